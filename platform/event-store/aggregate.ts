@@ -1,0 +1,69 @@
+// Runs a decider on the event store: load (snapshot + tail), decide, append with retry on conflict. Free of any driver.
+import type { Decision, Refusal } from '#platform/domain/decision.ts'
+import type { Json, JsonObject } from '#platform/domain/json.ts'
+import type { EventMeta, EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
+
+export type DomainEvent = { readonly type: string; readonly data: JsonObject }
+
+/** Lifts event data of an older schema by one version. Keyed in `Aggregate.upcasters` by `Type@fromSchema`. */
+export type Upcaster = (data: JsonObject) => JsonObject
+
+/** What the store needs to know of one kind of aggregate. `schemas` names event types past schema 1. */
+export type Aggregate<State, Event extends DomainEvent> = {
+  readonly category: string
+  readonly initial: State
+  readonly evolve: (state: State, event: Event) => State
+  /** Every event type of the aggregate. A stored type that is not listed is skipped by evolve, never an error. */
+  readonly types: readonly Event['type'][]
+  readonly schemas?: Readonly<Record<string, number>>
+  readonly upcasters?: Readonly<Record<string, Upcaster>>
+  /** State is saved each `every` events; raise `schema` when the state's shape changes. */
+  readonly snapshot?: { readonly schema: number; readonly every: number }
+}
+
+/** Who asks, under which key. `key` is unique for ever within the store; `body` is fingerprinted to catch its reuse. */
+export type CommandContext = { readonly key: string; readonly body: Json; readonly meta?: EventMeta }
+
+export type Loaded<State> = { readonly state: State; readonly version: number }
+
+/** `repeated` when the key had been used before: nothing was written now, and `outcome` is the first answer. */
+export type Handled<R extends Refusal> =
+  | {
+      readonly status: 'accepted'
+      readonly outcome: Json
+      readonly position: number
+      readonly repeated: boolean
+    }
+  | { readonly status: 'refused'; readonly refusal: R; readonly position: number; readonly repeated: boolean }
+
+export interface Repository<State, Event extends DomainEvent> {
+  load(id: string): Promise<Loaded<State>>
+  /** The state as it was at `at`. */
+  loadAt(id: string, at: Date): Promise<Loaded<State>>
+  /** The decoded history, oldest first. */
+  history(id: string): Promise<{ event: Event; recorded: RecordedEvent }[]>
+  /**
+   * Decides on one aggregate and appends. `outcome` is what a repeat of the command gets back.
+   * Throws CallerError CONFLICT when the key was used with another body, UNAVAILABLE when conflicts outlast the retries.
+   */
+  handle<R extends Refusal>(
+    id: string,
+    command: CommandContext,
+    decide: (state: State) => Decision<Event, R>,
+    outcome?: Json,
+  ): Promise<Handled<R>>
+  /** The same over several aggregates at once, atomically: `decide` gets the states by id, and answers events by id. */
+  handleMany<R extends Refusal>(
+    ids: readonly string[],
+    command: CommandContext,
+    decide: (
+      states: ReadonlyMap<string, State>,
+    ) => Decision<{ readonly id: string; readonly event: Event }, R>,
+    outcome?: Json,
+  ): Promise<Handled<R>>
+}
+
+export type CreateRepository = <State, Event extends DomainEvent>(
+  store: EventStore,
+  aggregate: Aggregate<State, Event>,
+) => Repository<State, Event>

@@ -1,0 +1,148 @@
+// The event store port: append, read, consume. Adapters: event-store.postgres.ts. Free of any driver.
+import type { Json, JsonObject } from '#platform/domain/json.ts'
+
+/** A stream's name: its category, a dash, the aggregate's id. The category has no dash: `order-ord_0190…`. */
+export type StreamId = `${string}-${string}`
+
+/** What travels beside an event: who caused it, within which request, and the W3C trace context. */
+export type EventMeta = {
+  readonly actor?: string
+  readonly correlationId?: string
+  readonly causationId?: string
+  readonly traceparent?: string
+}
+
+/** An event to be written. `schema` is the version of its data's shape; 1 when left out. */
+export type NewEvent = { readonly type: string; readonly schema?: number; readonly data: JsonObject }
+
+/** An event as stored. `position` is dense and global to one store, from 1; `version` counts within its stream, from 1. */
+export type RecordedEvent = {
+  readonly position: number
+  readonly stream: StreamId
+  readonly version: number
+  readonly id: string
+  readonly type: string
+  readonly schema: number
+  readonly data: JsonObject
+  readonly meta: EventMeta
+  readonly recordedAt: string
+}
+
+/** `expected` is the stream's version before the write: 0 for a stream that must not exist yet. */
+export type StreamWrite = {
+  readonly stream: StreamId
+  readonly expected: number
+  readonly events: readonly NewEvent[]
+}
+
+/**
+ * Makes an append idempotent. `id` names the command for ever; `fingerprint` is a digest of its body; `outcome`
+ * is what the caller was told, returned to whoever repeats it.
+ */
+export type CommandRecord = { readonly id: string; readonly fingerprint: string; readonly outcome: Json }
+
+/** `writes` may be empty when `command` is given: that records a refusal. Each stream stands in `writes` at most once. */
+export type Append = {
+  readonly writes: readonly StreamWrite[]
+  readonly command?: CommandRecord
+  readonly meta?: EventMeta
+}
+
+/** `position` is the store position that a reader must have reached to see this append's effect. */
+export type AppendResult =
+  | { readonly status: 'appended'; readonly position: number }
+  | {
+      readonly status: 'repeated'
+      readonly position: number
+      readonly fingerprint: string
+      readonly outcome: Json
+    }
+  | {
+      readonly status: 'conflict'
+      readonly stream: StreamId
+      readonly expected: number
+      readonly actual: number
+    }
+
+/** Bounds of a stream read. `after` and `upTo` are versions; `at` is an instant: events recorded later are left out. */
+export type StreamRange = { readonly after?: number; readonly upTo?: number; readonly at?: Date }
+
+/** Bounds of a read of the whole store, in position order. `limit` at most 10,000. */
+export type LogRange = {
+  readonly after: number
+  readonly limit: number
+  readonly categories?: readonly string[]
+}
+
+/** A state saved so that a long stream need not be folded from its start. Used only when `schema` matches. */
+export type Snapshot = { readonly version: number; readonly schema: number; readonly state: Json }
+
+/** A failed event that its consumer moved past. `behind` is set when it only waits for an earlier one of its stream. */
+export type DeadLetter = {
+  readonly consumer: string
+  readonly event: RecordedEvent
+  readonly error: string
+  readonly attempts: number
+  readonly parkedAt: string
+  readonly behind?: number
+}
+
+export type ConsumerOptions = {
+  /** Names the checkpoint. One process at a time owns a name; another takes over when its lease runs out. */
+  readonly name: string
+  readonly categories?: readonly string[]
+  /** Events per call of `handle`; 500 when left out. */
+  readonly batchSize?: number
+  /** Handles events in order, at least once. A batch that throws is retried event by event, then parked. */
+  readonly handle: (events: readonly RecordedEvent[]) => Promise<void>
+  /** Called each time this process becomes the owner, before the first `handle`. */
+  readonly onOwner?: (checkpoint: number) => Promise<void>
+  /** Called when ownership is lost or given up. */
+  readonly onLost?: () => void
+  /** The consumer never goes past this position source, e.g. a publisher stays behind its projection. */
+  readonly behind?: Consumer
+  /** Attempts for one event before it is parked; 5 when left out. */
+  readonly attempts?: number
+}
+
+export type ConsumerStatus = {
+  readonly name: string
+  readonly owner: boolean
+  readonly checkpoint: number
+  readonly deadLetters: number
+  readonly lastError?: string
+}
+
+export interface Consumer extends AsyncDisposable {
+  /** Resolves true once every event up to `position` is handled (by any process), false after `timeoutMs`. */
+  reached(position: number, timeoutMs: number): Promise<boolean>
+  status(): ConsumerStatus
+  /** Calls `listener` with each new checkpoint of this process; returns how to stop. */
+  onProgress(listener: (checkpoint: number) => void): () => void
+}
+
+export interface EventStore extends AsyncDisposable {
+  /**
+   * Writes all or nothing, over any number of streams, durably before it resolves. Concurrent calls are grouped
+   * into one statement and one commit. A repeated command is recognised before versions are compared.
+   */
+  append(append: Append): Promise<AppendResult>
+  /** Events of one stream in version order. */
+  readStream(stream: StreamId, range?: StreamRange): Promise<RecordedEvent[]>
+  /** Events of all streams in position order: no gaps, and never one that a later commit could precede. */
+  readLog(range: LogRange): Promise<RecordedEvent[]>
+  /** The position of the newest event; 0 when there is none. */
+  head(): Promise<number>
+  /** What was recorded of a command, if it was. */
+  findCommand(id: string): Promise<{ fingerprint: string; outcome: Json; position: number } | undefined>
+  /** Calls `listener` soon after new events are committed, by any process. A hint: it may be late, early or merged. */
+  onAppended(listener: () => void): () => void
+  loadSnapshot(stream: StreamId, schema: number): Promise<Snapshot | undefined>
+  saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void>
+  consume(options: ConsumerOptions): Promise<Consumer>
+  listDeadLetters(consumer?: string): Promise<DeadLetter[]>
+  /** Marks parked events for another try, oldest first; the consumer's owner takes them up. Returns how many. */
+  replayDeadLetters(consumer: string, positions?: readonly number[]): Promise<number>
+  /** Takes the lease of `consumer` away from its owner, runs `work`, and gives it free with the checkpoint `work` returns. */
+  withConsumerLease(consumer: string, work: (checkpoint: number) => Promise<number>): Promise<void>
+}

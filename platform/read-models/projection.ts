@@ -1,0 +1,14 @@
+// Projections: pure functions from event to document change, run by a store consumer, rebuilt beside the live view.
+import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { CollectionDefinition, Document } from '#platform/read-models/read-models.ts'
+
+/** `update` gets the document as it is (undefined when absent) and returns what it becomes (undefined deletes it). */
+export type Change<Doc> = { readonly id: string; readonly update: (doc: Doc | undefined) => Doc | undefined }
+
+/** One read model: which events change which documents, and how. `project` is pure. */
+export type View<Doc extends Document> = {
+  readonly collection: CollectionDefinition<Doc>
+  /** Stream categories it listens to. */
+  readonly categories: readonly string[]
+  readonly project: (event: RecordedEvent) => readonly Change<Doc>[]
+}

@@ -1,0 +1,70 @@
+// The read-models port: documents by id, indexed queries, guarded writes. Adapters: read-models.*.ts. Free of any driver.
+import type { Json, JsonObject } from '#platform/domain/json.ts'
+
+export type Document = JsonObject
+
+/**
+ * A collection of documents of one shape. `version` names the shape: a new version is a new collection, filled from
+ * the log beside the old one. Paths are dotted (`customer.email`).
+ */
+export type CollectionDefinition<Doc extends Document> = {
+  /** Lower case letters, digits and underscores. */
+  readonly name: string
+  readonly version: number
+  /** Each is a list of paths, filtered by equality or range in that order; the document id breaks ties. */
+  readonly indexes: readonly (readonly string[])[]
+  /** Words by which `matching` finds the document. They are folded to lower case without accents. */
+  readonly terms?: (doc: Doc) => readonly string[]
+}
+
+export type Filter =
+  | { readonly path: string; readonly equals: string | number | boolean }
+  | { readonly path: string; readonly in: readonly (string | number)[] }
+  /** From `from` (included) to `to` (excluded). */
+  | { readonly path: string; readonly from?: string | number; readonly to?: string | number }
+  /** Each word of the text begins one of the document's terms. */
+  | { readonly matching: string }
+
+export type Query = {
+  readonly where?: readonly Filter[]
+  /** The id breaks ties, in the same direction. By id ascending when left out. */
+  readonly orderBy?: { readonly path: string; readonly descending?: boolean }
+  /** 1 to 1,000. */
+  readonly limit: number
+  /** A cursor of an earlier page of the same query; anything else throws CallerError BAD_USER_INPUT. */
+  readonly after?: string
+}
+
+export type Page<Doc> = {
+  readonly items: readonly { readonly id: string; readonly doc: Doc; readonly cursor: string }[]
+  readonly hasNext: boolean
+}
+
+/** `doc` null deletes. `position` is that of the event behind the write. */
+export type GuardedWrite<Doc> = { readonly id: string; readonly doc: Doc | null; readonly position: number }
+
+export interface Collection<Doc extends Document> {
+  get(id: string): Promise<Doc | undefined>
+  getMany(ids: readonly string[]): Promise<Map<string, Doc>>
+  find(query: Query): Promise<Page<Doc>>
+  count(where?: readonly Filter[]): Promise<number>
+  /** The stored documents with their positions, deleted ones included, for a projection to go on from. */
+  load(ids: readonly string[]): Promise<Map<string, { doc: Doc | null; position: number }>>
+  /** Each write counts only if `position` is past the stored one: applying a batch twice changes nothing. */
+  write(writes: readonly GuardedWrite<Doc>[]): Promise<void>
+}
+
+export interface ReadModels extends AsyncDisposable {
+  /** Opens a collection; creates it and its indexes if need be. */
+  collection<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Collection<Doc>>
+  /** An empty collection beside the live one. `swap` puts it in the live one's place at once, `drop` forgets it. */
+  shadow<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Shadow<Doc>>
+}
+
+export interface Shadow<Doc extends Document> {
+  readonly collection: Collection<Doc>
+  swap(): Promise<void>
+  drop(): Promise<void>
+}
+
+export type { Json }

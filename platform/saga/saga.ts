@@ -1,0 +1,101 @@
+// The saga port: a pure definition (evolve, react) and the runner that gives it durability. Free of any driver.
+import type { Json, JsonObject } from '#platform/domain/json.ts'
+import type { EventMeta } from '#platform/event-store/event-store.ts'
+
+export type SagaEvent = { readonly type: string; readonly data: JsonObject }
+
+/** How a step's call ended. `failed` only after the retries that its policy allows. Recorded in the saga's stream. */
+export type StepEvent =
+  | {
+      readonly type: 'StepSucceeded'
+      readonly data: { readonly step: string; readonly result: JsonObject; readonly at: string }
+    }
+  | {
+      readonly type: 'StepRefused'
+      readonly data: {
+        readonly step: string
+        readonly code: string
+        readonly message: string
+        readonly details: JsonObject
+        readonly at: string
+      }
+    }
+  | {
+      readonly type: 'StepFailed'
+      readonly data: { readonly step: string; readonly error: string; readonly at: string }
+    }
+  | { readonly type: 'TimerFired'; readonly data: { readonly timer: string; readonly at: string } }
+
+/**
+ * A `call` is made at least once with the idempotency key `sagaId:step`; a step name is used once in a saga's life.
+ * `patience` bounded: gives StepFailed when retries run out (for steps that can be compensated).
+ * `patience` endless: retried until it is answered, and listed as stuck meanwhile (for compensations and money owed).
+ */
+export type Effect =
+  | {
+      readonly kind: 'call'
+      readonly step: string
+      readonly command: string
+      readonly input: JsonObject
+      readonly patience: 'bounded' | 'endless'
+    }
+  | { readonly kind: 'start-timer'; readonly timer: string; readonly dueAt: string }
+  | { readonly kind: 'cancel-timer'; readonly timer: string }
+
+/**
+ * A process over time as a pure decider. Its history is a stream of its own; `react` is called once per new event
+ * with the state that includes it. Replaying a history through `react` must give the same effects.
+ */
+export type SagaDefinition<State, Event extends SagaEvent> = {
+  readonly name: string
+  readonly initial: State
+  readonly evolve: (state: State, event: Event | StepEvent) => State
+  readonly react: (state: State, event: Event | StepEvent) => readonly Effect[]
+  readonly phase: (state: State) => 'running' | 'compensating' | 'ended'
+}
+
+/** What a call answers. A thrown error means 'unknown': the runner tries again under the same key. */
+export type StepAnswer =
+  | { readonly status: 'succeeded'; readonly result: JsonObject }
+  | {
+      readonly status: 'refused'
+      readonly code: string
+      readonly message: string
+      readonly details?: JsonObject
+    }
+
+export type Call = {
+  readonly sagaId: string
+  readonly step: string
+  readonly command: string
+  readonly input: JsonObject
+  readonly key: string
+  readonly meta: EventMeta
+}
+
+export type SagaStatus = {
+  readonly id: string
+  readonly phase: 'running' | 'compensating' | 'ended'
+  /** Steps called and not yet answered. */
+  readonly pending: readonly string[]
+  /** Timer name to due instant. */
+  readonly timers: Readonly<Record<string, string>>
+  /** True once a pending step has failed more often than a bounded step may. */
+  readonly stuck: boolean
+  readonly lastError?: string
+  readonly updatedAt: string
+}
+
+export interface SagaRunner<Event extends SagaEvent> extends AsyncDisposable {
+  /** Records `event` in the saga's history, once per `inputId`; starts the saga with its first event. Durable when it resolves. */
+  deliver(sagaId: string, inputId: string, event: Event, meta?: EventMeta): Promise<void>
+  list(
+    filter?: { readonly phase?: SagaStatus['phase']; readonly stuck?: boolean },
+    limit?: number,
+    after?: string,
+  ): Promise<SagaStatus[]>
+  /** The status with the whole history, oldest first; undefined for an id that is unknown. */
+  inspect(
+    sagaId: string,
+  ): Promise<{ status: SagaStatus; history: { type: string; data: Json; at: string }[] } | undefined>
+}
