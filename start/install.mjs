@@ -1,0 +1,52 @@
+// Installs what package-lock.json names, when it is not there yet. Runs before npm start and npm test, so it needs
+// nothing but Node and npm. `--dev` adds what only tests and tools need.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+
+const root = path.dirname(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname))
+const marker = path.join(root, 'node_modules', '.waybill-installed')
+const withDev = process.argv.includes('--dev')
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`Waybill needs Node 20.19 or newer to begin with; this is ${process.version}.`)
+  process.exit(1)
+}
+
+const lock = createHash('sha256')
+  .update(readFileSync(path.join(root, 'package-lock.json')))
+  .digest('hex')
+const installed = existsSync(marker) ? readFileSync(marker, 'utf8') : ''
+const sufficient = [`${lock} dev`, ...(withDev ? [] : [`${lock} production`])]
+if (!sufficient.includes(installed)) {
+  console.log(
+    `install    packages from package-lock.json${withDev ? ', with those for tests' : ''} (once; a minute or less)`,
+  )
+  rmSync(marker, { force: true })
+  // Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, which some registries do not carry.
+  const args = [
+    'install',
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    withDev ? '--include=dev' : '--omit=dev',
+  ]
+  const started = Date.now()
+  const run = spawnSync('npm', args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  })
+  if (run.status !== 0) {
+    console.error(
+      'npm install failed: the lines above say why. It needs the network once; after that, starts work offline.',
+    )
+    process.exit(run.status ?? 1)
+  }
+  writeFileSync(marker, `${lock} ${withDev ? 'dev' : 'production'}`)
+  console.log(`install    done in ${((Date.now() - started) / 1000).toFixed(0)} s`)
+}
