@@ -1,0 +1,84 @@
+// The services of one machine: their ports, their databases, the process that hosts each, and their environment.
+
+export const SERVICE_NAMES = ['orders', 'inventory', 'payment', 'shipping', 'gateway', 'bff-web', 'bff-mobile'] as const
+export type ServiceName = (typeof SERVICE_NAMES)[number]
+
+/** Added to PORT_BASE. */
+export const PORT_OFFSETS: Readonly<Record<ServiceName, number>> = {
+  'bff-web': 0,
+  'bff-mobile': 10,
+  gateway: 20,
+  orders: 101,
+  inventory: 102,
+  payment: 103,
+  shipping: 104,
+}
+
+export const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
+
+/** Which services share a process, by how many processes there are. Two fit two cores: the edge, and the domain. */
+export function processGroups(processes: number): readonly (readonly ServiceName[])[] {
+  const edge: ServiceName[] = ['gateway', 'bff-web', 'bff-mobile']
+  if (processes === 1) return [[...SUBGRAPHS, ...edge]]
+  if (processes === 2) return [[...SUBGRAPHS], edge]
+  return [['orders'], ['inventory', 'payment', 'shipping'], edge]
+}
+
+export type Machine = {
+  readonly host: string
+  readonly portBase: number
+  readonly databaseUrls: Readonly<Record<(typeof SUBGRAPHS)[number] | 'bus', string>>
+  readonly authDirectory: string
+  readonly jwks: string
+  readonly issuer: string
+  readonly audience: string
+  readonly secrets: Readonly<Record<'payment' | 'carrier', string>>
+  readonly passed: Readonly<Record<string, string>>
+}
+
+export function portOf(machine: { readonly portBase: number }, service: ServiceName): number {
+  return machine.portBase + PORT_OFFSETS[service]
+}
+
+export function urlOf(machine: { readonly host: string; readonly portBase: number }, service: ServiceName): string {
+  return `http://${machine.host}:${portOf(machine, service)}`
+}
+
+/** The environment that `service` would have if it ran alone: what its own `main.ts` reads. */
+export function environmentOf(machine: Machine, service: ServiceName): Record<string, string> {
+  const common = {
+    ...machine.passed,
+    NODE_ENV: 'development',
+    HOST: machine.host,
+    PORT: String(portOf(machine, service)),
+    AUTH_JWKS_URL: machine.jwks,
+    AUTH_ISSUER: machine.issuer,
+    AUTH_AUDIENCE: machine.audience,
+    AUTH_EMBEDDED_DIR: machine.authDirectory,
+    EVENT_BUS_URL: machine.databaseUrls.bus,
+  }
+  switch (service) {
+    case 'orders':
+      return {
+        ...common,
+        DATABASE_URL: machine.databaseUrls.orders,
+        INVENTORY_URL: `${urlOf(machine, 'inventory')}/graphql`,
+        PAYMENT_URL: `${urlOf(machine, 'payment')}/graphql`,
+        SHIPPING_URL: `${urlOf(machine, 'shipping')}/graphql`,
+      }
+    case 'inventory':
+      return { ...common, DATABASE_URL: machine.databaseUrls.inventory }
+    case 'payment':
+      return { ...common, DATABASE_URL: machine.databaseUrls.payment, PAYMENT_WEBHOOK_SECRET: machine.secrets.payment }
+    case 'shipping':
+      return { ...common, DATABASE_URL: machine.databaseUrls.shipping, CARRIER_WEBHOOK_SECRET: machine.secrets.carrier }
+    case 'gateway':
+      return {
+        ...common,
+        SUBGRAPH_URLS: SUBGRAPHS.map(name => `${name}=${urlOf(machine, name)}/graphql`).join(','),
+      }
+    case 'bff-web':
+    case 'bff-mobile':
+      return { ...common, GATEWAY_URL: `${urlOf(machine, 'gateway')}/graphql` }
+  }
+}

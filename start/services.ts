@@ -1,0 +1,74 @@
+// Starts services by name inside this process, each from the environment that it would read if it ran alone.
+import type { Assignment } from '#start/host.ts'
+import type { ServiceName } from '#start/layout.ts'
+
+type Environment = Readonly<Record<string, string>>
+type Starter = (env: Environment) => Promise<AsyncDisposable>
+
+/** Modules load only when their service is wanted here. */
+const STARTERS: Readonly<Record<ServiceName, () => Promise<Starter>>> = {
+  orders: async () => {
+    const [{ readOrdersConfig }, { startOrders }] = await Promise.all([
+      import('#subgraphs/orders/config.ts'),
+      import('#subgraphs/orders/service.ts'),
+    ])
+    return env => startOrders(readOrdersConfig(env))
+  },
+  inventory: async () => {
+    const [{ readInventoryConfig }, { startInventory }] = await Promise.all([
+      import('#subgraphs/inventory/config.ts'),
+      import('#subgraphs/inventory/service.ts'),
+    ])
+    return env => startInventory(readInventoryConfig(env))
+  },
+  payment: async () => {
+    const [{ readPaymentConfig }, { startPayment }] = await Promise.all([
+      import('#subgraphs/payment/config.ts'),
+      import('#subgraphs/payment/service.ts'),
+    ])
+    return env => startPayment(readPaymentConfig(env))
+  },
+  shipping: async () => {
+    const [{ readShippingConfig }, { startShipping }] = await Promise.all([
+      import('#subgraphs/shipping/config.ts'),
+      import('#subgraphs/shipping/service.ts'),
+    ])
+    return env => startShipping(readShippingConfig(env))
+  },
+  gateway: async () => {
+    const [{ readGatewayConfig }, { startGateway }] = await Promise.all([
+      import('#gateway/config.ts'),
+      import('#gateway/service.ts'),
+    ])
+    return env => startGateway(readGatewayConfig(env))
+  },
+  'bff-web': async () => {
+    const [{ readBffConfig }, { startBffWeb }] = await Promise.all([
+      import('#platform/bff/config.ts'),
+      import('#bff-web/service.ts'),
+    ])
+    return env => startBffWeb(readBffConfig('bff-web', env))
+  },
+  'bff-mobile': async () => {
+    const [{ readBffConfig }, { startBffMobile }] = await Promise.all([
+      import('#platform/bff/config.ts'),
+      import('#bff-mobile/service.ts'),
+    ])
+    return env => startBffMobile(readBffConfig('bff-mobile', env))
+  },
+}
+
+/** All of them, started side by side; disposing stops them side by side. One that fails stops the others and throws. */
+export async function startServices(services: Assignment['services']): Promise<AsyncDisposable> {
+  const outcomes = await Promise.allSettled(services.map(async ({ name, env }) => (await STARTERS[name]())(env)))
+  const started = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const stop = async () => {
+    await Promise.all(started.map(service => service[Symbol.asyncDispose]()))
+  }
+  const failed = outcomes.find(outcome => outcome.status === 'rejected')
+  if (failed) {
+    await stop()
+    throw failed.reason
+  }
+  return { [Symbol.asyncDispose]: stop }
+}

@@ -1,0 +1,43 @@
+// What `npm start` reads from the environment: where the ports begin, where data lies. All of it has a default.
+import path from 'node:path'
+import { z } from 'zod'
+import { readConfig } from '#platform/config/config.ts'
+
+const schema = z.object({
+  PORT_BASE: z.coerce.number().int().min(1024).max(65_000).default(4000),
+  DATA_DIR: z.string().min(1).default('.data'),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  CARRIER_SANDBOX_STEP_MS: z.coerce.number().int().min(0).max(86_400_000).default(2000),
+  PAYMENT_SANDBOX_APPROVAL_MS: z.coerce.number().int().min(0).max(86_400_000).default(1000),
+  APPROVAL_TIMEOUT_MS: z.coerce.number().int().min(100).max(86_400_000).default(600_000),
+  RESERVATION_MS: z.coerce.number().int().min(1000).max(86_400_000).default(1_800_000),
+  WAYBILL_PROCESSES: z.coerce.number().int().min(1).max(3).default(2),
+})
+
+export type StartSettings = {
+  readonly portBase: number
+  readonly dataDir: string
+  readonly host: string
+  readonly processes: number
+  /** Passed on to the services as they are. */
+  readonly passed: Readonly<Record<string, string>>
+}
+
+const PASSED = ['LOG_LEVEL', 'CARRIER_SANDBOX_STEP_MS', 'PAYMENT_SANDBOX_APPROVAL_MS', 'APPROVAL_TIMEOUT_MS', 'RESERVATION_MS'] as const
+
+/** Throws OperatorError CONFIG_INVALID that lists every problem. */
+export function readStartSettings(env: Readonly<Record<string, string | undefined>>): StartSettings {
+  const read = readConfig(schema, env)
+  const endpoint = env.OTEL_EXPORTER_OTLP_ENDPOINT
+  return {
+    portBase: read.PORT_BASE,
+    dataDir: path.resolve(read.DATA_DIR),
+    host: read.HOST,
+    processes: read.WAYBILL_PROCESSES,
+    passed: {
+      ...Object.fromEntries(PASSED.map(name => [name, String(read[name])])),
+      ...(endpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),
+    },
+  }
+}
