@@ -1,0 +1,333 @@
+// A shipment from request to delivery, as a decider. Free of I/O, of the clock and of the carrier: all arrive as data.
+import { accept, type Decision, refuse } from '#platform/domain/decision.ts'
+import type { Aggregate } from '#platform/event-store/aggregate.ts'
+
+export type ShippingOption = 'STANDARD' | 'EXPRESS'
+export type ShipmentStatus =
+  | 'REQUESTED'
+  | 'LABELLED'
+  | 'REFUSED'
+  | 'CANCELLED'
+  | 'DISPATCHED'
+  | 'IN_TRANSIT'
+  | 'OUT_FOR_DELIVERY'
+  | 'DELIVERED'
+  | 'LOST'
+
+export type ShipmentLine = { readonly sku: string; readonly quantity: number }
+export type Address = {
+  readonly name: string
+  readonly line1: string
+  readonly line2: string | null
+  readonly city: string
+  readonly region: string | null
+  readonly postalCode: string
+  readonly country: string
+}
+
+/** On every event, so that whoever follows the log (the order saga, a BFF) needs no look-up. */
+type Of = {
+  readonly shipmentId: string
+  readonly orderId: string
+  readonly customerId: string
+  readonly at: string
+}
+
+/** The address and the instructions are in the request alone: no state and no document repeats them. */
+export type ShipmentRequest = Of & {
+  readonly warehouse: string
+  readonly option: ShippingOption
+  readonly lines: readonly ShipmentLine[]
+  readonly weightGrams: number
+  readonly address: Address
+  readonly instructions: string | null
+}
+
+export type Label = { readonly trackingNumber: string; readonly estimatedDelivery: string | null }
+
+export type ShipmentEvent =
+  | { readonly type: 'ShipmentRequested'; readonly data: ShipmentRequest }
+  | { readonly type: 'ShipmentLabelled'; readonly data: Of & Label }
+  | {
+      readonly type: 'ShipmentRefused'
+      readonly data: Of & { readonly code: string; readonly message: string }
+    }
+  | { readonly type: 'ShipmentCancelled'; readonly data: Of }
+  | { readonly type: 'ShipmentDispatched'; readonly data: Of & { readonly text: string } }
+  | {
+      readonly type: 'ShipmentTracked'
+      readonly data: Of & { readonly status: 'IN_TRANSIT' | 'OUT_FOR_DELIVERY'; readonly text: string }
+    }
+  | { readonly type: 'ShipmentDelivered'; readonly data: Of & { readonly text: string } }
+  | { readonly type: 'ShipmentLost'; readonly data: Of & { readonly text: string } }
+
+export type TrackingEvent = {
+  readonly at: string
+  readonly status: ShipmentStatus
+  readonly text: string
+}
+
+/** A shipment that exists. It is also the document of the `shipments` view. */
+export type KnownShipment = {
+  readonly id: string
+  readonly orderId: string
+  readonly customerId: string
+  readonly warehouse: string
+  readonly option: ShippingOption
+  readonly status: ShipmentStatus
+  readonly lines: readonly ShipmentLine[]
+  readonly weightGrams: number
+  readonly trackingNumber: string | null
+  readonly estimatedDelivery: string | null
+  readonly refusal: { readonly code: string; readonly message: string } | null
+  readonly tracking: readonly TrackingEvent[]
+  readonly createdAt: string
+  readonly updatedAt: string
+}
+export type Shipment = { readonly status: 'ABSENT' } | KnownShipment
+
+export type ShipmentRefusalCode =
+  | 'SHIPMENT_NOT_FOUND'
+  | 'SHIPMENT_EXISTS'
+  | 'SHIPMENT_DISPATCHED'
+  | 'SHIPMENT_CANCELLED'
+  | 'SHIPMENT_NOT_LABELLED'
+export type ShipmentRefusal = { readonly code: ShipmentRefusalCode; readonly message: string }
+type Decided = Decision<ShipmentEvent, ShipmentRefusal>
+
+/** What the carrier says happened to a parcel. `label` is what it knows of the parcel, should ours be missing. */
+export type Notice = {
+  readonly status: 'DISPATCHED' | 'IN_TRANSIT' | 'OUT_FOR_DELIVERY' | 'DELIVERED' | 'LOST'
+  readonly text: string
+  readonly at: string
+  readonly label: Label
+}
+
+/** Notices kept per shipment; a carrier that reports more is heard no further until the status changes. */
+export const MAX_TRACKING = 100
+
+export function evolve(state: Shipment, event: ShipmentEvent): Shipment {
+  if (event.type === 'ShipmentRequested') return state.status === 'ABSENT' ? requested(event.data) : state
+  if (state.status === 'ABSENT') return state
+  const updatedAt = later(state.updatedAt, event.data.at)
+  switch (event.type) {
+    case 'ShipmentLabelled': {
+      const { trackingNumber, estimatedDelivery } = event.data
+      return { ...state, status: 'LABELLED', trackingNumber, estimatedDelivery, updatedAt }
+    }
+    case 'ShipmentRefused': {
+      const { code, message } = event.data
+      return { ...state, status: 'REFUSED', refusal: { code, message }, updatedAt }
+    }
+    case 'ShipmentCancelled':
+      return { ...state, status: 'CANCELLED', updatedAt }
+    case 'ShipmentDispatched':
+      return { ...tracked(state, 'DISPATCHED', event.data), updatedAt }
+    case 'ShipmentTracked':
+      return { ...tracked(state, event.data.status, event.data), updatedAt }
+    case 'ShipmentDelivered':
+      return { ...tracked(state, 'DELIVERED', event.data), updatedAt }
+    case 'ShipmentLost':
+      return { ...tracked(state, 'LOST', event.data), updatedAt }
+  }
+}
+
+function requested(data: ShipmentRequest): KnownShipment {
+  const { shipmentId, orderId, customerId, warehouse, option, lines, weightGrams, at } = data
+  return {
+    ...{ id: shipmentId, orderId, customerId, warehouse, option, lines, weightGrams },
+    ...{ status: 'REQUESTED', trackingNumber: null, estimatedDelivery: null, refusal: null, tracking: [] },
+    ...{ createdAt: at, updatedAt: at },
+  }
+}
+
+function tracked(
+  state: KnownShipment,
+  status: ShipmentStatus,
+  { at, text }: { readonly at: string; readonly text: string },
+): KnownShipment {
+  return { ...state, status, tracking: [...state.tracking, { at, status, text }] }
+}
+
+/** Of two instants of the same notation, which sort as text. */
+function later(one: string, other: string): string {
+  return [one, other].sort().at(-1) ?? one
+}
+
+export function request(state: Shipment, data: ShipmentRequest): Decided {
+  if (state.status !== 'ABSENT')
+    return refuse({ code: 'SHIPMENT_EXISTS', message: 'This shipment has been requested already.' })
+  return accept({ type: 'ShipmentRequested', data })
+}
+
+/** The carrier took the booking. A label that is known already, or comes after a cancellation, changes nothing. */
+export function label(state: Shipment, { trackingNumber, estimatedDelivery }: Label, at: string): Decided {
+  switch (state.status) {
+    case 'ABSENT':
+      return notFound()
+    case 'REQUESTED':
+      return accept({
+        type: 'ShipmentLabelled',
+        data: { ...of(state, at), trackingNumber, estimatedDelivery },
+      })
+    case 'LABELLED':
+    case 'REFUSED':
+    case 'CANCELLED':
+    case 'DISPATCHED':
+    case 'IN_TRANSIT':
+    case 'OUT_FOR_DELIVERY':
+    case 'DELIVERED':
+    case 'LOST':
+      return accept()
+  }
+}
+
+/** The carrier does not take the booking. Counts only while no label is known. */
+export function refuseBooking(
+  state: Shipment,
+  { code, message }: { readonly code: string; readonly message: string },
+  at: string,
+): Decided {
+  if (state.status === 'ABSENT') return notFound()
+  if (state.status !== 'REQUESTED') return accept()
+  return accept({ type: 'ShipmentRefused', data: { ...of(state, at), code, message } })
+}
+
+/** `collected`: the carrier says that it has the parcel, though its notice has not come yet. */
+export function cancel(state: Shipment, collected: boolean, at: string): Decided {
+  switch (state.status) {
+    case 'ABSENT':
+      return notFound()
+    case 'REFUSED':
+    case 'CANCELLED':
+      return accept() // nothing is on its way: a repeated cancellation has what it wants
+    case 'REQUESTED':
+    case 'LABELLED':
+      return collected ? withCarrier() : accept({ type: 'ShipmentCancelled', data: of(state, at) })
+    case 'DISPATCHED':
+    case 'IN_TRANSIT':
+    case 'OUT_FOR_DELIVERY':
+    case 'DELIVERED':
+    case 'LOST':
+      return withCarrier()
+  }
+}
+
+/** Handing over what is handed over already is a success that changes nothing. */
+export function dispatch(state: Shipment, at: string): Decided {
+  switch (state.status) {
+    case 'ABSENT':
+      return notFound()
+    case 'REQUESTED':
+    case 'REFUSED':
+      return refuse({ code: 'SHIPMENT_NOT_LABELLED', message: 'The carrier has given no label yet.' })
+    case 'CANCELLED':
+      return refuse({ code: 'SHIPMENT_CANCELLED', message: 'This shipment has been cancelled.' })
+    case 'LABELLED':
+      return accept({
+        type: 'ShipmentDispatched',
+        data: { ...of(state, at), text: 'Handed over to the carrier' },
+      })
+    case 'DISPATCHED':
+    case 'IN_TRANSIT':
+    case 'OUT_FOR_DELIVERY':
+    case 'DELIVERED':
+    case 'LOST':
+      return accept()
+  }
+}
+
+/**
+ * A notice of the carrier. One that skips steps implies the label and the dispatch, which are recorded first; one
+ * that is older than what is known, or known already, changes nothing; nor does any after the parcel's end.
+ */
+export function note(state: Shipment, notice: Notice): Decided {
+  switch (state.status) {
+    case 'ABSENT':
+      return notFound()
+    case 'REFUSED':
+    case 'CANCELLED':
+    case 'DELIVERED':
+    case 'LOST':
+      return accept()
+    case 'REQUESTED':
+      return accept(
+        { type: 'ShipmentLabelled', data: { ...of(state, notice.at), ...notice.label } },
+        ...collection(state, notice),
+      )
+    case 'LABELLED':
+      return accept(...collection(state, notice))
+    case 'DISPATCHED':
+    case 'IN_TRANSIT':
+    case 'OUT_FOR_DELIVERY':
+      return isNews(state, notice) ? accept(...progress(state, notice)) : accept()
+  }
+}
+
+const RANK: Readonly<Record<ShipmentStatus, number>> = {
+  ...{ REQUESTED: 0, LABELLED: 0, REFUSED: 0, CANCELLED: 0 },
+  ...{ DISPATCHED: 1, IN_TRANSIT: 2, OUT_FOR_DELIVERY: 3, DELIVERED: 4, LOST: 4 },
+}
+
+/** Further along, or another report of the same stage, later than the last (a second hub, a second attempt). */
+function isNews(state: KnownShipment, notice: Notice): boolean {
+  const ahead = RANK[notice.status] - RANK[state.status]
+  if (ahead !== 0) return ahead > 0
+  const last = state.tracking.at(-1)?.at ?? ''
+  return state.status !== 'DISPATCHED' && notice.at > last && state.tracking.length < MAX_TRACKING
+}
+
+function collection(state: KnownShipment, notice: Notice): ShipmentEvent[] {
+  const text = notice.status === 'DISPATCHED' ? notice.text : 'Collected by the carrier'
+  return [{ type: 'ShipmentDispatched', data: { ...of(state, notice.at), text } }, ...progress(state, notice)]
+}
+
+function progress(state: KnownShipment, { status, text, at }: Notice): ShipmentEvent[] {
+  const data = { ...of(state, at), text }
+  switch (status) {
+    case 'DISPATCHED':
+      return []
+    case 'IN_TRANSIT':
+    case 'OUT_FOR_DELIVERY':
+      return [{ type: 'ShipmentTracked', data: { ...data, status } }]
+    case 'DELIVERED':
+      return [{ type: 'ShipmentDelivered', data }]
+    case 'LOST':
+      return [{ type: 'ShipmentLost', data }]
+  }
+}
+
+function of({ id, orderId, customerId }: KnownShipment, at: string): Of {
+  return { shipmentId: id, orderId, customerId, at }
+}
+
+function notFound(): Decided {
+  return refuse({ code: 'SHIPMENT_NOT_FOUND', message: 'There is no such shipment.' })
+}
+
+function withCarrier(): Decided {
+  return refuse({ code: 'SHIPMENT_DISPATCHED', message: 'The carrier has this shipment already.' })
+}
+
+const TYPES: Readonly<Record<ShipmentEvent['type'], true>> = {
+  ShipmentRequested: true,
+  ShipmentLabelled: true,
+  ShipmentRefused: true,
+  ShipmentCancelled: true,
+  ShipmentDispatched: true,
+  ShipmentTracked: true,
+  ShipmentDelivered: true,
+  ShipmentLost: true,
+}
+
+export function isShipmentEvent(event: { readonly type: string }): event is ShipmentEvent {
+  return Object.hasOwn(TYPES, event.type)
+}
+
+/** Streams are short (their length is bounded by MAX_TRACKING), so no snapshot is kept. */
+export const shipmentAggregate: Aggregate<Shipment, ShipmentEvent> = {
+  category: 'shipment',
+  initial: { status: 'ABSENT' },
+  evolve,
+  types: Object.keys(TYPES).filter((type): type is ShipmentEvent['type'] => Object.hasOwn(TYPES, type)),
+}

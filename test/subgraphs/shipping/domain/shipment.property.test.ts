@@ -1,0 +1,150 @@
+// Random histories of commands and notices: whatever comes in whatever order, the shipment stays lawful.
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Decision } from '#platform/domain/decision.ts'
+import {
+  cancel,
+  dispatch,
+  evolve,
+  label,
+  note,
+  refuseBooking,
+  request,
+  type Shipment,
+  type ShipmentEvent,
+  type ShipmentRefusal,
+  type ShipmentStatus,
+} from '#subgraphs/shipping/domain/shipment.ts'
+import { aRequest, LABEL, minute, notice } from './sample.ts'
+
+type Step = (state: Shipment) => Decision<ShipmentEvent, ShipmentRefusal>
+
+const LAWFUL: Readonly<Record<Shipment['status'], readonly ShipmentStatus[]>> = {
+  ABSENT: ['REQUESTED'],
+  REQUESTED: ['LABELLED', 'REFUSED', 'CANCELLED'],
+  LABELLED: ['DISPATCHED', 'CANCELLED'],
+  REFUSED: [],
+  CANCELLED: [],
+  DISPATCHED: ['IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED', 'LOST'],
+  IN_TRANSIT: ['IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED', 'LOST'],
+  OUT_FOR_DELIVERY: ['OUT_FOR_DELIVERY', 'DELIVERED', 'LOST'],
+  DELIVERED: [],
+  LOST: [],
+}
+
+const time = fc.integer({ min: 0, max: 30 })
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.constant<Step>(state => request(state, aRequest)),
+  time.map(
+    (n): Step =>
+      state =>
+        label(state, LABEL, minute(n)),
+  ),
+  time.map(
+    (n): Step =>
+      state =>
+        refuseBooking(state, { code: 'NO', message: 'no' }, minute(n)),
+  ),
+  fc.tuple(time, fc.boolean()).map(
+    ([n, collected]): Step =>
+      state =>
+        cancel(state, collected, minute(n)),
+  ),
+  time.map(
+    (n): Step =>
+      state =>
+        dispatch(state, minute(n)),
+  ),
+  fc.tuple(time, fc.constantFrom('DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED', 'LOST')).map(
+    ([n, status]): Step =>
+      state =>
+        note(state, notice(n, status)),
+  ),
+)
+const steps = fc
+  .array(step, { maxLength: 25 })
+  .map(some => [(state: Shipment) => request(state, aRequest), ...some])
+
+function play(all: readonly Step[]): { state: Shipment; events: ShipmentEvent[]; statuses: string[] } {
+  let state: Shipment = { status: 'ABSENT' }
+  const events: ShipmentEvent[] = []
+  const statuses: string[] = [state.status]
+  for (const one of all) {
+    const decision = one(state)
+    for (const event of 'accepted' in decision ? decision.accepted : []) {
+      const next = evolve(state, event)
+      expect(LAWFUL[state.status], `${state.status} -> ${next.status}`).toContain(next.status)
+      state = next
+      events.push(event)
+      statuses.push(state.status)
+    }
+  }
+  return { state, events, statuses }
+}
+
+test('the status only ever changes as the law allows', () => {
+  fc.assert(fc.property(steps, all => void play(all)))
+})
+
+test('nothing is delivered or lost that was not dispatched, once', () => {
+  fc.assert(
+    fc.property(steps, all => {
+      const { statuses } = play(all)
+      const dispatches = statuses.filter(status => status === 'DISPATCHED').length
+      const ended = statuses.some(status => status === 'DELIVERED' || status === 'LOST')
+      expect(dispatches).toBeLessThanOrEqual(1)
+      if (ended) expect(dispatches).toBe(1)
+    }),
+  )
+})
+
+test('nothing that was cancelled or refused is ever dispatched', () => {
+  fc.assert(
+    fc.property(steps, all => {
+      const { statuses } = play(all)
+      if (statuses.includes('CANCELLED') || statuses.includes('REFUSED'))
+        expect(statuses).not.toContain('DISPATCHED')
+    }),
+  )
+})
+
+test('replaying the events gives the same state', () => {
+  fc.assert(
+    fc.property(steps, all => {
+      const { state, events } = play(all)
+      const stored: ShipmentEvent[] = JSON.parse(JSON.stringify(events))
+      expect(stored.reduce(evolve, { status: 'ABSENT' } as Shipment)).toEqual(state)
+    }),
+  )
+})
+
+test('a step taken twice running changes nothing the second time', () => {
+  fc.assert(
+    fc.property(steps, step, (all, last) => {
+      const once = play([...all, last])
+      const twice = last(once.state)
+      if ('accepted' in twice) expect(twice.accepted).toEqual([])
+    }),
+  )
+})
+
+test('the carrier can tell its story in any order, repeated: a parcel that it delivered ends delivered', () => {
+  const story = (['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED'] as const).map((status, n) =>
+    notice(n + 1, status),
+  )
+  const told = fc.shuffledSubarray([...story, ...story], { minLength: 8, maxLength: 8 })
+  fc.assert(
+    fc.property(told, notices => {
+      const { state } = play([
+        state => request(state, aRequest),
+        state => label(state, LABEL, minute(0)),
+        ...notices.map(
+          (one): Step =>
+            state =>
+              note(state, one),
+        ),
+      ])
+      expect(state.status).toBe('DELIVERED')
+    }),
+  )
+})
