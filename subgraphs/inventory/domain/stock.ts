@@ -1,0 +1,312 @@
+// The stock of one SKU: product facts, units by warehouse, and the orders that hold some of them. Free of I/O, clock and ids.
+import { accept, type Decision, refuse } from '#platform/domain/decision.ts'
+import type { Money } from '#platform/domain/money.ts'
+
+export type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
+export type ProductFacts = {
+  readonly title: string
+  readonly category: string | null
+  readonly price: Money
+  readonly weightGrams: number
+  readonly dimensions: Dimensions
+  readonly lowStockThreshold: number
+}
+/** Units of one SKU in one warehouse. */
+export type Units = { readonly warehouse: string; readonly quantity: number }
+
+type Given = { readonly sku: string; readonly orderId: string; readonly customerId: string }
+
+/** `StockReceived` and `StockCorrected` differ in meaning only; a correction may be negative. `LowStockReached` is a signal. */
+export type StockEvent =
+  | { readonly type: 'ProductAdded'; readonly data: ProductFacts & { readonly sku: string } }
+  | { readonly type: 'PriceChanged'; readonly data: { readonly sku: string; readonly price: Money } }
+  | {
+      readonly type: 'LowStockThresholdSet'
+      readonly data: { readonly sku: string; readonly threshold: number }
+    }
+  | {
+      readonly type: 'StockReceived' | 'StockCorrected'
+      readonly data: Units & { readonly sku: string; readonly reason: string }
+    }
+  | {
+      readonly type: 'StockReserved'
+      readonly data: Given & { readonly allocations: readonly Units[]; readonly expiresAt: string }
+    }
+  | { readonly type: 'ReservationCommitted'; readonly data: Given }
+  /** `allocations` are the units given back: what was held and not shipped. */
+  | {
+      readonly type: 'ReservationReleased' | 'ReservationExpired'
+      readonly data: Given & { readonly allocations: readonly Units[] }
+    }
+  | { readonly type: 'StockShipped'; readonly data: Given & Units }
+  | {
+      readonly type: 'StockRestocked'
+      readonly data: Units & { readonly sku: string; readonly orderId: string }
+    }
+  | {
+      readonly type: 'LowStockReached'
+      readonly data: { readonly sku: string; readonly available: number; readonly threshold: number }
+    }
+
+/** Each event type once; the mapping makes the type check find a missing one. */
+const TYPES: Readonly<Record<StockEvent['type'], true>> = {
+  ProductAdded: true,
+  PriceChanged: true,
+  LowStockThresholdSet: true,
+  StockReceived: true,
+  StockCorrected: true,
+  StockReserved: true,
+  ReservationCommitted: true,
+  ReservationReleased: true,
+  ReservationExpired: true,
+  StockShipped: true,
+  StockRestocked: true,
+  LowStockReached: true,
+}
+export const STOCK_EVENT_TYPES = Object.keys(TYPES) as readonly StockEvent['type'][]
+
+export type HeldUnits = Units & { readonly shipped: number }
+/** What one order holds. It leaves the state once it is released, expired or shipped to the last unit. */
+export type Hold = {
+  readonly customerId: string
+  readonly expiresAt: string
+  readonly committed: boolean
+  readonly allocations: readonly HeldUnits[]
+}
+
+type ByWarehouse = Readonly<Record<string, number>>
+
+/** `held` is the sum of the holds by warehouse; never more than `onHand`. `returnable` is what was shipped and not restocked. */
+export type Stock = {
+  readonly product: ProductFacts | null
+  readonly onHand: ByWarehouse
+  readonly held: ByWarehouse
+  readonly holds: Readonly<Record<string, Hold>>
+  readonly returnable: number
+}
+
+export const noStock: Stock = { product: null, onHand: {}, held: {}, holds: {}, returnable: 0 }
+
+/** More units of one SKU than this in one warehouse are taken for a mistake. */
+export const MAX_ON_HAND = 100_000_000
+
+export function availableIn(stock: Stock, warehouse: string): number {
+  return (stock.onHand[warehouse] ?? 0) - (stock.held[warehouse] ?? 0)
+}
+
+/** Units that nobody holds, over all warehouses. */
+export function available(stock: Stock): number {
+  return Object.keys(stock.onHand).reduce((sum, warehouse) => sum + availableIn(stock, warehouse), 0)
+}
+
+export function isLow(stock: Stock): boolean {
+  return stock.product !== null && available(stock) <= stock.product.lowStockThreshold
+}
+
+/** What of a hold is still in the warehouses. */
+export function unshipped(hold: Hold): Units[] {
+  return hold.allocations
+    .filter(units => units.quantity > units.shipped)
+    .map(({ warehouse, quantity, shipped }) => ({ warehouse, quantity: quantity - shipped }))
+}
+
+/** Past its end and never committed: others may take its units from then on, swept or not. */
+export function isDue(hold: Hold, at: string): boolean {
+  return !hold.committed && hold.expiresAt <= at
+}
+
+export function evolve(stock: Stock, event: StockEvent): Stock {
+  switch (event.type) {
+    case 'ProductAdded': {
+      const { sku: _, ...product } = event.data
+      return { ...stock, product }
+    }
+    case 'PriceChanged':
+      return withProduct(stock, { price: event.data.price })
+    case 'LowStockThresholdSet':
+      return withProduct(stock, { lowStockThreshold: event.data.threshold })
+    case 'StockReceived':
+    case 'StockCorrected':
+      return { ...stock, onHand: add(stock.onHand, [event.data], 1) }
+    case 'StockReserved':
+      return reserved(stock, event.data)
+    case 'ReservationCommitted':
+      return withHold(stock, event.data.orderId, hold => ({ ...hold, committed: true }))
+    case 'ReservationReleased':
+    case 'ReservationExpired':
+      return {
+        ...withHold(stock, event.data.orderId, () => null),
+        held: add(stock.held, event.data.allocations, -1),
+      }
+    case 'StockShipped':
+      return shipped(stock, event.data)
+    case 'StockRestocked':
+      return {
+        ...stock,
+        onHand: add(stock.onHand, [event.data], 1),
+        returnable: stock.returnable - event.data.quantity,
+      }
+    case 'LowStockReached':
+      return stock
+  }
+}
+
+export function evolveAll(stock: Stock, events: readonly StockEvent[]): Stock {
+  return events.reduce(evolve, stock)
+}
+
+function withProduct(stock: Stock, facts: Partial<ProductFacts>): Stock {
+  return stock.product ? { ...stock, product: { ...stock.product, ...facts } } : stock
+}
+
+function withHold(stock: Stock, orderId: string, change: (hold: Hold) => Hold | null): Stock {
+  const { [orderId]: hold, ...others } = stock.holds
+  if (!hold) return stock
+  const changed = change(hold)
+  return { ...stock, holds: changed ? { ...others, [orderId]: changed } : others }
+}
+
+function reserved(stock: Stock, data: Extract<StockEvent, { type: 'StockReserved' }>['data']): Stock {
+  const { orderId, customerId, expiresAt } = data
+  const allocations = data.allocations.map(units => ({ ...units, shipped: 0 }))
+  return {
+    ...stock,
+    held: add(stock.held, data.allocations, 1),
+    holds: { ...stock.holds, [orderId]: { customerId, expiresAt, committed: false, allocations } },
+  }
+}
+
+function shipped(stock: Stock, { orderId, warehouse, quantity }: Given & Units): Stock {
+  const left = withHold(stock, orderId, hold => {
+    const allocations = hold.allocations.map(units =>
+      units.warehouse === warehouse ? { ...units, shipped: units.shipped + quantity } : units,
+    )
+    return allocations.every(units => units.shipped >= units.quantity) ? null : { ...hold, allocations }
+  })
+  const units = [{ warehouse, quantity }]
+  return {
+    ...left,
+    onHand: add(stock.onHand, units, -1),
+    held: add(stock.held, units, -1),
+    returnable: stock.returnable + quantity,
+  }
+}
+
+function add(sums: ByWarehouse, units: readonly Units[], sign: 1 | -1): ByWarehouse {
+  const result: Record<string, number> = { ...sums }
+  for (const { warehouse, quantity } of units) result[warehouse] = (result[warehouse] ?? 0) + sign * quantity
+  return result
+}
+
+// Commands on one SKU.
+
+export type ProductRefusal = {
+  readonly code: 'PRODUCT_EXISTS' | 'PRODUCT_NOT_FOUND'
+  readonly message: string
+  readonly sku: string
+}
+export type AdjustRefusal =
+  | ProductRefusal
+  | {
+      readonly code: 'STOCK_BELOW_RESERVED'
+      readonly message: string
+      readonly onHand: number
+      readonly reserved: number
+    }
+  | { readonly code: 'STOCK_TOO_LARGE'; readonly message: string }
+
+export function productNotFound(sku: string): ProductRefusal {
+  return { code: 'PRODUCT_NOT_FOUND', message: `There is no product ${sku}.`, sku }
+}
+
+/** `stock` names each warehouse at most once. */
+export function addProduct(
+  stock: Stock,
+  { sku, facts, units }: { sku: string; facts: ProductFacts; units: readonly Units[] },
+): Decision<StockEvent, ProductRefusal> {
+  if (stock.product)
+    return refuse({ code: 'PRODUCT_EXISTS', message: `There is already a product ${sku}.`, sku })
+  const received = units
+    .filter(({ quantity }) => quantity > 0)
+    .map(
+      ({ warehouse, quantity }): StockEvent => ({
+        type: 'StockReceived',
+        data: { sku, warehouse, quantity, reason: 'initial stock' },
+      }),
+    )
+  return accept({ type: 'ProductAdded', data: { ...facts, sku } }, ...received)
+}
+
+export function changePrice(
+  stock: Stock,
+  { sku, price }: { sku: string; price: Money },
+): Decision<StockEvent, ProductRefusal> {
+  if (!stock.product) return refuse(productNotFound(sku))
+  const { minor, currency } = stock.product.price
+  if (minor === price.minor && currency === price.currency) return accept()
+  return accept({ type: 'PriceChanged', data: { sku, price } })
+}
+
+export function setLowStockThreshold(
+  stock: Stock,
+  { sku, threshold }: { sku: string; threshold: number },
+): Decision<StockEvent, ProductRefusal> {
+  if (!stock.product) return refuse(productNotFound(sku))
+  if (stock.product.lowStockThreshold === threshold) return accept()
+  return accept(...signalled(sku, stock, [{ type: 'LowStockThresholdSet', data: { sku, threshold } }]))
+}
+
+/** Takes nothing that an order holds: a hold past its end gives its units back first. */
+export function adjustStock(
+  stock: Stock,
+  command: { sku: string; warehouse: string; quantity: number; reason: string; at: string },
+): Decision<StockEvent, AdjustRefusal> {
+  const { sku, warehouse, quantity, reason, at } = command
+  if (!stock.product) return refuse(productNotFound(sku))
+  const expired = quantity < 0 ? expiries(sku, stock, at) : []
+  const current = evolveAll(stock, expired)
+  const onHand = current.onHand[warehouse] ?? 0
+  const reserved = current.held[warehouse] ?? 0
+  if (quantity < 0 && onHand + quantity < reserved) return refuse(belowReserved(command, onHand, reserved))
+  if (onHand + quantity > MAX_ON_HAND)
+    return refuse({
+      code: 'STOCK_TOO_LARGE',
+      message: `${warehouse} would have ${onHand + quantity} units of ${sku}; at most ${MAX_ON_HAND} are accepted.`,
+    })
+  const type = quantity > 0 ? 'StockReceived' : 'StockCorrected'
+  return accept(...signalled(sku, stock, [...expired, { type, data: { sku, warehouse, quantity, reason } }]))
+}
+
+function belowReserved(
+  { sku, warehouse, quantity }: { sku: string; warehouse: string; quantity: number },
+  onHand: number,
+  reserved: number,
+): AdjustRefusal {
+  const message = `${warehouse} has ${onHand} units of ${sku}, ${reserved} of them reserved: ${-quantity} cannot be taken.`
+  return { code: 'STOCK_BELOW_RESERVED', message, onHand, reserved }
+}
+
+/** The expiries that are due. */
+export function expiries(sku: string, stock: Stock, at: string): StockEvent[] {
+  return Object.entries(stock.holds)
+    .filter(([, hold]) => isDue(hold, at))
+    .map(([orderId, hold]) => ended('ReservationExpired', sku, orderId, hold))
+}
+
+/** The end of a hold, with the units that it gives back. */
+export function ended(
+  type: 'ReservationReleased' | 'ReservationExpired',
+  sku: string,
+  orderId: string,
+  hold: Hold,
+): StockEvent {
+  return { type, data: { sku, orderId, customerId: hold.customerId, allocations: unshipped(hold) } }
+}
+
+/** `events`, and a LowStockReached when they bring the SKU down to its threshold. */
+export function signalled(sku: string, stock: Stock, events: readonly StockEvent[]): StockEvent[] {
+  const after = evolveAll(stock, events)
+  if (!after.product || isLow(stock) || !isLow(after)) return [...events]
+  const data = { sku, available: available(after), threshold: after.product.lowStockThreshold }
+  return [...events, { type: 'LowStockReached', data }]
+}

@@ -1,0 +1,234 @@
+// Commands over an order's SKUs, by given/when/then.
+import { describe, expect, it } from 'vitest'
+import {
+  allocationsOf,
+  commit,
+  expire,
+  release,
+  reserve,
+  restock,
+  type Stocks,
+  ship,
+} from '#subgraphs/inventory/domain/reservation.ts'
+import { noStock, type Stock } from '#subgraphs/inventory/domain/stock.ts'
+import { AT, BEFORE, CUSTOMER, committed, holding, LATER, ORDER, OTHER, stockWith } from './given.ts'
+
+const command = (...lines: [string, number][]) => ({
+  orderId: ORDER,
+  customerId: CUSTOMER,
+  lines: lines.map(([sku, quantity]) => ({ sku, quantity })),
+  expiresAt: LATER,
+  at: AT,
+})
+
+function stocks(given: Record<string, Stock>): Stocks {
+  return new Map(Object.entries(given))
+}
+
+function given(units: Record<string, Record<string, number>>): Stocks {
+  return new Map(Object.entries(units).map(([sku, by]) => [sku, stockWith(sku, by)]))
+}
+
+/** What an order over `lines` is given, as `sku@warehouse: quantity`. */
+function allocated(from: Stocks, ...lines: [string, number][]): Record<string, number> {
+  const decided = reserve(from, command(...lines))
+  if ('refused' in decided) throw new Error(decided.refused.message)
+  const allocations = allocationsOf(from, decided.accepted, ORDER)
+  return Object.fromEntries(allocations.map(a => [`${a.sku}@${a.warehouse}`, a.quantity]))
+}
+
+describe('reserving', () => {
+  it('holds every line in one event per SKU', () => {
+    const decided = reserve(given({ a: { 'BER-1': 5 }, b: { 'BER-1': 5 } }), command(['a', 2], ['b', 3]))
+    expect(decided).toEqual({
+      accepted: [
+        { id: 'a', event: holding('a', 2) },
+        { id: 'b', event: holding('b', 3) },
+      ],
+    })
+  })
+
+  it('takes one warehouse that can serve the whole order before better stocked ones', () => {
+    const from = given({ a: { 'AMS-1': 90, 'MUC-1': 5 }, b: { 'MUC-1': 5, 'ZRH-1': 90 } })
+    expect(allocated(from, ['a', 5], ['b', 5])).toEqual({ 'a@MUC-1': 5, 'b@MUC-1': 5 })
+  })
+
+  it('takes few warehouses when no single one will do', () => {
+    const from = given({ a: { 'AMS-1': 2, 'BER-1': 3, 'MUC-1': 8 } })
+    expect(allocated(from, ['a', 10])).toEqual({ 'a@AMS-1': 2, 'a@MUC-1': 8 })
+  })
+
+  it('breaks ties by warehouse code, however the lines are ordered', () => {
+    const from = given({ a: { 'ZRH-1': 5, 'AMS-1': 5 }, b: { 'ZRH-1': 5, 'AMS-1': 5 } })
+    const expected = { 'a@AMS-1': 1, 'b@AMS-1': 1 }
+    expect(allocated(from, ['a', 1], ['b', 1])).toEqual(expected)
+    expect(allocated(from, ['b', 1], ['a', 1])).toEqual(expected)
+  })
+
+  it('counts a SKU that stands in two lines once, with both quantities', () => {
+    const from = given({ a: { 'BER-1': 5 } })
+    expect(allocated(from, ['a', 2], ['a', 3])).toEqual({ 'a@BER-1': 5 })
+    expect(reserve(from, command(['a', 3], ['a', 3]))).toMatchObject({
+      refused: { code: 'INSUFFICIENT_STOCK', shortages: [{ sku: 'a', requested: 6, available: 5 }] },
+    })
+  })
+
+  it('lists every line that falls short and holds none', () => {
+    const from = given({ a: { 'BER-1': 1 }, b: { 'BER-1': 9 }, c: {} })
+    expect(reserve(from, command(['a', 2], ['b', 2], ['c', 1]))).toMatchObject({
+      refused: {
+        code: 'INSUFFICIENT_STOCK',
+        shortages: [
+          { sku: 'a', requested: 2, available: 1 },
+          { sku: 'c', requested: 1, available: 0 },
+        ],
+      },
+    })
+  })
+
+  it('is refused for an unknown SKU', () => {
+    const from = stocks({ a: stockWith('a', { 'BER-1': 1 }), ghost: noStock })
+    expect(reserve(from, command(['a', 1], ['ghost', 1]))).toMatchObject({
+      refused: { code: 'PRODUCT_NOT_FOUND', sku: 'ghost' },
+    })
+  })
+
+  it('takes what another order held past its end, and ends that hold first', () => {
+    const from = stocks({ a: stockWith('a', { 'BER-1': 5 }, holding('a', 5, BEFORE, OTHER)) })
+    expect(reserve(from, command(['a', 5]))).toMatchObject({
+      accepted: [
+        { event: { type: 'ReservationExpired', data: { orderId: OTHER } } },
+        { event: { type: 'StockReserved', data: { orderId: ORDER } } },
+      ],
+    })
+  })
+
+  it('never takes what another order still holds, or holds firmly past its end', () => {
+    const live = stocks({ a: stockWith('a', { 'BER-1': 5 }, holding('a', 5, LATER, OTHER)) })
+    const firm = stocks({
+      a: stockWith('a', { 'BER-1': 5 }, holding('a', 5, BEFORE, OTHER), committed('a', OTHER)),
+    })
+    for (const from of [live, firm])
+      expect(reserve(from, command(['a', 1]))).toMatchObject({ refused: { code: 'INSUFFICIENT_STOCK' } })
+  })
+
+  it('keeps what the order already holds when asked for the same again, and is refused for anything else', () => {
+    const from = stocks({ a: stockWith('a', { 'BER-1': 5 }, holding('a', 3)) })
+    expect(reserve(from, command(['a', 3]))).toEqual({ accepted: [] })
+    expect(reserve(from, command(['a', 2]))).toMatchObject({ refused: { code: 'RESERVATION_EXISTS' } })
+  })
+
+  it('signals the SKU that it sells out', () => {
+    expect(reserve(given({ a: { 'BER-1': 5 } }), command(['a', 5]))).toMatchObject({
+      accepted: [{ event: { type: 'StockReserved' } }, { event: { type: 'LowStockReached' } }],
+    })
+  })
+})
+
+describe('committing', () => {
+  it('makes every hold firm, and is a success when repeated', () => {
+    const from = stocks({
+      a: stockWith('a', { 'BER-1': 5 }, holding('a', 3)),
+      b: stockWith('b', { 'BER-1': 5 }, holding('b', 1), committed('b')),
+    })
+    expect(commit(from, { orderId: ORDER, at: AT })).toEqual({
+      accepted: [{ id: 'a', event: committed('a') }],
+    })
+  })
+
+  it('is refused past the end of the hold, taken by others or not', () => {
+    const past = stockWith('a', { 'BER-1': 5 }, holding('a', 3, AT))
+    for (const a of [past, stockWith('a', { 'BER-1': 5 })])
+      expect(commit(stocks({ a }), { orderId: ORDER, at: AT })).toMatchObject({
+        refused: { code: 'RESERVATION_EXPIRED' },
+      })
+  })
+
+  it('is refused as a whole when one SKU of the order is lost', () => {
+    const from = stocks({
+      a: stockWith('a', { 'BER-1': 5 }, holding('a', 3)),
+      b: stockWith('b', { 'BER-1': 5 }),
+    })
+    expect(commit(from, { orderId: ORDER, at: AT })).toMatchObject({
+      refused: { code: 'RESERVATION_EXPIRED' },
+    })
+  })
+
+  it('succeeds past the end when the hold was committed before it', () => {
+    const from = stocks({ a: stockWith('a', { 'BER-1': 5 }, holding('a', 3, BEFORE), committed('a')) })
+    expect(commit(from, { orderId: ORDER, at: AT })).toEqual({ accepted: [] })
+  })
+})
+
+describe('releasing and expiring', () => {
+  const partly = stockWith('a', { 'BER-1': 5 }, holding('a', 3), committed('a'), {
+    type: 'StockShipped',
+    data: { sku: 'a', orderId: ORDER, customerId: CUSTOMER, warehouse: 'BER-1', quantity: 1 },
+  })
+
+  it('gives back what is held and not shipped', () => {
+    expect(release(stocks({ a: partly }), { orderId: ORDER })).toMatchObject({
+      accepted: [
+        {
+          event: {
+            type: 'ReservationReleased',
+            data: { allocations: [{ warehouse: 'BER-1', quantity: 2 }] },
+          },
+        },
+      ],
+    })
+  })
+
+  it('is a success when nothing is held', () => {
+    expect(release(stocks({ a: noStock }), { orderId: ORDER })).toEqual({ accepted: [] })
+  })
+
+  it('expires what is due, and leaves what is not due or is firm', () => {
+    const due = stockWith('a', { 'BER-1': 5 }, holding('a', 3, BEFORE))
+    const notDue = stockWith('b', { 'BER-1': 5 }, holding('b', 3, LATER))
+    const firm = stockWith('c', { 'BER-1': 5 }, holding('c', 3, BEFORE), committed('c'))
+    expect(expire(stocks({ a: due, b: notDue, c: firm }), { orderId: ORDER, at: AT })).toMatchObject({
+      accepted: [{ id: 'a', event: { type: 'ReservationExpired', data: { orderId: ORDER } } }],
+    })
+  })
+})
+
+describe('shipping and restocking', () => {
+  const firm = stocks({ a: stockWith('a', { 'BER-1': 5 }, holding('a', 3), committed('a')) })
+  const shipment = (warehouse: string, quantity: number) => ({
+    orderId: ORDER,
+    warehouse,
+    lines: [{ sku: 'a', quantity }],
+  })
+
+  it('ships what the order holds in that warehouse, and no more', () => {
+    expect(ship(firm, shipment('BER-1', 3))).toMatchObject({
+      accepted: [{ id: 'a', event: { type: 'StockShipped', data: { warehouse: 'BER-1', quantity: 3 } } }],
+    })
+    expect(ship(firm, shipment('BER-1', 4))).toMatchObject({ refused: { code: 'STOCK_NOT_HELD' } })
+    expect(ship(firm, shipment('MUC-1', 1))).toMatchObject({ refused: { code: 'STOCK_NOT_HELD' } })
+  })
+
+  it('ships nothing that is not committed', () => {
+    const loose = stocks({ a: stockWith('a', { 'BER-1': 5 }, holding('a', 3)) })
+    expect(ship(loose, shipment('BER-1', 1))).toMatchObject({
+      refused: { code: 'RESERVATION_NOT_COMMITTED' },
+    })
+  })
+
+  it('takes back what was shipped, and no more', () => {
+    const out = stocks({
+      a: stockWith('a', { 'BER-1': 5 }, holding('a', 3), committed('a'), {
+        type: 'StockShipped',
+        data: { sku: 'a', orderId: ORDER, customerId: CUSTOMER, warehouse: 'BER-1', quantity: 3 },
+      }),
+    })
+    const back = (quantity: number) => ({
+      orderId: ORDER,
+      lines: [{ sku: 'a', warehouse: 'BER-1', quantity }],
+    })
+    expect(restock(out, back(3))).toMatchObject({ accepted: [{ event: { type: 'StockRestocked' } }] })
+    expect(restock(out, back(4))).toMatchObject({ refused: { code: 'RESTOCK_EXCEEDS_SHIPPED' } })
+    expect(restock(stocks({ a: noStock }), back(1))).toMatchObject({ refused: { code: 'PRODUCT_NOT_FOUND' } })
+  })
+})
