@@ -1,0 +1,178 @@
+// Decides what a payment is asked to do: request, capture, void, refund. Each records the intent only. Free of I/O.
+import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
+import { type Money, toDecimal } from '#platform/domain/money.ts'
+import { sums } from '#subgraphs/payment/domain/figures.ts'
+import { toRelease, uncaptured } from '#subgraphs/payment/domain/outstanding.ts'
+import {
+  isStanding,
+  type Move,
+  type Payment,
+  type PaymentEvent,
+  type RequestedTender,
+  type Share,
+  type StandingPayment,
+  type Tender,
+} from '#subgraphs/payment/domain/payment.ts'
+
+/** `retryable` is true when the same tender may work later. */
+export type PaymentRefusal = Refusal & { readonly retryable: boolean }
+type PaymentDecision = Decision<PaymentEvent, PaymentRefusal>
+
+export type RequestPayment = {
+  readonly orderId: string
+  readonly customerId: string
+  readonly amount: Money
+  readonly tenders: readonly RequestedTender[]
+  readonly at: string
+}
+export type MoveMoney = { readonly moveId: string; readonly amount: Money; readonly at: string }
+
+/** An order has one payment: a second request is refused, unless it repeats the first one's command key. */
+export function requestPayment(payment: Payment, command: RequestPayment): PaymentDecision {
+  const { amount, tenders } = command
+  if (payment.phase === 'forestalled') return no('PAYMENT_VOIDED', 'the payment was voided before it began')
+  if (payment.phase !== 'absent')
+    return no('PAYMENT_ALREADY_REQUESTED', 'the payment of this order has been requested before')
+  if (tenders.some(tender => tender.amount.currency !== amount.currency))
+    return no('CURRENCY_MISMATCH', `every tender must be in ${amount.currency}, as the payment is`)
+  const tendered = tenders.reduce((sum, tender) => sum + tender.amount.minor, 0)
+  if (tendered !== amount.minor)
+    return no(
+      'TENDER_SUM_MISMATCH',
+      `the tenders come to ${toDecimal({ ...amount, minor: tendered })}, the payment to ${toDecimal(amount)} ${amount.currency}`,
+    )
+  return accept({ type: 'PaymentRequested', data: { ...command } })
+}
+
+/** Splits the amount over what is authorised and not yet captured: vouchers first, then in the order of the tenders. */
+export function requestCapture(payment: Payment, { moveId, amount, at }: MoveMoney): PaymentDecision {
+  if (!isStanding(payment)) return notFound()
+  if (payment.phase === 'voiding' || payment.phase === 'voided')
+    return no('PAYMENT_VOIDED', 'the payment has been voided: nothing can be captured any more')
+  if (payment.phase !== 'authorised')
+    return no('PAYMENT_NOT_AUTHORISED', 'the payment is not authorised: nothing can be captured')
+  const foreign = foreignCurrency(payment, amount)
+  if (foreign) return foreign
+  const shares = split(payment, amount, tender => uncaptured(tender) - underWay(payment.captures, tender))
+  return shares
+    ? accept({ type: 'CaptureRequested', data: { captureId: moveId, amount, shares, at } })
+    : no(
+        'CAPTURE_EXCEEDS_AUTHORISATION',
+        `${inWords(amount)} is more than is authorised and not yet captured`,
+      )
+}
+
+/** Splits the amount over what is captured and not yet refunded, in the same order as a capture. */
+export function requestRefund(payment: Payment, { moveId, amount, at }: MoveMoney): PaymentDecision {
+  if (!isStanding(payment)) return notFound()
+  const foreign = foreignCurrency(payment, amount)
+  if (foreign) return foreign
+  const room = (tender: Tender) => tender.captured - tender.refunded - underWay(payment.refunds, tender)
+  const shares = split(payment, amount, room)
+  return shares
+    ? accept({ type: 'RefundRequested', data: { refundId: moveId, amount, shares, at } })
+    : no('REFUND_EXCEEDS_CAPTURES', `${inWords(amount)} is more than is captured and not yet refunded`)
+}
+
+/** Always accepted: what is authorised and not captured is let go, and nothing can be authorised afterwards. */
+export function requestVoid(payment: Payment, command: { orderId: string; at: string }): PaymentDecision {
+  switch (payment.phase) {
+    case 'absent':
+      return accept({ type: 'PaymentForestalled', data: command })
+    case 'requested':
+      return accept({ type: 'VoidRequested', data: command })
+    case 'authorised': {
+      const { authorised, captured } = sums(payment)
+      return authorised > captured ? accept({ type: 'VoidRequested', data: command }) : accept()
+    }
+    case 'forestalled':
+    case 'declined':
+    case 'voiding':
+    case 'voided':
+      return accept() // a repeated void must look like success
+  }
+}
+
+/** The answer to an authorisation as the payment stands now; undefined while the provider's answer is not known. */
+export function authorisationAnswer(
+  payment: StandingPayment,
+): { readonly pending: boolean } | { readonly refused: PaymentRefusal } | undefined {
+  if (payment.authorisedAt !== undefined) return { pending: false }
+  switch (payment.phase) {
+    case 'requested':
+      return payment.tenders.some(tender => tender.status === 'REQUESTED') ? undefined : { pending: true }
+    case 'declined':
+      return payment.decline && { refused: payment.decline }
+    case 'authorised':
+      return { pending: false }
+    case 'voiding':
+    case 'voided':
+      return no('PAYMENT_VOIDED', 'the payment was voided before it was authorised')
+  }
+}
+
+/** The answer to a capture or refund; undefined while the provider's answer is not known. */
+export function moveAnswer(
+  payment: StandingPayment,
+  kind: 'capture' | 'refund',
+  moveId: string,
+): 'done' | { readonly refused: PaymentRefusal } | undefined {
+  const moves = kind === 'capture' ? payment.captures : payment.refunds
+  const declined = payment.declinedMoves[moveId]
+  if (declined)
+    return {
+      refused: {
+        code: kind === 'capture' ? 'CAPTURE_DECLINED' : 'REFUND_DECLINED',
+        message: `the payment provider declined the ${kind}: ${declined.code}`,
+        retryable: declined.retryable,
+      },
+    }
+  return moves.some(({ id }) => id === moveId) ? undefined : 'done'
+}
+
+/** True once nothing more is to be let go; the answer to a void. */
+export function isLetGo(payment: Payment): boolean {
+  return !isStanding(payment) || (payment.phase !== 'voiding' && toRelease(payment).length === 0)
+}
+
+function split(
+  { tenders, currency }: StandingPayment,
+  amount: Money,
+  room: (tender: Tender) => number,
+): Share[] | undefined {
+  let rest = amount.minor
+  const shares: Share[] = []
+  for (const tender of [...tenders.filter(isVoucher), ...tenders.filter(tender => !isVoucher(tender))]) {
+    const minor = Math.min(rest, room(tender))
+    if (minor > 0) shares.push({ tenderId: tender.tenderId, amount: { minor, currency } })
+    rest -= Math.max(minor, 0)
+  }
+  return rest === 0 ? shares : undefined
+}
+
+function isVoucher(tender: Tender): boolean {
+  return tender.kind === 'VOUCHER'
+}
+
+function underWay(moves: readonly Move[], { tenderId }: Tender): number {
+  const shares = moves.flatMap(entry => entry.shares).filter(share => share.tenderId === tenderId)
+  return shares.reduce((sum, share) => sum + share.amount, 0)
+}
+
+function foreignCurrency(payment: StandingPayment, { currency }: Money): PaymentDecision | undefined {
+  return currency === payment.currency
+    ? undefined
+    : no('CURRENCY_MISMATCH', `the payment is in ${payment.currency}, not in ${currency}`)
+}
+
+function notFound(): PaymentDecision {
+  return no('PAYMENT_NOT_FOUND', 'no payment has been requested for this order')
+}
+
+function no(code: string, message: string): { refused: PaymentRefusal } {
+  return refuse({ code, message, retryable: false })
+}
+
+function inWords(amount: Money): string {
+  return `${toDecimal(amount)} ${amount.currency}`
+}
