@@ -1,5 +1,6 @@
 // The saga port: a pure definition (evolve, react) and the runner that gives it durability. Free of any driver.
 import type { Json, JsonObject } from '#platform/domain/json.ts'
+import type { Upcaster } from '#platform/event-store/aggregate.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 
 export type SagaEvent = { readonly type: string; readonly data: JsonObject }
@@ -52,6 +53,11 @@ export type SagaDefinition<State, Event extends SagaEvent> = {
   readonly evolve: (state: State, event: Event | StepEvent) => State
   readonly react: (state: State, event: Event | StepEvent) => readonly Effect[]
   readonly phase: (state: State) => 'running' | 'compensating' | 'ended'
+  /** Every input event type; a stored type that is not listed is skipped. All are taken when left out. */
+  readonly types?: readonly Event['type'][]
+  /** Input event types past schema 1, and how older data is lifted, by `Type@fromSchema`. */
+  readonly schemas?: Readonly<Record<string, number>>
+  readonly upcasters?: Readonly<Record<string, Upcaster>>
 }
 
 /** What a call answers. A thrown error means 'unknown': the runner tries again under the same key. */

@@ -1,0 +1,242 @@
+// What a fulfilment wants done, from what it knows: the whole list at any time, asked for already or not. Pure.
+import type { JsonObject } from '#platform/domain/json.ts'
+import type { Effect } from '#platform/saga/saga.ts'
+import { quantities } from './fulfilment-parcels.ts'
+import type { Fulfilment, FulfilmentOrder, Parcel, ReceivedReturn } from './fulfilment-state.ts'
+import {
+  APPROVAL_TIMER,
+  answered,
+  captured,
+  createStep,
+  forwardInFlight,
+  goesOnInPart,
+  inFlight,
+  isGivenUp,
+  mayHaveHappened,
+  partsAreCertain,
+  paymentStanding,
+  shipped,
+  succeeded,
+} from './fulfilment-state.ts'
+
+type Known = Fulfilment & { readonly order: FulfilmentOrder }
+type Wish = (state: Known) => Effect[]
+
+/**
+ * Every effect that the state calls for, in order. A wish stays true after it was asked for, so asking is a
+ * difference of two lists, and whatever repeats or comes late asks for nothing.
+ */
+export function wishes(state: Fulfilment): Effect[] {
+  const { order } = state
+  if (!order) return []
+  const known = { ...state, order }
+  return WISHES.flatMap(wish => wish(known))
+}
+
+const WISHES: readonly Wish[] = [
+  forward,
+  approvalTimer,
+  cancelShipments,
+  deliverParcels,
+  giveUp,
+  giveBackTheRest,
+  complete,
+  rejectCancellation,
+  settleReturns,
+]
+
+function call(
+  step: string,
+  command: string,
+  input: JsonObject,
+  patience: 'bounded' | 'endless' = 'endless',
+): Effect {
+  return { kind: 'call', step, command, input, patience }
+}
+
+/** The way to the shipments, a step at a time; each has the answers of those before it. */
+function forward(state: Known): Effect[] {
+  if (state.stop) return []
+  const { order } = state
+  if (!succeeded(state, 'reserve-stock')) return [reserve(state)]
+  const standing = paymentStanding(state)
+  if (standing === 'unasked') return [authorise(order)]
+  if (standing === 'awaiting')
+    return [call('await-approval', 'orders.noteApprovalAwaited', { orderId: order.orderId })]
+  if (standing !== 'authorised' || inFlight(state, 'await-approval')) return []
+  if (!succeeded(state, 'commit-stock'))
+    return [call('commit-stock', 'inventory.commitReservation', holdOf(order))]
+  if (!succeeded(state, 'confirm-order'))
+    return [call('confirm-order', 'orders.confirmOrder', { orderId: order.orderId })]
+  return state.parcels.map(parcel => createShipment(order, parcel))
+}
+
+function reserve({ order, startedAt, reservationMs }: Known): Effect {
+  return call('reserve-stock', 'inventory.reserveStock', {
+    orderId: order.orderId,
+    customerId: order.customerId,
+    lines: quantities(order),
+    expiresAt: later(startedAt, reservationMs),
+  })
+}
+
+/** The one step that gives up: a customer does not wait for ever to hear whether the money is there, and it can be voided. */
+function authorise({ orderId, customerId, total, tenders }: FulfilmentOrder): Effect {
+  const input = { orderId, customerId, amount: total, tenders }
+  return call('authorise-payment', 'payment.authorisePayment', input, 'bounded')
+}
+
+/** Endless: a label whose creation is not answered cannot be cancelled, and a confirmed order outlives an outage. */
+function createShipment(order: FulfilmentOrder, parcel: Parcel): Effect {
+  return call(createStep(parcel), 'shipping.createShipment', {
+    orderId: order.orderId,
+    customerId: order.customerId,
+    warehouse: parcel.warehouse,
+    option: order.option,
+    lines: parcel.lines,
+    weightGrams: parcel.weightGrams,
+    address: order.address,
+    ...(order.instructions === undefined ? {} : { instructions: order.instructions }),
+  })
+}
+
+function approvalTimer(state: Known): Effect[] {
+  const isWaiting = !state.stop && paymentStanding(state) === 'awaiting'
+  if (isWaiting && state.approvalTimer === 'idle' && state.pendingSince !== null) {
+    const dueAt = later(state.pendingSince, state.approvalTimeoutMs)
+    return [{ kind: 'start-timer', timer: APPROVAL_TIMER, dueAt }]
+  }
+  if (!isWaiting && state.approvalTimer === 'started')
+    return [{ kind: 'cancel-timer', timer: APPROVAL_TIMER }]
+  return []
+}
+
+/** Once every shipment that was asked for exists or was refused, those that still can be are called back, all at once. */
+function cancelShipments(state: Known): Effect[] {
+  if (!state.stop || forwardInFlight(state)) return []
+  return state.parcels
+    .filter(({ fate, shipmentId }) => fate === 'open' && shipmentId !== undefined)
+    .map(({ shipmentId }) => call(`cancel-shipment:${shipmentId}`, 'shipping.cancelShipment', { shipmentId }))
+}
+
+/** Goods that left: stock follows, the customer is told, and the money is taken. A lost parcel's money goes back. */
+function deliverParcels(state: Known): Effect[] {
+  return shipped(state).flatMap(parcel => deliverParcel(state, parcel))
+}
+
+function deliverParcel(state: Known, parcel: Parcel): Effect[] {
+  const { warehouse, lines, shipmentId, fate, billed = 0 } = parcel
+  const { orderId, total } = state.order
+  const amount = { minor: billed, currency: total.currency }
+  const effects = [
+    call(`ship-stock:${shipmentId}`, 'inventory.shipStock', { orderId, warehouse, lines }),
+    call(`note-shipped:${shipmentId}`, 'orders.noteShipped', { orderId, shipmentId, lines }),
+  ]
+  if (billed > 0) effects.push(call(`capture:${shipmentId}`, 'payment.capturePayment', { orderId, amount }))
+  if (fate === 'delivered' && answered(state, `note-shipped:${shipmentId}`))
+    effects.push(call(`note-delivered:${shipmentId}`, 'orders.noteDelivered', { orderId, shipmentId }))
+  if (fate === 'lost' && succeeded(state, `capture:${shipmentId}`))
+    effects.push(call(`refund:${shipmentId}`, 'payment.refundPayment', { orderId, amount }))
+  return effects
+}
+
+/** Nothing ships: money and stock go back, side by side; the order is cancelled when both have. */
+function giveUp(state: Known): Effect[] {
+  if (!isGivenUp(state) || !state.stop) return []
+  const { orderId } = state.order
+  const back: Effect[] = []
+  if (mayHaveHappened(state, 'authorise-payment')) back.push(voidPayment(orderId))
+  if (mayHaveHappened(state, 'reserve-stock')) back.push(releaseStock(state.order))
+  if (!back.every(effect => effect.kind === 'call' && answered(state, effect.step))) return back
+  const { reason, message, details } = state.stop
+  return [...back, call('cancel-order', 'orders.cancelFulfilment', { orderId, reason, message, details })]
+}
+
+/** What is held beyond the parcels that ship, once those have taken theirs: void and release both let go of everything. */
+function giveBackTheRest(state: Known): Effect[] {
+  if (!isSettled(state)) return []
+  const { orderId, total } = state.order
+  const effects: Effect[] = []
+  if (captured(state) < total.minor) effects.push(voidPayment(orderId))
+  if (shipped(state).length < state.parcels.length) effects.push(releaseStock(state.order))
+  return effects
+}
+
+/** The parcels that ship are all dispatched, and their stock and money have moved. */
+function isSettled(state: Known): boolean {
+  if (!isUnderWay(state)) return false
+  return shipped(state).every(
+    ({ shipmentId, billed }) =>
+      answered(state, `ship-stock:${shipmentId}`) &&
+      (billed === 0 || answered(state, `capture:${shipmentId}`)),
+  )
+}
+
+/** Every parcel that ships is with the carrier: none is to be created, collected or called back. */
+function isUnderWay(state: Known): boolean {
+  if (!succeeded(state, 'confirm-order') || !partsAreCertain(state)) return false
+  return state.stop ? goesOnInPart(state) : state.parcels.every(({ fate }) => fate !== 'open')
+}
+
+function complete(state: Known): Effect[] {
+  const isOver =
+    isSettled(state) &&
+    giveBackTheRest(state).every(effect => effect.kind === 'call' && answered(state, effect.step)) &&
+    shipped(state).every(parcel => parcelIsOver(state, parcel))
+  return isOver ? [call('complete-order', 'orders.completeOrder', { orderId: state.order.orderId })] : []
+}
+
+function parcelIsOver(state: Known, { fate, shipmentId }: Parcel): boolean {
+  if (!answered(state, `note-shipped:${shipmentId}`)) return false
+  if (fate === 'delivered') return answered(state, `note-delivered:${shipmentId}`)
+  return (
+    fate === 'lost' && (answered(state, `refund:${shipmentId}`) || !succeeded(state, `capture:${shipmentId}`))
+  )
+}
+
+/** A cancellation that came too late, for all of the order or for a part of it. */
+function rejectCancellation(state: Known): Effect[] {
+  const isTooLate = state.cancellationRequested && (!state.stop || goesOnInPart(state))
+  if (!isTooLate) return []
+  const { orderId } = state.order
+  const message = state.stop
+    ? 'Part of the order is already with the carrier and will be delivered; the rest is cancelled and not charged.'
+    : 'The order is already with the carrier and cannot be cancelled any more.'
+  return [call('reject-cancellation', 'orders.rejectCancellation', { orderId, message })]
+}
+
+function settleReturns(state: Known): Effect[] {
+  const isTakingMoney = state.parcels.some(({ shipmentId }) => inFlight(state, `capture:${shipmentId}`))
+  if (isTakingMoney || shipped(state).length === 0) return []
+  return state.returns.flatMap(received => settleReturn(state, received))
+}
+
+/** A refund that was refused is not noted as one: the return stays received, for people to look into. */
+function settleReturn(state: Known, { returnId, lines, refund }: ReceivedReturn): Effect[] {
+  const { orderId } = state.order
+  const isFree = refund.minor <= 0
+  const effects: Effect[] = isFree
+    ? []
+    : [call(`refund:${returnId}`, 'payment.refundPayment', { orderId, amount: refund })]
+  effects.push(call(`restock:${returnId}`, 'inventory.restock', { orderId, lines }))
+  if ((isFree || succeeded(state, `refund:${returnId}`)) && answered(state, `restock:${returnId}`))
+    effects.push(call(`note-refunded:${returnId}`, 'orders.noteReturnRefunded', { orderId, returnId }))
+  return effects
+}
+
+function voidPayment(orderId: string): Effect {
+  return call('void-payment', 'payment.voidPayment', { orderId })
+}
+
+function releaseStock(order: FulfilmentOrder): Effect {
+  return call('release-stock', 'inventory.releaseReservation', holdOf(order))
+}
+
+/** Inventory keeps a hold by SKU, so a command on it names them all. */
+function holdOf(order: FulfilmentOrder): JsonObject {
+  return { orderId: order.orderId, skus: quantities(order).map(({ sku }) => sku) }
+}
+
+function later(instant: string, ms: number): string {
+  return new Date(Date.parse(instant) + ms).toISOString()
+}
