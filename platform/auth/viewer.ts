@@ -1,0 +1,36 @@
+// Who asks, and what that lets them do. Free of tokens and transport.
+import { CallerError } from '#platform/domain/errors.ts'
+
+export const ROLES = ['customer', 'support', 'ops', 'service'] as const
+export type Role = (typeof ROLES)[number]
+
+/** A customer's subject is its `cus_` id. Nobody (no token) is `undefined`. */
+export type Viewer = { readonly subject: string; readonly role: Role }
+
+export function isRole(value: unknown): value is Role {
+  return ROLES.some(role => role === value)
+}
+
+/** Support, ops and services; not customers, not anonymous callers. */
+export function isStaff(viewer: Viewer | undefined): boolean {
+  return viewer !== undefined && viewer.role !== 'customer'
+}
+
+/** Staff for everybody, a customer for itself. */
+export function mayActFor(viewer: Viewer | undefined, customerId: string): boolean {
+  return viewer !== undefined && (viewer.role !== 'customer' || viewer.subject === customerId)
+}
+
+/** Throws CallerError UNAUTHENTICATED when there is no viewer. */
+export function requireViewer(viewer: Viewer | undefined): Viewer {
+  if (viewer === undefined) throw new CallerError('UNAUTHENTICATED', 'this needs a bearer token')
+  return viewer
+}
+
+/** Throws CallerError FORBIDDEN when the viewer has none of `roles`, UNAUTHENTICATED when there is no viewer. */
+export function requireRole(viewer: Viewer | undefined, ...roles: readonly Role[]): Viewer {
+  const known = requireViewer(viewer)
+  if (!roles.includes(known.role))
+    throw new CallerError('FORBIDDEN', `this needs the role ${roles.join(' or ')}; yours is ${known.role}`)
+  return known
+}

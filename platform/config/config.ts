@@ -1,0 +1,69 @@
+// Reads the environment into a checked, frozen configuration object. Free of files, defaults and knowledge of any service.
+import { z } from 'zod'
+import { OperatorError } from '#platform/domain/errors.ts'
+
+/** The variables of a process: `process.env`, or a plain object in tests. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const SECRET_NAME = /SECRET|TOKEN|PASSWORD|PASSPHRASE|CREDENTIAL|PRIVATE|(?:^|_)KEY(?:$|_)/i
+const MAX_SHOWN = 120
+
+/**
+ * Reads the variables that `schema` names. An empty variable counts as unset.
+ * Throws OperatorError CONFIG_INVALID that lists every problem: the variable, what it holds (secrets masked) and what
+ * it should hold, which is the schema field's `.describe()` text where there is one.
+ */
+export function readConfig<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  env: Environment,
+): Readonly<z.infer<z.ZodObject<Shape>>> {
+  const given = Object.fromEntries(
+    Object.keys(schema.shape).flatMap(name => (env[name] ? [[name, env[name]]] : [])),
+  )
+  const parsed = schema.safeParse(given)
+  if (parsed.success) return Object.freeze(parsed.data)
+  const problems = parsed.error.issues.map(issue => describeIssue(schema, issue, env))
+  throw new OperatorError(
+    'CONFIG_INVALID',
+    `the configuration is not usable:\n${problems.map(problem => `  ${problem}`).join('\n')}`,
+  )
+}
+
+function describeIssue(schema: z.ZodObject, issue: z.core.$ZodIssue, env: Environment): string {
+  const name = String(issue.path[0] ?? '')
+  if (!name) return issue.message
+  return `${name}: ${holds(name, env[name])}; ${shouldHold(schema.shape[name], issue)}`
+}
+
+function holds(name: string, value: string | undefined): string {
+  if (value === undefined) return 'is not set'
+  if (value === '') return 'is empty'
+  return `holds ${JSON.stringify(maskSecret(name, value).slice(0, MAX_SHOWN))}`
+}
+
+function shouldHold(field: unknown, issue: z.core.$ZodIssue): string {
+  const description = field instanceof z.ZodType ? field.description : undefined
+  return description === undefined ? decapitalised(issue.message) : `should hold ${description}`
+}
+
+function decapitalised(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1)
+}
+
+/** What may be shown of a variable: nothing when its name says secret, a URL without its password otherwise. */
+export function maskSecret(name: string, value: string): string {
+  if (SECRET_NAME.test(name)) return '***'
+  return value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):.*@/i, '$1:***@')
+}
+
+/** A TCP port; 0 asks the system for a free one. */
+export const portNumber = z.coerce.number().int().min(0).max(65_535).describe('a port number, 0 to 65535')
+
+/** A URL whose scheme is one of `schemes`, as text: the adapter that it chooses parses it. */
+export function urlOf(...schemes: readonly [string, ...string[]]): z.ZodString {
+  const example = schemes.map(scheme => `${scheme}://…`).join(' or ')
+  return z
+    .string()
+    .refine(text => schemes.some(scheme => text.startsWith(`${scheme}://`)) && URL.canParse(text))
+    .describe(`a URL such as ${example}`)
+}

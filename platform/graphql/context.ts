@@ -1,0 +1,70 @@
+// What every resolver gets: the viewer, the request's ids, consistency positions, a place for loaders. Free of HTTP.
+import type { Viewer } from '#platform/auth/viewer.ts'
+import type { EventMeta } from '#platform/event-store/event-store.ts'
+import { type ConsistencyToken, raise } from '#platform/graphql/consistency.ts'
+
+/** One per operation: members of a batch have one each. */
+export type RequestContext = {
+  /** Undefined for an anonymous caller. */
+  readonly viewer: Viewer | undefined
+  /** The raw bearer token, to pass on. */
+  readonly token: string | undefined
+  readonly requestId: string
+  /** Goes beside the events that the operation causes. */
+  readonly meta: EventMeta
+  readonly consistency: Consistency
+  /** DataLoaders of this operation, by name. */
+  readonly loaders: Map<string, unknown>
+}
+
+export type Consistency = {
+  /** What the caller asks to see, by service. Already awaited for this service when a query's resolvers run. */
+  readonly required: ConsistencyToken
+  /** What the caller is told to ask for next time: goes into the response header. */
+  readonly seen: ConsistencyToken
+  reached(service: string, position: number): void
+  /** Services that had not caught up with `required` in time: goes into the header and `extensions.stale`. */
+  readonly stale: string[]
+}
+
+export type RequestFacts = {
+  readonly viewer: Viewer | undefined
+  readonly token: string | undefined
+  readonly requestId: string
+  readonly traceparent: string | undefined
+  readonly required: ConsistencyToken
+}
+
+export function createRequestContext(facts: RequestFacts): RequestContext {
+  const { viewer, token, requestId, traceparent, required } = facts
+  return {
+    viewer,
+    token,
+    requestId,
+    meta: {
+      correlationId: requestId,
+      ...(viewer && { actor: `${viewer.role}:${viewer.subject}` }),
+      ...(traceparent !== undefined && { traceparent }),
+    },
+    consistency: createConsistency(required),
+    loaders: new Map(),
+  }
+}
+
+function createConsistency(required: ConsistencyToken): Consistency {
+  const seen: Record<string, number> = {}
+  return { required, seen, stale: [], reached: (service, position) => raise(seen, service, position) }
+}
+
+/** The loader called `name` of this operation, made at its first use. `make` must give the same type for a name. */
+export function loaderOf<Loader extends object>(
+  context: Pick<RequestContext, 'loaders'>,
+  name: string,
+  make: () => Loader,
+): Loader {
+  const found = context.loaders.get(name)
+  if (found !== undefined) return found as Loader
+  const made = make()
+  context.loaders.set(name, made)
+  return made
+}

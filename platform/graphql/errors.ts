@@ -1,0 +1,81 @@
+// Turns what went wrong in an operation into what its caller is told. Free of HTTP; operators' details go to the log.
+import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { CALLER_CODES, type CallerCode, CallerError } from '#platform/domain/errors.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export const INTERNAL_MESSAGE = 'Something went wrong on our side. Quote the request id when you report it.'
+
+export type ErrorFormatting = { readonly requestId: string; readonly logger: Logger }
+
+/** Faults in what the caller wrote, by the codes that the GraphQL server gives them. */
+const CALLERS_FAULT: ReadonlySet<unknown> = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'BAD_REQUEST',
+])
+/** Answers of the persisted-query protocol, which clients know by these codes. */
+const PROTOCOL: ReadonlySet<unknown> = new Set(['PERSISTED_QUERY_NOT_FOUND', 'PERSISTED_QUERY_NOT_SUPPORTED'])
+
+/**
+ * A CallerError keeps its code, message and details; what is wrong with the document or its variables is
+ * BAD_USER_INPUT; errors of another Waybill service pass as they are; anything else becomes INTERNAL with a fixed
+ * sentence and the request id, and is logged with its cause.
+ */
+export function formatError(error: unknown, { requestId, logger }: ErrorFormatting): GraphQLFormattedError {
+  const place = placeOf(error)
+  const root = rootOf(error)
+  if (root instanceof CallerError)
+    return { message: root.message, ...place, extensions: { ...root.details, code: root.code } }
+  if (root instanceof GraphQLError) {
+    const { code } = root.extensions
+    if (PROTOCOL.has(code) || isCallerCode(code)) return remote(root, place)
+    if (CALLERS_FAULT.has(code) || isDocumentFault(root))
+      return { message: root.message, ...place, extensions: { code: 'BAD_USER_INPUT' } }
+    if (code === 'INTERNAL') return internal(place, foreignRequestId(root) ?? requestId)
+  }
+  logger.error({ err: root, path: place.path, request_id: requestId }, 'an operation failed')
+  return internal(place, requestId)
+}
+
+export function isCallerCode(code: unknown): code is CallerCode {
+  return typeof code === 'string' && Object.hasOwn(CALLER_CODES, code)
+}
+
+/** GraphQL wraps what resolvers throw, sometimes more than once: down to what was thrown, or to the first known code. */
+function rootOf(error: unknown): unknown {
+  let current = error
+  while (current instanceof GraphQLError && current.originalError && !isKnownCode(current.extensions.code))
+    current = current.originalError
+  return current
+}
+
+function isKnownCode(code: unknown): boolean {
+  return isCallerCode(code) || CALLERS_FAULT.has(code) || PROTOCOL.has(code) || code === 'INTERNAL'
+}
+
+type Place = Pick<GraphQLFormattedError, 'path' | 'locations'>
+
+function placeOf(error: unknown): Place {
+  if (!(error instanceof GraphQLError)) return {}
+  return { ...(error.locations && { locations: error.locations }), ...(error.path && { path: error.path }) }
+}
+
+/** Thrown by graphql-js itself, before any resolver ran: no path, and no code yet. */
+function isDocumentFault(error: GraphQLError): boolean {
+  return error.path === undefined && error.extensions.code === undefined && error.nodes !== undefined
+}
+
+function remote(error: GraphQLError, place: Place): GraphQLFormattedError {
+  const { http: _http, stacktrace: _stack, serviceName: _service, ...extensions } = error.extensions
+  return { message: error.message, ...place, extensions }
+}
+
+function internal(place: Place, requestId: string): GraphQLFormattedError {
+  return { message: INTERNAL_MESSAGE, ...place, extensions: { code: 'INTERNAL', requestId } }
+}
+
+function foreignRequestId(error: GraphQLError): string | undefined {
+  const { requestId } = error.extensions
+  return typeof requestId === 'string' ? requestId : undefined
+}

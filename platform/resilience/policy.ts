@@ -1,0 +1,142 @@
+// One policy per outgoing dependency: bulkhead, retries, circuit breaker, timeout. Free of any protocol.
+import {
+  BulkheadRejectedError,
+  bulkhead,
+  CircuitState,
+  circuitBreaker,
+  ExponentialBackoff,
+  fullJitterGenerator,
+  handleWhen,
+  type IPolicy,
+  isBrokenCircuitError,
+  retry,
+  SamplingBreaker,
+  TaskCancelledError,
+  TimeoutStrategy,
+  timeout,
+  wrap,
+} from 'cockatiel'
+import { CallerError } from '#platform/domain/errors.ts'
+import { counter, gauge } from '#platform/telemetry/metrics.ts'
+
+export type PolicyOptions = {
+  /** The dependency's name, in metrics and messages. */
+  readonly name: string
+  /** For one attempt. */
+  readonly timeoutMs: number
+  /** Attempts after the first, for idempotent calls. */
+  readonly retries: number
+  /** Calls under way at once, and how many more may wait. */
+  readonly concurrency: number
+  readonly queue: number
+  readonly breaker?: BreakerOptions
+}
+
+export type BreakerOptions = {
+  /** The share of failed calls within the window, 0 to 1, that opens the circuit; 0.5 when left out. */
+  readonly threshold?: number
+  /** 10 s when left out. */
+  readonly windowMs?: number
+  /** Fewer calls a second than this never open the circuit; 1 when left out. */
+  readonly minimumPerSecond?: number
+  /** How long the circuit stays open before one call may try it; 2 s when left out. */
+  readonly halfOpenAfterMs?: number
+}
+
+export type CircuitHealth = 'closed' | 'open' | 'half-open'
+
+export type Policy = {
+  readonly name: string
+  /**
+   * Runs `work`; again after a fault, with full jitter between attempts, only if it is `idempotent`. Faults are anything
+   * but a CallerError other than UNAVAILABLE. Throws CallerError UNAVAILABLE (`details.reason`: TIMED_OUT, CIRCUIT_OPEN,
+   * OVERLOADED) for its own refusals; what `work` threw otherwise.
+   */
+  run<T>(work: (signal: AbortSignal) => Promise<T>, call: { readonly idempotent: boolean }): Promise<T>
+  health(): CircuitHealth
+}
+
+const HEALTH: Readonly<Record<CircuitState, CircuitHealth>> = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.Open]: 'open',
+  [CircuitState.HalfOpen]: 'half-open',
+  [CircuitState.Isolated]: 'open',
+}
+const GAUGE_VALUE: Readonly<Record<CircuitHealth, number>> = { closed: 0, 'half-open': 1, open: 2 }
+
+const isFault = (error: unknown): boolean => !(error instanceof CallerError) || error.code === 'UNAVAILABLE'
+
+/** A queued or broken call never went out: trying again at once would only lengthen the queue. */
+const isWorthRetrying = (error: unknown): boolean =>
+  isFault(error) && !isBrokenCircuitError(error) && !(error instanceof BulkheadRejectedError)
+
+export function createPolicy(options: PolicyOptions): Policy {
+  const breaker = createBreaker(options)
+  const attempt = wrap(breaker, timeout(options.timeoutMs, TimeoutStrategy.Aggressive))
+  const limit = bulkhead(options.concurrency, options.queue)
+  const once = wrap(limit, attempt)
+  const retrying = options.retries > 0 ? wrap(limit, createRetry(options.retries), attempt) : once
+  const rejected = counter('waybill_dependency_rejected_total', 'Calls that a policy refused or cut off', [
+    'dependency',
+    'reason',
+  ])
+  return {
+    name: options.name,
+    health: () => HEALTH[breaker.state],
+    async run(work, { idempotent }) {
+      try {
+        return await execute(idempotent ? retrying : once, work)
+      } catch (error) {
+        const reason = refusalReason(error)
+        if (reason === undefined) throw error
+        rejected.inc({ dependency: options.name, reason })
+        throw unavailable(options, reason, error)
+      }
+    },
+  }
+}
+
+function execute<T>(policy: IPolicy, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  return policy.execute(({ signal }) => work(signal))
+}
+
+function createRetry(maxAttempts: number) {
+  const backoff = new ExponentialBackoff({
+    generator: fullJitterGenerator,
+    initialDelay: 50,
+    maxDelay: 2000,
+  })
+  return retry(handleWhen(isWorthRetrying), { maxAttempts, backoff })
+}
+
+function createBreaker({ name, breaker = {} }: PolicyOptions) {
+  const { threshold = 0.5, windowMs = 10_000, minimumPerSecond = 1, halfOpenAfterMs = 2000 } = breaker
+  const made = circuitBreaker(handleWhen(isFault), {
+    halfOpenAfter: halfOpenAfterMs,
+    breaker: new SamplingBreaker({ threshold, duration: windowMs, minimumRps: minimumPerSecond }),
+  })
+  const state = gauge('waybill_circuit_state', 'Circuit breakers: 0 closed, 1 half-open, 2 open', [
+    'dependency',
+  ])
+  state.set({ dependency: name }, 0)
+  made.onStateChange(next => state.set({ dependency: name }, GAUGE_VALUE[HEALTH[next]]))
+  return made
+}
+
+type RefusalReason = 'TIMED_OUT' | 'CIRCUIT_OPEN' | 'OVERLOADED'
+
+function refusalReason(error: unknown): RefusalReason | undefined {
+  if (error instanceof TaskCancelledError) return 'TIMED_OUT'
+  if (isBrokenCircuitError(error)) return 'CIRCUIT_OPEN'
+  if (error instanceof BulkheadRejectedError) return 'OVERLOADED'
+  return undefined
+}
+
+function unavailable({ name, timeoutMs }: PolicyOptions, reason: RefusalReason, cause: unknown): CallerError {
+  const said: Readonly<Record<RefusalReason, string>> = {
+    TIMED_OUT: `${name} did not answer within ${timeoutMs} ms`,
+    CIRCUIT_OPEN: `${name} is failing and is left alone for a moment`,
+    OVERLOADED: `too many calls to ${name} are under way`,
+  }
+  return new CallerError('UNAVAILABLE', said[reason], { reason }, cause)
+}

@@ -1,0 +1,63 @@
+// Structured logs for operators: JSON lines with trace ids, free of tokens, card numbers and addresses.
+import pino from 'pino'
+import { activeTrace } from '#platform/telemetry/tracing.ts'
+
+export type Logger = pino.Logger
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+
+export type LoggerOptions = {
+  readonly service: string
+  readonly level: LogLevel
+  /** Where lines go; standard output when left out. */
+  readonly destination?: { write(line: string): void }
+}
+
+const SENSITIVE = [
+  ...['authorization', 'cookie', 'set-cookie', 'token', 'accessToken', 'password', 'secret', 'signature'],
+  ...['card', 'cardNumber', 'pan', 'cvc', 'address', 'deliveryAddress', 'recipient', 'email', 'phone'],
+  ...['line1', 'line2', 'postalCode', 'deliveryInstructions', 'instructions'],
+]
+const SENSITIVE_MEMBER = new RegExp(
+  String.raw`"(${SENSITIVE.join('|')})":(?:"(?:[^"\\]|\\.)*"|\{[^{}]*\}|\[[^[\]]*\]|\d+)`,
+  'gi',
+)
+const JSON_WEB_TOKEN = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g
+const BEARER = /\bbearer\s+[^\s"\\]+/gi
+const CARD_NUMBER = /\b\d(?:[ -]?\d){12,18}\b/g
+const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^:/@\s"]*):[^@\s"]+@/gi
+
+/** One JSON object a line on standard output. Every line has `service`, and `trace_id` and `span_id` inside a span. */
+export function createLogger({ service, level, destination }: LoggerOptions): Logger {
+  const options: pino.LoggerOptions = {
+    level,
+    base: { service },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: label => ({ level: label }) },
+    serializers: { err: pino.stdSerializers.errWithCause },
+    mixin: () => activeTrace() ?? {},
+    hooks: { streamWrite: redact },
+  }
+  return destination === undefined ? pino(options) : pino(options, destination)
+}
+
+/** Blanks what a log line must not hold, wherever in the line it stands. */
+export function redact(line: string): string {
+  return line
+    .replace(SENSITIVE_MEMBER, '"$1":"[redacted]"')
+    .replace(JSON_WEB_TOKEN, '[redacted]')
+    .replace(BEARER, 'Bearer [redacted]')
+    .replace(URL_PASSWORD, '$1:[redacted]@')
+    .replace(CARD_NUMBER, digits => (isCardNumber(digits) ? '[redacted]' : digits))
+}
+
+/** The Luhn check of ISO/IEC 7812-1, so that other long numbers stay readable. */
+function isCardNumber(text: string): boolean {
+  const digits = text.replace(/\D/g, '')
+  let sum = 0
+  for (let index = 0; index < digits.length; index++) {
+    const digit = Number(digits[digits.length - 1 - index])
+    const weighed = index % 2 === 0 ? digit : digit * 2
+    sum += weighed > 9 ? weighed - 9 : weighed
+  }
+  return sum % 10 === 0
+}

@@ -1,0 +1,73 @@
+// Prometheus metrics of this process: get-or-create by name, one registry however many services share the process.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+type Metric<Label extends string> = Counter<Label> | Gauge<Label> | Histogram<Label>
+
+export type { Counter, Gauge, Histogram }
+
+const registry = new Registry()
+const metrics = new Map<string, Metric<string>>()
+let processMetricsOn = false
+
+/** Seconds, from a cache hit to a settle wait. */
+export const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** Asking again for a name gives the same counter; its help and labels are those of the first time. */
+export function counter<const Label extends string>(
+  name: string,
+  help: string,
+  labelNames: readonly Label[] = [],
+): Counter<Label> {
+  const found = metrics.get(name)
+  if (found instanceof Counter) return found
+  return register(name, new Counter({ name, help, labelNames: [...labelNames], registers: [registry] }))
+}
+
+export function gauge<const Label extends string>(
+  name: string,
+  help: string,
+  labelNames: readonly Label[] = [],
+): Gauge<Label> {
+  const found = metrics.get(name)
+  if (found instanceof Gauge) return found
+  return register(name, new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] }))
+}
+
+/** Buckets are upper bounds; durations in seconds when left out. */
+export function histogram<const Label extends string>(
+  name: string,
+  help: string,
+  labelNames: readonly Label[] = [],
+  buckets: readonly number[] = DURATION_BUCKETS,
+): Histogram<Label> {
+  const found = metrics.get(name)
+  if (found instanceof Histogram) return found
+  const made = new Histogram({
+    name,
+    help,
+    labelNames: [...labelNames],
+    buckets: [...buckets],
+    registers: [registry],
+  })
+  return register(name, made)
+}
+
+function register<M extends Metric<string>>(name: string, metric: M): M {
+  metrics.set(name, metric)
+  return metric
+}
+
+/** Everything in the Prometheus text format, the process's own memory, CPU and event loop included. */
+export function metricsText(): Promise<string> {
+  startProcessMetrics()
+  return registry.metrics()
+}
+
+export const METRICS_CONTENT_TYPE = registry.contentType
+
+/** Process metrics run from the first call on; servers call it when they are made. */
+export function startProcessMetrics(): void {
+  if (processMetricsOn) return
+  processMetricsOn = true
+  collectDefaultMetrics({ register: registry })
+}

@@ -1,0 +1,65 @@
+// The OpenTelemetry SDK behind tracing.ts, loaded only when there is an endpoint. Nothing else imports it.
+import { createRequire } from 'node:module'
+import { context, type Tracer, type TracerProvider as TracerSource } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
+import { GraphQLInstrumentation } from '@opentelemetry/instrumentation-graphql'
+import { resourceFromAttributes } from '@opentelemetry/resources'
+import { BatchSpanProcessor, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+
+type SpanStarter = Pick<Tracer, 'startSpan'>
+type Pipeline = { readonly processor: SpanProcessor; readonly close: () => Promise<void>; users: number }
+
+const pipelines = new Map<string, Pipeline>()
+let instrumented = false
+
+/** A tracer whose spans carry `service.name`. Services of one process share an exporter per endpoint. */
+export function openTracer(options: {
+  readonly service: string
+  readonly endpoint: string
+  /** What instrumented libraries start their spans with. */
+  readonly contextual: SpanStarter
+}): { readonly tracer: Tracer; readonly close: () => Promise<void> } {
+  if (!instrumented) instrument(options.contextual)
+  instrumented = true
+  const pipeline = pipelines.get(options.endpoint) ?? openPipeline(options.endpoint)
+  pipeline.users++
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': options.service, 'service.namespace': 'waybill' }),
+    spanProcessors: [pipeline.processor],
+  })
+  return { tracer: provider.getTracer('waybill'), close: () => leave(options.endpoint, pipeline) }
+}
+
+function openPipeline(endpoint: string): Pipeline {
+  const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces`, keepAlive: true })
+  const processor = new BatchSpanProcessor({ exporter, maxQueueSize: 8192, scheduledDelayMillis: 2000 })
+  const pipeline: Pipeline = { processor, users: 0, close: () => processor.shutdown() }
+  pipelines.set(endpoint, pipeline)
+  return pipeline
+}
+
+async function leave(endpoint: string, pipeline: Pipeline): Promise<void> {
+  if (--pipeline.users > 0) return pipeline.processor.forceFlush()
+  pipelines.delete(endpoint)
+  await pipeline.close()
+}
+
+/** Once a process: the context manager, and graphql's parse, validate and execute. */
+function instrument(contextual: SpanStarter): void {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+  const graphql = new GraphQLInstrumentation({ ignoreResolveSpans: true })
+  graphql.setTracerProvider(sourceOf(contextual))
+  // Instrumentations see `require`, not `import`: loaded here first, the instrumented copy is what both get.
+  createRequire(import.meta.url)('graphql')
+}
+
+function sourceOf(contextual: SpanStarter): TracerSource {
+  const tracer: Tracer = {
+    startSpan: contextual.startSpan,
+    startActiveSpan() {
+      throw new TypeError('instrumentations here use startSpan')
+    },
+  }
+  return { getTracer: () => tracer }
+}
