@@ -1,4 +1,5 @@
 // Runs a decider on the event store: load (snapshot + tail), decide, append with retry on conflict. Free of any driver.
+import type { Logger } from 'pino'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import type { EventMeta, EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
@@ -36,34 +37,44 @@ export type Handled<R extends Refusal> =
     }
   | { readonly status: 'refused'; readonly refusal: R; readonly position: number; readonly repeated: boolean }
 
+/** What a repeat of the command is told: a value, or one made of the events that were accepted. */
+export type Outcome<Event> = Json | ((accepted: readonly Event[]) => Json)
+
+export type EventOf<Event> = { readonly id: string; readonly event: Event }
+
 export interface Repository<State, Event extends DomainEvent> {
+  /** The state as it is stored now. */
   load(id: string): Promise<Loaded<State>>
   /** The state as it was at `at`. */
   loadAt(id: string, at: Date): Promise<Loaded<State>>
   /** The decoded history, oldest first. */
   history(id: string): Promise<{ event: Event; recorded: RecordedEvent }[]>
   /**
-   * Decides on one aggregate and appends. `outcome` is what a repeat of the command gets back.
+   * Decides on one aggregate and appends. `outcome` is what a repeat of the command gets back; as a function it is made
+   * of the accepted events. A refusal is decided on the state as stored, never on a cached one, and is recorded too.
+   * `decide` may be called again when somebody else wrote meanwhile. What it throws is thrown, and nothing is recorded.
    * Throws CallerError CONFLICT when the key was used with another body, UNAVAILABLE when conflicts outlast the retries.
    */
   handle<R extends Refusal>(
     id: string,
     command: CommandContext,
     decide: (state: State) => Decision<Event, R>,
-    outcome?: Json,
+    outcome?: Outcome<Event>,
   ): Promise<Handled<R>>
-  /** The same over several aggregates at once, atomically: `decide` gets the states by id, and answers events by id. */
+  /**
+   * The same over several aggregates at once, atomically: `decide` gets the states by id, and answers events by id.
+   * Nothing is written if any of the aggregates changed since, also one that gets no events.
+   */
   handleMany<R extends Refusal>(
     ids: readonly string[],
     command: CommandContext,
-    decide: (
-      states: ReadonlyMap<string, State>,
-    ) => Decision<{ readonly id: string; readonly event: Event }, R>,
-    outcome?: Json,
+    decide: (states: ReadonlyMap<string, State>) => Decision<EventOf<Event>, R>,
+    outcome?: Outcome<EventOf<Event>>,
   ): Promise<Handled<R>>
 }
 
 export type CreateRepository = <State, Event extends DomainEvent>(
   store: EventStore,
   aggregate: Aggregate<State, Event>,
+  options?: { readonly logger?: Pick<Logger, 'warn'> },
 ) => Repository<State, Event>

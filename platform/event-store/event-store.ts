@@ -28,7 +28,10 @@ export type RecordedEvent = {
   readonly recordedAt: string
 }
 
-/** `expected` is the stream's version before the write: 0 for a stream that must not exist yet. */
+/**
+ * `expected` is the stream's version before the write: 0 for a stream that must not exist yet. Without events the
+ * write only demands that version.
+ */
 export type StreamWrite = {
   readonly stream: StreamId
   readonly expected: number

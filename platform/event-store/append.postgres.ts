@@ -1,0 +1,163 @@
+// Appends to the log: encodes, groups what is concurrent, and reads the answers of append_group. Free of reads.
+import { v7 } from 'uuid'
+import type { Json } from '#platform/domain/json.ts'
+import { bad, checkAppend, encodeJson } from '#platform/event-store/check.ts'
+import type { Append, AppendResult, StreamId } from '#platform/event-store/event-store.ts'
+import { createGrouping } from '#platform/event-store/grouping.ts'
+import type { Sessions } from '#platform/event-store/sessions.postgres.ts'
+import { storeError, toPosition } from '#platform/event-store/sessions.postgres.ts'
+
+export type Appender = {
+  append(append: Append): Promise<AppendResult>
+  /** Resolves when every append that was begun has its answer. */
+  drained(): Promise<void>
+}
+
+export type AppenderOptions = {
+  readonly sessions: Pick<Sessions, 'write'>
+  readonly now: () => Date
+  /** Called after each commit that wrote an event. */
+  readonly onCommitted: () => void
+}
+
+type EncodedEvent = {
+  readonly stream: string
+  readonly version: number
+  readonly id: string
+  readonly type: string
+  readonly schema: number
+  readonly data: string
+}
+
+type Encoded = {
+  readonly append: Append
+  readonly events: readonly EncodedEvent[]
+  readonly meta: string
+  readonly outcome: string | null
+  readonly bytes: number
+}
+
+type GroupRow = {
+  head: string
+  repeated: { append: number; position: number; fingerprint: string; outcome: Json }[] | null
+  conflicts: { append: number; stream: StreamId; expected: number; actual: number }[] | null
+}
+
+const APPEND_GROUP =
+  'SELECT * FROM event_store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)'
+
+/** Statements under way at once: the second is sent and parsed while the first is being made durable. */
+export const WRITERS = 2
+const MAX_GROUP = 256
+const MAX_GROUP_BYTES = 2 * 1024 * 1024
+const MAX_QUEUED = 10_000
+
+export function createAppender({ sessions, now, onCommitted }: AppenderOptions): Appender {
+  async function send(group: readonly Encoded[]): Promise<AppendResult[]> {
+    const [row] = await sessions.write<GroupRow>(APPEND_GROUP, toColumns(group, now()))
+    if (!row) throw new Error('append_group answered without a row')
+    const results = toResults(group, row)
+    if (group.some((encoded, index) => encoded.events.length > 0 && results[index]?.status === 'appended'))
+      onCommitted()
+    return results
+  }
+  const grouping = createGrouping<Encoded, AppendResult>({
+    send,
+    names: ({ append }) => namesOf(append),
+    weight: ({ bytes }) => bytes,
+    isPoison: isDataError,
+    maxItems: MAX_GROUP,
+    maxWeight: MAX_GROUP_BYTES,
+    maxQueued: MAX_QUEUED,
+    maxInFlight: WRITERS,
+  })
+  return {
+    async append(append) {
+      const encoded = encode(append)
+      try {
+        return await grouping.add(encoded)
+      } catch (cause) {
+        if (isDataError(cause)) throw bad(`the database refused the append's data: ${messageOf(cause)}`)
+        throw storeError('append', cause)
+      }
+    },
+    drained: grouping.drained,
+  }
+}
+
+function namesOf({ writes, command }: Append): string[] {
+  const names = writes.map(({ stream }) => `stream ${stream}`)
+  if (command) names.push(`command ${command.id}`)
+  return names
+}
+
+/** Data exceptions, and limits that a value's size or depth runs into: another group without it may succeed. */
+function isDataError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^(22|54)/.test(String(error.code))
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+function encode(append: Append): Encoded {
+  checkAppend(append)
+  const events = append.writes.flatMap(({ stream, expected, events }) =>
+    events.map(({ type, schema = 1, data }, index) => ({
+      stream,
+      version: expected + index + 1,
+      id: v7(),
+      type,
+      schema,
+      data: encodeJson(data, `${type}.data`),
+    })),
+  )
+  const meta = encodeJson(append.meta ?? {}, 'meta')
+  const outcome = append.command ? encodeJson(append.command.outcome, 'outcome') : null
+  const data = events.reduce((sum, event) => sum + event.data.length + meta.length, 0)
+  return { append, events, meta, outcome, bytes: data + (outcome?.length ?? 0) }
+}
+
+/** The group as append_group's arguments: one array per column, appends numbered from 1. */
+function toColumns(group: readonly Encoded[], recordedAt: Date): unknown[] {
+  const writes = group.flatMap(({ append }, index) =>
+    append.writes.map(({ stream, expected }) => ({ append: index + 1, stream, expected })),
+  )
+  const events = group.flatMap(({ events, meta }, index) =>
+    events.map(event => ({ append: index + 1, meta, event })),
+  )
+  return [
+    recordedAt.toISOString(),
+    group.map(({ events }) => events.length),
+    group.map(({ append }) => append.command?.id ?? null),
+    group.map(({ append }) => append.command?.fingerprint ?? null),
+    group.map(({ outcome }) => outcome),
+    writes.map(({ append }) => append),
+    writes.map(({ stream }) => stream),
+    writes.map(({ expected }) => expected),
+    events.map(({ append }) => append),
+    events.map(({ event }) => event.stream),
+    events.map(({ event }) => event.version),
+    events.map(({ event }) => event.id),
+    events.map(({ event }) => event.type),
+    events.map(({ event }) => event.schema),
+    events.map(({ event }) => event.data),
+    events.map(({ meta }) => meta),
+  ]
+}
+
+/** Accepted appends got the positions after the head, in the group's order. */
+function toResults(group: readonly Encoded[], row: GroupRow): AppendResult[] {
+  const refused = new Map<number, AppendResult>()
+  for (const { append, position, fingerprint, outcome } of row.repeated ?? [])
+    refused.set(append, { status: 'repeated', position, fingerprint, outcome })
+  for (const { append, stream, expected, actual } of row.conflicts ?? [])
+    if (!refused.has(append)) refused.set(append, { status: 'conflict', stream, expected, actual })
+  let position = toPosition(row.head)
+  return group.map(({ events }, index) => {
+    const other = refused.get(index + 1)
+    if (other) return other
+    position += events.length
+    return { status: 'appended', position }
+  })
+}

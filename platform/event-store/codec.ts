@@ -1,0 +1,56 @@
+// Stored events to domain events and back: schema versions, upcasters, snapshots of state. Free of I/O.
+import { OperatorError } from '#platform/domain/errors.ts'
+import type { Aggregate, DomainEvent } from '#platform/event-store/aggregate.ts'
+import type { NewEvent, RecordedEvent } from '#platform/event-store/event-store.ts'
+
+export type Codec<Event extends DomainEvent> = {
+  encode(event: Event): NewEvent
+  /**
+   * Lifted to the newest schema; undefined for a type that the aggregate does not list. Throws OperatorError
+   * EVENT_FROM_NEWER_BUILD for a schema that this build does not know.
+   */
+  decode(recorded: RecordedEvent): Event | undefined
+}
+
+/** Throws OperatorError UPCASTER_MISSING if some old schema of a listed type could not be lifted. */
+export function createCodec<State, Event extends DomainEvent>(
+  aggregate: Pick<Aggregate<State, Event>, 'types' | 'schemas' | 'upcasters'>,
+): Codec<Event> {
+  const { types, schemas = {}, upcasters = {} } = aggregate
+  const listed = new Set<string>(types)
+  const missing = types.flatMap(type =>
+    range(1, schemas[type] ?? 1)
+      .map(schema => `${type}@${schema}`)
+      .filter(key => !upcasters[key]),
+  )
+  if (missing.length > 0)
+    throw new OperatorError(
+      'UPCASTER_MISSING',
+      `events of older schemas have no upcaster: ${missing.join(', ')}`,
+    )
+
+  return {
+    encode: ({ type, data }) => ({ type, schema: schemas[type] ?? 1, data }),
+    decode(recorded) {
+      const { type, schema, stream, version } = recorded
+      if (!listed.has(type)) return undefined
+      const newest = schemas[type] ?? 1
+      if (schema > newest)
+        throw new OperatorError(
+          'EVENT_FROM_NEWER_BUILD',
+          `${type} at version ${version} of ${stream} has schema ${schema}, and this build knows ${newest}: run the newer build`,
+        )
+      const data = range(schema, newest).reduce(
+        (older, from) => upcasters[`${type}@${from}`]?.(older) ?? older,
+        recorded.data,
+      )
+      // The type is one of the aggregate's, and the data is of its newest schema: that is the domain's event.
+      return { type, data } as Event
+    },
+  }
+}
+
+/** From `start` (included) to `end` (excluded). */
+function range(start: number, end: number): number[] {
+  return Array.from({ length: Math.max(0, end - start) }, (_, index) => start + index)
+}

@@ -1,0 +1,113 @@
+// Hands events to a consumer's handler: retries, parks what keeps failing, keeps each stream's order. Free of any driver.
+import { fullJitter } from '#platform/event-store/bell.ts'
+import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+import { isOutage } from '#platform/event-store/outage.ts'
+
+export type Parked = { readonly behind?: number; readonly error: string; readonly attempts: number }
+
+export type Delivery = {
+  readonly handle: (events: readonly RecordedEvent[]) => Promise<void>
+  /** Tries of one event before it is parked. */
+  readonly attempts: number
+  /** Streams with parked events, and the first one's position. Later events of theirs are parked behind it. */
+  readonly parked: Map<string, number>
+  readonly park: (events: readonly RecordedEvent[], parked: Parked) => Promise<void>
+  /** True when the store itself cannot be reached: no event is to blame. */
+  readonly isStoreAway: () => Promise<boolean>
+  /** Waits; throws when the consumer is to stop. */
+  readonly pause: (ms: number) => Promise<void>
+  readonly onFailure: (error: unknown) => void
+}
+
+export type Failure = { readonly error: string; readonly attempts: number }
+
+/** Past it nothing more is parked: a handler that fails everywhere stops the consumer instead of emptying the log. */
+export const MAX_PARKED_STREAMS = 1_000
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 5_000
+
+/** Returns once every event is handled or parked. A batch that throws is given again, event by event. */
+export async function deliver(delivery: Delivery, events: readonly RecordedEvent[]): Promise<void> {
+  const free = await parkFollowers(delivery, events)
+  if (free.length === 0 || (await isHandled(delivery, free))) return
+  for (const event of free) {
+    const [unblocked] = await parkFollowers(delivery, [event])
+    if (!unblocked) continue
+    const failure = await deliverOne(delivery, event)
+    if (!failure) continue
+    await delivery.park([event], failure)
+    delivery.parked.set(event.stream, event.position)
+  }
+}
+
+/** Undefined once the event is handled; a failure when its tries are used up. An outage uses up none. */
+export async function deliverOne(delivery: Delivery, event: RecordedEvent): Promise<Failure | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await untilNoOutage(delivery, [event])
+      return undefined
+    } catch (error) {
+      if (isStopping(error)) throw error
+      delivery.onFailure(error)
+      if (attempt >= delivery.attempts && delivery.parked.size < MAX_PARKED_STREAMS)
+        return { error: describe(error), attempts: attempt }
+      await delivery.pause(fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS))
+    }
+  }
+}
+
+async function isHandled(delivery: Delivery, events: readonly RecordedEvent[]): Promise<boolean> {
+  try {
+    await untilNoOutage(delivery, events)
+    return true
+  } catch (error) {
+    if (isStopping(error)) throw error
+    delivery.onFailure(error)
+    return false
+  }
+}
+
+/** Parks the events that follow a parked one of their stream, and returns the others. */
+async function parkFollowers(
+  delivery: Delivery,
+  events: readonly RecordedEvent[],
+): Promise<readonly RecordedEvent[]> {
+  if (delivery.parked.size === 0) return events
+  const followers = new Map<number, RecordedEvent[]>()
+  const free: RecordedEvent[] = []
+  for (const event of events) {
+    const behind = delivery.parked.get(event.stream)
+    if (behind === undefined) free.push(event)
+    else followers.set(behind, [...(followers.get(behind) ?? []), event])
+  }
+  for (const [behind, those] of followers)
+    await delivery.park(those, {
+      behind,
+      error: `waits for position ${behind}, which failed`,
+      attempts: 0,
+    })
+  return free
+}
+
+/** Thrown when the consumer is to stop; never counted against an event. */
+export class Stopping extends Error {}
+
+function isStopping(error: unknown): boolean {
+  return error instanceof Stopping
+}
+
+async function untilNoOutage(delivery: Delivery, events: readonly RecordedEvent[]): Promise<void> {
+  for (let outages = 0; ; outages++) {
+    await delivery.pause(outages === 0 ? 0 : fullJitter(outages, FIRST_RETRY_MS, LAST_RETRY_MS))
+    try {
+      return await delivery.handle(events)
+    } catch (error) {
+      if (!isOutage(error) && !(await delivery.isStoreAway())) throw error
+      delivery.onFailure(error)
+    }
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
