@@ -15,7 +15,7 @@ import {
   warehousesView,
 } from '#subgraphs/inventory/views.ts'
 import { CUSTOMER, committed, facts, holding, LATER, ORDER } from './domain/given.ts'
-import { type History, run, SKUS, step, sum } from './domain/histories.ts'
+import { type History, run, SKUS, steps, sum } from './domain/histories.ts'
 
 function recorded({ id, event }: { id: string; event: StockEvent }, index: number): RecordedEvent {
   return {
@@ -49,8 +49,6 @@ function projected<Doc extends Document>(
 function ofHistory<Doc extends Document>(view: View<Doc>, { log }: History): Map<string, Doc> {
   return projected(view, log.map(recorded))
 }
-
-const steps = fc.array(step, { maxLength: 40 })
 
 describe('after any history', () => {
   it('a product shows the stock of its aggregate', () => {

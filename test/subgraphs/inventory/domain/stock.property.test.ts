@@ -11,9 +11,7 @@ import {
   unshipped,
 } from '#subgraphs/inventory/domain/stock.ts'
 import { CUSTOMER } from './given.ts'
-import { at, eventsOf, lines, run, SKUS, step, sum } from './histories.ts'
-
-const steps = fc.array(step, { maxLength: 40 })
+import { at, eventsOf, lines, run, SKUS, steps, sum } from './histories.ts'
 
 it('stock is never negative nor oversold, and available is what is on hand less what is held', () => {
   const property = fc.property(steps, steps => {
@@ -82,4 +80,10 @@ it('a reservation holds every line in full or changes nothing', () => {
     }
   })
   fc.assert(property, { numRuns: 300 })
+})
+
+it('the random histories contain every event that can follow a reservation', () => {
+  const types = new Set(fc.sample(steps, 200).flatMap(steps => run(steps).log.map(({ event }) => event.type)))
+  for (const type of ['ReservationCommitted', 'ReservationExpired', 'StockShipped', 'StockRestocked'])
+    expect(types).toContain(type)
 })
