@@ -68,10 +68,13 @@ function openPool(
     statement_timeout: 60_000,
     query_timeout: 65_000,
     application_name: 'waybill-event-store',
+    ...(settings !== undefined && {
+      async onConnect(client: pg.ClientBase) {
+        await client.query(settings)
+      },
+    }),
   })
   pool.on('error', error => logger?.warn({ err: error }, 'an idle event store session was lost'))
-  // Queued ahead of the query that the session was opened for.
-  if (settings !== undefined) pool.on('connect', client => void client.query(settings).catch(() => {}))
   return pool
 }
 
