@@ -1,0 +1,76 @@
+// Opens the payment provider that a URL chooses, and puts every call to it under one policy. Free of any protocol.
+import { OperatorError } from '#platform/domain/errors.ts'
+import { createPolicy, type Policy } from '#platform/resilience/policy.ts'
+import { counter, histogram } from '#platform/telemetry/metrics.ts'
+import { inSpan } from '#platform/telemetry/tracing.ts'
+import { openHttpProvider } from './payment-provider.http.ts'
+import {
+  openSandboxProvider,
+  type SandboxProvider,
+  type SandboxProviderOptions,
+} from './payment-provider.sandbox.ts'
+import type { PaymentProvider } from './payment-provider.ts'
+
+export type ProviderOptions = SandboxProviderOptions & {
+  /** `http:` or `https:` for a provider elsewhere; the sandbox when it is left out or `sandbox:`. */
+  readonly providerUrl?: string
+}
+
+/** `sandbox` is set when that is the provider: it has to be told where its notices go. */
+export type OpenProvider = AsyncDisposable & {
+  readonly provider: PaymentProvider
+  readonly policy: Policy
+  readonly sandbox?: SandboxProvider
+}
+
+const LIMITS = { name: 'payment-provider', timeoutMs: 3_000, retries: 1, concurrency: 64, queue: 1_000 }
+/** The sandbox fails when a test token says so, which must not keep other payments from it. */
+const NO_BREAKER = { minimumPerSecond: Number.MAX_SAFE_INTEGER }
+
+export async function openProvider(options: ProviderOptions): Promise<OpenProvider> {
+  const { providerUrl = 'sandbox:' } = options
+  if (/^https?:\/\//.test(providerUrl)) return guarded(openHttpProvider(providerUrl), createPolicy(LIMITS))
+  if (!providerUrl.startsWith('sandbox:'))
+    throw new OperatorError(
+      'CONFIG_INVALID',
+      'PAYMENT_PROVIDER_URL should hold a URL that begins with https://, http:// or sandbox:',
+    )
+  const sandbox = await openSandboxProvider(options)
+  return { ...guarded(sandbox, createPolicy({ ...LIMITS, breaker: NO_BREAKER })), sandbox }
+}
+
+/** Every call to `adapter` has a timeout and is retried, which its idempotency key allows. */
+function guarded(adapter: PaymentProvider, policy: Policy): OpenProvider {
+  const run = <T>(operation: string, work: (signal: AbortSignal) => Promise<T>) =>
+    observed(operation, () => policy.run(work, { idempotent: true }))
+  const close = () => adapter[Symbol.asyncDispose]()
+  const provider: PaymentProvider = {
+    authorise: call => run('authorise', signal => adapter.authorise(call, signal)),
+    capture: call => run('capture', signal => adapter.capture(call, signal)),
+    refund: call => run('refund', signal => adapter.refund(call, signal)),
+    void: call => run('void', signal => adapter.void(call, signal)),
+    [Symbol.asyncDispose]: close,
+  }
+  return { provider, policy, [Symbol.asyncDispose]: close }
+}
+
+async function observed<T>(operation: string, call: () => Promise<T>): Promise<T> {
+  const calls = counter('waybill_payment_provider_calls_total', 'Calls to the payment provider', [
+    'operation',
+    'outcome',
+  ])
+  const seconds = histogram('waybill_payment_provider_seconds', 'Duration of calls to the payment provider', [
+    'operation',
+  ])
+  const stop = seconds.startTimer({ operation })
+  try {
+    const answer = await inSpan(`payment provider ${operation}`, { kind: 'client' }, call)
+    calls.inc({ operation, outcome: 'answered' })
+    return answer
+  } catch (error) {
+    calls.inc({ operation, outcome: 'unanswered' })
+    throw error
+  } finally {
+    stop()
+  }
+}

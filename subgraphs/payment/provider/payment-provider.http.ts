@@ -1,0 +1,110 @@
+// A payment provider behind HTTP: POST <url>/authorise, /capture, /void and /refund, JSON both ways.
+import { Pool } from 'undici'
+import type { z } from 'zod'
+import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { toDecimal } from '#platform/domain/money.ts'
+import {
+  authoriseAnswerSchema,
+  type MoveCall,
+  moveAnswerSchema,
+  type PaymentProvider,
+  type ProviderCall,
+  voidAnswerSchema,
+} from './payment-provider.ts'
+
+const CONNECTIONS = 16
+/** An answer is a few hundred bytes. */
+const MAX_ANSWER_BYTES = 64 * 1024
+
+/**
+ * Each call carries the header `idempotency-key` and a body with `reference`, `tenderId`, `amount` as decimal text and
+ * `currency`; authorise adds `kind` and `token`, a late void `providerRef`. The answer is 200 with the port's answer as
+ * JSON. A user and password in the URL go out as basic authentication. 408, 425, 429, 5xx and faults of the network
+ * are CallerError UNAVAILABLE; any other status or shape is OperatorError PROVIDER_PROTOCOL.
+ */
+export function openHttpProvider(providerUrl: string): PaymentProvider {
+  const url = new URL(providerUrl)
+  const pool = new Pool(url.origin, { connections: CONNECTIONS, maxResponseSize: MAX_ANSWER_BYTES })
+  const wire: Wire = { pool, prefix: url.pathname.replace(/\/$/, ''), headers: headersOf(url) }
+  return {
+    authorise: (call, signal) => post(wire, 'authorise', moneyCall(call), authoriseAnswerSchema, signal),
+    capture: (call, signal) => post(wire, 'capture', moneyCall(call), moveAnswerSchema, signal),
+    refund: (call, signal) => post(wire, 'refund', moneyCall(call), moveAnswerSchema, signal),
+    async void(call, signal) {
+      await post(wire, 'void', call, voidAnswerSchema, signal)
+    },
+    [Symbol.asyncDispose]: () => pool.destroy(),
+  }
+}
+
+type Wire = {
+  readonly pool: Pool
+  readonly prefix: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+function headersOf({ username, password }: URL): Record<string, string> {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' }
+  if (!username) return headers
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return { ...headers, authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }
+}
+
+function moneyCall<Call extends MoveCall>({ amount, ...call }: Call) {
+  return { ...call, amount: toDecimal(amount), currency: amount.currency }
+}
+
+async function post<Answer>(
+  wire: Wire,
+  operation: string,
+  { idempotencyKey, ...body }: Pick<ProviderCall, 'idempotencyKey'>,
+  schema: z.ZodType<Answer>,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const { statusCode, text } = await send(wire, operation, idempotencyKey, JSON.stringify(body), signal)
+  if (isUnanswered(statusCode)) throw noAnswer(`status ${statusCode}`)
+  const answer = statusCode === 200 ? schema.safeParse(parse(text)) : undefined
+  if (answer?.success) return answer.data
+  throw new OperatorError(
+    'PROVIDER_PROTOCOL',
+    `the payment provider answered ${operation} with status ${statusCode} and not as agreed`,
+    answer?.error,
+  )
+}
+
+async function send(
+  { pool, prefix, headers }: Wire,
+  operation: string,
+  idempotencyKey: string,
+  body: string,
+  signal?: AbortSignal,
+): Promise<{ statusCode: number; text: string }> {
+  try {
+    const answer = await pool.request({
+      method: 'POST',
+      path: `${prefix}/${operation}`,
+      headers: { ...headers, 'idempotency-key': idempotencyKey },
+      body,
+      ...(signal && { signal }),
+    })
+    return { statusCode: answer.statusCode, text: await answer.body.text() }
+  } catch (cause) {
+    throw noAnswer(cause instanceof Error ? cause.message : 'no answer', cause)
+  }
+}
+
+function isUnanswered(statusCode: number): boolean {
+  return statusCode >= 500 || statusCode === 408 || statusCode === 425 || statusCode === 429
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function noAnswer(reason: string, cause?: unknown): CallerError {
+  return new CallerError('UNAVAILABLE', 'The payment provider does not answer. Try again.', { reason }, cause)
+}
