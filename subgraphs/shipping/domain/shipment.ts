@@ -193,8 +193,8 @@ export function refuseBooking(
   return accept({ type: 'ShipmentRefused', data: { ...of(state, at), code, message } })
 }
 
-/** `collected`: the carrier says that it has the parcel, though its notice has not come yet. */
-export function cancel(state: Shipment, collected: boolean, at: string): Decided {
+/** `carrier` is its answer to the same wish: `collected` when it has the parcel, though its notice has not come yet. */
+export function cancel(state: Shipment, carrier: 'cancelled' | 'collected', at: string): Decided {
   switch (state.status) {
     case 'ABSENT':
       return notFound()
@@ -203,7 +203,9 @@ export function cancel(state: Shipment, collected: boolean, at: string): Decided
       return accept() // nothing is on its way: a repeated cancellation has what it wants
     case 'REQUESTED':
     case 'LABELLED':
-      return collected ? withCarrier() : accept({ type: 'ShipmentCancelled', data: of(state, at) })
+      return carrier === 'collected'
+        ? withCarrier()
+        : accept({ type: 'ShipmentCancelled', data: of(state, at) })
     case 'DISPATCHED':
     case 'IN_TRANSIT':
     case 'OUT_FOR_DELIVERY':
@@ -213,27 +215,42 @@ export function cancel(state: Shipment, collected: boolean, at: string): Decided
   }
 }
 
-/** Handing over what is handed over already is a success that changes nothing. */
-export function dispatch(state: Shipment, at: string): Decided {
+/** `carrier` is its answer to the same wish. Handing over what is handed over already succeeds and changes nothing. */
+export function dispatch(
+  state: Shipment,
+  carrier: 'collected' | 'cancelled' | 'unknown',
+  at: string,
+): Decided {
   switch (state.status) {
     case 'ABSENT':
       return notFound()
     case 'REQUESTED':
     case 'REFUSED':
-      return refuse({ code: 'SHIPMENT_NOT_LABELLED', message: 'The carrier has given no label yet.' })
+      return notLabelled()
     case 'CANCELLED':
-      return refuse({ code: 'SHIPMENT_CANCELLED', message: 'This shipment has been cancelled.' })
+      return isCancelled()
     case 'LABELLED':
-      return accept({
-        type: 'ShipmentDispatched',
-        data: { ...of(state, at), text: 'Handed over to the carrier' },
-      })
+      return handOver(state, carrier, at)
     case 'DISPATCHED':
     case 'IN_TRANSIT':
     case 'OUT_FOR_DELIVERY':
     case 'DELIVERED':
     case 'LOST':
       return accept()
+  }
+}
+
+function handOver(state: KnownShipment, carrier: 'collected' | 'cancelled' | 'unknown', at: string): Decided {
+  switch (carrier) {
+    case 'collected':
+      return accept({
+        type: 'ShipmentDispatched',
+        data: { ...of(state, at), text: 'Handed over to the carrier' },
+      })
+    case 'cancelled':
+      return isCancelled()
+    case 'unknown':
+      return notLabelled()
   }
 }
 
@@ -307,6 +324,17 @@ function notFound(): Decided {
 
 function withCarrier(): Decided {
   return refuse({ code: 'SHIPMENT_DISPATCHED', message: 'The carrier has this shipment already.' })
+}
+
+function isCancelled(): Decided {
+  return refuse({ code: 'SHIPMENT_CANCELLED', message: 'This shipment has been cancelled.' })
+}
+
+function notLabelled(): Decided {
+  return refuse({
+    code: 'SHIPMENT_NOT_LABELLED',
+    message: 'The carrier has given no label for this shipment.',
+  })
 }
 
 const TYPES: Readonly<Record<ShipmentEvent['type'], true>> = {

@@ -33,6 +33,9 @@ const LAWFUL: Readonly<Record<Shipment['status'], readonly ShipmentStatus[]>> = 
 }
 
 const time = fc.integer({ min: 0, max: 30 })
+const status = fc.constantFrom('DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED', 'LOST')
+const cancelling = fc.constantFrom('cancelled', 'collected')
+const collecting = fc.constantFrom('collected', 'cancelled', 'unknown')
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.constant<Step>(state => request(state, aRequest)),
   time.map(
@@ -45,20 +48,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       state =>
         refuseBooking(state, { code: 'NO', message: 'no' }, minute(n)),
   ),
-  fc.tuple(time, fc.boolean()).map(
-    ([n, collected]): Step =>
+  fc.tuple(time, cancelling).map(
+    ([n, said]): Step =>
       state =>
-        cancel(state, collected, minute(n)),
+        cancel(state, said, minute(n)),
   ),
-  time.map(
-    (n): Step =>
+  fc.tuple(time, collecting).map(
+    ([n, said]): Step =>
       state =>
-        dispatch(state, minute(n)),
+        dispatch(state, said, minute(n)),
   ),
-  fc.tuple(time, fc.constantFrom('DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED', 'LOST')).map(
-    ([n, status]): Step =>
+  fc.tuple(time, status).map(
+    ([n, told]): Step =>
       state =>
-        note(state, notice(n, status)),
+        note(state, notice(n, told)),
   ),
 )
 const steps = fc

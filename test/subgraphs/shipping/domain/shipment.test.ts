@@ -92,31 +92,33 @@ describe('refuseBooking', () => {
 
 describe('cancel', () => {
   test.each(Object.entries({ REQUESTED, LABELLED }))('ends a shipment that is %s', (_, state) => {
-    expect(cancel(state, false, minute(2))).toEqual({ accepted: [cancelled] })
+    expect(cancel(state, 'cancelled', minute(2))).toEqual({ accepted: [cancelled] })
   })
   test.each(Object.entries({ CANCELLED, REFUSED }))(
     'twice, or of one that is %s, changes nothing and succeeds',
     (_, state) => {
-      expect(cancel(state, false, minute(9))).toEqual(nothing)
+      expect(cancel(state, 'cancelled', minute(9))).toEqual(nothing)
     },
   )
   test.each(Object.entries(handedOver))('is refused for a shipment that is %s', (_, state) => {
-    expect(cancel(state, false, minute(9))).toMatchObject({ refused: { code: 'SHIPMENT_DISPATCHED' } })
+    expect(cancel(state, 'cancelled', minute(9))).toMatchObject({ refused: { code: 'SHIPMENT_DISPATCHED' } })
   })
   test('is refused when the carrier says that it has collected the parcel', () => {
-    expect(cancel(LABELLED, true, minute(2))).toMatchObject({ refused: { code: 'SHIPMENT_DISPATCHED' } })
+    expect(cancel(LABELLED, 'collected', minute(2))).toMatchObject({
+      refused: { code: 'SHIPMENT_DISPATCHED' },
+    })
   })
 })
 
 describe('dispatch', () => {
   test('hands a labelled shipment over', () => {
     const text = 'Handed over to the carrier'
-    expect(dispatch(LABELLED, minute(2))).toEqual({
+    expect(dispatch(LABELLED, 'collected', minute(2))).toEqual({
       accepted: [{ type: 'ShipmentDispatched', data: { ...of(2), text } }],
     })
   })
   test.each(Object.entries(handedOver))('changes nothing of one that is %s', (_, state) => {
-    expect(dispatch(state, minute(9))).toEqual(nothing)
+    expect(dispatch(state, 'collected', minute(9))).toEqual(nothing)
   })
   test.each([
     ['REQUESTED', REQUESTED, 'SHIPMENT_NOT_LABELLED'],
@@ -124,8 +126,15 @@ describe('dispatch', () => {
     ['CANCELLED', CANCELLED, 'SHIPMENT_CANCELLED'],
     ['ABSENT', ABSENT, 'SHIPMENT_NOT_FOUND'],
   ])('of one that is %s is refused', (_, state, code) => {
-    expect(dispatch(state, minute(9))).toMatchObject({ refused: { code } })
+    expect(dispatch(state, 'collected', minute(9))).toMatchObject({ refused: { code } })
   })
+})
+
+test.each([
+  ['cancelled', 'SHIPMENT_CANCELLED'],
+  ['unknown', 'SHIPMENT_NOT_LABELLED'],
+] as const)('dispatch is refused when the parcel is %s to the carrier', (carrier, code) => {
+  expect(dispatch(LABELLED, carrier, minute(2))).toMatchObject({ refused: { code } })
 })
 
 describe('a notice of the carrier', () => {
@@ -196,6 +205,6 @@ test('what does not exist is not found', () => {
   const found = { refused: { code: 'SHIPMENT_NOT_FOUND' } }
   expect(label(ABSENT, LABEL, minute(1))).toMatchObject(found)
   expect(refuseBooking(ABSENT, { code: 'X', message: 'x' }, minute(1))).toMatchObject(found)
-  expect(cancel(ABSENT, false, minute(1))).toMatchObject(found)
+  expect(cancel(ABSENT, 'cancelled', minute(1))).toMatchObject(found)
   expect(note(ABSENT, notice(1, 'DISPATCHED'))).toMatchObject(found)
 })
