@@ -9,8 +9,12 @@ import { startServices } from '#start/services.ts'
 const assignment = z.object({
   services: z.array(z.object({ name: z.enum(SERVICE_NAMES), env: z.record(z.string(), z.string()) })),
 })
-export type Assignment = { readonly services: readonly { readonly name: ServiceName; readonly env: Record<string, string> }[] }
-export type HostReport = { readonly ready: true } | { readonly ready: false; readonly error: string; readonly code: string }
+export type Assignment = {
+  readonly services: readonly { readonly name: ServiceName; readonly env: Record<string, string> }[]
+}
+export type HostReport =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly error: string; readonly code: string }
 
 function report(message: HostReport): void {
   process.send?.(message)
@@ -30,11 +34,17 @@ async function run(services: Assignment['services']): Promise<void> {
 
 process.on('SIGINT', () => {}) // Ctrl-C reaches the whole terminal group; the parent decides the order of stopping
 process.once('message', message => {
-  run(assignment.parse(message).services).catch((error: unknown) => {
+  void begin(message)
+})
+
+async function begin(message: unknown): Promise<void> {
+  try {
+    await run(assignment.parse(message).services)
+  } catch (error) {
     const known = error instanceof Error ? error : new Error(String(error))
     console.error(known)
     report({ ready: false, error: known.message, code: 'code' in known ? String(known.code) : 'INTERNAL' })
     process.exitCode = 1
     process.disconnect?.()
-  })
-})
+  }
+}

@@ -1,6 +1,14 @@
 // The services of one machine: their ports, their databases, the process that hosts each, and their environment.
 
-export const SERVICE_NAMES = ['orders', 'inventory', 'payment', 'shipping', 'gateway', 'bff-web', 'bff-mobile'] as const
+export const SERVICE_NAMES = [
+  'orders',
+  'inventory',
+  'payment',
+  'shipping',
+  'gateway',
+  'bff-web',
+  'bff-mobile',
+] as const
 export type ServiceName = (typeof SERVICE_NAMES)[number]
 
 /** Added to PORT_BASE. */
@@ -40,7 +48,10 @@ export function portOf(machine: { readonly portBase: number }, service: ServiceN
   return machine.portBase + PORT_OFFSETS[service]
 }
 
-export function urlOf(machine: { readonly host: string; readonly portBase: number }, service: ServiceName): string {
+export function urlOf(
+  machine: { readonly host: string; readonly portBase: number },
+  service: ServiceName,
+): string {
   return `http://${machine.host}:${portOf(machine, service)}`
 }
 
@@ -69,9 +80,17 @@ export function environmentOf(machine: Machine, service: ServiceName): Record<st
     case 'inventory':
       return { ...common, DATABASE_URL: machine.databaseUrls.inventory }
     case 'payment':
-      return { ...common, DATABASE_URL: machine.databaseUrls.payment, PAYMENT_WEBHOOK_SECRET: machine.secrets.payment }
+      return {
+        ...common,
+        DATABASE_URL: machine.databaseUrls.payment,
+        PAYMENT_WEBHOOK_SECRET: machine.secrets.payment,
+      }
     case 'shipping':
-      return { ...common, DATABASE_URL: machine.databaseUrls.shipping, CARRIER_WEBHOOK_SECRET: machine.secrets.carrier }
+      return {
+        ...common,
+        DATABASE_URL: machine.databaseUrls.shipping,
+        CARRIER_WEBHOOK_SECRET: machine.secrets.carrier,
+      }
     case 'gateway':
       return {
         ...common,

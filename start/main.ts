@@ -1,7 +1,8 @@
 // `npm start`: the whole platform on one machine, until Ctrl-C.
+
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
-import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import process from 'node:process'
@@ -9,7 +10,15 @@ import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { printAddresses } from '#start/addresses.ts'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
-import { environmentOf, type Machine, portOf, processGroups, SERVICE_NAMES, SUBGRAPHS, urlOf } from '#start/layout.ts'
+import {
+  environmentOf,
+  type Machine,
+  portOf,
+  processGroups,
+  SERVICE_NAMES,
+  SUBGRAPHS,
+  urlOf,
+} from '#start/layout.ts'
 import { seed } from '#start/seed.ts'
 import { readStartSettings, type StartSettings } from '#start/settings.ts'
 import { type SupervisedHost, superviseHost } from '#start/supervisor.ts'
@@ -32,7 +41,10 @@ async function freePorts(settings: StartSettings): Promise<void> {
     if (!free) busy.push(`${port} (${name})`)
   }
   if (busy.length > 0)
-    throw new OperatorError('PORT_IN_USE', `in use already: port ${busy.join(', ')}. Stop what listens there, or set PORT_BASE (now ${settings.portBase}) to another number`)
+    throw new OperatorError(
+      'PORT_IN_USE',
+      `in use already: port ${busy.join(', ')}. Stop what listens there, or set PORT_BASE (now ${settings.portBase}) to another number`,
+    )
 }
 
 /** Webhook secrets of the sandbox providers, made once and kept with the data. */
@@ -56,14 +68,31 @@ async function boundedLog(dataDir: string, name: string): Promise<string> {
   return file
 }
 
-async function startHosts(machine: Machine, settings: StartSettings, open: AsyncDisposableStack): Promise<SupervisedHost[]> {
-  const env = Object.fromEntries(['PATH', 'HOME', 'TMPDIR', 'TZ', 'NODE_EXTRA_CA_CERTS'].flatMap(name => (process.env[name] ? [[name, process.env[name] ?? '']] : [])))
+async function startHosts(
+  machine: Machine,
+  settings: StartSettings,
+  open: AsyncDisposableStack,
+): Promise<SupervisedHost[]> {
+  const env = Object.fromEntries(
+    ['PATH', 'HOME', 'TMPDIR', 'TZ', 'NODE_EXTRA_CA_CERTS'].flatMap(name =>
+      process.env[name] ? [[name, process.env[name] ?? '']] : [],
+    ),
+  )
   return Promise.all(
     processGroups(settings.processes).map(async (names, index) => {
       const logFile = await boundedLog(settings.dataDir, `process-${index + 1}`)
       const services = names.map(name => ({ name, env: environmentOf(machine, name) }))
       const host = open.use(
-        await superviseHost({ assignment: { services }, logFile, say, env: { ...env, APOLLO_TELEMETRY_DISABLED: '1', NODE_COMPILE_CACHE: path.join(settings.dataDir, 'compile-cache') } }),
+        await superviseHost({
+          assignment: { services },
+          logFile,
+          say,
+          env: {
+            ...env,
+            APOLLO_TELEMETRY_DISABLED: '1',
+            NODE_COMPILE_CACHE: path.join(settings.dataDir, 'compile-cache'),
+          },
+        }),
       )
       say(`services   ${names.join(', ')} ready`)
       return host
@@ -83,7 +112,12 @@ async function main(): Promise<void> {
 
   await using open = new AsyncDisposableStack()
   say(`database   PostgreSQL, ${first ? 'created' : 'kept'} in ${settings.dataDir}`)
-  const postgres = open.use(await startEmbeddedPostgres({ directory: path.join(settings.dataDir, 'postgres'), log: line => say(`database   ${line}`) }))
+  const postgres = open.use(
+    await startEmbeddedPostgres({
+      directory: path.join(settings.dataDir, 'postgres'),
+      log: line => say(`database   ${line}`),
+    }),
+  )
   const names = [...SUBGRAPHS, 'bus'] as const
   const urls: string[] = []
   for (const name of names) urls.push(await postgres.database(`waybill_${name}`))

@@ -1,4 +1,6 @@
 // Starts services by name inside this process, each from the environment that it would read if it ran alone.
+
+import { inService, startTracing } from '#platform/telemetry/tracing.ts'
 import type { Assignment } from '#start/host.ts'
 import type { ServiceName } from '#start/layout.ts'
 
@@ -58,13 +60,26 @@ const STARTERS: Readonly<Record<ServiceName, () => Promise<Starter>>> = {
   },
 }
 
+/** Tracing comes first: it must be there before `graphql` is first imported. */
+async function startOne(
+  { name, env }: Assignment['services'][number],
+  open: AsyncDisposableStack,
+): Promise<void> {
+  const start = await STARTERS[name]()
+  open.use(await inService(name, () => start(env)))
+}
+
 /** All of them, started side by side; disposing stops them side by side. One that fails stops the others and throws. */
 export async function startServices(services: Assignment['services']): Promise<AsyncDisposable> {
-  const outcomes = await Promise.allSettled(services.map(async ({ name, env }) => (await STARTERS[name]())(env)))
-  const started = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const tracing = new AsyncDisposableStack()
+  for (const { name, env } of services)
+    tracing.use(await startTracing({ service: name, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT }))
+  const open = new AsyncDisposableStack()
   const stop = async () => {
-    await Promise.all(started.map(service => service[Symbol.asyncDispose]()))
+    await open.disposeAsync()
+    await tracing.disposeAsync()
   }
+  const outcomes = await Promise.allSettled(services.map(service => startOne(service, open)))
   const failed = outcomes.find(outcome => outcome.status === 'rejected')
   if (failed) {
     await stop()

@@ -24,7 +24,13 @@ export type StartSettings = {
   readonly passed: Readonly<Record<string, string>>
 }
 
-const PASSED = ['LOG_LEVEL', 'CARRIER_SANDBOX_STEP_MS', 'PAYMENT_SANDBOX_APPROVAL_MS', 'APPROVAL_TIMEOUT_MS', 'RESERVATION_MS'] as const
+const PASSED = [
+  'LOG_LEVEL',
+  'CARRIER_SANDBOX_STEP_MS',
+  'PAYMENT_SANDBOX_APPROVAL_MS',
+  'APPROVAL_TIMEOUT_MS',
+  'RESERVATION_MS',
+] as const
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem. */
 export function readStartSettings(env: Readonly<Record<string, string | undefined>>): StartSettings {

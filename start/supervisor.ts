@@ -36,7 +36,12 @@ export async function superviseHost(options: HostOptions): Promise<SupervisedHos
       const recent = deaths.filter(at => at > Date.now() - RESTART_WINDOW_MS).length
       const names = options.assignment.services.map(service => service.name).join(', ')
       if (recent > RESTARTS_ALLOWED)
-        return gaveUp.resolve(new OperatorError('HOST_KEEPS_DYING', `${names} died ${recent} times within a minute: see ${options.logFile}`))
+        return gaveUp.resolve(
+          new OperatorError(
+            'HOST_KEEPS_DYING',
+            `${names} died ${recent} times within a minute: see ${options.logFile}`,
+          ),
+        )
       options.say(`restart    ${names}: the process ended (${child.signalCode ?? child.exitCode})`)
       await delay(200 * recent)
       if (stopping) return
@@ -68,7 +73,13 @@ async function startHost(options: HostOptions): Promise<ChildProcess> {
   child.send(options.assignment)
   const outcome = await new Promise<HostReport>(resolve => {
     child.once('message', message => resolve(message as HostReport))
-    child.once('exit', code => resolve({ ready: false, code: 'HOST_DIED', error: `ended with ${code} before it was ready: see ${options.logFile}` }))
+    child.once('exit', code =>
+      resolve({
+        ready: false,
+        code: 'HOST_DIED',
+        error: `ended with ${code} before it was ready: see ${options.logFile}`,
+      }),
+    )
   })
   if (outcome.ready) return child
   throw new OperatorError(outcome.code, outcome.error)

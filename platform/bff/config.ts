@@ -1,0 +1,59 @@
+// What a BFF reads from its environment. Both are configured alike.
+import { z } from 'zod'
+import { createServiceToken } from '#platform/auth/service-token.ts'
+import { readConfig } from '#platform/config/config.ts'
+import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
+
+const schema = z
+  .object({
+    HOST: z.string().min(1).default('127.0.0.1'),
+    PORT: z.coerce.number().int().min(0).max(65_535),
+    GATEWAY_URL: z.url(),
+    EVENT_BUS_URL: z.string().min(1),
+    AUTH_JWKS_URL: z.url(),
+    AUTH_ISSUER: z.string().min(1),
+    AUTH_AUDIENCE: z.string().min(1),
+    SERVICE_TOKEN_FILE: z.string().min(1).optional(),
+    AUTH_EMBEDDED_DIR: z.string().min(1).optional(),
+    NODE_ENV: z.string().optional(),
+    LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  })
+  .refine(env => env.SERVICE_TOKEN_FILE ?? env.AUTH_EMBEDDED_DIR, {
+    path: ['SERVICE_TOKEN_FILE'],
+    message: 'set SERVICE_TOKEN_FILE, or AUTH_EMBEDDED_DIR with the development issuer',
+  })
+
+export type BffConfig = {
+  readonly name: 'bff-web' | 'bff-mobile'
+  readonly host: string
+  readonly port: number
+  readonly gatewayUrl: string
+  readonly eventBusUrl: string
+  readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
+  readonly serviceToken: () => Promise<string>
+  readonly development: boolean
+  readonly logger: Logger
+}
+
+/** Throws OperatorError CONFIG_INVALID that lists every problem. */
+export function readBffConfig(
+  name: BffConfig['name'],
+  env: Readonly<Record<string, string | undefined>>,
+): BffConfig {
+  const read = readConfig(schema, env)
+  return {
+    name,
+    host: read.HOST,
+    port: read.PORT,
+    gatewayUrl: read.GATEWAY_URL,
+    eventBusUrl: read.EVENT_BUS_URL,
+    auth: { jwks: new URL(read.AUTH_JWKS_URL), issuer: read.AUTH_ISSUER, audience: read.AUTH_AUDIENCE },
+    serviceToken: createServiceToken(
+      read.SERVICE_TOKEN_FILE
+        ? { file: read.SERVICE_TOKEN_FILE }
+        : { directory: read.AUTH_EMBEDDED_DIR ?? '' },
+    ),
+    development: read.NODE_ENV === 'development',
+    logger: createLogger({ service: name, level: read.LOG_LEVEL }),
+  }
+}

@@ -1,0 +1,147 @@
+// Seeds a first start through the web BFF, as any client could: products, customers, and orders in different states.
+import { SEED_CUSTOMERS, SEED_PRODUCTS, WAREHOUSES } from '#start/catalogue.ts'
+
+export type Signer = {
+  readonly sign: (claims: {
+    role: 'customer' | 'ops'
+    subject: string
+    ttlSeconds?: number
+  }) => Promise<string>
+}
+
+const CURRENCY = 'USD'
+
+type SeedOrder = {
+  readonly key: string
+  readonly customer: (typeof SEED_CUSTOMERS)[number]
+  readonly lines: readonly { readonly sku: string; readonly quantity: number }[]
+  readonly token?: string
+  readonly instructions?: string
+  readonly cancel?: boolean
+}
+
+const [ada, ben] = SEED_CUSTOMERS
+const ORDERS: readonly SeedOrder[] = [
+  {
+    key: 'delivered',
+    customer: ada,
+    lines: [
+      { sku: 'mug-01', quantity: 2 },
+      { sku: 'kettle-01', quantity: 1 },
+    ],
+    instructions: 'SANDBOX_FAST',
+  },
+  {
+    key: 'two-parcels',
+    customer: ada,
+    lines: [
+      { sku: 'pen-01', quantity: 1 },
+      { sku: 'lamp-01', quantity: 1 },
+    ],
+    instructions: 'SANDBOX_STOP_AFTER_DISPATCH SANDBOX_FAST',
+  },
+  {
+    key: 'confirmed',
+    customer: ada,
+    lines: [{ sku: 'chair-01', quantity: 4 }],
+    instructions: 'SANDBOX_HOLD',
+  },
+  { key: 'approval', customer: ben, lines: [{ sku: 'tent-01', quantity: 1 }], token: 'tok_approval_never' },
+  { key: 'declined', customer: ben, lines: [{ sku: 'knife-01', quantity: 1 }], token: 'tok_decline' },
+  {
+    key: 'cancelled',
+    customer: ben,
+    lines: [{ sku: 'shelf-01', quantity: 2 }],
+    instructions: 'SANDBOX_HOLD',
+    cancel: true,
+  },
+]
+
+const ADD_PRODUCT =
+  'mutation SeedProduct($input: AddProductInput!) { addProduct(input: $input) { __typename } }'
+const REGISTER =
+  'mutation SeedCustomer($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id } }'
+const CHECKOUT = `mutation SeedOrder($input: CheckoutInput!) {
+  checkout(input: $input) { __typename ... on OrderAccepted { order { id } } }
+}`
+const CANCEL =
+  'mutation SeedCancellation($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }'
+
+/** Every command carries a fixed key, so that a seeding cut short is simply done again. Throws on the first error. */
+export async function seed({
+  web,
+  issuer,
+}: {
+  readonly web: string
+  readonly issuer: Signer
+}): Promise<void> {
+  const ops = await issuer.sign({ role: 'ops', subject: 'seed' })
+  await Promise.all(SEED_PRODUCTS.map(product => send(web, ops, ADD_PRODUCT, productInput(product))))
+  await Promise.all(
+    SEED_CUSTOMERS.map(async ({ id, name, email }) => {
+      const token = await issuer.sign({ role: 'customer', subject: id })
+      await send(web, token, REGISTER, { idempotencyKey: `seed:${id}`, name, email })
+    }),
+  )
+  await Promise.all(ORDERS.map(order => placeOrder(web, issuer, order)))
+}
+
+async function placeOrder(web: string, issuer: Signer, order: SeedOrder): Promise<void> {
+  const token = await issuer.sign({ role: 'customer', subject: order.customer.id })
+  const answer = await send<{ checkout: { order?: { id: string } } }>(web, token, CHECKOUT, {
+    idempotencyKey: `seed:${order.key}`,
+    lines: order.lines,
+    tenders: [{ kind: 'CARD', token: order.token ?? 'tok_approve' }],
+    deliveryAddress: {
+      name: order.customer.name,
+      line1: '1 Example Street',
+      city: 'New York',
+      region: 'NY',
+      postalCode: '10001',
+      country: 'US',
+    },
+    deliveryInstructions: order.instructions,
+  })
+  const orderId = answer.checkout.order?.id
+  if (order.cancel && orderId)
+    await send(web, token, CANCEL, { idempotencyKey: `seed:cancel:${order.key}`, orderId })
+}
+
+function productInput({
+  sku,
+  title,
+  category,
+  price,
+  weightGrams,
+  size,
+  stock,
+}: (typeof SEED_PRODUCTS)[number]): object {
+  const [lengthCm, widthCm, heightCm] = size
+  return {
+    idempotencyKey: `seed:${sku}`,
+    sku,
+    title,
+    category,
+    price: { amount: price, currency: CURRENCY },
+    weightGrams,
+    dimensions: { lengthCm, widthCm, heightCm },
+    lowStockThreshold: 10,
+    stock: WAREHOUSES.map((warehouse, index) => ({ warehouse, quantity: stock[index] ?? 0 })).filter(
+      ({ quantity }) => quantity > 0,
+    ),
+  }
+}
+
+async function send<T>(url: string, token: string, query: string, input: object): Promise<T> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ query, variables: { input } }),
+  })
+  const answer = (await response.json()) as { data?: T; errors?: readonly { message: string }[] }
+  if (!answer.data || answer.errors)
+    throw new Error(
+      `seeding failed: ${answer.errors?.map(error => error.message).join('; ') ?? response.status}`,
+    )
+  return answer.data
+}
