@@ -1,0 +1,222 @@
+// The order's decisions from placing to completion: state and command in, events or a refusal out. Free of I/O.
+import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
+import type { JsonObject } from '#platform/domain/json.ts'
+import {
+  addUnits,
+  type CancellationReason,
+  type Order,
+  type OrderEvent,
+  type OrderLine,
+  type OrderPlaced,
+  type OrderShipment,
+  type PlacedOrder,
+  type SkuQuantity,
+  unitsBySku,
+} from './order.ts'
+
+export type OrderDecision = Decision<OrderEvent, Refusal>
+
+export const NOT_FOUND: Refusal = { code: 'ORDER_NOT_FOUND', message: 'There is no such order.' }
+const CANCELLED: Refusal = { code: 'ORDER_CANCELLED', message: 'The order is cancelled.' }
+const SHIPPED: Refusal = {
+  code: 'ORDER_SHIPPED',
+  message: 'The order is on its way, or has arrived: it can be sent back after delivery, not cancelled.',
+}
+
+/** A repeat with the same id changes nothing: an order is placed once. */
+export function place(order: Order, placed: OrderPlaced): OrderDecision {
+  return order.status === 'ABSENT' ? accept({ type: 'OrderPlaced', data: placed }) : accept()
+}
+
+/** Only an order that is not confirmed yet waits for approval; later notes change nothing. */
+export function noteApprovalAwaited(order: Order, { at }: { at: string }): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  if (order.status !== 'PLACED' || order.awaitingApproval) return accept()
+  return accept({ type: 'PaymentApprovalAwaited', data: noted(order, at) })
+}
+
+export function confirm(order: Order, { at }: { at: string }): OrderDecision {
+  switch (order.status) {
+    case 'ABSENT':
+      return refuse(NOT_FOUND)
+    case 'CANCELLED':
+      return refuse(CANCELLED)
+    case 'PLACED':
+      return accept({
+        type: 'OrderConfirmed',
+        data: { ...noted(order, at), from: order.status, to: 'CONFIRMED' },
+      })
+    case 'CONFIRMED':
+    case 'PARTIALLY_SHIPPED':
+    case 'SHIPPED':
+    case 'DELIVERED':
+    case 'COMPLETED':
+    case 'RETURNED':
+      return accept()
+  }
+}
+
+/** A cancellation that is under way or done looks like success. Nothing is cancelled once goods have left. */
+export function requestCancellation(order: Order, { at }: { at: string }): OrderDecision {
+  switch (order.status) {
+    case 'ABSENT':
+      return refuse(NOT_FOUND)
+    case 'CANCELLED':
+      return accept()
+    case 'PLACED':
+    case 'CONFIRMED':
+      return order.cancellationRequested
+        ? accept()
+        : accept({ type: 'CancellationRequested', data: noted(order, at) })
+    case 'PARTIALLY_SHIPPED':
+    case 'SHIPPED':
+    case 'DELIVERED':
+    case 'COMPLETED':
+    case 'RETURNED':
+      return refuse(SHIPPED)
+  }
+}
+
+/** The fulfilment found that it is too late to cancel. Says so once; nothing is left to say when none is requested. */
+export function rejectCancellation(
+  order: Order,
+  { message, at }: { message: string; at: string },
+): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  if (order.status === 'CANCELLED' || !order.cancellationRequested) return accept()
+  return accept({ type: 'CancellationRejected', data: { ...noted(order, at), message } })
+}
+
+export type Cancel = {
+  readonly reason: CancellationReason
+  readonly message: string
+  readonly details: JsonObject
+  readonly at: string
+}
+
+/** The end of a fulfilment that failed or was called off: the first reason stands. */
+export function cancel(order: Order, { reason, message, details, at }: Cancel): OrderDecision {
+  switch (order.status) {
+    case 'ABSENT':
+      return refuse(NOT_FOUND)
+    case 'CANCELLED':
+      return accept()
+    case 'PLACED':
+    case 'CONFIRMED': {
+      const moved = { ...noted(order, at), from: order.status, to: 'CANCELLED' as const }
+      return accept({
+        type: 'OrderCancelled',
+        data: { ...moved, reason, message, details, total: order.total },
+      })
+    }
+    case 'PARTIALLY_SHIPPED':
+    case 'SHIPPED':
+    case 'DELIVERED':
+    case 'COMPLETED':
+    case 'RETURNED':
+      return refuse(SHIPPED)
+  }
+}
+
+export type NoteShipped = {
+  readonly shipmentId: string
+  readonly lines: readonly SkuQuantity[]
+  readonly at: string
+}
+
+/** Goods have left. A shipment counts once; no more units of a line are sent than were ordered. */
+export function noteShipped(order: Order, { shipmentId, lines, at }: NoteShipped): OrderDecision {
+  switch (order.status) {
+    case 'ABSENT':
+      return refuse(NOT_FOUND)
+    case 'PLACED':
+      return refuse({ code: 'ORDER_NOT_CONFIRMED', message: 'The order is not confirmed yet.' })
+    case 'CANCELLED':
+      return refuse(CANCELLED)
+    case 'CONFIRMED':
+    case 'PARTIALLY_SHIPPED':
+    case 'SHIPPED':
+    case 'DELIVERED':
+    case 'COMPLETED':
+    case 'RETURNED': {
+      if (order.shipments.some(shipment => shipment.shipmentId === shipmentId)) return accept()
+      if (isClosed(order) || !fits(order.lines, lines)) return refuse(TOO_MUCH_SHIPPED)
+      const to = isAllShipped(addUnits(order.lines, lines, 'shipped')) ? 'SHIPPED' : 'PARTIALLY_SHIPPED'
+      const moved = { ...noted(order, at), from: order.status, to } as const
+      return accept({ type: 'OrderShipped', data: { ...moved, shipmentId, lines } })
+    }
+  }
+}
+
+const TOO_MUCH_SHIPPED: Refusal = {
+  code: 'SHIPMENT_EXCEEDS_ORDER',
+  message: 'The shipment holds more than is still to be sent.',
+}
+
+/** A shipment has arrived. The order is delivered once all its units are sent and all its shipments have arrived. */
+export function noteDelivered(
+  order: Order,
+  { shipmentId, at }: { shipmentId: string; at: string },
+): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  const shipment = order.shipments.find(candidate => candidate.shipmentId === shipmentId)
+  if (!shipment)
+    return refuse({ code: 'SHIPMENT_NOT_FOUND', message: 'The order has no such shipment under way.' })
+  if (shipment.delivered) return accept()
+  const others = order.shipments.filter(candidate => candidate !== shipment)
+  const to = order.status === 'SHIPPED' && others.every(hasArrived) ? 'DELIVERED' : order.status
+  return accept({
+    type: 'OrderDelivered',
+    data: { ...noted(order, at), from: order.status, to, shipmentId },
+  })
+}
+
+/** Nothing more will be sent: what was not shipped by now was released, or lost on its way. */
+export function complete(order: Order, { at }: { at: string }): OrderDecision {
+  switch (order.status) {
+    case 'ABSENT':
+      return refuse(NOT_FOUND)
+    case 'CANCELLED':
+      return refuse(CANCELLED)
+    case 'PLACED':
+    case 'CONFIRMED':
+      return refuse({ code: 'ORDER_NOT_SHIPPED', message: 'Nothing of the order is shipped yet.' })
+    case 'PARTIALLY_SHIPPED':
+    case 'SHIPPED':
+    case 'DELIVERED':
+      return accept({
+        type: 'OrderCompleted',
+        data: { ...noted(order, at), from: order.status, to: 'COMPLETED' },
+      })
+    case 'COMPLETED':
+    case 'RETURNED':
+      return accept()
+  }
+}
+
+/** The head of every event of `order`. */
+export function noted(
+  order: PlacedOrder,
+  at: string,
+): { readonly orderId: string; readonly customerId: string; readonly at: string } {
+  return { orderId: order.id, customerId: order.customer.id, at }
+}
+
+function isClosed(order: PlacedOrder): boolean {
+  return order.status === 'COMPLETED' || order.status === 'RETURNED'
+}
+
+function hasArrived(shipment: OrderShipment): boolean {
+  return shipment.delivered
+}
+
+function isAllShipped(lines: readonly OrderLine[]): boolean {
+  return lines.every(line => line.shipped === line.quantity)
+}
+
+function fits(ordered: readonly OrderLine[], sent: readonly SkuQuantity[]): boolean {
+  const open = unitsBySku(
+    ordered.map(({ sku, quantity, shipped }) => ({ sku, quantity: quantity - shipped })),
+  )
+  return sent.length > 0 && [...unitsBySku(sent)].every(([sku, units]) => units <= (open.get(sku) ?? 0))
+}

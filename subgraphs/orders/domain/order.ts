@@ -1,0 +1,274 @@
+// The order's events and state: what happened to it, and what that makes of it. Free of I/O, clocks and ids.
+import type { JsonObject } from '#platform/domain/json.ts'
+import type { Money } from '#platform/domain/money.ts'
+import type { Aggregate } from '#platform/event-store/aggregate.ts'
+import { addToTimeline, describe, type TimelineEntry } from './timeline.ts'
+
+export type OrderStatus =
+  | 'PLACED'
+  | 'CONFIRMED'
+  | 'PARTIALLY_SHIPPED'
+  | 'SHIPPED'
+  | 'DELIVERED'
+  | 'COMPLETED'
+  | 'CANCELLED'
+  | 'RETURNED'
+export type ShippingOption = 'STANDARD' | 'EXPRESS'
+export type TenderKind = 'CARD' | 'VOUCHER' | 'BANK_SLIP'
+export type CancellationReason =
+  | 'CUSTOMER_REQUEST'
+  | 'OUT_OF_STOCK'
+  | 'PAYMENT_DECLINED'
+  | 'PAYMENT_UNAVAILABLE'
+  | 'APPROVAL_TIMED_OUT'
+  | 'STOCK_HOLD_EXPIRED'
+  | 'CARRIER_REFUSED'
+
+export type Address = {
+  readonly name: string
+  readonly line1: string
+  readonly line2?: string
+  readonly city: string
+  readonly region?: string
+  readonly postalCode: string
+  readonly country: string
+}
+export type OrderedLine = {
+  readonly lineNo: number
+  readonly sku: string
+  readonly title: string
+  readonly quantity: number
+  readonly unitPrice: Money
+  readonly weightGrams: number
+}
+export type SkuQuantity = { readonly sku: string; readonly quantity: number }
+export type Adjustment = { readonly label: string; readonly amount: Money }
+export type Tender = { readonly kind: TenderKind; readonly token: string; readonly amount: Money }
+
+/** `total` = `itemsTotal` + `shippingFee` + `adjustments` = the sum of `tenders`. One SKU may stand in lines of several prices. */
+export type OrderPlaced = {
+  readonly orderId: string
+  readonly number: string
+  readonly reference?: string
+  readonly customer: { readonly id: string; readonly name: string; readonly email: string }
+  readonly lines: readonly OrderedLine[]
+  readonly itemsTotal: Money
+  readonly shippingFee: Money
+  readonly adjustments: readonly Adjustment[]
+  readonly total: Money
+  readonly tenders: readonly Tender[]
+  readonly deliveryAddress: Address
+  readonly shippingOption: ShippingOption
+  readonly instructions?: string
+  readonly placedAt: string
+}
+
+/** Which order, whose, and when. */
+type Noted = { readonly orderId: string; readonly customerId: string; readonly at: string }
+/** The order's status before and after the event, so that a count by status needs nothing but the event. */
+type Moved = Noted & { readonly from: OrderStatus; readonly to: OrderStatus }
+type OfReturn = { readonly returnId: string }
+type ReturnContents = OfReturn & { readonly lines: readonly SkuQuantity[]; readonly refund: Money }
+
+export type OrderEvent =
+  | { readonly type: 'OrderPlaced'; readonly data: OrderPlaced }
+  | { readonly type: 'PaymentApprovalAwaited'; readonly data: Noted }
+  | { readonly type: 'OrderConfirmed'; readonly data: Moved }
+  | { readonly type: 'CancellationRequested'; readonly data: Noted }
+  | { readonly type: 'CancellationRejected'; readonly data: Noted & { readonly message: string } }
+  | {
+      readonly type: 'OrderCancelled'
+      readonly data: Moved & {
+        readonly reason: CancellationReason
+        readonly message: string
+        readonly details: JsonObject
+        readonly total: Money
+      }
+    }
+  | {
+      readonly type: 'OrderShipped'
+      readonly data: Moved & { readonly shipmentId: string; readonly lines: readonly SkuQuantity[] }
+    }
+  | { readonly type: 'OrderDelivered'; readonly data: Moved & { readonly shipmentId: string } }
+  | { readonly type: 'OrderCompleted'; readonly data: Moved }
+  | { readonly type: 'ReturnRequested'; readonly data: Noted & ReturnContents & { readonly reason: string } }
+  | { readonly type: 'ReturnReceived'; readonly data: Moved & ReturnContents }
+  | { readonly type: 'ReturnRejected'; readonly data: Noted & OfReturn }
+  | { readonly type: 'ReturnRefunded'; readonly data: Noted & OfReturn & { readonly refund: Money } }
+
+export type OrderLine = OrderedLine & { readonly shipped: number; readonly returned: number }
+export type OrderShipment = {
+  readonly shipmentId: string
+  readonly lines: readonly SkuQuantity[]
+  readonly delivered: boolean
+}
+export type ReturnStatus = 'REQUESTED' | 'RECEIVED' | 'REFUNDED' | 'REJECTED'
+export type OrderReturn = {
+  readonly returnId: string
+  readonly status: ReturnStatus
+  readonly reason: string
+  readonly lines: readonly SkuQuantity[]
+  readonly refund: Money
+  readonly requestedAt: string
+}
+export type Cancellation = {
+  readonly reason: CancellationReason
+  readonly message: string
+  readonly details: JsonObject
+  readonly at: string
+}
+
+/** An order as it stands. It is plain JSON, and the read model's document as it is: payment tokens are not in it. */
+export type PlacedOrder = Omit<OrderPlaced, 'orderId' | 'tenders' | 'lines'> & {
+  readonly id: string
+  readonly status: OrderStatus
+  readonly awaitingApproval: boolean
+  readonly cancellationRequested: boolean
+  readonly cancellation?: Cancellation
+  readonly lines: readonly OrderLine[]
+  readonly shipments: readonly OrderShipment[]
+  readonly returns: readonly OrderReturn[]
+  readonly timeline: readonly TimelineEntry[]
+  readonly updatedAt: string
+}
+export type Order = { readonly status: 'ABSENT' } | PlacedOrder
+
+export const absent: Order = { status: 'ABSENT' }
+
+export function evolve(order: Order, event: OrderEvent): Order {
+  if (event.type === 'OrderPlaced') return order.status === 'ABSENT' ? placed(event.data) : order
+  if (order.status === 'ABSENT') return order
+  return {
+    ...order,
+    ...changes(order, event),
+    timeline: addToTimeline(order.timeline, {
+      at: event.data.at,
+      type: event.type,
+      text: describe(event),
+    }),
+    updatedAt: event.data.at,
+  }
+}
+
+function placed({ orderId, tenders: _, ...order }: OrderPlaced): PlacedOrder {
+  return {
+    ...order,
+    id: orderId,
+    status: 'PLACED',
+    awaitingApproval: false,
+    cancellationRequested: false,
+    lines: order.lines.map(line => ({ ...line, shipped: 0, returned: 0 })),
+    shipments: [],
+    returns: [],
+    timeline: [{ at: order.placedAt, type: 'OrderPlaced', text: 'Order placed' }],
+    updatedAt: order.placedAt,
+  }
+}
+
+type LaterEvent = Exclude<OrderEvent, { type: 'OrderPlaced' }>
+
+function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
+  switch (event.type) {
+    case 'PaymentApprovalAwaited':
+      return { awaitingApproval: true }
+    case 'OrderConfirmed':
+      return { status: event.data.to, awaitingApproval: false }
+    case 'CancellationRequested':
+      return { cancellationRequested: true }
+    case 'CancellationRejected':
+      return { cancellationRequested: false }
+    case 'OrderCancelled': {
+      const { to, reason, message, details, at } = event.data
+      return { status: to, awaitingApproval: false, cancellation: { reason, message, details, at } }
+    }
+    case 'OrderShipped': {
+      const { to, shipmentId, lines } = event.data
+      return {
+        status: to,
+        shipments: [...order.shipments, { shipmentId, lines, delivered: false }],
+        lines: addUnits(order.lines, lines, 'shipped'),
+      }
+    }
+    case 'OrderDelivered':
+      return {
+        status: event.data.to,
+        shipments: order.shipments.map(shipment =>
+          shipment.shipmentId === event.data.shipmentId ? { ...shipment, delivered: true } : shipment,
+        ),
+      }
+    case 'OrderCompleted':
+      return { status: event.data.to }
+    case 'ReturnRequested': {
+      const { returnId, lines, refund, reason, at } = event.data
+      const requested: OrderReturn = { returnId, status: 'REQUESTED', reason, lines, refund, requestedAt: at }
+      return { returns: [...order.returns, requested] }
+    }
+    case 'ReturnReceived':
+      return {
+        status: event.data.to,
+        returns: withStatus(order.returns, event.data.returnId, 'RECEIVED'),
+        lines: addUnits(order.lines, event.data.lines, 'returned'),
+      }
+    case 'ReturnRejected':
+      return { returns: withStatus(order.returns, event.data.returnId, 'REJECTED') }
+    case 'ReturnRefunded':
+      return { returns: withStatus(order.returns, event.data.returnId, 'REFUNDED') }
+  }
+}
+
+/**
+ * `lines` with the units of `moved` added to what was shipped (up to what was ordered) or returned (up to what was
+ * shipped). Lines of one SKU are filled in their order.
+ */
+export function addUnits(
+  lines: readonly OrderLine[],
+  moved: readonly SkuQuantity[],
+  field: 'shipped' | 'returned',
+): OrderLine[] {
+  const left = unitsBySku(moved)
+  return lines.map(line => {
+    const open = (field === 'shipped' ? line.quantity : line.shipped) - line[field]
+    const units = Math.min(left.get(line.sku) ?? 0, open)
+    left.set(line.sku, (left.get(line.sku) ?? 0) - units)
+    return units === 0 ? line : { ...line, [field]: line[field] + units }
+  })
+}
+
+/** Units by SKU; a SKU that stands twice counts with the sum. */
+export function unitsBySku(lines: readonly SkuQuantity[]): Map<string, number> {
+  const units = new Map<string, number>()
+  for (const { sku, quantity } of lines) units.set(sku, (units.get(sku) ?? 0) + quantity)
+  return units
+}
+
+function withStatus(
+  returns: readonly OrderReturn[],
+  returnId: string,
+  status: ReturnStatus,
+): readonly OrderReturn[] {
+  return returns.map(entry => (entry.returnId === returnId ? { ...entry, status } : entry))
+}
+
+const TYPES: Readonly<Record<OrderEvent['type'], true>> = {
+  OrderPlaced: true,
+  PaymentApprovalAwaited: true,
+  OrderConfirmed: true,
+  CancellationRequested: true,
+  CancellationRejected: true,
+  OrderCancelled: true,
+  OrderShipped: true,
+  OrderDelivered: true,
+  OrderCompleted: true,
+  ReturnRequested: true,
+  ReturnReceived: true,
+  ReturnRejected: true,
+  ReturnRefunded: true,
+}
+
+/** The order as the event store keeps it: category `order`, stream `order-<ord_id>`. */
+export const orderAggregate: Aggregate<Order, OrderEvent> = {
+  category: 'order',
+  initial: absent,
+  evolve,
+  types: Object.keys(TYPES) as OrderEvent['type'][],
+}

@@ -1,0 +1,200 @@
+// What an order comes to, from what was asked and what the products and the shipping cost now. Free of I/O.
+import { CallerError } from '#platform/domain/errors.ts'
+import type { JsonObject } from '#platform/domain/json.ts'
+import { MAX_MINOR, type Money, toDecimal } from '#platform/domain/money.ts'
+import {
+  type Address,
+  type Adjustment,
+  type OrderedLine,
+  type ShippingOption,
+  type Tender,
+  type TenderKind,
+  unitsBySku,
+} from './order.ts'
+
+export type RequestedLine = {
+  readonly sku: string
+  readonly quantity: number
+  readonly agreedUnitPrice?: Money
+}
+/** A tender without an amount takes what the others leave; at most one has none. */
+export type RequestedTender = { readonly kind: TenderKind; readonly token: string; readonly amount?: Money }
+
+/** A placement that is well formed; whether it can be done is another question. */
+export type OrderRequest = {
+  readonly customerId: string
+  readonly lines: readonly RequestedLine[]
+  readonly tenders: readonly RequestedTender[]
+  readonly deliveryAddress: Address
+  readonly shippingOption: ShippingOption
+  readonly instructions?: string
+  readonly reference?: string
+  readonly expectedTotal?: Money
+  readonly agreedShippingFee?: Money
+  readonly adjustments: readonly Adjustment[]
+}
+
+export type PricedProduct = {
+  readonly sku: string
+  readonly title: string
+  readonly price: Money
+  readonly weightGrams: number
+  readonly available: number
+}
+
+export type Shortage = { readonly sku: string; readonly requested: number; readonly available: number }
+
+/** A refused placement, as it is recorded with its key; `is` names the member of the result union. */
+export type PlacementRefusal = { readonly code: string; readonly message: string } & (
+  | { readonly is: 'UnknownProduct'; readonly skus: readonly string[] }
+  | { readonly is: 'UnknownCustomer'; readonly customerId: string }
+  | { readonly is: 'OutOfStock'; readonly shortages: readonly Shortage[] }
+  | { readonly is: 'TotalChanged'; readonly expected: Money; readonly actual: Money }
+  | { readonly is: 'TenderMismatch'; readonly total: Money; readonly tendered: Money }
+  | { readonly is: 'MixedCurrencies'; readonly currencies: readonly string[] }
+)
+export type Priced<T> = { readonly priced: T } | { readonly refused: PlacementRefusal }
+
+export type Items = {
+  readonly lines: readonly OrderedLine[]
+  readonly total: Money
+  readonly weightGrams: number
+}
+
+/** The lines with title, price and weight; refused when a product is unknown or short, or prices differ in currency. */
+export function priceItems(
+  request: OrderRequest,
+  products: ReadonlyMap<string, PricedProduct>,
+): Priced<Items> {
+  const skus = request.lines.map(line => line.sku).filter(sku => !products.has(sku))
+  if (skus.length > 0) return { refused: unknownProduct(distinct(skus)) }
+  const shortages = shortagesOf(request, products)
+  if (shortages.length > 0) return { refused: outOfStock(shortages) }
+  const lines = request.lines.flatMap((line, index) => {
+    const product = products.get(line.sku)
+    return product ? [orderedLine(line, product, index)] : []
+  })
+  const currencies = distinct(lines.map(line => line.unitPrice.currency))
+  const [currency] = currencies
+  if (currency === undefined || currencies.length > 1) return { refused: mixedCurrencies(currencies) }
+  const minor = sum(lines.map(line => line.unitPrice.minor * line.quantity))
+  const weightGrams = sum(lines.map(line => line.weightGrams * line.quantity))
+  return { priced: { lines, total: within('lines', { minor, currency }), weightGrams } }
+}
+
+function orderedLine(line: RequestedLine, product: PricedProduct, index: number): OrderedLine {
+  const { sku, title, price, weightGrams } = product
+  const unitPrice = line.agreedUnitPrice ?? price
+  within(`lines[${index}]`, { minor: unitPrice.minor * line.quantity, currency: unitPrice.currency })
+  return { lineNo: index + 1, sku, title, quantity: line.quantity, unitPrice, weightGrams }
+}
+
+function shortagesOf(
+  { lines }: OrderRequest,
+  products: ReadonlyMap<string, PricedProduct>,
+): readonly Shortage[] {
+  return [...unitsBySku(lines)].flatMap(([sku, requested]) => {
+    const available = products.get(sku)?.available ?? 0
+    return available < requested ? [{ sku, requested, available }] : []
+  })
+}
+
+export type Totals = { readonly total: Money; readonly tenders: readonly Tender[] }
+
+/** The total and who pays it; refused when currencies differ, the total is not as expected, or tenders do not make it up. */
+export function priceOrder(request: OrderRequest, items: Money, shippingFee: Money): Priced<Totals> {
+  const given = [...request.adjustments, ...request.tenders].flatMap(({ amount }) => amount ?? [])
+  const currencies = distinct([items, shippingFee, ...given].map(amount => amount.currency))
+  if (currencies.length > 1) return { refused: mixedCurrencies(currencies) }
+  const adjusted = sum(request.adjustments.map(({ amount }) => amount.minor))
+  const total = within('total', {
+    minor: items.minor + shippingFee.minor + adjusted,
+    currency: items.currency,
+  })
+  if (total.minor < 0)
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      `adjustments: they bring the total to ${toDecimal(total)} ${total.currency}; it should not be negative`,
+    )
+  const { expectedTotal: expected } = request
+  if (expected && !isSame(expected, total)) return { refused: totalChanged(expected, total) }
+  return settleTenders(request.tenders, total)
+}
+
+function settleTenders(requested: readonly RequestedTender[], total: Money): Priced<Totals> {
+  const named = sum(requested.map(({ amount }) => amount?.minor ?? 0))
+  const rest = total.minor - named
+  const takesRest = requested.some(({ amount }) => amount === undefined)
+  const fits = takesRest ? rest > 0 || total.minor === 0 : rest === 0
+  if (!fits || rest < 0) return { refused: tenderMismatch(total, { ...total, minor: named }) }
+  const tenders = requested.map(({ kind, token, amount }) => ({
+    kind,
+    token,
+    amount: amount ?? { ...total, minor: rest },
+  }))
+  return { priced: { total, tenders: tenders.filter(({ amount }) => amount.minor > 0) } }
+}
+
+function within(field: string, amount: Money): Money {
+  if (amount.minor <= MAX_MINOR) return amount
+  const most = toDecimal({ minor: MAX_MINOR, currency: amount.currency })
+  throw new CallerError('BAD_USER_INPUT', `${field}: comes to more than ${most} ${amount.currency}`)
+}
+
+function isSame(one: Money, other: Money): boolean {
+  return one.minor === other.minor && one.currency === other.currency
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+function distinct(texts: readonly string[]): string[] {
+  return [...new Set(texts)]
+}
+
+export function unknownProduct(skus: readonly string[]): PlacementRefusal {
+  const message = `There is no product ${skus.join(', ')}.`
+  return { is: 'UnknownProduct', code: 'PRODUCT_UNKNOWN', message, skus }
+}
+
+export function unknownCustomer(customerId: string): PlacementRefusal {
+  const message = 'The customer is not registered: call registerCustomer first.'
+  return { is: 'UnknownCustomer', code: 'CUSTOMER_UNKNOWN', message, customerId }
+}
+
+export function outOfStock(shortages: readonly Shortage[]): PlacementRefusal {
+  const parts = shortages.map(({ sku, available }) => `${sku} (${available} left)`)
+  const message = `There is not enough in stock of ${parts.join(', ')}.`
+  return { is: 'OutOfStock', code: 'OUT_OF_STOCK', message, shortages }
+}
+
+function mixedCurrencies(currencies: readonly string[]): PlacementRefusal {
+  const message = `An order is in one currency, not in ${currencies.join(' and ')}.`
+  return { is: 'MixedCurrencies', code: 'CURRENCIES_MIXED', message, currencies }
+}
+
+function totalChanged(expected: Money, actual: Money): PlacementRefusal {
+  const message = `The order comes to ${say(actual)}, not to ${say(expected)}.`
+  return { is: 'TotalChanged', code: 'TOTAL_CHANGED', message, expected, actual }
+}
+
+function tenderMismatch(total: Money, tendered: Money): PlacementRefusal {
+  const message = `The tenders come to ${say(tendered)}; the order comes to ${say(total)}.`
+  return { is: 'TenderMismatch', code: 'TENDER_MISMATCH', message, total, tendered }
+}
+
+function say(amount: Money): string {
+  return `${toDecimal(amount)} ${amount.currency}`
+}
+
+/** The shortages that a cancelled order's details hold, as the stock's refusal gave them. */
+export function shortagesIn(details: JsonObject): Shortage[] {
+  const { shortages } = details
+  if (!Array.isArray(shortages)) return []
+  return shortages.flatMap((shortage: JsonObject) => {
+    const { sku, requested, available } = shortage
+    if (typeof sku !== 'string' || typeof requested !== 'number' || typeof available !== 'number') return []
+    return [{ sku, requested, available }]
+  })
+}

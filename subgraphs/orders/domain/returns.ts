@@ -1,0 +1,156 @@
+// Sending goods back: who may return what, and how much money that is. Decisions on the order. Free of I/O.
+import { accept, type Refusal, refuse } from '#platform/domain/decision.ts'
+import type { Money } from '#platform/domain/money.ts'
+import { type Order, type OrderReturn, type PlacedOrder, type SkuQuantity, unitsBySku } from './order.ts'
+import { NOT_FOUND, noted, type OrderDecision } from './order-commands.ts'
+
+/** The most returns an order keeps, rejected ones included. */
+export const RETURNS_LIMIT = 100
+
+const RETURN_NOT_FOUND: Refusal = { code: 'RETURN_NOT_FOUND', message: 'The order has no such return.' }
+
+export type RequestReturn = {
+  readonly returnId: string
+  readonly lines: readonly SkuQuantity[]
+  readonly reason: string
+  readonly at: string
+}
+
+/** Delivered units can be asked to go back, each once. */
+export function requestReturn(order: Order, command: RequestReturn): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  if (order.status !== 'DELIVERED' && order.status !== 'COMPLETED')
+    return refuse({
+      code: 'ORDER_NOT_DELIVERED',
+      message: 'Goods can be sent back once the order is delivered.',
+    })
+  if (order.returns.length >= RETURNS_LIMIT)
+    return refuse({ code: 'RETURNS_EXHAUSTED', message: `An order takes ${RETURNS_LIMIT} returns at most.` })
+  const left = returnable(order)
+  const tooMany = command.lines.find(({ sku, quantity }) => quantity > (left.get(sku) ?? 0))
+  if (tooMany)
+    return refuse({
+      code: 'RETURN_EXCEEDS_DELIVERED',
+      message: `${left.get(tooMany.sku) ?? 0} units of ${tooMany.sku} can be sent back, not ${tooMany.quantity}.`,
+    })
+  const { returnId, lines, reason, at } = command
+  const refund = refundFor(order, lines)
+  return accept({
+    type: 'ReturnRequested',
+    data: { ...noted(order, at), returnId, lines, refund, reason },
+  })
+}
+
+/** The goods are back. The order is returned once every delivered unit is. */
+export function receiveReturn(
+  order: Order,
+  { returnId, at }: { returnId: string; at: string },
+): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  const found = order.returns.find(entry => entry.returnId === returnId)
+  if (!found) return refuse(RETURN_NOT_FOUND)
+  switch (found.status) {
+    case 'REJECTED':
+      return refuse({ code: 'RETURN_REJECTED', message: 'The return was not accepted.' })
+    case 'RECEIVED':
+    case 'REFUNDED':
+      return accept()
+    case 'REQUESTED': {
+      const { lines, refund } = found
+      const to = isAllBack(order, lines) ? 'RETURNED' : order.status
+      const moved = { ...noted(order, at), from: order.status, to } as const
+      return accept({ type: 'ReturnReceived', data: { ...moved, returnId, lines, refund } })
+    }
+  }
+}
+
+export function rejectReturn(
+  order: Order,
+  { returnId, at }: { returnId: string; at: string },
+): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  const found = order.returns.find(entry => entry.returnId === returnId)
+  if (!found) return refuse(RETURN_NOT_FOUND)
+  switch (found.status) {
+    case 'REJECTED':
+      return accept()
+    case 'RECEIVED':
+    case 'REFUNDED':
+      return refuse({ code: 'RETURN_RECEIVED', message: 'The goods are back already.' })
+    case 'REQUESTED':
+      return accept({ type: 'ReturnRejected', data: { ...noted(order, at), returnId } })
+  }
+}
+
+/** The money of a received return is on its way back. */
+export function noteReturnRefunded(
+  order: Order,
+  { returnId, at }: { returnId: string; at: string },
+): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  const found = order.returns.find(entry => entry.returnId === returnId)
+  if (!found) return refuse(RETURN_NOT_FOUND)
+  switch (found.status) {
+    case 'REFUNDED':
+      return accept()
+    case 'REQUESTED':
+    case 'REJECTED':
+      return refuse({ code: 'RETURN_NOT_RECEIVED', message: 'The goods are not back.' })
+    case 'RECEIVED':
+      return accept({
+        type: 'ReturnRefunded',
+        data: { ...noted(order, at), returnId, refund: found.refund },
+      })
+  }
+}
+
+/** Units by SKU that may still be sent back: delivered, and in no return that stands. */
+export function returnable(order: PlacedOrder): Map<string, number> {
+  const units = deliveredUnits(order)
+  for (const { sku, quantity } of standing(order).flatMap(entry => entry.lines))
+    units.set(sku, (units.get(sku) ?? 0) - quantity)
+  return units
+}
+
+function deliveredUnits(order: PlacedOrder): Map<string, number> {
+  return unitsBySku(
+    order.shipments.filter(shipment => shipment.delivered).flatMap(shipment => shipment.lines),
+  )
+}
+
+function standing(order: PlacedOrder): OrderReturn[] {
+  return order.returns.filter(entry => entry.status !== 'REJECTED')
+}
+
+/**
+ * What all returns that stand are worth together with the new one, less what the others were promised. Refunds so never
+ * come to more than was captured for the goods: a discount on the order lowers them in proportion, rounded down, and
+ * of a SKU with several prices the cheapest units go back first.
+ */
+function refundFor(order: PlacedOrder, lines: readonly SkuQuantity[]): Money {
+  const returned = [...standing(order).flatMap(entry => entry.lines), ...lines]
+  const promised = standing(order).reduce((sum, entry) => sum + entry.refund.minor, 0)
+  const { minor: total, currency } = order.total
+  const items = order.itemsTotal.minor
+  const value = priceOf(order, returned)
+  // The product of two amounts does not fit a double exactly.
+  const worth = items <= total ? value : Number((BigInt(value) * BigInt(total)) / BigInt(items))
+  return { minor: worth - promised, currency }
+}
+
+function priceOf(order: PlacedOrder, returned: readonly SkuQuantity[]): number {
+  const left = unitsBySku(returned)
+  let price = 0
+  for (const line of order.lines.toSorted((one, other) => one.unitPrice.minor - other.unitPrice.minor)) {
+    const units = Math.min(left.get(line.sku) ?? 0, line.quantity)
+    left.set(line.sku, (left.get(line.sku) ?? 0) - units)
+    price += units * line.unitPrice.minor
+  }
+  return price
+}
+
+function isAllBack(order: PlacedOrder, arriving: readonly SkuQuantity[]): boolean {
+  const received = order.returns.filter(({ status }) => status === 'RECEIVED' || status === 'REFUNDED')
+  const back = unitsBySku([...received.flatMap(entry => entry.lines), ...arriving])
+  return [...deliveredUnits(order)].every(([sku, units]) => back.get(sku) === units)
+}

@@ -1,0 +1,52 @@
+// An order's timeline: each event in a sentence for people, and a bound on how many are kept. Free of I/O.
+import type { OrderEvent, SkuQuantity } from './order.ts'
+
+export type TimelineEntry = { readonly at: string; readonly type: string; readonly text: string }
+
+/** The most entries an order keeps: its first one and the newest. The event store keeps all. */
+export const TIMELINE_LIMIT = 200
+
+export function addToTimeline(
+  timeline: readonly TimelineEntry[],
+  entry: TimelineEntry,
+): readonly TimelineEntry[] {
+  if (timeline.length < TIMELINE_LIMIT) return [...timeline, entry]
+  return [...timeline.slice(0, 1), ...timeline.slice(2 - TIMELINE_LIMIT), entry]
+}
+
+/** What happened, in one sentence for the customer. */
+export function describe(event: OrderEvent): string {
+  switch (event.type) {
+    case 'OrderPlaced':
+      return 'Order placed'
+    case 'PaymentApprovalAwaited':
+      return 'The payment waits for approval'
+    case 'OrderConfirmed':
+      return 'Order confirmed: the goods are held and the payment is authorised'
+    case 'CancellationRequested':
+      return 'Cancellation requested'
+    case 'CancellationRejected':
+      return `The order could not be cancelled: ${event.data.message}`
+    case 'OrderCancelled':
+      return `Order cancelled: ${event.data.message}`
+    case 'OrderShipped':
+      return `${units(event.data.lines)} sent`
+    case 'OrderDelivered':
+      return 'Shipment delivered'
+    case 'OrderCompleted':
+      return 'Order completed'
+    case 'ReturnRequested':
+      return `Return of ${units(event.data.lines)} requested`
+    case 'ReturnReceived':
+      return `Return of ${units(event.data.lines)} received`
+    case 'ReturnRejected':
+      return 'Return not accepted'
+    case 'ReturnRefunded':
+      return 'Return refunded'
+  }
+}
+
+function units(lines: readonly SkuQuantity[]): string {
+  const count = lines.reduce((sum, line) => sum + line.quantity, 0)
+  return count === 1 ? '1 unit' : `${count} units`
+}

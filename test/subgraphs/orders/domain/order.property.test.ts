@@ -1,0 +1,176 @@
+// Whatever commands come in whatever order: no illegal status change, units and money add up, replay gives the same.
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  absent,
+  evolve,
+  type Order,
+  type OrderEvent,
+  type OrderStatus,
+} from '#subgraphs/orders/domain/order.ts'
+import * as decide from '#subgraphs/orders/domain/order-commands.ts'
+import * as returns from '#subgraphs/orders/domain/returns.ts'
+import { AT, isPlaced, placement, type Step, usd } from '#test/subgraphs/orders/fixtures.ts'
+
+const at = AT
+const LEGAL: Readonly<Record<OrderStatus, readonly OrderStatus[]>> = {
+  PLACED: ['CONFIRMED', 'CANCELLED'],
+  CONFIRMED: ['PARTIALLY_SHIPPED', 'SHIPPED', 'CANCELLED'],
+  PARTIALLY_SHIPPED: ['SHIPPED', 'COMPLETED'],
+  SHIPPED: ['DELIVERED', 'COMPLETED'],
+  DELIVERED: ['COMPLETED', 'RETURNED'],
+  COMPLETED: ['RETURNED'],
+  CANCELLED: [],
+  RETURNED: [],
+}
+
+const shipment = fc.constantFrom('shp_1', 'shp_2', 'shp_3')
+const returned = fc.constantFrom('ret_1', 'ret_2', 'ret_3')
+const lines = fc.array(
+  fc.record({ sku: fc.constantFrom('MUG', 'POT', 'CUP'), quantity: fc.integer({ min: 1, max: 3 }) }),
+  { minLength: 1, maxLength: 3 },
+)
+const total = fc.integer({ min: 0, max: 12_000 })
+
+const command: fc.Arbitrary<Step> = fc.oneof(
+  total.map(
+    (minor): Step =>
+      order =>
+        decide.place(order, placement({ total: usd(minor) })),
+  ),
+  fc.constant<Step>(order => decide.noteApprovalAwaited(order, { at })),
+  { weight: 3, arbitrary: fc.constant<Step>(order => decide.confirm(order, { at })) },
+  fc.constant<Step>(order => decide.requestCancellation(order, { at })),
+  fc.constant<Step>(order => decide.rejectCancellation(order, { message: 'no', at })),
+  fc.constant<Step>(order =>
+    decide.cancel(order, { reason: 'CUSTOMER_REQUEST', message: 'no', details: {}, at }),
+  ),
+  {
+    weight: 4,
+    arbitrary: fc.tuple(shipment, lines).map(
+      ([shipmentId, units]): Step =>
+        order =>
+          decide.noteShipped(order, { shipmentId, lines: units, at }),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: shipment.map(
+      (shipmentId): Step =>
+        order =>
+          decide.noteDelivered(order, { shipmentId, at }),
+    ),
+  },
+  fc.constant<Step>(order => decide.complete(order, { at })),
+  {
+    weight: 3,
+    arbitrary: fc.tuple(returned, lines).map(
+      ([returnId, units]): Step =>
+        order =>
+          returns.requestReturn(order, { returnId, lines: units, reason: 'no', at }),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: returned.map(
+      (returnId): Step =>
+        order =>
+          returns.receiveReturn(order, { returnId, at }),
+    ),
+  },
+  returned.map(
+    (returnId): Step =>
+      order =>
+        returns.rejectReturn(order, { returnId, at }),
+  ),
+  returned.map(
+    (returnId): Step =>
+      order =>
+        returns.noteReturnRefunded(order, { returnId, at }),
+  ),
+)
+const place: Step = order => decide.place(order, placement())
+const confirm: Step = order => decide.confirm(order, { at })
+const start = fc.constantFrom<Step[]>([], [place], [place, confirm])
+const commands = fc
+  .tuple(start, fc.array(command, { maxLength: 40 }))
+  .map(([first, rest]) => [...first, ...rest])
+
+type Run = {
+  readonly order: Order
+  readonly events: readonly OrderEvent[]
+  readonly visited: readonly Order[]
+}
+
+function run(steps: readonly Step[]): Run {
+  let order: Order = absent
+  const events: OrderEvent[] = []
+  const visited: Order[] = [order]
+  for (const step of steps) {
+    const decision = step(order)
+    for (const event of 'accepted' in decision ? decision.accepted : []) {
+      order = evolve(order, event)
+      events.push(event)
+      visited.push(order)
+    }
+  }
+  return { order, events, visited }
+}
+
+test('a status changes only along the flow, and events say so', () => {
+  fc.assert(
+    fc.property(commands, steps => {
+      const { visited, events } = run(steps)
+      events.forEach((event, index) => {
+        const [before, after] = [visited[index], visited[index + 1]]
+        if (!before || !after) throw new Error('an event without states around it')
+        if (before.status === 'ABSENT') expect(after.status).toBe('PLACED')
+        else if (before.status !== after.status) expect(LEGAL[before.status]).toContain(after.status)
+        if ('from' in event.data)
+          expect([event.data.from, event.data.to]).toEqual([before.status, after.status])
+      })
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('no unit is shipped that was not ordered, or returned that was not shipped', () => {
+  fc.assert(
+    fc.property(commands, steps => {
+      const { order } = run(steps)
+      for (const line of isPlaced(order) ? order.lines : []) {
+        expect(line.shipped).toBeLessThanOrEqual(line.quantity)
+        expect(line.returned).toBeLessThanOrEqual(line.shipped)
+      }
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('refunds that stand never come to more than was paid, or than the goods are worth', () => {
+  fc.assert(
+    fc.property(commands, steps => {
+      const { order } = run(steps)
+      if (!isPlaced(order)) return
+      const refunds = order.returns
+        .filter(({ status }) => status !== 'REJECTED')
+        .map(entry => entry.refund.minor)
+      const sum = refunds.reduce((one, other) => one + other, 0)
+      expect(Math.min(...refunds, 0)).toBe(0)
+      expect(sum).toBeLessThanOrEqual(Math.min(order.total.minor, order.itemsTotal.minor))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('replaying the events, through JSON, gives the same state', () => {
+  fc.assert(
+    fc.property(commands, steps => {
+      const { order, events } = run(steps)
+      const stored: OrderEvent[] = JSON.parse(JSON.stringify(events))
+      expect(JSON.parse(JSON.stringify(stored.reduce(evolve, absent)))).toEqual(
+        JSON.parse(JSON.stringify(order)),
+      )
+    }),
+  )
+})

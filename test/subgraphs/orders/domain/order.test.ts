@@ -1,0 +1,275 @@
+// The order's decisions: given what happened, when a command comes, then what happens.
+import { describe, expect, test } from 'vitest'
+import type { OrderEvent } from '#subgraphs/orders/domain/order.ts'
+import * as decide from '#subgraphs/orders/domain/order-commands.ts'
+import { orderNumber } from '#subgraphs/orders/domain/order-number.ts'
+import { TIMELINE_LIMIT } from '#subgraphs/orders/domain/timeline.ts'
+import {
+  AT,
+  given,
+  must,
+  ORDER_ID,
+  outcome,
+  placement,
+  type Step,
+  usd,
+} from '#test/subgraphs/orders/fixtures.ts'
+
+const at = AT
+const place: Step = order => decide.place(order, placement())
+const awaitApproval: Step = order => decide.noteApprovalAwaited(order, { at })
+const confirm: Step = order => decide.confirm(order, { at })
+const requestCancellation: Step = order => decide.requestCancellation(order, { at })
+const rejectCancellation: Step = order => decide.rejectCancellation(order, { message: 'It has left.', at })
+const cancel: Step = order =>
+  decide.cancel(order, { reason: 'OUT_OF_STOCK', message: 'Gone.', details: { shortages: [] }, at })
+const ship =
+  (shipmentId: string, ...lines: [string, number][]): Step =>
+  order =>
+    decide.noteShipped(order, {
+      shipmentId,
+      lines: lines.map(([sku, quantity]) => ({ sku, quantity })),
+      at,
+    })
+const shipAll = ship('shp_1', ['MUG', 3], ['POT', 2])
+const deliver =
+  (shipmentId: string): Step =>
+  order =>
+    decide.noteDelivered(order, { shipmentId, at })
+const complete: Step = order => decide.complete(order, { at })
+
+const histories = {
+  absent: [],
+  placed: [place],
+  awaiting: [place, awaitApproval],
+  cancelling: [place, requestCancellation],
+  confirmed: [place, confirm],
+  partlyShipped: [place, confirm, ship('shp_1', ['MUG', 2])],
+  shipped: [place, confirm, shipAll],
+  delivered: [place, confirm, shipAll, deliver('shp_1')],
+  completed: [place, confirm, shipAll, deliver('shp_1'), complete],
+  cancelled: [place, cancel],
+} satisfies Record<string, Step[]>
+type History = keyof typeof histories
+
+describe('each command in each state', () => {
+  const table: [string, Step, Record<History, string>][] = [
+    [
+      'place',
+      place,
+      {
+        ...all('nothing'),
+        absent: 'OrderPlaced',
+      },
+    ],
+    [
+      'await approval',
+      awaitApproval,
+      {
+        ...all('nothing'),
+        absent: 'ORDER_NOT_FOUND',
+        placed: 'PaymentApprovalAwaited',
+        cancelling: 'PaymentApprovalAwaited',
+      },
+    ],
+    [
+      'confirm',
+      confirm,
+      {
+        ...all('nothing'),
+        absent: 'ORDER_NOT_FOUND',
+        placed: 'OrderConfirmed',
+        awaiting: 'OrderConfirmed',
+        cancelling: 'OrderConfirmed',
+        cancelled: 'ORDER_CANCELLED',
+      },
+    ],
+    [
+      'request cancellation',
+      requestCancellation,
+      {
+        ...all('ORDER_SHIPPED'),
+        absent: 'ORDER_NOT_FOUND',
+        placed: 'CancellationRequested',
+        awaiting: 'CancellationRequested',
+        confirmed: 'CancellationRequested',
+        cancelling: 'nothing',
+        cancelled: 'nothing',
+      },
+    ],
+    [
+      'reject cancellation',
+      rejectCancellation,
+      {
+        ...all('nothing'),
+        absent: 'ORDER_NOT_FOUND',
+        cancelling: 'CancellationRejected',
+      },
+    ],
+    [
+      'cancel',
+      cancel,
+      {
+        ...all('ORDER_SHIPPED'),
+        absent: 'ORDER_NOT_FOUND',
+        placed: 'OrderCancelled',
+        awaiting: 'OrderCancelled',
+        cancelling: 'OrderCancelled',
+        confirmed: 'OrderCancelled',
+        cancelled: 'nothing',
+      },
+    ],
+    [
+      'note a new shipment',
+      ship('shp_2', ['MUG', 1]),
+      {
+        ...all('SHIPMENT_EXCEEDS_ORDER'),
+        absent: 'ORDER_NOT_FOUND',
+        placed: 'ORDER_NOT_CONFIRMED',
+        awaiting: 'ORDER_NOT_CONFIRMED',
+        cancelling: 'ORDER_NOT_CONFIRMED',
+        cancelled: 'ORDER_CANCELLED',
+        confirmed: 'OrderShipped',
+        partlyShipped: 'OrderShipped',
+      },
+    ],
+    [
+      'note a delivery',
+      deliver('shp_1'),
+      {
+        ...all('SHIPMENT_NOT_FOUND'),
+        absent: 'ORDER_NOT_FOUND',
+        partlyShipped: 'OrderDelivered',
+        shipped: 'OrderDelivered',
+        delivered: 'nothing',
+        completed: 'nothing',
+      },
+    ],
+    [
+      'complete',
+      complete,
+      {
+        ...all('ORDER_NOT_SHIPPED'),
+        absent: 'ORDER_NOT_FOUND',
+        cancelled: 'ORDER_CANCELLED',
+        partlyShipped: 'OrderCompleted',
+        shipped: 'OrderCompleted',
+        delivered: 'OrderCompleted',
+        completed: 'nothing',
+      },
+    ],
+  ]
+
+  test.each(table)('%s', (_, command, expected) => {
+    const found = Object.fromEntries(
+      Object.entries(histories).map(([name, steps]) => [name, outcome(command(given(...steps)))]),
+    )
+    expect(found).toEqual(expected)
+  })
+
+  test.each(table)('%s twice changes nothing the second time', (_, command) => {
+    for (const steps of Object.values(histories)) {
+      const first = command(given(...steps))
+      if ('refused' in first) continue
+      expect(outcome(command(given(...steps, command)))).toBe('nothing')
+    }
+  })
+})
+
+describe('shipping in parts', () => {
+  test('an order is partially shipped until its last unit has left, and delivered when all has arrived', () => {
+    const parts = [place, confirm, ship('shp_1', ['MUG', 3], ['POT', 1])]
+    expect(given(...parts).status).toBe('PARTIALLY_SHIPPED')
+    const early = [...parts, deliver('shp_1')]
+    expect(given(...early).status).toBe('PARTIALLY_SHIPPED')
+    const both = [...early, ship('shp_2', ['POT', 1])]
+    expect(given(...both).status).toBe('SHIPPED')
+    expect(given(...both, deliver('shp_2')).status).toBe('DELIVERED')
+  })
+
+  test('a shipment counts once, and what was shipped and delivered is kept by line', () => {
+    const order = must(given(place, confirm, ship('shp_1', ['MUG', 2]), ship('shp_1', ['MUG', 2])))
+    expect(order.lines.map(line => line.shipped)).toEqual([2, 0])
+    expect(order.shipments).toHaveLength(1)
+  })
+
+  test('more than is still to be sent is refused, also of a product that was not ordered', () => {
+    const order = given(place, confirm, ship('shp_1', ['MUG', 2]))
+    expect(outcome(ship('shp_2', ['MUG', 2])(order))).toBe('SHIPMENT_EXCEEDS_ORDER')
+    expect(outcome(ship('shp_2', ['CUP', 1])(order))).toBe('SHIPMENT_EXCEEDS_ORDER')
+    expect(outcome(ship('shp_2', ['MUG', 1], ['MUG', 1])(order))).toBe('SHIPMENT_EXCEEDS_ORDER')
+  })
+
+  test('lines of one product at two prices are filled in their order', () => {
+    const lines = [
+      { lineNo: 1, sku: 'MUG', title: 'Mug', quantity: 2, unitPrice: usd(1000), weightGrams: 300 },
+      { lineNo: 2, sku: 'MUG', title: 'Mug', quantity: 2, unitPrice: usd(900), weightGrams: 300 },
+    ]
+    const order = given(o => decide.place(o, placement({ lines })), confirm, ship('shp_1', ['MUG', 3]))
+    expect(must(order).lines.map(line => line.shipped)).toEqual([2, 1])
+    expect(order.status).toBe('PARTIALLY_SHIPPED')
+  })
+
+  test('an order whose rest was released completes with what was shipped', () => {
+    const order = given(place, confirm, ship('shp_1', ['MUG', 2]), deliver('shp_1'), complete)
+    expect(order.status).toBe('COMPLETED')
+  })
+})
+
+test('a cancelled order keeps the first reason, and says what it came to', () => {
+  const again: Step = order =>
+    decide.cancel(order, { reason: 'CUSTOMER_REQUEST', message: 'Later.', details: {}, at })
+  const order = must(given(place, cancel, again))
+  expect(order.cancellation).toEqual({
+    reason: 'OUT_OF_STOCK',
+    message: 'Gone.',
+    details: { shortages: [] },
+    at,
+  })
+  expect(eventOf(cancel, place)).toMatchObject({
+    data: { from: 'PLACED', to: 'CANCELLED', total: usd(8500) },
+  })
+})
+
+test('approval is awaited until the order is confirmed', () => {
+  expect(must(given(place, awaitApproval)).awaitingApproval).toBe(true)
+  expect(must(given(place, awaitApproval, confirm)).awaitingApproval).toBe(false)
+})
+
+test('a rejected cancellation can be asked for again', () => {
+  const order = given(place, requestCancellation, rejectCancellation)
+  expect(must(order).cancellationRequested).toBe(false)
+  expect(outcome(requestCancellation(order))).toBe('CancellationRequested')
+})
+
+test('payment tokens are in the event and nowhere in the state', () => {
+  expect(JSON.stringify(given(place))).not.toContain('tok_approve')
+})
+
+test('the timeline tells each event, and keeps the first and the newest ones', () => {
+  const few = must(given(place, confirm, ship('shp_1', ['MUG', 1])))
+  expect(few.timeline.map(entry => entry.text)).toEqual([
+    'Order placed',
+    'Order confirmed: the goods are held and the payment is authorised',
+    '1 unit sent',
+  ])
+  const back = Array.from({ length: TIMELINE_LIMIT }, () => [requestCancellation, rejectCancellation]).flat()
+  const many = must(given(place, ...back)).timeline
+  expect(many).toHaveLength(TIMELINE_LIMIT)
+  expect(many.at(0)?.type).toBe('OrderPlaced')
+  expect(many.at(-1)?.type).toBe('CancellationRejected')
+})
+
+test('the number is W and ten base32 digits of the id, stable and without look-alikes', () => {
+  expect(orderNumber(ORDER_ID)).toBe('W014D2PF2DB')
+  expect(orderNumber('ord_ffffffff-ffff-7fff-bfff-ffffffffffff')).toBe('WZZZZZZZZZZ')
+})
+
+function all(answer: string): Record<History, string> {
+  return Object.fromEntries(Object.keys(histories).map(name => [name, answer])) as Record<History, string>
+}
+
+function eventOf(command: Step, ...steps: Step[]): OrderEvent | undefined {
+  const decision = command(given(...steps))
+  return 'accepted' in decision ? decision.accepted[0] : undefined
+}

@@ -1,0 +1,171 @@
+// What an order comes to: lines, fee, adjustments, tenders, and every reason why it cannot be placed so.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { MAX_MINOR } from '#platform/domain/money.ts'
+import {
+  type OrderRequest,
+  type PricedProduct,
+  priceItems,
+  priceOrder,
+} from '#subgraphs/orders/domain/pricing.ts'
+import { CUSTOMER_ID, placement, usd } from '#test/subgraphs/orders/fixtures.ts'
+
+function product(sku: string, minor: number, changes: Partial<PricedProduct> = {}): [string, PricedProduct] {
+  return [sku, { sku, title: `${sku}!`, price: usd(minor), weightGrams: 100, available: 10, ...changes }]
+}
+
+const products = new Map([product('MUG', 1000), product('POT', 2500, { available: 2 })])
+const eur = { minor: 100, currency: 'EUR' }
+
+function request(changes: Partial<OrderRequest> = {}): OrderRequest {
+  return {
+    customerId: CUSTOMER_ID,
+    lines: [
+      { sku: 'MUG', quantity: 3 },
+      { sku: 'POT', quantity: 2 },
+    ],
+    tenders: [{ kind: 'CARD', token: 'tok' }],
+    deliveryAddress: placement().deliveryAddress,
+    shippingOption: 'STANDARD',
+    adjustments: [],
+    ...changes,
+  }
+}
+
+describe('items', () => {
+  test('take title, price and weight from the products', () => {
+    expect(priceItems(request(), products)).toEqual({
+      priced: {
+        lines: [
+          { lineNo: 1, sku: 'MUG', title: 'MUG!', quantity: 3, unitPrice: usd(1000), weightGrams: 100 },
+          { lineNo: 2, sku: 'POT', title: 'POT!', quantity: 2, unitPrice: usd(2500), weightGrams: 100 },
+        ],
+        total: usd(8000),
+        weightGrams: 500,
+      },
+    })
+  })
+
+  test('take an agreed price instead of the catalogue', () => {
+    const lines = [{ sku: 'MUG', quantity: 2, agreedUnitPrice: usd(1) }]
+    expect(priceItems(request({ lines }), products)).toMatchObject({ priced: { total: usd(2) } })
+  })
+
+  test('name every unknown product once', () => {
+    const lines = [
+      { sku: 'CUP', quantity: 1 },
+      { sku: 'JAR', quantity: 1 },
+      { sku: 'CUP', quantity: 1, agreedUnitPrice: usd(5) },
+    ]
+    expect(priceItems(request({ lines }), products)).toMatchObject({
+      refused: { is: 'UnknownProduct', code: 'PRODUCT_UNKNOWN', skus: ['CUP', 'JAR'] },
+    })
+  })
+
+  test('are short when the lines of a product together are more than there is', () => {
+    const lines = [
+      { sku: 'POT', quantity: 2 },
+      { sku: 'POT', quantity: 1, agreedUnitPrice: usd(5) },
+    ]
+    expect(priceItems(request({ lines }), products)).toMatchObject({
+      refused: { is: 'OutOfStock', shortages: [{ sku: 'POT', requested: 3, available: 2 }] },
+    })
+  })
+
+  test('are in one currency', () => {
+    const lines = [
+      { sku: 'MUG', quantity: 1 },
+      { sku: 'POT', quantity: 1, agreedUnitPrice: eur },
+    ]
+    expect(priceItems(request({ lines }), products)).toMatchObject({
+      refused: { is: 'MixedCurrencies', currencies: ['USD', 'EUR'] },
+    })
+  })
+
+  test('come to no more than the largest amount', () => {
+    const lines = [{ sku: 'MUG', quantity: 2, agreedUnitPrice: usd(MAX_MINOR) }]
+    expect(() => priceItems(request({ lines }), products)).toThrow(
+      'lines[0]: comes to more than 90000000.00 USD',
+    )
+  })
+})
+
+describe('the order', () => {
+  test('is items, fee and adjustments, and a tender without an amount takes the rest', () => {
+    const tenders = [
+      { kind: 'VOUCHER' as const, token: 'v', amount: usd(1000) },
+      { kind: 'CARD' as const, token: 'c' },
+    ]
+    const adjustments = [{ label: 'Sale', amount: usd(-300) }]
+    expect(priceOrder(request({ tenders, adjustments }), usd(8000), usd(500))).toEqual({
+      priced: {
+        total: usd(8200),
+        tenders: [
+          { kind: 'VOUCHER', token: 'v', amount: usd(1000) },
+          { kind: 'CARD', token: 'c', amount: usd(7200) },
+        ],
+      },
+    })
+  })
+
+  test('that comes to something else than expected is refused with both', () => {
+    const found = priceOrder(request({ expectedTotal: usd(8000) }), usd(8000), usd(500))
+    expect(found).toMatchObject({ refused: { is: 'TotalChanged', expected: usd(8000), actual: usd(8500) } })
+    expect(priceOrder(request({ expectedTotal: usd(8500) }), usd(8000), usd(500))).toHaveProperty('priced')
+  })
+
+  test.each([
+    ['too little', [8499]],
+    ['too much', [8000, 501]],
+    ['nothing left for the one without an amount', [8500, undefined]],
+    ['more than all, and one without an amount', [9000, undefined]],
+  ])('whose tenders are %s is refused', (_, amounts) => {
+    const tenders = amounts.map(minor => ({
+      kind: 'CARD' as const,
+      token: 'c',
+      ...(minor !== undefined && { amount: usd(minor) }),
+    }))
+    expect(priceOrder(request({ tenders }), usd(8000), usd(500))).toMatchObject({
+      refused: { is: 'TenderMismatch', total: usd(8500) },
+    })
+  })
+
+  test('is in one currency: fee, adjustments and tenders too', () => {
+    const mixed = { refused: { is: 'MixedCurrencies', currencies: ['USD', 'EUR'] } }
+    expect(priceOrder(request(), usd(8000), eur)).toMatchObject(mixed)
+    expect(priceOrder(request({ adjustments: [{ label: 'x', amount: eur }] }), usd(1), usd(1))).toMatchObject(
+      mixed,
+    )
+    const tenders = [{ kind: 'CARD' as const, token: 'c', amount: eur }]
+    expect(priceOrder(request({ tenders }), usd(1), usd(1))).toMatchObject(mixed)
+  })
+
+  test('that is free needs no money, and one below zero is malformed', () => {
+    const gift = (minor: number) => request({ adjustments: [{ label: 'Gift', amount: usd(minor) }] })
+    expect(priceOrder(gift(-8500), usd(8000), usd(500))).toEqual({ priced: { total: usd(0), tenders: [] } })
+    expect(() => priceOrder(gift(-8501), usd(8000), usd(500))).toThrow('adjustments:')
+  })
+
+  test('tenders always make up the total, or it is refused', () => {
+    const minor = fc.integer({ min: 1, max: 5000 })
+    const tenders = fc.array(fc.option(minor, { nil: undefined, freq: 4 }), { minLength: 1, maxLength: 4 })
+    fc.assert(
+      fc.property(minor, minor, tenders, (items, fee, amounts) => {
+        if (amounts.filter(amount => amount === undefined).length > 1) return
+        const requested = amounts.map(amount => ({
+          kind: 'CARD' as const,
+          token: 'c',
+          ...(amount !== undefined && { amount: usd(amount) }),
+        }))
+        const found = priceOrder(request({ tenders: requested }), usd(items), usd(fee))
+        if ('refused' in found) {
+          expect(found.refused.is).toBe('TenderMismatch')
+          return
+        }
+        const paid = found.priced.tenders.reduce((sum, { amount }) => sum + amount.minor, 0)
+        expect([paid, found.priced.total.minor]).toEqual([items + fee, items + fee])
+        expect(found.priced.tenders.every(({ amount }) => amount.minor > 0)).toBe(true)
+      }),
+    )
+  })
+})

@@ -1,0 +1,134 @@
+// Returns: who may send what back, how much money that is, and what becomes of the order.
+import { describe, expect, test } from 'vitest'
+import type { OrderPlaced } from '#subgraphs/orders/domain/order.ts'
+import * as decide from '#subgraphs/orders/domain/order-commands.ts'
+import * as returns from '#subgraphs/orders/domain/returns.ts'
+import { AT, given, must, outcome, placement, type Step, usd } from '#test/subgraphs/orders/fixtures.ts'
+
+const at = AT
+const confirm: Step = order => decide.confirm(order, { at })
+const ship =
+  (shipmentId: string, lines: { sku: string; quantity: number }[]): Step =>
+  order =>
+    decide.noteShipped(order, { shipmentId, lines, at })
+const deliver: Step = order => decide.noteDelivered(order, { shipmentId: 'shp_1', at })
+const complete: Step = order => decide.complete(order, { at })
+const everything = [
+  { sku: 'MUG', quantity: 3 },
+  { sku: 'POT', quantity: 2 },
+]
+const ask =
+  (returnId: string, ...lines: [string, number][]): Step =>
+  order =>
+    returns.requestReturn(order, {
+      returnId,
+      lines: lines.map(([sku, quantity]) => ({ sku, quantity })),
+      reason: 'broken',
+      at,
+    })
+const receive =
+  (returnId: string): Step =>
+  order =>
+    returns.receiveReturn(order, { returnId, at })
+const reject =
+  (returnId: string): Step =>
+  order =>
+    returns.rejectReturn(order, { returnId, at })
+const refunded =
+  (returnId: string): Step =>
+  order =>
+    returns.noteReturnRefunded(order, { returnId, at })
+
+function delivered(changes: Partial<OrderPlaced> = {}): Step[] {
+  return [order => decide.place(order, placement(changes)), confirm, ship('shp_1', everything), deliver]
+}
+
+describe('asking for a return', () => {
+  test('a delivered unit can go back for its price', () => {
+    const order = must(given(...delivered(), ask('ret_1', ['MUG', 2], ['POT', 1])))
+    expect(order.returns).toMatchObject([{ status: 'REQUESTED', refund: usd(4500), reason: 'broken' }])
+    expect(order.status).toBe('DELIVERED')
+  })
+
+  test('nothing goes back before delivery', () => {
+    const shipped = given(o => decide.place(o, placement()), confirm, ship('shp_1', everything))
+    expect(outcome(ask('ret_1', ['MUG', 1])(shipped))).toBe('ORDER_NOT_DELIVERED')
+  })
+
+  test('each unit goes back once, but again after a rejection', () => {
+    const once = [...delivered(), ask('ret_1', ['MUG', 2])]
+    expect(outcome(ask('ret_2', ['MUG', 2])(given(...once)))).toBe('RETURN_EXCEEDS_DELIVERED')
+    expect(outcome(ask('ret_2', ['MUG', 2])(given(...once, reject('ret_1'))))).toBe('ReturnRequested')
+  })
+
+  test('what was not ordered, or is still on its way, does not go back', () => {
+    expect(outcome(ask('ret_1', ['CUP', 1])(given(...delivered())))).toBe('RETURN_EXCEEDS_DELIVERED')
+    const half: Step[] = [
+      o => decide.place(o, placement()),
+      confirm,
+      ship('shp_1', [{ sku: 'MUG', quantity: 3 }]),
+      ship('shp_2', [{ sku: 'POT', quantity: 2 }]),
+      deliver,
+      complete, // the second shipment was lost
+    ]
+    expect(outcome(ask('ret_1', ['POT', 1])(given(...half)))).toBe('RETURN_EXCEEDS_DELIVERED')
+    expect(outcome(ask('ret_1', ['MUG', 3])(given(...half)))).toBe('ReturnRequested')
+  })
+
+  test('a discount on the order lowers refunds in proportion, and together they are what the goods cost', () => {
+    const discount = { adjustments: [{ label: 'Sale', amount: usd(-3500) }], total: usd(5001) }
+    const parts = [...delivered(discount), ask('ret_1', ['MUG', 1]), ask('ret_2', ['MUG', 2], ['POT', 2])]
+    expect(must(given(...parts)).returns.map(entry => entry.refund.minor)).toEqual([625, 4376])
+  })
+
+  test('of a product at two prices the cheaper units go back first', () => {
+    const lines = [
+      { lineNo: 1, sku: 'MUG', title: 'Mug', quantity: 3, unitPrice: usd(1000), weightGrams: 300 },
+      { lineNo: 2, sku: 'POT', title: 'Pot', quantity: 1, unitPrice: usd(2500), weightGrams: 900 },
+      { lineNo: 3, sku: 'POT', title: 'Pot', quantity: 1, unitPrice: usd(2000), weightGrams: 900 },
+    ]
+    const parts = [...delivered({ lines }), ask('ret_1', ['POT', 1]), ask('ret_2', ['POT', 1])]
+    expect(must(given(...parts)).returns.map(entry => entry.refund.minor)).toEqual([2000, 2500])
+  })
+
+  test('an order takes a bounded number of returns', () => {
+    const cycles = Array.from({ length: returns.RETURNS_LIMIT }, (_, n) => [
+      ask(`ret_${n}`, ['MUG', 1]),
+      reject(`ret_${n}`),
+    ]).flat()
+    expect(outcome(ask('ret_more', ['MUG', 1])(given(...delivered(), ...cycles)))).toBe('RETURNS_EXHAUSTED')
+  })
+})
+
+describe('deciding on a return', () => {
+  const asked = [...delivered(), complete, ask('ret_1', ['MUG', 3])]
+
+  test('each decision is made once; the other one is refused then', () => {
+    expect(outcome(receive('ret_1')(given(...asked)))).toBe('ReturnReceived')
+    expect(outcome(receive('ret_1')(given(...asked, receive('ret_1'))))).toBe('nothing')
+    expect(outcome(reject('ret_1')(given(...asked, receive('ret_1'))))).toBe('RETURN_RECEIVED')
+    expect(outcome(reject('ret_1')(given(...asked, reject('ret_1'))))).toBe('nothing')
+    expect(outcome(receive('ret_1')(given(...asked, reject('ret_1'))))).toBe('RETURN_REJECTED')
+    expect(outcome(receive('ret_9')(given(...asked)))).toBe('RETURN_NOT_FOUND')
+  })
+
+  test('only received goods are refunded, once', () => {
+    expect(outcome(refunded('ret_1')(given(...asked)))).toBe('RETURN_NOT_RECEIVED')
+    const back = [...asked, receive('ret_1'), refunded('ret_1')]
+    expect(must(given(...back)).returns[0]?.status).toBe('REFUNDED')
+    expect(outcome(refunded('ret_1')(given(...back)))).toBe('nothing')
+  })
+
+  test('the order is returned once every unit is back', () => {
+    const some = [...asked, receive('ret_1')]
+    expect(given(...some).status).toBe('COMPLETED')
+    const rest = [...some, ask('ret_2', ['POT', 2]), receive('ret_2')]
+    expect(given(...rest).status).toBe('RETURNED')
+    expect(must(given(...rest)).lines.map(line => line.returned)).toEqual([3, 2])
+  })
+})
+
+test('no command on returns finds an order that is not there', () => {
+  for (const command of [ask('ret_1', ['MUG', 1]), receive('ret_1'), reject('ret_1'), refunded('ret_1')])
+    expect(outcome(command({ status: 'ABSENT' }))).toBe('ORDER_NOT_FOUND')
+})
