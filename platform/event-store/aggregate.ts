@@ -50,6 +50,11 @@ export interface Repository<State, Event extends DomainEvent> {
   /** The decoded history, oldest first. */
   history(id: string): Promise<{ event: Event; recorded: RecordedEvent }[]>
   /**
+   * The first answer to the command, if its key was used before: what `handle` would repeat, whichever aggregate it was
+   * for. Throws CallerError CONFLICT when the key was used with another body.
+   */
+  answered<R extends Refusal>(command: CommandContext): Promise<Handled<R> | undefined>
+  /**
    * Decides on one aggregate and appends. `outcome` is what a repeat of the command gets back; as a function it is made
    * of the accepted events. A refusal is decided on the state as stored, never on a cached one, and is recorded too.
    * `decide` may be called again when somebody else wrote meanwhile. What it throws is thrown, and nothing is recorded.

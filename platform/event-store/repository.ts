@@ -73,6 +73,10 @@ export const createRepository: CreateRepository = (store, aggregate, options = {
         return event ? [{ event, recorded }] : []
       })
     },
+    async answered(context) {
+      const first = await store.findCommand(context.key)
+      return first && repeatedAnswer(context, { status: 'repeated', ...first })
+    },
     handle: (id, context, decide, outcome = null) =>
       queue.run([id], () =>
         handle(desk, {
