@@ -5,7 +5,8 @@ export type Document = JsonObject
 
 /**
  * A collection of documents of one shape. `version` names the shape: a new version is a new collection, filled from
- * the log beside the old one. Paths are dotted (`customer.email`).
+ * the log beside the old one. Paths are dotted (`customer.email`) and lead to one string, number or boolean. In order
+ * stand what is missing or null, then numbers, strings by code point, false and true.
  */
 export type CollectionDefinition<Doc extends Document> = {
   /** Lower case letters, digits and underscores. */
@@ -14,13 +15,13 @@ export type CollectionDefinition<Doc extends Document> = {
   /** Each is a list of paths, filtered by equality or range in that order; the document id breaks ties. */
   readonly indexes: readonly (readonly string[])[]
   /** Words by which `matching` finds the document. They are folded to lower case without accents. */
-  readonly terms?: (doc: Doc) => readonly string[]
+  terms?(doc: Doc): readonly string[]
 }
 
 export type Filter =
   | { readonly path: string; readonly equals: string | number | boolean }
   | { readonly path: string; readonly in: readonly (string | number)[] }
-  /** From `from` (included) to `to` (excluded). */
+  /** From `from` (included) to `to` (excluded), among values of the type of the bound. */
   | { readonly path: string; readonly from?: string | number; readonly to?: string | number }
   /** Each word of the text begins one of the document's terms. */
   | { readonly matching: string }

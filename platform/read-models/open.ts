@@ -1,0 +1,28 @@
+// Chooses the read models' adapter by URL. Free of any driver until one is chosen.
+import { OperatorError } from '#platform/domain/errors.ts'
+import type { ReadModels } from '#platform/read-models/read-models.ts'
+
+/**
+ * Opens `postgres://…` or `mongodb://…`. Throws OperatorError READ_MODELS_UNREACHABLE when nothing answers there,
+ * READ_MODELS_URL_UNKNOWN for another kind of URL.
+ */
+export async function openReadModels(url: string): Promise<ReadModels> {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : url.slice(0, url.indexOf(':') + 1)
+  switch (protocol) {
+    case 'postgres:':
+    case 'postgresql:': {
+      const { openPostgresReadModels } = await import('#platform/read-models/read-models.postgres.ts')
+      return openPostgresReadModels({ url })
+    }
+    case 'mongodb:':
+    case 'mongodb+srv:': {
+      const { openMongodbReadModels } = await import('#platform/read-models/read-models.mongodb.ts')
+      return openMongodbReadModels({ url })
+    }
+    default:
+      throw new OperatorError(
+        'READ_MODELS_URL_UNKNOWN',
+        `read models are kept in postgres:// or mongodb://, not in "${protocol}//"`,
+      )
+  }
+}

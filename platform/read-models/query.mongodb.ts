@@ -1,0 +1,76 @@
+// Queries on read models as MongoDB filters: types kept apart, keyset pages, search. Free of I/O.
+import type { Document as BsonDocument, Filter as BsonFilter, Sort } from 'mongodb'
+import type { Place, SortValue } from '#platform/read-models/cursor.ts'
+import { checkPath } from '#platform/read-models/names.ts'
+import type { Filter, Query } from '#platform/read-models/read-models.ts'
+import { queryWords } from '#platform/read-models/terms.ts'
+
+/** A document as it is kept; `doc` null is one that was deleted. */
+export type StoredDocument = {
+  readonly _id: string
+  readonly doc: BsonDocument | null
+  readonly position: number
+  readonly terms?: readonly string[]
+}
+
+type Condition = BsonFilter<StoredDocument>
+
+/** Types in the order in which their values sort; null, which comes first, includes what is missing. */
+const TYPES = ['null', 'number', 'string', 'boolean'] as const
+const BSON_TYPES = { number: 'number', string: 'string', boolean: 'bool' } as const
+
+export function fieldOf(path: string): string {
+  return `doc.${checkPath(path)}`
+}
+
+export function findFilter(query: Query, place: Place | undefined): Condition {
+  const conditions = whereConditions(query.where ?? [])
+  return { $and: place ? [...conditions, pastCondition(query, place)] : conditions }
+}
+
+export function countFilter(where: readonly Filter[]): Condition {
+  return { $and: whereConditions(where) }
+}
+
+export function sortOf({ orderBy }: Query): Sort {
+  const direction = orderBy?.descending ? -1 : 1
+  return orderBy ? { [fieldOf(orderBy.path)]: direction, _id: direction } : { _id: 1 }
+}
+
+function whereConditions(where: readonly Filter[]): Condition[] {
+  return [{ doc: { $ne: null } }, ...where.flatMap(filterConditions)]
+}
+
+function filterConditions(filter: Filter): Condition[] {
+  if ('matching' in filter)
+    return queryWords(filter.matching).map(word => ({ terms: { $regex: `^${word}` } }) as Condition)
+  const field = fieldOf(filter.path)
+  if ('equals' in filter) return [{ [field]: { $eq: filter.equals } }]
+  if ('in' in filter) return [{ [field]: { $in: [...filter.in] } }]
+  return [
+    ...(filter.from === undefined ? [] : [{ [field]: { $gte: filter.from } }]),
+    ...(filter.to === undefined ? [] : [{ [field]: { $lt: filter.to } }]),
+  ]
+}
+
+/** A comparison sees values of its own type only, so that the types beyond it are named. */
+function pastCondition({ orderBy }: Query, { value, id }: Place): Condition {
+  if (!orderBy) return { _id: { $gt: id } }
+  const field = fieldOf(orderBy.path)
+  const past = orderBy.descending ? '$lt' : '$gt'
+  const rank = TYPES.indexOf(typeOf(value))
+  const beyond = orderBy.descending ? TYPES.slice(0, rank) : TYPES.slice(rank + 1)
+  return {
+    $or: [
+      { [field]: { $eq: value }, _id: { [past]: id } },
+      ...(value === null ? [] : [{ [field]: { [past]: value } }]),
+      ...beyond.map(type => ({ [field]: type === 'null' ? { $eq: null } : { $type: BSON_TYPES[type] } })),
+    ],
+  } as Condition
+}
+
+function typeOf(value: SortValue): (typeof TYPES)[number] {
+  if (value === null) return 'null'
+  if (typeof value === 'number') return 'number'
+  return typeof value === 'string' ? 'string' : 'boolean'
+}
