@@ -1,0 +1,161 @@
+// GraphQL of payment: authorise, load or handle, map. Free of decisions and storage.
+import DataLoader from 'dataloader'
+import { isStaff, mayActFor, requireRole, requireViewer } from '#platform/auth/viewer.ts'
+import { siblingId } from '#platform/domain/ids.ts'
+import { toDecimal } from '#platform/domain/money.ts'
+import type { CommandContext } from '#platform/event-store/aggregate.ts'
+import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
+import { moneyOut, scalars } from '#platform/graphql/scalars.ts'
+import type { Collection } from '#platform/read-models/read-models.ts'
+import { paymentStatus, sums } from '#subgraphs/payment/domain/figures.ts'
+import type { StandingPayment, Tender } from '#subgraphs/payment/domain/payment.ts'
+import {
+  type AuthoriseInput,
+  authoriseCommand,
+  keyIn,
+  type MoveInput,
+  moveCommand,
+  paymentIdIn,
+  type VoidInput,
+  voidCommand,
+} from './inputs.ts'
+import type { Payments, Refused } from './payments.ts'
+import type { PaymentDoc, TotalsDoc } from './views.ts'
+
+export type ResolverPorts = {
+  readonly payments: Payments
+  readonly documents: Collection<PaymentDoc>
+  readonly totals: Collection<TotalsDoc>
+}
+
+const MAX_CURRENCIES = 1_000
+
+export function createResolvers(ports: ResolverPorts) {
+  return {
+    ...scalars,
+    Query: {
+      async payment(_: unknown, { id }: { id: string }, context: RequestContext) {
+        requireViewer(context.viewer)
+        return visiblePayment(ports, paymentIdIn(id), context)
+      },
+      async paymentTotals(_: unknown, __: unknown, context: RequestContext) {
+        requireRole(context.viewer, 'support', 'ops', 'service')
+        const { items } = await ports.totals.find({ limit: MAX_CURRENCIES })
+        return items.map(({ doc }) => totalsOut(doc))
+      },
+    },
+    Mutation: commands(ports.payments),
+    Payment: {
+      __resolveReference: ({ id }: { id: string }, context: RequestContext) =>
+        visiblePayment(ports, id, context),
+    },
+    Order: {
+      __resolveReference: ({ id }: { id: string }) => ({ id }),
+      async payments({ id }: { id: string }, _: unknown, context: RequestContext) {
+        const payment = await visiblePayment(ports, siblingId('payment', id), context)
+        return payment ? [payment] : []
+      },
+    },
+  }
+}
+
+function commands(payments: Payments) {
+  return {
+    async authorisePayment(_: unknown, { input }: { input: AuthoriseInput }, context: RequestContext) {
+      const command = commandOf('authorisePayment', input, context)
+      const answer = await payments.authorise(authoriseCommand(input), command)
+      context.consistency.reached('payment', answer.position)
+      if ('refused' in answer) return refusalOut(answer)
+      const { payment, pending } = answer
+      return { __typename: 'PaymentAuthorisation', payment: paymentOut(payment), pending }
+    },
+    async capturePayment(_: unknown, { input }: { input: MoveInput }, context: RequestContext) {
+      const command = commandOf('capturePayment', input, context)
+      const answer = await payments.capture(moveCommand(input), command)
+      context.consistency.reached('payment', answer.position)
+      return 'refused' in answer ? refusalOut(answer) : movedOut(answer.payment)
+    },
+    async refundPayment(_: unknown, { input }: { input: MoveInput }, context: RequestContext) {
+      const command = commandOf('refundPayment', input, context)
+      const answer = await payments.refund(moveCommand(input), command)
+      context.consistency.reached('payment', answer.position)
+      return 'refused' in answer ? refusalOut(answer) : movedOut(answer.payment)
+    },
+    async voidPayment(_: unknown, { input }: { input: VoidInput }, context: RequestContext) {
+      const command = commandOf('voidPayment', input, context)
+      const { payment, position } = await payments.void(voidCommand(input), command)
+      context.consistency.reached('payment', position)
+      return movedOut(payment)
+    },
+  }
+}
+
+/** Only services may; the rest of the input is what a repeated key is compared with. */
+function commandOf(
+  mutation: string,
+  { idempotencyKey, ...body }: AuthoriseInput | MoveInput | VoidInput,
+  { viewer, meta }: RequestContext,
+): CommandContext {
+  requireRole(viewer, 'service')
+  return { key: `service:${mutation}:${keyIn(idempotencyKey)}`, body, meta }
+}
+
+/** Somebody else's payment looks like none. */
+async function visiblePayment({ documents }: ResolverPorts, id: string, context: RequestContext) {
+  if (!context.viewer) return null
+  const loader = loaderOf(context, 'payments', () => paymentLoader(documents))
+  const payment = await loader.load(id)
+  const visible = payment && (isStaff(context.viewer) || mayActFor(context.viewer, payment.customerId))
+  return visible ? paymentOut(payment) : null
+}
+
+function paymentLoader(documents: Collection<PaymentDoc>): DataLoader<string, PaymentDoc | undefined> {
+  return new DataLoader(async ids => {
+    const found = await documents.getMany(ids)
+    return ids.map(id => found.get(id))
+  })
+}
+
+function paymentOut(payment: StandingPayment) {
+  const { orderId, currency, createdAt, updatedAt } = payment
+  const money = (minor: number) => moneyOut({ minor, currency })
+  const { authorised, captured, refunded } = sums(payment)
+  return {
+    __typename: 'Payment',
+    id: siblingId('payment', orderId),
+    order: { __typename: 'Order', id: orderId },
+    status: paymentStatus(payment),
+    amount: money(payment.amount),
+    authorised: money(authorised),
+    captured: money(captured),
+    refunded: money(refunded),
+    tenders: payment.tenders.map(tender => tenderOut(tender, money)),
+    declineReason: payment.decline?.message ?? null,
+    createdAt,
+    updatedAt,
+  }
+}
+
+function tenderOut(tender: Tender, money: (minor: number) => { amount: string; currency: string }) {
+  return {
+    id: tender.tenderId,
+    kind: tender.kind,
+    status: tender.status,
+    amount: money(tender.amount),
+    captured: money(tender.captured),
+    refunded: money(tender.refunded),
+  }
+}
+
+function movedOut(payment: StandingPayment | undefined) {
+  return { __typename: 'PaymentMoved', payment: payment ? paymentOut(payment) : null }
+}
+
+function refusalOut({ refused }: Refused) {
+  return { __typename: 'PaymentRefused', ...refused }
+}
+
+function totalsOut({ currency, ...minors }: TotalsDoc) {
+  const amounts = Object.entries(minors).map(([name, minor]) => [name, toDecimal({ minor, currency })])
+  return { currency, ...Object.fromEntries(amounts) }
+}
