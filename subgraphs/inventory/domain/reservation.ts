@@ -10,6 +10,7 @@ import {
 import {
   available,
   ended,
+  evolve,
   evolveAll,
   expiries,
   type Hold,
@@ -72,15 +73,12 @@ export function reserve(stocks: Stocks, command: Reserve): Decision<Change, Rese
   )
 }
 
-/** What an order was given, from the events that `reserve` answered or the holds it found. */
-export function allocationsOf(stocks: Stocks, decided: readonly Change[], orderId: string): Allocation[] {
-  const bySku = new Map<string, StockEvent[]>()
-  for (const { id, event } of decided) bySku.set(id, [...(bySku.get(id) ?? []), event])
-  return [...stocks]
-    .flatMap(([sku, stock]) => {
-      const hold = evolveAll(stock, bySku.get(sku) ?? []).holds[orderId]
-      return (hold?.allocations ?? []).map(({ warehouse, quantity }) => ({ sku, warehouse, quantity }))
-    })
+/** What an order holds, sorted by SKU, then warehouse. */
+export function allocationsOf(stocks: Stocks, orderId: string): Allocation[] {
+  return holdsOf(stocks, orderId)
+    .flatMap(({ sku, hold }) =>
+      hold.allocations.map(({ warehouse, quantity }) => ({ sku, warehouse, quantity })),
+    )
     .sort((a, b) => compare(a.sku, b.sku) || compare(a.warehouse, b.warehouse))
 }
 
@@ -208,12 +206,17 @@ function cannotShip(
   return undefined
 }
 
-/** Returned goods come back, each line into the warehouse it names; never more than was shipped and not yet restocked. */
+/**
+ * Returned goods come back to the warehouse that `shippedFrom` names for their SKU, or else to the first that has ever
+ * had any; never more than was shipped and not yet restocked.
+ */
 export function restock(
   stocks: Stocks,
-  { orderId, lines }: { orderId: string; lines: readonly Allocation[] },
+  command: { orderId: string; lines: readonly Line[]; shippedFrom: ReadonlyMap<string, string> },
 ): Decision<Change, ProductRefusal | ReservationRefusal> {
-  for (const { sku, quantity } of mergeLines(lines)) {
+  const { orderId, shippedFrom } = command
+  const lines = mergeLines(command.lines)
+  for (const { sku, quantity } of lines) {
     const stock = stockOf(stocks, sku)
     if (!stock.product) return refuse(productNotFound(sku))
     if (quantity > stock.returnable)
@@ -223,13 +226,24 @@ export function restock(
       })
   }
   return accept(
-    ...lines.map(
-      ({ sku, warehouse, quantity }): Change => ({
-        id: sku,
-        event: { type: 'StockRestocked', data: { sku, orderId, warehouse, quantity } },
-      }),
-    ),
+    ...lines.map(({ sku, quantity }): Change => {
+      const [first = ''] = Object.keys(stockOf(stocks, sku).onHand).sort(compare)
+      const warehouse = shippedFrom.get(sku) ?? first
+      return { id: sku, event: { type: 'StockRestocked', data: { sku, orderId, warehouse, quantity } } }
+    }),
   )
+}
+
+/** Whether any of `stocks` still holds something for the order. */
+export function isHeld(stocks: Stocks, orderId: string): boolean {
+  return holdsOf(stocks, orderId).length > 0
+}
+
+/** `stocks` as they are after `decided`. */
+export function after(stocks: Stocks, decided: readonly Change[]): Stocks {
+  const result = new Map(stocks)
+  for (const { id, event } of decided) result.set(id, evolve(stockOf(result, id), event))
+  return result
 }
 
 function holdsOf(stocks: Stocks, orderId: string): { sku: string; hold: Hold }[] {

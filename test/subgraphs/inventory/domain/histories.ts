@@ -53,8 +53,12 @@ const shipping = stepOf(
   ({ sku, quantity, ...command }, stocks) =>
     accepted(ship(stocks, { ...command, lines: [{ sku, quantity }] })),
 )
-const restocking = stepOf(fc.record({ orderId, warehouse, sku, quantity }), ({ orderId, ...line }, stocks) =>
-  accepted(restock(stocks, { orderId, lines: [line] })),
+const restocking = stepOf(
+  fc.record({ orderId, warehouse, sku, quantity }),
+  ({ orderId, sku, quantity, warehouse }, stocks) =>
+    accepted(
+      restock(stocks, { orderId, lines: [{ sku, quantity }], shippedFrom: new Map([[sku, warehouse]]) }),
+    ),
 )
 const adjusting = stepOf(
   fc.record({ sku, warehouse, quantity: fc.integer({ min: -15, max: 15 }).filter(n => n !== 0), at }),

@@ -1,6 +1,7 @@
 // Commands over an order's SKUs, by given/when/then.
 import { describe, expect, it } from 'vitest'
 import {
+  after,
   allocationsOf,
   commit,
   expire,
@@ -33,7 +34,7 @@ function given(units: Record<string, Record<string, number>>): Stocks {
 function allocated(from: Stocks, ...lines: [string, number][]): Record<string, number> {
   const decided = reserve(from, command(...lines))
   if ('refused' in decided) throw new Error(decided.refused.message)
-  const allocations = allocationsOf(from, decided.accepted, ORDER)
+  const allocations = allocationsOf(after(from, decided.accepted), ORDER)
   return Object.fromEntries(allocations.map(a => [`${a.sku}@${a.warehouse}`, a.quantity]))
 }
 
@@ -223,11 +224,16 @@ describe('shipping and restocking', () => {
         data: { sku: 'a', orderId: ORDER, customerId: CUSTOMER, warehouse: 'BER-1', quantity: 3 },
       }),
     })
-    const back = (quantity: number) => ({
+    const back = (quantity: number, from: [string, string][] = []) => ({
       orderId: ORDER,
-      lines: [{ sku: 'a', warehouse: 'BER-1', quantity }],
+      lines: [{ sku: 'a', quantity }],
+      shippedFrom: new Map(from),
     })
-    expect(restock(out, back(3))).toMatchObject({ accepted: [{ event: { type: 'StockRestocked' } }] })
+    const to = (warehouse: string) => ({
+      accepted: [{ event: { type: 'StockRestocked', data: { warehouse, quantity: 3 } } }],
+    })
+    expect(restock(out, back(3))).toMatchObject(to('BER-1'))
+    expect(restock(out, back(3, [['a', 'MUC-1']]))).toMatchObject(to('MUC-1'))
     expect(restock(out, back(4))).toMatchObject({ refused: { code: 'RESTOCK_EXCEEDS_SHIPPED' } })
     expect(restock(stocks({ a: noStock }), back(1))).toMatchObject({ refused: { code: 'PRODUCT_NOT_FOUND' } })
   })

@@ -1,0 +1,15 @@
+// The resolver map of inventory's schema. Free of rules: it names who resolves what.
+import { scalars } from '#platform/graphql/scalars.ts'
+import type { Inventory } from '#subgraphs/inventory/inventory.ts'
+import { productMutationsOf } from '#subgraphs/inventory/product-commands.ts'
+import { queriesOf, typesOf } from '#subgraphs/inventory/queries.ts'
+import { reservationMutationsOf } from '#subgraphs/inventory/reservation-commands.ts'
+
+export function resolversOf(inventory: Inventory) {
+  return {
+    ...scalars,
+    ...typesOf(inventory),
+    Query: queriesOf(inventory),
+    Mutation: { ...productMutationsOf(inventory), ...reservationMutationsOf(inventory) },
+  }
+}
