@@ -24,7 +24,11 @@ async function run(services: Assignment['services']): Promise<void> {
   const running = await startServices(services)
   const leave = async () => {
     process.removeAllListeners('disconnect')
-    await running[Symbol.asyncDispose]().catch(error => console.error(error))
+    try {
+      await running[Symbol.asyncDispose]()
+    } catch (error) {
+      console.error(error)
+    }
     process.exit(0)
   }
   process.once('SIGTERM', leave)
