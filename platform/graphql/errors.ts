@@ -1,9 +1,7 @@
 // Turns what went wrong in an operation into what its caller is told. Free of HTTP; operators' details go to the log.
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
-import { CALLER_CODES, type CallerCode, CallerError } from '#platform/domain/errors.ts'
+import { CALLER_CODES, type CallerCode, CallerError, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-
-export const INTERNAL_MESSAGE = 'Something went wrong on our side. Quote the request id when you report it.'
 
 export type ErrorFormatting = { readonly requestId: string; readonly logger: Logger }
 

@@ -1,0 +1,90 @@
+// Answers an array of operations in one HTTP exchange: each runs by itself, with its own context and trace.
+import { type ApolloServer, HeaderMap } from '@apollo/server'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { CallerError } from '#platform/domain/errors.ts'
+import {
+  CONSISTENCY_HEADER,
+  formatToken,
+  mergeTokens,
+  parseToken,
+  STALE_HEADER,
+} from '#platform/graphql/consistency.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import { inSpan, isTracing } from '#platform/telemetry/tracing.ts'
+
+export type BatchSetup = {
+  readonly server: ApolloServer<RequestContext>
+  readonly contextOf: (request: FastifyRequest, member: unknown) => Promise<RequestContext>
+  /** Operations in one request. */
+  readonly limit: number
+}
+
+type Answer = { readonly status: number; readonly headers: HeaderMap; readonly body: string }
+
+/**
+ * Sends an array of results in the order of the operations. The status is that of the members when they agree, and 200
+ * otherwise; consistency headers cover all members. Throws CallerError BAD_USER_INPUT past the limit.
+ */
+export async function answerBatch(
+  setup: BatchSetup,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const { body } = request
+  if (!Array.isArray(body)) return
+  if (body.length === 0 || body.length > setup.limit)
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      `a batch has 1 to ${setup.limit} operations; this one has ${body.length}`,
+    )
+  const headers = headersOf(request)
+  const answers = await Promise.all(body.map(member => answerMember(setup, request, headers, member)))
+  const status = answers[0]?.status ?? 200
+  const consistency = mergeTokens(
+    ...answers.map(answer => parseToken(answer.headers.get(CONSISTENCY_HEADER))),
+  )
+  const stale = new Set(answers.flatMap(answer => answer.headers.get(STALE_HEADER)?.split(',') ?? []))
+  if (Object.keys(consistency).length > 0) void reply.header(CONSISTENCY_HEADER, formatToken(consistency))
+  if (stale.size > 0) void reply.header(STALE_HEADER, [...stale].join(','))
+  await reply
+    .code(answers.every(answer => answer.status === status) ? status : 200)
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(`[${answers.map(answer => answer.body).join(',')}]`)
+}
+
+function answerMember(
+  { server, contextOf }: BatchSetup,
+  request: FastifyRequest,
+  headers: HeaderMap,
+  member: unknown,
+): Promise<Answer> {
+  const execute = async (): Promise<Answer> => {
+    const response = await server.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: { method: 'POST', headers, search: '', body: member },
+      context: () => contextOf(request, member),
+    })
+    if (response.body.kind !== 'complete')
+      throw new CallerError('BAD_USER_INPUT', 'a batched operation cannot be answered in parts')
+    return { status: response.status ?? 200, headers: response.headers, body: response.body.string }
+  }
+  const parent = memberTraceparent(member)
+  return isTracing() ? inSpan('graphql.operation', { parent }, execute) : execute()
+}
+
+/** The trace that a member goes on from: one header cannot carry a batch's many. */
+export function memberTraceparent(member: unknown): string | undefined {
+  if (!isRecord(member) || !isRecord(member.extensions)) return undefined
+  const { traceparent } = member.extensions
+  return typeof traceparent === 'string' ? traceparent : undefined
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+function headersOf(request: FastifyRequest): HeaderMap {
+  const headers = new HeaderMap()
+  for (const [name, value] of Object.entries(request.headers))
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+  return headers
+}

@@ -1,0 +1,261 @@
+// Calls another service's GraphQL over pooled connections, with batching, a policy and trace context. Free of any schema.
+import { Pool } from 'undici'
+import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { CONSISTENCY_HEADER, type ConsistencyToken, parseToken } from '#platform/graphql/consistency.ts'
+import { isCallerCode } from '#platform/graphql/errors.ts'
+import type { Policy } from '#platform/resilience/policy.ts'
+import { openSpan, traceparent } from '#platform/telemetry/tracing.ts'
+
+export type GraphqlClientOptions = {
+  readonly url: string
+  readonly policy: Policy
+  /** A bearer token for calls that bring no `authorization` header of their own. */
+  readonly token?: () => Promise<string>
+  /** Bytes of one answer; 10 MB when left out. */
+  readonly maxResponseBytes?: number
+  /** False sends every operation by itself. Calls made in one turn with equal headers share a POST otherwise. */
+  readonly batching?: boolean
+}
+
+export type GraphqlCall = {
+  readonly document: string
+  readonly variables: Readonly<Record<string, unknown>>
+  /** Whether the policy may send it again after a fault. */
+  readonly idempotent: boolean
+  readonly headers?: Readonly<Record<string, string>>
+  /** False sends it by itself: for an operation that may take long, so that none waits for it. */
+  readonly batch?: boolean
+  /** Keeps what data there is when fields fail; the failures are in `errors`. */
+  readonly partial?: boolean
+}
+
+export type RemoteError = {
+  readonly message: string
+  readonly path?: readonly (string | number)[]
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** `consistency` holds the positions that the service reported, of the whole batch where there was one. */
+export type GraphqlAnswer<T> = {
+  readonly data: T
+  readonly consistency: ConsistencyToken
+  /** Empty unless the call asked for `partial` data. */
+  readonly errors: readonly RemoteError[]
+}
+
+export type GraphqlClient = AsyncDisposable & {
+  /**
+   * Throws CallerError with the code that the service gave, UNAVAILABLE for faults of the network and timeouts, and
+   * OperatorError DEPENDENCY_FAILED for INTERNAL or an answer that is not GraphQL. Trusts that the answer has the
+   * shape `T`: derive it from the document.
+   */
+  request<T>(call: GraphqlCall): Promise<GraphqlAnswer<T>>
+}
+
+const MAX_BATCH = 50
+const CONNECTIONS = 32
+const DEFAULT_MAX_BYTES = 10 * 1024 * 1024
+
+type Answer = { readonly body: unknown; readonly consistency: ConsistencyToken }
+type Waiting = {
+  readonly call: GraphqlCall
+  readonly trace: string | undefined
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: unknown) => void
+}
+type Batch = {
+  readonly headers: Record<string, string>
+  readonly idempotent: boolean
+  readonly members: Waiting[]
+}
+type Connection = {
+  readonly pool: Pool
+  readonly path: string
+  readonly policy: Policy
+  readonly name: string
+  readonly maxBytes: number
+}
+
+export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClient {
+  const url = new URL(options.url)
+  const maxBytes = options.maxResponseBytes ?? DEFAULT_MAX_BYTES
+  const pool = new Pool(url.origin, { connections: CONNECTIONS, pipelining: 1, maxResponseSize: maxBytes })
+  const connection: Connection = {
+    pool,
+    path: url.pathname + url.search,
+    policy: options.policy,
+    name: options.policy.name,
+    maxBytes,
+  }
+  const enqueue = createQueue(connection)
+
+  async function send(call: GraphqlCall): Promise<Answer> {
+    const headers = await headersOf(call, options.token)
+    const span = openSpan(`call ${connection.name}`, { kind: 'client' })
+    const trace = span?.traceparent ?? traceparent() ?? headers.traceparent
+    try {
+      const alone = options.batching === false || call.batch === false
+      const answer = await enqueue({ headers, call, trace, alone })
+      span?.end()
+      return answer
+    } catch (error) {
+      span?.end({ error })
+      throw error
+    }
+  }
+
+  return {
+    async request<T>(call: GraphqlCall): Promise<GraphqlAnswer<T>> {
+      return readAnswer<T>(await send(call), call, connection.name)
+    },
+    [Symbol.asyncDispose]: () => pool.close(),
+  }
+}
+
+async function headersOf(
+  call: GraphqlCall,
+  token: GraphqlClientOptions['token'],
+): Promise<Record<string, string>> {
+  const headers: Record<string, string> = { ...call.headers }
+  if (token !== undefined && headers.authorization === undefined)
+    headers.authorization = `Bearer ${await token()}`
+  return headers
+}
+
+type Enqueued = {
+  readonly headers: Record<string, string>
+  readonly call: GraphqlCall
+  readonly trace: string | undefined
+  readonly alone: boolean
+}
+
+/** Gathers the calls of one turn by their headers; `setImmediate` ends the turn. */
+function createQueue(connection: Connection): (item: Enqueued) => Promise<Answer> {
+  const open = new Map<string, Batch>()
+  const flush = () => {
+    const batches = [...open.values()]
+    open.clear()
+    for (const batch of batches) void sendBatch(connection, batch)
+  }
+  return ({ headers, call, trace, alone }) =>
+    new Promise((resolve, reject) => {
+      const member: Waiting = { call, trace, resolve, reject }
+      const { idempotent } = call
+      if (alone) return void sendBatch(connection, { headers, idempotent, members: [member] })
+      const key = batchKey(headers, idempotent)
+      if (open.size === 0) setImmediate(flush)
+      const batch = open.get(key)
+      if (batch === undefined) return void open.set(key, { headers, idempotent, members: [member] })
+      batch.members.push(member)
+      if (batch.members.length < MAX_BATCH) return
+      open.delete(key)
+      void sendBatch(connection, batch)
+    })
+}
+
+/** What members of a batch must share: every header but the trace, and whether they may be sent again. */
+function batchKey({ traceparent: _trace, ...headers }: Record<string, string>, idempotent: boolean): string {
+  return `${idempotent}\n${Object.entries(headers).flat().join('\n')}`
+}
+
+/** Never rejects: every member hears of a failure itself. */
+async function sendBatch(connection: Connection, { headers, idempotent, members }: Batch): Promise<void> {
+  const [first] = members
+  const single = members.length === 1 ? first : undefined
+  try {
+    const payload = single ? singleBody(single.call) : members.map(batchedBody)
+    const answer = await connection.policy.run(
+      signal => post(connection, { payload, headers: tracedHeaders(headers, single?.trace), signal }),
+      { idempotent },
+    )
+    if (single) single.resolve(answer)
+    else deliver(members, answer)
+  } catch (error) {
+    for (const member of members) member.reject(error)
+  }
+}
+
+function singleBody({ document, variables }: GraphqlCall): object {
+  return { query: document, variables }
+}
+
+/** One header cannot carry the traces of many: each member brings its own. */
+function batchedBody({ call, trace }: Waiting): object {
+  return trace === undefined ? singleBody(call) : { ...singleBody(call), extensions: { traceparent: trace } }
+}
+
+function tracedHeaders(headers: Record<string, string>, trace: string | undefined): Record<string, string> {
+  const { traceparent: _own, ...rest } = headers
+  return { ...rest, 'content-type': 'application/json', ...(trace !== undefined && { traceparent: trace }) }
+}
+
+type Post = {
+  readonly payload: object
+  readonly headers: Record<string, string>
+  readonly signal: AbortSignal
+}
+
+async function post({ pool, path, name }: Connection, { payload, headers, signal }: Post): Promise<Answer> {
+  try {
+    const response = await pool.request({
+      method: 'POST',
+      path,
+      headers,
+      body: JSON.stringify(payload),
+      signal,
+    })
+    const text = await response.body.text()
+    const token = response.headers[CONSISTENCY_HEADER]
+    return {
+      body: parseBody(text, { name, status: response.statusCode }),
+      consistency: parseToken(Array.isArray(token) ? token.join(',') : token),
+    }
+  } catch (error) {
+    if (error instanceof CallerError || error instanceof OperatorError) throw error
+    throw new CallerError('UNAVAILABLE', `${name} cannot be reached`, { reason: 'NETWORK' }, error)
+  }
+}
+
+/** GraphQL answers have a JSON body whatever their status; a proxy's error page is a fault of the way there. */
+function parseBody(text: string, { name, status }: { name: string; status: number }): unknown {
+  try {
+    const body: unknown = JSON.parse(text)
+    if (Array.isArray(body) || (isRecord(body) && ('data' in body || 'errors' in body))) return body
+  } catch {
+    // said below
+  }
+  const message = `${name} answered with HTTP ${status} and no GraphQL result`
+  if (status >= 500 || status === 429) throw new CallerError('UNAVAILABLE', message, { reason: 'NETWORK' })
+  throw new OperatorError('DEPENDENCY_FAILED', message)
+}
+
+/** An answer that is no array (a refused token, a batch too large) is every member's answer. */
+function deliver(members: readonly Waiting[], { body, consistency }: Answer): void {
+  for (const [index, member] of members.entries())
+    member.resolve({ body: Array.isArray(body) ? body[index] : body, consistency })
+}
+
+function readAnswer<T>({ body, consistency }: Answer, call: GraphqlCall, name: string): GraphqlAnswer<T> {
+  if (!isRecord(body)) throw new OperatorError('DEPENDENCY_FAILED', `${name} left an operation unanswered`)
+  const errors = Array.isArray(body.errors) ? body.errors.filter(isRemoteError) : []
+  const [first] = errors
+  const hasData = isRecord(body.data)
+  if (first !== undefined && !(call.partial && hasData)) throw asThrown(first, name)
+  if (!hasData) throw new OperatorError('DEPENDENCY_FAILED', `${name} answered without data`)
+  return { data: body.data as T, consistency, errors }
+}
+
+/** What a failed field of another service is thrown as here. */
+function asThrown({ message, extensions = {} }: RemoteError, name: string): Error {
+  const { code, ...details } = extensions
+  if (isCallerCode(code)) return new CallerError(code, message, details)
+  return new OperatorError('DEPENDENCY_FAILED', `${name} failed: ${message} ${JSON.stringify(extensions)}`)
+}
+
+function isRemoteError(value: unknown): value is RemoteError {
+  return isRecord(value) && typeof value.message === 'string'
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,35 @@
+// Joins formatError to Apollo Server, whose hook for errors does not say which request they belong to.
+import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
+import { formatError } from '#platform/graphql/errors.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+const UNKNOWN_REQUEST = 'see the x-request-id header'
+const requestIds = new WeakMap<object, string>()
+
+/** Notes which request `errors` belong to, for the formatter to say. */
+export function attributeErrors(errors: readonly unknown[], requestId: string): void {
+  for (const error of errors)
+    if (typeof error === 'object' && error !== null) requestIds.set(error, requestId)
+}
+
+/** The `formatError` of an Apollo Server. */
+export function createErrorFormatter(
+  logger: Logger,
+): (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError {
+  return (_formatted, error) => {
+    const known = typeof error === 'object' && error !== null ? requestIds.get(error) : undefined
+    return formatError(error, { requestId: known ?? UNKNOWN_REQUEST, logger })
+  }
+}
+
+/** What a failed context is thrown as, so that the HTTP status says it too: 401 for a token that does not hold. */
+export function contextFailure(error: unknown, requestId: string): GraphQLError {
+  const status = error instanceof CallerError ? CALLER_CODES[error.code] : 500
+  const failure = new GraphQLError(error instanceof Error ? error.message : String(error), {
+    originalError: error instanceof Error ? error : undefined,
+    extensions: { http: { status } },
+  })
+  attributeErrors([failure], requestId)
+  return failure
+}

@@ -1,0 +1,32 @@
+// Counts operations by name, kind and outcome, with a bounded number of names. Free of transport.
+import { counter } from '#platform/telemetry/metrics.ts'
+
+export type SeenOperation = {
+  readonly name: string | undefined
+  readonly kind: string | undefined
+  readonly outcome: 'ok' | 'error'
+}
+
+/** Clients choose names: past this many, the rest are counted as `other`. */
+const MAX_NAMES = 200
+
+/** Counts into `waybill_graphql_operations_total`. */
+export function createOperationCounter(service: string): (seen: SeenOperation) => void {
+  const operations = counter('waybill_graphql_operations_total', 'GraphQL operations by name and outcome', [
+    'service',
+    'operation',
+    'kind',
+    'outcome',
+  ])
+  const names = new Set<string>()
+  const bounded = (name: string): string => {
+    if (names.has(name)) return name
+    if (names.size >= MAX_NAMES) return 'other'
+    names.add(name)
+    return name
+  }
+  return ({ name, kind, outcome }) => {
+    const operation = kind === undefined ? 'invalid' : name === undefined ? 'anonymous' : bounded(name)
+    operations.inc({ service, operation, kind: kind ?? 'none', outcome })
+  }
+}

@@ -1,0 +1,60 @@
+// What happens around each operation: the wait for a required position, headers about consistency, a count.
+import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server'
+import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import { attributeErrors } from '#platform/graphql/error-formatter.ts'
+import { createOperationCounter } from '#platform/graphql/observe.ts'
+
+/** The positions of one service: `reached` resolves false when its read models are not there in time. */
+export type OwnConsistency = {
+  readonly service: string
+  reached(position: number, timeoutMs: number): Promise<boolean>
+}
+
+export const CONSISTENCY_WAIT_MS = 2000
+
+type Operation = GraphQLRequestContext<RequestContext>
+
+/** One listener for all operations: what it needs to know is in their contexts. */
+export function createOperationPlugin(
+  service: string,
+  consistency?: OwnConsistency,
+): ApolloServerPlugin<RequestContext> {
+  const count = createOperationCounter(service)
+  const listener: GraphQLRequestListener<RequestContext> = {
+    ...(consistency && { didResolveOperation: operation => awaitPosition(operation, consistency) }),
+    async didEncounterErrors({ errors, contextValue }) {
+      attributeErrors(errors, contextValue.requestId)
+    },
+    async willSendResponse(operation) {
+      tellConsistency(operation)
+      count({
+        name: operation.operationName ?? undefined,
+        kind: operation.operation?.operation,
+        outcome: operation.errors ? 'error' : 'ok',
+      })
+    },
+  }
+  return { requestDidStart: async () => listener }
+}
+
+/** Once per query, before its resolvers run; mutations load what they decide on from the store itself. */
+async function awaitPosition(
+  { operation, contextValue }: Operation,
+  { service, reached }: OwnConsistency,
+): Promise<void> {
+  const position = contextValue.consistency.required[service]
+  if (position === undefined || operation?.operation !== 'query') return
+  if (!(await reached(position, CONSISTENCY_WAIT_MS))) contextValue.consistency.stale.push(service)
+}
+
+function tellConsistency({ contextValue, response }: Operation): void {
+  const { seen, stale } = contextValue.consistency
+  const token = formatToken(seen)
+  if (token) response.http.headers.set(CONSISTENCY_HEADER, token)
+  if (stale.length === 0) return
+  response.http.headers.set(STALE_HEADER, stale.join(','))
+  if (response.body?.kind !== 'single') return
+  const { singleResult } = response.body
+  singleResult.extensions = { ...singleResult.extensions, stale }
+}

@@ -1,0 +1,90 @@
+// Watches requests go by: durations, spans, a log line for the slow and the failed. Changes nothing about them.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import { histogram } from '#platform/telemetry/metrics.ts'
+import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
+
+const SLOW_MS = 1000
+
+/** Every answer carries `x-request-id`; durations are counted by route pattern, never by what a client made up. */
+export function observeRequests(
+  app: FastifyInstance,
+  { name, logger }: { readonly name: string; readonly logger: Logger },
+): void {
+  const durations = histogram('waybill_http_request_duration_seconds', 'HTTP requests by route and status', [
+    'service',
+    'method',
+    'route',
+    'status',
+  ])
+  const spans = new WeakMap<FastifyRequest, OpenSpan>()
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.raw.setHeader('x-request-id', request.id)
+    done()
+  })
+  // After the body is read: a body's stream events would lose the span's context.
+  app.addHook('preHandler', (request, reply, done) => {
+    if (!isTracing()) return done()
+    const span = openRequestSpan(name, request, reply)
+    if (span === undefined) return done()
+    spans.set(request, span)
+    span.run(done)
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'none'
+    const elapsed = reply.elapsedTime
+    durations.observe(
+      { service: name, method: request.method, route, status: reply.statusCode },
+      elapsed / 1000,
+    )
+    logRequest(logger, { request, reply, route, elapsed })
+    endSpan(spans.get(request), reply.statusCode)
+    done()
+  })
+}
+
+function openRequestSpan(
+  service: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): OpenSpan | undefined {
+  const route = request.routeOptions.url ?? 'none'
+  const parent = request.headers.traceparent
+  return openSpan(`${request.method} ${route}`, {
+    kind: 'server',
+    service,
+    startTime: Date.now() - reply.elapsedTime,
+    attributes: {
+      'http.request.method': request.method,
+      'http.route': route,
+      'waybill.request_id': request.id,
+    },
+    ...(typeof parent === 'string' && { parent }),
+  })
+}
+
+function endSpan(span: OpenSpan | undefined, status: number): void {
+  if (span === undefined) return
+  const attributes = { 'http.response.status_code': status }
+  span.end(status >= 500 ? { attributes, error: `HTTP ${status}` } : { attributes })
+}
+
+function logRequest(
+  logger: Logger,
+  seen: { request: FastifyRequest; reply: FastifyReply; route: string; elapsed: number },
+): void {
+  const { request, reply, route, elapsed } = seen
+  const failed = reply.statusCode >= 500 && !route.startsWith('/health')
+  if (!failed && elapsed < SLOW_MS && !logger.isLevelEnabled('debug')) return
+  const level = failed ? 'warn' : elapsed < SLOW_MS ? 'debug' : 'info'
+  logger[level](
+    {
+      request_id: request.id,
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      ms: Math.round(elapsed),
+    },
+    failed ? 'request failed' : elapsed < SLOW_MS ? 'request' : 'slow request',
+  )
+}

@@ -1,0 +1,165 @@
+// Every service's HTTP server, on Fastify: request ids, health, metrics, limits, a shutdown that drains. Free of GraphQL.
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { sendError } from '#platform/http/errors.ts'
+import { addHealthRoutes, type HealthCheck, type NamedCheck } from '#platform/http/health.ts'
+import { observeRequests } from '#platform/http/observe.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import { METRICS_CONTENT_TYPE, metricsText, startProcessMetrics } from '#platform/telemetry/metrics.ts'
+
+export type HttpServerOptions = {
+  /** The service's name: in metrics, spans and health answers. */
+  readonly name: string
+  readonly logger: Logger
+  /** Bytes of a request body; 256 KB when left out. */
+  readonly bodyLimit?: number
+  /** How long requests under way may go on after the server stops; 10 s when left out. */
+  readonly drainMs?: number
+}
+
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** Routes, checks and upgrades are added before `listen`. Disposing drains, then closes every socket. */
+export type HttpServer = AsyncDisposable & {
+  readonly name: string
+  readonly logger: Logger
+  readonly app: FastifyInstance
+  /**
+   * `/health/ready` answers 503 while an essential check is not ok; essential when left out. A check that throws or
+   * takes 2 s is not ok.
+   */
+  addHealthCheck(name: string, check: HealthCheck, options?: { readonly essential: boolean }): void
+  /** WebSocket upgrades for one path; other paths are refused with 404. */
+  onUpgrade(path: string, upgrade: Upgrade): void
+  /** Called first when the server stops, while it still answers: for long-lived connections. */
+  onShutdown(work: () => Promise<void>): void
+  /** Throws OperatorError PORT_IN_USE. Port 0 takes a free one. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<{ url: string; port: number }>
+}
+
+export const DEFAULT_BODY_LIMIT = 256 * 1024
+const DEFAULT_DRAIN_MS = 10_000
+const REQUEST_ID = /^[\w.:-]{1,128}$/
+
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const app = createApp(options)
+  const checks = new Map<string, NamedCheck>()
+  const upgrades = new Map<string, Upgrade>()
+  const farewells: (() => Promise<void>)[] = []
+  const state = { stopping: false }
+  startProcessMetrics()
+  observeRequests(app, options)
+  addHealthRoutes(app, { name: options.name, checks, isStopping: () => state.stopping })
+  app.get('/metrics', async (_request, reply) => {
+    void reply.type(METRICS_CONTENT_TYPE)
+    return metricsText()
+  })
+  const upgraded = routeUpgrades(app, upgrades)
+  return {
+    name: options.name,
+    logger: options.logger,
+    app,
+    addHealthCheck: (name, check, { essential } = { essential: true }) =>
+      void checks.set(name, { check, essential }),
+    onUpgrade: (path, upgrade) => void upgrades.set(path, upgrade),
+    onShutdown: work => void farewells.push(work),
+    listen: address => listen(app, options, address),
+    async [Symbol.asyncDispose]() {
+      state.stopping = true
+      await Promise.all(farewells.map(work => work()))
+      await drain(app, upgraded, options.drainMs ?? DEFAULT_DRAIN_MS)
+    },
+  }
+}
+
+function createApp({ bodyLimit = DEFAULT_BODY_LIMIT, logger, name }: HttpServerOptions): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit,
+    requestIdHeader: false,
+    genReqId: requestIdOf,
+    keepAliveTimeout: 72_000,
+    requestTimeout: 30_000,
+    routerOptions: { maxParamLength: 200 },
+    return503OnClosing: true,
+  })
+  app.setErrorHandler((error, request, reply) => sendError(error, { request, reply, logger }))
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: { code: 'NOT_FOUND', message: `${name} has nothing at this path` } }),
+  )
+  return app
+}
+
+/** The caller's request id when it is fit for logs and headers, a fresh one otherwise. */
+function requestIdOf(request: { readonly headers: IncomingMessage['headers'] }): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+}
+
+/** Hands upgrades to their path's owner; returns the set of sockets that are upgraded and open. */
+function routeUpgrades(app: FastifyInstance, upgrades: ReadonlyMap<string, Upgrade>): ReadonlySet<Duplex> {
+  const sockets = new Set<Duplex>()
+  app.server.on('upgrade', (request, socket, head) => {
+    const upgrade = upgrades.get((request.url ?? '').split('?', 1)[0] ?? '')
+    if (upgrade === undefined) return refuseUpgrade(socket)
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    upgrade(request, socket, head)
+  })
+  return sockets
+}
+
+function refuseUpgrade(socket: Duplex): void {
+  socket.once('error', () => socket.destroy())
+  socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+}
+
+async function listen(
+  app: FastifyInstance,
+  { name }: HttpServerOptions,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<{ url: string; port: number }> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    throw explainListen(error, name, port)
+  }
+  const bound = app.server.address()
+  const actual = typeof bound === 'object' && bound ? bound.port : port
+  return { url: `http://${urlHost(host)}:${actual}`, port: actual }
+}
+
+function explainListen(error: unknown, name: string, port: number): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE')
+    return new OperatorError(
+      'PORT_IN_USE',
+      `port ${port} is in use, and ${name} needs it: stop the program that listens there, or give ${name} another port`,
+      error,
+    )
+  if (code === 'EACCES')
+    return new OperatorError('PORT_FORBIDDEN', `this account may not listen on port ${port}`, error)
+  return error
+}
+
+/** Where a client on this machine finds a server that listens on `host`. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** Stops accepting, lets requests under way end, cuts what is left after `drainMs`. */
+async function drain(app: FastifyInstance, upgraded: ReadonlySet<Duplex>, drainMs: number): Promise<void> {
+  const cut = setTimeout(() => {
+    app.server.closeAllConnections()
+    for (const socket of upgraded) socket.destroy()
+  }, drainMs)
+  try {
+    await app.close()
+  } finally {
+    clearTimeout(cut)
+  }
+}

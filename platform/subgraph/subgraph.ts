@@ -1,0 +1,182 @@
+// Builds and starts a subgraph: ports, projections, publisher, schema, health. Free of what any subgraph is about.
+import { readFile } from 'node:fs/promises'
+import { buildSubgraphSchema } from '@apollo/subgraph'
+import { type GraphQLSchema, parse } from 'graphql'
+import { createVerifier } from '#platform/auth/verifier.ts'
+import type { EventBus } from '#platform/event-bus/event-bus.ts'
+import { openEventBus } from '#platform/event-bus/open.ts'
+import { startPublisher } from '#platform/event-bus/publisher.ts'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
+import { mountGraphql } from '#platform/graphql/endpoint.ts'
+import { scalars } from '#platform/graphql/scalars.ts'
+import type { Health } from '#platform/http/health.ts'
+import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
+import { openReadModels } from '#platform/read-models/open.ts'
+import type { View } from '#platform/read-models/projection.ts'
+import type { Document, ReadModels } from '#platform/read-models/read-models.ts'
+import { type Projections, startProjections } from '#platform/read-models/run-projections.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import { histogram } from '#platform/telemetry/metrics.ts'
+import { inService } from '#platform/telemetry/tracing.ts'
+
+export type SubgraphConfig = {
+  readonly name: 'orders' | 'inventory' | 'payment' | 'shipping'
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly databaseUrl: string
+  readonly readModelsUrl: string
+  readonly eventBusUrl: string
+  readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
+  readonly serviceToken: () => Promise<string>
+  readonly development: boolean
+  readonly logger: Logger
+  readonly now: () => Date
+}
+
+export type SubgraphPorts = {
+  readonly store: EventStore
+  readonly readModels: ReadModels
+  readonly bus: EventBus
+  readonly projections: Projections
+  readonly http: HttpServer
+  readonly config: SubgraphConfig
+  /** What `build` opens goes in here: it is closed after the last request and before the ports. */
+  readonly open: AsyncDisposableStack
+}
+
+/** A resolver map for the service's SDL; the scalars are added. A resolver for a field that is not there is refused. */
+export type ResolverMap = Readonly<Record<string, unknown>>
+
+export type SubgraphDefinition<Docs extends readonly Document[]> = {
+  readonly views: readonly [...{ [Index in keyof Docs]: View<Docs[Index]> }]
+  readonly build: (ports: SubgraphPorts) => Promise<{ readonly resolvers: ResolverMap }>
+}
+
+/** `url` is the server's root, such as http://127.0.0.1:4101; GraphQL is at `/graphql`. Disposing drains and closes. */
+export type RunningService = AsyncDisposable & {
+  readonly name: string
+  readonly url: string
+  readonly port: number
+}
+
+/**
+ * Opens the ports, starts projections and the publisher behind them, builds, mounts the SDL of
+ * `schema/subgraphs/<name>.graphql`, and listens. When any of it fails, what was opened is closed again.
+ */
+export function startSubgraph<const Docs extends readonly Document[]>(
+  config: SubgraphConfig,
+  definition: SubgraphDefinition<Docs>,
+): Promise<RunningService> {
+  return inService(config.name, () => start(config, definition))
+}
+
+async function start<Docs extends readonly Document[]>(
+  config: SubgraphConfig,
+  definition: SubgraphDefinition<Docs>,
+): Promise<RunningService> {
+  await using open = new AsyncDisposableStack()
+  const ports = await openPorts(config, definition, open)
+  const publisher = open.use(
+    await startPublisher({
+      store: ports.store,
+      bus: ports.bus,
+      topic: config.name,
+      behind: ports.projections.consumer,
+    }),
+  )
+  addHealthChecks(ports, [ports.projections.consumer, publisher])
+  const { resolvers } = await definition.build(ports)
+  open.use(await mountSubgraph(ports, resolvers))
+  open.use(ports.http)
+  const { url, port } = await ports.http.listen(config)
+  config.logger.info({ url }, `${config.name} is listening`)
+  const running = open.move()
+  return { name: config.name, url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+async function openPorts<Docs extends readonly Document[]>(
+  config: SubgraphConfig,
+  { views }: SubgraphDefinition<Docs>,
+  open: AsyncDisposableStack,
+): Promise<SubgraphPorts> {
+  const { databaseUrl, logger, now } = config
+  const store = open.use(await openPostgresEventStore({ url: databaseUrl, logger, now }))
+  const readModels = open.use(await openReadModels(config.readModelsUrl))
+  const bus = open.use(await openEventBus(config.eventBusUrl, { logger }))
+  const lag = histogram('waybill_projection_lag_seconds', 'From the recording of an event to its view', [
+    'service',
+  ])
+  const projections = open.use(
+    await startProjections({
+      store,
+      readModels,
+      logger,
+      views: views as unknown as readonly View<Document>[], // each is only ever given its own documents
+      onLag: milliseconds => lag.observe({ service: config.name }, milliseconds / 1000),
+    }),
+  )
+  const http = createHttpServer({ name: config.name, logger })
+  return { store, readModels, bus, projections, http, config, open }
+}
+
+async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Promise<AsyncDisposable> {
+  const { http, config, projections } = ports
+  const schema = await subgraphSchema(config.name, resolvers)
+  return mountGraphql(
+    http,
+    { schema },
+    {
+      verifier: createVerifier(config.auth),
+      development: config.development,
+      logger: config.logger,
+      consistency: {
+        service: config.name,
+        reached: (position, timeoutMs) => projections.reached(position, timeoutMs),
+      },
+    },
+  )
+}
+
+/** The executable schema of a subgraph: its SDL with `resolvers` and the scalars. */
+export async function subgraphSchema(
+  name: SubgraphConfig['name'],
+  resolvers: ResolverMap,
+): Promise<GraphQLSchema> {
+  const sdl = await readFile(new URL(`../../schema/subgraphs/${name}.graphql`, import.meta.url), 'utf8')
+  return buildSubgraphSchema({ typeDefs: parse(sdl), resolvers: asResolverMap({ ...scalars, ...resolvers }) })
+}
+
+type ApolloResolvers = NonNullable<
+  Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>['resolvers']
+>
+
+/** Typed resolvers are checked against the SDL by their generated types, and by buildSubgraphSchema by name. */
+function asResolverMap(resolvers: ResolverMap): ApolloResolvers {
+  return resolvers as ApolloResolvers
+}
+
+/** Dead letters are for people to look at: the service goes on, and says so. */
+function addHealthChecks({ store, bus, http, config }: SubgraphPorts, consumers: readonly Consumer[]): void {
+  http.addHealthCheck('event-store', async () => ({ ok: true, detail: `at position ${await store.head()}` }))
+  http.addHealthCheck(
+    'event-bus',
+    async () => ({ ok: true, detail: `at position ${await bus.end(config.name)}` }),
+    { essential: false },
+  )
+  for (const consumer of consumers)
+    http.addHealthCheck(`consumer-${consumer.status().name}`, async () => consumerHealth(consumer), {
+      essential: false,
+    })
+}
+
+function consumerHealth(consumer: Consumer): Health {
+  const { checkpoint, owner, deadLetters, lastError } = consumer.status()
+  const place = `${owner ? 'owner' : 'standing by'} at position ${checkpoint}`
+  if (deadLetters === 0) return { ok: true, detail: place }
+  return {
+    ok: false,
+    detail: `${place}; ${deadLetters} dead letters${lastError ? `; last error: ${lastError}` : ''}`,
+  }
+}
