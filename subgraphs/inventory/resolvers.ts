@@ -1,5 +1,4 @@
 // The resolver map of inventory's schema. Free of rules: it names who resolves what.
-import { scalars } from '#platform/graphql/scalars.ts'
 import type { Inventory } from '#subgraphs/inventory/inventory.ts'
 import { productMutationsOf } from '#subgraphs/inventory/product-commands.ts'
 import { queriesOf, typesOf } from '#subgraphs/inventory/queries.ts'
@@ -7,7 +6,6 @@ import { reservationMutationsOf } from '#subgraphs/inventory/reservation-command
 
 export function resolversOf(inventory: Inventory) {
   return {
-    ...scalars,
     ...typesOf(inventory),
     Query: queriesOf(inventory),
     Mutation: { ...productMutationsOf(inventory), ...reservationMutationsOf(inventory) },

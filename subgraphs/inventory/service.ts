@@ -1,0 +1,42 @@
+// Wires inventory: its views, its aggregates, its resolvers, and the sweep of expired holds.
+import { createRepository } from '#platform/event-store/repository.ts'
+import { type RunningService, type SubgraphConfig, startSubgraph } from '#platform/subgraph/subgraph.ts'
+import { startExpirySweep } from '#subgraphs/inventory/expiry.ts'
+import type { Inventory } from '#subgraphs/inventory/inventory.ts'
+import { resolversOf } from '#subgraphs/inventory/resolvers.ts'
+import { stockAggregate } from '#subgraphs/inventory/stored-events.ts'
+import {
+  categoriesView,
+  productsView,
+  reservationsView,
+  totalsView,
+  warehousesView,
+} from '#subgraphs/inventory/views.ts'
+
+export type InventoryConfig = SubgraphConfig & {
+  readonly name: 'inventory'
+  /** How often holds that are past their end are swept, in milliseconds. */
+  readonly expirySweepMs: number
+}
+
+/** Resolves once it listens. Disposing drains requests, awaits a sweep under way, and closes. */
+export function startInventory(config: InventoryConfig): Promise<RunningService> {
+  return startSubgraph(config, {
+    views: [productsView, reservationsView, totalsView, categoriesView, warehousesView],
+    async build({ store, projections, open }) {
+      const { logger, now, expirySweepMs } = config
+      const inventory: Inventory = {
+        stocks: createRepository(store, stockAggregate, { logger }),
+        products: projections.collection(productsView),
+        reservations: projections.collection(reservationsView),
+        totals: projections.collection(totalsView),
+        categories: projections.collection(categoriesView),
+        warehouses: projections.collection(warehousesView),
+        now,
+      }
+      const onFailed = (error: unknown) => logger.warn({ err: error }, 'a sweep of expired holds failed')
+      open.use(startExpirySweep(inventory, { everyMs: expirySweepMs, onFailed }))
+      return { resolvers: resolversOf(inventory) }
+    },
+  })
+}
