@@ -2,6 +2,7 @@
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { readConfig } from '#platform/config/config.ts'
+import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
 const schema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -24,7 +25,7 @@ export type GatewayConfig = {
   readonly subgraphUrls: Readonly<Record<string, string>>
   readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
   readonly development: boolean
-  readonly logLevel: string
+  readonly logger: Logger
 }
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem. SUBGRAPH_URLS reads `name=url,name=url`. */
@@ -44,6 +45,6 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     ),
     auth: { jwks: new URL(read.AUTH_JWKS_URL), issuer: read.AUTH_ISSUER, audience: read.AUTH_AUDIENCE },
     development: read.NODE_ENV === 'development',
-    logLevel: read.LOG_LEVEL,
+    logger: createLogger({ service: 'gateway', level: read.LOG_LEVEL }),
   }
 }
