@@ -17,9 +17,14 @@ export type GraphqlClientOptions = {
   readonly batching?: boolean
 }
 
-export type GraphqlCall = {
-  readonly document: string
-  readonly variables: Readonly<Record<string, unknown>>
+/** The text of an operation that knows its result and variables; generated from the operation files. */
+export type TypedDocument<Result, Variables> = string & {
+  readonly __types?: (variables: Variables) => Result
+}
+
+export type GraphqlCall<Document extends string = string, Variables = Readonly<Record<string, unknown>>> = {
+  readonly document: Document
+  readonly variables: Variables
   /** Whether the policy may send it again after a fault. */
   readonly idempotent: boolean
   readonly headers?: Readonly<Record<string, string>>
@@ -46,9 +51,13 @@ export type GraphqlAnswer<T> = {
 export type GraphqlClient = AsyncDisposable & {
   /**
    * Throws CallerError with the code that the service gave, UNAVAILABLE for faults of the network and timeouts, and
-   * OperatorError DEPENDENCY_FAILED for INTERNAL or an answer that is not GraphQL. Trusts that the answer has the
-   * shape `T`: derive it from the document.
+   * OperatorError DEPENDENCY_FAILED for INTERNAL or an answer that is not GraphQL. Result and variables have the types
+   * of a generated document.
    */
+  request<Result, Variables>(
+    call: GraphqlCall<TypedDocument<Result, Variables>, Variables>,
+  ): Promise<GraphqlAnswer<Result>>
+  /** The same for a document that is not generated; trusts that the answer has the shape `T`. */
   request<T>(call: GraphqlCall): Promise<GraphqlAnswer<T>>
 }
 

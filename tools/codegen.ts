@@ -1,0 +1,219 @@
+// Writes schema/generated/: TypeScript types of every SDL and of the BFFs' operations. `--check` only says what is stale.
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { ApolloGateway } from '@apollo/gateway'
+import { codegen } from '@graphql-codegen/core'
+import * as typescript from '@graphql-codegen/typescript'
+import * as operationTypes from '@graphql-codegen/typescript-operations'
+import * as resolverTypes from '@graphql-codegen/typescript-resolvers'
+import {
+  buildASTSchema,
+  buildSchema,
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  print,
+  printSchema,
+  visit,
+} from 'graphql'
+
+type Mapper = { readonly type: string; readonly from: string }
+
+/** What resolvers of a type get as their parent, where it is not the type itself: exported `type` of module `from`. */
+const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
+  orders: {},
+  inventory: {},
+  payment: {},
+  shipping: {},
+  'bff-web': {},
+  'bff-mobile': {},
+}
+
+const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
+const BFFS = ['bff-web', 'bff-mobile'] as const
+const ROOT = new URL('../', import.meta.url)
+const OUTPUT = new URL('schema/generated/', ROOT)
+
+const SCALARS = { ID: 'string', Decimal: 'string', Currency: 'string', DateTime: 'string' }
+const TYPE_SETTINGS = {
+  scalars: SCALARS,
+  strictScalars: false,
+  defaultScalarType: 'unknown',
+  enumsAsTypes: true,
+  enumType: 'string-literal',
+  useTypeImports: true,
+  immutableTypes: true,
+  skipTypename: true,
+}
+
+type Generated = { readonly name: string; readonly text: string }
+
+/** Every generated file, as it should be. */
+export async function generate(): Promise<Generated[]> {
+  const subgraphs = await Promise.all(SUBGRAPHS.map(generateSubgraph))
+  const graphs = await Promise.all(BFFS.map(generateGraph))
+  const api = await publicSchema()
+  const operations = await Promise.all(BFFS.map(name => generateOperations(name, api)))
+  return [...subgraphs, ...graphs, ...operations]
+}
+
+async function generateSubgraph(name: (typeof SUBGRAPHS)[number]): Promise<Generated> {
+  const source = `schema/subgraphs/${name}.graphql`
+  // Federation's own directives are known to whoever composes it; here they are only read.
+  const schema = buildASTSchema(parse(await readText(source)), { assumeValidSDL: true })
+  return { name, text: await resolverModule(name, source, schema) }
+}
+
+async function generateGraph(name: (typeof BFFS)[number]): Promise<Generated> {
+  const source = `schema/${name}.graphql`
+  return { name, text: await resolverModule(name, source, buildSchema(await readText(source))) }
+}
+
+async function resolverModule(name: string, source: string, schema: GraphQLSchema): Promise<string> {
+  const mappers = Object.entries(MAPPERS[name] ?? {})
+  const text = await codegen({
+    filename: `${name}.ts`,
+    schema: parse(printSchema(schema)),
+    schemaAst: schema,
+    documents: [],
+    config: {
+      ...TYPE_SETTINGS,
+      contextType: 'RequestContext',
+      federation: SUBGRAPHS.some(subgraph => subgraph === name),
+      mappers: Object.fromEntries(mappers.map(([type, mapper]) => [type, mapper.type])),
+    },
+    plugins: [{ typescript: {} }, { resolvers: {} }],
+    pluginMap: { typescript, resolvers: resolverTypes },
+  })
+  const imports = [
+    `import type { RequestContext } from '#platform/graphql/context.ts'`,
+    ...mappers.map(([, { type, from }]) => `import type { ${type} } from '${from}'`),
+  ]
+  return moduleText(`Types and resolver types of ${source}.`, imports, text)
+}
+
+/** What the gateway serves: the supergraph without what is inaccessible. */
+async function publicSchema(): Promise<GraphQLSchema> {
+  const gateway = new ApolloGateway({ supergraphSdl: await readText('schema/supergraph.graphql') })
+  const { schema } = await gateway.load()
+  await gateway.stop()
+  return schema
+}
+
+async function generateOperations(name: (typeof BFFS)[number], schema: GraphQLSchema): Promise<Generated> {
+  const documents = await readOperations(`${name}/operations/`)
+  const text = await codegen({
+    filename: `${name}-operations.ts`,
+    schema: parse(printSchema(schema)),
+    schemaAst: schema,
+    documents: documents.map(({ file, document }) => ({ location: file, document })),
+    config: { ...TYPE_SETTINGS, skipTypename: false, skipTypeNameForRoot: true, omitOperationSuffix: false },
+    plugins: [{ operations: {} }],
+    pluginMap: { operations: operationTypes },
+  })
+  const imports = [`import type { TypedDocument } from '#platform/graphql/client.ts'`]
+  const constants = documentConstants(documents.map(({ document }) => document))
+  return {
+    name: `${name}-operations`,
+    text: moduleText(
+      `The operations of ${name}/operations/ with their results and variables.`,
+      imports,
+      `${text}\n\n${constants}`,
+    ),
+  }
+}
+
+async function readOperations(folder: string): Promise<{ file: string; document: DocumentNode }[]> {
+  const files = (await readdir(new URL(folder, ROOT))).filter(file => file.endsWith('.graphql')).sort()
+  return Promise.all(
+    files.map(async file => ({
+      file: `${folder}${file}`,
+      document: parse(await readText(`${folder}${file}`), { noLocation: true }),
+    })),
+  )
+}
+
+/** Each operation as one text with the fragments that it uses. */
+function documentConstants(documents: readonly DocumentNode[]): string {
+  const definitions = documents.flatMap(document => document.definitions)
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const definition of definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
+  return definitions
+    .filter(definition => definition.kind === Kind.OPERATION_DEFINITION)
+    .map(operation => documentConstant(operation, fragments))
+    .join('\n\n')
+}
+
+function documentConstant(
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): string {
+  const name = operation.name?.value
+  if (!name) throw new Error('an operation without a name cannot be generated')
+  const used = usedFragments(operation, fragments)
+  const text = [operation, ...used].map(print).join('\n')
+  const types = `${name}${capitalised(operation.operation)}, ${name}${capitalised(operation.operation)}Variables`
+  return `export const ${name}Document = ${templateLiteral(text)} as TypedDocument<${types}>`
+}
+
+function usedFragments(
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): FragmentDefinitionNode[] {
+  const used = new Map<string, FragmentDefinitionNode>()
+  const follow = (node: OperationDefinitionNode | FragmentDefinitionNode): void => {
+    visit(node, {
+      FragmentSpread({ name }) {
+        const fragment = fragments.get(name.value)
+        if (fragment === undefined) throw new Error(`there is no fragment ${name.value}`)
+        if (used.has(name.value)) return
+        used.set(name.value, fragment)
+        follow(fragment)
+      },
+    })
+  }
+  follow(operation)
+  return [...used.values()]
+}
+
+function templateLiteral(text: string): string {
+  return `\`${text.replace(/[\\`]|\$(?=\{)/g, character => `\\${character}`)}\``
+}
+
+function capitalised(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1)
+}
+
+function moduleText(purpose: string, imports: readonly string[], body: string): string {
+  return `// ${purpose} Generated by \`npm run codegen\`; not to be edited.\n${imports.join('\n')}\n\n${body.trim()}\n`
+}
+
+function readText(path: string): Promise<string> {
+  return readFile(new URL(path, ROOT), 'utf8')
+}
+
+/** Names of the generated files that are not as they should be. */
+export async function staleFiles(): Promise<string[]> {
+  const generated = await generate()
+  const stale = await Promise.all(
+    generated.map(async ({ name, text }) => {
+      const committed = await readFile(new URL(`${name}.ts`, OUTPUT), 'utf8').catch(() => '')
+      return committed === text ? [] : [`schema/generated/${name}.ts`]
+    }),
+  )
+  return stale.flat()
+}
+
+if (import.meta.main) {
+  if (process.argv.includes('--check')) {
+    const stale = await staleFiles()
+    for (const file of stale) console.error(`${file} is stale: run \`npm run codegen\``)
+    if (stale.length > 0) process.exitCode = 1
+  } else {
+    await mkdir(OUTPUT, { recursive: true })
+    for (const { name, text } of await generate()) await writeFile(new URL(`${name}.ts`, OUTPUT), text)
+  }
+}
