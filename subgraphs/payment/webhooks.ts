@@ -38,7 +38,10 @@ export function mountPaymentWebhook(http: HttpServer, options: PaymentWebhookOpt
       } catch (err) {
         if (!isDoneWith(err)) throw err
         const about = { notice_id: notice.id, payment_id: notice.reference }
-        http.logger.warn({ err, ...about }, 'a notice of the payment provider makes no sense; nothing is changed')
+        http.logger.warn(
+          { err, ...about },
+          'a notice of the payment provider makes no sense; nothing is changed',
+        )
       }
     },
   })

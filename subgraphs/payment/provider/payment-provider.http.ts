@@ -33,7 +33,7 @@ export function openHttpProvider(providerUrl: string): PaymentProvider {
     async void(call, signal) {
       await post(wire, 'void', call, voidAnswerSchema, signal)
     },
-    [Symbol.asyncDispose]: () => pool.destroy(),
+    [Symbol.asyncDispose]: () => pool.close(),
   }
 }
 

@@ -66,6 +66,7 @@ export async function openSandboxProvider(options: SandboxProviderOptions): Prom
 async function authorise(call: AuthoriseCall, bank: Bank, signal?: AbortSignal): Promise<AuthoriseAnswer> {
   const { verdict, fault } = scenarioOf(call.token, call.amount.minor)
   if (fault === 'down') throw noAnswer()
+  const approval = verdict.outcome === 'pending' ? approvalOf(verdict.approval, bank) : undefined
   const row = await bank.ledger.operate({
     ...named(call, bank),
     ...call.amount,
@@ -73,18 +74,16 @@ async function authorise(call: AuthoriseCall, bank: Bank, signal?: AbortSignal):
     letFail: fault === 'fails-once',
     wanted: verdict.outcome,
     ...(verdict.outcome === 'declined' && { code: verdict.code, retryable: verdict.retryable }),
-    ...(verdict.outcome === 'pending' && approvalOf(verdict.approval, bank)),
+    ...approval,
   })
+  if (approval?.noticeAt) bank.expect(approval.noticeAt)
   if (row.status === 'failed') throw noAnswer()
   if (fault === 'answer-lost') await silence(signal)
   return answerOf(row)
 }
 
-function approvalOf(approval: 'approved' | 'declined' | 'never', { now, approvalMs, expect }: Bank) {
-  if (approval === 'never') return { approval }
-  const noticeAt = new Date(now().getTime() + approvalMs)
-  expect(noticeAt)
-  return { approval, noticeAt }
+function approvalOf(approval: 'approved' | 'declined' | 'never', { now, approvalMs }: Bank) {
+  return approval === 'never' ? { approval } : { approval, noticeAt: new Date(now().getTime() + approvalMs) }
 }
 
 async function move(operation: 'capture' | 'refund', call: MoveCall, bank: Bank): Promise<MoveAnswer> {

@@ -1,0 +1,162 @@
+// What every payment provider adapter promises. Speaks to it in the sandbox's test tokens.
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newId } from '#platform/domain/ids.ts'
+import type {
+  AuthoriseCall,
+  MoveCall,
+  PaymentProvider,
+} from '#subgraphs/payment/provider/payment-provider.ts'
+
+/** `provider` is under test; `sums` are what was really moved for a reference, in minor units. */
+export type ProviderUnderTest = AsyncDisposable & {
+  readonly provider: PaymentProvider
+  sums(reference: string): Promise<readonly Moved[]>
+}
+export type Moved = {
+  readonly tenderId: string
+  readonly authorised: number
+  readonly captured: number
+  readonly voided: number
+  readonly refunded: number
+}
+
+export function providerContract(adapter: string, open: () => Promise<ProviderUnderTest>): void {
+  describe(`payment provider contract: ${adapter}`, () => {
+    let opened: ProviderUnderTest
+    beforeAll(async () => {
+      opened = await open()
+    })
+    afterAll(() => opened[Symbol.asyncDispose]())
+
+    function tender() {
+      const [reference, tenderId] = [newId('payment'), newId('tender')]
+      const call = (minor: number): MoveCall => ({
+        idempotencyKey: randomUUID(),
+        reference,
+        tenderId,
+        amount: { minor, currency: 'EUR' },
+      })
+      const authorisation = (token: string, minor = 5_000): AuthoriseCall => ({
+        ...call(minor),
+        kind: 'CARD',
+        token,
+      })
+      const moved = async () => (await opened.sums(reference))[0]
+      return { reference, tenderId, call, authorisation, moved }
+    }
+
+    test('an approved authorisation has a reference of its own, the same however often it is asked for', async () => {
+      const { authorisation, moved } = tender()
+      const call = authorisation('tok_approve')
+      const answers = await Promise.all([1, 2, 3].map(() => opened.provider.authorise(call)))
+      expect(answers[0]).toMatchObject({ status: 'approved', providerRef: expect.any(String) })
+      expect(new Set(answers.map(answer => JSON.stringify(answer))).size).toBe(1)
+      expect(await moved()).toMatchObject({ authorised: 5_000 })
+    })
+
+    test.each([
+      ['tok_decline', 'card_declined', false],
+      ['tok_insufficient_funds', 'insufficient_funds', true],
+      ['tok_something_else', 'unknown_token', false],
+      ['vch_small_4999', 'voucher_too_small', false],
+    ])('%s is declined as %s', async (token, code, retryable) => {
+      const call = tender().authorisation(token)
+      const declined = { status: 'declined', code, retryable }
+      expect(await opened.provider.authorise(call)).toEqual(declined)
+      expect(await opened.provider.authorise(call)).toEqual(declined)
+    })
+
+    test.each(['vch_any', 'vch_exactly_5000'])('the voucher %s covers 5000', async token => {
+      expect(await opened.provider.authorise(tender().authorisation(token))).toMatchObject({
+        status: 'approved',
+      })
+    })
+
+    test.each(['tok_approval', 'tok_approval_never', 'slip_1'])(
+      '%s has to wait for an approval',
+      async token => {
+        const { authorisation, moved } = tender()
+        expect(await opened.provider.authorise(authorisation(token))).toMatchObject({ status: 'pending' })
+        expect(await moved()).toBeUndefined()
+      },
+    )
+
+    test('a failed call can be repeated under its key', async () => {
+      const { authorisation, moved } = tender()
+      const call = authorisation('tok_fail_once')
+      await expect(opened.provider.authorise(call)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      expect(await opened.provider.authorise(call)).toMatchObject({ status: 'approved' })
+      expect(await moved()).toMatchObject({ authorised: 5_000 })
+    })
+
+    test('a provider that is down says so as UNAVAILABLE', async () => {
+      const call = tender().authorisation('tok_down')
+      await expect(opened.provider.authorise(call)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    })
+
+    test('an answer that never comes can be given up on; the authorisation may stand all the same', async () => {
+      const { authorisation, call, moved } = tender()
+      const waiting = opened.provider.authorise(authorisation('tok_timeout'), AbortSignal.timeout(100))
+      await expect(waiting).rejects.toThrow()
+      await opened.provider.void(call(0))
+      const after = await moved()
+      expect(after?.authorised).toBe(after?.voided)
+    })
+
+    test('captures and refunds are carried out once under their keys, and never pass what is there', async () => {
+      const { authorisation, call, moved } = tender()
+      await opened.provider.authorise(authorisation('tok_approve'))
+      const [capture, refund] = [call(3_000), call(2_000)]
+      for (const _ of [1, 2]) expect(await opened.provider.capture(capture)).toEqual({ status: 'approved' })
+      expect(await opened.provider.capture(call(2_001))).toMatchObject({ status: 'declined' })
+      for (const _ of [1, 2]) expect(await opened.provider.refund(refund)).toEqual({ status: 'approved' })
+      expect(await opened.provider.refund(call(1_001))).toMatchObject({ status: 'declined' })
+      expect(await moved()).toMatchObject({ authorised: 5_000, captured: 3_000, refunded: 2_000 })
+    })
+
+    test('the same key at the same moment moves money once', async () => {
+      const { authorisation, call, moved } = tender()
+      await opened.provider.authorise(authorisation('tok_approve'))
+      const capture = call(2_000)
+      await Promise.all(Array.from({ length: 8 }, () => opened.provider.capture(capture)))
+      expect(await moved()).toMatchObject({ captured: 2_000 })
+    })
+
+    test('different captures at the same moment never pass the authorisation', async () => {
+      const { authorisation, call, moved } = tender()
+      await opened.provider.authorise(authorisation('tok_approve'))
+      const answers = await Promise.all(Array.from({ length: 8 }, () => opened.provider.capture(call(2_000))))
+      expect(answers.filter(({ status }) => status === 'approved')).toHaveLength(2)
+      expect(await moved()).toMatchObject({ captured: 4_000 })
+    })
+
+    test('a void lets go of what is not captured, and nothing is captured after it', async () => {
+      const { authorisation, call, moved } = tender()
+      await opened.provider.authorise(authorisation('tok_approve'))
+      await opened.provider.capture(call(2_000))
+      const letGo = call(0)
+      await opened.provider.void(letGo)
+      await opened.provider.void(letGo)
+      expect(await moved()).toMatchObject({ authorised: 5_000, captured: 2_000, voided: 3_000 })
+      expect(await opened.provider.capture(call(1))).toMatchObject({ status: 'declined' })
+    })
+
+    test('an authorisation that comes after its void is declined', async () => {
+      const { authorisation, call, moved } = tender()
+      await opened.provider.void(call(0))
+      expect(await opened.provider.authorise(authorisation('tok_approve'))).toMatchObject({
+        status: 'declined',
+      })
+      expect((await moved())?.authorised).toBe(0)
+    })
+
+    test('a void of one authorisation leaves another alone', async () => {
+      const { authorisation, call, moved } = tender()
+      await opened.provider.authorise(authorisation('tok_approve'))
+      await opened.provider.void({ ...call(0), providerRef: 'some-other-authorisation' })
+      expect(await moved()).toMatchObject({ authorised: 5_000, voided: 0 })
+      expect(await opened.provider.capture(call(5_000))).toEqual({ status: 'approved' })
+    })
+  })
+}
