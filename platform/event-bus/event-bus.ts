@@ -22,15 +22,25 @@ export type Delivery = (messages: readonly BusMessage[]) => Promise<void>
 export interface EventBus extends AsyncDisposable {
   /** Publishes in order; a message that the topic already has is left alone. Called by one publisher at a time. */
   publish(topic: string, events: readonly RecordedEvent[]): Promise<void>
-  /** A group shares one checkpoint per topic: one process at a time gets the messages, in order, at least once. */
+  /**
+   * A group shares one checkpoint per topic: one process at a time gets the messages, in order, at least once. A new
+   * group begins with the oldest message that is kept. Topics are delivered side by side, each one batch at a time; a
+   * delivery that throws is made again until it succeeds.
+   */
   subscribe(group: string, topics: readonly string[], deliver: Delivery): Promise<AsyncDisposable>
-  /** Every process that tails gets every message past `after` (past the topic's end when left out), in order. */
+  /**
+   * Every process that tails gets every message past `after` (past the topic's end when left out), in order, delivered
+   * as for a group. Throws CallerError BAD_USER_INPUT if `after` fell out of retention.
+   */
   tail(
     topics: readonly string[],
     deliver: Delivery,
     after?: Readonly<Record<string, number>>,
   ): Promise<AsyncDisposable>
-  /** Messages past `after`, at most `limit` (to 10,000). Throws CallerError BAD_USER_INPUT if `after` fell out of retention. */
+  /**
+   * Messages past `after`, at most `limit` (to 10,000). Throws CallerError BAD_USER_INPUT if `after` fell out of
+   * retention; its `details.oldest` is the lowest `after` that can still be read from.
+   */
   read(topic: string, after: number, limit: number): Promise<BusMessage[]>
   /** The position of the topic's newest message; 0 when there is none. */
   end(topic: string): Promise<number>

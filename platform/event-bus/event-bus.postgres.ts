@@ -1,0 +1,170 @@
+// The event bus port on PostgreSQL: a table of messages, NOTIFY as the wake-up, leases for groups. Free of events' meaning.
+import { setTimeout as delay } from 'node:timers/promises'
+import { checkName } from '#platform/event-bus/check.ts'
+import type { EventBus } from '#platform/event-bus/event-bus.ts'
+import { follow } from '#platform/event-bus/follow.ts'
+import { publishEvents, readMessages, topicEnd, trimTopics } from '#platform/event-bus/log.postgres.ts'
+import { takePart } from '#platform/event-bus/membership.postgres.ts'
+import { prepareSchema } from '#platform/event-bus/schema.postgres.ts'
+import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
+import { jittered } from '#platform/event-store/bell.ts'
+import { type Log, openPool, type Pool, unreachable } from '#platform/postgres/pool.ts'
+import { openWakeups, type Wakeups } from '#platform/postgres/wakeups.ts'
+
+export type PostgresEventBusOptions = {
+  readonly url: string
+  readonly logger?: Log
+  /** How long messages are kept; 7 days when left out. What a living group has yet to get is kept longer. */
+  readonly retentionMs?: number
+  /** How often old messages are deleted; 10 minutes when left out. */
+  readonly trimEveryMs?: number
+}
+
+const RETENTION_MS = 7 * 86_400_000
+const TRIM_EVERY_MS = 600_000
+
+type Ports = {
+  /** Commits are on disk when they return: a publisher's checkpoint relies on them. */
+  readonly pool: Pool
+  readonly soft: Pool
+  readonly wakeups: Wakeups
+  readonly logger: Log | undefined
+}
+
+/** Opens the event bus in the database at `url`, in a schema of its own. */
+export async function openPostgresEventBus(options: PostgresEventBusOptions): Promise<EventBus> {
+  const { url, logger } = options
+  await prepareSchema(url).catch((cause: unknown) => {
+    throw unreachable('EVENT_BUS_UNREACHABLE', 'event bus', url, cause)
+  })
+  const open = new AsyncDisposableStack()
+  const pool = open.use(openPool({ url, purpose: 'event bus', max: 4, logger }))
+  const soft = open.use(openPool({ url, purpose: 'event bus', max: 2, logger, soft: true }))
+  const run = (text: string, values: readonly unknown[]) => soft.query({ text, values })
+  const wakeups = open.use(openWakeups({ url, channel: 'waybill_event_bus', run, logger }))
+  const ports: Ports = { pool, soft, wakeups, logger }
+  const feeds = open.use(shareFeeds(ports))
+  open.use(startTrimming(ports, options))
+  const readers = open.use(createReaders())
+
+  return {
+    async publish(topic, events) {
+      checkName('topic', topic)
+      if (events.length === 0) return
+      await publishEvents(pool, topic, events)
+      wakeups.announce(messagesOf(topic))
+    },
+    async subscribe(group, topics, deliver) {
+      checkName('group', group)
+      const opened = await feeds.open(topics)
+      return readers.start(signal =>
+        opened.map(({ topic, feed }) => takePart({ ...ports, group, topic, feed, deliver, signal })),
+      )
+    },
+    async tail(topics, deliver, after = {}) {
+      const starts = new Map(await Promise.all(topics.map(topic => startOf(pool, topic, after[topic]))))
+      const opened = await feeds.open(topics)
+      return readers.start(signal =>
+        opened.map(({ topic, feed }) =>
+          follow({ topic, feed, after: starts.get(topic) ?? 0, deliver, signal, logger }),
+        ),
+      )
+    },
+    read: async (topic, after, limit) => readMessages(pool, checkName('topic', topic), after, limit),
+    end: async topic => topicEnd(pool, checkName('topic', topic)),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
+
+function messagesOf(topic: string): string {
+  return `messages ${topic}`
+}
+
+/** Where a tail begins: after `after`, if that is still kept, or at the topic's end. */
+async function startOf(pool: Pool, topic: string, after: number | undefined): Promise<[string, number]> {
+  checkName('topic', topic)
+  if (after === undefined) return [topic, await topicEnd(pool, topic)]
+  await readMessages(pool, topic, after, 1)
+  return [topic, after]
+}
+
+type OpenedFeed = { readonly topic: string; readonly feed: TopicFeed }
+type SharedFeeds = AsyncDisposable & { open(topics: readonly string[]): Promise<OpenedFeed[]> }
+
+/** One feed per topic, from its first reader until the bus closes. */
+function shareFeeds({ pool, wakeups, logger }: Ports): SharedFeeds {
+  const feeds = new Map<string, Promise<TopicFeed>>()
+
+  async function openFeed(topic: string): Promise<TopicFeed> {
+    const end = await topicEnd(pool, checkName('topic', topic))
+    const source = {
+      read: (after: number, limit: number) => readMessages(pool, topic, after, limit),
+      listen: (listener: () => void) => wakeups.listen(messagesOf(topic), listener),
+      onError: (err: unknown) => logger?.warn({ err, topic }, 'reading messages of the bus failed'),
+    }
+    return openTopicFeed(source, end)
+  }
+
+  function feedOf(topic: string): Promise<TopicFeed> {
+    const feed = feeds.get(topic) ?? openFeed(topic)
+    feeds.set(topic, feed)
+    feed.catch(() => feeds.delete(topic)) // the next reader tries again
+    return feed
+  }
+
+  return {
+    open: topics => Promise.all(topics.map(async topic => ({ topic, feed: await feedOf(topic) }))),
+    async [Symbol.asyncDispose]() {
+      for (const feed of feeds.values()) await (await feed).close()
+    },
+  }
+}
+
+type Readers = AsyncDisposable & {
+  start(loops: (signal: AbortSignal) => readonly Promise<void>[]): AsyncDisposable
+}
+
+/** Runs readers' loops; ending a reader waits for the delivery that it is in. */
+function createReaders(): Readers {
+  const readers = new Set<AsyncDisposable>()
+  return {
+    start(loops) {
+      const closing = new AbortController()
+      const running = Promise.all(loops(closing.signal))
+      const reader = {
+        async [Symbol.asyncDispose]() {
+          closing.abort()
+          await running
+          readers.delete(reader)
+        },
+      }
+      readers.add(reader)
+      return reader
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...readers].map(reader => reader[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+function startTrimming({ pool, logger }: Ports, options: PostgresEventBusOptions): AsyncDisposable {
+  const { retentionMs = RETENTION_MS, trimEveryMs = TRIM_EVERY_MS } = options
+  const closing = new AbortController()
+  const { signal } = closing
+  async function trimOn(): Promise<void> {
+    while (!signal.aborted) {
+      await delay(jittered(trimEveryMs), undefined, { signal, ref: false }).catch(() => {})
+      if (signal.aborted) return
+      await trimTopics(pool, retentionMs).catch((err: unknown) =>
+        logger?.warn({ err }, 'old messages of the bus could not be deleted'),
+      )
+    }
+  }
+  const running = trimOn()
+  return {
+    async [Symbol.asyncDispose]() {
+      closing.abort()
+      await running
+    },
+  }
+}

@@ -1,0 +1,24 @@
+// Chooses the event bus's adapter by URL. Free of any driver until one is chosen.
+import { OperatorError } from '#platform/domain/errors.ts'
+import type { EventBus } from '#platform/event-bus/event-bus.ts'
+import type { Log } from '#platform/postgres/pool.ts'
+
+/**
+ * Opens `postgres://…`. Throws OperatorError EVENT_BUS_UNREACHABLE when nothing answers there, EVENT_BUS_URL_UNKNOWN
+ * for another kind of URL.
+ */
+export async function openEventBus(url: string, { logger }: { logger?: Log } = {}): Promise<EventBus> {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : url.slice(0, url.indexOf(':') + 1)
+  switch (protocol) {
+    case 'postgres:':
+    case 'postgresql:': {
+      const { openPostgresEventBus } = await import('#platform/event-bus/event-bus.postgres.ts')
+      return openPostgresEventBus({ url, ...(logger && { logger }) })
+    }
+    default:
+      throw new OperatorError(
+        'EVENT_BUS_URL_UNKNOWN',
+        `the event bus runs on postgres://, not on "${protocol}//"`,
+      )
+  }
+}

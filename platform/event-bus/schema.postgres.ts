@@ -1,0 +1,48 @@
+// The event bus's tables in PostgreSQL, made by whoever opens it first. Free of messages.
+import { inTransaction } from '#platform/postgres/pool.ts'
+
+const MIGRATION_LOCK = 7_234_301
+
+/**
+ * `topics` knows a topic's newest position, and up to where its messages have been deleted; both change in the
+ * transaction that inserts or deletes, so that one statement sees messages and bounds that agree.
+ */
+const TABLES = `
+CREATE SCHEMA IF NOT EXISTS event_bus;
+CREATE TABLE IF NOT EXISTS event_bus.topics (
+  topic text COLLATE "C" PRIMARY KEY,
+  end_position bigint NOT NULL DEFAULT 0,
+  trimmed_to bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+CREATE TABLE IF NOT EXISTS event_bus.messages (
+  topic text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  event_id text NOT NULL,
+  stream text NOT NULL,
+  version int NOT NULL,
+  type text NOT NULL,
+  at text NOT NULL,
+  data json NOT NULL,
+  meta json NOT NULL,
+  published_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (topic, position)
+);
+CREATE TABLE IF NOT EXISTS event_bus.checkpoints (
+  subscriber text COLLATE "C" NOT NULL,
+  topic text COLLATE "C" NOT NULL,
+  position bigint NOT NULL DEFAULT 0,
+  owner uuid,
+  epoch bigint NOT NULL DEFAULT 0,
+  lease_until timestamptz,
+  seen_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (subscriber, topic)
+) WITH (fillfactor = 50);
+`
+
+/** Makes what is missing. Safe when several processes start at once. */
+export async function prepareSchema(url: string): Promise<void> {
+  await inTransaction(url, async session => {
+    await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
+    await session.query(TABLES)
+  })
+}
