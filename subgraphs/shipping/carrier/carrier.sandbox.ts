@@ -20,8 +20,10 @@ export type SandboxCarrierOptions = {
 }
 
 export type SandboxCarrier = Carrier & {
-  /** From now on parcels move, and `webhookUrl` is told. Called once; ends when the carrier is disposed. */
+  /** From now on parcels move, and `webhookUrl` is told. Called once. */
   start(webhookUrl: string): void
+  /** Parcels move no more; what is under way is settled. Calls still work. Part of disposing. */
+  stop(): Promise<void>
 }
 
 type Depot = SandboxCarrierOptions & { readonly parcels: Parcels; readonly expect: (at: Date) => void }
@@ -30,6 +32,11 @@ type Depot = SandboxCarrierOptions & { readonly parcels: Parcels; readonly expec
 export async function openSandboxCarrier(options: SandboxCarrierOptions): Promise<SandboxCarrier> {
   const parcels = await openParcels(options.databaseUrl, options.logger)
   let rounds: Rounds | undefined
+  const stop = async (): Promise<void> => {
+    const running = rounds
+    rounds = undefined
+    await running?.[Symbol.asyncDispose]()
+  }
   const depot: Depot = { ...options, parcels, expect: at => rounds?.expect(at) }
   return {
     book: booking => book(booking, depot),
@@ -38,8 +45,9 @@ export async function openSandboxCarrier(options: SandboxCarrierOptions): Promis
     start(webhookUrl) {
       rounds = startRounds({ ...options, parcels, webhookUrl, secret: options.webhookSecret })
     },
+    stop,
     async [Symbol.asyncDispose]() {
-      await rounds?.[Symbol.asyncDispose]()
+      await stop()
       await parcels[Symbol.asyncDispose]()
     },
   }

@@ -1,0 +1,51 @@
+// The variables that every subgraph reads, and what they make. Free of any subgraph's own settings.
+import { z } from 'zod'
+import { createServiceToken } from '#platform/auth/service-token.ts'
+import { portNumber, urlOf } from '#platform/config/config.ts'
+import type { SubgraphConfig } from '#platform/subgraph/subgraph.ts'
+import { createLogger } from '#platform/telemetry/logger.ts'
+
+/** Spread into a subgraph's own `z.object({...})`, which `readConfig` reads. */
+export const subgraphVariables = {
+  HOST: z.string().default('127.0.0.1').describe('an address to listen on'),
+  PORT: portNumber,
+  DATABASE_URL: urlOf('postgres', 'postgresql'),
+  READ_MODELS_URL: urlOf('postgres', 'postgresql', 'mongodb', 'mongodb+srv').optional(),
+  EVENT_BUS_URL: z.string().describe('a URL such as postgres://… or kafka://…'),
+  AUTH_JWKS_URL: urlOf('file', 'http', 'https'),
+  AUTH_ISSUER: z.string().describe('the issuer of access tokens'),
+  AUTH_AUDIENCE: z.string().describe('the audience of access tokens'),
+  SERVICE_TOKEN_FILE: z.string().optional().describe("the file of this service's own token"),
+  AUTH_EMBEDDED_DIR: z.string().optional().describe('the folder of the development issuer'),
+  NODE_ENV: z.string().optional(),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('debug, info, warn or error'),
+}
+
+type Read = z.infer<z.ZodObject<typeof subgraphVariables>>
+
+/** Documents lie in the service's own database unless READ_MODELS_URL says otherwise. */
+export function subgraphConfig<Name extends SubgraphConfig['name']>(
+  name: Name,
+  read: Read,
+): SubgraphConfig & { readonly name: Name } {
+  return {
+    name,
+    host: read.HOST,
+    port: read.PORT,
+    databaseUrl: read.DATABASE_URL,
+    readModelsUrl: read.READ_MODELS_URL ?? read.DATABASE_URL,
+    eventBusUrl: read.EVENT_BUS_URL,
+    auth: { jwks: new URL(read.AUTH_JWKS_URL), issuer: read.AUTH_ISSUER, audience: read.AUTH_AUDIENCE },
+    serviceToken: createServiceToken(
+      read.AUTH_EMBEDDED_DIR && !read.SERVICE_TOKEN_FILE
+        ? { directory: read.AUTH_EMBEDDED_DIR, subject: name }
+        : { file: read.SERVICE_TOKEN_FILE ?? '' },
+    ),
+    development: read.NODE_ENV === 'development',
+    logger: createLogger({ service: name, level: read.LOG_LEVEL }),
+    now: () => new Date(),
+  }
+}

@@ -1,0 +1,73 @@
+// Wires shipping: its view, its aggregate, the carrier, the resolvers and the carrier's webhook.
+import { OperatorError } from '#platform/domain/errors.ts'
+import { createRepository } from '#platform/event-store/repository.ts'
+import type { HttpServer } from '#platform/http/server.ts'
+import { createPolicy } from '#platform/resilience/policy.ts'
+import { type RunningService, type SubgraphConfig, startSubgraph } from '#platform/subgraph/subgraph.ts'
+import { openHttpCarrier } from './carrier/carrier.http.ts'
+import { openSandboxCarrier } from './carrier/carrier.sandbox.ts'
+import type { Carrier } from './carrier/carrier.ts'
+import { createCommands } from './commands.ts'
+import { shipmentAggregate } from './domain/shipment.ts'
+import { createResolvers } from './resolvers.ts'
+import { shipmentsView } from './views.ts'
+import { CARRIER_WEBHOOK, mountCarrierWebhook } from './webhooks.ts'
+
+export type ShippingConfig = SubgraphConfig & {
+  /** Shared with the carrier: its notices are signed with it, and our requests to an HTTP carrier. */
+  readonly webhookSecret: string
+  /** The sandbox when left out or `sandbox:`; `http://…` or `https://…` of a carrier. */
+  readonly carrierUrl?: string
+  /** Between two steps of a parcel of the sandbox; 2000 when left out. */
+  readonly sandboxStepMs?: number
+}
+
+const SANDBOX_STEP_MS = 2_000
+const CARRIER_POLICY = { name: 'carrier', timeoutMs: 5_000, retries: 2, concurrency: 64, queue: 1_000 }
+
+/** A carrier, and what it needs to be told once the service can be reached at `url`. */
+type Contract = { readonly carrier: Carrier; readonly onListening: (url: string) => void }
+
+/** Resolves once it listens, and the sandbox carrier, if that is the one, moves its parcels. */
+export async function startShipping(config: ShippingConfig): Promise<RunningService> {
+  let onListening: Contract['onListening'] = () => {}
+  const service = await startSubgraph(config, {
+    views: [shipmentsView],
+    async build({ store, projections, http, open }) {
+      const { logger, now, webhookSecret } = config
+      const contract = await openCarrier(config, http)
+      onListening = contract.onListening
+      const carrier = open.use(contract.carrier)
+      const shipments = createRepository(store, shipmentAggregate, { logger })
+      const commands = createCommands({ shipments, carrier, now })
+      mountCarrierWebhook(http, { commands, secret: webhookSecret, now, logger })
+      const documents = projections.collection(shipmentsView)
+      return { resolvers: createResolvers({ commands, shipments: documents, now }) }
+    },
+  })
+  onListening(service.url)
+  return service
+}
+
+async function openCarrier(config: ShippingConfig, http: HttpServer): Promise<Contract> {
+  const { carrierUrl = 'sandbox:', databaseUrl, webhookSecret, logger, now } = config
+  if (/^https?:\/\//.test(carrierUrl)) return openForeignCarrier(carrierUrl, config, http)
+  if (!carrierUrl.startsWith('sandbox:'))
+    throw new OperatorError(
+      'CONFIG_INVALID',
+      `CARRIER_URL holds ${JSON.stringify(carrierUrl)}; it should be sandbox:, http://… or https://…`,
+    )
+  const stepMs = config.sandboxStepMs ?? SANDBOX_STEP_MS
+  const carrier = await openSandboxCarrier({ databaseUrl, webhookSecret, stepMs, now, logger })
+  http.onShutdown(() => carrier.stop()) // while the webhook still answers
+  return { carrier, onListening: url => carrier.start(`${url}${CARRIER_WEBHOOK}`) }
+}
+
+/** A carrier that is down does not make shipping unready: all but booking, cancelling and collecting goes on. */
+function openForeignCarrier(url: string, config: ShippingConfig, http: HttpServer): Contract {
+  const policy = createPolicy(CARRIER_POLICY)
+  const health = async () => ({ ok: policy.health() !== 'open', detail: `circuit ${policy.health()}` })
+  http.addHealthCheck('carrier', health, { essential: false })
+  const { webhookSecret: secret, now } = config
+  return { carrier: openHttpCarrier({ url, secret, policy, now }), onListening: () => {} }
+}
