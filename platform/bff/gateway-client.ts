@@ -1,25 +1,23 @@
-// The one thing a BFF calls: the gateway, with typed operations, in the caller's name or in the BFF's own.
-import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
-import { type DocumentNode, Kind, OperationTypeNode, print } from 'graphql'
-import { createGraphqlClient } from '#platform/graphql/client.ts'
+// The one thing a BFF calls: the gateway, with generated operations, in the caller's name or in the BFF's own.
+import { createGraphqlClient, type TypedDocument } from '#platform/graphql/client.ts'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import { createPolicy } from '#platform/resilience/policy.ts'
+import { type CircuitHealth, createPolicy } from '#platform/resilience/policy.ts'
 
 export type GatewayClient = AsyncDisposable & {
   /** In the caller's name. What the gateway's services reached is noted in `context`, for the caller's next query. */
-  run<Data, Variables extends Record<string, unknown>>(
-    document: TypedDocumentNode<Data, Variables>,
+  run<Result, Variables>(
+    document: TypedDocument<Result, Variables>,
     variables: Variables,
     context: RequestContext,
-  ): Promise<Data>
+  ): Promise<Result>
   /** In the BFF's own name, seeing everything: whoever gets the answer is authorised on its value. */
-  runAsService<Data, Variables extends Record<string, unknown>>(
-    document: TypedDocumentNode<Data, Variables>,
+  runAsService<Result, Variables>(
+    document: TypedDocument<Result, Variables>,
     variables: Variables,
     positions: Readonly<Record<string, number>>,
-  ): Promise<Data>
-  health(): 'closed' | 'open' | 'half-open'
+  ): Promise<Result>
+  health(): CircuitHealth
 }
 
 /** Longer than the longest that a command may wait for its outcome (settleWithinMs, ten seconds). */
@@ -39,11 +37,8 @@ export function createGatewayClient(options: {
   const client = createGraphqlClient({ url: options.url, policy, batching: false })
   return {
     async run(document, variables, context) {
-      const { data, consistency } = await client.request<ResultOf<typeof document>>({
-        ...textOf(document),
-        variables,
-        headers: headersFor(context),
-      })
+      const call = { document, variables, idempotent: isQuery(document), headers: headersFor(context) }
+      const { data, consistency } = await client.request(call)
       for (const [service, position] of Object.entries(consistency))
         context.consistency.reached(service, position)
       return data
@@ -53,39 +48,25 @@ export function createGatewayClient(options: {
         authorization: `Bearer ${await options.serviceToken()}`,
         [CONSISTENCY_HEADER]: formatToken(positions),
       }
-      const { data } = await client.request<ResultOf<typeof document>>({
-        ...textOf(document),
-        variables,
-        headers,
-      })
+      const call = { document, variables, idempotent: isQuery(document), headers }
+      const { data } = await client.request(call)
       return data
     },
-    health: () => policy.health(),
+    health: policy.health,
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   }
 }
 
-type ResultOf<Document> = Document extends TypedDocumentNode<infer Data, infer _Variables> ? Data : never
-
-function headersFor({ token, requestId, consistency }: RequestContext): Record<string, string> {
-  return {
-    'x-request-id': requestId,
-    ...(token && { authorization: `Bearer ${token}` }),
-    [CONSISTENCY_HEADER]: formatToken(consistency.required),
-  }
+/** A query may be sent again after a fault; a mutation's caller decides, by its idempotency key. */
+function isQuery(document: string): boolean {
+  return document.startsWith('query')
 }
 
-type OperationText = { readonly document: string; readonly idempotent: boolean }
-const texts = new WeakMap<DocumentNode, OperationText>()
-
-/** Printed once per document. Queries may be sent again after a fault; a mutation's caller decides, by its key. */
-function textOf(document: DocumentNode): OperationText {
-  const known = texts.get(document)
-  if (known) return known
-  const isQuery = document.definitions.some(
-    part => part.kind === Kind.OPERATION_DEFINITION && part.operation === OperationTypeNode.QUERY,
-  )
-  const text = { document: print(document), idempotent: isQuery }
-  texts.set(document, text)
-  return text
+function headersFor({ token, requestId, consistency }: RequestContext): Record<string, string> {
+  const required = formatToken(consistency.required)
+  return {
+    'x-request-id': requestId,
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(required !== '' && { [CONSISTENCY_HEADER]: required }),
+  }
 }

@@ -10,6 +10,8 @@ export type RequestContext = {
   /** The raw bearer token, to pass on. */
   readonly token: string | undefined
   readonly requestId: string
+  /** The request's Accept-Language, as it came. */
+  readonly language: string | undefined
   /** Goes beside the events that the operation causes. */
   readonly meta: EventMeta
   readonly consistency: Consistency
@@ -31,16 +33,18 @@ export type RequestFacts = {
   readonly viewer: Viewer | undefined
   readonly token: string | undefined
   readonly requestId: string
+  readonly language?: string | undefined
   readonly traceparent: string | undefined
   readonly required: ConsistencyToken
 }
 
 export function createRequestContext(facts: RequestFacts): RequestContext {
-  const { viewer, token, requestId, traceparent, required } = facts
+  const { viewer, token, requestId, language, traceparent, required } = facts
   return {
     viewer,
     token,
     requestId,
+    language,
     meta: {
       correlationId: requestId,
       ...(viewer && { actor: `${viewer.role}:${viewer.subject}` }),

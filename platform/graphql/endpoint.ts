@@ -126,6 +126,7 @@ async function baseContext(
     viewer: verified?.viewer,
     token,
     requestId: id,
+    language: headers['accept-language'],
     traceparent: traceparent() ?? incomingTrace(memberTraceparent(member) ?? headers.traceparent),
     required: parseToken(textOf(headers[CONSISTENCY_HEADER])),
   })

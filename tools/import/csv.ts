@@ -5,7 +5,13 @@ import { parse } from 'csv-parse'
 import type { z } from 'zod'
 
 /** A row that cannot be used: where it stands, and why. */
-export type Reject = { readonly file: string; readonly line: number; readonly reason: string }
+export type Reject = {
+  readonly file: string
+  readonly line: number
+  readonly reason: string
+  /** The row's first column, where it could be read: what the row belongs to. */
+  readonly key?: string
+}
 
 export type Rows<T> = {
   readonly rows: readonly { readonly line: number; readonly row: T }[]
@@ -26,7 +32,12 @@ export async function readRows<T>(file: string, schema: z.ZodType<T>): Promise<R
       skip_records_with_error: true,
       on_skip: error => {
         if (error)
-          rejects.push({ file: name, line: Number(error.lines ?? 0), reason: `unreadable: ${error.message}` })
+          rejects.push({
+            file: name,
+            line: Number(error.lines ?? 0),
+            reason: `unreadable: ${error.message}`,
+            ...keyOf(error.record),
+          })
         return undefined
       },
     }),
@@ -42,7 +53,15 @@ export async function readRows<T>(file: string, schema: z.ZodType<T>): Promise<R
         file: name,
         line: info.lines,
         reason: read.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+        ...keyOf(record),
       })
   }
+  rejects.sort((a, b) => a.line - b.line)
   return { rows, rejects }
+}
+
+function keyOf(record: unknown): { key?: string } {
+  if (typeof record !== 'object' || record === null) return {}
+  const [first] = Object.values(record)
+  return typeof first === 'string' ? { key: first } : {}
 }

@@ -146,12 +146,16 @@ export async function planOlist(folder: string, limit = Number.POSITIVE_INFINITY
     customers: new Map(customers.rows.map(({ row }) => [row.customer_id, row])),
   }
   const rejects = [orders, items, payments, products, customers].flatMap(file => file.rejects)
+  const spoiled = new Set([items, payments].flatMap(file => file.rejects.flatMap(({ key }) => key ?? [])))
   const planned: { order: PlannedOrder; items: readonly ItemRow[] }[] = []
   const seen = new Set<string>()
   for (const { line, row } of inTimeOrder(orders)) {
     if (planned.length >= limit) break
-    const outcome = seen.has(row.order_id) ? 'the order stands twice in the file' : planOrder(row, sources)
+    const fault = seen.has(row.order_id)
+      ? 'the order stands twice in the file'
+      : spoiled.has(row.order_id) && 'a row of its items or payments cannot be used'
     seen.add(row.order_id)
+    const outcome = fault || planOrder(row, sources)
     if (typeof outcome === 'string')
       rejects.push({ file: 'orders.csv', line, reason: `order ${row.order_id}: ${outcome}` })
     else planned.push(outcome)
@@ -170,7 +174,7 @@ type Sources = {
   readonly customers: ReadonlyMap<string, CustomerRow>
 }
 
-/** The order, or the reason why it cannot be replayed. A number that is missing in `item_no` or `seq` means a lost row. */
+/** The order, or the reason why it cannot be replayed. A number missing in `item_no` or `seq` means a lost row. */
 function planOrder(
   row: OrderRow,
   sources: Sources,

@@ -1,0 +1,11 @@
+// The web BFF as a process of its own.
+import process from 'node:process'
+import { stopSignal } from '#platform/http/stop-signal.ts'
+import { startTracing } from '#platform/telemetry/tracing.ts'
+
+await using open = new AsyncDisposableStack()
+open.use(await startTracing({ service: 'bff-web', endpoint: process.env.OTEL_EXPORTER_OTLP_ENDPOINT }))
+const { readBffConfig } = await import('#platform/bff/config.ts')
+const { startBffWeb } = await import('#bff-web/service.ts')
+open.use(await startBffWeb(readBffConfig('bff-web', process.env)))
+await stopSignal()
