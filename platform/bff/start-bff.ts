@@ -1,7 +1,6 @@
 // What both BFFs are made of: the gateway behind them, orders followed on the bus, GraphQL over HTTP and WebSocket.
 import { readFile } from 'node:fs/promises'
 import { makeExecutableSchema } from '@graphql-tools/schema'
-import type { IResolvers } from '@graphql-tools/utils'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import type { BffConfig } from '#platform/bff/config.ts'
 import { createGatewayClient, type GatewayClient } from '#platform/bff/gateway-client.ts'
@@ -15,6 +14,8 @@ import { createHttpServer } from '#platform/http/server.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
+type Resolvers = NonNullable<Parameters<typeof makeExecutableSchema<RequestContext>>[0]['resolvers']>
+
 export type BffDefinition<Order> = {
   /** The order as the feed hands it on, with all that happened up to `positions`; undefined when it is not there. */
   readonly readOrder: (
@@ -22,7 +23,7 @@ export type BffDefinition<Order> = {
     orderId: string,
     positions: Positions,
   ) => Promise<Order | null | undefined>
-  readonly resolvers: (gateway: GatewayClient, feed: OrderFeed<Order>) => IResolvers<unknown, RequestContext>
+  readonly resolvers: (gateway: GatewayClient, feed: OrderFeed<Order>) => Resolvers
 }
 
 export function startBff<Order>(
