@@ -14,7 +14,10 @@ import { createHttpServer } from '#platform/http/server.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
-type Resolvers = NonNullable<Parameters<typeof makeExecutableSchema<RequestContext>>[0]['resolvers']>
+type Resolvers = Exclude<
+  NonNullable<Parameters<typeof makeExecutableSchema<RequestContext>>[0]['resolvers']>,
+  unknown[]
+>
 
 export type BffDefinition<Order> = {
   /** The order as the feed hands it on, with all that happened up to `positions`; undefined when it is not there. */
