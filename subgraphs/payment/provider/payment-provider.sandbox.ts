@@ -24,8 +24,10 @@ export type SandboxProviderOptions = {
 }
 
 export type SandboxProvider = PaymentProvider & {
-  /** From now on `webhookUrl` is told of approvals. Called once; ends when the provider is disposed. */
+  /** From now on `webhookUrl` is told of approvals. Called once. */
   start(webhookUrl: string): void
+  /** Ends the telling, once the calls under way are answered; disposing does so too. */
+  stop(): Promise<void>
   /** What was really moved for a payment, by tender. */
   sums(reference: string): Promise<TenderSums[]>
 }
@@ -40,6 +42,11 @@ export async function openSandboxProvider(options: SandboxProviderOptions): Prom
   const ledger = await openLedger(options.databaseUrl, options.logger)
   let notices: Notices | undefined
   const bank: Bank = { ...options, ledger, expect: at => notices?.expect(at) }
+  const stop = async (): Promise<void> => {
+    const telling = notices
+    notices = undefined
+    await telling?.[Symbol.asyncDispose]()
+  }
   return {
     authorise: (call, signal) => authorise(call, bank, signal),
     capture: call => move('capture', call, bank),
@@ -56,8 +63,9 @@ export async function openSandboxProvider(options: SandboxProviderOptions): Prom
     start(webhookUrl) {
       notices = startNotices({ ...options, ledger, webhookUrl, secret: options.webhookSecret })
     },
+    stop,
     async [Symbol.asyncDispose]() {
-      await notices?.[Symbol.asyncDispose]()
+      await stop()
       await ledger[Symbol.asyncDispose]()
     },
   }

@@ -1,0 +1,61 @@
+// Wires payment: store, provider, views, resolvers, webhooks. Free of the environment.
+import { createRepository } from '#platform/event-store/repository.ts'
+import {
+  type RunningService,
+  type SubgraphConfig,
+  type SubgraphPorts,
+  startSubgraph,
+} from '#platform/subgraph/subgraph.ts'
+import { paymentAggregate } from './domain/payment.ts'
+import { createPayments } from './payments.ts'
+import { type OpenProvider, openProvider } from './provider/open.ts'
+import { createResolvers } from './resolvers.ts'
+import { startSweeping } from './unfinished.ts'
+import { paymentsView, totalsView } from './views.ts'
+import { mountPaymentWebhook, PAYMENT_WEBHOOK } from './webhooks.ts'
+
+export type PaymentConfig = SubgraphConfig & {
+  /** Shared with the provider: it signs its notices with it. */
+  readonly webhookSecret: string
+  /** `http:` or `https:` for a provider elsewhere; the sandbox when left out or `sandbox:`. */
+  readonly providerUrl?: string
+  /** From a pending authorisation of the sandbox to the notice about it; a second when left out. */
+  readonly sandboxApprovalMs?: number
+}
+
+const APPROVAL_MS = 1_000
+
+/** With the sandbox provider, notices go to this service's own webhook over HTTP, as those of a real one would. */
+export async function startPayment(config: PaymentConfig): Promise<RunningService> {
+  const { sandboxApprovalMs = APPROVAL_MS, ...shared } = config
+  await using open = new AsyncDisposableStack()
+  const opened = open.use(await openProvider({ ...shared, approvalMs: sandboxApprovalMs }))
+  const service = open.use(
+    await startSubgraph(config, {
+      views: [paymentsView, totalsView],
+      build: async ports => ({ resolvers: build(ports, config, opened) }),
+    }),
+  )
+  opened.sandbox?.start(new URL(PAYMENT_WEBHOOK, service.url).href)
+  const running = open.move()
+  return { ...service, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+function build(
+  { store, projections, http, open }: SubgraphPorts,
+  { webhookSecret: secret, now, logger }: PaymentConfig,
+  { provider, policy, sandbox }: OpenProvider,
+) {
+  const repository = createRepository(store, paymentAggregate, { logger })
+  const payments = createPayments({ repository, provider, now, head: () => store.head() })
+  if (sandbox) http.onShutdown(() => sandbox.stop()) // while the webhook still answers
+  const documents = projections.collection(paymentsView)
+  mountPaymentWebhook(http, { payments, secret, now })
+  http.addHealthCheck(
+    'payment-provider',
+    async () => ({ ok: policy.health() !== 'open', detail: `circuit ${policy.health()}` }),
+    { essential: false },
+  )
+  open.use(startSweeping({ payments, unfinished: documents, now, logger }))
+  return createResolvers({ payments, documents, totals: projections.collection(totalsView) })
+}

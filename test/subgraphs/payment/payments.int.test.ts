@@ -1,0 +1,332 @@
+// Payment commands on a real store and provider: repeated, interrupted, side by side, and nothing is charged twice.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CallerError } from '#platform/domain/errors.ts'
+import { newId, siblingId } from '#platform/domain/ids.ts'
+import { paymentStatus, sums } from '#subgraphs/payment/domain/figures.ts'
+import type { AuthoriseCommand } from '#subgraphs/payment/payments.ts'
+import type { PaymentProvider } from '#subgraphs/payment/provider/payment-provider.ts'
+import { freshDatabase } from '#test/database.ts'
+import { type Desk, euros, openDesk, orderOf, under } from './counter-desk.ts'
+
+let databaseUrl: string
+let desk: Desk
+beforeAll(async () => {
+  databaseUrl = await freshDatabase()
+  desk = await openDesk(databaseUrl)
+})
+afterAll(() => desk[Symbol.asyncDispose]())
+
+function payOf({ orderId }: { orderId: string }): string {
+  return siblingId('payment', orderId)
+}
+function authorise(order: AuthoriseCommand, at: Desk = desk) {
+  return at.payments.authorise(order, under(`authorise:${order.orderId}`, { order: order.orderId }))
+}
+async function authorised(...tenders: [string, number][]): Promise<AuthoriseCommand> {
+  const order = orderOf(...tenders)
+  expect(await authorise(order)).toMatchObject({ pending: false })
+  return order
+}
+function move(
+  kind: 'capture' | 'refund',
+  { orderId }: AuthoriseCommand,
+  minor: number,
+  key: string = newId('capture'),
+) {
+  return desk.payments[kind]({ orderId, amount: euros(minor) }, under(`${kind}:${key}`, { minor }))
+}
+function letGo({ orderId }: { orderId: string }, at: Desk = desk, key = 'void') {
+  return at.payments.void({ orderId }, under(`${key}:${orderId}`))
+}
+/** A payment provider whose calls are answered by `sandbox` first, and by `then` in its place. */
+function after(sandbox: PaymentProvider, then: () => Promise<never>): PaymentProvider {
+  return {
+    authorise: call => sandbox.authorise(call).then(then),
+    capture: call => sandbox.capture(call).then(then),
+    refund: call => sandbox.refund(call).then(then),
+    void: call => sandbox.void(call).then(then),
+    [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose](),
+  }
+}
+const lost = (): Promise<never> => Promise.reject(new CallerError('UNAVAILABLE', 'the answer got lost'))
+
+describe('authorising', () => {
+  test('an approved card takes two appends and one call to the provider', async () => {
+    const order = orderOf()
+    const [head, calls] = [await desk.head(), desk.asked.length]
+    const answer = await authorise(order)
+    expect(answer).toMatchObject({ pending: false, position: head + 3 })
+    expect(desk.asked.slice(calls)).toEqual(['authorise'])
+    expect(await desk.history(payOf(order))).toEqual([
+      'PaymentRequested',
+      'TenderAuthorised',
+      'PaymentAuthorised',
+    ])
+  })
+
+  test('twice gives the same answer, and one authorisation', async () => {
+    const order = await authorised()
+    const calls = desk.asked.length
+    expect(await authorise(order)).toMatchObject({ pending: false })
+    expect(desk.asked).toHaveLength(calls)
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000 }])
+  })
+
+  test('the same key with another body is a conflict', async () => {
+    const order = await authorised()
+    const again = desk.payments.authorise(order, under(`authorise:${order.orderId}`, { order: 'another' }))
+    await expect(again).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
+
+  test('eight times at once charges one authorisation', async () => {
+    const order = orderOf(['tok_approve', 6_000], ['vch_gift', 4_000])
+    const answers = await Promise.all(Array.from({ length: 8 }, () => authorise(order)))
+    for (const answer of answers) expect(answer).toMatchObject({ pending: false })
+    expect(await desk.history(payOf(order))).toHaveLength(4)
+    const moved = await desk.sandbox.sums(payOf(order))
+    expect(moved.map(({ operations }) => operations)).toEqual([['authorise'], ['authorise']])
+  })
+
+  test('a declined card is a refusal that says whether it may work later, also when repeated', async () => {
+    const order = orderOf(['tok_insufficient_funds', 100])
+    for (const _ of [1, 2])
+      expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_DECLINED', retryable: true } })
+    expect(await desk.history(payOf(order))).toEqual([
+      'PaymentRequested',
+      'TenderDeclined',
+      'PaymentDeclined',
+    ])
+  })
+
+  test('one declined tender lets go of the others', async () => {
+    const order = orderOf(['tok_approve', 6_000], ['tok_decline', 4_000])
+    expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_DECLINED' } })
+    const [first] = await desk.sandbox.sums(payOf(order))
+    expect(first).toMatchObject({ authorised: 6_000, voided: 6_000 })
+    expect((await desk.history(payOf(order))).at(-1)).toBe('TenderVoided')
+  })
+
+  test('an approval that is awaited is answered at once, as pending', async () => {
+    const order = orderOf(['tok_approval_never', 5_000])
+    for (const _ of [1, 2]) expect(await authorise(order)).toMatchObject({ pending: true })
+  })
+
+  test('a provider that fails once is unavailable; the same key then goes on where it stopped', async () => {
+    const order = orderOf(['tok_fail_once', 5_000], ['tok_approve', 1_000])
+    await expect(authorise(order)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(await desk.history(payOf(order))).toEqual(['PaymentRequested', 'TenderAuthorised'])
+    expect(await authorise(order)).toMatchObject({ pending: false })
+    expect((await desk.sandbox.sums(payOf(order))).map(({ operations }) => operations)).toEqual([
+      ['authorise'],
+      ['authorise'],
+    ])
+  })
+})
+
+describe('a crash between the provider and the record', () => {
+  test('an authorisation whose answer was lost is found again by the next process, and made once', async () => {
+    const order = orderOf()
+    {
+      await using crashing = await openDesk(databaseUrl, sandbox => after(sandbox, lost))
+      await expect(authorise(order, crashing)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      expect(await crashing.history(payOf(order))).toEqual(['PaymentRequested'])
+    }
+    await using next = await openDesk(databaseUrl)
+    expect(await authorise(order, next)).toMatchObject({ pending: false })
+    expect(await next.sandbox.sums(payOf(order))).toMatchObject([
+      { authorised: 10_000, operations: ['authorise'] },
+    ])
+  })
+
+  test('a process that is never heard of again leaves nothing charged twice', async () => {
+    const order = await authorised()
+    const abandoned = await openDesk(databaseUrl, sandbox =>
+      after(sandbox, () => new Promise<never>(() => {})),
+    )
+    const { orderId } = order
+    const context = under(`capture:${orderId}`, { minor: 4_000 })
+    void abandoned.payments.capture({ orderId, amount: euros(4_000) }, context)
+    await expect.poll(async () => (await desk.sandbox.sums(payOf(order)))[0]?.captured).toBe(4_000)
+    await abandoned[Symbol.asyncDispose]()
+
+    await using next = await openDesk(databaseUrl)
+    const answer = await next.payments.capture({ orderId, amount: euros(4_000) }, context)
+    expect('payment' in answer && sums(answer.payment).captured).toBe(4_000)
+    expect(await next.sandbox.sums(payOf(order))).toMatchObject([
+      { captured: 4_000, operations: ['authorise', 'capture'] },
+    ])
+  })
+
+  test('what nobody asks about again is carried on with by whoever finds it', async () => {
+    const order = orderOf()
+    {
+      await using crashing = await openDesk(databaseUrl, sandbox => after(sandbox, lost))
+      await authorise(order, crashing).catch(() => {})
+    }
+    expect(await desk.payments.carryOn(payOf(order), {})).toBe(true)
+    expect((await desk.history(payOf(order))).at(-1)).toBe('PaymentAuthorised')
+  })
+})
+
+describe('capturing', () => {
+  test('takes two appends and one call for each tender that it touches', async () => {
+    const order = await authorised(['tok_approve', 6_000], ['vch_gift', 4_000])
+    const calls = desk.asked.length
+    const answer = await move('capture', order, 5_000)
+    expect('payment' in answer && answer.payment.tenders.map(({ captured }) => captured)).toEqual([
+      1_000, 4_000,
+    ])
+    expect(desk.asked.slice(calls)).toEqual(['capture', 'capture'])
+    expect((await desk.history(payOf(order))).slice(4)).toEqual([
+      'CaptureRequested',
+      'TenderCaptured',
+      'TenderCaptured',
+      'PaymentCaptured',
+    ])
+  })
+
+  test('twice captures once', async () => {
+    const order = await authorised()
+    const first = await move('capture', order, 3_000, order.orderId)
+    const second = await move('capture', order, 3_000, order.orderId)
+    expect('payment' in first && 'payment' in second && second.payment).toEqual(
+      'payment' in first && first.payment,
+    )
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 3_000 }])
+  })
+
+  test('many at once never pass the authorisation', async () => {
+    const order = await authorised()
+    const answers = await Promise.all(Array.from({ length: 6 }, () => move('capture', order, 3_000)))
+    expect(answers.filter(answer => 'payment' in answer)).toHaveLength(3)
+    for (const answer of answers)
+      if ('refused' in answer) expect(answer.refused.code).toBe('CAPTURE_EXCEEDS_AUTHORISATION')
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 9_000 }])
+  })
+
+  test('a refusal is the same when repeated, even if it could be done by then', async () => {
+    const order = orderOf()
+    const key = `early:${order.orderId}`
+    expect(await move('capture', order, 100, key)).toMatchObject({ refused: { code: 'PAYMENT_NOT_FOUND' } })
+    await authorise(order)
+    expect(await move('capture', order, 100, key)).toMatchObject({ refused: { code: 'PAYMENT_NOT_FOUND' } })
+  })
+})
+
+describe('refunding', () => {
+  test('twice refunds once, and never more than was captured', async () => {
+    const order = await authorised()
+    await move('capture', order, 5_000)
+    for (const _ of [1, 2]) {
+      const answer = await move('refund', order, 2_000, order.orderId)
+      expect('payment' in answer && paymentStatus(answer.payment)).toBe('PARTIALLY_REFUNDED')
+    }
+    expect(await move('refund', order, 3_001)).toMatchObject({ refused: { code: 'REFUND_EXCEEDS_CAPTURES' } })
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 5_000, refunded: 2_000 }])
+  })
+})
+
+describe('voiding', () => {
+  test('twice lets go once of what is not captured', async () => {
+    const order = await authorised()
+    await move('capture', order, 4_000)
+    for (const key of ['void', 'void', 'void-again']) {
+      const { payment } = await letGo(order, desk, key)
+      expect(payment && paymentStatus(payment)).toBe('CAPTURED')
+    }
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 4_000, voided: 6_000 }])
+    expect(await move('capture', order, 1)).toMatchObject({ refused: { code: 'PAYMENT_VOIDED' } })
+  })
+
+  test('before any payment was requested is a success, and the request that comes late is refused', async () => {
+    const order = orderOf()
+    expect(await letGo(order)).toMatchObject({ payment: undefined })
+    expect(await letGo(order)).toMatchObject({ payment: undefined })
+    expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_VOIDED' } })
+    expect(await desk.sandbox.sums(payOf(order))).toEqual([])
+  })
+
+  test('of a payment whose authorisation never got an answer lets go of it all the same', async () => {
+    const order = orderOf()
+    {
+      await using crashing = await openDesk(databaseUrl, sandbox => after(sandbox, lost))
+      await authorise(order, crashing).catch(() => {})
+    }
+    const { payment } = await letGo(order)
+    expect(payment && paymentStatus(payment)).toBe('VOIDED')
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
+  })
+
+  test('while the authorisation is under way wins: what is approved then is voided under its own name', async () => {
+    const order = orderOf()
+    const [reached, hold] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slow = (sandbox: PaymentProvider): PaymentProvider => ({
+      ...sandbox,
+      async authorise(call) {
+        const answer = await sandbox.authorise(call)
+        reached.resolve()
+        await hold.promise
+        return answer
+      },
+    })
+    await using other = await openDesk(databaseUrl, slow)
+    const authorising = authorise(order, other)
+    await reached.promise
+    await letGo(order)
+    hold.resolve()
+    expect(await authorising).toMatchObject({ refused: { code: 'PAYMENT_VOIDED' } })
+    expect((await desk.history(payOf(order))).slice(-2)).toEqual(['TenderApprovedLate', 'LateApprovalVoided'])
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
+  })
+
+  test('that the provider does not answer stays open, takes no capture, and can be repeated', async () => {
+    const order = await authorised()
+    await using cut = await openDesk(databaseUrl, sandbox => ({ ...sandbox, void: lost }))
+    await expect(letGo(order, cut)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(await move('capture', order, 1)).toMatchObject({ refused: { code: 'PAYMENT_VOIDED' } })
+    const { payment } = await letGo(order)
+    expect(payment && paymentStatus(payment)).toBe('VOIDED')
+  })
+})
+
+describe('a notice of the provider', () => {
+  function approval(order: AuthoriseCommand, tenderId: string, id = `evt-${order.orderId}`) {
+    return { id, type: 'payment.approved' as const, reference: payOf(order), tenderId, providerRef: 'bank-1' }
+  }
+  async function awaiting(): Promise<[AuthoriseCommand, string]> {
+    const order = orderOf(['tok_approval_never', 5_000])
+    const answer = await authorise(order)
+    const tenderId = 'payment' in answer ? answer.payment.tenders[0]?.tenderId : undefined
+    if (!tenderId) throw new Error('nothing awaits an approval')
+    return [order, tenderId]
+  }
+
+  test('authorises what awaited it; the same notice again changes nothing', async () => {
+    const [order, tenderId] = await awaiting()
+    await desk.payments.hear(approval(order, tenderId), {})
+    const history = await desk.history(payOf(order))
+    expect(history.at(-1)).toBe('PaymentAuthorised')
+    await desk.payments.hear(approval(order, tenderId), {})
+    await desk.payments.hear(approval(order, tenderId, `other-${order.orderId}`), {})
+    expect(await desk.history(payOf(order))).toEqual(history)
+    expect(await authorise(order)).toMatchObject({ pending: false })
+  })
+
+  test('that comes after the void is recorded, and voided at the provider', async () => {
+    const [order, tenderId] = await awaiting()
+    await letGo(order)
+    await desk.payments.hear(approval(order, tenderId), {})
+    expect((await desk.history(payOf(order))).slice(-2)).toEqual(['TenderApprovedLate', 'LateApprovalVoided'])
+    const [moved] = await desk.sandbox.sums(payOf(order))
+    expect(moved?.operations).toEqual(['void', 'void'])
+    expect(moved?.authorised).toBe(0)
+  })
+
+  test('about a payment that is not ours is NOT_FOUND and writes nothing', async () => {
+    const stranger = orderOf()
+    const head = await desk.head()
+    const heard = desk.payments.hear(approval(stranger, newId('tender')), {})
+    await expect(heard).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    expect(await desk.head()).toBe(head)
+  })
+})
