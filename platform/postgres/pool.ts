@@ -41,10 +41,9 @@ export function openPool(options: PoolOptions): Pool {
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
     application_name: `waybill ${options.purpose}`,
+    ...(options.soft && { onConnect: client => client.query('SET synchronous_commit = off') }),
   })
   pool.on('error', err => options.logger?.warn({ err }, `an idle session of the ${options.purpose} was lost`))
-  if (options.soft)
-    pool.on('connect', client => void client.query('SET synchronous_commit = off').catch(() => {}))
   return {
     url: options.url,
     async query<Row extends pg.QueryResultRow>({ text, values = [], name }: Sql) {

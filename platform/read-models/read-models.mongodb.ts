@@ -3,13 +3,14 @@ import { randomUUID } from 'node:crypto'
 import {
   type AnyBulkWriteOperation,
   type Db,
-  MongoBulkWriteError,
   MongoClient,
+  type Collection as MongoCollection,
   MongoServerError,
 } from 'mongodb'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { asUnavailable } from '#platform/event-store/unavailable.ts'
 import { createCursors } from '#platform/read-models/cursor.ts'
+import { decodeKey, encodeDocument, withKeys } from '#platform/read-models/keys.mongodb.ts'
 import { storedName } from '#platform/read-models/names.ts'
 import {
   countFilter,
@@ -35,23 +36,16 @@ const DUPLICATE_KEY = 11_000
 /** A read that met the moment of a swap; the next try finds the new collection. */
 const PLAN_KILLED = 175
 const READ_ATTEMPTS = 3
+/** Each try after the first meets only documents that were made since the one before. */
+const WRITE_ATTEMPTS = 10
 const SHADOW_DAYS = 1
+
+const SELECTION_MS = 10_000
 
 /** Opens the read models in the database that `url` names, `waybill` if it names none. Writes wait for a majority. */
 export async function openMongodbReadModels({ url }: { readonly url: string }): Promise<ReadModels> {
-  const client = new MongoClient(url, {
-    appName: 'waybill',
-    ignoreUndefined: true,
-    serverSelectionTimeoutMS: 10_000,
-    writeConcern: { w: 'majority' },
-  })
-  const db = client.db(new URL(url).pathname.length > 1 ? undefined : 'waybill')
-  await db.command({ ping: 1 }).catch(async (cause: unknown) => {
-    await client.close()
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `the read models could not be opened at ${new URL(url).host}: ${reason}`
-    throw new OperatorError('READ_MODELS_UNREACHABLE', message, cause)
-  })
+  const client = await connect(url)
+  const db = client.db(/^[^/]+\/\/[^/]+\/[^?]/.test(url) ? undefined : 'waybill')
   return {
     async collection(definition) {
       const name = storedName(definition)
@@ -63,6 +57,22 @@ export async function openMongodbReadModels({ url }: { readonly url: string }): 
   }
 }
 
+async function connect(url: string): Promise<MongoClient> {
+  const timeout = url.includes('serverSelectionTimeoutMS=') ? {} : { serverSelectionTimeoutMS: SELECTION_MS }
+  let client: MongoClient | undefined
+  try {
+    client = new MongoClient(url, { appName: 'waybill', writeConcern: { w: 'majority' }, ...timeout })
+    await client.db('admin').command({ ping: 1 })
+    return client
+  } catch (cause) {
+    await client?.close()
+    const hosts = client ? client.options.hosts.join() : 'a connection string that cannot be parsed'
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = `the read models could not be opened at ${hosts}: ${reason}`
+    throw new OperatorError('READ_MODELS_UNREACHABLE', message, cause)
+  }
+}
+
 async function createCollection<Doc extends Document>(
   db: Db,
   definition: CollectionDefinition<Doc>,
@@ -71,11 +81,20 @@ async function createCollection<Doc extends Document>(
   await db.createCollection(name).catch((error: unknown) => {
     if (!(error instanceof MongoServerError && error.code === NAMESPACE_EXISTS)) throw error
   })
-  const keys = definition.indexes.map(paths =>
-    Object.fromEntries([...paths.map(path => [fieldOf(path), 1] as const), ['_id', 1] as const]),
-  )
-  if (definition.terms) keys.push({ terms: 1 })
-  if (keys.length > 0) await db.collection(name).createIndexes(keys.map(key => ({ key })))
+  const present = new Set((await db.collection(name).indexes()).map(index => index.name))
+  const missing = indexesOf(definition).filter(index => !present.has(index.name))
+  if (missing.length > 0) await db.collection(name).createIndexes(missing)
+}
+
+function indexesOf<Doc extends Document>(
+  definition: CollectionDefinition<Doc>,
+): { name: string; key: Record<string, 1> }[] {
+  const lists = definition.indexes.map(paths => [...paths.map(fieldOf), '_id'])
+  if (definition.terms) lists.push(['terms'])
+  return lists.map(fields => ({
+    name: fields.join(),
+    key: Object.fromEntries(fields.map(field => [field, 1] as const)),
+  }))
 }
 
 /** Each rebuild has a shadow of its own, whose name says when it was begun, so that a dead one is dropped later. */
@@ -137,7 +156,7 @@ function mongoCollection<Doc extends Document>(
       )
     },
     async write(writes) {
-      if (writes.length > 0) await attempt(() => writeGuarded(db, name, definition, writes))
+      if (writes.length > 0) await attempt(() => writeGuarded(stored, definition, writes))
     },
   }
 }
@@ -156,30 +175,32 @@ function pageOf<Doc extends Document>(
 
 /** What `write` stored is a Doc: BSON gives back the strings, numbers, booleans, arrays and objects that it got. */
 function documentOf<Doc extends Document>(row: StoredDocument | undefined): Doc | null {
-  return (row?.doc ?? null) as Doc | null
+  return withKeys(row?.doc ?? null, decodeKey) as Doc | null
 }
 
 /**
  * An upsert whose guard fails tries to insert, and meets the document that is there. That may also have been written
- * at the same moment with an older position, so that those are tried again as plain updates.
+ * at the same moment with an older position, so that all is tried again, with plain updates of what is there: the
+ * guards make it harmless.
  */
 async function writeGuarded<Doc extends Document>(
-  db: Db,
-  name: string,
+  stored: MongoCollection<StoredDocument>,
   definition: CollectionDefinition<Doc>,
   writes: readonly GuardedWrite<Doc>[],
 ): Promise<void> {
-  const stored = db.collection<StoredDocument>(name)
-  const upserts = writes.map(write => guardedUpdate(definition, write, true))
-  try {
-    await stored.bulkWrite(upserts, { ordered: false })
-  } catch (error) {
-    const met = existing(error)
-    if (!met) throw error
-    const updates = met
-      .flatMap(index => writes[index] ?? [])
-      .map(write => guardedUpdate(definition, write, false))
-    await stored.bulkWrite(updates, { ordered: false })
+  let present: ReadonlySet<string> = new Set()
+  for (let count = 1; ; count++) {
+    try {
+      const updates = writes.map(write => guardedUpdate(definition, write, !present.has(write.id)))
+      await stored.bulkWrite(updates, { ordered: false })
+      return
+    } catch (error) {
+      if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY) || count >= WRITE_ATTEMPTS)
+        throw error
+      const ids = { _id: { $in: writes.map(write => write.id) } }
+      const found = await stored.find(ids, { projection: { _id: 1 } }).toArray()
+      present = new Set(found.map(row => row._id))
+    }
   }
 }
 
@@ -189,15 +210,8 @@ function guardedUpdate<Doc extends Document>(
   upsert: boolean,
 ): AnyBulkWriteOperation<StoredDocument> {
   const terms = doc === null ? [] : foldTerms(definition.terms?.(doc) ?? [])
-  const update = { $set: { doc, position, terms } }
+  const update = { $set: { doc: encodeDocument(doc), position, terms } }
   return { updateOne: { filter: { _id: id, position: { $lt: position } }, update, upsert } }
-}
-
-/** The indexes of the writes that met an existing document, if that is all that went wrong. */
-function existing(error: unknown): number[] | undefined {
-  if (!(error instanceof MongoBulkWriteError)) return undefined
-  const errors = [error.writeErrors].flat()
-  return errors.every(({ code }) => code === DUPLICATE_KEY) ? errors.map(({ index }) => index) : undefined
 }
 
 async function attempt<T>(work: () => Promise<T>): Promise<T> {
