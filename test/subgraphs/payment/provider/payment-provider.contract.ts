@@ -118,9 +118,24 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
     test('the same key at the same moment moves money once', async () => {
       const { authorisation, call, moved } = tender()
       await opened.provider.authorise(authorisation('tok_approve'))
-      const capture = call(2_000)
-      await Promise.all(Array.from({ length: 8 }, () => opened.provider.capture(capture)))
-      expect(await moved()).toMatchObject({ captured: 2_000 })
+      const capture = call(5_000)
+      const answers = await Promise.all(Array.from({ length: 8 }, () => opened.provider.capture(capture)))
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(['approved']))
+      expect(await moved()).toMatchObject({ captured: 5_000 })
+    })
+
+    test('an authorisation and its void at the same moment leave nothing held', async () => {
+      const tenders = Array.from({ length: 16 }, tender)
+      await Promise.all(
+        tenders.flatMap(({ authorisation, call }) => [
+          opened.provider.authorise(authorisation('tok_approve')),
+          opened.provider.void(call(0)),
+        ]),
+      )
+      for (const { moved } of tenders) {
+        const after = await moved()
+        expect(after?.authorised).toBe(after?.voided)
+      }
     })
 
     test('different captures at the same moment never pass the authorisation', async () => {
