@@ -1,0 +1,132 @@
+// The carrier's webhook over HTTP: signatures, batches, repeats, what is not ours, and what could not be kept.
+import { randomUUID } from 'node:crypto'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { newId } from '#platform/domain/ids.ts'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import type { EventStore } from '#platform/event-store/event-store.ts'
+import { createRepository } from '#platform/event-store/repository.ts'
+import { signWebhook } from '#platform/webhooks/signature.ts'
+import { shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
+import { freshDatabase } from '#test/database.ts'
+import { aShipment, keyed, type Running, runShipping, SERVICE } from './running.ts'
+
+let shipping: Running
+let store: EventStore
+let databaseUrl: string
+beforeAll(async () => {
+  databaseUrl = await freshDatabase()
+  shipping = await runShipping({ databaseUrl })
+  store = await openPostgresEventStore({ url: databaseUrl })
+})
+afterAll(async () => {
+  await store?.[Symbol.asyncDispose]()
+  await shipping?.[Symbol.asyncDispose]()
+})
+
+const CREATE = `mutation ($input: CreateShipmentInput!) { createShipment(input: $input) {
+  ... on ShipmentCreated { shipment { id trackingNumber } } } }`
+
+type Shipment = { readonly id: string; readonly trackingNumber: string }
+type Created = { readonly createShipment: { readonly shipment: Shipment } }
+
+async function created(): Promise<Shipment> {
+  const { data } = await shipping.ask<Created>(
+    SERVICE,
+    CREATE,
+    keyed(aShipment({ instructions: 'SANDBOX_HOLD' })),
+  )
+  return data.createShipment.shipment
+}
+
+function notice(shipment: Shipment, status: string, id: string = randomUUID()) {
+  const { id: reference, trackingNumber } = shipment
+  return { id, reference, trackingNumber, status, text: status, at: new Date().toISOString() }
+}
+const call = (...events: object[]) => ({ id: randomUUID(), events })
+
+async function statusOf(id: string): Promise<string> {
+  return (await createRepository(store, shipmentAggregate).load(id)).state.status
+}
+
+test('a signed notice is kept; the same once more, alone or among others, changes nothing', async () => {
+  const shipment = await created()
+  const first = notice(shipment, 'DISPATCHED')
+  expect((await shipping.notify(call(first))).status).toBe(204)
+  expect(await statusOf(shipment.id)).toBe('DISPATCHED')
+  const head = await store.head()
+  expect((await shipping.notify(call(first))).status).toBe(204)
+  expect((await shipping.notify(call(first, first, { ...first, id: randomUUID() }))).status).toBe(204)
+  expect(await store.head()).toBe(head)
+})
+
+test('a batch is kept whole, the notices of one parcel in their order', async () => {
+  const shipments = await Promise.all(Array.from({ length: 20 }, created))
+  const steps = ['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED']
+  const events = steps.flatMap(status => shipments.map(shipment => notice(shipment, status)))
+  expect((await shipping.notify(call(...events))).status).toBe(204)
+  for (const { id } of shipments) {
+    const { state } = await createRepository(store, shipmentAggregate).load(id)
+    expect(state).toMatchObject({ status: 'DELIVERED', tracking: steps.map(status => ({ status })) })
+  }
+})
+
+test.each([
+  ['none', ''],
+  ['nonsense', 't=1,v1=abc'],
+  ['that of another secret', signWebhook('another', '{}', new Date())],
+])('with a wrong signature (%s) nothing is written', async (_, signature) => {
+  const shipment = await created()
+  const head = await store.head()
+  const { status, body } = await shipping.notify(call(notice(shipment, 'DELIVERED')), signature)
+  expect([status, body?.error.code]).toEqual([401, 'UNAUTHENTICATED'])
+  expect(await store.head()).toBe(head)
+})
+
+test('a call that was signed more than five minutes ago is refused', async () => {
+  const body = call(notice(await created(), 'DISPATCHED'))
+  const old = new Date(Date.now() - 301_000)
+  const signature = signWebhook('a secret shared with the carrier', JSON.stringify(body), old)
+  expect((await shipping.notify(body, signature)).status).toBe(401)
+})
+
+test.each([
+  ['no events', { id: '1', events: [] }],
+  ['a status that is none', call({ ...notice({ id: 'x', trackingNumber: 'y' }, 'EATEN') })],
+  ['more than a hundred events', call(...Array(101).fill(notice({ id: 'x', trackingNumber: 'y' }, 'LOST')))],
+  ['a time that is none', call({ ...notice({ id: 'x', trackingNumber: 'y' }, 'LOST'), at: 'yesterday' })],
+])('a body with %s is bad input, of which nothing is written', async (_, body) => {
+  const head = await store.head()
+  const answer = await shipping.notify(body)
+  expect([answer.status, answer.body?.error.code]).toEqual([400, 'BAD_USER_INPUT'])
+  expect(await store.head()).toBe(head)
+})
+
+test('a notice about a shipment that is not ours is done with, and the others are kept', async () => {
+  const shipment = await created()
+  const foreign = notice({ id: newId('shipment'), trackingNumber: 'ZZ' }, 'DELIVERED')
+  expect((await shipping.notify(call(foreign, notice(shipment, 'DISPATCHED')))).status).toBe(204)
+  expect(await statusOf(shipment.id)).toBe('DISPATCHED')
+})
+
+test('the id of a notice, used for another shipment, changes nothing there', async () => {
+  const [one, other] = [await created(), await created()]
+  const id = randomUUID()
+  await shipping.notify(call(notice(one, 'DISPATCHED', id)))
+  expect((await shipping.notify(call(notice(other, 'DISPATCHED', id)))).status).toBe(204)
+  expect(await statusOf(other.id)).toBe('LABELLED')
+})
+
+test('what could not be kept is named, and is kept when it comes again', async () => {
+  const shipment = await created()
+  const late = notice(shipment, 'DISPATCHED')
+  const session = new pg.Client({ connectionString: databaseUrl })
+  await session.connect()
+  await session.query('ALTER TABLE event_store.events ADD CONSTRAINT stop CHECK (false) NOT VALID')
+  const failed = await shipping.notify(call(late))
+  await session.query('ALTER TABLE event_store.events DROP CONSTRAINT stop')
+  await session.end()
+  expect(failed).toMatchObject({ status: 503, body: { error: { code: 'UNAVAILABLE', failed: [late.id] } } })
+  expect((await shipping.notify(call(late))).status).toBe(204)
+  expect(await statusOf(shipment.id)).toBe('DISPATCHED')
+})
