@@ -7,6 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const SECRET_NAME = /SECRET|TOKEN|PASSWORD|PASSPHRASE|CREDENTIAL|PRIVATE|(?:^|_)KEY(?:$|_)/i
 const MAX_SHOWN = 120
+/** Of a check that was given no message. */
+const GENERIC_MESSAGE = 'Invalid input'
 
 /**
  * Reads the variables that `schema` names. An empty variable counts as unset.
@@ -41,9 +43,20 @@ function holds(name: string, value: string | undefined): string {
   return `holds ${JSON.stringify(maskSecret(name, value).slice(0, MAX_SHOWN))}`
 }
 
+/** A check's own words come first: they may be about more than the one variable. */
 function shouldHold(field: unknown, issue: z.core.$ZodIssue): string {
-  const description = field instanceof z.ZodType ? field.description : undefined
-  return description === undefined ? decapitalised(issue.message) : `should hold ${description}`
+  const description = descriptionOf(field)
+  if (description === undefined || (issue.code === 'custom' && issue.message !== GENERIC_MESSAGE))
+    return decapitalised(issue.message)
+  return `should hold ${description}`
+}
+
+function descriptionOf(field: unknown): string | undefined {
+  if (!(field instanceof z.ZodType)) return undefined
+  if (field.description !== undefined) return field.description
+  return field instanceof z.ZodDefault || field instanceof z.ZodOptional
+    ? descriptionOf(field.unwrap())
+    : undefined
 }
 
 function decapitalised(message: string): string {

@@ -52,6 +52,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const state = { stopping: false }
   startProcessMetrics()
   observeRequests(app, options)
+  // A kept-alive connection would hold up the end until its client lets go.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (state.stopping) void reply.header('connection', 'close')
+    done(null, payload)
+  })
   addHealthRoutes(app, { name: options.name, checks, isStopping: () => state.stopping })
   app.get('/metrics', async (_request, reply) => {
     void reply.type(METRICS_CONTENT_TYPE)

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest'
+import { CallerError } from '#platform/domain/errors.ts'
+import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
+import { metricsText } from '#platform/telemetry/metrics.ts'
+
+const policy = (options: Partial<PolicyOptions> = {}) =>
+  createPolicy({ name: 'peer', timeoutMs: 1000, retries: 2, concurrency: 4, queue: 4, ...options })
+
+function failing(times: number, error: () => unknown = () => new Error('fault')) {
+  const state = { calls: 0 }
+  const work = async () => {
+    state.calls++
+    if (state.calls <= times) throw error()
+    return 'done'
+  }
+  return { state, work }
+}
+
+describe('a policy', () => {
+  it('tries an idempotent call again after a fault', async () => {
+    const { state, work } = failing(2)
+    await expect(policy().run(work, { idempotent: true })).resolves.toBe('done')
+    expect(state.calls).toBe(3)
+  })
+
+  it('gives up after its retries with what the call threw', async () => {
+    const { state, work } = failing(9)
+    await expect(policy().run(work, { idempotent: true })).rejects.toThrow('fault')
+    expect(state.calls).toBe(3)
+  })
+
+  it('never repeats a call that is not idempotent', async () => {
+    const { state, work } = failing(1)
+    await expect(policy().run(work, { idempotent: false })).rejects.toThrow('fault')
+    expect(state.calls).toBe(1)
+  })
+
+  it("does not repeat the caller's own mistakes, but waits out UNAVAILABLE", async () => {
+    const mistake = failing(1, () => new CallerError('CONFLICT', 'no'))
+    await expect(policy().run(mistake.work, { idempotent: true })).rejects.toThrow('no')
+    expect(mistake.state.calls).toBe(1)
+    const away = failing(1, () => new CallerError('UNAVAILABLE', 'away'))
+    await expect(policy().run(away.work, { idempotent: true })).resolves.toBe('done')
+  })
+
+  it('cuts a call off in time, says so, and aborts its signal', async () => {
+    let aborted = false
+    const hanging = (signal: AbortSignal) =>
+      new Promise<never>(() =>
+        signal.addEventListener('abort', () => {
+          aborted = true
+        }),
+      )
+    const run = policy({ timeoutMs: 20, retries: 0 }).run(hanging, { idempotent: true })
+    await expect(run).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: 'peer did not answer within 20 ms',
+      details: { reason: 'TIMED_OUT' },
+    })
+    expect(aborted).toBe(true)
+  })
+
+  it('refuses calls past its bounds at once', async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+    const narrow = policy({ concurrency: 1, queue: 1 })
+    const first = narrow.run(() => gate, { idempotent: true })
+    const second = narrow.run(() => gate, { idempotent: true })
+    await expect(narrow.run(() => gate, { idempotent: true })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'OVERLOADED' },
+    })
+    open()
+    await Promise.all([first, second])
+  })
+})
+
+describe('a circuit', () => {
+  const breaker = { threshold: 0.5, windowMs: 1000, minimumPerSecond: 1, halfOpenAfterMs: 30 }
+
+  async function opened() {
+    const made = policy({ name: 'circuit-peer', retries: 0, breaker })
+    const fault = async () => {
+      throw new Error('fault')
+    }
+    while (made.health() === 'closed') await made.run(fault, { idempotent: true }).catch(() => {})
+    return made
+  }
+
+  it('opens when too many calls fail, and then refuses without calling', async () => {
+    const made = await opened()
+    expect(made.health()).toBe('open')
+    let called = false
+    const run = made.run(
+      async () => {
+        called = true
+      },
+      { idempotent: true },
+    )
+    await expect(run).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'CIRCUIT_OPEN' } })
+    expect(called).toBe(false)
+    expect(await metricsText()).toContain('waybill_circuit_state{dependency="circuit-peer"} 2')
+  })
+
+  it('closes again when a later call succeeds', async () => {
+    const made = await opened()
+    await expect
+      .poll(() => made.run(async () => 'done', { idempotent: true }).catch(() => 'refused'), { interval: 10 })
+      .toBe('done')
+    expect(made.health()).toBe('closed')
+  })
+
+  it("is not opened by callers' mistakes", async () => {
+    const made = policy({ retries: 0, breaker })
+    const mistake = async () => {
+      throw new CallerError('NOT_FOUND', 'nothing')
+    }
+    for (let call = 0; call < 50; call++) await made.run(mistake, { idempotent: true }).catch(() => {})
+    expect(made.health()).toBe('closed')
+  })
+})
