@@ -1,11 +1,14 @@
 // Starts services by name inside this process, each from the environment that it would read if it ran alone.
 
+import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService, startTracing } from '#platform/telemetry/tracing.ts'
 import type { Assignment } from '#start/host.ts'
 import type { ServiceName } from '#start/layout.ts'
 
 type Environment = Readonly<Record<string, string>>
-type Starter = (env: Environment) => Promise<AsyncDisposable>
+type Starter = (env: Environment) => Promise<RunningService>
+
+export type RunningServices = AsyncDisposable & { readonly services: readonly RunningService[] }
 
 /** Modules load only when their service is wanted here. */
 const STARTERS: Readonly<Record<ServiceName, () => Promise<Starter>>> = {
@@ -64,13 +67,13 @@ const STARTERS: Readonly<Record<ServiceName, () => Promise<Starter>>> = {
 async function startOne(
   { name, env }: Assignment['services'][number],
   open: AsyncDisposableStack,
-): Promise<void> {
+): Promise<RunningService> {
   const start = await STARTERS[name]()
-  open.use(await inService(name, () => start(env)))
+  return open.use(await inService(name, () => start(env)))
 }
 
 /** All of them, started side by side; disposing stops them side by side. One that fails stops the others and throws. */
-export async function startServices(services: Assignment['services']): Promise<AsyncDisposable> {
+export async function startServices(services: Assignment['services']): Promise<RunningServices> {
   const tracing = new AsyncDisposableStack()
   for (const { name, env } of services)
     tracing.use(await startTracing({ service: name, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT }))
@@ -85,5 +88,6 @@ export async function startServices(services: Assignment['services']): Promise<A
     await stop()
     throw failed.reason
   }
-  return { [Symbol.asyncDispose]: stop }
+  const running = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  return { services: running, [Symbol.asyncDispose]: stop }
 }

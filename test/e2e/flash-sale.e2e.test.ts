@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+
+const CHECKOUTS = 1000
+const UNITS = 100
+
+let platform: TestPlatform
+beforeAll(async () => {
+  platform = await startPlatform()
+}, 60_000)
+afterAll(() => platform[Symbol.asyncDispose]())
+
+test('1,000 concurrent checkouts for 100 units confirm exactly 100 and refuse 900 with OutOfStock', async () => {
+  await addProduct(platform, { sku: 'flash', price: '10.00', stock: { 'BER-1': 60, 'NYC-1': 40 } })
+  const shoppers = await Promise.all(Array.from({ length: 20 }, () => registerShopper(platform)))
+  const replies = await Promise.all(
+    Array.from({ length: CHECKOUTS }, (_, index) =>
+      platform.send<CheckoutReply>('bff-web', shoppers[index % shoppers.length]?.token, CHECKOUT, {
+        input: checkoutInput({
+          idempotencyKey: `flash-${index}`,
+          sku: 'flash',
+          deliveryInstructions: 'SANDBOX_HOLD',
+        }),
+      }),
+    ),
+  )
+  const outcomes = Object.groupBy(replies, reply =>
+    reply.errors ? `error ${reply.errors[0]?.message}` : reply.data.checkout.__typename,
+  )
+  const counts = Object.fromEntries(Object.entries(outcomes).map(([name, group]) => [name, group?.length]))
+  expect(counts).toEqual({ OrderAccepted: UNITS, OutOfStock: CHECKOUTS - UNITS })
+  const statuses = new Set(outcomes.OrderAccepted?.map(reply => reply.data.checkout.order?.status))
+  expect(statuses).toEqual(new Set(['CONFIRMED']))
+
+  const ops = await platform.token('ops')
+  const { data } = await platform.send<{
+    product: { available: number; stock: { onHand: number; reserved: number }[] }
+  }>(
+    'inventory',
+    await platform.token('service'),
+    '{ product(sku: "flash") { available stock { onHand reserved } } }',
+  )
+  expect(data.product.available).toBe(0)
+  expect(data.product.stock.map(stock => stock.reserved).reduce((a, b) => a + b)).toBe(UNITS)
+  const { data: totals } = await platform.send<{ inventoryTotals: { held: number; reserved: number } }>(
+    'gateway',
+    ops,
+    '{ inventoryTotals { held reserved } }',
+  )
+  expect(totals.inventoryTotals.held).toBe(UNITS)
+}, 120_000)

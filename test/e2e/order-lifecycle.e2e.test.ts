@@ -1,0 +1,242 @@
+import { createClient } from 'graphql-ws'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import {
+  ADDRESS,
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+  type Shopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+
+let platform: TestPlatform
+let shopper: Shopper
+let stranger: Shopper
+beforeAll(async () => {
+  platform = await startPlatform()
+  await addProduct(platform, { sku: 'kettle', price: '59.90', stock: { 'BER-1': 50 } })
+  await addProduct(platform, { sku: 'lamp', price: '40.00', stock: { 'NYC-1': 50 } })
+  ;[shopper, stranger] = await Promise.all([registerShopper(platform), registerShopper(platform)])
+}, 60_000)
+afterAll(() => platform[Symbol.asyncDispose]())
+
+async function checkout(input: Parameters<typeof checkoutInput>[0]) {
+  const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, {
+    input: checkoutInput(input),
+  })
+  expect(reply.errors).toBeUndefined()
+  return reply.data.checkout
+}
+
+/** Statuses as a subscriber sees them, until `last`. */
+async function follow(
+  graph: 'bff-web' | 'bff-mobile',
+  query: string,
+  until: (state: string) => boolean,
+  token = shopper.token,
+) {
+  const client = createClient({
+    url: `${platform.urls[graph].replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: `Bearer ${token}` },
+    retryAttempts: 0,
+  })
+  const seen: string[] = []
+  try {
+    for await (const result of client.iterate<Record<string, { status: string }>>({ query })) {
+      if (result.errors) throw new Error(result.errors[0]?.message)
+      const status = Object.values(result.data ?? {})[0]?.status ?? ''
+      if (seen.at(-1) !== status) seen.push(status)
+      if (until(status)) break
+    }
+  } finally {
+    await client.dispose()
+  }
+  return seen
+}
+
+const TOTAL_QUERY = `query($id: ID!) {
+  order(id: $id) {
+    id number status
+    total { amount currency }
+    lines { title quantity product { sku title price { amount } available shippingEstimate(country: "US", currency: "USD") { days } } }
+    payments { status captured { amount } tenders { kind status } }
+    shipments { status trackingNumber tracking { status } }
+    reservation { status allocations { quantity shipped } }
+    customer { id name }
+    timeline { type }
+  }
+}`
+
+describe('an order through the web graph', () => {
+  test('is followed live from checkout to completion, and one gateway query returns it whole', async () => {
+    const placed = await checkout({ idempotencyKey: 'whole', sku: 'kettle', quantity: 2 })
+    expect(placed).toMatchObject({ __typename: 'OrderAccepted', order: { status: 'CONFIRMED' } })
+    const id = placed.order?.id ?? ''
+    const seen = await follow(
+      'bff-web',
+      `subscription { orderUpdated(id: "${id}") { status } }`,
+      status => status === 'COMPLETED',
+    )
+    expect(seen.at(-1)).toBe('COMPLETED')
+
+    const { data, errors } = await platform.send<{ order: Record<string, unknown> }>(
+      'gateway',
+      shopper.token,
+      TOTAL_QUERY,
+      { id },
+    )
+    expect(errors).toBeUndefined()
+    expect(data.order).toMatchObject({
+      status: 'COMPLETED',
+      lines: [
+        {
+          quantity: 2,
+          product: { sku: 'kettle', available: 48, shippingEstimate: { days: expect.any(Number) } },
+        },
+      ],
+      payments: [
+        {
+          status: 'CAPTURED',
+          captured: { amount: (data.order.total as { amount: string }).amount },
+          tenders: [{ kind: 'CARD' }],
+        },
+      ],
+      shipments: [{ status: 'DELIVERED', trackingNumber: expect.any(String) }],
+      reservation: { status: 'SHIPPED', allocations: [{ quantity: 2, shipped: 2 }] },
+      customer: { id: shopper.id },
+    })
+  })
+
+  test('in two warehouses ships in two parcels and captures in two parts', async () => {
+    const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, {
+      input: {
+        idempotencyKey: 'two',
+        lines: [
+          { sku: 'kettle', quantity: 1 },
+          { sku: 'lamp', quantity: 1 },
+        ],
+        tenders: [
+          { kind: 'VOUCHER', token: 'vch_2000', amount: { amount: '20.00', currency: 'USD' } },
+          { kind: 'CARD', token: 'tok_approve' },
+        ],
+        deliveryAddress: ADDRESS,
+      },
+    })
+    const id = reply.data.checkout.order?.id ?? ''
+    await follow(
+      'bff-mobile',
+      `subscription { orderChanged(id: "${id}") { status } }`,
+      status => status === 'Delivered',
+    )
+    await follow(
+      'bff-web',
+      `subscription { orderUpdated(id: "${id}") { status } }`,
+      status => status === 'COMPLETED',
+    )
+    const { data } = await platform.send<{
+      order: {
+        shipments: unknown[]
+        payments: { captured: { amount: string }; amount: { amount: string } }[]
+      }
+    }>(
+      'gateway',
+      shopper.token,
+      'query($id: ID!) { order(id: $id) { shipments { id } payments { captured { amount } amount { amount } } } }',
+      { id },
+    )
+    expect(data.order.shipments).toHaveLength(2)
+    expect(data.order.payments[0]?.captured.amount).toBe(data.order.payments[0]?.amount.amount)
+  })
+
+  test('repeated under its key is the same order; under the same key with another body it is a conflict', async () => {
+    const first = await checkout({
+      idempotencyKey: 'again',
+      sku: 'kettle',
+      deliveryInstructions: 'SANDBOX_HOLD',
+    })
+    const second = await checkout({
+      idempotencyKey: 'again',
+      sku: 'kettle',
+      deliveryInstructions: 'SANDBOX_HOLD',
+    })
+    expect(second.order?.id).toBe(first.order?.id)
+    const other = await platform.send('bff-web', shopper.token, CHECKOUT, {
+      input: checkoutInput({ idempotencyKey: 'again', sku: 'kettle', quantity: 2 }),
+    })
+    expect(other.errors?.[0]?.extensions.code).toBe('CONFLICT')
+  })
+
+  test('is shown by the query straight after the command, by its consistency token', async () => {
+    const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, {
+      input: checkoutInput({
+        idempotencyKey: 'token',
+        sku: 'kettle',
+        settleWithinMs: 0,
+        deliveryInstructions: 'SANDBOX_HOLD',
+      }),
+    })
+    const consistency = reply.headers.get('waybill-consistency') ?? ''
+    expect(consistency).toMatch(/orders=\d+/)
+    const id = reply.data.checkout.order?.id
+    const page = await platform.send<{ orderPage: { id: string } | null }>(
+      'bff-web',
+      shopper.token,
+      'query($id: ID!) { orderPage(id: $id) { id } }',
+      { id },
+      { 'waybill-consistency': consistency },
+    )
+    expect(page.data.orderPage?.id).toBe(id)
+  })
+
+  test('can be cancelled before dispatch: money and stock go back', async () => {
+    const placed = await checkout({
+      idempotencyKey: 'cancel-me',
+      sku: 'lamp',
+      quantity: 3,
+      deliveryInstructions: 'SANDBOX_HOLD',
+    })
+    const id = placed.order?.id ?? ''
+    const cancelled = await platform.send<{ cancelOrder: { order: { status: string } } }>(
+      'bff-web',
+      shopper.token,
+      'mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancellation { order { status } } ... on CannotCancel { code } } }',
+      { input: { idempotencyKey: 'cancel', orderId: id, settleWithinMs: 10_000 } },
+    )
+    expect(cancelled.data.cancelOrder.order.status).toBe('CANCELLED')
+    const { data } = await platform.send<{ order: unknown }>(
+      'gateway',
+      shopper.token,
+      'query($id: ID!) { order(id: $id) { payments { status captured { amount } } reservation { status } shipments { status } } }',
+      { id },
+      { 'waybill-consistency': cancelled.headers.get('waybill-consistency') ?? '' },
+    )
+    expect(data.order).toMatchObject({
+      payments: [{ status: 'VOIDED', captured: { amount: '0.00' } }],
+      reservation: { status: 'RELEASED' },
+    })
+  })
+
+  test('of somebody else looks like no order, to read and to watch', async () => {
+    const placed = await checkout({
+      idempotencyKey: 'mine',
+      sku: 'kettle',
+      deliveryInstructions: 'SANDBOX_HOLD',
+    })
+    const id = placed.order?.id ?? ''
+    const theirs = await platform.send<{ orderPage: null }>(
+      'bff-web',
+      stranger.token,
+      'query($id: ID!) { orderPage(id: $id) { id } }',
+      { id },
+    )
+    expect(theirs.data.orderPage).toBeNull()
+    await expect(
+      follow('bff-web', `subscription { orderUpdated(id: "${id}") { status } }`, () => true, stranger.token),
+    ).rejects.toThrow(/not yours/)
+  })
+})

@@ -1,0 +1,210 @@
+// The whole platform inside a test: seven services on free ports over fresh databases, and clients for its graphs.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
+import type { Role } from '#platform/auth/viewer.ts'
+import { newId } from '#platform/domain/ids.ts'
+import type { ServiceName } from '#start/layout.ts'
+import { startServices } from '#start/services.ts'
+import { freshDatabase } from '#test/database.ts'
+
+export type GraphqlReply<T> = {
+  readonly status: number
+  readonly headers: Headers
+  readonly data: T
+  readonly errors?: readonly {
+    readonly message: string
+    readonly path?: readonly (string | number)[]
+    readonly extensions: { readonly code: string }
+  }[]
+}
+
+export type TestPlatform = AsyncDisposable & {
+  readonly urls: Readonly<Record<ServiceName, string>>
+  readonly databases: Readonly<Record<'orders' | 'inventory' | 'payment' | 'shipping' | 'bus', string>>
+  token(role: Role, subject?: string): Promise<string>
+  /** Sends one operation to a service's `/graphql`; `T` is what the caller trusts the answer to be. */
+  send<T>(
+    service: ServiceName,
+    token: string | undefined,
+    query: string,
+    variables?: object,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<GraphqlReply<T>>
+}
+
+const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
+
+/** `env` is added to every service's environment. */
+export async function startPlatform(env: Readonly<Record<string, string>> = {}): Promise<TestPlatform> {
+  await using open = new AsyncDisposableStack()
+  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-platform-'))
+  open.defer(() => rm(folder, { recursive: true, force: true }))
+  const issuer = await openEmbeddedIssuer(folder)
+  const [orders, inventory, payment, shipping, bus] = await Promise.all([
+    freshDatabase(),
+    freshDatabase(),
+    freshDatabase(),
+    freshDatabase(),
+    freshDatabase(),
+  ])
+  const databases = { orders, inventory, payment, shipping, bus }
+  const urls: Partial<Record<ServiceName, string>> = {}
+
+  async function start(name: ServiceName, own: Readonly<Record<string, string>>): Promise<void> {
+    const common = {
+      NODE_ENV: 'development',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      LOG_LEVEL: 'error',
+      AUTH_JWKS_URL: issuer.jwks.href,
+      AUTH_ISSUER: issuer.issuer,
+      AUTH_AUDIENCE: issuer.audience,
+      AUTH_EMBEDDED_DIR: folder,
+      EVENT_BUS_URL: bus,
+      CARRIER_SANDBOX_STEP_MS: '20',
+      PAYMENT_SANDBOX_APPROVAL_MS: '20',
+    }
+    const running = open.use(await startServices([{ name, env: { ...common, ...env, ...own } }]))
+    urls[name] = running.services[0]?.url ?? ''
+  }
+  const urlOf = (name: ServiceName) => `${urls[name]}/graphql`
+  await Promise.all([
+    start('inventory', { DATABASE_URL: inventory }),
+    start('payment', { DATABASE_URL: payment, PAYMENT_WEBHOOK_SECRET: 'a-secret-for-tests-only' }),
+    start('shipping', { DATABASE_URL: shipping, CARRIER_WEBHOOK_SECRET: 'a-secret-for-tests-only' }),
+  ])
+  await start('orders', {
+    DATABASE_URL: orders,
+    INVENTORY_URL: urlOf('inventory'),
+    PAYMENT_URL: urlOf('payment'),
+    SHIPPING_URL: urlOf('shipping'),
+  })
+  await start('gateway', { SUBGRAPH_URLS: SUBGRAPHS.map(name => `${name}=${urlOf(name)}`).join(',') })
+  await Promise.all(
+    (['bff-web', 'bff-mobile'] as const).map(name => start(name, { GATEWAY_URL: urlOf('gateway') })),
+  )
+
+  const running = open.move()
+  return {
+    urls: urls as Record<ServiceName, string>,
+    databases,
+    token: (role, subject = role) => issuer.sign({ role, subject }),
+    async send<T>(
+      service: ServiceName,
+      token: string | undefined,
+      query: string,
+      variables: object = {},
+      headers: Readonly<Record<string, string>> = {},
+    ) {
+      const response = await fetch(urlOf(service), {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(token && { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+        body: JSON.stringify({ query, variables }),
+      })
+      const body = (await response.json()) as Pick<GraphqlReply<T>, 'data' | 'errors'>
+      return { status: response.status, headers: response.headers, ...body }
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+export type Shopper = { readonly id: string; readonly token: string }
+
+/** A registered customer of its own, with a token. */
+export async function registerShopper(platform: TestPlatform, name = 'Test Shopper'): Promise<Shopper> {
+  const id = newId('customer')
+  const token = await platform.token('customer', id)
+  const reply = await platform.send(
+    'bff-web',
+    token,
+    'mutation($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id } }',
+    {
+      input: { idempotencyKey: `register-${id}`, name, email: `${id}@shop.example` },
+    },
+  )
+  if (reply.errors) throw new Error(reply.errors[0]?.message)
+  return { id, token }
+}
+
+/** A product with stock, in USD. */
+export async function addProduct(
+  platform: TestPlatform,
+  product: { readonly sku: string; readonly price: string; readonly stock: Readonly<Record<string, number>> },
+): Promise<void> {
+  const token = await platform.token('ops')
+  const reply = await platform.send<{ addProduct: { __typename: string } }>(
+    'bff-web',
+    token,
+    'mutation($input: AddProductInput!) { addProduct(input: $input) { __typename } }',
+    {
+      input: {
+        idempotencyKey: `add-${product.sku}`,
+        sku: product.sku,
+        title: `Product ${product.sku}`,
+        category: 'test',
+        price: { amount: product.price, currency: 'USD' },
+        weightGrams: 500,
+        dimensions: { lengthCm: 10, widthCm: 10, heightCm: 10 },
+        stock: Object.entries(product.stock).map(([warehouse, quantity]) => ({ warehouse, quantity })),
+      },
+    },
+  )
+  if (reply.errors || reply.data.addProduct.__typename !== 'ProductChanged')
+    throw new Error(JSON.stringify(reply))
+}
+
+export const ADDRESS = {
+  name: 'Test Shopper',
+  line1: '1 Test Street',
+  city: 'New York',
+  region: 'NY',
+  postalCode: '10001',
+  country: 'US',
+} as const
+
+export type CheckoutReply = {
+  readonly checkout: {
+    readonly __typename: string
+    readonly order?: { readonly id: string; readonly status: string }
+    readonly cancelledOrder?: { readonly id: string; readonly status: string } | null
+    readonly code?: string
+    readonly shortages?: readonly {
+      readonly sku: string
+      readonly requested: number
+      readonly available: number
+    }[]
+  }
+}
+
+export const CHECKOUT = `mutation($input: CheckoutInput!) {
+  checkout(input: $input) {
+    __typename
+    ... on OrderAccepted { order { id status } }
+    ... on OrderNotFulfilled { order { id status } }
+    ... on OutOfStock { cancelledOrder { id status } shortages { sku requested available } }
+    ... on PaymentDeclined { cancelledOrder { id status } }
+    ... on Refusal { code message }
+  }
+}`
+
+/** A checkout's input: one line by card, unless `input` says otherwise. */
+export function checkoutInput(
+  input: { readonly idempotencyKey: string; readonly sku: string; readonly quantity?: number } & Readonly<
+    Record<string, unknown>
+  >,
+): object {
+  const { sku, quantity = 1, ...rest } = input
+  return {
+    lines: [{ sku, quantity }],
+    tenders: [{ kind: 'CARD', token: 'tok_approve' }],
+    deliveryAddress: ADDRESS,
+    settleWithinMs: 10_000,
+    ...rest,
+  }
+}
