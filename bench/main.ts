@@ -3,6 +3,7 @@ import { type Bench, publish } from '#bench/harness.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   'event-store': () => import('#bench/event-store.ts'),
+  checkout: () => import('#bench/checkout.ts'),
 }
 
 const args = process.argv.slice(2)
