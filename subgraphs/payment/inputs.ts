@@ -3,33 +3,15 @@ import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
 import type { Money } from '#platform/domain/money.ts'
 import { type MoneyText, moneyIn } from '#platform/graphql/scalars.ts'
-import type { TenderKind } from '#subgraphs/payment/domain/payment.ts'
+import type { AuthorisePaymentInput, MovePaymentInput, VoidPaymentInput } from '#schema/generated/payment.ts'
 import type { AuthoriseCommand, MoveCommand } from './payments.ts'
-
-export type AuthoriseInput = {
-  readonly idempotencyKey: string
-  readonly orderId: string
-  readonly customerId: string
-  readonly amount: MoneyText
-  readonly tenders: readonly {
-    readonly kind: TenderKind
-    readonly token: string
-    readonly amount: MoneyText
-  }[]
-}
-export type MoveInput = {
-  readonly idempotencyKey: string
-  readonly orderId: string
-  readonly amount: MoneyText
-}
-export type VoidInput = { readonly idempotencyKey: string; readonly orderId: string }
 
 const MAX_TENDERS = 20
 const MAX_TEXT = 200
 /** ISO/IEC 7812: 12 to 19 digits, however they are grouped. */
 const CARD_NUMBER = /^\d(?:[ .-]?\d){11,18}$/
 
-export function authoriseCommand(input: AuthoriseInput): AuthoriseCommand {
+export function authoriseCommand(input: AuthorisePaymentInput): AuthoriseCommand {
   if (input.tenders.length < 1 || input.tenders.length > MAX_TENDERS)
     throw bad('tenders', `1 to ${MAX_TENDERS} of them`, `${input.tenders.length}`)
   return {
@@ -44,11 +26,11 @@ export function authoriseCommand(input: AuthoriseInput): AuthoriseCommand {
   }
 }
 
-export function moveCommand(input: MoveInput): MoveCommand {
+export function moveCommand(input: MovePaymentInput): MoveCommand {
   return { orderId: orderIn(input.orderId), amount: amountIn('amount', input.amount) }
 }
 
-export function voidCommand(input: VoidInput): { orderId: string } {
+export function voidCommand(input: VoidPaymentInput): { orderId: string } {
   return { orderId: orderIn(input.orderId) }
 }
 

@@ -1,24 +1,28 @@
 // GraphQL of payment: authorise, load or handle, map. Free of decisions and storage.
 import DataLoader from 'dataloader'
-import { isStaff, mayActFor, requireRole, requireViewer } from '#platform/auth/viewer.ts'
+import { mayActFor, requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import { siblingId } from '#platform/domain/ids.ts'
 import { toDecimal } from '#platform/domain/money.ts'
 import type { CommandContext } from '#platform/event-store/aggregate.ts'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
-import { moneyOut, scalars } from '#platform/graphql/scalars.ts'
+import { moneyOut } from '#platform/graphql/scalars.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
+import type {
+  AuthorisePaymentInput,
+  MovePaymentInput,
+  MutationAuthorisePaymentArgs,
+  MutationCapturePaymentArgs,
+  MutationRefundPaymentArgs,
+  MutationVoidPaymentArgs,
+  Payment,
+  PaymentTotals,
+  QueryPaymentArgs,
+  Tender as TenderOut,
+  VoidPaymentInput,
+} from '#schema/generated/payment.ts'
 import { paymentStatus, sums } from '#subgraphs/payment/domain/figures.ts'
 import type { StandingPayment, Tender } from '#subgraphs/payment/domain/payment.ts'
-import {
-  type AuthoriseInput,
-  authoriseCommand,
-  keyIn,
-  type MoveInput,
-  moveCommand,
-  paymentIdIn,
-  type VoidInput,
-  voidCommand,
-} from './inputs.ts'
+import { authoriseCommand, keyIn, moveCommand, paymentIdIn, voidCommand } from './inputs.ts'
 import type { Payments, Refused } from './payments.ts'
 import type { PaymentDoc, TotalsDoc } from './views.ts'
 
@@ -32,9 +36,8 @@ const MAX_CURRENCIES = 1_000
 
 export function createResolvers(ports: ResolverPorts) {
   return {
-    ...scalars,
     Query: {
-      async payment(_: unknown, { id }: { id: string }, context: RequestContext) {
+      async payment(_: unknown, { id }: QueryPaymentArgs, context: RequestContext) {
         requireViewer(context.viewer)
         return visiblePayment(ports, paymentIdIn(id), context)
       },
@@ -61,7 +64,7 @@ export function createResolvers(ports: ResolverPorts) {
 
 function commands(payments: Payments) {
   return {
-    async authorisePayment(_: unknown, { input }: { input: AuthoriseInput }, context: RequestContext) {
+    async authorisePayment(_: unknown, { input }: MutationAuthorisePaymentArgs, context: RequestContext) {
       const command = commandOf('authorisePayment', input, context)
       const answer = await payments.authorise(authoriseCommand(input), command)
       context.consistency.reached('payment', answer.position)
@@ -69,19 +72,19 @@ function commands(payments: Payments) {
       const { payment, pending } = answer
       return { __typename: 'PaymentAuthorisation', payment: paymentOut(payment), pending }
     },
-    async capturePayment(_: unknown, { input }: { input: MoveInput }, context: RequestContext) {
+    async capturePayment(_: unknown, { input }: MutationCapturePaymentArgs, context: RequestContext) {
       const command = commandOf('capturePayment', input, context)
       const answer = await payments.capture(moveCommand(input), command)
       context.consistency.reached('payment', answer.position)
       return 'refused' in answer ? refusalOut(answer) : movedOut(answer.payment)
     },
-    async refundPayment(_: unknown, { input }: { input: MoveInput }, context: RequestContext) {
+    async refundPayment(_: unknown, { input }: MutationRefundPaymentArgs, context: RequestContext) {
       const command = commandOf('refundPayment', input, context)
       const answer = await payments.refund(moveCommand(input), command)
       context.consistency.reached('payment', answer.position)
       return 'refused' in answer ? refusalOut(answer) : movedOut(answer.payment)
     },
-    async voidPayment(_: unknown, { input }: { input: VoidInput }, context: RequestContext) {
+    async voidPayment(_: unknown, { input }: MutationVoidPaymentArgs, context: RequestContext) {
       const command = commandOf('voidPayment', input, context)
       const { payment, position } = await payments.void(voidCommand(input), command)
       context.consistency.reached('payment', position)
@@ -93,7 +96,7 @@ function commands(payments: Payments) {
 /** Only services may; the rest of the input is what a repeated key is compared with. */
 function commandOf(
   mutation: string,
-  { idempotencyKey, ...body }: AuthoriseInput | MoveInput | VoidInput,
+  { idempotencyKey, ...body }: AuthorisePaymentInput | MovePaymentInput | VoidPaymentInput,
   { viewer, meta }: RequestContext,
 ): CommandContext {
   requireRole(viewer, 'service')
@@ -105,8 +108,7 @@ async function visiblePayment({ documents }: ResolverPorts, id: string, context:
   if (!context.viewer) return null
   const loader = loaderOf(context, 'payments', () => paymentLoader(documents))
   const payment = await loader.load(id)
-  const visible = payment && (isStaff(context.viewer) || mayActFor(context.viewer, payment.customerId))
-  return visible ? paymentOut(payment) : null
+  return payment && mayActFor(context.viewer, payment.customerId) ? paymentOut(payment) : null
 }
 
 function paymentLoader(documents: Collection<PaymentDoc>): DataLoader<string, PaymentDoc | undefined> {
@@ -116,7 +118,13 @@ function paymentLoader(documents: Collection<PaymentDoc>): DataLoader<string, Pa
   })
 }
 
-function paymentOut(payment: StandingPayment) {
+/** The order's own fields are the orders subgraph's. */
+type PaymentOut = Omit<Payment, 'order'> & {
+  readonly __typename: 'Payment'
+  readonly order: { readonly __typename: 'Order'; readonly id: string }
+}
+
+function paymentOut(payment: StandingPayment): PaymentOut {
   const { orderId, currency, createdAt, updatedAt } = payment
   const money = (minor: number) => moneyOut({ minor, currency })
   const { authorised, captured, refunded } = sums(payment)
@@ -136,7 +144,7 @@ function paymentOut(payment: StandingPayment) {
   }
 }
 
-function tenderOut(tender: Tender, money: (minor: number) => { amount: string; currency: string }) {
+function tenderOut(tender: Tender, money: (minor: number) => TenderOut['amount']): TenderOut {
   return {
     id: tender.tenderId,
     kind: tender.kind,
@@ -155,7 +163,14 @@ function refusalOut({ refused }: Refused) {
   return { __typename: 'PaymentRefused', ...refused }
 }
 
-function totalsOut({ currency, ...minors }: TotalsDoc) {
-  const amounts = Object.entries(minors).map(([name, minor]) => [name, toDecimal({ minor, currency })])
-  return { currency, ...Object.fromEntries(amounts) }
+function totalsOut({ currency, ...sums }: TotalsDoc): PaymentTotals {
+  const decimal = (minor: number) => toDecimal({ minor, currency })
+  return {
+    currency,
+    requested: decimal(sums.requested),
+    authorised: decimal(sums.authorised),
+    captured: decimal(sums.captured),
+    voided: decimal(sums.voided),
+    refunded: decimal(sums.refunded),
+  }
 }

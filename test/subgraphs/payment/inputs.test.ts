@@ -1,17 +1,12 @@
 // What service commands may bring: everything else is BAD_USER_INPUT, and a card number is never repeated.
 import { describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
-import {
-  type AuthoriseInput,
-  authoriseCommand,
-  keyIn,
-  moveCommand,
-  voidCommand,
-} from '#subgraphs/payment/inputs.ts'
+import type { AuthorisePaymentInput } from '#schema/generated/payment.ts'
+import { authoriseCommand, keyIn, moveCommand, voidCommand } from '#subgraphs/payment/inputs.ts'
 
 const orderId = newId('order')
 const amount = { amount: '19.99', currency: 'EUR' }
-const input: AuthoriseInput = {
+const input: AuthorisePaymentInput = {
   idempotencyKey: 'k',
   orderId,
   customerId: newId('customer'),
@@ -19,7 +14,7 @@ const input: AuthoriseInput = {
   tenders: [{ kind: 'CARD', token: 'tok_approve', amount }],
 }
 
-function withToken(token: string): AuthoriseInput {
+function withToken(token: string): AuthorisePaymentInput {
   return { ...input, tenders: [{ kind: 'CARD', token, amount }] }
 }
 
