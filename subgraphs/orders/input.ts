@@ -2,8 +2,7 @@
 import { CallerError } from '#platform/domain/errors.ts'
 import { ID_PREFIXES, type IdKind, isId } from '#platform/domain/ids.ts'
 import { CURRENCIES, fromDecimal, type Money } from '#platform/domain/money.ts'
-
-export type MoneyInput = { readonly amount: string; readonly currency: string }
+import type { MoneyText } from '#platform/graphql/scalars.ts'
 
 /** The longest text that an error repeats. */
 const SHOWN = 60
@@ -14,10 +13,16 @@ export function malformed(field: string, expected: string, got?: unknown): never
   throw new CallerError('BAD_USER_INPUT', `${field}: should be ${expected}${shown}`, { field })
 }
 
+/** Control characters but tabs and line ends, and halves of surrogate pairs, are not text that a database holds. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !/[^\P{Cc}\t\n\r]/u.test(text)
+}
+
 /** The text without the white space around it. */
 export function checkText(field: string, text: string, max: number): string {
   const trimmed = text.trim()
   if (trimmed.length === 0 || trimmed.length > max) malformed(field, `1 to ${max} characters`, text)
+  if (!isStorable(trimmed)) malformed(field, 'text without control characters')
   return trimmed
 }
 
@@ -48,6 +53,7 @@ export function checkId(field: string, kind: IdKind, value: string): string {
 
 export function checkKey(key: string): string {
   if (key.length === 0 || key.length > 200) malformed('idempotencyKey', '1 to 200 characters', key)
+  if (!isStorable(key)) malformed('idempotencyKey', 'text without control characters')
   return key
 }
 
@@ -59,7 +65,7 @@ export function checkSku(field: string, sku: string): string {
 }
 
 /** Minor units, at least `least`. */
-export function checkMoney(field: string, { amount, currency }: MoneyInput, least: number): Money {
+export function checkMoney(field: string, { amount, currency }: MoneyText, least: number): Money {
   if (CURRENCIES[currency] === undefined)
     malformed(`${field}.currency`, `one of ${Object.keys(CURRENCIES).join(', ')}`, currency)
   const money = readMoney(field, amount, currency)

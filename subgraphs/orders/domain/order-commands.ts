@@ -12,19 +12,19 @@ import {
   type PlacedOrder,
   type SkuQuantity,
   unitsBySku,
-} from './order.ts'
+} from '#subgraphs/orders/domain/order.ts'
 
 export type OrderDecision = Decision<OrderEvent, Refusal>
 
 export const NOT_FOUND: Refusal = { code: 'ORDER_NOT_FOUND', message: 'There is no such order.' }
 const CANCELLED: Refusal = { code: 'ORDER_CANCELLED', message: 'The order is cancelled.' }
-const SHIPPED: Refusal = {
+export const SHIPPED: Refusal = {
   code: 'ORDER_SHIPPED',
   message: 'The order is on its way, or has arrived: it can be sent back after delivery, not cancelled.',
 }
 
 /** A repeat with the same id changes nothing: an order is placed once. */
-export function place(order: Order, placed: OrderPlaced): OrderDecision {
+export function place(order: Order, placed: OrderPlaced): Decision<OrderEvent, never> {
   return order.status === 'ABSENT' ? accept({ type: 'OrderPlaced', data: placed }) : accept()
 }
 

@@ -2,7 +2,7 @@
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { Aggregate } from '#platform/event-store/aggregate.ts'
-import { addToTimeline, describe, type TimelineEntry } from './timeline.ts'
+import { addToTimeline, describe, type TimelineEntry } from '#subgraphs/orders/domain/timeline.ts'
 
 export type OrderStatus =
   | 'PLACED'

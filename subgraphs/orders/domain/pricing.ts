@@ -10,7 +10,7 @@ import {
   type Tender,
   type TenderKind,
   unitsBySku,
-} from './order.ts'
+} from '#subgraphs/orders/domain/order.ts'
 
 export type RequestedLine = {
   readonly sku: string

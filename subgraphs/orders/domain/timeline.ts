@@ -1,5 +1,5 @@
 // An order's timeline: each event in a sentence for people, and a bound on how many are kept. Free of I/O.
-import type { OrderEvent, SkuQuantity } from './order.ts'
+import type { OrderEvent, SkuQuantity } from '#subgraphs/orders/domain/order.ts'
 
 export type TimelineEntry = { readonly at: string; readonly type: string; readonly text: string }
 

@@ -1,0 +1,41 @@
+// What orders reads from its environment.
+import { z } from 'zod'
+import { type Environment, readConfig, urlOf } from '#platform/config/config.ts'
+import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
+import type { OrdersConfig } from '#subgraphs/orders/service.ts'
+
+const graphqlUrl = urlOf('http', 'https').describe('the URL of its GraphQL, such as http://…/graphql')
+
+const schema = z.object({
+  ...subgraphVariables,
+  INVENTORY_URL: graphqlUrl,
+  PAYMENT_URL: graphqlUrl,
+  SHIPPING_URL: graphqlUrl,
+  APPROVAL_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(86_400_000)
+    .default(600_000)
+    .describe('milliseconds that a payment may wait for approval, 100 to 86400000'),
+  RESERVATION_MS: z.coerce
+    .number()
+    .int()
+    .min(1_000)
+    .max(86_400_000)
+    .default(1_800_000)
+    .describe('milliseconds that stock is held for an order without a commit, 1000 to 86400000'),
+})
+
+/** Throws OperatorError CONFIG_INVALID that lists every problem. */
+export function readOrdersConfig(env: Environment): OrdersConfig {
+  const read = readConfig(schema, env)
+  return {
+    ...subgraphConfig('orders', read),
+    inventoryUrl: read.INVENTORY_URL,
+    paymentUrl: read.PAYMENT_URL,
+    shippingUrl: read.SHIPPING_URL,
+    approvalTimeoutMs: read.APPROVAL_TIMEOUT_MS,
+    reservationMs: read.RESERVATION_MS,
+  }
+}

@@ -1,0 +1,32 @@
+// What the parts of the orders service share: repositories, clocks, and what it asks of other services. Types only.
+import type { Repository } from '#platform/event-store/aggregate.ts'
+import type { Collection } from '#platform/read-models/read-models.ts'
+import type { SagaRunner } from '#platform/saga/saga.ts'
+import type { Catalogue } from '#subgraphs/orders/catalogue.ts'
+import type { Customer, CustomerEvent, RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
+import type { Order, OrderEvent, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import type { FulfilmentInput } from '#subgraphs/orders/fulfilment.ts'
+import type { Quotes } from '#subgraphs/orders/quotes.ts'
+import type { Settlements } from '#subgraphs/orders/settlements.ts'
+import type { TotalsDoc } from '#subgraphs/orders/views.ts'
+
+export type OrderRepository = Repository<Order, OrderEvent>
+export type CustomerRepository = Repository<Customer, CustomerEvent>
+
+/** What the resolvers work with. */
+export type OrdersDesk = {
+  readonly orders: OrderRepository
+  readonly customers: CustomerRepository
+  readonly catalogue: Catalogue
+  readonly quotes: Quotes
+  readonly settlements: Settlements
+  readonly sagas: SagaRunner<FulfilmentInput>
+  readonly views: {
+    readonly orders: Collection<PlacedOrder>
+    readonly customers: Collection<RegisteredCustomer>
+    readonly totals: Collection<TotalsDoc>
+  }
+  /** The store's newest position. */
+  readonly head: () => Promise<number>
+  readonly now: () => Date
+}

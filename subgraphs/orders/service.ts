@@ -1,0 +1,147 @@
+// Wires orders: its views and aggregates, the other services, the fulfilment saga and what it hears.
+import type { BusMessage } from '#platform/event-bus/event-bus.ts'
+import { createRepository } from '#platform/event-store/repository.ts'
+import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client.ts'
+import { createPolicy, type Policy } from '#platform/resilience/policy.ts'
+import { type SagaPolicy, startSagaRunner } from '#platform/saga/runner.ts'
+import {
+  type RunningService,
+  type SubgraphConfig,
+  type SubgraphPorts,
+  startSubgraph,
+} from '#platform/subgraph/subgraph.ts'
+import { createCatalogue } from '#subgraphs/orders/catalogue.ts'
+import { customerAggregate } from '#subgraphs/orders/domain/customer.ts'
+import { orderAggregate } from '#subgraphs/orders/domain/order.ts'
+import { fulfilment } from '#subgraphs/orders/fulfilment.ts'
+import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
+import { createQuotes } from '#subgraphs/orders/quotes.ts'
+import { createResolvers } from '#subgraphs/orders/resolvers.ts'
+import { deliverAll, inputFromBus, inputFromOrder, type Patience } from '#subgraphs/orders/saga-inputs.ts'
+import { createSteps, type Services } from '#subgraphs/orders/saga-steps.ts'
+import { createSettlements } from '#subgraphs/orders/settlements.ts'
+import { customersView, ordersView, totalsView } from '#subgraphs/orders/views.ts'
+
+export type OrdersConfig = SubgraphConfig &
+  Patience & {
+    readonly name: 'orders'
+    /** GraphQL endpoints of the services that orders calls. */
+    readonly inventoryUrl: string
+    readonly shippingUrl: string
+    readonly paymentUrl: string
+    readonly sagaPolicy?: SagaPolicy
+  }
+
+type SagaRunner = OrdersDesk['sagas']
+
+/** Resolves once it listens. Disposing drains requests, lets the saga's calls under way end, and closes. */
+export function startOrders(config: OrdersConfig): Promise<RunningService> {
+  return startSubgraph(config, {
+    views: [ordersView, customersView, totalsView],
+    async build(ports) {
+      const services = openServices(ports, config)
+      const orders = createRepository(ports.store, orderAggregate, { logger: config.logger })
+      const sagas = await startFulfilments(ports, config, createSteps({ services, orders, now: config.now }))
+      const { store, projections, open } = ports
+      const { now, logger } = config
+      const onError = (error: unknown) => logger.warn({ err: error }, 'the order log could not be followed')
+      const desk: OrdersDesk = {
+        orders,
+        customers: createRepository(store, customerAggregate, { logger }),
+        catalogue: createCatalogue(services.inventory),
+        quotes: createQuotes(services.shipping, now),
+        settlements: open.use(createSettlements(store, { onError })),
+        sagas,
+        views: {
+          orders: projections.collection(ordersView),
+          customers: projections.collection(customersView),
+          totals: projections.collection(totalsView),
+        },
+        head: () => store.head(),
+        now,
+      }
+      return { resolvers: createResolvers(desk) }
+    },
+  })
+}
+
+/** Payment and carrier calls wait for somebody outside: they get more time. */
+const TIMEOUT_MS = { inventory: 5_000, payment: 20_000, shipping: 10_000 }
+
+function openServices({ http, open }: SubgraphPorts, config: OrdersConfig): Services {
+  const openService = (name: keyof Services, url: string): GraphqlClient => {
+    const policy = createPolicy({
+      name,
+      timeoutMs: TIMEOUT_MS[name],
+      retries: 2,
+      concurrency: 128,
+      queue: 2_000,
+    })
+    http.addHealthCheck(name, async () => circuitHealth(policy), { essential: false })
+    return open.use(createGraphqlClient({ url, policy, token: config.serviceToken }))
+  }
+  return {
+    inventory: openService('inventory', config.inventoryUrl),
+    payment: openService('payment', config.paymentUrl),
+    shipping: openService('shipping', config.shippingUrl),
+  }
+}
+
+function circuitHealth(policy: Policy) {
+  const health = policy.health()
+  return { ok: health !== 'open', detail: `circuit ${health}` }
+}
+
+/** The runner first, so that nothing is heard before it can be acted on; closed in reverse. */
+async function startFulfilments(
+  { store, readModels, bus, http, open }: SubgraphPorts,
+  config: OrdersConfig,
+  perform: ReturnType<typeof createSteps>,
+): Promise<SagaRunner> {
+  const { logger, now, sagaPolicy, approvalTimeoutMs, reservationMs } = config
+  const patience: Patience = {
+    ...(approvalTimeoutMs !== undefined && { approvalTimeoutMs }),
+    ...(reservationMs !== undefined && { reservationMs }),
+  }
+  const sagas = open.use(
+    await startSagaRunner({
+      store,
+      readModels,
+      definition: fulfilment,
+      perform,
+      logger,
+      now,
+      ...(sagaPolicy && { policy: sagaPolicy }),
+    }),
+  )
+  const consumer = open.use(
+    await store.consume({
+      name: 'saga-inputs',
+      categories: [orderAggregate.category],
+      handle: events =>
+        deliverAll(
+          sagas,
+          events.flatMap(event => inputFromOrder(event, patience) ?? []),
+        ),
+    }),
+  )
+  http.addHealthCheck(
+    'consumer-saga-inputs',
+    async () => {
+      const { deadLetters } = consumer.status()
+      return { ok: deadLetters === 0, detail: `${deadLetters} dead letters` }
+    },
+    { essential: false },
+  )
+  const onUnreadable = ({ topic, type, position }: BusMessage, err: unknown) =>
+    logger.error({ err, topic, type, position }, 'an event of another service could not be read')
+  open.use(
+    await bus.subscribe('orders-saga', ['payment', 'shipping'], messages =>
+      deliverAll(
+        sagas,
+        messages.flatMap(message => inputFromBus(message, onUnreadable) ?? []),
+      ),
+    ),
+  )
+  return sagas
+}

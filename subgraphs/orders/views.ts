@@ -1,0 +1,124 @@
+// The read models of orders as pure functions from event to document change. Free of I/O.
+
+import { createCodec } from '#platform/event-store/codec.ts'
+import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { View } from '#platform/read-models/projection.ts'
+import {
+  type Customer,
+  type CustomerEvent,
+  customerAggregate,
+  evolve as evolveCustomer,
+  absent as noCustomer,
+  type RegisteredCustomer,
+} from '#subgraphs/orders/domain/customer.ts'
+import {
+  evolve as evolveOrder,
+  absent as noOrder,
+  type Order,
+  type OrderEvent,
+  type OrderStatus,
+  orderAggregate,
+  type PlacedOrder,
+} from '#subgraphs/orders/domain/order.ts'
+
+const orderCodec = createCodec<Order, OrderEvent>(orderAggregate)
+const customerCodec = createCodec<Customer, CustomerEvent>(customerAggregate)
+
+/** The domain's event in a stored one; undefined for a type that this build does not know. */
+export function orderEventOf(recorded: RecordedEvent): OrderEvent | undefined {
+  return orderCodec.decode(recorded)
+}
+
+/** One document per order, by order id: its state, folded by the domain's own `evolve`. */
+export const ordersView: View<PlacedOrder> = {
+  collection: {
+    name: 'orders',
+    version: 1,
+    indexes: [['placedAt'], ['customer.id', 'placedAt'], ['status', 'placedAt']],
+    terms: ({ id, number, reference, customer }) => [
+      id,
+      number,
+      reference ?? '',
+      customer.name,
+      customer.email,
+    ],
+  },
+  categories: [orderAggregate.category],
+  project(recorded) {
+    const event = orderEventOf(recorded)
+    return event ? [{ id: event.data.orderId, update: doc => orderAfter(doc, event) }] : []
+  },
+}
+
+function orderAfter(doc: PlacedOrder | undefined, event: OrderEvent): PlacedOrder | undefined {
+  const order = evolveOrder(doc ?? noOrder, event)
+  return order.status === 'ABSENT' ? undefined : order
+}
+
+/** One document per customer, by customer id: its profile. */
+export const customersView: View<RegisteredCustomer> = {
+  collection: { name: 'customers', version: 1, indexes: [] },
+  categories: [customerAggregate.category],
+  project(recorded) {
+    const event = customerCodec.decode(recorded)
+    return event ? [{ id: event.data.customerId, update: doc => customerAfter(doc, event) }] : []
+  },
+}
+
+function customerAfter(
+  doc: RegisteredCustomer | undefined,
+  event: CustomerEvent,
+): RegisteredCustomer | undefined {
+  const customer = evolveCustomer(doc ?? noCustomer, event)
+  return customer.status === 'ABSENT' ? undefined : customer
+}
+
+/** `counts` by status, of orders; `placed` and `cancelled` by currency, in minor units. */
+export type TotalsDoc = {
+  readonly counts: Readonly<Partial<Record<OrderStatus, number>>>
+  readonly placed: Readonly<Record<string, number>>
+  readonly cancelled: Readonly<Record<string, number>>
+}
+
+export const TOTALS_ID = 'all'
+export const noTotals: TotalsDoc = { counts: {}, placed: {}, cancelled: {} }
+
+/** A single document, `all`. */
+export const totalsView: View<TotalsDoc> = {
+  collection: { name: 'order_totals', version: 1, indexes: [] },
+  categories: [orderAggregate.category],
+  project(recorded) {
+    const event = orderEventOf(recorded)
+    return event && countsFor(event)
+      ? [{ id: TOTALS_ID, update: doc => totalsAfter(doc ?? noTotals, event) }]
+      : []
+  },
+}
+
+function countsFor(event: OrderEvent): boolean {
+  return event.type === 'OrderPlaced' || ('from' in event.data && event.data.from !== event.data.to)
+}
+
+function totalsAfter(totals: TotalsDoc, event: OrderEvent): TotalsDoc {
+  if (event.type === 'OrderPlaced')
+    return {
+      ...totals,
+      counts: add(totals.counts, 'PLACED', 1),
+      placed: add(totals.placed, event.data.total.currency, event.data.total.minor),
+    }
+  if (!('from' in event.data)) return totals
+  const counts = add(add(totals.counts, event.data.from, -1), event.data.to, 1)
+  if (event.type !== 'OrderCancelled') return { ...totals, counts }
+  const { currency, minor } = event.data.total
+  return { ...totals, counts, cancelled: add(totals.cancelled, currency, minor) }
+}
+
+function add<Key extends string>(
+  sums: Readonly<Partial<Record<Key, number>>>,
+  key: Key,
+  more: number,
+): Record<string, number> {
+  return { ...sums, [key]: (sums[key] ?? 0) + more } as Record<string, number>
+}
+
+export const views = [ordersView, customersView, totalsView]

@@ -1,0 +1,40 @@
+// A small real GraphQL endpoint over HTTP for tests of a client: it answers by a function and keeps what it was sent.
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+
+export type Sent = {
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly headers: IncomingMessage['headers']
+}
+export type StandIn = AsyncDisposable & { readonly url: string; readonly sent: Sent[] }
+
+type Operation = { readonly variables: Readonly<Record<string, unknown>> }
+
+/** `answer` gives the `data` of one operation; what it throws becomes HTTP 500. */
+export async function standIn(answer: (variables: Operation['variables']) => object): Promise<StandIn> {
+  const sent: Sent[] = []
+  const server = createServer(async (request, response) => {
+    const body = (await json(request)) as Operation | Operation[]
+    const one = ({ variables }: Operation) => {
+      sent.push({ variables, headers: request.headers })
+      return { data: answer(variables) }
+    }
+    try {
+      const text = JSON.stringify(Array.isArray(body) ? body.map(one) : one(body))
+      response.setHeader('content-type', 'application/json').end(text)
+    } catch {
+      response.writeHead(500).end()
+    }
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/graphql`,
+    sent,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
