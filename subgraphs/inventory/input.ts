@@ -4,7 +4,8 @@ import { isId } from '#platform/domain/ids.ts'
 import type { Money } from '#platform/domain/money.ts'
 import { type MoneyText, moneyIn } from '#platform/graphql/scalars.ts'
 import type { Line } from '#subgraphs/inventory/domain/allocation.ts'
-import type { Dimensions, ProductFacts, Units } from '#subgraphs/inventory/domain/stock.ts'
+import type { Units } from '#subgraphs/inventory/domain/holds.ts'
+import type { Dimensions, ProductFacts } from '#subgraphs/inventory/domain/stock.ts'
 
 export const MAX_SKUS = 500
 const MAX_WAREHOUSES = 100

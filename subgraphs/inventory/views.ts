@@ -2,7 +2,8 @@
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { Change, View } from '#platform/read-models/projection.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
-import type { ProductFacts, StockEvent, Units } from '#subgraphs/inventory/domain/stock.ts'
+import type { Units } from '#subgraphs/inventory/domain/holds.ts'
+import type { ProductFacts, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import { STOCK_CATEGORY, stockEventOf } from '#subgraphs/inventory/stored-events.ts'
 
 type ChangesOf<Doc> = (event: StockEvent) => readonly Change<Doc>[]

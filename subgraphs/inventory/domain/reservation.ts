@@ -7,14 +7,14 @@ import {
   type Line,
   mergeLines,
 } from '#subgraphs/inventory/domain/allocation.ts'
+import { type Hold, isDue } from '#subgraphs/inventory/domain/holds.ts'
 import {
   available,
   ended,
   evolve,
   evolveAll,
   expiries,
-  type Hold,
-  isDue,
+  holdOf,
   noStock,
   type ProductRefusal,
   productNotFound,
@@ -60,7 +60,7 @@ export function reserve(stocks: Stocks, command: Reserve): Decision<Change, Rese
   const current = new Map(
     lines.map(({ sku }) => [sku, evolveAll(stockOf(stocks, sku), expired.get(sku) ?? [])]),
   )
-  const held = lines.filter(({ sku }) => current.get(sku)?.holds[command.orderId])
+  const held = lines.filter(({ sku }) => holdOf(stockOf(current, sku), command.orderId))
   if (held.length > 0) return alreadyHeld(current, lines, command.orderId)
   const shortages = shortagesOf(lines, current)
   if (shortages.length > 0) return refuse(insufficient(shortages))
@@ -96,7 +96,7 @@ function alreadyHeld(
   orderId: string,
 ): Decision<Change, ReserveRefusal> {
   const same = lines.every(({ sku, quantity }) => {
-    const hold = stocks.get(sku)?.holds[orderId]
+    const hold = holdOf(stockOf(stocks, sku), orderId)
     return hold?.allocations.reduce((sum, units) => sum + units.quantity, 0) === quantity
   })
   if (same) return accept()
@@ -123,8 +123,8 @@ export function commit(
   stocks: Stocks,
   { orderId, at }: { orderId: string; at: string },
 ): Decision<Change, ReservationRefusal> {
-  const lost = [...stocks].find(([, { holds }]) => {
-    const hold = holds[orderId]
+  const lost = [...stocks].find(([, stock]) => {
+    const hold = holdOf(stock, orderId)
     return !hold || isDue(hold, at)
   })
   if (lost)
@@ -173,12 +173,12 @@ export function ship(
 ): Decision<Change, ReservationRefusal> {
   const merged = mergeLines(lines)
   for (const line of merged) {
-    const refusal = cannotShip(stockOf(stocks, line.sku).holds[orderId], { ...line, orderId, warehouse })
+    const refusal = cannotShip(holdOf(stockOf(stocks, line.sku), orderId), { ...line, orderId, warehouse })
     if (refusal) return refuse(refusal)
   }
   return accept(
     ...merged.map(({ sku, quantity }): Change => {
-      const customerId = stockOf(stocks, sku).holds[orderId]?.customerId ?? ''
+      const customerId = holdOf(stockOf(stocks, sku), orderId)?.customerId ?? ''
       return {
         id: sku,
         event: { type: 'StockShipped', data: { sku, orderId, customerId, warehouse, quantity } },
@@ -247,8 +247,8 @@ export function after(stocks: Stocks, decided: readonly Change[]): Stocks {
 }
 
 function holdsOf(stocks: Stocks, orderId: string): { sku: string; hold: Hold }[] {
-  return [...stocks].flatMap(([sku, { holds }]) => {
-    const hold = holds[orderId]
+  return [...stocks].flatMap(([sku, stock]) => {
+    const hold = holdOf(stock, orderId)
     return hold ? [{ sku, hold }] : []
   })
 }

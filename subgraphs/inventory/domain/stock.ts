@@ -1,6 +1,17 @@
 // The stock of one SKU: product facts, units by warehouse, and the orders that hold some of them. Free of I/O, clock and ids.
 import { accept, type Decision, refuse } from '#platform/domain/decision.ts'
 import type { Money } from '#platform/domain/money.ts'
+import {
+  dropHold,
+  dueHolds,
+  findHold,
+  type Hold,
+  type Holds,
+  noHolds,
+  putHold,
+  type Units,
+  unshipped,
+} from '#subgraphs/inventory/domain/holds.ts'
 
 export type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
 export type ProductFacts = {
@@ -11,9 +22,6 @@ export type ProductFacts = {
   readonly dimensions: Dimensions
   readonly lowStockThreshold: number
 }
-/** Units of one SKU in one warehouse. */
-export type Units = { readonly warehouse: string; readonly quantity: number }
-
 type Given = { readonly sku: string; readonly orderId: string; readonly customerId: string }
 
 /** `StockReceived` and `StockCorrected` differ in meaning only; a correction may be negative. `LowStockReached` is a signal. */
@@ -65,27 +73,30 @@ const TYPES: Readonly<Record<StockEvent['type'], true>> = {
 }
 export const STOCK_EVENT_TYPES = Object.keys(TYPES) as readonly StockEvent['type'][]
 
-export type HeldUnits = Units & { readonly shipped: number }
-/** What one order holds. It leaves the state once it is released, expired or shipped to the last unit. */
-export type Hold = {
-  readonly customerId: string
-  readonly expiresAt: string
-  readonly committed: boolean
-  readonly allocations: readonly HeldUnits[]
-}
-
 type ByWarehouse = Readonly<Record<string, number>>
 
-/** `held` is the sum of the holds by warehouse; never more than `onHand`. `returnable` is what was shipped and not restocked. */
+/**
+ * `held` is the sum of the holds by warehouse; never more than `onHand`. A hold is `pending` until it is committed, then
+ * `firm`; it leaves the state once it is released, expired or shipped to the last unit. `returnable` is what was
+ * shipped and not restocked.
+ */
 export type Stock = {
   readonly product: ProductFacts | null
   readonly onHand: ByWarehouse
   readonly held: ByWarehouse
-  readonly holds: Readonly<Record<string, Hold>>
+  readonly pending: Holds
+  readonly firm: Holds
   readonly returnable: number
 }
 
-export const noStock: Stock = { product: null, onHand: {}, held: {}, holds: {}, returnable: 0 }
+export const noStock: Stock = {
+  product: null,
+  onHand: {},
+  held: {},
+  pending: noHolds,
+  firm: noHolds,
+  returnable: 0,
+}
 
 /** More units of one SKU than this in one warehouse are taken for a mistake. */
 export const MAX_ON_HAND = 100_000_000
@@ -103,16 +114,9 @@ export function isLow(stock: Stock): boolean {
   return stock.product !== null && available(stock) <= stock.product.lowStockThreshold
 }
 
-/** What of a hold is still in the warehouses. */
-export function unshipped(hold: Hold): Units[] {
-  return hold.allocations
-    .filter(units => units.quantity > units.shipped)
-    .map(({ warehouse, quantity, shipped }) => ({ warehouse, quantity: quantity - shipped }))
-}
-
-/** Past its end and never committed: others may take its units from then on, swept or not. */
-export function isDue(hold: Hold, at: string): boolean {
-  return !hold.committed && hold.expiresAt <= at
+/** What the order holds, firmly or not. */
+export function holdOf({ pending, firm }: Stock, orderId: string): Hold | undefined {
+  return findHold(firm, orderId) ?? findHold(pending, orderId)
 }
 
 export function evolve(stock: Stock, event: StockEvent): Stock {
@@ -131,11 +135,11 @@ export function evolve(stock: Stock, event: StockEvent): Stock {
     case 'StockReserved':
       return reserved(stock, event.data)
     case 'ReservationCommitted':
-      return withHold(stock, event.data.orderId, hold => ({ ...hold, committed: true }))
+      return committed(stock, event.data)
     case 'ReservationReleased':
     case 'ReservationExpired':
       return {
-        ...withHold(stock, event.data.orderId, () => null),
+        ...withoutHold(stock, event.data.orderId),
         held: add(stock.held, event.data.allocations, -1),
       }
     case 'StockShipped':
@@ -159,37 +163,47 @@ function withProduct(stock: Stock, facts: Partial<ProductFacts>): Stock {
   return stock.product ? { ...stock, product: { ...stock.product, ...facts } } : stock
 }
 
-function withHold(stock: Stock, orderId: string, change: (hold: Hold) => Hold | null): Stock {
-  const { [orderId]: hold, ...others } = stock.holds
-  if (!hold) return stock
-  const changed = change(hold)
-  return { ...stock, holds: changed ? { ...others, [orderId]: changed } : others }
+function withoutHold(stock: Stock, orderId: string): Stock {
+  return { ...stock, pending: dropHold(stock.pending, orderId), firm: dropHold(stock.firm, orderId) }
 }
 
 function reserved(stock: Stock, data: Extract<StockEvent, { type: 'StockReserved' }>['data']): Stock {
   const { orderId, customerId, expiresAt } = data
   const allocations = data.allocations.map(units => ({ ...units, shipped: 0 }))
+  const hold = { customerId, expiresAt, committed: false, allocations }
   return {
     ...stock,
     held: add(stock.held, data.allocations, 1),
-    holds: { ...stock.holds, [orderId]: { customerId, expiresAt, committed: false, allocations } },
+    pending: putHold(stock.pending, orderId, hold),
   }
 }
 
+function committed(stock: Stock, { orderId }: Given): Stock {
+  const hold = findHold(stock.pending, orderId)
+  if (!hold) return stock
+  const firm = putHold(stock.firm, orderId, { ...hold, committed: true })
+  return { ...stock, pending: dropHold(stock.pending, orderId), firm }
+}
+
 function shipped(stock: Stock, { orderId, warehouse, quantity }: Given & Units): Stock {
-  const left = withHold(stock, orderId, hold => {
-    const allocations = hold.allocations.map(units =>
-      units.warehouse === warehouse ? { ...units, shipped: units.shipped + quantity } : units,
-    )
-    return allocations.every(units => units.shipped >= units.quantity) ? null : { ...hold, allocations }
-  })
   const units = [{ warehouse, quantity }]
   return {
-    ...left,
+    ...stock,
+    firm: shippedFrom(stock.firm, { orderId, warehouse, quantity }),
     onHand: add(stock.onHand, units, -1),
     held: add(stock.held, units, -1),
     returnable: stock.returnable + quantity,
   }
+}
+
+function shippedFrom(holds: Holds, { orderId, warehouse, quantity }: Units & { orderId: string }): Holds {
+  const hold = findHold(holds, orderId)
+  if (!hold) return holds
+  const allocations = hold.allocations.map(units =>
+    units.warehouse === warehouse ? { ...units, shipped: units.shipped + quantity } : units,
+  )
+  const isDone = allocations.every(units => units.shipped >= units.quantity)
+  return isDone ? dropHold(holds, orderId) : putHold(holds, orderId, { ...hold, allocations })
 }
 
 function add(sums: ByWarehouse, units: readonly Units[], sign: 1 | -1): ByWarehouse {
@@ -288,9 +302,7 @@ function belowReserved(
 
 /** The expiries that are due. */
 export function expiries(sku: string, stock: Stock, at: string): StockEvent[] {
-  return Object.entries(stock.holds)
-    .filter(([, hold]) => isDue(hold, at))
-    .map(([orderId, hold]) => ended('ReservationExpired', sku, orderId, hold))
+  return dueHolds(stock.pending, at).map(([orderId, hold]) => ended('ReservationExpired', sku, orderId, hold))
 }
 
 /** The end of a hold, with the units that it gives back. */

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'
-import { available, isLow, noStock, type StockEvent, unshipped } from '#subgraphs/inventory/domain/stock.ts'
+import { unshipped } from '#subgraphs/inventory/domain/holds.ts'
+import { available, isLow, noStock, type StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import {
   categoriesView,
   productsView,
@@ -14,7 +15,7 @@ import {
   totalsView,
   warehousesView,
 } from '#subgraphs/inventory/views.ts'
-import { CUSTOMER, committed, facts, holding, LATER, ORDER } from './domain/given.ts'
+import { CUSTOMER, committed, facts, holding, holdsOn, LATER, ORDER } from './domain/given.ts'
 import { type History, run, SKUS, steps, sum } from './domain/histories.ts'
 
 function recorded({ id, event }: { id: string; event: StockEvent }, index: number): RecordedEvent {
@@ -80,8 +81,8 @@ describe('after any history', () => {
       const waiting = [...docs.values()].flatMap(doc =>
         doc.allocations.filter(isWaiting).map(u => key(doc.orderId, u)),
       )
-      const holds = [...history.stocks].flatMap(([sku, { holds }]) =>
-        Object.entries(holds).flatMap(([orderId, hold]) => {
+      const holds = [...history.stocks].flatMap(([sku, stock]) =>
+        holdsOn(stock).flatMap(([orderId, hold]) => {
           const status = hold.committed ? ('COMMITTED' as const) : ('HELD' as const)
           return unshipped(hold).map(units => key(orderId, { ...units, sku, status, shipped: 0 }))
         }),

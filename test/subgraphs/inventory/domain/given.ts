@@ -1,5 +1,6 @@
 // Ready-made stocks and events for the tests of inventory.
-import type { ProductFacts, Stock, StockEvent, Units } from '#subgraphs/inventory/domain/stock.ts'
+import { type Hold, listHolds, type Units } from '#subgraphs/inventory/domain/holds.ts'
+import type { ProductFacts, Stock, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import { addProduct, evolveAll, noStock } from '#subgraphs/inventory/domain/stock.ts'
 
 export const AT = '2026-01-31T12:00:00.000Z'
@@ -34,4 +35,9 @@ export function holding(sku: string, quantity: number, expiresAt = LATER, orderI
 
 export function committed(sku: string, orderId = ORDER): StockEvent {
   return { type: 'ReservationCommitted', data: { sku, orderId, customerId: CUSTOMER } }
+}
+
+/** Every hold on a SKU, with its order. */
+export function holdsOn({ pending, firm }: Stock): [string, Hold][] {
+  return [...listHolds(pending), ...listHolds(firm)]
 }

@@ -13,6 +13,7 @@ import {
   addProduct,
   adjustStock,
   evolve,
+  holdOf,
   noStock,
   type Stock,
   type StockEvent,
@@ -82,7 +83,7 @@ export const steps = fc.array(step, { maxLength: 60, size: 'max' })
 
 /** The stocks of the SKUs that the order holds, as its saga would name them. */
 function heldBy(orderId: string, stocks: Stocks): Stocks {
-  return new Map([...stocks].filter(([, stock]) => stock.holds[orderId]))
+  return new Map([...stocks].filter(([, stock]) => holdOf(stock, orderId)))
 }
 
 export type Recorded = { readonly id: string; readonly event: StockEvent; readonly after: Stock }

@@ -1,16 +1,17 @@
 // Whatever is asked of the stock, in whatever order: the sums hold.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { unshipped } from '#subgraphs/inventory/domain/holds.ts'
 import { reserve } from '#subgraphs/inventory/domain/reservation.ts'
 import {
   available,
   evolveAll,
+  holdOf,
   noStock,
   type Stock,
   type StockEvent,
-  unshipped,
 } from '#subgraphs/inventory/domain/stock.ts'
-import { CUSTOMER } from './given.ts'
+import { CUSTOMER, holdsOn } from './given.ts'
 import { at, eventsOf, lines, run, SKUS, steps, sum } from './histories.ts'
 
 it('stock is never negative nor oversold, and available is what is on hand less what is held', () => {
@@ -21,7 +22,7 @@ it('stock is never negative nor oversold, and available is what is on hand less 
 })
 
 function expectSound(stock: Stock): void {
-  const held = Object.values(stock.holds).flatMap(hold => unshipped(hold).map(units => units.quantity))
+  const held = holdsOn(stock).flatMap(([, hold]) => unshipped(hold).map(units => units.quantity))
   expect(available(stock)).toBe(sum(Object.values(stock.onHand)) - sum(held))
   for (const warehouse of Object.keys(stock.onHand)) {
     expect(stock.held[warehouse] ?? 0).toBeGreaterThanOrEqual(0)
@@ -75,7 +76,7 @@ it('a reservation holds every line in full or changes nothing', () => {
     for (const { sku } of lines) {
       const wanted = sum(lines.filter(line => line.sku === sku).map(line => line.quantity))
       const events = decided.accepted.filter(({ id }) => id === sku).map(({ event }) => event)
-      const hold = evolveAll(stocks.get(sku) ?? noStock, events).holds.new
+      const hold = holdOf(evolveAll(stocks.get(sku) ?? noStock, events), 'new')
       expect(sum((hold?.allocations ?? []).map(units => units.quantity))).toBe(wanted)
     }
   })

@@ -1,0 +1,72 @@
+// The holds on one SKU by order: a plain JSON map that changes by copy, at a cost that hardly grows with its size. Free of I/O.
+
+/** Units of one SKU in one warehouse. */
+export type Units = { readonly warehouse: string; readonly quantity: number }
+export type HeldUnits = Units & { readonly shipped: number }
+/** What one order holds. */
+export type Hold = {
+  readonly customerId: string
+  readonly expiresAt: string
+  readonly committed: boolean
+  readonly allocations: readonly HeldUnits[]
+}
+
+/**
+ * Order to hold, in shards by the end of the order's id, which is random: to change one hold copies one shard and the
+ * list of shards, some hundred entries, where a flat map of a busy SKU would copy thousands. Empty shards are left out.
+ */
+export type Holds = Readonly<Record<string, Readonly<Record<string, Hold>>>>
+
+export const noHolds: Holds = {}
+
+function shardOf(orderId: string): string {
+  return orderId.slice(-2)
+}
+
+export function findHold(holds: Holds, orderId: string): Hold | undefined {
+  return holds[shardOf(orderId)]?.[orderId]
+}
+
+export function putHold(holds: Holds, orderId: string, hold: Hold): Holds {
+  const shard = shardOf(orderId)
+  return { ...holds, [shard]: { ...holds[shard], [orderId]: hold } }
+}
+
+export function dropHold(holds: Holds, orderId: string): Holds {
+  const shard = shardOf(orderId)
+  const { [orderId]: dropped, ...others } = holds[shard] ?? {}
+  if (!dropped) return holds
+  if (Object.keys(others).length > 0) return { ...holds, [shard]: others }
+  const { [shard]: _empty, ...rest } = holds
+  return rest
+}
+
+/** Every order with its hold. */
+export function listHolds(holds: Holds): [string, Hold][] {
+  return Object.values(holds).flatMap(shard => Object.entries(shard))
+}
+
+/** What of a hold is still in the warehouses. */
+export function unshipped(hold: Hold): Units[] {
+  return hold.allocations
+    .filter(units => units.quantity > units.shipped)
+    .map(({ warehouse, quantity, shipped }) => ({ warehouse, quantity: quantity - shipped }))
+}
+
+/** Past its end and never committed: others may take its units from then on, swept or not. */
+export function isDue(hold: Hold, at: string): boolean {
+  return !hold.committed && hold.expiresAt <= at
+}
+
+/** The holds that are due, with their orders. Every reservation asks, so it makes no lists on the way. */
+export function dueHolds(holds: Holds, at: string): [string, Hold][] {
+  const due: [string, Hold][] = []
+  for (const name in holds) {
+    const shard = holds[name]
+    for (const orderId in shard) {
+      const hold = shard[orderId]
+      if (hold && isDue(hold, at)) due.push([orderId, hold])
+    }
+  }
+  return due
+}
