@@ -194,7 +194,9 @@ async function own(
 /** Frees the lease for a standby, or tells whoever took it that this process has stopped. */
 async function giveUp({ self, lease }: Tenure): Promise<void> {
   try {
-    if (!(await releaseLease(self.sessions, lease))) await confirmYield(self.sessions, lease)
+    const checkpoint = self.progress.checkpoint()
+    if (!(await releaseLease(self.sessions, lease, checkpoint)))
+      await confirmYield(self.sessions, lease, checkpoint)
     self.wakeups.announce(self.topic)
   } catch (error) {
     noteFailure(self, error) // the lease runs out by itself

@@ -1,12 +1,11 @@
 // The event store on PostgreSQL: opens its parts and puts them together. Free of statements.
-import { v7 } from 'uuid'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { createAppender, WRITERS } from '#platform/event-store/append.postgres.ts'
 import { checkKey } from '#platform/event-store/check.ts'
 import { startConsumer } from '#platform/event-store/consumer.postgres.ts'
 import { listDeadLetters, markForReplay } from '#platform/event-store/dead-letters.postgres.ts'
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
-import { takeConsumer } from '#platform/event-store/lease-take.postgres.ts'
+import { holdWhile, takeConsumer } from '#platform/event-store/lease-take.postgres.ts'
 import { createLogReader } from '#platform/event-store/log.postgres.ts'
 import { migrate } from '#platform/event-store/schema.postgres.ts'
 import { openSessions, type StoreLogger, storeError } from '#platform/event-store/sessions.postgres.ts'
@@ -70,10 +69,11 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
       consumers.add(consumer)
       return consumer
     },
-    withConsumerLease: async (consumer, work) =>
-      whileOpen('take a lease', () =>
-        takeConsumer({ sessions, wakeups, owner: v7(), consumer: checkedName(consumer), work }),
-      ),
+    async withConsumerLease(consumer, work) {
+      checkKey('a consumer name', consumer)
+      const taken = await whileOpen('take a lease', () => takeConsumer({ sessions, wakeups, consumer }))
+      await holdWhile(taken, work)
+    },
     async [Symbol.asyncDispose]() {
       if (closed) return
       closed = true
@@ -83,9 +83,4 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
       await sessions[Symbol.asyncDispose]()
     },
   }
-}
-
-function checkedName(consumer: string): string {
-  checkKey('a consumer name', consumer)
-  return consumer
 }

@@ -1,8 +1,10 @@
 // Takes a consumer away from its owner for a while, e.g. to rebuild what it projects. Free of events.
 import { setTimeout as delay } from 'node:timers/promises'
+import { v7 } from 'uuid'
 import { OperatorError } from '#platform/domain/errors.ts'
 import {
-  isYielding,
+  checkpointIfYielded,
+  endYielding,
   LEASE_MS,
   type Lease,
   RENEW_MS,
@@ -10,43 +12,60 @@ import {
   renewLease,
   stealLease,
 } from '#platform/event-store/lease.postgres.ts'
-import type { Sessions } from '#platform/event-store/sessions.postgres.ts'
+import { type Sessions, storeError } from '#platform/event-store/sessions.postgres.ts'
 import type { Wakeups } from '#platform/event-store/wakeup.postgres.ts'
 
-export type Taking = {
-  readonly sessions: Sessions
-  readonly wakeups: Wakeups
-  readonly owner: string
-  readonly consumer: string
-  /** Gets the checkpoint, returns the new one. */
-  readonly work: (checkpoint: number) => Promise<number>
+export type Taken = {
+  readonly checkpoint: number
+  /** Gives the consumer free, at `checkpoint` if there is one; false if somebody else took it meanwhile. */
+  readonly giveBack: (checkpoint: number | undefined) => Promise<boolean>
 }
 
 const LOOK_MS = 10
 
-/**
- * The former owner has stopped, or has been silent for a whole lease, before `work` begins. When `work` throws, the
- * checkpoint stays. Throws OperatorError LEASE_LOST when somebody else took the lease meanwhile.
- */
-export async function takeConsumer({ sessions, wakeups, owner, consumer, work }: Taking): Promise<void> {
-  const { lease, checkpoint: before } = await stealLease(sessions, consumer, owner)
-  wakeups.announce(`consumer ${consumer}`)
+/** Resolves when the former owner has stopped, or has not said so for a whole lease. The lease is kept until given back. */
+export async function takeConsumer(taking: {
+  readonly sessions: Sessions
+  readonly wakeups: Wakeups
+  readonly consumer: string
+}): Promise<Taken> {
+  const { sessions, wakeups, consumer } = taking
+  const lease = await stealLease(sessions, consumer, v7())
   const renewing = setInterval(() => void renewLease(sessions, lease).catch(() => {}), RENEW_MS)
-  let checkpoint: number | undefined
-  let kept = true
-  try {
-    await formerOwnerStopped(sessions, lease)
-    checkpoint = await work(before)
-  } finally {
+  const giveBack = async (checkpoint: number | undefined) => {
     clearInterval(renewing)
-    kept = await releaseLease(sessions, lease, checkpoint)
+    const kept = await releaseLease(sessions, lease, checkpoint)
     wakeups.announce(`consumer ${consumer}`)
+    return kept
   }
-  if (!kept)
-    throw new OperatorError('LEASE_LOST', `consumer ${consumer} was taken by another process meanwhile`)
+  wakeups.announce(`consumer ${consumer}`)
+  try {
+    return { checkpoint: await whenYielded(sessions, lease), giveBack }
+  } catch (error) {
+    await giveBack(undefined).catch(() => {}) // the lease runs out by itself
+    throw error
+  }
 }
 
-async function formerOwnerStopped(sessions: Sessions, lease: Lease): Promise<void> {
-  const deadline = performance.now() + LEASE_MS
-  while ((await isYielding(sessions, lease)) && performance.now() < deadline) await delay(LOOK_MS)
+async function whenYielded(sessions: Sessions, lease: Lease): Promise<number> {
+  for (const begin = performance.now(); ; await delay(LOOK_MS)) {
+    const checkpoint = await checkpointIfYielded(sessions, lease)
+    if (checkpoint !== undefined) return checkpoint
+    if (performance.now() - begin > LEASE_MS) await endYielding(sessions, lease)
+  }
+}
+
+/** Runs `work` while the consumer is held. When it throws, the checkpoint stays and the error is passed on. */
+export async function holdWhile(taken: Taken, work: (checkpoint: number) => Promise<number>): Promise<void> {
+  let checkpoint: number
+  try {
+    checkpoint = await work(taken.checkpoint)
+  } catch (error) {
+    await taken.giveBack(undefined).catch(() => {}) // the lease runs out by itself
+    throw error
+  }
+  const kept = await taken.giveBack(checkpoint).catch(cause => {
+    throw storeError('give a lease back', cause)
+  })
+  if (!kept) throw new OperatorError('LEASE_LOST', 'another process took the consumer meanwhile')
 }

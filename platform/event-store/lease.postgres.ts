@@ -80,32 +80,46 @@ export async function stealLease(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
   owner: string,
-): Promise<{ lease: Lease; checkpoint: number }> {
-  const [row] = await read<{ epoch: string; checkpoint: string }>(
+): Promise<Lease> {
+  const [row] = await read<{ epoch: string }>(
     `INSERT INTO event_store.consumers AS c (name, owner, epoch, lease_until) VALUES ($1, $2, 1, ${DEADLINE})
      ON CONFLICT (name) DO UPDATE SET owner = $2, epoch = c.epoch + 1, lease_until = ${DEADLINE},
        yielding = CASE WHEN c.lease_until > clock_timestamp() THEN c.owner END
-     RETURNING epoch, checkpoint`,
+     RETURNING epoch`,
     [consumer, owner],
   )
   if (!row) throw new Error('an upsert answered without a row')
-  return { lease: { consumer, owner, epoch: row.epoch }, checkpoint: toPosition(row.checkpoint) }
+  return { consumer, owner, epoch: row.epoch }
 }
 
-/** A former owner says that it has stopped. */
-export async function confirmYield({ soft }: Pick<Sessions, 'soft'>, lease: Lease): Promise<void> {
-  await soft('UPDATE event_store.consumers SET yielding = NULL WHERE name = $1 AND yielding = $2', [
-    lease.consumer,
-    lease.owner,
-  ])
+/** A former owner says that it has stopped, and how far it came: the next one goes on from there. */
+export async function confirmYield(
+  { read }: Pick<Sessions, 'read'>,
+  lease: Lease,
+  checkpoint: number,
+): Promise<void> {
+  await read(
+    'UPDATE event_store.consumers SET yielding = NULL, checkpoint = $3 WHERE name = $1 AND yielding = $2',
+    [lease.consumer, lease.owner, checkpoint],
+  )
 }
 
-export async function isYielding({ soft }: Pick<Sessions, 'soft'>, lease: Lease): Promise<boolean> {
-  const rows = await soft(
-    `SELECT 1 FROM event_store.consumers WHERE ${HELD} AND yielding IS NOT NULL`,
+/** The checkpoint once no former owner is at work any more, undefined until then. */
+export async function checkpointIfYielded(
+  { soft }: Pick<Sessions, 'soft'>,
+  lease: Lease,
+): Promise<number | undefined> {
+  const [row] = await soft<{ checkpoint: string; yielding: string | null }>(
+    `SELECT checkpoint, yielding FROM event_store.consumers WHERE ${HELD}`,
     valuesOf(lease),
   )
-  return rows.length > 0
+  if (!row) throw new LeaseLost(lease.consumer)
+  return row.yielding === null ? toPosition(row.checkpoint) : undefined
+}
+
+/** Waits no longer for a former owner: what it says later counts for nothing. */
+export async function endYielding({ read }: Pick<Sessions, 'read'>, lease: Lease): Promise<void> {
+  await read(`UPDATE event_store.consumers SET yielding = NULL WHERE ${HELD}`, valuesOf(lease))
 }
 
 /** What anybody may know of a consumer: its checkpoint and how many dead letters it has. */
