@@ -4,6 +4,15 @@ import { mayActFor, requireRole, requireViewer, type Viewer } from '#platform/au
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
 import { moneyOut, scalars } from '#platform/graphql/scalars.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
+import type {
+  MutationCancelShipmentArgs,
+  MutationCreateShipmentArgs,
+  MutationDispatchShipmentArgs,
+  ProductShippingEstimateArgs,
+  QueryQuoteShippingArgs,
+  QueryShipmentArgs,
+  QueryShipmentsArgs,
+} from '#schema/generated/shipping.ts'
 import type { Asked, Outcome, ShipmentCommands } from './commands.ts'
 import type { ShipmentLine } from './domain/shipment.ts'
 import { chargeableGrams, MAX_WEIGHT_GRAMS, QUOTE_VALID_MS, quote } from './domain/tariff.ts'
@@ -18,7 +27,6 @@ import {
 } from './inputs.ts'
 import type { ShipmentDocument } from './views.ts'
 
-type Asking = { readonly input: unknown }
 type ProductReference = {
   readonly sku: string
   readonly weightGrams: number
@@ -41,18 +49,18 @@ export function createResolvers(ports: ResolverPorts) {
 
 function queries({ shipments, now }: ResolverPorts) {
   return {
-    async shipment(_: unknown, args: { readonly id: string }, { viewer }: RequestContext) {
+    async shipment(_: unknown, args: QueryShipmentArgs, { viewer }: RequestContext) {
       const known = requireViewer(viewer)
       return visible(await shipments.get(checked(shipmentIdInput, args).id), known)
     },
-    quoteShipping(_: unknown, { input }: Asking) {
+    quoteShipping(_: unknown, { input }: QueryQuoteShippingArgs) {
       const asked = checked(quoteInput, input)
       const quoted = quote(asked)
       if (!quoted) return { __typename: 'NotShippable', ...notServed(asked.country) }
       const validUntil = new Date(now().getTime() + QUOTE_VALID_MS).toISOString()
       return { __typename: 'ShippingQuote', fee: moneyOut(quoted.fee), days: quoted.days, validUntil }
     },
-    async shipments(_: unknown, args: object, { viewer }: RequestContext) {
+    async shipments(_: unknown, args: QueryShipmentsArgs, { viewer }: RequestContext) {
       requireRole(viewer, 'support', 'ops', 'service')
       const { status, first, after } = checked(shipmentsInput, args)
       const page = await shipments.find({
@@ -68,13 +76,13 @@ function queries({ shipments, now }: ResolverPorts) {
 
 function mutations({ commands }: ResolverPorts) {
   return {
-    async dispatchShipment(_: unknown, { input }: Asking, context: RequestContext) {
+    async dispatchShipment(_: unknown, { input }: MutationDispatchShipmentArgs, context: RequestContext) {
       const viewer = requireRole(context.viewer, 'ops')
       const { shipmentId, idempotencyKey } = checked(shipmentInput, input)
       const asked = askedBy(viewer.subject, 'dispatchShipment', idempotencyKey, context)
       return changed(await commands.dispatch(shipmentId, asked), context)
     },
-    async createShipment(_: unknown, { input }: Asking, context: RequestContext) {
+    async createShipment(_: unknown, { input }: MutationCreateShipmentArgs, context: RequestContext) {
       requireRole(context.viewer, 'service')
       const { idempotencyKey, ...shipment } = checked(createShipmentInput, input)
       const asked = askedBy('service', 'createShipment', idempotencyKey, context)
@@ -84,7 +92,7 @@ function mutations({ commands }: ResolverPorts) {
       if (refusal) return { __typename: 'CarrierRefused', code: 'CARRIER_REFUSED', message: refusal.message }
       return { ...answer, __typename: 'ShipmentCreated' }
     },
-    async cancelShipment(_: unknown, { input }: Asking, context: RequestContext) {
+    async cancelShipment(_: unknown, { input }: MutationCancelShipmentArgs, context: RequestContext) {
       requireRole(context.viewer, 'service')
       const { shipmentId, idempotencyKey } = checked(shipmentInput, input)
       const asked = askedBy('service', 'cancelShipment', idempotencyKey, context)
@@ -119,7 +127,7 @@ function entities({ shipments }: ResolverPorts) {
 }
 
 /** Null also for a unit that is too heavy for any parcel service. */
-function shippingEstimate({ weightGrams, dimensions }: ProductReference, args: object) {
+function shippingEstimate({ weightGrams, dimensions }: ProductReference, args: ProductShippingEstimateArgs) {
   const asked = checked(estimateInput, args)
   const charged = chargeableGrams(weightGrams, dimensions)
   const quoted = charged <= MAX_WEIGHT_GRAMS ? quote({ ...asked, weightGrams: charged }) : undefined

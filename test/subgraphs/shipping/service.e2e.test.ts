@@ -53,6 +53,7 @@ async function created(overrides: object = {}) {
   const input = aShipment({ instructions: 'SANDBOX_HOLD', ...overrides })
   const { data, consistency } = await shipping.ask<Created>(SERVICE, CREATE, keyed(input))
   expect(data.createShipment.__typename).toBe('ShipmentCreated')
+  expect(consistency).toMatch(/^shipping=\d+$/)
   return { ...data.createShipment.shipment, orderId: input.orderId, consistency }
 }
 

@@ -1,11 +1,13 @@
 // The sandbox carrier against real PostgreSQL: the carrier contract, and the notices it sends by HTTP.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import pg from 'pg'
 import pino from 'pino'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { verifyWebhook } from '#platform/webhooks/signature.ts'
 import { openSandboxCarrier, type SandboxCarrier } from '#subgraphs/shipping/carrier/carrier.sandbox.ts'
 import { type CarrierNotice, noticesSchema } from '#subgraphs/shipping/carrier/carrier.ts'
+import { openParcels } from '#subgraphs/shipping/carrier/parcels.postgres.ts'
 import { freshDatabase } from '#test/database.ts'
 import { aBooking, describeCarrier } from './carrier.contract.ts'
 
@@ -44,7 +46,9 @@ type Shop = {
 
 /** A shop that listens for notices; `reply` says what the nth call is answered. Only notices answered 2xx are taken. */
 async function openShop(
-  reply: (call: number, notices: readonly CarrierNotice[]) => Reply = () => ({ status: 204 }),
+  reply: (call: number, notices: readonly CarrierNotice[]) => Reply | Promise<Reply> = () => ({
+    status: 204,
+  }),
 ): Promise<Shop> {
   const calls: CarrierNotice[][] = []
   const taken: CarrierNotice[] = []
@@ -55,7 +59,7 @@ async function openShop(
     const text = Buffer.concat(chunks).toString('utf8')
     verifyWebhook(SECRET, request.headers, text, new Date())
     const { events } = noticesSchema.parse(JSON.parse(text))
-    const { status, body } = reply(calls.push(events), events)
+    const { status, body } = await reply(calls.push(events), events)
     if (status < 300) taken.push(...events)
     response.writeHead(status).end(body ? JSON.stringify(body) : undefined)
     for (const watcher of watchers) watcher()
@@ -135,6 +139,19 @@ describe('the notices of the sandbox', () => {
     expect(statuses(await shop.until(ends(1)), cancelled.reference)).toEqual([])
   })
 
+  test('of a collection under way cannot be overtaken by a cancellation', async () => {
+    const answers: unknown[] = []
+    const booking = aBooking('SANDBOX_STOP_AFTER_DISPATCH')
+    const shop = await openShop(async () => {
+      answers.push(await carrier.cancel(booking.reference))
+      return { status: 204 }
+    })
+    const carrier = await startSandbox(await freshDatabase(), shop)
+    await carrier.book(booking)
+    await shop.until(notices => notices.length === 1)
+    expect(answers).toEqual(['collected'])
+  })
+
   test('come again, under the same ids, until they are taken', async () => {
     const shop = await openShop(call => ({ status: call === 1 ? 500 : 204 }))
     const carrier = await startSandbox(await freshDatabase(), shop)
@@ -195,4 +212,30 @@ describe('the notices of the sandbox', () => {
     await startSandbox(url, shop)
     expect(statuses(await shop.until(ends(1)), booking.reference)).toHaveLength(4)
   })
+})
+
+test('rounds of several instances claim no parcel twice, and wait for none that another holds', async () => {
+  const url = await freshDatabase()
+  const logger = pino({ level: 'silent' })
+  const instances = [undo.use(await openParcels(url, logger)), undo.use(await openParcels(url, logger))]
+  const [one] = instances
+  const now = new Date()
+  for (let n = 0; n < 60; n++)
+    await one?.book({
+      ...{ reference: `parcel-${n}`, trackingNumber: `T${n}`, journey: 'normal', atOnce: false },
+      ...{ estimatedDelivery: now, collection: now },
+    })
+  const holder = new pg.Client({ connectionString: url })
+  await holder.connect()
+  await holder.query('BEGIN')
+  await holder.query("SELECT 1 FROM sandbox_carrier.parcels WHERE reference = 'parcel-0' FOR UPDATE")
+  const leaseUntil = new Date(now.getTime() + 60_000)
+  const rounds = Array.from({ length: 8 }, (_, n) =>
+    instances[n % 2]?.round({ told: [], now, leaseUntil, limit: 20 }),
+  )
+  const claimed = (await Promise.all(rounds)).flatMap(parcels => parcels?.map(({ reference }) => reference))
+  await holder.query('ROLLBACK')
+  await holder.end()
+  expect(new Set(claimed).size).toBe(claimed.length)
+  expect(claimed).toHaveLength(59)
 })
