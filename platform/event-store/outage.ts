@@ -13,8 +13,8 @@ const SOCKET_CODES = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
 ])
-/** SQLSTATE: connection exceptions, shutdown and start-up, out of sessions or memory, and a server that became a standby. */
-const SQL_STATES = /^(08|57P|53[0-24-9]|25006$)/
+/** SQLSTATE: connection exceptions, shutdown and start-up, out of disk, memory or sessions, I/O errors, a server that became a standby. */
+const SQL_STATES = /^(08|53|57P|58|25006$)/
 const DRIVER_TEXTS =
   /connection (terminated|ended|error)|not queryable|timeout exceeded when trying to connect|query read timeout/i
 const MONGO_NAMES = /^Mongo(Network|ServerSelection|PoolCleared|NotConnected|Topology)/

@@ -1,0 +1,381 @@
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { type Decision, refuse } from '#platform/domain/decision.ts'
+import type { Aggregate, CommandContext, Repository } from '#platform/event-store/aggregate.ts'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import type { EventStore } from '#platform/event-store/event-store.ts'
+import { createRepository } from '#platform/event-store/repository.ts'
+import { freshDatabase } from '#test/database.ts'
+import { event, eventually, upTo, write } from '#test/platform/event-store/fixtures.ts'
+
+type AccountEvent =
+  | { type: 'Opened'; data: { owner: string } }
+  | { type: 'Deposited'; data: { minor: number } }
+  | { type: 'Withdrawn'; data: { minor: number } }
+type Account = { balance: number; owner?: string }
+type Refused = { code: 'FUNDS_INSUFFICIENT'; message: string; balance: number }
+
+const ACCOUNT: Aggregate<Account, AccountEvent> = {
+  category: 'account',
+  initial: { balance: 0 },
+  types: ['Opened', 'Deposited', 'Withdrawn'],
+  evolve(state, { type, data }) {
+    switch (type) {
+      case 'Opened':
+        return { ...state, owner: data.owner }
+      case 'Deposited':
+        return { ...state, balance: state.balance + data.minor }
+      case 'Withdrawn':
+        return { ...state, balance: state.balance - data.minor }
+    }
+  },
+}
+
+function deposit(minor: number) {
+  return (): Decision<AccountEvent, Refused> => ({ accepted: [{ type: 'Deposited', data: { minor } }] })
+}
+
+function withdraw(minor: number) {
+  return ({ balance }: Account): Decision<AccountEvent, Refused> =>
+    balance < minor
+      ? refuse({ code: 'FUNDS_INSUFFICIENT', message: `only ${balance} left`, balance })
+      : { accepted: [{ type: 'Withdrawn', data: { minor } }] }
+}
+
+function key(name: string, body = name): CommandContext {
+  return { key: name, body: { body }, meta: { actor: 'customer:cus_1' } }
+}
+
+let url: string
+let store: EventStore
+let accounts: Repository<Account, AccountEvent>
+
+async function openStore(now?: () => Date): Promise<EventStore> {
+  const opened = await openPostgresEventStore({ url, ...(now && { now }) })
+  onTestFinished(() => opened[Symbol.asyncDispose]())
+  return opened
+}
+
+beforeEach(async () => {
+  url = await freshDatabase()
+})
+
+/** Each test begins here, since what is opened is closed when the test that opened it ends. */
+async function begin(aggregate: Aggregate<Account, AccountEvent> = ACCOUNT, now?: () => Date): Promise<void> {
+  store = await openStore(now)
+  accounts = createRepository(store, aggregate)
+}
+
+describe('commands', () => {
+  test('accepted events are appended, and the state has them', async () => {
+    await begin()
+    expect(await accounts.load('1')).toEqual({ state: { balance: 0 }, version: 0 })
+    const handled = await accounts.handle('1', key('a'), deposit(10), { told: 'you' })
+    expect(handled).toEqual({ status: 'accepted', outcome: { told: 'you' }, position: 1, repeated: false })
+    await accounts.handle('1', key('b'), withdraw(3))
+    expect(await accounts.load('1')).toEqual({ state: { balance: 7 }, version: 2 })
+    const [first] = await accounts.history('1')
+    expect(first).toMatchObject({
+      event: { type: 'Deposited', data: { minor: 10 } },
+      recorded: { stream: 'account-1', version: 1, meta: { actor: 'customer:cus_1' } },
+    })
+  })
+
+  test('an outcome may be made of the accepted events', async () => {
+    await begin()
+    const told = (events: readonly AccountEvent[]) => events.map(({ type }) => type)
+    expect(await accounts.handle('1', key('a'), deposit(1), told)).toMatchObject({ outcome: ['Deposited'] })
+    expect(await accounts.handle('1', key('a'), deposit(1), told)).toMatchObject({
+      outcome: ['Deposited'],
+      repeated: true,
+    })
+  })
+
+  test('a repeated command gets its first outcome, from this process and another, and writes nothing', async () => {
+    await begin()
+    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    const first = await accounts.handle('1', key('a'), deposit(10), { n: 1 })
+    const again = { ...first, repeated: true }
+    expect(await accounts.handle('1', key('a'), deposit(10), { n: 2 })).toEqual(again)
+    expect(await elsewhere.handle('1', key('a'), deposit(10), { n: 3 })).toEqual(again)
+    expect(await accounts.load('1')).toMatchObject({ version: 1 })
+  })
+
+  test('a repeated command gets its first refusal, also when it would be accepted now', async () => {
+    await begin()
+    const refused = await accounts.handle('1', key('a'), withdraw(5))
+    expect(refused).toEqual({
+      status: 'refused',
+      refusal: { code: 'FUNDS_INSUFFICIENT', message: 'only 0 left', balance: 0 },
+      position: 0,
+      repeated: false,
+    })
+    await accounts.handle('1', key('b'), deposit(10))
+    expect(await accounts.handle('1', key('a'), withdraw(5))).toEqual({ ...refused, repeated: true })
+  })
+
+  test('a repeated command gets its first outcome, also when it would be refused now', async () => {
+    await begin()
+    await accounts.handle('1', key('a'), deposit(10))
+    const first = await accounts.handle('1', key('b'), withdraw(10), 'done')
+    expect(await accounts.handle('1', key('b'), withdraw(10), 'done')).toEqual({ ...first, repeated: true })
+  })
+
+  test('an accepted command without events is remembered too', async () => {
+    await begin()
+    const nothing = (): Decision<AccountEvent, Refused> => ({ accepted: [] })
+    expect(await accounts.handle('1', key('a'), nothing, 'first')).toMatchObject({ repeated: false })
+    expect(await accounts.handle('1', key('a'), deposit(1), 'second')).toMatchObject({
+      outcome: 'first',
+      repeated: true,
+    })
+    expect(await accounts.load('1')).toMatchObject({ version: 0 })
+  })
+
+  test('a key that was used for another body is a conflict; the order of its fields is not another body', async () => {
+    await begin()
+    await accounts.handle('1', { key: 'a', body: { x: 1, y: { p: 1, q: 2 } } }, deposit(1))
+    await expect(accounts.handle('1', { key: 'a', body: { x: 2 } }, deposit(1))).rejects.toMatchObject({
+      code: 'CONFLICT',
+    })
+    const same = { key: 'a', body: { y: { q: 2, p: 1 }, x: 1 } }
+    expect(await accounts.handle('1', same, deposit(1))).toMatchObject({ repeated: true })
+  })
+
+  test('what decide throws is thrown, and nothing is recorded', async () => {
+    await begin()
+    const thrower = () => {
+      throw new RangeError('not so')
+    }
+    await expect(accounts.handle('1', key('a'), thrower)).rejects.toThrow('not so')
+    expect(await accounts.handle('1', key('a'), deposit(1))).toMatchObject({ repeated: false })
+  })
+})
+
+describe('concurrency', () => {
+  test('commands on one aggregate from two processes all take effect, each once', async () => {
+    await begin()
+    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    await Promise.all(upTo(60).map(n => (n % 2 ? accounts : elsewhere).handle('1', key(`k${n}`), deposit(1))))
+    expect(await accounts.load('1')).toEqual({ state: { balance: 60 }, version: 60 })
+    expect(await elsewhere.load('1')).toEqual({ state: { balance: 60 }, version: 60 })
+  })
+
+  test('an account is never overdrawn, however many ask at once', async () => {
+    await begin()
+    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    await accounts.handle('1', key('open'), deposit(10))
+    const results = await Promise.all(
+      upTo(30).map(n => (n % 2 ? accounts : elsewhere).handle('1', key(`k${n}`), withdraw(1))),
+    )
+    expect(results.filter(({ status }) => status === 'accepted')).toHaveLength(10)
+    expect(await accounts.load('1')).toMatchObject({ state: { balance: 0 } })
+  })
+
+  test('a refusal is never decided on a state that another process has moved on from', async () => {
+    await begin()
+    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    await accounts.handle('1', key('a'), deposit(1))
+    await elsewhere.handle('1', key('b'), deposit(100))
+    expect(await accounts.handle('1', key('c'), withdraw(50))).toMatchObject({ status: 'accepted' })
+  })
+
+  test('a load sees what another process wrote', async () => {
+    await begin()
+    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    await accounts.handle('1', key('a'), deposit(1))
+    await elsewhere.handle('1', key('b'), deposit(2))
+    expect(await accounts.load('1')).toEqual({ state: { balance: 3 }, version: 2 })
+  })
+
+  test('a writer who always comes first leaves the command UNAVAILABLE', async () => {
+    await begin()
+    let version = 0
+    const racing: EventStore = {
+      ...store,
+      async append(append) {
+        await store.append(write('account-1', version++, event('Deposited', { minor: 1 })))
+        return store.append(append)
+      },
+    }
+    const slow = createRepository(racing, ACCOUNT)
+    await expect(slow.handle('1', key('a'), deposit(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(version).toBe(10)
+  })
+})
+
+describe('several aggregates', () => {
+  function transfer(minor: number) {
+    return (states: ReadonlyMap<string, Account>): Decision<{ id: string; event: AccountEvent }, Refused> => {
+      const balance = states.get('from')?.balance ?? 0
+      if (balance < minor)
+        return refuse({ code: 'FUNDS_INSUFFICIENT', message: `only ${balance} left`, balance })
+      return {
+        accepted: [
+          { id: 'from', event: { type: 'Withdrawn', data: { minor } } },
+          { id: 'to', event: { type: 'Deposited', data: { minor } } },
+        ],
+      }
+    }
+  }
+
+  test('all change together or none, also against transfers the other way round', async () => {
+    await begin()
+    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    await accounts.handle('from', key('open'), deposit(20))
+    const results = await Promise.all(
+      upTo(40).map(n =>
+        (n % 2 ? accounts : elsewhere).handleMany(
+          n % 3 ? ['from', 'to'] : ['to', 'from'],
+          key(`k${n}`),
+          transfer(1),
+        ),
+      ),
+    )
+    expect(results.filter(({ status }) => status === 'accepted')).toHaveLength(20)
+    expect(await accounts.load('from')).toMatchObject({ state: { balance: 0 }, version: 21 })
+    expect(await accounts.load('to')).toMatchObject({ state: { balance: 20 }, version: 20 })
+  })
+
+  test('a repeat of a command over several gets its first answer', async () => {
+    await begin()
+    await accounts.handle('from', key('open'), deposit(1))
+    const first = await accounts.handleMany(['from', 'to'], key('a'), transfer(1), 'moved')
+    expect(await accounts.handleMany(['from', 'to'], key('a'), transfer(1), 'moved')).toEqual({
+      ...first,
+      repeated: true,
+    })
+  })
+
+  test('an aggregate that was only looked at must not have changed either', async () => {
+    await begin()
+    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    await accounts.handle('limit', key('a'), deposit(5))
+    await accounts.handle('1', key('b'), deposit(1))
+    await elsewhere.handle('limit', key('c'), deposit(-4))
+    const seen: number[] = []
+    await accounts.handleMany(['limit', '1'], key('d'), states => {
+      const minor = states.get('limit')?.balance ?? 0
+      seen.push(minor)
+      return { accepted: [{ id: '1', event: { type: 'Deposited', data: { minor } } }] }
+    })
+    expect(seen).toEqual([5, 1])
+    expect(await accounts.load('1')).toMatchObject({ state: { balance: 2 } })
+  })
+
+  test('events for an aggregate that was not asked for are a mistake of the decider', async () => {
+    await begin()
+    const stray = (): Decision<{ id: string; event: AccountEvent }, Refused> => ({
+      accepted: [{ id: 'other', event: { type: 'Deposited', data: { minor: 1 } } }],
+    })
+    await expect(accounts.handleMany(['1'], key('a'), stray)).rejects.toThrow(RangeError)
+  })
+})
+
+describe('history', () => {
+  test('the state is read as it was at an instant', async () => {
+    let clock = new Date('2026-01-01T00:00:00.000Z')
+    await begin(ACCOUNT, () => clock)
+    await accounts.handle('1', key('a'), deposit(1))
+    clock = new Date('2026-01-02T00:00:00.000Z')
+    await accounts.handle('1', key('b'), deposit(2))
+    const balanceAt = async (at: string) => (await accounts.loadAt('1', new Date(at))).state.balance
+    expect(await balanceAt('2025-12-31T00:00:00Z')).toBe(0)
+    expect(await balanceAt('2026-01-01T12:00:00Z')).toBe(1)
+    expect(await balanceAt('2026-01-02T00:00:00Z')).toBe(3)
+  })
+
+  test('events of older schemas are lifted step by step, and unknown types are passed over', async () => {
+    const lifted: Aggregate<Account, AccountEvent> = {
+      ...ACCOUNT,
+      schemas: { Deposited: 3 },
+      upcasters: {
+        'Deposited@1': data => ({ cents: data.amount }),
+        'Deposited@2': data => ({ minor: Number(data.cents) * 10 }),
+      },
+    }
+    await begin(lifted)
+    const deposited = (schema: number, data: { [key: string]: number }) => ({
+      type: 'Deposited',
+      schema,
+      data,
+    })
+    await store.append(
+      write(
+        'account-1',
+        0,
+        deposited(1, { amount: 1 }),
+        deposited(2, { cents: 2 }),
+        deposited(3, { minor: 3 }),
+        event('Forgotten', { minor: 1_000 }),
+      ),
+    )
+    expect(await accounts.load('1')).toEqual({ state: { balance: 33 }, version: 4 })
+    expect((await accounts.history('1')).map(({ event }) => event.data)).toEqual([
+      { minor: 10 },
+      { minor: 20 },
+      { minor: 3 },
+    ])
+    await accounts.handle('1', key('a'), deposit(1))
+    expect((await store.readStream('account-1', { after: 4 }))[0]).toMatchObject({ schema: 3 })
+  })
+
+  test('an event of a newer build stops an older one rather than being misread', async () => {
+    await begin()
+    await store.append(write('account-1', 0, { type: 'Deposited', schema: 2, data: {} }))
+    await expect(accounts.load('1')).rejects.toMatchObject({ code: 'EVENT_FROM_NEWER_BUILD' })
+  })
+
+  test('an aggregate that lacks an upcaster is refused at the start', async () => {
+    await begin()
+    const lacking = { ...ACCOUNT, schemas: { Deposited: 3 }, upcasters: { 'Deposited@1': () => ({}) } }
+    expect(() => createRepository(store, lacking)).toThrow('Deposited@2')
+  })
+})
+
+describe('snapshots', () => {
+  const saving = (schema: number): Aggregate<Account, AccountEvent> => ({
+    ...ACCOUNT,
+    snapshot: { schema, every: 5 },
+  })
+
+  test('a state is saved each so many events, and a load reads only what came after', async () => {
+    await begin(saving(1))
+    for (const n of upTo(7)) await accounts.handle('1', key(`k${n}`), deposit(1))
+    await eventually(async () =>
+      expect(await store.loadSnapshot('account-1', 1)).toEqual({
+        version: 5,
+        schema: 1,
+        state: { balance: 5 },
+      }),
+    )
+    const reads: unknown[] = []
+    const watched: EventStore = {
+      ...store,
+      readStream(stream, range) {
+        reads.push(range)
+        return store.readStream(stream, range)
+      },
+    }
+    const fresh = createRepository(watched, saving(1))
+    expect(await fresh.load('1')).toEqual({ state: { balance: 7 }, version: 7 })
+    expect(reads).toEqual([{ after: 5 }])
+  })
+
+  test('a snapshot of another state schema is not used', async () => {
+    await begin(saving(1))
+    await store.append(write('account-1', 0, event('Deposited', { minor: 7 })))
+    await store.saveSnapshot('account-1', { version: 1, schema: 1, state: { balance: 1_000_000 } })
+    const newer = createRepository(store, saving(2))
+    expect(await newer.load('1')).toEqual({ state: { balance: 7 }, version: 1 })
+  })
+
+  test('a snapshot that cannot be saved is logged, and the command succeeds', async () => {
+    await begin()
+    const warned = Promise.withResolvers<unknown>()
+    const failing: EventStore = { ...store, saveSnapshot: () => Promise.reject(new Error('disk full')) }
+    const logger = { warn: (...args: unknown[]) => warned.resolve(args[0]) }
+    const logged = createRepository(failing, { ...ACCOUNT, snapshot: { schema: 1, every: 1 } }, { logger })
+    expect(await logged.handle('1', key('a'), deposit(1))).toMatchObject({ status: 'accepted' })
+    expect(await warned.promise).toMatchObject({ stream: 'account-1' })
+  })
+})

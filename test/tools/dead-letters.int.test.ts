@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { freshDatabase } from '#test/database.ts'
+import { event, eventually, write } from '#test/platform/event-store/fixtures.ts'
+
+const TOOL = path.join(import.meta.dirname, '../../tools/dead-letters.ts')
+
+/** Runs the tool as a person does, with `DATABASE_URL` set. */
+async function tool(url: string, ...args: string[]): Promise<string> {
+  const run = promisify(execFile)(process.execPath, [TOOL, ...args], {
+    env: { ...process.env, DATABASE_URL: url },
+  })
+  const { stdout } = await run
+  return stdout.trim()
+}
+
+test('parked events are listed with their reason, and replayed', async () => {
+  const url = await freshDatabase()
+  await using store = await openPostgresEventStore({ url })
+  let broken = true
+  const consumer = await store.consume({
+    name: 'views',
+    attempts: 1,
+    async handle() {
+      if (broken) throw new Error('no such field')
+    },
+  })
+  expect(await tool(url, 'list')).toBe('no dead letters')
+  await store.append(write('order-1', 0, event('OrderPlaced'), event('OrderPaid')))
+  await consumer.reached(2, 10_000)
+  const listed = await tool(url, 'list', 'views')
+  expect(listed).toMatch(
+    /^views {2}1 {2}order-1 v1 {2}OrderPlaced {2}parked \S+\n {4}failed 1 times: .*no such field/,
+  )
+  expect(listed).toMatch(/\n {4}waits for position 1$/)
+  broken = false
+  expect(await tool(url, 'replay', 'views', '1')).toMatch(/^2 marked/)
+  await eventually(() => expect(consumer.status().deadLetters).toBe(0))
+  expect(await tool(url, 'replay', 'views')).toBe('nothing of views is parked')
+})
+
+test.each([[[]], [['list', 'views', 'more']], [['replay']], [['replay', 'views', 'first']], [['delete']]])(
+  'arguments that make no sense get the usage: %j',
+  async args => {
+    const url = await freshDatabase()
+    await expect(tool(url, ...args)).rejects.toThrow('npm run dead-letters')
+  },
+)
