@@ -53,8 +53,8 @@ export type SagaDefinition<State, Event extends SagaEvent> = {
   readonly evolve: (state: State, event: Event | StepEvent) => State
   readonly react: (state: State, event: Event | StepEvent) => readonly Effect[]
   readonly phase: (state: State) => 'running' | 'compensating' | 'ended'
-  /** Every input event type; a stored type that is not listed is skipped. All are taken when left out. */
-  readonly types?: readonly Event['type'][]
+  /** Every input event type; a stored type that is not listed is skipped. */
+  readonly types: readonly Event['type'][]
   /** Input event types past schema 1, and how older data is lifted, by `Type@fromSchema`. */
   readonly schemas?: Readonly<Record<string, number>>
   readonly upcasters?: Readonly<Record<string, Upcaster>>

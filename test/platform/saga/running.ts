@@ -1,0 +1,47 @@
+// Starts trip runners on a database for a test, each with connections of its own, and closes them in the end.
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import type { EventStore } from '#platform/event-store/event-store.ts'
+import { openReadModels } from '#platform/read-models/open.ts'
+import { type SagaPolicy, startSagaRunner } from '#platform/saga/runner.ts'
+import type { Call, SagaRunner, StepAnswer } from '#platform/saga/saga.ts'
+import { type TripEvent, trip } from './trip.ts'
+
+export const SUCCESS: StepAnswer = { status: 'succeeded', result: {} }
+
+/** Failures are retried within milliseconds. */
+export const HASTY: SagaPolicy = { attempts: 3, firstDelayMs: 1, lastDelayMs: 10 }
+
+export type Running = AsyncDisposable & { readonly runner: SagaRunner<TripEvent>; readonly store: EventStore }
+
+export async function runTrips(
+  url: string,
+  perform: (call: Call) => Promise<StepAnswer>,
+  policy: SagaPolicy = HASTY,
+): Promise<Running> {
+  const open = new AsyncDisposableStack()
+  const store = open.use(await openPostgresEventStore({ url }))
+  const readModels = open.use(await openReadModels(url))
+  const runner = open.use(await startSagaRunner({ store, readModels, definition: trip, perform, policy }))
+  return { runner, store, [Symbol.asyncDispose]: () => open.disposeAsync() }
+}
+
+/** What the saga's history holds, in short: `StepSucceeded book`. */
+export async function historyOf({ runner }: Running, sagaId: string): Promise<string[]> {
+  const inspected = await runner.inspect(sagaId)
+  return (inspected?.history ?? []).map(({ type, data }) => {
+    const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
+    const { step, timer } = isObject ? (data as Record<string, unknown>) : {}
+    return [type, step ?? timer].filter(part => part !== undefined).join(' ')
+  })
+}
+
+/** Resolves once the saga's history has an entry like `entry`; looks whenever the store has news. */
+export async function untilHistory(running: Running, sagaId: string, entry: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const look = () => {
+    historyOf(running, sagaId).then(entries => entries.includes(entry) && resolve(), reject)
+  }
+  const stop = running.store.onAppended(look)
+  look()
+  await promise.finally(stop)
+}
