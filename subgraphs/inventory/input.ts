@@ -3,9 +3,19 @@ import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
 import type { Money } from '#platform/domain/money.ts'
 import { type MoneyText, moneyIn } from '#platform/graphql/scalars.ts'
+import type {
+  AddProductInput,
+  AdjustStockInput,
+  ChangePriceInput,
+  ReservationInput,
+  ReserveStockInput,
+  RestockInput,
+  SetLowStockThresholdInput,
+  ShipStockInput,
+} from '#schema/generated/inventory.ts'
 import type { Line } from '#subgraphs/inventory/domain/allocation.ts'
 import type { Units } from '#subgraphs/inventory/domain/holds.ts'
-import type { Dimensions, ProductFacts } from '#subgraphs/inventory/domain/stock.ts'
+import type { ProductFacts } from '#subgraphs/inventory/domain/stock.ts'
 
 export const MAX_SKUS = 500
 const MAX_WAREHOUSES = 100
@@ -74,18 +84,6 @@ function checkPrice(price: MoneyText): Money {
   return money.minor > 0 ? money : malformed('price.amount', 'more than 0', price.amount)
 }
 
-export type AddProductInput = {
-  readonly idempotencyKey: string
-  readonly sku: string
-  readonly title: string
-  readonly category?: string | null
-  readonly price: MoneyText
-  readonly weightGrams: number
-  readonly dimensions: Dimensions
-  readonly lowStockThreshold?: number | null
-  readonly stock?: readonly Units[] | null
-}
-
 export function parseAddProduct(input: AddProductInput): {
   sku: string
   facts: ProductFacts
@@ -127,30 +125,12 @@ function parseUnits(stock: readonly Units[]): Units[] {
   })
 }
 
-export type ChangePriceInput = {
-  readonly idempotencyKey: string
-  readonly sku: string
-  readonly price: MoneyText
-}
-
 export function parseChangePrice({ sku, price }: ChangePriceInput): { sku: string; price: Money } {
   return { sku: checkSku('sku', sku), price: checkPrice(price) }
 }
 
-export type SetLowStockThresholdInput = {
-  readonly idempotencyKey: string
-  readonly sku: string
-  readonly threshold: number
-}
-
 export function parseThreshold(input: SetLowStockThresholdInput): { sku: string; threshold: number } {
   return { sku: checkSku('sku', input.sku), threshold: checkThreshold('threshold', input.threshold) }
-}
-
-export type AdjustStockInput = Units & {
-  readonly idempotencyKey: string
-  readonly sku: string
-  readonly reason: string
 }
 
 export function parseAdjustment(input: AdjustStockInput): Units & { sku: string; reason: string } {
@@ -162,14 +142,6 @@ export function parseAdjustment(input: AdjustStockInput): Units & { sku: string;
     quantity,
     reason: checkText('reason', input.reason, 200),
   }
-}
-
-export type ReserveStockInput = {
-  readonly idempotencyKey: string
-  readonly orderId: string
-  readonly customerId: string
-  readonly lines: readonly Line[]
-  readonly expiresAt: string
 }
 
 export function parseReserve(
@@ -194,27 +166,13 @@ function parseLines(lines: readonly Line[]): Line[] {
   }))
 }
 
-export type ReservationInput = {
-  readonly idempotencyKey: string
-  readonly orderId: string
-  readonly skus: readonly string[]
-}
-
 export function parseReservation({ orderId, skus }: ReservationInput): { orderId: string; skus: string[] } {
   return { orderId: checkOrderId(orderId), skus: checkSkus('skus', skus) }
-}
-
-export type RestockInput = {
-  readonly idempotencyKey: string
-  readonly orderId: string
-  readonly lines: readonly Line[]
 }
 
 export function parseRestock({ orderId, lines }: RestockInput): { orderId: string; lines: Line[] } {
   return { orderId: checkOrderId(orderId), lines: parseLines(lines) }
 }
-
-export type ShipStockInput = RestockInput & { readonly warehouse: string }
 
 export function parseShip(input: ShipStockInput): { orderId: string; warehouse: string; lines: Line[] } {
   return { ...parseRestock(input), warehouse: checkWarehouse('warehouse', input.warehouse) }

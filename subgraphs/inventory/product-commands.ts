@@ -1,74 +1,81 @@
 // Mutations of operations staff on one product and its stock: authorise, check, decide, answer. Free of rules.
 import { requireRole } from '#platform/auth/viewer.ts'
-import type { Decision } from '#platform/domain/decision.ts'
+import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
+import type {
+  AddProductInput,
+  AdjustStockInput,
+  ChangePriceInput,
+  SetLowStockThresholdInput,
+} from '#schema/generated/inventory.ts'
 import { commandOf, noteReached } from '#subgraphs/inventory/commands.ts'
 import {
   type AdjustRefusal,
   addProduct,
   adjustStock,
   changePrice,
-  type ProductRefusal,
+  type ProductNotFound,
   type Stock,
   type StockEvent,
   setLowStockThreshold,
 } from '#subgraphs/inventory/domain/stock.ts'
 import {
-  type AddProductInput,
-  type AdjustStockInput,
-  type ChangePriceInput,
   parseAddProduct,
   parseAdjustment,
   parseChangePrice,
   parseThreshold,
-  type SetLowStockThresholdInput,
 } from '#subgraphs/inventory/input.ts'
 import type { Inventory } from '#subgraphs/inventory/inventory.ts'
 import { type ProductSource, productOf } from '#subgraphs/inventory/products.ts'
 
 type Input<T> = { readonly input: T }
-type Command<Body> = {
+type Command<Body, R extends Refusal> = {
   readonly mutation: string
   readonly idempotencyKey: string
   readonly body: Body
-  readonly decide: (stock: Stock) => Decision<StockEvent, ProductRefusal | AdjustRefusal>
+  readonly decide: (stock: Stock) => Decision<StockEvent, R>
 }
 
 export function productMutationsOf(inventory: Inventory) {
   return {
-    addProduct(_: unknown, { input }: Input<AddProductInput>, context: RequestContext) {
-      return carryOut(inventory, context, () => {
+    async addProduct(_: unknown, { input }: Input<AddProductInput>, context: RequestContext) {
+      const answer = await carryOut(inventory, context, () => {
         const body = parseAddProduct(input)
         return { ...named('addProduct', input), body, decide: stock => addProduct(stock, body) }
       })
+      return 'refused' in answer ? { __typename: 'ProductExists' as const, ...answer.refused } : answer
     },
 
-    changePrice(_: unknown, { input }: Input<ChangePriceInput>, context: RequestContext) {
-      return carryOut(inventory, context, () => {
+    async changePrice(_: unknown, { input }: Input<ChangePriceInput>, context: RequestContext) {
+      const answer = await carryOut(inventory, context, () => {
         const body = parseChangePrice(input)
         return { ...named('changePrice', input), body, decide: stock => changePrice(stock, body) }
       })
+      return 'refused' in answer ? noSuchProduct(answer.refused) : answer
     },
 
-    adjustStock(_: unknown, { input }: Input<AdjustStockInput>, context: RequestContext) {
-      return carryOut(inventory, context, () => {
+    async adjustStock(_: unknown, { input }: Input<AdjustStockInput>, context: RequestContext) {
+      const at = inventory.now().toISOString()
+      const answer = await carryOut(inventory, context, () => {
         const body = parseAdjustment(input)
-        const at = inventory.now().toISOString()
         return { ...named('adjustStock', input), body, decide: stock => adjustStock(stock, { ...body, at }) }
       })
+      return 'refused' in answer ? adjustRefusal(answer.refused) : answer
     },
 
-    setLowStockThreshold(_: unknown, { input }: Input<SetLowStockThresholdInput>, context: RequestContext) {
-      return carryOut(inventory, context, () => {
+    async setLowStockThreshold(
+      _: unknown,
+      { input }: Input<SetLowStockThresholdInput>,
+      context: RequestContext,
+    ) {
+      const answer = await carryOut(inventory, context, () => {
         const body = parseThreshold(input)
-        return {
-          ...named('setLowStockThreshold', input),
-          body,
-          decide: stock => setLowStockThreshold(stock, body),
-        }
+        const decide = (stock: Stock) => setLowStockThreshold(stock, body)
+        return { ...named('setLowStockThreshold', input), body, decide }
       })
+      return 'refused' in answer ? noSuchProduct(answer.refused) : answer
     },
   }
 }
@@ -77,31 +84,35 @@ function named(mutation: string, { idempotencyKey }: { idempotencyKey: string })
   return { mutation, idempotencyKey }
 }
 
+type Answer<R extends Refusal> =
+  | { readonly refused: R }
+  | { readonly __typename: 'ProductChanged'; readonly product: ProductSource }
+
 /** Says who may before it says what is wrong with the input; answers with the product as it is after the command. */
-async function carryOut<Body extends { readonly sku: string } & Json>(
+async function carryOut<Body extends { readonly sku: string } & Json, R extends Refusal>(
   { stocks }: Inventory,
   context: RequestContext,
-  parse: () => Command<Body>,
-) {
+  parse: () => Command<Body, R>,
+): Promise<Answer<R>> {
   const viewer = requireRole(context.viewer, 'ops')
   const { decide, ...asked } = parse()
   const { sku } = asked.body
   const handled = await stocks.handle(sku, commandOf(context, { viewer, ...asked }), decide)
   noteReached(context, handled)
-  if (handled.status === 'refused') return refusal(handled.refusal)
-  return changed(productOf(sku, (await stocks.load(sku)).state))
+  if (handled.status === 'refused') return { refused: handled.refusal }
+  const product = productOf(sku, (await stocks.load(sku)).state)
+  if (!product) throw new Error(`a command on ${sku} was accepted, but there is no product`)
+  return { __typename: 'ProductChanged', product }
 }
 
-function changed(product: ProductSource | null) {
-  return { __typename: 'ProductChanged' as const, product }
+function noSuchProduct(refused: ProductNotFound) {
+  return { __typename: 'NoSuchProduct' as const, ...refused }
 }
 
-function refusal(refused: ProductRefusal | AdjustRefusal) {
+function adjustRefusal(refused: AdjustRefusal) {
   switch (refused.code) {
-    case 'PRODUCT_EXISTS':
-      return { __typename: 'ProductExists' as const, ...refused }
     case 'PRODUCT_NOT_FOUND':
-      return { __typename: 'NoSuchProduct' as const, ...refused }
+      return noSuchProduct(refused)
     case 'STOCK_BELOW_RESERVED':
       return { __typename: 'StockBelowReserved' as const, ...refused }
     case 'STOCK_TOO_LARGE':

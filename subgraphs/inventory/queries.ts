@@ -32,7 +32,8 @@ export function queriesOf(inventory: Inventory) {
 
     products(_: unknown, { skus }: { skus: readonly string[] }, context: RequestContext) {
       checkCount('skus', skus, 0, MAX_SKUS)
-      return productLoader(inventory, context).loadMany(skus)
+      const loader = productLoader(inventory, context)
+      return Promise.all(skus.map(sku => loader.load(sku)))
     },
 
     searchProducts: (_: unknown, args: PageArguments & { filter?: ProductFilter | null }) =>

@@ -5,6 +5,12 @@ import { CallerError } from '#platform/domain/errors.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { EventOf } from '#platform/event-store/aggregate.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
+import type {
+  ReservationInput,
+  ReserveStockInput,
+  RestockInput,
+  ShipStockInput,
+} from '#schema/generated/inventory.ts'
 import { commandOf, noteReached } from '#subgraphs/inventory/commands.ts'
 import type { Allocation } from '#subgraphs/inventory/domain/allocation.ts'
 import {
@@ -20,16 +26,7 @@ import {
   ship,
 } from '#subgraphs/inventory/domain/reservation.ts'
 import type { StockEvent } from '#subgraphs/inventory/domain/stock.ts'
-import {
-  parseReservation,
-  parseReserve,
-  parseRestock,
-  parseShip,
-  type ReservationInput,
-  type ReserveStockInput,
-  type RestockInput,
-  type ShipStockInput,
-} from '#subgraphs/inventory/input.ts'
+import { parseReservation, parseReserve, parseRestock, parseShip } from '#subgraphs/inventory/input.ts'
 import type { Inventory } from '#subgraphs/inventory/inventory.ts'
 import type { ReservationStatus } from '#subgraphs/inventory/views.ts'
 
@@ -187,7 +184,6 @@ function reserveRefusal(refused: ReserveRefusal) {
   switch (refused.code) {
     case 'INSUFFICIENT_STOCK':
       return { __typename: 'InsufficientStock' as const, ...refused }
-    case 'PRODUCT_EXISTS':
     case 'PRODUCT_NOT_FOUND':
       return { __typename: 'NoSuchProduct' as const, ...refused }
     case 'RESERVATION_EXISTS':

@@ -16,7 +16,7 @@ import {
   expiries,
   holdOf,
   noStock,
-  type ProductRefusal,
+  type ProductNotFound,
   productNotFound,
   type Stock,
   type StockEvent,
@@ -29,7 +29,7 @@ type Change = { readonly id: string; readonly event: StockEvent }
 
 export type Shortage = { readonly sku: string; readonly requested: number; readonly available: number }
 export type ReserveRefusal =
-  | ProductRefusal
+  | ProductNotFound
   | { readonly code: 'INSUFFICIENT_STOCK'; readonly message: string; readonly shortages: readonly Shortage[] }
   | { readonly code: 'RESERVATION_EXISTS'; readonly message: string }
 export type ReservationRefusal = Refusal & {
@@ -213,7 +213,7 @@ function cannotShip(
 export function restock(
   stocks: Stocks,
   command: { orderId: string; lines: readonly Line[]; shippedFrom: ReadonlyMap<string, string> },
-): Decision<Change, ProductRefusal | ReservationRefusal> {
+): Decision<Change, ProductNotFound | ReservationRefusal> {
   const { orderId, shippedFrom } = command
   const lines = mergeLines(command.lines)
   for (const { sku, quantity } of lines) {

@@ -214,22 +214,26 @@ function add(sums: ByWarehouse, units: readonly Units[], sign: 1 | -1): ByWareho
 
 // Commands on one SKU.
 
-export type ProductRefusal = {
-  readonly code: 'PRODUCT_EXISTS' | 'PRODUCT_NOT_FOUND'
+export type ProductExists = {
+  readonly code: 'PRODUCT_EXISTS'
   readonly message: string
   readonly sku: string
 }
-export type AdjustRefusal =
-  | ProductRefusal
-  | {
-      readonly code: 'STOCK_BELOW_RESERVED'
-      readonly message: string
-      readonly onHand: number
-      readonly reserved: number
-    }
-  | { readonly code: 'STOCK_TOO_LARGE'; readonly message: string }
+export type ProductNotFound = {
+  readonly code: 'PRODUCT_NOT_FOUND'
+  readonly message: string
+  readonly sku: string
+}
+export type StockBelowReserved = {
+  readonly code: 'STOCK_BELOW_RESERVED'
+  readonly message: string
+  readonly onHand: number
+  readonly reserved: number
+}
+export type StockTooLarge = { readonly code: 'STOCK_TOO_LARGE'; readonly message: string }
+export type AdjustRefusal = ProductNotFound | StockBelowReserved | StockTooLarge
 
-export function productNotFound(sku: string): ProductRefusal {
+export function productNotFound(sku: string): ProductNotFound {
   return { code: 'PRODUCT_NOT_FOUND', message: `There is no product ${sku}.`, sku }
 }
 
@@ -237,7 +241,7 @@ export function productNotFound(sku: string): ProductRefusal {
 export function addProduct(
   stock: Stock,
   { sku, facts, units }: { sku: string; facts: ProductFacts; units: readonly Units[] },
-): Decision<StockEvent, ProductRefusal> {
+): Decision<StockEvent, ProductExists> {
   if (stock.product)
     return refuse({ code: 'PRODUCT_EXISTS', message: `There is already a product ${sku}.`, sku })
   const received = units
@@ -254,7 +258,7 @@ export function addProduct(
 export function changePrice(
   stock: Stock,
   { sku, price }: { sku: string; price: Money },
-): Decision<StockEvent, ProductRefusal> {
+): Decision<StockEvent, ProductNotFound> {
   if (!stock.product) return refuse(productNotFound(sku))
   const { minor, currency } = stock.product.price
   if (minor === price.minor && currency === price.currency) return accept()
@@ -264,7 +268,7 @@ export function changePrice(
 export function setLowStockThreshold(
   stock: Stock,
   { sku, threshold }: { sku: string; threshold: number },
-): Decision<StockEvent, ProductRefusal> {
+): Decision<StockEvent, ProductNotFound> {
   if (!stock.product) return refuse(productNotFound(sku))
   if (stock.product.lowStockThreshold === threshold) return accept()
   return accept(...signalled(sku, stock, [{ type: 'LowStockThresholdSet', data: { sku, threshold } }]))
@@ -295,7 +299,7 @@ function belowReserved(
   { sku, warehouse, quantity }: { sku: string; warehouse: string; quantity: number },
   onHand: number,
   reserved: number,
-): AdjustRefusal {
+): StockBelowReserved {
   const message = `${warehouse} has ${onHand} units of ${sku}, ${reserved} of them reserved: ${-quantity} cannot be taken.`
   return { code: 'STOCK_BELOW_RESERVED', message, onHand, reserved }
 }
