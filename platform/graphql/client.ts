@@ -174,7 +174,7 @@ async function sendBatch(connection: Connection, { headers, idempotent, members 
   try {
     const payload = single ? singleBody(single.call) : members.map(batchedBody)
     const answer = await connection.policy.run(
-      signal => post(connection, { payload, headers: tracedHeaders(headers, single?.trace), signal }),
+      signal => post(connection, { payload, headers: tracedHeaders(headers, first?.trace), signal }),
       { idempotent },
     )
     if (single) single.resolve(answer)
@@ -188,7 +188,7 @@ function singleBody({ document, variables }: GraphqlCall): object {
   return { query: document, variables }
 }
 
-/** One header cannot carry the traces of many: each member brings its own. */
+/** One header cannot carry the traces of many: it has the first one's, and each member brings its own. */
 function batchedBody({ call, trace }: Waiting): object {
   return trace === undefined ? singleBody(call) : { ...singleBody(call), extensions: { traceparent: trace } }
 }

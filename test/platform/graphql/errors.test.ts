@@ -1,0 +1,77 @@
+import { GraphQLError, locatedError } from 'graphql'
+import { describe, expect, it } from 'vitest'
+import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { formatError } from '#platform/graphql/errors.ts'
+import { recordingLogger } from '../telemetry/recording-logger.ts'
+
+function format(error: unknown) {
+  const { logger, lines } = recordingLogger()
+  return { formatted: formatError(error, { requestId: 'req-1', logger }), lines }
+}
+
+describe('formatError', () => {
+  it("shows a caller's fault as it is, with its details", () => {
+    const thrown = new CallerError('CONFLICT', 'used before', { key: 'k' }, new Error('driver says no'))
+    const { formatted, lines } = format(locatedError(thrown, undefined, ['place', 0]))
+    expect(formatted).toEqual({
+      message: 'used before',
+      path: ['place', 0],
+      extensions: { code: 'CONFLICT', key: 'k' },
+    })
+    expect(lines).toEqual([])
+  })
+
+  it.each([
+    new Error('password is hunter2'),
+    new OperatorError('DB', 'db at 10.0.0.1 is gone'),
+    'text',
+    undefined,
+  ])('hides anything else behind a fixed sentence with the request id, and logs it: %j', thrown => {
+    const { formatted, lines } = format(new GraphQLError('x', { originalError: thrown as Error }))
+    expect(formatted.extensions).toEqual({ code: 'INTERNAL', requestId: 'req-1' })
+    expect(formatted.message).toMatch(/on our side/)
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toContain('req-1')
+  })
+
+  it('logs the cause of an operator fault', () => {
+    const { lines } = format(new OperatorError('DB', 'the store is gone', new Error('ECONNREFUSED')))
+    expect(lines[0]).toContain('ECONNREFUSED')
+  })
+
+  it('blames documents and variables on whoever wrote them', () => {
+    for (const code of ['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'BAD_USER_INPUT', 'BAD_REQUEST'])
+      expect(format(new GraphQLError('wrong', { extensions: { code } })).formatted).toEqual({
+        message: 'wrong',
+        extensions: { code: 'BAD_USER_INPUT' },
+      })
+  })
+
+  it('passes errors of another service with their code, without what is ours to know', () => {
+    const remote = new GraphQLError('not yours', {
+      extensions: { code: 'FORBIDDEN', serviceName: 'payment', stacktrace: ['at x'], owner: 'cus_1' },
+    })
+    expect(format(remote).formatted).toEqual({
+      message: 'not yours',
+      extensions: { code: 'FORBIDDEN', owner: 'cus_1' },
+    })
+  })
+
+  it('keeps the request id under which another service logged its own failure', () => {
+    const remote = new GraphQLError('leaked?', { extensions: { code: 'INTERNAL', requestId: 'req-0' } })
+    const { formatted, lines } = format(remote)
+    expect(formatted.message).toMatch(/on our side/)
+    expect(formatted.extensions).toEqual({ code: 'INTERNAL', requestId: 'req-0' })
+    expect(lines).toEqual([])
+  })
+
+  it('leaves the persisted-query protocol alone', () => {
+    const missing = new GraphQLError('PersistedQueryNotFound', {
+      extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' },
+    })
+    expect(format(missing).formatted).toEqual({
+      message: 'PersistedQueryNotFound',
+      extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' },
+    })
+  })
+})
