@@ -71,7 +71,7 @@ const ERRORS: readonly [string, Readonly<Record<string, unknown>>, RegExp][] = [
   ['an empty key', { idempotencyKey: '' }, /idempotencyKey/],
   ['an overlong key', { idempotencyKey: 'k'.repeat(201) }, /idempotencyKey/],
   ['an overlong wait', { settleWithinMs: 60_000 }, /settleWithinMs/],
-  ['a total that overflows', { lines: [{ sku: 'gold', quantity: 10_000 }] }, /total|amount|most/i],
+  ['a total that overflows', { lines: [{ sku: 'gold', quantity: 10_000 }] }, /comes to more than/],
 ]
 
 const REFUSALS: readonly [string, Readonly<Record<string, unknown>>, string][] = [
@@ -111,7 +111,7 @@ describe('a checkout with', () => {
     },
   )
 
-  test.each(REFUSALS)('%s is the refusal %s, and writes nothing', async (name, change, refusal) => {
+  test.each(REFUSALS)('%s is a refusal, and writes nothing', async (name, change, refusal) => {
     const before = await eventCount()
     const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, {
       input: { ...VALID, idempotencyKey: name, ...change },
@@ -135,8 +135,7 @@ describe('a token that', () => {
     ['is garbage', 'not-a-token', 'UNAUTHENTICATED'],
   ])('%s is refused everywhere', async (_name, token, code) => {
     for (const service of ['bff-web', 'gateway'] as const) {
-      const query = service === 'bff-web' ? '{ orders { nodes { id } } }' : '{ orders { nodes { id } } }'
-      const reply = await platform.send(service, token, query)
+      const reply = await platform.send(service, token, '{ orders { nodes { id } } }')
       expect(reply.errors?.[0]?.extensions.code).toBe(code)
     }
   })
