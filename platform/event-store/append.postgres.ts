@@ -1,7 +1,7 @@
 // Appends to the log: encodes, groups what is concurrent, and reads the answers of append_group. Free of reads.
 import { v7 } from 'uuid'
 import type { Json } from '#platform/domain/json.ts'
-import { bad, checkAppend, encodeJson } from '#platform/event-store/check.ts'
+import { bad, checkAppend, encodeJson, MAX_APPEND } from '#platform/event-store/check.ts'
 import type { Append, AppendResult, StreamId } from '#platform/event-store/event-store.ts'
 import { createGrouping } from '#platform/event-store/grouping.ts'
 import type { Sessions } from '#platform/event-store/sessions.postgres.ts'
@@ -51,6 +51,7 @@ export const WRITERS = 2
 const MAX_GROUP = 256
 const MAX_GROUP_BYTES = 2 * 1024 * 1024
 const MAX_QUEUED = 10_000
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
 export function createAppender({ sessions, now, onCommitted }: AppenderOptions): Appender {
   async function send(group: readonly Encoded[]): Promise<AppendResult[]> {
@@ -69,6 +70,7 @@ export function createAppender({ sessions, now, onCommitted }: AppenderOptions):
     maxItems: MAX_GROUP,
     maxWeight: MAX_GROUP_BYTES,
     maxQueued: MAX_QUEUED,
+    maxQueuedWeight: MAX_QUEUED_BYTES,
     maxInFlight: WRITERS,
   })
   return {
@@ -114,8 +116,9 @@ function encode(append: Append): Encoded {
   )
   const meta = encodeJson(append.meta ?? {}, 'meta')
   const outcome = append.command ? encodeJson(append.command.outcome, 'outcome') : null
-  const data = events.reduce((sum, event) => sum + event.data.length + meta.length, 0)
-  return { append, events, meta, outcome, bytes: data + (outcome?.length ?? 0) }
+  const bytes = events.reduce((sum, event) => sum + event.data.length + meta.length, outcome?.length ?? 0)
+  if (bytes > MAX_APPEND) throw bad(`an append holds at most ${MAX_APPEND} characters of JSON, not ${bytes}`)
+  return { append, events, meta, outcome, bytes }
 }
 
 /** The group as append_group's arguments: one array per column, appends numbered from 1. */

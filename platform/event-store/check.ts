@@ -8,6 +8,8 @@ export const MAX_EVENTS = 1_000
 export const MAX_STREAMS = 500
 /** Bytes of one event's data, of its meta and of a command's outcome, as JSON text. */
 export const MAX_JSON = 1024 * 1024
+/** Characters of all the JSON of one append together. */
+export const MAX_APPEND = 16 * 1024 * 1024
 const MAX_DEPTH = 64
 const MAX_VERSION = 2_147_483_647
 

@@ -66,8 +66,15 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
       const consumer = await whileOpen('start a consumer', () =>
         startConsumer({ sessions, log, wakeups, logger }, consumerOptions),
       )
-      consumers.add(consumer)
-      return consumer
+      const listed: Consumer = {
+        ...consumer,
+        [Symbol.asyncDispose]() {
+          consumers.delete(listed)
+          return consumer[Symbol.asyncDispose]()
+        },
+      }
+      consumers.add(listed)
+      return listed
     },
     async withConsumerLease(consumer, work) {
       checkKey('a consumer name', consumer)

@@ -12,8 +12,9 @@ export type GroupingOptions<Item, Result> = {
   readonly maxItems: number
   /** The sum of weights that closes a group. One item may weigh more, and goes alone. */
   readonly maxWeight: number
-  /** Items that may wait; past it CallerError UNAVAILABLE. */
+  /** Items that may wait, and the sum of their weights; past either CallerError UNAVAILABLE. */
   readonly maxQueued: number
+  readonly maxQueuedWeight: number
   readonly maxInFlight: number
 }
 
@@ -34,6 +35,7 @@ const SEARCH = 4
 
 export function createGrouping<Item, Result>(options: GroupingOptions<Item, Result>): Grouping<Item, Result> {
   let queue: Waiting<Item, Result>[] = []
+  let queuedWeight = 0
   let inFlight = 0
   let scheduled = false
   const whenDrained: (() => void)[] = []
@@ -51,6 +53,7 @@ export function createGrouping<Item, Result>(options: GroupingOptions<Item, Resu
   async function dispatch(): Promise<void> {
     const { group, rest } = pick(queue, options)
     queue = rest
+    for (const { item } of group) queuedWeight -= options.weight(item)
     inFlight += 1
     schedule()
     await sendGroup(group, options)
@@ -61,15 +64,13 @@ export function createGrouping<Item, Result>(options: GroupingOptions<Item, Resu
 
   return {
     add(item) {
-      if (queue.length >= options.maxQueued)
+      if (queue.length >= options.maxQueued || queuedWeight >= options.maxQueuedWeight)
         return Promise.reject(
-          new CallerError(
-            'UNAVAILABLE',
-            `${options.maxQueued} writes are waiting already. Try again shortly.`,
-          ),
+          new CallerError('UNAVAILABLE', `${queue.length} writes are waiting already. Try again shortly.`),
         )
       return new Promise((resolve, reject) => {
         queue.push({ item, resolve, reject })
+        queuedWeight += options.weight(item)
         schedule()
       })
     },

@@ -65,6 +65,7 @@ function openPool(
     max,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 300_000,
     statement_timeout: 60_000,
     query_timeout: 65_000,
     application_name: 'waybill-event-store',

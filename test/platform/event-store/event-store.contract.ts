@@ -296,6 +296,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
           write('order-1', 0, event('not a name')),
           write('order-1', 0, { type: 'A', schema: 0, data: {} }),
           write('order-1', 0, ...crowd),
+          write('order-1', 0, ...crowd.slice(0, 20).map(() => event('A', { text: 'x'.repeat(1_000_000) }))),
           { ...write('order-1', 0), command: command('') },
           { ...write('order-1', 0), command: command('k\0') },
         ]

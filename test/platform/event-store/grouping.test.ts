@@ -23,6 +23,7 @@ function grouping(options: Partial<GroupingOptions<Item, string>> = {}) {
     maxItems: 3,
     maxWeight: 10,
     maxQueued: 6,
+    maxQueuedWeight: 100,
     maxInFlight: 1,
     ...options,
   })
@@ -83,6 +84,16 @@ describe('grouping', () => {
     await expect(add('g')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await answer()
     await Promise.all(answers)
+  })
+
+  test('heavier than what may wait is UNAVAILABLE, until some of it has gone', async () => {
+    const { add, answer } = grouping()
+    const heavy = add('a', 100)
+    await expect(add('b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await answer()
+    const light = add('c')
+    await answer()
+    expect(await Promise.all([heavy, light])).toEqual(['done a', 'done c'])
   })
 
   test('as many groups are under way as may be', async () => {

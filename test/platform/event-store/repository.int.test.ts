@@ -141,6 +141,14 @@ describe('commands', () => {
     expect(await accounts.handle('1', same, deposit(1))).toMatchObject({ repeated: true })
   })
 
+  test('the first answer to a command can be asked for', async () => {
+    await begin()
+    expect(await accounts.answered(key('a'))).toBeUndefined()
+    const first = await accounts.handle('1', key('a'), withdraw(1))
+    expect(await accounts.answered(key('a'))).toEqual({ ...first, repeated: true })
+    await expect(accounts.answered(key('a', 'another'))).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
+
   test('what decide throws is thrown, and nothing is recorded', async () => {
     await begin()
     const thrower = () => {
