@@ -2,7 +2,7 @@
 import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
 import { type Refusal, refuse } from '#platform/domain/decision.ts'
 import type { CommandContext } from '#platform/event-store/aggregate.ts'
-import type { Order, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import type { Order, OrderStatus, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import {
   NOT_FOUND,
   type OrderDecision,
@@ -21,7 +21,7 @@ export type CancelOrder = {
 
 export type CancellationAnswer =
   | { readonly is: 'OrderCancellation'; readonly order: PlacedOrder }
-  | (Refusal & { readonly is: 'CannotCancel'; readonly order: PlacedOrder | null })
+  | (Refusal & { readonly is: 'CannotCancel'; readonly status: OrderStatus | null })
 
 type CancellingDesk = Pick<OrdersDesk, 'orders' | 'settlements' | 'head' | 'now'>
 
@@ -38,9 +38,12 @@ export async function cancelOrder(
   )
   const { state: order, version } = await desk.orders.load(orderId)
   if (order.status === 'ABSENT' || !mayActFor(viewer, order.customer.id))
-    return { answer: { is: 'CannotCancel', ...NOT_FOUND, order: null }, position: handled.position }
+    return { answer: { is: 'CannotCancel', ...NOT_FOUND, status: null }, position: handled.position }
   if (handled.status === 'refused')
-    return { answer: { is: 'CannotCancel', ...handled.refusal, order }, position: handled.position }
+    return {
+      answer: { is: 'CannotCancel', ...handled.refusal, status: order.status },
+      position: handled.position,
+    }
   const position = handled.repeated ? await desk.head() : handled.position
   const settled = await settle(watch, { order, version, position }, isDecided, deadline)
   return { answer: answerFor(settled.order), position: settled.position }
@@ -58,5 +61,5 @@ function isDecided(order: PlacedOrder): boolean {
 function answerFor(order: PlacedOrder): CancellationAnswer {
   return order.status === 'CANCELLED' || order.cancellationRequested
     ? { is: 'OrderCancellation', order }
-    : { is: 'CannotCancel', ...SHIPPED, order }
+    : { is: 'CannotCancel', ...SHIPPED, status: order.status }
 }

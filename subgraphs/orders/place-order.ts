@@ -1,5 +1,5 @@
 // Placing an order: price it, record it once per key, and wait for what becomes of it if asked to. Free of GraphQL.
-import { refuse } from '#platform/domain/decision.ts'
+import { type Refusal, refuse } from '#platform/domain/decision.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { Json } from '#platform/domain/json.ts'
@@ -29,13 +29,16 @@ export type Placement = {
   readonly inventoryPosition?: number
 }
 
-/** Refusals that come after the order was recorded carry it. */
+/** Refusals that come after the order was recorded carry it, as it was cancelled. */
 export type PlacementAnswer =
   | { readonly is: 'OrderAccepted'; readonly order: PlacedOrder }
-  | (PlacementRefusal & { readonly order?: PlacedOrder })
-  | (AfterPlacing & { readonly is: 'PaymentDeclined'; readonly retryable: boolean })
-  | (AfterPlacing & { readonly is: 'OrderNotFulfilled' })
-type AfterPlacing = { readonly code: string; readonly message: string; readonly order: PlacedOrder }
+  | (PlacementRefusal & { readonly cancelledOrder?: PlacedOrder })
+  | (Refusal & {
+      readonly is: 'PaymentDeclined'
+      readonly retryable: boolean
+      readonly cancelledOrder: PlacedOrder
+    })
+  | (Refusal & { readonly is: 'OrderNotFulfilled'; readonly order: PlacedOrder })
 
 export type Placed = { readonly answer: PlacementAnswer; readonly position: number }
 
@@ -183,10 +186,10 @@ function answerFor(order: PlacedOrder): PlacementAnswer {
   const { reason, message, details } = cancellation
   switch (reason) {
     case 'OUT_OF_STOCK':
-      return { ...outOfStock(shortagesIn(details)), message, order }
+      return { ...outOfStock(shortagesIn(details)), message, cancelledOrder: order }
     case 'PAYMENT_DECLINED': {
       const retryable = details.retryable === true
-      return { is: 'PaymentDeclined', code: 'PAYMENT_DECLINED', message, retryable, order }
+      return { is: 'PaymentDeclined', code: 'PAYMENT_DECLINED', message, retryable, cancelledOrder: order }
     }
     case 'CUSTOMER_REQUEST':
     case 'PAYMENT_UNAVAILABLE':

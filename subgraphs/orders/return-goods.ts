@@ -6,7 +6,7 @@ import { newId } from '#platform/domain/ids.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { CommandContext, Handled } from '#platform/event-store/aggregate.ts'
 import { ownedBy } from '#subgraphs/orders/cancel-order.ts'
-import type { OrderReturn, PlacedOrder, SkuQuantity } from '#subgraphs/orders/domain/order.ts'
+import type { OrderReturn, OrderStatus, PlacedOrder, SkuQuantity } from '#subgraphs/orders/domain/order.ts'
 import { receiveReturn, rejectReturn, requestReturn } from '#subgraphs/orders/domain/returns.ts'
 import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
 
@@ -15,7 +15,7 @@ type ReturningDesk = Pick<OrdersDesk, 'orders' | 'head' | 'now'>
 
 export type ReturnAnswer =
   | { readonly status: 'accepted'; readonly order: PlacedOrder; readonly return: OrderReturn }
-  | { readonly status: 'refused'; readonly refusal: Refusal; readonly order: PlacedOrder | null }
+  | { readonly status: 'refused'; readonly refusal: Refusal; readonly orderStatus: OrderStatus | null }
 export type Returned = { readonly answer: ReturnAnswer; readonly position: number }
 
 export async function askForReturn(
@@ -55,7 +55,7 @@ export async function decideOnReturn(
   return answer(desk, { orderId, viewer }, handled)
 }
 
-/** The order comes as it is now; a refusal shows it only to whom it belongs. */
+/** The order comes as it is now; a refusal tells of it only to whom it belongs. */
 async function answer(
   desk: ReturningDesk,
   { orderId, viewer }: Pick<Asked, 'orderId' | 'viewer'>,
@@ -64,8 +64,9 @@ async function answer(
   const { state } = await desk.orders.load(orderId)
   const position = handled.repeated ? await desk.head() : handled.position
   if (handled.status === 'refused') {
-    const order = state.status !== 'ABSENT' && mayActFor(viewer, state.customer.id) ? state : null
-    return { answer: { status: 'refused', refusal: handled.refusal, order }, position }
+    const isVisible = state.status !== 'ABSENT' && mayActFor(viewer, state.customer.id)
+    const orderStatus = isVisible ? state.status : null
+    return { answer: { status: 'refused', refusal: handled.refusal, orderStatus }, position }
   }
   const returnId = returnIdIn(handled.outcome)
   const found =

@@ -76,6 +76,7 @@ function openServices({ http, open }: SubgraphPorts, config: OrdersConfig): Serv
       retries: 2,
       concurrency: 128,
       queue: 2_000,
+      breaker: { threshold: 0.6, minimumPerSecond: 5 }, // one order that cannot be paid is not an outage
     })
     http.addHealthCheck(name, async () => circuitHealth(policy), { essential: false })
     return open.use(createGraphqlClient({ url, policy, token: config.serviceToken }))

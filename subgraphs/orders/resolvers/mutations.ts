@@ -171,8 +171,7 @@ function answered<Answer extends { readonly is: string }>(
 }
 
 function answeredReturn(context: RequestContext, is: string, { answer, position }: Returned) {
-  const { order } = answer
   return answer.status === 'refused'
-    ? answered(context, { is: 'CannotReturn', ...answer.refusal, order }, position)
-    : answered(context, { is, order, return: answer.return }, position)
+    ? answered(context, { is: 'CannotReturn', ...answer.refusal, status: answer.orderStatus }, position)
+    : answered(context, { is, order: answer.order, return: answer.return }, position)
 }
