@@ -20,7 +20,7 @@ export const SUPPORT: Viewer = { role: 'support', subject: 'sam' }
 export const CUSTOMER: Viewer = { role: 'customer', subject: CUSTOMER_ID }
 export const STRANGER: Viewer = { role: 'customer', subject: 'cus_0190a5b2-0000-7000-8000-0000000000ff' }
 
-const WEBHOOK_SECRET = 'a secret shared with the carrier'
+export const WEBHOOK_SECRET = 'a secret shared with the carrier'
 
 /** `T` is the shape that the test's own query asks for. */
 export type Answer<T> = {
@@ -100,7 +100,7 @@ export async function runShipping(overrides: Partial<ShippingConfig> = {}): Prom
   }
 }
 
-async function followTopic(databaseUrl: string, open: AsyncDisposableStack) {
+export async function followTopic(databaseUrl: string, open: AsyncDisposableStack) {
   const messages: BusMessage[] = []
   const watchers = new Set<() => void>()
   const bus = open.use(await openEventBus(databaseUrl, {}))
