@@ -1,7 +1,4 @@
 // Builds and starts a subgraph: ports, projections, publisher, schema, health. Free of what any subgraph is about.
-import { readFile } from 'node:fs/promises'
-import { buildSubgraphSchema } from '@apollo/subgraph'
-import { type GraphQLSchema, parse } from 'graphql'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
@@ -9,16 +6,18 @@ import { startPublisher } from '#platform/event-bus/publisher.ts'
 import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import { mountGraphql } from '#platform/graphql/endpoint.ts'
-import { scalars } from '#platform/graphql/scalars.ts'
 import type { Health } from '#platform/http/health.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { type Projections, startProjections } from '#platform/read-models/run-projections.ts'
+import { type ResolverMap, subgraphSchema } from '#platform/subgraph/schema.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { histogram } from '#platform/telemetry/metrics.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
+
+export { subgraphSchema } from '#platform/subgraph/schema.ts'
 
 export type SubgraphConfig = {
   readonly name: 'orders' | 'inventory' | 'payment' | 'shipping'
@@ -45,9 +44,6 @@ export type SubgraphPorts = {
   /** What `build` opens goes in here: it is closed after the last request and before the ports. */
   readonly open: AsyncDisposableStack
 }
-
-/** A resolver map for the service's SDL; the scalars are added. A resolver for a field that is not there is refused. */
-export type ResolverMap = Readonly<Record<string, unknown>>
 
 export type SubgraphDefinition<Docs extends readonly Document[]> = {
   readonly views: readonly [...{ [Index in keyof Docs]: View<Docs[Index]> }]
@@ -137,24 +133,6 @@ async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Prom
       },
     },
   )
-}
-
-/** The executable schema of a subgraph: its SDL with `resolvers` and the scalars. */
-export async function subgraphSchema(
-  name: SubgraphConfig['name'],
-  resolvers: ResolverMap,
-): Promise<GraphQLSchema> {
-  const sdl = await readFile(new URL(`../../schema/subgraphs/${name}.graphql`, import.meta.url), 'utf8')
-  return buildSubgraphSchema({ typeDefs: parse(sdl), resolvers: asResolverMap({ ...scalars, ...resolvers }) })
-}
-
-type ApolloResolvers = NonNullable<
-  Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>['resolvers']
->
-
-/** Typed resolvers are checked against the SDL by their generated types, and by buildSubgraphSchema by name. */
-function asResolverMap(resolvers: ResolverMap): ApolloResolvers {
-  return resolvers as ApolloResolvers
 }
 
 /** Dead letters are for people to look at: the service goes on, and says so. */

@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest'
+import { generate, staleFiles } from '#tools/codegen.ts'
+
+it('has generated types that are those of the SDL: else run `npm run codegen`', async () => {
+  expect(await staleFiles()).toEqual([])
+})
+
+it('generates no enums, and imports types only', async () => {
+  for (const { text } of await generate()) {
+    expect(text).not.toMatch(/^(export )?(declare )?(const )?enum /m)
+    expect(text).not.toMatch(/^import (?!type )/m)
+  }
+})
