@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises'
 import { parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
-import { subgraphSchema } from '#platform/subgraph/subgraph.ts'
+import { subgraphSchema } from '#platform/subgraph/schema.ts'
 import { OPERATIONS } from '#subgraphs/orders/operations.ts'
 
 test.each(Object.entries(OPERATIONS))('%s is valid in its subgraph', async (_, { service, document }) => {

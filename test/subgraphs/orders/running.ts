@@ -1,4 +1,4 @@
-// The four subgraphs in one process for tests: real databases, real HTTP, tokens of every role, and the order topic to wait on.
+// The four subgraphs in one process for tests: real databases, real HTTP, tokens of every role, and the topics to wait on.
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,10 +6,11 @@ import path from 'node:path'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { createServiceToken } from '#platform/auth/service-token.ts'
 import type { Viewer } from '#platform/auth/viewer.ts'
-import { newId } from '#platform/domain/ids.ts'
+import { newId, siblingId } from '#platform/domain/ids.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
+import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import { startInventory } from '#subgraphs/inventory/service.ts'
 import { type OrdersConfig, startOrders } from '#subgraphs/orders/service.ts'
 import { startPayment } from '#subgraphs/payment/service.ts'
@@ -39,12 +40,14 @@ export type Running = AsyncDisposable & {
   /** Orders' own database. */
   readonly databaseUrl: string
   ask(viewer: Viewer | undefined, query: string, asking?: Asking): Promise<Answer>
-  /** Resolves with the first event of the order that has the type, also if it was published before. */
+  /** Resolves with the first event of the order or its payment that has the type, also if it was published before. */
   happened(orderId: string, type: string): Promise<BusMessage>
   /** Adds a product with stock by warehouse. */
   addProduct(sku: string, stock: Readonly<Record<string, number>>, amount?: string): Promise<void>
   /** A registered customer of its own. */
   newCustomer(name?: string): Promise<Viewer>
+  /** Sends payment a notice as its provider would; answers the HTTP status. */
+  notifyPayment(notice: object): Promise<number>
   stop(service: ServiceName): Promise<void>
 }
 
@@ -106,7 +109,7 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   ])
   const { inventory: inventoryUrl = '', payment: paymentUrl = '', shipping: shippingUrl = '' } = urls
   await started('orders', startOrders({ ...orders, inventoryUrl, paymentUrl, shippingUrl, ...settings }))
-  const happened = await followOrders(eventBusUrl, opening)
+  const happened = await followEvents(eventBusUrl, opening)
 
   async function ask(
     viewer: Viewer | undefined,
@@ -157,12 +160,21 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
       })
       return customer
     },
+    async notifyPayment(notice) {
+      const body = JSON.stringify(notice)
+      const headers = {
+        'content-type': 'application/json',
+        [SIGNATURE_HEADER]: signWebhook(webhookSecret, body, new Date()),
+      }
+      const url = new URL('/webhooks/payment', paymentUrl)
+      return (await fetch(url, { method: 'POST', headers, body })).status
+    },
     stop: async service => stops[service]?.(),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }
 
-async function followOrders(eventBusUrl: string, open: AsyncDisposableStack): Promise<Running['happened']> {
+async function followEvents(eventBusUrl: string, open: AsyncDisposableStack): Promise<Running['happened']> {
   const messages: BusMessage[] = []
   const watchers = new Set<() => void>()
   const bus = open.use(await openEventBus(eventBusUrl, {}))
@@ -170,11 +182,12 @@ async function followOrders(eventBusUrl: string, open: AsyncDisposableStack): Pr
     messages.push(...some)
     for (const watcher of watchers) watcher()
   }
-  open.use(await bus.tail(['orders'], deliver, { orders: 0 }))
+  open.use(await bus.tail(['orders', 'payment'], deliver, { orders: 0, payment: 0 }))
   return (orderId, type) =>
     new Promise(resolve => {
+      const streams = [`order-${orderId}`, `payment-${siblingId('payment', orderId)}`]
       const watcher = () => {
-        const found = messages.find(message => message.stream === `order-${orderId}` && message.type === type)
+        const found = messages.find(message => message.type === type && streams.includes(message.stream))
         if (!found) return
         watchers.delete(watcher)
         resolve(found)

@@ -1,0 +1,80 @@
+// Orders when others are late or away: approvals that come too late, repeats while nobody else answers.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Viewer } from '#platform/auth/viewer.ts'
+import { siblingId } from '#platform/domain/ids.ts'
+import {
+  anOrder,
+  type Data,
+  ORDER,
+  PLACE,
+  type Running,
+  runSubgraphs,
+  SUPPORT,
+} from '#test/subgraphs/orders/running.ts'
+
+let all: Running
+let ada: Viewer
+
+beforeAll(async () => {
+  all = await runSubgraphs({ approvalMs: 60_000, approvalTimeoutMs: 300 })
+  ada = await all.newCustomer()
+  await all.addProduct('MUG', { 'BER-1': 100 })
+})
+
+afterAll(() => all[Symbol.asyncDispose]())
+
+async function payment(orderId: string, token: Viewer = SUPPORT): Promise<Data> {
+  const query = 'query($id: ID!) { payment(id: $id) { status authorised { amount } captured { amount } } }'
+  const variables = { id: siblingId('payment', orderId) }
+  return (await all.ask(token, query, { on: 'payment', variables })).data.payment
+}
+
+test('an approval that does not come in time cancels the order, and one that comes late changes nothing', async () => {
+  const variables = anOrder('MUG', { tenders: [{ kind: 'CARD', token: 'tok_approval' }] })
+  const placed = (await all.ask(ada, PLACE, { variables })).data.placeOrder
+  expect(placed).toMatchObject({
+    __typename: 'OrderAccepted',
+    order: { status: 'PLACED', awaitingApproval: true },
+  })
+  const { id } = placed.order
+  await all.happened(id, 'OrderCancelled')
+  const { data } = await all.happened(id, 'TenderApprovalAwaited')
+  const { tenderId, providerRef } = data
+  const reference = siblingId('payment', id)
+  const late = { id: 'notice-late', type: 'payment.approved', reference, tenderId, providerRef }
+  expect(await all.notifyPayment(late)).toBe(204)
+  const { order } = (await all.ask(ada, ORDER, { variables: { id } })).data
+  expect(order).toMatchObject({
+    status: 'CANCELLED',
+    awaitingApproval: false,
+    cancellation: { reason: 'APPROVAL_TIMED_OUT' },
+  })
+  expect(order.timeline.map(({ type }: Data) => type)).toEqual([
+    'OrderPlaced',
+    'PaymentApprovalAwaited',
+    'OrderCancelled',
+  ])
+  expect(await payment(id)).toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
+  expect((await all.ask(ada, PLACE, { variables })).data.placeOrder).toMatchObject({
+    __typename: 'OrderNotFulfilled',
+    order: { id },
+  })
+})
+
+test('a repeat is answered while inventory and shipping are away; a new placement is told to come back', async () => {
+  const variables = anOrder('MUG')
+  const refusedVariables = anOrder('NONE')
+  const [placed, refused] = [
+    await all.ask(ada, PLACE, { variables }),
+    await all.ask(ada, PLACE, { variables: refusedVariables }),
+  ]
+  await all.happened(placed.data.placeOrder.order.id, 'OrderCompleted')
+  await Promise.all([all.stop('inventory'), all.stop('shipping')])
+  const again = await all.ask(ada, PLACE, { variables })
+  expect(again.data.placeOrder).toMatchObject({
+    __typename: 'OrderAccepted',
+    order: { id: placed.data.placeOrder.order.id, status: 'COMPLETED' },
+  })
+  expect((await all.ask(ada, PLACE, { variables: refusedVariables })).data).toEqual(refused.data)
+  expect((await all.ask(ada, PLACE, { variables: anOrder('MUG') })).codes).toEqual(['UNAVAILABLE'])
+})
