@@ -1,5 +1,5 @@
 // The saga runner on the event store: durable histories, one owner at a time, calls until they are answered.
-import type { EventStore } from '#platform/event-store/event-store.ts'
+import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import type { ReadModels } from '#platform/read-models/read-models.ts'
 import type { SagaPolicy } from '#platform/saga/calls.ts'
 import { type SagaDesk, streamOf } from '#platform/saga/desk.ts'
@@ -23,6 +23,9 @@ export type SagaRunnerOptions<State, Event extends SagaEvent> = {
   readonly now?: () => Date
 }
 
+/** `consumer` is what reacts: its dead letters are sagas that stand still. */
+export type StoreSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly consumer: Consumer }
+
 /** Of a list, when no limit is given. */
 const LIST = 50
 
@@ -35,7 +38,7 @@ const LIST = 50
  */
 export async function startSagaRunner<State, Event extends SagaEvent>(
   options: SagaRunnerOptions<State, Event>,
-): Promise<SagaRunner<Event>> {
+): Promise<StoreSagaRunner<Event>> {
   const { store, readModels, definition, perform, policy, logger, now = () => new Date() } = options
   const folder = createFolder(definition)
   const journal = createJournal(store, sagaId => streamOf(definition.name, sagaId))
@@ -61,6 +64,7 @@ export async function startSagaRunner<State, Event extends SagaEvent>(
   })
 
   return {
+    consumer,
     deliver: (sagaId, inputId, { type, data }, meta = {}) =>
       journal.record(
         sagaId,

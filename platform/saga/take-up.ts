@@ -1,13 +1,16 @@
 // Takes up what nobody here does yet: calls and timers that the last owner left, or that there was no room for.
 import type { Calls } from '#platform/saga/calls.ts'
 import { inTurns, type SagaDesk, streamOf } from '#platform/saga/desk.ts'
+import { statusOf } from '#platform/saga/history.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
+import type { StatusWriter } from '#platform/saga/status-writer.ts'
 import type { StatusPage } from '#platform/saga/statuses.ts'
 import { HORIZON_MS } from '#platform/saga/timers.ts'
 
 export type TakeUp = {
   readonly calls: Calls
   readonly startTimer: (sagaId: string, timer: string, dueAt: string) => void
+  readonly write: StatusWriter['write']
   readonly isEnded: () => boolean
 }
 
@@ -57,13 +60,16 @@ async function takeUpCalls<State>(desk: SagaDesk<State>, taking: TakeUp, isFirst
   })
 }
 
-/** What is pending follows from the history, which may be ahead of the status. */
+/** What is to be done follows from the history, which may be ahead of the status: that is written again. */
 async function takeUpSaga<State>(desk: SagaDesk<State>, taking: TakeUp, id: string): Promise<void> {
   const saga = desk.definition.name
   try {
-    const { pending, version } = desk.folder.foldAll(await desk.store.readStream(streamOf(saga, id)))
+    const standing = desk.folder.foldAll(await desk.store.readStream(streamOf(saga, id)))
+    const { pending, timers, version, position } = standing
     desk.journal.heard(id, version)
+    await taking.write([{ status: statusOf(desk.definition, id, standing), position }])
     for (const asked of pending.values()) taking.calls.start(id, asked)
+    for (const [timer, { dueAt }] of timers) taking.startTimer(id, timer, dueAt)
   } catch (error) {
     desk.logger?.warn({ err: error, saga, sagaId: id }, 'a saga could not be taken up')
   }

@@ -4,6 +4,7 @@ import type { RecordedEvent, StreamId } from '#platform/event-store/event-store.
 import { createCalls } from '#platform/saga/calls.ts'
 import { idOf, inTurns, type SagaDesk } from '#platform/saga/desk.ts'
 import { type Standing, statusOf } from '#platform/saga/history.ts'
+import { createStatusWriter } from '#platform/saga/status-writer.ts'
 import { startSweeps } from '#platform/saga/take-up.ts'
 import { createTimers } from '#platform/saga/timers.ts'
 
@@ -26,6 +27,9 @@ export function beginTenure<State>(desk: SagaDesk<State>): Tenure {
   const known = new LRUCache<StreamId, Standing<State>>({ max: MAX_STANDINGS })
   const calls = createCalls({ ...desk, saga, record: journal.record })
   const timers = createTimers(now, error => logger?.warn({ err: error, saga }, 'a timer did not fire'))
+  const writer = createStatusWriter(statuses, error =>
+    logger?.warn({ err: error, saga }, 'where sagas stand was not written and is tried again'),
+  )
   let ended = false
 
   function startTimer(sagaId: string, timer: string, dueAt: string): void {
@@ -45,17 +49,17 @@ export function beginTenure<State>(desk: SagaDesk<State>): Tenure {
       if (!after.timers.has(timer)) timers.cancel(sagaId, timer)
   }
 
-  const sweeps = startSweeps(desk, { calls, startTimer, isEnded: () => ended })
+  const sweeps = startSweeps(desk, { calls, startTimer, write: writer.write, isEnded: () => ended })
 
   return {
     async handle(events) {
       const before = await standingsBefore(desk, known, events)
       const after = standingsAfter(desk, before, events)
-      const written = [...after].map(([stream, standing]) => ({
+      const placed = [...after].map(([stream, standing]) => ({
         status: statusOf(definition, idOf(saga, stream), standing),
         position: standing.position,
       }))
-      if (written.length > 0) await statuses.write(written)
+      await writer.write(placed)
       for (const [stream, standing] of after) {
         known.set(stream, standing)
         journal.heard(idOf(saga, stream), standing.version)
@@ -66,7 +70,7 @@ export function beginTenure<State>(desk: SagaDesk<State>): Tenure {
     async end() {
       ended = true
       sweeps.stop()
-      await Promise.all([calls.stop(), timers.stop()])
+      await Promise.all([calls.stop(), timers.stop(), writer.close()])
     },
   }
 }

@@ -17,11 +17,14 @@ export async function runTrips(
   url: string,
   perform: (call: Call) => Promise<StepAnswer>,
   policy: SagaPolicy = HASTY,
+  now: () => Date = () => new Date(),
 ): Promise<Running> {
   const open = new AsyncDisposableStack()
   const store = open.use(await openPostgresEventStore({ url }))
   const readModels = open.use(await openReadModels(url))
-  const runner = open.use(await startSagaRunner({ store, readModels, definition: trip, perform, policy }))
+  const runner = open.use(
+    await startSagaRunner({ store, readModels, definition: trip, perform, policy, now }),
+  )
   return { runner, store, [Symbol.asyncDispose]: () => open.disposeAsync() }
 }
 

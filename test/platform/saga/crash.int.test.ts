@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { freshDatabase } from '#test/database.ts'
+import { runTrips, SUCCESS, untilHistory } from './running.ts'
+import { tripOf, tripUntil } from './trip.ts'
+
+/** A runner in a process of its own; `said` resolves when it has printed `line`. */
+function startDoomed(url: string) {
+  const script = fileURLToPath(new URL('./doomed-runner.ts', import.meta.url))
+  const child = spawn(process.execPath, [script, url], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })
+  const printed = new Set<string>()
+  lines.on('line', line => printed.add(line))
+  return {
+    async said(line: string) {
+      while (!printed.has(line)) await once(lines, 'line')
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.signalCode !== null) return
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    },
+  }
+}
+
+test('a runner killed in the middle of a step and before a timer: the next carries on under the same keys', async () => {
+  const url = await freshDatabase()
+  await using doomed = startDoomed(url)
+  await doomed.said('ready')
+
+  const keys: string[] = []
+  await using heir = await runTrips(url, async ({ key }) => {
+    keys.push(key)
+    return SUCCESS
+  })
+  await heir.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
+  await heir.runner.deliver('t2', 'in1', tripUntil(new Date(Date.now() + 3_000)))
+  await doomed.said('t1:book')
+  await expect.poll(() => heir.runner.list()).toHaveLength(2)
+  expect(keys).toEqual([])
+
+  await doomed[Symbol.asyncDispose]()
+  await untilHistory(heir, 't1', 'StepSucceeded pay')
+  await untilHistory(heir, 't2', 'StepSucceeded remind')
+  expect(keys.toSorted()).toEqual(['t1:book', 't1:pay', 't2:remind'])
+})

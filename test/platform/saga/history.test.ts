@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest'
+import type { JsonObject } from '#platform/domain/json.ts'
+import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+import { createFolder, statusOf } from '#platform/saga/history.ts'
+import { trip, tripOf, tripUntil } from './trip.ts'
+
+function recorded(...events: { type: string; data: JsonObject; schema?: number }[]): RecordedEvent[] {
+  return events.map(({ type, data, schema = 1 }, index) => ({
+    position: 10 + index,
+    stream: 'trip-t1',
+    version: index + 1,
+    id: `evt_${index + 1}`,
+    type,
+    schema,
+    data,
+    meta: {},
+    recordedAt: `2026-01-01T00:00:0${index}.000Z`,
+  }))
+}
+
+const succeeded = (step: string) => ({ type: 'StepSucceeded', data: { step, result: {}, at: '' } })
+const failed = (step: string) => ({ type: 'StepFailed', data: { step, error: 'no line', at: '' } })
+const stuck = (step: string) => ({ type: 'StepStuck', data: { step, error: 'line down', at: '' } })
+
+function standingAfter(...events: Parameters<typeof recorded>) {
+  return createFolder(trip).foldAll(recorded(...events))
+}
+
+function statusAfter(...events: Parameters<typeof recorded>) {
+  return statusOf(trip, 't1', standingAfter(...events))
+}
+
+test('what is pending is what was asked for and not answered', () => {
+  expect(statusAfter(tripOf('book', 'pay'))).toMatchObject({ pending: ['book'], phase: 'running' })
+  expect(statusAfter(tripOf('book', 'pay'), succeeded('book'))).toMatchObject({ pending: ['pay'] })
+  expect(statusAfter(tripOf('book'), succeeded('book'))).toEqual({
+    id: 't1',
+    phase: 'ended',
+    pending: [],
+    timers: {},
+    stuck: false,
+    updatedAt: '2026-01-01T00:00:01.000Z',
+  })
+})
+
+test('a call names the event that asked for it as its cause, and the saga when there was no request', () => {
+  const asked = standingAfter(tripOf('book', 'pay'), succeeded('book')).pending.get('pay')
+  expect(asked?.meta).toEqual({ actor: 'service:trip', correlationId: 't1', causationId: 'evt_2' })
+})
+
+describe('timers', () => {
+  const dueAt = '2026-01-01T01:00:00.000Z'
+
+  test('run from start to firing or cancelling', () => {
+    const started = tripUntil(new Date(dueAt))
+    expect(statusAfter(started).timers).toEqual({ deadline: dueAt })
+    const fired = { type: 'TimerFired', data: { timer: 'deadline', at: dueAt } }
+    expect(statusAfter(started, fired)).toMatchObject({ timers: {}, pending: ['remind'] })
+    const calledOff = { type: 'TripCalledOff', data: { why: 'rain' } }
+    expect(statusAfter(started, calledOff).timers).toEqual({})
+  })
+})
+
+describe('trouble', () => {
+  test('is kept until the stuck step is answered', () => {
+    const inTrouble = [tripOf('book', 'pay'), stuck('book')]
+    expect(statusAfter(...inTrouble)).toMatchObject({ stuck: true, lastError: 'line down' })
+    const over = statusAfter(...inTrouble, succeeded('book'))
+    expect(over.stuck).toBe(false)
+    expect(over).not.toHaveProperty('lastError')
+  })
+
+  test('of a failed step is told until the next answer', () => {
+    expect(statusAfter(tripOf('try-book'), failed('try-book'))).toMatchObject({
+      phase: 'compensating',
+      pending: ['undo'],
+      stuck: false,
+      lastError: 'no line',
+    })
+  })
+
+  test('of a step that was answered meanwhile is no trouble', () => {
+    expect(statusAfter(tripOf('book'), succeeded('book'), stuck('book')).stuck).toBe(false)
+  })
+})
+
+describe('stored events of other builds', () => {
+  test('of a type that is not listed are passed over', () => {
+    const standing = standingAfter(tripOf('book'), { type: 'TripDreamtOf', data: {} })
+    expect(standing).toMatchObject({ version: 2, position: 11 })
+    expect([...standing.pending.keys()]).toEqual(['book'])
+  })
+
+  test('of an older schema are lifted, of a newer one refused', () => {
+    const folder = createFolder({
+      ...trip,
+      schemas: { TripStarted: 2 },
+      upcasters: { 'TripStarted@1': ({ stops }) => ({ steps: [{ step: `${stops}`, patience: 'endless' }] }) },
+    })
+    const old = folder.foldAll(recorded({ type: 'TripStarted', data: { stops: 'book' } }))
+    expect([...old.pending.keys()]).toEqual(['book'])
+    expect(() => folder.foldAll(recorded({ ...tripOf('book'), schema: 3 }))).toThrow(/newer build/)
+  })
+})
