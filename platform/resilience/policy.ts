@@ -72,7 +72,9 @@ const isWorthRetrying = (error: unknown): boolean =>
 
 export function createPolicy(options: PolicyOptions): Policy {
   const breaker = createBreaker(options)
-  const attempt = wrap(breaker, timeout(options.timeoutMs, TimeoutStrategy.Aggressive))
+  // Aborting the signal of a call that has ended would cost as much as the rest of the policy.
+  const inTime = timeout(options.timeoutMs, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false })
+  const attempt = wrap(breaker, inTime)
   const limit = bulkhead(options.concurrency, options.queue)
   const once = wrap(limit, attempt)
   const retrying = options.retries > 0 ? wrap(limit, createRetry(options.retries), attempt) : once

@@ -145,13 +145,13 @@ describe('stopping', () => {
   it('lets a request under way end, and takes no new connections', async () => {
     const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
     const { promise: gate, resolve: open } = Promise.withResolvers<void>()
-    await using server = await serve(http => {
-      http.app.get('/slow', async () => {
-        enter()
-        await gate
-        return 'whole'
-      })
-    })
+    const slow = async () => {
+      enter()
+      await gate
+      return 'whole'
+    }
+    const patience = { drainMs: 60_000 } // longer than the test may take: the end must not wait for it
+    await using server = await serve(http => void http.app.get('/slow', slow), patience)
     const answer = fetch(`${server.url}/slow`)
     await entered
     const stopped = server.http[Symbol.asyncDispose]()
