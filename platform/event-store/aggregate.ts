@@ -22,8 +22,16 @@ export type Aggregate<State, Event extends DomainEvent> = {
   readonly snapshot?: { readonly schema: number; readonly every: number }
 }
 
-/** Who asks, under which key. `key` is unique for ever within the store; `body` is fingerprinted to catch its reuse. */
-export type CommandContext = { readonly key: string; readonly body: Json; readonly meta?: EventMeta }
+/**
+ * Who asks, under which key. `key` is unique for ever within the store; `body` is fingerprinted to catch its reuse.
+ * `creates`: the aggregate's id was made for this command, so nothing of it is looked for before the append.
+ */
+export type CommandContext = {
+  readonly key: string
+  readonly body: Json
+  readonly meta?: EventMeta
+  readonly creates?: boolean
+}
 
 export type Loaded<State> = { readonly state: State; readonly version: number }
 

@@ -166,7 +166,8 @@ async function handle<State, Event extends DomainEvent, R extends Refusal>(
   command: Command<State, Event, R>,
 ): Promise<Handled<R>> {
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const { seen, decision } = await decideOn(desk, command)
+    const { seen, decision } =
+      attempt === 0 && command.context.creates ? decideOnNew(desk, command) : await decideOn(desk, command)
     const result = await append(desk, command, seen, decision)
     if (result.status !== 'conflict') {
       if (result.status === 'appended' && 'accepted' in decision) advance(desk, seen, decision.accepted)
@@ -179,6 +180,15 @@ async function handle<State, Event extends DomainEvent, R extends Refusal>(
     'UNAVAILABLE',
     `${command.ids.join(', ')}: others changed it ${TRIES} times in a row. Try again.`,
   )
+}
+
+/** Should there be something after all, the append finds a conflict, and the command is decided on what is there. */
+function decideOnNew<State, Event extends DomainEvent, R extends Refusal>(
+  { aggregate }: Desk<State, Event>,
+  { ids, decide }: Command<State, Event, R>,
+): { seen: ReadonlyMap<string, Seen<State>>; decision: Decision<EventOf<Event>, R> } {
+  const seen = new Map(ids.map(id => [id, { state: aggregate.initial, version: 0, fresh: true }]))
+  return { seen, decision: decide(statesOf(seen)) }
 }
 
 /** Cached states may be old. That is found out when events are appended; before anything else is said, they are read. */

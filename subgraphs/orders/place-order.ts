@@ -126,7 +126,8 @@ async function recordRefusal(
   placement: Placement,
   refusal: PlacementRefusal,
 ): Promise<Placed> {
-  const handled = await desk.orders.handle(newId('order'), placement.context, () => refuse(refusal))
+  const context = { ...placement.context, creates: true }
+  const handled = await desk.orders.handle(newId('order'), context, () => refuse(refusal))
   if (handled.status === 'accepted') return repeat(desk, placement, handled)
   return { answer: handled.refusal, position: handled.position }
 }
@@ -138,7 +139,7 @@ async function record(desk: PlacingDesk, placement: Placement, placed: OrderPlac
   const deadline = Date.now() + placement.settleWithinMs
   const handled = await desk.orders.handle<PlacementRefusal>(
     orderId,
-    placement.context,
+    { ...placement.context, creates: true },
     order => place(order, placed),
     { orderId },
   )

@@ -66,6 +66,24 @@ async function begin(aggregate: Aggregate<Account, AccountEvent> = ACCOUNT, now?
 }
 
 describe('commands', () => {
+  test('that create are decided without a read, and on what is there when it turns out not to be new', async () => {
+    await begin()
+    const creating = (name: string) => ({ ...key(name), creates: true })
+    await accounts.handle('1', creating('a'), deposit(10), 'first')
+    expect(await accounts.handle('2', creating('a'), deposit(10), 'again')).toMatchObject({
+      outcome: 'first',
+      repeated: true,
+    })
+    const elsewhere = createRepository(store, ACCOUNT)
+    const seen: number[] = []
+    await elsewhere.handle('1', creating('b'), account => {
+      seen.push(account.balance)
+      return deposit(5)()
+    })
+    expect(seen).toEqual([0, 10])
+    expect(await accounts.load('1')).toEqual({ state: { balance: 15 }, version: 2 })
+  })
+
   test('accepted events are appended, and the state has them', async () => {
     await begin()
     expect(await accounts.load('1')).toEqual({ state: { balance: 0 }, version: 0 })
