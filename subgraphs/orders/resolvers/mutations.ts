@@ -5,6 +5,7 @@ import { newId } from '#platform/domain/ids.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { CommandContext } from '#platform/event-store/aggregate.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
+import { counter } from '#platform/telemetry/metrics.ts'
 import type {
   CancelOrderInput,
   DecideReturnInput,
@@ -32,6 +33,9 @@ import { askForReturn, decideOnReturn, type Returned } from '#subgraphs/orders/r
 type Asked<Input> = { readonly input: Input }
 
 export function mutations(desk: OrdersDesk) {
+  const placements = counter('waybill_placements_total', 'Answers to placeOrder, by what was answered', [
+    'answer',
+  ])
   return {
     registerCustomer: (_: unknown, { input }: Asked<RegisterCustomerInput>, context: RequestContext) =>
       registerCustomer(desk, input, context),
@@ -46,6 +50,7 @@ export function mutations(desk: OrdersDesk) {
         settleWithinMs: readSettleWithin(input.settleWithinMs),
         ...(inventory !== undefined && { inventoryPosition: inventory }),
       })
+      placements.inc({ answer: answer.is })
       return answered(context, answer, position)
     },
 
