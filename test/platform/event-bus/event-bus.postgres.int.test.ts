@@ -61,6 +61,7 @@ test('what a living group has yet to get is kept past its time', async () => {
   await expect
     .poll(() => sql<{ count: string }>(`SELECT count(*) FROM event_bus.messages WHERE topic = 'other'`))
     .toEqual([{ count: '0' }])
+  expect((await bus.read('kept', 0, 100)).map(message => message.position)).toEqual(range(1, 10))
   gate.resolve()
   expect(await box.received(10)).toEqual(range(1, 10))
 })
