@@ -1,5 +1,4 @@
 // The OpenTelemetry SDK behind tracing.ts, loaded only when there is an endpoint. Nothing else imports it.
-import { createRequire } from 'node:module'
 import { context, type Tracer, type TracerProvider as TracerSource } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
@@ -50,8 +49,6 @@ function instrument(contextual: SpanStarter): void {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   const graphql = new GraphQLInstrumentation({ ignoreResolveSpans: true })
   graphql.setTracerProvider(sourceOf(contextual))
-  // Instrumentations see `require`, not `import`: loaded here first, the instrumented copy is what both get.
-  createRequire(import.meta.url)('graphql')
 }
 
 function sourceOf(contextual: SpanStarter): TracerSource {

@@ -118,16 +118,17 @@ describe('a live connection', () => {
     expect(await raw.closed).toMatchObject({ code: 4401, reason: expect.stringContaining('malformed') })
   })
 
-  it('is closed with 4401 when its token expires, and lives on when it is refreshed in time', async () => {
+  it('is closed with 4401 when its token expires, and at the end of the token that it was refreshed with', async () => {
     await using graph = await serveGraph()
     using expiring = await rawConnection(graph, await bearer(graph, 'cus_1', 1))
     using refreshed = await rawConnection(graph, await bearer(graph, 'cus_1', 1))
     await refreshed.message('connection_ack')
-    refreshed.send({ type: 'ping', payload: await bearer(graph, 'cus_1', 600) })
+    refreshed.send({ type: 'ping', payload: await bearer(graph, 'cus_1', 3) })
     await refreshed.message('pong')
     expect(await expiring.closed).toEqual({ code: 4401, reason: 'the token has expired' })
     refreshed.send({ id: '1', type: 'subscribe', payload: { query: 'subscription { me }' } })
     expect(await refreshed.message('next')).toMatchObject({ payload: { data: { me: 'cus_1' } } })
+    expect(await refreshed.closed).toMatchObject({ code: 4401 })
   })
 
   it('cannot be turned over to another subject', async () => {
