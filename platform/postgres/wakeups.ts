@@ -124,7 +124,7 @@ async function listenOnce(
     connectionString: url,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
-    application_name: `${channel} listener`,
+    application_name: `${channel.replaceAll('_', '-')}-listener`,
   })
   let stop = () => {}
   const lost = new Promise<void>((resolve, reject) => {
