@@ -20,9 +20,8 @@ export type GraphqlReply<T> = {
   }[]
 }
 
-export type TestPlatform = AsyncDisposable & {
-  readonly urls: Readonly<Record<ServiceName, string>>
-  readonly databases: Readonly<Record<'orders' | 'inventory' | 'payment' | 'shipping' | 'bus', string>>
+/** Clients of the platform's graphs, wherever it runs. */
+export type Graphs = {
   token(role: Role, subject?: string): Promise<string>
   /** Sends one operation to a service's `/graphql`; `T` is what the caller trusts the answer to be. */
   send<T>(
@@ -33,6 +32,12 @@ export type TestPlatform = AsyncDisposable & {
     headers?: Readonly<Record<string, string>>,
   ): Promise<GraphqlReply<T>>
 }
+
+export type TestPlatform = AsyncDisposable &
+  Graphs & {
+    readonly urls: Readonly<Record<ServiceName, string>>
+    readonly databases: Readonly<Record<'orders' | 'inventory' | 'payment' | 'shipping' | 'bus', string>>
+  }
 
 const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
 
@@ -91,33 +96,37 @@ export async function startPlatform(env: Readonly<Record<string, string>> = {}):
     urls: urls as Record<ServiceName, string>,
     databases,
     token: (role, subject = role) => issuer.sign({ role, subject }),
-    async send<T>(
-      service: ServiceName,
-      token: string | undefined,
-      query: string,
-      variables: object = {},
-      headers: Readonly<Record<string, string>> = {},
-    ) {
-      const response = await fetch(urlOf(service), {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          ...(token && { authorization: `Bearer ${token}` }),
-          ...headers,
-        },
-        body: JSON.stringify({ query, variables }),
-      })
-      const body = (await response.json()) as Pick<GraphqlReply<T>, 'data' | 'errors'>
-      return { status: response.status, headers: response.headers, ...body }
-    },
+    send: createSend(urlOf),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+export function createSend(urlOf: (service: ServiceName) => string): Graphs['send'] {
+  return async function send<T>(
+    service: ServiceName,
+    token: string | undefined,
+    query: string,
+    variables: object = {},
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    const response = await fetch(urlOf(service), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: JSON.stringify({ query, variables }),
+    })
+    const body = (await response.json()) as Pick<GraphqlReply<T>, 'data' | 'errors'>
+    return { status: response.status, headers: response.headers, ...body }
   }
 }
 
 export type Shopper = { readonly id: string; readonly token: string }
 
 /** A registered customer of its own, with a token. */
-export async function registerShopper(platform: TestPlatform, name = 'Test Shopper'): Promise<Shopper> {
+export async function registerShopper(platform: Graphs, name = 'Test Shopper'): Promise<Shopper> {
   const id = newId('customer')
   const token = await platform.token('customer', id)
   const reply = await platform.send(
@@ -134,7 +143,7 @@ export async function registerShopper(platform: TestPlatform, name = 'Test Shopp
 
 /** A product with stock, in USD. */
 export async function addProduct(
-  platform: TestPlatform,
+  platform: Graphs,
   product: { readonly sku: string; readonly price: string; readonly stock: Readonly<Record<string, number>> },
 ): Promise<void> {
   const token = await platform.token('ops')

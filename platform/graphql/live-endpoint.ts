@@ -73,7 +73,7 @@ export function mountLiveGraphql(http: HttpServer, options: LiveOptions): void {
     open.inc({ service: http.name })
     socket.once('close', () => open.dec({ service: http.name }))
     keepAlive(socket, heartbeatMs)
-    inService(http.name, () => converse(server, { socket, request }, logger))
+    converse(server, { socket, request }, { service: http.name, logger })
   })
   http.onUpgrade(path, (request, socket, head) => {
     if (sockets.clients.size >= connections) return refuseConnection(socket)
@@ -85,7 +85,11 @@ export function mountLiveGraphql(http: HttpServer, options: LiveOptions): void {
 type LiveServer = ReturnType<typeof makeServer<Record<string, unknown>, LiveExtra>>
 
 /** Joins one socket to the protocol. */
-function converse(server: LiveServer, extra: LiveExtra, logger: Logger): void {
+function converse(
+  server: LiveServer,
+  extra: LiveExtra,
+  { service, logger }: { readonly service: string; readonly logger: Logger },
+): void {
   const { socket } = extra
   const closed = server.opened(
     {
@@ -94,7 +98,8 @@ function converse(server: LiveServer, extra: LiveExtra, logger: Logger): void {
       close: (code, reason) => socket.close(code, reason),
       onMessage: receive =>
         socket.on('message', data => {
-          receive(String(data)).catch((error: unknown) => {
+          // A socket's events come without the context that it was accepted in.
+          inService(service, () => receive(String(data))).catch((error: unknown) => {
             logger.error({ err: error }, 'a live message could not be handled')
             socket.close(1011, 'Internal error')
           })

@@ -3,12 +3,14 @@ import {
   type ASTVisitor,
   type DocumentNode,
   type ExecutionArgs,
+  execute,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
   NoSchemaIntrospectionCustomRule,
   parse,
   specifiedRules,
+  subscribe,
   type ValidationContext,
   validate,
 } from 'graphql'
@@ -22,13 +24,20 @@ import { DEFAULT_LIMITS, limitRule, type OperationLimits } from '#platform/graph
 import type { LiveOptions } from '#platform/graphql/live-endpoint.ts'
 import type { LiveExtra, LiveSession } from '#platform/graphql/live-sessions.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
+import { type OpenSpan, openSpan, parseTraceparent } from '#platform/telemetry/tracing.ts'
 
-type Hooks = Pick<ServerOptions<Record<string, unknown>, LiveExtra>, 'onSubscribe' | 'onNext' | 'onError'>
+type Hooks = Pick<
+  ServerOptions<Record<string, unknown>, LiveExtra>,
+  'onSubscribe' | 'onNext' | 'onError' | 'execute' | 'subscribe'
+>
+type Run = NonNullable<Hooks['execute']>
 type LiveContext = Context<Record<string, unknown>, LiveExtra>
 type Checked = { readonly document: DocumentNode } | { readonly errors: readonly GraphQLError[] }
 
 const MAX_DOCUMENTS = 1000
 const MAX_OPERATIONS = 50
+/** Of operations that are prepared and not yet run, by their contexts. */
+const spans = new WeakMap<object, OpenSpan>()
 
 export function createLiveOperations(service: string, options: LiveOptions): Hooks {
   const check = createCheck(options)
@@ -54,6 +63,8 @@ export function createLiveOperations(service: string, options: LiveOptions): Hoo
       }
     },
     onError: (context, _id, _payload, errors) => errors.map(error => format(context, asGraphQLError(error))),
+    execute: withinSpan(execute),
+    subscribe: withinSpan(subscribe),
   }
 }
 
@@ -70,16 +81,20 @@ async function prepare(preparation: Preparation): Promise<ExecutionArgs | GraphQ
   if (Object.keys(context.subscriptions).length > MAX_OPERATIONS) return [tooMany()]
   const checked = check(payload.query)
   if ('errors' in checked) return [...checked.errors]
+  const span = openSpan('live operation', { kind: 'server', parent: memberTraceparent(payload) })
   try {
-    const base = liveContext(session, payload)
+    const base = liveContext(session, payload, span)
+    const contextValue = options.extend === undefined ? base : await options.extend(base)
+    if (span) spans.set(contextValue, span)
     return {
       schema: options.schema,
       document: checked.document,
       operationName: payload.operationName ?? null,
       variableValues: payload.variables ?? null,
-      contextValue: options.extend === undefined ? base : await options.extend(base),
+      contextValue,
     }
   } catch (error) {
+    span?.end({ error })
     return [new GraphQLError('context', { originalError: error instanceof Error ? error : null })]
   }
 }
@@ -90,13 +105,36 @@ function tooMany(): GraphQLError {
   })
 }
 
-function liveContext(session: LiveSession, payload: SubscribePayload): RequestContext {
+/** The span of a subscription ends when it is set up: one that lasts would be told of only at its end. */
+function withinSpan(run: Run): Run {
+  return async args => {
+    const { contextValue } = args
+    const span =
+      typeof contextValue === 'object' && contextValue !== null ? spans.get(contextValue) : undefined
+    if (span === undefined) return run(args)
+    try {
+      const result = await span.run(() => run(args))
+      span.end()
+      return result
+    } catch (error) {
+      span.end({ error })
+      throw error
+    }
+  }
+}
+
+function liveContext(
+  session: LiveSession,
+  payload: SubscribePayload,
+  span: OpenSpan | undefined,
+): RequestContext {
   const required = payload.extensions?.[CONSISTENCY_HEADER]
+  const parent = memberTraceparent(payload)
   const context = createRequestContext({
     viewer: session.caller.verified?.viewer,
     token: session.caller.token,
     requestId: session.requestId,
-    traceparent: memberTraceparent(payload),
+    traceparent: span?.traceparent ?? (parent && parseTraceparent(parent) ? parent : undefined),
     required: parseToken(typeof required === 'string' ? required : undefined),
   })
   return Object.defineProperty(context, 'token', { enumerable: true, get: () => session.caller.token })

@@ -8,6 +8,7 @@ import type { Collection, Document, ReadModels } from '#platform/read-models/rea
 import { rebuildView, VIEWS_CONSUMER } from '#platform/read-models/rebuild.ts'
 import { tend } from '#platform/read-models/tend.ts'
 import { openViewProgress, type ViewProgress, viewName } from '#platform/read-models/view-progress.ts'
+import { inEventSpans } from '#platform/telemetry/event-spans.ts'
 
 export type ProjectionsOptions = {
   readonly store: EventStore
@@ -55,7 +56,7 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
       state.feeding = false
     },
     async handle(events) {
-      await Promise.all(feeds.map(feed => feed.apply(events)))
+      await inEventSpans('project', events, () => Promise.all(feeds.map(feed => feed.apply(events))))
       const newest = events.at(-1)
       if (newest) options.onLag?.(Date.now() - Date.parse(newest.recordedAt))
     },

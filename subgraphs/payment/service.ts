@@ -1,4 +1,5 @@
 // Wires payment: store, provider, views, resolvers, webhooks. Free of the environment.
+import { originTrace } from '#platform/event-store/origin.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import {
   type RunningService,
@@ -50,7 +51,8 @@ function build(
   const payments = createPayments({ repository, provider, now, head: () => store.head() })
   if (sandbox) http.onShutdown(() => sandbox.stop()) // while the webhook still answers
   const documents = projections.collection(paymentsView)
-  mountPaymentWebhook(http, { payments, secret, now })
+  const traceOf = (id: string) => originTrace(store, `${paymentAggregate.category}-${id}`)
+  mountPaymentWebhook(http, { payments, traceOf, secret, now })
   http.addHealthCheck(
     'payment-provider',
     async () => ({ ok: policy.health() !== 'open', detail: `circuit ${policy.health()}` }),

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { HttpServer } from '#platform/http/server.ts'
-import { traceparent } from '#platform/telemetry/tracing.ts'
+import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 import { mountWebhook } from '#platform/webhooks/endpoint.ts'
 import type { Payments } from './payments.ts'
 import { noticeSchema, type ProviderNotice } from './provider/payment-provider.ts'
@@ -11,6 +11,8 @@ export const PAYMENT_WEBHOOK = '/webhooks/payment'
 
 export type PaymentWebhookOptions = {
   readonly payments: Pick<Payments, 'hear'>
+  /** The trace that the payment was requested in: the provider brings none. */
+  readonly traceOf: (paymentId: string) => Promise<string | undefined>
   readonly secret: string
   readonly now: () => Date
 }
@@ -27,14 +29,17 @@ export function mountPaymentWebhook(http: HttpServer, options: PaymentWebhookOpt
     now: options.now,
     async receive(body, { requestId }) {
       const notice = readNotice(body)
-      const trace = traceparent()
-      const meta = {
-        actor: 'service:payment-provider',
-        correlationId: requestId,
-        ...(trace !== undefined && { traceparent: trace }),
-      }
+      const parent = await options.traceOf(notice.reference)
       try {
-        await options.payments.hear(notice, meta)
+        await inSpan('payment notice', { parent, kind: 'consumer' }, () => {
+          const trace = traceparent()
+          const meta = {
+            actor: 'service:payment-provider',
+            correlationId: requestId,
+            ...(trace !== undefined && { traceparent: trace }),
+          }
+          return options.payments.hear(notice, meta)
+        })
       } catch (err) {
         if (!isDoneWith(err)) throw err
         const about = { notice_id: notice.id, payment_id: notice.reference }

@@ -1,5 +1,6 @@
 // Wires shipping: its view, its aggregate, the carrier, the resolvers and the carrier's webhook.
 import { OperatorError } from '#platform/domain/errors.ts'
+import { originTrace } from '#platform/event-store/origin.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
@@ -40,7 +41,13 @@ export async function startShipping(config: ShippingConfig): Promise<RunningServ
       const carrier = open.use(contract.carrier)
       const shipments = createRepository(store, shipmentAggregate, { logger })
       const commands = createCommands({ shipments, carrier, now })
-      mountCarrierWebhook(http, { commands, secret: webhookSecret, now, logger })
+      mountCarrierWebhook(http, {
+        commands,
+        traceOf: id => originTrace(store, `${shipmentAggregate.category}-${id}`),
+        secret: webhookSecret,
+        now,
+        logger,
+      })
       const documents = projections.collection(shipmentsView)
       return { resolvers: createResolvers({ commands, shipments: documents, now }) }
     },

@@ -4,6 +4,7 @@ import { CallerError } from '#platform/domain/errors.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { counter } from '#platform/telemetry/metrics.ts'
+import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 import { mountWebhook } from '#platform/webhooks/endpoint.ts'
 import { type CarrierNotice, noticesSchema } from './carrier/carrier.ts'
 import type { Noted, ShipmentCommands } from './commands.ts'
@@ -12,6 +13,8 @@ export const CARRIER_WEBHOOK = '/webhooks/carrier'
 
 export type CarrierWebhookOptions = {
   readonly commands: Pick<ShipmentCommands, 'note'>
+  /** The trace that the shipment was requested in: the carrier brings none. */
+  readonly traceOf: (shipmentId: string) => Promise<string | undefined>
   readonly secret: string
   readonly now: () => Date
   readonly logger: Logger
@@ -62,16 +65,12 @@ function readNotices(body: unknown) {
 async function takeNotice(
   notice: CarrierNotice,
   requestId: string,
-  { commands, logger }: CarrierWebhookOptions,
+  options: CarrierWebhookOptions,
 ): Promise<Fate> {
-  const { id, reference, trackingNumber, estimatedDelivery, ...told } = notice
-  const label = { trackingNumber, estimatedDelivery: estimatedDelivery ?? null }
-  const meta = { actor: 'service:carrier', correlationId: requestId }
-  const about = { notice_id: id, shipment_id: reference, status: told.status }
+  const { logger } = options
+  const about = { notice_id: notice.id, shipment_id: notice.reference, status: notice.status }
   try {
-    const fate = fateOf(
-      await commands.note(reference, { ...told, label }, { key: `carrier:notice:${id}`, meta }),
-    )
+    const fate = fateOf(await recordNotice(notice, requestId, options))
     if (fate === 'cancelled')
       logger.warn(about, 'the carrier reports on a cancelled shipment; it stays cancelled')
     if (fate === 'unknown') logger.warn(about, 'the carrier reports on a shipment that is not ours')
@@ -84,6 +83,25 @@ async function takeNotice(
     logger.error({ err, ...about }, 'a notice of the carrier could not be kept')
     return 'failed'
   }
+}
+
+/** Goes on with the shipment's own trace: a call brings notices of many. */
+async function recordNotice(
+  { id, reference, trackingNumber, estimatedDelivery, ...told }: CarrierNotice,
+  requestId: string,
+  { commands, traceOf }: CarrierWebhookOptions,
+): Promise<Noted> {
+  const label = { trackingNumber, estimatedDelivery: estimatedDelivery ?? null }
+  const parent = await traceOf(reference)
+  return inSpan('carrier notice', { parent, kind: 'consumer' }, () => {
+    const trace = traceparent()
+    const meta = {
+      actor: 'service:carrier',
+      correlationId: requestId,
+      ...(trace !== undefined && { traceparent: trace }),
+    }
+    return commands.note(reference, { ...told, label }, { key: `carrier:notice:${id}`, meta })
+  })
 }
 
 function fateOf({ before, changed }: Noted): Fate {
