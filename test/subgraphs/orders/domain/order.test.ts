@@ -213,6 +213,13 @@ describe('shipping in parts', () => {
   test('an order whose rest was released completes with what was shipped', () => {
     const order = given(place, confirm, ship('shp_1', ['MUG', 2]), deliver('shp_1'), complete)
     expect(order.status).toBe('COMPLETED')
+    expect(outcome(ship('shp_2', ['MUG', 1])(order))).toBe('SHIPMENT_EXCEEDS_ORDER')
+  })
+
+  test('an order of which all has left is delivered with the last arrival, not before', () => {
+    const sent = [place, confirm, ship('shp_1', ['MUG', 3]), ship('shp_2', ['POT', 2])]
+    expect(given(...sent, deliver('shp_2')).status).toBe('SHIPPED')
+    expect(given(...sent, deliver('shp_2'), deliver('shp_1')).status).toBe('DELIVERED')
   })
 })
 
