@@ -45,12 +45,14 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
       const { store, projections, open } = ports
       const { now, logger } = config
       const onError = (error: unknown) => logger.warn({ err: error }, 'the order log could not be followed')
+      const settlements = open.use(createSettlements(store, { onError }))
+      ports.http.onShutdown(async () => settlements.release())
       const desk: OrdersDesk = {
         orders,
         customers: createRepository(store, customerAggregate, { logger }),
         catalogue: createCatalogue(services.inventory),
         quotes: createQuotes(services.shipping, now),
-        settlements: open.use(createSettlements(store, { onError })),
+        settlements,
         sagas,
         views: {
           orders: projections.collection(ordersView),

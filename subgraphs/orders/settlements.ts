@@ -9,11 +9,13 @@ export type Watch = Disposable & {
 }
 
 export type Settlements = AsyncDisposable & {
-  /** Resolves when no later event of the order can be missed. Undefined when too many wait already. */
+  /** Resolves when no later event of the order can be missed. Undefined when too many wait already, and once released. */
   watch(orderId: string): Promise<Watch | undefined>
+  /** Ends all waits, for a server that closes: each is answered as things stand. */
+  release(): void
 }
 
-type Waiter = { readonly events: RecordedEvent[]; wake: () => void }
+type Waiter = { readonly events: RecordedEvent[]; wake: () => void; isReleased: boolean }
 
 export type SettlementsOptions = {
   /** Commands that may wait at once; 10,000 when left out. */
@@ -34,6 +36,7 @@ export function createSettlements(store: EventStore, options: SettlementsOptions
   const waiters = new Map<StreamId, Set<Waiter>>()
   const tail = createTail(store, dispatch, onError)
   let waiting = 0
+  let isReleased = false
 
   function dispatch(events: readonly RecordedEvent[]): void {
     for (const event of events)
@@ -53,9 +56,9 @@ export function createSettlements(store: EventStore, options: SettlementsOptions
 
   return {
     async watch(orderId) {
-      if (waiting >= limit) return undefined
+      if (isReleased || waiting >= limit) return undefined
       const stream: StreamId = `${orderAggregate.category}-${orderId}`
-      const waiter: Waiter = { events: [], wake: () => {} }
+      const waiter: Waiter = { events: [], wake: () => {}, isReleased: false }
       waiting += 1
       waiters.set(stream, (waiters.get(stream) ?? new Set()).add(waiter))
       try {
@@ -69,6 +72,13 @@ export function createSettlements(store: EventStore, options: SettlementsOptions
         [Symbol.dispose]: () => leave(stream, waiter),
       }
     },
+    release() {
+      isReleased = true
+      for (const waiter of [...waiters.values()].flatMap(group => [...group])) {
+        waiter.isReleased = true
+        waiter.wake()
+      }
+    },
     async [Symbol.asyncDispose]() {
       tail.stop()
       await tail.idle()
@@ -78,7 +88,7 @@ export function createSettlements(store: EventStore, options: SettlementsOptions
 
 async function next(waiter: Waiter, deadline: number): Promise<RecordedEvent | undefined> {
   const left = deadline - Date.now()
-  if (waiter.events.length === 0 && left > 0) {
+  if (waiter.events.length === 0 && left > 0 && !waiter.isReleased) {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, left)
     waiter.wake = resolve

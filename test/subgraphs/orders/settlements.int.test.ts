@@ -109,6 +109,17 @@ test('past the limit nobody waits', async () => {
   expect(again).toBeDefined()
 })
 
+test('released, all who wait are answered as things stand, and nobody waits any more', async () => {
+  await using closing = createSettlements(store, { onError: fail })
+  const orderId = newId('order')
+  using watch = await closing.watch(orderId)
+  const known = await placed(orderId)
+  const settled = settle(watch, known, isConfirmed, Date.now() + 60_000)
+  closing.release()
+  expect(await settled).toEqual(known)
+  expect(await closing.watch(orderId)).toBeUndefined()
+})
+
 function fail(error: unknown): never {
   throw error
 }
