@@ -1,6 +1,7 @@
 // One subgraph as the gateway's executor sees it: a POST over pooled keep-alive connections, headers and trace handed on.
 import type { GraphQLDataSource, GraphQLDataSourceProcessOptions } from '@apollo/gateway'
 import { Pool } from 'undici'
+import { fetchErrors } from '#gateway/fetch-failure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { formatToken, parseToken } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
@@ -23,7 +24,10 @@ export type SubgraphDataSourceOptions = {
 const DEFAULT_CONNECTIONS = 64
 const DEFAULT_MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
-/** Only queries are tried again; a mutation goes out once and its caller decides, by its idempotency key. */
+/**
+ * Only queries are tried again; a mutation goes out once and its caller decides, by its idempotency key. `process`
+ * never rejects: a fetch that fails is answered with errors, which leaves what other subgraphs know as it is.
+ */
 export function createSubgraphDataSource(options: SubgraphDataSourceOptions): SubgraphDataSource {
   const { origin, pathname } = new URL(options.url)
   const maxResponseSize = options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES
@@ -54,13 +58,7 @@ export function createSubgraphDataSource(options: SubgraphDataSourceOptions): Su
       noteConsistency(context, headers)
       return answer
     } catch (error) {
-      if (error instanceof CallerError) throw error
-      throw new CallerError(
-        'UNAVAILABLE',
-        `${options.name} is not available at the moment: try again`,
-        {},
-        error,
-      )
+      return { errors: fetchErrors({ name: options.name, query, variables }, error) }
     }
   }
   return { process, close: () => pool.close() }

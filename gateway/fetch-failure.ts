@@ -1,0 +1,88 @@
+// What the caller is told of a fetch that failed: an error at each field that stays empty for it. Free of transport.
+import {
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLFormattedError,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  type SelectionNode,
+} from 'graphql'
+import { CallerError } from '#platform/domain/errors.ts'
+
+export type FailedFetch = {
+  /** The subgraph's name. */
+  readonly name: string
+  readonly query: string | undefined
+  readonly variables: Readonly<Record<string, unknown>> | undefined
+}
+
+type Path = readonly (string | number)[]
+type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
+
+/** Errors of one fetch, at most: one that is for many entities is told of at the first of them. */
+const MAX_ERRORS = 50
+
+/** With paths in the fetch's own answer, as if the subgraph had answered with them. UNAVAILABLE unless `cause` says otherwise. */
+export function fetchErrors(fetch: FailedFetch, cause: unknown): GraphQLFormattedError[] {
+  const { code, message, details } =
+    cause instanceof CallerError
+      ? cause
+      : new CallerError('UNAVAILABLE', `${fetch.name} is not available at the moment: try again`)
+  const extensions = { ...details, code }
+  const paths = fetch.query === undefined ? [] : emptyPaths(fetch.query, fetch.variables)
+  return paths.length === 0
+    ? [{ message, extensions }]
+    : paths.slice(0, MAX_ERRORS).map(path => ({ message, path, extensions }))
+}
+
+function emptyPaths(query: string, variables: FailedFetch['variables']): Path[] {
+  const { definitions } = parse(query)
+  const operation = definitions.find(
+    (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
+  )
+  const fragments: Fragments = new Map(
+    definitions.flatMap(definition =>
+      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
+    ),
+  )
+  const roots = fieldsOf(operation?.selectionSet.selections ?? [], fragments, undefined)
+  return roots.flatMap(root =>
+    root.name.value === '_entities' ? entityPaths(root, fragments, variables) : [[responseName(root)]],
+  )
+}
+
+function entityPaths(entities: FieldNode, fragments: Fragments, variables: FailedFetch['variables']): Path[] {
+  const representations = variables?.representations
+  if (!Array.isArray(representations)) return []
+  const selections = entities.selectionSet?.selections ?? []
+  return representations.slice(0, MAX_ERRORS).flatMap((representation, index) => {
+    const fields = fieldsOf(selections, fragments, typeOf(representation))
+    if (fields.length === 0) return [[responseName(entities), index]] // selected by an interface of the entity's
+    return fields.map(field => [responseName(entities), index, responseName(field)])
+  })
+}
+
+/** The fields that are selected of an object of `type`; those under any condition when `type` is undefined. */
+function fieldsOf(
+  selections: readonly SelectionNode[],
+  fragments: Fragments,
+  type: string | undefined,
+): FieldNode[] {
+  return selections.flatMap(selection => {
+    if (selection.kind === Kind.FIELD) return selection.name.value === '__typename' ? [] : [selection]
+    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
+    const condition = fragment?.typeCondition?.name.value
+    if (!fragment || (type !== undefined && condition !== undefined && condition !== type)) return []
+    return fieldsOf(fragment.selectionSet.selections, fragments, type)
+  })
+}
+
+function responseName({ alias, name }: FieldNode): string {
+  return (alias ?? name).value
+}
+
+function typeOf(representation: unknown): string | undefined {
+  if (typeof representation !== 'object' || representation === null) return undefined
+  return '__typename' in representation ? String(representation.__typename) : undefined
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest'
+import { fetchErrors } from '#gateway/fetch-failure.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+
+const entities = (...types: string[]) => ({
+  representations: types.map((__typename, id) => ({ __typename, id })),
+})
+const pathsOf = (query: string, variables?: Readonly<Record<string, unknown>>) =>
+  fetchErrors({ name: 'reviews', query, variables }, new Error('socket hang up')).map(({ path }) => path)
+
+describe('a fetch that failed has an error', () => {
+  test('at each root field, by the name that it has in the answer', () => {
+    expect(pathsOf('query Q { newest { id } mine: reviews { id } __typename }')).toEqual([
+      ['newest'],
+      ['mine'],
+    ])
+  })
+
+  test('at each field of each entity, as far as it is selected of its type', () => {
+    const query = `query Q($representations: [_Any!]!) {
+      _entities(representations: $representations) {
+        ... on Book { __typename stars best: quotes(first: 1) }
+        ...Film
+      }
+    }
+    fragment Film on Film { rating }`
+    expect(pathsOf(query, entities('Book', 'Film'))).toEqual([
+      ['_entities', 0, 'stars'],
+      ['_entities', 0, 'best'],
+      ['_entities', 1, 'rating'],
+    ])
+  })
+
+  test('at the entity itself, when its fields are selected by an interface', () => {
+    const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Media { stars } } }'
+    expect(pathsOf(query, entities('Book'))).toEqual([['_entities', 0]])
+  })
+
+  test('at fifty places at most', () => {
+    const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Book { stars quotes } } }'
+    expect(pathsOf(query, entities(...Array<string>(1000).fill('Book')))).toHaveLength(50)
+  })
+
+  test('with the code and details of what went wrong, when they are known', () => {
+    const cause = new CallerError('UNAVAILABLE', 'reviews is failing', { reason: 'CIRCUIT_OPEN' })
+    expect(fetchErrors({ name: 'reviews', query: '{ newest }', variables: {} }, cause)).toEqual([
+      {
+        message: 'reviews is failing',
+        path: ['newest'],
+        extensions: { code: 'UNAVAILABLE', reason: 'CIRCUIT_OPEN' },
+      },
+    ])
+  })
+
+  test('without the words of an unknown fault', () => {
+    expect(
+      fetchErrors({ name: 'reviews', query: '{ newest }', variables: {} }, new Error('10.0.0.7')),
+    ).toEqual([
+      {
+        message: 'reviews is not available at the moment: try again',
+        path: ['newest'],
+        extensions: { code: 'UNAVAILABLE' },
+      },
+    ])
+  })
+})

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { GOOD_CONDUCT, librarySupergraph, startLibrary } from './library.ts'
+
+type Library = Awaited<ReturnType<typeof startLibrary>>
+
+let library: Library
+beforeAll(async () => {
+  library = await startLibrary()
+})
+afterAll(() => library?.[Symbol.asyncDispose]())
+beforeEach(() => {
+  for (const { seen, conduct } of [library.catalogue, library.reviews]) {
+    seen.length = 0
+    Object.assign(conduct, GOOD_CONDUCT)
+  }
+})
+
+const WHOLE = '{ viewer books { title stars } }'
+
+describe('a query over two subgraphs', () => {
+  test('is answered whole, with one request to each', async () => {
+    const { data, errors } = await library.send<object>(WHOLE)
+    expect(errors).toBeUndefined()
+    expect(data).toEqual({
+      viewer: null,
+      books: [
+        { title: 'Emma', stars: 1 },
+        { title: 'Dracula', stars: 2 },
+        { title: 'Ulysses', stars: 3 },
+      ],
+    })
+    expect(library.catalogue.seen).toHaveLength(1)
+    expect(library.reviews.seen).toHaveLength(1)
+  })
+
+  test('hands token, request id and required positions on to each', async () => {
+    const token = await library.token('cus_1')
+    const headers = { 'x-request-id': 'req-1', 'waybill-consistency': 'catalogue=3,reviews=4' }
+    const reply = await library.send<{ viewer: string }>(WHOLE, headers, token)
+    expect(reply.data.viewer).toBe('cus_1')
+    expect(reply.headers.get('x-request-id')).toBe('req-1')
+    for (const { seen } of [library.catalogue, library.reviews])
+      expect(seen[0]?.headers).toMatchObject({ ...headers, authorization: `Bearer ${token}` })
+  })
+
+  test('gives subgraphs no token of an anonymous caller, and none of the headers that are its own affair', async () => {
+    await library.send(WHOLE, { cookie: 'session=1', 'x-forwarded-user': 'root' })
+    for (const { seen } of [library.catalogue, library.reviews])
+      for (const name of ['authorization', 'cookie', 'x-forwarded-user'])
+        expect(seen[0]?.headers).not.toHaveProperty(name)
+  })
+
+  test('reaches no subgraph with a token that does not hold', async () => {
+    const reply = await library.send(WHOLE, {}, 'nonsense')
+    expect(reply.status).toBe(401)
+    expect(reply.errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
+    expect(library.catalogue.seen).toEqual([])
+  })
+
+  test('says which subgraphs were behind what the caller has seen', async () => {
+    library.reviews.conduct.behind = true
+    const reply = await library.send(WHOLE, { 'waybill-consistency': 'catalogue=1,reviews=9' })
+    expect(reply.errors).toBeUndefined()
+    expect(reply.headers.get('waybill-stale')).toBe('reviews')
+  })
+})
+
+describe('a mutation', () => {
+  test('reports the positions that each subgraph reached, together', async () => {
+    library.catalogue.conduct.position = 7
+    library.reviews.conduct.position = 12
+    const reply = await library.send(
+      'mutation { shelve(isbn: "0") { title } review(isbn: "1", stars: 5) { title stars } }',
+    )
+    expect(reply.errors).toBeUndefined()
+    expect(reply.headers.get('waybill-consistency')).toBe('catalogue=7,reviews=12')
+  })
+
+  test("keeps the code, message and path of a subgraph's error", async () => {
+    const { errors } = await library.send('mutation { review(isbn: "1", stars: 6) { isbn } }')
+    expect(errors).toEqual([
+      {
+        message: 'stars is 6; it should be 0 to 5',
+        path: ['review'],
+        extensions: { code: 'BAD_USER_INPUT' },
+      },
+    ])
+  })
+})
+
+describe('a request that breaks off', () => {
+  test('is made again when it is a query', async () => {
+    library.reviews.conduct.hangUps = 1
+    const { data, errors } = await library.send<object>('{ newestQuote }')
+    expect(errors).toBeUndefined()
+    expect(data).toEqual({ newestQuote: 'A classic.' })
+    expect(library.reviews.seen).toHaveLength(2)
+  })
+
+  test('is not made again when it is a mutation: it may have had its effect', async () => {
+    library.reviews.conduct.hangUps = 1
+    const { data, errors } = await library.send<object>('mutation { review(isbn: "1", stars: 1) { isbn } }')
+    expect(data).toBeNull()
+    expect(errors).toMatchObject([{ path: ['review'], extensions: { code: 'UNAVAILABLE' } }])
+    expect(library.reviews.seen).toHaveLength(1)
+  })
+})
+
+describe('the public graph', () => {
+  test.each(['{ books { shelf } }', 'mutation { burn(isbn: "0") }'])(
+    'has nothing that is @inaccessible: %s',
+    async query => {
+      const reply = await library.send(query, {}, await library.token('cus_1'))
+      expect(reply.errors).toMatchObject([
+        { message: expect.stringMatching(/Cannot query field/), extensions: { code: 'BAD_USER_INPUT' } },
+      ])
+      expect(library.catalogue.seen).toEqual([])
+    },
+  )
+
+  test('cannot be introspected, except in development', async () => {
+    const query = '{ __schema { mutationType { fields { name } } } }'
+    const refused = await library.send(query)
+    expect(refused.errors).toMatchObject([
+      { message: expect.stringContaining('introspection'), extensions: { code: 'BAD_USER_INPUT' } },
+    ])
+    await using open = await startLibrary({ development: true })
+    const { data } = await open.send<object>(query)
+    expect(data).toEqual({
+      __schema: { mutationType: { fields: [{ name: 'shelve' }, { name: 'review' }] } },
+    })
+  })
+})
+
+describe('a subgraph that is away', () => {
+  let crippled: Library
+  beforeAll(async () => {
+    crippled = await startLibrary()
+    await crippled.reviews.stop()
+  })
+  afterAll(() => crippled?.[Symbol.asyncDispose]())
+
+  test('leaves its nullable fields empty, with an UNAVAILABLE at the path of each, and the rest as it is', async () => {
+    const { data, errors } = await crippled.send<object>('{ books { title stars } }')
+    expect(data).toEqual({
+      books: ['Emma', 'Dracula', 'Ulysses'].map(title => ({ title, stars: null })),
+    })
+    const message = 'reviews is not available at the moment: try again'
+    const extensions = { code: 'UNAVAILABLE' }
+    expect(errors).toEqual([
+      { message, path: ['books', 0, 'stars'], extensions },
+      { message, path: ['books', 1, 'stars'], extensions },
+      { message, path: ['books', 2, 'stars'], extensions },
+    ])
+  })
+
+  test('takes a field that must not be empty away with its parent', async () => {
+    const { data, errors } = await crippled.send<object>('{ book(isbn: "0") { title quotes } viewer }')
+    expect(data).toEqual({ book: null, viewer: null })
+    expect(errors).toMatchObject([{ path: ['book', 'quotes'], extensions: { code: 'UNAVAILABLE' } }])
+  })
+
+  test('fails its root fields and no others', async () => {
+    const { data, errors } = await crippled.send<object>('{ newestQuote books { title } }')
+    expect(data).toMatchObject({ newestQuote: null, books: [{ title: 'Emma' }, {}, {}] })
+    expect(errors).toMatchObject([{ path: ['newestQuote'], extensions: { code: 'UNAVAILABLE' } }])
+  })
+
+  test('shows in readiness, which does not fail for it', async () => {
+    const ready = await fetch(`${crippled.url}/health/ready`)
+    expect(ready.status).toBe(200)
+    expect(JSON.stringify(await ready.json())).toContain('subgraph-reviews')
+  })
+})
+
+describe('a subgraph whose answer is too large', () => {
+  test('is as good as away', async () => {
+    library.reviews.conduct.longRead = 17 * 1024 * 1024
+    const { data, errors } = await library.send<object>('{ book(isbn: "0") { title longRead } }')
+    expect(data).toEqual({ book: { title: 'Emma', longRead: null } })
+    expect(errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
+  })
+})
+
+describe('a gateway', () => {
+  test.each([
+    ['that is no SDL', 'type Query {'],
+    ['that is the SDL of no supergraph', 'type Query { a: Int }'],
+    ['with nothing in it', ''],
+    ['that is cut short', librarySupergraph().slice(0, -200)],
+  ])('does not start with a supergraph %s', async (_what, supergraph) => {
+    await expect(startLibrary({ supergraph })).rejects.toMatchObject({
+      name: 'OperatorError',
+      code: 'SUPERGRAPH_INVALID',
+      message: expect.stringContaining('supergraph.graphql'),
+    })
+  })
+})

@@ -1,0 +1,168 @@
+// Two small subgraphs that run for real, a supergraph of them, and the gateway in front: what tests of the gateway stand on.
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { composeServices } from '@apollo/composition'
+import { buildSubgraphSchema } from '@apollo/subgraph'
+import { parse } from 'graphql'
+import type { GatewayConfig } from '#gateway/config.ts'
+import { startGateway } from '#gateway/service.ts'
+import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
+import { createVerifier } from '#platform/auth/verifier.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import { mountGraphql } from '#platform/graphql/endpoint.ts'
+import { createHttpServer } from '#platform/http/server.ts'
+import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
+import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+import { createSend } from '#test/platform.ts'
+
+const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@inaccessible"])`
+
+const SDL = {
+  catalogue: `${LINK}
+    type Query { books: [Book!]! book(isbn: ID!): Book viewer: String }
+    type Mutation { shelve(isbn: ID!): Book! burn(isbn: ID!): Int @inaccessible }
+    type Book @key(fields: "isbn") { isbn: ID! title: String! shelf: Int @inaccessible }`,
+  reviews: `${LINK}
+    type Query { newestQuote: String }
+    type Mutation { review(isbn: ID!, stars: Int!): Book! }
+    type Book @key(fields: "isbn") { isbn: ID! stars: Int quotes: [String!]! longRead: String }`,
+} as const
+export type LibraryService = keyof typeof SDL
+
+const TITLES = ['Emma', 'Dracula', 'Ulysses']
+const book = (isbn: string) => ({ __typename: 'Book', isbn, title: TITLES[Number(isbn)] ?? 'unknown' })
+const books = () => TITLES.map((_, index) => book(String(index)))
+
+type WithIsbn = { readonly isbn: string }
+
+/** What a subgraph does from now on. */
+export type Conduct = {
+  /** That its mutations report. */
+  position: number
+  /** Whether its read models lag. */
+  behind: boolean
+  /** Characters of `longRead`. */
+  longRead: number
+  /** Requests that it breaks off after it has read them. */
+  hangUps: number
+}
+
+export const GOOD_CONDUCT: Conduct = { position: 1, behind: false, longRead: 0, hangUps: 0 }
+
+type Resolvers = NonNullable<
+  Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>['resolvers']
+>
+
+const RESOLVERS: Record<LibraryService, (conduct: Conduct) => object> = {
+  catalogue: (conduct: Conduct) => ({
+    Query: {
+      books,
+      book: (_: unknown, { isbn }: WithIsbn) => book(isbn),
+      viewer: (_: unknown, __: unknown, { viewer }: RequestContext) => viewer?.subject ?? null,
+    },
+    Mutation: {
+      shelve: (_: unknown, { isbn }: WithIsbn, { consistency }: RequestContext) => {
+        consistency.reached('catalogue', conduct.position)
+        return book(isbn)
+      },
+    },
+    Book: { __resolveReference: ({ isbn }: WithIsbn) => book(isbn) },
+  }),
+  reviews: (conduct: Conduct) => ({
+    Query: { newestQuote: () => 'A classic.' },
+    Mutation: {
+      review: (
+        _: unknown,
+        { isbn, stars }: WithIsbn & { stars: number },
+        { consistency }: RequestContext,
+      ) => {
+        if (stars > 5) throw new CallerError('BAD_USER_INPUT', `stars is ${stars}; it should be 0 to 5`)
+        consistency.reached('reviews', conduct.position)
+        return { isbn }
+      },
+    },
+    Book: {
+      __resolveReference: ({ isbn }: WithIsbn) => ({ isbn }),
+      stars: ({ isbn }: WithIsbn) => Number(isbn) + 1,
+      quotes: () => ['Fine.'],
+      longRead: () => 'x'.repeat(conduct.longRead),
+    },
+  }),
+}
+
+export type SeenRequest = {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly query: string
+}
+
+type Issuer = Awaited<ReturnType<typeof openEmbeddedIssuer>>
+
+async function serve(name: LibraryService, issuer: Issuer) {
+  const { logger } = recordingLogger()
+  const http = createHttpServer({ name, logger })
+  const seen: SeenRequest[] = []
+  const conduct = { ...GOOD_CONDUCT }
+  http.app.addHook('preHandler', async ({ headers, body, raw }) => {
+    if (typeof body === 'object' && body !== null && 'query' in body)
+      seen.push({ headers, query: String(body.query) })
+    if (conduct.hangUps-- > 0) raw.socket.destroy()
+  })
+  const schema = buildSubgraphSchema({
+    typeDefs: parse(SDL[name]),
+    resolvers: RESOLVERS[name](conduct) as Resolvers,
+  })
+  const consistency = { service: name, reached: async () => !conduct.behind }
+  const options = { verifier: createVerifier(issuer), development: true, logger, consistency }
+  const endpoint = await mountGraphql(http, { schema }, options)
+  const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
+  const stop = async () => {
+    await http[Symbol.asyncDispose]()
+    await endpoint[Symbol.asyncDispose]()
+  }
+  return { url, seen, conduct, stop, [Symbol.asyncDispose]: stop }
+}
+
+/** The supergraph of the library, at URLs that nobody listens at: those of the running subgraphs are configured. */
+export function librarySupergraph(): string {
+  const services = Object.entries(SDL).map(([name, sdl]) => ({
+    name,
+    url: 'http://127.0.0.1:1/graphql',
+    typeDefs: parse(sdl),
+  }))
+  const { errors, supergraphSdl } = composeServices(services)
+  if (errors) throw new Error(errors.map(error => error.message).join('\n'))
+  return supergraphSdl
+}
+
+export async function startLibrary({ development = false, supergraph = librarySupergraph() } = {}) {
+  await using open = new AsyncDisposableStack()
+  const folder = open.use(await temporaryFolder())
+  const issuer = await openEmbeddedIssuer(folder.path)
+  const catalogue = open.use(await serve('catalogue', issuer))
+  const reviews = open.use(await serve('reviews', issuer))
+  const file = path.join(folder.path, 'supergraph.graphql')
+  await writeFile(file, supergraph)
+  const config: GatewayConfig = {
+    host: '127.0.0.1',
+    port: 0,
+    supergraph: pathToFileURL(file),
+    subgraphUrls: { catalogue: `${catalogue.url}/graphql`, reviews: `${reviews.url}/graphql` },
+    auth: issuer,
+    development,
+    logger: recordingLogger().logger,
+  }
+  const gateway = open.use(await startGateway(config))
+  const send = createSend(() => `${gateway.url}/graphql`)
+  const running = open.move()
+  return {
+    url: gateway.url,
+    catalogue,
+    reviews,
+    token: (subject: string) => issuer.sign({ role: 'customer', subject }),
+    send: <T>(query: string, headers: Readonly<Record<string, string>> = {}, token?: string) =>
+      send<T>('gateway', token, query, {}, headers),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
