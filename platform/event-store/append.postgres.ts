@@ -2,7 +2,7 @@
 import { v7 } from 'uuid'
 import type { Json } from '#platform/domain/json.ts'
 import { bad, checkAppend, encodeJson, MAX_APPEND } from '#platform/event-store/check.ts'
-import type { Append, AppendResult, StreamId } from '#platform/event-store/event-store.ts'
+import type { Append, AppendResult, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import { createGrouping } from '#platform/event-store/grouping.ts'
 import type { Sessions } from '#platform/event-store/sessions.postgres.ts'
 import { storeError, toPosition } from '#platform/event-store/sessions.postgres.ts'
@@ -16,12 +16,12 @@ export type Appender = {
 export type AppenderOptions = {
   readonly sessions: Pick<Sessions, 'write'>
   readonly now: () => Date
-  /** Called after each commit that wrote an event. */
-  readonly onCommitted: () => void
+  /** Called after each commit that wrote events, with these as they were recorded. */
+  readonly onCommitted: (events: readonly RecordedEvent[]) => void
 }
 
 type EncodedEvent = {
-  readonly stream: string
+  readonly stream: StreamId
   readonly version: number
   readonly id: string
   readonly type: string
@@ -55,11 +55,12 @@ const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
 export function createAppender({ sessions, now, onCommitted }: AppenderOptions): Appender {
   async function send(group: readonly Encoded[]): Promise<AppendResult[]> {
-    const [row] = await sessions.write<GroupRow>(APPEND_GROUP, toColumns(group, now()))
+    const recordedAt = now().toISOString()
+    const [row] = await sessions.write<GroupRow>(APPEND_GROUP, toColumns(group, recordedAt))
     if (!row) throw new Error('append_group answered without a row')
     const results = toResults(group, row)
-    if (group.some((encoded, index) => encoded.events.length > 0 && results[index]?.status === 'appended'))
-      onCommitted()
+    const recorded = toRecorded(group, results, recordedAt)
+    if (recorded.length > 0) onCommitted(recorded)
     return results
   }
   const grouping = createGrouping<Encoded, AppendResult>({
@@ -122,7 +123,7 @@ function encode(append: Append): Encoded {
 }
 
 /** The group as append_group's arguments: one array per column, appends numbered from 1. */
-function toColumns(group: readonly Encoded[], recordedAt: Date): unknown[] {
+function toColumns(group: readonly Encoded[], recordedAt: string): unknown[] {
   const writes = group.flatMap(({ append }, index) =>
     append.writes.map(({ stream, expected }) => ({ append: index + 1, stream, expected })),
   )
@@ -131,7 +132,7 @@ function toColumns(group: readonly Encoded[], recordedAt: Date): unknown[] {
   )
   const commands = group.some(({ append }) => append.command)
   return [
-    recordedAt.toISOString(),
+    recordedAt,
     group.map(({ events }) => events.length),
     commands ? group.map(({ append }) => append.command?.id ?? null) : null,
     commands ? group.map(({ append }) => append.command?.fingerprint ?? null) : null,
@@ -163,5 +164,24 @@ function toResults(group: readonly Encoded[], row: GroupRow): AppendResult[] {
     if (other) return other
     position += events.length
     return { status: 'appended', position }
+  })
+}
+
+/** The events that were accepted, in position order, as a reader would get them. */
+function toRecorded(
+  group: readonly Encoded[],
+  results: readonly AppendResult[],
+  recordedAt: string,
+): RecordedEvent[] {
+  return group.flatMap(({ events, meta }, index) => {
+    const result = results[index]
+    if (result?.status !== 'appended') return []
+    return events.map((event, place) => ({
+      ...event,
+      position: result.position - events.length + place + 1,
+      data: JSON.parse(event.data),
+      meta: JSON.parse(meta),
+      recordedAt,
+    }))
   })
 }

@@ -3,8 +3,8 @@
 export type Bell = {
   /** Wakes the waiter, or the next one if nobody waits. */
   ring(): void
-  /** Resolves at the first ring since the last wait, or after `ms`. For one waiter at a time. */
-  wait(ms: number): Promise<void>
+  /** True at the first ring since the last wait, false after `ms`. For one waiter at a time. */
+  wait(ms: number): Promise<boolean>
 }
 
 export function createBell(): Bell {
@@ -19,9 +19,10 @@ export function createBell(): Bell {
       return new Promise(resolve => {
         const done = () => {
           clearTimeout(timer)
+          const wasRung = rung
           wake = undefined
           rung = false
-          resolve()
+          resolve(wasRung)
         }
         const timer = setTimeout(done, ms)
         wake = done

@@ -11,7 +11,7 @@ import {
 } from '#platform/event-store/dead-letters.postgres.ts'
 import type { Delivery } from '#platform/event-store/delivery.ts'
 import { deliver, deliverOne, Stopping } from '#platform/event-store/delivery.ts'
-import type { Consumer, ConsumerOptions } from '#platform/event-store/event-store.ts'
+import type { Consumer, ConsumerOptions, LogRange } from '#platform/event-store/event-store.ts'
 import type { Lease } from '#platform/event-store/lease.postgres.ts'
 import {
   acquireLease,
@@ -25,13 +25,16 @@ import {
   renewLease,
 } from '#platform/event-store/lease.postgres.ts'
 import type { LogReader, LogStretch } from '#platform/event-store/log.postgres.ts'
+import type { LogTail } from '#platform/event-store/log-tail.ts'
 import { createProgress, type Progress } from '#platform/event-store/progress.ts'
 import type { Sessions, StoreLogger } from '#platform/event-store/sessions.postgres.ts'
+import { createSpacedWriter } from '#platform/event-store/spaced-writer.ts'
 import type { Topic, Wakeups } from '#platform/event-store/wakeup.postgres.ts'
 
 export type ConsumerPorts = {
   readonly sessions: Sessions
   readonly log: LogReader
+  readonly tail: LogTail
   readonly wakeups: Wakeups
   readonly logger: StoreLogger | undefined
 }
@@ -42,6 +45,8 @@ const POLL_MS = 1_000
 const WATCH_MS = 25
 /** A lease is used only while this much of it is left. */
 const MARGIN_MS = 500
+/** The least time between two writes of a checkpoint: what processes that are not the owner see lags by this. */
+const CHECKPOINT_MS = 50
 const REPLAY_BATCH = 100
 const BATCH = 500
 const ATTEMPTS = 5
@@ -55,6 +60,8 @@ type Self = ConsumerPorts & {
   readonly progress: Progress
   readonly closing: AbortController
   owner: boolean
+  /** Set when the database may hold events that the tail of this process does not know of. */
+  mustRead: boolean
   deadLetters: number
   lastError: string | undefined
 }
@@ -73,7 +80,10 @@ export async function startConsumer(ports: ConsumerPorts, options: ConsumerOptio
   const self = createSelf(ports, options)
   const { bell, progress, closing, topic } = self
   const stops = [
-    ports.wakeups.listen('events', bell.ring),
+    ports.wakeups.listen('events', elsewhere => {
+      if (elsewhere) self.mustRead = true
+      bell.ring()
+    }),
     ports.wakeups.listen(topic, bell.ring),
     options.behind?.onProgress(bell.ring) ?? (() => {}),
   ]
@@ -111,6 +121,7 @@ function createSelf(ports: ConsumerPorts, options: ConsumerOptions): Self {
     progress: createProgress(() => void watch()),
     closing: new AbortController(),
     owner: false,
+    mustRead: true,
     deadLetters: 0,
     lastError: undefined,
   }
@@ -227,41 +238,59 @@ async function ensureOwner(tenure: Tenure): Promise<void> {
 async function follow(tenure: Tenure): Promise<never> {
   const { self } = tenure
   const delivery = deliveryOf(tenure)
-  let moving: Promise<void> = Promise.resolve()
+  const checkpoints = createSpacedWriter<number>(CHECKPOINT_MS, checkpoint => move(tenure, checkpoint))
   try {
     for (;;) {
       await ensureOwner(tenure)
       if (tenure.parked.size > 0) await replayMarked(tenure, delivery)
-      const [stretch] = await Promise.all([readNext(self), moving])
+      const stretch = await readNext(self)
       if (stretch.scannedTo <= self.progress.checkpoint()) {
-        await self.bell.wait(jittered(POLL_MS))
+        if (!(await self.bell.wait(jittered(POLL_MS)))) self.mustRead = true
         continue
       }
       if (stretch.events.length > 0) await deliver(delivery, stretch.events)
       self.lastError = undefined
       self.progress.set(stretch.scannedTo)
-      moving = move(tenure, stretch.scannedTo)
-      moving.catch(() => {}) // awaited with the next read
+      checkpoints.offer(stretch.scannedTo)
     }
   } finally {
-    await moving.catch(() => {})
+    await checkpoints.stop()
   }
 }
 
+/** The checkpoint may lag behind the work: after a crash the events past it are handled again. */
 async function move(tenure: Tenure, checkpoint: number): Promise<void> {
   const startedAt = performance.now()
-  if (!(await moveCheckpoint(tenure.self.sessions, tenure.lease, checkpoint)))
-    throw new LeaseLost(tenure.lease.consumer)
-  tenure.renewedAt = startedAt
+  try {
+    if (await moveCheckpoint(tenure.self.sessions, tenure.lease, checkpoint)) tenure.renewedAt = startedAt
+    else tenure.lost = true
+  } catch (error) {
+    noteFailure(tenure.self, error) // written again with the next one, and when the lease is given up
+  }
+  if (tenure.lost) tenure.self.bell.ring()
+}
+
+/** From what this process wrote itself, unless others may have written too. */
+async function readStretch(self: Self, range: LogRange): Promise<LogStretch> {
+  const known = self.mustRead ? undefined : self.tail.stretch(range)
+  if (known) return known
+  self.mustRead = false
+  try {
+    return await self.log.readStretch(range)
+  } catch (error) {
+    self.mustRead = true
+    throw error
+  }
 }
 
 /** The next events, as far as the consumer that this one stays behind has come. */
-async function readNext({ options, progress, log }: Self): Promise<LogStretch> {
+async function readNext(self: Self): Promise<LogStretch> {
+  const { options, progress, log } = self
   const after = progress.checkpoint()
   const { behind, categories, batchSize: limit = BATCH } = options
   const bound = behind ? await boundOf(behind, after, log) : Number.MAX_SAFE_INTEGER
   if (bound <= after) return { events: [], scannedTo: after }
-  const stretch = await log.readStretch({ after, limit, ...(categories && { categories }) })
+  const stretch = await readStretch(self, { after, limit, ...(categories && { categories }) })
   if (stretch.scannedTo <= bound) return stretch
   return { events: stretch.events.filter(({ position }) => position <= bound), scannedTo: bound }
 }

@@ -7,6 +7,7 @@ import { listDeadLetters, markForReplay } from '#platform/event-store/dead-lette
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import { holdWhile, takeConsumer } from '#platform/event-store/lease-take.postgres.ts'
 import { createLogReader } from '#platform/event-store/log.postgres.ts'
+import { createLogTail } from '#platform/event-store/log-tail.ts'
 import { migrate } from '#platform/event-store/schema.postgres.ts'
 import { openSessions, type StoreLogger, storeError } from '#platform/event-store/sessions.postgres.ts'
 import { openWakeups } from '#platform/event-store/wakeup.postgres.ts'
@@ -32,7 +33,15 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
   const sessions = openSessions({ url, poolSize, writers: WRITERS, logger })
   const wakeups = openWakeups(sessions, logger)
   const log = createLogReader(sessions)
-  const appender = createAppender({ sessions, now, onCommitted: () => wakeups.announce('events') })
+  const tail = createLogTail()
+  const appender = createAppender({
+    sessions,
+    now,
+    onCommitted(events) {
+      tail.add(events)
+      wakeups.announce('events')
+    },
+  })
   const consumers = new Set<Consumer>()
   let closed = false
 
@@ -49,7 +58,7 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
     readLog: async range => whileOpen('read the log', () => log.readLog(range)),
     head: async () => whileOpen('read its head', log.head),
     findCommand: async id => whileOpen('look up a command', () => log.findCommand(id)),
-    onAppended: listener => wakeups.listen('events', listener),
+    onAppended: listener => wakeups.listen('events', () => listener()),
     loadSnapshot: async (stream, schema) =>
       whileOpen('load a snapshot', () => log.loadSnapshot(stream, schema)),
     saveSnapshot: async (stream, snapshot) =>
@@ -64,7 +73,7 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
     async consume(consumerOptions) {
       checkKey('a consumer name', consumerOptions.name)
       const consumer = await whileOpen('start a consumer', () =>
-        startConsumer({ sessions, log, wakeups, logger }, consumerOptions),
+        startConsumer({ sessions, log, tail, wakeups, logger }, consumerOptions),
       )
       const listed: Consumer = {
         ...consumer,

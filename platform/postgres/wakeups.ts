@@ -8,8 +8,11 @@ import type { Log } from '#platform/postgres/pool.ts'
 export type Wakeups<Topic extends string = string> = AsyncDisposable & {
   /** Wakes listeners here at once, and elsewhere soon. Many calls within a moment become one. */
   announce(topic: Topic): void
-  /** `listener` is also called when wake-ups may have been missed. Returns how to stop. */
-  listen(topic: Topic, listener: () => void): () => void
+  /**
+   * `listener` is also called when wake-ups may have been missed; `elsewhere` is true then, and when another process is
+   * the cause. Returns how to stop.
+   */
+  listen(topic: Topic, listener: (elsewhere: boolean) => void): () => void
 }
 
 export type WakeupsOptions = {
@@ -25,7 +28,7 @@ export type WakeupsOptions = {
 }
 
 /** The least time between two notifications of a process. */
-const SPACING_MS = 5
+const SPACING_MS = 10
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
 
@@ -33,13 +36,13 @@ export function openWakeups<Topic extends string>(options: WakeupsOptions): Wake
   const { channel, logger } = options
   const self = v7()
   const closing = new AbortController()
-  const listeners = new Map<string, Set<() => void>>()
+  const listeners = new Map<string, Set<(elsewhere: boolean) => void>>()
   const outgoing = new Set<string>()
   let sending = Promise.resolve()
   let isSending = false
 
-  function wake(topic: string): void {
-    for (const listener of listeners.get(topic) ?? []) callSafely(listener, logger)
+  function wake(topic: string, elsewhere: boolean): void {
+    for (const listener of listeners.get(topic) ?? []) callSafely(() => listener(elsewhere), logger)
   }
 
   async function send(): Promise<void> {
@@ -55,13 +58,13 @@ export function openWakeups<Topic extends string>(options: WakeupsOptions): Wake
   }
 
   const listening = keepListening(options, closing.signal, payload => {
-    if (payload === undefined) for (const topic of listeners.keys()) wake(topic)
-    else if (!payload.startsWith(self)) wake(payload.slice(self.length + 1))
+    if (payload === undefined) for (const topic of listeners.keys()) wake(topic, true)
+    else if (!payload.startsWith(self)) wake(payload.slice(self.length + 1), true)
   })
 
   return {
     announce(topic) {
-      wake(topic)
+      wake(topic, false)
       outgoing.add(topic)
       if (isSending) return
       isSending = true

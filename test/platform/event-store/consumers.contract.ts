@@ -131,9 +131,9 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       const gate = Promise.withResolvers<void>()
       const views = await store.consume({
         name: 'views',
-        batchSize: 2,
-        handle: async ([first]) => {
-          if (first?.position === 3) await gate.promise
+        batchSize: 1,
+        handle: async ([event]) => {
+          if (event?.position === 3) await gate.promise
         },
       })
       const viewsElsewhere = await rival.consume({ name: 'views', handle: async () => {} })
