@@ -137,6 +137,14 @@ export async function databaseFolders(directory: string): Promise<string[]> {
   return note ? [directory, note.trim()] : [directory]
 }
 
+/** The connection string of `database` in the copy that runs on `directory`; undefined when none is running. */
+export async function runningDatabase(directory: string, database: string): Promise<string | undefined> {
+  const folder = (await databaseFolders(directory)).at(-1) ?? directory
+  const port = await runningPort(path.join(folder, 'cluster'))
+  const password = await readFile(path.join(folder, 'password'), 'utf8').catch(() => undefined)
+  return port && password ? `postgres://${USER}:${password}@127.0.0.1:${port}/${database}` : undefined
+}
+
 function canReach(folder: string, owner: Owner): boolean {
   try {
     execFileSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], { ...owner, cwd: '/', stdio: 'ignore' })

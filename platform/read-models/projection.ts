@@ -11,6 +11,9 @@ export type Change<Doc> = { readonly id: string; update(doc: Doc | undefined): D
 /**
  * One read model: which events change which documents, and how. `project` is pure. Its functions are methods, so that
  * views of several shapes can stand in one list.
+ *
+ * A document that several streams feed has one position for them all: an event that was parked and is replayed after
+ * a later one was applied is passed over there. Rebuild such a view once its dead letters are settled.
  */
 export type View<Doc extends Document> = {
   readonly collection: CollectionDefinition<Doc>

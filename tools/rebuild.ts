@@ -1,0 +1,71 @@
+// npm run rebuild: fills views of a service anew from its log, beside the live ones, and puts them in their place.
+import path from 'node:path'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openReadModels } from '#platform/read-models/open.ts'
+import type { View } from '#platform/read-models/projection.ts'
+import type { Document } from '#platform/read-models/read-models.ts'
+import { rebuildView } from '#platform/read-models/rebuild.ts'
+import { runningDatabase } from '#start/embedded-postgres.ts'
+import { readStartSettings } from '#start/settings.ts'
+
+const VIEWS = {
+  orders: () => import('#subgraphs/orders/views.ts'),
+  inventory: () => import('#subgraphs/inventory/views.ts'),
+  payment: () => import('#subgraphs/payment/views.ts'),
+  shipping: () => import('#subgraphs/shipping/views.ts'),
+} as const
+type Service = keyof typeof VIEWS
+
+const USAGE = `npm run rebuild -- SERVICE [VIEW…]
+  SERVICE is one of ${Object.keys(VIEWS).join(', ')}; all of its views are rebuilt when none is named.
+The service may go on running: readers see the old view until the new one takes its place.
+DATABASE_URL and READ_MODELS_URL say where the service keeps its data, as they do for the service itself;
+without them it is the copy that \`npm start\` runs in DATA_DIR.`
+
+async function main(args: readonly string[]): Promise<void> {
+  const [service, ...names] = args
+  if (!isService(service)) throw new OperatorError('USAGE', USAGE)
+  const views = await chosenViews(service, names)
+  const url = process.env.DATABASE_URL ?? (await localDatabase(service))
+  await using store = await openPostgresEventStore({ url })
+  await using readModels = await openReadModels(process.env.READ_MODELS_URL ?? url)
+  for (const view of views) {
+    const startedAt = performance.now()
+    const events = await rebuildView(store, readModels, view)
+    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
+    console.log(`${service} ${view.collection.name}: rebuilt from ${events} events in ${seconds} s`)
+  }
+}
+
+function isService(name: string | undefined): name is Service {
+  return name !== undefined && Object.hasOwn(VIEWS, name)
+}
+
+async function chosenViews(service: Service, names: readonly string[]): Promise<View<Document>[]> {
+  const exported: unknown[] = Object.values(await VIEWS[service]())
+  const views = exported.filter(isView)
+  const known = views.map(view => view.collection.name)
+  const unknown = names.find(name => !known.includes(name))
+  if (unknown !== undefined)
+    throw new OperatorError('USAGE', `${service} has no view "${unknown}"; it has ${known.join(', ')}`)
+  return names.length === 0 ? views : views.filter(view => names.includes(view.collection.name))
+}
+
+function isView(value: unknown): value is View<Document> {
+  return typeof value === 'object' && value !== null && 'collection' in value && 'project' in value
+}
+
+async function localDatabase(service: Service): Promise<string> {
+  const { dataDir } = readStartSettings(process.env)
+  const url = await runningDatabase(path.join(dataDir, 'postgres'), `waybill_${service}`)
+  if (url === undefined)
+    throw new OperatorError('USAGE', `no copy is running in ${dataDir}: start it, or set DATABASE_URL`)
+  return url
+}
+
+if (import.meta.main)
+  await main(process.argv.slice(2)).catch(error => {
+    console.error(error instanceof Error ? error.message : String(error))
+    process.exitCode = 1
+  })
