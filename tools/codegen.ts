@@ -1,6 +1,6 @@
 // Writes schema/generated/: TypeScript types of every SDL and of the BFFs' operations. `--check` only says what is stale.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { ApolloGateway } from '@apollo/gateway'
+import { composeServices } from '@apollo/composition'
 import { codegen } from '@graphql-codegen/core'
 import * as typescript from '@graphql-codegen/typescript'
 import * as operationTypes from '@graphql-codegen/typescript-operations'
@@ -94,12 +94,15 @@ async function resolverModule(name: string, source: string, schema: GraphQLSchem
   return moduleText(`Types and resolver types of ${source}.`, imports, text)
 }
 
-/** What the gateway serves: the supergraph without what is inaccessible. */
+/** What the gateway serves: the subgraphs together, without what is inaccessible. */
 async function publicSchema(): Promise<GraphQLSchema> {
-  const gateway = new ApolloGateway({ supergraphSdl: await readText('schema/supergraph.graphql') })
-  const { schema } = await gateway.load()
-  await gateway.stop()
-  return schema
+  const services = SUBGRAPHS.map(async name => ({
+    name,
+    typeDefs: parse(await readText(`schema/subgraphs/${name}.graphql`)),
+  }))
+  const { schema, errors } = composeServices(await Promise.all(services))
+  if (errors) throw new Error(errors.map(error => error.message).join('\n'))
+  return schema.toAPISchema().toGraphQLJSSchema()
 }
 
 async function generateOperations(name: (typeof BFFS)[number], schema: GraphQLSchema): Promise<Generated> {

@@ -5,19 +5,9 @@ import type { TypedDocument } from '#platform/graphql/client.ts'
 type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
-export type AddressInput = {
-  readonly name: string;
-  readonly line1: string;
-  readonly line2?: string | null | undefined;
-  readonly city: string;
-  readonly region?: string | null | undefined;
-  readonly postalCode: string;
-  readonly country: string;
-};
-
-export type AdjustmentInput = {
-  readonly label: string;
-  readonly amount: MoneyInput;
+export type MoneyInput = {
+  readonly amount: string;
+  readonly currency: string;
 };
 
 export type Availability =
@@ -25,28 +15,12 @@ export type Availability =
   | 'LOW_STOCK'
   | 'OUT_OF_STOCK';
 
-export type CancelOrderInput = {
-  readonly idempotencyKey: string;
-  readonly orderId: string;
-  /** Wait up to this long, 0 to 10000, for the end of the cancellation. */
-  readonly settleWithinMs?: number | null | undefined;
-};
-
-export type MoneyInput = {
-  readonly amount: string;
-  readonly currency: string;
-};
-
-export type OrderAction =
-  | 'CANCEL'
-  | 'REQUEST_RETURN';
-
-export type OrderLineInput = {
-  readonly sku: string;
-  /** 1 to 10000. */
-  readonly quantity: number;
-  /** Staff only: instead of the catalogue's price. */
-  readonly agreedUnitPrice?: MoneyInput | null | undefined;
+export type ProductFilter = {
+  /** Words that begin a word of the title, the category or the SKU. */
+  readonly text?: string | null | undefined;
+  readonly category?: string | null | undefined;
+  /** Only products with units to order. */
+  readonly inStock?: boolean | null | undefined;
 };
 
 export type OrderStatus =
@@ -58,6 +32,19 @@ export type OrderStatus =
   | 'COMPLETED'
   | 'CANCELLED'
   | 'RETURNED';
+
+export type OrderAction =
+  | 'CANCEL'
+  | 'REQUEST_RETURN';
+
+export type ShippingOption =
+  | 'STANDARD'
+  | 'EXPRESS';
+
+export type TenderKind =
+  | 'CARD'
+  | 'VOUCHER'
+  | 'BANK_SLIP';
 
 export type PlaceOrderInput = {
   /** 1 to 200 characters; the same key gives the same result again, and never a second order. */
@@ -84,12 +71,41 @@ export type PlaceOrderInput = {
   readonly settleWithinMs?: number | null | undefined;
 };
 
-export type ProductFilter = {
-  /** Words that begin a word of the title, the category or the SKU. */
-  readonly text?: string | null | undefined;
-  readonly category?: string | null | undefined;
-  /** Only products with units to order. */
-  readonly inStock?: boolean | null | undefined;
+export type OrderLineInput = {
+  readonly sku: string;
+  /** 1 to 10000. */
+  readonly quantity: number;
+  /** Staff only: instead of the catalogue's price. */
+  readonly agreedUnitPrice?: MoneyInput | null | undefined;
+};
+
+export type TenderInput = {
+  readonly kind: TenderKind;
+  /** What the payment provider gave the client for the card, voucher or slip; never a card number. */
+  readonly token: string;
+  readonly amount?: MoneyInput | null | undefined;
+};
+
+export type AddressInput = {
+  readonly name: string;
+  readonly line1: string;
+  readonly line2?: string | null | undefined;
+  readonly city: string;
+  readonly region?: string | null | undefined;
+  readonly postalCode: string;
+  readonly country: string;
+};
+
+export type AdjustmentInput = {
+  readonly label: string;
+  readonly amount: MoneyInput;
+};
+
+export type CancelOrderInput = {
+  readonly idempotencyKey: string;
+  readonly orderId: string;
+  /** Wait up to this long, 0 to 10000, for the end of the cancellation. */
+  readonly settleWithinMs?: number | null | undefined;
 };
 
 export type ShipmentStatus =
@@ -102,22 +118,6 @@ export type ShipmentStatus =
   | 'OUT_FOR_DELIVERY'
   | 'DELIVERED'
   | 'LOST';
-
-export type ShippingOption =
-  | 'STANDARD'
-  | 'EXPRESS';
-
-export type TenderInput = {
-  readonly kind: TenderKind;
-  /** What the payment provider gave the client for the card, voucher or slip; never a card number. */
-  readonly token: string;
-  readonly amount?: MoneyInput | null | undefined;
-};
-
-export type TenderKind =
-  | 'CARD'
-  | 'VOUCHER'
-  | 'BANK_SLIP';
 
 export type CardPartsFragment = { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } };
 

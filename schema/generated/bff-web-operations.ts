@@ -5,6 +5,31 @@ import type { TypedDocument } from '#platform/graphql/client.ts'
 type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+export type MoneyInput = {
+  readonly amount: string;
+  readonly currency: string;
+};
+
+export type Availability =
+  | 'IN_STOCK'
+  | 'LOW_STOCK'
+  | 'OUT_OF_STOCK';
+
+export type ReservationStatus =
+  | 'HELD'
+  | 'COMMITTED'
+  | 'RELEASED'
+  | 'EXPIRED'
+  | 'SHIPPED';
+
+export type ProductFilter = {
+  /** Words that begin a word of the title, the category or the SKU. */
+  readonly text?: string | null | undefined;
+  readonly category?: string | null | undefined;
+  /** Only products with units to order. */
+  readonly inStock?: boolean | null | undefined;
+};
+
 export type AddProductInput = {
   readonly idempotencyKey: string;
   /** 1 to 64 letters, digits, dots, dashes and underscores. */
@@ -19,19 +44,21 @@ export type AddProductInput = {
   readonly stock?: ReadonlyArray<StockInput> | null | undefined;
 };
 
-export type AddressInput = {
-  readonly name: string;
-  readonly line1: string;
-  readonly line2?: string | null | undefined;
-  readonly city: string;
-  readonly region?: string | null | undefined;
-  readonly postalCode: string;
-  readonly country: string;
+export type DimensionsInput = {
+  readonly lengthCm: number;
+  readonly widthCm: number;
+  readonly heightCm: number;
 };
 
-export type AdjustmentInput = {
-  readonly label: string;
-  readonly amount: MoneyInput;
+export type StockInput = {
+  readonly warehouse: string;
+  readonly quantity: number;
+};
+
+export type ChangePriceInput = {
+  readonly idempotencyKey: string;
+  readonly sku: string;
+  readonly price: MoneyInput;
 };
 
 export type AdjustStockInput = {
@@ -44,10 +71,19 @@ export type AdjustStockInput = {
   readonly reason: string;
 };
 
-export type Availability =
-  | 'IN_STOCK'
-  | 'LOW_STOCK'
-  | 'OUT_OF_STOCK';
+export type OrderStatus =
+  | 'PLACED'
+  | 'CONFIRMED'
+  | 'PARTIALLY_SHIPPED'
+  | 'SHIPPED'
+  | 'DELIVERED'
+  | 'COMPLETED'
+  | 'CANCELLED'
+  | 'RETURNED';
+
+export type OrderAction =
+  | 'CANCEL'
+  | 'REQUEST_RETURN';
 
 export type CancellationReason =
   | 'CUSTOMER_REQUEST'
@@ -58,44 +94,25 @@ export type CancellationReason =
   | 'STOCK_HOLD_EXPIRED'
   | 'CARRIER_REFUSED';
 
-export type CancelOrderInput = {
-  readonly idempotencyKey: string;
-  readonly orderId: string;
-  /** Wait up to this long, 0 to 10000, for the end of the cancellation. */
-  readonly settleWithinMs?: number | null | undefined;
-};
+export type ShippingOption =
+  | 'STANDARD'
+  | 'EXPRESS';
 
-export type ChangePriceInput = {
-  readonly idempotencyKey: string;
-  readonly sku: string;
-  readonly price: MoneyInput;
-};
+export type TenderKind =
+  | 'CARD'
+  | 'VOUCHER'
+  | 'BANK_SLIP';
 
-export type DecideReturnInput = {
-  readonly idempotencyKey: string;
-  readonly orderId: string;
-  readonly returnId: string;
-};
-
-export type DimensionsInput = {
-  readonly lengthCm: number;
-  readonly widthCm: number;
-  readonly heightCm: number;
-};
+export type ReturnStatus =
+  | 'REQUESTED'
+  | 'RECEIVED'
+  | 'REFUNDED'
+  | 'REJECTED';
 
 export type FulfilmentPhase =
   | 'RUNNING'
   | 'COMPENSATING'
   | 'ENDED';
-
-export type MoneyInput = {
-  readonly amount: string;
-  readonly currency: string;
-};
-
-export type OrderAction =
-  | 'CANCEL'
-  | 'REQUEST_RETURN';
 
 export type OrderFilter = {
   /** Words that begin the order's id, number, reference, or the customer's name or email. */
@@ -108,34 +125,14 @@ export type OrderFilter = {
   readonly placedTo?: string | null | undefined;
 };
 
-export type OrderLineInput = {
-  readonly sku: string;
-  /** 1 to 10000. */
-  readonly quantity: number;
-  /** Staff only: instead of the catalogue's price. */
-  readonly agreedUnitPrice?: MoneyInput | null | undefined;
+export type RegisterCustomerInput = {
+  /** 1 to 200 characters; the same key gives the same result again. */
+  readonly idempotencyKey: string;
+  /** Staff only: a customer registers itself under its token's subject. */
+  readonly id?: string | null | undefined;
+  readonly name: string;
+  readonly email: string;
 };
-
-export type OrderStatus =
-  | 'PLACED'
-  | 'CONFIRMED'
-  | 'PARTIALLY_SHIPPED'
-  | 'SHIPPED'
-  | 'DELIVERED'
-  | 'COMPLETED'
-  | 'CANCELLED'
-  | 'RETURNED';
-
-export type PaymentStatus =
-  | 'REQUESTED'
-  | 'AWAITING_APPROVAL'
-  | 'AUTHORISED'
-  | 'DECLINED'
-  | 'PARTIALLY_CAPTURED'
-  | 'CAPTURED'
-  | 'VOIDED'
-  | 'PARTIALLY_REFUNDED'
-  | 'REFUNDED';
 
 export type PlaceOrderInput = {
   /** 1 to 200 characters; the same key gives the same result again, and never a second order. */
@@ -162,30 +159,41 @@ export type PlaceOrderInput = {
   readonly settleWithinMs?: number | null | undefined;
 };
 
-export type ProductFilter = {
-  /** Words that begin a word of the title, the category or the SKU. */
-  readonly text?: string | null | undefined;
-  readonly category?: string | null | undefined;
-  /** Only products with units to order. */
-  readonly inStock?: boolean | null | undefined;
+export type OrderLineInput = {
+  readonly sku: string;
+  /** 1 to 10000. */
+  readonly quantity: number;
+  /** Staff only: instead of the catalogue's price. */
+  readonly agreedUnitPrice?: MoneyInput | null | undefined;
 };
 
-export type QuoteShippingInput = {
-  readonly country: string;
-  readonly postalCode?: string | null | undefined;
-  /** Of the whole order, 1 to 1000000. */
-  readonly weightGrams: number;
-  readonly option?: ShippingOption | null | undefined;
-  readonly currency: string;
+export type TenderInput = {
+  readonly kind: TenderKind;
+  /** What the payment provider gave the client for the card, voucher or slip; never a card number. */
+  readonly token: string;
+  readonly amount?: MoneyInput | null | undefined;
 };
 
-export type RegisterCustomerInput = {
-  /** 1 to 200 characters; the same key gives the same result again. */
-  readonly idempotencyKey: string;
-  /** Staff only: a customer registers itself under its token's subject. */
-  readonly id?: string | null | undefined;
+export type AddressInput = {
   readonly name: string;
-  readonly email: string;
+  readonly line1: string;
+  readonly line2?: string | null | undefined;
+  readonly city: string;
+  readonly region?: string | null | undefined;
+  readonly postalCode: string;
+  readonly country: string;
+};
+
+export type AdjustmentInput = {
+  readonly label: string;
+  readonly amount: MoneyInput;
+};
+
+export type CancelOrderInput = {
+  readonly idempotencyKey: string;
+  readonly orderId: string;
+  /** Wait up to this long, 0 to 10000, for the end of the cancellation. */
+  readonly settleWithinMs?: number | null | undefined;
 };
 
 export type RequestReturnInput = {
@@ -196,28 +204,34 @@ export type RequestReturnInput = {
   readonly reason: string;
 };
 
-export type ReservationStatus =
-  | 'HELD'
-  | 'COMMITTED'
-  | 'RELEASED'
-  | 'EXPIRED'
-  | 'SHIPPED';
-
 export type ReturnLineInput = {
   readonly sku: string;
   readonly quantity: number;
 };
 
-export type ReturnStatus =
-  | 'REQUESTED'
-  | 'RECEIVED'
-  | 'REFUNDED'
-  | 'REJECTED';
-
-export type ShipmentInput = {
+export type DecideReturnInput = {
   readonly idempotencyKey: string;
-  readonly shipmentId: string;
+  readonly orderId: string;
+  readonly returnId: string;
 };
+
+export type PaymentStatus =
+  | 'REQUESTED'
+  | 'AWAITING_APPROVAL'
+  | 'AUTHORISED'
+  | 'DECLINED'
+  | 'PARTIALLY_CAPTURED'
+  | 'CAPTURED'
+  | 'VOIDED'
+  | 'PARTIALLY_REFUNDED'
+  | 'REFUNDED';
+
+export type TenderStatus =
+  | 'REQUESTED'
+  | 'AWAITING_APPROVAL'
+  | 'AUTHORISED'
+  | 'DECLINED'
+  | 'VOIDED';
 
 export type ShipmentStatus =
   | 'REQUESTED'
@@ -230,33 +244,19 @@ export type ShipmentStatus =
   | 'DELIVERED'
   | 'LOST';
 
-export type ShippingOption =
-  | 'STANDARD'
-  | 'EXPRESS';
-
-export type StockInput = {
-  readonly warehouse: string;
-  readonly quantity: number;
+export type QuoteShippingInput = {
+  readonly country: string;
+  readonly postalCode?: string | null | undefined;
+  /** Of the whole order, 1 to 1000000. */
+  readonly weightGrams: number;
+  readonly option?: ShippingOption | null | undefined;
+  readonly currency: string;
 };
 
-export type TenderInput = {
-  readonly kind: TenderKind;
-  /** What the payment provider gave the client for the card, voucher or slip; never a card number. */
-  readonly token: string;
-  readonly amount?: MoneyInput | null | undefined;
+export type ShipmentInput = {
+  readonly idempotencyKey: string;
+  readonly shipmentId: string;
 };
-
-export type TenderKind =
-  | 'CARD'
-  | 'VOUCHER'
-  | 'BANK_SLIP';
-
-export type TenderStatus =
-  | 'REQUESTED'
-  | 'AWAITING_APPROVAL'
-  | 'AUTHORISED'
-  | 'DECLINED'
-  | 'VOIDED';
 
 export type CatalogueQueryVariables = Exact<{
   filter?: ProductFilter | null | undefined;
