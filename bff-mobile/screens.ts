@@ -9,6 +9,7 @@ import type {
 } from '#schema/generated/bff-mobile-operations.ts'
 
 export type Order = NonNullable<OrderScreenQuery['order']>
+type Shipment = Order['shipments'][number]
 type Product = ProductsQuery['searchProducts']['nodes'][number]
 
 export function orderCard(order: CardPartsFragment, texts: Texts): OrderCard {
@@ -57,11 +58,19 @@ export function orderScreen(order: Order, texts: Texts): OrderScreen {
   }
 }
 
+const STILL_COMING: ReadonlySet<Shipment['status']> = new Set([
+  'REQUESTED',
+  'LABELLED',
+  'DISPATCHED',
+  'IN_TRANSIT',
+  'OUT_FOR_DELIVERY',
+])
+
 /** Why it does not come, or when it comes, or how it stands. */
 function headlineOf(order: Order, texts: Texts): string {
   if (order.cancellation) return order.cancellation.message
   const expected = order.shipments.flatMap(({ estimatedDelivery, status }) =>
-    estimatedDelivery && status !== 'DELIVERED' ? [estimatedDelivery] : [],
+    estimatedDelivery && STILL_COMING.has(status) ? [estimatedDelivery] : [],
   )
   const last = expected.sort().at(-1)
   return last
@@ -69,7 +78,7 @@ function headlineOf(order: Order, texts: Texts): string {
     : statusText(texts, order.status, order.awaitingApproval)
 }
 
-function parcel(shipment: Order['shipments'][number], texts: Texts): Parcel {
+function parcel(shipment: Shipment, texts: Texts): Parcel {
   return {
     id: shipment.id,
     status: texts.words.shipment[shipment.status],

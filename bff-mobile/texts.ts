@@ -117,14 +117,17 @@ export type Texts = {
   readonly date: (instant: string) => string
 }
 
+/** Between a language and its weight, with the spaces that RFC 9110 allows. */
+const WEIGHT = /[ \t]*;[ \t]*q=/i
+
 /** The first locale of an Accept-Language header that there are texts for. At most 20 of its entries are looked at. */
 export function chooseLocale(header: string | undefined): string {
   const wanted = (header ?? '')
     .slice(0, 400)
     .split(',', 20)
     .map(entry => {
-      const [tag = '', weight] = entry.trim().split(';q=')
-      return { tag, weight: weight === undefined ? 1 : Number(weight) }
+      const [tag = '', weight] = entry.split(WEIGHT)
+      return { tag: tag.trim(), weight: weight === undefined ? 1 : Number(weight) }
     })
     .filter(({ weight }) => weight > 0)
     .toSorted((a, b) => b.weight - a.weight)

@@ -16,13 +16,20 @@ export type LiveOperation = {
   readonly query: string
   readonly variables?: Readonly<Record<string, unknown>>
   readonly extensions?: Readonly<Record<string, unknown>>
+  /** Of the upgrade request, beside those of the protocol. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** Never connects again by itself: a connection that closes is an error. */
-export function subscribe<Data>({ url, token, ...operation }: LiveOperation): LiveClient<Data> {
+export function subscribe<Data>({ url, token, headers = {}, ...operation }: LiveOperation): LiveClient<Data> {
+  class HeadedSocket extends WebSocket {
+    constructor(address: string, protocols: string[]) {
+      super(address, protocols, { headers })
+    }
+  }
   const client = createClient({
     url: `${url.replace(/^http/, 'ws')}/graphql`,
-    webSocketImpl: WebSocket,
+    webSocketImpl: HeadedSocket,
     connectionParams: { authorization: `Bearer ${token}` },
     retryAttempts: 0,
   })

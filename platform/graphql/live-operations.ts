@@ -77,13 +77,13 @@ type Preparation = {
 }
 
 async function prepare(preparation: Preparation): Promise<ExecutionArgs | GraphQLError[]> {
-  const { session, context, payload, check, options } = preparation
+  const { context, payload, check, options } = preparation
   if (Object.keys(context.subscriptions).length > MAX_OPERATIONS) return [tooMany()]
   const checked = check(payload.query)
   if ('errors' in checked) return [...checked.errors]
   const span = openSpan('live operation', { kind: 'server', parent: memberTraceparent(payload) })
   try {
-    const base = liveContext(session, payload, span)
+    const base = liveContext(preparation, span)
     const contextValue = options.extend === undefined ? base : await options.extend(base)
     if (span) spans.set(contextValue, span)
     return {
@@ -123,21 +123,18 @@ function withinSpan(run: Run): Run {
   }
 }
 
-function liveContext(
-  session: LiveSession,
-  payload: SubscribePayload,
-  span: OpenSpan | undefined,
-): RequestContext {
+function liveContext({ session, context, payload }: Preparation, span: OpenSpan | undefined): RequestContext {
   const required = payload.extensions?.[CONSISTENCY_HEADER]
   const parent = memberTraceparent(payload)
-  const context = createRequestContext({
+  const made = createRequestContext({
     viewer: session.caller.verified?.viewer,
     token: session.caller.token,
     requestId: session.requestId,
+    language: context.extra.request.headers['accept-language'],
     traceparent: span?.traceparent ?? (parent && parseTraceparent(parent) ? parent : undefined),
     required: parseToken(typeof required === 'string' ? required : undefined),
   })
-  return Object.defineProperty(context, 'token', { enumerable: true, get: () => session.caller.token })
+  return Object.defineProperty(made, 'token', { enumerable: true, get: () => session.caller.token })
 }
 
 /** Parses and validates a text once, however many subscribe with it. */

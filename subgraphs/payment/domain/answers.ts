@@ -188,7 +188,7 @@ function declined(payment: StandingPayment, at: string): LaterEvent {
   const data = {
     code: 'PAYMENT_DECLINED',
     reason: reason?.code ?? 'declined',
-    message: MESSAGES[reason?.code ?? ''] ?? 'the payment was declined',
+    message: MESSAGES[reason?.code ?? ''] ?? 'The payment was declined.',
     retryable: reason?.retryable ?? false,
   }
   return { type: 'PaymentDeclined', data: { orderId, customerId, ...data, at } }
@@ -196,10 +196,10 @@ function declined(payment: StandingPayment, at: string): LaterEvent {
 
 /** For people, by the provider's code. */
 const MESSAGES: Readonly<Record<string, string>> = {
-  insufficient_funds: 'the payment was declined: there are not enough funds',
-  approval_declined: 'the payment was declined: it was not approved',
-  unknown_token: 'the payment was declined: the card, voucher or slip is not known',
-  voucher_too_small: 'the payment was declined: the voucher does not cover its amount',
+  insufficient_funds: 'The payment was declined: there are not enough funds.',
+  approval_declined: 'The payment was declined: it was not approved.',
+  unknown_token: 'The payment was declined: the card, voucher or slip is not known.',
+  voucher_too_small: 'The payment was declined: the voucher does not cover its amount.',
 }
 
 function money({ currency }: StandingPayment, minor: number): Money {

@@ -100,10 +100,10 @@ describe('commands', () => {
       expect((await payment.ask(orders, AUTHORISE, { input })).data?.authorisePayment).toEqual({
         __typename: 'PaymentRefused',
         code: 'PAYMENT_DECLINED',
-        message: 'the payment was declined',
+        message: 'The payment was declined.',
         retryable: false,
       })
-    expect(await seen(id)).toMatchObject({ status: 'DECLINED', declineReason: 'the payment was declined' })
+    expect(await seen(id)).toMatchObject({ status: 'DECLINED', declineReason: 'The payment was declined.' })
   })
 
   test('tenders that do not come to the amount are refused', async () => {

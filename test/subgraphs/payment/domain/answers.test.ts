@@ -89,7 +89,7 @@ describe('authorising', () => {
   test('a decline says why, and whether the same tender may work later', () => {
     expect(standing(after(ONE, declined('t1'))).decline).toMatchObject({
       code: 'PAYMENT_DECLINED',
-      message: 'the payment was declined: there are not enough funds',
+      message: 'The payment was declined: there are not enough funds.',
       retryable: true,
     })
   })
