@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import { inTransaction, sqlState } from '#platform/postgres/pool.ts'
+import { inTransaction, sqlState, withSession } from '#platform/postgres/pool.ts'
 import { checkPath, storedName } from '#platform/read-models/names.ts'
 import type { CollectionDefinition, Document } from '#platform/read-models/read-models.ts'
 
@@ -76,12 +76,13 @@ export async function createTable<Doc extends Document>(
   await inTransaction(url, async session => {
     await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
     const { rows } = await session.query<{ name: string }>(
-      `SELECT relname AS name FROM pg_class WHERE relnamespace = $1::regnamespace`,
+      `SELECT relname AS name FROM pg_class WHERE relnamespace = $1::regnamespace
+       UNION SELECT stxname FROM pg_statistic_ext WHERE stxnamespace = $1::regnamespace`,
       [SCHEMA],
     )
     const known = new Set(rows.map(row => row.name))
     if (!known.has(target.name)) await session.query(tableSql(target))
-    for (const [name, sql] of indexSql(definition, target)) if (!known.has(name)) await session.query(sql)
+    for (const { name, sql } of partsOf(definition, target)) if (!known.has(name)) await session.query(sql)
   })
 }
 
@@ -99,13 +100,15 @@ export async function dropTable(url: string, target: Table): Promise<void> {
 }
 
 /**
- * Puts the shadow's table and indexes in the live ones' place, in one transaction. It waits for the table's lock in
- * short tries, because whoever asks for the table while it waits stands in line behind it.
+ * Puts the shadow's table in the live one's place, with all its parts, in one transaction. It waits for the table's
+ * lock in short tries, because whoever asks for the table while it waits stands in line behind it. The planner knows
+ * the new table from its first query on.
  */
 export async function swapTables<Doc extends Document>(
   url: string,
   definition: CollectionDefinition<Doc>,
 ): Promise<void> {
+  await withSession(url, session => session.query(`ANALYZE ${shadowTable(definition).sql}`))
   const deadline = Date.now() + SWAP_PATIENCE_MS
   for (;;) {
     try {
@@ -127,9 +130,9 @@ async function swapOnce<Doc extends Document>(
   await session.query(`DROP TABLE ${live.sql}`)
   await session.query(`ALTER TABLE ${shadow.sql} RENAME TO ${live.name}`)
   await session.query(`ALTER INDEX ${SCHEMA}.${shadow.name}_pkey RENAME TO ${live.name}_pkey`)
-  const [from, to] = [indexNames(definition, shadow), indexNames(definition, live)]
-  for (const [index, name] of from.entries())
-    await session.query(`ALTER INDEX ${SCHEMA}.${name} RENAME TO ${to[index]}`)
+  const names = partsOf(definition, live).map(part => part.name)
+  for (const [index, { kind, name }] of partsOf(definition, shadow).entries())
+    await session.query(`ALTER ${kind} ${SCHEMA}.${name} RENAME TO ${names[index]}`)
 }
 
 function tableSql(target: Table): string {
@@ -141,21 +144,34 @@ function tableSql(target: Table): string {
   )`
 }
 
-function indexNames<Doc extends Document>(definition: CollectionDefinition<Doc>, target: Table): string[] {
-  return indexSql(definition, target).map(([name]) => name)
+/** What belongs to a table, and has a name of its own in the schema. */
+type Part = { readonly kind: 'INDEX' | 'STATISTICS'; readonly name: string; readonly sql: string }
+
+/**
+ * A deleted document stands in no index. For that the indexes are partial, and PostgreSQL does not estimate by what it
+ * knows of a partial index's expressions: so there are statistics of each path as well.
+ */
+function partsOf<Doc extends Document>(definition: CollectionDefinition<Doc>, target: Table): Part[] {
+  const indexes = definition.indexes.map(paths => indexOf(target, paths))
+  const statistics = [...new Set(definition.indexes.flat())].map(path => statisticsOf(target, path))
+  const name = `${target.name}_terms`
+  const sql = `CREATE INDEX ${name} ON ${target.sql} USING gin (terms) WHERE doc IS NOT NULL`
+  return [...indexes, ...statistics, ...(definition.terms ? [{ kind: 'INDEX' as const, name, sql }] : [])]
 }
 
-/** Names and statements of the indexes. A deleted document stands in none of them. */
-function indexSql<Doc extends Document>(
-  definition: CollectionDefinition<Doc>,
-  target: Table,
-): [name: string, sql: string][] {
-  const paths = definition.indexes.map((index): [string, string] => {
-    const name = `${target.name}_${createHash('sha256').update(index.join()).digest('hex').slice(0, 8)}`
-    const columns = [...index.map(keyOf), 'id'].join(', ')
-    return [name, `CREATE INDEX ${name} ON ${target.sql} (${columns}) WHERE doc IS NOT NULL`]
-  })
-  if (!definition.terms) return paths
-  const name = `${target.name}_terms`
-  return [...paths, [name, `CREATE INDEX ${name} ON ${target.sql} USING gin (terms) WHERE doc IS NOT NULL`]]
+function indexOf(target: Table, paths: readonly string[]): Part {
+  const name = `${target.name}_${digest(paths.join())}`
+  const columns = [...paths.map(keyOf), 'id'].join(', ')
+  const sql = `CREATE INDEX ${name} ON ${target.sql} (${columns}) WHERE doc IS NOT NULL`
+  return { kind: 'INDEX', name, sql }
+}
+
+function statisticsOf(target: Table, path: string): Part {
+  const name = `${target.name}_s_${digest(path)}`
+  const sql = `CREATE STATISTICS ${SCHEMA}.${name} ON ${keyOf(path)} FROM ${target.sql}`
+  return { kind: 'STATISTICS', name, sql }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }

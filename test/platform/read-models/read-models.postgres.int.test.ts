@@ -33,6 +33,24 @@ test('a filter, an order and a page of it are one walk along the declared index'
   expect(plan).not.toMatch(/Sort|Filter/)
 })
 
+test('the planner knows how common a value is, after a swap at once', async () => {
+  await using models = await openReadModels(url)
+  const definition = { name: 'counted', version: 1, indexes: [['status', 'total']] }
+  await models.collection(definition)
+  for (let round = 0; round < 2; round++) {
+    const shadow = await models.shadow(definition)
+    const status = (index: number) => (index % 10 === 0 ? 'rare' : 'common')
+    const docs = Array.from({ length: 1_000 }, (_, index) => ({ status: status(index), total: index }))
+    await shadow.collection.write(docs.map((doc, index) => ({ id: `o${index}`, doc, position: 1 })))
+    await shadow.swap()
+  }
+  const rows = (status: string) =>
+    explain(`SELECT id FROM read_models.counted_v1 WHERE doc IS NOT NULL AND
+             (read_models.view_key((doc #> '{status}')) COLLATE "C") = read_models.view_key('"${status}"')`)
+  expect(await rows('common')).toMatch(/rows=900 /)
+  expect(await rows('rare')).toMatch(/rows=100 /)
+})
+
 test('two rebuilds of one collection at a time are refused', async () => {
   await using models = await openReadModels(url)
   const definition = { name: 'contended', version: 1, indexes: [] }
