@@ -38,21 +38,24 @@ function changesById<Doc extends Document>(
   return changes
 }
 
-/** One write, or none when the document stays what it is: its position may then stay behind without harm. */
+/**
+ * One write, or none when no change did anything: the position may then stay behind without harm. A document that came
+ * and went is written as deleted, or else a former owner that is late could bring it back.
+ */
 function foldDocument<Doc extends Document>(
   id: string,
   stored: Stored<Doc> | undefined,
   placed: readonly Placed<Doc>[],
 ): GuardedWrite<Doc>[] {
-  const before = stored?.doc ?? undefined
-  let doc = before
-  let position = 0
+  let doc = stored?.doc ?? undefined
+  let position: number | undefined
   for (const { change, position: at } of placed) {
     if (at <= (stored?.position ?? 0)) continue
-    doc = change.update(doc)
-    position = at
+    const next = change.update(doc)
+    if (next !== doc || position !== undefined) position = at
+    doc = next
   }
-  return doc === before ? [] : [{ id, doc: doc ?? null, position }]
+  return position === undefined ? [] : [{ id, doc: doc ?? null, position }]
 }
 
 function categoryOf(event: RecordedEvent): string {

@@ -106,6 +106,15 @@ function recorded(position: number, stream: 'tally-a' | 'tally-b' | 'tally-c', b
   }
 }
 
+test('a former owner that is late does not bring back a document that came and went', async () => {
+  const { readModels } = await startProcess(await freshDatabase())
+  const [view, collection] = [tallies(), await readModels.collection(tallies().collection)]
+  const [grown, cleared] = [recorded(1, 'tally-a', 1), recorded(2, 'tally-a', 0)]
+  await applyEvents(view, collection, [grown, cleared])
+  await applyEvents(view, collection, [grown])
+  expect(await collection.get('tally-a')).toBeUndefined()
+})
+
 test('a restart handles nothing twice and misses nothing, and a new process takes over', async () => {
   const url = await freshDatabase()
   const first = await startProcess(url)
