@@ -566,7 +566,9 @@ export type OrderFilter = {
   readonly text?: InputMaybe<Scalars['String']['input']>;
   readonly status?: InputMaybe<ReadonlyArray<OrderStatus>>;
   readonly customerId?: InputMaybe<Scalars['ID']['input']>;
+  /** From this instant on. */
   readonly placedFrom?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Before this instant. */
   readonly placedTo?: InputMaybe<Scalars['DateTime']['input']>;
 };
 

@@ -1,0 +1,270 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newId } from '#platform/domain/ids.ts'
+import type {
+  Catalogue,
+  OrderList,
+  OrderPage,
+  OrderSnapshot,
+  ProductPage,
+} from '#schema/generated/bff-web.ts'
+import { type Browser, openBrowser } from '#test/browser.ts'
+import {
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+
+let platform: TestPlatform
+beforeAll(async () => {
+  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  await Promise.all([
+    addProduct(platform, { sku: 'tea-pot', price: '30.00', stock: { 'BER-1': 10 } }),
+    addProduct(platform, { sku: 'tea-cup', price: '8.00', stock: { 'BER-1': 5, 'NYC-1': 100 } }),
+    addProduct(platform, { sku: 'coffee-mug', price: '12.00', stock: { 'BER-1': 100 } }),
+    addProduct(platform, { sku: 'tea-strainer', price: '4.00', stock: {} }),
+  ])
+})
+afterAll(() => platform?.[Symbol.asyncDispose]())
+
+async function shopperNamed(name: string): Promise<Browser> {
+  return openBrowser(platform, 'bff-web', (await registerShopper(platform, name)).token)
+}
+
+async function buy(browser: Browser, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
+  const { checkout } = await browser.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) })
+  expect(checkout.__typename).toBe('OrderAccepted')
+  return checkout.order?.id ?? ''
+}
+
+describe('a customer', () => {
+  test('registers, and is known by the token from then on', async () => {
+    const id = newId('customer')
+    const browser = openBrowser(platform, 'bff-web', await platform.token('customer', id))
+    const me = '{ me { id name email } }'
+    expect(await browser.ask(me)).toEqual({ me: null })
+    const input = { idempotencyKey: `register-${id}`, name: 'Ada', email: 'ada@shop.example' }
+    const register =
+      'mutation ($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id name email } }'
+    const customer = { id, name: 'Ada', email: 'ada@shop.example' }
+    expect(await browser.ask(register, { input })).toEqual({ registerCustomer: customer })
+    expect(await browser.ask(me)).toEqual({ me: customer })
+  })
+})
+
+describe('the catalogue', () => {
+  const QUERY = `query ($filter: CatalogueFilter, $first: Int, $after: String) {
+    catalogue(filter: $filter, first: $first, after: $after) {
+      nodes { sku title category price { amount currency } available availability }
+      pageInfo { hasNextPage endCursor }
+      categories
+    }
+  }`
+  const skusOf = async (variables: object) => {
+    const { catalogue } = await openBrowser(platform, 'bff-web').ask<{ catalogue: Catalogue }>(
+      QUERY,
+      variables,
+    )
+    return catalogue.nodes.map(product => product.sku)
+  }
+
+  test('is open to everybody, page by page, each product once', async () => {
+    const browser = openBrowser(platform, 'bff-web')
+    const seen: string[] = []
+    let after: string | null | undefined
+    for (let page = 0; page < 4; page++) {
+      const { catalogue } = await browser.ask<{ catalogue: Catalogue }>(QUERY, { first: 1, after })
+      seen.push(...catalogue.nodes.map(product => product.sku))
+      expect(catalogue.pageInfo.hasNextPage).toBe(page < 3)
+      expect(catalogue.categories).toEqual(['test'])
+      after = catalogue.pageInfo.endCursor
+    }
+    expect(seen).toEqual(['coffee-mug', 'tea-cup', 'tea-pot', 'tea-strainer'])
+  })
+
+  test.each([
+    ['a word of the title', { text: 'COFFEE' }, ['coffee-mug']],
+    ['the beginnings of words, in any order', { text: 'po te' }, ['tea-pot']],
+    ['what is there', { text: 'tea', inStock: true }, ['tea-cup', 'tea-pot']],
+    ['a category', { category: 'test', text: 'strainer' }, ['tea-strainer']],
+    ['a category that is not', { category: 'none' }, []],
+    ['nothing that there is', { text: 'kettle' }, []],
+  ])('is searched by %s', async (_what, filter, skus) => {
+    expect(await skusOf({ filter })).toEqual(skus)
+  })
+
+  test('refuses a page of no size, and a cursor that is none', async () => {
+    const browser = openBrowser(platform, 'bff-web')
+    expect(await browser.codeOf(QUERY, { first: 101 })).toBe('BAD_USER_INPUT')
+    expect(await browser.codeOf(QUERY, { after: 'nonsense' })).toBe('BAD_USER_INPUT')
+  })
+})
+
+describe("a product's page", () => {
+  const QUERY = `query ($sku: ID!, $country: String) {
+    productPage(sku: $sku, country: $country) {
+      title price { amount currency } weightGrams dimensions { lengthCm } available availability
+      shippingEstimate { fee { amount currency } days }
+      stock { warehouse { code } onHand reserved available }
+    }
+  }`
+  const pageOf = async (browser: Browser, variables: object) =>
+    (await browser.ask<{ productPage: ProductPage | null }>(QUERY, variables)).productPage
+
+  test('has what shipping costs to a country, in the currency of the product', async () => {
+    const browser = openBrowser(platform, 'bff-web')
+    const german = await pageOf(browser, { sku: 'tea-cup', country: 'DE' })
+    expect(german).toMatchObject({
+      title: 'Product tea-cup',
+      available: 105,
+      availability: 'IN_STOCK',
+      shippingEstimate: { fee: { amount: '4.22', currency: 'USD' }, days: 2 },
+      stock: null,
+    })
+    const american = await pageOf(browser, { sku: 'tea-cup' })
+    expect(american?.shippingEstimate?.days).toBe(10)
+    const antarctic = await pageOf(browser, { sku: 'tea-cup', country: 'AQ' })
+    expect(antarctic?.shippingEstimate).toBeNull()
+  })
+
+  test('shows stock by warehouse to staff, and is null for a product that is not', async () => {
+    const ops = openBrowser(platform, 'bff-web', await platform.token('ops'))
+    expect((await pageOf(ops, { sku: 'tea-cup' }))?.stock).toEqual([
+      { warehouse: { code: 'BER-1' }, onHand: 5, reserved: 0, available: 5 },
+      { warehouse: { code: 'NYC-1' }, onHand: 100, reserved: 0, available: 100 },
+    ])
+    expect(await pageOf(ops, { sku: 'nothing' })).toBeNull()
+  })
+})
+
+describe('a shipping quote', () => {
+  const QUERY = `query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) {
+    ... on ShippingQuote { fee { amount currency } days validUntil } ... on Refusal { code message } } }`
+
+  test('costs more and is faster by express, and holds for a while', async () => {
+    const browser = openBrowser(platform, 'bff-web')
+    const quote = async (option: string) =>
+      (
+        await browser.ask<{ shippingQuote: { fee: { amount: string }; days: number; validUntil: string } }>(
+          QUERY,
+          { input: { country: 'DE', weightGrams: 1500, option, currency: 'EUR' } },
+        )
+      ).shippingQuote
+    const [standard, express] = [await quote('STANDARD'), await quote('EXPRESS')]
+    expect(standard).toMatchObject({ fee: { amount: '5.90', currency: 'EUR' }, days: 2 })
+    expect(express).toMatchObject({ fee: { amount: '12.98', currency: 'EUR' }, days: 1 })
+    expect(Date.parse(standard.validUntil)).toBeGreaterThan(Date.now())
+  })
+
+  test('is refused where no carrier goes', async () => {
+    const input = { country: 'AQ', weightGrams: 1500, currency: 'EUR' }
+    expect(await openBrowser(platform, 'bff-web').ask(QUERY, { input })).toEqual({
+      shippingQuote: { code: expect.stringMatching(/^[A-Z_]+$/), message: expect.stringMatching(/\.$/) },
+    })
+  })
+})
+
+describe('the list of orders', () => {
+  const QUERY = `query ($filter: OrderFilter, $first: Int, $after: String) {
+    orders(filter: $filter, first: $first, after: $after) {
+      nodes { id number reference status customer { name } total { amount } placedAt lines { sku } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }`
+  const listed = async (browser: Browser, filter: object = {}) =>
+    (await browser.ask<{ orders: OrderList }>(QUERY, { filter })).orders.nodes
+
+  let grace: Browser
+  let ids: string[]
+  beforeAll(async () => {
+    grace = await shopperNamed('Grace Hopper')
+    ids = []
+    for (const reference of ['Spring 1', 'Spring 2', 'Autumn'])
+      ids.push(await buy(grace, { idempotencyKey: reference, sku: 'coffee-mug', reference }))
+    const cancel =
+      'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancellation { order { status } } } }'
+    const input = { idempotencyKey: 'cancel', orderId: ids[1], settleWithinMs: 10_000 }
+    expect(await grace.ask(cancel, { input })).toEqual({ cancelOrder: { order: { status: 'CANCELLED' } } })
+  })
+
+  test('has the newest first, page by page', async () => {
+    const seen: string[] = []
+    let after: string | null | undefined
+    for (let page = 0; page < 3; page++) {
+      const { orders } = await grace.ask<{ orders: OrderList }>(QUERY, { first: 1, after })
+      seen.push(...orders.nodes.map(order => order.id))
+      expect(orders.pageInfo.hasNextPage).toBe(page < 2)
+      after = orders.pageInfo.endCursor
+    }
+    expect(seen).toEqual(ids.toReversed())
+  })
+
+  test.each([
+    ['a reference', { text: 'spring' }, ['Spring 2', 'Spring 1']],
+    ['several words', { text: 'hopper autumn' }, ['Autumn']],
+    ['a status', { status: ['CANCELLED'] }, ['Spring 2']],
+    ['several statuses', { status: ['CONFIRMED', 'CANCELLED'], text: 'spring' }, ['Spring 2', 'Spring 1']],
+    ['a day to come', { placedFrom: '2999-01-01T00:00:00.000Z' }, []],
+    ['a time that is past', { placedTo: '2001-01-01T00:00:00.000Z' }, []],
+  ])('is filtered by %s', async (_what, filter, references) => {
+    expect((await listed(grace, filter)).map(order => order.reference)).toEqual(references)
+  })
+
+  test('is filtered by when orders were placed: from one instant on, before another', async () => {
+    const [, second, third] = (await listed(grace)).toReversed()
+    const filter = { placedFrom: second?.placedAt, placedTo: third?.placedAt }
+    expect((await listed(grace, filter)).map(order => order.id)).toEqual([second?.id])
+  })
+
+  test('shows customers their own orders, and staff all', async () => {
+    const other = await shopperNamed('Edsger Dijkstra')
+    const own = await buy(other, { idempotencyKey: 'own', sku: 'coffee-mug' })
+    expect((await listed(other)).map(order => order.id)).toEqual([own])
+    expect(await listed(other, { text: 'hopper' })).toEqual([])
+    const support = openBrowser(platform, 'bff-web', await platform.token('support'))
+    const names = async (filter: object) => (await listed(support, filter)).map(order => order.customer.name)
+    await expect.poll(() => names({ text: 'dijkstra' })).toEqual(['Edsger Dijkstra'])
+    expect(new Set(await names({ text: 'grace' }))).toEqual(new Set(['Grace Hopper']))
+  })
+
+  test('is for nobody without a token', async () => {
+    expect(await openBrowser(platform, 'bff-web').codeOf(QUERY)).toBe('UNAUTHENTICATED')
+  })
+})
+
+describe('an order as of a past instant', () => {
+  const QUERY = `query ($id: ID!, $at: DateTime!) {
+    orderAsOf(id: $id, at: $at) { version status lines { sku quantity unitPrice { amount } } total { currency } } }`
+  const PAGE = 'query ($id: ID!) { orderPage(id: $id) { placedAt status timeline { at type } } }'
+
+  test('is what it was then', async () => {
+    const alan = await shopperNamed('Alan')
+    const id = await buy(alan, { idempotencyKey: 'history', sku: 'tea-pot' })
+    const { orderPage } = await alan.ask<{ orderPage: OrderPage }>(PAGE, { id })
+    const asOf = async (at: string | number) =>
+      (await alan.ask<{ orderAsOf: OrderSnapshot | null }>(QUERY, { id, at: new Date(at).toISOString() }))
+        .orderAsOf
+    const lines = [{ sku: 'tea-pot', quantity: 1, unitPrice: { amount: '30.00' } }]
+    expect(await asOf(Date.parse(orderPage.placedAt) - 1000)).toBeNull()
+    expect(await asOf(Date.now())).toEqual({
+      version: expect.any(Number),
+      status: 'CONFIRMED',
+      lines,
+      total: { currency: 'USD' },
+    })
+    const confirmed = orderPage.timeline.find(entry => entry.type === 'OrderConfirmed')
+    const before = await asOf(Date.parse(confirmed?.at ?? '') - 1)
+    expect(before).toMatchObject({ status: 'PLACED', version: 1, lines })
+  })
+
+  test('of somebody else is none, and a time that is none is refused', async () => {
+    const id = await buy(await shopperNamed('Barbara'), { idempotencyKey: 'hers', sku: 'tea-pot' })
+    const stranger = await shopperNamed('Stranger')
+    const at = new Date().toISOString()
+    expect(await stranger.ask(QUERY, { id, at })).toEqual({ orderAsOf: null })
+    expect(await stranger.codeOf(QUERY, { id, at: 'yesterday' })).toBe('BAD_USER_INPUT')
+  })
+})
