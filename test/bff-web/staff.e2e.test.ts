@@ -1,0 +1,299 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Operations, OrderPage, ProductPage } from '#schema/generated/bff-web.ts'
+import { type Browser, openBrowser } from '#test/browser.ts'
+import { subscribe } from '#test/live-client.ts'
+import {
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+  type Shopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+
+let platform: TestPlatform
+let shopper: Shopper
+let customer: Browser
+let ops: Browser
+let support: Browser
+beforeAll(async () => {
+  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  shopper = await registerShopper(platform)
+  customer = openBrowser(platform, 'bff-web', shopper.token)
+  ops = openBrowser(platform, 'bff-web', await platform.token('ops'))
+  support = openBrowser(platform, 'bff-web', await platform.token('support'))
+})
+afterAll(() => platform?.[Symbol.asyncDispose]())
+
+async function buy(input: Parameters<typeof checkoutInput>[0]): Promise<string> {
+  const { checkout } = await customer.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) })
+  expect(checkout.__typename).toBe('OrderAccepted')
+  return checkout.order?.id ?? ''
+}
+
+/** The order's page, as its customer sees it live, once `isSo`. */
+async function once(id: string, isSo: (page: OrderPage) => boolean): Promise<OrderPage> {
+  await using subscriber = subscribe<{ orderUpdated: OrderPage }>({
+    url: platform.urls['bff-web'],
+    token: shopper.token,
+    query: `subscription ($id: ID!) { orderUpdated(id: $id) {
+      status total { amount }
+      lines { sku quantity shippedQuantity returnedQuantity }
+      payments { status captured { amount } refunded { amount } }
+      shipments { id status trackingNumber }
+      returns { id status refund { amount } }
+    } }`,
+    variables: { id },
+  })
+  const seen = await subscriber.until(({ orderUpdated }) => isSo(orderUpdated))
+  const [last] = seen.slice(-1)
+  if (!last) throw new Error('the subscription yielded nothing')
+  return last.orderUpdated
+}
+
+async function stockOf(sku: string): Promise<ProductPage['stock']> {
+  const query =
+    'query ($sku: ID!) { productPage(sku: $sku) { stock { warehouse { code } onHand reserved available } } }'
+  return (await ops.ask<{ productPage: ProductPage }>(query, { sku })).productPage.stock ?? null
+}
+
+const REQUEST = `mutation ($input: RequestReturnInput!) { requestReturn(input: $input) { __typename
+  ... on ReturnRequested { return { id status reason refund { amount } lines { sku quantity } } }
+  ... on CannotReturn { code message status } } }`
+const DECISION = `{ __typename ... on ReturnDecided { return { id status } } ... on CannotReturn { code status } }`
+const RECEIVE = `mutation ($input: DecideReturnInput!) { receiveReturn(input: $input) ${DECISION} }`
+const REJECT = `mutation ($input: DecideReturnInput!) { rejectReturn(input: $input) ${DECISION} }`
+type Requested = { requestReturn: { __typename: string; return: { id: string } } }
+
+describe('a return', () => {
+  let orderId: string
+  beforeAll(async () => {
+    await addProduct(platform, { sku: 'boots', price: '50.00', stock: { 'BER-1': 10 } })
+    orderId = await buy({
+      idempotencyKey: 'boots',
+      sku: 'boots',
+      quantity: 3,
+      deliveryInstructions: 'SANDBOX_FAST',
+    })
+    await once(orderId, page => page.status === 'COMPLETED')
+  })
+
+  const request = (idempotencyKey: string, quantity: number) =>
+    customer.ask<Requested>(REQUEST, {
+      input: { idempotencyKey, orderId, lines: [{ sku: 'boots', quantity }], reason: 'too small' },
+    })
+
+  test('is refused before delivery, and for more than was delivered', async () => {
+    const held = await buy({ idempotencyKey: 'held', sku: 'boots', deliveryInstructions: 'SANDBOX_HOLD' })
+    const input = {
+      idempotencyKey: 'early',
+      orderId: held,
+      lines: [{ sku: 'boots', quantity: 1 }],
+      reason: 'changed my mind',
+    }
+    expect(await customer.ask(REQUEST, { input })).toMatchObject({
+      requestReturn: { __typename: 'CannotReturn', code: 'ORDER_NOT_DELIVERED', status: 'CONFIRMED' },
+    })
+    expect(await request('too-many', 4)).toMatchObject({
+      requestReturn: { __typename: 'CannotReturn', code: 'RETURN_EXCEEDS_DELIVERED', status: 'COMPLETED' },
+    })
+  })
+
+  test('is decided by staff alone', async () => {
+    const { requestReturn } = await request('rejected', 1)
+    const input = { idempotencyKey: 'decide', orderId, returnId: requestReturn.return.id }
+    for (const decide of [RECEIVE, REJECT]) expect(await customer.codeOf(decide, { input })).toBe('FORBIDDEN')
+    expect(await support.ask(REJECT, { input })).toMatchObject({
+      rejectReturn: { __typename: 'ReturnDecided', return: { status: 'REJECTED' } },
+    })
+    const late = { ...input, idempotencyKey: 'too-late' }
+    expect(await support.ask(RECEIVE, { input: late })).toMatchObject({
+      receiveReturn: { __typename: 'CannotReturn', code: 'RETURN_REJECTED' },
+    })
+  })
+
+  test('that is received is refunded, and its goods are in stock again', async () => {
+    const before = (await stockOf('boots'))?.[0]
+    const { requestReturn } = await request('accepted', 3)
+    expect(requestReturn).toMatchObject({
+      __typename: 'ReturnRequested',
+      return: {
+        status: 'REQUESTED',
+        reason: 'too small',
+        refund: { amount: '150.00' },
+        lines: [{ sku: 'boots', quantity: 3 }],
+      },
+    })
+    const input = { idempotencyKey: 'receive', orderId, returnId: requestReturn.return.id }
+    for (const _twice of [1, 2])
+      expect(await support.ask(RECEIVE, { input })).toMatchObject({
+        receiveReturn: { __typename: 'ReturnDecided', return: { id: requestReturn.return.id } },
+      })
+    const page = await once(orderId, ({ returns }) => returns.some(({ status }) => status === 'REFUNDED'))
+    expect(page).toMatchObject({
+      status: 'RETURNED',
+      lines: [{ sku: 'boots', quantity: 3, returnedQuantity: 3 }],
+      payments: [{ status: 'PARTIALLY_REFUNDED', refunded: { amount: '150.00' } }],
+    })
+    await expect
+      .poll(async () => (await stockOf('boots'))?.[0])
+      .toEqual({
+        warehouse: { code: 'BER-1' },
+        onHand: (before?.onHand ?? 0) + 3,
+        reserved: before?.reserved,
+        available: (before?.available ?? 0) + 3,
+      })
+  })
+})
+
+describe('dispatching a shipment', () => {
+  const DISPATCH = `mutation ($input: DispatchShipmentInput!) { dispatchShipment(input: $input) { __typename
+    ... on ShipmentChanged { shipment { id status } } ... on Refusal { code } } }`
+
+  test('is for ops, sets the order going, and can be repeated', async () => {
+    await addProduct(platform, { sku: 'piano', price: '900.00', stock: { 'BER-1': 2 } })
+    const id = await buy({ idempotencyKey: 'piano', sku: 'piano', deliveryInstructions: 'SANDBOX_HOLD' })
+    const held = await once(id, page => page.shipments[0]?.status === 'LABELLED')
+    const input = { idempotencyKey: 'dispatch', shipmentId: held.shipments[0]?.id }
+    expect(await customer.codeOf(DISPATCH, { input })).toBe('FORBIDDEN')
+    expect(await support.codeOf(DISPATCH, { input })).toBe('FORBIDDEN')
+    const dispatched = {
+      dispatchShipment: {
+        __typename: 'ShipmentChanged',
+        shipment: { id: input.shipmentId, status: 'DISPATCHED' },
+      },
+    }
+    expect(await ops.ask(DISPATCH, { input })).toEqual(dispatched)
+    const page = await once(
+      id,
+      ({ status, payments }) => status === 'SHIPPED' && payments[0]?.status === 'CAPTURED',
+    )
+    expect(page.lines).toMatchObject([{ sku: 'piano', shippedQuantity: 1 }])
+    expect(await ops.ask(DISPATCH, { input })).toEqual(dispatched)
+  })
+})
+
+describe('the catalogue', () => {
+  const PRODUCT =
+    '__typename ... on Refusal { code } ... on ProductChanged { product { price { amount } available } }'
+  const PRICE = `mutation ($input: ChangePriceInput!) { changePrice(input: $input) { ${PRODUCT} } }`
+  const ADJUST = `mutation ($input: AdjustStockInput!) { adjustStock(input: $input) {
+    ${PRODUCT} ... on StockBelowReserved { onHand reserved } } }`
+  const adjust = (idempotencyKey: string, quantity: number, sku = 'lamp') => ({
+    input: { idempotencyKey, sku, warehouse: 'BER-1', quantity, reason: 'stock-taking' },
+  })
+  beforeAll(async () => {
+    await addProduct(platform, { sku: 'lamp', price: '40.00', stock: { 'BER-1': 5 } })
+    await buy({ idempotencyKey: 'lamp', sku: 'lamp', quantity: 3, deliveryInstructions: 'SANDBOX_HOLD' })
+  })
+
+  test('is changed by ops alone', async () => {
+    const input = { idempotencyKey: 'price', sku: 'lamp', price: { amount: '1.00', currency: 'USD' } }
+    for (const browser of [customer, support]) {
+      expect(await browser.codeOf(PRICE, { input })).toBe('FORBIDDEN')
+      expect(await browser.codeOf(ADJUST, adjust('mine', 1))).toBe('FORBIDDEN')
+    }
+    expect(await openBrowser(platform, 'bff-web').codeOf(PRICE, { input })).toBe('UNAUTHENTICATED')
+  })
+
+  test('has the new price at once, for the next order and no earlier one', async () => {
+    const input = { idempotencyKey: 'price', sku: 'lamp', price: { amount: '44.00', currency: 'USD' } }
+    expect(await ops.ask(PRICE, { input })).toMatchObject({
+      changePrice: { __typename: 'ProductChanged', product: { price: { amount: '44.00' } } },
+    })
+    const other = { ...input, idempotencyKey: 'no-product', sku: 'nothing' }
+    expect(await ops.ask(PRICE, { input: other })).toMatchObject({
+      changePrice: { __typename: 'NoSuchProduct', code: expect.any(String) },
+    })
+    const list = '{ orders(first: 1) { nodes { lines { sku } total { amount } } } }'
+    const before = await customer.ask(list)
+    const id = await buy({ idempotencyKey: 'dearer', sku: 'lamp', deliveryInstructions: 'SANDBOX_HOLD' })
+    const page = 'query ($id: ID!) { orderPage(id: $id) { itemsTotal { amount } } }'
+    expect(await customer.ask(page, { id })).toEqual({ orderPage: { itemsTotal: { amount: '44.00' } } })
+    expect(before).toMatchObject({ orders: { nodes: [{ lines: [{ sku: 'lamp' }] }] } })
+  })
+
+  test('takes stock in and out, and never below what is reserved', async () => {
+    expect(await ops.ask(ADJUST, adjust('in', 5))).toMatchObject({
+      adjustStock: { __typename: 'ProductChanged', product: { available: 6 } },
+    })
+    expect(await ops.ask(ADJUST, adjust('in', 5))).toMatchObject({
+      adjustStock: { product: { available: 6 } },
+    })
+    expect(await ops.ask(ADJUST, adjust('too-much', -7))).toMatchObject({
+      adjustStock: { __typename: 'StockBelowReserved', onHand: 10, reserved: 4 },
+    })
+    expect(await ops.ask(ADJUST, adjust('unknown', 1, 'nothing'))).toMatchObject({
+      adjustStock: { __typename: 'NoSuchProduct' },
+    })
+    expect(await ops.codeOf(ADJUST, adjust('none', 0))).toBe('BAD_USER_INPUT')
+    expect(await ops.codeOf(ADJUST, { input: { ...adjust('in', 6).input } })).toBe('CONFLICT')
+  })
+
+  test('takes a SKU once', async () => {
+    const input = {
+      idempotencyKey: 'lamp again',
+      sku: 'lamp',
+      title: 'Another lamp',
+      price: { amount: '1.00', currency: 'USD' },
+      weightGrams: 1,
+      dimensions: { lengthCm: 1, widthCm: 1, heightCm: 1 },
+    }
+    const add = `mutation ($input: AddProductInput!) { addProduct(input: $input) { __typename ... on Refusal { code } } }`
+    expect(await ops.ask(add, { input })).toMatchObject({ addProduct: { __typename: 'ProductExists' } })
+  })
+})
+
+describe('the operations dashboard', () => {
+  const QUERY = `{ operations {
+    orderTotals { byStatus { status count } placed { amount currency } cancelled { amount } }
+    inventoryTotals { products received onHand held reserved released shipped restocked }
+    paymentTotals { currency requested authorised captured voided refunded }
+    lowStock { sku availability }
+    stuckFulfilments { stuck }
+  } }`
+
+  test('adds up, for support and ops', async () => {
+    await addProduct(platform, { sku: 'sold-out', price: '1.00', stock: {} })
+    // Other callers' commands show in the totals a moment later.
+    await vi.waitFor(async () => {
+      const { operations } = await ops.ask<{ operations: Operations }>(QUERY)
+      const { orderTotals, inventoryTotals: stock, paymentTotals } = operations
+      expect(stock.onHand).toBe(stock.received - stock.shipped + stock.restocked)
+      expect(stock.held).toBe(stock.reserved - stock.released - stock.shipped)
+      const { orders } = await ops.ask<{ orders: { nodes: { total: { amount: string } }[] } }>(
+        '{ orders(first: 100) { nodes { total { amount } } } }',
+      )
+      const cents = (amounts: readonly { readonly amount: string }[]) =>
+        amounts.reduce((sum, { amount }) => sum + Math.round(Number(amount) * 100), 0)
+      expect(orderTotals.byStatus.reduce((sum, { count }) => sum + count, 0)).toBe(orders.nodes.length)
+      expect(cents(orderTotals.placed)).toBe(cents(orders.nodes.map(({ total }) => total)))
+      expect(paymentTotals).toMatchObject([{ currency: 'USD' }])
+      expect(operations.lowStock).toContainEqual({ sku: 'sold-out', availability: 'OUT_OF_STOCK' })
+      expect(operations.stuckFulfilments).toEqual([])
+    })
+    await support.ask(QUERY)
+  })
+
+  test('and the list of fulfilments are closed to customers', async () => {
+    const fulfilments = '{ fulfilments(first: 5) { order { id number } phase pending stuck updatedAt } }'
+    expect(await customer.codeOf(QUERY)).toBe('FORBIDDEN')
+    expect(await customer.codeOf(fulfilments)).toBe('FORBIDDEN')
+    expect(await openBrowser(platform, 'bff-web').codeOf(QUERY)).toBe('UNAUTHENTICATED')
+  })
+
+  test('lists fulfilments by phase', async () => {
+    const query = `query ($phase: FulfilmentPhase) { fulfilments(phase: $phase, first: 100) {
+      order { id number } phase pending timers { name dueAt } stuck lastError updatedAt } }`
+    type Fulfilments = { fulfilments: { order: { id: string }; phase: string }[] }
+    const { fulfilments: running } = await support.ask<Fulfilments>(query, { phase: 'RUNNING' })
+    const { fulfilments: ended } = await support.ask<Fulfilments>(query, { phase: 'ENDED' })
+    expect(running.length).toBeGreaterThan(0)
+    expect(new Set(running.map(({ phase }) => phase))).toEqual(new Set(['RUNNING']))
+    expect(ended.every(({ phase }) => phase === 'ENDED')).toBe(true)
+    const all = await support.ask<Fulfilments>(query)
+    expect(all.fulfilments.length).toBeGreaterThanOrEqual(running.length + ended.length)
+  })
+})
