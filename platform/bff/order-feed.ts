@@ -6,6 +6,9 @@ import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 
+/** How long the bus is followed after the last watcher has left. */
+const LINGER_MS = 30_000
+
 export const ORDER_TOPICS = ['orders', 'inventory', 'payment', 'shipping'] as const
 
 /** Bus positions that a read must not be behind, by topic, which is the service's name. */
@@ -13,7 +16,7 @@ export type Positions = Readonly<Record<string, number>>
 
 export type OrderFeed<Order> = AsyncDisposable & {
   /** The order after each change from now on. A slow reader gets the newest state and skips those between. */
-  watch(orderId: string): AsyncIterableIterator<Order>
+  watch(orderId: string): Promise<AsyncIterableIterator<Order>>
   /** Orders that are watched now. */
   watched(): number
 }
@@ -34,8 +37,10 @@ type Watched<Order> = {
 }
 
 /** However many watch an order, a change costs one read; changes that come while it is under way cost one more together. */
-export async function openOrderFeed<Order>(options: OrderFeedOptions<Order>): Promise<OrderFeed<Order>> {
+export function openOrderFeed<Order>(options: OrderFeedOptions<Order>): OrderFeed<Order> {
   const orders = new Map<string, Watched<Order>>()
+  let following: Promise<AsyncDisposable> | undefined
+  let leaving: NodeJS.Timeout | undefined
 
   async function refresh(orderId: string, watched: Watched<Order>): Promise<void> {
     if (watched.reading) return
@@ -69,7 +74,29 @@ export async function openOrderFeed<Order>(options: OrderFeedOptions<Order>): Pr
     }
   }
 
-  const tail = await options.bus.tail(ORDER_TOPICS, async messages => {
+  /** The bus is followed only while somebody watches, and a little longer. */
+  function follow(): Promise<AsyncDisposable> {
+    clearTimeout(leaving)
+    following ??= options.bus.tail(ORDER_TOPICS, hear).catch(error => {
+      following = undefined
+      throw error
+    })
+    return following
+  }
+
+  function leave(): void {
+    clearTimeout(leaving)
+    leaving = setTimeout(() => void stopFollowing(), LINGER_MS).unref()
+  }
+
+  async function stopFollowing(): Promise<void> {
+    clearTimeout(leaving)
+    const tail = following
+    following = undefined
+    await (await tail?.catch(() => undefined))?.[Symbol.asyncDispose]()
+  }
+
+  async function hear(messages: readonly BusMessage[]): Promise<void> {
     for (const message of messages) {
       const orderId = orderOf(message)
       const watched = orderId && orders.get(orderId)
@@ -78,9 +105,10 @@ export async function openOrderFeed<Order>(options: OrderFeedOptions<Order>): Pr
       watched.traceparent = message.meta.traceparent
       void refresh(orderId, watched)
     }
-  })
+  }
 
-  function watch(orderId: string): AsyncIterableIterator<Order> {
+  async function watch(orderId: string): Promise<AsyncIterableIterator<Order>> {
+    await follow()
     const watched = orders.get(orderId) ?? {
       watchers: new Set(),
       announced: undefined,
@@ -91,6 +119,7 @@ export async function openOrderFeed<Order>(options: OrderFeedOptions<Order>): Pr
     const watcher = createNewestValue<Order>(() => {
       watched.watchers.delete(watcher)
       if (watched.watchers.size === 0) orders.delete(orderId)
+      if (orders.size === 0) leave()
     })
     watched.watchers.add(watcher)
     return watcher.values
@@ -100,7 +129,7 @@ export async function openOrderFeed<Order>(options: OrderFeedOptions<Order>): Pr
     watch,
     watched: () => orders.size,
     async [Symbol.asyncDispose]() {
-      await tail[Symbol.asyncDispose]()
+      await stopFollowing()
       for (const { watchers } of orders.values()) for (const watcher of watchers) watcher.end()
     },
   }

@@ -42,7 +42,7 @@ async function start<Order>(config: BffConfig, definition: BffDefinition<Order>)
   const gateway = open.use(createGatewayClient({ url: config.gatewayUrl, serviceToken: config.serviceToken }))
   const bus = open.use(await openEventBus(config.eventBusUrl, { logger }))
   const feed = open.use(
-    await openOrderFeed<Order>({
+    openOrderFeed<Order>({
       bus,
       logger,
       read: async (orderId, positions) =>

@@ -12,7 +12,7 @@ export async function watchOrder<Order>(
   orderId: string,
   readAsCaller: () => Promise<Order | null | undefined>,
 ): Promise<AsyncIterableIterator<Order>> {
-  const changes = feed.watch(orderId)
+  const changes = await feed.watch(orderId)
   try {
     const present = await readAsCaller()
     if (!present) throw new CallerError('NOT_FOUND', `there is no order ${orderId}, or it is not yours`)

@@ -12,6 +12,9 @@ export type PublisherOptions = {
   readonly categories?: readonly string[]
 }
 
+/** Under load, events gather this long and are published in one statement. */
+const SPACING_MS = 10
+
 /**
  * Starts the consumer `publisher`: every event in order, at least once, which the bus makes once. While the bus is
  * away the publisher waits for it.
@@ -21,6 +24,7 @@ export function startPublisher(options: PublisherOptions): Promise<Consumer> {
   return store.consume({
     name: 'publisher',
     behind,
+    spacingMs: SPACING_MS,
     ...(categories && { categories }),
     handle: events => bus.publish(topic, events),
   })

@@ -238,11 +238,15 @@ async function ensureOwner(tenure: Tenure): Promise<void> {
 async function follow(tenure: Tenure): Promise<never> {
   const { self } = tenure
   const delivery = deliveryOf(tenure)
+  const spacing = self.options.spacingMs ?? 0
+  let begunAt = Number.NEGATIVE_INFINITY
   const checkpoints = createSpacedWriter<number>(CHECKPOINT_MS, checkpoint => move(tenure, checkpoint))
   try {
     for (;;) {
       await ensureOwner(tenure)
       if (tenure.parked.size > 0) await replayMarked(tenure, delivery)
+      await pauseUnlessClosing(begunAt + spacing - performance.now(), self.closing.signal)
+      begunAt = performance.now()
       const stretch = await readNext(self)
       if (stretch.scannedTo <= self.progress.checkpoint()) {
         if (!(await self.bell.wait(jittered(POLL_MS)))) self.mustRead = true
@@ -323,7 +327,7 @@ function deliveryOf(tenure: Tenure): Delivery {
       )
     },
     async pause(ms) {
-      if (ms > 0) await pauseUnlessClosing(ms, self.closing.signal)
+      await pauseUnlessClosing(ms, self.closing.signal)
       await ensureOwner(tenure)
     },
     onFailure: error => noteFailure(self, error),
@@ -335,6 +339,7 @@ async function countDeadLetters(self: Self): Promise<void> {
 }
 
 function pauseUnlessClosing(ms: number, closing: AbortSignal): Promise<void> {
+  if (ms <= 0) return Promise.resolve()
   return new Promise(resolve => {
     const done = () => {
       clearTimeout(timer)

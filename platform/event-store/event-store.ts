@@ -96,6 +96,8 @@ export type ConsumerOptions = {
   readonly categories?: readonly string[]
   /** Events per call of `handle`; 500 when left out. */
   readonly batchSize?: number
+  /** The least time between two calls of `handle`: what comes meanwhile is handled together. 0 when left out. */
+  readonly spacingMs?: number
   /** Handles events in order, at least once. A batch that throws is retried event by event, then parked. */
   readonly handle: (events: readonly RecordedEvent[]) => Promise<void>
   /** Called each time this process becomes the owner, before the first `handle`. */

@@ -10,6 +10,9 @@ import { tend } from '#platform/read-models/tend.ts'
 import { openViewProgress, type ViewProgress, viewName } from '#platform/read-models/view-progress.ts'
 import { inEventSpans } from '#platform/telemetry/event-spans.ts'
 
+/** Under load, events gather this long: a document that several of them touch is read and written once. */
+const SPACING_MS = 20
+
 export type ProjectionsOptions = {
   readonly store: EventStore
   readonly readModels: ReadModels
@@ -46,6 +49,7 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
   const state = { feeding: false, handledTo: 0 }
   const consumer = await store.consume({
     name: VIEWS_CONSUMER,
+    spacingMs: SPACING_MS,
     categories: [...new Set(views.flatMap(view => view.categories))],
     async onOwner(checkpoint) {
       await catchUp(feeds, checkpoint)

@@ -47,6 +47,8 @@ export type SubgraphPorts = {
 
 export type SubgraphDefinition<Docs extends readonly Document[]> = {
   readonly views: readonly [...{ [Index in keyof Docs]: View<Docs[Index]> }]
+  /** Stream categories whose events other services may hear of; all when left out. */
+  readonly publishes?: readonly string[]
   readonly build: (ports: SubgraphPorts) => Promise<{ readonly resolvers: ResolverMap }>
 }
 
@@ -80,6 +82,7 @@ async function start<Docs extends readonly Document[]>(
       bus: ports.bus,
       topic: config.name,
       behind: ports.projections.consumer,
+      ...(definition.publishes && { categories: definition.publishes }),
     }),
   )
   addHealthChecks(ports, [ports.projections.consumer, publisher])

@@ -38,6 +38,7 @@ type SagaRunner = OrdersDesk['sagas']
 export function startOrders(config: OrdersConfig): Promise<RunningService> {
   return startSubgraph(config, {
     views: [ordersView, customersView, totalsView],
+    publishes: ['order', 'customer'], // not the sagas' own histories
     async build(ports) {
       const services = openServices(ports, config)
       const orders = createRepository(ports.store, orderAggregate, { logger: config.logger })
