@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { OrderPage } from '#schema/generated/bff-web.ts'
+import { type Browser, openBrowser } from '#test/browser.ts'
+import { type LiveClient, subscribe } from '#test/live-client.ts'
+import {
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+  type Shopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+
+let platform: TestPlatform
+let shopper: Shopper
+let customer: Browser
+beforeAll(async () => {
+  platform = await startPlatform()
+  await addProduct(platform, { sku: 'mug', price: '12.00', stock: { 'BER-1': 100 } })
+  shopper = await registerShopper(platform)
+  customer = openBrowser(platform, 'bff-web', shopper.token)
+})
+afterAll(() => platform?.[Symbol.asyncDispose]())
+
+async function buy(idempotencyKey: string, settleWithinMs = 10_000): Promise<string> {
+  const input = checkoutInput({ idempotencyKey, sku: 'mug', quantity: 20, settleWithinMs })
+  const { checkout } = await customer.ask<CheckoutReply>(CHECKOUT, { input })
+  return checkout.order?.id ?? ''
+}
+
+type Update = { readonly orderUpdated: Pick<OrderPage, 'status' | 'returns' | 'payments'> }
+
+function follow(id: string, token = shopper.token): LiveClient<Update> {
+  return subscribe<Update>({
+    url: platform.urls['bff-web'],
+    token,
+    query:
+      'subscription ($id: ID!) { orderUpdated(id: $id) { status payments { status } returns { status } } }',
+    variables: { id },
+  })
+}
+
+/** How often the gateway was asked for an order's page. */
+async function pageReads(): Promise<number> {
+  const text = await (await fetch(`${platform.urls.gateway}/metrics`)).text()
+  const line = text.split('\n').find(one => /operations_total\{.*"gateway".*"OrderPage"/.test(one))
+  return Number(line?.split(' ').at(-1) ?? 0)
+}
+
+const RANKS = ['PLACED', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'COMPLETED']
+const rankOf = ({ status }: Pick<OrderPage, 'status'>) => RANKS.indexOf(status)
+
+describe('subscribers to an order', () => {
+  test('see it go forward and never back, and read nothing older than what they were told', async () => {
+    const id = await buy('forward', 0)
+    const page = 'query ($id: ID!) { orderPage(id: $id) { status } }'
+    const watch = async () => {
+      await using subscriber = follow(id)
+      let rank = 0
+      while (rank < RANKS.length - 1) {
+        const told = rankOf((await subscriber.next()).orderUpdated)
+        expect(told).toBeGreaterThanOrEqual(rank)
+        rank = told
+        const anew = openBrowser(platform, 'bff-web', shopper.token) // without any consistency token
+        const { orderPage } = await anew.ask<{ orderPage: OrderPage }>(page, { id })
+        expect(rankOf(orderPage)).toBeGreaterThanOrEqual(told)
+      }
+    }
+    await Promise.all([watch(), watch(), watch()])
+  })
+
+  test('cost one read of the gateway a change together, however many they are', async () => {
+    const id = await buy('crowd')
+    await using clients = new AsyncDisposableStack()
+    const crowd = Array.from({ length: 15 }, () => clients.use(follow(id)))
+    const done = ({ orderUpdated: { status, payments } }: Update) =>
+      status === 'COMPLETED' && payments[0]?.status === 'CAPTURED'
+    await Promise.all(crowd.map(subscriber => subscriber.until(done)))
+
+    const before = await pageReads()
+    const input = {
+      idempotencyKey: 'return',
+      orderId: id,
+      lines: [{ sku: 'mug', quantity: 1 }],
+      reason: 'chipped',
+    }
+    await customer.ask(
+      'mutation ($input: RequestReturnInput!) { requestReturn(input: $input) { __typename } }',
+      { input },
+    )
+    const seen = await Promise.all(
+      crowd.map(subscriber => subscriber.until(({ orderUpdated }) => orderUpdated.returns.length > 0)),
+    )
+    for (const updates of seen)
+      expect(updates.at(-1)?.orderUpdated.returns).toEqual([{ status: 'REQUESTED' }])
+    const reads = (await pageReads()) - before
+    expect(reads).toBeGreaterThanOrEqual(1)
+    expect(reads).toBeLessThanOrEqual(3) // a last event of the delivery may still be among them
+  })
+
+  test('may be staff, and are nobody without a token', async () => {
+    const id = await buy('staff')
+    await using support = follow(id, await platform.token('support'))
+    expect((await support.next()).orderUpdated.status).toMatch(/^[A-Z]+$/)
+    await using stranger = follow(id, (await registerShopper(platform)).token)
+    await expect(stranger.next()).rejects.toThrow(/not yours/)
+    await using nobody = follow(id, 'nonsense')
+    await expect(nobody.next()).rejects.toMatchObject({ code: 4401 })
+  })
+})
