@@ -51,12 +51,12 @@ export const bench: Bench = async ({ quick }) => {
   const insert = open.use(await openInsert(postgres.database))
   const emmett = open.use(await openEmmett(postgres.database))
 
-  const [rounds, ms] = quick ? [3, 1_000] : [9, 3_000]
+  const [rounds, ms] = quick ? [10, 400] : [40, 500]
   const turn = (callers: number, append: () => Promise<unknown>) => () => load(callers, ms, append)
   const figures: Record<string, unknown> = {}
   const ratios = new Map<number, { insert: number; emmett: number }>()
   const rows: (string | number)[][] = []
-  for (const { append } of [waybill, insert, emmett]) await load(8, ms / 2, append)
+  for (const { append } of [waybill, insert, emmett]) await load(8, 1_000, append)
   for (const callers of CALLERS) {
     const results = await inRounds(rounds, {
       waybill: turn(callers, waybill.append),
