@@ -1,5 +1,5 @@
 // Live orders: follows the bus, reads a changed order once, and hands it to everyone who watches it. Free of GraphQL.
-
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createNewestValue, type NewestValue } from '#platform/bff/newest-value.ts'
 import { isId, siblingId } from '#platform/domain/ids.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
@@ -40,6 +40,8 @@ type Watched<Order> = {
 export function openOrderFeed<Order>(options: OrderFeedOptions<Order>): OrderFeed<Order> {
   const orders = new Map<string, Watched<Order>>()
   let following: Promise<AsyncDisposable> | undefined
+  // The bus outlasts the subscription that first needs it, whose span it must not go on under.
+  const inOwnContext = AsyncLocalStorage.snapshot()
   let leaving: NodeJS.Timeout | undefined
 
   async function refresh(orderId: string, watched: Watched<Order>): Promise<void> {
@@ -77,7 +79,7 @@ export function openOrderFeed<Order>(options: OrderFeedOptions<Order>): OrderFee
   /** The bus is followed only while somebody watches, and a little longer. */
   function follow(): Promise<AsyncDisposable> {
     clearTimeout(leaving)
-    following ??= options.bus.tail(ORDER_TOPICS, hear).catch(error => {
+    following ??= inOwnContext(() => options.bus.tail(ORDER_TOPICS, hear)).catch(error => {
       following = undefined
       throw error
     })
@@ -86,7 +88,9 @@ export function openOrderFeed<Order>(options: OrderFeedOptions<Order>): OrderFee
 
   function leave(): void {
     clearTimeout(leaving)
-    leaving = setTimeout(() => void stopFollowing(), LINGER_MS).unref()
+    leaving = setTimeout(() => {
+      if (orders.size === 0) void stopFollowing() // somebody who was in `follow` as the last one left has come since
+    }, LINGER_MS).unref()
   }
 
   async function stopFollowing(): Promise<void> {
