@@ -71,7 +71,7 @@ function expectedOf({ order }: Placement): Sums {
   const leaves = fate === 'delivered' || fate === 'shipped'
   return {
     placed: total,
-    authorised: total,
+    authorised: fate === 'cancelled' ? 0 : total, // what was let go no longer counts
     captured: leaves ? total : 0,
     refunded: 0,
     reserved: units,
