@@ -1,13 +1,11 @@
 // npm run rebuild: fills views of a service anew from its log, beside the live ones, and puts them in their place.
-import path from 'node:path'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'
 import { rebuildView } from '#platform/read-models/rebuild.ts'
-import { runningDatabase } from '#start/embedded-postgres.ts'
-import { readStartSettings } from '#start/settings.ts'
+import { localDatabase } from '#tools/local-database.ts'
 
 const VIEWS = {
   orders: () => import('#subgraphs/orders/views.ts'),
@@ -54,14 +52,6 @@ async function chosenViews(service: Service, names: readonly string[]): Promise<
 
 function isView(value: unknown): value is View<Document> {
   return typeof value === 'object' && value !== null && 'collection' in value && 'project' in value
-}
-
-async function localDatabase(service: Service): Promise<string> {
-  const { dataDir } = readStartSettings(process.env)
-  const url = await runningDatabase(path.join(dataDir, 'postgres'), `waybill_${service}`)
-  if (url === undefined)
-    throw new OperatorError('USAGE', `no copy is running in ${dataDir}: start it, or set DATABASE_URL`)
-  return url
 }
 
 if (import.meta.main)
