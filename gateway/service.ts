@@ -1,5 +1,6 @@
 // The gateway as a service: loads the supergraph, connects its subgraphs, serves the public graph.
 import { readFile } from 'node:fs/promises'
+import process from 'node:process'
 import { ApolloGateway } from '@apollo/gateway'
 import type { GatewayConfig } from '#gateway/config.ts'
 import { createSubgraphDataSource, type SubgraphDataSource } from '#gateway/subgraph-data-source.ts'
@@ -20,6 +21,7 @@ export function startGateway(config: GatewayConfig): Promise<RunningService> {
 }
 
 async function start(config: GatewayConfig): Promise<RunningService> {
+  process.env.APOLLO_TELEMETRY_DISABLED = '1' // ApolloGateway reports to its makers otherwise
   await using open = new AsyncDisposableStack()
   const subgraphs: { readonly name: string; readonly policy: Policy; readonly source: SubgraphDataSource }[] =
     []

@@ -65,7 +65,10 @@ function noSums(): Sums {
   return { placed: 0, authorised: 0, captured: 0, refunded: 0, reserved: 0, shipped: 0, released: 0, held: 0 }
 }
 
-/** What an order of this fate must come to: money is taken as goods leave, and what is not taken is let go or held. */
+/**
+ * What an order of this fate must come to: money is taken as goods leave, the authorisation of a cancelled order is let
+ * go, and that of an order that waits is kept.
+ */
 function expectedOf({ order }: Placement): Sums {
   const { totalMinor: total, units, fate } = order
   const leaves = fate === 'delivered' || fate === 'shipped'
