@@ -1,4 +1,8 @@
 // The services of one machine: their ports, their databases, the process that hosts each, and their environment.
+import { fileURLToPath } from 'node:url'
+
+/** Where compiled code of ours and of packages is kept from one start to the next. */
+export const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/waybill', import.meta.url))
 
 export const SERVICE_NAMES = [
   'orders',

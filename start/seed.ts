@@ -76,13 +76,13 @@ export async function seed({
   readonly issuer: Signer
 }): Promise<void> {
   const ops = await issuer.sign({ role: 'ops', subject: 'seed' })
-  await Promise.all(SEED_PRODUCTS.map(product => send(web, ops, ADD_PRODUCT, productInput(product))))
-  await Promise.all(
-    SEED_CUSTOMERS.map(async ({ id, name, email }) => {
+  await Promise.all([
+    ...SEED_PRODUCTS.map(product => send(web, ops, ADD_PRODUCT, productInput(product))),
+    ...SEED_CUSTOMERS.map(async ({ id, name, email }) => {
       const token = await issuer.sign({ role: 'customer', subject: id })
       await send(web, token, REGISTER, { idempotencyKey: `seed:${id}`, name, email })
     }),
-  )
+  ])
   await Promise.all(ORDERS.map(order => placeOrder(web, issuer, order)))
 }
 

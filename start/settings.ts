@@ -20,6 +20,8 @@ export type StartSettings = {
   readonly dataDir: string
   readonly host: string
   readonly processes: number
+  /** Whether the services export traces. */
+  readonly traced: boolean
   /** Passed on to the services as they are. */
   readonly passed: Readonly<Record<string, string>>
 }
@@ -41,6 +43,7 @@ export function readStartSettings(env: Readonly<Record<string, string | undefine
     dataDir: path.resolve(read.DATA_DIR),
     host: read.HOST,
     processes: read.WAYBILL_PROCESSES,
+    traced: Boolean(endpoint),
     passed: {
       ...Object.fromEntries(PASSED.map(name => [name, String(read[name])])),
       ...(endpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),

@@ -6,90 +6,124 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Assignment, HostReport } from '#start/host.ts'
+import type { ServiceName } from '#start/layout.ts'
 
 const HOST_MODULE = fileURLToPath(new URL('./host.ts', import.meta.url))
 const RESTARTS_ALLOWED = 5
 const RESTART_WINDOW_MS = 60_000
 const STOP_DEADLINE_MS = 20_000
 
+/** `gaveUp` resolves when the host has died too often: it is then left dead. */
 export type SupervisedHost = AsyncDisposable & { readonly gaveUp: Promise<Error> }
 
 export type HostOptions = {
-  readonly assignment: Assignment
+  /** The process is started at once, and waits for what it is to do. When there will be nothing, it is ended. */
+  readonly assignment: Assignment | Promise<Assignment>
+  /** Services whose modules it loads while it waits. */
+  readonly preload?: readonly ServiceName[]
   readonly logFile: string
   readonly env: Readonly<Record<string, string>>
   readonly say: (line: string) => void
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal
 }
 
 /** Resolves once every service in it is ready. A host that dies later is started again, five times a minute at most. */
 export async function superviseHost(options: HostOptions): Promise<SupervisedHost> {
-  let child = await startHost(options)
-  let stopping = false
+  const stop = new AbortController()
+  const starting = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
+  const first = await startHost(options, starting)
   const gaveUp = Promise.withResolvers<Error>()
-
-  const watch = async (): Promise<void> => {
-    const deaths: number[] = []
-    for (;;) {
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-      if (stopping) return
-      deaths.push(Date.now())
-      const recent = deaths.filter(at => at > Date.now() - RESTART_WINDOW_MS).length
-      const names = options.assignment.services.map(service => service.name).join(', ')
-      if (recent > RESTARTS_ALLOWED)
-        return gaveUp.resolve(
-          new OperatorError(
-            'HOST_KEEPS_DYING',
-            `${names} died ${recent} times within a minute: see ${options.logFile}`,
-          ),
-        )
-      options.say(`restart    ${names}: the process ended (${child.signalCode ?? child.exitCode})`)
-      await delay(200 * recent)
-      if (stopping) return
-      try {
-        child = await startHost(options)
-      } catch (error) {
-        options.say(`restart    failed: ${error instanceof Error ? error.message : error}`)
-      }
-    }
-  }
-  const watching = watch()
+  const state = { child: first }
+  const watching = watch(options, state, stop.signal).then(error => error && gaveUp.resolve(error))
   return {
     gaveUp: gaveUp.promise,
     async [Symbol.asyncDispose]() {
-      stopping = true
-      await stopHost(child)
+      stop.abort()
+      await stopHost(state.child)
       await watching
     },
   }
 }
 
-async function startHost(options: HostOptions): Promise<ChildProcess> {
-  const log = openSync(options.logFile, 'a', 0o600)
-  const child = fork(HOST_MODULE, [], {
-    env: { ...options.env },
-    stdio: ['ignore', log, log, 'ipc'],
-  })
+/** Starts the host again each time that it dies, until `stop`; returns why it does so no more. */
+async function watch(
+  options: HostOptions,
+  state: { child: ChildProcess },
+  stop: AbortSignal,
+): Promise<Error | undefined> {
+  const deaths: number[] = []
+  const names = (await options.assignment).services.map(service => service.name).join(', ')
+  for (;;) {
+    if (!hasEnded(state.child)) await once(state.child, 'exit')
+    if (stop.aborted) return undefined
+    deaths.push(Date.now())
+    const recent = deaths.filter(at => at > Date.now() - RESTART_WINDOW_MS).length
+    if (recent > RESTARTS_ALLOWED)
+      return new OperatorError(
+        'HOST_KEEPS_DYING',
+        `${names} died ${recent} times within a minute: see ${options.logFile}`,
+      )
+    options.say(`restart    ${names}: the process ended (${state.child.signalCode ?? state.child.exitCode})`)
+    try {
+      await delay(200 * (recent - 1), undefined, { signal: stop })
+      state.child = await startHost(options, stop)
+    } catch (error) {
+      if (stop.aborted) return undefined
+      options.say(`restart    failed: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+}
+
+/** Whoever gets no child back need not end one. */
+async function startHost(options: HostOptions, signal: AbortSignal): Promise<ChildProcess> {
+  signal.throwIfAborted()
+  const child = forkHost(options)
+  const end = () => child.kill('SIGKILL')
+  signal.addEventListener('abort', end)
+  const outcome = firstReport(child, options.logFile)
+  try {
+    const assignment = await Promise.race([options.assignment, outcome])
+    if ('services' in assignment) child.send(assignment, () => {}) // one that has died says so by its exit
+    const report = await outcome
+    signal.throwIfAborted()
+    if (!report.ready) throw new OperatorError(report.code, report.error)
+    return child
+  } catch (error) {
+    end()
+    if (child.pid !== undefined && !hasEnded(child)) await once(child, 'exit')
+    throw error
+  } finally {
+    signal.removeEventListener('abort', end)
+  }
+}
+
+function forkHost({ env, logFile, preload = [] }: HostOptions): ChildProcess {
+  const log = openSync(logFile, 'a', 0o600)
+  const child = fork(HOST_MODULE, [...preload], { env: { ...env }, stdio: ['ignore', log, log, 'ipc'] })
   closeSync(log)
-  child.send(options.assignment)
-  const outcome = await new Promise<HostReport>(resolve => {
+  return child
+}
+
+function firstReport(child: ChildProcess, logFile: string): Promise<HostReport> {
+  return new Promise(resolve => {
+    const failed = (how: string) =>
+      resolve({ ready: false, code: 'HOST_DIED', error: `${how} before it was ready: see ${logFile}` })
     child.once('message', message => resolve(message as HostReport))
-    child.once('exit', code =>
-      resolve({
-        ready: false,
-        code: 'HOST_DIED',
-        error: `ended with ${code} before it was ready: see ${options.logFile}`,
-      }),
-    )
+    child.once('exit', (code, signal) => failed(`a process of services ended with ${signal ?? code}`))
+    child.once('error', error => failed(`a process of services could not be run (${error.message})`))
   })
-  if (outcome.ready) return child
-  throw new OperatorError(outcome.code, outcome.error)
 }
 
 async function stopHost(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  if (hasEnded(child)) return
   const ended = once(child, 'exit')
   child.kill('SIGTERM')
   const late = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS)
   await ended
   clearTimeout(late)
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
 }

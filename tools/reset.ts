@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { databaseFolders, startEmbeddedPostgres } from '#start/embedded-postgres.ts'
+import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
+import { databaseFolders } from '#start/postgres-files.ts'
 import { readStartSettings } from '#start/settings.ts'
 
 /** Starting and stopping the database proves that no living copy holds it, and ends one that a killed copy left. */
@@ -16,7 +17,7 @@ async function endLeftOverDatabase(directory: string): Promise<void> {
 
 try {
   const { dataDir } = readStartSettings(process.env)
-  const known = ['postgres', 'auth', 'logs', 'compile-cache', 'seeded'].map(name => path.join(dataDir, name))
+  const known = ['postgres', 'auth', 'logs', 'seeded'].map(name => path.join(dataDir, name))
   if (!known.some(existsSync)) console.log(`nothing to delete in ${dataDir}`)
   else {
     const directory = path.join(dataDir, 'postgres')

@@ -5,7 +5,7 @@ import { accessSync, constants } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { freePort } from '#start/embedded-postgres.ts'
+import { freePort } from '#start/postgres-server.ts'
 
 export type TestMongodb = AsyncDisposable & { readonly url: string }
 type Source = { start(): Promise<TestMongodb> } | { readonly missing: string }
