@@ -129,7 +129,10 @@ const TENDER_KINDS = {
   boleto: 'BANK_SLIP',
 } as const
 
-/** Reads the five files in `folder`. Rows that cannot be used are in `rejects`, with the orders that they spoil. */
+/**
+ * Reads the five files in `folder`. Rows that cannot be used are in `rejects`, with the orders that they spoil. Of the
+ * orders the first `limit` are planned, with the products that they need.
+ */
 export async function planOlist(folder: string, limit = Number.POSITIVE_INFINITY): Promise<Plan> {
   const file = (name: string) => path.join(folder, `${name}.csv`)
   const [orders, items, payments, products, customers] = await Promise.all([
@@ -150,7 +153,6 @@ export async function planOlist(folder: string, limit = Number.POSITIVE_INFINITY
   const planned: { order: PlannedOrder; items: readonly ItemRow[] }[] = []
   const seen = new Set<string>()
   for (const { line, row } of inTimeOrder(orders)) {
-    if (planned.length >= limit) break
     const fault = seen.has(row.order_id)
       ? 'the order stands twice in the file'
       : spoiled.has(row.order_id) && 'a row of its items or payments cannot be used'
@@ -160,9 +162,12 @@ export async function planOlist(folder: string, limit = Number.POSITIVE_INFINITY
       rejects.push({ file: 'orders.csv', line, reason: `order ${row.order_id}: ${outcome}` })
     else planned.push(outcome)
   }
+  const taken = planned.slice(0, limit)
+  const wanted = new Set(taken.flatMap(({ order }) => order.lines.map(line => line.sku)))
   return {
-    products: planProducts(planned, sources.products),
-    orders: planned.map(({ order }) => order),
+    // With the stock for all orders, whatever the limit: the next run, with another one, finds its products as they are.
+    products: planProducts(planned, sources.products).filter(({ sku }) => wanted.has(sku)),
+    orders: taken.map(({ order }) => order),
     rejects,
   }
 }
