@@ -1,7 +1,7 @@
 // What the gateway reads from its environment.
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import { readConfig } from '#platform/config/config.ts'
+import { readConfig, urlOf } from '#platform/config/config.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
 const schema = z.object({
@@ -12,6 +12,7 @@ const schema = z.object({
   AUTH_JWKS_URL: z.url(),
   AUTH_ISSUER: z.string().min(1),
   AUTH_AUDIENCE: z.string().min(1),
+  CONFIG_URL: urlOf('file').optional(),
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 })
@@ -26,6 +27,8 @@ export type GatewayConfig = {
   readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
   readonly development: boolean
   readonly logger: Logger
+  /** The file with the settings that take effect while the gateway runs. */
+  readonly settingsUrl?: string
 }
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem. SUBGRAPH_URLS reads `name=url,name=url`. */
@@ -45,6 +48,7 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     ),
     auth: { jwks: new URL(read.AUTH_JWKS_URL), issuer: read.AUTH_ISSUER, audience: read.AUTH_AUDIENCE },
     development: read.NODE_ENV === 'development',
+    ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: 'gateway', level: read.LOG_LEVEL }),
   }
 }

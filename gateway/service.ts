@@ -5,6 +5,7 @@ import { ApolloGateway } from '@apollo/gateway'
 import type { GatewayConfig } from '#gateway/config.ts'
 import { createSubgraphDataSource, type SubgraphDataSource } from '#gateway/subgraph-data-source.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
+import { followLogLevel } from '#platform/config/live-log-level.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { mountGraphql } from '#platform/graphql/endpoint.ts'
 import { createHttpServer } from '#platform/http/server.ts'
@@ -23,6 +24,7 @@ export function startGateway(config: GatewayConfig): Promise<RunningService> {
 async function start(config: GatewayConfig): Promise<RunningService> {
   process.env.APOLLO_TELEMETRY_DISABLED = '1' // ApolloGateway reports to its makers otherwise
   await using open = new AsyncDisposableStack()
+  open.use(await followLogLevel(config))
   const subgraphs: { readonly name: string; readonly policy: Policy; readonly source: SubgraphDataSource }[] =
     []
   const gateway = new ApolloGateway({

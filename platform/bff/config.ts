@@ -1,7 +1,7 @@
 // What a BFF reads from its environment. Both are configured alike.
 import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
-import { readConfig } from '#platform/config/config.ts'
+import { readConfig, urlOf } from '#platform/config/config.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
 const schema = z
@@ -15,6 +15,7 @@ const schema = z
     AUTH_AUDIENCE: z.string().min(1),
     SERVICE_TOKEN_FILE: z.string().min(1).optional(),
     AUTH_EMBEDDED_DIR: z.string().min(1).optional(),
+    CONFIG_URL: urlOf('file').optional(),
     NODE_ENV: z.string().optional(),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   })
@@ -33,6 +34,8 @@ export type BffConfig = {
   readonly serviceToken: () => Promise<string>
   readonly development: boolean
   readonly logger: Logger
+  /** The file with the settings that take effect while the BFF runs. */
+  readonly settingsUrl?: string
 }
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem. */
@@ -54,6 +57,7 @@ export function readBffConfig(
         : { directory: read.AUTH_EMBEDDED_DIR ?? '' },
     ),
     development: read.NODE_ENV === 'development',
+    ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: name, level: read.LOG_LEVEL }),
   }
 }

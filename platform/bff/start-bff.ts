@@ -5,6 +5,7 @@ import { createVerifier } from '#platform/auth/verifier.ts'
 import type { BffConfig } from '#platform/bff/config.ts'
 import { createGatewayClient, type GatewayClient } from '#platform/bff/gateway-client.ts'
 import { type OrderFeed, openOrderFeed, type Positions } from '#platform/bff/order-feed.ts'
+import { followLogLevel } from '#platform/config/live-log-level.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { mountGraphql } from '#platform/graphql/endpoint.ts'
@@ -39,6 +40,7 @@ export function startBff<Order>(
 async function start<Order>(config: BffConfig, definition: BffDefinition<Order>): Promise<RunningService> {
   const { logger, name } = config
   await using open = new AsyncDisposableStack()
+  open.use(await followLogLevel(config))
   const gateway = open.use(createGatewayClient({ url: config.gatewayUrl, serviceToken: config.serviceToken }))
   const bus = open.use(await openEventBus(config.eventBusUrl, { logger }))
   const feed = open.use(

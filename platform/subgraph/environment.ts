@@ -17,6 +17,7 @@ export const subgraphVariables = {
   AUTH_AUDIENCE: z.string().describe('the audience of access tokens'),
   SERVICE_TOKEN_FILE: z.string().optional().describe("the file of this service's own token"),
   AUTH_EMBEDDED_DIR: z.string().optional().describe('the folder of the development issuer'),
+  CONFIG_URL: urlOf('file').optional(),
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -47,5 +48,6 @@ export function subgraphConfig<Name extends SubgraphConfig['name']>(
     development: read.NODE_ENV === 'development',
     logger: createLogger({ service: name, level: read.LOG_LEVEL }),
     now: () => new Date(),
+    ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
   }
 }

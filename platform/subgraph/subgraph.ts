@@ -1,5 +1,6 @@
 // Builds and starts a subgraph: ports, projections, publisher, schema, health. Free of what any subgraph is about.
 import { createVerifier } from '#platform/auth/verifier.ts'
+import { followLogLevel } from '#platform/config/live-log-level.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { startPublisher } from '#platform/event-bus/publisher.ts'
@@ -32,6 +33,8 @@ export type SubgraphConfig = {
   readonly development: boolean
   readonly logger: Logger
   readonly now: () => Date
+  /** The file with the settings that take effect while the service runs. */
+  readonly settingsUrl?: string
 }
 
 export type SubgraphPorts = {
@@ -75,6 +78,7 @@ async function start<Docs extends readonly Document[]>(
   definition: SubgraphDefinition<Docs>,
 ): Promise<RunningService> {
   await using open = new AsyncDisposableStack()
+  open.use(await followLogLevel(config))
   const ports = await openPorts(config, definition, open)
   const publisher = open.use(
     await startPublisher({
