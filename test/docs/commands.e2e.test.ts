@@ -1,0 +1,145 @@
+// Runs every shell block of the README and of docs/ as a reader would, against one copy, and compares what it prints.
+import { execFile } from 'node:child_process'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Copy, freePortBase, startCopy } from '#test/copy.ts'
+import { freshDatabase } from '#test/database.ts'
+import { type Block, blocksOf, PAGES, ROOT, readPage } from '#test/docs/pages.ts'
+
+/** Commands that are shown and not run here, each with the reason. Their blocks are marked `no-run`. */
+const NOT_RUN: Readonly<Record<string, string>> = {
+  'npm start': 'the copy under test is started by it, on ports of its own',
+  'PORT_BASE=5000 DATA_DIR=.data-2 npm start': 'does not end; the copy under test is such a second copy',
+  'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start':
+    'does not end; test/e2e/trace.e2e.test.ts follows a trace',
+  'npm test': 'runs this very test',
+  'npm run reset': 'deletes the data of the copy in .data; it refuses while the copy under test is running',
+  'npm run bench': 'takes minutes, and overwrites the results in bench/results',
+  'npm run bench -- checkout --quick': 'takes a minute, and overwrites the results in bench/results',
+}
+
+const STARTED_BASE = 4000
+
+let copy: Copy
+let dataDir: string
+let portBase: number
+let databases: { readonly inventory: string; readonly bus: string }
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(path.join(tmpdir(), 'waybill-docs-'))
+  await chmod(dataDir, 0o755) // PostgreSQL's own account must be able to pass through
+  portBase = await freePortBase()
+  databases = { inventory: await freshDatabase(), bus: await freshDatabase() }
+  copy = await startCopy({ dataDir, portBase, env: { CARRIER_SANDBOX_STEP_MS: '150' } })
+}, 90_000)
+
+afterAll(async () => {
+  await copy?.[Symbol.asyncDispose]()
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+/** The block for the copy under test: its ports, its data, its databases. */
+function adapted(command: string): string {
+  return command
+    .replace(
+      /(127\.0\.0\.1:|PORT=)(4\d{3})\b/g,
+      (_, before, port) => before + (Number(port) - STARTED_BASE + portBase),
+    )
+    .replaceAll('.data/', `${dataDir}/`)
+    .replaceAll('postgres://waybill:secret@127.0.0.1:5432/inventory', databases.inventory)
+    .replaceAll('postgres://waybill:secret@127.0.0.1:5432/bus', databases.bus)
+}
+
+type Shown = { readonly command: string; readonly output?: Block }
+
+/** The shell blocks of a page that are to be run, each with the output that the page shows for it. */
+function shownIn(page: string): Shown[] {
+  const blocks = blocksOf(readPage(page))
+  return blocks.flatMap((block, index) => {
+    if (block.language !== 'sh' || block.marks.includes('no-run')) return []
+    const next = blocks[index + 1]
+    const output = next && ['json', 'text'].includes(next.language) ? next : undefined
+    return [{ command: block.text, ...(output && { output }) }]
+  })
+}
+
+/** Sources the blocks one after the other in one shell, as a reader's terminal does. Returns what each printed. */
+async function run(shown: readonly Shown[]): Promise<string[]> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-docs-blocks-'))
+  const file = (index: number, kind: string) => path.join(folder, `${index}.${kind}`)
+  try {
+    await Promise.all(shown.map(({ command }, index) => writeFile(file(index, 'sh'), adapted(command))))
+    const sourced = shown.map((_, index) => `. ${file(index, 'sh')} > ${file(index, 'out')}`)
+    const script = ["trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", ...sourced].join('\n')
+    await promisify(execFile)('bash', ['-eo', 'pipefail', '-c', script], {
+      cwd: ROOT,
+      env: {
+        ...process.env,
+        PATH: `${path.join(ROOT, 'node_modules/.bin')}:${process.env.PATH}`,
+        DATA_DIR: dataDir,
+        PORT_BASE: String(portBase),
+      },
+    })
+    return await Promise.all(shown.map((_, index) => readFile(file(index, 'out'), 'utf8')))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const WORD_OF_THE_SCHEMA = /^[A-Z][A-Z_]+$/
+
+/** What must be the same in an answer of today: the keys, the kinds of values, and the words that the schema knows. */
+function shape(value: unknown, key = ''): unknown {
+  if (Array.isArray(value)) return value.map(item => shape(item))
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, shape(member, name)]))
+  if (typeof value === 'string' && (key === '__typename' || WORD_OF_THE_SCHEMA.test(value))) return value
+  return value === null ? null : `a ${typeof value}`
+}
+
+/** Ids, numbers and spacing are another each time. */
+function gist(text: string): string {
+  return text.trim().replace(/\d+(\.\d+)?/g, '#')
+}
+
+function compare({ command, output }: Shown, printed: string): void {
+  if (output?.language === 'json')
+    expect(shape(JSON.parse(printed)), command).toEqual(shape(JSON.parse(output.text)))
+  if (output?.language === 'text') expect(gist(printed), command).toBe(gist(output.text))
+  for (const line of printed.split('\n').filter(text => text.startsWith('{') && output === undefined))
+    expect(JSON.parse(line), command).not.toHaveProperty('errors')
+}
+
+test('the commands that are not run are those that the pages mark, and each has its reason', () => {
+  const marked = PAGES.flatMap(page => blocksOf(readPage(page)))
+    .filter(block => block.language === 'sh' && block.marks.includes('no-run'))
+    .map(block => block.text.trim())
+  expect([...new Set(marked)].sort()).toEqual(Object.keys(NOT_RUN).sort())
+})
+
+/** Runs what the page shows to be run, and compares what it printed with what the page shows. */
+async function follow(page: string): Promise<void> {
+  const shown = shownIn(page)
+  const printed = await run(shown)
+  for (const [index, block] of shown.entries()) compare(block, printed[index] ?? '')
+}
+
+test('the commands of the README lead to an order that is completed', async () => {
+  await follow('README.md')
+  const [signIn, , look] = shownIn('README.md')
+  if (!signIn || !look) throw new Error('the README signs in, checks out and looks')
+  const newest = async () => JSON.parse((await run([signIn, look]))[1] ?? '').data.orders.nodes[0]
+  await expect
+    .poll(newest, { timeout: 20_000, interval: 200 })
+    .toMatchObject({ status: 'COMPLETED', lines: [{ title: 'Pour-over kettle' }] })
+}, 60_000)
+
+test.each(PAGES.filter(page => page !== 'README.md' && shownIn(page).length > 0))(
+  'the commands of %s do what it says',
+  follow,
+  60_000,
+)

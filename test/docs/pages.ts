@@ -1,0 +1,50 @@
+// README and docs/ as tests read them: pages, their fenced blocks, tables and links. Free of running anything.
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+
+/** The README first, then docs/ in the order of the alphabet, relative to the project. */
+export const PAGES: readonly string[] = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT }).sort()]
+
+export type Block = { readonly language: string; readonly marks: readonly string[]; readonly text: string }
+
+export function readPage(page: string): string {
+  return readFileSync(path.join(ROOT, page), 'utf8')
+}
+
+/** Fenced blocks in their order. */
+export function blocksOf(markdown: string): Block[] {
+  return [...markdown.matchAll(/^```(\w*)([^\n]*)\n(.*?)^```$/gms)].map(
+    ([, language = '', marks = '', text = '']) => ({
+      language,
+      marks: marks.split(' ').filter(Boolean),
+      text,
+    }),
+  )
+}
+
+/** The part under a heading, up to the next heading of its level or above. */
+export function sectionOf(markdown: string, heading: string): string {
+  const start = markdown.indexOf(`\n## ${heading}\n`)
+  if (start < 0) throw new Error(`there is no section "${heading}"`)
+  const end = markdown.indexOf('\n## ', start + 1)
+  return markdown.slice(start, end < 0 ? undefined : end)
+}
+
+/** The code words in the first column of a page's tables. */
+export function firstColumn(markdown: string): string[] {
+  return [...markdown.matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell = '']) => codeWords(cell))
+}
+
+export function codeWords(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].flatMap(([, word]) => word ?? [])
+}
+
+/** Targets of the links that stay within the project, without their fragments. */
+export function linksOf(markdown: string): string[] {
+  return [...markdown.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) =>
+    /^[a-z]+:/.test(target) ? [] : (target.split('#')[0] ?? []),
+  )
+}

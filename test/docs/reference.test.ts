@@ -1,0 +1,147 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Kind, parse } from 'graphql'
+import { describe, expect, test } from 'vitest'
+import { CALLER_CODES } from '#platform/domain/errors.ts'
+import { scenarioOf as carrierScenario } from '#subgraphs/shipping/carrier/journeys.ts'
+import { codeWords, firstColumn, linksOf, PAGES, ROOT, readPage, sectionOf } from '#test/docs/pages.ts'
+
+const SOURCES = globSync('{platform,subgraphs,gateway,bff-web,bff-mobile,start,tools}/**/*.ts', { cwd: ROOT })
+
+function read(file: string): string {
+  return readFileSync(path.join(ROOT, file), 'utf8')
+}
+
+/** Each word once, in the order of the alphabet. */
+function words(found: Iterable<string>): string[] {
+  return [...new Set(found)].sort()
+}
+
+/** What `pattern` captures in the sources under `folders`. */
+function captured(pattern: RegExp, ...folders: string[]): string[] {
+  return SOURCES.filter(file => folders.length === 0 || folders.some(folder => file.startsWith(folder)))
+    .flatMap(file => [...read(file).matchAll(pattern)])
+    .flatMap(([, word]) => word ?? [])
+}
+
+test.each(PAGES)('the links of %s lead somewhere', page => {
+  const broken = linksOf(readPage(page)).filter(
+    target => target !== '' && !existsSync(path.join(ROOT, path.dirname(page), target)),
+  )
+  expect(broken).toEqual([])
+})
+
+test('the configuration reference names the variables that are read, and no others', () => {
+  const schemas = /^ {2,4}([A-Z][A-Z0-9_]+): (?:z\b|portNumber|urlOf|graphqlUrl)/gm
+  const inSchemas = captured(schemas)
+  const direct = captured(/\benv\.([A-Z][A-Z0-9_]+)\b(?! (?:\?\?)?= )/g) // what is set is not read
+  expect(inSchemas.length).toBeGreaterThan(20)
+  expect(words(firstColumn(readPage('docs/reference/configuration.md')))).toEqual(
+    words([...inSchemas, ...direct]),
+  )
+})
+
+describe('the errors reference', () => {
+  const page = readPage('docs/reference/errors.md')
+  const refusals = firstToLast(sectionOf(page, 'Refusals of the public mutations'))
+
+  test('lists the codes that callers get, with their HTTP status', () => {
+    const rows = [...sectionOf(page, 'Codes in `extensions.code`').matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)]
+    const listed = Object.fromEntries(rows.map(([, code, status]) => [code, Number(status)]))
+    expect(listed).toEqual({ ...CALLER_CODES, INTERNAL: 500 })
+  })
+
+  test('lists the codes that operators get, and no others', () => {
+    const thrown = captured(/OperatorError\(\s*'([A-Z_]+)'/g)
+    const ofTheTokenTool = captured(/refuse\(\s*'([A-Z_]+)'/g, 'tools/token.ts')
+    const ofTheStart = captured(/\bcode: '([A-Z_]+)'/g, 'start/supervisor.ts')
+    expect(words(firstColumn(sectionOf(page, 'Codes for operators')))).toEqual(
+      words([...thrown, ...ofTheTokenTool, ...ofTheStart]),
+    )
+  })
+
+  test('lists every refusal of the public mutations with the mutations that answer it', () => {
+    expect(words(refusals.map(([type]) => type ?? ''))).toEqual(words(publicRefusals().keys()))
+    for (const [type = '', mutations = ''] of refusals)
+      expect(
+        words(mutations.split(', ').filter(name => name !== 'checkout')),
+        `mutations that answer ${type}`,
+      ).toEqual(words(publicRefusals().get(type) ?? []))
+  })
+
+  test('lists the codes of refusals, and no others', () => {
+    const lines = captured(/(\bcode: .*|\bno\(\s*'.*)$/gm, 'subgraphs/')
+    const codes = lines.flatMap(line => line.match(/(?<=')[A-Z]+(?:_[A-Z]+)+(?=')/g) ?? [])
+    const listed = codeWords(
+      refusals.map(row => row[2] ?? '').join() + sectionOf(page, 'Refusals between the services'),
+    )
+    const named = listed.filter(word => /^[A-Z]+(_[A-Z]+)+$/.test(word))
+    expect(words(named)).toEqual(words(codes))
+  })
+})
+
+/** Rows of a table, without its head. A code word in the first cell is what makes a row. */
+function firstToLast(markdown: string): string[][] {
+  return [...markdown.matchAll(/^\| `(\w+)` \| ([^|]*) \| (.*) \|$/gm)].map(row => row.slice(1))
+}
+
+/** Refusal types of the four graphs that clients see, with the mutations whose result may be one. */
+function publicRefusals(): Map<string, Set<string>> {
+  const definitions = globSync('schema/subgraphs/*.graphql', { cwd: ROOT })
+    .flatMap(file => parse(read(file)).definitions)
+    .filter(
+      definition =>
+        !(
+          'directives' in definition &&
+          definition.directives?.some(({ name }) => name.value === 'inaccessible')
+        ),
+    )
+  const refusals = new Set(
+    definitions.flatMap(definition =>
+      definition.kind === Kind.OBJECT_TYPE_DEFINITION &&
+      definition.interfaces?.some(({ name }) => name.value === 'Refusal')
+        ? definition.name.value
+        : [],
+    ),
+  )
+  const members = new Map(
+    definitions.flatMap(definition =>
+      definition.kind === Kind.UNION_TYPE_DEFINITION
+        ? [[definition.name.value, (definition.types ?? []).map(({ name }) => name.value)] as const]
+        : [],
+    ),
+  )
+  const answers = new Map<string, Set<string>>()
+  for (const definition of definitions) {
+    if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION) continue
+    if (definition.name.value !== 'Mutation' && definition.name.value !== 'Query') continue
+    for (const field of definition.fields ?? []) {
+      if (field.directives?.some(({ name }) => name.value === 'inaccessible')) continue
+      const type = field.type.kind === Kind.NON_NULL_TYPE ? field.type.type : field.type
+      const union = type.kind === Kind.NAMED_TYPE ? (members.get(type.name.value) ?? []) : []
+      for (const member of union.filter(name => refusals.has(name)))
+        answers.set(member, (answers.get(member) ?? new Set()).add(field.name.value))
+    }
+  }
+  return answers
+}
+
+describe('the sandbox reference', () => {
+  const page = readPage('docs/reference/sandbox.md')
+
+  test('lists the test tokens that the sandbox provider knows, and no others', () => {
+    const source = read('subgraphs/payment/provider/sandbox-tokens.ts')
+    const cards = [...source.matchAll(/^ {2}(tok_\w+):/gm)].flatMap(([, token]) => token ?? [])
+    const prefixes = [...source.matchAll(/startsWith\('(\w+_)'\)/g)].map(([, prefix]) => `${prefix}…`)
+    expect(cards.length).toBeGreaterThan(5)
+    expect(words(firstColumn(sectionOf(page, 'Payment: tokens')))).toEqual(words([...cards, ...prefixes]))
+  })
+
+  test('lists the words that the sandbox carrier heeds, and no others', () => {
+    const source = read('subgraphs/shipping/carrier/journeys.ts')
+    const heeded = [...source.matchAll(/says\('(\w+)'\)/g)].flatMap(([, word]) => word ?? [])
+    const listed = firstColumn(sectionOf(page, 'Carrier: words in `deliveryInstructions`'))
+    expect(words(listed)).toEqual(words(heeded))
+    for (const word of listed) expect(carrierScenario(word), word).not.toEqual(carrierScenario(null))
+  })
+})
