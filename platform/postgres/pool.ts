@@ -14,6 +14,11 @@ export type PoolOptions = {
   readonly logger?: Log | undefined
   /** `soft` commits before it is on disk: for what may be repeated after a crash (checkpoints, leases, wake-ups). */
   readonly soft?: boolean
+  /**
+   * Plans go by indexes always. For a table that grows from nothing within minutes: a plan that was kept while it was
+   * small would read all of it each time.
+   */
+  readonly byIndex?: boolean
 }
 
 export type Sql = {
@@ -41,7 +46,10 @@ export function openPool(options: PoolOptions): Pool {
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
     application_name: `waybill ${options.purpose}`,
-    ...(options.soft && { onConnect: client => client.query('SET synchronous_commit = off') }),
+    onConnect: async client => {
+      if (options.soft) await client.query('SET synchronous_commit = off')
+      if (options.byIndex) await client.query('SET enable_seqscan = off; SET enable_hashjoin = off')
+    },
   })
   pool.on('error', err => options.logger?.warn({ err }, `an idle session of the ${options.purpose} was lost`))
   return {

@@ -135,7 +135,7 @@ export async function openParcels(databaseUrl: string, logger: Logger): Promise<
     await session.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK])
     await session.query(SCHEMA)
   })
-  const pool = openPool({ url: databaseUrl, purpose: 'sandbox carrier', max: 4, logger })
+  const pool = openPool({ url: databaseUrl, purpose: 'sandbox carrier', max: 4, logger, byIndex: true })
   return {
     async book({ reference, trackingNumber, journey, atOnce, estimatedDelivery, collection }) {
       const values = [reference, trackingNumber, journey, atOnce, estimatedDelivery, collection]
