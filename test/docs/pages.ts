@@ -42,9 +42,19 @@ export function codeWords(text: string): string[] {
   return [...text.matchAll(/`([^`]+)`/g)].flatMap(([, word]) => word ?? [])
 }
 
-/** Targets of the links that stay within the project, without their fragments. */
+/** Targets of the links that stay within the project, with their fragments. */
 export function linksOf(markdown: string): string[] {
   return [...markdown.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) =>
-    /^[a-z]+:/.test(target) ? [] : (target.split('#')[0] ?? []),
+    /^[a-z]+:/.test(target) ? [] : target,
+  )
+}
+
+/** The fragments by which a page's headings are linked to. */
+export function anchorsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
   )
 }

@@ -4,7 +4,16 @@ import { Kind, parse } from 'graphql'
 import { describe, expect, test } from 'vitest'
 import { CALLER_CODES } from '#platform/domain/errors.ts'
 import { scenarioOf as carrierScenario } from '#subgraphs/shipping/carrier/journeys.ts'
-import { codeWords, firstColumn, linksOf, PAGES, ROOT, readPage, sectionOf } from '#test/docs/pages.ts'
+import {
+  anchorsOf,
+  codeWords,
+  firstColumn,
+  linksOf,
+  PAGES,
+  ROOT,
+  readPage,
+  sectionOf,
+} from '#test/docs/pages.ts'
 
 const SOURCES = globSync('{platform,subgraphs,gateway,bff-web,bff-mobile,start,tools}/**/*.ts', { cwd: ROOT })
 
@@ -25,11 +34,16 @@ function captured(pattern: RegExp, ...folders: string[]): string[] {
 }
 
 test.each(PAGES)('the links of %s lead somewhere', page => {
-  const broken = linksOf(readPage(page)).filter(
-    target => target !== '' && !existsSync(path.join(ROOT, path.dirname(page), target)),
-  )
+  const broken = linksOf(readPage(page)).filter(target => !leadsSomewhere(page, target))
   expect(broken).toEqual([])
 })
+
+function leadsSomewhere(page: string, target: string): boolean {
+  const [file = '', fragment] = target.split('#')
+  const linked = file === '' ? page : path.join(path.dirname(page), file)
+  if (!existsSync(path.join(ROOT, linked))) return false
+  return fragment === undefined || anchorsOf(readPage(linked)).includes(fragment)
+}
 
 test('the configuration reference names the variables that are read, and no others', () => {
   const schemas = /^ {2,4}([A-Z][A-Z0-9_]+): (?:z\b|portNumber|urlOf|graphqlUrl)/gm
