@@ -1,0 +1,278 @@
+// The books of a copy, straight from its databases: orders, parcels, stock, and what the sandbox provider and carrier
+// really did. Free of the services, which may lie about themselves.
+
+import { isDeepStrictEqual } from 'node:util'
+import pg from 'pg'
+import { siblingId } from '#platform/domain/ids.ts'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import type { EventStore } from '#platform/event-store/event-store.ts'
+import { openReadModels } from '#platform/read-models/open.ts'
+import type { View } from '#platform/read-models/projection.ts'
+import type { Collection, Document, ReadModels } from '#platform/read-models/read-models.ts'
+import { SUBGRAPHS } from '#start/layout.ts'
+import * as inventory from '#subgraphs/inventory/views.ts'
+import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import * as orders from '#subgraphs/orders/views.ts'
+import * as payment from '#subgraphs/payment/views.ts'
+import type { ShipmentDocument } from '#subgraphs/shipping/views.ts'
+import * as shipping from '#subgraphs/shipping/views.ts'
+import { databaseOf } from '#test/copy.ts'
+import { STOCK } from './traffic.ts'
+
+type Subgraph = (typeof SUBGRAPHS)[number]
+
+/** What the provider moved for one payment, in minor units. `pending`: it may still be approved. */
+type Ledger = {
+  readonly reference: string
+  readonly authorised: number
+  readonly captured: number
+  readonly voided: number
+  readonly refunded: number
+  readonly pending: number
+}
+type Parcel = { readonly reference: string; readonly collected: boolean; readonly cancelled: boolean }
+
+type Books = {
+  readonly everyOrder: ReadonlyMap<string, PlacedOrder>
+  readonly everyShipment: ReadonlyMap<string, ShipmentDocument>
+  /** Those of the customers in question. */
+  readonly orders: readonly PlacedOrder[]
+  readonly shipments: readonly ShipmentDocument[]
+  readonly ledgers: ReadonlyMap<string, Ledger>
+  readonly parcels: ReadonlyMap<string, Parcel>
+}
+
+const LEDGERS = `
+  SELECT reference,
+    coalesce(sum(minor) FILTER (WHERE operation = 'authorise' AND status = 'approved'), 0)::float8 AS authorised,
+    coalesce(sum(minor) FILTER (WHERE operation = 'capture' AND status = 'approved'), 0)::float8 AS captured,
+    coalesce(sum(minor) FILTER (WHERE operation = 'void' AND status = 'approved'), 0)::float8 AS voided,
+    coalesce(sum(minor) FILTER (WHERE operation = 'refund' AND status = 'approved'), 0)::float8 AS refunded,
+    count(*) FILTER (WHERE status = 'pending')::int AS pending
+  FROM sandbox_provider.operations GROUP BY reference`
+const PARCELS = `
+  SELECT reference, collected_at IS NOT NULL AS collected, cancelled_at IS NOT NULL AS cancelled
+  FROM sandbox_carrier.parcels`
+
+/**
+ * All that does not add up about the orders of `customers`, one sentence each; empty when everything does. Ask once
+ * all has come to rest.
+ */
+export async function discrepancies(dataDir: string, customers: readonly string[]): Promise<string[]> {
+  const books = await readBooks(dataDir, new Set(customers))
+  return [
+    ...books.orders.flatMap(order => [...moneyOf(order, books), ...goodsOf(order, books)]),
+    ...duplicates(books.orders.map(({ reference }) => reference ?? '')).map(
+      key => `two orders for key ${key}`,
+    ),
+    ...strays(books),
+    ...(await stock(dataDir, books)),
+    ...(await Promise.all(SUBGRAPHS.map(name => deadLetters(dataDir, name)))).flat(),
+    ...(await Promise.all(SUBGRAPHS.map(name => staleViews(dataDir, name)))).flat(),
+  ]
+}
+
+async function readBooks(dataDir: string, customers: ReadonlySet<string>): Promise<Books> {
+  const [everyOrder, everyShipment, ledgers, parcels] = await Promise.all([
+    withReadModels(dataDir, 'orders', models => allOf(models, orders.ordersView)),
+    withReadModels(dataDir, 'shipping', models => allOf(models, shipping.shipmentsView)),
+    rows<Ledger>(dataDir, 'payment', LEDGERS),
+    rows<Parcel>(dataDir, 'shipping', PARCELS),
+  ])
+  return {
+    everyOrder,
+    everyShipment,
+    orders: [...everyOrder.values()].filter(({ customer }) => customers.has(customer.id)),
+    shipments: [...everyShipment.values()].filter(({ customerId }) => customers.has(customerId)),
+    ledgers: new Map(ledgers.map(ledger => [ledger.reference, ledger])),
+    parcels: new Map(parcels.map(parcel => [parcel.reference, parcel])),
+  }
+}
+
+/** Taken for what was sent, nothing when cancelled; what was authorised is taken or let go of, to the cent. */
+function moneyOf(order: PlacedOrder, { ledgers }: Books): string[] {
+  const { id, status } = order
+  const ledger = ledgers.get(siblingId('payment', id))
+  const { authorised = 0, captured = 0, voided = 0, refunded = 0, pending = 0 } = ledger ?? {}
+  const expected = dueFor(order)
+  const told = JSON.stringify(ledger)
+  return [
+    ...(captured === expected ? [] : [`${id} is ${status}: captured should be ${expected}: ${told}`]),
+    ...(authorised === captured + voided
+      ? []
+      : [`${id}: an authorisation is neither taken nor let go: ${told}`]),
+    ...(refunded === 0 && pending === 0 ? [] : [`${id}: refunded or still pending: ${told}`]),
+  ]
+}
+
+/** The total; of an order of which a part was cancelled in time, the goods that were sent and the shipping fee. */
+function dueFor(order: PlacedOrder): number {
+  if (order.status !== 'COMPLETED') return 0
+  if (!isPart(order)) return order.total.minor
+  return order.shippingFee.minor + sum(order.lines.map(({ shipped, unitPrice }) => shipped * unitPrice.minor))
+}
+
+function isPart({ lines, cancellationRequested }: PlacedOrder): boolean {
+  return cancellationRequested && lines.some(({ shipped, quantity }) => shipped < quantity)
+}
+
+/** What its customer was to get in the end. */
+function wantedFor(order: PlacedOrder): Record<string, number> {
+  if (order.status !== 'COMPLETED') return {}
+  const wanted = isPart(order)
+    ? order.lines.map(({ sku, shipped }) => ({ sku, quantity: shipped }))
+    : order.lines
+  return unitsOf(wanted.filter(({ quantity }) => quantity > 0))
+}
+
+/** One parcel for each warehouse that the goods come from, collected when completed, called back when cancelled. */
+function goodsOf(order: PlacedOrder, { shipments, parcels }: Books): string[] {
+  const own = shipments.filter(({ orderId }) => orderId === order.id)
+  const live = own.filter(({ status }) => status !== 'CANCELLED' && status !== 'REFUSED')
+  const collected = own.filter(({ id }) => parcels.get(id)?.collected)
+  const open = own.filter(
+    ({ id }) => parcels.get(id) && !parcels.get(id)?.collected && !parcels.get(id)?.cancelled,
+  )
+  const problems = duplicates(own.map(({ warehouse }) => warehouse)).map(
+    warehouse => `${order.id}: two shipments from ${warehouse}`,
+  )
+  if (open.length > 0)
+    problems.push(`${order.id} is ${order.status}: parcel neither collected nor called back`)
+  if (collected.length !== live.length)
+    problems.push(`${order.id}: ${collected.length} of ${live.length} collected`)
+  const wanted = wantedFor(order)
+  const sent = unitsOf(collected.flatMap(({ lines }) => lines))
+  if (!isDeepStrictEqual(sent, wanted))
+    problems.push(
+      `${order.id} is ${order.status}: sent ${JSON.stringify(sent)}, not ${JSON.stringify(wanted)}`,
+    )
+  return problems
+}
+
+function unitsOf(
+  lines: readonly { readonly sku: string; readonly quantity: number }[],
+): Record<string, number> {
+  const units: Record<string, number> = {}
+  for (const { sku, quantity } of lines) units[sku] = (units[sku] ?? 0) + quantity
+  return Object.fromEntries(Object.entries(units).sort())
+}
+
+/** Money or parcels that nobody knows of, whoever's they are. */
+function strays({ everyOrder, everyShipment, ledgers, parcels }: Books): string[] {
+  const payments = new Set([...everyOrder.keys()].map(id => siblingId('payment', id)))
+  return [
+    ...[...ledgers.keys()].filter(id => !payments.has(id)).map(id => `payment ${id} has no order`),
+    ...[...parcels.keys()].filter(id => !everyShipment.has(id)).map(id => `parcel ${id} has no shipment`),
+    ...[...everyShipment.values()]
+      .filter(({ orderId }) => !everyOrder.has(orderId))
+      .map(({ id }) => `shipment ${id} has no order`),
+  ]
+}
+
+/** On hand is what came in less what customers got; nothing is held any more. */
+async function stock(dataDir: string, { orders: known }: Books): Promise<string[]> {
+  const products = await withReadModels(dataDir, 'inventory', models => allOf(models, inventory.productsView))
+  const sold = unitsOf(
+    known.flatMap(order => Object.entries(wantedFor(order)).map(([sku, quantity]) => ({ sku, quantity }))),
+  )
+  return Object.entries(STOCK).flatMap(([sku, received]) => {
+    const there = products.get(sku)?.stock ?? []
+    const onHand = sum(there.map(place => place.onHand))
+    const held = sum(there.map(place => place.held))
+    const expected = sum(Object.values(received)) - (sold[sku] ?? 0)
+    if (onHand === expected && held === 0) return []
+    return [`${sku}: ${onHand} on hand and ${held} held, should be ${expected} and none`]
+  })
+}
+
+async function deadLetters(dataDir: string, name: Subgraph): Promise<string[]> {
+  const sql = 'SELECT consumer, position, error FROM event_store.dead_letters'
+  return (await rows<object>(dataDir, name, sql)).map(
+    letter => `${name}: dead letter ${JSON.stringify(letter)}`,
+  )
+}
+
+const VIEWS: Readonly<Record<Subgraph, readonly View<Document>[]>> = {
+  orders: listed(orders.ordersView, orders.customersView, orders.totalsView),
+  inventory: listed(inventory.productsView, inventory.reservationsView, inventory.totalsView),
+  payment: listed(payment.paymentsView, payment.totalsView),
+  shipping: listed(shipping.shipmentsView),
+}
+
+function listed(...views: readonly { readonly collection: { readonly name: string } }[]): View<Document>[] {
+  return views as unknown as View<Document>[] // each is only ever given its own documents
+}
+
+/** Views that differ from a fold of the whole log made now. */
+async function staleViews(dataDir: string, name: Subgraph): Promise<string[]> {
+  await using store = await openPostgresEventStore({ url: await databaseOf(dataDir, name) })
+  return await withReadModels(dataDir, name, async models => {
+    const problems: string[] = []
+    for (const view of VIEWS[name]) {
+      const stored = await allOf(models, view)
+      const folded = await fold(store, view)
+      for (const id of new Set([...stored.keys(), ...folded.keys()]))
+        if (!isDeepStrictEqual(plain(stored.get(id)), plain(folded.get(id))))
+          problems.push(`${name}: ${view.collection.name} ${id} is not what its events say`)
+    }
+    return problems
+  })
+}
+
+async function fold(store: EventStore, view: View<Document>): Promise<Map<string, Document>> {
+  const documents = new Map<string, Document>()
+  for (let after = 0; ; ) {
+    const events = await store.readLog({ after, limit: 5_000, categories: view.categories })
+    for (const event of events)
+      for (const change of view.project(event)) {
+        const next = change.update(documents.get(change.id))
+        if (next === undefined) documents.delete(change.id)
+        else documents.set(change.id, next)
+      }
+    const last = events.at(-1)
+    if (!last) return documents
+    after = last.position
+  }
+}
+
+async function allOf<Doc extends Document>(models: ReadModels, view: View<Doc>): Promise<Map<string, Doc>> {
+  const collection: Collection<Doc> = await models.collection(view.collection)
+  const documents = new Map<string, Doc>()
+  for (let after: string | undefined; ; ) {
+    const page = await collection.find({ limit: 500, ...(after !== undefined && { after }) })
+    for (const { id, doc } of page.items) documents.set(id, doc)
+    if (!page.hasNext) return documents
+    after = page.items.at(-1)?.cursor
+  }
+}
+
+async function withReadModels<T>(
+  dataDir: string,
+  name: Subgraph,
+  read: (models: ReadModels) => Promise<T>,
+): Promise<T> {
+  await using models = await openReadModels(await databaseOf(dataDir, name))
+  return await read(models)
+}
+
+async function rows<Row extends object>(dataDir: string, name: Subgraph, sql: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: await databaseOf(dataDir, name) })
+  await client.connect()
+  try {
+    return (await client.query<Row>(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+function duplicates(values: readonly string[]): string[] {
+  return values.filter((value, index) => values.indexOf(value) !== index)
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
+function plain(document: Document | undefined): unknown {
+  return document === undefined ? undefined : JSON.parse(JSON.stringify(document))
+}
