@@ -186,7 +186,13 @@ export async function openLedger(databaseUrl: string, logger: Log): Promise<Ledg
     await session.query(SCHEMA)
     await session.query(OPERATE)
   })
-  const pool = openPool({ url: databaseUrl, purpose: 'sandbox payment provider', max: 4, logger })
+  const pool = openPool({
+    url: databaseUrl,
+    purpose: 'sandbox payment provider',
+    max: 4,
+    logger,
+    byIndex: true,
+  })
   return {
     async operate(call) {
       const text = `
