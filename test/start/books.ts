@@ -112,8 +112,10 @@ function dueFor(order: PlacedOrder): number {
   return order.shippingFee.minor + sum(order.lines.map(({ shipped, unitPrice }) => shipped * unitPrice.minor))
 }
 
-function isPart({ lines, cancellationRequested }: PlacedOrder): boolean {
-  return cancellationRequested && lines.some(({ shipped, quantity }) => shipped < quantity)
+/** A cancellation that came when one of two parcels was with the carrier already stops the other. */
+function isPart({ lines, timeline }: PlacedOrder): boolean {
+  const wasRequested = timeline.some(({ type }) => type === 'CancellationRequested')
+  return wasRequested && lines.some(({ shipped, quantity }) => shipped < quantity)
 }
 
 /** What its customer was to get in the end. */

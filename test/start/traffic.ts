@@ -35,7 +35,8 @@ const KINDS: readonly OrderKind[] = [
   { ...USUAL, name: 'two warehouses', skus: ['kettle', 'lamp'] },
   { ...USUAL, name: 'cancelled before dispatch', instructions: 'SANDBOX_HOLD', cancels: true, ends: NEVER },
   { ...USUAL, name: 'fast', instructions: 'SANDBOX_FAST' },
-  { ...USUAL, name: 'needs approval', card: 'tok_approval' },
+  // A kill may hold the notice of the approval up for longer than the order waits for it.
+  { ...USUAL, name: 'needs approval', card: 'tok_approval', ends: EITHER },
   { ...USUAL, name: 'declined', card: 'tok_decline', ends: NEVER },
   { ...USUAL, name: 'cancelled while under way', skus: ['kettle', 'lamp'], cancels: true, ends: EITHER },
   { ...USUAL, name: 'last units', skus: ['last'], ends: EITHER },
@@ -47,7 +48,7 @@ const KINDS: readonly OrderKind[] = [
   { ...USUAL, name: 'fast in two parcels', skus: ['lamp', 'kettle'], instructions: 'SANDBOX_FAST' },
 ]
 
-/** A checkout that was answered. `orderId` is missing when no order was recorded. */
+/** A checkout that was answered. Goods that are known to be sold out are refused without an order. */
 export type Answered = {
   readonly key: string
   readonly kind: OrderKind
@@ -160,7 +161,10 @@ async function checkout(
     CHECKOUT,
     input,
   )
-  return (answer.order ?? answer.cancelledOrder)?.id
+  const orderId = (answer.order ?? answer.cancelledOrder)?.id
+  if (orderId === undefined && answer.__typename !== 'OutOfStock')
+    throw new Error(`${key} (${kind.name}) was refused without an order: ${JSON.stringify(answer)}`)
+  return orderId
 }
 
 async function cancel(graphs: Graphs, { token }: Shopper, key: string, orderId: string): Promise<void> {
