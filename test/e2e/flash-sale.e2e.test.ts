@@ -50,10 +50,13 @@ test('1,000 concurrent checkouts for 100 units confirm exactly 100 and refuse 90
   )
   expect(data.product.available).toBe(0)
   expect(data.product.stock.map(stock => stock.reserved).reduce((a, b) => a + b)).toBe(UNITS)
-  const { data: totals } = await platform.send<{ inventoryTotals: { held: number; reserved: number } }>(
-    'gateway',
-    ops,
-    '{ inventoryTotals { held reserved } }',
-  )
-  expect(totals.inventoryTotals.held).toBe(UNITS)
+  const heldUnits = async () => {
+    const { data: totals } = await platform.send<{ inventoryTotals: { held: number } }>(
+      'gateway',
+      ops,
+      '{ inventoryTotals { held } }',
+    )
+    return totals.inventoryTotals.held
+  }
+  await expect.poll(heldUnits, { timeout: 5000 }).toBe(UNITS)
 }, 120_000)

@@ -14,6 +14,9 @@ import {
   SUPPORT,
 } from '#test/subgraphs/orders/running.ts'
 
+/** Views of other services follow within moments of what the order's own answer told. */
+const SOON = { timeout: 5000, interval: 10 }
+
 let all: Running
 let ada: Viewer
 
@@ -85,7 +88,9 @@ describe('an order that goes well', () => {
       'OrderDelivered',
       'OrderCompleted',
     ])
-    expect(await paymentOf(id)).toMatchObject({ status: 'CAPTURED', captured: { amount: total.amount } })
+    await expect
+      .poll(() => paymentOf(id), SOON)
+      .toMatchObject({ status: 'CAPTURED', captured: { amount: total.amount } })
   })
 
   test('of goods in two warehouses ships in two parcels, which are charged once', async () => {
@@ -94,7 +99,9 @@ describe('an order that goes well', () => {
     await all.happened(id, 'OrderCompleted')
     const { timeline } = await orderOf(id)
     expect(timeline.filter(({ type }: Data) => type === 'OrderShipped')).toHaveLength(2)
-    expect(await paymentOf(id)).toMatchObject({ status: 'CAPTURED', captured: { amount: total.amount } })
+    await expect
+      .poll(() => paymentOf(id), SOON)
+      .toMatchObject({ status: 'CAPTURED', captured: { amount: total.amount } })
   })
 
   test('may be paid by a voucher and a card, and waits for approval where that is needed', async () => {
@@ -146,7 +153,9 @@ describe('an order that cannot be fulfilled', () => {
       status: 'CANCELLED',
       cancellation: { reason: 'CARRIER_REFUSED' },
     })
-    expect(await paymentOf(id)).toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
+    await expect
+      .poll(() => paymentOf(id), SOON)
+      .toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
     const again = await all.ask(ada, PLACE, { variables })
     expect(again.data.placeOrder).toMatchObject({
       __typename: 'OrderNotFulfilled',
@@ -163,7 +172,7 @@ describe('cancelling', () => {
       __typename: 'OrderCancellation',
       order: { status: 'CANCELLED', cancellation: { reason: 'CUSTOMER_REQUEST' } },
     })
-    expect(await paymentOf(order.id)).toMatchObject({ status: 'VOIDED' })
+    await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ status: 'VOIDED' })
     expect(await cancel(order.id)).toMatchObject({ __typename: 'OrderCancellation' })
   })
 
@@ -223,7 +232,7 @@ describe('sending back', () => {
     })
     await all.happened(order.id, 'ReturnRefunded')
     expect(await available('MUG')).toBe(before + 2)
-    expect(await paymentOf(order.id)).toMatchObject({ refunded: { amount: '20.00' } })
+    await expect.poll(() => paymentOf(order.id), SOON).toMatchObject({ refunded: { amount: '20.00' } })
     expect(await orderOf(order.id)).toMatchObject({ returns: [{ status: 'REFUNDED' }], allowedActions: [] })
   })
 

@@ -12,6 +12,9 @@ import {
   SUPPORT,
 } from '#test/subgraphs/orders/running.ts'
 
+/** Views of other services follow within moments of what the order's own answer told. */
+const SOON = { timeout: 5000, interval: 10 }
+
 let all: Running
 let ada: Viewer
 
@@ -54,7 +57,7 @@ test('an approval that does not come in time cancels the order, and one that com
     'PaymentApprovalAwaited',
     'OrderCancelled',
   ])
-  expect(await payment(id)).toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
+  await expect.poll(() => payment(id), SOON).toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
   expect((await all.ask(ada, PLACE, { variables })).data.placeOrder).toMatchObject({
     __typename: 'OrderNotFulfilled',
     order: { id },
