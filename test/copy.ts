@@ -30,7 +30,10 @@ export type Copy = AsyncDisposable & {
   /** The process that was started; its children are the hosts of the services. */
   readonly pid: number
   url(service: ServiceName): string
-  hostPids(): Promise<number[]>
+  /** The process that hosts `service`. */
+  hostPid(service: ServiceName): Promise<number>
+  /** All processes that are left of it, the database server aside. */
+  pids(): Promise<number[]>
   /** SIGKILL to the starter and every service process at once; the database server is left running, as a machine's would. */
   kill(): Promise<void>
   /** Ctrl-C. Resolves with the exit code. */
@@ -127,7 +130,14 @@ export function launchCopy({ dataDir, portBase, env }: CopyOptions): Copy {
     lines,
     pid,
     url: service => `http://127.0.0.1:${portBase + PORT_OFFSETS[service]}`,
-    hostPids: () => childrenOf(pid),
+    async hostPid(service) {
+      const host = (await processes()).find(
+        ({ group, command }) => group === pid && command.includes('host.ts') && command.includes(service),
+      )
+      if (!host) throw new Error(`no process hosts ${service}`)
+      return host.pid
+    },
+    pids: async () => (await processes()).filter(({ group }) => group === pid).map(found => found.pid),
     async kill() {
       signalGroup(child, 'SIGKILL')
       await ended
@@ -145,12 +155,14 @@ export function launchCopy({ dataDir, portBase, env }: CopyOptions): Copy {
   }
 }
 
-/** The hosts among a starter's children; others, of which the database server is one, are left out. */
-async function childrenOf(parent: number): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,ppid=,command='])
+type Process = { readonly pid: number; readonly group: number; readonly command: string }
+
+/** Those that live: a zombie is only a note for a parent that does not read it. */
+async function processes(): Promise<Process[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,pgid=,stat=,command='])
   return stdout.split('\n').flatMap(line => {
-    const [, pid, ppid, command = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? []
-    return Number(ppid) === parent && command.includes('host.ts') ? [Number(pid)] : []
+    const [, pid, group, state = 'Z', command = ''] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
+    return state.startsWith('Z') ? [] : [{ pid: Number(pid), group: Number(group), command }]
   })
 }
 

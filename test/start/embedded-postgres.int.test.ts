@@ -1,11 +1,56 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import process from 'node:process'
 import pg from 'pg'
 import { expect, test } from 'vitest'
+import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
+import { findServer } from '#start/postgres-server.ts'
+import { openDataDir } from '#test/copy.ts'
 import { freshDatabase } from '#test/database.ts'
 
-test('the test server answers with PostgreSQL 18', async () => {
-  const client = new pg.Client({ connectionString: await freshDatabase() })
+async function ask(connectionString: string, sql: string): Promise<unknown> {
+  const client = new pg.Client({ connectionString })
   await client.connect()
-  const { rows } = await client.query<{ version: string }>('SELECT version()')
-  await client.end()
-  expect(rows[0]?.version).toMatch(/^PostgreSQL 18/)
+  try {
+    const { rows } = await client.query({ text: sql, rowMode: 'array' })
+    return rows[0]?.[0]
+  } finally {
+    await client.end()
+  }
+}
+
+test('the test server answers with PostgreSQL 18', async () => {
+  expect(await ask(await freshDatabase(), 'SELECT version()')).toMatch(/^PostgreSQL 18/)
+})
+
+test('a server of our own comes back where it was, whatever ends it', async () => {
+  await using folder = await openDataDir()
+  const directory = path.join(folder.dataDir, 'postgres')
+  const cluster = path.join(directory, 'cluster')
+  const back = Promise.withResolvers<void>()
+  const log = (line: string) => line === 'PostgreSQL is back' && back.resolve()
+  const first = await startEmbeddedPostgres({ directory, log, volatile: true })
+  const names = ['one', 'two', 'three', 'four']
+  const urls = await Promise.all(names.map(name => first.database(name)))
+  expect(await Promise.all(urls.map(url => ask(url, 'SELECT current_database()')))).toEqual(names)
+  const killed = await findServer(cluster)
+  process.kill(killed?.pid ?? 0, 'SIGKILL')
+  await back.promise
+  expect((await findServer(cluster))?.pid).not.toBe(killed?.pid)
+  expect(await ask(urls[0] ?? '', 'SELECT current_database()')).toBe('one')
+  await expect(startEmbeddedPostgres({ directory, log })).rejects.toMatchObject({ code: 'DATA_DIR_IN_USE' })
+  await first[Symbol.asyncDispose]()
+  expect(await findServer(cluster)).toBeUndefined()
+
+  // As after a reboot: the pid file names a process that is alive, and another program.
+  const password = await readFile(path.join(directory, 'password'), 'utf8')
+  await writeFile(
+    path.join(cluster, 'postmaster.pid'),
+    `${process.pid}\n${cluster}\n0\n1\n\n127.0.0.1\n0 0\nready\n`,
+  )
+  expect(await findServer(cluster)).toBeUndefined()
+  await using second = await startEmbeddedPostgres({ directory, log, volatile: true })
+  const url = await second.database('one')
+  expect(await ask(url, 'SELECT current_database()')).toBe('one')
+  expect(new URL(url).password).toBe(password)
 })

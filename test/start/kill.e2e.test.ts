@@ -101,11 +101,10 @@ const starter: Strike = async running => {
 
 /** One host dies; the starter runs it again, and the others stay as they are. */
 const oneHost: Strike = async ({ copy }, random) => {
-  const hosts = await copy.hostPids()
-  const victim = hosts[Math.floor(random() * hosts.length)]
+  const victim = await copy.hostPid(random() < 0.5 ? 'orders' : 'gateway')
   const restarts = () => copy.lines.filter(line => line.startsWith('restart')).length
   const before = restarts()
-  if (victim !== undefined) process.kill(victim, 'SIGKILL')
+  process.kill(victim, 'SIGKILL')
   await until(() => restarts() > before)
 }
 
