@@ -17,8 +17,9 @@ import { stopServer } from '#start/postgres-server.ts'
 
 const MAIN = fileURLToPath(new URL('../start/main.ts', import.meta.url))
 const READY = /^Waybill is ready/
+/** Below what systems take for outgoing connections. */
 const LOWEST_BASE = 20_000
-const HIGHEST_BASE = 55_000
+const HIGHEST_BASE = 32_000
 const FREE_DEADLINE_MS = 30_000
 
 export type Copy = AsyncDisposable & {
