@@ -149,9 +149,11 @@ export function launchCopy({ dataDir, portBase, env }: CopyOptions): Copy {
       return ended
     },
     async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      signalGroup(child, 'SIGINT')
-      await ended
+      if (child.exitCode === null && child.signalCode === null) {
+        signalGroup(child, 'SIGINT')
+        await ended
+      }
+      signalGroup(child, 'SIGKILL') // hosts that have outlived their starter
     },
   }
 }

@@ -4,12 +4,14 @@ import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { SEED_CUSTOMERS } from '#start/catalogue.ts'
 import { PORT_OFFSETS, SERVICE_NAMES } from '#start/layout.ts'
 import { findServer } from '#start/postgres-server.ts'
 import { type Copy, freePortBase, launchCopy, openDataDir, startCopy, whenFree } from '#test/copy.ts'
 import { ADDRESS } from '#test/platform.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
 
 const [ada] = SEED_CUSTOMERS
 const DEADLINE_MS = 30_000
