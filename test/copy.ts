@@ -17,9 +17,8 @@ import { stopServer } from '#start/postgres-server.ts'
 
 const MAIN = fileURLToPath(new URL('../start/main.ts', import.meta.url))
 const READY = /^Waybill is ready/
-/** Below what systems take for outgoing connections. */
 const LOWEST_BASE = 20_000
-const HIGHEST_BASE = 32_000
+const HIGHEST_BASE = 55_000
 const FREE_DEADLINE_MS = 30_000
 
 export type Copy = AsyncDisposable & {
@@ -149,11 +148,9 @@ export function launchCopy({ dataDir, portBase, env }: CopyOptions): Copy {
       return ended
     },
     async [Symbol.asyncDispose]() {
-      if (child.exitCode === null && child.signalCode === null) {
-        signalGroup(child, 'SIGINT')
-        await ended
-      }
-      signalGroup(child, 'SIGKILL') // hosts that have outlived their starter
+      if (child.exitCode !== null || child.signalCode !== null) return
+      signalGroup(child, 'SIGINT')
+      await ended
     },
   }
 }

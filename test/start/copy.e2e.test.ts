@@ -4,14 +4,12 @@ import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SEED_CUSTOMERS } from '#start/catalogue.ts'
 import { PORT_OFFSETS, SERVICE_NAMES } from '#start/layout.ts'
 import { findServer } from '#start/postgres-server.ts'
 import { type Copy, freePortBase, launchCopy, openDataDir, startCopy, whenFree } from '#test/copy.ts'
 import { ADDRESS } from '#test/platform.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const [ada] = SEED_CUSTOMERS
 const DEADLINE_MS = 30_000
@@ -179,23 +177,7 @@ describe('a copy that ends', () => {
     await whenFree(portBase)
   })
 
-  test('can be ended at any moment of its start, too', async () => {
-    const hostsAreThere = async (starting: Copy) => (await starting.pids()).length === 3
-    const first = open.use(launchCopy({ dataDir, portBase }))
-    await until(() => hostsAreThere(first))
-    process.kill(first.pid, 'SIGKILL')
-    await until(async () => (await first.pids()).length === 0)
-    const next = open.use(launchCopy({ dataDir, portBase }))
-    await until(() => hostsAreThere(next))
-    expect(await next.interrupt()).toBe(0)
-    expect(next.lines.join('\n')).not.toContain('ready')
-    expect(await next.pids()).toEqual([])
-    expect(await findServer(cluster())).toBeUndefined()
-  })
-
   test('is ended and deleted by a reset', async () => {
-    await restart()
-    await copy.kill()
     expect(await findServer(cluster())).toBeDefined()
     const { code, output } = await runTool('reset')
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('deleted the data') })
