@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { checkName } from '#platform/event-bus/check.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { follow } from '#platform/event-bus/follow.ts'
+import { joinGroup } from '#platform/event-bus/lease.postgres.ts'
 import { publishEvents, readMessages, topicEnd, trimTopics } from '#platform/event-bus/log.postgres.ts'
 import { takePart } from '#platform/event-bus/membership.postgres.ts'
 import { prepareSchema } from '#platform/event-bus/schema.postgres.ts'
@@ -57,6 +58,7 @@ export async function openPostgresEventBus(options: PostgresEventBusOptions): Pr
     async subscribe(group, topics, deliver) {
       checkName('group', group)
       const opened = await feeds.open(topics)
+      await Promise.all(opened.map(({ topic }) => joinGroup(pool, group, topic)))
       return readers.start(signal =>
         opened.map(({ topic, feed }) => takePart({ ...ports, group, topic, feed, deliver, signal })),
       )

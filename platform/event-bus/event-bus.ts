@@ -24,7 +24,7 @@ export interface EventBus extends AsyncDisposable {
   publish(topic: string, events: readonly RecordedEvent[]): Promise<void>
   /**
    * A group shares one checkpoint per topic: one process at a time gets the messages, in order, at least once. A new
-   * group begins with the oldest message that is kept. Topics are delivered side by side, each one batch at a time; a
+   * group begins with the oldest message that is kept; from the return on, what it has yet to get is kept for it. Topics are delivered side by side, each one batch at a time; a
    * delivery that throws is made again until it succeeds.
    */
   subscribe(group: string, topics: readonly string[], deliver: Delivery): Promise<AsyncDisposable>

@@ -11,20 +11,24 @@ export const RENEW_MS = 1_500
 const RENEWED = `lease_until = clock_timestamp() + ${LEASE_MS} * interval '1 millisecond', seen_at = clock_timestamp()`
 const HELD = 'subscriber = $1 AND topic = $2 AND epoch = $3'
 
-/** Takes the lease if it is free or has run out. A new group begins before the oldest message that is kept. */
+/** Makes the group known, from when on what it has yet to get is kept. A new one begins before the oldest message. */
+export async function joinGroup(pool: Pool, group: string, topic: string): Promise<void> {
+  await pool.query({
+    name: 'join',
+    text: `INSERT INTO event_bus.checkpoints (subscriber, topic, position)
+           VALUES ($1, $2, coalesce((SELECT trimmed_to FROM event_bus.topics WHERE topic = $2), 0))
+           ON CONFLICT (subscriber, topic) DO UPDATE SET seen_at = clock_timestamp()`,
+    values: [group, topic],
+  })
+}
+
+/** Takes the lease of a known group if it is free or has run out. */
 export async function acquireLease(
   pool: Pool,
   group: string,
   topic: string,
   owner: string,
 ): Promise<{ lease: Lease; position: number } | undefined> {
-  await pool.query({
-    name: 'join',
-    text: `INSERT INTO event_bus.checkpoints (subscriber, topic, position)
-           VALUES ($1, $2, coalesce((SELECT trimmed_to FROM event_bus.topics WHERE topic = $2), 0))
-           ON CONFLICT DO NOTHING`,
-    values: [group, topic],
-  })
   const rows = await pool.query<{ epoch: string; position: string }>({
     name: 'acquire',
     text: `UPDATE event_bus.checkpoints SET owner = $3, epoch = epoch + 1, ${RENEWED}
