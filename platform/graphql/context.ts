@@ -1,5 +1,6 @@
 // What every resolver gets: the viewer, the request's ids, consistency positions, a place for loaders. Free of HTTP.
 import type { Viewer } from '#platform/auth/viewer.ts'
+import type { Lease } from '#platform/cache/cache.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import { type ConsistencyToken, raise } from '#platform/graphql/consistency.ts'
 
@@ -15,6 +16,8 @@ export type RequestContext = {
   /** Goes beside the events that the operation causes. */
   readonly meta: EventMeta
   readonly consistency: Consistency
+  /** What the answer is made of, should it be kept. */
+  readonly sources: AnswerSources
   /** DataLoaders of this operation, by name. */
   readonly loaders: Map<string, unknown>
 }
@@ -27,6 +30,13 @@ export type Consistency = {
   reached(service: string, position: number): void
   /** Services that had not caught up with `required` in time: goes into the header and `extensions.stale`. */
   readonly stale: string[]
+}
+
+/** An answer may be kept when all that it shows came out of the cache: `leases` is then what it stands on. */
+export type AnswerSources = {
+  readonly leases: Lease[]
+  /** Set by whoever reads past the cache: the answer is not kept. */
+  uncacheable: boolean
 }
 
 export type RequestFacts = {
@@ -51,6 +61,7 @@ export function createRequestContext(facts: RequestFacts): RequestContext {
       ...(traceparent !== undefined && { traceparent }),
     },
     consistency: createConsistency(required),
+    sources: { leases: [], uncacheable: false },
     loaders: new Map(),
   }
 }

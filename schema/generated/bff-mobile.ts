@@ -30,6 +30,13 @@ export type Query = {
   readonly products: ProductCards;
   readonly product?: Maybe<ProductCard>;
   readonly me?: Maybe<Profile>;
+  /**
+   * For a copy of the caller's orders on the phone: what changed since `cursor`, oldest change first, and what left the
+   * list. Without a cursor, and when `reset` says that the cursor cannot be used any more, it begins anew: drop the copy.
+   * The list holds orders that were placed within the last 400 days, and older ones that are not finished. `first` is 1
+   * to 100.
+   */
+  readonly changesSince: OrderChanges;
 };
 
 
@@ -60,6 +67,13 @@ export type QueryProductArgs = {
   sku: Scalars['ID']['input'];
 };
 
+
+/** Texts follow the request's Accept-Language header; en-US when there is none that is known. */
+export type QueryChangesSinceArgs = {
+  cursor?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
 export type Mutation = {
   /** Places the order and waits up to five seconds for its confirmation. */
   readonly checkout: CheckoutOutcome;
@@ -78,13 +92,90 @@ export type MutationCancelOrderArgs = {
 };
 
 export type Subscription = {
-  /** The order's screen now, and again after each change. */
+  /**
+   * The order's screen now, and again after each change.
+   * @deprecated Use orderChanges: it resumes after a broken connection.
+   */
   readonly orderChanged: OrderScreen;
+  /**
+   * One order: its present screen, then what happens to it. With `after` (a cursor of an earlier change, or of
+   * changesSince) it begins with exactly the events missed since. Who falls behind gets several events in one change.
+   */
+  readonly orderChanges: OrderChange;
+  /** All orders of the caller; otherwise as orderChanges. `first` is how many it begins with, 0 to 50. */
+  readonly myOrderChanges: OrdersChange;
 };
 
 
 export type SubscriptionOrderChangedArgs = {
   id: Scalars['ID']['input'];
+};
+
+
+export type SubscriptionOrderChangesArgs = {
+  id: Scalars['ID']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type SubscriptionMyOrderChangesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+export type OrderChanges = {
+  /** Changed or new: replace what the phone has. */
+  readonly changed: ReadonlyArray<OrderCard>;
+  /** Ids that are no longer in the list: remove them. */
+  readonly removed: ReadonlyArray<Scalars['ID']['output']>;
+  /** Give it the next time, or as `after` of myOrderChanges to go on live. */
+  readonly cursor: Scalars['String']['output'];
+  /** True when there is more now: ask again with `cursor` at once. */
+  readonly hasMore: Scalars['Boolean']['output'];
+  /** True when the copy on the phone must be dropped before this is put in. */
+  readonly reset: Scalars['Boolean']['output'];
+};
+
+export type OrderChange = {
+  readonly kind: ChangeKind;
+  /** Give it as `after` to go on behind this change. */
+  readonly cursor: Scalars['String']['output'];
+  /** Oldest first; empty unless `kind` is CHANGED. */
+  readonly events: ReadonlyArray<OrderEvent>;
+  /** As it is after the last of `events`, or newer. */
+  readonly order: OrderScreen;
+};
+
+export type OrdersChange = {
+  readonly kind: ChangeKind;
+  /** Give it as `after` to go on behind this change. */
+  readonly cursor: Scalars['String']['output'];
+  /** Oldest first, at most 200; empty unless `kind` is CHANGED. */
+  readonly events: ReadonlyArray<OrderEvent>;
+  /** Each order that `events` are about, once, as it is after the last of them, or newer. */
+  readonly orders: ReadonlyArray<OrderCard>;
+};
+
+/** Why a change was sent. */
+export type ChangeKind =
+  /** The present state, at the start of a subscription without a cursor. */
+  | 'PRESENT'
+  /** Something happened: `events` says what, each event once and in order. */
+  | 'CHANGED'
+  /** The cursor is too old to list what was missed: this is the present state instead, and the live changes follow. */
+  | 'RESTARTED';
+
+/** Something that happened to an order, in whichever service. */
+export type OrderEvent = {
+  /** Give it as `after` to go on behind this event. */
+  readonly cursor: Scalars['String']['output'];
+  readonly id: Scalars['ID']['output'];
+  /** The event's name, such as OrderConfirmed. */
+  readonly type: Scalars['String']['output'];
+  /** Which service recorded it: orders, inventory, payment or shipping. */
+  readonly service: Scalars['String']['output'];
+  readonly orderId: Scalars['ID']['output'];
+  readonly at: Scalars['DateTime']['output'];
 };
 
 /** What the icon and colour of a status go by. */
@@ -132,10 +223,27 @@ export type OrderScreen = {
   readonly items: Scalars['String']['output'];
   readonly shipping: Scalars['String']['output'];
   readonly total: Scalars['String']['output'];
-  readonly paid: Scalars['String']['output'];
-  readonly parcels: ReadonlyArray<Parcel>;
+  /** Null, with a notice, while it cannot be loaded. */
+  readonly paid?: Maybe<Scalars['String']['output']>;
+  /** Null, with a notice, while they cannot be loaded. */
+  readonly parcels?: Maybe<ReadonlyArray<Parcel>>;
   readonly actions: ReadonlyArray<OrderAction>;
+  /** What is missing on the screen for the moment; empty on a whole screen. */
+  readonly notices: ReadonlyArray<SectionNotice>;
 };
+
+/** A part of the screen that could not be loaded; the rest of the screen stands. */
+export type SectionNotice = {
+  readonly section: OrderSection;
+  /** A code of the error catalogue, such as UNAVAILABLE. */
+  readonly code: Scalars['String']['output'];
+  /** In the user's language. */
+  readonly message: Scalars['String']['output'];
+};
+
+export type OrderSection =
+  | 'PAYMENTS'
+  | 'SHIPMENTS';
 
 export type ScreenLine = {
   readonly sku: Scalars['ID']['output'];
@@ -291,17 +399,24 @@ export type ResolversTypes = {
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Subscription: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  OrderChanges: ResolverTypeWrapper<OrderChanges>;
+  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
+  OrderChange: ResolverTypeWrapper<OrderChange>;
+  OrdersChange: ResolverTypeWrapper<OrdersChange>;
+  ChangeKind: ChangeKind;
+  OrderEvent: ResolverTypeWrapper<OrderEvent>;
   Tone: Tone;
   OrderAction: OrderAction;
   Profile: ResolverTypeWrapper<Profile>;
   OrderCards: ResolverTypeWrapper<OrderCards>;
   OrderCard: ResolverTypeWrapper<OrderCard>;
   OrderScreen: ResolverTypeWrapper<OrderScreen>;
+  SectionNotice: ResolverTypeWrapper<SectionNotice>;
+  OrderSection: OrderSection;
   ScreenLine: ResolverTypeWrapper<ScreenLine>;
   Parcel: ResolverTypeWrapper<Parcel>;
   ProductCards: ResolverTypeWrapper<ProductCards>;
   ProductCard: ResolverTypeWrapper<ProductCard>;
-  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   CheckoutInput: CheckoutInput;
   LineInput: LineInput;
   AddressInput: AddressInput;
@@ -321,15 +436,20 @@ export type ResolversParentTypes = {
   ID: Scalars['ID']['output'];
   Mutation: Record<PropertyKey, never>;
   Subscription: Record<PropertyKey, never>;
+  OrderChanges: OrderChanges;
+  Boolean: Scalars['Boolean']['output'];
+  OrderChange: OrderChange;
+  OrdersChange: OrdersChange;
+  OrderEvent: OrderEvent;
   Profile: Profile;
   OrderCards: OrderCards;
   OrderCard: OrderCard;
   OrderScreen: OrderScreen;
+  SectionNotice: SectionNotice;
   ScreenLine: ScreenLine;
   Parcel: Parcel;
   ProductCards: ProductCards;
   ProductCard: ProductCard;
-  Boolean: Scalars['Boolean']['output'];
   CheckoutInput: CheckoutInput;
   LineInput: LineInput;
   AddressInput: AddressInput;
@@ -356,6 +476,7 @@ export type QueryResolvers<ContextType = RequestContext, ParentType extends Reso
   products?: Resolver<ResolversTypes['ProductCards'], ParentType, ContextType, RequireFields<QueryProductsArgs, 'first'>>;
   product?: Resolver<Maybe<ResolversTypes['ProductCard']>, ParentType, ContextType, RequireFields<QueryProductArgs, 'sku'>>;
   me?: Resolver<Maybe<ResolversTypes['Profile']>, ParentType, ContextType>;
+  changesSince?: Resolver<ResolversTypes['OrderChanges'], ParentType, ContextType, RequireFields<QueryChangesSinceArgs, 'first'>>;
 };
 
 export type MutationResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
@@ -365,6 +486,39 @@ export type MutationResolvers<ContextType = RequestContext, ParentType extends R
 
 export type SubscriptionResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
   orderChanged?: SubscriptionResolver<ResolversTypes['OrderScreen'], "orderChanged", ParentType, ContextType, RequireFields<SubscriptionOrderChangedArgs, 'id'>>;
+  orderChanges?: SubscriptionResolver<ResolversTypes['OrderChange'], "orderChanges", ParentType, ContextType, RequireFields<SubscriptionOrderChangesArgs, 'id'>>;
+  myOrderChanges?: SubscriptionResolver<ResolversTypes['OrdersChange'], "myOrderChanges", ParentType, ContextType, RequireFields<SubscriptionMyOrderChangesArgs, 'first'>>;
+};
+
+export type OrderChangesResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderChanges'] = ResolversParentTypes['OrderChanges']> = {
+  changed?: Resolver<ReadonlyArray<ResolversTypes['OrderCard']>, ParentType, ContextType>;
+  removed?: Resolver<ReadonlyArray<ResolversTypes['ID']>, ParentType, ContextType>;
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  hasMore?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  reset?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+};
+
+export type OrderChangeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderChange'] = ResolversParentTypes['OrderChange']> = {
+  kind?: Resolver<ResolversTypes['ChangeKind'], ParentType, ContextType>;
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  events?: Resolver<ReadonlyArray<ResolversTypes['OrderEvent']>, ParentType, ContextType>;
+  order?: Resolver<ResolversTypes['OrderScreen'], ParentType, ContextType>;
+};
+
+export type OrdersChangeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrdersChange'] = ResolversParentTypes['OrdersChange']> = {
+  kind?: Resolver<ResolversTypes['ChangeKind'], ParentType, ContextType>;
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  events?: Resolver<ReadonlyArray<ResolversTypes['OrderEvent']>, ParentType, ContextType>;
+  orders?: Resolver<ReadonlyArray<ResolversTypes['OrderCard']>, ParentType, ContextType>;
+};
+
+export type OrderEventResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderEvent'] = ResolversParentTypes['OrderEvent']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  type?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  service?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  orderId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  at?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
 };
 
 export type ProfileResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Profile'] = ResolversParentTypes['Profile']> = {
@@ -398,9 +552,16 @@ export type OrderScreenResolvers<ContextType = RequestContext, ParentType extend
   items?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   shipping?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   total?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
-  paid?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
-  parcels?: Resolver<ReadonlyArray<ResolversTypes['Parcel']>, ParentType, ContextType>;
+  paid?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  parcels?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Parcel']>>, ParentType, ContextType>;
   actions?: Resolver<ReadonlyArray<ResolversTypes['OrderAction']>, ParentType, ContextType>;
+  notices?: Resolver<ReadonlyArray<ResolversTypes['SectionNotice']>, ParentType, ContextType>;
+};
+
+export type SectionNoticeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['SectionNotice'] = ResolversParentTypes['SectionNotice']> = {
+  section?: Resolver<ResolversTypes['OrderSection'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 
 export type ScreenLineResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['ScreenLine'] = ResolversParentTypes['ScreenLine']> = {
@@ -454,10 +615,15 @@ export type Resolvers<ContextType = RequestContext> = {
   Query?: QueryResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   Subscription?: SubscriptionResolvers<ContextType>;
+  OrderChanges?: OrderChangesResolvers<ContextType>;
+  OrderChange?: OrderChangeResolvers<ContextType>;
+  OrdersChange?: OrdersChangeResolvers<ContextType>;
+  OrderEvent?: OrderEventResolvers<ContextType>;
   Profile?: ProfileResolvers<ContextType>;
   OrderCards?: OrderCardsResolvers<ContextType>;
   OrderCard?: OrderCardResolvers<ContextType>;
   OrderScreen?: OrderScreenResolvers<ContextType>;
+  SectionNotice?: SectionNoticeResolvers<ContextType>;
   ScreenLine?: ScreenLineResolvers<ContextType>;
   Parcel?: ParcelResolvers<ContextType>;
   ProductCards?: ProductCardsResolvers<ContextType>;

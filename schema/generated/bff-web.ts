@@ -155,13 +155,84 @@ export type MutationDispatchShipmentArgs = {
 };
 
 export type Subscription = {
-  /** The order page now, and again after each change. */
+  /**
+   * The order page now, and again after each change.
+   * @deprecated Use orderChanges: it resumes after a broken connection.
+   */
   readonly orderUpdated: OrderPage;
+  /**
+   * One order: its present state, then what happens to it. With `after` (a cursor of an earlier change) it begins with
+   * exactly the events missed since. Who falls behind gets several events in one change, with the newest state.
+   */
+  readonly orderChanges: OrderChange;
+  /** All orders of the caller, a customer; otherwise as orderChanges. `first` is how many it begins with, 0 to 50. */
+  readonly myOrderChanges: OrdersChange;
+  /** Staff only: all orders; otherwise as orderChanges. It begins with no orders. */
+  readonly operationsFeed: OrdersChange;
 };
 
 
 export type SubscriptionOrderUpdatedArgs = {
   id: Scalars['ID']['input'];
+};
+
+
+export type SubscriptionOrderChangesArgs = {
+  id: Scalars['ID']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type SubscriptionMyOrderChangesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type SubscriptionOperationsFeedArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type OrderChange = {
+  readonly kind: ChangeKind;
+  /** Give it as `after` to go on behind this change. */
+  readonly cursor: Scalars['String']['output'];
+  /** Oldest first; empty unless `kind` is CHANGED. */
+  readonly events: ReadonlyArray<OrderEvent>;
+  /** As it is after the last of `events`, or newer. */
+  readonly order: OrderPage;
+};
+
+export type OrdersChange = {
+  readonly kind: ChangeKind;
+  /** Give it as `after` to go on behind this change. */
+  readonly cursor: Scalars['String']['output'];
+  /** Oldest first, at most 200; empty unless `kind` is CHANGED. */
+  readonly events: ReadonlyArray<OrderEvent>;
+  /** Each order that `events` are about, once, as it is after the last of them, or newer. */
+  readonly orders: ReadonlyArray<OrderSummary>;
+};
+
+/** Why a change was sent. */
+export type ChangeKind =
+  /** The present state, at the start of a subscription without a cursor. */
+  | 'PRESENT'
+  /** Something happened: `events` says what, each event once and in order. */
+  | 'CHANGED'
+  /** The cursor is too old to list what was missed: this is the present state instead, and the live changes follow. */
+  | 'RESTARTED';
+
+/** Something that happened to an order, in whichever service. */
+export type OrderEvent = {
+  /** Give it as `after` to go on behind this event. */
+  readonly cursor: Scalars['String']['output'];
+  readonly id: Scalars['ID']['output'];
+  /** The event's name, such as OrderConfirmed. */
+  readonly type: Scalars['String']['output'];
+  /** Which service recorded it: orders, inventory, payment or shipping. */
+  readonly service: Scalars['String']['output'];
+  readonly orderId: Scalars['ID']['output'];
+  readonly at: Scalars['DateTime']['output'];
 };
 
 /** Why a command was not carried out: a stable code, and a sentence for people. */
@@ -234,11 +305,30 @@ export type OrderPage = {
   readonly updatedAt: Scalars['DateTime']['output'];
   readonly timeline: ReadonlyArray<TimelineEntry>;
   readonly allowedActions: ReadonlyArray<OrderAction>;
+  /** Null before stock was held; null as well, with a notice, while it cannot be loaded. */
   readonly reservation?: Maybe<Reservation>;
-  readonly payments: ReadonlyArray<Payment>;
-  readonly shipments: ReadonlyArray<Shipment>;
+  /** Null, with a notice, while they cannot be loaded. */
+  readonly payments?: Maybe<ReadonlyArray<Payment>>;
+  /** Null, with a notice, while they cannot be loaded. */
+  readonly shipments?: Maybe<ReadonlyArray<Shipment>>;
   readonly returns: ReadonlyArray<Return>;
+  /** What is missing on the page for the moment; empty on a whole page. */
+  readonly notices: ReadonlyArray<SectionNotice>;
 };
+
+/** A part of the page that could not be loaded; the rest of the page stands. */
+export type SectionNotice = {
+  readonly section: OrderSection;
+  /** A code of the error catalogue, such as UNAVAILABLE. */
+  readonly code: Scalars['String']['output'];
+  readonly message: Scalars['String']['output'];
+};
+
+export type OrderSection =
+  | 'PRODUCTS'
+  | 'RESERVATION'
+  | 'PAYMENTS'
+  | 'SHIPMENTS';
 
 export type OrderLine = {
   readonly lineNo: Scalars['Int']['output'];
@@ -249,7 +339,7 @@ export type OrderLine = {
   readonly returnedQuantity: Scalars['Int']['output'];
   readonly unitPrice: Money;
   readonly total: Money;
-  /** The product as it is now; null when it is no longer in the catalogue. */
+  /** The product as it is now; null when it is no longer in the catalogue, or, with a notice, cannot be loaded. */
   readonly product?: Maybe<ProductCard>;
 };
 
@@ -468,11 +558,24 @@ export type ProductPage = {
   readonly dimensions: Dimensions;
   readonly available: Scalars['Int']['output'];
   readonly availability: Availability;
-  /** In the product's currency; null where the carrier does not go. */
+  /** In the product's currency; null where the carrier does not go, or, with a notice, cannot be asked. */
   readonly shippingEstimate?: Maybe<ShippingEstimate>;
   /** Staff only; null for others. */
   readonly stock?: Maybe<ReadonlyArray<WarehouseStock>>;
+  /** What is missing on the page for the moment; empty on a whole page. */
+  readonly notices: ReadonlyArray<ProductNotice>;
 };
+
+/** A part of the page that could not be loaded; the rest of the page stands. */
+export type ProductNotice = {
+  readonly section: ProductSection;
+  /** A code of the error catalogue, such as UNAVAILABLE. */
+  readonly code: Scalars['String']['output'];
+  readonly message: Scalars['String']['output'];
+};
+
+export type ProductSection =
+  | 'SHIPPING_ESTIMATE';
 
 export type Dimensions = {
   readonly lengthCm: Scalars['Int']['output'];
@@ -496,13 +599,31 @@ export type Warehouse = {
   readonly code: Scalars['ID']['output'];
 };
 
+/** Each part is null, with a notice, while it cannot be loaded. */
 export type Operations = {
-  readonly orderTotals: OrderTotals;
-  readonly inventoryTotals: InventoryTotals;
-  readonly paymentTotals: ReadonlyArray<PaymentTotals>;
-  readonly lowStock: ReadonlyArray<ProductCard>;
-  readonly stuckFulfilments: ReadonlyArray<Fulfilment>;
+  readonly orderTotals?: Maybe<OrderTotals>;
+  readonly inventoryTotals?: Maybe<InventoryTotals>;
+  readonly paymentTotals?: Maybe<ReadonlyArray<PaymentTotals>>;
+  readonly lowStock?: Maybe<ReadonlyArray<ProductCard>>;
+  readonly stuckFulfilments?: Maybe<ReadonlyArray<Fulfilment>>;
+  /** What is missing on the page for the moment; empty on a whole page. */
+  readonly notices: ReadonlyArray<OperationsNotice>;
 };
+
+/** A part of the page that could not be loaded; the rest of the page stands. */
+export type OperationsNotice = {
+  readonly section: OperationsSection;
+  /** A code of the error catalogue, such as UNAVAILABLE. */
+  readonly code: Scalars['String']['output'];
+  readonly message: Scalars['String']['output'];
+};
+
+export type OperationsSection =
+  | 'ORDER_TOTALS'
+  | 'INVENTORY_TOTALS'
+  | 'PAYMENT_TOTALS'
+  | 'LOW_STOCK'
+  | 'STUCK_FULFILMENTS';
 
 export type OrderTotals = {
   readonly byStatus: ReadonlyArray<StatusCount>;
@@ -1028,6 +1149,10 @@ export type ResolversTypes = {
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Subscription: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  OrderChange: ResolverTypeWrapper<OrderChange>;
+  OrdersChange: ResolverTypeWrapper<OrdersChange>;
+  ChangeKind: ChangeKind;
+  OrderEvent: ResolverTypeWrapper<OrderEvent>;
   Refusal: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['Refusal']>;
   Money: ResolverTypeWrapper<Money>;
   PageInfo: ResolverTypeWrapper<PageInfo>;
@@ -1037,6 +1162,8 @@ export type ResolversTypes = {
   CancellationReason: CancellationReason;
   ShippingOption: ShippingOption;
   OrderPage: ResolverTypeWrapper<OrderPage>;
+  SectionNotice: ResolverTypeWrapper<SectionNotice>;
+  OrderSection: OrderSection;
   OrderLine: ResolverTypeWrapper<OrderLine>;
   ProductCard: ResolverTypeWrapper<ProductCard>;
   Availability: Availability;
@@ -1066,11 +1193,15 @@ export type ResolversTypes = {
   SnapshotLine: ResolverTypeWrapper<SnapshotLine>;
   Catalogue: ResolverTypeWrapper<Catalogue>;
   ProductPage: ResolverTypeWrapper<ProductPage>;
+  ProductNotice: ResolverTypeWrapper<ProductNotice>;
+  ProductSection: ProductSection;
   Dimensions: ResolverTypeWrapper<Dimensions>;
   ShippingEstimate: ResolverTypeWrapper<ShippingEstimate>;
   WarehouseStock: ResolverTypeWrapper<WarehouseStock>;
   Warehouse: ResolverTypeWrapper<Warehouse>;
   Operations: ResolverTypeWrapper<Operations>;
+  OperationsNotice: ResolverTypeWrapper<OperationsNotice>;
+  OperationsSection: OperationsSection;
   OrderTotals: ResolverTypeWrapper<OrderTotals>;
   StatusCount: ResolverTypeWrapper<StatusCount>;
   InventoryTotals: ResolverTypeWrapper<InventoryTotals>;
@@ -1146,11 +1277,15 @@ export type ResolversParentTypes = {
   Boolean: Scalars['Boolean']['output'];
   Mutation: Record<PropertyKey, never>;
   Subscription: Record<PropertyKey, never>;
+  OrderChange: OrderChange;
+  OrdersChange: OrdersChange;
+  OrderEvent: OrderEvent;
   Refusal: ResolversInterfaceTypes<ResolversParentTypes>['Refusal'];
   Money: Money;
   PageInfo: PageInfo;
   Customer: Customer;
   OrderPage: OrderPage;
+  SectionNotice: SectionNotice;
   OrderLine: OrderLine;
   ProductCard: ProductCard;
   Adjustment: Adjustment;
@@ -1173,11 +1308,13 @@ export type ResolversParentTypes = {
   SnapshotLine: SnapshotLine;
   Catalogue: Catalogue;
   ProductPage: ProductPage;
+  ProductNotice: ProductNotice;
   Dimensions: Dimensions;
   ShippingEstimate: ShippingEstimate;
   WarehouseStock: WarehouseStock;
   Warehouse: Warehouse;
   Operations: Operations;
+  OperationsNotice: OperationsNotice;
   OrderTotals: OrderTotals;
   StatusCount: StatusCount;
   InventoryTotals: InventoryTotals;
@@ -1279,6 +1416,32 @@ export type MutationResolvers<ContextType = RequestContext, ParentType extends R
 
 export type SubscriptionResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
   orderUpdated?: SubscriptionResolver<ResolversTypes['OrderPage'], "orderUpdated", ParentType, ContextType, RequireFields<SubscriptionOrderUpdatedArgs, 'id'>>;
+  orderChanges?: SubscriptionResolver<ResolversTypes['OrderChange'], "orderChanges", ParentType, ContextType, RequireFields<SubscriptionOrderChangesArgs, 'id'>>;
+  myOrderChanges?: SubscriptionResolver<ResolversTypes['OrdersChange'], "myOrderChanges", ParentType, ContextType, RequireFields<SubscriptionMyOrderChangesArgs, 'first'>>;
+  operationsFeed?: SubscriptionResolver<ResolversTypes['OrdersChange'], "operationsFeed", ParentType, ContextType, Partial<SubscriptionOperationsFeedArgs>>;
+};
+
+export type OrderChangeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderChange'] = ResolversParentTypes['OrderChange']> = {
+  kind?: Resolver<ResolversTypes['ChangeKind'], ParentType, ContextType>;
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  events?: Resolver<ReadonlyArray<ResolversTypes['OrderEvent']>, ParentType, ContextType>;
+  order?: Resolver<ResolversTypes['OrderPage'], ParentType, ContextType>;
+};
+
+export type OrdersChangeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrdersChange'] = ResolversParentTypes['OrdersChange']> = {
+  kind?: Resolver<ResolversTypes['ChangeKind'], ParentType, ContextType>;
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  events?: Resolver<ReadonlyArray<ResolversTypes['OrderEvent']>, ParentType, ContextType>;
+  orders?: Resolver<ReadonlyArray<ResolversTypes['OrderSummary']>, ParentType, ContextType>;
+};
+
+export type OrderEventResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderEvent'] = ResolversParentTypes['OrderEvent']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  type?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  service?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  orderId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  at?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
 };
 
 export type RefusalResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Refusal'] = ResolversParentTypes['Refusal']> = {
@@ -1322,9 +1485,16 @@ export type OrderPageResolvers<ContextType = RequestContext, ParentType extends 
   timeline?: Resolver<ReadonlyArray<ResolversTypes['TimelineEntry']>, ParentType, ContextType>;
   allowedActions?: Resolver<ReadonlyArray<ResolversTypes['OrderAction']>, ParentType, ContextType>;
   reservation?: Resolver<Maybe<ResolversTypes['Reservation']>, ParentType, ContextType>;
-  payments?: Resolver<ReadonlyArray<ResolversTypes['Payment']>, ParentType, ContextType>;
-  shipments?: Resolver<ReadonlyArray<ResolversTypes['Shipment']>, ParentType, ContextType>;
+  payments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Payment']>>, ParentType, ContextType>;
+  shipments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Shipment']>>, ParentType, ContextType>;
   returns?: Resolver<ReadonlyArray<ResolversTypes['Return']>, ParentType, ContextType>;
+  notices?: Resolver<ReadonlyArray<ResolversTypes['SectionNotice']>, ParentType, ContextType>;
+};
+
+export type SectionNoticeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['SectionNotice'] = ResolversParentTypes['SectionNotice']> = {
+  section?: Resolver<ResolversTypes['OrderSection'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 
 export type OrderLineResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderLine'] = ResolversParentTypes['OrderLine']> = {
@@ -1504,6 +1674,13 @@ export type ProductPageResolvers<ContextType = RequestContext, ParentType extend
   availability?: Resolver<ResolversTypes['Availability'], ParentType, ContextType>;
   shippingEstimate?: Resolver<Maybe<ResolversTypes['ShippingEstimate']>, ParentType, ContextType>;
   stock?: Resolver<Maybe<ReadonlyArray<ResolversTypes['WarehouseStock']>>, ParentType, ContextType>;
+  notices?: Resolver<ReadonlyArray<ResolversTypes['ProductNotice']>, ParentType, ContextType>;
+};
+
+export type ProductNoticeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['ProductNotice'] = ResolversParentTypes['ProductNotice']> = {
+  section?: Resolver<ResolversTypes['ProductSection'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 
 export type DimensionsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Dimensions'] = ResolversParentTypes['Dimensions']> = {
@@ -1529,11 +1706,18 @@ export type WarehouseResolvers<ContextType = RequestContext, ParentType extends 
 };
 
 export type OperationsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Operations'] = ResolversParentTypes['Operations']> = {
-  orderTotals?: Resolver<ResolversTypes['OrderTotals'], ParentType, ContextType>;
-  inventoryTotals?: Resolver<ResolversTypes['InventoryTotals'], ParentType, ContextType>;
-  paymentTotals?: Resolver<ReadonlyArray<ResolversTypes['PaymentTotals']>, ParentType, ContextType>;
-  lowStock?: Resolver<ReadonlyArray<ResolversTypes['ProductCard']>, ParentType, ContextType>;
-  stuckFulfilments?: Resolver<ReadonlyArray<ResolversTypes['Fulfilment']>, ParentType, ContextType>;
+  orderTotals?: Resolver<Maybe<ResolversTypes['OrderTotals']>, ParentType, ContextType>;
+  inventoryTotals?: Resolver<Maybe<ResolversTypes['InventoryTotals']>, ParentType, ContextType>;
+  paymentTotals?: Resolver<Maybe<ReadonlyArray<ResolversTypes['PaymentTotals']>>, ParentType, ContextType>;
+  lowStock?: Resolver<Maybe<ReadonlyArray<ResolversTypes['ProductCard']>>, ParentType, ContextType>;
+  stuckFulfilments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Fulfilment']>>, ParentType, ContextType>;
+  notices?: Resolver<ReadonlyArray<ResolversTypes['OperationsNotice']>, ParentType, ContextType>;
+};
+
+export type OperationsNoticeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OperationsNotice'] = ResolversParentTypes['OperationsNotice']> = {
+  section?: Resolver<ResolversTypes['OperationsSection'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 
 export type OrderTotalsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderTotals'] = ResolversParentTypes['OrderTotals']> = {
@@ -1789,11 +1973,15 @@ export type Resolvers<ContextType = RequestContext> = {
   Query?: QueryResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   Subscription?: SubscriptionResolvers<ContextType>;
+  OrderChange?: OrderChangeResolvers<ContextType>;
+  OrdersChange?: OrdersChangeResolvers<ContextType>;
+  OrderEvent?: OrderEventResolvers<ContextType>;
   Refusal?: RefusalResolvers<ContextType>;
   Money?: MoneyResolvers<ContextType>;
   PageInfo?: PageInfoResolvers<ContextType>;
   Customer?: CustomerResolvers<ContextType>;
   OrderPage?: OrderPageResolvers<ContextType>;
+  SectionNotice?: SectionNoticeResolvers<ContextType>;
   OrderLine?: OrderLineResolvers<ContextType>;
   ProductCard?: ProductCardResolvers<ContextType>;
   Adjustment?: AdjustmentResolvers<ContextType>;
@@ -1816,11 +2004,13 @@ export type Resolvers<ContextType = RequestContext> = {
   SnapshotLine?: SnapshotLineResolvers<ContextType>;
   Catalogue?: CatalogueResolvers<ContextType>;
   ProductPage?: ProductPageResolvers<ContextType>;
+  ProductNotice?: ProductNoticeResolvers<ContextType>;
   Dimensions?: DimensionsResolvers<ContextType>;
   ShippingEstimate?: ShippingEstimateResolvers<ContextType>;
   WarehouseStock?: WarehouseStockResolvers<ContextType>;
   Warehouse?: WarehouseResolvers<ContextType>;
   Operations?: OperationsResolvers<ContextType>;
+  OperationsNotice?: OperationsNoticeResolvers<ContextType>;
   OrderTotals?: OrderTotalsResolvers<ContextType>;
   StatusCount?: StatusCountResolvers<ContextType>;
   InventoryTotals?: InventoryTotalsResolvers<ContextType>;

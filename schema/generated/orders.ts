@@ -45,6 +45,15 @@ export type PageInfo = {
 export type Query = {
   /** One order by id; null when there is none, or when it is not the caller's. */
   readonly order?: Maybe<Order>;
+  /** Orders by id, in the order asked for, 1 to 100; null for each that is not there, or not the caller's. */
+  readonly ordersById: ReadonlyArray<Maybe<Order>>;
+  /**
+   * The caller's orders that changed past a position, oldest change first; a position is a whole number as text, "0" for
+   * all. Customers see their own, support and ops all. `first` is 1 to 500.
+   */
+  readonly orderChanges: OrderChanges;
+  /** Services only: ids of all orders, in ascending order, past `after`. `first` is 1 to 10000. */
+  readonly orderIds: ReadonlyArray<Scalars['ID']['output']>;
   /** Newest first. Customers see their own orders, support and ops all. `first` is 1 to 100. */
   readonly orders: OrderConnection;
   /** The order as it stood at a past instant, from its history; null before it was placed. */
@@ -62,6 +71,23 @@ export type Query = {
 
 export type QueryOrderArgs = {
   id: Scalars['ID']['input'];
+};
+
+
+export type QueryOrdersByIdArgs = {
+  ids: ReadonlyArray<Scalars['ID']['input']>;
+};
+
+
+export type QueryOrderChangesArgs = {
+  after: Scalars['String']['input'];
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QueryOrderIdsArgs = {
+  after?: InputMaybe<Scalars['ID']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 
@@ -204,7 +230,8 @@ export type Order = {
 export type OrderLine = {
   /** Position in the order, from 1. */
   readonly lineNo: Scalars['Int']['output'];
-  readonly product: Product;
+  /** The product as it is now; null while the catalogue cannot be asked, or when it is gone. */
+  readonly product?: Maybe<Product>;
   readonly sku: Scalars['ID']['output'];
   readonly title: Scalars['String']['output'];
   readonly quantity: Scalars['Int']['output'];
@@ -265,6 +292,14 @@ export type OrderConnection = {
   readonly nodes: ReadonlyArray<Order>;
   readonly edges: ReadonlyArray<OrderEdge>;
   readonly pageInfo: PageInfo;
+};
+
+export type OrderChanges = {
+  readonly nodes: ReadonlyArray<Order>;
+  /** Give it as `after` the next time: no change past it is left out, and one may come again. */
+  readonly position: Scalars['String']['output'];
+  /** True when there are more now. */
+  readonly hasMore: Scalars['Boolean']['output'];
 };
 
 export type OrderEdge = {
@@ -713,6 +748,7 @@ export type ResolversTypes = {
   TimelineEntry: ResolverTypeWrapper<TimelineEntry>;
   Customer: ResolverTypeWrapper<Customer>;
   OrderConnection: ResolverTypeWrapper<OrderConnection>;
+  OrderChanges: ResolverTypeWrapper<OrderChanges>;
   OrderEdge: ResolverTypeWrapper<OrderEdge>;
   OrderSnapshot: ResolverTypeWrapper<OrderSnapshot>;
   ReturnStatus: ReturnStatus;
@@ -780,6 +816,7 @@ export type ResolversParentTypes = {
   TimelineEntry: TimelineEntry;
   Customer: Customer | FederationReferenceTypes['Customer'];
   OrderConnection: OrderConnection;
+  OrderChanges: OrderChanges;
   OrderEdge: OrderEdge;
   OrderSnapshot: OrderSnapshot;
   Return: Return;
@@ -849,6 +886,9 @@ export type PageInfoResolvers<ContextType = RequestContext, ParentType extends R
 
 export type QueryResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
   order?: Resolver<Maybe<ResolversTypes['Order']>, ParentType, ContextType, RequireFields<QueryOrderArgs, 'id'>>;
+  ordersById?: Resolver<ReadonlyArray<Maybe<ResolversTypes['Order']>>, ParentType, ContextType, RequireFields<QueryOrdersByIdArgs, 'ids'>>;
+  orderChanges?: Resolver<ResolversTypes['OrderChanges'], ParentType, ContextType, RequireFields<QueryOrderChangesArgs, 'after' | 'first'>>;
+  orderIds?: Resolver<ReadonlyArray<ResolversTypes['ID']>, ParentType, ContextType, RequireFields<QueryOrderIdsArgs, 'first'>>;
   orders?: Resolver<ResolversTypes['OrderConnection'], ParentType, ContextType, RequireFields<QueryOrdersArgs, 'first'>>;
   orderAsOf?: Resolver<Maybe<ResolversTypes['OrderSnapshot']>, ParentType, ContextType, RequireFields<QueryOrderAsOfArgs, 'id' | 'at'>>;
   customer?: Resolver<Maybe<ResolversTypes['Customer']>, ParentType, ContextType, RequireFields<QueryCustomerArgs, 'id'>>;
@@ -893,7 +933,7 @@ export type OrderResolvers<ContextType = RequestContext, ParentType extends Reso
 
 export type OrderLineResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderLine'] = ResolversParentTypes['OrderLine']> = {
   lineNo?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
-  product?: Resolver<ResolversTypes['Product'], ParentType, ContextType>;
+  product?: Resolver<Maybe<ResolversTypes['Product']>, ParentType, ContextType>;
   sku?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   title?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   quantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
@@ -946,6 +986,12 @@ export type OrderConnectionResolvers<ContextType = RequestContext, ParentType ex
   nodes?: Resolver<ReadonlyArray<ResolversTypes['Order']>, ParentType, ContextType>;
   edges?: Resolver<ReadonlyArray<ResolversTypes['OrderEdge']>, ParentType, ContextType>;
   pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type OrderChangesResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderChanges'] = ResolversParentTypes['OrderChanges']> = {
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['Order']>, ParentType, ContextType>;
+  position?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  hasMore?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
 };
 
 export type OrderEdgeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderEdge'] = ResolversParentTypes['OrderEdge']> = {
@@ -1146,6 +1192,7 @@ export type Resolvers<ContextType = RequestContext> = {
   TimelineEntry?: TimelineEntryResolvers<ContextType>;
   Customer?: CustomerResolvers<ContextType>;
   OrderConnection?: OrderConnectionResolvers<ContextType>;
+  OrderChanges?: OrderChangesResolvers<ContextType>;
   OrderEdge?: OrderEdgeResolvers<ContextType>;
   OrderSnapshot?: OrderSnapshotResolvers<ContextType>;
   Return?: ReturnResolvers<ContextType>;

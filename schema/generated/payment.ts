@@ -127,8 +127,11 @@ export type Tender = {
 
 export type Order = {
   readonly id: Scalars['ID']['output'];
-  /** Empty before payment was asked for, and for callers whose order it is not. */
-  readonly payments: ReadonlyArray<Payment>;
+  /**
+   * Empty before payment was asked for, and for callers whose order it is not. Nullable, as all that a service adds to an
+   * entity of another: without this service the rest of the order still stands.
+   */
+  readonly payments?: Maybe<ReadonlyArray<Payment>>;
 };
 
 export type PaymentTotals = {
@@ -416,7 +419,7 @@ export type TenderResolvers<ContextType = RequestContext, ParentType extends Res
 export type OrderResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Order'] = ResolversParentTypes['Order'], FederationReferenceType extends FederationReferenceTypes['Order'] = FederationReferenceTypes['Order']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Order']> | FederationReferenceType, FederationReferenceType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  payments?: Resolver<ReadonlyArray<ResolversTypes['Payment']>, ParentType, ContextType>;
+  payments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Payment']>>, ParentType, ContextType>;
 };
 
 export type PaymentTotalsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['PaymentTotals'] = ResolversParentTypes['PaymentTotals']> = {

@@ -141,7 +141,7 @@ export type PageInfo = {
 export type Order = {
   readonly id: Scalars['ID']['output'];
   /** Empty before goods are packed, and for callers whose order it is not. */
-  readonly shipments: ReadonlyArray<Shipment>;
+  readonly shipments?: Maybe<ReadonlyArray<Shipment>>;
 };
 
 export type Product = {
@@ -530,7 +530,7 @@ export type PageInfoResolvers<ContextType = RequestContext, ParentType extends R
 export type OrderResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Order'] = ResolversParentTypes['Order'], FederationReferenceType extends FederationReferenceTypes['Order'] = FederationReferenceTypes['Order']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Order']> | FederationReferenceType, FederationReferenceType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  shipments?: Resolver<ReadonlyArray<ResolversTypes['Shipment']>, ParentType, ContextType>;
+  shipments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Shipment']>>, ParentType, ContextType>;
 };
 
 export type ProductResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Product'] = ResolversParentTypes['Product'], FederationReferenceType extends FederationReferenceTypes['Product'] = FederationReferenceTypes['Product']> = {
