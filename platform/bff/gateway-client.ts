@@ -1,6 +1,6 @@
 // The one thing a BFF calls: the gateway, with generated operations, in the caller's name or in the BFF's own.
-import { createGraphqlClient, type TypedDocument } from '#platform/graphql/client.ts'
-import { CONSISTENCY_HEADER, formatToken } from '#platform/graphql/consistency.ts'
+import { createGraphqlClient, type GraphqlAnswer, type TypedDocument } from '#platform/graphql/client.ts'
+import { CONSISTENCY_HEADER, type ConsistencyToken, formatToken } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { type CircuitHealth, createPolicy } from '#platform/resilience/policy.ts'
 
@@ -11,12 +11,15 @@ export type GatewayClient = AsyncDisposable & {
     variables: Variables,
     context: RequestContext,
   ): Promise<Result>
-  /** In the BFF's own name, seeing everything: whoever gets the answer is authorised on its value. */
+  /**
+   * In the BFF's own name, seeing everything that happened up to `positions`: whoever gets the answer is authorised on
+   * its value. Queries of one turn go as one request. Fields that failed are in `errors`.
+   */
   runAsService<Result, Variables>(
     document: TypedDocument<Result, Variables>,
     variables: Variables,
-    positions: Readonly<Record<string, number>>,
-  ): Promise<Result>
+    positions: ConsistencyToken,
+  ): Promise<GraphqlAnswer<Result>>
   health(): CircuitHealth
 }
 
@@ -34,23 +37,23 @@ export function createGatewayClient(options: {
     concurrency: 1000,
     queue: 2000,
   })
-  const client = createGraphqlClient({ url: options.url, policy, batching: false })
+  const client = createGraphqlClient({ url: options.url, policy })
   return {
     async run(document, variables, context) {
-      const call = { document, variables, idempotent: isQuery(document), headers: headersFor(context) }
+      const headers = headersFor(context)
+      const call = { document, variables, idempotent: isQuery(document), headers, batch: false }
       const { data, consistency } = await client.request(call)
       for (const [service, position] of Object.entries(consistency))
         context.consistency.reached(service, position)
       return data
     },
     async runAsService(document, variables, positions) {
+      const required = formatToken(positions)
       const headers = {
         authorization: `Bearer ${await options.serviceToken()}`,
-        [CONSISTENCY_HEADER]: formatToken(positions),
+        ...(required !== '' && { [CONSISTENCY_HEADER]: required }),
       }
-      const call = { document, variables, idempotent: isQuery(document), headers }
-      const { data } = await client.request(call)
-      return data
+      return client.request({ document, variables, idempotent: true, partial: true, headers })
     },
     health: policy.health,
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),

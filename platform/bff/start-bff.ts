@@ -1,18 +1,27 @@
-// What both BFFs are made of: the gateway behind them, orders followed on the bus, GraphQL over HTTP and WebSocket.
+// What both BFFs are made of: the gateway behind them, a cache and live orders fed by the bus, GraphQL over HTTP and sockets.
 import { readFile } from 'node:fs/promises'
 import { makeExecutableSchema } from '@graphql-tools/schema'
-import { createVerifier } from '#platform/auth/verifier.ts'
+import type { GraphQLSchema } from 'graphql'
+import { createVerifier, type Verifier } from '#platform/auth/verifier.ts'
+import { type BusFollower, createBusFollower } from '#platform/bff/bus-follower.ts'
 import type { BffConfig } from '#platform/bff/config.ts'
-import { createGatewayClient, type GatewayClient } from '#platform/bff/gateway-client.ts'
-import { type OrderFeed, openOrderFeed, type Positions } from '#platform/bff/order-feed.ts'
+import { createGatewayClient } from '#platform/bff/gateway-client.ts'
+import { createKnownSubjects } from '#platform/bff/known-subjects.ts'
+import { tagsOf } from '#platform/bff/order-tags.ts'
+import { createPages, type Pages } from '#platform/bff/pages.ts'
+import { createRecentCommands } from '#platform/bff/recent-commands.ts'
+import type { Cache, Vector } from '#platform/cache/cache.ts'
+import { openCache } from '#platform/cache/open.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { mountGraphql } from '#platform/graphql/endpoint.ts'
 import { mountLiveGraphql } from '#platform/graphql/live-endpoint.ts'
 import { scalars } from '#platform/graphql/scalars.ts'
-import { createHttpServer } from '#platform/http/server.ts'
+import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
+import { type OrderFeed, openOrderFeed } from '#platform/live/order-feed.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
 type Resolvers = Exclude<
@@ -21,13 +30,24 @@ type Resolvers = Exclude<
 >
 
 export type BffDefinition<Order> = {
+  readonly createResolvers: (pages: Pages, feed: OrderFeed<Order>) => Resolvers
   /** The order as the feed hands it on, with all that happened up to `positions`; undefined when it is not there. */
   readonly readOrder: (
-    gateway: GatewayClient,
+    pages: Pages,
     orderId: string,
-    positions: Positions,
-  ) => Promise<Order | null | undefined>
-  readonly resolvers: (gateway: GatewayClient, feed: OrderFeed<Order>) => Resolvers
+    positions: Vector,
+    detail: 'page' | 'summary',
+  ) => Promise<Order | undefined>
+  readonly idOf: (order: Order) => string
+  readonly ownerOf: (order: Order) => string
+  /** What a BFF serves besides its graph. */
+  readonly mount?: (http: HttpServer, parts: MountedParts) => void
+}
+
+export type MountedParts = {
+  readonly schema: GraphQLSchema
+  readonly verifier: Verifier
+  readonly logger: Logger
 }
 
 export function startBff<Order>(
@@ -43,24 +63,35 @@ async function start<Order>(config: BffConfig, definition: BffDefinition<Order>)
   open.use(await followLogLevel(config))
   const gateway = open.use(createGatewayClient({ url: config.gatewayUrl, serviceToken: config.serviceToken }))
   const bus = open.use(await openEventBus(config.eventBusUrl, { logger }))
+  const { cacheUrl } = config
+  const cache = open.use(await openCache({ name, logger, ...(cacheUrl !== undefined && { url: cacheUrl }) }))
+  const follower = open.use(createBusFollower({ bus, logger }))
+  feedCache(cache, follower)
+  const known = open.use(createKnownSubjects({ gateway, follower, logger }))
+  const recent = createRecentCommands()
+  const pages = createPages({ gateway, cache, follower, recent, mayExist: known.mayExist })
+  const { readOrder, idOf, ownerOf } = definition
   const feed = open.use(
     openOrderFeed<Order>({
+      follower,
       bus,
       logger,
-      read: async (orderId, positions) =>
-        (await definition.readOrder(gateway, orderId, positions)) ?? undefined,
+      idOf,
+      ownerOf,
+      read: (orderId, positions, detail) => readOrder(pages, orderId, positions, detail),
     }),
   )
-  const sdl = await readFile(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8')
-  const schema = makeExecutableSchema({
-    typeDefs: sdl,
-    resolvers: [scalars, definition.resolvers(gateway, feed)],
+  const schema = makeExecutableSchema<RequestContext>({
+    typeDefs: await readFile(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8'),
+    resolvers: [scalars, definition.createResolvers(pages, feed)],
   })
   const http = createHttpServer({ name, logger })
   const verifier = createVerifier(config.auth)
   const shared = { verifier, logger, development: config.development }
-  open.use(await mountGraphql(http, { schema }, shared))
+  const answers = { required: recent.required, serves: cache.serves }
+  open.use(await mountGraphql(http, { schema }, { ...shared, answers }))
   mountLiveGraphql(http, { schema, ...shared })
+  definition.mount?.(http, { schema, verifier, logger })
   http.addHealthCheck(
     'gateway',
     async () => ({ ok: gateway.health() !== 'open', detail: `circuit ${gateway.health()}` }),
@@ -70,9 +101,23 @@ async function start<Order>(config: BffConfig, definition: BffDefinition<Order>)
     ok: true,
     detail: `orders at position ${await bus.end('orders')}`,
   }))
+  http.addHealthCheck(
+    'cache',
+    async () => ({ ok: cache.remote() !== 'away', detail: `tier 2 is ${cache.remote()}` }),
+    { essential: false },
+  )
   open.use(http)
   const { url, port } = await http.listen(config)
   logger.info({ url }, `${name} is listening`)
   const running = open.move()
   return { name, url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** Changes are heard by the cache before anybody else acts on them. */
+function feedCache(cache: Cache, follower: BusFollower): void {
+  follower.onFollow(from => cache.follow(from))
+  follower.onGap(() => cache.deafen())
+  follower.listen(messages => {
+    for (const message of messages) cache.hear(message.topic, message.position, tagsOf(message))
+  })
 }

@@ -1,7 +1,7 @@
 // Calls another service's GraphQL over pooled connections, with batching, a policy and trace context. Free of any schema.
 import { Pool } from 'undici'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
-import { CONSISTENCY_HEADER, type ConsistencyToken, parseToken } from '#platform/graphql/consistency.ts'
+import { CONSISTENCY_HEADER, type ConsistencyToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { openSpan, traceparent } from '#platform/telemetry/tracing.ts'
@@ -44,6 +44,8 @@ export type RemoteError = {
 export type GraphqlAnswer<T> = {
   readonly data: T
   readonly consistency: ConsistencyToken
+  /** Services that had not caught up in time with the positions that were required. */
+  readonly stale: readonly string[]
   /** Empty unless the call asked for `partial` data. */
   readonly errors: readonly RemoteError[]
 }
@@ -65,7 +67,11 @@ const MAX_BATCH = 50
 const CONNECTIONS = 32
 const DEFAULT_MAX_BYTES = 10 * 1024 * 1024
 
-type Answer = { readonly body: unknown; readonly consistency: ConsistencyToken }
+type Answer = {
+  readonly body: unknown
+  readonly consistency: ConsistencyToken
+  readonly stale: readonly string[]
+}
 type Waiting = {
   readonly call: GraphqlCall
   readonly trace: string | undefined
@@ -214,10 +220,13 @@ async function post({ pool, path, name }: Connection, { payload, headers, signal
       signal,
     })
     const text = await response.body.text()
-    const token = response.headers[CONSISTENCY_HEADER]
+    const { [CONSISTENCY_HEADER]: token, [STALE_HEADER]: stale } = response.headers
     return {
       body: parseBody(text, { name, status: response.statusCode }),
       consistency: parseToken(Array.isArray(token) ? token.join(',') : token),
+      stale: String(stale ?? '')
+        .split(',')
+        .filter(Boolean),
     }
   } catch (error) {
     if (error instanceof CallerError || error instanceof OperatorError) throw error
@@ -239,23 +248,23 @@ function parseBody(text: string, { name, status }: { name: string; status: numbe
 }
 
 /** An answer that is no array (a refused token, a batch too large) is every member's answer. */
-function deliver(members: readonly Waiting[], { body, consistency }: Answer): void {
+function deliver(members: readonly Waiting[], { body, ...rest }: Answer): void {
   for (const [index, member] of members.entries())
-    member.resolve({ body: Array.isArray(body) ? body[index] : body, consistency })
+    member.resolve({ body: Array.isArray(body) ? body[index] : body, ...rest })
 }
 
-function readAnswer<T>({ body, consistency }: Answer, call: GraphqlCall, name: string): GraphqlAnswer<T> {
+function readAnswer<T>({ body, consistency, stale }: Answer, call: GraphqlCall, name: string): GraphqlAnswer<T> {
   if (!isRecord(body)) throw new OperatorError('DEPENDENCY_FAILED', `${name} left an operation unanswered`)
   const errors = Array.isArray(body.errors) ? body.errors.filter(isRemoteError) : []
   const [first] = errors
   const hasData = isRecord(body.data)
-  if (first !== undefined && !(call.partial && hasData)) throw asThrown(first, name)
+  if (first !== undefined && !(call.partial && hasData)) throw failureOf(first, name)
   if (!hasData) throw new OperatorError('DEPENDENCY_FAILED', `${name} answered without data`)
-  return { data: body.data as T, consistency, errors }
+  return { data: body.data as T, consistency, stale, errors }
 }
 
 /** What a failed field of another service is thrown as here. */
-function asThrown({ message, extensions = {} }: RemoteError, name: string): Error {
+export function failureOf({ message, extensions = {} }: RemoteError, name: string): Error {
   const { code, ...details } = extensions
   if (isCallerCode(code)) return new CallerError(code, message, details)
   return new OperatorError('DEPENDENCY_FAILED', `${name} failed: ${message} ${JSON.stringify(extensions)}`)
