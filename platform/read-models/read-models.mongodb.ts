@@ -150,6 +150,11 @@ function mongoCollection<Doc extends Document>(
       return pageOf<Doc>(rows, query, cursors.encode)
     },
     count: (where = []) => attempt(() => stored.countDocuments(countFilter(where))),
+    async ids(after, limit) {
+      const options = { projection: { _id: 1 as const }, sort: { _id: 1 as const }, limit }
+      const past = { _id: { $gt: after }, doc: { $ne: null } }
+      return (await attempt(() => stored.find(past, options).toArray())).map(row => row._id)
+    },
     async load(ids) {
       return new Map(
         (await read(ids)).map(row => [row._id, { doc: documentOf<Doc>(row), position: row.position }]),

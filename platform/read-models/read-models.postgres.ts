@@ -131,6 +131,11 @@ function tableCollection<Doc extends Document>(
       const rows = await pool.query<{ count: number }>(countSql(table, where))
       return rows[0]?.count ?? 0
     },
+    async ids(after, limit) {
+      const text = `SELECT id FROM ${table.sql} WHERE id > $1 AND doc IS NOT NULL ORDER BY id LIMIT $2`
+      const rows = await pool.query<{ id: string }>(named('ids', text, [storableText(after), limit]))
+      return rows.map(row => row.id)
+    },
     async load(ids) {
       if (ids.length === 0) return new Map()
       const text = `SELECT id, doc, position FROM ${table.sql} WHERE id = ANY ($1::text[])`

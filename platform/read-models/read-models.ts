@@ -49,6 +49,8 @@ export interface Collection<Doc extends Document> {
   getMany(ids: readonly string[]): Promise<Map<string, Doc>>
   find(query: Query): Promise<Page<Doc>>
   count(where?: readonly Filter[]): Promise<number>
+  /** Ids past `after`, by code point, without their documents: 1 to 10,000 of them. */
+  ids(after: string, limit: number): Promise<readonly string[]>
   /** The stored documents with their positions, deleted ones included, for a projection to go on from. */
   load(ids: readonly string[]): Promise<Map<string, { doc: Doc | null; position: number }>>
   /** Each write counts only if `position` is past the stored one: applying a batch twice changes nothing. */

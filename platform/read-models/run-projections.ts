@@ -29,6 +29,8 @@ export type Projections = AsyncDisposable & {
   collection<Doc extends Document>(view: View<Doc>): Collection<Doc>
   /** True once the views show every event up to `position`; false after `timeoutMs`. */
   reached(position: number, timeoutMs: number): Promise<boolean>
+  /** A position up to which the view surely shows every event; it may show later ones as well. */
+  shown<Doc extends Document>(view: View<Doc>): Promise<number>
   /** Rebuilds a view beside the live one and swaps; returns how many events went into it. */
   rebuild<Doc extends Document>(view: View<Doc>): Promise<number>
 }
@@ -71,13 +73,18 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
   await catchUp(feeds, consumer.status().checkpoint)
   const tending = tend({ feeds, progress, consumer, state, logger: options.logger })
 
+  function feedOf<Doc extends Document>(view: View<Doc>): Feed {
+    const feed = feeds.find(candidate => candidate.name === viewName(view))
+    if (!feed) throw new OperatorError('VIEW_UNKNOWN', `the view ${viewName(view)} was not started`)
+    return feed
+  }
+
   return {
     consumer,
     collection<Doc extends Document>(view: View<Doc>) {
-      const feed = feeds.find(candidate => candidate.name === viewName(view))
-      if (!feed) throw new OperatorError('VIEW_UNKNOWN', `the view ${viewName(view)} was not started`)
-      return feed.collection as unknown as Collection<Doc> // opened with this view's definition, under its name
+      return feedOf(view).collection as unknown as Collection<Doc> // opened with this view's definition, under its name
     },
+    shown: async view => (state.feeding ? state.handledTo : feedOf(view).noted()),
     async reached(position, timeoutMs) {
       if (!(await consumer.reached(position, timeoutMs))) return false
       await catchUp(tending.unfed(), position)

@@ -5,7 +5,7 @@ import { isId } from '#platform/domain/ids.ts'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'
 import type { Filter, Page } from '#platform/read-models/read-models.ts'
-import { checkCount, checkText, checkWhole, MAX_SKUS } from '#subgraphs/inventory/input.ts'
+import { checkCount, checkSku, checkText, checkWhole, MAX_SKUS } from '#subgraphs/inventory/input.ts'
 import type { Inventory } from '#subgraphs/inventory/inventory.ts'
 import { type ProductSource, productLoader } from '#subgraphs/inventory/products.ts'
 import {
@@ -22,6 +22,8 @@ type ProductFilter = {
   readonly category?: string | null
   readonly inStock?: boolean | null
 }
+/** SKUs of one page of all. */
+const MOST_SKUS = 10_000
 /** Categories and warehouses that are listed. */
 const MOST_NAMES = 1000
 
@@ -38,6 +40,12 @@ export function queriesOf(inventory: Inventory) {
 
     searchProducts: (_: unknown, args: PageArguments & { filter?: ProductFilter | null }) =>
       productPage(inventory, args, filtersOf(args.filter ?? {})),
+
+    productSkus(_: unknown, args: { first?: number | null; after?: string | null }, context: RequestContext) {
+      requireRole(context.viewer, 'service')
+      const after = args.after == null ? '' : checkSku('after', args.after)
+      return inventory.products.ids(after, checkWhole('first', args.first ?? MOST_SKUS, 1, MOST_SKUS))
+    },
 
     async categories() {
       const { items } = await inventory.categories.find({ limit: MOST_NAMES })

@@ -4,11 +4,11 @@ import type { Collection } from '#platform/read-models/read-models.ts'
 import type { SagaRunner } from '#platform/saga/saga.ts'
 import type { Catalogue } from '#subgraphs/orders/catalogue.ts'
 import type { Customer, CustomerEvent, RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
-import type { Order, OrderEvent, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import type { Order, OrderEvent } from '#subgraphs/orders/domain/order.ts'
 import type { FulfilmentInput } from '#subgraphs/orders/fulfilment.ts'
 import type { Quotes } from '#subgraphs/orders/quotes.ts'
 import type { Settlements } from '#subgraphs/orders/settlements.ts'
-import type { TotalsDoc } from '#subgraphs/orders/views.ts'
+import type { OrderDoc, TotalsDoc } from '#subgraphs/orders/views.ts'
 
 export type OrderRepository = Repository<Order, OrderEvent>
 export type CustomerRepository = Repository<Customer, CustomerEvent>
@@ -22,10 +22,12 @@ export type OrdersDesk = {
   readonly settlements: Settlements
   readonly sagas: SagaRunner<FulfilmentInput>
   readonly views: {
-    readonly orders: Collection<PlacedOrder>
+    readonly orders: Collection<OrderDoc>
     readonly customers: Collection<RegisteredCustomer>
     readonly totals: Collection<TotalsDoc>
   }
+  /** A position up to which the view of orders surely shows every event. */
+  readonly shown: () => Promise<number>
   /** The store's newest position. */
   readonly head: () => Promise<number>
   readonly now: () => Date

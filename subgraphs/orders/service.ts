@@ -60,6 +60,7 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
           customers: projections.collection(customersView),
           totals: projections.collection(totalsView),
         },
+        shown: () => projections.shown(ordersView),
         head: () => store.head(),
         now,
       }

@@ -29,12 +29,21 @@ export function orderEventOf(recorded: RecordedEvent): OrderEvent | undefined {
   return orderCodec.decode(recorded)
 }
 
+/** An order's state, and the position of the event that changed it last. */
+export type OrderDoc = PlacedOrder & { readonly changedAt: number }
+
 /** One document per order, by order id: its state, folded by the domain's own `evolve`. */
-export const ordersView: View<PlacedOrder> = {
+export const ordersView: View<OrderDoc> = {
   collection: {
     name: 'orders',
-    version: 1,
-    indexes: [['placedAt'], ['customer.id', 'placedAt'], ['status', 'placedAt']],
+    version: 2,
+    indexes: [
+      ['placedAt'],
+      ['customer.id', 'placedAt'],
+      ['status', 'placedAt'],
+      ['changedAt'],
+      ['customer.id', 'changedAt'],
+    ],
     terms: ({ id, number, reference, customer }) => [
       id,
       number,
@@ -46,13 +55,15 @@ export const ordersView: View<PlacedOrder> = {
   categories: [orderAggregate.category],
   project(recorded) {
     const event = orderEventOf(recorded)
-    return event ? [{ id: event.data.orderId, update: doc => orderAfter(doc, event) }] : []
+    if (!event) return []
+    return [{ id: event.data.orderId, update: doc => orderAfter(doc, event, recorded.position) }]
   },
 }
 
-function orderAfter(doc: PlacedOrder | undefined, event: OrderEvent): PlacedOrder | undefined {
+function orderAfter(doc: OrderDoc | undefined, event: OrderEvent, changedAt: number): OrderDoc | undefined {
   const order = evolveOrder(doc ?? noOrder, event)
-  return order.status === 'ABSENT' ? undefined : order
+  if (order === doc || order.status === 'ABSENT') return doc
+  return { ...order, changedAt }
 }
 
 /** One document per customer, by customer id: its profile. */

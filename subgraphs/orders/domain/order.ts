@@ -118,7 +118,7 @@ export type Cancellation = {
   readonly at: string
 }
 
-/** An order as it stands. It is plain JSON, and the read model's document as it is: payment tokens are not in it. */
+/** An order as it stands. It is plain JSON, as the read model's document holds it: payment tokens are not in it. */
 export type PlacedOrder = Omit<OrderPlaced, 'orderId' | 'tenders' | 'lines'> & {
   readonly id: string
   readonly status: OrderStatus

@@ -1,8 +1,8 @@
 // Who may see which order and customer, and the loaders that fetch them in batches. Free of SDL.
 import DataLoader from 'dataloader'
-import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
+import { isStaff, mayActFor, requireViewer, type Viewer } from '#platform/auth/viewer.ts'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
-import type { Collection, Document } from '#platform/read-models/read-models.ts'
+import type { Collection, Document, Filter } from '#platform/read-models/read-models.ts'
 import type { RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
@@ -10,6 +10,12 @@ import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
 /** Somebody else's order looks like none. */
 export function visibleOrder(order: PlacedOrder | undefined, viewer: Viewer | undefined): PlacedOrder | null {
   return order && mayActFor(viewer, order.customer.id) ? order : null
+}
+
+/** All orders for staff, a customer's own for itself. */
+export function ownOrders(viewer: Viewer | undefined): Filter[] {
+  const { subject } = requireViewer(viewer)
+  return isStaff(viewer) ? [] : [{ path: 'customer.id', equals: subject }]
 }
 
 export function loadOrder(
