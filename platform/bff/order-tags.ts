@@ -16,6 +16,8 @@ export const tag = {
   product: (sku: string) => `product:${sku}`,
   /** Any change of any product or its stock. */
   catalogue: 'catalogue',
+  /** A product that is new. */
+  assortment: 'assortment',
   /** Anything at all. */
   operations: 'operations',
 } as const
@@ -36,6 +38,7 @@ export function tagsOf(message: BusMessage): readonly string[] {
   }
   if (topic === 'inventory') {
     tags.push(tag.catalogue)
+    if (message.type === 'ProductAdded') tags.push(tag.assortment)
     if (stream.startsWith(STOCK)) tags.push(tag.product(stream.slice(STOCK.length)))
   }
   return tags

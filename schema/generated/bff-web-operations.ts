@@ -265,7 +265,12 @@ export type CatalogueQueryVariables = Exact<{
 }>;
 
 
-export type CatalogueQuery = { readonly categories: ReadonlyArray<string>, readonly searchProducts: { readonly nodes: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+export type CatalogueQuery = { readonly searchProducts: { readonly nodes: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type CategoriesQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type CategoriesQuery = { readonly categories: ReadonlyArray<string> };
 
 export type ProductPageQueryVariables = Exact<{
   sku: string;
@@ -323,7 +328,7 @@ export type CancelOrderMutationVariables = Exact<{
 
 
 export type CancelOrderMutation = { readonly cancelOrder:
-    | { readonly __typename: 'OrderCancellation', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly cancellationRequested: boolean, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null } }
+    | { readonly __typename: 'OrderCancellation', readonly order: { readonly cancellationRequested: boolean, readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'CannotCancel', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
    };
 
@@ -333,7 +338,7 @@ export type RequestReturnMutationVariables = Exact<{
 
 
 export type RequestReturnMutation = { readonly requestReturn:
-    | { readonly __typename: 'ReturnRequested', readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ReturnRequested', readonly order: { readonly id: string, readonly customer: { readonly id: string } }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'CannotReturn', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
    };
 
@@ -343,7 +348,7 @@ export type ReceiveReturnMutationVariables = Exact<{
 
 
 export type ReceiveReturnMutation = { readonly receiveReturn:
-    | { readonly __typename: 'ReturnDecided', readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ReturnDecided', readonly order: { readonly id: string, readonly customer: { readonly id: string } }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'CannotReturn', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
    };
 
@@ -353,15 +358,21 @@ export type RejectReturnMutationVariables = Exact<{
 
 
 export type RejectReturnMutation = { readonly rejectReturn:
-    | { readonly __typename: 'ReturnDecided', readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ReturnDecided', readonly order: { readonly id: string, readonly customer: { readonly id: string } }, readonly return: { readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'CannotReturn', readonly code: string, readonly message: string, readonly status: OrderStatus | null }
    };
 
 export type MoneyPartsFragment = { readonly amount: string, readonly currency: string };
 
+export type CustomerPartsFragment = { readonly id: string, readonly name: string, readonly email: string };
+
 export type OrderSummaryPartsFragment = { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } };
 
+export type OrderSnapshotPartsFragment = { readonly id: string, readonly at: string, readonly version: number, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly returnedQuantity: number, readonly unitPrice: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string } };
+
 export type ProductCardPartsFragment = { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } };
+
+export type ProductPagePartsFragment = { readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly price: { readonly amount: string, readonly currency: string } };
 
 export type ShipmentPartsFragment = { readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> };
 
@@ -369,10 +380,30 @@ export type ReturnPartsFragment = { readonly id: string, readonly status: Return
 
 export type FulfilmentPartsFragment = { readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> };
 
-export type OperationsQueryVariables = Exact<{ [key: string]: never; }>;
+export type OrderTotalsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type OperationsQuery = { readonly orderTotals: { readonly byStatus: ReadonlyArray<{ readonly status: OrderStatus, readonly count: number }>, readonly placed: ReadonlyArray<{ readonly amount: string, readonly currency: string }>, readonly cancelled: ReadonlyArray<{ readonly amount: string, readonly currency: string }> }, readonly inventoryTotals: { readonly products: number, readonly received: number, readonly onHand: number, readonly held: number, readonly reserved: number, readonly released: number, readonly shipped: number, readonly restocked: number }, readonly paymentTotals: ReadonlyArray<{ readonly currency: string, readonly requested: string, readonly authorised: string, readonly captured: string, readonly voided: string, readonly refunded: string }>, readonly lowStock: { readonly nodes: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } }> }, readonly fulfilments: ReadonlyArray<{ readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> }> };
+export type OrderTotalsQuery = { readonly orderTotals: { readonly byStatus: ReadonlyArray<{ readonly status: OrderStatus, readonly count: number }>, readonly placed: ReadonlyArray<{ readonly amount: string, readonly currency: string }>, readonly cancelled: ReadonlyArray<{ readonly amount: string, readonly currency: string }> } };
+
+export type InventoryTotalsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type InventoryTotalsQuery = { readonly inventoryTotals: { readonly products: number, readonly received: number, readonly onHand: number, readonly held: number, readonly reserved: number, readonly released: number, readonly shipped: number, readonly restocked: number } };
+
+export type PaymentTotalsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type PaymentTotalsQuery = { readonly paymentTotals: ReadonlyArray<{ readonly currency: string, readonly requested: string, readonly authorised: string, readonly captured: string, readonly voided: string, readonly refunded: string }> };
+
+export type LowStockQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type LowStockQuery = { readonly lowStock: { readonly nodes: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } }> } };
+
+export type StuckFulfilmentsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type StuckFulfilmentsQuery = { readonly fulfilments: ReadonlyArray<{ readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> }> };
 
 export type FulfilmentsQueryVariables = Exact<{
   phase?: FulfilmentPhase | null | undefined;
@@ -390,7 +421,7 @@ export type AddProductMutationVariables = Exact<{
 
 
 export type AddProductMutation = { readonly addProduct:
-    | { readonly __typename: 'ProductChanged', readonly product: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ProductChanged', readonly product: { readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly price: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'ProductExists', readonly code: string, readonly message: string, readonly sku: string }
    };
 
@@ -400,7 +431,7 @@ export type ChangePriceMutationVariables = Exact<{
 
 
 export type ChangePriceMutation = { readonly changePrice:
-    | { readonly __typename: 'ProductChanged', readonly product: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ProductChanged', readonly product: { readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly price: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'NoSuchProduct', readonly code: string, readonly message: string, readonly sku: string }
    };
 
@@ -410,7 +441,7 @@ export type AdjustStockMutationVariables = Exact<{
 
 
 export type AdjustStockMutation = { readonly adjustStock:
-    | { readonly __typename: 'ProductChanged', readonly product: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'ProductChanged', readonly product: { readonly weightGrams: number, readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly dimensions: { readonly lengthCm: number, readonly widthCm: number, readonly heightCm: number }, readonly stock: ReadonlyArray<{ readonly onHand: number, readonly reserved: number, readonly available: number, readonly warehouse: { readonly code: string } }> | null, readonly price: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'NoSuchProduct', readonly code: string, readonly message: string, readonly sku: string }
     | { readonly __typename: 'StockBelowReserved', readonly code: string, readonly message: string, readonly onHand: number, readonly reserved: number }
    };
@@ -421,16 +452,27 @@ export type DispatchShipmentMutationVariables = Exact<{
 
 
 export type DispatchShipmentMutation = { readonly dispatchShipment:
-    | { readonly __typename: 'ShipmentChanged', readonly shipment: { readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> } }
+    | { readonly __typename: 'ShipmentChanged', readonly shipment: { readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly order: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> } }
     | { readonly __typename: 'ShipmentRefused', readonly code: string, readonly message: string }
    };
 
 export type OrderPageQueryVariables = Exact<{
   id: string;
+  products: boolean;
+  reservation: boolean;
+  payments: boolean;
+  shipments: boolean;
 }>;
 
 
-export type OrderPageQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly shippingOption: ShippingOption, readonly placedAt: string, readonly updatedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly returnedQuantity: number, readonly unitPrice: { readonly amount: string, readonly currency: string }, readonly total: { readonly amount: string, readonly currency: string }, readonly product: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } | null }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly adjustments: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly deliveryAddress: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string, readonly country: string }, readonly timeline: ReadonlyArray<{ readonly at: string, readonly type: string, readonly text: string }>, readonly reservation: { readonly status: ReservationStatus, readonly expiresAt: string | null, readonly allocations: ReadonlyArray<{ readonly sku: string, readonly quantity: number, readonly shipped: number, readonly warehouse: { readonly code: string } }> } | null, readonly payments: ReadonlyArray<{ readonly id: string, readonly status: PaymentStatus, readonly declineReason: string | null, readonly amount: { readonly amount: string, readonly currency: string }, readonly authorised: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly tenders: ReadonlyArray<{ readonly id: string, readonly kind: TenderKind, readonly status: TenderStatus, readonly amount: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> }> | null, readonly shipments: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> }> | null, readonly returns: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }> } | null };
+export type OrderPageQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly shippingOption: ShippingOption, readonly placedAt: string, readonly updatedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly returnedQuantity: number, readonly unitPrice: { readonly amount: string, readonly currency: string }, readonly total: { readonly amount: string, readonly currency: string }, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } | null }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly adjustments: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly deliveryAddress: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string, readonly country: string }, readonly timeline: ReadonlyArray<{ readonly at: string, readonly type: string, readonly text: string }>, readonly reservation?: { readonly status: ReservationStatus, readonly expiresAt: string | null, readonly allocations: ReadonlyArray<{ readonly sku: string, readonly quantity: number, readonly shipped: number, readonly warehouse: { readonly code: string } }> } | null, readonly payments?: ReadonlyArray<{ readonly id: string, readonly status: PaymentStatus, readonly declineReason: string | null, readonly amount: { readonly amount: string, readonly currency: string }, readonly authorised: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly tenders: ReadonlyArray<{ readonly id: string, readonly kind: TenderKind, readonly status: TenderStatus, readonly amount: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> }> | null, readonly returns: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }> } | null };
+
+export type OrderSummaryQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type OrderSummaryQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null };
 
 export type OrdersQueryVariables = Exact<{
   filter?: OrderFilter | null | undefined;
@@ -449,10 +491,20 @@ export type OrderAsOfQueryVariables = Exact<{
 
 export type OrderAsOfQuery = { readonly orderAsOf: { readonly id: string, readonly at: string, readonly version: number, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly returnedQuantity: number, readonly unitPrice: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string } } | null };
 
-export type MeQueryVariables = Exact<{ [key: string]: never; }>;
+export type OwnedOrderAsOfQueryVariables = Exact<{
+  id: string;
+  at: string;
+}>;
 
 
-export type MeQuery = { readonly me: { readonly id: string, readonly name: string, readonly email: string } | null };
+export type OwnedOrderAsOfQuery = { readonly order: { readonly id: string, readonly customer: { readonly id: string } } | null, readonly orderAsOf: { readonly id: string, readonly at: string, readonly version: number, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly returnedQuantity: number, readonly unitPrice: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string } } | null };
+
+export type ProfileQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ProfileQuery = { readonly customer: { readonly id: string, readonly name: string, readonly email: string } | null };
 
 
 export const CatalogueDocument = `query Catalogue($filter: ProductFilter, $first: Int, $after: String) {
@@ -465,7 +517,6 @@ export const CatalogueDocument = `query Catalogue($filter: ProductFilter, $first
       endCursor
     }
   }
-  categories
 }
 fragment ProductCardParts on Product {
   sku
@@ -482,23 +533,30 @@ fragment MoneyParts on Money {
   currency
 }` as TypedDocument<CatalogueQuery, CatalogueQueryVariables>
 
+export const CategoriesDocument = `query Categories {
+  categories
+}` as TypedDocument<CategoriesQuery, CategoriesQueryVariables>
+
 export const ProductPageDocument = `query ProductPage($sku: ID!) {
   product(sku: $sku) {
-    ...ProductCardParts
-    weightGrams
-    dimensions {
-      lengthCm
-      widthCm
-      heightCm
+    ...ProductPageParts
+  }
+}
+fragment ProductPageParts on Product {
+  ...ProductCardParts
+  weightGrams
+  dimensions {
+    lengthCm
+    widthCm
+    heightCm
+  }
+  stock {
+    warehouse {
+      code
     }
-    stock {
-      warehouse {
-        code
-      }
-      onHand
-      reserved
-      available
-    }
+    onHand
+    reserved
+    available
   }
 }
 fragment ProductCardParts on Product {
@@ -555,10 +613,13 @@ fragment MoneyParts on Money {
 
 export const RegisterCustomerDocument = `mutation RegisterCustomer($input: RegisterCustomerInput!) {
   registerCustomer(input: $input) {
-    id
-    name
-    email
+    ...CustomerParts
   }
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
 }` as TypedDocument<RegisterCustomerMutation, RegisterCustomerMutationVariables>
 
 export const CheckoutDocument = `mutation Checkout($input: PlaceOrderInput!) {
@@ -640,9 +701,7 @@ fragment OrderSummaryParts on Order {
   status
   awaitingApproval
   customer {
-    id
-    name
-    email
+    ...CustomerParts
   }
   lines {
     sku
@@ -655,6 +714,11 @@ fragment OrderSummaryParts on Order {
   placedAt
   updatedAt
 }
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
 fragment MoneyParts on Money {
   amount
   currency
@@ -665,9 +729,7 @@ export const CancelOrderDocument = `mutation CancelOrder($input: CancelOrderInpu
     __typename
     ... on OrderCancellation {
       order {
-        id
-        number
-        status
+        ...OrderSummaryParts
         cancellationRequested
         cancellation {
           reason
@@ -682,12 +744,47 @@ export const CancelOrderDocument = `mutation CancelOrder($input: CancelOrderInpu
       status
     }
   }
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
+fragment MoneyParts on Money {
+  amount
+  currency
 }` as TypedDocument<CancelOrderMutation, CancelOrderMutationVariables>
 
 export const RequestReturnDocument = `mutation RequestReturn($input: RequestReturnInput!) {
   requestReturn(input: $input) {
     __typename
     ... on ReturnRequested {
+      order {
+        id
+        customer {
+          id
+        }
+      }
       return {
         ...ReturnParts
       }
@@ -721,6 +818,12 @@ export const ReceiveReturnDocument = `mutation ReceiveReturn($input: DecideRetur
   receiveReturn(input: $input) {
     __typename
     ... on ReturnDecided {
+      order {
+        id
+        customer {
+          id
+        }
+      }
       return {
         ...ReturnParts
       }
@@ -754,6 +857,12 @@ export const RejectReturnDocument = `mutation RejectReturn($input: DecideReturnI
   rejectReturn(input: $input) {
     __typename
     ... on ReturnDecided {
+      order {
+        id
+        customer {
+          id
+        }
+      }
       return {
         ...ReturnParts
       }
@@ -783,7 +892,7 @@ fragment MoneyParts on Money {
   currency
 }` as TypedDocument<RejectReturnMutation, RejectReturnMutationVariables>
 
-export const OperationsDocument = `query Operations {
+export const OrderTotalsDocument = `query OrderTotals {
   orderTotals {
     byStatus {
       status
@@ -796,6 +905,13 @@ export const OperationsDocument = `query Operations {
       ...MoneyParts
     }
   }
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<OrderTotalsQuery, OrderTotalsQueryVariables>
+
+export const InventoryTotalsDocument = `query InventoryTotals {
   inventoryTotals {
     products
     received
@@ -806,6 +922,9 @@ export const OperationsDocument = `query Operations {
     shipped
     restocked
   }
+}` as TypedDocument<InventoryTotalsQuery, InventoryTotalsQueryVariables>
+
+export const PaymentTotalsDocument = `query PaymentTotals {
   paymentTotals {
     currency
     requested
@@ -814,18 +933,14 @@ export const OperationsDocument = `query Operations {
     voided
     refunded
   }
+}` as TypedDocument<PaymentTotalsQuery, PaymentTotalsQueryVariables>
+
+export const LowStockDocument = `query LowStock {
   lowStock(first: 20) {
     nodes {
       ...ProductCardParts
     }
   }
-  fulfilments(stuck: true, first: 20) {
-    ...FulfilmentParts
-  }
-}
-fragment MoneyParts on Money {
-  amount
-  currency
 }
 fragment ProductCardParts on Product {
   sku
@@ -836,6 +951,16 @@ fragment ProductCardParts on Product {
   }
   available
   availability
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<LowStockQuery, LowStockQueryVariables>
+
+export const StuckFulfilmentsDocument = `query StuckFulfilments {
+  fulfilments(stuck: true, first: 20) {
+    ...FulfilmentParts
+  }
 }
 fragment FulfilmentParts on Fulfilment {
   order {
@@ -851,7 +976,7 @@ fragment FulfilmentParts on Fulfilment {
   stuck
   lastError
   updatedAt
-}` as TypedDocument<OperationsQuery, OperationsQueryVariables>
+}` as TypedDocument<StuckFulfilmentsQuery, StuckFulfilmentsQueryVariables>
 
 export const FulfilmentsDocument = `query Fulfilments($phase: FulfilmentPhase, $stuck: Boolean, $first: Int, $after: String) {
   fulfilments(phase: $phase, stuck: $stuck, first: $first, after: $after) {
@@ -879,7 +1004,7 @@ export const AddProductDocument = `mutation AddProduct($input: AddProductInput!)
     __typename
     ... on ProductChanged {
       product {
-        ...ProductCardParts
+        ...ProductPageParts
       }
     }
     ... on ProductExists {
@@ -887,6 +1012,23 @@ export const AddProductDocument = `mutation AddProduct($input: AddProductInput!)
       message
       sku
     }
+  }
+}
+fragment ProductPageParts on Product {
+  ...ProductCardParts
+  weightGrams
+  dimensions {
+    lengthCm
+    widthCm
+    heightCm
+  }
+  stock {
+    warehouse {
+      code
+    }
+    onHand
+    reserved
+    available
   }
 }
 fragment ProductCardParts on Product {
@@ -909,7 +1051,7 @@ export const ChangePriceDocument = `mutation ChangePrice($input: ChangePriceInpu
     __typename
     ... on ProductChanged {
       product {
-        ...ProductCardParts
+        ...ProductPageParts
       }
     }
     ... on NoSuchProduct {
@@ -917,6 +1059,23 @@ export const ChangePriceDocument = `mutation ChangePrice($input: ChangePriceInpu
       message
       sku
     }
+  }
+}
+fragment ProductPageParts on Product {
+  ...ProductCardParts
+  weightGrams
+  dimensions {
+    lengthCm
+    widthCm
+    heightCm
+  }
+  stock {
+    warehouse {
+      code
+    }
+    onHand
+    reserved
+    available
   }
 }
 fragment ProductCardParts on Product {
@@ -939,7 +1098,7 @@ export const AdjustStockDocument = `mutation AdjustStock($input: AdjustStockInpu
     __typename
     ... on ProductChanged {
       product {
-        ...ProductCardParts
+        ...ProductPageParts
       }
     }
     ... on NoSuchProduct {
@@ -953,6 +1112,23 @@ export const AdjustStockDocument = `mutation AdjustStock($input: AdjustStockInpu
       onHand
       reserved
     }
+  }
+}
+fragment ProductPageParts on Product {
+  ...ProductCardParts
+  weightGrams
+  dimensions {
+    lengthCm
+    widthCm
+    heightCm
+  }
+  stock {
+    warehouse {
+      code
+    }
+    onHand
+    reserved
+    available
   }
 }
 fragment ProductCardParts on Product {
@@ -975,6 +1151,9 @@ export const DispatchShipmentDocument = `mutation DispatchShipment($input: Shipm
     __typename
     ... on ShipmentChanged {
       shipment {
+        order {
+          id
+        }
         ...ShipmentParts
       }
     }
@@ -1001,7 +1180,7 @@ fragment ShipmentParts on Shipment {
   }
 }` as TypedDocument<DispatchShipmentMutation, DispatchShipmentMutationVariables>
 
-export const OrderPageDocument = `query OrderPage($id: ID!) {
+export const OrderPageDocument = `query OrderPage($id: ID!, $products: Boolean!, $reservation: Boolean!, $payments: Boolean!, $shipments: Boolean!) {
   order(id: $id) {
     id
     number
@@ -1015,9 +1194,7 @@ export const OrderPageDocument = `query OrderPage($id: ID!) {
       at
     }
     customer {
-      id
-      name
-      email
+      ...CustomerParts
     }
     lines {
       lineNo
@@ -1032,7 +1209,7 @@ export const OrderPageDocument = `query OrderPage($id: ID!) {
       total {
         ...MoneyParts
       }
-      product {
+      product @include(if: $products) {
         ...ProductCardParts
       }
     }
@@ -1069,7 +1246,7 @@ export const OrderPageDocument = `query OrderPage($id: ID!) {
       text
     }
     allowedActions
-    reservation {
+    reservation @include(if: $reservation) {
       status
       expiresAt
       allocations {
@@ -1081,7 +1258,7 @@ export const OrderPageDocument = `query OrderPage($id: ID!) {
         shipped
       }
     }
-    payments {
+    payments @include(if: $payments) {
       id
       status
       amount {
@@ -1112,13 +1289,18 @@ export const OrderPageDocument = `query OrderPage($id: ID!) {
         }
       }
     }
-    shipments {
+    shipments @include(if: $shipments) {
       ...ShipmentParts
     }
     returns {
       ...ReturnParts
     }
   }
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
 }
 fragment MoneyParts on Money {
   amount
@@ -1164,6 +1346,41 @@ fragment ReturnParts on Return {
   requestedAt
 }` as TypedDocument<OrderPageQuery, OrderPageQueryVariables>
 
+export const OrderSummaryDocument = `query OrderSummary($id: ID!) {
+  order(id: $id) {
+    ...OrderSummaryParts
+  }
+}
+fragment OrderSummaryParts on Order {
+  id
+  number
+  reference
+  status
+  awaitingApproval
+  customer {
+    ...CustomerParts
+  }
+  lines {
+    sku
+    title
+    quantity
+  }
+  total {
+    ...MoneyParts
+  }
+  placedAt
+  updatedAt
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<OrderSummaryQuery, OrderSummaryQueryVariables>
+
 export const OrdersDocument = `query Orders($filter: OrderFilter, $first: Int, $after: String) {
   orders(filter: $filter, first: $first, after: $after) {
     nodes {
@@ -1182,9 +1399,7 @@ fragment OrderSummaryParts on Order {
   status
   awaitingApproval
   customer {
-    id
-    name
-    email
+    ...CustomerParts
   }
   lines {
     sku
@@ -1197,6 +1412,11 @@ fragment OrderSummaryParts on Order {
   placedAt
   updatedAt
 }
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}
 fragment MoneyParts on Money {
   amount
   currency
@@ -1204,25 +1424,28 @@ fragment MoneyParts on Money {
 
 export const OrderAsOfDocument = `query OrderAsOf($id: ID!, $at: DateTime!) {
   orderAsOf(id: $id, at: $at) {
-    id
-    at
-    version
-    status
-    awaitingApproval
-    lines {
-      lineNo
-      sku
-      title
-      quantity
-      shippedQuantity
-      returnedQuantity
-      unitPrice {
-        ...MoneyParts
-      }
-    }
-    total {
+    ...OrderSnapshotParts
+  }
+}
+fragment OrderSnapshotParts on OrderSnapshot {
+  id
+  at
+  version
+  status
+  awaitingApproval
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+    shippedQuantity
+    returnedQuantity
+    unitPrice {
       ...MoneyParts
     }
+  }
+  total {
+    ...MoneyParts
   }
 }
 fragment MoneyParts on Money {
@@ -1230,10 +1453,50 @@ fragment MoneyParts on Money {
   currency
 }` as TypedDocument<OrderAsOfQuery, OrderAsOfQueryVariables>
 
-export const MeDocument = `query Me {
-  me {
+export const OwnedOrderAsOfDocument = `query OwnedOrderAsOf($id: ID!, $at: DateTime!) {
+  order(id: $id) {
     id
-    name
-    email
+    customer {
+      id
+    }
   }
-}` as TypedDocument<MeQuery, MeQueryVariables>
+  orderAsOf(id: $id, at: $at) {
+    ...OrderSnapshotParts
+  }
+}
+fragment OrderSnapshotParts on OrderSnapshot {
+  id
+  at
+  version
+  status
+  awaitingApproval
+  lines {
+    lineNo
+    sku
+    title
+    quantity
+    shippedQuantity
+    returnedQuantity
+    unitPrice {
+      ...MoneyParts
+    }
+  }
+  total {
+    ...MoneyParts
+  }
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<OwnedOrderAsOfQuery, OwnedOrderAsOfQueryVariables>
+
+export const ProfileDocument = `query Profile($id: ID!) {
+  customer(id: $id) {
+    ...CustomerParts
+  }
+}
+fragment CustomerParts on Customer {
+  id
+  name
+  email
+}` as TypedDocument<ProfileQuery, ProfileQueryVariables>

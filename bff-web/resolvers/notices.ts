@@ -1,0 +1,37 @@
+// What a page says of the parts that could not be loaded. Free of I/O.
+import { CallerError } from '#platform/domain/errors.ts'
+import { failureOf, type RemoteError } from '#platform/graphql/client.ts'
+
+export type Notice<Section extends string> = {
+  readonly section: Section
+  readonly code: string
+  readonly message: string
+}
+
+/** One for each section that an error is in, in the order of the errors. Throws the first error that is in none. */
+export function noticesOf<Section extends string>(
+  errors: readonly RemoteError[],
+  sectionOf: (path: readonly (string | number)[]) => Section | undefined,
+  messages: Readonly<Record<Section, string>>,
+): Notice<Section>[] {
+  const notices = new Map<Section, Notice<Section>>()
+  for (const error of errors) {
+    const failure = failureOf(error, 'gateway')
+    const section = sectionOf(error.path ?? [])
+    if (section === undefined) throw failure
+    if (!notices.has(section)) notices.set(section, noticeOf(section, failure, messages[section]))
+  }
+  return [...notices.values()]
+}
+
+/** Throws a failure that the caller can mend: what it asked for is wrong. */
+export function noticeOf<Section extends string>(
+  section: Section,
+  failure: unknown,
+  message: string,
+): Notice<Section> {
+  const code = failure instanceof CallerError ? failure.code : 'INTERNAL'
+  if (code === 'BAD_USER_INPUT') throw failure
+  // Any other code would be about the BFF itself, in whose name the section was read.
+  return { section, code: code === 'UNAVAILABLE' || code === 'RATE_LIMITED' ? code : 'INTERNAL', message }
+}

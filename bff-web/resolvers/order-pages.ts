@@ -1,0 +1,91 @@
+// The cached pages about orders and customers: what each is read by, depends on, and how long it is kept. Free of callers.
+import { tag } from '#platform/bff/order-tags.ts'
+import type { Page } from '#platform/bff/pages.ts'
+import {
+  OrderPageDocument,
+  type OrderPageQuery,
+  type OrderPageQueryVariables,
+  OrderSummaryDocument,
+  type OrderSummaryQuery,
+  type OrderSummaryQueryVariables,
+  OrdersDocument,
+  type OrdersQuery,
+  type OrdersQueryVariables,
+  OwnedOrderAsOfDocument,
+  type OwnedOrderAsOfQuery,
+  type OwnedOrderAsOfQueryVariables,
+  ProfileDocument,
+  type ProfileQuery,
+  type ProfileQueryVariables,
+} from '#schema/generated/bff-web-operations.ts'
+
+const MINUTE_MS = 60_000
+/** Events end what is cached long before this; it bounds what a lost event could do. */
+const TTL_MS = 10 * MINUTE_MS
+const STALE_MS = 20 * MINUTE_MS
+
+/** One entry for each set of sections. */
+export const orderPage: Page<OrderPageQuery, OrderPageQueryVariables> = {
+  name: 'order-page',
+  document: OrderPageDocument,
+  ttlMs: TTL_MS,
+  staleMs: STALE_MS,
+  tags: {
+    always: ({ id }) => [tag.order(id)],
+    of({ order }, { products }) {
+      if (!order) return []
+      const skus = products ? new Set(order.lines.map(({ sku }) => sku)) : []
+      return [tag.customer(order.customer.id), ...[...skus].map(tag.product)]
+    },
+  },
+  isThere: ({ order }) => Boolean(order),
+  subject: ({ id }) => ({ kind: 'order', id }),
+}
+
+export const orderSummary: Page<OrderSummaryQuery, OrderSummaryQueryVariables> = {
+  name: 'order-summary',
+  document: OrderSummaryDocument,
+  ttlMs: TTL_MS,
+  staleMs: STALE_MS,
+  tags: {
+    always: ({ id }) => [tag.order(id)],
+    of: ({ order }) => (order ? [tag.customer(order.customer.id)] : []),
+  },
+  isThere: ({ order }) => Boolean(order),
+  subject: ({ id }) => ({ kind: 'order', id }),
+}
+
+/** A list of one customer's orders changes with that customer's orders alone; any other with every order. */
+export const orderList: Page<OrdersQuery, OrdersQueryVariables> = {
+  name: 'orders',
+  document: OrdersDocument,
+  ttlMs: TTL_MS,
+  staleMs: STALE_MS,
+  tags: {
+    always({ filter }) {
+      const customerId = filter?.customerId
+      return customerId ? [tag.ordersOf(customerId), tag.customer(customerId)] : [tag.orders]
+    },
+    of: ({ orders }) => [...new Set(orders.nodes.map(({ customer }) => tag.customer(customer.id)))],
+  },
+  isThere: () => true,
+}
+
+/** For an instant whose events are all recorded: then nothing changes it any more, and nothing drops it. */
+export const pastOrder: Page<OwnedOrderAsOfQuery, OwnedOrderAsOfQueryVariables> = {
+  name: 'order-as-of',
+  document: OwnedOrderAsOfDocument,
+  ttlMs: 60 * MINUTE_MS,
+  tags: { always: () => [] },
+  isThere: ({ order }) => Boolean(order),
+  subject: ({ id }) => ({ kind: 'order', id }),
+}
+
+export const profile: Page<ProfileQuery, ProfileQueryVariables> = {
+  name: 'profile',
+  document: ProfileDocument,
+  ttlMs: TTL_MS,
+  staleMs: STALE_MS,
+  tags: { always: ({ id }) => [tag.customer(id)] },
+  isThere: ({ customer }) => Boolean(customer),
+}

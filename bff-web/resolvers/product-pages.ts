@@ -1,0 +1,114 @@
+// The cached pages about products and operations: what each is read by, depends on, and how long it is kept. Free of callers.
+import { tag } from '#platform/bff/order-tags.ts'
+import type { Page } from '#platform/bff/pages.ts'
+import {
+  CatalogueDocument,
+  type CatalogueQuery,
+  type CatalogueQueryVariables,
+  CategoriesDocument,
+  type CategoriesQuery,
+  InventoryTotalsDocument,
+  type InventoryTotalsQuery,
+  LowStockDocument,
+  type LowStockQuery,
+  OrderTotalsDocument,
+  type OrderTotalsQuery,
+  PaymentTotalsDocument,
+  type PaymentTotalsQuery,
+  ProductPageDocument,
+  type ProductPageQuery,
+  type ProductPageQueryVariables,
+  ProductShippingDocument,
+  type ProductShippingQuery,
+  type ProductShippingQueryVariables,
+  StuckFulfilmentsDocument,
+  type StuckFulfilmentsQuery,
+} from '#schema/generated/bff-web-operations.ts'
+
+type None = Record<string, never>
+
+const MINUTE_MS = 60_000
+/** Events end what is cached long before this; it bounds what a lost event could do. */
+const KEPT = { ttlMs: 10 * MINUTE_MS, staleMs: 20 * MINUTE_MS } as const
+const always = () => true
+
+/**
+ * What is listed, and where, hangs on which products there are and on facts that a product never changes: its own card
+ * changes with its own events. Only what is in stock hangs on everything.
+ */
+export const catalogue: Page<CatalogueQuery, CatalogueQueryVariables> = {
+  name: 'catalogue',
+  document: CatalogueDocument,
+  ...KEPT,
+  tags: {
+    always: ({ filter }) => [filter?.inStock ? tag.catalogue : tag.assortment],
+    of: ({ searchProducts }) => searchProducts.nodes.map(({ sku }) => tag.product(sku)),
+  },
+  isThere: always,
+}
+
+export const categories: Page<CategoriesQuery, None> = {
+  name: 'categories',
+  document: CategoriesDocument,
+  ...KEPT,
+  tags: { always: () => [tag.assortment] },
+  isThere: always,
+}
+
+export const productPage: Page<ProductPageQuery, ProductPageQueryVariables> = {
+  name: 'product-page',
+  document: ProductPageDocument,
+  ...KEPT,
+  tags: { always: ({ sku }) => [tag.product(sku)] },
+  isThere: ({ product }) => Boolean(product),
+  subject: ({ sku }) => ({ kind: 'product', id: sku }),
+}
+
+export const productShipping: Page<ProductShippingQuery, ProductShippingQueryVariables> = {
+  name: 'product-shipping',
+  document: ProductShippingDocument,
+  ...KEPT,
+  tags: { always: ({ sku }) => [tag.product(sku)] },
+  isThere: ({ product }) => Boolean(product),
+}
+
+export const orderTotals: Page<OrderTotalsQuery, None> = {
+  name: 'order-totals',
+  document: OrderTotalsDocument,
+  ...KEPT,
+  tags: { always: () => [tag.orders] },
+  isThere: always,
+}
+
+export const inventoryTotals: Page<InventoryTotalsQuery, None> = {
+  name: 'inventory-totals',
+  document: InventoryTotalsDocument,
+  ...KEPT,
+  tags: { always: () => [tag.catalogue] },
+  isThere: always,
+}
+
+export const paymentTotals: Page<PaymentTotalsQuery, None> = {
+  name: 'payment-totals',
+  document: PaymentTotalsDocument,
+  ...KEPT,
+  tags: { always: () => [tag.operations] },
+  isThere: always,
+}
+
+export const lowStock: Page<LowStockQuery, None> = {
+  name: 'low-stock',
+  document: LowStockDocument,
+  ...KEPT,
+  tags: { always: () => [tag.catalogue] },
+  isThere: always,
+}
+
+/** A fulfilment gets stuck without any event, so this is kept for a moment only. */
+export const stuckFulfilments: Page<StuckFulfilmentsQuery, None> = {
+  name: 'stuck-fulfilments',
+  document: StuckFulfilmentsDocument,
+  ttlMs: 1_000,
+  tags: { always: () => [tag.operations] },
+  isThere: always,
+}

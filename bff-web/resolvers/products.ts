@@ -1,0 +1,106 @@
+// Queries about products: the catalogue, a product's page, what shipping costs. For everybody.
+import type { GraphQLResolveInfo } from 'graphql'
+import { checkCountry, isSku, withoutStaffParts } from '#bff-web/resolvers/access.ts'
+import { noticeOf } from '#bff-web/resolvers/notices.ts'
+import { catalogue, categories, productPage, productShipping } from '#bff-web/resolvers/product-pages.ts'
+import { selects } from '#bff-web/resolvers/selection.ts'
+import type { PageResult, Pages } from '#platform/bff/pages.ts'
+import { failureOf } from '#platform/graphql/client.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type {
+  CatalogueFilter,
+  ProductNotice,
+  QueryCatalogueArgs,
+  QueryResolvers,
+  ShippingEstimate,
+} from '#schema/generated/bff-web.ts'
+import {
+  type CatalogueQuery,
+  ShippingQuoteDocument,
+  type ShippingQuoteQuery,
+} from '#schema/generated/bff-web-operations.ts'
+
+const DEFAULT_FIRST = 20
+const NO_ESTIMATE = 'What shipping costs cannot be said at the moment.'
+
+export function productQueries(
+  pages: Pages,
+): Required<Pick<QueryResolvers, 'catalogue' | 'productPage' | 'shippingQuote'>> {
+  return {
+    async catalogue(_root, args, context, info) {
+      const [listed, named] = await Promise.all([
+        selects(info, 'nodes') || selects(info, 'pageInfo') ? readCatalogue(pages, args, context) : NOTHING,
+        selects(info, 'categories') ? readCategories(pages, context) : [],
+      ])
+      return { ...listed, categories: named }
+    },
+    async productPage(_root, args, context, info) {
+      const country = checkCountry('country', args.country ?? 'US')
+      if (!isSku(args.sku)) return null
+      const product = whole(await pages.read(productPage, { sku: args.sku }, context))?.product
+      if (!product) return null
+      const shown = withoutStaffParts(product, context.viewer)
+      if (!asksForEstimate(info)) return { ...shown, notices: [] }
+      const { sku, price } = product
+      return { ...shown, ...(await estimate(pages, { sku, country, currency: price.currency }, context)) }
+    },
+    async shippingQuote(_root, args, context): Promise<ShippingQuoteQuery['quoteShipping']> {
+      return (await pages.run(ShippingQuoteDocument, args, context)).quoteShipping
+    },
+  }
+}
+
+const NOTHING: CatalogueQuery['searchProducts'] = {
+  nodes: [],
+  pageInfo: { hasNextPage: false, endCursor: null },
+}
+
+async function readCatalogue(pages: Pages, args: Partial<QueryCatalogueArgs>, context: RequestContext) {
+  const variables = {
+    filter: canonical(args.filter),
+    first: args.first ?? DEFAULT_FIRST,
+    after: args.after ?? null,
+  }
+  return whole(await pages.read(catalogue, variables, context))?.searchProducts ?? NOTHING
+}
+
+async function readCategories(pages: Pages, context: RequestContext) {
+  return whole(await pages.read(categories, {}, context))?.categories ?? []
+}
+
+/** Equal filters as equal texts. */
+function canonical(filter: CatalogueFilter | null | undefined): CatalogueFilter {
+  const { text, category, inStock } = filter ?? {}
+  return {
+    ...(text != null && { text }),
+    ...(category != null && { category }),
+    ...(inStock && { inStock }),
+  }
+}
+
+/** Pages without sections: a part that failed fails them. */
+function whole<Result>({ data, errors }: PageResult<Result>): Result | undefined {
+  if (errors[0]) throw failureOf(errors[0], 'gateway')
+  return data
+}
+
+function asksForEstimate(info: GraphQLResolveInfo): boolean {
+  return selects(info, 'shippingEstimate')
+}
+
+type Asked = { readonly sku: string; readonly country: string; readonly currency: string }
+type Estimated = {
+  readonly shippingEstimate: ShippingEstimate | null
+  readonly notices: readonly ProductNotice[]
+}
+
+/** In the product's own currency, so it can be asked for only once the product is known. */
+async function estimate(pages: Pages, asked: Asked, context: RequestContext): Promise<Estimated> {
+  try {
+    const found = whole(await pages.read(productShipping, asked, context))
+    return { shippingEstimate: found?.product?.shippingEstimate ?? null, notices: [] }
+  } catch (failure) {
+    context.sources.uncacheable = true
+    return { shippingEstimate: null, notices: [noticeOf('SHIPPING_ESTIMATE', failure, NO_ESTIMATE)] }
+  }
+}
