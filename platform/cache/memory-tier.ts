@@ -1,0 +1,109 @@
+// Tier 1: values of this process, bounded by bytes, findable by tag. An entry that is in it lacks no change of its tags.
+import { LRUCache } from 'lru-cache'
+import type { Cached, Lease, Vector } from '#platform/cache/cache.ts'
+import { contains } from '#platform/cache/vector.ts'
+import { weigh } from '#platform/cache/weight.ts'
+
+export type Entry<T = unknown> = {
+  readonly key: string
+  readonly tags: readonly string[]
+  /** `current` ends with the entry's stay, whatever ends it: then nobody would hear of changes for it any more. */
+  readonly lease: Lease & { current: boolean }
+  readonly staleUntil: number
+  /** After a renewal that failed, the next one is not before. */
+  renewAfter: number
+  /** What a hit answers, made once. */
+  readonly hit: Promise<Cached<T>>
+  readonly stale: Cached<T>
+}
+
+export type NewEntry<T> = {
+  readonly key: string
+  readonly value: T | undefined
+  readonly at: Vector
+  readonly tags: readonly string[]
+  readonly freshUntil: number
+  readonly staleUntil: number
+}
+
+export function createEntry<T>({ key, value, at, tags, freshUntil, staleUntil }: NewEntry<T>): Entry<T> {
+  const lease = { at, current: true, freshUntil }
+  return {
+    key,
+    tags,
+    lease,
+    staleUntil,
+    renewAfter: 0,
+    hit: Promise.resolve({ value, source: 'memory', lease }),
+    stale: { value, source: 'stale', lease },
+  }
+}
+
+export type MemoryTier = {
+  get(key: string): Entry | undefined
+  /** False when `value` is too large to be kept. Ends the stay of the key's entry before. */
+  set<T>(entry: Entry<T>, value: T | undefined): boolean
+  /** Ends the stay of entries with this tag that do not contain `change`; returns how many. */
+  drop(tag: string, change: Vector): number
+  clear(): void
+  bytes(): number
+  entries(): number
+}
+
+/** No single value takes more than this part of the whole. */
+const LARGEST_PART = 8
+const ENTRY_BYTES = 600
+const TAG_BYTES = 100
+
+export function createMemoryTier(options: {
+  readonly maxBytes: number
+  readonly onEvict: () => void
+}): MemoryTier {
+  const byTag = new Map<string, Set<Entry>>()
+  const entries = new LRUCache<string, Entry>({
+    maxSize: options.maxBytes,
+    dispose(entry, _key, reason) {
+      end(entry)
+      if (reason === 'evict') options.onEvict()
+    },
+  })
+
+  function end(entry: Entry): void {
+    entry.lease.current = false
+    for (const tag of entry.tags) {
+      const tagged = byTag.get(tag)
+      if (tagged?.delete(entry) && tagged.size === 0) byTag.delete(tag)
+    }
+  }
+
+  function begin(entry: Entry): void {
+    for (const tag of entry.tags) {
+      const tagged = byTag.get(tag)
+      if (tagged) tagged.add(entry)
+      else byTag.set(tag, new Set([entry]))
+    }
+  }
+
+  return {
+    get: key => entries.get(key),
+    set(entry, value) {
+      const size = ENTRY_BYTES + 2 * entry.key.length + TAG_BYTES * entry.tags.length + weigh(value)
+      if (size > options.maxBytes / LARGEST_PART) return false
+      entries.set(entry.key, entry, { size })
+      begin(entry)
+      return true
+    },
+    drop(tag, change) {
+      let dropped = 0
+      for (const entry of byTag.get(tag) ?? []) {
+        if (contains(entry.lease.at, change)) continue
+        entries.delete(entry.key)
+        dropped += 1
+      }
+      return dropped
+    },
+    clear: () => entries.clear(),
+    bytes: () => entries.calculatedSize,
+    entries: () => entries.size,
+  }
+}

@@ -1,0 +1,249 @@
+// The cache: tier 1, tier 2 where there is one, and loads, held to the fences. Free of any driver.
+import type { Cache, Cached, GetOptions, Lease, Loaded, Vector } from '#platform/cache/cache.ts'
+import { createFences } from '#platform/cache/fences.ts'
+import { createFlights, type Flight, type Landed } from '#platform/cache/flights.ts'
+import { createEntry, createMemoryTier, type Entry } from '#platform/cache/memory-tier.ts'
+import { type CacheMetrics, createCacheMetrics } from '#platform/cache/metrics.ts'
+import type { Kept, SharedTier } from '#platform/cache/shared-tier.ts'
+import { contains, containsTogether, furthest, NOWHERE } from '#platform/cache/vector.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type TieredCacheOptions = {
+  readonly name: string
+  readonly maxBytes: number
+  readonly logger: Logger
+  /** Milliseconds, of `performance.now()`. */
+  readonly now: () => number
+  /** Tier 2; none when left out. */
+  readonly shared?: (metrics: CacheMetrics) => SharedTier
+}
+
+const NEGATIVE_TTL_MS = 5_000
+const MAX_TAGS = 300
+/** After a renewal that failed, a stale value is served so long before the next one. */
+const RENEWAL_PAUSE_MS = 1_000
+/** Of a time to live, at the most this part is taken away at random. */
+const JITTER = 0.1
+
+type Request<T> = {
+  readonly key: string
+  readonly load: () => Promise<Loaded<T>>
+  readonly options: GetOptions<T>
+  readonly required: Vector
+}
+
+type Arrival<T> = {
+  readonly value: T | undefined
+  readonly at: Vector
+  readonly tags: readonly string[]
+  /** How long ago it was loaded. */
+  readonly age: number
+}
+
+export function createTieredCache({ name, maxBytes, logger, now, shared }: TieredCacheOptions): Cache {
+  const metrics = createCacheMetrics(name)
+  const fences = createFences()
+  const flights = createFlights(fences)
+  const memory = createMemoryTier({ maxBytes, onEvict: () => metrics.evictions.inc() })
+  const tier2 = shared?.(metrics)
+  const measuring = setInterval(() => metrics.bytes.set(memory.bytes()), 1_000).unref()
+  let heard = NOWHERE
+  let state: 'new' | 'following' | 'deaf' = 'new'
+
+  /** A value that lacks no change of its tags contains all that was heard, too. */
+  function shows(at: Vector, required: Vector): boolean {
+    return containsTogether(at, heard, required)
+  }
+
+  async function obtain<T>(request: Request<T>, entry: Entry | undefined): Promise<Cached<T>> {
+    if (entry && now() < entry.staleUntil && shows(entry.lease.at, request.required)) {
+      renew(request, entry)
+      metrics.stale.inc()
+      return entry.stale as Cached<T> // the key tells the type
+    }
+    const { cached } = await landed(request)
+    count(cached)
+    return cached
+  }
+
+  /** Waits for a flight that is under way, or starts one. */
+  async function landed<T>(request: Request<T>): Promise<Landed<T>> {
+    const asked = fences.moment()
+    for (;;) {
+      const flight = flights.find(request.key, request.required) as Flight<T> | undefined // the key tells the type
+      if (!flight) return depart(request, false).landing
+      const outcome = await flight.landing
+      const answers = flights.answers(flight, outcome, asked)
+      if (answers && shows(outcome.at, request.required)) return outcome
+      if (flight.moment >= asked) return depart(request, false).landing // a later one would lack as much
+    }
+  }
+
+  function depart<T>(request: Request<T>, renewal: boolean): Flight<T> {
+    const { key, required, options } = request
+    const flight = { promised: furthest(heard, required), tags: options.tags.always }
+    return flights.start(key, flight, () => fly(request, renewal)) as Flight<T>
+  }
+
+  async function fly<T>(request: Request<T>, renewal: boolean): Promise<Landed<T>> {
+    if (!tier2 || state !== 'following') return load(request)
+    const { key, required, options } = request
+    /** A renewal has no use for what has gone stale already. */
+    const judge = (kept: Kept): boolean =>
+      fences.admits(kept.tags, kept.at) &&
+      shows(kept.at, required) &&
+      kept.age < (renewal ? ttlOf(options, kept.value) : lifeOf(options, kept.value))
+    const exclusive = contains(heard, required) // else what another process loads may lack what is required
+    const found = await tier2.find({ key, exclusive, judge })
+    if (found.kept) return arriveFromTier2(request, found.kept)
+    try {
+      return await load(request)
+    } finally {
+      found.release()
+    }
+  }
+
+  function arriveFromTier2<T>(request: Request<T>, kept: Kept): Landed<T> {
+    const arrival = { ...kept, value: kept.value as T | undefined } // the key tells the type
+    const entry = keep(request.key, arrival, request.options)
+    const stale = kept.age >= ttlOf(request.options, kept.value)
+    if (stale && entry) setImmediate(() => renew(request, entry)) // once this flight has landed
+    const cached: Cached<T> = {
+      value: arrival.value,
+      source: stale ? 'stale' : 'remote',
+      lease: entry?.lease,
+    }
+    return { cached, at: kept.at, tags: kept.tags }
+  }
+
+  async function load<T>({ key, load, options }: Request<T>): Promise<Landed<T>> {
+    const heardBefore = heard
+    const began = now()
+    try {
+      const { value, at, keep: whole = true } = await load()
+      metrics.loaded('ok', now() - began)
+      const arrival = {
+        value,
+        at: at ? furthest(heardBefore, at) : heardBefore,
+        tags: tagsOf(options, value),
+        age: 0,
+      }
+      const entry = whole ? keep(key, arrival, options) : undefined
+      if (entry)
+        tier2?.keep({ key, ...arrival, lifeMs: lifeOf(options, value), isWanted: () => entry.lease.current })
+      return { cached: { value, source: 'load', lease: entry?.lease }, at: arrival.at, tags: arrival.tags }
+    } catch (error) {
+      metrics.loaded('failed', now() - began)
+      throw error
+    }
+  }
+
+  /** Undefined when it must not be kept, or cannot. */
+  function keep<T>(key: string, arrival: Arrival<T>, options: GetOptions<T>): Entry<T> | undefined {
+    const { value, at, tags, age } = arrival
+    if (state !== 'following') return undefined
+    if (tags.length > MAX_TAGS) return unkept('tags')
+    if (!fences.admits(tags, at)) return unkept('changed')
+    const before = memory.get(key)
+    if (before && now() < before.staleUntil && !contains(at, before.lease.at)) return undefined
+    const freshFor = ttlOf(options, value) * (1 - JITTER * Math.random())
+    const entry = createEntry({
+      key,
+      value,
+      at,
+      tags,
+      freshUntil: now() + freshFor - age,
+      staleUntil: now() + lifeOf(options, value) - age,
+    })
+    return memory.set(entry, value) ? entry : unkept('size')
+  }
+
+  function unkept(reason: 'changed' | 'tags' | 'size'): undefined {
+    metrics.unkept(reason)
+    return undefined
+  }
+
+  function renew<T>(request: Request<T>, entry: Entry): void {
+    if (flights.underWay(request.key) || now() < entry.renewAfter) return
+    depart(request, true).landing.catch(error => {
+      entry.renewAfter = now() + RENEWAL_PAUSE_MS
+      logger.warn({ err: error, cache: name }, 'a cached value could not be renewed; the stale one is served')
+    })
+  }
+
+  function count({ source }: Cached<unknown>): void {
+    if (source === 'remote') metrics.remoteHits.inc()
+    else if (source === 'stale') metrics.stale.inc()
+    else metrics.misses.inc()
+  }
+
+  function change(tags: readonly string[], at: Vector): void {
+    let dropped = 0
+    for (const tag of tags) {
+      fences.raise(tag, at)
+      dropped += memory.drop(tag, at)
+    }
+    if (dropped > 0) metrics.dropped.inc(dropped)
+  }
+
+  return {
+    get<T>(key: string, load: () => Promise<Loaded<T>>, options: GetOptions<T>) {
+      const { required = NOWHERE } = options
+      const entry = memory.get(key)
+      if (entry && now() < entry.lease.freshUntil && shows(entry.lease.at, required)) {
+        metrics.memoryHits.inc()
+        return entry.hit as Promise<Cached<T>> // the key tells the type
+      }
+      return obtain({ key, load, options, required }, entry)
+    },
+    put(key, value, options) {
+      const { at } = options
+      const arrival = { value, at, tags: tagsOf(options, value), age: 0 }
+      const entry = keep(key, arrival, options)
+      if (entry)
+        tier2?.keep({ key, ...arrival, lifeMs: lifeOf(options, value), isWanted: () => entry.lease.current })
+    },
+    drop(tags, at) {
+      if (state !== 'new') change(tags, at)
+    },
+    hear(topic, position, tags) {
+      if (state === 'new') return
+      heard = furthest(heard, { [topic]: position })
+      change(tags, { [topic]: position })
+    },
+    follow(from) {
+      const heardAll = state !== 'new' && contains(heard, from)
+      heard = furthest(heard, from)
+      if (!heardAll) fences.restart(heard)
+      state = 'following'
+    },
+    deafen() {
+      if (state === 'following') state = 'deaf'
+      memory.clear()
+    },
+    heard: () => heard,
+    serves: (lease: Lease, required) =>
+      lease.current && now() < lease.freshUntil && shows(lease.at, required),
+    remote: () => tier2?.state() ?? 'none',
+    async [Symbol.asyncDispose]() {
+      clearInterval(measuring)
+      state = 'deaf'
+      memory.clear()
+      await tier2?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function tagsOf<T>({ tags: { always, of } }: GetOptions<T>, value: T | undefined): readonly string[] {
+  if (value === undefined || !of) return always
+  return [...new Set([...always, ...of(value)])]
+}
+
+function ttlOf({ ttlMs, negativeTtlMs = NEGATIVE_TTL_MS }: GetOptions<never>, value: unknown): number {
+  return value === undefined ? negativeTtlMs : ttlMs
+}
+
+/** Fresh and stale. "Not there" does not go stale: it ends. */
+function lifeOf(options: GetOptions<never>, value: unknown): number {
+  return value === undefined ? ttlOf(options, value) : options.ttlMs + (options.staleMs ?? options.ttlMs)
+}
