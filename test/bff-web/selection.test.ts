@@ -1,0 +1,80 @@
+import { buildSchema, graphql } from 'graphql'
+import { expect, test } from 'vitest'
+import { selects } from '#bff-web/resolvers/selection.ts'
+
+const schema = buildSchema(`
+  type Query { page: Page }
+  type Page { id: ID payments: [Payment] lines: [Line] }
+  type Payment { id: ID }
+  type Line { sku: ID product: Product }
+  type Product { sku: ID }
+`)
+
+/** Whether `path` is selected below `page`, as its resolver sees it. */
+async function selected(source: string, path: string[], variableValues: object = {}): Promise<boolean[]> {
+  const answers: boolean[] = []
+  const page = (_args: unknown, _context: unknown, info: Parameters<typeof selects>[0]) => {
+    answers.push(selects(info, ...path))
+    return null
+  }
+  const { errors } = await graphql({
+    schema,
+    source,
+    rootValue: { page },
+    variableValues: { ...variableValues },
+  })
+  expect(errors).toBeUndefined()
+  return answers
+}
+
+test.each([
+  ['by its name', '{ page { payments { id } } }', true],
+  ['under an alias', '{ page { paid: payments { id } } }', true],
+  [
+    'in a fragment',
+    '{ page { ...One } } fragment One on Page { id ...Two } fragment Two on Page { payments { id } }',
+    true,
+  ],
+  ['in an inline fragment', '{ page { ... { ... on Page { payments { id } } } } }', true],
+  ['in one of several mentions of the page', '{ page { id } page { payments { id } } }', true],
+  ['not at all', '{ page { id lines { sku } } }', false],
+  ['elsewhere, under that name', '{ page { payments: lines { sku } } }', false],
+])('a section is found %s', async (_how, source, expected) => {
+  expect(await selected(source, ['payments'])).toEqual([expected])
+})
+
+test.each([
+  ['@include(if: $yes)', true],
+  ['@include(if: $no)', false],
+  ['@skip(if: $no)', true],
+  ['@skip(if: $yes)', false],
+  ['@include(if: $yes) @skip(if: $yes)', false],
+])('a section counts with %s as it does in the answer', async (directives, expected) => {
+  const fragment = 'fragment Payments on Page { payments { id } }'
+  const forms = [
+    [`payments ${directives} { id }`, ''],
+    [`... ${directives} { payments { id } }`, ''],
+    [`...Payments ${directives}`, fragment],
+  ]
+  for (const [form, definitions] of forms) {
+    const source = `query ($yes: Boolean!, $no: Boolean!) {
+      page { id @include(if: $yes) lines @skip(if: $no) { sku } ${form} } } ${definitions}`
+    expect(await selected(source, ['payments'], { yes: true, no: false })).toEqual([expected])
+  }
+})
+
+test('a field below a section is found through every mention of the section', async () => {
+  const source = '{ page { lines { sku } lines { ...Line } } } fragment Line on Line { product { sku } }'
+  expect(await selected(source, ['lines', 'product'])).toEqual([true])
+  expect(await selected('{ page { lines { sku } } }', ['lines', 'product'])).toEqual([false])
+})
+
+test('fragments that spread one another many times over are looked through once', async () => {
+  const depth = 40
+  const fragments = Array.from(
+    { length: depth },
+    (_, level) => `fragment F${level} on Page { id ...F${level + 1} ...F${level + 1} }`,
+  )
+  const source = `{ page { ...F0 } } ${fragments.join('\n')} fragment F${depth} on Page { payments { id } }`
+  expect(await selected(source, ['payments'])).toEqual([true])
+})
