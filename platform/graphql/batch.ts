@@ -2,6 +2,7 @@
 import { type ApolloServer, HeaderMap } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
+import { type Answer, createAnswer } from '#platform/graphql/answers-body.ts'
 import {
   CONSISTENCY_HEADER,
   formatToken,
@@ -19,19 +20,19 @@ export type BatchSetup = {
   readonly limit: number
 }
 
-type Answer = { readonly status: number; readonly headers: HeaderMap; readonly body: string }
+type MemberAnswer = { readonly status: number; readonly headers: HeaderMap; readonly body: string }
 
 /**
- * Sends an array of results in the order of the operations. The status is that of the members when they agree, and 200
+ * An array of results in the order of the operations, to be sent; undefined when the body is no array. The status is that of the members when they agree, and 200
  * otherwise; consistency headers cover all members. Throws CallerError BAD_USER_INPUT past the limit.
  */
 export async function answerBatch(
   setup: BatchSetup,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<void> {
+): Promise<Answer | undefined> {
   const { body } = request
-  if (!Array.isArray(body)) return
+  if (!Array.isArray(body)) return undefined
   if (body.length === 0 || body.length > setup.limit)
     throw new CallerError(
       'BAD_USER_INPUT',
@@ -46,10 +47,12 @@ export async function answerBatch(
   const stale = new Set(answers.flatMap(answer => answer.headers.get(STALE_HEADER)?.split(',') ?? []))
   if (Object.keys(consistency).length > 0) void reply.header(CONSISTENCY_HEADER, formatToken(consistency))
   if (stale.size > 0) void reply.header(STALE_HEADER, [...stale].join(','))
-  await reply
-    .code(answers.every(answer => answer.status === status) ? status : 200)
-    .header('content-type', 'application/json; charset=utf-8')
-    .send(`[${answers.map(answer => answer.body).join(',')}]`)
+  void reply.code(answers.every(answer => answer.status === status) ? status : 200)
+  return createAnswer({
+    text: `[${answers.map(answer => answer.body).join(',')}]`,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    tagged: false,
+  })
 }
 
 function answerMember(
@@ -57,8 +60,8 @@ function answerMember(
   request: FastifyRequest,
   headers: HeaderMap,
   member: unknown,
-): Promise<Answer> {
-  const execute = async (): Promise<Answer> => {
+): Promise<MemberAnswer> {
+  const execute = async (): Promise<MemberAnswer> => {
     const response = await server.executeHTTPGraphQLRequest({
       httpGraphQLRequest: { method: 'POST', headers, search: '', body: member },
       context: () => contextOf(request, member),

@@ -1,30 +1,27 @@
-// Mounts a GraphQL schema (or a gateway) on an HTTP server with Apollo Server. Free of what the schema is about.
-import { ApolloServer, type ApolloServerOptionsWithGateway, type ApolloServerPlugin } from '@apollo/server'
-import {
-  ApolloServerPluginCacheControlDisabled,
-  ApolloServerPluginInlineTraceDisabled,
-  ApolloServerPluginLandingPageDisabled,
-  ApolloServerPluginSchemaReportingDisabled,
-  ApolloServerPluginUsageReportingDisabled,
-} from '@apollo/server/plugin/disabled'
-import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default'
-import fastifyApollo from '@as-integrations/fastify'
-import type { FastifyRequest } from 'fastify'
-import type { GraphQLSchema } from 'graphql'
+// Mounts a GraphQL schema (or a gateway) on an HTTP server, as stages in the order a request meets them: kept answers,
+// parsing, batches, Apollo Server, compression. Free of what the schema is about.
+import type { ApolloServer, ApolloServerPlugin } from '@apollo/server'
+import { fastifyApolloHandler } from '@as-integrations/fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
+import { type AnswerPolicy, type Answers, createAnswers } from '#platform/graphql/answers.ts'
+import { type Answer, createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
+import { type Asked, askQuestion } from '#platform/graphql/answers-stage.ts'
+import { createApolloServer, type GraphqlSource } from '#platform/graphql/apollo-server.ts'
 import { answerBatch, memberTraceparent } from '#platform/graphql/batch.ts'
-import { identifyCaller } from '#platform/graphql/caller.ts'
+import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, parseToken } from '#platform/graphql/consistency.ts'
-import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
-import { contextFailure, createErrorFormatter } from '#platform/graphql/error-formatter.ts'
-import { DEFAULT_LIMITS, limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
-import { createOperationPlugin, type OwnConsistency } from '#platform/graphql/operation-plugin.ts'
+import { type AnswerSources, createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
+import { contextFailure } from '#platform/graphql/error-formatter.ts'
+import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/limits.ts'
+import { createOperationCounter } from '#platform/graphql/observe.ts'
+import type { OwnConsistency } from '#platform/graphql/operation-plugin.ts'
+import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { parseTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
 
-type Gateway = ApolloServerOptionsWithGateway<RequestContext>['gateway']
-export type GraphqlSource = { readonly schema: GraphQLSchema } | { readonly gateway: Gateway }
+export type { GraphqlSource } from '#platform/graphql/apollo-server.ts'
 
 export type GraphqlOptions = {
   readonly verifier: Verifier
@@ -38,6 +35,8 @@ export type GraphqlOptions = {
   /** Adds to the context what a service's own resolvers need. Must keep the parts that it gets, by reference. */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
+  /** Keeps whole answers of queries whose context says that they may be kept; none when left out. */
+  readonly answers?: AnswerPolicy
   /** Automatic persisted queries; off when left out. */
   readonly persistedQueries?: boolean
   readonly plugins?: readonly ApolloServerPlugin<RequestContext>[]
@@ -49,79 +48,125 @@ export type GraphqlEndpoint = AsyncDisposable & { readonly path: string }
 /**
  * GET and POST `path`, one operation or an array of them. An invalid or expired token gives every operation
  * UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. Batched operations succeed or fail one by one, each
- * with a context of its own. Call before `http.listen`.
+ * with a context of its own. Answers of 1 KB and more go out compressed to who takes that; a GET's has a tag, and is
+ * 304 when it is known. Call before `http.listen`.
  */
 export async function mountGraphql(
   http: HttpServer,
   source: GraphqlSource,
   options: GraphqlOptions,
 ): Promise<GraphqlEndpoint> {
-  const { path = '/graphql', verifier, extend } = options
+  const { path = '/graphql' } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const server = createApolloServer(http.name, source, options, limits)
+  const whole = new WeakMap<AnswerSources, WholeQuery>()
+  const server = createApolloServer({
+    service: http.name,
+    source,
+    options,
+    limits,
+    onWhole: ({ sources }, name) => whole.set(sources, { name }),
+  })
   await server.start()
-  const contextOf = async (request: FastifyRequest, member?: unknown): Promise<RequestContext> => {
-    try {
-      const base = await baseContext(verifier, request, member)
-      return extend === undefined ? base : await extend(base)
-    } catch (error) {
-      throw contextFailure(error, request.id)
-    }
+  const stages: Stages = {
+    server,
+    whole,
+    verifier: options.verifier,
+    answers: options.answers && createAnswers(http.name, options.answers),
+    contextOf: contexts(options),
+    batch: limits.batch,
+    count: createOperationCounter(http.name),
   }
-  const setup = { server, contextOf, limit: limits.batch }
   void http.app.register(async scope => {
-    scope.addHook('preHandler', async (request, reply) => {
-      if (Array.isArray(request.body)) return answerBatch(setup, request, reply)
-    })
-    await scope.register(fastifyApollo(server), {
-      path,
+    keepJsonRaw(scope)
+    scope.route({
       method: ['GET', 'POST'],
-      context: request => contextOf(request),
+      url: path,
+      handler: (request, reply) => answer(stages, request, reply),
     })
   })
   return { path, [Symbol.asyncDispose]: () => server.stop() }
 }
 
-function createApolloServer(
-  service: string,
-  source: GraphqlSource,
-  options: GraphqlOptions,
-  limits: OperationLimits,
-): ApolloServer<RequestContext> {
-  const { development, logger, persistedQueries = false } = options
-  return new ApolloServer<RequestContext>({
-    ...source,
-    logger,
-    nodeEnv: development ? 'development' : 'production',
-    introspection: development,
-    includeStacktraceInErrorResponses: false,
-    stopOnTerminationSignals: false,
-    stringifyResult: value => JSON.stringify(value),
-    formatError: createErrorFormatter(logger),
-    parseOptions: { maxTokens: limits.tokens },
-    validationRules: [limitRule(limits)],
-    ...(!persistedQueries && { persistedQueries: false }),
-    plugins: [
-      createOperationPlugin(service, options.consistency),
-      development
-        ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
-        : ApolloServerPluginLandingPageDisabled(),
-      // Cache control and inline traces hook into every field; the rest would phone home.
-      ApolloServerPluginCacheControlDisabled(),
-      ApolloServerPluginInlineTraceDisabled(),
-      ApolloServerPluginUsageReportingDisabled(),
-      ApolloServerPluginSchemaReportingDisabled(),
-      ...(options.plugins ?? []),
-    ],
-  })
+type WholeQuery = { readonly name: string | undefined }
+
+type Stages = {
+  readonly server: ApolloServer<RequestContext>
+  readonly verifier: Verifier
+  readonly answers: Answers | undefined
+  /** Queries that were answered whole, by what they were made of. */
+  readonly whole: WeakMap<AnswerSources, WholeQuery>
+  readonly contextOf: (request: FastifyRequest, member?: unknown, caller?: Caller) => Promise<RequestContext>
+  readonly batch: number
+  readonly count: ReturnType<typeof createOperationCounter>
 }
 
-async function baseContext(
-  verifier: Verifier,
+async function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { answers, verifier, server, contextOf, batch, count } = stages
+  const asked = answers && (await askQuestion(answers, verifier, request))
+  const kept = asked && answers.find(asked.question)
+  if (kept !== undefined) {
+    count({ name: kept.name, kind: 'query', outcome: 'ok' })
+    return sendAnswer(request, reply, kept)
+  }
+  const made = Array.isArray(parseBody(request))
+    ? await answerBatch({ server, contextOf, limit: batch }, request, reply)
+    : await answerOne(stages, { request, reply, asked })
+  return made === undefined ? reply : sendAnswer(request, reply, made)
+}
+
+type Exchange = {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly asked: Asked | undefined
+}
+
+/** Undefined for an answer in parts, which is on its way already. */
+async function answerOne(stages: Stages, { request, reply, asked }: Exchange): Promise<Answer | undefined> {
+  const held: { context?: RequestContext } = {}
+  const run = fastifyApolloHandler(stages.server, {
+    context: async () => {
+      held.context = await stages.contextOf(request, undefined, asked?.caller)
+      return held.context
+    },
+  })
+  const text: unknown = await run.call(request.server, request, reply)
+  if (typeof text !== 'string') return undefined
+  const { sources } = held.context ?? {}
+  const query = sources && stages.whole.get(sources)
+  const headers = headersOf(reply)
+  const isGood = reply.statusCode === 200
+  if (stages.answers && asked && sources && query && isGood)
+    return stages.answers.keep(asked.question, { sources, text, headers, ...query })
+  return createAnswer({ text, headers, tagged: isGood && request.method === 'GET' })
+}
+
+/** Those that belong to the answer, not to this sending of it. */
+function headersOf(reply: FastifyReply): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const name of ['content-type', 'cache-control', CONSISTENCY_HEADER]) {
+    const value = reply.getHeader(name)
+    if (typeof value === 'string') found[name] = value
+  }
+  return found
+}
+
+function contexts({ verifier, extend }: GraphqlOptions): Stages['contextOf'] {
+  return async (request, member, caller) => {
+    try {
+      const known = caller ?? (await identifyCaller(verifier, request.headers.authorization))
+      const base = baseContext(known, request, member)
+      return extend === undefined ? base : await extend(base)
+    } catch (error) {
+      throw contextFailure(error, request.id)
+    }
+  }
+}
+
+function baseContext(
+  { token, verified }: Caller,
   { headers, id }: FastifyRequest,
   member: unknown,
-): Promise<RequestContext> {
-  const { token, verified } = await identifyCaller(verifier, headers.authorization)
+): RequestContext {
   return createRequestContext({
     viewer: verified?.viewer,
     token,

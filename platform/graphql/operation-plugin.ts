@@ -15,10 +15,16 @@ export const CONSISTENCY_WAIT_MS = 2000
 
 type Operation = GraphQLRequestContext<RequestContext>
 
+export type OperationPluginOptions = {
+  readonly consistency?: OwnConsistency | undefined
+  /** Called when a query was answered whole: without errors, and with all that it had to show. */
+  readonly onWhole?: ((context: RequestContext, operationName: string | undefined) => void) | undefined
+}
+
 /** One listener for all operations: what it needs to know is in their contexts. */
 export function createOperationPlugin(
   service: string,
-  consistency?: OwnConsistency,
+  { consistency, onWhole }: OperationPluginOptions = {},
 ): ApolloServerPlugin<RequestContext> {
   const count = createOperationCounter(service)
   const listener: GraphQLRequestListener<RequestContext> = {
@@ -33,6 +39,7 @@ export function createOperationPlugin(
         kind: operation.operation?.operation,
         outcome: operation.errors ? 'error' : 'ok',
       })
+      if (isWhole(operation)) onWhole?.(operation.contextValue, operation.operationName ?? undefined)
     },
   }
   return { requestDidStart: async () => listener }
@@ -46,6 +53,13 @@ async function awaitPosition(
   const position = contextValue.consistency.required[service]
   if (position === undefined || operation?.operation !== 'query') return
   if (!(await reached(position, CONSISTENCY_WAIT_MS))) contextValue.consistency.stale.push(service)
+}
+
+function isWhole({ operation, errors, contextValue, response }: Operation): boolean {
+  if (operation?.operation !== 'query' || errors !== undefined) return false
+  if (contextValue.consistency.stale.length > 0 || response.body?.kind !== 'single') return false
+  const { data, errors: told } = response.body.singleResult
+  return told === undefined && data !== undefined && data !== null
 }
 
 function tellConsistency({ contextValue, response }: Operation): void {

@@ -1,0 +1,61 @@
+// The first stage of a request: looks for a kept answer before anything is parsed. Free of how answers are made.
+import type { FastifyRequest } from 'fastify'
+import type { Verifier } from '#platform/auth/verifier.ts'
+import type { Answers, Question } from '#platform/graphql/answers.ts'
+import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
+import { CONSISTENCY_HEADER, parseToken } from '#platform/graphql/consistency.ts'
+import { rawJsonOf } from '#platform/graphql/raw-body.ts'
+
+export type Asked = { readonly question: Question; readonly caller: Caller }
+
+/**
+ * The question that a request is, and who asks. Undefined for one that the stages behind must refuse or look at
+ * themselves: a token that does not hold, a body that is not JSON, a simple request that another site could have sent.
+ */
+export async function askQuestion(
+  answers: Answers,
+  verifier: Verifier,
+  request: FastifyRequest,
+): Promise<Asked | undefined> {
+  const operation = operationOf(request)
+  if (operation === undefined) return undefined
+  const { headers } = request
+  const caller = await identify(verifier, headers.authorization)
+  if (caller === undefined) return undefined
+  const header = headers[CONSISTENCY_HEADER]
+  const question = answers.ask(
+    {
+      viewer: caller.verified?.viewer,
+      language: headers['accept-language'],
+      accept: headers.accept,
+      operation,
+    },
+    parseToken(Array.isArray(header) ? header.join(',') : header),
+  )
+  return { question, caller }
+}
+
+function operationOf(request: FastifyRequest): string | undefined {
+  if (request.method === 'POST') return rawJsonOf(request)
+  if (request.method !== 'GET' || !isPreflighted(request)) return undefined
+  const start = request.url.indexOf('?')
+  return start < 0 ? undefined : request.url.slice(start)
+}
+
+const JSON_TYPE = /^application\/json\s*(?:;|$)/i
+
+/** As Apollo Server's prevention of cross-site requests has it, but never laxer. */
+function isPreflighted({ headers }: FastifyRequest): boolean {
+  const type = headers['content-type']
+  if (type !== undefined) return JSON_TYPE.test(type)
+  return Boolean(headers['apollo-require-preflight'] || headers['x-apollo-operation-name'])
+}
+
+/** Why a token does not hold is said by the stage that makes the context. */
+async function identify(verifier: Verifier, authorization: string | undefined): Promise<Caller | undefined> {
+  try {
+    return await identifyCaller(verifier, authorization)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,58 @@
+// The Apollo Server behind an endpoint: limits, errors, persisted queries, a landing page in development. Free of HTTP.
+import { ApolloServer, type ApolloServerOptionsWithGateway } from '@apollo/server'
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled'
+import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default'
+import type { GraphQLSchema } from 'graphql'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type { GraphqlOptions } from '#platform/graphql/endpoint.ts'
+import { createErrorFormatter } from '#platform/graphql/error-formatter.ts'
+import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
+import { createOperationPlugin, type OperationPluginOptions } from '#platform/graphql/operation-plugin.ts'
+
+type Gateway = ApolloServerOptionsWithGateway<RequestContext>['gateway']
+export type GraphqlSource = { readonly schema: GraphQLSchema } | { readonly gateway: Gateway }
+
+export type ApolloSetup = {
+  readonly service: string
+  readonly source: GraphqlSource
+  readonly options: GraphqlOptions
+  readonly limits: OperationLimits
+  readonly onWhole: OperationPluginOptions['onWhole']
+}
+
+/** Not started yet. */
+export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestContext> {
+  const { service, source, options, limits, onWhole } = setup
+  const { development, logger, persistedQueries = false } = options
+  return new ApolloServer<RequestContext>({
+    ...source,
+    logger,
+    nodeEnv: development ? 'development' : 'production',
+    introspection: development,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    stringifyResult: value => JSON.stringify(value),
+    formatError: createErrorFormatter(logger),
+    parseOptions: { maxTokens: limits.tokens },
+    validationRules: [limitRule(limits)],
+    ...(!persistedQueries && { persistedQueries: false }),
+    plugins: [
+      createOperationPlugin(service, { consistency: options.consistency, onWhole }),
+      development
+        ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
+        : ApolloServerPluginLandingPageDisabled(),
+      // Cache control and inline traces hook into every field; the rest would phone home.
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
+      ...(options.plugins ?? []),
+    ],
+  })
+}
