@@ -1,110 +1,104 @@
 // Who is on a live connection: the token at its start, its refresh, its end, and how many each subject may have.
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
-import type { Context, ServerOptions } from 'graphql-ws'
-import type { WebSocket } from 'ws'
+import type { Verifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
-import { LIVE_CLOSE, type LiveOptions } from '#platform/graphql/live-endpoint.ts'
+import type { ConsistencyToken } from '#platform/graphql/consistency.ts'
+import type { Deadline, Wheel } from '#platform/graphql/live-wheel.ts'
 
-/** One per connection, from its `connection_init` on. `caller` changes when the token is refreshed. */
+/** One per connection or stream that is let in. `caller` changes when the token is refreshed. */
 export type LiveSession = {
   readonly requestId: string
-  /** What its connections are counted under. */
-  readonly countedAs: string
+  readonly language: string | undefined
+  /** What the caller asks to see in all of its operations. */
+  readonly required: ConsistencyToken
   caller: Caller
-  expiry: NodeJS.Timeout | undefined
 }
 
-export type LiveExtra = {
-  readonly socket: WebSocket
-  readonly request: IncomingMessage
-  session?: LiveSession
+export type Arrival = {
+  readonly authorization: string | undefined
+  readonly address: string | undefined
+  readonly language: string | undefined
+  readonly required: ConsistencyToken
+  readonly requestId?: string
+  /** Called once, when the token has expired. */
+  readonly expired: () => void
 }
 
-type LiveContext = Context<Record<string, unknown>, LiveExtra>
-type Hooks = Pick<ServerOptions<Record<string, unknown>, LiveExtra>, 'onConnect' | 'onPing' | 'onClose'>
+/** Disposing gives its place to another one of the subject's. */
+export type OpenSession = Disposable & {
+  readonly session: LiveSession
+  /** Goes on with a newer token. Throws CallerError UNAUTHENTICATED if it is not of the same subject and role. */
+  refresh(authorization: string): Promise<void>
+}
 
-const MAX_TIMER_MS = 2 ** 31 - 1
+export type LiveSessions = {
+  /** Throws CallerError UNAUTHENTICATED, and RATE_LIMITED when the subject has as many as it may. */
+  open(arrival: Arrival): Promise<OpenSession>
+}
 
-export function createLiveSessions(options: LiveOptions): { readonly hooks: Hooks } {
-  const { verifier, logger, connectionsPerSubject = 20 } = options
+export type SessionLimits = {
+  readonly verifier: Verifier
+  readonly wheel: Wheel
+  /** Sockets and streams together, of one subject (of one address, for anonymous callers). */
+  readonly connectionsPerSubject: number
+}
+
+export function createLiveSessions({
+  verifier,
+  wheel,
+  connectionsPerSubject: most,
+}: SessionLimits): LiveSessions {
   const counts = new Map<string, number>()
 
-  /** False when the connection is closed instead of opened. */
-  async function connect({ extra, connectionParams }: LiveContext): Promise<boolean> {
-    const { socket, request } = extra
-    const authorization = textOf(connectionParams?.authorization ?? connectionParams?.Authorization)
-    const caller = await identifyCaller(verifier, authorization ?? request.headers.authorization)
-    if (socket.readyState !== socket.OPEN) return false
-    const countedAs = caller.verified?.viewer.subject ?? `address ${request.socket.remoteAddress}`
-    const count = counts.get(countedAs) ?? 0
-    if (count >= connectionsPerSubject) {
-      socket.close(LIVE_CLOSE.tooManyConnections, `at most ${connectionsPerSubject} connections are allowed`)
-      return false
-    }
-    counts.set(countedAs, count + 1)
-    extra.session = { requestId: randomUUID(), countedAs, caller, expiry: expire(socket, caller) }
-    return true
+  function take(subject: string): void {
+    const count = counts.get(subject) ?? 0
+    if (count >= most) throw new CallerError('RATE_LIMITED', `at most ${most} connections are allowed`)
+    counts.set(subject, count + 1)
   }
 
-  async function refresh({ extra }: LiveContext, authorization: string): Promise<void> {
-    const { socket, session } = extra
-    if (!session) return
-    const caller = await identifyCaller(verifier, authorization)
-    if (caller.verified?.viewer.subject !== session.caller.verified?.viewer.subject)
-      throw new CallerError('UNAUTHENTICATED', 'the new token is for another subject')
-    if (socket.readyState !== socket.OPEN) return
-    clearTimeout(session.expiry)
-    session.caller = caller
-    session.expiry = expire(socket, caller)
-  }
-
-  function release(session: LiveSession): void {
-    clearTimeout(session.expiry)
-    const left = (counts.get(session.countedAs) ?? 1) - 1
-    if (left > 0) counts.set(session.countedAs, left)
-    else counts.delete(session.countedAs)
-  }
-
-  function closeFor(socket: WebSocket, error: unknown): void {
-    if (error instanceof CallerError && error.code === 'UNAUTHENTICATED') {
-      socket.close(LIVE_CLOSE.unauthenticated, error.message.slice(0, 120))
-      return
-    }
-    logger.error({ err: error }, 'a live connection could not be opened')
-    socket.close(1011, 'Internal error')
+  function release(subject: string): void {
+    const left = (counts.get(subject) ?? 1) - 1
+    if (left > 0) counts.set(subject, left)
+    else counts.delete(subject)
   }
 
   return {
-    hooks: {
-      async onConnect(context) {
-        try {
-          return await connect(context)
-        } catch (error) {
-          closeFor(context.extra.socket, error)
-          return false
-        }
-      },
-      async onPing(context, payload) {
-        const authorization = textOf(payload?.authorization)
-        if (authorization === undefined) return
-        await refresh(context, authorization).catch((error: unknown) => closeFor(context.extra.socket, error))
-      },
-      onClose({ extra }) {
-        if (extra.session) release(extra.session)
-      },
+    async open({ authorization, address, language, required, requestId = randomUUID(), expired }) {
+      const caller = await identifyCaller(verifier, authorization)
+      const countedAs = caller.verified?.viewer.subject ?? `address ${address}`
+      take(countedAs)
+      const session: LiveSession = { requestId, language, required, caller }
+      let expiry = expireAt(wheel, caller, expired)
+      let open = true
+      return {
+        session,
+        async refresh(newer) {
+          const next = await identifyCaller(verifier, newer)
+          sameViewer(session.caller, next)
+          if (!open) return
+          wheel.cancel(expiry)
+          session.caller = next
+          expiry = expireAt(wheel, next, expired)
+        },
+        [Symbol.dispose]() {
+          if (!open) return
+          open = false
+          wheel.cancel(expiry)
+          release(countedAs)
+        },
+      }
     },
   }
 }
 
-/** Closes the connection at the token's end; a token that outlasts every timer is checked again on reconnecting. */
-function expire(socket: WebSocket, { verified }: Caller): NodeJS.Timeout | undefined {
-  if (verified === undefined) return undefined
-  const left = Math.min(verified.expiresAt - Date.now(), MAX_TIMER_MS)
-  return setTimeout(() => socket.close(LIVE_CLOSE.unauthenticated, 'the token has expired'), left)
+function sameViewer({ verified: before }: Caller, { verified: after }: Caller): void {
+  if (before?.viewer.subject !== after?.viewer.subject)
+    throw new CallerError('UNAUTHENTICATED', 'the new token is for another subject')
+  if (before?.viewer.role !== after?.viewer.role)
+    throw new CallerError('UNAUTHENTICATED', 'the new token is for another role: connect again with it')
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
+function expireAt(wheel: Wheel, { verified }: Caller, expired: () => void): Deadline | undefined {
+  return verified && wheel.after(verified.expiresAt - Date.now(), expired)
 }

@@ -1,0 +1,39 @@
+// What a live client asks to run, as it comes in a message, a body or a query string: its shape checked. Pure.
+
+/** `query` is missing where a persisted operation is named by `extensions` instead. */
+export type LiveRequest = {
+  readonly query?: string
+  readonly operationName?: string
+  readonly variables?: Readonly<Record<string, unknown>>
+  readonly extensions?: Readonly<Record<string, unknown>>
+  /** Mutations are refused. */
+  readonly readOnly?: boolean
+}
+
+export type JsonRecord = Readonly<Record<string, unknown>>
+
+export function isRecord(value: unknown): value is JsonRecord {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The request, or what is wrong with its shape. Null counts as left out. */
+export function readLiveRequest(value: unknown): LiveRequest | { readonly problem: string } {
+  if (!isRecord(value)) return { problem: 'the request should be an object' }
+  const { query, operationName, variables, extensions } = value
+  if (!isAbsent(query) && typeof query !== 'string') return { problem: 'query should be a text' }
+  if (!isAbsent(operationName) && typeof operationName !== 'string')
+    return { problem: 'operationName should be a text' }
+  if (!isAbsent(variables) && !isRecord(variables)) return { problem: 'variables should be an object' }
+  if (!isAbsent(extensions) && !isRecord(extensions)) return { problem: 'extensions should be an object' }
+  if (isAbsent(query) && !isRecord(extensions)) return { problem: 'the query is missing' }
+  return {
+    ...(!isAbsent(query) && { query }),
+    ...(!isAbsent(operationName) && { operationName }),
+    ...(!isAbsent(variables) && { variables }),
+    ...(!isAbsent(extensions) && { extensions }),
+  }
+}
+
+function isAbsent(value: unknown): value is null | undefined {
+  return value === null || value === undefined
+}

@@ -1,0 +1,49 @@
+// WebSockets on an HTTP server's upgrades: accepted, counted, and closed over a moment when the server stops.
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { handleProtocols } from 'graphql-ws'
+import { WebSocketServer } from 'ws'
+import { converse, LIVE_CLOSE, type LiveSetup } from '#platform/graphql/live-conversation.ts'
+import type { LivePlaces } from '#platform/graphql/live-places.ts'
+import type { HttpServer } from '#platform/http/server.ts'
+import { gauge } from '#platform/telemetry/metrics.ts'
+
+const MAX_PAYLOAD = 64 * 1024
+
+/** Messages are at most 64 KB: a longer one closes its connection with 1009. */
+export function mountSockets(http: HttpServer, path: string, setup: LiveSetup, places: LivePlaces): void {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_PAYLOAD,
+    handleProtocols,
+    perMessageDeflate: false,
+    clientTracking: false,
+    autoPong: false,
+  })
+  const open = gauge('waybill_live_connections', 'Open WebSocket connections', ['service'])
+
+  function accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    sockets.handleUpgrade(request, socket, head, ws => {
+      open.inc({ service: setup.service })
+      const { headers } = request
+      const channel = converse({ ws, socket }, { headers, address: request.socket.remoteAddress }, setup)
+      const leave = places.enter(() => channel.close(LIVE_CLOSE.serviceRestart, 'Service Restart'))
+      ws.once('close', () => {
+        open.dec({ service: setup.service })
+        leave()
+      })
+    })
+  }
+
+  http.onUpgrade(path, (request, socket, head) => {
+    if (places.isFull()) refuse(socket)
+    else accept(request, socket, head)
+  })
+}
+
+function refuse(socket: Duplex): void {
+  socket.once('error', () => socket.destroy())
+  socket.end(
+    'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n',
+  )
+}
