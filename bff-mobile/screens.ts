@@ -1,15 +1,25 @@
 // The mobile screens from the gateway's answers: short texts in the user's language. Pure.
 import { statusText, type Texts, toneOf } from '#bff-mobile/texts.ts'
 import { fromDecimal, toDecimal } from '#platform/domain/money.ts'
-import type { OrderCard, OrderScreen, Parcel, ProductCard } from '#schema/generated/bff-mobile.ts'
+import type {
+  OrderCard,
+  OrderScreen,
+  OrderSection,
+  Parcel,
+  ProductCard,
+  SectionNotice,
+} from '#schema/generated/bff-mobile.ts'
 import type {
   CardPartsFragment,
   OrderScreenQuery,
   ProductsQuery,
 } from '#schema/generated/bff-mobile-operations.ts'
 
-export type Order = NonNullable<OrderScreenQuery['order']>
-type Shipment = Order['shipments'][number]
+/** All that an order's screen shows. */
+export type WholeOrder = NonNullable<OrderScreenQuery['order']>
+type Shipment = NonNullable<WholeOrder['shipments']>[number]
+/** Why a section could not be loaded: a code of the error catalogue. */
+export type Failures = Readonly<Partial<Record<OrderSection, string>>>
 type Product = ProductsQuery['searchProducts']['nodes'][number]
 
 export function orderCard(order: CardPartsFragment, texts: Texts): OrderCard {
@@ -30,12 +40,8 @@ function titleOf(lines: CardPartsFragment['lines'], texts: Texts): string {
   return others.length === 0 ? first.title : texts.words.more(first.title, others.length)
 }
 
-export function orderScreen(order: Order, texts: Texts): OrderScreen {
-  const { currency } = order.total
-  const captured = order.payments.reduce(
-    (sum, payment) => sum + fromDecimal(payment.captured.amount, currency).minor,
-    0,
-  )
+/** Sections that are null are missing, and have a notice each; `failures` says why, where it is known. */
+export function orderScreen(order: WholeOrder, failures: Failures, texts: Texts): OrderScreen {
   return {
     id: order.id,
     number: order.number,
@@ -52,10 +58,32 @@ export function orderScreen(order: Order, texts: Texts): OrderScreen {
     items: texts.money(order.itemsTotal),
     shipping: texts.money(order.shippingFee),
     total: texts.money(order.total),
-    paid: texts.money({ amount: toDecimal({ minor: captured, currency }), currency }),
-    parcels: order.shipments.map(shipment => parcel(shipment, texts)),
+    paid: paidOf(order, texts),
+    parcels: order.shipments?.map(shipment => parcel(shipment, texts)) ?? null,
     actions: order.allowedActions,
+    notices: noticesOf(order, failures, texts),
   }
+}
+
+function paidOf({ payments, total: { currency } }: WholeOrder, texts: Texts): string | null {
+  if (payments === null) return null
+  const captured = payments.reduce(
+    (sum, payment) => sum + fromDecimal(payment.captured.amount, currency).minor,
+    0,
+  )
+  return texts.money({ amount: toDecimal({ minor: captured, currency }), currency })
+}
+
+function noticesOf(order: WholeOrder, failures: Failures, texts: Texts): SectionNotice[] {
+  const missing: OrderSection[] = [
+    ...(order.payments === null ? (['PAYMENTS'] as const) : []),
+    ...(order.shipments === null ? (['SHIPMENTS'] as const) : []),
+  ]
+  return missing.map(section => ({
+    section,
+    code: failures[section] ?? 'UNAVAILABLE',
+    message: texts.words.notice[section],
+  }))
 }
 
 const STILL_COMING: ReadonlySet<Shipment['status']> = new Set([
@@ -67,9 +95,9 @@ const STILL_COMING: ReadonlySet<Shipment['status']> = new Set([
 ])
 
 /** Why it does not come, or when it comes, or how it stands. */
-function headlineOf(order: Order, texts: Texts): string {
-  if (order.cancellation) return order.cancellation.message
-  const expected = order.shipments.flatMap(({ estimatedDelivery, status }) =>
+function headlineOf(order: WholeOrder, texts: Texts): string {
+  if (order.cancellation) return texts.words.cancelled[order.cancellation.reason]
+  const expected = (order.shipments ?? []).flatMap(({ estimatedDelivery, status }) =>
     estimatedDelivery && STILL_COMING.has(status) ? [estimatedDelivery] : [],
   )
   const last = expected.sort().at(-1)

@@ -1,15 +1,10 @@
 // The mobile BFF as a service.
+import { idOf, type Order, ownerOf, readOrder } from '#bff-mobile/orders.ts'
 import { createResolvers } from '#bff-mobile/resolvers.ts'
-import type { Order } from '#bff-mobile/screens.ts'
 import type { BffConfig } from '#platform/bff/config.ts'
 import { startBff } from '#platform/bff/start-bff.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
-import { OrderScreenDocument } from '#schema/generated/bff-mobile-operations.ts'
 
 export function startBffMobile(config: BffConfig): Promise<RunningService> {
-  return startBff<Order>(config, {
-    readOrder: async (gateway, id, positions) =>
-      (await gateway.runAsService(OrderScreenDocument, { id }, positions)).order,
-    resolvers: createResolvers,
-  })
+  return startBff<Order>(config, { createResolvers, readOrder, idOf, ownerOf })
 }

@@ -1,100 +1,8 @@
 // Texts of the mobile screens in the user's language: statuses, money, dates. Pure; unknown locales fall back to en-US.
-import type { OrderStatus, ShipmentStatus } from '#schema/generated/bff-mobile-operations.ts'
+import { ENGLISH, GERMAN, PORTUGUESE, type Words } from '#bff-mobile/words.ts'
+import type { OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 export type Tone = 'WAITING' | 'ACTIVE' | 'DONE' | 'PROBLEM'
-
-type Words = {
-  readonly order: Readonly<Record<OrderStatus, string>>
-  readonly shipment: Readonly<Record<ShipmentStatus, string>>
-  readonly approval: string
-  readonly more: (title: string, count: number) => string
-  readonly expected: (date: string) => string
-  readonly stock: { readonly in: string; readonly low: string; readonly out: string }
-}
-
-const ENGLISH: Words = {
-  order: {
-    PLACED: 'Being confirmed',
-    CONFIRMED: 'Confirmed',
-    PARTIALLY_SHIPPED: 'Partly on its way',
-    SHIPPED: 'On its way',
-    DELIVERED: 'Delivered',
-    COMPLETED: 'Delivered',
-    CANCELLED: 'Cancelled',
-    RETURNED: 'Returned',
-  },
-  shipment: {
-    REQUESTED: 'Being packed',
-    LABELLED: 'Ready to go',
-    REFUSED: 'Not accepted by the carrier',
-    CANCELLED: 'Cancelled',
-    DISPATCHED: 'Handed to the carrier',
-    IN_TRANSIT: 'On its way',
-    OUT_FOR_DELIVERY: 'Arriving today',
-    DELIVERED: 'Delivered',
-    LOST: 'Lost',
-  },
-  approval: 'Waiting for your payment',
-  more: (title, count) => `${title} and ${count} more`,
-  expected: date => `Expected ${date}`,
-  stock: { in: 'In stock', low: 'Only a few left', out: 'Sold out' },
-}
-
-const GERMAN: Words = {
-  order: {
-    PLACED: 'Wird bestätigt',
-    CONFIRMED: 'Bestätigt',
-    PARTIALLY_SHIPPED: 'Teilweise unterwegs',
-    SHIPPED: 'Unterwegs',
-    DELIVERED: 'Zugestellt',
-    COMPLETED: 'Zugestellt',
-    CANCELLED: 'Storniert',
-    RETURNED: 'Zurückgeschickt',
-  },
-  shipment: {
-    REQUESTED: 'Wird gepackt',
-    LABELLED: 'Versandbereit',
-    REFUSED: 'Vom Versender abgelehnt',
-    CANCELLED: 'Storniert',
-    DISPATCHED: 'An den Versender übergeben',
-    IN_TRANSIT: 'Unterwegs',
-    OUT_FOR_DELIVERY: 'Kommt heute',
-    DELIVERED: 'Zugestellt',
-    LOST: 'Verloren gegangen',
-  },
-  approval: 'Wartet auf Ihre Zahlung',
-  more: (title, count) => `${title} und ${count} weitere`,
-  expected: date => `Erwartet am ${date}`,
-  stock: { in: 'Auf Lager', low: 'Nur noch wenige', out: 'Ausverkauft' },
-}
-
-const PORTUGUESE: Words = {
-  order: {
-    PLACED: 'Em confirmação',
-    CONFIRMED: 'Confirmado',
-    PARTIALLY_SHIPPED: 'Parcialmente a caminho',
-    SHIPPED: 'A caminho',
-    DELIVERED: 'Entregue',
-    COMPLETED: 'Entregue',
-    CANCELLED: 'Cancelado',
-    RETURNED: 'Devolvido',
-  },
-  shipment: {
-    REQUESTED: 'Em preparação',
-    LABELLED: 'Pronto para envio',
-    REFUSED: 'Recusado pela transportadora',
-    CANCELLED: 'Cancelado',
-    DISPATCHED: 'Entregue à transportadora',
-    IN_TRANSIT: 'A caminho',
-    OUT_FOR_DELIVERY: 'Chega hoje',
-    DELIVERED: 'Entregue',
-    LOST: 'Extraviado',
-  },
-  approval: 'Aguardando o seu pagamento',
-  more: (title, count) => `${title} e mais ${count}`,
-  expected: date => `Previsto para ${date}`,
-  stock: { in: 'Em estoque', low: 'Últimas unidades', out: 'Esgotado' },
-}
 
 const LANGUAGES: Readonly<Record<string, Words>> = { en: ENGLISH, de: GERMAN, pt: PORTUGUESE }
 const FALLBACK = 'en-US'
@@ -136,6 +44,11 @@ export function chooseLocale(header: string | undefined): string {
     if (locale && LANGUAGES[languageOf(locale)]) return locale
   }
   return FALLBACK
+}
+
+/** The texts that a request asks for. */
+export function textsOf({ language }: { readonly language?: string | undefined }): Texts {
+  return textsFor(chooseLocale(language))
 }
 
 function canonical(tag: string): string | undefined {

@@ -37,6 +37,15 @@ export type OrderAction =
   | 'CANCEL'
   | 'REQUEST_RETURN';
 
+export type CancellationReason =
+  | 'CUSTOMER_REQUEST'
+  | 'OUT_OF_STOCK'
+  | 'PAYMENT_DECLINED'
+  | 'PAYMENT_UNAVAILABLE'
+  | 'APPROVAL_TIMED_OUT'
+  | 'STOCK_HOLD_EXPIRED'
+  | 'CARRIER_REFUSED';
+
 export type ShippingOption =
   | 'STANDARD'
   | 'EXPRESS';
@@ -45,6 +54,17 @@ export type TenderKind =
   | 'CARD'
   | 'VOUCHER'
   | 'BANK_SLIP';
+
+export type OrderFilter = {
+  /** Words that begin the order's id, number, reference, or the customer's name or email. */
+  readonly text?: string | null | undefined;
+  readonly status?: ReadonlyArray<OrderStatus> | null | undefined;
+  readonly customerId?: string | null | undefined;
+  /** From this instant on. */
+  readonly placedFrom?: string | null | undefined;
+  /** Before this instant. */
+  readonly placedTo?: string | null | undefined;
+};
 
 export type PlaceOrderInput = {
   /** 1 to 200 characters; the same key gives the same result again, and never a second order. */
@@ -119,22 +139,40 @@ export type ShipmentStatus =
   | 'DELIVERED'
   | 'LOST';
 
-export type CardPartsFragment = { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } };
+export type CardPartsFragment = { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } };
 
 export type OrderCardsQueryVariables = Exact<{
+  filter?: OrderFilter | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
 }>;
 
 
-export type OrderCardsQuery = { readonly orders: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+export type OrderCardsQuery = { readonly orders: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type OrderCardOneQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type OrderCardOneQuery = { readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } | null };
+
+export type OrdersChangedQueryVariables = Exact<{
+  after: string;
+  first?: number | null | undefined;
+  left?: OrderFilter | null | undefined;
+  withLeft: boolean;
+}>;
+
+
+export type OrdersChangedQuery = { readonly orderChanges: { readonly position: string, readonly hasMore: boolean, readonly nodes: ReadonlyArray<{ readonly updatedAt: string, readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } }> }, readonly left?: { readonly nodes: ReadonlyArray<{ readonly id: string }>, readonly pageInfo: { readonly hasNextPage: boolean } } };
 
 export type OrderScreenQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type OrderScreenQuery = { readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly message: string } | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number, readonly total: { readonly amount: string, readonly currency: string } }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly payments: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string } }> | null, readonly shipments: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly tracking: ReadonlyArray<{ readonly text: string, readonly at: string }> }> | null } | null };
+export type OrderScreenQuery = { readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason } | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number, readonly total: { readonly amount: string, readonly currency: string } }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly payments: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string } }> | null, readonly shipments: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly tracking: ReadonlyArray<{ readonly text: string, readonly at: string }> }> | null } | null };
 
 export type ProductsQueryVariables = Exact<{
   filter?: ProductFilter | null | undefined;
@@ -152,10 +190,12 @@ export type ProductOneQueryVariables = Exact<{
 
 export type ProductOneQuery = { readonly product: { readonly sku: string, readonly title: string, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } | null };
 
-export type ProfileQueryVariables = Exact<{ [key: string]: never; }>;
+export type ProfileQueryVariables = Exact<{
+  id: string;
+}>;
 
 
-export type ProfileQuery = { readonly me: { readonly id: string, readonly name: string } | null };
+export type ProfileQuery = { readonly customer: { readonly id: string, readonly name: string } | null };
 
 export type MobileCheckoutMutationVariables = Exact<{
   input: PlaceOrderInput;
@@ -163,15 +203,15 @@ export type MobileCheckoutMutationVariables = Exact<{
 
 
 export type MobileCheckoutMutation = { readonly placeOrder:
-    | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } }
     | { readonly __typename: 'UnknownProduct', readonly code: string, readonly message: string, readonly skus: ReadonlyArray<string> }
     | { readonly __typename: 'UnknownCustomer', readonly code: string, readonly message: string }
-    | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null }
-    | { readonly __typename: 'PaymentDeclined', readonly code: string, readonly message: string, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null }
+    | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } | null }
+    | { readonly __typename: 'PaymentDeclined', readonly code: string, readonly message: string, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } | null }
     | { readonly __typename: 'TotalChanged', readonly code: string, readonly message: string }
     | { readonly __typename: 'TenderMismatch', readonly code: string, readonly message: string }
     | { readonly __typename: 'MixedCurrencies', readonly code: string, readonly message: string }
-    | { readonly __typename: 'OrderNotFulfilled', readonly code: string, readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'OrderNotFulfilled', readonly code: string, readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } }
    };
 
 export type MobileCancelMutationVariables = Exact<{
@@ -180,13 +220,13 @@ export type MobileCancelMutationVariables = Exact<{
 
 
 export type MobileCancelMutation = { readonly cancelOrder:
-    | { readonly __typename: 'OrderCancellation', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'OrderCancellation', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } }
     | { readonly __typename: 'CannotCancel', readonly code: string, readonly message: string }
    };
 
 
-export const OrderCardsDocument = `query OrderCards($first: Int, $after: String) {
-  orders(first: $first, after: $after) {
+export const OrderCardsDocument = `query OrderCards($filter: OrderFilter, $first: Int, $after: String) {
+  orders(filter: $filter, first: $first, after: $after) {
     nodes {
       ...CardParts
     }
@@ -203,14 +243,75 @@ fragment CardParts on Order {
   awaitingApproval
   lines {
     title
-    quantity
   }
   total {
     amount
     currency
   }
   placedAt
+  customer {
+    id
+  }
 }` as TypedDocument<OrderCardsQuery, OrderCardsQueryVariables>
+
+export const OrderCardOneDocument = `query OrderCardOne($id: ID!) {
+  order(id: $id) {
+    ...CardParts
+  }
+}
+fragment CardParts on Order {
+  id
+  number
+  status
+  awaitingApproval
+  lines {
+    title
+  }
+  total {
+    amount
+    currency
+  }
+  placedAt
+  customer {
+    id
+  }
+}` as TypedDocument<OrderCardOneQuery, OrderCardOneQueryVariables>
+
+export const OrdersChangedDocument = `query OrdersChanged($after: String!, $first: Int, $left: OrderFilter, $withLeft: Boolean!) {
+  orderChanges(after: $after, first: $first) {
+    nodes {
+      ...CardParts
+      updatedAt
+    }
+    position
+    hasMore
+  }
+  left: orders(filter: $left, first: 100) @include(if: $withLeft) {
+    nodes {
+      id
+    }
+    pageInfo {
+      hasNextPage
+    }
+  }
+}
+fragment CardParts on Order {
+  id
+  number
+  status
+  awaitingApproval
+  lines {
+    title
+  }
+  total {
+    amount
+    currency
+  }
+  placedAt
+  customer {
+    id
+  }
+}` as TypedDocument<OrdersChangedQuery, OrdersChangedQueryVariables>
 
 export const OrderScreenDocument = `query OrderScreen($id: ID!) {
   order(id: $id) {
@@ -219,7 +320,7 @@ export const OrderScreenDocument = `query OrderScreen($id: ID!) {
     status
     awaitingApproval
     cancellation {
-      message
+      reason
     }
     lines {
       sku
@@ -296,8 +397,8 @@ export const ProductOneDocument = `query ProductOne($sku: ID!) {
   }
 }` as TypedDocument<ProductOneQuery, ProductOneQueryVariables>
 
-export const ProfileDocument = `query Profile {
-  me {
+export const ProfileDocument = `query Profile($id: ID!) {
+  customer(id: $id) {
     id
     name
   }
@@ -345,13 +446,15 @@ fragment CardParts on Order {
   awaitingApproval
   lines {
     title
-    quantity
   }
   total {
     amount
     currency
   }
   placedAt
+  customer {
+    id
+  }
 }` as TypedDocument<MobileCheckoutMutation, MobileCheckoutMutationVariables>
 
 export const MobileCancelDocument = `mutation MobileCancel($input: CancelOrderInput!) {
@@ -375,11 +478,13 @@ fragment CardParts on Order {
   awaitingApproval
   lines {
     title
-    quantity
   }
   total {
     amount
     currency
   }
   placedAt
+  customer {
+    id
+  }
 }` as TypedDocument<MobileCancelMutation, MobileCancelMutationVariables>
