@@ -1,0 +1,49 @@
+// A query plan into closures: what runs after what, and what side by side. Free of what a fetch does.
+import {
+  compileBatchFetch,
+  compileEntityFetch,
+  compileRootFetch,
+  type Step,
+} from '#gateway/executor/fetches.ts'
+import type { PlanNode } from '#gateway/executor/plan.ts'
+import type { TypeMatch } from '#gateway/executor/possible-types.ts'
+
+export function compilePlan(node: PlanNode | undefined, matches: TypeMatch): Step {
+  if (node === undefined) return () => {}
+  switch (node.kind) {
+    case 'Fetch':
+      return node.requires?.length ? compileEntityFetch(node, [], matches) : compileRootFetch(node, matches)
+    case 'BatchFetch':
+      return compileBatchFetch(node, matches)
+    case 'Flatten':
+      return node.node.kind === 'Fetch'
+        ? compileEntityFetch(node.node, node.path, matches)
+        : compilePlan(node.node, matches)
+    case 'Sequence':
+      return inSequence(node.nodes.map(inner => compilePlan(inner, matches)))
+    case 'Parallel':
+      return inParallel(node.nodes.map(inner => compilePlan(inner, matches)))
+    case 'Condition': {
+      const yes = compilePlan(node.ifClause, matches)
+      const no = compilePlan(node.elseClause, matches)
+      return execution => (execution.variables[node.condition] === true ? yes(execution) : no(execution))
+    }
+  }
+}
+
+function inSequence(steps: readonly Step[]): Step {
+  const [only] = steps
+  if (only && steps.length === 1) return only
+  return async execution => {
+    for (const step of steps) await step(execution)
+  }
+}
+
+function inParallel(steps: readonly Step[]): Step {
+  const [only] = steps
+  if (only && steps.length === 1) return only
+  return async execution => {
+    const running = steps.map(step => step(execution)).filter(started => started !== undefined)
+    if (running.length > 0) await Promise.all(running)
+  }
+}

@@ -1,0 +1,168 @@
+// The answer as JSON text, in one pass over what the subgraphs gave: names, order, nulls and errors as the specification says.
+import {
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  type OperationDefinitionNode,
+} from 'graphql'
+import { type ExecutionError, isObject, type PathKey } from '#gateway/executor/execution.ts'
+import { leafWriter } from '#gateway/executor/leaves.ts'
+import { type CollectedField, createCollector, type Selected } from '#gateway/executor/selections.ts'
+
+export type Completion = {
+  readonly errors: ExecutionError[]
+  readonly variables: Readonly<Record<string, unknown>>
+}
+
+/** Undefined stands for a null where none may be: the next place above that may be null becomes it. */
+export type Write = (value: unknown, completion: Completion) => string | undefined
+
+type FieldWriter = {
+  readonly key: string
+  readonly quoted: string
+  readonly applies: CollectedField['applies']
+  readonly write: Write
+}
+
+export type CompileCompletion = {
+  readonly schema: GraphQLSchema
+  readonly operation: OperationDefinitionNode
+  readonly fragments: Parameters<typeof createCollector>[0]['fragments']
+}
+
+/** Writes the whole `data`; 'null' when a null reaches the root. Root fields that introspection answers are written as they are. */
+export function compileCompletion({ schema, operation, fragments }: CompileCompletion): Write {
+  const collect = createCollector({ schema, fragments })
+  const root = schema.getRootType(operation.operation)
+  if (!root) return () => 'null'
+
+  function compileType(type: GraphQLOutputType, selected: readonly Selected[], parent: string): Write {
+    if (isNonNullType(type)) return notNull(compileInner(type.ofType, selected, parent), parent)
+    const inner = compileInner(type, selected, parent)
+    return (value, completion) =>
+      value === null || value === undefined ? 'null' : (inner(value, completion) ?? 'null')
+  }
+
+  function compileInner(type: GraphQLOutputType, selected: readonly Selected[], parent: string): Write {
+    if (isNonNullType(type)) return compileType(type, selected, parent)
+    if (isListType(type)) return list(compileType(type.ofType, selected, parent), parent)
+    if (isLeafType(type)) return leafWriter(type, parent)
+    return isObjectType(type)
+      ? object(
+          lazily(() => compileFields(type, selected)),
+          parent,
+        )
+      : compileAbstract(type, selected, parent)
+  }
+
+  /** By the type that the object turns out to have; one that the public graph does not know shows nothing. */
+  function compileAbstract(type: GraphQLOutputType, selected: readonly Selected[], parent: string): Write {
+    const known = new Map<unknown, Write>()
+    const named = getNamedType(type)
+    const covers = (candidate: GraphQLObjectType) =>
+      isAbstractType(named) && schema.isSubType(named, candidate)
+    return (value, completion) => {
+      const typename = isObject(value) ? value.__typename : undefined
+      let write = known.get(typename)
+      if (write === undefined) {
+        const found = typeof typename === 'string' ? schema.getType(typename) : undefined
+        if (!isObjectType(found) || !covers(found)) return undefined
+        write = object(
+          lazily(() => compileFields(found, selected)),
+          parent,
+        )
+        known.set(typename, write)
+      }
+      return write(value, completion)
+    }
+  }
+
+  function compileFields(type: GraphQLObjectType, selected: readonly Selected[]): readonly FieldWriter[] {
+    return collect(type, selected).map(({ key, name, fieldType, applies, inner }) => {
+      const quoted = `${JSON.stringify(key)}:`
+      if (name === '__typename') {
+        const text = JSON.stringify(type.name)
+        return { key, quoted, applies, write: () => text }
+      }
+      if (fieldType === undefined) return { key, quoted, applies, write: asItIs }
+      return { key, quoted, applies, write: compileType(fieldType, inner, `${type.name}.${name}`) }
+    })
+  }
+
+  const write = object(
+    lazily(() => compileFields(root, [{ set: operation.selectionSet, conditions: [] }])),
+    root.name,
+  )
+  return (value, completion) => write(value, completion) ?? 'null'
+}
+
+/** What introspection gave is complete already. */
+function asItIs(value: unknown): string {
+  return JSON.stringify(value) ?? 'null'
+}
+
+/** Types may contain themselves; what of them is selected does not. */
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+function object(fields: () => readonly FieldWriter[], parent: string): Write {
+  return (value, completion) => {
+    if (!isObject(value)) return fail(completion, `${parent} is an object; the subgraph gave something else`)
+    const { errors, variables } = completion
+    let text = ''
+    for (const { key, quoted, applies, write } of fields()) {
+      if (applies !== undefined && !applies(variables)) continue
+      const before = errors.length
+      const written = write(value[key], completion)
+      if (errors.length !== before) placeUnder(errors, before, key)
+      if (written === undefined) return undefined
+      text += text === '' ? `{${quoted}${written}` : `,${quoted}${written}`
+    }
+    return text === '' ? '{}' : `${text}}`
+  }
+}
+
+function list(write: Write, parent: string): Write {
+  return (value, completion) => {
+    if (!Array.isArray(value))
+      return fail(completion, `${parent} is a list; the subgraph gave something else`)
+    const { errors } = completion
+    let text = ''
+    for (let index = 0; index < value.length; index++) {
+      const before = errors.length
+      const written = write(value[index], completion)
+      if (errors.length !== before) placeUnder(errors, before, index)
+      if (written === undefined) return undefined
+      text += index === 0 ? written : `,${written}`
+    }
+    return `[${text}]`
+  }
+}
+
+function notNull(write: Write, parent: string): Write {
+  return (value, completion) =>
+    value === null || value === undefined
+      ? fail(completion, `Cannot return null for non-nullable field ${parent}.`)
+      : write(value, completion)
+}
+
+/** Its path is put together on the way up: there is none to keep while all goes well. */
+export function fail({ errors }: Completion, message: string): undefined {
+  errors.push({ message, path: [], extensions: { code: 'INTERNAL' } })
+  return undefined
+}
+
+function placeUnder(errors: readonly ExecutionError[], from: number, key: PathKey): void {
+  for (let index = from; index < errors.length; index++) errors[index]?.path?.unshift(key)
+}

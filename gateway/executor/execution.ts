@@ -1,0 +1,38 @@
+// One operation under way: what it knows of its caller, what it has got so far, what went wrong. Types and small helpers.
+
+export type PathKey = string | number
+/** An error as it goes into the answer. */
+export type ExecutionError = {
+  message: string
+  path?: PathKey[]
+  extensions: Record<string, unknown>
+}
+
+export type JsonObject = { [key: string]: unknown }
+
+/** A subgraph's answer, parsed, for this execution alone: it is merged in place. */
+export type SubgraphAnswer = {
+  readonly data?: JsonObject | null
+  readonly errors?: readonly unknown[]
+}
+
+export type SubgraphRequest = {
+  readonly service: string
+  /** The whole body, as JSON. Equal bodies to one service in the name of one caller are one request. */
+  readonly body: string
+  readonly operation: string
+  readonly kind: 'query' | 'mutation'
+}
+
+export type Execution = {
+  readonly data: JsonObject
+  readonly errors: ExecutionError[]
+  /** Coerced; absent where the caller gave none and there is no default. */
+  readonly variables: Readonly<Record<string, unknown>>
+  /** Never rejects: a fetch that fails is an answer with errors. */
+  fetch(request: SubgraphRequest): Promise<SubgraphAnswer>
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,44 @@
+// Scalars and enums as JSON text, checked on the way out: a value that its type does not allow is a null with an error.
+import { type GraphQLLeafType, isEnumType } from 'graphql'
+import { type Completion, fail, type Write } from '#gateway/executor/complete.ts'
+
+const MAX_INT = 2_147_483_647
+const MIN_INT = -2_147_483_648
+
+/** Null and undefined do not reach it. */
+export function leafWriter(type: GraphQLLeafType, parent: string): Write {
+  if (isEnumType(type))
+    return enumWriter(new Set(type.getValues().map(({ name }) => name)), type.name, parent)
+  switch (type.name) {
+    case 'Int':
+      return (value, completion) =>
+        Number.isInteger(value) && Number(value) <= MAX_INT && Number(value) >= MIN_INT
+          ? String(value)
+          : wrong(completion, parent, 'Int')
+    case 'Float':
+      return (value, completion) =>
+        typeof value === 'number' ? JSON.stringify(value) : wrong(completion, parent, 'Float')
+    case 'Boolean':
+      return (value, completion) =>
+        value === true ? 'true' : value === false ? 'false' : wrong(completion, parent, 'Boolean')
+    case 'String':
+    case 'ID':
+      return (value, completion) => {
+        if (typeof value === 'string') return JSON.stringify(value)
+        if (typeof value === 'number' || typeof value === 'boolean') return `"${value}"`
+        return wrong(completion, parent, type.name)
+      }
+    default:
+      return value => JSON.stringify(value)
+  }
+}
+
+/** A value that the public graph does not have is hidden: the message does not tell it. */
+function enumWriter(values: ReadonlySet<unknown>, name: string, parent: string): Write {
+  return (value, completion) =>
+    typeof value === 'string' && values.has(value) ? `"${value}"` : wrong(completion, parent, name)
+}
+
+function wrong(completion: Completion, parent: string, type: string): undefined {
+  return fail(completion, `${parent} has a value that ${type} cannot represent.`)
+}

@@ -1,0 +1,106 @@
+// The fields that an operation selects of an object type: fragments followed, same names merged, conditions kept. Pure.
+import {
+  type DirectiveNode,
+  type FragmentDefinitionNode,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isAbstractType,
+  Kind,
+  type SelectionSetNode,
+} from 'graphql'
+
+type Variables = Readonly<Record<string, unknown>>
+/** A variable that must have a value for a selection to count. */
+type Condition = { readonly variable: string; readonly wanted: boolean }
+/** A selection set, and what must hold for it to count. */
+export type Selected = { readonly set: SelectionSetNode; readonly conditions: readonly Condition[] }
+
+export type CollectedField = {
+  /** The response name. */
+  readonly key: string
+  readonly name: string
+  /** Undefined for the fields of introspection. */
+  readonly fieldType: GraphQLOutputType | undefined
+  /** Undefined when it always counts. */
+  readonly applies: ((variables: Variables) => boolean) | undefined
+  readonly inner: readonly Selected[]
+}
+
+type Occurrences = {
+  readonly name: string
+  readonly conditions: (readonly Condition[])[]
+  readonly inner: Selected[]
+}
+
+export function createCollector(options: {
+  readonly schema: GraphQLSchema
+  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
+}): (type: GraphQLObjectType, selected: readonly Selected[]) => readonly CollectedField[] {
+  const { schema, fragments } = options
+
+  function concerns(type: GraphQLObjectType, condition: string | undefined): boolean {
+    if (condition === undefined || condition === type.name) return true
+    const other = schema.getType(condition)
+    return isAbstractType(other) && schema.isSubType(other, type)
+  }
+
+  function visit(
+    { set, conditions }: Selected,
+    type: GraphQLObjectType,
+    fields: Map<string, Occurrences>,
+  ): void {
+    for (const selection of set.selections) {
+      const all = withDirectives(conditions, selection.directives)
+      if (all === undefined) continue
+      if (selection.kind === Kind.FIELD) {
+        const key = (selection.alias ?? selection.name).value
+        const field = fields.get(key) ?? { name: selection.name.value, conditions: [], inner: [] }
+        fields.set(key, field)
+        field.conditions.push(all)
+        if (selection.selectionSet) field.inner.push({ set: selection.selectionSet, conditions: all })
+        continue
+      }
+      const fragment =
+        selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
+      if (fragment && concerns(type, fragment.typeCondition?.name.value))
+        visit({ set: fragment.selectionSet, conditions: all }, type, fields)
+    }
+  }
+
+  return (type, selected) => {
+    const fields = new Map<string, Occurrences>()
+    for (const one of selected) visit(one, type, fields)
+    return [...fields].map(([key, { name, conditions, inner }]) => ({
+      key,
+      name,
+      fieldType: type.getFields()[name]?.type,
+      applies: anyHolds(conditions),
+      inner,
+    }))
+  }
+}
+
+/** Undefined when the selection never counts. */
+function withDirectives(
+  conditions: readonly Condition[],
+  directives: readonly DirectiveNode[] | undefined,
+): readonly Condition[] | undefined {
+  let all = conditions
+  for (const { name, arguments: given } of directives ?? []) {
+    if (name.value !== 'skip' && name.value !== 'include') continue
+    const wanted = name.value === 'include'
+    const value = given?.find(argument => argument.name.value === 'if')?.value
+    if (value?.kind === Kind.BOOLEAN && value.value !== wanted) return undefined
+    if (value?.kind === Kind.VARIABLE) all = [...all, { variable: value.name.value, wanted }]
+  }
+  return all
+}
+
+function anyHolds(alternatives: readonly (readonly Condition[])[]): CollectedField['applies'] {
+  if (alternatives.some(conditions => conditions.length === 0)) return undefined
+  return variables =>
+    alternatives.some(conditions =>
+      conditions.every(({ variable, wanted }) => (variables[variable] === true) === wanted),
+    )
+}
