@@ -29,7 +29,7 @@ type Resolvers = Exclude<
   unknown[]
 >
 
-export type BffDefinition<Order> = {
+export type BffDefinition<Order extends object> = {
   readonly createResolvers: (pages: Pages, feed: OrderFeed<Order>) => Resolvers
   /** The order as the feed hands it on, with all that happened up to `positions`; undefined when it is not there. */
   readonly readOrder: (
@@ -50,14 +50,17 @@ export type MountedParts = {
   readonly logger: Logger
 }
 
-export function startBff<Order>(
+export function startBff<Order extends object>(
   config: BffConfig,
   definition: BffDefinition<Order>,
 ): Promise<RunningService> {
   return inService(config.name, () => start(config, definition))
 }
 
-async function start<Order>(config: BffConfig, definition: BffDefinition<Order>): Promise<RunningService> {
+async function start<Order extends object>(
+  config: BffConfig,
+  definition: BffDefinition<Order>,
+): Promise<RunningService> {
   const { logger, name } = config
   await using open = new AsyncDisposableStack()
   open.use(await followLogLevel(config))
