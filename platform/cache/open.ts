@@ -1,6 +1,11 @@
 // Opens a cache: tier 1 alone, or with the tier 2 that a URL names. Free of any driver until one is chosen.
 import type { Cache } from '#platform/cache/cache.ts'
+import { createGuard } from '#platform/cache/guard.ts'
+import { createCacheMetrics } from '#platform/cache/metrics.ts'
+import { createSharedTier } from '#platform/cache/shared-tier.ts'
 import { createTieredCache } from '#platform/cache/tiered-cache.ts'
+import { maskSecret } from '#platform/config/config.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type OpenCacheOptions = {
@@ -17,8 +22,30 @@ export type OpenCacheOptions = {
 
 const MAX_BYTES = 64 * 1024 * 1024
 
-/** Tier 2 need not be there yet, nor stay: the cache works without it until it is. */
+/**
+ * Tier 2 need not be there yet, nor stay: the cache works without it until it is. Throws OperatorError
+ * CACHE_URL_UNKNOWN when no tier 2 goes by such a URL.
+ */
 export async function openCache(options: OpenCacheOptions): Promise<Cache> {
   const { name, logger, maxBytes = MAX_BYTES, now = performance.now.bind(performance) } = options
-  return createTieredCache({ name, logger, maxBytes, now })
+  const metrics = createCacheMetrics(name)
+  const base = { name, logger, maxBytes, now, metrics }
+  if (options.url === undefined) return createTieredCache(base)
+  const urls = urlsOf(options.url)
+  const { createRedisTier } = await import('#platform/cache/remote-tier.redis.ts')
+  const guard = createGuard({ open: onLost => createRedisTier({ urls, onLost }), metrics, logger })
+  await guard.tried
+  const wallClock = options.now ?? Date.now // a clock that is given serves for both
+  return createTieredCache({ ...base, tier2: createSharedTier({ name, guard, metrics, wallClock }) })
+}
+
+function urlsOf(text: string): readonly string[] {
+  const urls = text.split(',').map(url => url.trim())
+  const strange = urls.find(url => !/^rediss?:\/\//.test(url) || !URL.canParse(url))
+  if (strange === undefined) return urls
+  const said = maskSecret('CACHE_URL', strange)
+  throw new OperatorError(
+    'CACHE_URL_UNKNOWN',
+    `tier 2 of the cache runs on redis:// or rediss://, not on "${said}"`,
+  )
 }

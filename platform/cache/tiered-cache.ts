@@ -3,8 +3,8 @@ import type { Cache, Cached, GetOptions, Lease, Loaded, Vector } from '#platform
 import { createFences } from '#platform/cache/fences.ts'
 import { createFlights, type Flight, type Landed } from '#platform/cache/flights.ts'
 import { createEntry, createMemoryTier, type Entry } from '#platform/cache/memory-tier.ts'
-import { type CacheMetrics, createCacheMetrics } from '#platform/cache/metrics.ts'
-import type { Kept, SharedTier } from '#platform/cache/shared-tier.ts'
+import type { CacheMetrics } from '#platform/cache/metrics.ts'
+import type { Claim, Kept, SharedTier } from '#platform/cache/shared-tier.ts'
 import { contains, containsTogether, furthest, NOWHERE } from '#platform/cache/vector.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -14,8 +14,9 @@ export type TieredCacheOptions = {
   readonly logger: Logger
   /** Milliseconds, of `performance.now()`. */
   readonly now: () => number
-  /** Tier 2; none when left out. */
-  readonly shared?: (metrics: CacheMetrics) => SharedTier
+  readonly metrics: CacheMetrics
+  /** None when left out. The cache's to dispose of. */
+  readonly tier2?: SharedTier
 }
 
 const NEGATIVE_TTL_MS = 5_000
@@ -40,12 +41,11 @@ type Arrival<T> = {
   readonly age: number
 }
 
-export function createTieredCache({ name, maxBytes, logger, now, shared }: TieredCacheOptions): Cache {
-  const metrics = createCacheMetrics(name)
+export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
+  const { name, maxBytes, logger, now, metrics, tier2 } = tieredOptions
   const fences = createFences()
   const flights = createFlights(fences)
   const memory = createMemoryTier({ maxBytes, onEvict: () => metrics.evictions.inc() })
-  const tier2 = shared?.(metrics)
   const measuring = setInterval(() => metrics.bytes.set(memory.bytes()), 1_000).unref()
   let heard = NOWHERE
   let state: 'new' | 'following' | 'deaf' = 'new'
@@ -53,6 +53,10 @@ export function createTieredCache({ name, maxBytes, logger, now, shared }: Tiere
   /** A value that lacks no change of its tags contains all that was heard, too. */
   function shows(at: Vector, required: Vector): boolean {
     return containsTogether(at, heard, required)
+  }
+
+  function landedShows({ at, tags }: Landed<unknown>, required: Vector): boolean {
+    return fences.admits(tags, at) ? shows(at, required) : contains(at, required)
   }
 
   async function obtain<T>(request: Request<T>, entry: Entry | undefined): Promise<Cached<T>> {
@@ -73,8 +77,7 @@ export function createTieredCache({ name, maxBytes, logger, now, shared }: Tiere
       const flight = flights.find(request.key, request.required) as Flight<T> | undefined // the key tells the type
       if (!flight) return depart(request, false).landing
       const outcome = await flight.landing
-      const answers = flights.answers(flight, outcome, asked)
-      if (answers && shows(outcome.at, request.required)) return outcome
+      if (flights.answers(flight, outcome, asked) && landedShows(outcome, request.required)) return outcome
       if (flight.moment >= asked) return depart(request, false).landing // a later one would lack as much
     }
   }
@@ -90,17 +93,18 @@ export function createTieredCache({ name, maxBytes, logger, now, shared }: Tiere
     const { key, required, options } = request
     /** A renewal has no use for what has gone stale already. */
     const judge = (kept: Kept): boolean =>
-      fences.admits(kept.tags, kept.at) &&
+      isCurrent(kept) &&
       shows(kept.at, required) &&
       kept.age < (renewal ? ttlOf(options, kept.value) : lifeOf(options, kept.value))
     const exclusive = contains(heard, required) // else what another process loads may lack what is required
-    const found = await tier2.find({ key, exclusive, judge })
-    if (found.kept) return arriveFromTier2(request, found.kept)
-    try {
-      return await load(request)
-    } finally {
-      found.release()
-    }
+    const { kept, claim } = await tier2.find({ key, exclusive, judge })
+    return kept ? arriveFromTier2(request, kept) : load(request, claim)
+  }
+
+  function isCurrent({ tags, at }: Kept): boolean {
+    const admitted = fences.admits(tags, at)
+    if (!admitted) metrics.fenced.inc()
+    return admitted
   }
 
   function arriveFromTier2<T>(request: Request<T>, kept: Kept): Landed<T> {
@@ -116,7 +120,7 @@ export function createTieredCache({ name, maxBytes, logger, now, shared }: Tiere
     return { cached, at: kept.at, tags: kept.tags }
   }
 
-  async function load<T>({ key, load, options }: Request<T>): Promise<Landed<T>> {
+  async function load<T>({ key, load, options }: Request<T>, claim?: Claim): Promise<Landed<T>> {
     const heardBefore = heard
     const began = now()
     try {
@@ -129,13 +133,29 @@ export function createTieredCache({ name, maxBytes, logger, now, shared }: Tiere
         age: 0,
       }
       const entry = whole ? keep(key, arrival, options) : undefined
-      if (entry)
-        tier2?.keep({ key, ...arrival, lifeMs: lifeOf(options, value), isWanted: () => entry.lease.current })
+      share(arrival, entry, options, claim)
       return { cached: { value, source: 'load', lease: entry?.lease }, at: arrival.at, tags: arrival.tags }
     } catch (error) {
+      claim?.release()
       metrics.loaded('failed', now() - began)
       throw error
     }
+  }
+
+  /** Hands what was kept here on to other processes. */
+  function share<T>(
+    { value, at, tags, age }: Arrival<T>,
+    entry: Entry<T> | undefined,
+    options: GetOptions<T>,
+    claim?: Claim,
+  ): void {
+    if (!tier2 || !entry) {
+      claim?.release()
+      return
+    }
+    const { key, lease } = entry
+    const lifeMs = lifeOf(options, value)
+    tier2.keep({ key, value, at, tags, age, lifeMs, isWanted: () => lease.current, claim })
   }
 
   /** Undefined when it must not be kept, or cannot. */
@@ -199,9 +219,7 @@ export function createTieredCache({ name, maxBytes, logger, now, shared }: Tiere
     put(key, value, options) {
       const { at } = options
       const arrival = { value, at, tags: tagsOf(options, value), age: 0 }
-      const entry = keep(key, arrival, options)
-      if (entry)
-        tier2?.keep({ key, ...arrival, lifeMs: lifeOf(options, value), isWanted: () => entry.lease.current })
+      share(arrival, keep(key, arrival, options), options)
     },
     drop(tags, at) {
       if (state !== 'new') change(tags, at)
