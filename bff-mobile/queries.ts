@@ -1,6 +1,5 @@
 // The mobile queries: each a cached page, authorised on what it shows and formatted in the caller's language.
 
-import type { Feed } from '#bff-mobile/live.ts'
 import { orderFor, ordersFor, present } from '#bff-mobile/orders.ts'
 import { productPage, productsPage, profilePage } from '#bff-mobile/pages.ts'
 import { nextOf, pageSize } from '#bff-mobile/paging.ts'
@@ -14,7 +13,7 @@ import type { QueryResolvers } from '#schema/generated/bff-mobile.ts'
 const PAGE_LIMIT = 50
 const SKU = /^[A-Za-z0-9._-]{1,64}$/
 
-export function queries(pages: Pages, feed: Feed): QueryResolvers {
+export function queries(pages: Pages): QueryResolvers {
   return {
     orders: async (_root, { first, after }, context) => {
       const asked = { first: pageSize(first, 1, PAGE_LIMIT), after: after ?? null }
@@ -47,6 +46,6 @@ export function queries(pages: Pages, feed: Feed): QueryResolvers {
       return (await pages.read(profilePage, { id: subject }, context)).data?.customer ?? null
     },
     changesSince: (_root, { cursor, first }, context) =>
-      changesSince(pages, feed, { cursor: cursor ?? null, first: pageSize(first, 1, 100) }, context),
+      changesSince(pages, { cursor: cursor ?? null, first: pageSize(first, 1, 100) }, context),
   }
 }

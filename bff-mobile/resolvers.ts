@@ -17,7 +17,7 @@ export type MobileResolvers = {
 
 export function createResolvers(pages: Pages, feed: Feed): MobileResolvers {
   return {
-    Query: queries(pages, feed),
+    Query: queries(pages),
     Mutation: mutations(pages),
     Subscription: subscriptions(pages, feed),
   }

@@ -1,76 +1,47 @@
-// Delta sync for a copy of the caller's orders on the phone: what changed, and what left the list. One gateway query.
-
-import type { Feed } from '#bff-mobile/live.ts'
+// Delta sync for a copy of the caller's orders on the phone: one gateway query, read from the orders' own read model.
 import { orderCard } from '#bff-mobile/screens.ts'
 import { decodeSyncCursor, encodeSyncCursor, type SyncState } from '#bff-mobile/sync-cursor.ts'
+import { edgeOf, FINISHED, stepOf } from '#bff-mobile/sync-step.ts'
 import { textsOf } from '#bff-mobile/texts.ts'
 import { requireRole } from '#platform/auth/viewer.ts'
 import type { Pages } from '#platform/bff/pages.ts'
-import type { Vector } from '#platform/cache/cache.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import { decodeCursor } from '#platform/live/cursor.ts'
 import type { OrderChanges } from '#schema/generated/bff-mobile.ts'
-import {
-  type OrderStatus,
-  OrdersChangedDocument,
-  type OrdersChangedQuery,
-} from '#schema/generated/bff-mobile-operations.ts'
+import { OrdersChangedDocument, type OrdersChangedQuery } from '#schema/generated/bff-mobile-operations.ts'
 
-/** How long an order that is finished stays in the list, from the day that it was placed. */
-export const LISTED_DAYS = 400
-const FINISHED: readonly OrderStatus[] = ['COMPLETED', 'CANCELLED', 'RETURNED']
-const DAY_S = 24 * 3600
-/** Clocks of two machines differ by less. */
-const CLOCK_SKEW_S = 3600
-
-type ChangedOrder = OrdersChangedQuery['orderChanges']['nodes'][number]
 type Asked = { readonly cursor: string | null; readonly first: number }
 
 /**
- * Changes are listed from the orders' own read model, so that no cursor is ever too old. What left the list by age is
- * found by the time in the cursor; more than 100 of those at once, and the copy begins anew.
+ * No cursor is ever too old: changes are kept with the orders. What left the list by age is found by the time in the
+ * cursor; more than 100 of those at once, and the copy begins anew, which costs a second query.
  */
 export async function changesSince(
   pages: Pages,
-  feed: Feed,
   { cursor, first }: Asked,
   context: RequestContext,
-  nowS = Math.floor(Date.now() / 1000),
 ): Promise<OrderChanges> {
   const { subject } = requireRole(context.viewer, 'customer')
+  const nowS = Math.floor(Date.now() / 1000)
   const since = cursor === null ? undefined : decodeSyncCursor(subject, cursor, nowS)
-  const heard = await heardBy(feed, subject) // before the read, which shows all of it
+  const heard = await pages.heard() // before the read, which shows all of it
   const asked = await ask(pages, { since, first, nowS }, context)
-  const isTooMuch = since !== undefined && asked.left?.pageInfo.hasNextPage === true
+  const isTooMuch = asked.left?.pageInfo.hasNextPage === true
   const from = isTooMuch ? undefined : since
   const answer = isTooMuch ? await ask(pages, { since: from, first, nowS }, context) : asked
 
-  const { nodes, hasMore } = answer.orderChanges
-  const next = nextState(from, answer.orderChanges, { heard, nowS })
-  const changed = nodes.filter(order => isListed(order, nowS))
+  const { changed, removed, next } = stepOf({ from, answer, heard, nowS })
   const texts = textsOf(context)
   return {
     changed: changed.map(order => orderCard(order, texts)),
-    removed: from ? removedOf(from, answer, changed, nowS) : [],
+    removed,
     cursor: encodeSyncCursor(subject, next),
-    hasMore: hasMore && ordersIn(next.positions) > ordersIn(from?.positions),
+    hasMore: answer.orderChanges.hasMore,
     reset: from === undefined,
   }
 }
 
-/** A subscription without a cursor begins with one: it stands for all that this process has heard. */
-async function heardBy(feed: Feed, customer: string): Promise<Vector> {
-  const changes = await feed.watch({ scope: { customer }, present: async () => [] })
-  try {
-    const { done, value } = await changes.next()
-    if (done) throw new CallerError('UNAVAILABLE', 'the changes of orders cannot be followed at the moment')
-    return decodeCursor({ customer }, value.cursor)
-  } finally {
-    await changes.return?.()
-  }
-}
-
+/** In the caller's name: a customer gets its own orders only. */
 async function ask(
   pages: Pages,
   { since, first, nowS }: { since: SyncState | undefined; first: number; nowS: number },
@@ -80,7 +51,7 @@ async function ask(
   const left = withLeft
     ? { status: FINISHED, placedFrom: edgeOf(since.prunedTo), placedTo: edgeOf(nowS) }
     : null
-  const after = String(ordersIn(since?.positions))
+  const after = String(since?.positions.orders ?? 0)
   try {
     return await pages.run(OrdersChangedDocument, { after, first, left, withLeft }, context)
   } catch (error) {
@@ -89,54 +60,4 @@ async function ask(
       field: 'cursor',
     })
   }
-}
-
-/** When an order was placed that leaves the list at `seconds`. */
-function edgeOf(seconds: number): string {
-  return new Date((seconds - LISTED_DAYS * DAY_S) * 1000).toISOString()
-}
-
-function isListed({ status, placedAt }: ChangedOrder, nowS: number): boolean {
-  return !FINISHED.includes(status) || placedAt >= edgeOf(nowS)
-}
-
-function ordersIn(positions: Vector | undefined): number {
-  return positions?.orders ?? 0
-}
-
-/**
- * It never passes what the bus has told here: live changes go on behind it. What the read showed past that comes once
- * more.
- */
-function nextState(
-  from: SyncState | undefined,
-  { position, hasMore }: OrdersChangedQuery['orderChanges'],
-  { heard, nowS }: { heard: Vector; nowS: number },
-): SyncState {
-  const positions: Record<string, number> = { ...from?.positions }
-  const reached: Vector = { ...heard, orders: Math.min(Number(position), ordersIn(heard)) }
-  for (const [topic, at] of Object.entries(reached)) positions[topic] = Math.max(positions[topic] ?? 0, at)
-  const fillingSince = from ? from.fillingSince : nowS
-  return {
-    positions,
-    prunedTo: Math.max(from?.prunedTo ?? 0, nowS),
-    ...(hasMore && fillingSince !== undefined && { fillingSince }),
-  }
-}
-
-function removedOf(
-  from: SyncState,
-  { orderChanges, left }: OrdersChangedQuery,
-  changed: readonly ChangedOrder[],
-  nowS: number,
-): string[] {
-  const ended = orderChanges.nodes.filter(order => !isListed(order, nowS) && mayBeHeld(order, from))
-  const ids = new Set([...ended, ...(left?.nodes ?? [])].map(({ id }) => id))
-  for (const { id } of changed) ids.delete(id) // it ended between the two reads: the next change says so
-  return [...ids]
-}
-
-/** While a copy is filled for the first time, an order that has not changed since that began was not listed before. */
-function mayBeHeld({ updatedAt }: ChangedOrder, { fillingSince }: SyncState): boolean {
-  return fillingSince === undefined || Date.parse(updatedAt) / 1000 > fillingSince - CLOCK_SKEW_S
 }

@@ -48,6 +48,8 @@ export type Pages = {
     variables: Variables,
     positions: Vector,
   ): Promise<PageResult<Result>>
+  /** How far the bus has been heard: whatever is read from now on shows it. */
+  heard(): Promise<Vector>
   /** A query in the caller's name, past the cache. */
   run<Result, Variables>(
     document: TypedDocument<Result, Variables>,
@@ -144,6 +146,10 @@ export function createPages({ gateway, cache, follower, recent, mayExist }: Page
     },
     async readFor(page, variables, positions) {
       return (await get(page, variables, positions)).value ?? NOT_THERE
+    },
+    async heard() {
+      await follower.touch()?.catch(() => {}) // then it is what was heard last
+      return { ...follower.heard() }
     },
     async run(document, variables, context) {
       context.sources.uncacheable = true

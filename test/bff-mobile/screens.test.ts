@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type Order, orderCard, orderScreen, productCard } from '#bff-mobile/screens.ts'
+import { orderCard, orderScreen, productCard, type WholeOrder } from '#bff-mobile/screens.ts'
 import { textsFor } from '#bff-mobile/texts.ts'
 
 const english = textsFor('en-US')
 const german = textsFor('de')
 const usd = (amount: string) => ({ amount, currency: 'USD' })
 
-const ORDER: Order = {
+const ORDER: WholeOrder = {
   id: 'ord_1',
   number: 'W-1',
   status: 'CONFIRMED',
@@ -27,7 +27,7 @@ const ORDER: Order = {
   shipments: [],
 }
 
-type Shipment = Order['shipments'][number]
+type Shipment = NonNullable<WholeOrder['shipments']>[number]
 const shipment = (status: Shipment['status'], estimatedDelivery: string | null): Shipment => ({
   id: `shp_${status}`,
   status,
@@ -37,11 +37,12 @@ const shipment = (status: Shipment['status'], estimatedDelivery: string | null):
 })
 const EARLY = '2026-11-24T10:00:00.000Z'
 const LATE = '2026-11-26T10:00:00.000Z'
-const headline = (order: Partial<Order>) => orderScreen({ ...ORDER, ...order }, english).headline
+const headline = (order: Partial<WholeOrder>, texts = english) =>
+  orderScreen({ ...ORDER, ...order }, {}, texts).headline
 
 describe("an order's screen", () => {
   test('is text, ready to be shown', () => {
-    expect(orderScreen(ORDER, english)).toEqual({
+    expect(orderScreen(ORDER, {}, english)).toEqual({
       id: 'ord_1',
       number: 'W-1',
       status: 'Confirmed',
@@ -59,6 +60,7 @@ describe("an order's screen", () => {
       paid: '$20.00',
       parcels: [],
       actions: ['CANCEL'],
+      notices: [],
     })
   })
 
@@ -68,7 +70,7 @@ describe("an order's screen", () => {
       { text: 'In the depot', at: LATE },
     ]
     const parcel = { ...shipment('IN_TRANSIT', LATE), trackingNumber: 'SB1', tracking }
-    expect(orderScreen({ ...ORDER, shipments: [parcel] }, german).parcels).toEqual([
+    expect(orderScreen({ ...ORDER, shipments: [parcel] }, {}, german).parcels).toEqual([
       {
         id: 'shp_IN_TRANSIT',
         status: 'Unterwegs',
@@ -79,7 +81,7 @@ describe("an order's screen", () => {
     ])
   })
 
-  test.each<[string, Partial<Order>, string]>([
+  test.each<[string, Partial<WholeOrder>, string]>([
     ['how it stands, while nothing is on its way', {}, 'Confirmed'],
     [
       'that a payment is waited for',
@@ -110,13 +112,40 @@ describe("an order's screen", () => {
       'why it does not come',
       {
         status: 'CANCELLED',
-        cancellation: { message: 'Sold out.' },
+        cancellation: { reason: 'OUT_OF_STOCK' },
         shipments: [shipment('LABELLED', LATE)],
       },
-      'Sold out.',
+      'Cancelled: sold out',
     ],
   ])('has for a headline %s', (_what, order, text) => {
     expect(headline(order)).toBe(text)
+  })
+
+  test('tells in each language why it does not come', () => {
+    const cancelled = { cancellation: { reason: 'PAYMENT_DECLINED' as const } }
+    const texts = ['en', 'de', 'pt'].map(locale => headline(cancelled, textsFor(locale)))
+    expect(new Set(texts).size).toBe(3)
+    expect(texts[1]).toBe('Storniert: Ihre Zahlung wurde abgelehnt')
+  })
+})
+
+describe('a screen of which a part is missing', () => {
+  const partial = { ...ORDER, payments: null, shipments: null }
+
+  test('stands, and says what is missing in the language of the user', () => {
+    const screen = orderScreen(partial, { PAYMENTS: 'INTERNAL' }, german)
+    expect(screen).toMatchObject({ total: german.money(ORDER.total), paid: null, parcels: null })
+    expect(screen.notices).toEqual([
+      { section: 'PAYMENTS', code: 'INTERNAL', message: german.words.notice.PAYMENTS },
+      { section: 'SHIPMENTS', code: 'UNAVAILABLE', message: german.words.notice.SHIPMENTS },
+    ])
+    expect(german.words.notice.PAYMENTS).not.toBe(english.words.notice.PAYMENTS)
+  })
+
+  test('has no notice of what is there', () => {
+    const screen = orderScreen({ ...ORDER, shipments: null }, { SHIPMENTS: 'UNAVAILABLE' }, english)
+    expect(screen.notices.map(({ section }) => section)).toEqual(['SHIPMENTS'])
+    expect(headline({ shipments: null })).toBe('Confirmed')
   })
 })
 
