@@ -76,7 +76,7 @@ describe('subscribers to an order', () => {
     await using clients = new AsyncDisposableStack()
     const crowd = Array.from({ length: 15 }, () => clients.use(follow(id)))
     const done = ({ orderUpdated: { status, payments } }: Update) =>
-      status === 'COMPLETED' && payments[0]?.status === 'CAPTURED'
+      status === 'COMPLETED' && payments?.[0]?.status === 'CAPTURED'
     await Promise.all(crowd.map(subscriber => subscriber.until(done)))
 
     const before = await pageReads()

@@ -1,0 +1,155 @@
+// A web BFF of its own beside a test's platform: what it asks the gateway is on record, and subgraphs behind it can stop.
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import type { ServiceName } from '#start/layout.ts'
+import { startServices } from '#start/services.ts'
+import { type Browser, openBrowser } from '#test/browser.ts'
+import { createSend, type TestPlatform } from '#test/platform.ts'
+
+type Subgraph = 'inventory' | 'payment' | 'shipping'
+
+/** One operation of a request to the gateway. */
+export type Asked = { readonly name: string; readonly variables: Readonly<Record<string, unknown>> }
+
+export type Edge = AsyncDisposable & {
+  readonly url: string
+  browser(token?: string): Browser
+  /** The requests to the gateway while `work` went on, each with its operations. */
+  during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly requests: readonly Asked[][] }>
+  /** Really stops one of its own subgraphs. */
+  stop(subgraph: Subgraph): Promise<void>
+  start(subgraph: Subgraph): Promise<void>
+}
+
+/** `own` are subgraphs that this edge has instances of, over the platform's databases, behind a gateway of its own. */
+export async function startEdge(platform: TestPlatform, own: readonly Subgraph[] = []): Promise<Edge> {
+  await using open = new AsyncDisposableStack()
+  const { PORT: _port, GATEWAY_URL: shared = '', ...common } = platform.environment('bff-web')
+  const subgraphs = new Map<Subgraph, { port: number; running: AsyncDisposable | undefined }>()
+
+  async function startSubgraph(name: Subgraph): Promise<void> {
+    const port = subgraphs.get(name)?.port ?? 0
+    const secret = 'a-secret-for-tests-only'
+    const env = {
+      ...common,
+      PORT: String(port),
+      DATABASE_URL: platform.databases[name],
+      CARRIER_WEBHOOK_SECRET: secret,
+      PAYMENT_WEBHOOK_SECRET: secret,
+    }
+    const running = await startServices([{ name, env }])
+    subgraphs.set(name, { port: running.services[0]?.port ?? 0, running })
+  }
+
+  async function stopSubgraph(name: Subgraph): Promise<void> {
+    const found = subgraphs.get(name)
+    if (!found?.running) return
+    const { port, running } = found
+    subgraphs.set(name, { port, running: undefined })
+    await running[Symbol.asyncDispose]()
+  }
+
+  open.defer(async () => {
+    await Promise.all([...subgraphs.keys()].map(stopSubgraph))
+  })
+  await Promise.all(own.map(startSubgraph))
+  const gatewayUrl = own.length === 0 ? shared : `${await startGateway()}/graphql`
+  const recorder = open.use(await startRecorder(gatewayUrl))
+  const bff = await startServices([
+    { name: 'bff-web', env: { ...common, PORT: '0', GATEWAY_URL: `${recorder.url}/graphql` } },
+  ])
+  open.use(bff)
+  const url = bff.services[0]?.url ?? ''
+
+  async function startGateway(): Promise<string> {
+    const urlOf = (name: ServiceName & keyof TestPlatform['databases'] & string) => {
+      const port = name === 'orders' ? undefined : subgraphs.get(name)?.port
+      return port ? `http://127.0.0.1:${port}` : platform.urls[name]
+    }
+    const names = ['orders', 'inventory', 'payment', 'shipping'] as const
+    const env = {
+      ...common,
+      PORT: '0',
+      SUBGRAPH_URLS: names.map(name => `${name}=${urlOf(name)}/graphql`).join(','),
+    }
+    const gateway = open.use(await startServices([{ name: 'gateway', env }]))
+    return gateway.services[0]?.url ?? ''
+  }
+
+  const graphs = { token: platform.token, send: createSend(() => `${url}/graphql`) }
+  const running = open.move()
+  return {
+    url,
+    browser: token => openBrowser(graphs, 'bff-web', token),
+    async during(work) {
+      const before = recorder.requests.length
+      const result = await work()
+      return { result, requests: recorder.requests.slice(before) }
+    },
+    stop: stopSubgraph,
+    start: startSubgraph,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** Which ids there are is read in the background, whatever is asked. */
+const BACKGROUND = new Set(['OrderIds', 'ProductSkus'])
+
+async function startRecorder(target: string) {
+  const requests: Asked[][] = []
+  const server = createServer(async (request, response) => {
+    const body = await text(request)
+    const asked = operationsIn(body)
+    if (asked.length > 0) requests.push(asked)
+    const answer = await fetch(target, { method: 'POST', headers: forwarded(request), body }).catch(
+      () => undefined,
+    )
+    for (const name of ['content-type', 'waybill-consistency', 'waybill-stale']) {
+      const value = answer?.headers.get(name)
+      if (value) response.setHeader(name, value)
+    }
+    response.statusCode = answer?.status ?? 502
+    response.end(await answer?.text())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+function operationsIn(body: string): Asked[] {
+  const parsed: unknown = JSON.parse(body)
+  const members: unknown[] = Array.isArray(parsed) ? parsed : [parsed]
+  return members.flatMap(member => {
+    const { query, variables } = member as { query: string; variables: Asked['variables'] }
+    const name = /^(?:query|mutation)\s+(\w+)/.exec(query)?.[1] ?? query
+    return BACKGROUND.has(name) ? [] : [{ name, variables }]
+  })
+}
+
+function forwarded({ headers }: IncomingMessage): Record<string, string> {
+  const kept = [
+    'authorization',
+    'content-type',
+    'waybill-consistency',
+    'x-request-id',
+    'traceparent',
+    'accept',
+  ]
+  return Object.fromEntries(
+    kept.flatMap(name => {
+      const value = headers[name]
+      return typeof value === 'string' ? [[name, value]] : []
+    }),
+  )
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { OrderPage } from '#schema/generated/bff-web.ts'
+import { type Edge, startEdge } from '#test/bff-web/edge.ts'
+import type { Browser } from '#test/browser.ts'
+import {
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+
+let platform: TestPlatform
+let edge: Edge
+let customer: Browser
+let ops: Browser
+let id: string
+beforeAll(async () => {
+  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  edge = await startEdge(platform, ['inventory', 'shipping'])
+  for (const sku of ['cap', 'hat']) await addProduct(platform, { sku, price: '9.00', stock: { 'BER-1': 50 } })
+  const shopper = await registerShopper(platform)
+  customer = edge.browser(shopper.token)
+  ops = edge.browser(await platform.token('ops'))
+  const input = checkoutInput({ idempotencyKey: 'cap', sku: 'cap', deliveryInstructions: 'SANDBOX_HOLD' })
+  const { data } = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, { input })
+  id = data.checkout.order?.id ?? ''
+})
+afterAll(async () => {
+  await edge?.[Symbol.asyncDispose]()
+  await platform?.[Symbol.asyncDispose]()
+})
+
+const ORDER = `query ($id: ID!) { orderPage(id: $id) { status total { amount }
+  lines { sku product { title } } reservation { status } payments { status } shipments { status }
+  notices { section code message } } }`
+const orderPage = async (query = ORDER) =>
+  (await customer.ask<{ orderPage: OrderPage }>(query, { id })).orderPage
+const notice = (section: string) => ({ section, code: 'UNAVAILABLE', message: expect.stringMatching(/\.$/) })
+
+test('pages stand without a service that is down, say what is missing, and are whole when it is back', async () => {
+  await edge.stop('shipping')
+  expect(await orderPage()).toMatchObject({
+    status: 'CONFIRMED',
+    total: { amount: expect.any(String) },
+    lines: [{ sku: 'cap', product: { title: 'Product cap' } }],
+    reservation: { status: 'COMMITTED' },
+    payments: [{ status: 'AUTHORISED' }],
+    shipments: null,
+    notices: [notice('SHIPMENTS')],
+  })
+
+  // Who does not ask for shipments neither waits for them nor hears of it.
+  const slim = 'query ($id: ID!) { orderPage(id: $id) { status payments { status } notices { section } } }'
+  expect(await orderPage(slim)).toEqual({
+    status: 'CONFIRMED',
+    payments: [{ status: 'AUTHORISED' }],
+    notices: [],
+  })
+  expect((await edge.during(() => orderPage(slim))).requests).toEqual([])
+
+  const product =
+    '{ productPage(sku: "cap") { title available shippingEstimate { days } notices { section code message } } }'
+  expect(await customer.ask(product)).toEqual({
+    productPage: {
+      title: 'Product cap',
+      available: expect.any(Number),
+      shippingEstimate: null,
+      notices: [notice('SHIPPING_ESTIMATE')],
+    },
+  })
+
+  // A partial page is kept nowhere: it is asked for again each time, until it is whole.
+  expect((await edge.during(() => orderPage())).requests).toHaveLength(1)
+  await edge.start('shipping')
+  await expect.poll(async () => (await orderPage()).notices, { timeout: 15_000, interval: 200 }).toEqual([])
+  expect((await orderPage()).shipments).toEqual([{ status: 'LABELLED' }])
+  await expect
+    .poll(() => customer.ask(product), { timeout: 15_000, interval: 200 })
+    .toMatchObject({ productPage: { shippingEstimate: { days: expect.any(Number) }, notices: [] } })
+})
+
+test('without inventory an order keeps its lines, and the dashboard its other parts', async () => {
+  await edge.stop('inventory')
+  // What was cached before is still true, and still served: a page that nobody has read yet is not.
+  const unread = ORDER.replace('payments { status }', '').replace('shipments { status }', '')
+  expect(await orderPage(unread)).toMatchObject({
+    status: 'CONFIRMED',
+    lines: [{ sku: 'cap', product: null }],
+    reservation: null,
+    notices: expect.arrayContaining([notice('PRODUCTS'), notice('RESERVATION')]),
+  })
+  const dashboard = `{ operations { orderTotals { byStatus { status } } inventoryTotals { onHand } paymentTotals { currency }
+    lowStock { sku } stuckFulfilments { stuck } notices { section code message } } }`
+  expect(await ops.ask(dashboard)).toEqual({
+    operations: {
+      orderTotals: { byStatus: expect.any(Array) },
+      inventoryTotals: null,
+      paymentTotals: [{ currency: 'USD' }],
+      lowStock: null,
+      stuckFulfilments: [],
+      notices: expect.arrayContaining([notice('INVENTORY_TOTALS'), notice('LOW_STOCK')]),
+    },
+  })
+  expect(await customer.codeOf('{ catalogue(filter: { text: "never asked" }) { nodes { sku } } }')).toBe(
+    'UNAVAILABLE',
+  )
+  expect(await customer.codeOf('{ productPage(sku: "hat") { sku } }')).toBe('UNAVAILABLE')
+})

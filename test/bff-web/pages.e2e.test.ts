@@ -1,0 +1,255 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { OrderPage } from '#schema/generated/bff-web.ts'
+import { type Edge, startEdge } from '#test/bff-web/edge.ts'
+import type { Browser } from '#test/browser.ts'
+import {
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+  type Shopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+
+let platform: TestPlatform
+let edge: Edge
+let shopper: Shopper
+let stranger: Shopper
+let customer: Browser
+let other: Browser
+let support: Browser
+let ops: Browser
+let nobody: Browser
+let orderId: string
+
+beforeAll(async () => {
+  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  edge = await startEdge(platform)
+  for (const sku of ['cap', 'scarf'])
+    await addProduct(platform, { sku, price: '9.00', stock: { 'BER-1': 50 } })
+  shopper = await registerShopper(platform, 'Ada')
+  stranger = await registerShopper(platform, 'Eve')
+  customer = edge.browser(shopper.token)
+  other = edge.browser(stranger.token)
+  support = edge.browser(await platform.token('support'))
+  ops = edge.browser(await platform.token('ops'))
+  nobody = edge.browser()
+  orderId = await buy(customer, 'first')
+  await settled(orderId)
+})
+afterAll(async () => {
+  await edge?.[Symbol.asyncDispose]()
+  await platform?.[Symbol.asyncDispose]()
+})
+
+async function buy(browser: Browser, idempotencyKey: string): Promise<string> {
+  const input = {
+    ...checkoutInput({ idempotencyKey, sku: 'cap', deliveryInstructions: 'SANDBOX_HOLD' }),
+    lines: [
+      { sku: 'cap', quantity: 1 },
+      { sku: 'scarf', quantity: 2 },
+    ],
+  }
+  const { checkout } = await browser.ask<CheckoutReply>(CHECKOUT, { input })
+  expect(checkout.__typename).toBe('OrderAccepted')
+  return checkout.order?.id ?? ''
+}
+
+/** Until nothing more happens to the order by itself: its label is booked. */
+async function settled(id: string): Promise<void> {
+  const page = 'query ($id: ID!) { orderPage(id: $id) { shipments { status } } }'
+  await vi.waitFor(async () => {
+    const { orderPage } = await support.ask<{ orderPage: OrderPage }>(page, { id })
+    expect(orderPage.shipments).toEqual([{ status: 'LABELLED' }])
+  }, 10_000)
+}
+
+const WHOLE = `query ($id: ID!) { orderPage(id: $id) {
+  id number status awaitingApproval customer { id name email } total { amount currency }
+  lines { sku title product { title available availability price { amount } } }
+  timeline { type text } allowedActions
+  reservation { status allocations { sku quantity } } payments { status amount { amount } } shipments { status }
+  returns { id } notices { section code message } } }`
+
+describe('a cold page', () => {
+  test('of an order costs one request, whatever is selected and under however many names', async () => {
+    const fresh = await startEdge(platform)
+    await using _ = fresh
+    const browser = fresh.browser(shopper.token)
+    const second = await buy(customer, 'second')
+    await settled(second)
+    const query = `query ($one: ID!, $two: ID!) {
+      a: orderPage(id: $one) { ...Page } b: orderPage(id: $one) { payments { status } } c: orderPage(id: $two) { ...Page }
+      me { name } orders { nodes { id } } catalogue { nodes { sku } categories }
+    }
+    fragment Page on OrderPage { status lines { product { available } } reservation { status } shipments { id } }`
+    const { result, requests } = await fresh.during(() =>
+      browser.ask<object>(query, { one: orderId, two: second }),
+    )
+    expect(result).toMatchObject({
+      a: { status: 'CONFIRMED', reservation: { status: 'COMMITTED' } },
+      b: { payments: [{ status: 'AUTHORISED' }] },
+      me: { name: 'Ada' },
+      catalogue: { categories: ['test'] },
+    })
+    expect(requests).toHaveLength(1)
+    expect((await fresh.during(() => browser.ask(query, { one: orderId, two: second }))).requests).toEqual([])
+  })
+
+  test('of a product costs one request, and a second one for what shipping it costs', async () => {
+    await using fresh = await startEdge(platform)
+    const browser = fresh.browser()
+    const page = '{ productPage(sku: "cap") { title available } }'
+    expect((await fresh.during(() => browser.ask(page))).requests).toHaveLength(1)
+    const whole = '{ productPage(sku: "scarf") { title shippingEstimate { days } notices { section } } }'
+    expect((await fresh.during(() => browser.ask(whole))).requests).toHaveLength(2)
+    expect((await fresh.during(() => browser.ask(whole))).requests).toEqual([])
+  })
+
+  test('of operations costs one request for all of its parts', async () => {
+    await using fresh = await startEdge(platform)
+    const browser = fresh.browser(await platform.token('ops'))
+    const page = `{ operations { orderTotals { byStatus { count } } inventoryTotals { onHand } lowStock { sku }
+      paymentTotals { captured } stuckFulfilments { stuck } notices { section } } }`
+    const { result, requests } = await fresh.during(() => browser.ask<object>(page))
+    expect(requests).toHaveLength(1)
+    expect(requests[0]).toHaveLength(5)
+    expect(result).toMatchObject({ operations: { notices: [] } })
+  })
+
+  test('fetches only the sections that are selected', async () => {
+    const fetched = async (selection: string) => {
+      await using fresh = await startEdge(platform)
+      const query = `query ($id: ID!, $yes: Boolean = true) { orderPage(id: $id) { id ${selection} } }
+        fragment Money on OrderPage { id @include(if: $yes) paid: payments { id } }`
+      const browser = fresh.browser(shopper.token)
+      const { requests } = await fresh.during(() => browser.ask(query, { id: orderId }))
+      const { id: _id, ...sections } = requests[0]?.[0]?.variables ?? {}
+      return Object.keys(sections).filter(name => sections[name])
+    }
+    expect(await fetched('...Money')).toEqual(['payments'])
+    expect(await fetched('...Money @skip(if: $yes) status lines { sku }')).toEqual([])
+    expect(await fetched('...Money @skip(if: $yes) shipments { id } lines { product { sku } }')).toEqual([
+      'products',
+      'shipments',
+    ])
+  })
+
+  test('of operations asks only for the parts that are selected', async () => {
+    await using fresh = await startEdge(platform)
+    const browser = fresh.browser(await platform.token('ops'))
+    const { requests } = await fresh.during(() =>
+      browser.ask('{ operations { lowStock { sku } notices { code } } }'),
+    )
+    expect(requests.map(asked => asked.map(({ name }) => name))).toEqual([['LowStock']])
+  })
+})
+
+describe('a page that is cached', () => {
+  test('is read once for all who may see it, and by nobody else', async () => {
+    const mine = await customer.ask<{ orderPage: OrderPage }>(WHOLE, { id: orderId })
+    expect(mine.orderPage).toMatchObject({ customer: { id: shopper.id }, notices: [] })
+    const { requests } = await edge.during(async () => {
+      expect(await support.ask(WHOLE, { id: orderId })).toEqual(mine)
+      expect(await other.ask(WHOLE, { id: orderId })).toEqual({ orderPage: null })
+      expect(await nobody.codeOf(WHOLE, { id: orderId })).toBe('UNAUTHENTICATED')
+      expect(await customer.ask(WHOLE, { id: orderId })).toEqual(mine)
+    })
+    expect(requests).toEqual([])
+  })
+
+  test('of a product shows stock by warehouse to staff alone, whoever came first', async () => {
+    const query = 'query ($sku: ID!) { productPage(sku: $sku) { sku stock { onHand } } }'
+    const stock = [{ onHand: expect.any(Number) }]
+    for (const [sku, order] of [
+      ['cap', [ops, customer, nobody, support]],
+      ['scarf', [nobody, ops, customer, support]],
+    ] as const)
+      for (const browser of order)
+        expect(await browser.ask(query, { sku })).toEqual({
+          productPage: { sku, stock: browser === ops || browser === support ? stock : null },
+        })
+  })
+
+  test('is the list of the caller, not that of who asked before', async () => {
+    const query = '{ orders { nodes { id customer { id } } } me { id } }'
+    type Listed = { orders: { nodes: { id: string; customer: { id: string } }[] }; me: { id: string } | null }
+    const own = await customer.ask<Listed>(query)
+    expect(own.me).toEqual({ id: shopper.id })
+    expect(own.orders.nodes.map(node => node.customer.id)).toContain(shopper.id)
+    expect(await other.ask(query)).toEqual({ orders: { nodes: [] }, me: { id: stranger.id } })
+    expect((await support.ask<Listed>(query)).me).toBeNull()
+    expect((await customer.ask<Listed>(query)).orders).toEqual(own.orders)
+    const { requests } = await edge.during(() => customer.ask(query))
+    expect(requests).toEqual([])
+  })
+
+  test('never lists others, whatever the filter asks for', async () => {
+    const query = 'query ($filter: OrderFilter) { orders(filter: $filter) { nodes { id } } }'
+    const filter = { customerId: shopper.id }
+    expect(await support.ask(query, { filter })).toMatchObject({ orders: { nodes: [{}, {}] } })
+    expect(await other.ask(query, { filter })).toEqual({ orders: { nodes: [] } })
+    expect(await other.codeOf(query, { filter: { customerId: 'nobody' } })).toBe('BAD_USER_INPUT')
+  })
+
+  test('of an order as of a past instant is read once a minute later, and shown to its owner only', async () => {
+    const query = 'query ($id: ID!, $at: DateTime!) { orderAsOf(id: $id, at: $at) { status } }'
+    const asked = { id: orderId, at: new Date().toISOString() }
+    const names = async (browser: Browser, expected: object | null) => {
+      const { result, requests } = await edge.during(() => browser.ask(query, asked))
+      expect(result).toEqual({ orderAsOf: expected })
+      return requests.flat().map(({ name }) => name)
+    }
+    const confirmed = { status: 'CONFIRMED' }
+    expect(await names(customer, confirmed)).toEqual(['OrderAsOf'])
+    expect(await names(customer, confirmed)).toEqual(['OrderAsOf'])
+    expect(await names(other, null)).toEqual(['OrderAsOf'])
+    const now = Date.now.bind(Date)
+    using _later = vi.spyOn(Date, 'now').mockImplementation(() => now() + 61_000)
+    expect(await names(customer, confirmed)).toEqual(['OwnedOrderAsOf'])
+    for (const browser of [customer, support]) expect(await names(browser, confirmed)).toEqual([])
+    expect(await names(other, null)).toEqual([])
+    expect(await nobody.codeOf(query, asked)).toBe('UNAUTHENTICATED')
+  })
+})
+
+describe('what cannot be', () => {
+  test.each([
+    ['an id that is none', 'query { orderPage(id: "nonsense") { id } }', 'BAD_USER_INPUT'],
+    [
+      'an id of something else',
+      'query { orderPage(id: "cus_0190a5b2-0000-7000-8000-000000000000") { id } }',
+      'BAD_USER_INPUT',
+    ],
+    [
+      'an instant of no order',
+      'query { orderAsOf(id: "x", at: "2020-01-01T00:00:00Z") { id } }',
+      'BAD_USER_INPUT',
+    ],
+    [
+      'a country that is none',
+      'query { productPage(sku: "cap", country: "Mars") { sku } }',
+      'BAD_USER_INPUT',
+    ],
+  ])('%s is refused without a request', async (_what, query, code) => {
+    const { result, requests } = await edge.during(() => customer.codeOf(query))
+    expect(result).toBe(code)
+    expect(requests).toEqual([])
+    if (!query.includes('productPage')) expect(await nobody.codeOf(query)).toBe('UNAUTHENTICATED')
+  })
+
+  test('an order or a product that is not there is null', async () => {
+    expect(await customer.ask(WHOLE, { id: 'ord_0190a5b2-0000-7000-8000-000000000000' })).toEqual({
+      orderPage: null,
+    })
+    expect(await nobody.ask('{ productPage(sku: "no such thing!") { sku } }')).toEqual({ productPage: null })
+    expect(await nobody.ask('{ productPage(sku: "nothing") { sku } }')).toEqual({ productPage: null })
+  })
+
+  test('a list of no size is refused', async () => {
+    expect(await customer.codeOf('{ orders(first: 0) { nodes { id } } }')).toBe('BAD_USER_INPUT')
+    expect(await customer.codeOf('{ orders(after: "junk") { nodes { id } } }')).toBe('BAD_USER_INPUT')
+  })
+})
