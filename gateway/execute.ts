@@ -1,0 +1,85 @@
+// One operation from its text to the text of its answer. Free of HTTP.
+import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import type {
+  Execution,
+  ExecutionError,
+  PathKey,
+  SubgraphAnswer,
+  SubgraphRequest,
+} from '#gateway/executor/execution.ts'
+import type { Operations, PreparedOperation } from '#gateway/operations.ts'
+
+export type GatewayRequest = {
+  readonly query: string
+  readonly operationName: string | undefined
+  readonly variables: Readonly<Record<string, unknown>>
+  /** A GET carries queries only. */
+  readonly queriesOnly: boolean
+  readonly fetch: (request: SubgraphRequest) => Promise<SubgraphAnswer>
+}
+
+export type GatewayAnswer = {
+  /** The whole body, as JSON. */
+  readonly text: string
+  /** `refused`: nothing was executed. */
+  readonly outcome: 'ok' | 'errors' | 'refused' | 'not a query'
+  readonly name: string | undefined
+  readonly kind: PreparedOperation['kind'] | undefined
+}
+
+export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLFormattedError
+
+export async function executeRequest(
+  operations: Operations,
+  request: GatewayRequest,
+  format: FormatError,
+): Promise<GatewayAnswer> {
+  const prepared = operations.prepare(request.query, request.operationName)
+  if ('errors' in prepared) return refuse(prepared.errors, undefined, format)
+  const { name, kind } = prepared
+  if (request.queriesOnly && kind !== 'query')
+    return {
+      ...refuse([new GraphQLError(`A ${kind} must be sent by POST.`)], prepared, format),
+      outcome: 'not a query',
+    }
+  const coerced = prepared.coerce(request.variables)
+  if ('errors' in coerced) return refuse(coerced.errors, prepared, format)
+  const execution: Execution = {
+    data: prepared.introspect?.(coerced.variables) ?? {},
+    errors: [],
+    variables: coerced.variables,
+    fetch: request.fetch,
+  }
+  await prepared.run(execution)
+  const { errors } = execution
+  const told = errors.length
+  const data = prepared.write(execution.data, execution)
+  if (errors.length === 0) return { text: `{"data":${data}}`, outcome: 'ok', name, kind }
+  const all = withoutConsequences(errors, told).map(format)
+  return { text: `{"data":${data},"errors":${JSON.stringify(all)}}`, outcome: 'errors', name, kind }
+}
+
+function refuse(
+  errors: readonly GraphQLError[],
+  prepared: PreparedOperation | undefined,
+  format: FormatError,
+): GatewayAnswer {
+  const text = `{"errors":${JSON.stringify(errors.map(format))}}`
+  return { text, outcome: 'refused', name: prepared?.name, kind: prepared?.kind }
+}
+
+/** A null that a subgraph has explained already, at its place or above or below it, needs no second error. */
+function withoutConsequences(errors: readonly ExecutionError[], told: number): ExecutionError[] {
+  const explained = errors.slice(0, told)
+  const found = errors.slice(told)
+  return [
+    ...explained,
+    ...found.filter(({ path = [] }) => !explained.some(one => overlap(one.path ?? [], path))),
+  ]
+}
+
+function overlap(one: readonly PathKey[], other: readonly PathKey[]): boolean {
+  const length = Math.min(one.length, other.length)
+  for (let index = 0; index < length; index++) if (one[index] !== other[index]) return false
+  return true
+}

@@ -1,0 +1,74 @@
+// A supergraph made ready to serve: its public schema, its subgraphs, its planner. Free of requests.
+import { QueryPlanner } from '@graphql-hive/router-query-planner'
+import {
+  buildASTSchema,
+  buildSchema,
+  type DocumentNode,
+  type GraphQLSchema,
+  Kind,
+  parse,
+  print,
+  type ValueNode,
+} from 'graphql'
+import type { PlanNode } from '#gateway/executor/plan.ts'
+import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
+
+export type Supergraph = {
+  /** What clients see. */
+  readonly schema: GraphQLSchema
+  /** By name; an empty URL when the supergraph names none. */
+  readonly subgraphs: ReadonlyMap<string, string>
+  readonly matches: TypeMatch
+  /** Throws when the operation, which must be valid, cannot be planned. */
+  plan(text: string, operationName: string | undefined): PlanNode | undefined
+}
+
+/** Throws OperatorError SUPERGRAPH_INVALID that says why. */
+export function readSupergraph(sdl: string): Supergraph {
+  try {
+    const document = parse(sdl)
+    const planner = new QueryPlanner(print(withoutSchemaDescription(document)))
+    return {
+      schema: buildSchema(planner.consumerSchema),
+      subgraphs: subgraphsOf(document),
+      matches: createTypeMatch(buildASTSchema(document, { assumeValidSDL: true, assumeValid: true })),
+      plan: (text, operationName) =>
+        planner.plan(text, operationName, new Set(), 0).node as PlanNode | undefined,
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new OperatorError('SUPERGRAPH_INVALID', `the supergraph cannot be served: ${reason}`, cause)
+  }
+}
+
+/** The planner's parser does not know one. */
+function withoutSchemaDescription(document: DocumentNode): DocumentNode {
+  return {
+    ...document,
+    definitions: document.definitions.map(definition => {
+      if (definition.kind !== Kind.SCHEMA_DEFINITION) return definition
+      const { description: _left, ...rest } = definition
+      return rest
+    }),
+  }
+}
+
+/** `enum join__Graph { ORDERS @join__graph(name: "orders", url: "…") }` of the join specification. */
+function subgraphsOf(document: DocumentNode): Map<string, string> {
+  const subgraphs = new Map<string, string>()
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.ENUM_TYPE_DEFINITION || definition.name.value !== 'join__Graph') continue
+    for (const value of definition.values ?? []) {
+      const described = value.directives?.find(({ name }) => name.value === 'join__graph')
+      const given = new Map(described?.arguments?.map(({ name, value: text }) => [name.value, textOf(text)]))
+      subgraphs.set(given.get('name') ?? value.name.value, given.get('url') ?? '')
+    }
+  }
+  if (subgraphs.size === 0) throw new Error('it names no subgraphs: is it a Federation 2 supergraph?')
+  return subgraphs
+}
+
+function textOf(value: ValueNode): string {
+  return value.kind === Kind.STRING ? value.value : ''
+}
