@@ -11,6 +11,7 @@ const CHECKS: Readonly<Record<string, readonly string[]>> = {
   style: ['biome', 'check', '.'],
   'generated types': ['node', 'tools/codegen.ts', '--check'],
   supergraph: ['node', 'tools/compose.ts', '--check'],
+  'REST description': ['node', 'tools/openapi.ts', '--check'],
 }
 
 async function check(name: string, [command = '', ...args]: readonly string[]): Promise<boolean> {

@@ -22,7 +22,7 @@ export function sendError(error: unknown, { request, reply, logger }: Exchange):
 }
 
 /** Fastify's own complaints about a request: too large, not JSON, an unknown content type. */
-function clientStatus(error: unknown): number | undefined {
+export function clientStatus(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('statusCode' in error) || !('code' in error)) return undefined
   const { statusCode, code } = error
   const isFastify = typeof code === 'string' && code.startsWith('FST_ERR')

@@ -1,0 +1,126 @@
+// REST for those who cannot speak GraphQL: thin routes over operations of the web graph, run in this process.
+import { readFileSync } from 'node:fs'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { GraphQLSchema } from 'graphql'
+import { isJson, notFoundHere, parseJson, sendUnsupportedType } from '#bff-web/rest/http.ts'
+import { createRunOperation, type RunOperation } from '#bff-web/rest/operations.ts'
+import { readIdempotencyKey, readSearch } from '#bff-web/rest/parameters.ts'
+import { operationProblem, refusalProblem, sendProblem, thrownProblem } from '#bff-web/rest/problem.ts'
+import { sendBody, sendKept } from '#bff-web/rest/reply.ts'
+import { API_PATH, createRoutes, type RestRoute } from '#bff-web/rest/routes.ts'
+import type { Verifier } from '#platform/auth/verifier.ts'
+import { requireViewer } from '#platform/auth/viewer.ts'
+import { identifyCaller } from '#platform/graphql/caller.ts'
+import { CONSISTENCY_HEADER, formatToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
+import type { HttpServer } from '#platform/http/server.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import { parseTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
+
+export type RestOptions = {
+  /** The web graph, executable. */
+  readonly schema: GraphQLSchema
+  readonly verifier: Verifier
+  readonly logger: Logger
+}
+
+type Setup = Pick<RestOptions, 'verifier'> & { readonly run: RunOperation }
+
+const DESCRIPTION = new URL('../../schema/bff-web.openapi.json', import.meta.url)
+
+/**
+ * The routes of createRoutes under `/api/v1`, and their description at `/api/v1/openapi.json`. Every route but that
+ * one needs a bearer token; a POST needs `content-type: application/json` and an Idempotency-Key. Reads and tells the
+ * consistency header as GraphQL does. What goes wrong comes as application/problem+json. Call before `http.listen`;
+ * throws when the operations do not fit the schema.
+ */
+export function mountRest(http: HttpServer, options: RestOptions): void {
+  const { schema, verifier, logger } = options
+  const run = createRunOperation({ service: http.name, schema, logger })
+  const routes = createRoutes(schema)
+  const description = readFileSync(DESCRIPTION, 'utf8')
+  void http.app.register(
+    async scope => {
+      scope.removeAllContentTypeParsers()
+      scope.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson(scope))
+      scope.setErrorHandler((error, request, reply) =>
+        sendProblem(reply, thrownProblem(error, request.id, logger)),
+      )
+      scope.setNotFoundHandler(notFoundHere(routes))
+      scope.get('/openapi.json', (request, reply) => sendKept(request, reply, description))
+      for (const route of routes) mountRoute(scope, route, { verifier, run })
+    },
+    { prefix: API_PATH },
+  )
+}
+
+function mountRoute(scope: FastifyInstance, route: RestRoute, { verifier, run }: Setup): void {
+  const contexts = new WeakMap<FastifyRequest, RequestContext>()
+  scope.route({
+    method: route.method,
+    url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    // Before the body is read: who shows no token is not listened to.
+    async onRequest(request, reply) {
+      contexts.set(request, await contextOf(verifier, request))
+      if (route.method === 'POST' && !isJson(request)) return sendUnsupportedType(reply)
+    },
+    async handler(request, reply) {
+      const context = contexts.get(request)
+      if (context === undefined) throw new Error('a request without a context')
+      return answer(route, run, { request, reply, context })
+    },
+  })
+}
+
+type Exchange = {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly context: RequestContext
+}
+
+async function answer(route: RestRoute, run: RunOperation, exchange: Exchange): Promise<FastifyReply> {
+  const { request, reply, context } = exchange
+  const { headers, params } = request
+  const variables = route.variables({
+    viewer: requireViewer(context.viewer),
+    params: params as Record<string, string>, // of the route's own pattern: Fastify gives texts
+    search: readSearch(route.search, request.query),
+    idempotencyKey: route.method === 'POST' ? readIdempotencyKey(headers['idempotency-key']) : '',
+    body: request.body,
+  })
+  const outcome = await run(route.operation, variables, context)
+  tellConsistency(reply, context)
+  if ('error' in outcome) return sendProblem(reply, operationProblem(outcome.error))
+  const answered = route.answer(outcome.data)
+  if ('refusal' in answered) return sendProblem(reply, refusalProblem(answered.status, answered.refusal))
+  if (route.method === 'GET') return sendKept(request, reply, JSON.stringify(answered.body))
+  if (answered.location !== undefined) reply.header('location', answered.location)
+  return sendBody(reply.code(answered.status), JSON.stringify(answered.body))
+}
+
+/** Throws CallerError UNAUTHENTICATED for a caller without a token that holds. */
+async function contextOf(verifier: Verifier, { headers, id }: FastifyRequest): Promise<RequestContext> {
+  const { token, verified } = await identifyCaller(verifier, headers.authorization)
+  return createRequestContext({
+    viewer: requireViewer(verified?.viewer),
+    token,
+    requestId: id,
+    language: headers['accept-language'],
+    traceparent: traceparent() ?? incomingTrace(headers.traceparent),
+    required: parseToken(textOf(headers[CONSISTENCY_HEADER])),
+  })
+}
+
+function incomingTrace(header: unknown): string | undefined {
+  return typeof header === 'string' && parseTraceparent(header) ? header : undefined
+}
+
+function tellConsistency(reply: FastifyReply, { consistency: { seen, stale } }: RequestContext): void {
+  const token = formatToken(seen)
+  if (token) reply.header(CONSISTENCY_HEADER, token)
+  if (stale.length > 0) reply.header(STALE_HEADER, stale.join(','))
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(',') : header
+}

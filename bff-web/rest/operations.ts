@@ -1,0 +1,62 @@
+// Runs the operations of operations.graphql in this process, against the BFF's own schema. Free of HTTP.
+import { readFileSync } from 'node:fs'
+import { type DocumentNode, execute, type GraphQLSchema, Kind, parse, validate } from 'graphql'
+import type { Fields } from '#bff-web/rest/routes.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import { formatError } from '#platform/graphql/errors.ts'
+import { createOperationCounter } from '#platform/graphql/observe.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type Outcome =
+  | { readonly data: Fields }
+  | {
+      readonly error: {
+        readonly message: string
+        readonly code: unknown
+        readonly details: Fields
+      }
+    }
+export type RunOperation = (name: string, variables: Fields, context: RequestContext) => Promise<Outcome>
+
+export function readOperations(): DocumentNode {
+  return parse(readFileSync(new URL('operations.graphql', import.meta.url), 'utf8'))
+}
+
+/** Throws when an operation does not fit `schema`. An operation with any error fails as a whole, with the first. */
+export function createRunOperation(options: {
+  readonly service: string
+  readonly schema: GraphQLSchema
+  readonly logger: Logger
+}): RunOperation {
+  const { service, schema, logger } = options
+  const document = readOperations()
+  const [problem] = validate(schema, document)
+  if (problem) throw problem
+  const kinds = kindsOf(document)
+  const count = createOperationCounter(service)
+  return async (name, variables, contextValue) => {
+    const { data, errors } = await execute({
+      schema,
+      document,
+      operationName: name,
+      variableValues: variables,
+      contextValue,
+    })
+    count({ name, kind: kinds.get(name), outcome: errors ? 'error' : 'ok' })
+    if (data && !errors) return { data }
+    const { requestId } = contextValue
+    const { message, extensions = {} } = formatError(errors?.[0], { requestId, logger })
+    const { code, ...details } = extensions
+    return { error: { message, code, details } }
+  }
+}
+
+function kindsOf({ definitions }: DocumentNode): ReadonlyMap<string, string> {
+  return new Map(
+    definitions.flatMap(node =>
+      node.kind === Kind.OPERATION_DEFINITION && node.name
+        ? [[node.name.value, node.operation] as const]
+        : [],
+    ),
+  )
+}

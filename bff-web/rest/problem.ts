@@ -1,0 +1,73 @@
+// What a REST client is told when it does not get what it asked for: application/problem+json (RFC 9457).
+import { STATUS_CODES } from 'node:http'
+import type { FastifyReply } from 'fastify'
+import type { Outcome } from '#bff-web/rest/operations.ts'
+import type { Fields, Refusal } from '#bff-web/rest/routes.ts'
+import { CALLER_CODES, CallerError, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
+import { isCallerCode } from '#platform/graphql/errors.ts'
+import { clientStatus } from '#platform/http/errors.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type Problem = {
+  readonly status: number
+  /** Of the error catalogue, or the refusal's. */
+  readonly code: string
+  readonly detail: string
+  /** Stand beside the others. */
+  readonly more?: Fields
+}
+
+/** Seconds after which it makes sense to try again. */
+const RETRY_AFTER: Readonly<Record<number, string>> = { 429: '5', 503: '1' }
+
+export function sendProblem(reply: FastifyReply, { status, code, detail, more }: Problem): FastifyReply {
+  const title = STATUS_CODES[status] ?? 'Error'
+  const retryAfter = RETRY_AFTER[status]
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  return reply
+    .code(status)
+    .header('cache-control', 'no-store')
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        ...more,
+        type: 'about:blank',
+        title,
+        status,
+        code,
+        detail,
+        requestId: reply.request.id,
+      }),
+    )
+}
+
+/** `__typename` is called `type` here. */
+export function refusalProblem(status: number, { __typename: type, ...refusal }: Refusal): Problem {
+  return { status, code: refusal.code, detail: refusal.message, more: { refusal: { type, ...refusal } } }
+}
+
+export function operationProblem({
+  message,
+  code,
+  details,
+}: Extract<Outcome, { error: object }>['error']): Problem {
+  const status = isCallerCode(code) ? CALLER_CODES[code] : 500
+  return { status, code: isCallerCode(code) ? code : 'INTERNAL', detail: message, more: details }
+}
+
+/** What was thrown: a caller's fault, a complaint of the HTTP server about the request, or a fault of ours. */
+export function thrownProblem(error: unknown, requestId: string, logger: Logger): Problem {
+  if (error instanceof CallerError)
+    return {
+      status: CALLER_CODES[error.code],
+      code: error.code,
+      detail: error.message,
+      more: error.details,
+    }
+  const status = clientStatus(error)
+  if (status !== undefined && error instanceof Error)
+    return { status, code: 'BAD_USER_INPUT', detail: error.message }
+  logger.error({ err: error, request_id: requestId }, 'a REST request failed')
+  return { status: 500, code: 'INTERNAL', detail: INTERNAL_MESSAGE }
+}

@@ -1,0 +1,178 @@
+// The REST routes: which operation each runs, with which variables, and what its outcome is in HTTP. Free of servers.
+import type { GraphQLSchema } from 'graphql'
+import { type BodyInput, readBody } from '#bff-web/rest/body.ts'
+import {
+  badInput,
+  PAGE_PARAMETERS,
+  type SearchParameters,
+  searchParameters,
+} from '#bff-web/rest/parameters.ts'
+import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+
+export type Fields = Readonly<Record<string, unknown>>
+
+/** A request whose parts are read and fit. */
+export type RestRequest = {
+  readonly viewer: Viewer
+  /** The path's. */
+  readonly params: Readonly<Record<string, string>>
+  readonly search: Fields
+  /** Empty for GET. */
+  readonly idempotencyKey: string
+  readonly body: unknown
+}
+
+/** A refusal of the business: its `__typename`, code, message, and what the client needs to act on it. */
+export type Refusal = Fields & {
+  readonly __typename: string
+  readonly code: string
+  readonly message: string
+}
+export type RestAnswer =
+  | { readonly status: 200 | 201 | 202; readonly body: unknown; readonly location?: string }
+  | { readonly status: 404 | 409 | 422; readonly refusal: Refusal }
+
+export type RestRoute = {
+  readonly method: 'GET' | 'POST'
+  /** Under `API_PATH`, with `{names}` in braces. */
+  readonly path: string
+  /** In operations.graphql. */
+  readonly operation: string
+  readonly search: SearchParameters
+  readonly input?: BodyInput
+  /** Throws CallerError for what does not fit, or is not the viewer's. */
+  readonly variables: (request: RestRequest) => Fields
+  /** Throws CallerError NOT_FOUND when what the path names is not there. */
+  readonly answer: (data: Fields) => RestAnswer
+}
+
+export const API_PATH = '/api/v1'
+
+/** 409: at odds with prices, stock or state as they are now; look again and decide. 422: it cannot be done as asked. */
+export const CHECKOUT_REFUSALS: Readonly<Record<string, 409 | 422>> = {
+  OutOfStock: 409,
+  TotalChanged: 409,
+  UnknownProduct: 422,
+  UnknownCustomer: 422,
+  PaymentDeclined: 422,
+  TenderMismatch: 422,
+  MixedCurrencies: 422,
+  OrderNotFulfilled: 422,
+}
+
+const KEY_HEADER = 'the header Idempotency-Key'
+
+/** Every route but the OpenAPI file's. */
+export function createRoutes(schema: GraphQLSchema): readonly RestRoute[] {
+  return [placeOrder(schema), readOrder, cancelOrder(schema), listCustomerOrders, searchOrders(schema)]
+}
+
+function placeOrder(schema: GraphQLSchema): RestRoute {
+  const input = { type: 'CheckoutInput', elsewhere: { idempotencyKey: KEY_HEADER } }
+  return {
+    method: 'POST',
+    path: '/orders',
+    operation: 'RestPlaceOrder',
+    search: {},
+    input,
+    variables: ({ body, idempotencyKey }) => ({ input: readBody(schema, input, body, { idempotencyKey }) }),
+    answer({ checkout }) {
+      const outcome = fieldsOf(checkout)
+      if (outcome.__typename !== 'OrderAccepted') return refuse(outcome, CHECKOUT_REFUSALS)
+      const order = fieldsOf(outcome.order)
+      return { status: 201, body: order, location: `${API_PATH}/orders/${order.id}` }
+    },
+  }
+}
+
+const readOrder: RestRoute = {
+  method: 'GET',
+  path: '/orders/{id}',
+  operation: 'RestOrder',
+  search: {},
+  variables: ({ params }) => ({ id: params.id }),
+  answer({ orderPage }) {
+    if (orderPage === null) throw new CallerError('NOT_FOUND', 'there is no such order')
+    return { status: 200, body: orderPage }
+  },
+}
+
+function cancelOrder(schema: GraphQLSchema): RestRoute {
+  const input = {
+    type: 'CancelOrderInput',
+    elsewhere: { idempotencyKey: KEY_HEADER, orderId: 'in the path' },
+  }
+  return {
+    method: 'POST',
+    path: '/orders/{id}/cancel',
+    operation: 'RestCancelOrder',
+    search: {},
+    input,
+    variables: ({ body, idempotencyKey, params }) => ({
+      input: readBody(schema, input, body ?? {}, { idempotencyKey, orderId: params.id }),
+    }),
+    answer({ cancelOrder: outcome }) {
+      const result = fieldsOf(outcome)
+      if (result.__typename !== 'OrderCancellation')
+        return refuse(result, { CannotCancel: result.code === 'ORDER_NOT_FOUND' ? 404 : 409 })
+      const order = fieldsOf(result.order)
+      return { status: order.status === 'CANCELLED' ? 200 : 202, body: order }
+    },
+  }
+}
+
+const listCustomerOrders: RestRoute = {
+  method: 'GET',
+  path: '/orders/customer/{customerId}',
+  operation: 'RestOrders',
+  search: PAGE_PARAMETERS,
+  variables({ params: { customerId = '' }, search, viewer }) {
+    if (!mayActFor(viewer, customerId))
+      throw new CallerError('FORBIDDEN', 'these are the orders of another customer')
+    return { filter: { customerId }, ...search }
+  },
+  answer: orderList,
+}
+
+function searchOrders(schema: GraphQLSchema): RestRoute {
+  return {
+    method: 'GET',
+    path: '/orders/search',
+    operation: 'RestOrders',
+    search: searchParameters(schema),
+    variables({ search: { first, after, ...filter } }) {
+      if (isAtOrAfter(filter.placedFrom, filter.placedTo))
+        throw badInput([{ parameter: 'placedFrom', detail: 'should be before placedTo' }])
+      return { filter, ...(first !== undefined && { first }), ...(after !== undefined && { after }) }
+    },
+    answer: orderList,
+  }
+}
+
+function orderList({ orders }: Fields): RestAnswer {
+  const { nodes, pageInfo } = fieldsOf(orders)
+  return { status: 200, body: { orders: nodes, pageInfo } }
+}
+
+/** Both read by then, so of one form, which sorts by time. */
+function isAtOrAfter(from: unknown, to: unknown): boolean {
+  return typeof from === 'string' && typeof to === 'string' && from >= to
+}
+
+function refuse(outcome: Fields, statuses: Readonly<Record<string, 404 | 409 | 422>>): RestAnswer {
+  const { __typename, code, message } = outcome
+  const status = typeof __typename === 'string' ? statuses[__typename] : undefined
+  if (status === undefined || typeof __typename !== 'string')
+    throw new Error(`${String(__typename)} has no status here`)
+  return { status, refusal: { ...outcome, __typename, code: String(code), message: String(message) } }
+}
+
+function fieldsOf(value: unknown): Fields {
+  if (!isFields(value)) throw new Error(`the graph answered ${typeof value} where an object should be`)
+  return value
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null
+}
