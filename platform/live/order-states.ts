@@ -1,0 +1,203 @@
+// Reads the state of changed orders, once for all who want it, until it succeeds. Free of subscribers and the bus.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
+import type { Vector } from '#platform/cache/cache.ts'
+import { fullJitter } from '#platform/event-store/bell.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import { inSpan } from '#platform/telemetry/tracing.ts'
+
+export type Detail = 'page' | 'summary'
+
+/** What a state must contain. `traceparent` is that of the event behind it. */
+export type Need = {
+  readonly positions: Vector
+  readonly detail: Detail
+  readonly traceparent?: string | undefined
+}
+
+export type OrderStates<Order> = {
+  /**
+   * The order with all of `positions`, or newer. What was read before serves if it contains that; a read under way
+   * serves if it will; needs that come meanwhile share the next one. A read that fails is made again with growing
+   * pauses. Undefined once the order is not there time and again, once it alone cannot be read while others can, and
+   * when `signal` aborts. Never throws.
+   */
+  get(orderId: string, need: Need): Promise<Order | undefined>
+  /** Begins to read what will be asked for soon, unless there is plenty to read already. */
+  want(orderId: string, need: Need): void
+}
+
+export type OrderStatesOptions<Order extends object> = {
+  readonly read: (orderId: string, positions: Vector, detail: Detail) => Promise<Order | undefined>
+  /** What a read asks for although nobody needs it yet: the page of an order that somebody watches. */
+  readonly detailOf: (orderId: string) => Detail
+  /** Called with every state that was read. */
+  readonly onRead: (orderId: string, order: Order) => void
+  readonly logger: Logger
+  readonly signal: AbortSignal
+}
+
+/** States kept for who is slow or resumes; they are those of the BFF's cache, not copies. */
+const KEPT = 1_000
+const READS_AT_ONCE = 200
+const ABSENT_ATTEMPTS = 7
+const FAILED_ATTEMPTS = 9
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 5_000
+
+type Known<Order> = { readonly order: Order; readonly positions: Vector; readonly detail: Detail }
+
+/** One read, with what it must contain: fixed once it began. */
+type Round<Order> = {
+  positions: Vector
+  detail: Detail
+  traceparent: string | undefined
+  readonly outcome: PromiseWithResolvers<Order | undefined>
+}
+type Job<Order> = { current: Round<Order>; next: Round<Order> | undefined }
+
+export function createOrderStates<Order extends object>(
+  options: OrderStatesOptions<Order>,
+): OrderStates<Order> {
+  const { read, detailOf, onRead, logger, signal } = options
+  const known = new LRUCache<string, Known<Order>>({ max: KEPT })
+  const jobs = new Map<string, Job<Order>>()
+  const slots = createSlots(READS_AT_ONCE)
+  let successes = 0
+  // Reads outlast the subscription that first needs them, whose span and request they must not go on under.
+  const inOwnContext = AsyncLocalStorage.snapshot()
+
+  function get(orderId: string, need: Need): Promise<Order | undefined> {
+    const has = known.get(orderId)
+    if (has && contains(has, need)) return Promise.resolve(has.order)
+    const job = jobs.get(orderId)
+    if (!job) return start(orderId, need)
+    if (contains(job.current, need)) return job.current.outcome.promise
+    job.next = job.next ? joined(job.next, need) : newRound(need)
+    return job.next.outcome.promise
+  }
+
+  function start(orderId: string, need: Need): Promise<Order | undefined> {
+    const job: Job<Order> = { current: newRound(need), next: undefined }
+    jobs.set(orderId, job)
+    const { promise } = job.current.outcome
+    void inOwnContext(() => work(orderId, job))
+    return promise
+  }
+
+  async function work(orderId: string, job: Job<Order>): Promise<void> {
+    for (;;) {
+      const round = job.current
+      round.positions = merged(known.peek(orderId)?.positions ?? {}, round.positions)
+      if (detailOf(orderId) === 'page') round.detail = 'page'
+      const order = await readPatiently(orderId, round)
+      if (order) keep(orderId, order, round)
+      const { next } = job
+      if (next) {
+        job.current = next
+        job.next = undefined
+      } else jobs.delete(orderId)
+      round.outcome.resolve(order)
+      if (!next) return
+    }
+  }
+
+  function keep(orderId: string, order: Order, { positions, detail }: Round<Order>): void {
+    known.set(orderId, { order, positions, detail })
+    onRead(orderId, order)
+  }
+
+  async function readPatiently(orderId: string, round: Round<Order>): Promise<Order | undefined> {
+    const successesBefore = successes
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      const outcome = await readOnce(orderId, round)
+      if ('order' in outcome && outcome.order) {
+        successes += 1
+        return outcome.order
+      }
+      const isFailure = 'error' in outcome
+      const othersSucceed = successes > successesBefore
+      if (isFailure ? attempt >= FAILED_ATTEMPTS && othersSucceed : attempt >= ABSENT_ATTEMPTS) {
+        logger.error(
+          { err: isFailure ? outcome.error : undefined, orderId },
+          'an order that changed cannot be read: subscribers are told without it',
+        )
+        return undefined
+      }
+      if (isFailure && attempt === 1)
+        logger.warn({ err: outcome.error, orderId }, 'an order that changed could not be read; trying again')
+      await delay(fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS), undefined, {
+        signal,
+        ref: false,
+      }).catch(() => {})
+    }
+    return undefined
+  }
+
+  async function readOnce(
+    orderId: string,
+    { positions, detail, traceparent }: Round<Order>,
+  ): Promise<{ order: Order | undefined } | { error: unknown }> {
+    await slots.take()
+    try {
+      const attributes = { 'waybill.order.id': orderId }
+      const order = await inSpan('push order', { parent: traceparent, kind: 'producer', attributes }, () =>
+        read(orderId, positions, detail),
+      )
+      return { order }
+    } catch (error) {
+      return { error }
+    } finally {
+      slots.leave()
+    }
+  }
+
+  return {
+    get,
+    want(orderId, need) {
+      if (jobs.size < READS_AT_ONCE || jobs.has(orderId)) void get(orderId, need)
+    },
+  }
+}
+
+function contains(has: { readonly positions: Vector; readonly detail: Detail }, need: Need): boolean {
+  if (need.detail === 'page' && has.detail === 'summary') return false
+  for (const topic in need.positions)
+    if ((has.positions[topic] ?? 0) < (need.positions[topic] ?? 0)) return false
+  return true
+}
+
+function newRound<Order>({ positions, detail, traceparent }: Need): Round<Order> {
+  return { positions, detail, traceparent, outcome: Promise.withResolvers() }
+}
+
+function joined<Order>(round: Round<Order>, need: Need): Round<Order> {
+  round.positions = merged(round.positions, need.positions)
+  if (need.detail === 'page') round.detail = 'page'
+  round.traceparent = need.traceparent ?? round.traceparent
+  return round
+}
+
+function merged(one: Vector, other: Vector): Vector {
+  const positions: Record<string, number> = { ...one }
+  for (const topic in other) positions[topic] = Math.max(positions[topic] ?? 0, other[topic] ?? 0)
+  return positions
+}
+
+/** At most `count` at once; who comes later waits in line. */
+function createSlots(count: number): { take(): Promise<void>; leave(): void } {
+  const line: (() => void)[] = []
+  let free = count
+  return {
+    async take() {
+      if (free > 0) free -= 1
+      else await new Promise<void>(resolve => line.push(resolve))
+    },
+    leave() {
+      const next = line.shift()
+      if (next) next()
+      else free += 1
+    },
+  }
+}

@@ -1,0 +1,55 @@
+// A place in the four topics that speak of orders: how far each has been read. Compact, immutable, comparable. Pure.
+import type { Vector } from '#platform/cache/cache.ts'
+
+/** The topics that speak of orders. Cursors hold positions in this order: append, never rearrange. */
+export const ORDER_TOPICS = ['orders', 'inventory', 'payment', 'shipping'] as const
+
+/** A position for each of ORDER_TOPICS, in their order. Everything up to it is behind; never changed once made. */
+export type Place = readonly number[]
+
+/** An event of an order, as little of it as subscribers are told. `topic` is its index in ORDER_TOPICS. */
+export type Entry = {
+  readonly topic: number
+  readonly position: number
+  readonly id: string
+  readonly type: string
+  readonly orderId: string
+  readonly at: string
+  readonly traceparent: string | undefined
+}
+
+export function placeOf(vector: Vector): Place {
+  return ORDER_TOPICS.map(topic => vector[topic] ?? 0)
+}
+
+export function vectorOf(place: Place): Vector {
+  return Object.fromEntries(ORDER_TOPICS.map((topic, index) => [topic, place[index] ?? 0]))
+}
+
+/** Whether all that is behind `other` is behind `place` too. */
+export function covers(place: Place, other: Place): boolean {
+  for (let topic = 0; topic < ORDER_TOPICS.length; topic++)
+    if ((place[topic] ?? 0) < (other[topic] ?? 0)) return false
+  return true
+}
+
+export function samePlace(place: Place, other: Place): boolean {
+  return place === other || (covers(place, other) && covers(other, place))
+}
+
+/** The nearest place that covers both. */
+export function furthest(place: Place, other: Place): Place {
+  return covers(place, other) ? place : place.map((position, topic) => Math.max(position, other[topic] ?? 0))
+}
+
+/** Whether the entry is yet to come for who is at `place`. */
+export function isPast(entry: Entry, place: Place): boolean {
+  return entry.position > (place[entry.topic] ?? 0)
+}
+
+/** `place` moved on behind `entries`. */
+export function behind(place: Place, entries: readonly Entry[]): Place {
+  const moved = [...place]
+  for (const { topic, position } of entries) moved[topic] = Math.max(moved[topic] ?? 0, position)
+  return moved
+}
