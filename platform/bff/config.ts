@@ -15,6 +15,11 @@ const schema = z
     AUTH_AUDIENCE: z.string().min(1),
     SERVICE_TOKEN_FILE: z.string().min(1).optional(),
     AUTH_EMBEDDED_DIR: z.string().min(1).optional(),
+    CACHE_URL: z
+      .string()
+      .refine(text => text.split(',').every(url => urlOf('redis', 'rediss').safeParse(url).success))
+      .describe('redis://… or rediss://…, several with commas between for a cluster')
+      .optional(),
     CONFIG_URL: urlOf('file').optional(),
     NODE_ENV: z.string().optional(),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -30,6 +35,8 @@ export type BffConfig = {
   readonly port: number
   readonly gatewayUrl: string
   readonly eventBusUrl: string
+  /** Tier 2 of the cache: one URL, or several of a cluster with commas between. None when left out. */
+  readonly cacheUrl?: string
   readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
   readonly serviceToken: () => Promise<string>
   readonly development: boolean
@@ -50,6 +57,7 @@ export function readBffConfig(
     port: read.PORT,
     gatewayUrl: read.GATEWAY_URL,
     eventBusUrl: read.EVENT_BUS_URL,
+    ...(read.CACHE_URL && { cacheUrl: read.CACHE_URL }),
     auth: { jwks: new URL(read.AUTH_JWKS_URL), issuer: read.AUTH_ISSUER, audience: read.AUTH_AUDIENCE },
     serviceToken: createServiceToken(
       read.SERVICE_TOKEN_FILE

@@ -1,0 +1,93 @@
+// A Redis of its own for tests, which can be killed, paused, filled and started again. Says why there is none.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createConnection } from 'node:net'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from '#start/postgres-server.ts'
+
+export type RedisProcess = AsyncDisposable & {
+  readonly url: string
+  /** SIGKILL. */
+  kill(): Promise<void>
+  /** An empty one on the same port, after `kill`. */
+  restart(): Promise<void>
+  /** SIGSTOP: connections are taken, and nothing is answered. */
+  pause(): void
+  resume(): void
+  /** What redis-cli would print, for one command. */
+  ask(...command: string[]): Promise<string>
+}
+
+/** Why tests with Redis cannot run here; undefined when they can. Installs it where that takes nobody's leave. */
+export function whyNoRedis(): string | undefined {
+  if (isInstalled()) return undefined
+  if (process.getuid?.() !== 0) return 'redis-server is not on PATH'
+  try {
+    execFileSync('apt-get', ['install', '-y', 'redis-server'], { stdio: 'ignore', timeout: 120_000 })
+  } catch {
+    return 'redis-server is not on PATH, and cannot be installed'
+  }
+  return isInstalled() ? undefined : 'redis-server is not on PATH'
+}
+
+function isInstalled(): boolean {
+  try {
+    execFileSync('redis-server', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** `settings` as on the command line: `{ maxmemory: '2mb' }`. */
+export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisProcess> {
+  const port = await freePort()
+  let server = await launch(port, settings)
+  const ask = (...command: string[]) => talk(port, command)
+  async function kill(): Promise<void> {
+    if (server.exitCode !== null || server.signalCode !== null) return
+    const ended = once(server, 'exit')
+    server.kill('SIGKILL') // a paused one, too
+    await ended
+  }
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    kill,
+    async restart() {
+      await kill()
+      server = await launch(port, settings)
+    },
+    pause: () => void server.kill('SIGSTOP'),
+    resume: () => void server.kill('SIGCONT'),
+    ask,
+    [Symbol.asyncDispose]: kill,
+  }
+}
+
+async function launch(port: number, settings: Readonly<Record<string, string>>): Promise<ChildProcess> {
+  const all = { port: String(port), bind: '127.0.0.1', save: '', appendonly: 'no', ...settings }
+  const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
+  const server = spawn('redis-server', flags, { stdio: 'ignore' })
+  await once(server, 'spawn')
+  while (!(await talk(port, ['PING']).catch(() => undefined))?.startsWith('+PONG')) {
+    if (server.exitCode !== null) throw new Error(`redis-server ended with ${server.exitCode}`)
+    await delay(10)
+  }
+  return server
+}
+
+/** One command over a connection of its own: the reply as it comes. */
+function talk(port: number, command: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(port, '127.0.0.1', () => {
+      const parts = command.map(part => `$${Buffer.byteLength(part)}\r\n${part}\r\n`)
+      socket.write(`*${command.length}\r\n${parts.join('')}`)
+    })
+    socket.once('error', reject)
+    socket.once('data', reply => {
+      socket.destroy()
+      resolve(reply.toString())
+    })
+  })
+}
