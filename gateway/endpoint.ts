@@ -1,0 +1,282 @@
+// GraphQL over HTTP in front of the executor: what was asked, in whose name, in which media type. Free of planning.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { GraphQLError } from 'graphql'
+import { executeRequest, type FormatError, type GatewayAnswer } from '#gateway/execute.ts'
+import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
+import type { Operations } from '#gateway/operations.ts'
+import type { Forwarded, Subgraph } from '#gateway/subgraph.ts'
+import type { Verifier } from '#platform/auth/verifier.ts'
+import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
+import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
+import { memberTraceparent } from '#platform/graphql/batch.ts'
+import { identifyCaller } from '#platform/graphql/caller.ts'
+import {
+  CONSISTENCY_HEADER,
+  formatToken,
+  parseToken,
+  raise,
+  STALE_HEADER,
+} from '#platform/graphql/consistency.ts'
+import { formatError } from '#platform/graphql/errors.ts'
+import { createOperationCounter } from '#platform/graphql/observe.ts'
+import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
+import type { HttpServer } from '#platform/http/server.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import { inSpan, isTracing, parseTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
+
+export type GatewayEndpointOptions = {
+  readonly verifier: Verifier
+  readonly operations: Operations
+  readonly subgraphs: ReadonlyMap<string, Subgraph>
+  readonly logger: Logger
+  /** Operations in one request. */
+  readonly batch: number
+  /** What a browser that opens the endpoint is shown; nothing when left out. */
+  readonly landingPage?: string
+}
+
+type Stages = GatewayEndpointOptions & { readonly count: ReturnType<typeof createOperationCounter> }
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+/** GraphQL over HTTP: the status tells whether anything was executed. */
+const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8'
+
+/**
+ * GET (queries only) and POST `path`: one operation, or an array of them. An invalid or expired token is UNAUTHENTICATED
+ * with HTTP 401; no token is an anonymous caller. A POST must be `application/json`, which no other site's form sends.
+ */
+export function mountGateway(
+  http: HttpServer,
+  options: GatewayEndpointOptions & { readonly path?: string },
+): void {
+  const stages: Stages = { ...options, count: createOperationCounter(http.name) }
+  void http.app.register(async scope => {
+    keepJsonRaw(scope)
+    scope.route({
+      method: ['GET', 'POST'],
+      url: options.path ?? '/graphql',
+      handler: (request, reply) => answer(stages, request, reply),
+    })
+  })
+}
+
+async function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { landingPage, logger } = stages
+  if (landingPage !== undefined && wantsPage(request))
+    return reply.type('text/html; charset=utf-8').send(landingPage)
+  const type = mediaType(request.headers.accept)
+  if (type === undefined)
+    return reply
+      .code(406)
+      .type('text/plain')
+      .send('This endpoint answers with application/graphql-response+json or application/json.\n')
+  const format: FormatError = error =>
+    formatError(error instanceof GraphQLError ? asCallersFault(error) : asGraphQLError(error), {
+      requestId: request.id,
+      logger,
+    })
+  try {
+    const { token } = await identifyCaller(stages.verifier, request.headers.authorization)
+    return await run(stages, { request, reply, token, type, format })
+  } catch (error) {
+    const status = error instanceof CallerError ? CALLER_CODES[error.code] : statusOf(error)
+    const known = error instanceof CallerError ? error : status < 500 ? badRequest(error) : error
+    const text = `{"errors":[${JSON.stringify(formatError(known, { requestId: request.id, logger }))}]}`
+    return sendAnswer(
+      request,
+      reply.code(status),
+      createAnswer({ text, headers: { 'content-type': type }, tagged: false }),
+    )
+  }
+}
+
+type Exchange = {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly token: string | undefined
+  readonly type: string
+  readonly format: FormatError
+}
+
+async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
+  const { request, reply, token, type } = exchange
+  const asked = request.method === 'GET' ? queryString(request) : bodyOf(request)
+  const notes: Notes = { reached: {}, stale: new Set() }
+  const required = formatToken(parseToken(textOf(request.headers[CONSISTENCY_HEADER])))
+  const ask = (member: unknown) => executeMember(stages, exchange, { member, token, required, notes })
+  if (Array.isArray(asked) && (asked.length === 0 || asked.length > stages.batch))
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      `a batch has 1 to ${stages.batch} operations; this one has ${asked.length}`,
+    )
+  const answers = await Promise.all((Array.isArray(asked) ? asked : [asked]).map(ask))
+  const [first] = answers
+  const text = Array.isArray(asked) ? `[${answers.map(one => one.text).join(',')}]` : (first?.text ?? '')
+  const reached = formatToken(notes.reached)
+  if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
+  if (notes.stale.size > 0) void reply.header(STALE_HEADER, [...notes.stale].join(','))
+  void reply.code(answers.length === 1 && first ? statusFor(first, type) : 200)
+  const tagged = request.method === 'GET' && reply.statusCode === 200
+  return sendAnswer(request, reply, createAnswer({ text, headers: { 'content-type': type }, tagged }))
+}
+
+/** With the older media type, whatever was understood as a request is 200. */
+function statusFor({ outcome }: GatewayAnswer, type: string): number {
+  if (outcome === 'not a query') return 405
+  return outcome === 'refused' && type === RESPONSE_TYPE ? 400 : 200
+}
+
+type Notes = { readonly reached: Record<string, number>; readonly stale: Set<string> }
+type Member = {
+  readonly member: unknown
+  readonly token: string | undefined
+  readonly required: string
+  readonly notes: Notes
+}
+
+async function executeMember(
+  stages: Stages,
+  { request, format }: Exchange,
+  { member, token, required, notes }: Member,
+): Promise<GatewayAnswer> {
+  const { query, operationName, variables } = checkMember(member)
+  const incoming = memberTraceparent(member) ?? textOf(request.headers.traceparent)
+  const passed = incoming !== undefined && parseTraceparent(incoming) ? incoming : undefined
+  const shared: Record<string, string> = { [CONSISTENCY_HEADER]: required }
+  if (token !== undefined) shared.authorization = `Bearer ${token}`
+  const key = `${token ?? ''}\n${required}`
+  const execute = () =>
+    executeRequest(
+      stages.operations,
+      {
+        query,
+        operationName,
+        variables,
+        queriesOnly: request.method === 'GET',
+        fetch: asked => {
+          const trace = traceparent() ?? passed
+          const own = { 'x-request-id': request.id, ...(trace !== undefined && { traceparent: trace }) }
+          return fetchFrom(stages.subgraphs, asked, { shared, own, key }, notes)
+        },
+      },
+      format,
+    )
+  const answered = isTracing()
+    ? await inSpan('graphql.operation', { parent: passed }, execute)
+    : await execute()
+  const { name, kind, outcome } = answered
+  stages.count({ name, kind, outcome: outcome === 'ok' ? 'ok' : 'error' })
+  return answered
+}
+
+/** What a subgraph wrote or could not wait for travels back with the answer. */
+async function fetchFrom(
+  subgraphs: ReadonlyMap<string, Subgraph>,
+  asked: SubgraphRequest,
+  forwarded: Forwarded,
+  notes: Notes,
+): Promise<SubgraphAnswer> {
+  const subgraph = subgraphs.get(asked.service)
+  if (!subgraph) return { errors: [{ message: `there is no subgraph ${asked.service}` }] }
+  const { answer: given, headers } = await subgraph.ask(asked, forwarded)
+  const { [CONSISTENCY_HEADER]: reached, [STALE_HEADER]: stale } = headers
+  if (typeof reached === 'string')
+    for (const [service, position] of Object.entries(parseToken(reached)))
+      raise(notes.reached, service, position)
+  if (typeof stale === 'string') for (const service of stale.split(',')) notes.stale.add(service)
+  return given
+}
+
+type Checked = {
+  readonly query: string
+  readonly operationName: string | undefined
+  readonly variables: Readonly<Record<string, unknown>>
+}
+
+function checkMember(member: unknown): Checked {
+  if (!isObject(member))
+    throw new CallerError('BAD_USER_INPUT', 'a request is an object with a query, or an array of such')
+  const { query, operationName = null, variables = null, extensions = null } = member
+  if (typeof query !== 'string' || query === '')
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      'the request has no query: it should be the text of a GraphQL operation',
+    )
+  if (operationName !== null && typeof operationName !== 'string')
+    throw new CallerError('BAD_USER_INPUT', 'operationName should be a string')
+  if (variables !== null && !isObject(variables))
+    throw new CallerError('BAD_USER_INPUT', 'variables should be an object')
+  if (extensions !== null && !isObject(extensions))
+    throw new CallerError('BAD_USER_INPUT', 'extensions should be an object')
+  return { query, operationName: operationName || undefined, variables: variables ?? {} }
+}
+
+function bodyOf(request: FastifyRequest): unknown {
+  const type = request.headers['content-type'] ?? ''
+  if (!/^application\/json(\s*;|$)/i.test(type))
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      `the body's content type is ${JSON.stringify(type)}; it should be application/json`,
+    )
+  return parseBody(request)
+}
+
+function queryString({ query }: FastifyRequest): unknown {
+  if (!isObject(query)) return {}
+  const { variables, extensions, ...rest } = query
+  return { ...rest, variables: parsed('variables', variables), extensions: parsed('extensions', extensions) }
+}
+
+function parsed(name: string, text: unknown): unknown {
+  if (typeof text !== 'string' || text === '') return null
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CallerError('BAD_USER_INPUT', `${name} is not JSON`)
+  }
+}
+
+/** Undefined when the client takes neither type. */
+function mediaType(accept: string | undefined): string | undefined {
+  if (!accept) return JSON_TYPE
+  for (const entry of accept.toLowerCase().split(',')) {
+    const [type = ''] = entry.split(';').map(part => part.trim())
+    if (type === 'application/graphql-response+json') return RESPONSE_TYPE
+    if (type === 'application/json' || type === 'application/*' || type === '*/*') return JSON_TYPE
+  }
+  return undefined
+}
+
+function wantsPage({ method, headers, query }: FastifyRequest): boolean {
+  return method === 'GET' && !!headers.accept?.includes('text/html') && !(isObject(query) && 'query' in query)
+}
+
+/** What the executor found wrong is the subgraphs' fault; what validation found is the caller's. */
+function asGraphQLError({ message, path, extensions }: Parameters<FormatError>[0]): GraphQLError {
+  return new GraphQLError(message, { extensions: { ...extensions }, ...(path && { path }) })
+}
+
+function asCallersFault(error: GraphQLError): GraphQLError {
+  return new GraphQLError(error.message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
+  })
+}
+
+function statusOf(error: unknown): number {
+  const status = isObject(error) || error instanceof Error ? Reflect.get(error, 'statusCode') : undefined
+  return typeof status === 'number' ? status : 500
+}
+
+function badRequest(error: unknown): CallerError {
+  return new CallerError(
+    'BAD_USER_INPUT',
+    error instanceof Error ? error.message : 'the request is malformed',
+  )
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(',') : header
+}
