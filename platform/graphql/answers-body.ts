@@ -50,23 +50,23 @@ export function createAnswer({ text, headers, tagged, onPacked }: AnswerParts): 
 }
 
 /** 304 when a GET's If-None-Match names the answer's tag; packed as the client takes it from 1 KB on. */
-export function sendAnswer(
+export async function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: Answer,
-): FastifyReply | Promise<FastifyReply> {
+): Promise<void> {
   const { bytes, headers, etag } = answer
   const known = request.headers['if-none-match']
   if (known !== undefined && etag !== undefined && request.method !== 'POST' && names(known, etag)) {
     const { 'content-type': _type, ...rest } = headers
-    return reply.removeHeader('content-type').code(304).headers(rest).send()
+    reply.removeHeader('content-type').code(304).headers(rest).send()
+    return
   }
   const encoding =
     bytes.length < COMPRESSED_FROM ? undefined : chooseEncoding(request.headers['accept-encoding'])
-  if (encoding === undefined) return reply.headers(headers).send(bytes)
-  const packed = answer.packed.get(encoding)
-  if (packed !== undefined) return reply.headers(packed.headers).send(packed.bytes)
-  return pack(answer, encoding).then(made => reply.headers(made.headers).send(made.bytes))
+  const sent =
+    encoding === undefined ? answer : (answer.packed.get(encoding) ?? (await pack(answer, encoding)))
+  reply.headers(sent.headers).send(sent.bytes)
 }
 
 async function pack(answer: Answer, encoding: Encoding): Promise<Packed> {

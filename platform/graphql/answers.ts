@@ -5,7 +5,7 @@ import type { Lease, Vector } from '#platform/cache/cache.ts'
 import { type Answer, createAnswer } from '#platform/graphql/answers-body.ts'
 import type { ConsistencyToken } from '#platform/graphql/consistency.ts'
 import type { AnswerSources } from '#platform/graphql/context.ts'
-import { counter, gauge } from '#platform/telemetry/metrics.ts'
+import { counter, gauge, tally } from '#platform/telemetry/metrics.ts'
 
 /** Decides whether what an answer is made of may still be shown. Asked at every hit, so it must be quick. */
 export type AnswerPolicy = {
@@ -129,8 +129,8 @@ function createCounts(service: string): Counts {
   ])
   const size = gauge('waybill_answers_bytes', 'What kept answers take, about', ['service'])
   return {
-    hit: () => asked.inc({ service, outcome: 'hit' }),
-    missed: () => asked.inc({ service, outcome: 'miss' }),
+    hit: tally(asked, { service, outcome: 'hit' }),
+    missed: tally(asked, { service, outcome: 'miss' }),
     evicted: () => evictions.inc({ service }),
     bytes: now => size.set({ service }, now),
   }

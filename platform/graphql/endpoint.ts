@@ -81,7 +81,10 @@ export async function mountGraphql(
     scope.route({
       method: ['GET', 'POST'],
       url: path,
-      handler: (request, reply) => answer(stages, request, reply),
+      // Returns nothing: a returned reply would be waited for, which costs more than to find the answer.
+      handler: (request, reply) => {
+        answer(stages, request, reply).catch((error: unknown) => reply.send(error))
+      },
     })
   })
   return { path, [Symbol.asyncDispose]: () => server.stop() }
@@ -100,7 +103,7 @@ type Stages = {
   readonly count: ReturnType<typeof createOperationCounter>
 }
 
-async function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { answers, verifier, server, contextOf, batch, count } = stages
   const asked = answers && (await askQuestion(answers, verifier, request))
   const kept = asked && answers.find(asked.question)
@@ -111,7 +114,7 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
   const made = Array.isArray(parseBody(request))
     ? await answerBatch({ server, contextOf, limit: batch }, request, reply)
     : await answerOne(stages, { request, reply, asked })
-  return made === undefined ? reply : sendAnswer(request, reply, made)
+  if (made !== undefined) return sendAnswer(request, reply, made)
 }
 
 type Exchange = {

@@ -50,6 +50,7 @@ export function mountStreams(http: HttpServer, url: string, setup: LiveSetup, pl
       const entered = await enter(request, setup, () => stream?.expire())
       if (reply.raw.destroyed) return entered[Symbol.dispose]()
       reply.hijack()
+      reply.raw.setHeader('x-request-id', request.id)
       open.inc({ service: setup.service })
       const leave = places.enter(() => stream?.breakOff())
       reply.raw.once('close', () => {

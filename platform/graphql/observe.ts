@@ -1,5 +1,5 @@
 // Counts operations by name, kind and outcome, with a bounded number of names. Free of transport.
-import { counter } from '#platform/telemetry/metrics.ts'
+import { counter, tally } from '#platform/telemetry/metrics.ts'
 
 export type SeenOperation = {
   readonly name: string | undefined
@@ -19,14 +19,20 @@ export function createOperationCounter(service: string): (seen: SeenOperation) =
     'outcome',
   ])
   const names = new Set<string>()
+  const counts = new Map<string, () => void>()
   const bounded = (name: string): string => {
     if (names.has(name)) return name
     if (names.size >= MAX_NAMES) return 'other'
     names.add(name)
     return name
   }
-  return ({ name, kind, outcome }) => {
-    const operation = kind === undefined ? 'invalid' : name === undefined ? 'anonymous' : bounded(name)
-    operations.inc({ service, operation, kind: kind ?? 'none', outcome })
+  return ({ name, kind = 'none', outcome }) => {
+    const operation = kind === 'none' ? 'invalid' : name === undefined ? 'anonymous' : bounded(name)
+    const key = `${kind} ${outcome} ${operation}`
+    const known = counts.get(key)
+    if (known) return known()
+    const count = tally(operations, { service, operation, kind, outcome })
+    counts.set(key, count)
+    count()
   }
 }

@@ -1,7 +1,8 @@
 // Watches requests go by: durations, spans, a log line for the slow and the failed. Changes nothing about them.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Observe } from '#platform/telemetry/durations.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { histogram } from '#platform/telemetry/metrics.ts'
+import { durations } from '#platform/telemetry/metrics.ts'
 import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
 const SLOW_MS = 1000
@@ -11,15 +12,10 @@ export function observeRequests(
   app: FastifyInstance,
   { name, logger }: { readonly name: string; readonly logger: Logger },
 ): void {
-  const durations = histogram('waybill_http_request_duration_seconds', 'HTTP requests by route and status', [
-    'service',
-    'method',
-    'route',
-    'status',
-  ])
+  const observe = observer(name)
   const spans = new WeakMap<FastifyRequest, OpenSpan>()
   app.addHook('onRequest', (request, reply, done) => {
-    reply.raw.setHeader('x-request-id', request.id)
+    void reply.header('x-request-id', request.id)
     done()
   })
   // After the body is read: a body's stream events would lose the span's context.
@@ -33,14 +29,26 @@ export function observeRequests(
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none'
     const elapsed = reply.elapsedTime
-    durations.observe(
-      { service: name, method: request.method, route, status: reply.statusCode },
-      elapsed / 1000,
-    )
+    observe(request.method, route, reply.statusCode, elapsed / 1000)
     logRequest(logger, { request, reply, route, elapsed })
     endSpan(spans.get(request), reply.statusCode)
     done()
   })
+}
+
+/** Methods, routes and statuses are a server's own, and few. */
+function observer(service: string): (method: string, route: string, status: number, seconds: number) => void {
+  const all = durations<'service' | 'method' | 'route' | 'status'>(
+    'waybill_http_request_duration_seconds',
+    'HTTP requests by route and status',
+  )
+  const known = new Map<string, Observe>()
+  return (method, route, status, seconds) => {
+    const key = `${method} ${status} ${route}`
+    const found = known.get(key) ?? all.of({ service, method, route, status: String(status) })
+    known.set(key, found)
+    found(seconds)
+  }
 }
 
 function openRequestSpan(

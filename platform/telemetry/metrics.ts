@@ -1,5 +1,6 @@
 // Prometheus metrics of this process: get-or-create by name, one registry however many services share the process.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { createDurations, type Durations } from '#platform/telemetry/durations.ts'
 
 type Metric<Label extends string> = Counter<Label> | Gauge<Label> | Histogram<Label>
 
@@ -7,6 +8,8 @@ export type { Counter, Gauge, Histogram }
 
 const registry = new Registry()
 const metrics = new Map<string, Metric<string>>()
+const tallies: (() => void)[] = []
+const timed = new Map<string, Durations<string>>()
 let processMetricsOn = false
 
 /** Seconds, from a cache hit to a settle wait. */
@@ -21,6 +24,24 @@ export function counter<const Label extends string>(
   const found = metrics.get(name)
   if (found instanceof Counter) return found
   return register(name, new Counter({ name, help, labelNames: [...labelNames], registers: [registry] }))
+}
+
+/**
+ * Counts for one set of labels at the cost of an addition: `metric` has it when the metrics are read. One is kept for good
+ * for each call, so it is for sets of labels that are few and known.
+ */
+export function tally<Label extends string>(
+  metric: Counter<Label>,
+  labels: Readonly<Record<Label, string>>,
+): () => void {
+  let pending = 0
+  tallies.push(() => {
+    if (pending > 0) metric.inc({ ...labels }, pending)
+    pending = 0
+  })
+  return () => {
+    pending++
+  }
 }
 
 export function gauge<const Label extends string>(
@@ -52,15 +73,24 @@ export function histogram<const Label extends string>(
   return register(name, made)
 }
 
+/** A histogram of seconds for what happens at every request: quicker to observe than `histogram`, otherwise its like. */
+export function durations<const Label extends string>(name: string, help: string): Durations<Label> {
+  const found = timed.get(name) ?? createDurations<string>(name, help, DURATION_BUCKETS)
+  timed.set(name, found)
+  return found
+}
+
 function register<M extends Metric<string>>(name: string, metric: M): M {
   metrics.set(name, metric)
   return metric
 }
 
 /** Everything in the Prometheus text format, the process's own memory, CPU and event loop included. */
-export function metricsText(): Promise<string> {
+export async function metricsText(): Promise<string> {
   startProcessMetrics()
-  return registry.metrics()
+  for (const hand of tallies) hand()
+  const texts = [...timed.values()].map(durations => durations.text())
+  return `${await registry.metrics()}${texts.join('')}`
 }
 
 export const METRICS_CONTENT_TYPE = registry.contentType

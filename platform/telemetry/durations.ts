@@ -1,0 +1,63 @@
+// Histograms for what happens many thousand times a second: observing is two additions, text is made when it is asked for.
+
+/** Of one set of labels. */
+export type Observe = (seconds: number) => void
+
+export type Durations<Label extends string> = {
+  /** Each set of labels is kept for good: they must be few. Asking again for a set gives the same. */
+  of(labels: Readonly<Record<Label, string>>): Observe
+  /** In the Prometheus text format; '' before anything was observed. */
+  text(): string
+}
+
+type Series = { readonly labels: string; readonly counts: Float64Array; sum: number }
+
+/** `buckets` are upper bounds in seconds, lowest first. */
+export function createDurations<const Label extends string>(
+  name: string,
+  help: string,
+  buckets: readonly number[],
+): Durations<Label> {
+  const all = new Map<string, { readonly series: Series; readonly observe: Observe }>()
+  return {
+    of(labels) {
+      const written = writeLabels(labels)
+      const known = all.get(written)
+      if (known) return known.observe
+      const series: Series = { labels: written, counts: new Float64Array(buckets.length + 1), sum: 0 }
+      const observe: Observe = seconds => {
+        const { counts } = series
+        let bucket = 0
+        while (bucket < buckets.length && seconds > (buckets[bucket] ?? 0)) bucket++
+        counts[bucket] = (counts[bucket] ?? 0) + 1
+        series.sum += seconds
+      }
+      all.set(written, { series, observe })
+      return observe
+    },
+    text() {
+      if (all.size === 0) return ''
+      const lines = [...all.values()].flatMap(({ series }) => writeSeries(name, series, buckets))
+      return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines, ''].join('\n')
+    },
+  }
+}
+
+function writeLabels(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([label, value]) => `${label}="${value.replace(/[\\\n"]/g, escaped)}"`)
+    .join(',')
+}
+
+function escaped(character: string): string {
+  return character === '\n' ? '\\n' : `\\${character}`
+}
+
+function writeSeries(name: string, { labels, counts, sum }: Series, buckets: readonly number[]): string[] {
+  let total = 0
+  const lines = [...counts].map((count, index) => {
+    total += count
+    return `${name}_bucket{le="${buckets[index] ?? '+Inf'}",${labels}} ${total}`
+  })
+  return [...lines, `${name}_sum{${labels}} ${sum}`, `${name}_count{${labels}} ${total}`]
+}
