@@ -11,15 +11,20 @@ import {
   AddProductDocument,
   AdjustStockDocument,
   CancelOrderDocument,
+  type CancelOrderMutation,
   ChangePriceDocument,
   type ChangePriceMutation,
   CheckoutDocument,
   type CheckoutMutation,
   DispatchShipmentDocument,
+  type DispatchShipmentMutation,
   ReceiveReturnDocument,
+  type ReceiveReturnMutation,
   RegisterCustomerDocument,
   RejectReturnDocument,
+  type RejectReturnMutation,
   RequestReturnDocument,
+  type RequestReturnMutation,
 } from '#schema/generated/bff-web-operations.ts'
 
 export function mutations(pages: Pages): Required<MutationResolvers> {
@@ -29,10 +34,12 @@ export function mutations(pages: Pages): Required<MutationResolvers> {
 function customerCommands(pages: Pages) {
   return {
     async registerCustomer(_root, args, context) {
-      const result = await pages.command(RegisterCustomerDocument, args, context, ({ registerCustomer }) => [
-        tag.customer(registerCustomer.id),
-      ])
-      const customer = result.registerCustomer
+      const { registerCustomer: customer } = await pages.command(
+        RegisterCustomerDocument,
+        args,
+        context,
+        result => [tag.customer(result.registerCustomer.id)],
+      )
       pages.put(profile, { id: customer.id }, { customer }, context)
       return customer
     },
@@ -43,80 +50,61 @@ function orderCommands(pages: Pages) {
   return {
     async checkout(_root, args, context) {
       const begun = Date.now()
-      const { placeOrder } = await pages.command(CheckoutDocument, args, context, result =>
-        tagsOfOrder(recordedOrder(result.placeOrder)),
-      )
+      const touches = (result: CheckoutMutation) => tagsOfOrder(recordedOrder(result.placeOrder))
+      const { placeOrder } = await pages.command(CheckoutDocument, args, context, touches)
       putSummary(pages, recordedOrder(placeOrder), begun, context)
       return placeOrder
     },
     async cancelOrder(_root, args, context) {
       const begun = Date.now()
-      const { cancelOrder } = await pages.command(CancelOrderDocument, args, context, result =>
-        'order' in result.cancelOrder ? tagsOfOrder(result.cancelOrder.order) : [],
-      )
+      const touches = (result: CancelOrderMutation) => tagsIn(result.cancelOrder)
+      const { cancelOrder } = await pages.command(CancelOrderDocument, args, context, touches)
       if ('order' in cancelOrder) {
-        const {
-          cancellationRequested: _requested,
-          cancellation: _cancellation,
-          ...summary
-        } = cancelOrder.order
+        const { cancellationRequested: _request, cancellation: _cancellation, ...summary } = cancelOrder.order
         putSummary(pages, summary, begun, context)
       }
       return cancelOrder
     },
-    requestReturn: async (_root, args, context) =>
-      (
-        await pages.command(RequestReturnDocument, args, context, ({ requestReturn: answer }) =>
-          'order' in answer ? tagsOfOrder(answer.order) : [],
-        )
-      ).requestReturn,
-    receiveReturn: async (_root, args, context) =>
-      (
-        await pages.command(ReceiveReturnDocument, args, context, ({ receiveReturn: answer }) =>
-          'order' in answer ? tagsOfOrder(answer.order) : [],
-        )
-      ).receiveReturn,
-    rejectReturn: async (_root, args, context) =>
-      (
-        await pages.command(RejectReturnDocument, args, context, ({ rejectReturn: answer }) =>
-          'order' in answer ? tagsOfOrder(answer.order) : [],
-        )
-      ).rejectReturn,
+    async requestReturn(_root, args, context) {
+      const touches = (result: RequestReturnMutation) => tagsIn(result.requestReturn)
+      return (await pages.command(RequestReturnDocument, args, context, touches)).requestReturn
+    },
+    async receiveReturn(_root, args, context) {
+      const touches = (result: ReceiveReturnMutation) => tagsIn(result.receiveReturn)
+      return (await pages.command(ReceiveReturnDocument, args, context, touches)).receiveReturn
+    },
+    async rejectReturn(_root, args, context) {
+      const touches = (result: RejectReturnMutation) => tagsIn(result.rejectReturn)
+      return (await pages.command(RejectReturnDocument, args, context, touches)).rejectReturn
+    },
   } satisfies MutationResolvers
 }
 
 function staffCommands(pages: Pages) {
   return {
-    addProduct: async (_root, args, context) =>
-      (
-        await changeProduct(
-          pages,
-          { document: AddProductDocument, args, of: result => result.addProduct },
-          context,
-        )
-      ).addProduct,
-    changePrice: async (_root, args, context) =>
-      (
-        await changeProduct(
-          pages,
-          { document: ChangePriceDocument, args, of: result => result.changePrice },
-          context,
-        )
-      ).changePrice,
-    adjustStock: async (_root, args, context) =>
-      (
-        await changeProduct(
-          pages,
-          { document: AdjustStockDocument, args, of: result => result.adjustStock },
-          context,
-        )
-      ).adjustStock,
-    dispatchShipment: async (_root, args, context) =>
-      (
-        await pages.command(DispatchShipmentDocument, args, context, ({ dispatchShipment: answer }) =>
-          'shipment' in answer ? [tag.order(answer.shipment.order.id), tag.operations] : [],
-        )
-      ).dispatchShipment,
+    addProduct: (_root, args, context) =>
+      changeProduct(
+        pages,
+        { document: AddProductDocument, args, answerIn: result => result.addProduct },
+        context,
+      ),
+    changePrice: (_root, args, context) =>
+      changeProduct(
+        pages,
+        { document: ChangePriceDocument, args, answerIn: result => result.changePrice },
+        context,
+      ),
+    adjustStock: (_root, args, context) =>
+      changeProduct(
+        pages,
+        { document: AdjustStockDocument, args, answerIn: result => result.adjustStock },
+        context,
+      ),
+    async dispatchShipment(_root, args, context) {
+      const touches = ({ dispatchShipment: answer }: DispatchShipmentMutation) =>
+        'shipment' in answer ? [tag.order(answer.shipment.order.id), tag.operations] : []
+      return (await pages.command(DispatchShipmentDocument, args, context, touches)).dispatchShipment
+    },
   } satisfies MutationResolvers
 }
 
@@ -125,6 +113,11 @@ type Recorded = { readonly id: string; readonly customer: { readonly id: string 
 function tagsOfOrder(order: Recorded | null | undefined): readonly string[] {
   if (!order) return []
   return [tag.order(order.id), tag.ordersOf(order.customer.id), tag.orders, tag.operations]
+}
+
+/** A refusal changed nothing. */
+function tagsIn(answer: { readonly __typename: string; readonly order?: Recorded }): readonly string[] {
+  return tagsOfOrder(answer.order)
 }
 
 /** The order that a checkout recorded, whatever became of it. */
@@ -151,25 +144,28 @@ type ProductAnswer =
   | ChangePriceMutation['changePrice']
   | { readonly __typename: 'ProductExists' | 'StockBelowReserved' }
 
-type ProductChange<Result, Variables> = {
+type ProductChange<Result, Variables, Answer> = {
   readonly document: TypedDocument<Result, Variables>
   readonly args: Variables
-  readonly of: (result: Result) => ProductAnswer
+  readonly answerIn: (result: Result) => Answer
 }
 
 /** Staff who may change a product see all of it: the answer holds its whole page. */
-async function changeProduct<Result, Variables>(
+async function changeProduct<Result, Variables, Answer extends ProductAnswer>(
   pages: Pages,
-  { document, args, of }: ProductChange<Result, Variables>,
+  { document, args, answerIn }: ProductChange<Result, Variables, Answer>,
   context: RequestContext,
-): Promise<Result> {
-  const result = await pages.command(document, args, context, changed => {
-    const answer = of(changed)
-    if (!('product' in answer)) return []
-    return [tag.product(answer.product.sku), tag.catalogue, tag.assortment, tag.operations]
-  })
-  const answer = of(result)
-  if ('product' in answer)
-    pages.put(productPage, { sku: answer.product.sku }, { product: answer.product }, context)
-  return result
+): Promise<Answer> {
+  const touches = (result: Result) => tagsOfProduct(answerIn(result))
+  const answer = answerIn(await pages.command(document, args, context, touches))
+  if ('product' in answer) {
+    const { product } = answer
+    pages.put(productPage, { sku: product.sku }, { product }, context)
+  }
+  return answer
+}
+
+function tagsOfProduct(answer: ProductAnswer): readonly string[] {
+  if (!('product' in answer)) return []
+  return [tag.product(answer.product.sku), tag.catalogue, tag.assortment, tag.operations]
 }

@@ -6,7 +6,7 @@ import { readOrders } from '#bff-web/resolvers/orders.ts'
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import type { Pages } from '#platform/bff/pages.ts'
 import type { Vector } from '#platform/cache/cache.ts'
-import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Change } from '#platform/live/change.ts'
 import type { OrderFeed } from '#platform/live/order-feed.ts'
@@ -82,6 +82,6 @@ async function presentOrder(pages: Pages, id: string, context: RequestContext): 
 
 function pageIn({ orders }: Change<Order>): OrderView {
   const page = orders.find(order => 'notices' in order)
-  if (!page) throw new OperatorError('FEED_WITHOUT_PAGE', 'a change of one order came without its page')
+  if (!page) throw new CallerError('UNAVAILABLE', 'the order cannot be shown at the moment')
   return page
 }
