@@ -96,16 +96,17 @@ export function createSharedTier({ name, guard, metrics, wallClock }: SharedTier
   return {
     async find({ key, exclusive, judge }) {
       const began = performance.now()
-      let found = await read(key, judge)
+      const found = await read(key, judge)
       if (!found || found.kept || !exclusive) return found ?? {}
-      let patience: number | undefined = Math.max(1, PATIENCE_MS - (performance.now() - began))
+      let patience = Math.max(1, PATIENCE_MS - (performance.now() - began))
       for (const pause of POLLS_MS) {
-        const claimed = await claim(key, patience)
-        if (!claimed || claimed.claim) return claimed ?? {}
-        patience = undefined
+        // The look comes after the claim: what another process wrote before it gave up its own is seen.
+        const [claimed, seen] = await Promise.all([claim(key, patience), read(key, judge, patience)])
+        if (claimed?.claim && !seen?.kept) return claimed
+        claimed?.claim?.release()
+        if (!claimed || !seen || seen.kept) return seen ?? {}
         await delay(pause)
-        found = await read(key, judge)
-        if (!found || found.kept) return found ?? {}
+        patience = PATIENCE_MS
       }
       return {}
     },

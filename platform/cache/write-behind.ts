@@ -5,6 +5,8 @@ import type { Guard } from '#platform/cache/guard.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
 import type { ToKeep } from '#platform/cache/shared-tier.ts'
 
+type Waiting = ToKeep & { readonly bornAt: number }
+
 export type WriteBehind = { keep(value: ToKeep): void }
 
 export type WriteBehindOptions = {
@@ -22,7 +24,7 @@ const MAX_BYTES = 1024 * 1024
 const REFUSAL_PAUSE_MS = 500
 
 export function createWriteBehind({ guard, metrics, wallClock, addressOf }: WriteBehindOptions): WriteBehind {
-  const waiting: ToKeep[] = []
+  const waiting: Waiting[] = []
   let writers = 0
   let pausedUntil = 0
 
@@ -36,10 +38,10 @@ export function createWriteBehind({ guard, metrics, wallClock, addressOf }: Writ
     writers -= 1
   }
 
-  async function write(next: ToKeep): Promise<void> {
+  async function write(next: Waiting): Promise<void> {
     try {
       if (!isOpen() || !next.isWanted()) return
-      const bytes = encode({ ...next, bornAt: Math.round(wallClock() - next.age) })
+      const bytes = encode(next)
       if (bytes.byteLength > MAX_BYTES) return
       const written = await guard.ask(tier =>
         tier.set(addressOf(next.key), bytes, Math.max(1, Math.round(next.lifeMs - next.age))),
@@ -59,7 +61,7 @@ export function createWriteBehind({ guard, metrics, wallClock, addressOf }: Writ
         metrics.remoteError('overflow')
         return value.claim?.release()
       }
-      waiting.push(value)
+      waiting.push({ ...value, bornAt: Math.round(wallClock() - value.age) })
       if (writers >= MAX_WRITERS) return
       writers += 1
       void writeAll()

@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Cache } from '#platform/cache/cache.ts'
+import { describeCache } from '#test/platform/cache/cache.contract.ts'
+import { gate, LONG, never, openRig, type Rig, sourceOf } from '#test/platform/cache/rig.ts'
+import { type RedisProcess, startRedis, whyNoRedis } from '#test/redis.ts'
+
+const missing = whyNoRedis()
+
+describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  let redis: RedisProcess
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(() => redis[Symbol.asyncDispose]())
+
+  describeCache('keeps the contract of every cache: it', maxBytes => openRig(redis.url, maxBytes))
+
+  /** Once it is written, which nobody waits for. */
+  async function shared(rig: Rig, key: string): Promise<string> {
+    const address = `waybill:{${rig.name}:${key}}`
+    await expect.poll(() => redis.ask('EXISTS', address)).toBe(':1\r\n')
+    return address
+  }
+
+  async function open(): Promise<{ rig: Rig; one: Cache; two: Cache } & AsyncDisposable> {
+    const rig = await openRig(redis.url)
+    return { rig, one: rig.cache, two: await rig.another(), [Symbol.asyncDispose]: rig[Symbol.asyncDispose] }
+  }
+
+  test('serves to one process what another has loaded, as fresh as it was there', async () => {
+    await using opened = await open()
+    const { rig, one, two } = opened
+    await one.get('k', sourceOf({ value: 'shared' }).load, LONG)
+    await shared(rig, 'k')
+    rig.clock.advance(30_000)
+    const { value, source, lease } = await two.get('k', never, LONG)
+    expect({ value, source }).toEqual({ value: 'shared', source: 'remote' })
+    expect(lease?.freshUntil).toBeLessThanOrEqual(rig.clock.now() + 30_000)
+    expect((await two.get('k', never, LONG)).source).toBe('memory')
+  })
+
+  test('serves "not there" and stale values of another process, and renews the stale one', async () => {
+    await using opened = await open()
+    const { rig, one, two } = opened
+    await one.get('none', sourceOf({ value: undefined }).load, LONG)
+    await one.get('k', sourceOf({ value: 'old' }).load, LONG)
+    await shared(rig, 'none')
+    await shared(rig, 'k')
+    expect(await two.get('none', never, LONG)).toMatchObject({ value: undefined, source: 'remote' })
+    rig.clock.advance(60_001)
+    const load = gate<string>()
+    expect(await two.get('k', load.load, LONG)).toMatchObject({ value: 'old', source: 'stale' })
+    await load.begun
+    load.open({ value: 'new' })
+    await expect.poll(async () => (await two.get('k', never, LONG)).value).toBe('new')
+  })
+
+  test('has one process load what two want at once', async () => {
+    await using opened = await open()
+    const { one, two } = opened
+    const load = gate<string>()
+    const first = one.get('k', load.load, LONG)
+    await load.begun
+    const second = two.get('k', never, LONG)
+    load.open({ value: 'shared' })
+    expect([(await first).source, (await second).source]).toEqual(['load', 'remote'])
+  })
+
+  test('does not wait long for a process that does not finish its load', async () => {
+    await using opened = await open()
+    const { one, two } = opened
+    const stuck = gate<string>()
+    const first = one.get('k', stuck.load, LONG)
+    await stuck.begun
+    const began = performance.now()
+    expect((await two.get('k', sourceOf({ value: 'own' }).load, LONG)).source).toBe('load')
+    expect(performance.now() - began).toBeLessThan(500)
+    stuck.open({ value: 'late' })
+    await first
+  })
+
+  test('gives the turn to load to another process when a load fails', async () => {
+    await using opened = await open()
+    const { one, two } = opened
+    const failing = gate<string>()
+    const first = one.get('k', failing.load, LONG)
+    await failing.begun
+    const second = two.get('k', sourceOf({ value: 'own' }).load, LONG)
+    failing.fail(new Error('away'))
+    await expect(first).rejects.toThrow('away')
+    expect(await second).toMatchObject({ value: 'own', source: 'load' })
+  })
+
+  test('does not trust what another process loaded before a change that was heard here', async () => {
+    await using opened = await open()
+    const { rig, one, two } = opened
+    await one.get('k', sourceOf({ value: 'old' }).load, LONG)
+    await shared(rig, 'k')
+    two.hear('orders', 5, ['a'])
+    expect(await two.get('k', sourceOf({ value: 'new' }).load, LONG)).toMatchObject({
+      value: 'new',
+      source: 'load',
+    })
+    expect((await one.get('k', never, LONG)).value).toBe('old') // it has heard nothing
+    one.hear('orders', 5, ['a'])
+    expect(await one.get('k', never, LONG)).toMatchObject({ value: 'new', source: 'remote' })
+  })
+
+  test('trusts nothing from before it followed, unless that can be seen not to have changed', async () => {
+    await using opened = await open()
+    const { rig, one } = opened
+    one.hear('orders', 5, ['b'])
+    await one.get('k', sourceOf({ value: 'at 5' }).load, LONG)
+    await shared(rig, 'k')
+    const [near, far] = [await rig.another(), await rig.another()]
+    near.follow({ orders: 4 })
+    far.follow({ orders: 6 })
+    expect((await near.get('k', never, LONG)).source).toBe('remote')
+    expect((await far.get('k', sourceOf({ value: 'at 6' }).load, LONG)).source).toBe('load')
+  })
+
+  test('fills neither tier with a load that began before a change', async () => {
+    await using opened = await open()
+    const { rig, one, two } = opened
+    const load = gate<string>()
+    const first = one.get('k', load.load, LONG)
+    await load.begun
+    one.hear('orders', 5, ['a'])
+    load.open({ value: 'old' })
+    await first
+    await one.get('next', sourceOf({ value: 1 }).load, LONG) // what is written later is there
+    await shared(rig, 'next')
+    expect(await redis.ask('EXISTS', `waybill:{${rig.name}:k}`)).toBe(':0\r\n')
+    expect((await two.get('k', sourceOf({ value: 'own' }).load, LONG)).source).toBe('load')
+  })
+
+  test('shows a caller of another process what it must see', async () => {
+    await using opened = await open()
+    const { rig, one, two } = opened
+    await one.get('k', sourceOf({ value: 'old' }).load, LONG)
+    await shared(rig, 'k')
+    const required = { orders: 5 }
+    const source = sourceOf({ value: 'new', at: required })
+    expect((await two.get('k', source.load, { ...LONG, required })).value).toBe('new')
+    one.drop(['a'], required)
+    await expect
+      .poll(async () => (await one.get('k', sourceOf({ value: 'lacks it' }).load, LONG)).value)
+      .toBe('new')
+  })
+
+  test('shares what was put', async () => {
+    await using opened = await open()
+    const { rig, one, two } = opened
+    one.put('k', 'put', { ...LONG, at: { orders: 1 } })
+    await shared(rig, 'k')
+    expect((await two.get('k', never, LONG)).value).toBe('put')
+  })
+
+  test('takes what it cannot read for a miss, and writes over it', async () => {
+    await using opened = await open()
+    const { rig, one, two } = opened
+    const address = `waybill:{${rig.name}:k}`
+    for (const junk of ['', 'junk', '\u0001junk', '\u0002junk', '\u0003']) {
+      await redis.ask('SET', address, junk)
+      const reader = await rig.another()
+      expect((await reader.get('k', sourceOf({ value: 1 }).load, LONG)).source, junk).toBe('load')
+    }
+    await redis.ask('DEL', address)
+    await redis.ask('LPUSH', address, 'not even a string')
+    expect((await one.get('k', sourceOf({ value: 1 }).load, LONG)).source).toBe('load')
+    await redis.ask('DEL', address)
+    expect((await two.get('k', sourceOf({ value: 1 }).load, LONG)).source).toBe('load')
+  })
+
+  test('keeps keys of any length and any characters apart', async () => {
+    await using opened = await open()
+    const { rig, one, two } = opened
+    const keys = ['}', '{', `${'x'.repeat(5_000)}1`, `${'x'.repeat(5_000)}2`, 'a\r\nb', '']
+    for (const key of keys) await one.get(key, sourceOf({ value: key }).load, LONG)
+    await one.get('last', sourceOf({ value: 1 }).load, LONG)
+    await shared(rig, 'last')
+    await expect.poll(() => redis.ask('EXISTS', `waybill:{${rig.name}:}`)).toBe(':1\r\n')
+    for (const key of keys)
+      expect(await two.get(key, never, LONG)).toMatchObject({ value: key, source: 'remote' })
+  })
+
+  test('lets Redis forget each value when its time is over', async () => {
+    await using opened = await open()
+    await opened.one.get('k', sourceOf({ value: 1 }).load, { ...LONG, staleMs: 1_000 })
+    const left = await redis.ask('PTTL', await shared(opened.rig, 'k'))
+    expect(Number(left.slice(1))).toBeGreaterThan(50_000)
+    expect(Number(left.slice(1))).toBeLessThanOrEqual(61_000)
+  })
+})

@@ -1,0 +1,104 @@
+// A cache for tests under a clock that they turn, loads that are counted, and loads that wait to be let go.
+import type { Cache, GetOptions, Loaded } from '#platform/cache/cache.ts'
+import { openCache } from '#platform/cache/open.ts'
+import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+
+export type Clock = { readonly now: () => number; advance(ms: number): void }
+
+export function createClock(): Clock {
+  let time = 1_000_000
+  return {
+    now: () => time,
+    advance(ms) {
+      time += ms
+    },
+  }
+}
+
+export type Rig = AsyncDisposable & {
+  readonly cache: Cache
+  readonly clock: Clock
+  /** Another process with the same tier 2 and the same clock. Follows from the beginning, as `cache` does. */
+  another(): Promise<Cache>
+  /** Names the caches in tier 2 and in metrics. */
+  readonly name: string
+}
+
+export async function openRig(url?: string, maxBytes?: number): Promise<Rig> {
+  const clock = createClock()
+  const name = `rig-${crypto.randomUUID()}`
+  const open = new AsyncDisposableStack()
+  const { logger } = recordingLogger()
+  const another = async () => {
+    const cache = open.use(
+      await openCache({
+        name,
+        logger,
+        now: clock.now,
+        ...(url !== undefined && { url }),
+        ...(maxBytes !== undefined && { maxBytes }),
+      }),
+    )
+    cache.follow({})
+    return cache
+  }
+  return {
+    cache: await another(),
+    clock,
+    another,
+    name,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
+
+export const LONG: GetOptions<unknown> = { ttlMs: 60_000, tags: { always: ['a'] } }
+
+export type Source<T> = {
+  readonly load: () => Promise<Loaded<T>>
+  /** Loads that began. */
+  count(): number
+  set(loaded: Loaded<T>): void
+}
+
+/** Gives what it was last set to, at once. */
+export function sourceOf<T>(first: Loaded<T>): Source<T> {
+  let loaded = first
+  let loads = 0
+  return {
+    load: async () => {
+      loads += 1
+      return loaded
+    },
+    count: () => loads,
+    set(next) {
+      loaded = next
+    },
+  }
+}
+
+export type Gate<T> = {
+  readonly load: () => Promise<Loaded<T>>
+  /** Resolves when the load has begun. */
+  readonly begun: Promise<void>
+  open(loaded: Loaded<T>): void
+  fail(error: Error): void
+}
+
+/** A load that lasts until the test ends it. */
+export function gate<T>(): Gate<T> {
+  const begun = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<Loaded<T>>()
+  return {
+    load: () => {
+      begun.resolve()
+      return ended.promise
+    },
+    begun: begun.promise,
+    open: ended.resolve,
+    fail: ended.reject,
+  }
+}
+
+export function never(): Promise<never> {
+  throw new Error('nothing should be loaded')
+}
