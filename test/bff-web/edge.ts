@@ -1,4 +1,4 @@
-// A web BFF of its own beside a test's platform: what it asks the gateway is on record, and subgraphs behind it can stop.
+// A BFF of its own beside a test's platform: what it asks the gateway is on record, and subgraphs behind it can stop.
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -24,9 +24,13 @@ export type Edge = AsyncDisposable & {
 }
 
 /** `own` are subgraphs that this edge has instances of, over the platform's databases, behind a gateway of its own. */
-export async function startEdge(platform: TestPlatform, own: readonly Subgraph[] = []): Promise<Edge> {
+export async function startEdge(
+  platform: TestPlatform,
+  own: readonly Subgraph[] = [],
+  name: 'bff-web' | 'bff-mobile' = 'bff-web',
+): Promise<Edge> {
   await using open = new AsyncDisposableStack()
-  const { PORT: _port, GATEWAY_URL: shared = '', ...common } = platform.environment('bff-web')
+  const { PORT: _port, GATEWAY_URL: shared = '', ...common } = platform.environment(name)
   const subgraphs = new Map<Subgraph, { port: number; running: AsyncDisposable | undefined }>()
 
   async function startSubgraph(name: Subgraph): Promise<void> {
@@ -58,7 +62,7 @@ export async function startEdge(platform: TestPlatform, own: readonly Subgraph[]
   const gatewayUrl = own.length === 0 ? shared : `${await startGateway()}/graphql`
   const recorder = open.use(await startRecorder(gatewayUrl))
   const bff = await startServices([
-    { name: 'bff-web', env: { ...common, PORT: '0', GATEWAY_URL: `${recorder.url}/graphql` } },
+    { name, env: { ...common, PORT: '0', GATEWAY_URL: `${recorder.url}/graphql` } },
   ])
   open.use(bff)
   const url = bff.services[0]?.url ?? ''
@@ -82,7 +86,7 @@ export async function startEdge(platform: TestPlatform, own: readonly Subgraph[]
   const running = open.move()
   return {
     url,
-    browser: token => openBrowser(graphs, 'bff-web', token),
+    browser: token => openBrowser(graphs, name, token),
     async during(work) {
       const before = recorder.requests.length
       const result = await work()

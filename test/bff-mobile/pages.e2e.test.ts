@@ -1,0 +1,190 @@
+// The mobile screens as cached pages: requests counted, small payloads, authorised on the value, whole or with notices.
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { buffer } from 'node:stream/consumers'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { OrderCards, OrderScreen } from '#schema/generated/bff-mobile.ts'
+import { type Edge, startEdge } from '#test/bff-web/edge.ts'
+import type { Browser } from '#test/browser.ts'
+import {
+  ADDRESS,
+  addProduct,
+  createSend,
+  registerShopper,
+  type Shopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+
+const SCREEN = `query ($id: ID!) { order(id: $id) {
+  id number status tone placed headline items shipping total paid actions
+  lines { sku title quantity total } parcels { id status latest expected }
+  notices { section code message } } }`
+const LIST = '{ orders(first: 20) { items { id number title status tone total placed } next } }'
+
+let platform: TestPlatform
+let edge: Edge
+let shopper: Shopper
+let ada: Browser
+let eve: Browser
+let ids: string[]
+beforeAll(async () => {
+  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  edge = await startEdge(platform, ['shipping', 'payment'], 'bff-mobile')
+  const skus = ['a-mug-to-drink-from', 'a-lamp-to-read-by-at-night', 'a-chair']
+  for (const sku of skus) await addProduct(platform, { sku, price: '12.00', stock: { 'BER-1': 500 } })
+  shopper = await registerShopper(platform, 'Ada')
+  ada = edge.browser(shopper.token)
+  eve = edge.browser((await registerShopper(platform, 'Eve')).token)
+  ids = []
+  for (let index = 0; index < 21; index += 1) ids.push(await place(ada, index, skus))
+  await vi.waitFor(async () => {
+    const screens = await Promise.all(ids.slice(0, 3).map(id => screenOf(ada, id)))
+    for (const screen of screens) expect(screen?.parcels).toHaveLength(1)
+  }, 20_000)
+}, 60_000)
+afterAll(async () => {
+  await edge?.[Symbol.asyncDispose]()
+  await platform?.[Symbol.asyncDispose]()
+})
+
+async function place(browser: Browser, index: number, skus: readonly string[]): Promise<string> {
+  const input = {
+    idempotencyKey: `page-${index}`,
+    lines: skus.slice(index % skus.length).map(sku => ({ sku, quantity: 1 + (index % 7) })),
+    cardToken: 'tok_approve',
+    address: ADDRESS,
+  }
+  const query = 'mutation ($input: CheckoutInput!) { checkout(input: $input) { order { id } } }'
+  return (await browser.ask<{ checkout: { order: { id: string } } }>(query, { input })).checkout.order.id
+}
+
+async function screenOf(browser: Browser, id: string): Promise<OrderScreen | null> {
+  return (await browser.ask<{ order: OrderScreen | null }>(SCREEN, { id })).order
+}
+
+const namesOf = (requests: Awaited<ReturnType<Edge['during']>>['requests']) =>
+  requests.map(request => request.map(({ name }) => name))
+
+describe('a screen', () => {
+  test('costs one request when it is cold, and none when it is warm, for whoever asks', async () => {
+    const fresh = await startEdge(platform, [], 'bff-mobile')
+    await using _ = fresh
+    const browser = fresh.browser(shopper.token)
+    const staff = fresh.browser(await platform.token('support'))
+    const [id = ''] = ids
+    const every = `query ($id: ID!) { ${SCREEN.slice(SCREEN.indexOf('order('), -1)} again: order(id: $id) { headline }
+      orders(first: 20) { items { id } } product(sku: "a-chair") { stock } products { items { sku } } me { name } }`
+    const cold = await fresh.during(() => browser.ask(every, { id }))
+    expect(namesOf(cold.requests).map(names => names.toSorted())).toEqual([
+      ['OrderCards', 'OrderScreen', 'ProductOne', 'Products', 'Profile'],
+    ])
+    const warm = await fresh.during(async () => [await screenOf(browser, id), await screenOf(staff, id)])
+    expect(warm.requests).toEqual([])
+    expect(warm.result[0]).toEqual(warm.result[1])
+  })
+
+  test('that is cached is not shown to whom it does not belong', async () => {
+    const [id = ''] = ids
+    expect(await screenOf(ada, id)).toMatchObject({ id })
+    const foreign = await edge.during(async () => screenOf(eve, id))
+    expect(foreign).toEqual({ result: null, requests: [] })
+    const nobody = edge.browser()
+    for (const query of [LIST, '{ me { id } }', '{ changesSince { cursor } }'])
+      expect(await nobody.codeOf(query), query).toBe('UNAUTHENTICATED')
+    expect(await nobody.codeOf(SCREEN, { id })).toBe('UNAUTHENTICATED')
+    expect((await eve.ask<{ orders: OrderCards }>(LIST)).orders.items).toEqual([])
+  })
+
+  test('shows a command at once', async () => {
+    const id = ids.at(-1) ?? ''
+    await screenOf(ada, id)
+    await ada.ask(LIST)
+    await ada.ask(
+      'mutation ($id: ID!) { cancelOrder(idempotencyKey: "c", orderId: $id) { order { status } } }',
+      { id },
+    )
+    expect(await screenOf(ada, id)).toMatchObject({ status: 'Cancelled', headline: 'Cancelled as you asked' })
+    const { orders } = await ada.ask<{ orders: OrderCards }>(LIST)
+    expect(orders.items.find(card => card.id === id)).toMatchObject({ status: 'Cancelled', tone: 'PROBLEM' })
+  })
+
+  test.each(['W1', '', 'ord_1', 'x'.repeat(10_000)])('is not asked for by what is no id', async id => {
+    const { result, requests } = await edge.during(() => ada.codeOf(SCREEN, { id }))
+    expect(result).toBe('BAD_USER_INPUT')
+    expect(requests).toEqual([])
+  })
+})
+
+describe('the list of 20 orders', () => {
+  test.each(['en', 'de', 'pt-BR'])('is under 6 KB on the wire, in %s', async language => {
+    for (const coding of ['br', 'gzip']) {
+      const { length, encoding } = await onTheWire(language, coding)
+      expect(encoding).toBe(coding)
+      expect(length).toBeLessThan(6 * 1024)
+    }
+  })
+
+  /** The bytes of the answer as they came, whatever decodes them. */
+  async function onTheWire(language: string, coding: string) {
+    const sending = request(`${edge.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${shopper.token}`,
+        'accept-language': language,
+        'accept-encoding': coding,
+      },
+    })
+    sending.end(JSON.stringify({ query: LIST }))
+    const [response]: IncomingMessage[] = await once(sending, 'response')
+    if (!response) throw new Error('there is no answer')
+    const body = await buffer(response)
+    const text = (coding === 'br' ? brotliDecompressSync : gunzipSync)(body).toString()
+    expect(JSON.parse(text).data.orders.items).toHaveLength(20)
+    return { length: body.length, encoding: response.headers['content-encoding'] }
+  }
+})
+
+describe('a screen of which a part cannot be loaded', () => {
+  test('stands with notices in the language of the user, and is whole again', async () => {
+    const send = createSend(() => `${edge.url}/graphql`)
+    const id = ids[7] ?? '' // nobody has read it yet
+    const inGerman = async () =>
+      (
+        await send<{ order: OrderScreen }>(
+          'bff-mobile',
+          shopper.token,
+          SCREEN,
+          { id },
+          { 'accept-language': 'de' },
+        )
+      ).data.order
+    await edge.stop('shipping')
+    expect(await inGerman()).toMatchObject({ paid: expect.stringMatching(/0,00/), parcels: null })
+    await edge.stop('payment')
+    expect(await inGerman()).toMatchObject({
+      id,
+      status: 'Bestätigt',
+      paid: null,
+      parcels: null,
+      notices: [
+        {
+          section: 'PAYMENTS',
+          code: 'UNAVAILABLE',
+          message: 'Die Zahlung kann gerade nicht angezeigt werden.',
+        },
+        {
+          section: 'SHIPMENTS',
+          code: 'UNAVAILABLE',
+          message: 'Die Pakete können gerade nicht angezeigt werden.',
+        },
+      ],
+    })
+    expect(await screenOf(ada, ids[0] ?? '')).toMatchObject({ notices: [] }) // cached, and still true
+    await edge.start('shipping')
+    await edge.start('payment')
+    await expect.poll(async () => (await inGerman()).notices, { timeout: 15_000, interval: 200 }).toEqual([])
+  })
+})
