@@ -3,12 +3,11 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { ServiceName } from '#start/layout.ts'
 import { startServices } from '#start/services.ts'
 import { type Browser, openBrowser } from '#test/browser.ts'
 import { createSend, type TestPlatform } from '#test/platform.ts'
 
-type Subgraph = 'inventory' | 'payment' | 'shipping'
+type Subgraph = 'orders' | 'inventory' | 'payment' | 'shipping'
 
 /** One operation of a request to the gateway. */
 export type Asked = { readonly name: string; readonly variables: Readonly<Record<string, unknown>> }
@@ -42,6 +41,9 @@ export async function startEdge(
       DATABASE_URL: platform.databases[name],
       CARRIER_WEBHOOK_SECRET: secret,
       PAYMENT_WEBHOOK_SECRET: secret,
+      INVENTORY_URL: `${platform.urls.inventory}/graphql`,
+      PAYMENT_URL: `${platform.urls.payment}/graphql`,
+      SHIPPING_URL: `${platform.urls.shipping}/graphql`,
     }
     const running = await startServices([{ name, env }])
     subgraphs.set(name, { port: running.services[0]?.port ?? 0, running })
@@ -68,8 +70,8 @@ export async function startEdge(
   const url = bff.services[0]?.url ?? ''
 
   async function startGateway(): Promise<string> {
-    const urlOf = (name: ServiceName & keyof TestPlatform['databases'] & string) => {
-      const port = name === 'orders' ? undefined : subgraphs.get(name)?.port
+    const urlOf = (name: Subgraph) => {
+      const port = subgraphs.get(name)?.port
       return port ? `http://127.0.0.1:${port}` : platform.urls[name]
     }
     const names = ['orders', 'inventory', 'payment', 'shipping'] as const

@@ -19,7 +19,7 @@ let ops: Browser
 let id: string
 beforeAll(async () => {
   platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
-  edge = await startEdge(platform, ['inventory', 'shipping'])
+  edge = await startEdge(platform, ['orders', 'inventory', 'shipping'])
   for (const sku of ['cap', 'hat']) await addProduct(platform, { sku, price: '9.00', stock: { 'BER-1': 50 } })
   const shopper = await registerShopper(platform)
   customer = edge.browser(shopper.token)
@@ -108,4 +108,25 @@ test('without inventory an order keeps its lines, and the dashboard its other pa
     'UNAVAILABLE',
   )
   expect(await customer.codeOf('{ productPage(sku: "hat") { sku } }')).toBe('UNAVAILABLE')
+})
+
+test('without orders the pages of orders are unavailable, and say so; what is cached is served on', async () => {
+  const cached = '{ me { id } }'
+  const me = await customer.ask(cached)
+  await edge.stop('orders')
+  const slim = 'query ($id: ID!) { orderPage(id: $id) { number shipments { id } payments { id } } }'
+  expect(await customer.codeOf(slim, { id })).toBe('UNAVAILABLE')
+  expect(await customer.codeOf('{ orders(first: 3) { nodes { id } } }')).toBe('UNAVAILABLE')
+  expect(await customer.ask(cached)).toEqual(me)
+  const dashboard =
+    '{ operations { orderTotals { byStatus { status } } stuckFulfilments { stuck } notices { section code message } } }'
+  await expect
+    .poll(() => ops.ask(dashboard), { timeout: 10_000 })
+    .toEqual({
+      operations: {
+        orderTotals: { byStatus: expect.any(Array) },
+        stuckFulfilments: null,
+        notices: [notice('STUCK_FULFILMENTS')],
+      },
+    })
 })
