@@ -18,8 +18,8 @@ export function createClock(): Clock {
 export type Rig = AsyncDisposable & {
   readonly cache: Cache
   readonly clock: Clock
-  /** Another process with the same tier 2 and the same clock. Follows from the beginning, as `cache` does. */
-  another(): Promise<Cache>
+  /** Another process with the same tier 2 and the same clock. Follows from the beginning, as `cache` does, or not yet. */
+  another(follows?: boolean): Promise<Cache>
   /** Names the caches in tier 2 and in metrics. */
   readonly name: string
 }
@@ -29,7 +29,7 @@ export async function openRig(url?: string, maxBytes?: number): Promise<Rig> {
   const name = `rig-${crypto.randomUUID()}`
   const open = new AsyncDisposableStack()
   const { logger } = recordingLogger()
-  const another = async () => {
+  const another = async (follows = true) => {
     const cache = open.use(
       await openCache({
         name,
@@ -39,7 +39,7 @@ export async function openRig(url?: string, maxBytes?: number): Promise<Rig> {
         ...(maxBytes !== undefined && { maxBytes }),
       }),
     )
-    cache.follow({})
+    if (follows) cache.follow({})
     return cache
   }
   return {

@@ -1,0 +1,28 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { play, steps } from '#test/platform/cache/world.ts'
+import { type RedisProcess, startRedis, whyNoRedis } from '#test/redis.ts'
+
+const missing = whyNoRedis()
+
+describe.skipIf(missing)(`two processes with one Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  let redis: RedisProcess
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(() => redis[Symbol.asyncDispose]())
+
+  test('serve nothing that lacks a change that they heard, whatever the order of what they do', async () => {
+    const sources: Record<string, number> = {}
+    await fc.assert(
+      fc.asyncProperty(steps, async taken => {
+        const played = await play(taken, redis.url)
+        for (const [source, count] of Object.entries(played.sources))
+          sources[source] = (sources[source] ?? 0) + count
+        expect(played.faults).toEqual([])
+      }),
+      { numRuns: 60 },
+    )
+    expect(Object.keys(sources).sort()).toEqual(['load', 'memory', 'remote', 'stale'])
+  })
+})

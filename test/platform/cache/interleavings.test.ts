@@ -1,0 +1,18 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { play, steps } from '#test/platform/cache/world.ts'
+
+test('whatever the order of loads, changes and commands, nothing is served that lacks a change that was heard', async () => {
+  const sources: Record<string, number> = {}
+  await fc.assert(
+    fc.asyncProperty(steps, async taken => {
+      const played = await play(taken)
+      for (const [source, count] of Object.entries(played.sources))
+        sources[source] = (sources[source] ?? 0) + count
+      expect(played.faults).toEqual([])
+    }),
+    { numRuns: 1_000 },
+  )
+  // The runs went through every way to answer.
+  expect(Object.keys(sources).sort()).toEqual(['load', 'memory', 'stale'])
+})
