@@ -8,6 +8,7 @@ import { createVerifier } from '#platform/auth/verifier.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { mountGraphql } from '#platform/graphql/endpoint.ts'
+import { mountExamples } from '#platform/graphql/explorer-examples.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { createPolicy, type Policy } from '#platform/resilience/policy.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
@@ -59,6 +60,12 @@ async function start(config: GatewayConfig): Promise<RunningService> {
     )
   })
   open.use(endpoint)
+  if (config.development)
+    mountExamples(http, {
+      title: 'Waybill gateway',
+      folder: new URL('../clients/gateway/', import.meta.url),
+      jwks: config.auth.jwks,
+    })
   for (const { name, policy } of subgraphs)
     http.addHealthCheck(
       `subgraph-${name}`,

@@ -1,5 +1,5 @@
-// Reads a folder of operation files as examples for the explorer: each operation with its fragments and variables.
-import { readdir, readFile } from 'node:fs/promises'
+// An explorer whose examples are a folder of operation files, and whose sample token is of the caller named there.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import {
   type DocumentNode,
   type FragmentDefinitionNode,
@@ -10,28 +10,51 @@ import {
   type TypeNode,
   visit,
 } from 'graphql'
-import type { ExampleOperation } from '#platform/graphql/explorer.ts'
+import { sampleToken } from '#platform/auth/sample-token.ts'
+import { isRole } from '#platform/auth/viewer.ts'
+import { type ExampleOperation, mountExplorer } from '#platform/graphql/explorer.ts'
+import type { HttpServer } from '#platform/http/server.ts'
 
-type Variables = Readonly<Record<string, unknown>>
+type Fields = Readonly<Record<string, unknown>>
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
 /** Beside the operations: `{ "OperationName": { …variables } }`. */
 const VARIABLES_FILE = 'variables.json'
+/** Beside the operations: whom the sample token is for, `{ "role": …, "subject": … }`. */
+const CALLER_FILE = 'caller.json'
+
+export type ExampleFolder = {
+  readonly title: string
+  /** With a slash at its end. One that is not there has no examples. */
+  readonly folder: URL
+  /** The key set that tokens are checked with. A sample token is of the embedded issuer, if this is its. */
+  readonly jwks: URL
+}
+
+/** `mountExplorer` at `/graphiql` with what the folder holds. For development, before `http.listen`. */
+export function mountExamples(http: HttpServer, { title, folder, jwks }: ExampleFolder): void {
+  const { role, subject } = readFields(new URL(CALLER_FILE, folder))
+  const token =
+    isRole(role) && typeof subject === 'string' ? () => sampleToken(jwks, { role, subject }) : undefined
+  mountExplorer(http, { title, operations: readExamples(folder), ...(token && { token }) })
+}
 
 /**
  * The operations of `folder`'s `.graphql` files in the order of the files' names, their fragments from any of them.
  * An operation that `variables.json` does not name gets empty values for the variables that it demands.
  */
-export async function readExamples(folder: URL): Promise<readonly ExampleOperation[]> {
-  const names = (await readdir(folder)).filter(name => name.endsWith('.graphql')).sort()
-  const files = await Promise.all(names.map(name => readFile(new URL(name, folder), 'utf8')))
-  const definitions = files.flatMap(text => parse(text, { noLocation: true }).definitions)
+export function readExamples(folder: URL): readonly ExampleOperation[] {
+  if (!existsSync(folder)) return []
+  const files = readdirSync(folder).filter(name => name.endsWith('.graphql'))
+  const definitions = files
+    .sort()
+    .flatMap(name => parse(readFileSync(new URL(name, folder), 'utf8'), { noLocation: true }).definitions)
   const fragments = new Map(
     definitions.flatMap(node =>
       node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [],
     ),
   )
-  const variables = await readVariables(folder)
+  const variables = readFields(new URL(VARIABLES_FILE, folder))
   return definitions.flatMap(node =>
     node.kind === Kind.OPERATION_DEFINITION && node.name
       ? [exampleOf(node, node.name.value, { fragments, variables })]
@@ -42,28 +65,28 @@ export async function readExamples(folder: URL): Promise<readonly ExampleOperati
 function exampleOf(
   operation: OperationDefinitionNode,
   name: string,
-  { fragments, variables }: { readonly fragments: Fragments; readonly variables: Variables },
+  { fragments, variables }: { readonly fragments: Fragments; readonly variables: Fields },
 ): ExampleOperation {
   const document: DocumentNode = {
     kind: Kind.DOCUMENT,
     definitions: [operation, ...usedFragments(operation, fragments)],
   }
   const given = variables[name]
-  return { name, text: print(document), variables: isVariables(given) ? given : emptyVariables(operation) }
+  return { name, text: print(document), variables: isFields(given) ? given : emptyVariables(operation) }
 }
 
-async function readVariables(folder: URL): Promise<Variables> {
-  const text = await readFile(new URL(VARIABLES_FILE, folder), 'utf8').catch(() => '{}')
-  const parsed: unknown = JSON.parse(text)
-  return isVariables(parsed) ? parsed : {}
+function readFields(file: URL): Fields {
+  if (!existsSync(file)) return {}
+  const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
+  return isFields(parsed) ? parsed : {}
 }
 
-function isVariables(value: unknown): value is Variables {
+function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Those that the operation cannot run without. */
-function emptyVariables({ variableDefinitions = [] }: OperationDefinitionNode): Variables {
+function emptyVariables({ variableDefinitions = [] }: OperationDefinitionNode): Fields {
   return Object.fromEntries(
     variableDefinitions.flatMap(({ variable, type, defaultValue }) =>
       type.kind === Kind.NON_NULL_TYPE && defaultValue === undefined

@@ -21,8 +21,8 @@ export type ExplorerOptions = {
   /** Where the graph is, over HTTP and WebSocket; `/graphql` when left out. */
   readonly endpoint?: string
   readonly operations: readonly ExampleOperation[]
-  /** A sample token that the page starts with. Given only to a browser on this machine. */
-  readonly token?: () => Promise<string>
+  /** A sample token that the page starts with, if there is one. Given only to a browser on this machine. */
+  readonly token?: () => Promise<string | undefined>
 }
 
 /**
@@ -57,7 +57,7 @@ function mountAsset(http: HttpServer, path: string, asset: Asset): void {
   })
 }
 
-function sampleToken(request: FastifyRequest, { token }: ExplorerOptions): Promise<string> | undefined {
+function sampleToken(request: FastifyRequest, { token }: ExplorerOptions) {
   return token !== undefined && isOnThisMachine(request.headers, request.socket.remoteAddress)
     ? token()
     : undefined
