@@ -6,6 +6,7 @@ import type { OperationLimits } from '#platform/graphql/limits.ts'
 import type { LiveSetup } from '#platform/graphql/live-conversation.ts'
 import { createLiveOperations } from '#platform/graphql/live-operations.ts'
 import { createLivePlaces } from '#platform/graphql/live-places.ts'
+import type { LiveRequest } from '#platform/graphql/live-request.ts'
 import { createLiveSessions } from '#platform/graphql/live-sessions.ts'
 import { mountSockets } from '#platform/graphql/live-sockets.ts'
 import { mountStreams } from '#platform/graphql/live-streams.ts'
@@ -27,6 +28,8 @@ export type LiveOptions = {
    */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
+  /** Gives the text of an operation that is named by its hash, and throws for one that may not run. */
+  readonly persisted?: { resolve(request: LiveRequest): string }
   /** Sockets and streams of one subject (of one address, for anonymous callers); 20 when left out. */
   readonly connectionsPerSubject?: number
   /** Sockets and streams altogether; 10,000 when left out. */

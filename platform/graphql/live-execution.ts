@@ -31,6 +31,7 @@ export type ExecutionOptions = DocumentCheck & {
   readonly service: string
   readonly logger: Logger
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
+  readonly persisted?: { resolve(request: LiveRequest): string }
 }
 
 export type Begun = {
@@ -62,7 +63,7 @@ export function createExecution(options: ExecutionOptions): Execution {
     formatError(error, { requestId, logger: options.logger })
 
   function prepare(request: LiveRequest, session: LiveSession): Prepared {
-    const checked = check(request.query ?? '')
+    const checked = check(options.persisted?.resolve(request) ?? request.query ?? '')
     const operation = 'errors' in checked ? undefined : operationOf(checked, request.operationName)
     const found = operation instanceof GraphQLError ? undefined : operation
     const outcome = found ? 'ok' : 'error'

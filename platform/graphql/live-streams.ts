@@ -37,6 +37,7 @@ export function mountStreams(http: HttpServer, url: string, setup: LiveSetup, pl
     method: ['GET', 'POST'],
     url,
     exposeHeadRoute: false,
+    config: { lasting: true },
     handler: async (request, reply) => {
       const problem = mediaProblem(request)
       if (problem) return refuse(reply, problem)
@@ -136,7 +137,7 @@ function openStream(response: ServerResponse, { wanted, entered, setup }: Openin
   let full = false
   let wasFull = false
   let timer = wheel.after(heartbeatMs, heartbeat)
-  response.writeHead(200, HEADERS)
+  response.writeHead(200, { ...HEADERS, 'x-request-id': entered.session.requestId })
   response.write(OPENING)
   response.on('drain', () => {
     full = false

@@ -30,9 +30,12 @@ export function createWheel(): Wheel {
       past += 1
       const due = ticks.get(past)
       if (due === undefined) continue
+      for (const deadline of due) {
+        due.delete(deadline)
+        size -= 1
+        deadline.work()
+      }
       ticks.delete(past)
-      size -= due.size
-      for (const deadline of due) deadline.work()
     }
     if (size > 0) return
     clearInterval(timer)

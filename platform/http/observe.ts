@@ -5,6 +5,13 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 import { durations } from '#platform/telemetry/metrics.ts'
 import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its answers last as long as their clients like: they are neither timed nor slow, nor in a span. */
+    readonly lasting?: boolean
+  }
+}
+
 const SLOW_MS = 1000
 
 /** Every answer carries `x-request-id`; durations are counted by route pattern, never by what a client made up. */
@@ -20,13 +27,14 @@ export function observeRequests(
   })
   // After the body is read: a body's stream events would lose the span's context.
   app.addHook('preHandler', (request, reply, done) => {
-    if (!isTracing()) return done()
+    if (!isTracing() || request.routeOptions.config.lasting) return done()
     const span = openRequestSpan(name, request, reply)
     if (span === undefined) return done()
     spans.set(request, span)
     span.run(done)
   })
   app.addHook('onResponse', (request, reply, done) => {
+    if (request.routeOptions.config.lasting && reply.statusCode < 400) return done()
     const route = request.routeOptions.url ?? 'none'
     const elapsed = reply.elapsedTime
     observe(request.method, route, reply.statusCode, elapsed / 1000)

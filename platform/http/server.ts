@@ -1,6 +1,7 @@
 // Every service's HTTP server, on Fastify: request ids, health, metrics, limits, a shutdown that drains. Free of GraphQL.
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { OperatorError } from '#platform/domain/errors.ts'
@@ -63,6 +64,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     return metricsText()
   })
   const upgraded = routeUpgrades(app, upgrades)
+  const connections = trackConnections(app)
   return {
     name: options.name,
     logger: options.logger,
@@ -75,6 +77,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     async [Symbol.asyncDispose]() {
       state.stopping = true
       await Promise.all(farewells.map(work => work()))
+      // Browsers open connections in advance: Node would wait for their first request.
+      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
       await drain(app, upgraded, options.drainMs ?? DEFAULT_DRAIN_MS)
     },
   }
@@ -102,6 +106,15 @@ function createApp({ bodyLimit = DEFAULT_BODY_LIMIT, logger, name }: HttpServerO
 function requestIdOf(request: { readonly headers: IncomingMessage['headers'] }): string {
   const given = request.headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+}
+
+function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
+  const connections = new Set<Socket>()
+  app.server.on('connection', socket => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  return connections
 }
 
 /** Hands upgrades to their path's owner; returns the set of sockets that are upgraded and open. */

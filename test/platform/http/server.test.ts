@@ -168,6 +168,16 @@ describe('stopping', () => {
     await stopped
   })
 
+  it('does not wait for connections that were opened in advance', async () => {
+    await using server = await serve(() => undefined, { drainMs: 60_000 })
+    const arrived = once(server.http.app.server, 'connection')
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
+    const closed = once(socket, 'close')
+    await arrived
+    await server.http[Symbol.asyncDispose]()
+    await closed
+  })
+
   it('cuts requests that outlast the time to drain', async () => {
     const { promise: entered, resolve: enter } = Promise.withResolvers<void>()
     await using server = await serve(
