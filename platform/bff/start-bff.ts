@@ -16,6 +16,7 @@ import { followLogLevel } from '#platform/config/live-log-level.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { mountGraphql } from '#platform/graphql/endpoint.ts'
+import { mountExamples } from '#platform/graphql/explorer-examples.ts'
 import { mountLiveGraphql } from '#platform/graphql/live-endpoint.ts'
 import { scalars } from '#platform/graphql/scalars.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
@@ -95,6 +96,7 @@ async function start<Order extends object>(
   open.use(await mountGraphql(http, { schema }, { ...shared, answers }))
   mountLiveGraphql(http, { schema, ...shared })
   definition.mount?.(http, { schema, verifier, logger })
+  if (config.development) explore(http, config)
   http.addHealthCheck(
     'gateway',
     async () => ({ ok: gateway.health() !== 'open', detail: `circuit ${gateway.health()}` }),
@@ -114,6 +116,16 @@ async function start<Order extends object>(
   logger.info({ url }, `${name} is listening`)
   const running = open.move()
   return { name, url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** The examples are what its front end asks. */
+function explore(http: HttpServer, { name, auth }: BffConfig): void {
+  const frontEnd = name.slice('bff-'.length)
+  mountExamples(http, {
+    title: `Waybill ${frontEnd}`,
+    folder: new URL(`../../clients/${frontEnd}/`, import.meta.url),
+    jwks: auth.jwks,
+  })
 }
 
 /** Changes are heard by the cache before anybody else acts on them. */
