@@ -36,6 +36,8 @@ export type Graphs = {
 export type TestPlatform = AsyncDisposable &
   Graphs & {
     readonly urls: Readonly<Record<ServiceName, string>>
+    /** What a service's process would read from its environment, its port a free one. */
+    environment(name: 'bff-web' | 'bff-mobile'): Readonly<Record<string, string>>
     readonly databases: Readonly<Record<'orders' | 'inventory' | 'payment' | 'shipping' | 'bus', string>>
   }
 
@@ -57,21 +59,23 @@ export async function startPlatform(env: Readonly<Record<string, string>> = {}):
   const databases = { orders, inventory, payment, shipping, bus }
   const urls: Partial<Record<ServiceName, string>> = {}
 
+  const common = {
+    NODE_ENV: 'development',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    LOG_LEVEL: 'error',
+    AUTH_JWKS_URL: issuer.jwks.href,
+    AUTH_ISSUER: issuer.issuer,
+    AUTH_AUDIENCE: issuer.audience,
+    AUTH_EMBEDDED_DIR: folder,
+    EVENT_BUS_URL: bus,
+    CARRIER_SANDBOX_STEP_MS: '20',
+    PAYMENT_SANDBOX_APPROVAL_MS: '20',
+    ...env,
+  }
+
   async function start(name: ServiceName, own: Readonly<Record<string, string>>): Promise<void> {
-    const common = {
-      NODE_ENV: 'development',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      LOG_LEVEL: 'error',
-      AUTH_JWKS_URL: issuer.jwks.href,
-      AUTH_ISSUER: issuer.issuer,
-      AUTH_AUDIENCE: issuer.audience,
-      AUTH_EMBEDDED_DIR: folder,
-      EVENT_BUS_URL: bus,
-      CARRIER_SANDBOX_STEP_MS: '20',
-      PAYMENT_SANDBOX_APPROVAL_MS: '20',
-    }
-    const running = open.use(await startServices([{ name, env: { ...common, ...env, ...own } }]))
+    const running = open.use(await startServices([{ name, env: { ...common, ...own } }]))
     urls[name] = running.services[0]?.url ?? ''
   }
   const urlOf = (name: ServiceName) => `${urls[name]}/graphql`
@@ -94,6 +98,7 @@ export async function startPlatform(env: Readonly<Record<string, string>> = {}):
   const running = open.move()
   return {
     urls: urls as Record<ServiceName, string>,
+    environment: () => ({ ...common, GATEWAY_URL: urlOf('gateway') }),
     databases,
     token: (role, subject = role) => issuer.sign({ role, subject }),
     send: createSend(urlOf),
