@@ -41,8 +41,8 @@ export type OrderStatesOptions<Order extends object> = {
 /** States kept for who is slow or resumes; they are those of the BFF's cache, not copies. */
 const KEPT = 1_000
 const READS_AT_ONCE = 200
-const ABSENT_ATTEMPTS = 7
-const FAILED_ATTEMPTS = 9
+/** Some three seconds, as pauses go. */
+const MOST_ATTEMPTS = 7
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 5_000
 
@@ -108,29 +108,25 @@ export function createOrderStates<Order extends object>(
     onRead(orderId, order)
   }
 
+  /** An outage is waited out; what ends it is that this order alone is missing, or cannot be read while others can. */
   async function readPatiently(orderId: string, round: Round<Order>): Promise<Order | undefined> {
     const successesBefore = successes
+    let inVain = 0
     for (let attempt = 1; !signal.aborted; attempt++) {
-      const outcome = await readOnce(orderId, round)
-      if ('order' in outcome && outcome.order) {
+      const { order, error } = await readOnce(orderId, round)
+      if (order) {
         successes += 1
-        return outcome.order
+        return order
       }
-      const isFailure = 'error' in outcome
-      const othersSucceed = successes > successesBefore
-      if (isFailure ? attempt >= FAILED_ATTEMPTS && othersSucceed : attempt >= ABSENT_ATTEMPTS) {
-        logger.error(
-          { err: isFailure ? outcome.error : undefined, orderId },
-          'an order that changed cannot be read: subscribers are told without it',
-        )
+      if (error === undefined || successes > successesBefore) inVain += 1
+      if (inVain === MOST_ATTEMPTS) {
+        logger.error({ err: error, orderId }, 'an order that changed cannot be read: it is left out')
         return undefined
       }
-      if (isFailure && attempt === 1)
-        logger.warn({ err: outcome.error, orderId }, 'an order that changed could not be read; trying again')
-      await delay(fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS), undefined, {
-        signal,
-        ref: false,
-      }).catch(() => {})
+      if (attempt === 1)
+        logger.warn({ err: error, orderId }, 'an order that changed could not be read; trying again')
+      const ms = fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS)
+      await delay(ms, undefined, { signal, ref: false }).catch(() => {})
     }
     return undefined
   }
@@ -138,7 +134,7 @@ export function createOrderStates<Order extends object>(
   async function readOnce(
     orderId: string,
     { positions, detail, traceparent }: Round<Order>,
-  ): Promise<{ order: Order | undefined } | { error: unknown }> {
+  ): Promise<{ readonly order?: Order | undefined; readonly error?: unknown }> {
     await slots.take()
     try {
       const attributes = { 'waybill.order.id': orderId }

@@ -175,7 +175,7 @@ const slowness = fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 20 })
 test('every subscriber gets each event of its scope exactly once, in order per service, and the newest state, however it breaks off, resumes and lags', async () => {
   await fc.assert(
     fc.asyncProperty(steps, slowness, (all, slow) => live(all, { slowness: slow, faults: [false] })),
-    { numRuns: 150 },
+    { numRuns: 100 },
   )
 })
 
@@ -185,6 +185,6 @@ test('and so while some reads fail', async () => {
     fc.asyncProperty(steps, slowness, faults, (all, slow, failing) =>
       live(all, { slowness: slow, faults: failing }),
     ),
-    { numRuns: 15 },
+    { numRuns: 6 },
   )
 })

@@ -1,0 +1,365 @@
+import { describe, expect, test } from 'vitest'
+import { CallerError } from '#platform/domain/errors.ts'
+import type { Change, Scope } from '#platform/live/change.ts'
+import { encodeCursor } from '#platform/live/cursor.ts'
+import { type FeedLimits, openOrderFeed } from '#platform/live/order-feed.ts'
+import { recordingLogger } from '../telemetry/recording-logger.ts'
+import {
+  type Buyer,
+  buyer,
+  createMemoryBus,
+  followInMemory,
+  publishAbout,
+  type TestOrder,
+  turn,
+} from './memory-bus.ts'
+
+const ALL: Scope = { all: true }
+const ZOE = buyer('cus_zoe')
+const MAX = buyer('cus_max')
+
+type Answer = TestOrder | undefined | Error
+type Read = {
+  readonly id: string
+  readonly positions: Readonly<Record<string, number>>
+  readonly detail: string
+  readonly answer: (order: Answer) => void
+}
+
+/** A feed whose reads are answered by hand, or at once by `answering`. */
+function openFeed({
+  answering,
+  limits,
+}: {
+  answering?: (id: string) => Answer
+  limits?: Partial<FeedLimits>
+} = {}) {
+  const bus = createMemoryBus()
+  const follower = followInMemory(bus)
+  const reads: Read[] = []
+  const recording = recordingLogger()
+  const feed = openOrderFeed<TestOrder>({
+    follower,
+    bus,
+    read: (id, positions, detail) =>
+      new Promise((resolve, reject) => {
+        const answer = (order: Answer) => (order instanceof Error ? reject(order) : resolve(order))
+        reads.push({ id, positions, detail, answer })
+        if (answering) answer(answering(id))
+      }),
+    ownerOf: order => order.customer,
+    idOf: order => order.id,
+    logger: recording.logger,
+    ...(limits && { limits }),
+  })
+  const watch = (scope: Scope, after?: string, present: () => Promise<TestOrder[]> = async () => []) =>
+    feed.watch({ scope, after, present })
+  return {
+    bus,
+    follower,
+    feed,
+    reads,
+    watch,
+    recording,
+    [Symbol.asyncDispose]: () => feed[Symbol.asyncDispose](),
+  }
+}
+
+const orderOf = ({ id, customer }: Buyer, events = 1): TestOrder => ({ id, customer, events })
+const answering = (id: string) => orderOf(id === ZOE.id ? ZOE : MAX)
+
+async function next(stream: AsyncIterator<Change<TestOrder>>): Promise<Change<TestOrder>> {
+  const result = await stream.next()
+  if (result.done) throw new Error('the stream has ended')
+  return result.value
+}
+
+async function begun(stream: AsyncIterableIterator<Change<TestOrder>>) {
+  await next(stream)
+  return stream
+}
+
+const idsOf = (change: Change<TestOrder>) => change.events.map(event => event.id)
+
+describe('an order feed', () => {
+  test('begins with the present state, read after it began to listen', async () => {
+    await using setup = openFeed({ answering })
+    const stream = await setup.watch({ order: ZOE.id }, undefined, async () => {
+      publishAbout(setup.bus, 'orders', ZOE)
+      setup.follower.hearAll()
+      return [orderOf(ZOE)]
+    })
+    expect(await next(stream)).toMatchObject({ kind: 'PRESENT', events: [], orders: [orderOf(ZOE)] })
+    expect(idsOf(await next(stream))).toEqual(['orders-1'])
+  })
+
+  test('reads a changed order once, with what was heard, and hands the same change to all of a scope', async () => {
+    await using setup = openFeed()
+    const scopes: Scope[] = [{ order: ZOE.id }, { customer: ZOE.customer }, ALL]
+    const watchers = await Promise.all(
+      scopes.map(scope =>
+        Promise.all(Array.from({ length: 20 }, async () => begun(await setup.watch(scope)))),
+      ),
+    )
+    const told = Promise.all(watchers.map(streams => Promise.all(streams.map(next))))
+    publishAbout(setup.bus, 'orders', ZOE, true)
+    publishAbout(setup.bus, 'payment', ZOE)
+    setup.follower.hearAll()
+    await turn()
+    const [first] = setup.reads
+    expect(first).toMatchObject({ positions: { orders: 1 }, detail: 'page' })
+    first?.answer(orderOf(ZOE, 1))
+    await turn()
+    expect(setup.reads[1]).toMatchObject({ positions: { orders: 1, payment: 1 }, detail: 'page' })
+    setup.reads[1]?.answer(orderOf(ZOE, 2))
+    for (const changes of await told) expect(new Set(changes).size).toBe(1)
+    expect(setup.reads).toHaveLength(2)
+  })
+
+  test('shares one read between all that changes while another is under way', async () => {
+    await using setup = openFeed()
+    const stream = await begun(await setup.watch(ALL))
+    const change = next(stream)
+    for (const topic of ['orders', 'orders', 'payment', 'shipping', 'inventory'] as const) {
+      publishAbout(setup.bus, topic, ZOE)
+      setup.follower.hear(topic)
+    }
+    await turn()
+    expect(setup.reads).toHaveLength(1)
+    setup.reads[0]?.answer(orderOf(ZOE, 1))
+    expect(idsOf(await change)).toEqual(['orders-1'])
+    const rest = next(stream)
+    await turn()
+    expect(setup.reads[1]).toMatchObject({
+      positions: { orders: 2, payment: 1, shipping: 1, inventory: 1 },
+      detail: 'summary',
+    })
+    setup.reads[1]?.answer(orderOf(ZOE, 5))
+    const merged = await rest
+    expect(idsOf(merged)).toEqual(['orders-2', 'payment-1', 'shipping-1', 'inventory-1'])
+    expect(merged.orders).toEqual([orderOf(ZOE, 5)])
+    expect(setup.reads).toHaveLength(2)
+  })
+
+  test('gives a slow subscriber all that it missed in one change, with the newest state', async () => {
+    let events = 0
+    await using setup = openFeed({ answering: () => orderOf(ZOE, events) })
+    const slow = await begun(await setup.watch(ALL))
+    const quick = await begun(await setup.watch(ALL))
+    const seen: Change<TestOrder>[] = []
+    for (events = 1; events <= 4; events++) {
+      const change = next(quick)
+      publishAbout(setup.bus, 'orders', ZOE)
+      setup.follower.hearAll()
+      seen.push(await change)
+    }
+    const missed = await next(slow)
+    expect(missed.events).toEqual(seen.flatMap(change => change.events))
+    expect(missed.orders).toEqual(seen.at(-1)?.orders)
+    expect(missed.cursor).toBe(seen.at(-1)?.cursor)
+    expect(setup.reads).toHaveLength(4)
+    publishAbout(setup.bus, 'orders', ZOE)
+    const both = [next(slow), next(quick)]
+    setup.follower.hearAll()
+    const [one, other] = await Promise.all(both)
+    expect(one).toBe(other)
+  })
+
+  test('hands the last change to one who was busy when it came, and the same lists to all who missed the same', async () => {
+    await using setup = openFeed({ answering })
+    const streams = await Promise.all(Array.from({ length: 5 }, async () => begun(await setup.watch(ALL))))
+    const [first, ...busy] = streams
+    if (!first) throw new Error('nobody watches')
+    for (const rounds of [1, 3]) {
+      for (let round = 0; round < rounds; round++) {
+        const change = next(first)
+        publishAbout(setup.bus, 'orders', ZOE)
+        setup.follower.hearAll()
+        await change
+      }
+      const late = await Promise.all(busy.map(next))
+      expect(new Set(late).size).toBe(1)
+      expect(late[0]?.events).toHaveLength(rounds)
+    }
+  })
+
+  test('tells at most 200 events in a change, and the rest in the next', async () => {
+    await using setup = openFeed({ answering })
+    const live = await begun(await setup.watch(ALL))
+    const begin = encodeCursor(ALL, {})
+    for (let count = 0; count < 450; count++) publishAbout(setup.bus, count % 2 ? 'orders' : 'payment', ZOE)
+    setup.follower.hearAll()
+    const late = await setup.watch(ALL, begin)
+    for (const stream of [live, late]) {
+      const changes = [await next(stream), await next(stream), await next(stream)]
+      const told = changes.flatMap(change => change.events)
+      expect(changes.every(change => change.events.length <= 200)).toBe(true)
+      expect(new Set(told.map(({ id }) => id)).size).toBe(450)
+    }
+  })
+
+  test('tells a customer of their own orders only, also when just the order itself knows whose it is', async () => {
+    await using setup = openFeed({ answering })
+    const stream = await begun(await setup.watch({ customer: ZOE.customer }))
+    publishAbout(setup.bus, 'orders', MAX, true)
+    publishAbout(setup.bus, 'shipping', ZOE)
+    publishAbout(setup.bus, 'shipping', MAX)
+    publishAbout(setup.bus, 'inventory', ZOE, true)
+    const told: string[] = []
+    setup.follower.hearAll()
+    while (told.length < 2) told.push(...idsOf(await next(stream)))
+    expect(told.toSorted()).toEqual(['inventory-1', 'shipping-1'])
+  })
+
+  test('lists in memory, and on the bus what is older, for one who resumes on a process that was just started', async () => {
+    await using setup = openFeed({ answering, limits: { window: 8 } })
+    for (let count = 0; count < 30; count++) {
+      publishAbout(setup.bus, 'orders', count % 2 ? ZOE : MAX)
+      setup.bus.publish('inventory', {})
+    }
+    const scope = { order: ZOE.id }
+    const after = encodeCursor(scope, { orders: 3, inventory: 29 })
+    const many = await Promise.all(Array.from({ length: 50 }, () => setup.watch(scope, after)))
+    const changes = await Promise.all(many.map(next))
+    expect(new Set(changes).size).toBe(1)
+    expect(changes[0]?.events).toHaveLength(14)
+    expect(setup.bus.reads.filter(topic => topic === 'orders')).toHaveLength(1)
+  })
+})
+
+describe('a cursor is', () => {
+  test('refused when it is junk, of another scope, or of events that the bus does not have', async () => {
+    await using setup = openFeed({ answering })
+    publishAbout(setup.bus, 'orders', ZOE)
+    const refused = (cursor: string) => ({ code: 'BAD_USER_INPUT', details: { cursor } })
+    await expect(setup.watch(ALL, 'bad')).rejects.toMatchObject(refused('junk'))
+    await expect(setup.watch(ALL, encodeCursor({ order: ZOE.id }, {}))).rejects.toMatchObject(
+      refused('foreign'),
+    )
+    await expect(setup.watch(ALL, encodeCursor(ALL, { orders: 2 }))).rejects.toMatchObject(refused('unknown'))
+    expect(setup.feed.watched()).toBe(0)
+    expect(setup.follower.holders()).toBe(0)
+  })
+
+  test('taken when another process has heard more than this one', async () => {
+    await using setup = openFeed({ answering })
+    await begun(await setup.watch(ALL))
+    publishAbout(setup.bus, 'orders', ZOE)
+    const ahead = await setup.watch(ALL, encodeCursor(ALL, { orders: 1 }))
+    const change = next(ahead)
+    await turn()
+    publishAbout(setup.bus, 'orders', ZOE)
+    setup.follower.hearAll()
+    expect(idsOf(await change)).toEqual(['orders-2'])
+  })
+
+  test('too old when its events are deleted: the present state instead, then what follows', async () => {
+    await using setup = openFeed({ answering })
+    for (let count = 0; count < 3; count++) publishAbout(setup.bus, 'orders', ZOE)
+    setup.bus.trim('orders', 2)
+    const stream = await setup.watch(ALL, encodeCursor(ALL, { orders: 1 }), async () => [orderOf(MAX)])
+    expect(await next(stream)).toMatchObject({ kind: 'RESTARTED', events: [], orders: [orderOf(MAX)] })
+    publishAbout(setup.bus, 'orders', ZOE)
+    const change = next(stream)
+    setup.follower.hearAll()
+    expect(idsOf(await change)).toEqual(['orders-4'])
+  })
+
+  test('too old when more would have to be looked through than is allowed, without looking', async () => {
+    await using setup = openFeed({ answering, limits: { lookThrough: 10 } })
+    for (let count = 0; count < 6; count++) {
+      publishAbout(setup.bus, 'orders', ZOE)
+      setup.bus.publish('inventory', {})
+    }
+    const stream = await setup.watch(ALL, encodeCursor(ALL, { orders: 0 }))
+    expect((await next(stream)).kind).toBe('RESTARTED')
+    expect(setup.bus.reads).toEqual([])
+    const near = await setup.watch(ALL, encodeCursor(ALL, { orders: 1, inventory: 1 }))
+    expect((await next(near)).events).toHaveLength(5)
+  })
+})
+
+describe('whoever watches', () => {
+  test('is refused what they may not read, cursor or not', async () => {
+    await using setup = openFeed({ answering })
+    const present = async () => {
+      throw new CallerError('NOT_FOUND', 'there is no such order')
+    }
+    const scope = { order: ZOE.id }
+    await expect(setup.watch(scope, undefined, present)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    const after = encodeCursor(scope, {})
+    await expect(setup.watch(scope, after, present)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    expect(setup.feed.watched()).toBe(0)
+    expect(setup.follower.holders()).toBe(0)
+  })
+
+  test('is told later of an order that cannot be read now, and misses nothing', async () => {
+    await using setup = openFeed()
+    const stream = await begun(await setup.watch(ALL))
+    const change = next(stream)
+    publishAbout(setup.bus, 'orders', ZOE)
+    setup.follower.hearAll()
+    await turn()
+    setup.reads[0]?.answer(new Error('the gateway is away'))
+    await setup.recording.seen('trying again')
+    publishAbout(setup.bus, 'orders', ZOE)
+    setup.follower.hearAll()
+    await expect.poll(() => setup.reads.length).toBe(2)
+    setup.reads[1]?.answer(orderOf(ZOE, 1))
+    await turn()
+    setup.reads[2]?.answer(orderOf(ZOE, 2))
+    const told = [...idsOf(await change), ...idsOf(await next(stream))]
+    expect(told).toEqual(['orders-1', 'orders-2'])
+  })
+
+  test('is not held up for ever by one order that cannot be read while others can', async () => {
+    await using setup = openFeed({
+      answering: id => (id === ZOE.id ? new Error('this order is broken') : orderOf(MAX)),
+    })
+    const stream = await begun(await setup.watch(ALL))
+    publishAbout(setup.bus, 'orders', ZOE)
+    publishAbout(setup.bus, 'orders', MAX)
+    setup.follower.hearAll()
+    expect(await next(stream)).toMatchObject({
+      events: [{ orderId: ZOE.id }, { orderId: MAX.id }],
+      orders: [orderOf(MAX)],
+    })
+  })
+
+  test('misses nothing when the bus was not followed for a while', async () => {
+    await using setup = openFeed({ answering })
+    const scopes: Scope[] = [ALL, { order: ZOE.id }, { customer: ZOE.customer }]
+    const streams = await Promise.all(scopes.map(async scope => begun(await setup.watch(scope))))
+    const told = Promise.all(streams.map(next))
+    for (let count = 0; count < 3; count++) publishAbout(setup.bus, 'orders', ZOE)
+    setup.follower.skip()
+    for (const change of await told) expect(idsOf(change)).toEqual(['orders-1', 'orders-2', 'orders-3'])
+  })
+
+  test('misses nothing when missed events cannot be read from the bus for a while', async () => {
+    await using setup = openFeed({ answering })
+    const stream = await begun(await setup.watch(ALL))
+    const change = next(stream)
+    publishAbout(setup.bus, 'orders', ZOE)
+    setup.bus.fault = new Error('the database is away')
+    setup.follower.skip()
+    await setup.recording.seen('missed events could not be read')
+    setup.bus.fault = undefined
+    expect(idsOf(await change)).toEqual(['orders-1'])
+  })
+
+  test('ends when the feed is closed, and leaves nothing behind when it goes', async () => {
+    const setup = openFeed({ answering })
+    const stream = await begun(await setup.watch(ALL))
+    const gone = await begun(await setup.watch({ order: ZOE.id }))
+    const last = gone.next()
+    await gone.return?.()
+    expect(await last).toEqual({ done: true, value: undefined })
+    expect(setup.feed.watched()).toBe(1)
+    const pending = stream.next()
+    await setup[Symbol.asyncDispose]()
+    expect(await pending).toEqual({ done: true, value: undefined })
+    expect(await stream.next()).toEqual({ done: true, value: undefined })
+    expect(setup.follower.holders()).toBe(0)
+  })
+})
