@@ -1,0 +1,176 @@
+// Connections cut at random while orders change. RESUME_SECONDS sets for how long: npm run test:resume takes two minutes.
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { EventBus } from '#platform/event-bus/event-bus.ts'
+import { openEventBus } from '#platform/event-bus/open.ts'
+import { orderOf } from '#platform/live/order-of.ts'
+import { type BffProcess, startBffProcess } from '#test/bff-process.ts'
+import {
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+  type Shopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+import { type ResumingSubscriber, resume, type SeenEvent } from '#test/resuming-subscriber.ts'
+
+const SECONDS = Number(process.env.RESUME_SECONDS ?? 12)
+const SHOPPERS = 10
+/** Subscribers by what they follow; 200 altogether. */
+const FOLLOWERS = { order: 100, mine: 60, all: 40 }
+const PARTS = 'kind cursor events { id service orderId }'
+
+let platform: TestPlatform
+let bus: EventBus
+let bff: BffProcess
+const shoppers: Shopper[] = []
+
+beforeAll(async () => {
+  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '400' })
+  bus = await openEventBus(platform.databases.bus)
+  bff = await startBffProcess(platform, 'bff-web')
+  await addProduct(platform, { sku: 'mug', price: '12.00', stock: { 'BER-1': 100_000 } })
+  for (let index = 0; index < SHOPPERS; index++) shoppers.push(await registerShopper(platform))
+})
+afterAll(async () => {
+  await bff?.stop()
+  await bus?.[Symbol.asyncDispose]()
+  await platform?.[Symbol.asyncDispose]()
+})
+
+async function buy(shopper: Shopper, key: string): Promise<string> {
+  const input = checkoutInput({ idempotencyKey: key, sku: 'mug', settleWithinMs: 0 })
+  const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, { input })
+  return reply.data.checkout.order?.id ?? ''
+}
+
+type Followed = {
+  readonly subscriber: ResumingSubscriber
+  readonly isAbout: (orderId: string, owner: string) => boolean
+}
+
+function shopperAt(index: number): Shopper {
+  const shopper = shoppers[index % shoppers.length]
+  if (!shopper) throw new Error('no shoppers')
+  return shopper
+}
+
+/** Under a token of its own where a subject's limit of connections would be passed. */
+async function follow(
+  kind: keyof typeof FOLLOWERS,
+  index: number,
+  orders: readonly string[],
+): Promise<Followed> {
+  const staff = () => platform.token('ops', `ops-${kind}-${index}`)
+  const url = () => bff.url
+  if (kind === 'order') {
+    const id = orders[index % orders.length] ?? ''
+    const query = `subscription ($id: ID!, $after: String) { orderChanges(id: $id, after: $after) { ${PARTS} } }`
+    const subscriber = resume({ url, token: await staff(), query, variables: { id } })
+    return { subscriber, isAbout: orderId => orderId === id }
+  }
+  if (kind === 'mine') {
+    const shopper = shopperAt(index)
+    const query = `subscription ($after: String) { myOrderChanges(after: $after) { ${PARTS} } }`
+    const subscriber = resume({ url, token: shopper.token, query })
+    return { subscriber, isAbout: (_orderId, owner) => owner === shopper.id }
+  }
+  const query = `subscription ($after: String) { operationsFeed(after: $after) { ${PARTS} } }`
+  return { subscriber: resume({ url, token: await staff(), query }), isAbout: () => true }
+}
+
+/** Every event about an order, from the bus itself, and the owner of each order. */
+async function history(): Promise<{ events: SeenEvent[]; owners: Map<string, string> }> {
+  const events: SeenEvent[] = []
+  const owners = new Map<string, string>()
+  for (const topic of ['orders', 'inventory', 'payment', 'shipping'])
+    for (let after = 0; ; ) {
+      const batch = await bus.read(topic, after, 10_000)
+      for (const message of batch) {
+        const orderId = orderOf(message)
+        if (!orderId) continue
+        events.push({ id: message.eventId, service: topic, orderId })
+        const { customer } = message.data
+        if (message.type === 'OrderPlaced' && typeof customer === 'object' && customer && 'id' in customer)
+          owners.set(orderId, String(customer.id))
+      }
+      after = batch.at(-1)?.position ?? 0
+      if (batch.length < 10_000) break
+    }
+  return { events, owners }
+}
+
+function byService(events: readonly SeenEvent[]): Record<string, string[]> {
+  const grouped: Record<string, string[]> = { orders: [], inventory: [], payment: [], shipping: [] }
+  for (const { service, id } of events) grouped[service]?.push(id)
+  return grouped
+}
+
+test(
+  '200 subscribers whose connections are cut at random get each event once and in order',
+  async () => {
+    const orders = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => buy(shopperAt(index), `first-${index}`)),
+    )
+    const kinds = Object.entries(FOLLOWERS) as [keyof typeof FOLLOWERS, number][]
+    const followed: Followed[] = []
+    for (const [kind, count] of kinds)
+      for (let index = 0; index < count; index++) followed.push(await follow(kind, index, orders))
+    await Promise.all(followed.map(({ subscriber }) => subscriber.started))
+    const before = new Set((await history()).events.map(({ id }) => id))
+
+    const end = performance.now() + SECONDS * 1000
+    let bought = 0
+    const shop = async () => {
+      for (; performance.now() < end; await delay(150)) await buy(shopperAt(bought), `later-${bought++}`)
+    }
+    let cuts = 0
+    const cutting = async () => {
+      for (; performance.now() < end; await delay(25)) {
+        followed[Math.floor(Math.random() * followed.length)]?.subscriber.cut()
+        cuts += 1
+      }
+    }
+    const restarting = async () => {
+      await delay((SECONDS * 1000) / 2)
+      const old = bff
+      bff = await startBffProcess(platform, 'bff-web')
+      await old.stop()
+    }
+    await Promise.all([shop(), cutting(), restarting()])
+    await bus.end('orders')
+
+    // All that happened by now and goes on to happen until the last parcel is there must have come to everyone.
+    let settled = await history()
+    await expect
+      .poll(
+        async () => {
+          const earlier = settled.events.length
+          settled = await history()
+          return settled.events.length - earlier
+        },
+        { interval: 3_000, timeout: 60_000 },
+      )
+      .toBe(0)
+    const { events, owners } = settled
+    for (const { subscriber, isAbout } of followed) {
+      const expected = byService(
+        events.filter(({ id, orderId }) => !before.has(id) && isAbout(orderId, owners.get(orderId) ?? '')),
+      )
+      const got = () => byService(subscriber.events.filter(({ id }) => !before.has(id)))
+      await expect.poll(got, { timeout: 10_000 }).toEqual(expected)
+      expect(subscriber.failures).toEqual([])
+      expect(new Set(subscriber.events.map(({ id }) => id)).size).toBe(subscriber.events.length)
+      expect(
+        subscriber.changes.every(({ kind }, index) => kind === (index === 0 ? 'PRESENT' : 'CHANGED')),
+      ).toBe(true)
+    }
+    const connections = followed.reduce((sum, { subscriber }) => sum + subscriber.connections(), 0)
+    console.log(`${events.length} events, ${bought} orders, ${cuts} cuts, ${connections} connections`)
+    await Promise.all(followed.map(({ subscriber }) => subscriber[Symbol.asyncDispose]()))
+  },
+  (SECONDS + 120) * 1000,
+)
