@@ -256,7 +256,7 @@ export type Parcel = {
   readonly id: Scalars['ID']['output'];
   readonly status: Scalars['String']['output'];
   readonly trackingNumber?: Maybe<Scalars['String']['output']>;
-  /** The newest tracking event. */
+  /** The newest tracking event, in the carrier's words. */
   readonly latest?: Maybe<Scalars['String']['output']>;
   readonly expected?: Maybe<Scalars['String']['output']>;
 };
