@@ -11,6 +11,8 @@ const CHECKS: Readonly<Record<string, readonly string[]>> = {
   style: ['biome', 'check', '.'],
   'generated types': ['node', 'tools/codegen.ts', '--check'],
   supergraph: ['node', 'tools/compose.ts', '--check'],
+  manifests: ['node', 'tools/persist.ts', '--check'],
+  'schema changes': ['node', 'tools/schema-check.ts'],
   'REST description': ['node', 'tools/openapi.ts', '--check'],
 }
 

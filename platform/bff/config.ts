@@ -20,6 +20,7 @@ const schema = z
       .refine(text => text.split(',').every(url => urlOf('redis', 'rediss').safeParse(url).success))
       .describe('redis://… or rediss://…, several with commas between for a cluster')
       .optional(),
+    PERSISTED_OPERATIONS: z.enum(['allow', 'only']).default('allow'),
     CONFIG_URL: urlOf('file').optional(),
     NODE_ENV: z.string().optional(),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -37,6 +38,8 @@ export type BffConfig = {
   readonly eventBusUrl: string
   /** Tier 2 of the cache: one URL, or several of a cluster with commas between. None when left out. */
   readonly cacheUrl?: string
+  /** Nothing may be run but the operations of schema/persisted/. */
+  readonly onlyPersisted: boolean
   readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
   readonly serviceToken: () => Promise<string>
   readonly development: boolean
@@ -64,6 +67,7 @@ export function readBffConfig(
         ? { file: read.SERVICE_TOKEN_FILE }
         : { directory: read.AUTH_EMBEDDED_DIR ?? '' },
     ),
+    onlyPersisted: read.PERSISTED_OPERATIONS === 'only',
     development: read.NODE_ENV === 'development',
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: name, level: read.LOG_LEVEL }),

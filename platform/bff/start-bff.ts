@@ -18,6 +18,7 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import { mountGraphql } from '#platform/graphql/endpoint.ts'
 import { mountExamples } from '#platform/graphql/explorer-examples.ts'
 import { mountLiveGraphql } from '#platform/graphql/live-endpoint.ts'
+import { createPersistedOperations, readManifest } from '#platform/graphql/persisted.ts'
 import { scalars } from '#platform/graphql/scalars.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { type OrderFeed, openOrderFeed } from '#platform/live/order-feed.ts'
@@ -91,7 +92,9 @@ async function start<Order extends object>(
   })
   const http = createHttpServer({ name, logger })
   const verifier = createVerifier(config.auth)
-  const shared = { verifier, logger, development: config.development }
+  const manifest = await readManifest(new URL(`../../schema/persisted/${name}.json`, import.meta.url))
+  const persisted = createPersistedOperations({ manifest, only: config.onlyPersisted })
+  const shared = { verifier, logger, persisted, development: config.development }
   const answers = { required: recent.required, serves: cache.serves }
   open.use(await mountGraphql(http, { schema }, { ...shared, answers }))
   mountLiveGraphql(http, { schema, ...shared })

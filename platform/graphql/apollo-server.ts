@@ -29,7 +29,7 @@ export type ApolloSetup = {
 /** Not started yet. */
 export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestContext> {
   const { service, source, options, limits, onWhole } = setup
-  const { development, logger, persistedQueries = false } = options
+  const { development, logger, persisted } = options
   return new ApolloServer<RequestContext>({
     ...source,
     logger,
@@ -41,7 +41,7 @@ export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestCont
     formatError: createErrorFormatter(logger),
     parseOptions: { maxTokens: limits.tokens },
     validationRules: [limitRule(limits)],
-    ...(!persistedQueries && { persistedQueries: false }),
+    persistedQueries: persisted ? { cache: persisted.store } : false,
     plugins: [
       createOperationPlugin(service, { consistency: options.consistency, onWhole }),
       development

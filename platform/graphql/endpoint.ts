@@ -16,6 +16,7 @@ import { contextFailure } from '#platform/graphql/error-formatter.ts'
 import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/limits.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { OwnConsistency } from '#platform/graphql/operation-plugin.ts'
+import type { NamedOperation, PersistedOperations } from '#platform/graphql/persisted.ts'
 import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -37,8 +38,8 @@ export type GraphqlOptions = {
   readonly limits?: Partial<OperationLimits>
   /** Keeps whole answers of queries whose context says that they may be kept; none when left out. */
   readonly answers?: AnswerPolicy
-  /** Automatic persisted queries; off when left out. */
-  readonly persistedQueries?: boolean
+  /** Operations that may be named by a hash instead of sent as text; none when left out. */
+  readonly persisted?: PersistedOperations
   readonly plugins?: readonly ApolloServerPlugin<RequestContext>[]
 }
 
@@ -153,9 +154,10 @@ function headersOf(reply: FastifyReply): Record<string, string> {
   return found
 }
 
-function contexts({ verifier, extend }: GraphqlOptions): Stages['contextOf'] {
+function contexts({ verifier, extend, persisted }: GraphqlOptions): Stages['contextOf'] {
   return async (request, member, caller) => {
     try {
+      persisted?.admit(namedOperation(request, member))
       const known = caller ?? (await identifyCaller(verifier, request.headers.authorization))
       const base = baseContext(known, request, member)
       return extend === undefined ? base : await extend(base)
@@ -163,6 +165,27 @@ function contexts({ verifier, extend }: GraphqlOptions): Stages['contextOf'] {
       throw contextFailure(error, request.id)
     }
   }
+}
+
+/** `member` of a batch, or what the whole request asks to run. */
+function namedOperation({ method, body, query }: FastifyRequest, member: unknown): NamedOperation {
+  if (isRecord(member)) return member
+  if (method === 'POST') return isRecord(body) ? body : {}
+  if (!isRecord(query)) return {}
+  return { query: query.query, extensions: parsedOrNothing(query.extensions) }
+}
+
+/** What does not parse is refused where it is read. */
+function parsedOrNothing(text: unknown): unknown {
+  try {
+    return typeof text === 'string' ? JSON.parse(text) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 function baseContext(

@@ -16,6 +16,8 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'PORT_BASE=5000 DATA_DIR=.data-2 npm start': 'does not end; the copy under test is such a second copy',
   'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start':
     'does not end; test/e2e/trace.e2e.test.ts follows a trace',
+  'PERSISTED_OPERATIONS=only npm start':
+    'does not end; test/platform/graphql/persisted.test.ts runs a server so',
   'npm test': 'runs this very test',
   'npm run reset': 'deletes the data of the copy in .data; it refuses while the copy under test is running',
   'npm run bench': 'takes minutes, and overwrites the results in bench/results',

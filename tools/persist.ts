@@ -1,0 +1,139 @@
+// Writes schema/persisted/: what the front ends may run, from their operation files. `--check` only says what is stale.
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import {
+  buildSchema,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  print,
+  type SelectionSetNode,
+  validate,
+  visit,
+} from 'graphql'
+import type { PersistedManifest } from '#platform/graphql/persisted.ts'
+
+/** Each front end with the graph that it talks to. */
+const CLIENTS = { web: 'bff-web', mobile: 'bff-mobile' } as const
+type Client = keyof typeof CLIENTS
+
+const ROOT = new URL('../', import.meta.url)
+const OUTPUT = new URL('schema/persisted/', ROOT)
+
+type Generated = { readonly name: string; readonly text: string }
+type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
+
+/** Every manifest, as it should be. Throws what is wrong with an operation: it must be one that its graph can run. */
+export function generateManifests(): Promise<Generated[]> {
+  return Promise.all((Object.keys(CLIENTS) as Client[]).map(generateManifest))
+}
+
+async function generateManifest(client: Client): Promise<Generated> {
+  const name = CLIENTS[client]
+  const sdl = await readFile(new URL(`schema/${name}.graphql`, ROOT), 'utf8')
+  const document = await readOperations(client)
+  const problems = validate(buildSchema(sdl), document)
+  if (problems.length > 0)
+    throw new Error(problems.map(problem => `clients/${client}: ${problem.message}`).join('\n'))
+  const manifest: PersistedManifest = {
+    format: 'apollo-persisted-query-manifest',
+    version: 1,
+    operations: persist(document),
+  }
+  return { name: `${name}.json`, text: `${JSON.stringify(manifest, undefined, 2)}\n` }
+}
+
+/** All operation files of a front end as one document. */
+export async function readOperations(client: Client): Promise<DocumentNode> {
+  const folder = new URL(`clients/${client}/`, ROOT)
+  const files = (await readdir(folder)).filter(file => file.endsWith('.graphql')).sort()
+  const texts = await Promise.all(files.map(file => readFile(new URL(file, folder), 'utf8')))
+  return {
+    kind: Kind.DOCUMENT,
+    definitions: texts.flatMap(text => parse(text, { noLocation: true }).definitions),
+  }
+}
+
+/** By name, so that a manifest's changes are those of its operations. The id is the SHA-256 of the body. */
+export function persist({ definitions }: DocumentNode): PersistedManifest['operations'] {
+  const fragments: Fragments = new Map(
+    definitions.flatMap(node =>
+      node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [],
+    ),
+  )
+  return definitions
+    .filter(node => node.kind === Kind.OPERATION_DEFINITION)
+    .map(operation => persistOne(operation, fragments))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function persistOne(
+  operation: OperationDefinitionNode,
+  fragments: Fragments,
+): PersistedManifest['operations'][number] {
+  const name = operation.name?.value
+  if (name === undefined) throw new Error('an operation without a name cannot be persisted')
+  const body = print(
+    addTypenames({ kind: Kind.DOCUMENT, definitions: [operation, ...usedFragments(operation, fragments)] }),
+  )
+  const id = createHash('sha256').update(body).digest('hex')
+  return { id, name, type: operation.operation, body }
+}
+
+/** In the order in which they are met, each once. */
+function usedFragments(operation: OperationDefinitionNode, fragments: Fragments): FragmentDefinitionNode[] {
+  const used = new Set<FragmentDefinitionNode>()
+  const follow = (node: OperationDefinitionNode | FragmentDefinitionNode): void => {
+    visit(node, {
+      FragmentSpread({ name }) {
+        const fragment = fragments.get(name.value)
+        if (fragment === undefined || used.has(fragment)) return
+        used.add(fragment)
+        follow(fragment)
+      },
+    })
+  }
+  follow(operation)
+  return [...used]
+}
+
+const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }
+
+/** As caching clients (Apollo Client, urql) do before they send an operation: in every selection but the root's. */
+function addTypenames(document: DocumentNode): DocumentNode {
+  return visit(document, {
+    SelectionSet: {
+      leave(set, _key, parent): SelectionSetNode | undefined {
+        const isRoot = parent && 'kind' in parent && parent.kind === Kind.OPERATION_DEFINITION
+        const has = set.selections.some(node => node.kind === Kind.FIELD && node.name.value === '__typename')
+        return isRoot || has ? undefined : { ...set, selections: [...set.selections, TYPENAME] }
+      },
+    },
+  })
+}
+
+/** Names of the manifests that are not as they should be. */
+export async function staleManifests(): Promise<string[]> {
+  const manifests = await generateManifests()
+  const stale = await Promise.all(
+    manifests.map(async ({ name, text }) => {
+      const committed = await readFile(new URL(name, OUTPUT), 'utf8').catch(() => '')
+      return committed === text ? [] : [`schema/persisted/${name}`]
+    }),
+  )
+  return stale.flat()
+}
+
+if (import.meta.main) {
+  if (process.argv.includes('--check')) {
+    const stale = await staleManifests()
+    for (const file of stale) console.error(`${file} is stale: run \`npm run persist\``)
+    if (stale.length > 0) process.exitCode = 1
+  } else {
+    await mkdir(OUTPUT, { recursive: true })
+    for (const { name, text } of await generateManifests()) await writeFile(new URL(name, OUTPUT), text)
+  }
+}
