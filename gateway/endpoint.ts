@@ -80,6 +80,7 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
     return await run(stages, { request, reply, token, type, format })
   } catch (error) {
     const status = error instanceof CallerError ? CALLER_CODES[error.code] : statusOf(error)
+
     const known = error instanceof CallerError ? error : status < 500 ? badRequest(error) : error
     const text = `{"errors":[${JSON.stringify(formatError(known, { requestId: request.id, logger }))}]}`
     return sendAnswer(

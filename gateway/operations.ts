@@ -8,7 +8,6 @@ import {
   type GraphQLSchema,
   getOperationAST,
   Kind,
-  NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   parse,
   type SelectionNode,
@@ -57,7 +56,7 @@ export function createOperations(
   const rules = [
     ...specifiedRules,
     limitRule(options.limits),
-    ...(options.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
+    ...(options.introspection ? [] : [noIntrospection]),
   ]
   return {
     prepare(text, name) {
@@ -82,6 +81,18 @@ export function createOperations(
       if (error instanceof GraphQLError) return { errors: [error] }
       throw error
     }
+  }
+}
+
+/** Said once an operation, not at every field of it. */
+function noIntrospection(context: ValidationContext): ASTVisitor {
+  let said = false
+  return {
+    Field(node) {
+      if (said || (node.name.value !== '__schema' && node.name.value !== '__type')) return
+      said = true
+      context.reportError(new GraphQLError('GraphQL introspection is switched off here.', { nodes: node }))
+    },
   }
 }
 

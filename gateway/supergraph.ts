@@ -2,17 +2,16 @@
 import { QueryPlanner } from '@graphql-hive/router-query-planner'
 import {
   buildASTSchema,
-  buildSchema,
   type DocumentNode,
   type GraphQLSchema,
   Kind,
   parse,
   print,
   type ValueNode,
+  visit,
 } from 'graphql'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
-import { OperatorError } from '#platform/domain/errors.ts'
 
 export type Supergraph = {
   /** What clients see. */
@@ -24,21 +23,19 @@ export type Supergraph = {
   plan(text: string, operationName: string | undefined): PlanNode | undefined
 }
 
-/** Throws OperatorError SUPERGRAPH_INVALID that says why. */
+/** Throws an error that says what is wrong with it. */
 export function readSupergraph(sdl: string): Supergraph {
-  try {
-    const document = parse(sdl)
-    const planner = new QueryPlanner(print(withoutSchemaDescription(document)))
-    return {
-      schema: buildSchema(planner.consumerSchema),
-      subgraphs: subgraphsOf(document),
-      matches: createTypeMatch(buildASTSchema(document, { assumeValidSDL: true, assumeValid: true })),
-      plan: (text, operationName) =>
-        planner.plan(text, operationName, new Set(), 0).node as PlanNode | undefined,
-    }
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new OperatorError('SUPERGRAPH_INVALID', `the supergraph cannot be served: ${reason}`, cause)
+  const document = parse(sdl)
+  const subgraphs = subgraphsOf(document)
+  const planner = new QueryPlanner(print(withoutSchemaDescription(document)))
+  const schema = buildASTSchema(withoutIntrospection(parse(planner.consumerSchema)))
+  if (!schema.getQueryType()) throw new Error('it has no queries')
+  return {
+    schema,
+    subgraphs,
+    matches: createTypeMatch(buildASTSchema(document, { assumeValidSDL: true, assumeValid: true })),
+    plan: (text, operationName) =>
+      planner.plan(text, operationName, new Set(), 0).node as PlanNode | undefined,
   }
 }
 
@@ -52,6 +49,15 @@ function withoutSchemaDescription(document: DocumentNode): DocumentNode {
       return rest
     }),
   }
+}
+
+/** The planner's public schema spells out the fields of introspection, which every schema has by itself. */
+function withoutIntrospection(document: DocumentNode): DocumentNode {
+  return visit(document, {
+    FieldDefinition: ({ name }) => (name.value.startsWith('__') ? null : undefined),
+    ObjectTypeDefinition: ({ name }) => (name.value.startsWith('__') ? null : undefined),
+    EnumTypeDefinition: ({ name }) => (name.value.startsWith('__') ? null : undefined),
+  })
 }
 
 /** `enum join__Graph { ORDERS @join__graph(name: "orders", url: "…") }` of the join specification. */

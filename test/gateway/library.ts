@@ -12,6 +12,7 @@ import { createVerifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { mountGraphql } from '#platform/graphql/endpoint.ts'
+import { rawJsonOf } from '#platform/graphql/raw-body.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
@@ -104,10 +105,10 @@ async function serve(name: LibraryService, issuer: Issuer) {
   const http = createHttpServer({ name, logger })
   const seen: SeenRequest[] = []
   const conduct = { ...GOOD_CONDUCT }
-  http.app.addHook('preHandler', async ({ headers, body, raw }) => {
-    if (typeof body === 'object' && body !== null && 'query' in body)
-      seen.push({ headers, query: String(body.query) })
-    if (conduct.hangUps-- > 0) raw.socket.destroy()
+  http.app.addHook('preHandler', async request => {
+    const body = rawJsonOf(request)
+    if (body !== undefined) seen.push({ headers: request.headers, query: JSON.parse(body).query })
+    if (conduct.hangUps-- > 0) request.raw.socket.destroy()
   })
   const schema = buildSubgraphSchema({
     typeDefs: parse(SDL[name]),
