@@ -53,6 +53,12 @@ function take(one: Client, change: Change<TestOrder>): void {
   expect(new Set(orders).size).toBe(orders.length)
   expect(new Set(change.events.map(({ orderId }) => orderId))).toEqual(new Set(orders))
   for (const order of change.orders) one.states.set(order.id, order)
+  for (const event of change.events) expect(contains(one.states.get(event.orderId), event)).toBe(true)
+}
+
+/** Whether the state is that after the event, or newer: an event's id is its topic and position. */
+export function contains(order: TestOrder | undefined, { id, service }: OrderEvent): boolean {
+  return (order?.at?.[service] ?? 0) >= Number(id.slice(id.indexOf('-') + 1))
 }
 
 /** Breaks off, as if the last events of the last change had not been seen, and goes on from those that were. */

@@ -1,6 +1,7 @@
 // A bus log in memory, and what one process has heard of it: exact, and moved on by hand. For tests of the order feed.
 
 import type { BusFollower } from '#platform/bff/bus-follower.ts'
+import type { Vector } from '#platform/cache/cache.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
 import { outOfRetention } from '#platform/event-bus/check.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
@@ -10,6 +11,7 @@ export type Topic = (typeof ORDER_TOPICS)[number]
 export type MemoryBus = Pick<EventBus, 'read' | 'end'> & {
   readonly reads: string[]
   log(topic: Topic): readonly BusMessage[]
+  newest(topic: Topic): number
   publish(topic: Topic, message: Partial<BusMessage>): BusMessage
   /** Deletes what is not past `position`. */
   trim(topic: Topic, position: number): void
@@ -22,15 +24,18 @@ const T0 = Date.UTC(2026, 0, 1)
 export function createMemoryBus(): MemoryBus {
   const logs = Object.fromEntries(ORDER_TOPICS.map(topic => [topic, [] as BusMessage[]]))
   const trimmed: Record<string, number> = {}
+  const ends: Record<string, number> = {}
   let published = 0
   const log = (topic: string) => logs[topic] ?? []
   return {
     reads: [],
     fault: undefined,
     log,
+    newest: topic => ends[topic] ?? 0,
     publish(topic, message) {
       published += 1
-      const position = (log(topic).at(-1)?.position ?? 0) + 1
+      const position = (ends[topic] ?? 0) + 1
+      ends[topic] = position
       const full = {
         topic,
         position,
@@ -48,6 +53,7 @@ export function createMemoryBus(): MemoryBus {
     },
     trim(topic, position) {
       trimmed[topic] = position
+      logs[topic] = log(topic).filter(message => message.position > position)
     },
     async read(topic, after, limit) {
       this.reads.push(topic)
@@ -59,7 +65,7 @@ export function createMemoryBus(): MemoryBus {
         .filter(({ position }) => position > after)
         .slice(0, limit)
     },
-    end: async topic => log(topic).at(-1)?.position ?? 0,
+    end: async topic => ends[topic] ?? 0,
   }
 }
 
@@ -79,7 +85,7 @@ export function followInMemory(bus: MemoryBus): MemoryFollower {
   let from: Record<string, number> | undefined
   let holders = 0
   const begin = () => {
-    for (const topic of ORDER_TOPICS) heard[topic] = bus.log(topic).at(-1)?.position ?? 0
+    for (const topic of ORDER_TOPICS) heard[topic] = bus.newest(topic)
     from = { ...heard }
     for (const listener of beginners) listener(from)
   }
@@ -128,7 +134,13 @@ export function turn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))
 }
 
-export type TestOrder = { readonly id: string; readonly customer: string; readonly events: number }
+/** `at` is what the state contains. */
+export type TestOrder = {
+  readonly id: string
+  readonly customer: string
+  readonly events: number
+  readonly at?: Vector
+}
 export type Buyer = { readonly id: string; readonly customer: string }
 
 export function buyer(customer: string): Buyer {

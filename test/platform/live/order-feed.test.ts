@@ -2,84 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Change, Scope } from '#platform/live/change.ts'
 import { encodeCursor } from '#platform/live/cursor.ts'
-import { type FeedLimits, openOrderFeed } from '#platform/live/order-feed.ts'
-import { recordingLogger } from '../telemetry/recording-logger.ts'
-import {
-  type Buyer,
-  buyer,
-  createMemoryBus,
-  followInMemory,
-  publishAbout,
-  type TestOrder,
-  turn,
-} from './memory-bus.ts'
-
-const ALL: Scope = { all: true }
-const ZOE = buyer('cus_zoe')
-const MAX = buyer('cus_max')
-
-type Answer = TestOrder | undefined | Error
-type Read = {
-  readonly id: string
-  readonly positions: Readonly<Record<string, number>>
-  readonly detail: string
-  readonly answer: (order: Answer) => void
-}
-
-/** A feed whose reads are answered by hand, or at once by `answering`. */
-function openFeed({
-  answering,
-  limits,
-}: {
-  answering?: (id: string) => Answer
-  limits?: Partial<FeedLimits>
-} = {}) {
-  const bus = createMemoryBus()
-  const follower = followInMemory(bus)
-  const reads: Read[] = []
-  const recording = recordingLogger()
-  const feed = openOrderFeed<TestOrder>({
-    follower,
-    bus,
-    read: (id, positions, detail) =>
-      new Promise((resolve, reject) => {
-        const answer = (order: Answer) => (order instanceof Error ? reject(order) : resolve(order))
-        reads.push({ id, positions, detail, answer })
-        if (answering) answer(answering(id))
-      }),
-    ownerOf: order => order.customer,
-    idOf: order => order.id,
-    logger: recording.logger,
-    ...(limits && { limits }),
-  })
-  const watch = (scope: Scope, after?: string, present: () => Promise<TestOrder[]> = async () => []) =>
-    feed.watch({ scope, after, present })
-  return {
-    bus,
-    follower,
-    feed,
-    reads,
-    watch,
-    recording,
-    [Symbol.asyncDispose]: () => feed[Symbol.asyncDispose](),
-  }
-}
-
-const orderOf = ({ id, customer }: Buyer, events = 1): TestOrder => ({ id, customer, events })
-const answering = (id: string) => orderOf(id === ZOE.id ? ZOE : MAX)
-
-async function next(stream: AsyncIterator<Change<TestOrder>>): Promise<Change<TestOrder>> {
-  const result = await stream.next()
-  if (result.done) throw new Error('the stream has ended')
-  return result.value
-}
-
-async function begun(stream: AsyncIterableIterator<Change<TestOrder>>) {
-  await next(stream)
-  return stream
-}
-
-const idsOf = (change: Change<TestOrder>) => change.events.map(event => event.id)
+import { ALL, answering, begun, idsOf, MAX, next, openFeed, orderOf, ZOE } from './hand-fed.ts'
+import { publishAbout, type TestOrder, turn } from './memory-bus.ts'
 
 describe('an order feed', () => {
   test('begins with the present state, read after it began to listen', async () => {
@@ -183,6 +107,21 @@ describe('an order feed', () => {
     }
   })
 
+  test('gives each what it missed itself, when one missed more than another', async () => {
+    await using setup = openFeed({ answering })
+    const slow = await begun(await setup.watch(ALL))
+    const quick = await begun(await setup.watch(ALL))
+    const busy = await begun(await setup.watch(ALL))
+    for (const streams of [[quick, busy], [quick]]) {
+      const changes = Promise.all(streams.map(next))
+      publishAbout(setup.bus, 'orders', ZOE)
+      setup.follower.hearAll()
+      await changes
+    }
+    expect(idsOf(await next(slow))).toEqual(['orders-1', 'orders-2'])
+    expect(idsOf(await next(busy))).toEqual(['orders-2'])
+  })
+
   test('tells at most 200 events in a change, and the rest in the next', async () => {
     await using setup = openFeed({ answering })
     const live = await begun(await setup.watch(ALL))
@@ -224,58 +163,6 @@ describe('an order feed', () => {
     expect(new Set(changes).size).toBe(1)
     expect(changes[0]?.events).toHaveLength(14)
     expect(setup.bus.reads.filter(topic => topic === 'orders')).toHaveLength(1)
-  })
-})
-
-describe('a cursor is', () => {
-  test('refused when it is junk, of another scope, or of events that the bus does not have', async () => {
-    await using setup = openFeed({ answering })
-    publishAbout(setup.bus, 'orders', ZOE)
-    const refused = (cursor: string) => ({ code: 'BAD_USER_INPUT', details: { cursor } })
-    await expect(setup.watch(ALL, 'bad')).rejects.toMatchObject(refused('junk'))
-    await expect(setup.watch(ALL, encodeCursor({ order: ZOE.id }, {}))).rejects.toMatchObject(
-      refused('foreign'),
-    )
-    await expect(setup.watch(ALL, encodeCursor(ALL, { orders: 2 }))).rejects.toMatchObject(refused('unknown'))
-    expect(setup.feed.watched()).toBe(0)
-    expect(setup.follower.holders()).toBe(0)
-  })
-
-  test('taken when another process has heard more than this one', async () => {
-    await using setup = openFeed({ answering })
-    await begun(await setup.watch(ALL))
-    publishAbout(setup.bus, 'orders', ZOE)
-    const ahead = await setup.watch(ALL, encodeCursor(ALL, { orders: 1 }))
-    const change = next(ahead)
-    await turn()
-    publishAbout(setup.bus, 'orders', ZOE)
-    setup.follower.hearAll()
-    expect(idsOf(await change)).toEqual(['orders-2'])
-  })
-
-  test('too old when its events are deleted: the present state instead, then what follows', async () => {
-    await using setup = openFeed({ answering })
-    for (let count = 0; count < 3; count++) publishAbout(setup.bus, 'orders', ZOE)
-    setup.bus.trim('orders', 2)
-    const stream = await setup.watch(ALL, encodeCursor(ALL, { orders: 1 }), async () => [orderOf(MAX)])
-    expect(await next(stream)).toMatchObject({ kind: 'RESTARTED', events: [], orders: [orderOf(MAX)] })
-    publishAbout(setup.bus, 'orders', ZOE)
-    const change = next(stream)
-    setup.follower.hearAll()
-    expect(idsOf(await change)).toEqual(['orders-4'])
-  })
-
-  test('too old when more would have to be looked through than is allowed, without looking', async () => {
-    await using setup = openFeed({ answering, limits: { lookThrough: 10 } })
-    for (let count = 0; count < 6; count++) {
-      publishAbout(setup.bus, 'orders', ZOE)
-      setup.bus.publish('inventory', {})
-    }
-    const stream = await setup.watch(ALL, encodeCursor(ALL, { orders: 0 }))
-    expect((await next(stream)).kind).toBe('RESTARTED')
-    expect(setup.bus.reads).toEqual([])
-    const near = await setup.watch(ALL, encodeCursor(ALL, { orders: 1, inventory: 1 }))
-    expect((await next(near)).events).toHaveLength(5)
   })
 })
 
