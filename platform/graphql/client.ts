@@ -1,7 +1,12 @@
 // Calls another service's GraphQL over pooled connections, with batching, a policy and trace context. Free of any schema.
 import { Pool } from 'undici'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
-import { CONSISTENCY_HEADER, type ConsistencyToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import {
+  CONSISTENCY_HEADER,
+  type ConsistencyToken,
+  parseToken,
+  STALE_HEADER,
+} from '#platform/graphql/consistency.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { openSpan, traceparent } from '#platform/telemetry/tracing.ts'
@@ -253,7 +258,11 @@ function deliver(members: readonly Waiting[], { body, ...rest }: Answer): void {
     member.resolve({ body: Array.isArray(body) ? body[index] : body, ...rest })
 }
 
-function readAnswer<T>({ body, consistency, stale }: Answer, call: GraphqlCall, name: string): GraphqlAnswer<T> {
+function readAnswer<T>(
+  { body, consistency, stale }: Answer,
+  call: GraphqlCall,
+  name: string,
+): GraphqlAnswer<T> {
   if (!isRecord(body)) throw new OperatorError('DEPENDENCY_FAILED', `${name} left an operation unanswered`)
   const errors = Array.isArray(body.errors) ? body.errors.filter(isRemoteError) : []
   const [first] = errors
