@@ -14,6 +14,7 @@ import type { Cache, Vector } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
+import type { AnswerPolicy } from '#platform/graphql/answers.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { mountGraphql } from '#platform/graphql/endpoint.ts'
 import { mountExamples } from '#platform/graphql/explorer-examples.ts'
@@ -95,7 +96,13 @@ async function start<Order extends object>(
   const manifest = await readManifest(new URL(`../../schema/persisted/${name}.json`, import.meta.url))
   const persisted = createPersistedOperations({ manifest, only: config.onlyPersisted })
   const shared = { verifier, logger, persisted, development: config.development }
-  const answers = { required: recent.required, serves: cache.serves }
+  const answers: AnswerPolicy = {
+    required: recent.required,
+    serves(lease, required) {
+      void follower.touch()?.catch(() => {}) // who is served from memory alone keeps the bus followed too
+      return cache.serves(lease, required)
+    },
+  }
   open.use(await mountGraphql(http, { schema }, { ...shared, answers }))
   mountLiveGraphql(http, { schema, ...shared })
   definition.mount?.(http, { schema, verifier, logger })
