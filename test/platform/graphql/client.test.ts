@@ -46,7 +46,7 @@ describe('a client', () => {
       variables: {},
       idempotent: true,
     })
-    expect(answer).toEqual({ data: { place: 12 }, consistency: { orders: 12 }, errors: [] })
+    expect(answer).toEqual({ data: { place: 12 }, consistency: { orders: 12 }, stale: [], errors: [] })
   })
 
   it('brings its service token, unless the call brings a token of its own', async () => {
