@@ -78,10 +78,7 @@ export function createHearing<Order>(options: HearingOptions<Order>): Hearing<Or
   }
 
   return {
-    heard(scope) {
-      if ('customer' in scope) routing.advance(channels.customers() > 0)
-      return heard(scope)
-    },
+    heard,
     hear(messages) {
       for (const message of messages) {
         const before = window.place()

@@ -59,13 +59,16 @@ export type FeedLimits = {
   readonly window: number
   /** How many positions, of all topics together, are looked through for who resumes; 20,000 when left out. */
   readonly lookThrough: number
+  /** Between attempts to read an order; 5,000 ms when left out. */
+  readonly longestPauseMs: number
 }
 
 /** Lists of missed events, with the states behind them, that are kept for others who have missed the same. */
 const KEPT_CATCH_UPS = 64
 
 export function openOrderFeed<Order extends object>(options: OrderFeedOptions<Order>): OrderFeed<Order> {
-  const { follower, bus, logger, limits: { window: capacity = 20_000, lookThrough = 20_000 } = {} } = options
+  const { follower, bus, logger, limits = {} } = options
+  const { window: capacity = 20_000, lookThrough = 20_000, longestPauseMs = 5_000 } = limits
   const closing = new AbortController()
   const { signal } = closing
   const channels = createChannels<Order>()
@@ -75,6 +78,7 @@ export function openOrderFeed<Order extends object>(options: OrderFeedOptions<Or
     read: options.read,
     detailOf: orderId => (channels.of({ order: orderId }) ? 'page' : 'summary'),
     onRead: (orderId, order) => owners.learn(orderId, options.ownerOf(order)),
+    longestPauseMs,
     logger,
     signal,
   })

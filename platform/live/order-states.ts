@@ -34,6 +34,8 @@ export type OrderStatesOptions<Order extends object> = {
   readonly detailOf: (orderId: string) => Detail
   /** Called with every state that was read. */
   readonly onRead: (orderId: string, order: Order) => void
+  /** Between attempts to read. */
+  readonly longestPauseMs: number
   readonly logger: Logger
   readonly signal: AbortSignal
 }
@@ -44,7 +46,6 @@ const READS_AT_ONCE = 200
 /** Some three seconds, as pauses go. */
 const MOST_ATTEMPTS = 7
 const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 5_000
 
 type Known<Order> = { readonly order: Order; readonly positions: Vector; readonly detail: Detail }
 
@@ -60,7 +61,7 @@ type Job<Order> = { current: Round<Order>; next: Round<Order> | undefined }
 export function createOrderStates<Order extends object>(
   options: OrderStatesOptions<Order>,
 ): OrderStates<Order> {
-  const { read, detailOf, onRead, logger, signal } = options
+  const { read, detailOf, onRead, longestPauseMs, logger, signal } = options
   const known = new LRUCache<string, Known<Order>>({ max: KEPT })
   const jobs = new Map<string, Job<Order>>()
   const slots = createSlots(READS_AT_ONCE)
@@ -125,7 +126,7 @@ export function createOrderStates<Order extends object>(
       }
       if (attempt === 1)
         logger.warn({ err: error, orderId }, 'an order that changed could not be read; trying again')
-      const ms = fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS)
+      const ms = fullJitter(attempt, FIRST_RETRY_MS, longestPauseMs)
       await delay(ms, undefined, { signal, ref: false }).catch(() => {})
     }
     return undefined

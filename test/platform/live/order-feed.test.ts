@@ -199,9 +199,37 @@ describe('whoever watches', () => {
     expect(told).toEqual(['orders-1', 'orders-2'])
   })
 
+  test('misses nothing in an outage, however long, not even events of orders whose owner must be read', async () => {
+    let isAway = true
+    await using setup = openFeed({
+      answering: id => (isAway ? new Error('the gateway is away') : answering(id)),
+      limits: { longestPauseMs: 5 },
+    })
+    const stream = await begun(await setup.watch({ customer: ZOE.customer }))
+    const change = next(stream)
+    for (const one of [ZOE, MAX]) publishAbout(setup.bus, 'shipping', one)
+    setup.follower.hearAll()
+    await expect.poll(() => setup.reads.length).toBeGreaterThan(40)
+    isAway = false
+    expect(idsOf(await change)).toEqual(['shipping-1'])
+  })
+
+  test('of an order gets its page, though it was read for a list before', async () => {
+    await using setup = openFeed({ answering })
+    const list = await begun(await setup.watch(ALL))
+    const change = next(list)
+    publishAbout(setup.bus, 'orders', ZOE)
+    setup.follower.hearAll()
+    await change
+    const scope = { order: ZOE.id }
+    await next(await setup.watch(scope, encodeCursor(scope, {})))
+    expect(setup.reads.map(({ detail }) => detail)).toEqual(['summary', 'page'])
+  })
+
   test('is not held up for ever by one order that cannot be read while others can', async () => {
     await using setup = openFeed({
       answering: id => (id === ZOE.id ? new Error('this order is broken') : orderOf(MAX)),
+      limits: { longestPauseMs: 5 },
     })
     const stream = await begun(await setup.watch(ALL))
     publishAbout(setup.bus, 'orders', ZOE)

@@ -86,7 +86,7 @@ function openWorld(weather: Weather) {
       ownerOf: order => order.customer,
       idOf: order => order.id,
       logger: recordingLogger('fatal').logger,
-      limits: { window: 4, lookThrough: 100_000 },
+      limits: { window: 4, lookThrough: 100_000, longestPauseMs: 5 },
     })
     return { follower, feed }
   })
@@ -185,6 +185,6 @@ test('and so while some reads fail', async () => {
     fc.asyncProperty(steps, slowness, faults, (all, slow, failing) =>
       live(all, { slowness: slow, faults: failing }),
     ),
-    { numRuns: 6 },
+    { numRuns: 30 },
   )
 })
