@@ -13,8 +13,12 @@ export type HttpRequest = {
 export type HttpLoad = Load & { readonly answers: number }
 
 export type HttpLoader = Disposable & {
-  /** Sends for `ms`. Throws when an answer has another status than 200 or another length than the first one. */
-  run(ms: number): Promise<HttpLoad>
+  /**
+   * Sends for `ms`. `awake` keeps this process from sleeping meanwhile: else the server's every write pays for waking it, a
+   * slow server's most. It takes a core of its own. Throws when an answer has another status than 200 or another length
+   * than the first one.
+   */
+  run(ms: number, options: { readonly awake: boolean }): Promise<HttpLoad>
 }
 
 /** Opens the connections. The request is written once, as bytes. */
@@ -25,10 +29,10 @@ export async function openHttpLoader(request: HttpRequest, connections: number):
     Array.from({ length: connections }, () => openClient({ host: hostname, port: Number(port) }, bytes)),
   )
   return {
-    async run(ms) {
+    async run(ms, { awake }) {
       const latencies: number[] = []
       const begin = performance.now()
-      using _awake = stayAwake()
+      using _awake = awake ? stayAwake() : undefined
       await Promise.all(clients.map(client => repeat(client, begin + ms, latencies)))
       const seconds = (performance.now() - begin) / 1000
       return {
@@ -44,7 +48,7 @@ export async function openHttpLoader(request: HttpRequest, connections: number):
   }
 }
 
-/** Until disposed, this process never sleeps: else a server's every write would pay for waking it, most of all a slow one's. */
+/** Until disposed. */
 function stayAwake(): Disposable {
   let awake = true
   const spin = () => awake && setImmediate(spin)

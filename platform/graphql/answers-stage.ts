@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import type { Answers, Question } from '#platform/graphql/answers.ts'
 import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
-import { CONSISTENCY_HEADER, parseToken } from '#platform/graphql/consistency.ts'
+import { CONSISTENCY_HEADER, type ConsistencyToken, parseToken } from '#platform/graphql/consistency.ts'
 import { rawJsonOf } from '#platform/graphql/raw-body.ts'
 
 export type Asked = { readonly question: Question; readonly caller: Caller }
@@ -20,26 +20,25 @@ export async function askQuestion(
   const operation = operationOf(request)
   if (operation === undefined) return undefined
   const { headers } = request
-  const caller = await identify(verifier, headers.authorization)
-  if (caller === undefined) return undefined
-  const header = headers[CONSISTENCY_HEADER]
-  const question = answers.ask(
-    {
-      viewer: caller.verified?.viewer,
-      language: headers['accept-language'],
-      accept: headers.accept,
-      operation,
-    },
-    parseToken(Array.isArray(header) ? header.join(',') : header),
-  )
-  return { question, caller }
+  try {
+    const caller = await identifyCaller(verifier, headers.authorization)
+    const { 'accept-language': language, accept } = headers
+    const asker = { viewer: caller.verified?.viewer, language, accept, operation }
+    return { caller, question: answers.ask(asker, requiredBy(headers[CONSISTENCY_HEADER])) }
+  } catch {
+    return undefined // why a token does not hold is said by the stage that makes the context
+  }
 }
 
-function operationOf(request: FastifyRequest): string | undefined {
+function requiredBy(header: string | string[] | undefined): ConsistencyToken {
+  return parseToken(Array.isArray(header) ? header.join(',') : header)
+}
+
+function operationOf(request: FastifyRequest): Buffer | undefined {
   if (request.method === 'POST') return rawJsonOf(request)
   if (request.method !== 'GET' || !isPreflighted(request)) return undefined
   const start = request.url.indexOf('?')
-  return start < 0 ? undefined : request.url.slice(start)
+  return start < 0 ? undefined : Buffer.from(request.url.slice(start))
 }
 
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i
@@ -49,13 +48,4 @@ function isPreflighted({ headers }: FastifyRequest): boolean {
   const type = headers['content-type']
   if (type !== undefined) return JSON_TYPE.test(type)
   return Boolean(headers['apollo-require-preflight'] || headers['x-apollo-operation-name'])
-}
-
-/** Why a token does not hold is said by the stage that makes the context. */
-async function identify(verifier: Verifier, authorization: string | undefined): Promise<Caller | undefined> {
-  try {
-    return await identifyCaller(verifier, authorization)
-  } catch {
-    return undefined
-  }
 }

@@ -1,4 +1,5 @@
 // Whole answers of queries, kept in this process for the caller that got them while what they are made of is current.
+import { crc32 } from 'node:zlib'
 import { LRUCache } from 'lru-cache'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import type { Lease, Vector } from '#platform/cache/cache.ts'
@@ -15,8 +16,15 @@ export type AnswerPolicy = {
   serves(lease: Lease, required: Vector): boolean
 }
 
-/** A request as far as its answer depends on it; `key` covers all of it but `required`. */
-export type Question = { readonly key: string; readonly required: Vector }
+/**
+ * A request as far as its answer depends on it. `key` is the asker and a checksum of the operation, which is quicker to look
+ * up than the operation itself; what is found there must still be of the same operation.
+ */
+export type Question = {
+  readonly key: string
+  readonly operation: Buffer
+  readonly required: Vector
+}
 
 /** All that an answer may depend on besides what is read for it. */
 export type Asker = {
@@ -25,13 +33,14 @@ export type Asker = {
   /** The Accept header, which chooses the content type. */
   readonly accept: string | undefined
   /** The body of a POST or the query string of a GET, as it came. A hash in it names one text for good. */
-  readonly operation: string
+  readonly operation: Buffer
 }
 
 export type KeptAnswer = Answer & {
   /** For the count of operations. */
   readonly name: string | undefined
   readonly leases: readonly Lease[]
+  readonly operation: Buffer
 }
 
 export type Finished = {
@@ -78,18 +87,22 @@ export function createAnswers(
   }
 
   return {
-    ask: (asker, header) => ({ key: keyOf(asker), required: policy.required(asker.viewer, header) }),
-    find({ key, required }) {
+    ask: (asker, header) => ({
+      key: keyOf(asker),
+      operation: asker.operation,
+      required: policy.required(asker.viewer, header),
+    }),
+    find({ key, operation, required }) {
       const found = kept.get(key)
-      const stands = found !== undefined && served(found, required, policy)
+      const stands = found?.operation.equals(operation) && served(found, required, policy)
       if (!stands) return void count.missed()
       count.hit()
       return found
     },
-    keep({ key }, { sources, name, text, headers }) {
+    keep({ key, operation }, { sources, name, text, headers }) {
       const { leases, uncacheable } = sources
       const body = createAnswer({ text, headers, tagged: true, onPacked: () => weigh(key, answer) })
-      const answer: KeptAnswer = { ...body, name, leases: [...leases] }
+      const answer: KeptAnswer = { ...body, name, leases: [...leases], operation: copyOf(operation) }
       if (leases.length > 0 && !uncacheable) kept.set(key, answer)
       count.bytes(kept.calculatedSize)
       return answer
@@ -102,17 +115,24 @@ function served({ leases }: KeptAnswer, required: Vector, { serves }: AnswerPoli
   return true
 }
 
+/** Of its own: the original may be a part of something larger, all of which it would keep in memory. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.alloc(bytes.length)
+  bytes.copy(copy)
+  return copy
+}
+
 /**
- * Equal only for equal askers: headers hold no line breaks, and the subject, which may, brings its length. Nobody's
- * role is no role.
+ * Equal only for equal askers: headers hold no line breaks, the checksum is a number, and what is left is the subject.
+ * Nobody's role is no role.
  */
 function keyOf({ viewer, language = '', accept = '', operation }: Asker): string {
   const { role, subject } = viewer ?? { role: '', subject: '' }
-  return `${role}\n${language}\n${accept}\n${subject.length}\n${subject}${operation}`
+  return `${role}\n${language}\n${accept}\n${crc32(operation)}\n${subject}`
 }
 
-function sizeOf({ bytes, packed, leases }: KeptAnswer, key: string): number {
-  let size = OVERHEAD + 2 * key.length + bytes.length + 200 * leases.length
+function sizeOf({ bytes, packed, leases, operation }: KeptAnswer, key: string): number {
+  let size = OVERHEAD + 2 * key.length + operation.length + bytes.length + 200 * leases.length
   for (const variant of packed.values()) size += variant.bytes.length
   return size
 }

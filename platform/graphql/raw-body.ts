@@ -1,20 +1,20 @@
-// Keeps JSON bodies as text until somebody needs them parsed: a request that is answered from memory never is.
+// Keeps JSON bodies as bytes until somebody needs them parsed: a request that is answered from memory never is.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 /** What `request.body` is in a scope that keeps JSON raw, until `parseBody`. */
-export type RawJson = { readonly rawJson: string }
+type RawJson = { readonly rawJson: Buffer }
 
-/** Bodies of `application/json` in this scope come as `RawJson`. */
+/** Bodies of `application/json` in this scope stay raw. */
 export function keepJsonRaw(scope: FastifyInstance): void {
-  scope.addContentTypeParser<string>(
+  scope.addContentTypeParser<Buffer>(
     'application/json',
-    { parseAs: 'string' },
-    (_request, text, done): void => done(null, { rawJson: text } satisfies RawJson),
+    { parseAs: 'buffer' },
+    (_request, bytes, done): void => done(null, { rawJson: bytes } satisfies RawJson),
   )
 }
 
-/** The text of a JSON body; undefined for a body of another kind, for none, and for one that is parsed already. */
-export function rawJsonOf({ body }: FastifyRequest): string | undefined {
+/** The bytes of a JSON body; undefined for a body of another kind, for none, and for one that is parsed already. */
+export function rawJsonOf({ body }: FastifyRequest): Buffer | undefined {
   return isRaw(body) ? body.rawJson : undefined
 }
 
@@ -28,7 +28,7 @@ export function parseBody(request: FastifyRequest): unknown {
   const parse = server.getDefaultJsonParser('error', 'error')
   let failure: Error | null = null
   // Calls back before it returns.
-  void parse(request, body.rawJson, (error, parsed: unknown) => {
+  void parse(request, body.rawJson.toString(), (error, parsed: unknown) => {
     failure = error
     request.body = parsed
   })

@@ -150,3 +150,99 @@ describe('a token that', () => {
     expect(atGateway.errors?.[0]?.message).toMatch(/Cannot query field|Unknown/)
   })
 })
+
+describe.each(['bff-web', 'bff-mobile'] as const)('%s refuses', service => {
+  const url = () => `${platform.urls[service]}/graphql`
+  const json = { 'content-type': 'application/json' }
+  const post = (body: unknown) => fetch(url(), { method: 'POST', headers: json, body: JSON.stringify(body) })
+  const preflighted = { 'apollo-require-preflight': '1' }
+  const CODE = '"code":"BAD_USER_INPUT"'
+  const nested = (depth: number) => `{ me { ${'... { '.repeat(depth)} id ${'} '.repeat(depth)} } }`
+
+  /** Each fragment spreads the next one twice. */
+  const doubling = (levels: number) =>
+    `${Array.from(
+      { length: levels },
+      (_, level) => `fragment F${level} on Query { ...F${level + 1} ...F${level + 1} }`,
+    ).join(' ')} fragment F${levels} on Query { a: __typename } { ...F0 }`
+
+  const CASES: readonly [string, () => Promise<Response>, number, string][] = [
+    [
+      'an unknown persisted hash',
+      () => post({ extensions: { persistedQuery: { version: 1, sha256Hash: 'f'.repeat(64) } } }),
+      200,
+      'PERSISTED_QUERY_NOT_FOUND',
+    ],
+    [
+      'a hash that is not the text’s',
+      () => post({ query: '{ me { id } }', extensions: { persistedQuery: { version: 1, sha256Hash: '0' } } }),
+      400,
+      CODE,
+    ],
+    [
+      'a text that a form of another site could post',
+      () => fetch(url(), { method: 'POST', body: '{"query":"{ me { id } }"}' }),
+      400,
+      CODE,
+    ],
+    ['a GET that a page of another site could send', () => fetch(`${url()}?query={me{id}}`), 400, CODE],
+    [
+      'a form',
+      () => fetch(url(), { method: 'POST', body: new URLSearchParams({ query: '{ me { id } }' }) }),
+      415,
+      CODE,
+    ],
+    [
+      'a body that is no JSON',
+      () => fetch(url(), { method: 'POST', headers: json, body: '{"query": ' }),
+      400,
+      CODE,
+    ],
+    [
+      'a body that would change prototypes',
+      () =>
+        fetch(url(), { method: 'POST', headers: json, body: '{"__proto__": {"query": "{ me { id } }"}}' }),
+      400,
+      CODE,
+    ],
+    ['a body of more than 256 KB', () => post({ query: 'x'.repeat(300_000) }), 413, CODE],
+    ['more words than it reads', () => post({ query: `{ ${'me { id } '.repeat(2000)} }` }), 400, CODE],
+    [
+      'aliases by the hundred',
+      () =>
+        post({ query: `{ ${Array.from({ length: 101 }, (_, index) => `a${index}: me { id }`).join(' ')} }` }),
+      400,
+      'has 101 aliases',
+    ],
+    ['fragments that multiply aliases', () => post({ query: doubling(7) }), 400, 'has 128 aliases'],
+    [
+      'fragments within themselves',
+      () => post({ query: '{ ...A } fragment A on Query { ...A }' }),
+      400,
+      CODE,
+    ],
+    ['nesting without end', () => post({ query: nested(5000) }), 400, CODE],
+    [
+      'a mutation by GET',
+      () =>
+        fetch(`${url()}?query=${encodeURIComponent('mutation { __typename }')}`, { headers: preflighted }),
+      405,
+      CODE,
+    ],
+    [
+      'a batch of too many',
+      () => post(Array.from({ length: 51 }, () => ({ query: '{ __typename }' }))),
+      400,
+      CODE,
+    ],
+    ['an empty batch', () => post([]), 400, CODE],
+  ]
+
+  test.each(CASES)('%s, and goes on serving others', async (_name, send, status, expected) => {
+    const refused = await send()
+    const text = await refused.text()
+    expect([refused.status, text]).toEqual([status, expect.stringContaining(expected)])
+    expect(text.length).toBeLessThan(20_000)
+    expect(await (await post({ query: '{ __typename }' })).json()).toEqual({ data: { __typename: 'Query' } })
+  })
+})

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Role, Viewer } from '#platform/auth/viewer.ts'
@@ -13,12 +15,8 @@ const policy: AnswerPolicy = {
 }
 const leaseAt = (orders = 0): OwnLease => ({ at: { orders }, current: true, freshUntil: 1 })
 const VIEWER: Viewer = { role: 'customer', subject: 'cus_1' }
-const ASKER: Asker = {
-  viewer: VIEWER,
-  language: undefined,
-  accept: undefined,
-  operation: '{"query":"{ me }"}',
-}
+const QUERY = Buffer.from('{"query":"{ me }"}')
+const ASKER: Asker = { viewer: VIEWER, language: undefined, accept: undefined, operation: QUERY }
 
 function keeping(maxBytes?: number) {
   const answers = createAnswers('test', policy, maxBytes)
@@ -32,6 +30,18 @@ function keeping(maxBytes?: number) {
   const find = (asker: Asker, required: Vector = {}) =>
     answers.find(answers.ask(asker, required))?.bytes.toString()
   return { keep, find }
+}
+
+/** Two operations that the checksum does not tell apart: there are such among some 100,000. */
+function withEqualChecksums(): [Buffer, Buffer] {
+  const seen = new Map<number, Buffer>()
+  for (let number = 0; ; number++) {
+    const operation = Buffer.from(createHash('md5').update(String(number)).digest('hex'))
+    const sum = crc32(operation)
+    const other = seen.get(sum)
+    if (other) return [other, operation]
+    seen.set(sum, operation)
+  }
 }
 
 describe('an answer', () => {
@@ -76,15 +86,27 @@ describe('an answer', () => {
       { ...ASKER, viewer: { ...VIEWER, role: 'support' } },
       { ...ASKER, language: 'de' },
       { ...ASKER, accept: 'application/graphql-response+json' },
-      { ...ASKER, operation: '{"query":"{ you }"}' },
+      { ...ASKER, operation: Buffer.from('{"query":"{ you }"}') },
     ]
     for (const other of others) expect(find(other)).toBeUndefined()
+  })
+
+  it('is not that of another operation with the same checksum', () => {
+    const [one, another] = withEqualChecksums()
+    expect([crc32(one), one.equals(another)]).toEqual([crc32(another), false])
+    const { keep, find } = keeping()
+    keep({ ...ASKER, operation: one }, 'one', [leaseAt()])
+    expect(find({ ...ASKER, operation: another })).toBeUndefined()
+    expect(find({ ...ASKER, operation: one })).toBe('one')
   })
 
   it('takes no more room than there is: the least asked for gives way, and what is too large is not kept', () => {
     const room = 160_000
     const { keep, find } = keeping(room)
-    const askers = Array.from({ length: 100 }, (_, index) => ({ ...ASKER, operation: `op ${index}` }))
+    const askers = Array.from({ length: 100 }, (_, index) => ({
+      ...ASKER,
+      operation: Buffer.from(`op ${index}`),
+    }))
     for (const asker of askers) keep(asker, 'x'.repeat(4000), [leaseAt()])
     const left = askers.filter(asker => find(asker) !== undefined)
     expect(left.length * 4000).toBeLessThan(room)
@@ -107,7 +129,7 @@ const asker: fc.Arbitrary<Asker> = fc.record({
   }),
   language: header,
   accept: header,
-  operation: text,
+  operation: text.map(value => Buffer.from(value)),
 })
 
 describe('whatever happens', () => {
@@ -124,7 +146,7 @@ describe('whatever happens', () => {
   )
   /** What a request without a header and one with an empty header are told is the same. */
   const identity = ({ viewer, language = '', accept = '', operation }: Asker) =>
-    JSON.stringify([viewer?.role, viewer?.subject, language, accept, operation])
+    JSON.stringify([viewer?.role, viewer?.subject, language, accept, String(operation)])
 
   it('an answer goes only to who it was made for, while all that it is made of is current and new enough', () => {
     fc.assert(

@@ -1,0 +1,21 @@
+// A bare Fastify server, in a process of its own: a route that answers with the bytes that it is told, and nothing else.
+import process from 'node:process'
+import Fastify from 'fastify'
+
+/** What the parent sends: an answer by path, as base64. */
+export type BareAnswers = Readonly<Record<string, string>>
+
+process.once('message', async (answers: BareAnswers) => {
+  const app = Fastify({ bodyLimit: 256 * 1024 })
+  for (const [url, base64] of Object.entries(answers)) {
+    const bytes = Buffer.from(base64, 'base64')
+    app.route({
+      method: ['GET', 'POST'],
+      url,
+      exposeHeadRoute: false,
+      handler: (_request, reply) => reply.type('application/json; charset=utf-8').send(bytes),
+    })
+  }
+  process.send?.(await app.listen({ host: '127.0.0.1', port: 0 }))
+})
+process.once('disconnect', () => process.exit())
