@@ -4,6 +4,8 @@ import { type Bench, publish } from '#bench/harness.ts'
 const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   'event-store': () => import('#bench/event-store.ts'),
   checkout: () => import('#bench/checkout.ts'),
+  bff: () => import('#bench/bff.ts'),
+  live: () => import('#bench/live.ts'),
 }
 
 const args = process.argv.slice(2)

@@ -1,15 +1,7 @@
 // One accepted WebSocket as a bounded outlet: whole frames, heartbeat, backpressure, an orderly close. Free of any protocol inside.
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Answer } from '#platform/graphql/live-answers.ts'
-import {
-  COPIED_BYTES,
-  frameStart,
-  PING_FRAME,
-  pongFrame,
-  textFrame,
-  wholeFrame,
-} from '#platform/graphql/live-frames.ts'
+import { PING_FRAME, pongFrame, textFrame } from '#platform/graphql/live-frames.ts'
 import type { Wheel } from '#platform/graphql/live-wheel.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -18,8 +10,8 @@ export type Channel = {
   isReady(): boolean
   isOpen(): boolean
   send(text: string): void
-  /** A text message of `head` and the answer behind it. */
-  sendAnswer(head: Buffer, answer: Answer): void
+  /** A text message whose frame begins with `start` and ends with `rest`, which may be shared. */
+  sendParts(start: Buffer, rest: Buffer): void
   /** Asks the client to close, and cuts it when it does not. What comes first counts. */
   close(code: number, reason: string): void
 }
@@ -113,10 +105,7 @@ export function openChannel(
     isReady: () => open && !full,
     isOpen: () => open,
     send: text => write(textFrame(text)),
-    sendAnswer(head, { closed }) {
-      if (closed.length <= COPIED_BYTES) write(wholeFrame(head, closed))
-      else write(frameStart(head, closed), closed)
-    },
+    sendParts: write,
     close(code, reason) {
       if (!open) return
       end()

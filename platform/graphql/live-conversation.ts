@@ -5,6 +5,7 @@ import { CallerError } from '#platform/domain/errors.ts'
 import { CONSISTENCY_HEADER, parseToken } from '#platform/graphql/consistency.ts'
 import { type Accepted, type Channel, openChannel } from '#platform/graphql/live-channel.ts'
 import type { Delivery } from '#platform/graphql/live-delivery.ts'
+import { frameStart } from '#platform/graphql/live-frames.ts'
 import { type ClientMessage, type Garbage, readMessage } from '#platform/graphql/live-messages.ts'
 import type { LiveOperations, OperationSink } from '#platform/graphql/live-operations.ts'
 import type { JsonRecord, LiveRequest } from '#platform/graphql/live-request.ts'
@@ -154,10 +155,18 @@ function subscribe(
 }
 
 function sinkOf(id: string, channel: Channel, operations: Map<string, Delivery>): OperationSink {
-  const head = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`)
+  // Answers in a row are often of one length, and then begin alike: the frame's start is never written to again.
+  let start: Buffer | undefined
+  let length = -1
   return {
     ready: channel.isReady,
-    next: answer => channel.sendAnswer(head, answer),
+    next({ closed }) {
+      if (start === undefined || closed.length !== length) {
+        length = closed.length
+        start = frameStart(`{"id":${JSON.stringify(id)},"type":"next","payload":`, length)
+      }
+      channel.sendParts(start, closed)
+    },
     fail(errors) {
       operations.delete(id)
       sendErrors(channel, id, errors)

@@ -50,7 +50,8 @@ export type Execution = {
 type Prepared = {
   readonly checked: CheckedDocument
   readonly operation: OperationDefinitionNode
-  readonly request: LiveRequest
+  /** Without its text, which may be long and is that of many. */
+  readonly request: Omit<LiveRequest, 'query'>
   readonly session: LiveSession
 }
 
@@ -72,7 +73,8 @@ export function createExecution(options: ExecutionOptions): Execution {
     if (found === undefined) throw operation
     if (request.readOnly && found.operation === 'mutation')
       throw new CallerError('BAD_USER_INPUT', 'a mutation cannot be sent by GET')
-    return { checked, operation: found, request, session }
+    const { query: _query, ...rest } = request
+    return { checked, operation: found, request: rest, session }
   }
 
   /** Of its own for each execution: loaders must not remember what an earlier item showed. */
@@ -160,7 +162,7 @@ async function withinSpan<T>(span: OpenSpan, work: () => Promise<T>): Promise<T>
 
 /** Its `token` stays the connection's current one. */
 function createLiveContext(
-  request: LiveRequest,
+  request: Prepared['request'],
   session: LiveSession,
   span: OpenSpan | undefined,
 ): RequestContext {

@@ -7,40 +7,26 @@ const PONG = 0x8a
 /** A ping without a payload. */
 export const PING_FRAME = Buffer.from([PING, 0])
 
-/** Up to so many bytes, copying them behind the header costs less than a second chunk in the write. */
-export const COPIED_BYTES = 16 * 1024
-
-/** A text message that begins with `head` and goes on with `tail`, in one piece. */
-export function wholeFrame(head: Buffer, tail: Buffer): Buffer {
-  const length = head.length + tail.length
+/** The start of a text message: its header, `head`, and then `rest` bytes that are written behind it. */
+export function frameStart(head: string, rest: number): Buffer {
+  const headBytes = Buffer.byteLength(head)
+  const length = headBytes + rest
   const size = headerSize(length)
-  const frame = Buffer.allocUnsafe(size + length)
-  writeHeader(frame, TEXT, length)
-  frame.set(head, size)
-  frame.set(tail, size + head.length)
-  return frame
-}
-
-/** What stands before `tail`: the frame's header and `head`. */
-export function frameStart(head: Buffer, tail: Buffer): Buffer {
-  const length = head.length + tail.length
-  const size = headerSize(length)
-  const start = Buffer.allocUnsafe(size + head.length)
+  const start = Buffer.allocUnsafe(size + headBytes)
   writeHeader(start, TEXT, length)
-  start.set(head, size)
+  start.write(head, size)
   return start
 }
 
+/** A text message. */
 export function textFrame(text: string): Buffer {
-  return wholeFrame(Buffer.from(text), NOTHING)
+  return frameStart(text, 0)
 }
 
 /** `data` is that of the ping, at most 125 bytes. */
 export function pongFrame(data: Buffer): Buffer {
   return Buffer.concat([Buffer.from([PONG, data.length]), data])
 }
-
-const NOTHING = Buffer.alloc(0)
 
 function headerSize(length: number): number {
   if (length < 126) return 2

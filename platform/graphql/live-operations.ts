@@ -2,7 +2,7 @@
 import type { GraphQLFormattedError } from 'graphql'
 import { createAnswerGroups } from '#platform/graphql/live-answers.ts'
 import { type Delivery, deliver, type Sink } from '#platform/graphql/live-delivery.ts'
-import { createExecution, type ExecutionOptions } from '#platform/graphql/live-execution.ts'
+import { type Begun, createExecution, type ExecutionOptions } from '#platform/graphql/live-execution.ts'
 import type { LiveRequest } from '#platform/graphql/live-request.ts'
 import type { LiveSession } from '#platform/graphql/live-sessions.ts'
 
@@ -42,18 +42,19 @@ export function createLiveOperations(options: ExecutionOptions): LiveOperations 
           if (end()) sink.complete()
         },
       }
-      const run = async () => {
-        const { source, answerOf, sharedAs } = await execution.begin(request, session)
-        if (over) return void source.return?.().catch(() => undefined)
-        if (sharedAs === undefined) {
+      const join = ({ source, answerOf, sharedAs }: Begun) => {
+        if (over) {
+          source.return?.().catch(() => undefined)
+        } else if (sharedAs === undefined) {
           delivery = deliver(source, answerOf, outlet)
-          return
+        } else {
+          const group = groups.join(sharedAs)
+          leaveGroup = group
+          delivery = deliver(source, item => group.of(item, answerOf), outlet)
         }
-        const group = groups.join(sharedAs)
-        leaveGroup = group
-        delivery = deliver(source, item => group.of(item, answerOf), outlet)
       }
-      run().catch(outlet.fail)
+      // Nothing that lasts may hold on to `request`: its text may be long.
+      execution.begin(request, session).then(join).catch(outlet.fail)
       return {
         resume: () => delivery?.resume(),
         stop() {

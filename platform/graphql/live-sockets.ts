@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { handleProtocols } from 'graphql-ws'
-import { WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 import { converse, LIVE_CLOSE, type LiveSetup } from '#platform/graphql/live-conversation.ts'
 import type { LivePlaces } from '#platform/graphql/live-places.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -22,22 +22,20 @@ export function mountSockets(http: HttpServer, path: string, setup: LiveSetup, p
   })
   const open = gauge('waybill_live_connections', 'Open WebSocket connections', ['service'])
 
-  function accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    sockets.handleUpgrade(request, socket, head, ws => {
-      open.inc({ service: setup.service })
-      const { headers } = request
-      const channel = converse({ ws, socket }, { headers, address: request.socket.remoteAddress }, setup)
-      const leave = places.enter(() => channel.close(LIVE_CLOSE.serviceRestart, 'Service Restart'))
-      ws.once('close', () => {
-        open.dec({ service: setup.service })
-        leave()
-      })
+  /** Keeps nothing of `request`, which would weigh as much as all else that is kept of a connection. */
+  function join(ws: WebSocket, { headers, socket }: IncomingMessage): void {
+    open.inc({ service: setup.service })
+    const channel = converse({ ws, socket }, { headers, address: socket.remoteAddress }, setup)
+    const leave = places.enter(() => channel.close(LIVE_CLOSE.serviceRestart, 'Service Restart'))
+    ws.once('close', () => {
+      open.dec({ service: setup.service })
+      leave()
     })
   }
 
   http.onUpgrade(path, (request, socket, head) => {
     if (places.isFull()) refuse(socket)
-    else accept(request, socket, head)
+    else sockets.handleUpgrade(request, socket, head, join)
   })
 }
 

@@ -1,0 +1,64 @@
+// A process of a benchmark's own that answers questions: started here, answered there. Free of what is asked.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import process from 'node:process'
+
+/** Both ends are of one benchmark: what is asked and answered is trusted. */
+export type Helper = AsyncDisposable & {
+  ask<Answer>(question: string, detail?: unknown): Promise<Answer>
+}
+
+type Question = { readonly number: number; readonly question: string; readonly detail: unknown }
+type Reply = { readonly number: number; readonly answer?: unknown; readonly failure?: string }
+
+/** `file` calls `answer` below. Fails every question when the process dies. */
+export async function startHelper(file: URL, execArgv: readonly string[] = []): Promise<Helper> {
+  const child = fork(file, { serialization: 'advanced', execArgv: [...execArgv] })
+  const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  let number = 0
+  child.on('message', ({ number: of, answer, failure }: Reply) => {
+    const asked = open.get(of)
+    open.delete(of)
+    if (failure === undefined) asked?.resolve(answer)
+    else asked?.reject(new Error(failure))
+  })
+  child.once('exit', code => {
+    for (const { reject } of open.values()) reject(new Error(`a helper ended with ${code}`))
+  })
+  await once(child, 'spawn')
+  return {
+    ask<Answer>(question: string, detail?: unknown) {
+      number += 1
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+      open.set(number, { resolve, reject })
+      child.send({ number, question, detail } satisfies Question)
+      return promise as Promise<Answer>
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null) return
+      const gone = once(child, 'exit')
+      child.disconnect()
+      await gone
+    },
+  }
+}
+
+/** In the helper: answers questions by name until its parent lets go; `end` then has the last word. */
+export function answer(
+  answers: Readonly<Record<string, (detail: never) => unknown>>,
+  end: () => Promise<void> = async () => undefined,
+): void {
+  process.on('message', ({ number, question, detail }: Question) => {
+    const find = async () => answers[question]?.(detail as never)
+    find().then(
+      found => process.send?.({ number, answer: found } satisfies Reply),
+      error => process.send?.({ number, failure: String(error?.stack ?? error) } satisfies Reply),
+    )
+  })
+  process.once('disconnect', () => void end().finally(() => process.exit()))
+}
+
+/** Milliseconds of a clock that all processes of a machine share. */
+export function machineNow(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}
