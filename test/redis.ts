@@ -70,7 +70,7 @@ async function launch(port: number, settings: Readonly<Record<string, string>>):
   const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
   const server = spawn('redis-server', flags, { stdio: 'ignore' })
   await once(server, 'spawn')
-  while (!(await talk(port, ['PING']).catch(() => undefined))?.startsWith('+PONG')) {
+  while (!/^(\+PONG|-NOAUTH)/.test(await talk(port, ['PING']).catch(() => ''))) {
     if (server.exitCode !== null) throw new Error(`redis-server ended with ${server.exitCode}`)
     await delay(10)
   }

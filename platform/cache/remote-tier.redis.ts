@@ -8,10 +8,8 @@ const GIVE_BACK = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.ca
 const OPTIONS = {
   lazyConnect: true,
   connectTimeout: CONNECT_TIMEOUT_MS,
-  enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
-  retryStrategy: () => null,
 } satisfies RedisOptions
 
 export type RedisTierOptions = {
@@ -36,9 +34,8 @@ export function createRedisTier({ urls, onLost }: RedisTierOptions): RemoteTier 
     try {
       return await work(client)
     } catch (error) {
-      if (error instanceof Error && error.name === 'ReplyError')
-        throw new RefusedByStore(error.message, { cause: error })
-      throw error
+      if (error instanceof Error && error.name === 'ReplyError') throw new RefusedByStore(error.message)
+      throw bare(error)
     }
   }
 
@@ -47,10 +44,21 @@ export function createRedisTier({ urls, onLost }: RedisTierOptions): RemoteTier 
       leave()
       const made = open(urls)
       client = made
-      made.on('error', () => {}) // told by what fails because of it
+      let why: unknown
+      made.on('error', error => {
+        why = error // later on, told by what fails because of it
+      })
+      const ended = new Promise<never>((_, reject) =>
+        made.once('end', () => reject(new Error('the connection was ended'))),
+      )
+      ended.catch(() => {})
       made.once('end', onLost)
-      await made.connect()
-      await made.ping()
+      try {
+        await Promise.race([made.connect(), ended]) // a cluster that is not ready says so by its end alone
+        await made.ping()
+      } catch (error) {
+        throw bare(why ?? error) // "closed" says less than what closed it
+      }
     },
     disconnect: leave,
     get: key => ask(async connected => (await connected.getBuffer(key)) ?? undefined),
@@ -67,9 +75,15 @@ export function createRedisTier({ urls, onLost }: RedisTierOptions): RemoteTier 
   }
 }
 
+/** The driver's own errors hold the command with all that it was given, a password or a customer's address. */
+function bare(error: unknown): Error {
+  return new Error(error instanceof Error ? error.message : String(error))
+}
+
 function open(urls: readonly string[]): Redis | Cluster {
   const [first = '', ...others] = urls
-  if (others.length === 0) return new Redis(first, OPTIONS)
+  if (others.length === 0)
+    return new Redis(first, { ...OPTIONS, enableOfflineQueue: false, retryStrategy: () => null })
   const { username, password, protocol } = new URL(first)
   return new Cluster(urls.map(nodeOf), {
     lazyConnect: true,

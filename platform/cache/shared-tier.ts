@@ -88,8 +88,11 @@ export function createSharedTier({ name, guard, metrics, wallClock }: SharedTier
     claims += 1
     const token = `${process}:${claims}`
     const answer = await guard.ask(tier => tier.claim(address, token, CLAIM_MS), patienceMs)
-    if (!answer) return undefined
     const release = () => void guard.ask(tier => tier.giveBack(address, token))
+    if (!answer) {
+      release() // it may be granted too late to be heard of
+      return undefined
+    }
     return answer.value ? { claim: { release } } : {}
   }
 

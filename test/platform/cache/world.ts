@@ -75,7 +75,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 export const steps = fc.array(step, { minLength: 10, maxLength: 60 })
 
 type Process = {
-  cache: Cache
+  readonly cache: Cache
   /** How far it has heard, or must take for changed. */
   heard: Vector
 }
@@ -204,9 +204,8 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
         of(next).cache.deafen()
         return follow(of(next), next.back)
       case 'restart': {
-        const process = of(next)
-        process.cache = await rig.another(false)
-        process.heard = {}
+        const process = { cache: await rig.another(false), heard: {} }
+        processes[next.process % 2] = process // what the old one has under way goes on
         return follow(process, next.back)
       }
       case 'wait':

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { createBloomFilter } from '#platform/cache/bloom-filter.ts'
+
+const CAPACITY = 20_000
+
+test('knows all that was added, and takes few strangers for its own when it is full', () => {
+  const filter = createBloomFilter({ capacity: CAPACITY, falsePositives: 0.01 })
+  const id = (index: number) => `ord_01920000-0000-7000-8000-${index.toString(16).padStart(12, '0')}`
+  for (let index = 0; index < CAPACITY; index++) filter.add(id(index))
+  for (let index = 0; index < CAPACITY; index++) expect(filter.mayHave(id(index))).toBe(true)
+  let mistaken = 0
+  for (let index = 0; index < 100_000; index++) if (filter.mayHave(id(CAPACITY + index))) mistaken += 1
+  expect(mistaken).toBeLessThan(1_500)
+  expect(filter.size()).toBeGreaterThan(CAPACITY * 0.98)
+  expect(filter.bytes).toBeLessThan(CAPACITY * 1.3)
+})
+
+test('knows nothing at first, and takes what comes twice once', () => {
+  const filter = createBloomFilter({ capacity: 10, falsePositives: 0.01 })
+  expect(filter.mayHave('')).toBe(false)
+  filter.add('')
+  filter.add('')
+  expect([filter.mayHave(''), filter.mayHave('a'), filter.size()]).toEqual([true, false, 1])
+})

@@ -1,0 +1,190 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import type { Cache } from '#platform/cache/cache.ts'
+import { openCache } from '#platform/cache/open.ts'
+import { LONG, never, openRig, sourceOf } from '#test/platform/cache/rig.ts'
+import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+import { startRedis, whyNoRedis } from '#test/redis.ts'
+
+const missing = whyNoRedis()
+const LOAD_MS = 2
+/** An operation's 50 ms, and a machine that does much else meanwhile. */
+const BOUND_MS = 400
+
+type Load = AsyncDisposable & {
+  /** Milliseconds that the gets took which have ended since the last call. */
+  readonly latencies: () => number[]
+}
+
+/** Eight callers at a time who mostly want what is in no tier yet. A get that fails makes the end throw. */
+function putUnderLoad(cache: Cache): Load {
+  let going = true
+  let latencies: number[] = []
+  const caller = async (name: number): Promise<void> => {
+    for (let round = 0; going; round++) {
+      const began = performance.now()
+      const value = `${name}:${round}`
+      const load = async () => {
+        await delay(LOAD_MS)
+        return { value }
+      }
+      const got = await cache.get(value, load, LONG)
+      latencies.push(performance.now() - began)
+      if (got.value !== value) throw new Error(`${value} was asked for, and ${got.value} was served`)
+    }
+  }
+  const callers = Promise.all(Array.from({ length: 8 }, (_, name) => caller(name)))
+  callers.catch(() => {})
+  return {
+    latencies() {
+      const taken = latencies
+      latencies = []
+      return taken
+    },
+    async [Symbol.asyncDispose]() {
+      going = false
+      await callers
+    },
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
+
+function until(cache: Cache, state: 'up' | 'away'): Promise<void> {
+  return expect.poll(() => cache.remote(), { timeout: 10_000, interval: 5 }).toBe(state)
+}
+
+describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  const faults = {
+    'is killed and started again': {
+      begin: (redis: Awaited<ReturnType<typeof startRedis>>) => redis.kill(),
+      end: (redis: Awaited<ReturnType<typeof startRedis>>) => redis.restart(),
+    },
+    'is paused and goes on': {
+      begin: async (redis: Awaited<ReturnType<typeof startRedis>>) => redis.pause(),
+      end: async (redis: Awaited<ReturnType<typeof startRedis>>) => redis.resume(),
+    },
+  }
+  for (const [what, { begin, end }] of Object.entries(faults))
+    test(`every get is answered, soon, when it ${what} under load; then it is used again`, async () => {
+      await using redis = await startRedis()
+      await using rig = await openRig(redis.url)
+      const { cache } = rig
+      await using load = putUnderLoad(cache)
+      await delay(200)
+      load.latencies()
+      for (let round = 0; round < 2; round++) {
+        await begin(redis)
+        await until(cache, 'away')
+        expect(Math.max(...load.latencies())).toBeLessThan(BOUND_MS)
+        await delay(300)
+        const away = load.latencies()
+        expect(away.length).toBeGreaterThan(50)
+        expect(median(away)).toBeLessThan(20)
+        expect(Math.max(...away)).toBeLessThan(BOUND_MS)
+        await end(redis)
+        await until(cache, 'up')
+      }
+      await cache.get('after', sourceOf({ value: 1 }).load, LONG)
+      const other = await rig.another()
+      await expect
+        .poll(async () => (await other.get('after', async () => ({ value: 1, keep: false }), LONG)).source)
+        .toBe('remote')
+      expect(Math.max(...load.latencies())).toBeLessThan(BOUND_MS)
+    })
+
+  test('every get is answered when it is full, and what it holds is still served; then it is filled again', async () => {
+    await using redis = await startRedis({ 'maxmemory-policy': 'noeviction' })
+    await using rig = await openRig(redis.url)
+    const { cache } = rig
+    await cache.get('first', sourceOf({ value: 'first' }).load, LONG)
+    await expect.poll(() => redis.ask('EXISTS', `waybill:{${rig.name}:first}`)).toBe(':1\r\n')
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
+    expect(await redis.ask('SET', 'full?', 'yes')).toMatch(/^-OOM/)
+    const latencies: number[] = []
+    for (let index = 0; index < 50; index++) {
+      const began = performance.now()
+      await cache.get(`k${index}`, sourceOf({ value: index }).load, LONG)
+      latencies.push(performance.now() - began)
+    }
+    expect(Math.max(...latencies)).toBeLessThan(BOUND_MS)
+    expect(median(latencies)).toBeLessThan(20)
+    expect(cache.remote()).toBe('up')
+    const other = await rig.another()
+    expect((await other.get('first', never, LONG)).source).toBe('remote')
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
+    let next = 0
+    await expect
+      .poll(async () => {
+        next += 1
+        await cache.get(`next${next}`, sourceOf({ value: 1 }).load, LONG)
+        return redis.ask('EXISTS', `waybill:{${rig.name}:next${next - 1}}`)
+      })
+      .toBe(':1\r\n')
+  })
+
+  test('a cache opens at once without it, and uses it when it comes', async () => {
+    await using redis = await startRedis()
+    await redis.kill()
+    await using rig = await openRig(redis.url)
+    const { cache } = rig
+    expect(cache.remote()).toBe('away')
+    expect((await cache.get('k', sourceOf({ value: 1 }).load, LONG)).source).toBe('load')
+    await redis.restart()
+    await until(cache, 'up')
+  })
+
+  test('a Redis that refuses the password is away, and the log says why, without the password', async () => {
+    await using redis = await startRedis({ requirepass: 'right-password' })
+    const { logger, lines } = recordingLogger()
+    const url = (password: string) => redis.url.replace('//', `//:${password}@`)
+    await using refused = await openCache({ name: 'refused', logger, url: url('wrong-password') })
+    expect(refused.remote()).toBe('away')
+    expect(lines.join()).toMatch(/WRONGPASS|NOAUTH/)
+    expect(lines.join()).not.toContain('wrong-password')
+    await using let_in = await openCache({ name: 'let in', logger, url: url('right-password') })
+    expect(let_in.remote()).toBe('up')
+  })
+
+  test('a cluster serves as tier 2, and so does what is left of it', async () => {
+    const folders = [
+      await mkdtemp(path.join(tmpdir(), 'waybill-a-')),
+      await mkdtemp(path.join(tmpdir(), 'waybill-b-')),
+    ]
+    await using cleaning = new AsyncDisposableStack()
+    cleaning.defer(async () => {
+      for (const folder of folders) await rm(folder, { recursive: true, force: true })
+    })
+    const settings = { 'cluster-enabled': 'yes', 'cluster-require-full-coverage': 'no' }
+    const [one, two] = await Promise.all(folders.map(dir => startRedis({ ...settings, dir })))
+    if (!one || !two) throw new Error('there are two nodes')
+    cleaning.use(one)
+    cleaning.use(two)
+    await one.ask('CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
+    await two.ask('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
+    await one.ask('CLUSTER', 'MEET', '127.0.0.1', new URL(two.url).port)
+    const stateOf = async (node: typeof one) => await node.ask('CLUSTER', 'INFO')
+    const whole = /cluster_state:ok[\s\S]*cluster_slots_ok:16384/
+    await expect.poll(() => stateOf(one), { timeout: 15_000 }).toMatch(whole)
+    await expect.poll(() => stateOf(two), { timeout: 15_000 }).toMatch(whole)
+    await using rig = await openRig(`${one.url},${two.url}`)
+    const other = await rig.another()
+    expect(rig.cache.remote()).toBe('up')
+    const keys = Array.from({ length: 20 }, (_, index) => `k${index}`)
+    for (const key of keys) await rig.cache.get(key, sourceOf({ value: key }).load, LONG)
+    const sizeOf = async (node: typeof one) => Number((await node.ask('DBSIZE')).slice(1))
+    await expect.poll(async () => (await sizeOf(one)) + (await sizeOf(two))).toBe(keys.length)
+    const sources = await Promise.all(keys.map(async key => (await other.get(key, never, LONG)).source))
+    expect(new Set(sources)).toEqual(new Set(['remote']))
+    expect(await sizeOf(one)).toBeLessThan(keys.length)
+    expect(await sizeOf(two)).toBeLessThan(keys.length)
+    await two.kill()
+    const later = keys.map(key => rig.cache.get(`${key}, later`, sourceOf({ value: key }).load, LONG))
+    expect((await Promise.all(later)).map(({ value }) => value)).toEqual(keys)
+  })
+})
