@@ -107,7 +107,7 @@ async function serve(name: LibraryService, issuer: Issuer) {
   const conduct = { ...GOOD_CONDUCT }
   http.app.addHook('preHandler', async request => {
     const body = rawJsonOf(request)
-    if (body !== undefined) seen.push({ headers: request.headers, query: JSON.parse(body).query })
+    if (body !== undefined) seen.push({ headers: request.headers, query: JSON.parse(String(body)).query })
     if (conduct.hangUps-- > 0) request.raw.socket.destroy()
   })
   const schema = buildSubgraphSchema({
