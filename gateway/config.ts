@@ -1,7 +1,10 @@
 // What the gateway reads from its environment.
+import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
+import { DEFAULT_SETTINGS, type GatewaySettings, readSettings } from '#gateway/settings.ts'
 import { readConfig, urlOf } from '#platform/config/config.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
 const schema = z.object({
@@ -9,9 +12,10 @@ const schema = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(4020),
   SUPERGRAPH: z.string().min(1).optional(),
   SUBGRAPH_URLS: z.string().default(''),
-  AUTH_JWKS_URL: z.url(),
-  AUTH_ISSUER: z.string().min(1),
-  AUTH_AUDIENCE: z.string().min(1),
+  GATEWAY_SETTINGS: z.string().min(1).optional(),
+  AUTH_JWKS_URL: z.url().optional(),
+  AUTH_ISSUER: z.string().min(1).optional(),
+  AUTH_AUDIENCE: z.string().min(1).optional(),
   CONFIG_URL: urlOf('file').optional(),
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -24,14 +28,19 @@ export type GatewayConfig = {
   readonly supergraph: URL
   /** Subgraph name to URL; one that is not named here is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
-  readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
+  /** How bearer tokens are checked. Without it everybody is anonymous. */
+  readonly auth?: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
+  readonly settings: GatewaySettings
   readonly development: boolean
   readonly logger: Logger
   /** The file with the settings that take effect while the gateway runs. */
   readonly settingsUrl?: string
 }
 
-/** Throws OperatorError CONFIG_INVALID that lists every problem. SUBGRAPH_URLS reads `name=url,name=url`. */
+/**
+ * Throws OperatorError CONFIG_INVALID that lists every problem. The three of AUTH_ belong together: all, or none where
+ * nobody's token is to be checked. SUBGRAPH_URLS reads `name=url,name=url`.
+ */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
   const read = readConfig(schema, env)
   return {
@@ -46,9 +55,36 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
         return at > 0 ? [[entry.slice(0, at).trim(), entry.slice(at + 1).trim()]] : []
       }),
     ),
-    auth: { jwks: new URL(read.AUTH_JWKS_URL), issuer: read.AUTH_ISSUER, audience: read.AUTH_AUDIENCE },
+    ...authOf(read),
+    settings:
+      read.GATEWAY_SETTINGS === undefined ? DEFAULT_SETTINGS : readSettingsFile(read.GATEWAY_SETTINGS),
     development: read.NODE_ENV === 'development',
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: 'gateway', level: read.LOG_LEVEL }),
+  }
+}
+
+function authOf(read: z.infer<typeof schema>): Pick<GatewayConfig, 'auth'> {
+  const { AUTH_JWKS_URL: jwks, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = read
+  if (jwks !== undefined && issuer !== undefined && audience !== undefined)
+    return { auth: { jwks: new URL(jwks), issuer, audience } }
+  if (jwks === undefined && issuer === undefined && audience === undefined) return {}
+  const missing = Object.entries({ AUTH_JWKS_URL: jwks, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience })
+    .filter(([, value]) => value === undefined)
+    .map(([name]) => `  ${name}: is not set; the three of AUTH_ are set together, or none of them`)
+  throw new OperatorError('CONFIG_INVALID', `the configuration is not usable:\n${missing.join('\n')}`)
+}
+
+function readSettingsFile(file: string): GatewaySettings {
+  try {
+    return readSettings(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (cause) {
+    if (cause instanceof OperatorError) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new OperatorError(
+      'CONFIG_INVALID',
+      `GATEWAY_SETTINGS names ${file}, which cannot be read: ${reason}`,
+      cause,
+    )
   }
 }

@@ -1,15 +1,16 @@
 // GraphQL over HTTP in front of the executor: what was asked, in whose name, in which media type. Free of planning.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GraphQLError } from 'graphql'
+import type { CurrentGraph } from '#gateway/current-graph.ts'
 import { executeRequest, type FormatError, type GatewayAnswer } from '#gateway/execute.ts'
 import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
-import type { Operations } from '#gateway/operations.ts'
-import type { Forwarded, Subgraph } from '#gateway/subgraph.ts'
+import type { Graph } from '#gateway/graph.ts'
+import type { Forwarded, Subgraph } from '#gateway/transport/subgraph.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
 import { memberTraceparent } from '#platform/graphql/batch.ts'
-import { identifyCaller } from '#platform/graphql/caller.ts'
+import { ANONYMOUS, identifyCaller } from '#platform/graphql/caller.ts'
 import {
   CONSISTENCY_HEADER,
   formatToken,
@@ -20,19 +21,20 @@ import {
 import { formatError } from '#platform/graphql/errors.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
+import { sandboxPage } from '#platform/graphql/sandbox-page.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { inSpan, isTracing, parseTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
+import { inSpan, isTracing, parseTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type GatewayEndpointOptions = {
-  readonly verifier: Verifier
-  readonly operations: Operations
-  readonly subgraphs: ReadonlyMap<string, Subgraph>
+  /** Without one everybody is anonymous, and what they show is not looked at. */
+  readonly verifier?: Verifier
+  readonly current: CurrentGraph
   readonly logger: Logger
   /** Operations in one request. */
   readonly batch: number
-  /** What a browser that opens the endpoint is shown; nothing when left out. */
-  readonly landingPage?: string
+  /** A browser that opens the endpoint is shown Apollo Sandbox. */
+  readonly development: boolean
 }
 
 type Stages = GatewayEndpointOptions & { readonly count: ReturnType<typeof createOperationCounter> }
@@ -61,9 +63,11 @@ export function mountGateway(
 }
 
 async function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { landingPage, logger } = stages
-  if (landingPage !== undefined && wantsPage(request))
-    return reply.type('text/html; charset=utf-8').send(landingPage)
+  const { development, logger, verifier } = stages
+  if (development && wantsPage(request)) {
+    const { html, headers } = sandboxPage()
+    return reply.headers(headers).send(html)
+  }
   const type = mediaType(request.headers.accept)
   if (type === undefined)
     return reply
@@ -76,8 +80,9 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
       logger,
     })
   try {
-    const { token } = await identifyCaller(stages.verifier, request.headers.authorization)
-    return await run(stages, { request, reply, token, type, format })
+    const { token } = verifier ? await identifyCaller(verifier, request.headers.authorization) : ANONYMOUS
+    using inUse = stages.current.use()
+    return await run(stages, { request, reply, token, type, format, graph: inUse.graph })
   } catch (error) {
     const status = error instanceof CallerError ? CALLER_CODES[error.code] : statusOf(error)
 
@@ -97,6 +102,7 @@ type Exchange = {
   readonly token: string | undefined
   readonly type: string
   readonly format: FormatError
+  readonly graph: Graph
 }
 
 async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
@@ -137,37 +143,39 @@ type Member = {
 
 async function executeMember(
   stages: Stages,
-  { request, format }: Exchange,
+  { request, format, graph }: Exchange,
   { member, token, required, notes }: Member,
 ): Promise<GatewayAnswer> {
   const { query, operationName, variables } = checkMember(member)
-  const incoming = memberTraceparent(member) ?? textOf(request.headers.traceparent)
-  const passed = incoming !== undefined && parseTraceparent(incoming) ? incoming : undefined
-  const shared: Record<string, string> = { [CONSISTENCY_HEADER]: required }
+  const parent = memberTraceparent(member)
+  const passed = knownTrace(parent ?? textOf(request.headers.traceparent))
+  const shared: Record<string, string> = {}
+  if (required !== '') shared[CONSISTENCY_HEADER] = required
   if (token !== undefined) shared.authorization = `Bearer ${token}`
   const key = `${token ?? ''}\n${required}`
+  const own = { 'x-request-id': request.id, ...(passed !== undefined && { traceparent: passed }) }
   const execute = () =>
     executeRequest(
-      stages.operations,
+      graph.operations,
       {
         query,
         operationName,
         variables,
         queriesOnly: request.method === 'GET',
-        fetch: asked => {
-          const trace = traceparent() ?? passed
-          const own = { 'x-request-id': request.id, ...(trace !== undefined && { traceparent: trace }) }
-          return fetchFrom(stages.subgraphs, asked, { shared, own, key }, notes)
-        },
+        fetch: asked => fetchFrom(graph.subgraphs, asked, { shared, own, key }, notes),
       },
       format,
     )
   const answered = isTracing()
-    ? await inSpan('graphql.operation', { parent: passed }, execute)
+    ? await inSpan('graphql.operation', { parent: knownTrace(parent) }, execute)
     : await execute()
   const { name, kind, outcome } = answered
   stages.count({ name, kind, outcome: outcome === 'ok' ? 'ok' : 'error' })
   return answered
+}
+
+function knownTrace(header: string | undefined): string | undefined {
+  return header !== undefined && parseTraceparent(header) ? header : undefined
 }
 
 /** What a subgraph wrote or could not wait for travels back with the answer. */

@@ -20,6 +20,7 @@ import { LRUCache } from 'lru-cache'
 import { compilePlan } from '#gateway/executor/compile-plan.ts'
 import { compileCompletion, type Write } from '#gateway/executor/complete.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
+import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { Step } from '#gateway/executor/fetches.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
@@ -123,11 +124,12 @@ function compile(
   )
   const roots = rootFields(operation.selectionSet.selections, fragments)
   const needsPlan = roots.some(field => !field.startsWith('__'))
+  const plan = needsPlan ? supergraph.plan(text, name) : undefined
   const definitions = operation.variableDefinitions ?? []
   return {
     name: operation.name?.value,
     kind: operation.operation,
-    run: compilePlan(needsPlan ? supergraph.plan(text, name) : undefined, matches),
+    run: compilePlan(plan && nameFetches(plan, operation.name?.value), matches),
     write: compileCompletion({ schema, operation, fragments }),
     coerce(given) {
       const { coerced, errors } = getVariableValues(schema, definitions, given, {

@@ -1,21 +1,16 @@
 // The gateway as a service: loads the supergraph, connects its subgraphs, serves the public graph.
 import { readFile } from 'node:fs/promises'
-import process from 'node:process'
-import { ApolloGateway } from '@apollo/gateway'
 import type { GatewayConfig } from '#gateway/config.ts'
-import { createSubgraphDataSource, type SubgraphDataSource } from '#gateway/subgraph-data-source.ts'
+import { createCurrentGraph } from '#gateway/current-graph.ts'
+import { mountGateway } from '#gateway/endpoint.ts'
+import { openGraph } from '#gateway/graph.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { mountGraphql } from '#platform/graphql/endpoint.ts'
 import { mountExamples } from '#platform/graphql/explorer-examples.ts'
-import { createHttpServer } from '#platform/http/server.ts'
-import { createPolicy, type Policy } from '#platform/resilience/policy.ts'
+import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
-
-/** Longer than the longest that a command may wait for its outcome (settleWithinMs, ten seconds). */
-const SUBGRAPH_TIMEOUT_MS = 15_000
 
 /** Throws OperatorError SUPERGRAPH_INVALID when the supergraph cannot be read or served. */
 export function startGateway(config: GatewayConfig): Promise<RunningService> {
@@ -23,74 +18,56 @@ export function startGateway(config: GatewayConfig): Promise<RunningService> {
 }
 
 async function start(config: GatewayConfig): Promise<RunningService> {
-  process.env.APOLLO_TELEMETRY_DISABLED = '1' // ApolloGateway reports to its makers otherwise
+  const { auth, development, logger, settings } = config
   await using open = new AsyncDisposableStack()
   open.use(await followLogLevel(config))
-  const subgraphs: { readonly name: string; readonly policy: Policy; readonly source: SubgraphDataSource }[] =
-    []
-  const gateway = new ApolloGateway({
-    supergraphSdl: await readSupergraph(config.supergraph),
-    logger: config.logger,
-    buildService({ name, url }) {
-      const policy = createPolicy({
-        name: `subgraph-${name}`,
-        timeoutMs: SUBGRAPH_TIMEOUT_MS,
-        retries: 2,
-        concurrency: 500,
-        queue: 1000,
-      })
-      const source = createSubgraphDataSource({ name, url: config.subgraphUrls[name] ?? url ?? '', policy })
-      subgraphs.push({ name, policy, source })
-      return source
-    },
+  const graph = openGraph(await readSupergraphFile(config.supergraph), {
+    settings,
+    from: config.supergraph.pathname,
+    subgraphUrls: config.subgraphUrls,
+    introspection: settings.introspection ?? development,
   })
-  open.defer(async () => {
-    await Promise.all(subgraphs.map(({ source }) => source.close()))
+  const current = open.use(createCurrentGraph(graph))
+  const http = createHttpServer({ name: 'gateway', logger })
+  mountGateway(http, {
+    current,
+    logger,
+    development,
+    batch: settings.limits.batch,
+    ...(auth && { verifier: createVerifier(auth) }),
   })
-  const http = createHttpServer({ name: 'gateway', logger: config.logger })
-  const endpoint = await mountGraphql(
-    http,
-    { gateway },
-    { verifier: createVerifier(config.auth), development: config.development, logger: config.logger },
-  ).catch(cause => {
-    throw new OperatorError(
-      'SUPERGRAPH_INVALID',
-      `${config.supergraph.pathname} cannot be served: ${messageOf(cause)}`,
-      cause,
-    )
-  })
-  open.use(endpoint)
-  if (config.development)
+  if (development && auth)
     mountExamples(http, {
       title: 'Waybill gateway',
       folder: new URL('../clients/gateway/', import.meta.url),
-      jwks: config.auth.jwks,
+      jwks: auth.jwks,
     })
-  for (const { name, policy } of subgraphs)
-    http.addHealthCheck(
-      `subgraph-${name}`,
-      async () => ({ ok: policy.health() !== 'open', detail: `circuit ${policy.health()}` }),
-      { essential: false },
-    )
+  for (const name of graph.subgraphs.keys())
+    checkSubgraph(http, name, () => current.get().subgraphs.get(name)?.policy.health())
   open.use(http)
   const { url, port } = await http.listen(config)
-  config.logger.info({ url }, 'gateway is listening')
+  logger.info({ url }, 'gateway is listening')
   const running = open.move()
   return { name: 'gateway', url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-async function readSupergraph(file: URL): Promise<string> {
+function checkSubgraph(http: HttpServer, name: string, health: () => string | undefined): void {
+  const check = async () => {
+    const state = health() ?? 'not in the supergraph any more'
+    return { ok: state !== 'open', detail: `circuit ${state}` }
+  }
+  http.addHealthCheck(`subgraph-${name}`, check, { essential: false })
+}
+
+async function readSupergraphFile(file: URL): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
     throw new OperatorError(
       'SUPERGRAPH_INVALID',
-      `SUPERGRAPH names ${file.pathname}, which cannot be read: ${messageOf(cause)}`,
+      `SUPERGRAPH names ${file.pathname}, which cannot be read: ${reason}`,
       cause,
     )
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -17,8 +17,9 @@ import { stopServer } from '#start/postgres-server.ts'
 
 const MAIN = fileURLToPath(new URL('../start/main.ts', import.meta.url))
 const READY = /^Waybill is ready/
-const LOWEST_BASE = 20_000
-const HIGHEST_BASE = 55_000
+// Below the ports that systems give to outgoing connections (32768 and up on Linux), one of which could take it meanwhile.
+const LOWEST_BASE = 12_000
+const HIGHEST_BASE = 32_000
 const FREE_DEADLINE_MS = 30_000
 
 export type Copy = AsyncDisposable & {

@@ -1,5 +1,5 @@
 // The Apollo Server behind an endpoint: limits, errors, persisted queries, a landing page in development. Free of HTTP.
-import { ApolloServer, type ApolloServerOptionsWithGateway } from '@apollo/server'
+import { ApolloServer } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -15,8 +15,7 @@ import { createErrorFormatter } from '#platform/graphql/error-formatter.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
 import { createOperationPlugin, type OperationPluginOptions } from '#platform/graphql/operation-plugin.ts'
 
-type Gateway = ApolloServerOptionsWithGateway<RequestContext>['gateway']
-export type GraphqlSource = { readonly schema: GraphQLSchema } | { readonly gateway: Gateway }
+export type GraphqlSource = { readonly schema: GraphQLSchema }
 
 export type ApolloSetup = {
   readonly service: string

@@ -5,7 +5,7 @@ import { CallerError } from '#platform/domain/errors.ts'
 /** `token` and `verified` are undefined for a caller that shows no token. */
 export type Caller = { readonly token: string | undefined; readonly verified: VerifiedToken | undefined }
 
-const ANONYMOUS: Caller = { token: undefined, verified: undefined }
+export const ANONYMOUS: Caller = { token: undefined, verified: undefined }
 const BEARER = /^bearer +([^\s]+)$/i
 
 /** Throws CallerError UNAUTHENTICATED for a token that does not hold, and for an authorization that is not a bearer token. */

@@ -1,4 +1,4 @@
-// Mounts a GraphQL schema (or a gateway) on an HTTP server, as stages in the order a request meets them: kept answers,
+// Mounts a GraphQL schema on an HTTP server, as stages in the order a request meets them: kept answers,
 // parsing, batches, Apollo Server, compression. Free of what the schema is about.
 import type { ApolloServer, ApolloServerPlugin } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'

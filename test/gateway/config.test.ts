@@ -1,5 +1,10 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { expect, test } from 'vitest'
 import { readGatewayConfig } from '#gateway/config.ts'
+import { DEFAULT_SETTINGS, settingsOf } from '#gateway/settings.ts'
+import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
+import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 
 const AUTH = {
   AUTH_JWKS_URL: 'https://id.example/jwks',
@@ -37,7 +42,31 @@ test('names every variable that is wrong', () => {
   expect(() => readGatewayConfig({ PORT: 'x', AUTH_JWKS_URL: 'nowhere' })).toThrow(
     expect.objectContaining({
       code: 'CONFIG_INVALID',
-      message: expect.stringMatching(/PORT[\s\S]*AUTH_JWKS_URL[\s\S]*AUTH_ISSUER[\s\S]*AUTH_AUDIENCE/),
+      message: expect.stringMatching(/PORT[\s\S]*AUTH_JWKS_URL/),
     }),
   )
+})
+
+test('checks no tokens without the three variables about them, and wants all of them or none', () => {
+  expect(readGatewayConfig({})).not.toHaveProperty('auth')
+  expect(() => readGatewayConfig({ AUTH_ISSUER: 'me' })).toThrow(
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/AUTH_JWKS_URL: is not set[\s\S]*AUTH_AUDIENCE: is not set/),
+    }),
+  )
+})
+
+test('reads the settings file, and says where one is wrong', async () => {
+  await using folder = await temporaryFolder()
+  const file = path.join(folder.path, 'settings.json')
+  await writeFile(file, '{ "limits": { "depth": 30 }, "subgraphs": { "a": { "timeoutMs": 50 } } }')
+  const { settings } = readGatewayConfig({ GATEWAY_SETTINGS: file })
+  expect(settings.limits).toEqual({ ...DEFAULT_LIMITS, depth: 30 })
+  expect(settingsOf(settings, 'a')).toEqual({ ...DEFAULT_SETTINGS.everySubgraph, timeoutMs: 50 })
+  expect(settingsOf(settings, 'b')).toEqual(DEFAULT_SETTINGS.everySubgraph)
+  await writeFile(file, '{ "limits": { "depth": "deep" }, "colour": "red" }')
+  expect(() => readGatewayConfig({ GATEWAY_SETTINGS: file })).toThrow(/limits\.depth[\s\S]*colour/)
+  await writeFile(file, '{')
+  expect(() => readGatewayConfig({ GATEWAY_SETTINGS: file })).toThrow(/GATEWAY_SETTINGS names/)
 })

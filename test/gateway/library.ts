@@ -7,6 +7,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph'
 import { parse } from 'graphql'
 import type { GatewayConfig } from '#gateway/config.ts'
 import { startGateway } from '#gateway/service.ts'
+import { DEFAULT_SETTINGS } from '#gateway/settings.ts'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -151,6 +152,7 @@ export async function startLibrary({ development = false, supergraph = librarySu
     supergraph: pathToFileURL(file),
     subgraphUrls: { catalogue: `${catalogue.url}/graphql`, reviews: `${reviews.url}/graphql` },
     auth: issuer,
+    settings: DEFAULT_SETTINGS,
     development,
     logger: recordingLogger().logger,
   }

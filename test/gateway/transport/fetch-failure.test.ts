@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fetchErrors } from '#gateway/fetch-failure.ts'
+import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 const entities = (...types: string[]) => ({

@@ -1,10 +1,10 @@
 // One subgraph behind pooled keep-alive connections: requests of the executor out, answers in, equal queries under way shared.
 import { Pool } from 'undici'
 import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
-import { fetchErrors } from '#gateway/fetch-failure.ts'
+import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
-import { inSpan } from '#platform/telemetry/tracing.ts'
+import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 
 export type SubgraphOptions = {
   readonly name: string
@@ -58,9 +58,11 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
 
   function send({ body, kind }: SubgraphRequest, { shared, own }: Forwarded): Promise<Response> {
     const headers = { 'content-type': 'application/json', accept: 'application/json', ...shared, ...own }
-    return inSpan(`subgraph ${name}`, { kind: 'client' }, () =>
-      policy.run(signal => post(body, headers, signal), { idempotent: kind === 'query' }),
-    )
+    return inSpan(`subgraph ${name}`, { kind: 'client' }, () => {
+      const trace = traceparent()
+      const traced = trace === undefined ? headers : { ...headers, traceparent: trace }
+      return policy.run(signal => post(body, traced, signal), { idempotent: kind === 'query' })
+    })
   }
 
   /** The text is shared, never what is parsed of it: each execution changes its own. */

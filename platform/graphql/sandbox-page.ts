@@ -1,0 +1,29 @@
+// Apollo Sandbox as a page: what a browser that opens a GraphQL endpoint is shown in development. Free of any endpoint.
+import { randomBytes } from 'node:crypto'
+
+const SCRIPTS = 'https://embeddable-sandbox.cdn.apollographql.com'
+const FRAME = 'https://sandbox.embed.apollographql.com'
+
+export type SandboxPage = { readonly html: string; readonly headers: Readonly<Record<string, string>> }
+
+/** Explores the address that it is served at. The browser loads Sandbox itself from Apollo's site. */
+export function sandboxPage(): SandboxPage {
+  const nonce = randomBytes(16).toString('base64')
+  const policy = `default-src 'none'; script-src 'nonce-${nonce}' ${SCRIPTS}; style-src 'unsafe-inline'; frame-src ${FRAME}`
+  return {
+    html: `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Apollo Sandbox</title>
+<body style="margin:0">
+<noscript>Apollo Sandbox needs JavaScript.</noscript>
+<p style="font:16px sans-serif;padding:1em">Apollo Sandbox comes from the internet. Without it, use <a href="/graphiql">GraphiQL</a>.</p>
+<div id="sandbox" style="position:fixed;inset:0"></div>
+<script nonce="${nonce}" src="${SCRIPTS}/_latest/embeddable-sandbox.umd.production.min.js"></script>
+<script nonce="${nonce}">new window.EmbeddedSandbox({ target: '#sandbox', initialEndpoint: location.origin + location.pathname })</script>
+</body>
+</html>
+`,
+    headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy },
+  }
+}
