@@ -27,6 +27,9 @@ export type GatewayAnswer = {
   readonly kind: PreparedOperation['kind'] | undefined
 }
 
+const LASTING =
+  'A subscription is sent over WebSocket, to /stream, or by a POST that accepts multipart/mixed;subscriptionSpec=1.0.'
+
 export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLFormattedError
 
 export async function executeRequest(
@@ -42,6 +45,7 @@ export async function executeRequest(
       ...refuse([new GraphQLError(`A ${kind} must be sent by POST.`)], prepared, format),
       outcome: 'not a query',
     }
+  if (kind === 'subscription') return refuse([new GraphQLError(LASTING)], prepared, format)
   const coerced = prepared.coerce(request.variables)
   if ('errors' in coerced) return refuse(coerced.errors, prepared, format)
   const execution: Execution = {

@@ -17,11 +17,11 @@ import {
 } from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
-import { compilePlan } from '#gateway/executor/compile-plan.ts'
+import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan.ts'
 import { compileCompletion, type Write } from '#gateway/executor/complete.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
 import { nameFetches } from '#gateway/executor/fetch-names.ts'
-import type { Step } from '#gateway/executor/fetches.ts'
+import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
 
@@ -32,6 +32,8 @@ export type PreparedOperation = {
   readonly kind: OperationDefinitionNode['operation']
   readonly run: Step
   readonly write: Write
+  /** Of a subscription: what is asked of which subgraph, and how each event begins an execution of the rest. */
+  readonly source: RootRequest | undefined
   /** Throws nothing: values that do not fit are errors. */
   coerce(given: Variables): { readonly variables: Variables } | { readonly errors: readonly GraphQLError[] }
   /** What introspection answers at the root, by response name; undefined when it is not asked. */
@@ -124,12 +126,14 @@ function compile(
   )
   const roots = rootFields(operation.selectionSet.selections, fragments)
   const needsPlan = roots.some(field => !field.startsWith('__'))
-  const plan = needsPlan ? supergraph.plan(text, name) : undefined
+  const planned = needsPlan ? supergraph.plan(text, name) : undefined
+  const plan = planned && nameFetches(planned, operation.name?.value)
   const definitions = operation.variableDefinitions ?? []
   return {
     name: operation.name?.value,
     kind: operation.operation,
-    run: compilePlan(plan && nameFetches(plan, operation.name?.value), matches),
+    run: compilePlan(plan, matches),
+    source: operation.operation === 'subscription' ? compileSubscription(plan, matches) : undefined,
     write: compileCompletion({ schema, operation, fragments }),
     coerce(given) {
       const { coerced, errors } = getVariableValues(schema, definitions, given, {

@@ -3,6 +3,8 @@ import {
   compileBatchFetch,
   compileEntityFetch,
   compileRootFetch,
+  compileRootRequest,
+  type RootRequest,
   type Step,
 } from '#gateway/executor/fetches.ts'
 import type { PlanNode } from '#gateway/executor/plan.ts'
@@ -15,6 +17,8 @@ export function compilePlan(node: PlanNode | undefined, matches: TypeMatch): Ste
       return node.requires?.length ? compileEntityFetch(node, [], matches) : compileRootFetch(node, matches)
     case 'BatchFetch':
       return compileBatchFetch(node, matches)
+    case 'Subscription':
+      return () => {} // what it fetched has come before the plan runs
     case 'Flatten':
       return node.node.kind === 'Fetch'
         ? compileEntityFetch(node.node, node.path, matches)
@@ -29,6 +33,12 @@ export function compilePlan(node: PlanNode | undefined, matches: TypeMatch): Ste
       return execution => (execution.variables[node.condition] === true ? yes(execution) : no(execution))
     }
   }
+}
+
+/** The plan's subscription, compiled; undefined for any other plan. */
+export function compileSubscription(node: PlanNode | undefined, matches: TypeMatch): RootRequest | undefined {
+  if (node?.kind === 'Subscription') return compileRootRequest(node.primary, matches)
+  return node?.kind === 'Sequence' ? compileSubscription(node.nodes[0], matches) : undefined
 }
 
 function inSequence(steps: readonly Step[]): Step {

@@ -21,7 +21,7 @@ export type SubgraphRequest = {
   /** The whole body, as JSON. Equal bodies to one service in the name of one caller are one request. */
   readonly body: string
   readonly operation: string
-  readonly kind: 'query' | 'mutation'
+  readonly kind: 'query' | 'mutation' | 'subscription'
 }
 
 export type Execution = {

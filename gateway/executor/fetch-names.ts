@@ -1,5 +1,5 @@
 // Names a plan's requests after the operation that they are for, so that logs and traces of a subgraph tell it. Pure.
-import type { PlanNode } from '#gateway/executor/plan.ts'
+import type { BatchFetchNode, FetchNode, PlanNode } from '#gateway/executor/plan.ts'
 
 const KEYWORD = /^(query|mutation|subscription)(?=[\s({@])/
 
@@ -8,14 +8,19 @@ export function nameFetches(plan: PlanNode, name: string | undefined): PlanNode 
   if (name === undefined) return plan
   let number = 0
 
+  function namedFetch<Node extends FetchNode | BatchFetchNode>(node: Node): Node {
+    const operationName = `${name}__${node.serviceName.replaceAll(/\W/g, '_')}__${number++}`
+    const operation = node.operation.replace(KEYWORD, `$1 ${operationName}`)
+    return operation === node.operation ? node : { ...node, operation, operationName }
+  }
+
   function named(node: PlanNode): PlanNode {
     switch (node.kind) {
       case 'Fetch':
-      case 'BatchFetch': {
-        const operationName = `${name}__${node.serviceName.replaceAll(/\W/g, '_')}__${number++}`
-        const operation = node.operation.replace(KEYWORD, `$1 ${operationName}`)
-        return operation === node.operation ? node : { ...node, operation, operationName }
-      }
+      case 'BatchFetch':
+        return namedFetch(node)
+      case 'Subscription':
+        return { ...node, primary: namedFetch(node.primary) }
       case 'Sequence':
       case 'Parallel':
         return { ...node, nodes: node.nodes.map(named) }

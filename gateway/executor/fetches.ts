@@ -27,17 +27,30 @@ type Target = { readonly entity: JsonObject; readonly place: Place | undefined }
 type Entities = { readonly texts: string[]; readonly targets: Target[][] }
 type Rewriter = ReturnType<typeof createRewrites>
 
-/** A fetch of root fields. */
-export function compileRootFetch(node: FetchNode, matches: TypeMatch): Step {
+/** A request for root fields, and where its answer goes. */
+export type RootRequest = {
+  request(variables: Execution['variables']): SubgraphRequest
+  take(answer: SubgraphAnswer, execution: Execution): void
+}
+
+export function compileRootRequest(node: FetchNode, matches: TypeMatch): RootRequest {
   const request = compileRequest(node)
   const rewrite = node.outputRewrites?.length ? createRewrites(node.outputRewrites, matches) : undefined
-  return async execution => {
-    const { data, errors } = await execution.fetch(request(execution.variables, ''))
-    if (errors) addErrors(execution.errors, errors, path => path)
-    if (!isObject(data)) return
-    rewrite?.(data)
-    mergeInto(execution.data, data)
+  return {
+    request: variables => request(variables, ''),
+    take({ data, errors }, execution) {
+      if (errors) addErrors(execution.errors, errors, path => path)
+      if (!isObject(data)) return
+      rewrite?.(data)
+      mergeInto(execution.data, data)
+    },
   }
+}
+
+/** A fetch of root fields. */
+export function compileRootFetch(node: FetchNode, matches: TypeMatch): Step {
+  const { request, take } = compileRootRequest(node, matches)
+  return async execution => take(await execution.fetch(request(execution.variables)), execution)
 }
 
 /** A fetch of the entities that `path` leads to. */
@@ -163,7 +176,7 @@ function relocate(
 /** The body but for what changes from one execution to the next is text from the start. */
 function compileRequest(node: FetchNode | BatchFetchNode): BuildRequest {
   const { serviceName: service, operation, operationName, variableUsages = [] } = node
-  const kind = node.operationKind === 'mutation' ? 'mutation' : 'query'
+  const kind = node.operationKind ?? 'query'
   const name = operationName === undefined ? '' : `,"operationName":${JSON.stringify(operationName)}`
   const head = `{"query":${JSON.stringify(operation)}${name}`
   const usages = variableUsages.map(usage => ({ usage, quoted: `${JSON.stringify(usage)}:` }))

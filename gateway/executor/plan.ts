@@ -4,6 +4,8 @@ export type PlanNode =
   | FetchNode
   | BatchFetchNode
   | { readonly kind: 'Sequence' | 'Parallel'; readonly nodes: readonly PlanNode[] }
+  /** Each event of the subgraph's subscription is an answer to `primary`; what else is in the plan runs for each. */
+  | { readonly kind: 'Subscription'; readonly primary: FetchNode }
   | { readonly kind: 'Flatten'; readonly path: FlattenPath; readonly node: PlanNode }
   | {
       readonly kind: 'Condition'
