@@ -1,30 +1,22 @@
 // GraphQL over HTTP in front of the executor: what was asked, in whose name, in which media type. Free of planning.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { GraphQLError } from 'graphql'
 import type { CurrentGraph } from '#gateway/current-graph.ts'
-import { executeRequest, type FormatError, type GatewayAnswer } from '#gateway/execute.ts'
-import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
+import type { FormatError, GatewayAnswer } from '#gateway/execute.ts'
+import { isObject } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
-import type { Forwarded, Subgraph } from '#gateway/transport/subgraph.ts'
+import { createFormat, emptyNotes, type Notes, runOperation, textOf } from '#gateway/operation.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
 import { memberTraceparent } from '#platform/graphql/batch.ts'
 import { ANONYMOUS, identifyCaller } from '#platform/graphql/caller.ts'
-import {
-  CONSISTENCY_HEADER,
-  formatToken,
-  parseToken,
-  raise,
-  STALE_HEADER,
-} from '#platform/graphql/consistency.ts'
+import { CONSISTENCY_HEADER, formatToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
 import { sandboxPage } from '#platform/graphql/sandbox-page.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { inSpan, isTracing, parseTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type GatewayEndpointOptions = {
   /** Without one everybody is anonymous, and what they show is not looked at. */
@@ -74,11 +66,7 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
       .code(406)
       .type('text/plain')
       .send('This endpoint answers with application/graphql-response+json or application/json.\n')
-  const format: FormatError = error =>
-    formatError(error instanceof GraphQLError ? asCallersFault(error) : asGraphQLError(error), {
-      requestId: request.id,
-      logger,
-    })
+  const format = createFormat({ requestId: request.id, logger })
   try {
     const { token } = verifier ? await identifyCaller(verifier, request.headers.authorization) : ANONYMOUS
     using inUse = stages.current.use()
@@ -106,11 +94,11 @@ type Exchange = {
 }
 
 async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
-  const { request, reply, token, type } = exchange
+  const { request, reply, type } = exchange
   const asked = request.method === 'GET' ? queryString(request) : bodyOf(request)
-  const notes: Notes = { reached: {}, stale: new Set() }
+  const notes = emptyNotes()
   const required = formatToken(parseToken(textOf(request.headers[CONSISTENCY_HEADER])))
-  const ask = (member: unknown) => executeMember(stages, exchange, { member, token, required, notes })
+  const ask = (member: unknown) => executeMember(stages, exchange, { member, required, notes })
   if (Array.isArray(asked) && (asked.length === 0 || asked.length > stages.batch))
     throw new CallerError(
       'BAD_USER_INPUT',
@@ -133,67 +121,20 @@ function statusFor({ outcome }: GatewayAnswer, type: string): number {
   return outcome === 'refused' && type === RESPONSE_TYPE ? 400 : 200
 }
 
-type Notes = { readonly reached: Record<string, number>; readonly stale: Set<string> }
-type Member = {
-  readonly member: unknown
-  readonly token: string | undefined
-  readonly required: string
-  readonly notes: Notes
-}
+type Member = { readonly member: unknown; readonly required: string; readonly notes: Notes }
 
 async function executeMember(
   stages: Stages,
-  { request, format, graph }: Exchange,
-  { member, token, required, notes }: Member,
+  { request, token, format, graph }: Exchange,
+  { member, required, notes }: Member,
 ): Promise<GatewayAnswer> {
-  const { query, operationName, variables } = checkMember(member)
-  const parent = memberTraceparent(member)
-  const passed = knownTrace(parent ?? textOf(request.headers.traceparent))
-  const shared: Record<string, string> = {}
-  if (required !== '') shared[CONSISTENCY_HEADER] = required
-  if (token !== undefined) shared.authorization = `Bearer ${token}`
-  const key = `${token ?? ''}\n${required}`
-  const own = { 'x-request-id': request.id, ...(passed !== undefined && { traceparent: passed }) }
-  const execute = () =>
-    executeRequest(
-      graph.operations,
-      {
-        query,
-        operationName,
-        variables,
-        queriesOnly: request.method === 'GET',
-        fetch: asked => fetchFrom(graph.subgraphs, asked, { shared, own, key }, notes),
-      },
-      format,
-    )
-  const answered = isTracing()
-    ? await inSpan('graphql.operation', { parent: knownTrace(parent) }, execute)
-    : await execute()
-  const { name, kind, outcome } = answered
-  stages.count({ name, kind, outcome: outcome === 'ok' ? 'ok' : 'error' })
-  return answered
-}
-
-function knownTrace(header: string | undefined): string | undefined {
-  return header !== undefined && parseTraceparent(header) ? header : undefined
-}
-
-/** What a subgraph wrote or could not wait for travels back with the answer. */
-async function fetchFrom(
-  subgraphs: ReadonlyMap<string, Subgraph>,
-  asked: SubgraphRequest,
-  forwarded: Forwarded,
-  notes: Notes,
-): Promise<SubgraphAnswer> {
-  const subgraph = subgraphs.get(asked.service)
-  if (!subgraph) return { errors: [{ message: `there is no subgraph ${asked.service}` }] }
-  const { answer: given, headers } = await subgraph.ask(asked, forwarded)
-  const { [CONSISTENCY_HEADER]: reached, [STALE_HEADER]: stale } = headers
-  if (typeof reached === 'string')
-    for (const [service, position] of Object.entries(parseToken(reached)))
-      raise(notes.reached, service, position)
-  if (typeof stale === 'string') for (const service of stale.split(',')) notes.stale.add(service)
-  return given
+  const asked = {
+    ...checkMember(member),
+    traceparent: memberTraceparent(member),
+    queriesOnly: request.method === 'GET',
+  }
+  const sender = { headers: request.headers, requestId: request.id, token, required }
+  return runOperation({ graph, format, notes, count: stages.count }, asked, sender)
 }
 
 type Checked = {
@@ -260,20 +201,6 @@ function wantsPage({ method, headers, query }: FastifyRequest): boolean {
   return method === 'GET' && !!headers.accept?.includes('text/html') && !(isObject(query) && 'query' in query)
 }
 
-/** What the executor found wrong is the subgraphs' fault; what validation found is the caller's. */
-function asGraphQLError({ message, path, extensions }: Parameters<FormatError>[0]): GraphQLError {
-  return new GraphQLError(message, { extensions: { ...extensions }, ...(path && { path }) })
-}
-
-function asCallersFault(error: GraphQLError): GraphQLError {
-  return new GraphQLError(error.message, {
-    nodes: error.nodes ?? null,
-    source: error.source ?? null,
-    positions: error.positions ?? null,
-    extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
-  })
-}
-
 function statusOf(error: unknown): number {
   const status = isObject(error) || error instanceof Error ? Reflect.get(error, 'statusCode') : undefined
   return typeof status === 'number' ? status : 500
@@ -284,8 +211,4 @@ function badRequest(error: unknown): CallerError {
     'BAD_USER_INPUT',
     error instanceof Error ? error.message : 'the request is malformed',
   )
-}
-
-function textOf(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header.join(',') : header
 }

@@ -1,0 +1,122 @@
+// One operation in somebody's name, whichever way it came: what goes out with its requests, what comes back beside its answer.
+import type { IncomingHttpHeaders } from 'node:http'
+import { GraphQLError } from 'graphql'
+import { executeRequest, type FormatError, type GatewayAnswer } from '#gateway/execute.ts'
+import type { SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
+import type { Graph } from '#gateway/graph.ts'
+import type { Forwarded } from '#gateway/transport/subgraph.ts'
+import { CONSISTENCY_HEADER, parseToken, raise, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import { formatError } from '#platform/graphql/errors.ts'
+import type { createOperationCounter } from '#platform/graphql/observe.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import { inSpan, isTracing, parseTraceparent } from '#platform/telemetry/tracing.ts'
+
+/** Who sent an operation, over whatever transport. */
+export type Sender = {
+  /** Of the request, or of the connection. */
+  readonly headers: IncomingHttpHeaders
+  readonly requestId: string
+  /** Checked. */
+  readonly token: string | undefined
+  /** Positions that answers must have seen, as in the consistency header. */
+  readonly required: string
+}
+
+export type AskedOperation = {
+  readonly query: string
+  readonly operationName: string | undefined
+  readonly variables: Readonly<Record<string, unknown>>
+  /** The trace that it goes on from, when it says so itself. */
+  readonly traceparent: string | undefined
+  readonly queriesOnly: boolean
+}
+
+/** Collects what subgraphs wrote, and could not wait for. */
+export type Notes = { readonly reached: Record<string, number>; readonly stale: Set<string> }
+
+export type OperationSetup = {
+  readonly graph: Graph
+  readonly format: FormatError
+  readonly notes: Notes
+  readonly count: ReturnType<typeof createOperationCounter>
+}
+
+export function emptyNotes(): Notes {
+  return { reached: {}, stale: new Set() }
+}
+
+export async function runOperation(
+  { graph, format, notes, count }: OperationSetup,
+  { traceparent, ...asked }: AskedOperation,
+  sender: Sender,
+): Promise<GatewayAnswer> {
+  const forwarded = forwardedOf(sender, traceparent)
+  const fetch = (request: SubgraphRequest) => fetchFrom(graph, request, forwarded, notes)
+  const execute = () => executeRequest(graph.operations, { ...asked, fetch }, format)
+  const answered = isTracing()
+    ? await inSpan('graphql.operation', { parent: knownTrace(traceparent) }, execute)
+    : await execute()
+  const { name, kind, outcome } = answered
+  count({ name, kind, outcome: outcome === 'ok' ? 'ok' : 'error' })
+  return answered
+}
+
+export function forwardedOf(
+  { headers, requestId, token, required }: Sender,
+  traceparent: string | undefined,
+): Forwarded {
+  const passed = knownTrace(traceparent ?? textOf(headers.traceparent))
+  const shared: Record<string, string> = {}
+  if (required !== '') shared[CONSISTENCY_HEADER] = required
+  if (token !== undefined) shared.authorization = `Bearer ${token}`
+  return {
+    shared,
+    own: { 'x-request-id': requestId, ...(passed !== undefined && { traceparent: passed }) },
+    key: `${token ?? ''}\n${required}`,
+  }
+}
+
+/** What a subgraph wrote or could not wait for travels back with the answer. */
+export async function fetchFrom(
+  { subgraphs }: Pick<Graph, 'subgraphs'>,
+  asked: SubgraphRequest,
+  forwarded: Forwarded,
+  notes: Notes,
+): Promise<SubgraphAnswer> {
+  const subgraph = subgraphs.get(asked.service)
+  if (!subgraph) return { errors: [{ message: `there is no subgraph ${asked.service}` }] }
+  const { answer: given, headers } = await subgraph.ask(asked, forwarded)
+  const { [CONSISTENCY_HEADER]: reached, [STALE_HEADER]: stale } = headers
+  if (typeof reached === 'string')
+    for (const [service, position] of Object.entries(parseToken(reached)))
+      raise(notes.reached, service, position)
+  if (typeof stale === 'string') for (const service of stale.split(',')) notes.stale.add(service)
+  return given
+}
+
+/** What validation found is the caller's fault; what the executor found wrong is the subgraphs'. */
+export function createFormat(to: { readonly requestId: string; readonly logger: Logger }): FormatError {
+  return error =>
+    formatError(error instanceof GraphQLError ? asCallersFault(error) : asGraphQLError(error), to)
+}
+
+function asGraphQLError({ message, path, extensions }: Parameters<FormatError>[0]): GraphQLError {
+  return new GraphQLError(message, { extensions: { ...extensions }, ...(path && { path }) })
+}
+
+function asCallersFault(error: GraphQLError): GraphQLError {
+  return new GraphQLError(error.message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
+  })
+}
+
+function knownTrace(header: string | undefined): string | undefined {
+  return header !== undefined && parseTraceparent(header) ? header : undefined
+}
+
+export function textOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(',') : header
+}
