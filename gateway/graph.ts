@@ -1,21 +1,25 @@
 // A supergraph in service: its operations and the connections to its subgraphs. Free of HTTP towards clients.
+import { GraphQLError } from 'graphql'
 import { createOperations, type Operations } from '#gateway/operations.ts'
-import { type GatewaySettings, settingsOf } from '#gateway/settings.ts'
+import type { Connections } from '#gateway/reload/connections.ts'
+import type { GatewaySettings } from '#gateway/settings.ts'
 import { readSupergraph, type Supergraph } from '#gateway/supergraph.ts'
-import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
+import type { Subgraph } from '#gateway/transport/subgraph.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { createPolicy } from '#platform/resilience/policy.ts'
 
 export type Graph = AsyncDisposable & {
   readonly supergraph: Supergraph
   readonly operations: Operations
   readonly subgraphs: ReadonlyMap<string, Subgraph>
+  /** Where each subgraph is, by its name. */
+  readonly addresses: ReadonlyMap<string, string>
 }
 
 export type GraphOptions = {
   /** Where the supergraph is from, for errors. */
   readonly from: string
   readonly settings: GatewaySettings
+  readonly connections: Connections
   /** Subgraph name to URL; one that is not named here is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
   readonly introspection: boolean
@@ -23,17 +27,17 @@ export type GraphOptions = {
 
 /** Throws OperatorError SUPERGRAPH_INVALID that says why it cannot be served. */
 export function openGraph(sdl: string, options: GraphOptions): Graph {
-  const { settings, introspection } = options
+  const { connections, settings, introspection } = options
   const supergraph = read(sdl, options.from)
-  const subgraphs = new Map<string, Subgraph>()
-  for (const [name, url] of supergraph.subgraphs)
-    subgraphs.set(name, connect(name, options.subgraphUrls[name] ?? url, settings))
+  const addresses = addressesOf(supergraph, options)
+  const leases = new Map([...addresses].map(([name, url]) => [name, connections.lease(name, url)]))
   return {
     supergraph,
     operations: createOperations(supergraph, { limits: settings.limits, introspection }),
-    subgraphs,
+    subgraphs: new Map([...leases].map(([name, { subgraph }]) => [name, subgraph])),
+    addresses,
     async [Symbol.asyncDispose]() {
-      await Promise.all([...subgraphs.values()].map(subgraph => subgraph[Symbol.asyncDispose]()))
+      await Promise.all([...leases.values()].map(lease => lease[Symbol.asyncDispose]()))
     },
   }
 }
@@ -42,22 +46,26 @@ function read(sdl: string, from: string): Supergraph {
   try {
     return readSupergraph(sdl)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new OperatorError('SUPERGRAPH_INVALID', `${from} cannot be served: ${reason}`, cause)
+    throw new OperatorError('SUPERGRAPH_INVALID', `${from} cannot be served: ${reasonOf(cause)}`, cause)
   }
 }
 
-function connect(name: string, url: string, settings: GatewaySettings): Subgraph {
-  if (!URL.canParse(url))
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const [place] = error instanceof GraphQLError ? (error.locations ?? []) : []
+  return place ? `${error.message} (line ${place.line}, column ${place.column})` : error.message
+}
+
+function addressesOf(
+  { subgraphs }: Supergraph,
+  { from, subgraphUrls }: Pick<GraphOptions, 'from' | 'subgraphUrls'>,
+): Map<string, string> {
+  const addresses = new Map([...subgraphs].map(([name, url]) => [name, subgraphUrls[name] ?? url]))
+  const missing = [...addresses].flatMap(([name, url]) => (/^https?:/.test(url) && URL.canParse(url) ? [] : name))
+  if (missing.length > 0)
     throw new OperatorError(
       'SUPERGRAPH_INVALID',
-      `the supergraph has no address for ${name}: name it in SUBGRAPH_URLS, as ${name}=http://…`,
+      `${from} has no http: or https: URL for ${missing.join(', ')}: name it in SUBGRAPH_URLS, as ${missing[0]}=http://…`,
     )
-  const { maxResponseBytes, ...bounds } = settingsOf(settings, name)
-  return createSubgraph({
-    name,
-    url,
-    maxResponseBytes,
-    policy: createPolicy({ name: `subgraph-${name}`, ...bounds }),
-  })
+  return addresses
 }

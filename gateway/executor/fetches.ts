@@ -140,21 +140,44 @@ function spread(
   for (const [position, field] of fields.entries()) {
     if (!isObject(data)) break
     if (field.rewrite && field.rewritesWhole) field.rewrite(data)
-    const entities = data[field.alias]
-    if (!Array.isArray(entities)) continue
-    if (field.rewrite && !field.rewritesWhole) field.rewrite(entities)
-    giveOut(entities, found[position]?.targets ?? [])
+    const given = data[field.alias]
+    const entities = Array.isArray(given) ? given : undefined
+    if (entities && field.rewrite && !field.rewritesWhole) field.rewrite(entities)
+    const unanswered = giveOut(entities, found[position]?.targets ?? [])
+    if (unanswered.length > 0 && !errors?.length) tellUnanswered(unanswered, execution)
   }
   if (errors) addErrors(execution.errors, errors, path => relocate(path, fields, found))
 }
 
-/** Several objects may get the same entity: what is nested in it is then one object in several places, which is as good. */
-function giveOut(entities: readonly unknown[], targets: readonly (readonly Target[])[]): void {
+/**
+ * Several objects may get the same entity: what is nested in it is then one object in several places, which is as good.
+ * Returns those that got neither an entity nor the null that stands for "there is none".
+ */
+function giveOut(
+  entities: readonly unknown[] = [],
+  targets: readonly (readonly Target[])[],
+): readonly Target[] {
+  let unanswered: Target[] | undefined
   for (let index = 0; index < targets.length; index++) {
     const entity = entities[index]
-    if (!isObject(entity)) continue
-    for (const target of targets[index] ?? NO_TARGETS) mergeInto(target.entity, entity)
+    const those = targets[index] ?? NO_TARGETS
+    if (isObject(entity)) for (const target of those) mergeInto(target.entity, entity)
+    else if (entity !== null) {
+      unanswered ??= []
+      unanswered.push(...those.slice(0, MAX_ERRORS))
+    }
   }
+  return unanswered ?? NO_TARGETS
+}
+
+/** A list of entities that is missing, too short, or of something else is the subgraph's fault, never just nothing. */
+function tellUnanswered(targets: readonly Target[], { errors }: Execution): void {
+  for (const { place } of targets.slice(0, MAX_ERRORS))
+    errors.push({
+      message: 'a subgraph did not answer for this',
+      path: pathOf(place),
+      extensions: { code: 'UNAVAILABLE' },
+    })
 }
 
 /** From the place of an error in the subgraph's answer to its place in ours: that of the first object that it is about. */

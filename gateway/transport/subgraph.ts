@@ -1,18 +1,16 @@
-// One subgraph behind pooled keep-alive connections: requests of the executor out, answers in, equal queries under way shared.
-import { Pool } from 'undici'
+// One subgraph: requests of the executor out, answers in, equal queries under way shared. Free of connections.
 import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
+import { checkReceived, parseJson, readAnswer } from '#gateway/transport/answer.ts'
+import type { Connection, Received } from '#gateway/transport/connection.ts'
 import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
-import { CallerError } from '#platform/domain/errors.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 
 export type SubgraphOptions = {
   readonly name: string
-  readonly url: string
   readonly policy: Policy
-  readonly connections?: number
-  /** A larger answer is refused, so that one subgraph cannot fill the gateway's memory. */
-  readonly maxResponseBytes?: number
+  /** Closed with the subgraph. */
+  readonly connection: Connection
 }
 
 /** What goes out with a request beside its body. */
@@ -27,7 +25,7 @@ export type Forwarded = {
 
 export type SubgraphReply = {
   readonly answer: SubgraphAnswer
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly headers: Received['headers']
 }
 
 export type Subgraph = AsyncDisposable & {
@@ -37,36 +35,27 @@ export type Subgraph = AsyncDisposable & {
   ask(request: SubgraphRequest, forwarded: Forwarded): Promise<SubgraphReply>
 }
 
-const DEFAULT_CONNECTIONS = 64
-const DEFAULT_MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-
-type Response = { readonly text: string; readonly status: number; readonly headers: SubgraphReply['headers'] }
-
 /** Only queries are tried again; a mutation goes out once and its caller decides, by its idempotency key. */
-export function createSubgraph(options: SubgraphOptions): Subgraph {
-  const { name, policy, url } = options
-  const { origin, pathname, search } = new URL(url)
-  const maxResponseSize = options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES
-  const pool = new Pool(origin, { connections: options.connections ?? DEFAULT_CONNECTIONS, maxResponseSize })
-  const underWay = new Map<string, Promise<Response>>()
-  const path = pathname + search
+export function createSubgraph({ name, policy, connection }: SubgraphOptions): Subgraph {
+  const underWay = new Map<string, Promise<Received>>()
 
-  async function post(body: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
-    const response = await pool.request({ path, method: 'POST', headers, body, signal })
-    return { text: await response.body.text(), status: response.statusCode, headers: response.headers }
+  async function attempt(body: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
+    const received = await connection.send({ body, headers, signal })
+    checkReceived(received, name)
+    return received
   }
 
-  function send({ body, kind }: SubgraphRequest, { shared, own }: Forwarded): Promise<Response> {
+  function send({ body, kind }: SubgraphRequest, { shared, own }: Forwarded): Promise<Received> {
     const headers = { 'content-type': 'application/json', accept: 'application/json', ...shared, ...own }
     return inSpan(`subgraph ${name}`, { kind: 'client' }, () => {
       const trace = traceparent()
       const traced = trace === undefined ? headers : { ...headers, traceparent: trace }
-      return policy.run(signal => post(body, traced, signal), { idempotent: kind === 'query' })
+      return policy.run(signal => attempt(body, traced, signal), { idempotent: kind === 'query' })
     })
   }
 
   /** The text is shared, never what is parsed of it: each execution changes its own. */
-  function sendOnce(request: SubgraphRequest, forwarded: Forwarded): Promise<Response> {
+  function sendOnce(request: SubgraphRequest, forwarded: Forwarded): Promise<Received> {
     if (request.kind !== 'query') return send(request, forwarded)
     const key = `${forwarded.key}\n${request.body}`
     const found = underWay.get(key)
@@ -81,32 +70,14 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
     policy,
     async ask(request, forwarded) {
       try {
-        const { text, status, headers } = await sendOnce(request, forwarded)
-        return { answer: read(text, name, status), headers }
+        const received = await sendOnce(request, forwarded)
+        return { answer: readAnswer(received, name), headers: received.headers }
       } catch (error) {
         const { query, variables } = parsedBody(request.body)
         return { answer: { errors: fetchErrors({ name, query, variables }, error) }, headers: {} }
       }
     },
-    [Symbol.asyncDispose]: () => pool.close(),
-  }
-}
-
-function read(text: string, name: string, status: number): SubgraphAnswer {
-  const answer = parseJson(text)
-  if (isObject(answer) && (isObject(answer.data) || answer.data === null || Array.isArray(answer.errors)))
-    return {
-      data: isObject(answer.data) ? answer.data : null,
-      ...(Array.isArray(answer.errors) && { errors: answer.errors }),
-    }
-  throw new CallerError('UNAVAILABLE', `${name} answered with something that is not GraphQL (HTTP ${status})`)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   }
 }
 

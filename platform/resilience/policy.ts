@@ -26,6 +26,8 @@ export type PolicyOptions = {
   readonly timeoutMs: number
   /** Attempts after the first, for idempotent calls. */
   readonly retries: number
+  /** Whether an attempt that ran out of time is made again; true when left out. */
+  readonly retriesTimeouts?: boolean
   /** Calls under way at once, and how many more may wait. */
   readonly concurrency: number
   readonly queue: number
@@ -77,7 +79,7 @@ export function createPolicy(options: PolicyOptions): Policy {
   const attempt = wrap(breaker, inTime)
   const limit = bulkhead(options.concurrency, options.queue)
   const once = wrap(limit, attempt)
-  const retrying = options.retries > 0 ? wrap(limit, createRetry(options.retries), attempt) : once
+  const retrying = options.retries > 0 ? wrap(limit, createRetry(options), attempt) : once
   const rejected = counter('waybill_dependency_rejected_total', 'Calls that a policy refused or cut off', [
     'dependency',
     'reason',
@@ -102,13 +104,16 @@ function execute<T>(policy: IPolicy, work: (signal: AbortSignal) => Promise<T>):
   return policy.execute(({ signal }) => work(signal))
 }
 
-function createRetry(maxAttempts: number) {
+function createRetry({ retries, retriesTimeouts = true }: PolicyOptions) {
   const backoff = new ExponentialBackoff({
     generator: fullJitterGenerator,
     initialDelay: 50,
     maxDelay: 2000,
   })
-  return retry(handleWhen(isWorthRetrying), { maxAttempts, backoff })
+  const isHandled = retriesTimeouts
+    ? isWorthRetrying
+    : (error: unknown) => isWorthRetrying(error) && !(error instanceof TaskCancelledError)
+  return retry(handleWhen(isHandled), { maxAttempts: retries, backoff })
 }
 
 function createBreaker({ name, breaker = {} }: PolicyOptions) {

@@ -126,6 +126,14 @@ async function serve(name: LibraryService, issuer: Issuer) {
   return { url, seen, conduct, stop, [Symbol.asyncDispose]: stop }
 }
 
+export type LibraryOptions = {
+  readonly development?: boolean
+  readonly supergraph?: string
+  readonly settings?: GatewayConfig['settings']
+  /** Where subgraphs are that the library's own are not to answer for. */
+  readonly subgraphUrls?: Partial<Record<LibraryService, string>>
+}
+
 /** The supergraph of the library, at URLs that nobody listens at: those of the running subgraphs are configured. */
 export function librarySupergraph(): string {
   const services = Object.entries(SDL).map(([name, sdl]) => ({
@@ -138,7 +146,12 @@ export function librarySupergraph(): string {
   return supergraphSdl
 }
 
-export async function startLibrary({ development = false, supergraph = librarySupergraph() } = {}) {
+export async function startLibrary({
+  development = false,
+  supergraph = librarySupergraph(),
+  settings = DEFAULT_SETTINGS,
+  subgraphUrls = {},
+}: LibraryOptions = {}) {
   await using open = new AsyncDisposableStack()
   const folder = open.use(await temporaryFolder())
   const issuer = await openEmbeddedIssuer(folder.path)
@@ -150,9 +163,13 @@ export async function startLibrary({ development = false, supergraph = librarySu
     host: '127.0.0.1',
     port: 0,
     supergraph: pathToFileURL(file),
-    subgraphUrls: { catalogue: `${catalogue.url}/graphql`, reviews: `${reviews.url}/graphql` },
+    subgraphUrls: {
+      catalogue: `${catalogue.url}/graphql`,
+      reviews: `${reviews.url}/graphql`,
+      ...subgraphUrls,
+    },
     auth: issuer,
-    settings: DEFAULT_SETTINGS,
+    settings,
     development,
     logger: recordingLogger().logger,
   }

@@ -43,6 +43,20 @@ describe('a policy', () => {
     await expect(policy().run(away.work, { idempotent: true })).resolves.toBe('done')
   })
 
+  it('repeats no call that ran out of time where it is told not to', async () => {
+    let calls = 0
+    const hanging = () => {
+      calls++
+      return new Promise<never>(() => {})
+    }
+    const patient = policy({ timeoutMs: 20, retries: 1 })
+    await expect(patient.run(hanging, { idempotent: true })).rejects.toThrow('did not answer')
+    expect(calls).toBe(2)
+    const once = policy({ timeoutMs: 20, retries: 1, retriesTimeouts: false })
+    await expect(once.run(hanging, { idempotent: true })).rejects.toThrow('did not answer')
+    expect(calls).toBe(3)
+  })
+
   it('cuts a call off in time, says so, and aborts its signal', async () => {
     let aborted = false
     const hanging = (signal: AbortSignal) =>

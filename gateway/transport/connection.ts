@@ -1,0 +1,41 @@
+// Pooled keep-alive connections to one address of a subgraph. Free of GraphQL, of policies and of choice between addresses.
+import { Pool } from 'undici'
+
+export type Outgoing = {
+  readonly body: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Ends the request, and the connection that it is on. */
+  readonly signal: AbortSignal
+}
+
+export type Received = {
+  readonly text: string
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+}
+
+/** Rejects when no whole answer came back. */
+export type Send = (outgoing: Outgoing) => Promise<Received>
+
+/** Disposing waits for what is under way. */
+export type Connection = AsyncDisposable & { readonly send: Send }
+
+export type ConnectionOptions = {
+  readonly url: string
+  readonly connections: number
+  /** A larger answer is cut off and rejected, so that one subgraph cannot fill the gateway's memory. */
+  readonly maxResponseBytes: number
+}
+
+export function openConnection({ url, connections, maxResponseBytes }: ConnectionOptions): Connection {
+  const { origin, pathname, search } = new URL(url)
+  const pool = new Pool(origin, { connections, maxResponseSize: maxResponseBytes })
+  const path = pathname + search
+  return {
+    async send({ body, headers, signal }) {
+      const response = await pool.request({ path, method: 'POST', headers, body, signal })
+      return { text: await response.body.text(), status: response.statusCode, headers: response.headers }
+    },
+    [Symbol.asyncDispose]: () => pool.close(),
+  }
+}

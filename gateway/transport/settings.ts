@@ -1,0 +1,57 @@
+// What an operator sets of the way to the subgraphs, and what holds where nothing is set. Free of the environment.
+import { z } from 'zod'
+
+const count = z.number().int().positive()
+
+const breaker = z
+  .strictObject({
+    /** The share of failed requests within the window that opens the circuit. */
+    threshold: z.number().gt(0).lt(1),
+    windowMs: count,
+    /** Fewer requests a second never open it. */
+    minimumPerSecond: z.number().positive(),
+    halfOpenAfterMs: count,
+  })
+  .partial()
+
+/** How the gateway speaks to a subgraph. What is left out is that of `everySubgraph`. */
+export const subgraphSchema = z
+  .strictObject({
+    /** Of one attempt. One that ran out of time is not made again. */
+    timeoutMs: count,
+    /** After a failed query; a mutation is never tried again. */
+    retries: z.number().int().min(0).max(10),
+    /** Requests under way at once, and how many wait when there are as many. */
+    concurrency: count,
+    queue: z.number().int().min(0),
+    breaker,
+    /** To each instance. */
+    connections: count,
+    maxResponseBytes: count,
+  })
+  .partial()
+
+type Given = z.infer<typeof subgraphSchema>
+type Defaulted = 'timeoutMs' | 'retries' | 'concurrency' | 'queue' | 'connections' | 'maxResponseBytes'
+
+export type SubgraphSettings = Omit<Given, Defaulted> & {
+  readonly [Key in Defaulted]: NonNullable<Given[Key]>
+}
+
+const DEFAULTS: SubgraphSettings = {
+  timeoutMs: 15_000,
+  retries: 2,
+  concurrency: 500,
+  queue: 1000,
+  connections: 64,
+  maxResponseBytes: 16 * 1024 * 1024,
+}
+
+/** What holds for the subgraph that `own` is about: what it says, else what `every` says, else the default. */
+export function subgraphSettings(every: Given, own: Given = {}): SubgraphSettings {
+  return { ...DEFAULTS, ...present(every), ...present(own) }
+}
+
+function present(given: Given): Partial<SubgraphSettings> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
