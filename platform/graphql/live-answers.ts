@@ -24,6 +24,12 @@ export function encodeAnswer(result: object, item?: unknown): Answer {
   return { closed: Buffer.from(`${JSON.stringify(result)}}`), cursor: cursorOf(item), event: undefined }
 }
 
+/** Of a result that is JSON text already. */
+export function answerOfText(text: string, cursor?: string): Answer {
+  const fits = cursor !== undefined && CURSOR.test(cursor)
+  return { closed: Buffer.from(`${text}}`), cursor: fits ? cursor : undefined, event: undefined }
+}
+
 /** The JSON alone. */
 export function answerJson({ closed }: Answer): Buffer {
   return closed.subarray(0, closed.length - 1)

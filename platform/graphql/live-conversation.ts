@@ -35,6 +35,8 @@ export type LiveSetup = {
   readonly wheel: Wheel
   readonly initTimeoutMs: number
   readonly heartbeatMs: number
+  /** What is kept of each connection's headers, for as long as it lasts. */
+  readonly keep: (headers: IncomingHttpHeaders) => IncomingHttpHeaders
 }
 
 /** Of the upgrade. */
@@ -46,8 +48,7 @@ export type Introduction = {
 type Conversation = {
   readonly setup: LiveSetup
   readonly channel: Channel
-  readonly from: Pick<IncomingHttpHeaders, 'authorization' | 'accept-language'> &
-    Pick<Introduction, 'address'>
+  readonly from: Pick<IncomingHttpHeaders, 'authorization' | 'accept-language'> & Introduction
   readonly operations: Map<string, Delivery>
   introduced: boolean
   opened: OpenSession | undefined
@@ -77,7 +78,7 @@ export function converse(accepted: Accepted, { headers, address }: Introduction,
   const conversation: Conversation = {
     setup,
     channel,
-    from: { authorization, 'accept-language': language, address },
+    from: { authorization, 'accept-language': language, address, headers: setup.keep(headers) },
     operations: new Map(),
     introduced: false,
     opened: undefined,
@@ -126,6 +127,7 @@ async function introduce(conversation: Conversation, payload: JsonRecord): Promi
     address: from.address,
     language: from['accept-language'],
     required: parseToken(textOf(payload[CONSISTENCY_HEADER])),
+    headers: from.headers,
     expired: () => channel.close(LIVE_CLOSE.unauthenticated, 'the token has expired'),
   })
   if (!channel.isOpen()) {

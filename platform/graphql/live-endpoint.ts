@@ -1,12 +1,15 @@
 // Live operations on an HTTP server: over WebSocket (graphql-transport-ws) and as event streams. Free of what the schema is about.
+import type { IncomingHttpHeaders } from 'node:http'
 import type { GraphQLSchema } from 'graphql'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { OperationLimits } from '#platform/graphql/limits.ts'
 import type { LiveSetup } from '#platform/graphql/live-conversation.ts'
+import { createExecution, type Execution } from '#platform/graphql/live-execution.ts'
 import { createLiveOperations } from '#platform/graphql/live-operations.ts'
 import { createLivePlaces } from '#platform/graphql/live-places.ts'
 import type { LiveRequest } from '#platform/graphql/live-request.ts'
+import { createLiveStreams, type LiveStreams } from '#platform/graphql/live-responses.ts'
 import { createLiveSessions } from '#platform/graphql/live-sessions.ts'
 import { mountSockets } from '#platform/graphql/live-sockets.ts'
 import { mountStreams } from '#platform/graphql/live-streams.ts'
@@ -14,14 +17,17 @@ import { createWheel } from '#platform/graphql/live-wheel.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type LiveOptions = {
+/** Executes the operations of live connections. */
+export type LiveEngine = Execution & {
+  /** What it needs of a connection's headers, which are kept as long as the connection; nothing when left out. */
+  keep?(headers: IncomingHttpHeaders): IncomingHttpHeaders
+}
+
+export type LiveOptions = LiveEndpointOptions & {
   readonly schema: GraphQLSchema
   readonly verifier: Verifier
   /** Lets introspection through. */
   readonly development: boolean
-  readonly logger: Logger
-  /** `/graphql` when left out. */
-  readonly path?: string
   /**
    * As in mountGraphql, once per operation and once more per item that is executed. `token` of the context stays the
    * current one of the connection when it is refreshed.
@@ -30,6 +36,14 @@ export type LiveOptions = {
   readonly limits?: Partial<OperationLimits>
   /** Gives the text of an operation that is named by its hash, and throws for one that may not run. */
   readonly persisted?: { resolve(request: LiveRequest): string }
+}
+
+export type LiveEndpointOptions = {
+  /** Without one everybody is anonymous, and what they show is not looked at. */
+  readonly verifier?: Verifier
+  readonly logger: Logger
+  /** `/graphql` when left out. */
+  readonly path?: string
   /** Sockets and streams of one subject (of one address, for anonymous callers); 20 when left out. */
   readonly connectionsPerSubject?: number
   /** Sockets and streams altogether; 10,000 when left out. */
@@ -47,6 +61,11 @@ export type LiveOptions = {
  * Mount before `http.listen`.
  */
 export function mountLiveGraphql(http: HttpServer, options: LiveOptions): void {
+  mountLive(http, createExecution({ service: http.name, ...options }), options)
+}
+
+/** The same for operations that `engine` executes. What is returned serves lasting answers on other paths. */
+export function mountLive(http: HttpServer, engine: LiveEngine, options: LiveEndpointOptions): LiveStreams {
   const { path = '/graphql', logger, connectionsPerSubject = 20, connections = 10_000 } = options
   const wheel = createWheel()
   const setup: LiveSetup = {
@@ -54,12 +73,15 @@ export function mountLiveGraphql(http: HttpServer, options: LiveOptions): void {
     logger,
     wheel,
     sessions: createLiveSessions({ verifier: options.verifier, wheel, connectionsPerSubject }),
-    operations: createLiveOperations({ service: http.name, ...options }),
+    operations: createLiveOperations(engine),
     initTimeoutMs: options.initTimeoutMs ?? 3000,
     heartbeatMs: options.heartbeatMs ?? 12_000,
+    keep: headers => engine.keep?.(headers) ?? {},
   }
   const places = createLivePlaces(connections)
   mountSockets(http, path, setup, places)
-  mountStreams(http, `${path}/stream`, setup, places)
+  const streams = createLiveStreams(setup, places)
+  mountStreams(http, `${path}/stream`, streams)
   http.onShutdown(places.farewell)
+  return streams
 }

@@ -2,7 +2,7 @@
 import type { GraphQLFormattedError } from 'graphql'
 import { createAnswerGroups } from '#platform/graphql/live-answers.ts'
 import { type Delivery, deliver, type Sink } from '#platform/graphql/live-delivery.ts'
-import { type Begun, createExecution, type ExecutionOptions } from '#platform/graphql/live-execution.ts'
+import type { Begun, Execution } from '#platform/graphql/live-execution.ts'
 import type { LiveRequest } from '#platform/graphql/live-request.ts'
 import type { LiveSession } from '#platform/graphql/live-sessions.ts'
 
@@ -18,8 +18,7 @@ export type LiveOperations = {
  * An item of a stream with an audience is executed once for all operations that see the same in it (equal document,
  * operation, variables but for where they began, language and audience), and they are sent the same bytes.
  */
-export function createLiveOperations(options: ExecutionOptions): LiveOperations {
-  const execution = createExecution(options)
+export function createLiveOperations(execution: Execution): LiveOperations {
   const groups = createAnswerGroups()
   return {
     start(request, session, sink) {

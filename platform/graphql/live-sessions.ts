@@ -1,8 +1,9 @@
 // Who is on a live connection: the token at its start, its refresh, its end, and how many each subject may have.
 import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
+import { ANONYMOUS, type Caller, identifyCaller } from '#platform/graphql/caller.ts'
 import type { ConsistencyToken } from '#platform/graphql/consistency.ts'
 import type { Deadline, Wheel } from '#platform/graphql/live-wheel.ts'
 
@@ -12,6 +13,8 @@ export type LiveSession = {
   readonly language: string | undefined
   /** What the caller asks to see in all of its operations. */
   readonly required: ConsistencyToken
+  /** What was kept of the request's headers. */
+  readonly headers: IncomingHttpHeaders
   caller: Caller
 }
 
@@ -20,6 +23,7 @@ export type Arrival = {
   readonly address: string | undefined
   readonly language: string | undefined
   readonly required: ConsistencyToken
+  readonly headers: IncomingHttpHeaders
   readonly requestId?: string
   /** Called once, when the token has expired. */
   readonly expired: () => void
@@ -38,7 +42,8 @@ export type LiveSessions = {
 }
 
 export type SessionLimits = {
-  readonly verifier: Verifier
+  /** Without one everybody is anonymous, and what they show is not looked at. */
+  readonly verifier: Verifier | undefined
   readonly wheel: Wheel
   /** Sockets and streams together, of one subject (of one address, for anonymous callers). */
   readonly connectionsPerSubject: number
@@ -50,6 +55,9 @@ export function createLiveSessions({
   connectionsPerSubject: most,
 }: SessionLimits): LiveSessions {
   const counts = new Map<string, number>()
+
+  const identify = async (authorization: string | undefined): Promise<Caller> =>
+    verifier ? identifyCaller(verifier, authorization) : ANONYMOUS
 
   function take(subject: string): void {
     const count = counts.get(subject) ?? 0
@@ -64,17 +72,17 @@ export function createLiveSessions({
   }
 
   return {
-    async open({ authorization, address, language, required, requestId = randomUUID(), expired }) {
-      const caller = await identifyCaller(verifier, authorization)
+    async open({ authorization, address, language, required, headers, requestId = randomUUID(), expired }) {
+      const caller = await identify(authorization)
       const countedAs = caller.verified?.viewer.subject ?? `address ${address}`
       take(countedAs)
-      const session: LiveSession = { requestId, language, required, caller }
+      const session: LiveSession = { requestId, language, required, headers, caller }
       let expiry = expireAt(wheel, caller, expired)
       let open = true
       return {
         session,
         async refresh(newer) {
-          const next = await identifyCaller(verifier, newer)
+          const next = await identify(newer)
           sameViewer(session.caller, next)
           if (!open) return
           wheel.cancel(expiry)
