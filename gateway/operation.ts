@@ -73,6 +73,7 @@ export function forwardedOf(
     shared,
     own: { 'x-request-id': requestId, ...(passed !== undefined && { traceparent: passed }) },
     key: `${token ?? ''}\n${required}`,
+    incoming: headers,
   }
 }
 

@@ -1,5 +1,6 @@
 // What an operator sets of the way to the subgraphs, and what holds where nothing is set. Free of the environment.
 import { z } from 'zod'
+import { headerRule } from '#gateway/transport/header-rules.ts'
 
 const count = z.number().int().positive()
 
@@ -28,11 +29,20 @@ export const subgraphSchema = z
     /** To each instance. */
     connections: count,
     maxResponseBytes: count,
+    /** Those of one subgraph come after those of every subgraph. */
+    headers: z.array(headerRule).max(100),
   })
   .partial()
 
 type Given = z.infer<typeof subgraphSchema>
-type Defaulted = 'timeoutMs' | 'retries' | 'concurrency' | 'queue' | 'connections' | 'maxResponseBytes'
+type Defaulted =
+  | 'timeoutMs'
+  | 'retries'
+  | 'concurrency'
+  | 'queue'
+  | 'connections'
+  | 'maxResponseBytes'
+  | 'headers'
 
 export type SubgraphSettings = Omit<Given, Defaulted> & {
   readonly [Key in Defaulted]: NonNullable<Given[Key]>
@@ -45,11 +55,13 @@ const DEFAULTS: SubgraphSettings = {
   queue: 1000,
   connections: 64,
   maxResponseBytes: 16 * 1024 * 1024,
+  headers: [],
 }
 
 /** What holds for the subgraph that `own` is about: what it says, else what `every` says, else the default. */
 export function subgraphSettings(every: Given, own: Given = {}): SubgraphSettings {
-  return { ...DEFAULTS, ...present(every), ...present(own) }
+  const headers = [...(every.headers ?? []), ...(own.headers ?? [])]
+  return { ...DEFAULTS, ...present(every), ...present(own), headers }
 }
 
 function present(given: Given): Partial<SubgraphSettings> {

@@ -1,4 +1,5 @@
 // One subgraph: requests of the executor out, answers in, equal queries under way shared. Free of connections.
+import type { IncomingHttpHeaders } from 'node:http'
 import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
 import { checkReceived, parseJson, readAnswer } from '#gateway/transport/answer.ts'
 import type { Connection, Received } from '#gateway/transport/connection.ts'
@@ -11,6 +12,8 @@ export type SubgraphOptions = {
   readonly policy: Policy
   /** Closed with the subgraph. */
   readonly connection: Connection
+  /** Applies the subgraph's header rules; left out where there are none. */
+  readonly rule?: ((forwarded: Forwarded) => Forwarded) | undefined
 }
 
 /** What goes out with a request beside its body. */
@@ -21,6 +24,8 @@ export type Forwarded = {
   readonly own: Readonly<Record<string, string>>
   /** `shared` as one text. */
   readonly key: string
+  /** What the client sent: nothing of it goes out but what a rule says. */
+  readonly incoming: IncomingHttpHeaders
 }
 
 export type SubgraphReply = {
@@ -31,12 +36,14 @@ export type SubgraphReply = {
 export type Subgraph = AsyncDisposable & {
   readonly name: string
   readonly policy: Policy
-  /** Never rejects: a request that fails is answered with errors at what stays empty for it. */
+  /** What goes out to this subgraph of what goes out to any: its header rules applied. */
+  forward(forwarded: Forwarded): Forwarded
+  /** Applies `forward` itself. Never rejects: a request that fails is answered with errors at what stays empty for it. */
   ask(request: SubgraphRequest, forwarded: Forwarded): Promise<SubgraphReply>
 }
 
 /** Only queries are tried again; a mutation goes out once and its caller decides, by its idempotency key. */
-export function createSubgraph({ name, policy, connection }: SubgraphOptions): Subgraph {
+export function createSubgraph({ name, policy, connection, rule }: SubgraphOptions): Subgraph {
   const underWay = new Map<string, Promise<Received>>()
 
   async function attempt(body: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
@@ -68,9 +75,10 @@ export function createSubgraph({ name, policy, connection }: SubgraphOptions): S
   return {
     name,
     policy,
+    forward: forwarded => rule?.(forwarded) ?? forwarded,
     async ask(request, forwarded) {
       try {
-        const received = await sendOnce(request, forwarded)
+        const received = await sendOnce(request, rule === undefined ? forwarded : rule(forwarded))
         return { answer: readAnswer(received, name), headers: received.headers }
       } catch (error) {
         const { query, variables } = parsedBody(request.body)

@@ -1,0 +1,144 @@
+// Which headers of a client's request go on to a subgraph, as what, and which are set or left out. Compiled once. Pure.
+import type { IncomingHttpHeaders } from 'node:http'
+import { z } from 'zod'
+
+/** Headers on their way to a subgraph. */
+type Draft = {
+  readonly incoming: IncomingHttpHeaders
+  /** That an answer may depend on. */
+  readonly shared: Record<string, string>
+  /** That only tell whose request it is. */
+  readonly own: Record<string, string>
+}
+
+type Apply = (draft: Draft) => void
+
+/** About this connection, or written by the gateway itself: no rule may touch them. */
+const UNTOUCHED: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** No answer depends on these, so equal queries that differ in nothing else are still one request. */
+const OWN: ReadonlySet<string> = new Set([
+  'b3',
+  'baggage',
+  'traceparent',
+  'tracestate',
+  'x-amzn-trace-id',
+  'x-b3-parentspanid',
+  'x-b3-sampled',
+  'x-b3-spanid',
+  'x-b3-traceid',
+  'x-cloud-trace-context',
+  'x-correlation-id',
+  'x-request-id',
+])
+
+const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~\w-]+$/, 'should be the name of a header')
+  .transform(name => name.toLowerCase())
+  .refine(name => !UNTOUCHED.has(name), 'is a header that the gateway alone decides about')
+const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'should be the value of a header')
+const pattern = z
+  .string()
+  .max(200)
+  .transform((text, context) => {
+    try {
+      return new RegExp(text, 'i')
+    } catch {
+      context.addIssue('should be a regular expression')
+      return z.NEVER
+    }
+  })
+
+export const headerRule = z.union([
+  /** `default` goes out when the client sent none. */
+  z.strictObject({ propagate: headerName, as: headerName.optional(), default: headerValue.optional() }),
+  z.strictObject({ propagateMatching: pattern }),
+  z.strictObject({ set: headerName, value: headerValue }),
+  z.strictObject({ remove: headerName }),
+  z.strictObject({ removeMatching: pattern }),
+])
+
+export type HeaderRule = z.infer<typeof headerRule>
+
+export type ForwardedHeaders = Pick<Draft, 'incoming'> & {
+  readonly shared: Readonly<Record<string, string>>
+  readonly own: Readonly<Record<string, string>>
+  readonly key: string
+}
+
+/** Undefined for no rules. They apply in their order, on top of what the gateway forwards by itself. */
+export function compileHeaderRules(
+  rules: readonly HeaderRule[],
+): (<F extends ForwardedHeaders>(forwarded: F) => F) | undefined {
+  if (rules.length === 0) return undefined
+  const steps = rules.map(compileRule)
+  return forwarded => {
+    const { incoming } = forwarded
+    const draft: Draft = { incoming, shared: { ...forwarded.shared }, own: { ...forwarded.own } }
+    for (const apply of steps) apply(draft)
+    return { ...forwarded, shared: draft.shared, own: draft.own, key: JSON.stringify(draft.shared) }
+  }
+}
+
+function compileRule(rule: HeaderRule): Apply {
+  if ('propagate' in rule) return propagate(rule.propagate, rule.as ?? rule.propagate, rule.default)
+  if ('propagateMatching' in rule) return propagateMatching(rule.propagateMatching)
+  if ('set' in rule) return draft => put(draft, rule.set, rule.value)
+  if ('remove' in rule) return draft => remove(draft, rule.remove)
+  return removeMatching(rule.removeMatching)
+}
+
+function propagate(name: string, as: string, fallback: string | undefined): Apply {
+  return draft => {
+    const value = sentValue(draft.incoming[name]) ?? fallback
+    if (value !== undefined) put(draft, as, value)
+  }
+}
+
+function propagateMatching(names: RegExp): Apply {
+  return draft => {
+    for (const [name, given] of Object.entries(draft.incoming)) {
+      const value = sentValue(given)
+      if (value !== undefined && !UNTOUCHED.has(name) && names.test(name)) put(draft, name, value)
+    }
+  }
+}
+
+function removeMatching(names: RegExp): Apply {
+  return draft => {
+    for (const name of [...Object.keys(draft.shared), ...Object.keys(draft.own)])
+      if (names.test(name)) remove(draft, name)
+  }
+}
+
+function put({ shared, own }: Draft, name: string, value: string): void {
+  if (OWN.has(name)) own[name] = value
+  else shared[name] = value
+}
+
+function remove({ shared, own }: Draft, name: string): void {
+  delete shared[name]
+  delete own[name]
+}
+
+function sentValue(given: string | string[] | undefined): string | undefined {
+  return Array.isArray(given) ? given.join(', ') : given
+}
