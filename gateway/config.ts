@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { DEFAULT_SETTINGS, type GatewaySettings, readSettings } from '#gateway/settings.ts'
-import { readConfig, urlOf } from '#platform/config/config.ts'
+import { portNumber, readConfig, urlOf } from '#platform/config/config.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
 const schema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
-  PORT: z.coerce.number().int().min(0).max(65_535).default(4020),
+  PORT: portNumber.default(4020),
   SUPERGRAPH: z.string().min(1).optional(),
   SUBGRAPH_URLS: z.string().default(''),
   GATEWAY_SETTINGS: z.string().min(1).optional(),
@@ -24,7 +24,7 @@ const schema = z.object({
 export type GatewayConfig = {
   readonly host: string
   readonly port: number
-  /** The supergraph SDL's file. */
+  /** Where the supergraph SDL is: a file:, http: or https: URL. */
   readonly supergraph: URL
   /** Subgraph name to URL; one that is not named here is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
@@ -47,7 +47,7 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     host: read.HOST,
     port: read.PORT,
     supergraph: read.SUPERGRAPH
-      ? pathToFileURL(read.SUPERGRAPH)
+      ? locate(read.SUPERGRAPH)
       : new URL('../schema/supergraph.graphql', import.meta.url),
     subgraphUrls: Object.fromEntries(
       read.SUBGRAPH_URLS.split(',').flatMap(entry => {
@@ -62,6 +62,13 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: 'gateway', level: read.LOG_LEVEL }),
   }
+}
+
+/** A URL of a kind that can be read, or a file's path. */
+function locate(supergraph: string): URL {
+  return /^(https?|file):\/\//i.test(supergraph) && URL.canParse(supergraph)
+    ? new URL(supergraph)
+    : pathToFileURL(supergraph)
 }
 
 function authOf(read: z.infer<typeof schema>): Pick<GatewayConfig, 'auth'> {

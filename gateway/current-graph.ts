@@ -10,6 +10,8 @@ export type CurrentGraph = AsyncDisposable & {
   use(): GraphInUse
   /** From now on `graph` is served; what uses the one before goes on with that. */
   replace(graph: Graph): void
+  /** Calls `listener` straight after each replacement. Returns how to stop that. */
+  onReplace(listener: (graph: Graph) => void): () => void
 }
 
 type Held = { readonly graph: Graph; users: number; replaced: boolean; closing: Promise<void> | undefined }
@@ -17,6 +19,7 @@ type Held = { readonly graph: Graph; users: number; replaced: boolean; closing: 
 export function createCurrentGraph(first: Graph): CurrentGraph {
   let current = hold(first)
   const leaving = new Set<Held>()
+  const listeners = new Set<(graph: Graph) => void>()
 
   function closeUnused(held: Held): void {
     if (!held.replaced || held.users > 0 || held.closing) return
@@ -49,9 +52,15 @@ export function createCurrentGraph(first: Graph): CurrentGraph {
       const before = current
       current = hold(graph)
       retire(before)
+      for (const listener of listeners) listener(graph)
+    },
+    onReplace(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
     /** Whatever still uses a graph is cut off. */
     async [Symbol.asyncDispose]() {
+      listeners.clear()
       retire(current)
       await Promise.all([...leaving].map(held => held.closing ?? held.graph[Symbol.asyncDispose]()))
     },

@@ -33,7 +33,11 @@ export function openGraph(sdl: string, options: GraphOptions): Graph {
   const leases = new Map([...addresses].map(([name, url]) => [name, connections.lease(name, url)]))
   return {
     supergraph,
-    operations: createOperations(supergraph, { limits: settings.limits, introspection }),
+    operations: createOperations(supergraph, {
+      limits: settings.limits,
+      authorization: settings.authorization,
+      introspection,
+    }),
     subgraphs: new Map([...leases].map(([name, { subgraph }]) => [name, subgraph])),
     addresses,
     async [Symbol.asyncDispose]() {
@@ -61,7 +65,9 @@ function addressesOf(
   { from, subgraphUrls }: Pick<GraphOptions, 'from' | 'subgraphUrls'>,
 ): Map<string, string> {
   const addresses = new Map([...subgraphs].map(([name, url]) => [name, subgraphUrls[name] ?? url]))
-  const missing = [...addresses].flatMap(([name, url]) => (/^https?:/.test(url) && URL.canParse(url) ? [] : name))
+  const missing = [...addresses].flatMap(([name, url]) =>
+    /^https?:/.test(url) && URL.canParse(url) ? [] : name,
+  )
   if (missing.length > 0)
     throw new OperatorError(
       'SUPERGRAPH_INVALID',

@@ -10,6 +10,7 @@ import {
   Kind,
   type OperationDefinitionNode,
   parse,
+  print,
   type SelectionNode,
   specifiedRules,
   type ValidationContext,
@@ -22,6 +23,21 @@ import { compileCompletion, type Write } from '#gateway/executor/complete.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
 import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
+import {
+  createKnownOperations,
+  type ObservePrepare,
+  type Operations,
+  type UsedOperation,
+} from '#gateway/known-operations.ts'
+import type { Claims } from '#gateway/safety/authorization/grants.ts'
+import {
+  createGuards,
+  type Guard,
+  NOTHING_WITHHELD,
+  type Permitted,
+  type WithheldReport,
+} from '#gateway/safety/authorization/guard.ts'
+import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
 
@@ -38,52 +54,81 @@ export type PreparedOperation = {
   coerce(given: Variables): { readonly variables: Variables } | { readonly errors: readonly GraphQLError[] }
   /** What introspection answers at the root, by response name; undefined when it is not asked. */
   readonly introspect: ((variables: Variables) => JsonObject) | undefined
+  /** What the caller may not see of it; undefined when there is no such thing. */
+  readonly withheld: WithheldReport | undefined
 }
 
+export type { Operations } from '#gateway/known-operations.ts'
 export type Prepared = PreparedOperation | { readonly errors: readonly GraphQLError[] }
+/** An operation of which some callers may not see all. */
+export type ForCallers = { permitted(claims: Claims | undefined): Prepared }
 
-export type Operations = {
-  /** The operation called `name` of the text, or its only one. */
-  prepare(text: string, name: string | undefined): Prepared
-}
-
-const MAX_OPERATIONS = 5_000
 const MAX_VARIABLE_ERRORS = 20
+/** Of one operation, by what is withheld of it. */
+const MAX_VARIANTS = 32
 
 export function createOperations(
   supergraph: Supergraph,
-  options: { readonly limits: OperationLimits; readonly introspection: boolean },
+  options: {
+    readonly limits: OperationLimits
+    readonly introspection: boolean
+    /** As by default when left out. */
+    readonly authorization?: AuthorizationSettings
+    readonly seen?: ObservePrepare
+  },
 ): Operations {
-  const known = new LRUCache<string, Prepared>({ max: MAX_OPERATIONS })
   const { schema } = supergraph
+  const guardOf = createGuards({
+    schema,
+    rules: supergraph.authorization,
+    ...(options.authorization && { settings: options.authorization }),
+  })
   const rules = [
     ...specifiedRules,
     limitRule(options.limits),
     ...(options.introspection ? [] : [noIntrospection]),
   ]
+  const { tokens } = options.limits
+  return createKnownOperations(make, options.seen)
+
+  function make({ text, name }: UsedOperation): Prepared | ForCallers {
+    return refusing(() => {
+      const document = parse(text, { maxTokens: tokens })
+      const errors = validate(schema, document, rules)
+      if (errors.length > 0) return { errors }
+      const operation = getOperationAST(document, name)
+      if (!operation) return { errors: [new GraphQLError(unknownOperation(name))] }
+      const fragments = fragmentsOf(document)
+      const checked = { text, name, document, operation, fragments }
+      const guard = guardOf(operation, fragments)
+      return guard ? forCallers(supergraph, checked, guard) : compile(supergraph, checked, undefined)
+    })
+  }
+}
+
+function refusing<T>(work: () => T): T | { readonly errors: readonly GraphQLError[] } {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof GraphQLError) return { errors: [error] }
+    throw error
+  }
+}
+
+/** Compiled once for each set of rules that callers do not meet. */
+function forCallers(supergraph: Supergraph, checked: Checked, guard: Guard): ForCallers {
+  const variants = new LRUCache<string, Prepared>({ max: MAX_VARIANTS })
   return {
-    prepare(text, name) {
-      const key = name === undefined ? text : `${name}\n${text}`
-      const found = known.get(key)
+    permitted(claims) {
+      const unmet = guard.unmet(claims)
+      const key = unmet.join()
+      const found = variants.get(key)
       if (found) return found
-      const prepared = prepare({ supergraph, text, name, rules, tokens: options.limits.tokens })
-      known.set(key, prepared)
+      const permitted = unmet.length > 0 ? guard.permit(unmet) : undefined
+      const prepared = refusing(() => compile(supergraph, checked, permitted))
+      variants.set(key, prepared)
       return prepared
     },
-  }
-
-  function prepare(asked: Asked): Prepared {
-    try {
-      const document = parse(asked.text, { maxTokens: asked.tokens })
-      const errors = validate(schema, document, asked.rules)
-      if (errors.length > 0) return { errors }
-      const operation = getOperationAST(document, asked.name)
-      if (!operation) return { errors: [new GraphQLError(unknownOperation(asked.name))] }
-      return compile(asked, document, operation)
-    } catch (error) {
-      if (error instanceof GraphQLError) return { errors: [error] }
-      throw error
-    }
   }
 }
 
@@ -99,12 +144,10 @@ function noIntrospection(context: ValidationContext): ASTVisitor {
   }
 }
 
-type Asked = {
-  readonly supergraph: Supergraph
-  readonly text: string
-  readonly name: string | undefined
-  readonly rules: readonly ((context: ValidationContext) => ASTVisitor)[]
-  readonly tokens: number
+type Checked = UsedOperation & {
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  readonly fragments: Fragments
 }
 
 function unknownOperation(name: string | undefined): string {
@@ -113,20 +156,18 @@ function unknownOperation(name: string | undefined): string {
     : `The document has no operation ${JSON.stringify(name)}.`
 }
 
+/** All of the operation is planned when nothing of it is withheld. */
 function compile(
-  { supergraph, text, name }: Asked,
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
+  supergraph: Supergraph,
+  { text, name, document, operation: asked, fragments }: Checked,
+  permitted: Permitted | undefined,
 ): PreparedOperation {
   const { schema, matches } = supergraph
-  const fragments = new Map(
-    document.definitions.flatMap(definition =>
-      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-    ),
-  )
-  const roots = rootFields(operation.selectionSet.selections, fragments)
-  const needsPlan = roots.some(field => !field.startsWith('__'))
-  const planned = needsPlan ? supergraph.plan(text, name) : undefined
+  const operation = permitted?.operation ?? asked
+  const roots = rootFields(asked.selectionSet.selections, fragments)
+  const needsPlan = permitted ? permitted.planned : roots.some(field => !field.startsWith('__'))
+  const toPlan = permitted?.planned ? print(permitted.planned) : text
+  const planned = needsPlan ? supergraph.plan(toPlan, name) : undefined
   const plan = planned && nameFetches(planned, operation.name?.value)
   const definitions = operation.variableDefinitions ?? []
   return {
@@ -134,7 +175,12 @@ function compile(
     kind: operation.operation,
     run: compilePlan(plan, matches),
     source: operation.operation === 'subscription' ? compileSubscription(plan, matches) : undefined,
-    write: compileCompletion({ schema, operation, fragments }),
+    write: compileCompletion({
+      schema,
+      operation,
+      fragments,
+      withheld: permitted?.fields ?? NOTHING_WITHHELD,
+    }),
     coerce(given) {
       const { coerced, errors } = getVariableValues(schema, definitions, given, {
         maxErrors: MAX_VARIABLE_ERRORS,
@@ -142,12 +188,21 @@ function compile(
       return errors ? { errors } : { variables: coerced }
     },
     introspect: roots.some(field => field === '__schema' || field === '__type')
-      ? variables => introspect(schema, { document, operation, fragments }, variables)
+      ? variables => introspect(schema, { document, operation: asked, fragments }, variables)
       : undefined,
+    withheld: permitted?.report,
   }
 }
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
+
+function fragmentsOf(document: DocumentNode): Fragments {
+  return new Map(
+    document.definitions.flatMap(definition =>
+      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
+    ),
+  )
+}
 
 function rootFields(selections: readonly SelectionNode[], fragments: Fragments): string[] {
   return selections.flatMap(selection => {

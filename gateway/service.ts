@@ -1,40 +1,55 @@
 // The gateway as a service: loads the supergraph, connects its subgraphs, serves the public graph.
-import { readFile } from 'node:fs/promises'
 import type { GatewayConfig } from '#gateway/config.ts'
 import { createCurrentGraph } from '#gateway/current-graph.ts'
 import { mountGateway } from '#gateway/endpoint.ts'
-import { openGraph } from '#gateway/graph.ts'
+import { type Graph, openGraph } from '#gateway/graph.ts'
+import { addGatewayHealth } from '#gateway/health.ts'
+import { createConnections } from '#gateway/reload/connections.ts'
+import { followSupergraph } from '#gateway/reload/follow.ts'
+import { openSource, readFirst } from '#gateway/reload/source.ts'
+import { versionOf } from '#gateway/reload/version.ts'
+import { settingsOf } from '#gateway/settings.ts'
+import { connectSubgraph } from '#gateway/transport/connect.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
-import { OperatorError } from '#platform/domain/errors.ts'
 import { mountExamples } from '#platform/graphql/explorer-examples.ts'
-import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
+import { createHttpServer } from '#platform/http/server.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
+export type RunningGateway = RunningService & {
+  /** Where the supergraph is from, for people. */
+  readonly supergraph: string
+  /** Where each subgraph is, by its name, as it was at the start. */
+  readonly subgraphs: ReadonlyMap<string, string>
+  /** Reads the supergraph again. Resolves once it is served, or refused: then the one before stays. */
+  reload(): Promise<void>
+}
+
 /** Throws OperatorError SUPERGRAPH_INVALID when the supergraph cannot be read or served. */
-export function startGateway(config: GatewayConfig): Promise<RunningService> {
+export function startGateway(config: GatewayConfig): Promise<RunningGateway> {
   return inService('gateway', () => start(config))
 }
 
-async function start(config: GatewayConfig): Promise<RunningService> {
+async function start(config: GatewayConfig): Promise<RunningGateway> {
   const { auth, development, logger, settings } = config
   await using open = new AsyncDisposableStack()
   open.use(await followLogLevel(config))
-  const graph = openGraph(await readSupergraphFile(config.supergraph), {
-    settings,
-    from: config.supergraph.pathname,
-    subgraphUrls: config.subgraphUrls,
-    introspection: settings.introspection ?? development,
-  })
+  const source = openSource(config.supergraph, settings.reload)
+  const sdl = await readFirst(source)
+  const openNext = graphOpener(config, source.from)
+  const graph = openNext(sdl)
   const current = open.use(createCurrentGraph(graph))
+  const follower = open.use(
+    followSupergraph({ source, served: sdl, current, open: openNext, settings: settings.reload, logger }),
+  )
   const http = createHttpServer({ name: 'gateway', logger })
   mountGateway(http, {
     current,
     logger,
     development,
     batch: settings.limits.batch,
-    ...(auth && { verifier: createVerifier(auth) }),
+    ...(auth && { verifier: createVerifier({ ...auth, roles: 'any' }) }),
   })
   if (development && auth)
     mountExamples(http, {
@@ -42,32 +57,25 @@ async function start(config: GatewayConfig): Promise<RunningService> {
       folder: new URL('../clients/gateway/', import.meta.url),
       jwks: auth.jwks,
     })
-  for (const name of graph.subgraphs.keys())
-    checkSubgraph(http, name, () => current.get().subgraphs.get(name)?.policy.health())
+  addGatewayHealth(http, current, follower)
   open.use(http)
   const { url, port } = await http.listen(config)
-  logger.info({ url }, 'gateway is listening')
+  logger.info({ url, supergraph: source.from, version: versionOf(sdl) }, 'gateway is listening')
   const running = open.move()
-  return { name: 'gateway', url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }
+  return {
+    name: 'gateway',
+    url,
+    port,
+    supergraph: source.from,
+    subgraphs: graph.addresses,
+    reload: follower.reload,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
 }
 
-function checkSubgraph(http: HttpServer, name: string, health: () => string | undefined): void {
-  const check = async () => {
-    const state = health() ?? 'not in the supergraph any more'
-    return { ok: state !== 'open', detail: `circuit ${state}` }
-  }
-  http.addHealthCheck(`subgraph-${name}`, check, { essential: false })
-}
-
-async function readSupergraphFile(file: URL): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new OperatorError(
-      'SUPERGRAPH_INVALID',
-      `SUPERGRAPH names ${file.pathname}, which cannot be read: ${reason}`,
-      cause,
-    )
-  }
+function graphOpener(config: GatewayConfig, from: string): (sdl: string) => Graph {
+  const { development, settings, subgraphUrls } = config
+  const connections = createConnections((name, url) => connectSubgraph(name, url, settingsOf(settings, name)))
+  const introspection = settings.introspection ?? development
+  return sdl => openGraph(sdl, { from, settings, connections, subgraphUrls, introspection })
 }

@@ -1,5 +1,7 @@
 // What an operator sets in the gateway's settings file, section by section. Free of the environment and of files.
 import { z } from 'zod'
+import { reloadSettings } from '#gateway/reload/settings.ts'
+import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { type SubgraphSettings, subgraphSchema, subgraphSettings } from '#gateway/transport/settings.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
@@ -22,6 +24,8 @@ const settings = z.strictObject({
   subgraphs: z.record(z.string(), subgraphSchema).default({}),
   /** Whether clients may ask for the schema; as NODE_ENV says when left out. */
   introspection: z.boolean().optional(),
+  reload: reloadSettings.prefault({}),
+  authorization: authorizationSettings.prefault({}),
 })
 
 export type GatewaySettings = z.infer<typeof settings>

@@ -30,9 +30,9 @@ export type HttpServer = AsyncDisposable & {
   readonly app: FastifyInstance
   /**
    * `/health/ready` answers 503 while an essential check is not ok; essential when left out. A check that throws or
-   * takes 2 s is not ok.
+   * takes 2 s is not ok. Returns how to take it away again; these may come and go after `listen` too.
    */
-  addHealthCheck(name: string, check: HealthCheck, options?: { readonly essential: boolean }): void
+  addHealthCheck(name: string, check: HealthCheck, options?: { readonly essential: boolean }): () => void
   /** WebSocket upgrades for one path; other paths are refused with 404. */
   onUpgrade(path: string, upgrade: Upgrade): void
   /** Called first when the server stops, while it still answers: for long-lived connections. */
@@ -53,8 +53,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const state = { stopping: false }
   startProcessMetrics()
   observeRequests(app, options)
-  // A kept-alive connection would hold up the end until its client lets go.
-  app.addHook('onSend', (_request, reply, payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    void reply.header('x-request-id', request.id)
+    // A kept-alive connection would hold up the end until its client lets go.
     if (state.stopping) void reply.header('connection', 'close')
     done(null, payload)
   })
@@ -69,8 +70,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     name: options.name,
     logger: options.logger,
     app,
-    addHealthCheck: (name, check, { essential } = { essential: true }) =>
-      void checks.set(name, { check, essential }),
+    addHealthCheck(name, check, { essential } = { essential: true }) {
+      checks.set(name, { check, essential })
+      return () => void checks.delete(name)
+    },
     onUpgrade: (path, upgrade) => void upgrades.set(path, upgrade),
     onShutdown: work => void farewells.push(work),
     listen: address => listen(app, options, address),

@@ -1,0 +1,29 @@
+// Counts what became of supergraphs that were read. Free of reading them.
+import { counter, gauge } from '#platform/telemetry/metrics.ts'
+
+export type ObserveReloads = {
+  /** It replaced the one before, or is the first. */
+  served(): void
+  refused(): void
+  unreadable(): void
+}
+
+export function observeReloads(): ObserveReloads {
+  const reloads = counter(
+    'waybill_gateway_reloads_total',
+    'Looks at the supergraph that found another, or none',
+    ['outcome'],
+  )
+  const since = gauge(
+    'waybill_gateway_supergraph_served_since_seconds',
+    'When the supergraph in service was taken into it, as Unix time',
+  )
+  return {
+    served() {
+      reloads.inc({ outcome: 'served' })
+      since.set(Math.round(Date.now() / 1000))
+    },
+    refused: () => reloads.inc({ outcome: 'refused' }),
+    unreadable: () => reloads.inc({ outcome: 'unreadable' }),
+  }
+}
