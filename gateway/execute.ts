@@ -54,13 +54,23 @@ export async function executeRequest(
     variables: coerced.variables,
     fetch: request.fetch,
   }
+  const { text, outcome } = await finish(prepared, execution, { withheld: [], format })
+  return { text, outcome, name, kind }
+}
+
+/** Runs what is left of the plan on what `execution` has so far, and writes the whole answer. */
+export async function finish(
+  prepared: PreparedOperation,
+  execution: Execution,
+  { withheld, format }: { readonly withheld: readonly ExecutionError[]; readonly format: FormatError },
+): Promise<Pick<GatewayAnswer, 'text' | 'outcome'>> {
   await prepared.run(execution)
   const { errors } = execution
   const told = errors.length
   const data = prepared.write(execution.data, execution)
-  if (errors.length === 0) return { text: `{"data":${data}}`, outcome: 'ok', name, kind }
-  const all = withoutConsequences(errors, told).map(format)
-  return { text: `{"data":${data},"errors":${JSON.stringify(all)}}`, outcome: 'errors', name, kind }
+  if (errors.length + withheld.length === 0) return { text: `{"data":${data}}`, outcome: 'ok' }
+  const all = [...withheld, ...withoutConsequences(errors, told)].map(format)
+  return { text: `{"data":${data},"errors":${JSON.stringify(all)}}`, outcome: 'errors' }
 }
 
 function refuse(
