@@ -50,23 +50,29 @@ export function createAnswer({ text, headers, tagged, onPacked }: AnswerParts): 
 }
 
 /** 304 when a GET's If-None-Match names the answer's tag; packed as the client takes it from 1 KB on. */
-export async function sendAnswer(
+export function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: Answer,
-): Promise<void> {
+): Promise<void> | undefined {
   const { bytes, headers, etag } = answer
   const known = request.headers['if-none-match']
   if (known !== undefined && etag !== undefined && request.method !== 'POST' && names(known, etag)) {
     const { 'content-type': _type, ...rest } = headers
-    reply.removeHeader('content-type').code(304).headers(rest).send()
-    return
+    return send(reply.removeHeader('content-type').code(304), { headers: rest, bytes: undefined })
   }
   const encoding =
     bytes.length < COMPRESSED_FROM ? undefined : chooseEncoding(request.headers['accept-encoding'])
-  const sent =
-    encoding === undefined ? answer : (answer.packed.get(encoding) ?? (await pack(answer, encoding)))
-  reply.headers(sent.headers).send(sent.bytes)
+  const made = encoding === undefined ? answer : answer.packed.get(encoding)
+  if (made !== undefined || encoding === undefined) return send(reply, made ?? answer)
+  return pack(answer, encoding).then(packed => send(reply, packed))
+}
+
+function send(
+  reply: FastifyReply,
+  { headers, bytes }: { readonly headers: Headers; readonly bytes: Buffer | undefined },
+): undefined {
+  reply.headers(headers).send(bytes)
 }
 
 async function pack(answer: Answer, encoding: Encoding): Promise<Packed> {

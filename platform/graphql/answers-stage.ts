@@ -8,26 +8,27 @@ import { rawJsonOf } from '#platform/graphql/raw-body.ts'
 
 export type Asked = { readonly question: Question; readonly caller: Caller }
 
+const NOTHING_ASKED = Promise.resolve(undefined)
+
 /**
  * The question that a request is, and who asks. Undefined for one that the stages behind must refuse or look at
  * themselves: a token that does not hold, a body that is not JSON, a simple request that another site could have sent.
  */
-export async function askQuestion(
+export function askQuestion(
   answers: Answers,
   verifier: Verifier,
   request: FastifyRequest,
 ): Promise<Asked | undefined> {
   const operation = operationOf(request)
-  if (operation === undefined) return undefined
+  if (operation === undefined) return NOTHING_ASKED
   const { headers } = request
-  try {
-    const caller = await identifyCaller(verifier, headers.authorization)
+  const ask = (caller: Caller): Asked => {
     const { 'accept-language': language, accept } = headers
     const asker = { viewer: caller.verified?.viewer, language, accept, operation }
     return { caller, question: answers.ask(asker, requiredBy(headers[CONSISTENCY_HEADER])) }
-  } catch {
-    return undefined // why a token does not hold is said by the stage that makes the context
   }
+  // Why a token does not hold is said by the stage that makes the context.
+  return identifyCaller(verifier, headers.authorization).then(ask, () => undefined)
 }
 
 function requiredBy(header: string | string[] | undefined): ConsistencyToken {

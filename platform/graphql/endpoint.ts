@@ -104,14 +104,20 @@ type Stages = {
   readonly count: ReturnType<typeof createOperationCounter>
 }
 
-async function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { answers, verifier, server, contextOf, batch, count } = stages
-  const asked = answers && (await askQuestion(answers, verifier, request))
-  const kept = asked && answers.find(asked.question)
-  if (kept !== undefined) {
+/** The way of a kept answer has one wait, for the token's check: each more would cost as much as finding the answer. */
+function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { answers, verifier, count } = stages
+  if (answers === undefined) return answerAnew(stages, { request, reply, asked: undefined })
+  return askQuestion(answers, verifier, request).then(asked => {
+    const kept = asked && answers.find(asked.question)
+    if (kept === undefined) return answerAnew(stages, { request, reply, asked })
     count({ name: kept.name, kind: 'query', outcome: 'ok' })
     return sendAnswer(request, reply, kept)
-  }
+  })
+}
+
+async function answerAnew(stages: Stages, { request, reply, asked }: Exchange): Promise<void> {
+  const { server, contextOf, batch } = stages
   const made = Array.isArray(parseBody(request))
     ? await answerBatch({ server, contextOf, limit: batch }, request, reply)
     : await answerOne(stages, { request, reply, asked })

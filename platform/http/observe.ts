@@ -14,17 +14,13 @@ declare module 'fastify' {
 
 const SLOW_MS = 1000
 
-/** Every answer carries `x-request-id`; durations are counted by route pattern, never by what a client made up. */
+/** Durations are counted by route pattern, never by what a client made up. */
 export function observeRequests(
   app: FastifyInstance,
   { name, logger }: { readonly name: string; readonly logger: Logger },
 ): void {
   const observe = observer(name)
   const spans = new WeakMap<FastifyRequest, OpenSpan>()
-  app.addHook('onRequest', (request, reply, done) => {
-    void reply.header('x-request-id', request.id)
-    done()
-  })
   // After the body is read: a body's stream events would lose the span's context.
   app.addHook('preHandler', (request, reply, done) => {
     if (!isTracing() || request.routeOptions.config.lasting) return done()
@@ -34,8 +30,8 @@ export function observeRequests(
     span.run(done)
   })
   app.addHook('onResponse', (request, reply, done) => {
-    if (request.routeOptions.config.lasting && reply.statusCode < 400) return done()
-    const route = request.routeOptions.url ?? 'none'
+    const { config, url: route = 'none' } = request.routeOptions // made anew each time it is asked for
+    if (config.lasting && reply.statusCode < 400) return done()
     const elapsed = reply.elapsedTime
     observe(request.method, route, reply.statusCode, elapsed / 1000)
     logRequest(logger, { request, reply, route, elapsed })
