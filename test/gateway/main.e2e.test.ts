@@ -1,0 +1,119 @@
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
+import { librarySupergraph } from './library.ts'
+import { npmRunGateway, runGateway } from './process.ts'
+
+async function libraryFile() {
+  const folder = await temporaryFolder()
+  const file = path.join(folder.path, 'supergraph.graphql')
+  await writeFile(file, librarySupergraph())
+  return { file, [Symbol.asyncDispose]: folder[Symbol.asyncDispose] }
+}
+
+async function ask(url: string, query: string): Promise<unknown> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  })
+  return response.json()
+}
+
+describe('npm run gateway', () => {
+  test('says what it serves and where, is ready, answers, and ends cleanly at SIGTERM', async () => {
+    await using library = await libraryFile()
+    await using gateway = npmRunGateway({ SUPERGRAPH: library.file })
+    const url = await gateway.url
+    await expect.poll(() => gateway.told.join('\n')).toContain('Try it:')
+    expect(gateway.told.slice(0, 6)).toEqual([
+      `gateway     ${url}/graphql`,
+      `supergraph  ${library.file}`,
+      'subgraphs   catalogue  http://127.0.0.1:1/graphql',
+      '            reviews    http://127.0.0.1:1/graphql',
+      'callers     all anonymous: AUTH_JWKS_URL is not set',
+      'schema      not shown to clients: NODE_ENV=development shows it',
+    ])
+    expect(await ask(url, '{__typename}')).toEqual({ data: { __typename: 'Query' } })
+    const ready = await fetch(`${url}/health/ready`)
+    expect(ready.status).toBe(200)
+    expect(await ready.json()).toMatchObject({
+      status: 'ok',
+      dependencies: { supergraph: { detail: expect.stringMatching(/^serves version [\da-f]{12} since /) } },
+    })
+    for (const line of gateway.log) expect(JSON.parse(line)).toMatchObject({ service: 'gateway' })
+    gateway.signal('SIGTERM')
+    await gateway.ended
+    await expect(fetch(`${url}/health/live`)).rejects.toThrow()
+  })
+
+  test('finds subgraphs elsewhere by SUBGRAPH_URLS, and shows no password of theirs', async () => {
+    await using library = await libraryFile()
+    await using gateway = runGateway({
+      SUPERGRAPH: library.file,
+      SUBGRAPH_URLS: 'reviews=http://me:secret@127.0.0.1:2/graphql',
+      NODE_ENV: 'development',
+    })
+    await gateway.url
+    await expect.poll(() => gateway.told.join('\n')).toContain('Try it:')
+    const told = gateway.told.join('\n')
+    expect(told).toContain('reviews    http://me:***@127.0.0.1:2/graphql')
+    expect(told).toContain('schema      shown to clients that ask for it')
+    gateway.signal('SIGINT')
+    expect(await gateway.ended).toBe(0)
+  })
+})
+
+describe('a gateway that cannot start says why in one line, and ends with 1', () => {
+  async function told(env: Readonly<Record<string, string>>): Promise<string> {
+    await using gateway = runGateway(env)
+    gateway.url.catch(() => {})
+    expect(await gateway.ended).toBe(1)
+    expect(gateway.log).toEqual([])
+    return gateway.told.join('\n')
+  }
+
+  test('when there is no such file', async () => {
+    expect(await told({ SUPERGRAPH: '/nowhere/supergraph.graphql' })).toBe(
+      'SUPERGRAPH_INVALID: /nowhere/supergraph.graphql cannot be read: there is no such file',
+    )
+  })
+
+  test('when it is no supergraph', async () => {
+    await using folder = await temporaryFolder()
+    const file = path.join(folder.path, 'sub.graphql')
+    await writeFile(file, 'type Query { a: Int }')
+    expect(await told({ SUPERGRAPH: file })).toBe(
+      `SUPERGRAPH_INVALID: ${file} cannot be served: it names no subgraphs: is it a Federation 2 supergraph?`,
+    )
+  })
+
+  test('when subgraphs have no address: all of them', async () => {
+    await using library = await libraryFile()
+    const sdl = librarySupergraph().replaceAll('http://127.0.0.1:1/graphql', '')
+    await writeFile(library.file, sdl)
+    expect(await told({ SUPERGRAPH: library.file })).toBe(
+      `SUPERGRAPH_INVALID: ${library.file} has no http: or https: URL for catalogue, reviews: name it in SUBGRAPH_URLS, as catalogue=http://…`,
+    )
+  })
+
+  test('when the port is taken', async () => {
+    await using library = await libraryFile()
+    await using taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    expect(await told({ SUPERGRAPH: library.file, PORT: String(port) })).toBe(
+      `PORT_IN_USE: port ${port} is in use, and gateway needs it: stop the program that listens there, or give gateway another port`,
+    )
+  })
+
+  test('when variables are wrong: all of them', async () => {
+    expect(await told({ PORT: 'high', LOG_LEVEL: 'loud', AUTH_JWKS_URL: 'nowhere' })).toMatch(
+      /^CONFIG_INVALID: .*\n {2}PORT: holds "high"; should hold a port number.*\n[\s\S]*AUTH_JWKS_URL[\s\S]*LOG_LEVEL/,
+    )
+  })
+})
