@@ -5,6 +5,7 @@ import type { FormatError, GatewayAnswer } from '#gateway/execute.ts'
 import { isObject } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
 import { createFormat, emptyNotes, type Notes, runOperation, textOf } from '#gateway/operation.ts'
+import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
@@ -68,9 +69,19 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
       .send('This endpoint answers with application/graphql-response+json or application/json.\n')
   const format = createFormat({ requestId: request.id, logger })
   try {
-    const { token } = verifier ? await identifyCaller(verifier, request.headers.authorization) : ANONYMOUS
+    const { token, verified } = verifier
+      ? await identifyCaller(verifier, request.headers.authorization)
+      : ANONYMOUS
     using inUse = stages.current.use()
-    return await run(stages, { request, reply, token, type, format, graph: inUse.graph })
+    return await run(stages, {
+      request,
+      reply,
+      token,
+      claims: verified?.claims,
+      type,
+      format,
+      graph: inUse.graph,
+    })
   } catch (error) {
     const status = error instanceof CallerError ? CALLER_CODES[error.code] : statusOf(error)
 
@@ -88,6 +99,7 @@ type Exchange = {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly token: string | undefined
+  readonly claims: Claims | undefined
   readonly type: string
   readonly format: FormatError
   readonly graph: Graph
@@ -125,7 +137,7 @@ type Member = { readonly member: unknown; readonly required: string; readonly no
 
 async function executeMember(
   stages: Stages,
-  { request, token, format, graph }: Exchange,
+  { request, token, claims, format, graph }: Exchange,
   { member, required, notes }: Member,
 ): Promise<GatewayAnswer> {
   const asked = {
@@ -133,7 +145,7 @@ async function executeMember(
     traceparent: memberTraceparent(member),
     queriesOnly: request.method === 'GET',
   }
-  const sender = { headers: request.headers, requestId: request.id, token, required }
+  const sender = { headers: request.headers, requestId: request.id, token, claims, required }
   return runOperation({ graph, format, notes, count: stages.count }, asked, sender)
 }
 

@@ -8,6 +8,7 @@ import type {
   SubgraphRequest,
 } from '#gateway/executor/execution.ts'
 import type { Operations, PreparedOperation } from '#gateway/operations.ts'
+import type { Claims } from '#gateway/safety/authorization/grants.ts'
 
 export type GatewayRequest = {
   readonly query: string
@@ -15,6 +16,8 @@ export type GatewayRequest = {
   readonly variables: Readonly<Record<string, unknown>>
   /** A GET carries queries only. */
   readonly queriesOnly: boolean
+  /** Of the caller's token; undefined for one that shows none. */
+  readonly claims?: Claims | undefined
   readonly fetch: (request: SubgraphRequest) => Promise<SubgraphAnswer>
 }
 
@@ -37,7 +40,7 @@ export async function executeRequest(
   request: GatewayRequest,
   format: FormatError,
 ): Promise<GatewayAnswer> {
-  const prepared = operations.prepare(request.query, request.operationName)
+  const prepared = operations.prepare(request.query, request.operationName, request.claims)
   if ('errors' in prepared) return refuse(prepared.errors, undefined, format)
   const { name, kind } = prepared
   if (request.queriesOnly && kind !== 'query')
@@ -48,13 +51,15 @@ export async function executeRequest(
   if (kind === 'subscription') return refuse([new GraphQLError(LASTING)], prepared, format)
   const coerced = prepared.coerce(request.variables)
   if ('errors' in coerced) return refuse(coerced.errors, prepared, format)
+  const withheld = prepared.withheld?.errors(coerced.variables) ?? []
+  if (prepared.withheld?.refuses && withheld.length > 0) return refuse(withheld, prepared, format)
   const execution: Execution = {
     data: prepared.introspect?.(coerced.variables) ?? {},
     errors: [],
     variables: coerced.variables,
     fetch: request.fetch,
   }
-  const { text, outcome } = await finish(prepared, execution, { withheld: [], format })
+  const { text, outcome } = await finish(prepared, execution, { withheld, format })
   return { text, outcome, name, kind }
 }
 
@@ -74,7 +79,7 @@ export async function finish(
 }
 
 function refuse(
-  errors: readonly GraphQLError[],
+  errors: readonly (ExecutionError | GraphQLError)[],
   prepared: PreparedOperation | undefined,
   format: FormatError,
 ): GatewayAnswer {

@@ -4,6 +4,7 @@ import { GraphQLError } from 'graphql'
 import { executeRequest, type FormatError, type GatewayAnswer } from '#gateway/execute.ts'
 import type { SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
+import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER, parseToken, raise, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
@@ -18,6 +19,8 @@ export type Sender = {
   readonly requestId: string
   /** Checked. */
   readonly token: string | undefined
+  /** Of that token. */
+  readonly claims?: Claims | undefined
   /** Positions that answers must have seen, as in the consistency header. */
   readonly required: string
 }
@@ -52,7 +55,7 @@ export async function runOperation(
 ): Promise<GatewayAnswer> {
   const forwarded = forwardedOf(sender, traceparent)
   const fetch = (request: SubgraphRequest) => fetchFrom(graph, request, forwarded, notes)
-  const execute = () => executeRequest(graph.operations, { ...asked, fetch }, format)
+  const execute = () => executeRequest(graph.operations, { ...asked, claims: sender.claims, fetch }, format)
   const answered = isTracing()
     ? await inSpan('graphql.operation', { parent: knownTrace(traceparent) }, execute)
     : await execute()

@@ -12,6 +12,7 @@ import {
 } from 'graphql'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
+import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 
 export type Supergraph = {
   /** What clients see. */
@@ -19,6 +20,7 @@ export type Supergraph = {
   /** By name; an empty URL when the supergraph names none. */
   readonly subgraphs: ReadonlyMap<string, string>
   readonly matches: TypeMatch
+  readonly authorization: AuthorizationRules
   /** Throws when the operation, which must be valid, cannot be planned. */
   plan(text: string, operationName: string | undefined): PlanNode | undefined
 }
@@ -34,6 +36,7 @@ export function readSupergraph(sdl: string): Supergraph {
     schema,
     subgraphs,
     matches: createTypeMatch(buildASTSchema(document, { assumeValidSDL: true, assumeValid: true })),
+    authorization: readAuthorizationRules(document),
     plan: (text, operationName) =>
       planner.plan(text, operationName, new Set(), 0).node as PlanNode | undefined,
   }

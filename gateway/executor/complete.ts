@@ -1,5 +1,6 @@
 // The answer as JSON text, in one pass over what the subgraphs gave: names, order, nulls and errors as the specification says.
 import {
+  type FieldNode,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
@@ -34,11 +35,13 @@ export type CompileCompletion = {
   readonly schema: GraphQLSchema
   readonly operation: OperationDefinitionNode
   readonly fragments: Parameters<typeof createCollector>[0]['fragments']
+  /** Fields of the operation that are written as null, whatever there is of them. */
+  readonly withheld: ReadonlySet<FieldNode>
 }
 
 /** Writes the whole `data`; 'null' when a null reaches the root. Root fields that introspection answers are written as they are. */
-export function compileCompletion({ schema, operation, fragments }: CompileCompletion): Write {
-  const collect = createCollector({ schema, fragments })
+export function compileCompletion({ schema, operation, fragments, withheld }: CompileCompletion): Write {
+  const collect = createCollector({ schema, fragments, withheld })
   const root = schema.getRootType(operation.operation)
   if (!root) return () => 'null'
 
@@ -84,14 +87,16 @@ export function compileCompletion({ schema, operation, fragments }: CompileCompl
   }
 
   function compileFields(type: GraphQLObjectType, selected: readonly Selected[]): readonly FieldWriter[] {
-    return collect(type, selected).map(({ key, name, fieldType, applies, inner }) => {
+    return collect(type, selected).map(({ key, name, fieldType, applies, granted, inner }) => {
       const quoted = `${JSON.stringify(key)}:`
       if (name === '__typename') {
         const text = JSON.stringify(type.name)
         return { key, quoted, applies, write: () => text }
       }
       if (fieldType === undefined) return { key, quoted, applies, write: asItIs }
-      return { key, quoted, applies, write: compileType(fieldType, inner, `${type.name}.${name}`) }
+      const write = compileType(fieldType, inner, `${type.name}.${name}`)
+      if (granted === undefined) return { key, quoted, applies, write }
+      return { key, quoted, applies, write: ifGranted(granted, write, isNonNullType(fieldType)) }
     })
   }
 
@@ -100,6 +105,12 @@ export function compileCompletion({ schema, operation, fragments }: CompileCompl
     root.name,
   )
   return (value, completion) => write(value, completion) ?? 'null'
+}
+
+/** Whoever withholds a field reports it: its null is no second error. */
+function ifGranted(granted: NonNullable<CollectedField['granted']>, write: Write, required: boolean): Write {
+  const instead = required ? undefined : 'null'
+  return (value, completion) => (granted(completion.variables) ? write(value, completion) : instead)
 }
 
 /** What introspection gave is complete already. */

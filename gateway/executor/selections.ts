@@ -1,6 +1,7 @@
 // The fields that an operation selects of an object type: fragments followed, same names merged, conditions kept. Pure.
 import {
   type DirectiveNode,
+  type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLObjectType,
   type GraphQLOutputType,
@@ -12,7 +13,7 @@ import {
 
 type Variables = Readonly<Record<string, unknown>>
 /** A variable that must have a value for a selection to count. */
-type Condition = { readonly variable: string; readonly wanted: boolean }
+export type Condition = { readonly variable: string; readonly wanted: boolean }
 /** A selection set, and what must hold for it to count. */
 export type Selected = { readonly set: SelectionSetNode; readonly conditions: readonly Condition[] }
 
@@ -24,20 +25,26 @@ export type CollectedField = {
   readonly fieldType: GraphQLOutputType | undefined
   /** Undefined when it always counts. */
   readonly applies: ((variables: Variables) => boolean) | undefined
+  /** Whether it counts at a place where it is not withheld; undefined when it is withheld nowhere. */
+  readonly granted: ((variables: Variables) => boolean) | undefined
   readonly inner: readonly Selected[]
 }
 
 type Occurrences = {
   readonly name: string
   readonly conditions: (readonly Condition[])[]
+  /** Those of `conditions` where it is not withheld. */
+  readonly granted: (readonly Condition[])[]
   readonly inner: Selected[]
 }
 
 export function createCollector(options: {
   readonly schema: GraphQLSchema
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
+  /** Fields that the caller may not see; what is selected of them does not count. */
+  readonly withheld: ReadonlySet<FieldNode>
 }): (type: GraphQLObjectType, selected: readonly Selected[]) => readonly CollectedField[] {
-  const { schema, fragments } = options
+  const { schema, fragments, withheld } = options
 
   function concerns(type: GraphQLObjectType, condition: string | undefined): boolean {
     if (condition === undefined || condition === type.name) return true
@@ -55,9 +62,16 @@ export function createCollector(options: {
       if (all === undefined) continue
       if (selection.kind === Kind.FIELD) {
         const key = (selection.alias ?? selection.name).value
-        const field = fields.get(key) ?? { name: selection.name.value, conditions: [], inner: [] }
+        const field = fields.get(key) ?? {
+          name: selection.name.value,
+          conditions: [],
+          granted: [],
+          inner: [],
+        }
         fields.set(key, field)
         field.conditions.push(all)
+        if (withheld.has(selection)) continue
+        field.granted.push(all)
         if (selection.selectionSet) field.inner.push({ set: selection.selectionSet, conditions: all })
         continue
       }
@@ -71,18 +85,19 @@ export function createCollector(options: {
   return (type, selected) => {
     const fields = new Map<string, Occurrences>()
     for (const one of selected) visit(one, type, fields)
-    return [...fields].map(([key, { name, conditions, inner }]) => ({
+    return [...fields].map(([key, { name, conditions, granted, inner }]) => ({
       key,
       name,
       fieldType: type.getFields()[name]?.type,
       applies: anyHolds(conditions),
+      granted: granted.length < conditions.length ? anyHolds(granted) : undefined,
       inner,
     }))
   }
 }
 
 /** Undefined when the selection never counts. */
-function withDirectives(
+export function withDirectives(
   conditions: readonly Condition[],
   directives: readonly DirectiveNode[] | undefined,
 ): readonly Condition[] | undefined {

@@ -1,0 +1,67 @@
+// What a caller may do, by the claims of a token that was verified. Free of tokens themselves and of any schema.
+import type { AnyOfAll, Rule } from '#gateway/safety/authorization/rules.ts'
+import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
+
+/** Of a verified token. */
+export type Claims = Readonly<Record<string, unknown>>
+
+export type Grants = {
+  readonly authenticated: boolean
+  readonly scopes: ReadonlySet<string>
+  readonly policies: ReadonlySet<string>
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set()
+
+/** Who shows no token has no claims, and may do what policies let everybody do. */
+export function createGrants(settings: AuthorizationSettings): (claims: Claims | undefined) => Grants {
+  const known = new WeakMap<Claims, Grants>()
+
+  function work(claims: Claims | undefined): Grants {
+    const scopes = claims ? namesIn(claims, settings.scopeClaims) : NO_NAMES
+    const claimed = claims ? namesIn(claims, settings.policyClaims) : NO_NAMES
+    const given = Object.entries(settings.policies).flatMap(([name, demanded]) =>
+      holdsAny(demanded, scopes) ? [name] : [],
+    )
+    return { authenticated: claims !== undefined, scopes, policies: new Set([...claimed, ...given]) }
+  }
+
+  const anonymous = work(undefined)
+  return claims => {
+    if (!claims) return anonymous
+    const found = known.get(claims)
+    if (found) return found
+    const grants = work(claims)
+    known.set(claims, grants)
+    return grants
+  }
+}
+
+export function meets({ authenticated, scopes, policies }: Rule, grants: Grants): boolean {
+  return (
+    (!authenticated || grants.authenticated) &&
+    (!scopes || holdsAny(scopes, grants.scopes)) &&
+    (!policies || holdsAny(policies, grants.policies))
+  )
+}
+
+function holdsAny(alternatives: AnyOfAll, held: ReadonlySet<string>): boolean {
+  return alternatives.some(all => all.every(name => held.has(name)))
+}
+
+/** A claim is a list of names, or a text with spaces between them. Dots in its name lead into objects. */
+function namesIn(claims: Claims, names: readonly string[]): ReadonlySet<string> {
+  return new Set(
+    names.flatMap(name => {
+      const value = Object.hasOwn(claims, name) ? claims[name] : name.split('.').reduce<unknown>(into, claims)
+      if (typeof value === 'string') return value.split(' ').filter(text => text !== '')
+      return Array.isArray(value) ? value.filter(text => typeof text === 'string') : []
+    }),
+  )
+}
+
+function into(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? Reflect.get(value, key)
+    : undefined
+}

@@ -1,0 +1,220 @@
+// Two subgraphs of a clinic, under authorization and cost directives, run for real with the gateway in front; tokens with any claims.
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { pathToFileURL } from 'node:url'
+import { composeServices } from '@apollo/composition'
+import { buildSubgraphSchema } from '@apollo/subgraph'
+import { type GraphQLSchema, graphql, parse } from 'graphql'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import type { GatewayConfig } from '#gateway/config.ts'
+import { startGateway } from '#gateway/service.ts'
+import { readSettings } from '#gateway/settings.ts'
+import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
+import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+
+const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", import: [
+  "@key", "@shareable", { name: "@authenticated", as: "@signedIn" }, "@requiresScopes", "@policy", "@cost", "@listSize"])\n`
+
+export const CLINIC_SDL = {
+  people: `${LINK}
+    type Query {
+      patients(first: Int, ward: Ward): [Patient!]! @listSize(slicingArguments: ["first"], assumedSize: 3, requireOneSlicingArgument: false)
+      patient(id: ID!): Patient
+      paged(first: Int, last: Int): Page @listSize(slicingArguments: ["first", "last"], sizedFields: ["items"])
+      search: [Found!]!
+      staffRoom: String! @signedIn
+      motto: String!
+      room: Room
+    }
+    type Room @key(fields: "code") { code: ID @signedIn name: String }
+    type Mutation { admit(name: String!): Patient! @requiresScopes(scopes: [["write"], ["admin"]])  wave: Int }
+    type Page { items: [Patient!] total: Int }
+    union Found = Patient | Ledger
+    type Ledger @requiresScopes(scopes: [["books", "read"]]) { balance: Int! }
+    interface Being { id: ID! name: String }
+    type Patient implements Being @key(fields: "id") { id: ID! name: String diagnosis: Diagnosis secretId: ID! @policy(policies: [["vetted"]]) }
+    enum Diagnosis @signedIn { FLU COLD }
+    input Ward { floor: Int @cost(weight: 2) }`,
+  bills: `${LINK}
+    type Query { latestBill: Bill }
+    type Patient @key(fields: "id") { id: ID! bills: [Bill!]! @requiresScopes(scopes: [["billing"]]) debt: Int @cost(weight: 5) }
+    type Room @key(fields: "code") { code: ID @signedIn price: Int }
+    type Bill @signedIn @cost(weight: 4) { number: ID! amount: Int }`,
+} as const
+export type ClinicService = keyof typeof CLINIC_SDL
+
+type Resolvers = NonNullable<
+  Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>['resolvers']
+>
+
+const patient = (id: string) => ({
+  __typename: 'Patient',
+  id,
+  name: `P${id}`,
+  diagnosis: 'FLU',
+  secretId: `s${id}`,
+})
+const PATIENTS = ['1', '2', '3'].map(patient)
+
+const RESOLVERS: Record<ClinicService, Resolvers> = {
+  people: {
+    Query: {
+      patients: () => PATIENTS,
+      patient: (_: unknown, { id }: { id: string }) => patient(id),
+      paged: () => ({ items: PATIENTS, total: 3 }),
+      search: () => [patient('1'), { __typename: 'Ledger', balance: 7 }],
+      staffRoom: () => 'kettle',
+      motto: () => 'do no harm',
+      room: () => ({ code: 'r1', name: 'Blue' }),
+    },
+    Mutation: {
+      admit: (_: unknown, { name }: { name: string }) => ({ ...patient('9'), name }),
+      wave: () => 1,
+    },
+    Patient: { __resolveReference: ({ id }: { id: string }) => patient(id) },
+  },
+  bills: {
+    Room: { __resolveReference: () => ({ price: 40 }) },
+    Query: { latestBill: () => ({ number: 'b9', amount: 9 }) },
+    Patient: {
+      __resolveReference: ({ id }: { id: string }) => ({ id }),
+      bills: ({ id }: { id: string }) => [{ number: `b${id}`, amount: Number(id) }],
+      debt: () => 100,
+    },
+  },
+}
+
+export function clinicSchemas(): Map<string, GraphQLSchema> {
+  return new Map(
+    Object.entries(CLINIC_SDL).map(([name, sdl]) => [
+      name,
+      buildSubgraphSchema({ typeDefs: parse(sdl), resolvers: RESOLVERS[name as ClinicService] }),
+    ]),
+  )
+}
+
+export function clinicSupergraph(): string {
+  const { errors, supergraphSdl } = composeServices(
+    Object.entries(CLINIC_SDL).map(([name, sdl]) => ({
+      name,
+      url: `http://${name}.test/`,
+      typeDefs: parse(sdl),
+    })),
+  )
+  if (errors) throw new Error(errors.map(({ message }) => message).join('\n'))
+  return supergraphSdl
+}
+
+async function serve(schema: GraphQLSchema) {
+  const seen: string[] = []
+  const server = createServer(async (request, response) => {
+    const { query, variables } = JSON.parse(await text(request))
+    seen.push(query)
+    const result = await graphql({ schema, source: query, variableValues: variables })
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(result))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (typeof address !== 'object' || !address) throw new Error('the subgraph has no address')
+  return {
+    seen,
+    url: `http://127.0.0.1:${address.port}/`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+/** Whoever signs the tokens: any claims, no roles of ours. */
+async function openIssuer(folder: string) {
+  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  const file = path.join(folder, 'jwks.json')
+  await writeFile(
+    file,
+    JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256', kid: 'k' }] }),
+  )
+  const auth = { jwks: pathToFileURL(file), issuer: 'https://issuer.test', audience: 'clinic' }
+  const sign = (claims: Readonly<Record<string, unknown>>) =>
+    new SignJWT({ sub: 'ann', ...claims })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k' })
+      .setIssuer(auth.issuer)
+      .setAudience(auth.audience)
+      .setExpirationTime('1h')
+      .sign(privateKey)
+  return { auth, sign }
+}
+
+export type ClinicReply = {
+  readonly status: number
+  readonly headers: Headers
+  readonly data?: unknown
+  readonly errors?: readonly {
+    readonly message: string
+    readonly path?: readonly (string | number)[]
+    readonly extensions: Readonly<Record<string, unknown>>
+  }[]
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+export type Sent = {
+  readonly claims?: Readonly<Record<string, unknown>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly variables?: object
+}
+
+/** `settings` as in the gateway's settings file. */
+export async function startClinic(settings: object = {}, config: Partial<GatewayConfig> = {}) {
+  await using open = new AsyncDisposableStack()
+  const folder = open.use(await temporaryFolder())
+  const { auth, sign } = await openIssuer(folder.path)
+  const schemas = clinicSchemas()
+  const subgraphUrls: Record<string, string> = {}
+  const seen: string[][] = []
+  for (const [name, schema] of schemas) {
+    const served = open.use(await serve(schema))
+    subgraphUrls[name] = served.url
+    seen.push(served.seen)
+  }
+  const file = path.join(folder.path, 'supergraph.graphql')
+  await writeFile(file, clinicSupergraph())
+  const gateway = open.use(
+    await startGateway({
+      host: '127.0.0.1',
+      port: 0,
+      supergraph: pathToFileURL(file),
+      subgraphUrls,
+      auth,
+      settings: readSettings(settings),
+      development: false,
+      logger: recordingLogger().logger,
+      ...config,
+    }),
+  )
+  const url = `${gateway.url}/graphql`
+  const post = async (body: unknown, { claims, headers = {} }: Sent = {}): Promise<Response> =>
+    fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(claims && { authorization: `Bearer ${await sign(claims)}` }),
+        ...headers,
+      },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    })
+  const running = open.move()
+  return {
+    url,
+    post,
+    /** Requests of all subgraphs, since they were last asked for. */
+    requests: () => seen.flatMap(one => one.splice(0)),
+    async send(query: string, sent: Sent = {}): Promise<ClinicReply> {
+      const response = await post({ query, ...(sent.variables && { variables: sent.variables }) }, sent)
+      const body: Pick<ClinicReply, 'data' | 'errors' | 'extensions'> = JSON.parse(await response.text())
+      return { ...body, status: response.status, headers: response.headers }
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
