@@ -15,11 +15,14 @@ export type CustomerRouting = {
 export type CustomerRoutingOptions<Order> = {
   readonly window: Window
   readonly changes: Changes<Order>
-  /** `before`: how far everything had been handed on before this event. */
+  /**
+   * `before`: how far everything had been handed on before this event. It is a place where this process has been, which
+   * between two events of different topics it may not have been: it heard them in another order than they happened.
+   */
   readonly offer: (entry: Entry, before: Place) => void
   /** Events past `place()` can no longer be listed; it goes on from what is heard next. */
   readonly onLost: () => void
-  /** Called when something was handed on later than it was heard. */
+  /** Called when something may have been handed on. */
   readonly onAdvanced: () => void
   readonly logger: Logger
   readonly signal: AbortSignal
@@ -36,11 +39,8 @@ export function createCustomerRouting<Order>(options: CustomerRoutingOptions<Ord
   const listUpTo = (to: Place) => window.list({ from: place, to, accept: () => true, limit: STEP })
 
   function handOn(entries: readonly Entry[], to: Place): void {
-    for (const entry of entries) {
-      offer(entry, place)
-      place = behind(place, [entry])
-    }
-    if (entries.length < STEP) place = to
+    for (const entry of entries) offer(entry, place)
+    place = entries.length < STEP ? to : behind(place, entries)
   }
 
   /** Hands on what it can at once; false when owners must be read first. */
@@ -55,31 +55,33 @@ export function createCustomerRouting<Order>(options: CustomerRoutingOptions<Ord
     return false
   }
 
-  async function learnAndHandOn(): Promise<void> {
-    while (!signal.aborted && !handOnKnown()) {
-      if (await patiently(() => window.reach(place), { logger, signal })) {
-        const entries = window.holds(place) ? listUpTo(window.place()) : []
-        await changes.learnOwners(changes.withoutOwner(entries))
-      } else if (!signal.aborted) {
-        onLost()
-        place = window.place()
-      }
-      onAdvanced()
+  async function learn(): Promise<void> {
+    if (await patiently(() => window.reach(place), { logger, signal })) {
+      const entries = window.holds(place) ? listUpTo(window.place()) : []
+      await changes.learnOwners(changes.withoutOwner(entries))
+    } else if (!signal.aborted) {
+      onLost()
+      place = window.place()
     }
+  }
+
+  async function handOnAll(): Promise<void> {
+    isLearning = true
+    while (!signal.aborted && !handOnKnown()) {
+      onAdvanced()
+      await learn()
+    }
+    // At once, with nothing awaited since all was seen to be handed on: what was heard in between would be left lying.
+    isLearning = false
+    onAdvanced()
   }
 
   return {
     place: () => place,
     advance(isWanted) {
       if (isLearning) return
-      if (!isWanted) place = window.place()
-      else if (!handOnKnown()) {
-        isLearning = true
-        void learnAndHandOn().finally(() => {
-          isLearning = false
-          onAdvanced()
-        })
-      }
+      if (isWanted) void handOnAll()
+      else place = window.place()
     },
   }
 }

@@ -150,6 +150,45 @@ describe('an order feed', () => {
     expect(told.toSorted()).toEqual(['inventory-1', 'shipping-1'])
   })
 
+  test('tells a customer of what is heard while it is read whose an order is, at whichever moment, with one read each', async () => {
+    for (let moment = 0; moment < 16; moment++) {
+      await using setup = openFeed()
+      const stream = await begun(await setup.watch({ customer: ZOE.customer }))
+      const told: string[] = []
+      void (async () => {
+        for (;;) told.push(...idsOf(await next(stream)))
+      })().catch(() => {})
+      publishAbout(setup.bus, 'shipping', ZOE)
+      setup.follower.hearAll()
+      await turn()
+      setup.reads[0]?.answer(orderOf(ZOE))
+      for (let passed = 0; passed < moment; passed++) await Promise.resolve()
+      publishAbout(setup.bus, 'orders', ZOE)
+      setup.follower.hearAll()
+      await turn()
+      setup.reads[1]?.answer(orderOf(ZOE))
+      await turn()
+      expect([moment, ...told]).toEqual([moment, 'shipping-1', 'orders-1'])
+      expect(setup.reads).toHaveLength(2)
+    }
+  })
+
+  test('reads an order of a customer once for an event that was heard before an earlier one of another order', async () => {
+    await using setup = openFeed()
+    const stream = await begun(await setup.watch({ customer: ZOE.customer }))
+    const change = next(stream)
+    publishAbout(setup.bus, 'inventory', MAX)
+    publishAbout(setup.bus, 'shipping', ZOE)
+    setup.follower.hear('shipping')
+    await turn()
+    setup.follower.hear('inventory')
+    setup.reads[0]?.answer(orderOf(ZOE))
+    await turn()
+    setup.reads[1]?.answer(orderOf(MAX))
+    expect(idsOf(await change)).toEqual(['shipping-1'])
+    expect(setup.reads.map(({ id }) => id)).toEqual([ZOE.id, MAX.id])
+  })
+
   test('lists in memory, and on the bus what is older, for one who resumes on a process that was just started', async () => {
     await using setup = openFeed({ answering, limits: { window: 8 } })
     for (let count = 0; count < 30; count++) {
