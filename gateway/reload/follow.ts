@@ -24,8 +24,8 @@ export type FollowOptions = {
   /** What `current` serves at the beginning. */
   readonly served: string
   readonly current: CurrentGraph
-  /** Throws what says why it cannot be served. */
-  readonly open: (sdl: string) => Graph
+  /** Rejects with why it cannot be served. */
+  readonly open: (sdl: string) => Promise<Graph>
   readonly settings: ReloadSettings
   readonly logger: Logger
 }
@@ -132,7 +132,7 @@ async function serve(
   const began = performance.now()
   let next: Graph
   try {
-    next = open(sdl)
+    next = await open(sdl)
   } catch (error) {
     state.refused = { version, reason: reasonOf(error) }
     observeReloads().refused()

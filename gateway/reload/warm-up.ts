@@ -5,7 +5,7 @@ import type { Operations } from '#gateway/operations.ts'
 export type WarmUp = {
   readonly warmed: number
   /** Operations that were in use and that the new supergraph does not take. */
-  readonly refused: readonly string[]
+  readonly refused: number
   /** Left for want of time. */
   readonly left: number
 }
@@ -23,13 +23,13 @@ export async function warmUp(
 ): Promise<WarmUp> {
   const used = before.mostUsed(bounds.operations)
   const end = performance.now() + bounds.ms
-  const refused: string[] = []
+  let refused = 0
   let done = 0
   for (const asked of used) {
     if (signal.aborted || performance.now() >= end) break
-    if ('errors' in next.prepare(asked.text, asked.name)) refused.push(asked.name ?? 'anonymous')
+    if ('errors' in (await next.prepare(asked.text, asked.name))) refused++
     done++
     await nextTurn()
   }
-  return { warmed: done - refused.length, refused, left: used.length - done }
+  return { warmed: done - refused, refused, left: used.length - done }
 }
