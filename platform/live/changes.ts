@@ -4,7 +4,15 @@ import { type Channel, recentBetween } from '#platform/live/channel.ts'
 import { encodeCursor } from '#platform/live/cursor.ts'
 import type { Detail, Need, OrderStates } from '#platform/live/order-states.ts'
 import { NOBODY, type Owners } from '#platform/live/owners.ts'
-import { behind, type Entry, furthest, ORDER_TOPICS, type Place, vectorOf } from '#platform/live/place.ts'
+import {
+  BEGINNING,
+  behind,
+  type Entry,
+  furthest,
+  ORDER_TOPICS,
+  type Place,
+  vectorOf,
+} from '#platform/live/place.ts'
 import type { Window } from '#platform/live/window.ts'
 
 /** Events in one change. */
@@ -75,8 +83,8 @@ export function createChanges<Order>(options: ChangesOptions<Order>): Changes<Or
     )
   }
 
-  async function statesOf(scope: Scope, entries: readonly Entry[]): Promise<Order[]> {
-    const needs = [...needsOf(entries, 'order' in scope ? 'page' : 'summary')]
+  async function statesOf(scope: Scope, from: Place, entries: readonly Entry[]): Promise<Order[]> {
+    const needs = [...needsOf(entries, 'order' in scope ? 'page' : 'summary', from)]
     const orders = await Promise.all(needs.map(([orderId, need]) => stateOf(scope, orderId, need)))
     return orders.filter(order => order !== undefined)
   }
@@ -99,7 +107,7 @@ export function createChanges<Order>(options: ChangesOptions<Order>): Changes<Or
       const entries = found.slice(0, MOST_EVENTS)
       const reached = found.length > MOST_EVENTS ? behind(from, entries) : furthest(from, to)
       const { scope } = channel
-      const orders = await statesOf(scope, entries)
+      const orders = await statesOf(scope, from, entries)
       const cursor = encodeCursor(scope, vectorOf(reached))
       return {
         change: { kind: 'CHANGED', cursor, events: eventsOf(scope, from, entries), orders },
@@ -113,17 +121,13 @@ function isAbout(scope: Scope): (entry: Entry) => boolean {
   return 'order' in scope ? ({ orderId }) => orderId === scope.order : () => true
 }
 
-/** What the state of each order must contain to be that after the last of its events. */
-export function needsOf(entries: readonly Entry[], detail: Detail): Map<string, Need> {
+/** What the state of each order must contain to be that after the last of its events, and no older than `since`. */
+export function needsOf(entries: readonly Entry[], detail: Detail, since = BEGINNING): Map<string, Need> {
   const needs = new Map<string, Need>()
   for (const { orderId, topic, position, traceparent } of entries) {
     const before = needs.get(orderId)
-    const name = ORDER_TOPICS[topic] ?? ''
-    needs.set(orderId, {
-      positions: { ...before?.positions, [name]: position },
-      detail,
-      traceparent: traceparent ?? before?.traceparent,
-    })
+    const positions = { ...before?.positions, [ORDER_TOPICS[topic] ?? '']: position }
+    needs.set(orderId, { positions, since, detail, traceparent: traceparent ?? before?.traceparent })
   }
   return needs
 }

@@ -12,7 +12,7 @@ import { createHearing } from '#platform/live/hearing.ts'
 import { customerOf, orderOf } from '#platform/live/order-of.ts'
 import { createOrderStates, type Detail } from '#platform/live/order-states.ts'
 import { createOwners, type Owners } from '#platform/live/owners.ts'
-import { covers, type Entry, furthest, ORDER_TOPICS, type Place, placeOf } from '#platform/live/place.ts'
+import { type Entry, ORDER_TOPICS, type Place, placeOf } from '#platform/live/place.ts'
 import { patiently } from '#platform/live/pump.ts'
 import { close, createCatchUp, type Missed, presentChange, streamOf } from '#platform/live/subscription.ts'
 import { createWindow } from '#platform/live/window.ts'
@@ -36,7 +36,8 @@ export type OrderFeed<Order> = AsyncDisposable & {
    * Without `after`, a change PRESENT first; then CHANGED, each event of the scope exactly once, in order per service.
    * Who is slow gets several events in one change, with the newest state; who missed more than can be listed gets
    * RESTARTED. All who are level with each other get the same change, by identity. Throws CallerError BAD_USER_INPUT
-   * for a cursor that is junk, of another scope, or of events that the bus does not have, and what `present` throws.
+   * for a cursor that is junk, of another scope, or of events that the bus does not have, and what `present` throws; so
+   * does `next` where the present state has to be read again, and ends.
    */
   watch(request: WatchRequest<Order>): Promise<SharedStream<Change<Order>>>
   /** Scopes that are watched now. */
@@ -46,7 +47,10 @@ export type OrderFeed<Order> = AsyncDisposable & {
 export type OrderFeedOptions<Order> = {
   readonly follower: BusFollower
   readonly bus: Pick<EventBus, 'read' | 'end'>
-  /** Reads the order, in nobody's name, with all that happened up to `positions`; undefined when it is not there. */
+  /**
+   * Reads the order, in nobody's name, with all that the follower has heard by now and all up to `positions`; undefined
+   * when it is not there.
+   */
   readonly read: (orderId: string, positions: Vector, detail: Detail) => Promise<Order | undefined>
   readonly ownerOf: (order: Order) => string
   readonly idOf: (order: Order) => string
@@ -76,6 +80,7 @@ export function openOrderFeed<Order extends object>(options: OrderFeedOptions<Or
   const window = createWindow({ bus, entryOf: entryMaker(owners), capacity, lookThrough })
   const states = createOrderStates<Order>({
     read: options.read,
+    heard: window.place,
     detailOf: orderId => (channels.of({ order: orderId }) ? 'page' : 'summary'),
     onRead: (orderId, order) => owners.learn(orderId, options.ownerOf(order)),
     longestPauseMs,
@@ -126,17 +131,10 @@ export function openOrderFeed<Order extends object>(options: OrderFeedOptions<Or
     if (wanted) {
       await refuseUnknown(bus, wanted, window.place())
       if ('order' in channel.scope) await subscriber.present()
-      if (canList(channel, wanted) || (await window.reach(wanted))) return moveTo(channel, subscriber, wanted)
+      return moveTo(channel, subscriber, wanted)
     }
-    const place = furthest(channel.head, wanted ?? channel.head)
-    moveTo(channel, subscriber, place)
-    const kind = wanted ? 'RESTARTED' : 'PRESENT'
-    subscriber.first = await presentChange(kind, channel, place, subscriber.present)
+    subscriber.first = await presentChange('PRESENT', channel, channel.head, subscriber.present)
     for (const order of subscriber.first.orders) owners.learn(options.idOf(order), options.ownerOf(order))
-  }
-
-  function canList(channel: Channel<Order>, place: Place): boolean {
-    return (channel.base !== undefined && covers(place, channel.base)) || window.holds(place)
   }
 
   return {

@@ -4,21 +4,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Vector } from '#platform/cache/cache.ts'
 import { fullJitter } from '#platform/event-store/bell.ts'
+import { BEGINNING, beyond, covers, furthest, type Place, placeOf } from '#platform/live/place.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 
 export type Detail = 'page' | 'summary'
 
-/** What a state must contain. `traceparent` is that of the event behind it. */
+/** What a state must contain: what happened to the order up to `positions`, and what any process had told up to `since`. */
 export type Need = {
   readonly positions: Vector
+  readonly since: Place
   readonly detail: Detail
+  /** That of the event behind it. */
   readonly traceparent?: string | undefined
 }
 
 export type OrderStates<Order> = {
   /**
-   * The order with all of `positions`, or newer. What was read before serves if it contains that; a read under way
+   * The order with all that is needed, or newer. What was read before serves if it contains that; a read under way
    * serves if it will; needs that come meanwhile share the next one. A read that fails is made again with growing
    * pauses. Undefined once the order is not there time and again, once it alone cannot be read while others can, and
    * when `signal` aborts. Never throws.
@@ -29,7 +32,9 @@ export type OrderStates<Order> = {
 }
 
 export type OrderStatesOptions<Order extends object> = {
+  /** Gives the order with all that `heard` covers by now, and with `positions`. */
   readonly read: (orderId: string, positions: Vector, detail: Detail) => Promise<Order | undefined>
+  readonly heard: () => Place
   /** What a read asks for although nobody needs it yet: the page of an order that somebody watches. */
   readonly detailOf: (orderId: string) => Detail
   /** Called with every state that was read. */
@@ -47,11 +52,14 @@ const READS_AT_ONCE = 200
 const MOST_ATTEMPTS = 7
 const FIRST_RETRY_MS = 50
 
-type Known<Order> = { readonly order: Order; readonly positions: Vector; readonly detail: Detail }
+/** `contains`: everything up to this place that is about the order. */
+type Known<Order> = { readonly order: Order; readonly contains: Place; readonly detail: Detail }
 
-/** One read, with what it must contain: fixed once it began. */
+/** One read. Until it begins, more is asked of it; `contains` is what its result will surely contain. */
 type Round<Order> = {
   positions: Vector
+  since: Place
+  contains: Place
   detail: Detail
   traceparent: string | undefined
   readonly outcome: PromiseWithResolvers<Order | undefined>
@@ -61,7 +69,7 @@ type Job<Order> = { current: Round<Order>; next: Round<Order> | undefined }
 export function createOrderStates<Order extends object>(
   options: OrderStatesOptions<Order>,
 ): OrderStates<Order> {
-  const { read, detailOf, onRead, longestPauseMs, logger, signal } = options
+  const { read, heard, detailOf, onRead, longestPauseMs, logger, signal } = options
   const known = new LRUCache<string, Known<Order>>({ max: KEPT })
   const jobs = new Map<string, Job<Order>>()
   const slots = createSlots(READS_AT_ONCE)
@@ -71,10 +79,10 @@ export function createOrderStates<Order extends object>(
 
   function get(orderId: string, need: Need): Promise<Order | undefined> {
     const has = known.get(orderId)
-    if (has && contains(has, need)) return Promise.resolve(has.order)
+    if (has && suffices(has, need)) return Promise.resolve(has.order)
     const job = jobs.get(orderId)
     if (!job) return start(orderId, need)
-    if (contains(job.current, need)) return job.current.outcome.promise
+    if (suffices(job.current, need)) return job.current.outcome.promise
     job.next = job.next ? joined(job.next, need) : newRound(need)
     return job.next.outcome.promise
   }
@@ -90,8 +98,7 @@ export function createOrderStates<Order extends object>(
   async function work(orderId: string, job: Job<Order>): Promise<void> {
     for (;;) {
       const round = job.current
-      round.positions = merged(known.peek(orderId)?.positions ?? {}, round.positions)
-      if (detailOf(orderId) === 'page') round.detail = 'page'
+      begin(orderId, round)
       const order = await readPatiently(orderId, round)
       if (order) keep(orderId, order, round)
       const { next } = job
@@ -104,8 +111,20 @@ export function createOrderStates<Order extends object>(
     }
   }
 
-  function keep(orderId: string, order: Order, { positions, detail }: Round<Order>): void {
-    known.set(orderId, { order, positions, detail })
+  /**
+   * What is heard here every read contains; what only another process has heard must be asked for. That goes for what
+   * was asked for before, too: else who is ahead of this process would need a further read of each event.
+   */
+  function begin(orderId: string, round: Round<Order>): void {
+    const place = heard()
+    const since = furthest(round.since, known.peek(orderId)?.contains ?? BEGINNING)
+    round.positions = merged(round.positions, beyond(since, place))
+    round.contains = furthest(place, placeOf(round.positions))
+    if (detailOf(orderId) === 'page') round.detail = 'page'
+  }
+
+  function keep(orderId: string, order: Order, { contains, detail }: Round<Order>): void {
+    known.set(orderId, { order, contains, detail })
     onRead(orderId, order)
   }
 
@@ -158,19 +177,18 @@ export function createOrderStates<Order extends object>(
   }
 }
 
-function contains(has: { readonly positions: Vector; readonly detail: Detail }, need: Need): boolean {
+function suffices(has: Pick<Known<unknown>, 'contains' | 'detail'>, need: Need): boolean {
   if (need.detail === 'page' && has.detail === 'summary') return false
-  for (const topic in need.positions)
-    if ((has.positions[topic] ?? 0) < (need.positions[topic] ?? 0)) return false
-  return true
+  return covers(has.contains, need.since) && covers(has.contains, placeOf(need.positions))
 }
 
-function newRound<Order>({ positions, detail, traceparent }: Need): Round<Order> {
-  return { positions, detail, traceparent, outcome: Promise.withResolvers() }
+function newRound<Order>({ positions, since, detail, traceparent }: Need): Round<Order> {
+  return { positions, since, contains: BEGINNING, detail, traceparent, outcome: Promise.withResolvers() }
 }
 
 function joined<Order>(round: Round<Order>, need: Need): Round<Order> {
   round.positions = merged(round.positions, need.positions)
+  round.since = furthest(round.since, need.since)
   if (need.detail === 'page') round.detail = 'page'
   round.traceparent = need.traceparent ?? round.traceparent
   return round

@@ -7,6 +7,9 @@ export const ORDER_TOPICS = ['orders', 'inventory', 'payment', 'shipping'] as co
 /** A position for each of ORDER_TOPICS, in their order. Everything up to it is behind; never changed once made. */
 export type Place = readonly number[]
 
+/** Before every event. */
+export const BEGINNING: Place = ORDER_TOPICS.map(() => 0)
+
 /** An event of an order, as little of it as subscribers are told. `topic` is its index in ORDER_TOPICS. */
 export type Entry = {
   readonly topic: number
@@ -40,6 +43,16 @@ export function samePlace(place: Place, other: Place): boolean {
 /** The nearest place that covers both. */
 export function furthest(place: Place, other: Place): Place {
   return covers(place, other) ? place : place.map((position, topic) => Math.max(position, other[topic] ?? 0))
+}
+
+/** What of `place` is not behind `other`. */
+export function beyond(place: Place, other: Place): Vector {
+  const ahead: Record<string, number> = {}
+  for (const [topic, name] of ORDER_TOPICS.entries()) {
+    const position = place[topic] ?? 0
+    if (position > (other[topic] ?? 0)) ahead[name] = position
+  }
+  return ahead
 }
 
 /** Whether the entry is yet to come for who is at `place`. */

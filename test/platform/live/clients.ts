@@ -20,12 +20,20 @@ export type Client = {
   last: number
   stream: SharedStream<Change<TestOrder>> | undefined
   asking: Promise<void> | undefined
+  /** What was wrong with a change. */
+  error: unknown
 }
 
 export function client(scope: Scope): Client {
   const states = new Map<string, TestOrder>()
-  const nothing = { begin: undefined, cursor: undefined, last: 0, stream: undefined, asking: undefined }
-  return { scope, got: [], kinds: [], states, ...nothing }
+  const nothing = {
+    begin: undefined,
+    cursor: undefined,
+    stream: undefined,
+    asking: undefined,
+    error: undefined,
+  }
+  return { scope, got: [], kinds: [], states, last: 0, ...nothing }
 }
 
 export async function join(one: Client, feed: OrderFeed<TestOrder>): Promise<void> {
@@ -36,11 +44,16 @@ export async function join(one: Client, feed: OrderFeed<TestOrder>): Promise<voi
 export function ask(one: Client): void {
   const { stream } = one
   if (!stream || one.asking) return
-  one.asking = stream.next().then(result => {
-    if (one.stream !== stream) return
-    one.asking = undefined
-    if (!result.done) take(one, result.value)
-  })
+  one.asking = stream
+    .next()
+    .then(result => {
+      if (one.stream !== stream) return
+      one.asking = undefined
+      if (!result.done) take(one, result.value)
+    })
+    .catch(error => {
+      one.error ??= error
+    })
 }
 
 function take(one: Client, change: Change<TestOrder>): void {
@@ -61,10 +74,13 @@ export function contains(order: TestOrder | undefined, { id, service }: OrderEve
   return (order?.at?.[service] ?? 0) >= Number(id.slice(id.indexOf('-') + 1))
 }
 
-/** Breaks off, as if the last events of the last change had not been seen, and goes on from those that were. */
-export async function cut(one: Client, back: number, feed: OrderFeed<TestOrder>): Promise<void> {
+/**
+ * Breaks off, as if the last events of the last change had not been seen, and goes on from those that were; false when
+ * it has not begun yet.
+ */
+export async function cut(one: Client, back: number, feed: OrderFeed<TestOrder>): Promise<boolean> {
   const { stream } = one
-  if (!stream || !one.begin) return
+  if (!stream || !one.begin) return false
   one.stream = undefined
   one.asking = undefined
   await stream.return?.()
@@ -75,6 +91,7 @@ export async function cut(one: Client, back: number, feed: OrderFeed<TestOrder>)
   }
   one.last = 0
   await join(one, feed)
+  return true
 }
 
 export function eventsOf(bus: MemoryBus, scope: Scope, begin: string, buyers: readonly Buyer[]): string[][] {
@@ -93,10 +110,13 @@ export function eventsOf(bus: MemoryBus, scope: Scope, begin: string, buyers: re
   )
 }
 
-/** Asks until all that must come has come, and a little longer. */
+/** Asks until all that must come has come, and a little longer. Throws when it does not come, or is not what it should be. */
 export async function drain(one: Client, count: number): Promise<void> {
   const deadline = performance.now() + 10_000
-  while ((one.got.length < count || !one.begin) && performance.now() < deadline) {
+  while (one.got.length < count || !one.begin) {
+    if (one.error) throw one.error
+    if (performance.now() > deadline)
+      throw new Error(`of ${count} events came ${one.got.map(({ id }) => id)}`)
     ask(one)
     await turn()
   }
@@ -104,4 +124,5 @@ export async function drain(one: Client, count: number): Promise<void> {
     ask(one)
     await turn()
   }
+  if (one.error) throw one.error
 }

@@ -76,6 +76,8 @@ export type MemoryFollower = BusFollower & {
   /** Stops to hear, and begins again at the end of every topic. */
   skip(): void
   holders(): number
+  /** What listeners were told, or are being told. */
+  told(): Vector
 }
 
 export function followInMemory(bus: MemoryBus): MemoryFollower {
@@ -84,9 +86,11 @@ export function followInMemory(bus: MemoryBus): MemoryFollower {
   const beginners = new Set<(from: Readonly<Record<string, number>>) => void>()
   let from: Record<string, number> | undefined
   let holders = 0
+  let told: Vector = {}
   const begin = () => {
     for (const topic of ORDER_TOPICS) heard[topic] = bus.newest(topic)
     from = { ...heard }
+    told = from
     for (const listener of beginners) listener(from)
   }
   const follower: MemoryFollower = {
@@ -111,6 +115,7 @@ export function followInMemory(bus: MemoryBus): MemoryFollower {
         .filter(({ position }) => position > (heard[topic] ?? 0))
         .slice(0, count)
       if (!from || messages.length === 0) return
+      told = { ...heard, [topic]: messages.at(-1)?.position ?? 0 }
       for (const listener of listeners) listener(messages)
       heard[topic] = messages.at(-1)?.position ?? 0
     },
@@ -119,6 +124,7 @@ export function followInMemory(bus: MemoryBus): MemoryFollower {
     },
     skip: begin,
     holders: () => holders,
+    told: () => told,
     async [Symbol.asyncDispose]() {},
   }
   return follower

@@ -75,6 +75,45 @@ describe('a cursor is', () => {
   })
 })
 
+describe('who resumes here after another process that had heard more', () => {
+  test('gets no older state than it had there, at the price of one read more', async () => {
+    await using setup = openFeed({ answering })
+    const other = await begun(await setup.watch(ALL))
+    publishAbout(setup.bus, 'payment', ZOE)
+    const ahead = await setup.watch(ALL, encodeCursor(ALL, { payment: 1 }))
+    for (const id of ['orders-1', 'orders-2']) {
+      const changes = [next(other), next(ahead)]
+      publishAbout(setup.bus, 'orders', ZOE)
+      setup.follower.hear('orders')
+      for (const change of changes) expect(idsOf(await change)).toEqual([id])
+    }
+    expect(setup.reads.map(({ positions }) => positions)).toEqual([
+      { orders: 1 },
+      { orders: 1, payment: 1 },
+      { orders: 2, payment: 1 },
+    ])
+  })
+
+  test('shares the next read with those who need less', async () => {
+    await using setup = openFeed()
+    await begun(await setup.watch(ALL))
+    publishAbout(setup.bus, 'payment', ZOE)
+    for (let count = 0; count < 2; count++) {
+      publishAbout(setup.bus, 'orders', ZOE)
+      setup.follower.hear('orders')
+    }
+    const scope = { order: ZOE.id }
+    const change = next(await setup.watch(scope, encodeCursor(scope, { payment: 1 })))
+    await turn()
+    setup.reads[0]?.answer(orderOf(ZOE))
+    await turn()
+    expect(setup.reads[1]?.positions).toEqual({ orders: 2, payment: 1 })
+    setup.reads[1]?.answer(orderOf(ZOE))
+    expect(idsOf(await change)).toEqual(['orders-1', 'orders-2'])
+    expect(setup.reads).toHaveLength(2)
+  })
+})
+
 describe('who watches an order that is quiet while much happens elsewhere', () => {
   const scope: Scope = { order: ZOE.id }
   const limits = { window: 4, lookThrough: 400 }
