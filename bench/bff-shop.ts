@@ -26,6 +26,8 @@ export type Shop = AsyncDisposable & {
   readonly orderId: string
   /** Of the customer's requests. */
   readonly headers: Readonly<Record<string, string>>
+  /** Of as many sessions of the customer's, each with a token of its own. */
+  sessions(count: number): Promise<Readonly<Record<string, string>>[]>
   url(service: 'bff-web' | 'gateway'): string
   /** The answer's text. */
   ask(service: 'bff-web' | 'gateway', operation: object): Promise<string>
@@ -47,17 +49,25 @@ export async function openShop(): Promise<Shop> {
   }
   const { id: customerId, token } = await registerShopper(graphs)
   const orderId = await placeOrders(graphs, token)
-  const headers = {
+  const headersOf = (bearer: string) => ({
     'content-type': 'application/json',
     accept: 'application/json',
-    authorization: `Bearer ${token}`,
-  }
+    authorization: `Bearer ${bearer}`,
+  })
+  const headers = headersOf(token)
   const running = open.move()
   const url: Shop['url'] = service => `${copy.url(service)}/graphql`
   return {
     customerId,
     orderId,
     headers,
+    sessions: count =>
+      Promise.all(
+        Array.from({ length: count }, async (_, index) => {
+          const ttlSeconds = 3600 + index // equal claims may give equal tokens
+          return headersOf(await issuer.sign({ role: 'customer', subject: customerId, ttlSeconds }))
+        }),
+      ),
     url,
     async ask(service, operation) {
       const response = await fetch(url(service), { method: 'POST', headers, body: JSON.stringify(operation) })

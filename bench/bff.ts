@@ -15,7 +15,7 @@ import {
   summary,
   versionOf,
 } from '#bench/harness.ts'
-import { type HttpLoader, type HttpRequest, openHttpLoader } from '#bench/http-load.ts'
+import { type HttpLoader, type HttpRequest, openHttpLoader, openHttpLoaders } from '#bench/http-load.ts'
 import { readManifest } from '#platform/graphql/persisted.ts'
 import { OrderPageDocument, OrdersDocument } from '#schema/generated/bff-web-operations.ts'
 
@@ -32,6 +32,7 @@ export const bench: Bench = async ({ quick }) => {
   await using open = new AsyncDisposableStack()
   const shop = open.use(await openShop())
   const views = await viewsOf(shop)
+  for (const view of views) await checkGateway(shop, view)
   const bare = open.use(await startBare(await answersOf(shop, views)))
   const [rounds, ms] = quick ? [5, 500] : [15, 1000]
   const figures: Record<string, unknown> = {}
@@ -47,11 +48,14 @@ export const bench: Bench = async ({ quick }) => {
       get: summary(results, 'get'),
       'bare get': summary(results, 'bareGet'),
       gateway: summary(results, 'gateway'),
+      'gateway, own tokens': summary(results, 'sessions'),
     }
+    const toSessions = medianRatio(results, 'asleep', 'sessions')
     const toBareGet = medianRatio(results, 'get', 'bareGet')
     figures[view.name] = {
       ...of,
       toGateway: rounded(toGateway),
+      toGatewayOwnTokens: rounded(toSessions),
       toBare: rounded(toBare),
       toBareGet: rounded(toBareGet),
     }
@@ -100,9 +104,21 @@ async function answersOf(shop: Shop, views: readonly View[]): Promise<BareAnswer
   return answers
 }
 
+/** What is quick because it fails is no measure. */
+async function checkGateway(shop: Shop, { name, gateway }: View): Promise<void> {
+  const text = await shop.ask('gateway', gateway)
+  const { data, errors } = JSON.parse(text)
+  if (errors || !data || Object.values(data).includes(null))
+    throw new Error(`the gateway does not answer ${name}: ${text.slice(0, 500)}`)
+}
+
 type Setting = { readonly shop: Shop; readonly view: View; readonly bareUrl: string }
 
-/** The client stays awake beside the bare route, where it would be charged to the server; not beside the gateway's processes. */
+/**
+ * The gateway has equal queries under way go out once: all connections send equal ones, and, as another contender, each
+ * shows a token of its own, as different users do. The client stays awake beside the bare route, where it would be charged to the server; not beside
+ * the gateway's processes.
+ */
 async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { rounds: number; ms: number }) {
   const request = (url: string, operation: Operation): HttpRequest => ({
     url,
@@ -113,8 +129,10 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
   const [bff, gateway] = [shop.url('bff-web'), shop.url('gateway')]
   const hash = await hashQuery(view.client)
   await using open = new AsyncDisposableStack()
-  const load = async (one: HttpRequest, options: { awake: boolean }) => {
-    const loader: HttpLoader = await openHttpLoader(one, CONNECTIONS)
+  const load = (one: HttpRequest, options: { awake: boolean }) =>
+    loadAll(openHttpLoader(one, CONNECTIONS), options)
+  const loadAll = async (opening: Promise<HttpLoader>, options: { awake: boolean }) => {
+    const loader = await opening
     open.defer(() => loader[Symbol.dispose]())
     await loader.run(ms, options) // warm-up
     return () => loader.run(ms, options)
@@ -123,6 +141,7 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
   const awake = { awake: true }
   const asleep = { awake: false }
   const get = (url: string): HttpRequest => ({ url: `${url}?${hash}`, method: 'GET', headers: shop.headers })
+  const sessions = await shop.sessions(CONNECTIONS)
   const results = await inRounds(rounds, {
     post: await load(request(bff, view.client), awake),
     bare: await load(request(bareUrl, view.client), awake),
@@ -130,6 +149,10 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
     bareGet: await load(get(bareUrl), awake),
     asleep: await load(request(bff, view.client), asleep),
     gateway: await load(request(gateway, view.gateway), asleep),
+    sessions: await loadAll(
+      openHttpLoaders(sessions.map(headers => ({ ...request(gateway, view.gateway), headers }))),
+      asleep,
+    ),
   })
   const served = results.reduce(
     (sum, { post, get, asleep }) => sum + post.answers + get.answers + asleep.answers,

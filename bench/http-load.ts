@@ -21,12 +21,18 @@ export type HttpLoader = Disposable & {
   run(ms: number, options: { readonly awake: boolean }): Promise<HttpLoad>
 }
 
-/** Opens the connections. The request is written once, as bytes. */
-export async function openHttpLoader(request: HttpRequest, connections: number): Promise<HttpLoader> {
-  const { hostname, port } = new URL(request.url)
-  const bytes = requestBytes(request)
+/** Opens the connections, each for the same request. */
+export function openHttpLoader(request: HttpRequest, connections: number): Promise<HttpLoader> {
+  return openHttpLoaders(Array<HttpRequest>(connections).fill(request))
+}
+
+/** Opens a connection for each of the requests, which are all to one server. Each is written once, as bytes. */
+export async function openHttpLoaders(requests: readonly HttpRequest[]): Promise<HttpLoader> {
   const clients = await Promise.all(
-    Array.from({ length: connections }, () => openClient({ host: hostname, port: Number(port) }, bytes)),
+    requests.map(request => {
+      const { hostname, port } = new URL(request.url)
+      return openClient({ host: hostname, port: Number(port) }, requestBytes(request))
+    }),
   )
   return {
     async run(ms, { awake }) {
