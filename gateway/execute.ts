@@ -40,7 +40,7 @@ export async function executeRequest(
   request: GatewayRequest,
   format: FormatError,
 ): Promise<GatewayAnswer> {
-  const prepared = operations.prepare(request.query, request.operationName, request.claims)
+  const prepared = await operations.prepare(request.query, request.operationName, request.claims)
   if ('errors' in prepared) return refuse(prepared.errors, undefined, format)
   const { name, kind } = prepared
   if (request.queriesOnly && kind !== 'query')

@@ -25,12 +25,14 @@ export type GraphOptions = {
   readonly introspection: boolean
 }
 
-/** Throws OperatorError SUPERGRAPH_INVALID that says why it cannot be served. */
-export function openGraph(sdl: string, options: GraphOptions): Graph {
+/** Rejects with OperatorError SUPERGRAPH_INVALID that says why it cannot be served. */
+export async function openGraph(sdl: string, options: GraphOptions): Promise<Graph> {
   const { connections, settings, introspection } = options
-  const supergraph = read(sdl, options.from)
+  await using open = new AsyncDisposableStack()
+  const supergraph = open.use(await read(sdl, options.from))
   const addresses = addressesOf(supergraph, options)
   const leases = new Map([...addresses].map(([name, url]) => [name, connections.lease(name, url)]))
+  open.move()
   return {
     supergraph,
     operations: createOperations(supergraph, {
@@ -41,14 +43,15 @@ export function openGraph(sdl: string, options: GraphOptions): Graph {
     subgraphs: new Map([...leases].map(([name, { subgraph }]) => [name, subgraph])),
     addresses,
     async [Symbol.asyncDispose]() {
+      await supergraph[Symbol.asyncDispose]()
       await Promise.all([...leases.values()].map(lease => lease[Symbol.asyncDispose]()))
     },
   }
 }
 
-function read(sdl: string, from: string): Supergraph {
+async function read(sdl: string, from: string): Promise<Supergraph> {
   try {
-    return readSupergraph(sdl)
+    return await readSupergraph(sdl)
   } catch (cause) {
     throw new OperatorError('SUPERGRAPH_INVALID', `${from} cannot be served: ${reasonOf(cause)}`, cause)
   }

@@ -8,9 +8,10 @@ export type UsedOperation = { readonly text: string; readonly name: string | und
 export type Operations = {
   /**
    * The operation called `name` of the text, or its only one, for a caller with `claims`: somebody unknown when they are
-   * left out. Callers who may see the same of it share what is prepared.
+   * left out. Callers who may see the same of it share what is prepared. A promise when it is asked for the first time;
+   * rejects when it cannot be planned.
    */
-  prepare(text: string, name: string | undefined, claims?: Claims): Prepared
+  prepare(text: string, name: string | undefined, claims?: Claims): Prepared | Promise<Prepared>
   /** Those that can be run, most used first. */
   mostUsed(limit: number): readonly UsedOperation[]
 }
@@ -32,7 +33,7 @@ const UNSEEN: ObservePrepare = { known() {}, made() {} }
 
 /** `make` is called once for a text and name, until they give way to others for want of room. */
 export function createKnownOperations(
-  make: (asked: UsedOperation) => Prepared | ForCallers,
+  make: (asked: UsedOperation) => Promise<Prepared | ForCallers>,
   seen: ObservePrepare = UNSEEN,
 ): Operations {
   const known = new LRUCache<string, Known>({
@@ -41,24 +42,40 @@ export function createKnownOperations(
     sizeCalculation: ({ text }) => text.length + 1,
   })
 
-  function makeNew(key: string, text: string, name: string | undefined): Prepared | ForCallers {
+  const underWay = new Map<string, Promise<Prepared | ForCallers>>()
+
+  async function makeNew(
+    key: string,
+    text: string,
+    name: string | undefined,
+  ): Promise<Prepared | ForCallers> {
     const began = performance.now()
-    const prepared = make({ text, name })
-    seen.made((performance.now() - began) / 1000)
-    known.set(key, { text, name, prepared, uses: 1 })
-    return prepared
+    try {
+      const prepared = await make({ text, name })
+      known.set(key, { text, name, prepared, uses: 1 })
+      return prepared
+    } finally {
+      underWay.delete(key)
+      seen.made((performance.now() - began) / 1000)
+    }
+  }
+
+  function makeOnce(key: string, text: string, name: string | undefined): Promise<Prepared | ForCallers> {
+    const found = underWay.get(key)
+    if (found) return found
+    const making = makeNew(key, text, name)
+    underWay.set(key, making)
+    return making
   }
 
   return {
     prepare(text, name, claims) {
       const key = `${name === undefined ? '' : JSON.stringify(name)}\n${text}` // a name may be any text at all
       const found = known.get(key)
-      if (found) {
-        found.uses += 1
-        seen.known()
-      }
-      const prepared = found?.prepared ?? makeNew(key, text, name)
-      return 'permitted' in prepared ? prepared.permitted(claims) : prepared
+      if (!found) return makeOnce(key, text, name).then(prepared => forCaller(prepared, claims))
+      found.uses += 1
+      seen.known()
+      return forCaller(found.prepared, claims)
     },
     mostUsed: limit =>
       [...known.values()]
@@ -67,4 +84,11 @@ export function createKnownOperations(
         .slice(0, limit)
         .map(({ text, name }) => ({ text, name })),
   }
+}
+
+function forCaller(
+  prepared: Prepared | ForCallers,
+  claims: Claims | undefined,
+): Prepared | Promise<Prepared> {
+  return 'permitted' in prepared ? prepared.permitted(claims) : prepared
 }

@@ -61,7 +61,7 @@ export type PreparedOperation = {
 export type { Operations } from '#gateway/known-operations.ts'
 export type Prepared = PreparedOperation | { readonly errors: readonly GraphQLError[] }
 /** An operation of which some callers may not see all. */
-export type ForCallers = { permitted(claims: Claims | undefined): Prepared }
+export type ForCallers = { permitted(claims: Claims | undefined): Promise<Prepared> }
 
 const MAX_VARIABLE_ERRORS = 20
 /** Of one operation, by what is withheld of it. */
@@ -91,8 +91,8 @@ export function createOperations(
   const { tokens } = options.limits
   return createKnownOperations(make, options.seen)
 
-  function make({ text, name }: UsedOperation): Prepared | ForCallers {
-    return refusing(() => {
+  function make({ text, name }: UsedOperation): Promise<Prepared | ForCallers> {
+    return refusing(async () => {
       const document = parse(text, { maxTokens: tokens })
       const errors = validate(schema, document, rules)
       if (errors.length > 0) return { errors }
@@ -106,9 +106,11 @@ export function createOperations(
   }
 }
 
-function refusing<T>(work: () => T): T | { readonly errors: readonly GraphQLError[] } {
+async function refusing<T>(
+  work: () => Promise<T>,
+): Promise<T | { readonly errors: readonly GraphQLError[] }> {
   try {
-    return work()
+    return await work()
   } catch (error) {
     if (error instanceof GraphQLError) return { errors: [error] }
     throw error
@@ -117,7 +119,7 @@ function refusing<T>(work: () => T): T | { readonly errors: readonly GraphQLErro
 
 /** Compiled once for each set of rules that callers do not meet. */
 function forCallers(supergraph: Supergraph, checked: Checked, guard: Guard): ForCallers {
-  const variants = new LRUCache<string, Prepared>({ max: MAX_VARIANTS })
+  const variants = new LRUCache<string, Promise<Prepared>>({ max: MAX_VARIANTS })
   return {
     permitted(claims) {
       const unmet = guard.unmet(claims)
@@ -127,6 +129,7 @@ function forCallers(supergraph: Supergraph, checked: Checked, guard: Guard): For
       const permitted = unmet.length > 0 ? guard.permit(unmet) : undefined
       const prepared = refusing(() => compile(supergraph, checked, permitted))
       variants.set(key, prepared)
+      prepared.catch(() => variants.delete(key))
       return prepared
     },
   }
@@ -157,17 +160,17 @@ function unknownOperation(name: string | undefined): string {
 }
 
 /** All of the operation is planned when nothing of it is withheld. */
-function compile(
+async function compile(
   supergraph: Supergraph,
   { text, name, document, operation: asked, fragments }: Checked,
   permitted: Permitted | undefined,
-): PreparedOperation {
+): Promise<PreparedOperation> {
   const { schema, matches } = supergraph
   const operation = permitted?.operation ?? asked
   const roots = rootFields(asked.selectionSet.selections, fragments)
   const needsPlan = permitted ? permitted.planned : roots.some(field => !field.startsWith('__'))
   const toPlan = permitted?.planned ? print(permitted.planned) : text
-  const planned = needsPlan ? supergraph.plan(toPlan, name) : undefined
+  const planned = needsPlan ? await supergraph.plan(toPlan, name) : undefined
   const plan = planned && nameFetches(planned, operation.name?.value)
   const definitions = operation.variableDefinitions ?? []
   return {

@@ -38,7 +38,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   const source = openSource(config.supergraph, settings.reload)
   const sdl = await readFirst(source)
   const openNext = graphOpener(config, source.from)
-  const graph = openNext(sdl)
+  const graph = await openNext(sdl)
   const current = open.use(createCurrentGraph(graph))
   const follower = open.use(
     followSupergraph({ source, served: sdl, current, open: openNext, settings: settings.reload, logger }),
@@ -73,7 +73,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   }
 }
 
-function graphOpener(config: GatewayConfig, from: string): (sdl: string) => Graph {
+function graphOpener(config: GatewayConfig, from: string): (sdl: string) => Promise<Graph> {
   const { development, settings, subgraphUrls } = config
   const connections = createConnections((name, url) => connectSubgraph(name, url, settingsOf(settings, name)))
   const introspection = settings.introspection ?? development

@@ -1,5 +1,4 @@
 // A supergraph made ready to serve: its public schema, its subgraphs, its planner. Free of requests.
-import { QueryPlanner } from '@graphql-hive/router-query-planner'
 import {
   buildASTSchema,
   type DocumentNode,
@@ -10,35 +9,36 @@ import {
   type ValueNode,
   visit,
 } from 'graphql'
-import type { PlanNode } from '#gateway/executor/plan.ts'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
+import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 
-export type Supergraph = {
+export type Supergraph = AsyncDisposable & {
   /** What clients see. */
   readonly schema: GraphQLSchema
   /** By name; an empty URL when the supergraph names none. */
   readonly subgraphs: ReadonlyMap<string, string>
   readonly matches: TypeMatch
   readonly authorization: AuthorizationRules
-  /** Throws when the operation, which must be valid, cannot be planned. */
-  plan(text: string, operationName: string | undefined): PlanNode | undefined
+  readonly plan: Planner['plan']
 }
 
-/** Throws an error that says what is wrong with it. */
-export function readSupergraph(sdl: string): Supergraph {
+/** Rejects with what is wrong with it. */
+export async function readSupergraph(sdl: string): Promise<Supergraph> {
   const document = parse(sdl)
   const subgraphs = subgraphsOf(document)
-  const planner = new QueryPlanner(print(withoutSchemaDescription(document)))
-  const schema = buildASTSchema(withoutIntrospection(parse(planner.consumerSchema)))
+  await using open = new AsyncDisposableStack()
+  const planner = open.use(await startPlanner(print(withoutSchemaDescription(document))))
+  const schema = buildASTSchema(withoutIntrospection(parse(planner.publicSchema)))
   if (!schema.getQueryType()) throw new Error('it has no queries')
+  open.move()
   return {
     schema,
     subgraphs,
     matches: createTypeMatch(buildASTSchema(document, { assumeValidSDL: true, assumeValid: true })),
     authorization: readAuthorizationRules(document),
-    plan: (text, operationName) =>
-      planner.plan(text, operationName, new Set(), 0).node as PlanNode | undefined,
+    plan: planner.plan,
+    [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
   }
 }
 

@@ -19,7 +19,7 @@ import { createGuards } from '#gateway/safety/authorization/guard.ts'
 import { readSupergraph } from '#gateway/supergraph.ts'
 import { clinicSupergraph } from './clinic.ts'
 
-const { schema, authorization } = readSupergraph(clinicSupergraph())
+const { schema, authorization } = await readSupergraph(clinicSupergraph())
 const guardOf = createGuards({ schema, rules: authorization })
 const NO_FRAGMENTS = new Map()
 

@@ -1,0 +1,12 @@
+// What a gateway and its planner's process say to each other. Types only.
+
+/** The first message is the supergraph; the rest are answered one by one, in the order in which they came. */
+export type ToPlanner =
+  | { readonly kind: 'supergraph'; readonly sdl: string }
+  | { readonly kind: 'plan'; readonly text: string; readonly operationName: string | undefined }
+
+export type FromPlanner =
+  | { readonly kind: 'ready'; readonly publicSchema: string }
+  | { readonly kind: 'planned'; readonly node: unknown }
+  /** Of the supergraph or of an operation: why not. */
+  | { readonly kind: 'refused'; readonly reason: string }
