@@ -2,7 +2,12 @@
 import { z } from 'zod'
 import { reloadSettings } from '#gateway/reload/settings.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
-import { type SubgraphSettings, subgraphSchema, subgraphSettings } from '#gateway/transport/settings.ts'
+import {
+  everySubgraphSchema,
+  type SubgraphSettings,
+  subgraphSchema,
+  subgraphSettings,
+} from '#gateway/transport/settings.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
 
@@ -19,7 +24,7 @@ const limits = z.strictObject({
 const settings = z.strictObject({
   limits: limits.prefault({}),
   /** For every subgraph that `subgraphs` does not name. */
-  everySubgraph: subgraphSchema.default({}).transform(given => subgraphSettings(given)),
+  everySubgraph: everySubgraphSchema.default({}).transform(given => subgraphSettings(given)),
   /** By name; what is left out is that of `everySubgraph`. */
   subgraphs: z.record(z.string(), subgraphSchema).default({}),
   /** Whether clients may ask for the schema; as NODE_ENV says when left out. */

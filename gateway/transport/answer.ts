@@ -6,7 +6,7 @@ import { CallerError } from '#platform/domain/errors.ts'
 /** Throws CallerError UNAVAILABLE when it is none. */
 export function readAnswer({ text, status }: Received, name: string): SubgraphAnswer {
   const answer = parseJson(text)
-  if (!isGraphql(answer)) throw notGraphql(name, status)
+  if (!isGraphql(answer)) throw notGraphql(name, { status })
   return {
     data: isObject(answer.data) ? answer.data : null,
     ...(Array.isArray(answer.errors) && { errors: answer.errors }),
@@ -14,14 +14,13 @@ export function readAnswer({ text, status }: Received, name: string): SubgraphAn
 }
 
 /**
- * Throws CallerError UNAVAILABLE for what shows a subgraph that is not in order: a page of a proxy's, an answer cut short,
- * HTTP 500 and above without GraphQL. A look at both ends of the text is enough for all others. What is refused with HTTP
- * 400 to 499 is about the caller, and no sign of that.
+ * False for what shows a subgraph that is not in order: a page of a proxy's, an answer cut short, HTTP 500 and above without
+ * GraphQL. A look at both ends of the text is enough for all others. What is refused with HTTP 400 to 499 is about the
+ * caller, and no sign of that.
  */
-export function checkReceived({ text, status }: Received, name: string): void {
-  if (status >= 400 && status < 500) return
-  const isWhole = status < 500 ? looksWhole(text) : isGraphql(parseJson(text))
-  if (!isWhole) throw notGraphql(name, status)
+export function isInOrder({ text, status }: Received): boolean {
+  if (status >= 400 && status < 500) return true
+  return status < 500 ? looksWhole(text) : isGraphql(parseJson(text))
 }
 
 const OPEN = 123
@@ -47,7 +46,8 @@ export function parseJson(text: string): unknown {
   }
 }
 
-function notGraphql(name: string, status: number): CallerError {
+/** What the caller is told of such an answer. */
+export function notGraphql(name: string, { status }: Pick<Received, 'status'>): CallerError {
   return new CallerError(
     'UNAVAILABLE',
     `${name} answered with something that is not GraphQL (HTTP ${status})`,

@@ -1,16 +1,24 @@
 // A subgraph put together as its settings say: what is not set is not there, and costs nothing.
-import { openConnection } from '#gateway/transport/connection.ts'
+import { type Connection, openConnection } from '#gateway/transport/connection.ts'
 import { compileHeaderRules } from '#gateway/transport/header-rules.ts'
+import {
+  type Choose,
+  consistentHash,
+  leastConnections,
+  roundRobin,
+  weighted,
+} from '#gateway/transport/instances/choice.ts'
+import { openInstances } from '#gateway/transport/instances/instances.ts'
 import type { SubgraphSettings } from '#gateway/transport/settings.ts'
 import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 
-/** `url` must be one. */
+/** `url` must be one; it does not count when the settings name instances. */
 export function connectSubgraph(name: string, url: string, settings: SubgraphSettings): Subgraph {
   return createSubgraph({
     name,
     rule: compileHeaderRules(settings.headers),
-    connection: openConnection({ url, ...settings }),
+    connection: connectionTo(name, url, settings),
     policy: createPolicy({
       name: `subgraph-${name}`,
       timeoutMs: settings.timeoutMs,
@@ -21,6 +29,35 @@ export function connectSubgraph(name: string, url: string, settings: SubgraphSet
       breaker: breakerOf(settings),
     }),
   })
+}
+
+function connectionTo(name: string, url: string, settings: SubgraphSettings): Connection {
+  const { urls: instances = [{ url, weight: 1 }], health = {} } = settings
+  const open = (to: string) => openConnection({ url: to, ...settings })
+  const [only] = instances
+  if (only && instances.length === 1) return open(only.url)
+  const { path, intervalMs = 5000, timeoutMs = 2000, failures = 3, awayMs = 10_000 } = health
+  return openInstances({
+    name,
+    instances,
+    open,
+    choose: chooser(settings),
+    health: { failures, awayMs },
+    checks: path === undefined ? undefined : { path, intervalMs, timeoutMs },
+  })
+}
+
+function chooser({ balance, hashBy }: SubgraphSettings): Choose {
+  switch (balance) {
+    case 'round-robin':
+      return roundRobin()
+    case 'weighted':
+      return weighted()
+    case 'least-connections':
+      return leastConnections()
+    case 'consistent-hash':
+      return consistentHash(hashBy)
+  }
 }
 
 function breakerOf({ breaker = {} }: SubgraphSettings) {

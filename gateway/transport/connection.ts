@@ -2,6 +2,7 @@
 import { Pool } from 'undici'
 
 export type Outgoing = {
+  readonly kind: 'query' | 'mutation' | 'subscription'
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
   /** Ends the request, and the connection that it is on. */
@@ -18,7 +19,11 @@ export type Received = {
 export type Send = (outgoing: Outgoing) => Promise<Received>
 
 /** Disposing waits for what is under way. */
-export type Connection = AsyncDisposable & { readonly send: Send }
+export type Connection = AsyncDisposable & {
+  readonly send: Send
+  /** Whether GET of `path` is answered with HTTP 2xx. Never rejects. */
+  check(path: string, signal: AbortSignal): Promise<boolean>
+}
 
 export type ConnectionOptions = {
   readonly url: string
@@ -35,6 +40,15 @@ export function openConnection({ url, connections, maxResponseBytes }: Connectio
     async send({ body, headers, signal }) {
       const response = await pool.request({ path, method: 'POST', headers, body, signal })
       return { text: await response.body.text(), status: response.statusCode, headers: response.headers }
+    },
+    async check(checked, signal) {
+      try {
+        const { statusCode, body } = await pool.request({ path: checked, method: 'GET', signal })
+        await body.dump({ limit: maxResponseBytes })
+        return statusCode >= 200 && statusCode < 300
+      } catch {
+        return false
+      }
     },
     [Symbol.asyncDispose]: () => pool.close(),
   }

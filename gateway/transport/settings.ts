@@ -15,8 +15,21 @@ const breaker = z
   })
   .partial()
 
-/** How the gateway speaks to a subgraph. What is left out is that of `everySubgraph`. */
-export const subgraphSchema = z
+const health = z
+  .strictObject({
+    /** In a row, of requests or of checks, after which an instance gets none. */
+    failures: count,
+    /** How long it gets none before one query tries it; with a `path`, until a check passes. */
+    awayMs: count,
+    /** What is asked of each instance. */
+    path: z.string().regex(/^\//, 'should begin with /'),
+    intervalMs: count,
+    timeoutMs: count,
+  })
+  .partial()
+
+/** How the gateway speaks to subgraphs. */
+export const everySubgraphSchema = z
   .strictObject({
     /** Of one attempt. One that ran out of time is not made again. */
     timeoutMs: count,
@@ -31,8 +44,29 @@ export const subgraphSchema = z
     maxResponseBytes: count,
     /** Those of one subgraph come after those of every subgraph. */
     headers: z.array(headerRule).max(100),
+    /** How requests are spread over the instances. */
+    balance: z.enum(['round-robin', 'weighted', 'least-connections', 'consistent-hash']),
+    /** A header as it goes out: requests with equal ones go to the same instance. */
+    hashBy: z.string().min(1).toLowerCase(),
+    health,
   })
   .partial()
+
+const instance = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }),
+  weight: z.number().positive().max(1_000_000).default(1),
+})
+
+/** How the gateway speaks to one of them. What is left out is that of `everySubgraph`. */
+export const subgraphSchema = everySubgraphSchema.extend({
+  /** Its instances, in place of the one URL that it has otherwise. */
+  urls: z
+    .array(z.union([instance.shape.url.transform(url => ({ url, weight: 1 })), instance]))
+    .min(1)
+    .max(64)
+    .refine(all => new Set(all.map(({ url }) => url)).size === all.length, 'should be different URLs')
+    .optional(),
+})
 
 type Given = z.infer<typeof subgraphSchema>
 type Defaulted =
@@ -43,6 +77,8 @@ type Defaulted =
   | 'connections'
   | 'maxResponseBytes'
   | 'headers'
+  | 'balance'
+  | 'hashBy'
 
 export type SubgraphSettings = Omit<Given, Defaulted> & {
   readonly [Key in Defaulted]: NonNullable<Given[Key]>
@@ -56,10 +92,15 @@ const DEFAULTS: SubgraphSettings = {
   connections: 64,
   maxResponseBytes: 16 * 1024 * 1024,
   headers: [],
+  balance: 'round-robin',
+  hashBy: 'authorization',
 }
 
 /** What holds for the subgraph that `own` is about: what it says, else what `every` says, else the default. */
-export function subgraphSettings(every: Given, own: Given = {}): SubgraphSettings {
+export function subgraphSettings(
+  every: z.infer<typeof everySubgraphSchema>,
+  own: Given = {},
+): SubgraphSettings {
   const headers = [...(every.headers ?? []), ...(own.headers ?? [])]
   return { ...DEFAULTS, ...present(every), ...present(own), headers }
 }

@@ -1,8 +1,8 @@
 // One subgraph: requests of the executor out, answers in, equal queries under way shared. Free of connections.
 import type { IncomingHttpHeaders } from 'node:http'
 import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
-import { checkReceived, parseJson, readAnswer } from '#gateway/transport/answer.ts'
-import type { Connection, Received } from '#gateway/transport/connection.ts'
+import { isInOrder, notGraphql, parseJson, readAnswer } from '#gateway/transport/answer.ts'
+import type { Connection, Outgoing, Received } from '#gateway/transport/connection.ts'
 import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
@@ -46,9 +46,9 @@ export type Subgraph = AsyncDisposable & {
 export function createSubgraph({ name, policy, connection, rule }: SubgraphOptions): Subgraph {
   const underWay = new Map<string, Promise<Received>>()
 
-  async function attempt(body: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
-    const received = await connection.send({ body, headers, signal })
-    checkReceived(received, name)
+  async function attempt(outgoing: Outgoing): Promise<Received> {
+    const received = await connection.send(outgoing)
+    if (!isInOrder(received)) throw notGraphql(name, received)
     return received
   }
 
@@ -57,7 +57,9 @@ export function createSubgraph({ name, policy, connection, rule }: SubgraphOptio
     return inSpan(`subgraph ${name}`, { kind: 'client' }, () => {
       const trace = traceparent()
       const traced = trace === undefined ? headers : { ...headers, traceparent: trace }
-      return policy.run(signal => attempt(body, traced, signal), { idempotent: kind === 'query' })
+      return policy.run(signal => attempt({ kind, body, headers: traced, signal }), {
+        idempotent: kind === 'query',
+      })
     })
   }
 

@@ -1,0 +1,93 @@
+// Which of a subgraph's instances gets the next request. Free of health and of connections.
+import type { Outgoing } from '#gateway/transport/connection.ts'
+
+export type Candidate = {
+  readonly url: string
+  readonly weight: number
+  /** Requests under way. */
+  readonly active: number
+}
+
+/** One of `candidates`, which must not be empty. */
+export type Choose = <C extends Candidate>(
+  candidates: readonly [C, ...C[]],
+  outgoing: Pick<Outgoing, 'headers' | 'body'>,
+) => C
+
+/** In turn, all alike. */
+export function roundRobin(): Choose {
+  let turn = 0
+  return candidates => candidates[turn++ % candidates.length] ?? candidates[0]
+}
+
+/** In turn, as often as their weights say, spread evenly: with weights 2 and 1, a b a. */
+export function weighted(): Choose {
+  const credit = new Map<string, number>()
+  return candidates => {
+    let chosen = candidates[0]
+    let total = 0
+    for (const candidate of candidates) {
+      total += candidate.weight
+      credit.set(candidate.url, (credit.get(candidate.url) ?? 0) + candidate.weight)
+      if ((credit.get(candidate.url) ?? 0) > (credit.get(chosen.url) ?? 0)) chosen = candidate
+    }
+    credit.set(chosen.url, (credit.get(chosen.url) ?? 0) - total)
+    return chosen
+  }
+}
+
+/** The one with the fewest requests under way for its weight; those that are equal in turn. */
+export function leastConnections(): Choose {
+  const inTurn = roundRobin()
+  return (candidates, outgoing) => {
+    const least = Math.min(...candidates.map(load))
+    const [first, ...others] = candidates.filter(candidate => load(candidate) === least)
+    return first === undefined ? candidates[0] : inTurn([first, ...others], outgoing)
+  }
+}
+
+function load({ active, weight }: Candidate): number {
+  return active / weight
+}
+
+/**
+ * By rendezvous: the same value of the header leads to the same instance, and only what led to an instance that has gone
+ * leads elsewhere. Weights are shares. A request without the header goes by its body.
+ */
+export function consistentHash(header: string): Choose {
+  const seeds = new Map<string, number>()
+  const seedOf = (url: string) => {
+    const found = seeds.get(url) ?? fnv1a(url)
+    seeds.set(url, found)
+    return found
+  }
+  return (candidates, { headers, body }) => {
+    const key = fnv1a(headers[header] ?? body)
+    let chosen = candidates[0]
+    let highest = Number.NEGATIVE_INFINITY
+    for (const candidate of candidates) {
+      const share = (mix(key ^ seedOf(candidate.url)) + 0.5) / 2 ** 32
+      const score = candidate.weight / -Math.log(share)
+      if (score <= highest) continue
+      highest = score
+      chosen = candidate
+    }
+    return chosen
+  }
+}
+
+/** FNV-1a, 32 bits. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index++)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return hash >>> 0
+}
+
+/** The finalizer of MurmurHash3: every bit of what goes in changes half of what comes out. */
+function mix(value: number): number {
+  let hash = value
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}

@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest'
+import { createHealth } from '#gateway/transport/instances/health.ts'
+
+function started(checked: boolean) {
+  const changes: boolean[] = []
+  const health = createHealth({ failures: 3, awayMs: 1000, checked }, isUp => changes.push(isUp))
+  return { health, changes }
+}
+
+describe('an instance without checks', () => {
+  test('goes after failures in a row, not after as many in all', () => {
+    const { health, changes } = started(false)
+    health.failed(0)
+    health.failed(0)
+    health.succeeded()
+    health.failed(0)
+    health.failed(0)
+    expect(health.isUp()).toBe(true)
+    health.failed(0)
+    expect(health.isUp()).toBe(false)
+    expect(changes).toEqual([false])
+  })
+
+  test('is tried by one query at a time once it was away long enough, and comes back when that succeeds', () => {
+    const { health, changes } = started(false)
+    for (let failure = 0; failure < 3; failure++) health.failed(0)
+    expect(health.mayTry(999)).toBe(false)
+    expect(health.mayTry(1000)).toBe(true)
+    expect(health.mayTry(1000)).toBe(false)
+    health.failed(1500)
+    expect(health.mayTry(2499)).toBe(false)
+    expect(health.mayTry(2500)).toBe(true)
+    health.succeeded()
+    expect(health.isUp()).toBe(true)
+    expect(changes).toEqual([false, true])
+    health.failed(3000)
+    expect(health.isUp()).toBe(true)
+  })
+})
+
+describe('an instance with checks', () => {
+  test('comes back by a check and by nothing else', () => {
+    const { health } = started(true)
+    for (let failure = 0; failure < 3; failure++) health.failed(0)
+    expect(health.mayTry(5000)).toBe(false)
+    health.succeeded()
+    expect(health.isUp()).toBe(false)
+    health.checked(true, 6000)
+    expect(health.isUp()).toBe(true)
+  })
+
+  test('goes when checks fail in a row, though its requests succeed', () => {
+    const { health } = started(true)
+    for (let check = 0; check < 3; check++) {
+      expect(health.isUp()).toBe(true)
+      health.succeeded()
+      health.checked(false, check)
+    }
+    expect(health.isUp()).toBe(false)
+  })
+})

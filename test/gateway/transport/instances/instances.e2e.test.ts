@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { readSettings, settingsOf } from '#gateway/settings.ts'
+import { connectSubgraph } from '#gateway/transport/connect.ts'
+import type { Subgraph } from '#gateway/transport/subgraph.ts'
+import { metricsText } from '#platform/telemetry/metrics.ts'
+import { type Liar, type Lie, says, saysJson, startLiar } from '../liar.ts'
+import { from, NOBODY, query } from '../one-subgraph.ts'
+
+const WELL = saysJson({ data: { newestQuote: 'A classic.' } })
+const BROKEN = says('<html>', { status: 502 })
+const ALWAYS_CLOSED = { minimumPerSecond: 1_000_000 }
+
+let liars: [Liar, Liar, Liar]
+let subgraph: Subgraph | undefined
+beforeEach(async () => {
+  liars = await Promise.all([startLiar(WELL), startLiar(WELL), startLiar(WELL)])
+})
+afterEach(async () => {
+  await subgraph?.[Symbol.asyncDispose]()
+  subgraph = undefined
+  for (const liar of liars) await liar[Symbol.asyncDispose]()
+})
+
+function connect(settings: object, weights: readonly number[] = [1, 1, 1]): Subgraph {
+  const urls = liars.map(({ url }, index) => ({ url, weight: weights[index] }))
+  const read = readSettings({
+    subgraphs: { reviews: { urls, retries: 2, breaker: ALWAYS_CLOSED, ...settings } },
+  })
+  subgraph = connectSubgraph('reviews', 'http://127.0.0.1:1/', settingsOf(read, 'reviews'))
+  return subgraph
+}
+
+let asked = 0
+/** A query unlike all before it. */
+const ask = (to: Subgraph, headers: Record<string, string> = {}) =>
+  to.ask(query({ nth: asked++ }), from(headers))
+const counts = () => liars.map(liar => liar.asked.filter(({ text }) => text !== '').length)
+const failed: Lie = ({ socket }) => void socket.destroy()
+
+async function askTimes(to: Subgraph, times: number, headers: Record<string, string> = {}) {
+  for (let time = 0; time < times; time++) {
+    const { answer } = await ask(to, headers)
+    expect(answer.errors).toBeUndefined()
+  }
+}
+
+describe('requests are spread over the instances', () => {
+  test('in turn', async () => {
+    await askTimes(connect({}), 9)
+    expect(counts()).toEqual([3, 3, 3])
+  })
+
+  test('by their weights', async () => {
+    await askTimes(connect({ balance: 'weighted' }, [3, 2, 1]), 12)
+    expect(counts()).toEqual([6, 4, 2])
+  })
+
+  test('to the one with the fewest under way', async () => {
+    const to = connect({ balance: 'least-connections' })
+    const release: (() => void)[] = []
+    liars[0].lie(exchange => void release.push(() => WELL(exchange)))
+    const held = ask(to)
+    await vi.waitFor(() => expect(release).toHaveLength(1))
+    await askTimes(to, 6)
+    expect(counts()).toEqual([1, 3, 3])
+    for (const answer of release) answer()
+    await held
+  })
+
+  test('by a header as it goes out, those without one by their body', async () => {
+    const to = connect({
+      balance: 'consistent-hash',
+      hashBy: 'X-Tenant',
+      headers: [{ propagate: 'x-tenant' }],
+    })
+    for (const tenant of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const before = counts()
+      await askTimes(to, 3, { 'x-tenant': tenant })
+      expect(
+        counts()
+          .map((count, index) => count - (before[index] ?? 0))
+          .sort(),
+      ).toEqual([0, 0, 3])
+    }
+    const before = counts()
+    await askTimes(to, 30)
+    expect(counts().every((count, index) => count > (before[index] ?? 0))).toBe(true)
+  })
+})
+
+describe.each([
+  ['closes connections', failed],
+  ['answers with the page of a proxy', BROKEN],
+])('an instance that %s', (_what, lie) => {
+  test('is not noticed by queries, and gets no more of them', async () => {
+    const to = connect({ health: { failures: 2, awayMs: 60_000 } })
+    liars[1].lie(lie)
+    await askTimes(to, 30)
+    expect(counts()[1]).toBe(2)
+  })
+
+  test('comes back when a query that tries it succeeds', async () => {
+    const to = connect({ health: { failures: 1, awayMs: 50 } })
+    liars[1].lie(lie)
+    await askTimes(to, 3)
+    liars[1].lie(WELL)
+    const before = counts()[1] ?? 0
+    await vi.waitFor(async () => {
+      await askTimes(to, 3)
+      expect(counts()[1]).toBeGreaterThan(before + 2)
+    })
+  })
+})
+
+test('a mutation is sent to one instance, and never tries one that has gone', async () => {
+  const to = connect({ health: { failures: 1, awayMs: 1 } })
+  liars[1].lie(failed)
+  await askTimes(to, 3)
+  const before = counts()[1]
+  for (let time = 0; time < 6; time++) {
+    const { answer } = await to.ask({ ...query({ time }), kind: 'mutation' }, NOBODY)
+    expect(answer.errors).toBeUndefined()
+  }
+  expect(counts()[1]).toBe(before)
+})
+
+test('all are tried where none is up', async () => {
+  const to = connect({ retries: 0, health: { failures: 1, awayMs: 60_000 } })
+  for (const liar of liars) liar.lie(failed)
+  for (let time = 0; time < 6; time++) expect((await ask(to)).answer.errors).toHaveLength(1)
+  for (const liar of liars) liar.lie(WELL)
+  await askTimes(to, 6)
+})
+
+describe('with checks', () => {
+  const checks = { path: '/health', intervalMs: 20, timeoutMs: 500, failures: 2 }
+  const isUp = async (index: 0 | 1 | 2) => {
+    const instance = liars[index].url
+    return /waybill_subgraph_instance_up\{subgraph="reviews",instance="(?<url>[^"]+)"\} (?<up>\d)/gu
+      [Symbol.matchAll](await metricsText())
+      .find(({ groups }) => groups?.url === instance)?.groups?.up
+  }
+  /** Of a service that answers, but says that it is not well. */
+  const unwell: Lie = exchange => (exchange.asked.path === '/health' ? BROKEN : WELL)(exchange)
+
+  test('an instance that says it is not well gets no requests until it says that it is', async () => {
+    const to = connect({ health: checks })
+    liars[2].lie(unwell)
+    await vi.waitFor(async () => expect(await isUp(2)).toBe('0'))
+    const before = counts()[2]
+    await askTimes(to, 6)
+    expect(counts()[2]).toBe(before)
+    liars[2].lie(WELL)
+    await vi.waitFor(async () => expect(await isUp(2)).toBe('1'))
+    await askTimes(to, 3)
+    expect(counts()[2]).toBe((before ?? 0) + 1)
+  })
+
+  test('end with the subgraph', async () => {
+    const first = connect({ health: checks })
+    const checksOf = (path: string) => liars[0].asked.filter(one => one.path === path).length
+    await vi.waitFor(() => expect(checksOf('/health')).toBeGreaterThan(0))
+    await first[Symbol.asyncDispose]()
+    const before = checksOf('/health')
+    connect({ health: { ...checks, path: '/later' } })
+    await vi.waitFor(() => expect(checksOf('/later')).toBeGreaterThan(2))
+    expect(checksOf('/health')).toBe(before)
+  })
+})
+
+test.each([
+  ['an address that is no URL', { urls: ['reviews:80'] }],
+  ['the same address twice', { urls: ['http://a/', 'http://a/'] }],
+  ['a weight of nothing', { urls: [{ url: 'http://a/', weight: 0 }] }],
+  ['a way to balance that there is not', { balance: 'random' }],
+  ['checks of no path', { health: { path: 'health' } }],
+])('settings are refused with %s', (_what, reviews) => {
+  expect(() => readSettings({ subgraphs: { reviews } })).toThrow(/subgraphs\.reviews\./)
+})
