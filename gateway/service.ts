@@ -8,7 +8,9 @@ import { createConnections } from '#gateway/reload/connections.ts'
 import { followSupergraph } from '#gateway/reload/follow.ts'
 import { openSource, readFirst } from '#gateway/reload/source.ts'
 import { versionOf } from '#gateway/reload/version.ts'
+import { createAdmission } from '#gateway/safety/admission.ts'
 import { settingsOf } from '#gateway/settings.ts'
+import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
@@ -44,13 +46,10 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     followSupergraph({ source, served: sdl, current, open: openNext, settings: settings.reload, logger }),
   )
   const http = createHttpServer({ name: 'gateway', logger })
-  mountGateway(http, {
-    current,
-    logger,
-    development,
-    batch: settings.limits.batch,
-    ...(auth && { verifier: createVerifier({ ...auth, roles: 'any' }) }),
-  })
+  const verifying = auth && { verifier: createVerifier({ ...auth, roles: 'any' }) }
+  open.use(mountSubscriptions(http, { current, logger, settings: settings.subscriptions, ...verifying }))
+  const admit = createAdmission(settings)
+  mountGateway(http, { current, logger, development, admit, batch: settings.limits.batch, ...verifying })
   if (development && auth)
     mountExamples(http, {
       title: 'Waybill gateway',

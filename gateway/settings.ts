@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import { reloadSettings } from '#gateway/reload/settings.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
+import { costSettings } from '#gateway/safety/cost/settings.ts'
+import { subscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import {
   everySubgraphSchema,
   type SubgraphSettings,
@@ -29,8 +31,10 @@ const settings = z.strictObject({
   subgraphs: z.record(z.string(), subgraphSchema).default({}),
   /** Whether clients may ask for the schema; as NODE_ENV says when left out. */
   introspection: z.boolean().optional(),
+  subscriptions: subscriptionSettings.prefault({}),
   reload: reloadSettings.prefault({}),
   authorization: authorizationSettings.prefault({}),
+  cost: costSettings.prefault({}),
 })
 
 export type GatewaySettings = z.infer<typeof settings>

@@ -1,0 +1,223 @@
+// Executes what comes over live connections: subscriptions shared by all who want the same, anything else as over HTTP.
+import type { IncomingHttpHeaders } from 'node:http'
+import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import type { CurrentGraph, GraphInUse } from '#gateway/current-graph.ts'
+import { type ExecutionError, isObject } from '#gateway/executor/execution.ts'
+import {
+  type AskedOperation,
+  createFormat,
+  emptyNotes,
+  forwardedOf,
+  runOperation,
+  type Sender,
+} from '#gateway/operation.ts'
+import { type LivePlan, type PlanRefusal, planLive } from '#gateway/subscriptions/live-plan.ts'
+import { tellNotes } from '#gateway/subscriptions/notes.ts'
+import { type RunningSubscription, runSubscription } from '#gateway/subscriptions/running-subscription.ts'
+import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
+import type { Connect } from '#gateway/subscriptions/upstream.ts'
+import type { Forwarded } from '#gateway/transport/subgraph.ts'
+import { memberTraceparent } from '#platform/graphql/batch.ts'
+import { CONSISTENCY_HEADER, formatToken, mergeTokens, parseToken } from '#platform/graphql/consistency.ts'
+import { formatError } from '#platform/graphql/errors.ts'
+import { type Answer, answerOfText } from '#platform/graphql/live-answers.ts'
+import { once } from '#platform/graphql/live-delivery.ts'
+import type { LiveEngine } from '#platform/graphql/live-endpoint.ts'
+import type { Begun } from '#platform/graphql/live-execution.ts'
+import type { LiveRequest } from '#platform/graphql/live-request.ts'
+import type { LiveSession } from '#platform/graphql/live-sessions.ts'
+import { createOperationCounter } from '#platform/graphql/observe.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type EngineOptions = {
+  readonly service: string
+  readonly current: CurrentGraph
+  readonly connect: (protocol: LivePlan['place']['protocol']) => Connect
+  readonly settings: SubscriptionSettings
+  readonly logger: Logger
+}
+
+type Running = {
+  readonly subscription: RunningSubscription
+  readonly asked: AskedOperation
+  readonly sender: () => Sender
+}
+
+/** Disposing stops following the graphs that are served from then on. */
+export type GatewayEngine = LiveEngine & Disposable
+
+/**
+ * Subscriptions that are equal in text, variables and all that goes out in their callers' names are one: its events are
+ * followed once and answered once. They go on when another graph is served: by it where they are valid in it, and by
+ * the one before where they are not.
+ */
+export function createEngine(options: EngineOptions): GatewayEngine {
+  const { current, logger, settings, connect } = options
+  const running = new Map<string, Running>()
+  const count = createOperationCounter(options.service)
+  const stopListening = current.onReplace(() => {
+    for (const one of running.values()) void replan(one)
+  })
+
+  async function replan({ subscription, asked, sender }: Running): Promise<void> {
+    const inUse = current.use()
+    let plan: Awaited<ReturnType<typeof planOn>>
+    try {
+      plan = await planOn(inUse, asked, sender())
+    } catch (error) {
+      logger.warn({ err: error }, 'a subscription could not be planned anew')
+    }
+    if (plan === undefined || 'errors' in plan) {
+      inUse[Symbol.dispose]()
+      logger.warn({ operation: asked.operationName }, 'a subscription goes on by the graph before')
+    } else if (current.get() === inUse.graph) subscription.replan(plan)
+    else plan[Symbol.dispose]() // a newer one is being planned on
+  }
+
+  /** Undefined for what is no subscription. Takes `inUse` over when it gives a plan. */
+  async function planOn(
+    inUse: GraphInUse,
+    asked: AskedOperation,
+    sender: Sender,
+  ): Promise<LivePlan | PlanRefusal | undefined> {
+    const prepared = await inUse.graph.operations.prepare(asked.query, asked.operationName, sender.claims)
+    if ('errors' in prepared || prepared.kind !== 'subscription') return undefined
+    return planLive(prepared, { inUse, settings, variables: asked.variables })
+  }
+
+  function follow(plan: LivePlan, key: string, { asked, sender }: Omit<Running, 'subscription'>): Running {
+    const started: Running = {
+      asked,
+      sender,
+      subscription: runSubscription(plan, {
+        connect,
+        settings,
+        logger,
+        format: createFormat({ requestId: sender().requestId, logger }),
+        over: () => {
+          if (running.get(key) === started) running.delete(key)
+        },
+      }),
+    }
+    running.set(key, started)
+    return started
+  }
+
+  async function answerOnce(inUse: GraphInUse, asked: AskedOperation, sender: Sender): Promise<Begun> {
+    const notes = emptyNotes()
+    const format = createFormat({ requestId: sender.requestId, logger })
+    const { text, outcome } = await runOperation({ graph: inUse.graph, format, notes, count }, asked, sender)
+    if (outcome === 'refused' || outcome === 'not a query') throw toldIn(text)
+    const answer = answerOfText(tellNotes(text, notes))
+    return { source: once(answer), answerOf: () => answer, sharedAs: undefined }
+  }
+
+  async function begin(request: LiveRequest, session: LiveSession): Promise<Begun> {
+    const asked = askedBy(request)
+    const sender = senderOf(request, session)
+    const inUse = current.use()
+    let plan: Awaited<ReturnType<typeof planOn>>
+    try {
+      plan = await planOn(inUse, asked, sender())
+      if (plan === undefined) return await answerOnce(inUse, asked, sender())
+    } finally {
+      if (plan === undefined || 'errors' in plan) inUse[Symbol.dispose]()
+    }
+    if ('errors' in plan) throw plan.errors
+    const forwarded = () => forwardedOf(sender(), asked.traceparent)
+    const key = keyOf(inUse, asked, forwarded())
+    const found = running.get(key)
+    if (found) plan[Symbol.dispose]()
+    const joined = found ?? follow(plan, key, { asked, sender })
+    const { subscription } = joined
+    if (!found && current.get() !== inUse.graph) void replan(joined) // it was replaced while this was planned
+    return { source: subscription.join(forwarded), answerOf: asAnswer, sharedAs: undefined }
+  }
+
+  return {
+    begin,
+    keep,
+    format(error, { requestId }) {
+      if (error instanceof Told) return error.formatted
+      const format = createFormat({ requestId, logger })
+      if (error instanceof GraphQLError || isExecutionError(error)) return format(error)
+      return formatError(error, { requestId, logger })
+    },
+    [Symbol.dispose]: stopListening,
+  }
+}
+
+/** Errors as the caller gets them. */
+class Told extends Error {
+  readonly formatted: GraphQLFormattedError
+
+  constructor(formatted: GraphQLFormattedError) {
+    super(formatted.message)
+    this.formatted = formatted
+  }
+}
+
+function toldIn(text: string): Told[] {
+  const { errors }: { errors: GraphQLFormattedError[] } = JSON.parse(text)
+  return errors.map(error => new Told(error))
+}
+
+function isExecutionError(error: unknown): error is ExecutionError {
+  return (
+    isObject(error) &&
+    !(error instanceof Error) &&
+    typeof error.message === 'string' &&
+    isObject(error.extensions)
+  )
+}
+
+function askedBy(request: LiveRequest): AskedOperation {
+  return {
+    query: request.query ?? '',
+    operationName: request.operationName,
+    variables: request.variables ?? {},
+    traceparent: memberTraceparent(request),
+    queriesOnly: request.readOnly === true,
+  }
+}
+
+/** As it is whenever it is called: tokens are refreshed. */
+function senderOf({ extensions }: LiveRequest, session: LiveSession): () => Sender {
+  const own = extensions?.[CONSISTENCY_HEADER]
+  const required = formatToken(
+    mergeTokens(session.required, parseToken(typeof own === 'string' ? own : undefined)),
+  )
+  return () => ({
+    headers: session.headers,
+    requestId: session.requestId,
+    token: session.caller.token,
+    claims: session.caller.verified?.claims,
+    required,
+  })
+}
+
+/** The token, and whatever goes out to any subgraph: the rest of the plan may ask all of them. */
+function keyOf(
+  { graph }: GraphInUse,
+  { query, operationName, variables }: AskedOperation,
+  forwarded: Forwarded,
+): string {
+  const goesOut = new Set([...graph.subgraphs.values()].map(subgraph => subgraph.forward(forwarded).key))
+  return JSON.stringify([query, operationName, variables, forwarded.key, ...goesOut])
+}
+
+/** All that a header rule may forward; what is about the connection alone goes. */
+function keep(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !name.startsWith('sec-') && name !== 'upgrade'),
+  )
+}
+
+function asAnswer(item: unknown): Answer {
+  if (!isAnswer(item)) throw new TypeError('a running subscription gives answers')
+  return item
+}
+
+function isAnswer(item: unknown): item is Answer {
+  return isObject(item) && Buffer.isBuffer(item.closed)
+}

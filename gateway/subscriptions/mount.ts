@@ -1,0 +1,47 @@
+// Subscriptions at the gateway: its engine on live connections over WebSocket, event streams and multipart answers.
+import type { CurrentGraph } from '#gateway/current-graph.ts'
+import { createEngine } from '#gateway/subscriptions/engine.ts'
+import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
+import { openUpstreams } from '#gateway/subscriptions/upstreams.ts'
+import type { Verifier } from '#platform/auth/verifier.ts'
+import { mountLive } from '#platform/graphql/live-endpoint.ts'
+import type { LiveStreams } from '#platform/graphql/live-responses.ts'
+import type { HttpServer } from '#platform/http/server.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type SubscriptionOptions = {
+  readonly verifier?: Verifier
+  readonly current: CurrentGraph
+  readonly settings: SubscriptionSettings
+  readonly logger: Logger
+  /** `/graphql` when left out. */
+  readonly path?: string
+}
+
+/**
+ * WebSocket at `path` (graphql-transport-ws), event streams at `path`/stream; queries and mutations run there as well.
+ * Mount before `http.listen`; dispose after it has closed.
+ */
+export function mountSubscriptions(
+  http: HttpServer,
+  options: SubscriptionOptions,
+): AsyncDisposable & { readonly streams: LiveStreams } {
+  const { settings, verifier, ...rest } = options
+  const { connections, connectionsPerSubject } = settings
+  const upstreams = openUpstreams(settings)
+  const engine = createEngine({ ...rest, settings, service: http.name, connect: upstreams.connect })
+  const streams = mountLive(http, engine, {
+    logger: options.logger,
+    connections,
+    connectionsPerSubject,
+    ...(verifier && { verifier }),
+    ...(options.path !== undefined && { path: options.path }),
+  })
+  return {
+    streams,
+    async [Symbol.asyncDispose]() {
+      engine[Symbol.dispose]()
+      await upstreams[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,207 @@
+// One subscription for all who want the same: its events followed, answered in their order, given to each. Free of transport.
+
+import type { FormatError } from '#gateway/execute.ts'
+import { type ExecutionError, isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
+import { createBroadcast } from '#gateway/subscriptions/broadcast.ts'
+import { type LivePlan, sameSource } from '#gateway/subscriptions/live-plan.ts'
+import { reconnecting } from '#gateway/subscriptions/reconnection.ts'
+import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
+import { type Connect, Refused, type UpstreamEvent } from '#gateway/subscriptions/upstream.ts'
+import type { Forwarded } from '#gateway/transport/subgraph.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import { type Answer, answerOfText } from '#platform/graphql/live-answers.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type RunningSubscription = {
+  /** Answers from now on. `forwarded` gives what goes out in the reader's name, as it is then. */
+  join(forwarded: () => Forwarded): AsyncIterator<Answer>
+  /** Goes on by another plan, without a break: the events of a new source are taken once it is open. */
+  replan(plan: LivePlan): void
+}
+
+export type RunOptions = {
+  readonly connect: (protocol: LivePlan['place']['protocol']) => Connect
+  readonly settings: SubscriptionSettings
+  readonly format: FormatError
+  readonly logger: Logger
+  /** Called once: it has ended, or nobody reads any more. */
+  readonly over: () => void
+}
+
+/** Following one source. `failure` is there once it has ended. */
+type Flow = {
+  plan: LivePlan
+  readonly stop: AbortController
+  ended: { failure?: { error: unknown } } | undefined
+}
+
+/** Events whose answers are worked on at once. */
+const AHEAD = 8
+
+export function runSubscription(first: LivePlan, options: RunOptions): RunningSubscription {
+  const { settings, format, logger } = options
+  const readers = new Set<() => Forwarded>()
+  const answers = createBroadcast<Answer>({
+    maxItems: settings.maxBehind,
+    maxBytes: settings.maxBehindBytes,
+    bytesOf: ({ closed }) => closed.length,
+    tooSlow: () => new CallerError('UNAVAILABLE', 'events came faster than they were read: subscribe again'),
+    deserted: () => finish(),
+  })
+  let lastForwarded: (() => Forwarded) | undefined
+  let inOrder: Promise<unknown> = Promise.resolve()
+  let over = false
+  let following = follow(first)
+  /** To be followed instead, once its source is open. */
+  let coming: Flow | undefined
+
+  function follow(plan: LivePlan): Flow {
+    const flow: Flow = { plan, stop: new AbortController(), ended: undefined }
+    // Readers join in the same turn: what goes out is theirs.
+    queueMicrotask(() => {
+      pump(flow).then(
+        () => ended(flow, {}),
+        error => ended(flow, { failure: { error: error instanceof Refused ? told(error) : error } }),
+      )
+    })
+    return flow
+  }
+
+  async function pump(flow: Flow): Promise<void> {
+    const { signal } = flow.stop
+    const { service } = flow.plan.request
+    const underWay: Promise<unknown>[] = []
+    const events = reconnecting(lastId => connect(flow, lastId), {
+      service,
+      signal,
+      connectMs: settings.connectMs,
+      outageMs: settings.outageMs,
+      opened: () => opened(flow),
+      lost: error => logger.warn({ err: error, subgraph: service }, 'a subscription is to be followed again'),
+    })
+    for await (const { answer, id } of events) {
+      if (signal.aborted) return
+      underWay.push(give(flow.plan, answer, id))
+      if (underWay.length >= AHEAD) await underWay.shift()
+      await answers.room()
+    }
+  }
+
+  /** Answers are worked on side by side, and given in the order of their events. */
+  function give(plan: LivePlan, event: SubgraphAnswer, id: string | undefined): Promise<unknown> {
+    const answered = plan.answer(event, forwardedNow(), format)
+    inOrder = inOrder
+      .then(async () => answers.push(answerOfText(await answered, id)))
+      .catch(error => logger.error({ err: error }, 'an event could not be answered'))
+    return inOrder
+  }
+
+  /** Any reader's will do: they are alike in what goes out. The last one's, when it has just left. */
+  function forwardedNow(): Forwarded {
+    const [some = lastForwarded] = readers
+    if (!some) throw new Error('a subscription that nobody has joined')
+    lastForwarded = some
+    return some()
+  }
+
+  async function* connect({ plan, stop }: Flow, lastId: string | undefined): AsyncGenerator<UpstreamEvent> {
+    const { place, request } = plan
+    const sent = plan.forward(forwardedNow())
+    const headers = { ...sent.shared, ...sent.own }
+    const asked = { service: request.service, place, headers, body: request.body, lastId }
+    try {
+      yield* options.connect(place.protocol)(asked, stop.signal)
+    } catch (error) {
+      // A token that was refreshed meanwhile is worth another try.
+      throw isTokens(error) && plan.forward(forwardedNow()).key !== sent.key ? new Error('renewed') : error
+    }
+  }
+
+  function opened(flow: Flow): void {
+    if (flow !== coming) return
+    coming = undefined
+    letGo(following)
+    following = flow
+  }
+
+  function ended(flow: Flow, outcome: NonNullable<Flow['ended']>): void {
+    if (flow.stop.signal.aborted) return
+    flow.ended = outcome
+    if (flow === coming) {
+      logger.warn({ err: outcome.failure?.error }, 'a subscription goes on by its earlier plan')
+      coming = undefined
+      letGo(flow)
+    }
+    if (!coming && following.ended) end(following.ended)
+  }
+
+  function end({ failure }: NonNullable<Flow['ended']>): void {
+    inOrder = inOrder.then(() => answers.end(failure))
+    finish()
+  }
+
+  function finish(): void {
+    if (over) return
+    over = true
+    letGo(following)
+    if (coming) letGo(coming)
+    options.over()
+  }
+
+  function letGo({ plan, stop }: Flow): void {
+    stop.abort()
+    release(plan)
+  }
+
+  /** After the last answer that it is worked on. */
+  function release(plan: LivePlan): void {
+    void inOrder.then(() => plan[Symbol.dispose]())
+  }
+
+  return {
+    join(forwarded) {
+      const reader = answers.read()
+      readers.add(forwarded)
+      const leave = () => readers.delete(forwarded)
+      return {
+        next: () =>
+          reader.next().then(
+            result => {
+              if (result.done) leave()
+              return result
+            },
+            error => {
+              leave()
+              throw error
+            },
+          ),
+        return() {
+          leave()
+          return reader.return?.() ?? Promise.resolve({ done: true, value: undefined })
+        },
+      }
+    },
+    replan(plan) {
+      if (over) return plan[Symbol.dispose]()
+      if (coming) letGo(coming)
+      coming = undefined
+      if (following.ended || !sameSource(following.plan, plan)) {
+        coming = follow(plan)
+        return
+      }
+      release(following.plan)
+      following.plan = plan
+    },
+  }
+}
+
+function told({ errors }: Refused): ExecutionError[] {
+  return errors.filter(isObject).map(({ message, extensions }) => ({
+    message: typeof message === 'string' ? message : 'a subgraph refused a subscription',
+    extensions: isObject(extensions) ? { ...extensions } : {},
+  }))
+}
+
+function isTokens(error: unknown): boolean {
+  return error instanceof CallerError && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN')
+}

@@ -1,0 +1,80 @@
+// A subgraph's subscription as the gateway follows it: what is asked, what comes, what ends it for good. Free of transport.
+import { isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
+import type { SourceSettings } from '#gateway/subscriptions/settings.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+
+/** Equal places are equal texts. */
+export type Place = { readonly protocol: 'ws' | 'sse'; readonly url: string }
+
+export type UpstreamRequest = {
+  /** The subgraph's name. */
+  readonly service: string
+  readonly place: Place
+  readonly headers: Readonly<Record<string, string>>
+  /** The whole request, as JSON. */
+  readonly body: string
+  /** The id of the last event that came, where events have ids. */
+  readonly lastId: string | undefined
+}
+
+export type UpstreamEvent =
+  /** The subgraph has been asked; events come from now on. */
+  | { readonly type: 'open' }
+  | { readonly type: 'next'; readonly answer: SubgraphAnswer; readonly id: string | undefined }
+
+/**
+ * One connection's events, as fast as they are taken and no faster. Returns when the subgraph says that it is complete.
+ * Throws `Refused`, or a CallerError that is not UNAVAILABLE, when asking again is no use; anything else when the
+ * connection is lost, or there was none. Aborting ends it without throwing, and tells the subgraph.
+ */
+export type Connect = (request: UpstreamRequest, signal: AbortSignal) => AsyncIterable<UpstreamEvent>
+
+export type UpstreamLimits = {
+  readonly connectMs: number
+  readonly heartbeatMs: number
+  readonly maxEventBytes: number
+}
+
+/** The subgraph has answered with errors instead of events. */
+export class Refused extends Error {
+  readonly errors: readonly unknown[]
+
+  constructor(service: string, errors: readonly unknown[]) {
+    super(`${service} has refused a subscription`)
+    this.errors = errors
+  }
+}
+
+/** True when asking again gives the same again. */
+export function isFinal(error: unknown): boolean {
+  return error instanceof Refused || (error instanceof CallerError && error.code !== 'UNAVAILABLE')
+}
+
+/** What an HTTP status says instead of a subscription. */
+export function refusalOf(service: string, status: number): Error {
+  if (status === 401) return new CallerError('UNAUTHENTICATED', `${service} does not accept the token`)
+  if (status === 403) return new CallerError('FORBIDDEN', `${service} does not allow this subscription`)
+  return new CallerError('UNAVAILABLE', `${service} does not answer with a subscription (HTTP ${status})`)
+}
+
+export function eventOf(service: string, payload: unknown, id: string | undefined): UpstreamEvent {
+  if (!isObject(payload) || !('data' in payload || Array.isArray(payload.errors)))
+    throw new CallerError('UNAVAILABLE', `${service} has sent an event that is not a GraphQL answer`)
+  const answer = {
+    data: isObject(payload.data) ? payload.data : null,
+    ...(Array.isArray(payload.errors) && { errors: payload.errors }),
+  }
+  return { type: 'next', answer, id }
+}
+
+/** `address` is where the subgraph answers queries. */
+export function placeOf({ protocol = 'ws', url, path }: SourceSettings, address: string): Place {
+  const at = new URL(url ?? address)
+  if (path !== undefined && url === undefined) {
+    at.pathname = path
+    at.search = ''
+  }
+  const secure = at.protocol === 'https:' || at.protocol === 'wss:'
+  const scheme = protocol === 'ws' ? 'ws' : 'http'
+  return { protocol, url: at.href.replace(/^\w+:/, secure ? `${scheme}s:` : `${scheme}:`) }
+}
