@@ -11,6 +11,7 @@ import {
 import { openInstances } from '#gateway/transport/instances/instances.ts'
 import type { SubgraphSettings } from '#gateway/transport/settings.ts'
 import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
+import { ACCEPTED_ENCODINGS } from '#gateway/transport/unpack.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 
 /** `url` must be one; it does not count when the settings name instances. */
@@ -18,6 +19,7 @@ export function connectSubgraph(name: string, url: string, settings: SubgraphSet
   return createSubgraph({
     name,
     rule: compileHeaderRules(settings.headers),
+    ...(settings.compression && { headers: { 'accept-encoding': ACCEPTED_ENCODINGS } }),
     connection: connectionTo(name, url, settings),
     policy: createPolicy({
       name: `subgraph-${name}`,

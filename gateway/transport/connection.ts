@@ -1,5 +1,6 @@
 // Pooled keep-alive connections to one address of a subgraph. Free of GraphQL, of policies and of choice between addresses.
 import { Pool } from 'undici'
+import { unpack } from '#gateway/transport/unpack.ts'
 
 export type Outgoing = {
   readonly kind: 'query' | 'mutation' | 'subscription'
@@ -28,7 +29,7 @@ export type Connection = AsyncDisposable & {
 export type ConnectionOptions = {
   readonly url: string
   readonly connections: number
-  /** A larger answer is cut off and rejected, so that one subgraph cannot fill the gateway's memory. */
+  /** A larger answer, packed or unpacked, is cut off and rejected, so that one subgraph cannot fill the gateway's memory. */
   readonly maxResponseBytes: number
 }
 
@@ -39,7 +40,13 @@ export function openConnection({ url, connections, maxResponseBytes }: Connectio
   return {
     async send({ body, headers, signal }) {
       const response = await pool.request({ path, method: 'POST', headers, body, signal })
-      return { text: await response.body.text(), status: response.statusCode, headers: response.headers }
+      const { body: content, headers: given, statusCode: status } = response
+      const encoding = given['content-encoding']
+      const text =
+        encoding === undefined
+          ? await content.text()
+          : await unpack(await content.bytes(), String(encoding), maxResponseBytes)
+      return { text, status, headers: given }
     },
     async check(checked, signal) {
       try {

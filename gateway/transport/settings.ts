@@ -42,6 +42,8 @@ export const everySubgraphSchema = z
     /** To each instance. */
     connections: count,
     maxResponseBytes: count,
+    /** Whether packed answers are asked for. One that comes packed unasked is unpacked as well. */
+    compression: z.boolean(),
     /** Those of one subgraph come after those of every subgraph. */
     headers: z.array(headerRule).max(100),
     /** How requests are spread over the instances. */
@@ -76,6 +78,7 @@ type Defaulted =
   | 'queue'
   | 'connections'
   | 'maxResponseBytes'
+  | 'compression'
   | 'headers'
   | 'balance'
   | 'hashBy'
@@ -91,6 +94,7 @@ const DEFAULTS: SubgraphSettings = {
   queue: 1000,
   connections: 64,
   maxResponseBytes: 16 * 1024 * 1024,
+  compression: false,
   headers: [],
   balance: 'round-robin',
   hashBy: 'authorization',

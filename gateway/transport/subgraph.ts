@@ -12,6 +12,8 @@ export type SubgraphOptions = {
   readonly policy: Policy
   /** Closed with the subgraph. */
   readonly connection: Connection
+  /** That go out with every request, beside the content type. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Applies the subgraph's header rules; left out where there are none. */
   readonly rule?: ((forwarded: Forwarded) => Forwarded) | undefined
 }
@@ -43,7 +45,8 @@ export type Subgraph = AsyncDisposable & {
 }
 
 /** Only queries are tried again; a mutation goes out once and its caller decides, by its idempotency key. */
-export function createSubgraph({ name, policy, connection, rule }: SubgraphOptions): Subgraph {
+export function createSubgraph({ name, policy, connection, rule, headers = {} }: SubgraphOptions): Subgraph {
+  const always = { 'content-type': 'application/json', accept: 'application/json', ...headers }
   const underWay = new Map<string, Promise<Received>>()
 
   async function attempt(outgoing: Outgoing): Promise<Received> {
@@ -53,7 +56,7 @@ export function createSubgraph({ name, policy, connection, rule }: SubgraphOptio
   }
 
   function send({ body, kind }: SubgraphRequest, { shared, own }: Forwarded): Promise<Received> {
-    const headers = { 'content-type': 'application/json', accept: 'application/json', ...shared, ...own }
+    const headers = { ...always, ...shared, ...own }
     return inSpan(`subgraph ${name}`, { kind: 'client' }, () => {
       const trace = traceparent()
       const traced = trace === undefined ? headers : { ...headers, traceparent: trace }

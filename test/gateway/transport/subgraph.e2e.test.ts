@@ -1,6 +1,7 @@
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Liar, saysJson, startLiar } from './liar.ts'
-import { connectTo, from, query } from './one-subgraph.ts'
+import { type Liar, type Lie, saysJson, startLiar } from './liar.ts'
+import { connectTo, from, NOBODY, query } from './one-subgraph.ts'
 
 let liar: Liar
 beforeAll(async () => {
@@ -30,5 +31,64 @@ describe('header rules', () => {
       subgraph.ask(query(), from({ 'x-tenant': tenant, baggage }))
     await Promise.all([ask('a', '1'), ask('a', '2'), ask('b', '1')])
     expect(liar.asked.map(({ headers }) => headers['x-tenant'])).toEqual(['a', 'b'])
+  })
+})
+
+describe('a packed answer', () => {
+  const TEXT = '{"data":{"newestQuote":"A classic."}}'
+  const packed =
+    (encoding: string, bytes: Uint8Array): Lie =>
+    ({ response }) =>
+      void response.writeHead(200, { 'content-encoding': encoding }).end(bytes)
+
+  test.each([
+    ['br', brotliCompressSync(TEXT)],
+    ['gzip', gzipSync(TEXT)],
+    ['GZIP', gzipSync(TEXT)],
+    ['deflate', deflateSync(TEXT)],
+    ['deflate', deflateRawSync(TEXT)],
+    ['identity', Buffer.from(TEXT)],
+    ['gzip, br', brotliCompressSync(gzipSync(TEXT))],
+  ])('is unpacked: %s', async (encoding, bytes) => {
+    await using subgraph = connectTo(liar.url, { compression: true })
+    liar.lie(packed(encoding, bytes))
+    const { answer } = await subgraph.ask(query(), NOBODY)
+    expect(answer).toEqual({ data: { newestQuote: 'A classic.' } })
+    expect(liar.asked[0]?.headers['accept-encoding']).toBe('br, gzip, deflate')
+  })
+
+  test('is asked for where the settings say so, and unpacked even where they do not', async () => {
+    await using subgraph = connectTo(liar.url)
+    liar.lie(packed('gzip', gzipSync(TEXT)))
+    expect((await subgraph.ask(query(), NOBODY)).answer.errors).toBeUndefined()
+    expect(liar.asked[0]?.headers).not.toHaveProperty('accept-encoding')
+  })
+
+  test.each([
+    ['in an encoding that nobody knows', packed('snappy', Buffer.from(TEXT))],
+    ['in an encoding called like what every object has', packed('constructor', Buffer.from(TEXT))],
+    ['not in the encoding that it says', packed('gzip', Buffer.from(TEXT))],
+    ['too short', packed('gzip', gzipSync(TEXT).subarray(0, 20))],
+    ['packed again and again', packed('gzip, gzip, gzip, gzip', Buffer.from(TEXT))],
+  ])('that is %s is no answer', async (_what, lie) => {
+    await using subgraph = connectTo(liar.url, { retries: 0 })
+    liar.lie(lie)
+    const { answer } = await subgraph.ask(query(), NOBODY)
+    expect(answer.errors).toMatchObject([{ path: ['newestQuote'], extensions: { code: 'UNAVAILABLE' } }])
+  })
+
+  test.each([
+    ['br', brotliCompressSync],
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+  ])('that would become too large is not unpacked whole: %s', async (encoding, pack) => {
+    await using subgraph = connectTo(liar.url, { retries: 0, maxResponseBytes: 1_000_000 })
+    const bytes = pack(Buffer.alloc(16 * 1024 * 1024, 120))
+    expect(bytes.length).toBeLessThan(100_000)
+    liar.lie(packed(encoding, bytes))
+    const before = process.memoryUsage().arrayBuffers
+    const { answer } = await subgraph.ask(query(), NOBODY)
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * 1024 * 1024)
   })
 })
