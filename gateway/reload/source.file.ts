@@ -56,10 +56,11 @@ type Look = { readonly isSettled: boolean; readonly opened: Opened | undefined }
 
 async function look(file: string, known: Known): Promise<Look> {
   await using handle = await open(file)
-  const { mtimeNs, mtimeMs, ctimeNs, ino, size } = await handle.stat({ bigint: true })
+  const found = await handle.stat({ bigint: true })
+  const { mtimeNs, mtimeMs, ctimeNs, ino, size } = found
   const state = `${ino} ${size} ${mtimeNs} ${ctimeNs}`
   if (state === known.state) return { isSettled: true, opened: undefined }
-  if (size > known.maxBytes)
+  if (found.isFile() && size > known.maxBytes)
     throw new OperatorError(
       'SUPERGRAPH_INVALID',
       `${file} has ${size} bytes; reload.maxBytes allows ${known.maxBytes}`,

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -66,6 +66,25 @@ describe('npm run gateway', () => {
     gateway.signal('SIGINT')
     expect(await gateway.ended).toBe(0)
   })
+})
+
+test('SIGHUP reads the supergraph again', async () => {
+  await using library = await libraryFile()
+  await using folder = await temporaryFolder()
+  const settings = path.join(folder.path, 'settings.json')
+  await writeFile(settings, '{ "reload": { "pollMs": 0 } }')
+  const link = path.join(folder.path, 'link.graphql') // whose folder does not change
+  await symlink(library.file, link)
+  await using gateway = runGateway({ SUPERGRAPH: link, GATEWAY_SETTINGS: settings })
+  const url = await gateway.url
+  await writeFile(library.file, librarySupergraph().replaceAll('newestQuote', 'latestQuote'))
+  await expect.poll(() => gateway.told.join('\n')).toContain('Try it:')
+  gateway.signal('SIGHUP')
+  await gateway.logged('a new supergraph is served')
+  expect(await ask(url, '{ newestQuote }')).toMatchObject({
+    errors: [{ message: expect.stringContaining('Cannot query field') }],
+  })
+  expect(await ask(url, '{ __typename latestQuote }')).toMatchObject({ data: { __typename: 'Query' } })
 })
 
 describe('a gateway that cannot start says why in one line, and ends with 1', () => {

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { versionOf } from '#gateway/reload/version.ts'
+import { startLiar } from '#test/gateway/transport/liar.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { ALL_ITEMS, answerPrices, EVERY_ITEM, shopSupergraph, startShop } from './shop.ts'
 
@@ -189,4 +190,22 @@ describe('operations in use', () => {
     expect(JSON.parse(await shop.log.seen(SERVED))).toMatchObject({ warmed: 0, left: 1 })
     expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
   })
+})
+
+test('a supergraph at a URL is followed as one in a file is', async () => {
+  let sdl = shopSupergraph(1)
+  let asked = 0
+  await using server = await startLiar(({ response }) => {
+    asked++
+    response.end(sdl)
+  })
+  await using shop = await startShop({ reload: { pollMs: 20 }, source: server.url })
+  expect(shop.gateway.supergraph).toBe(server.url)
+  await shop.ask(ALL_ITEMS)
+  sdl = shopSupergraph(2)
+  await shop.log.seen(SERVED)
+  expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+  const before = asked
+  await expect.poll(() => asked).toBeGreaterThan(before)
+  expect(shop.log.entries().filter(({ msg }) => msg === SERVED)).toHaveLength(1)
 })
