@@ -10,8 +10,8 @@ import {
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 
-export function compilePlan(node: PlanNode | undefined, matches: TypeMatch): Step {
-  if (node === undefined) return () => {}
+export function compilePlan(node: PlanNode | null | undefined, matches: TypeMatch): Step {
+  if (!node) return () => {}
   switch (node.kind) {
     case 'Fetch':
       return node.requires?.length ? compileEntityFetch(node, [], matches) : compileRootFetch(node, matches)

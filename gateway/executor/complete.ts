@@ -1,10 +1,10 @@
 // The answer as JSON text, in one pass over what the subgraphs gave: names, order, nulls and errors as the specification says.
 import {
   type FieldNode,
-  type GraphQLObjectType,
+  type GraphQLAbstractType,
+  type GraphQLCompositeType,
   type GraphQLOutputType,
   type GraphQLSchema,
-  getNamedType,
   isAbstractType,
   isLeafType,
   isListType,
@@ -56,26 +56,22 @@ export function compileCompletion({ schema, operation, fragments, withheld }: Co
     if (isNonNullType(type)) return compileType(type, selected, parent)
     if (isListType(type)) return list(compileType(type.ofType, selected, parent), parent)
     if (isLeafType(type)) return leafWriter(type, parent)
-    return isObjectType(type)
-      ? object(
-          lazily(() => compileFields(type, selected)),
-          parent,
-        )
-      : compileAbstract(type, selected, parent)
+    if (isAbstractType(type)) return compileAbstract(type, selected, parent)
+    return object(
+      lazily(() => compileFields(type, selected)),
+      parent,
+    )
   }
 
   /** By the type that the object turns out to have; one that the public graph does not know shows nothing. */
-  function compileAbstract(type: GraphQLOutputType, selected: readonly Selected[], parent: string): Write {
+  function compileAbstract(type: GraphQLAbstractType, selected: readonly Selected[], parent: string): Write {
     const known = new Map<unknown, Write>()
-    const named = getNamedType(type)
-    const covers = (candidate: GraphQLObjectType) =>
-      isAbstractType(named) && schema.isSubType(named, candidate)
     return (value, completion) => {
       const typename = isObject(value) ? value.__typename : undefined
       let write = known.get(typename)
       if (write === undefined) {
-        const found = typeof typename === 'string' ? schema.getType(typename) : undefined
-        if (!isObjectType(found) || !covers(found)) return undefined
+        const found = shownAs(type, typename)
+        if (found === undefined) return undefined
         write = object(
           lazily(() => compileFields(found, selected)),
           parent,
@@ -86,12 +82,22 @@ export function compileCompletion({ schema, operation, fragments, withheld }: Co
     }
   }
 
-  function compileFields(type: GraphQLObjectType, selected: readonly Selected[]): readonly FieldWriter[] {
+  /**
+   * Where the operation's answer depends on the type of the object, the plan asks for it. Otherwise there is none, or
+   * that of an object that stands for an interface in its subgraph: then what all of them have in common is shown.
+   */
+  function shownAs(type: GraphQLAbstractType, typename: unknown): GraphQLCompositeType | undefined {
+    if (typename === undefined) return type
+    const found = typeof typename === 'string' ? schema.getType(typename) : undefined
+    if (isObjectType(found)) return schema.isSubType(type, found) ? found : undefined
+    return isAbstractType(found) ? type : undefined
+  }
+
+  function compileFields(type: GraphQLCompositeType, selected: readonly Selected[]): readonly FieldWriter[] {
     return collect(type, selected).map(({ key, name, fieldType, applies, granted, inner }) => {
       const quoted = `${JSON.stringify(key)}:`
       if (name === '__typename') {
-        const text = JSON.stringify(type.name)
-        return { key, quoted, applies, write: () => text }
+        return { key, quoted, applies, write: isAbstractType(type) ? unknownType : constant(type.name) }
       }
       if (fieldType === undefined) return { key, quoted, applies, write: asItIs }
       const write = compileType(fieldType, inner, `${type.name}.${name}`)
@@ -111,6 +117,15 @@ export function compileCompletion({ schema, operation, fragments, withheld }: Co
 function ifGranted(granted: NonNullable<CollectedField['granted']>, write: Write, required: boolean): Write {
   const instead = required ? undefined : 'null'
   return (value, completion) => (granted(completion.variables) ? write(value, completion) : instead)
+}
+
+function constant(name: string): Write {
+  const text = JSON.stringify(name)
+  return () => text
+}
+
+function unknownType(_: unknown, completion: Completion): undefined {
+  return fail(completion, 'No subgraph told the type of the object.')
 }
 
 /** What introspection gave is complete already. */

@@ -11,8 +11,8 @@ export type PlanNode =
       readonly kind: 'Condition'
       /** A variable's name. */
       readonly condition: string
-      readonly ifClause?: PlanNode
-      readonly elseClause?: PlanNode
+      readonly ifClause?: PlanNode | null
+      readonly elseClause?: PlanNode | null
     }
 
 export type FetchNode = {

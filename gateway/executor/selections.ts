@@ -3,7 +3,7 @@ import {
   type DirectiveNode,
   type FieldNode,
   type FragmentDefinitionNode,
-  type GraphQLObjectType,
+  type GraphQLCompositeType,
   type GraphQLOutputType,
   type GraphQLSchema,
   isAbstractType,
@@ -43,18 +43,22 @@ export function createCollector(options: {
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
   /** Fields that the caller may not see; what is selected of them does not count. */
   readonly withheld: ReadonlySet<FieldNode>
-}): (type: GraphQLObjectType, selected: readonly Selected[]) => readonly CollectedField[] {
+}): (type: GraphQLCompositeType, selected: readonly Selected[]) => readonly CollectedField[] {
   const { schema, fragments, withheld } = options
 
-  function concerns(type: GraphQLObjectType, condition: string | undefined): boolean {
+  /** Of an abstract type: whatever object it turns out to be. */
+  function concerns(type: GraphQLCompositeType, condition: string | undefined): boolean {
     if (condition === undefined || condition === type.name) return true
     const other = schema.getType(condition)
-    return isAbstractType(other) && schema.isSubType(other, type)
+    if (!isAbstractType(other)) return false
+    return isAbstractType(type)
+      ? schema.getPossibleTypes(type).every(possible => schema.isSubType(other, possible))
+      : schema.isSubType(other, type)
   }
 
   function visit(
     { set, conditions }: Selected,
-    type: GraphQLObjectType,
+    type: GraphQLCompositeType,
     fields: Map<string, Occurrences>,
   ): void {
     for (const selection of set.selections) {
@@ -88,7 +92,7 @@ export function createCollector(options: {
     return [...fields].map(([key, { name, conditions, granted, inner }]) => ({
       key,
       name,
-      fieldType: type.getFields()[name]?.type,
+      fieldType: 'getFields' in type ? type.getFields()[name]?.type : undefined,
       applies: anyHolds(conditions),
       granted: granted.length < conditions.length ? anyHolds(granted) : undefined,
       inner,
