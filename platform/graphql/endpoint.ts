@@ -104,7 +104,7 @@ type Stages = {
   readonly count: ReturnType<typeof createOperationCounter>
 }
 
-/** The way of a kept answer has one wait, for the token's check: each more would cost as much as finding the answer. */
+/** The way of a kept answer has one wait: for the token's check. */
 function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { answers, verifier, count } = stages
   if (answers === undefined) return answerAnew(stages, { request, reply, asked: undefined })
