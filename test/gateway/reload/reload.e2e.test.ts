@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { versionOf } from '#gateway/reload/version.ts'
 import { startLiar } from '#test/gateway/transport/liar.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
-import { ALL_ITEMS, answerPrices, EVERY_ITEM, shopSupergraph, startShop } from './shop.ts'
+import { ALL_ITEMS, answerItems, answerPrices, EVERY_ITEM, shopSupergraph, startShop } from './shop.ts'
 
 const SERVED = 'a new supergraph is served'
 /** Only the file's watch and `reload` find changes. */
@@ -60,10 +60,10 @@ describe('under load', () => {
 })
 
 describe('a request under way', () => {
-  test('finishes on the supergraph that it began with, a subgraph that is gone since included', async () => {
+  test('goes on with the supergraph that it began with: subgraphs that are gone since are asked as planned', async () => {
     await using shop = await startShop({ reload: UNPOLLED })
     const asked = new Promise<() => void>(resolve =>
-      shop.prices.lie(exchange => resolve(() => answerPrices(exchange))),
+      shop.items.lie(exchange => resolve(() => answerItems(exchange))),
     )
     const reply = shop.ask(ALL_ITEMS)
     const answer = await asked
@@ -72,9 +72,10 @@ describe('a request under way', () => {
       await shop.gateway.reload()
     }
     expect((await shop.ask('{ dearest }')).data).toBeUndefined()
+    expect(shop.prices.asked).toEqual([])
     answer()
     expect(await reply).toEqual({ status: 200, data: { items: EVERY_ITEM } })
-    await shop.prices.left()
+    expect(shop.prices.asked).toHaveLength(1)
   })
 })
 

@@ -29,7 +29,7 @@ const ITEMS = 20
 export const ALL_ITEMS = '{ items { id price } }'
 export const EVERY_ITEM = Array.from({ length: ITEMS }, (_, index) => ({ id: `${index}`, price: index * 10 }))
 
-const answerItems: Lie = ({ response }) => {
+export const answerItems: Lie = ({ response }) => {
   const items = EVERY_ITEM.map(({ id }) => ({ __typename: 'Item', id }))
   response.setHeader('content-type', 'application/json')
   response.end(JSON.stringify({ data: { items } }))
