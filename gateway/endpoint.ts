@@ -5,6 +5,7 @@ import type { FormatError, GatewayAnswer } from '#gateway/execute.ts'
 import { isObject } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
 import { createFormat, emptyNotes, type Notes, runOperation, textOf } from '#gateway/operation.ts'
+import type { Admit } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
@@ -24,6 +25,8 @@ export type GatewayEndpointOptions = {
   readonly verifier?: Verifier
   readonly current: CurrentGraph
   readonly logger: Logger
+  /** Whether an operation may be run; every one when left out. */
+  readonly admit?: Admit | undefined
   /** Operations in one request. */
   readonly batch: number
   /** A browser that opens the endpoint is shown Apollo Sandbox. */
@@ -128,7 +131,8 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
 }
 
 /** With the older media type, whatever was understood as a request is 200. */
-function statusFor({ outcome }: GatewayAnswer, type: string): number {
+function statusFor({ outcome, status }: GatewayAnswer, type: string): number {
+  if (status !== undefined) return status
   if (outcome === 'not a query') return 405
   return outcome === 'refused' && type === RESPONSE_TYPE ? 400 : 200
 }
@@ -146,7 +150,7 @@ async function executeMember(
     queriesOnly: request.method === 'GET',
   }
   const sender = { headers: request.headers, requestId: request.id, token, claims, required }
-  return runOperation({ graph, format, notes, count: stages.count }, asked, sender)
+  return runOperation({ graph, format, notes, count: stages.count, admit: stages.admit }, asked, sender)
 }
 
 type Checked = {

@@ -8,6 +8,7 @@ import type {
   SubgraphRequest,
 } from '#gateway/executor/execution.ts'
 import type { Operations, PreparedOperation } from '#gateway/operations.ts'
+import type { Admitted, Applicant } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 
 export type GatewayRequest = {
@@ -18,6 +19,10 @@ export type GatewayRequest = {
   readonly queriesOnly: boolean
   /** Of the caller's token; undefined for one that shows none. */
   readonly claims?: Claims | undefined
+  /** Whether the operation may be run; it may when left out. */
+  readonly admit?:
+    | ((applicant: Applicant) => Promise<Admitted | undefined> | Admitted | undefined)
+    | undefined
   readonly fetch: (request: SubgraphRequest) => Promise<SubgraphAnswer>
 }
 
@@ -28,10 +33,14 @@ export type GatewayAnswer = {
   readonly outcome: 'ok' | 'errors' | 'refused' | 'not a query'
   readonly name: string | undefined
   readonly kind: PreparedOperation['kind'] | undefined
+  /** Of HTTP, where it is not by the outcome. */
+  readonly status?: number
 }
 
 const LASTING =
   'A subscription is sent over WebSocket, to /stream, or by a POST that accepts multipart/mixed;subscriptionSpec=1.0.'
+
+const NOTHING_TO_TELL: Admitted = { refusal: undefined }
 
 export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLFormattedError
 
@@ -53,37 +62,55 @@ export async function executeRequest(
   if ('errors' in coerced) return refuse(coerced.errors, prepared, format)
   const withheld = prepared.withheld?.errors(coerced.variables) ?? []
   if (prepared.withheld?.refuses && withheld.length > 0) return refuse(withheld, prepared, format)
+  const asking = request.admit?.({ estimate: prepared.estimate, variables: coerced.variables })
+  const admitted = asking instanceof Promise ? await asking : asking
+  const { extensions, refusal, status } = admitted ?? NOTHING_TO_TELL
+  if (refusal) return { ...refuse([refusal], prepared, format, extensions), ...(status && { status }) }
   const execution: Execution = {
     data: prepared.introspect?.(coerced.variables) ?? {},
     errors: [],
     variables: coerced.variables,
     fetch: request.fetch,
   }
-  const { text, outcome } = await finish(prepared, execution, { withheld, format })
+  const { text, outcome } = await finish(prepared, execution, { withheld, format, extensions })
   return { text, outcome, name, kind }
+}
+
+type Finish = {
+  readonly withheld: readonly ExecutionError[]
+  readonly format: FormatError
+  /** Of the answer; none when left out. */
+  readonly extensions?: Admitted['extensions']
 }
 
 /** Runs what is left of the plan on what `execution` has so far, and writes the whole answer. */
 export async function finish(
   prepared: PreparedOperation,
   execution: Execution,
-  { withheld, format }: { readonly withheld: readonly ExecutionError[]; readonly format: FormatError },
+  { withheld, format, extensions }: Finish,
 ): Promise<Pick<GatewayAnswer, 'text' | 'outcome'>> {
   await prepared.run(execution)
   const { errors } = execution
   const told = errors.length
   const data = prepared.write(execution.data, execution)
-  if (errors.length + withheld.length === 0) return { text: `{"data":${data}}`, outcome: 'ok' }
+  if (errors.length + withheld.length === 0)
+    return { text: `{"data":${data}${tellExtensions(extensions)}}`, outcome: 'ok' }
   const all = [...withheld, ...withoutConsequences(errors, told)].map(format)
-  return { text: `{"data":${data},"errors":${JSON.stringify(all)}}`, outcome: 'errors' }
+  const rest = `"errors":${JSON.stringify(all)}${tellExtensions(extensions)}`
+  return { text: `{"data":${data},${rest}}`, outcome: 'errors' }
+}
+
+function tellExtensions(extensions: Admitted['extensions']): string {
+  return extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`
 }
 
 function refuse(
   errors: readonly (ExecutionError | GraphQLError)[],
   prepared: PreparedOperation | undefined,
   format: FormatError,
+  extensions?: Admitted['extensions'],
 ): GatewayAnswer {
-  const text = `{"errors":${JSON.stringify(errors.map(format))}}`
+  const text = `{"errors":${JSON.stringify(errors.map(format))}${tellExtensions(extensions)}}`
   return { text, outcome: 'refused', name: prepared?.name, kind: prepared?.kind }
 }
 

@@ -38,6 +38,7 @@ export async function openGraph(sdl: string, options: GraphOptions): Promise<Gra
     operations: createOperations(supergraph, {
       limits: settings.limits,
       authorization: settings.authorization,
+      cost: settings.cost,
       introspection,
     }),
     subgraphs: new Map([...leases].map(([name, { subgraph }]) => [name, subgraph])),

@@ -4,6 +4,7 @@ import { GraphQLError } from 'graphql'
 import { executeRequest, type FormatError, type GatewayAnswer } from '#gateway/execute.ts'
 import type { SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
+import type { Admit, Applicant } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER, parseToken, raise, STALE_HEADER } from '#platform/graphql/consistency.ts'
@@ -42,6 +43,8 @@ export type OperationSetup = {
   readonly format: FormatError
   readonly notes: Notes
   readonly count: ReturnType<typeof createOperationCounter>
+  /** Everything may be run when left out. */
+  readonly admit?: Admit | undefined
 }
 
 export function emptyNotes(): Notes {
@@ -49,13 +52,19 @@ export function emptyNotes(): Notes {
 }
 
 export async function runOperation(
-  { graph, format, notes, count }: OperationSetup,
+  { graph, format, notes, count, admit }: OperationSetup,
   { traceparent, ...asked }: AskedOperation,
   sender: Sender,
 ): Promise<GatewayAnswer> {
   const forwarded = forwardedOf(sender, traceparent)
   const fetch = (request: SubgraphRequest) => fetchFrom(graph, request, forwarded, notes)
-  const execute = () => executeRequest(graph.operations, { ...asked, claims: sender.claims, fetch }, format)
+  const request = {
+    ...asked,
+    claims: sender.claims,
+    fetch,
+    ...(admit && { admit: (applicant: Applicant) => admit(applicant, sender) }),
+  }
+  const execute = () => executeRequest(graph.operations, request, format)
   const answered = isTracing()
     ? await inSpan('graphql.operation', { parent: knownTrace(traceparent) }, execute)
     : await execute()

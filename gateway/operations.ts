@@ -38,6 +38,8 @@ import {
   type WithheldReport,
 } from '#gateway/safety/authorization/guard.ts'
 import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
+import { type CostEstimate, compileCost } from '#gateway/safety/cost/estimate.ts'
+import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
 
@@ -56,6 +58,8 @@ export type PreparedOperation = {
   readonly introspect: ((variables: Variables) => JsonObject) | undefined
   /** What the caller may not see of it; undefined when there is no such thing. */
   readonly withheld: WithheldReport | undefined
+  /** What it costs, without what is withheld; worked out when first asked for. */
+  readonly estimate: () => CostEstimate
 }
 
 export type { Operations } from '#gateway/known-operations.ts'
@@ -74,6 +78,7 @@ export function createOperations(
     readonly introspection: boolean
     /** As by default when left out. */
     readonly authorization?: AuthorizationSettings
+    readonly cost?: CostSettings
     readonly seen?: ObservePrepare
   },
 ): Operations {
@@ -89,6 +94,7 @@ export function createOperations(
     ...(options.introspection ? [] : [noIntrospection]),
   ]
   const { tokens } = options.limits
+  const { listSize } = options.cost ?? DEFAULT_COST
   return createKnownOperations(make, options.seen)
 
   function make({ text, name }: UsedOperation): Promise<Prepared | ForCallers> {
@@ -99,7 +105,7 @@ export function createOperations(
       const operation = getOperationAST(document, name)
       if (!operation) return { errors: [new GraphQLError(unknownOperation(name))] }
       const fragments = fragmentsOf(document)
-      const checked = { text, name, document, operation, fragments }
+      const checked = { text, name, document, operation, fragments, listSize }
       const guard = guardOf(operation, fragments)
       return guard ? forCallers(supergraph, checked, guard) : compile(supergraph, checked, undefined)
     })
@@ -151,6 +157,8 @@ type Checked = UsedOperation & {
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
   readonly fragments: Fragments
+  /** Of lists of which the supergraph says nothing. */
+  readonly listSize: number
 }
 
 function unknownOperation(name: string | undefined): string {
@@ -162,7 +170,7 @@ function unknownOperation(name: string | undefined): string {
 /** All of the operation is planned when nothing of it is withheld. */
 async function compile(
   supergraph: Supergraph,
-  { text, name, document, operation: asked, fragments }: Checked,
+  { text, name, document, operation: asked, fragments, listSize }: Checked,
   permitted: Permitted | undefined,
 ): Promise<PreparedOperation> {
   const { schema, matches } = supergraph
@@ -194,6 +202,23 @@ async function compile(
       ? variables => introspect(schema, { document, operation: asked, fragments }, variables)
       : undefined,
     withheld: permitted?.report,
+    estimate: once(() =>
+      compileCost({
+        schema,
+        rules: supergraph.costs,
+        listSize,
+        fragments,
+        operation: permitted?.planned ?? asked,
+      }),
+    ),
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
   }
 }
 

@@ -12,6 +12,7 @@ import {
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
+import { type CostRules, readCostRules } from '#gateway/safety/cost/rules.ts'
 
 export type Supergraph = AsyncDisposable & {
   /** What clients see. */
@@ -20,6 +21,7 @@ export type Supergraph = AsyncDisposable & {
   readonly subgraphs: ReadonlyMap<string, string>
   readonly matches: TypeMatch
   readonly authorization: AuthorizationRules
+  readonly costs: CostRules
   readonly plan: Planner['plan']
 }
 
@@ -37,6 +39,7 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
     subgraphs,
     matches: createTypeMatch(buildASTSchema(document, { assumeValidSDL: true, assumeValid: true })),
     authorization: readAuthorizationRules(document),
+    costs: readCostRules(document),
     plan: planner.plan,
     [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
   }

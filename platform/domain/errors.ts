@@ -3,6 +3,7 @@
 /** Codes that callers see in `extensions.code`, with their HTTP status for plain HTTP endpoints. */
 export const CALLER_CODES = {
   BAD_USER_INPUT: 400,
+  COST_ESTIMATED_TOO_EXPENSIVE: 400,
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   UNAUTHORIZED_FIELD_OR_TYPE: 403,

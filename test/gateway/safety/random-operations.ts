@@ -1,0 +1,67 @@
+// Random operations over the schema of the clinic: fragments, nothing that is not valid. Free of what is done with them.
+import fc from 'fast-check'
+import {
+  type GraphQLCompositeType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+} from 'graphql'
+
+/** `$n` is a variable for the size of lists. */
+export function randomOperations(schema: GraphQLSchema): fc.Arbitrary<OperationDefinitionNode> {
+  return fc.infiniteStream(fc.nat(1000)).map(numbers => {
+    let drawn = 0
+    const draw = () => {
+      drawn += 1
+      return numbers.next().value ?? 0
+    }
+    const query = schema.getQueryType()
+    if (!query) throw new Error('the schema has no queries')
+    return operationOf(
+      `query($n: Int) ${select(schema, query, Object.assign(draw, { drawn: () => drawn }), 4)}`,
+    )
+  })
+}
+
+/** The next number, and how many were drawn: a name that no other field has. */
+type Draw = (() => number) & { readonly drawn: () => number }
+
+/** A valid selection of `type`, by the numbers that `draw` gives. */
+function select(schema: GraphQLSchema, type: GraphQLCompositeType, draw: Draw, depth: number): string {
+  const pick = <T>(from: readonly T[]): T | undefined => from[draw() % from.length]
+  const parts: string[] = []
+  const fields = 'getFields' in type ? Object.values(type.getFields()) : []
+  const narrower = isAbstractType(type) ? schema.getPossibleTypes(type) : []
+  for (let count = 1 + (draw() % 4); count > 0; count--) {
+    const field = pick(fields)
+    const fragment = draw() % 4 === 0 || !field ? (pick(narrower) ?? type) : undefined
+    if (fragment && depth > 0)
+      parts.push(`... on ${fragment.name} ${select(schema, fragment, draw, depth - 1)}`)
+    if (!field) continue
+    const inner = getNamedType(field.type)
+    if (isCompositeType(inner) && depth === 0) continue
+    const selected = isCompositeType(inner) ? ` ${select(schema, inner, draw, depth - 1)}` : ''
+    parts.push(`f${draw.drawn()}: ${field.name}${argumentsOf(field.args, draw())}${selected}`)
+  }
+  return `{ __typename ${parts.join(' ')} }`
+}
+
+/** Those that must be given, and at times how many items there are to be. */
+function argumentsOf(args: readonly { readonly name: string }[], drawn: number): string {
+  const first = drawn % 2 === 0 ? '7' : '$n'
+  const given = args.flatMap(({ name }) => {
+    if (name === 'id') return 'id: "1"'
+    return name === 'first' && drawn % 3 > 0 ? `first: ${first}` : []
+  })
+  return given.length > 0 ? `(${given.join(', ')})` : ''
+}
+
+function operationOf(text: string): OperationDefinitionNode {
+  const [operation] = parse(text).definitions
+  if (operation?.kind !== Kind.OPERATION_DEFINITION) throw new Error('there is no operation')
+  return operation
+}
