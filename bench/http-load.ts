@@ -97,7 +97,9 @@ function converse(socket: Socket, request: Buffer): Client {
   let missing = 0
   let head: Buffer | undefined = Buffer.alloc(0)
   let waiting: PromiseWithResolvers<void> | undefined
+  let broken: Error | undefined
   const fail = (error: Error) => {
+    broken ??= error
     waiting?.reject(error)
     waiting = undefined
   }
@@ -128,6 +130,7 @@ function converse(socket: Socket, request: Buffer): Client {
   socket.on('close', () => fail(new Error('the server closed a connection')))
   return {
     exchange() {
+      if (broken) return Promise.reject(broken)
       waiting = Promise.withResolvers<void>()
       socket.write(request)
       return waiting.promise

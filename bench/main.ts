@@ -6,6 +6,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   checkout: () => import('#bench/checkout.ts'),
   bff: () => import('#bench/bff.ts'),
   live: () => import('#bench/live.ts'),
+  gateway: () => import('#bench/gateway.ts'),
 }
 
 const args = process.argv.slice(2)

@@ -4,6 +4,7 @@ import { reloadSettings } from '#gateway/reload/settings.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { costSettings } from '#gateway/safety/cost/settings.ts'
 import { subscriptionSettings } from '#gateway/subscriptions/settings.ts'
+import { errorSettings } from '#gateway/transport/disclosure.ts'
 import {
   everySubgraphSchema,
   type SubgraphSettings,
@@ -29,8 +30,11 @@ const settings = z.strictObject({
   everySubgraph: everySubgraphSchema.default({}).transform(given => subgraphSettings(given)),
   /** By name; what is left out is that of `everySubgraph`. */
   subgraphs: z.record(z.string(), subgraphSchema).default({}),
+  errors: errorSettings.prefault({}),
   /** Whether clients may ask for the schema; as NODE_ENV says when left out. */
   introspection: z.boolean().optional(),
+  /** Whether equal queries that come while one of them is under way are one execution. */
+  shareQueries: z.boolean().default(false),
   subscriptions: subscriptionSettings.prefault({}),
   reload: reloadSettings.prefault({}),
   authorization: authorizationSettings.prefault({}),
