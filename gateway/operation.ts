@@ -2,10 +2,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { GraphQLError } from 'graphql'
 import { executeRequest, type FormatError, type GatewayAnswer } from '#gateway/execute.ts'
-import type { SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
+import type { ExecutionError, SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
 import type { Admit, Applicant } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
+import { isSubgraphs, nameOrigin, shownError } from '#gateway/transport/disclosure.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER, parseToken, raise, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
@@ -107,13 +108,26 @@ export async function fetchFrom(
   return given
 }
 
-/** What validation found is the caller's fault; what the executor found wrong is the subgraphs'. */
+/** Faults of the gateway's own making in one answer that are logged, at most: a list may have thousands. */
+const MAX_LOGGED = 3
+
+/**
+ * What validation found is the caller's fault; what a subgraph told goes on as the settings say; what the executor found
+ * wrong with an answer is for the log.
+ */
 export function createFormat(to: { readonly requestId: string; readonly logger: Logger }): FormatError {
-  return error =>
-    formatError(error instanceof GraphQLError ? asCallersFault(error) : asGraphQLError(error), to)
+  let logged = 0
+  return error => {
+    if (error instanceof GraphQLError) return formatError(asCallersFault(error), to)
+    const isForLog = error.extensions.code === 'INTERNAL' && !isSubgraphs(error) && logged++ < MAX_LOGGED
+    return (
+      shownError(error) ??
+      nameOrigin(error, formatError(asGraphQLError(isForLog ? { ...error, extensions: {} } : error), to))
+    )
+  }
 }
 
-function asGraphQLError({ message, path, extensions }: Parameters<FormatError>[0]): GraphQLError {
+function asGraphQLError({ message, path, extensions }: ExecutionError): GraphQLError {
   return new GraphQLError(message, { extensions: { ...extensions }, ...(path && { path }) })
 }
 

@@ -12,6 +12,7 @@ import { createAdmission } from '#gateway/safety/admission.ts'
 import { settingsOf } from '#gateway/settings.ts'
 import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
+import { disclosureOf } from '#gateway/transport/disclosure.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
 import { mountExamples } from '#platform/graphql/explorer-examples.ts'
@@ -73,8 +74,11 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
 }
 
 function graphOpener(config: GatewayConfig, from: string): (sdl: string) => Promise<Graph> {
-  const { development, settings, subgraphUrls } = config
-  const connections = createConnections((name, url) => connectSubgraph(name, url, settingsOf(settings, name)))
+  const { development, logger, settings, subgraphUrls } = config
+  const disclosure = disclosureOf(settings.errors, development)
+  const connections = createConnections((name, url) =>
+    connectSubgraph(name, url, settingsOf(settings, name), { disclosure, logger }),
+  )
   const introspection = settings.introspection ?? development
   return sdl => openGraph(sdl, { from, settings, connections, subgraphUrls, introspection })
 }

@@ -1,5 +1,7 @@
 // A subgraph put together as its settings say: what is not set is not there, and costs nothing.
 import { type Connection, openConnection } from '#gateway/transport/connection.ts'
+import type { Disclosure } from '#gateway/transport/disclosure.ts'
+import { createFailureLog } from '#gateway/transport/failure-log.ts'
 import { compileHeaderRules } from '#gateway/transport/header-rules.ts'
 import {
   type Choose,
@@ -13,11 +15,26 @@ import type { SubgraphSettings } from '#gateway/transport/settings.ts'
 import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
 import { ACCEPTED_ENCODINGS } from '#gateway/transport/unpack.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type Telling = {
+  /** What callers are told of the subgraph's errors; DISCREET when left out. */
+  readonly disclosure?: Disclosure
+  /** Told why requests failed; nobody is when left out. */
+  readonly logger?: Logger
+}
 
 /** `url` must be one; it does not count when the settings name instances. */
-export function connectSubgraph(name: string, url: string, settings: SubgraphSettings): Subgraph {
+export function connectSubgraph(
+  name: string,
+  url: string,
+  settings: SubgraphSettings,
+  { logger, disclosure }: Telling = {},
+): Subgraph {
   return createSubgraph({
     name,
+    ...(disclosure && { disclosure }),
+    ...(logger && { onFailure: createFailureLog(logger, name) }),
     rule: compileHeaderRules(settings.headers),
     ...(settings.compression && { headers: { 'accept-encoding': ACCEPTED_ENCODINGS } }),
     connection: connectionTo(name, url, settings),

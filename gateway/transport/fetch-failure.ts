@@ -8,6 +8,7 @@ import {
   parse,
   type SelectionNode,
 } from 'graphql'
+import { type Disclosure, discloseFailure } from '#gateway/transport/disclosure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 export type FailedFetch = {
@@ -24,16 +25,18 @@ type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 const MAX_ERRORS = 50
 
 /** With paths in the fetch's own answer, as if the subgraph had answered with them. UNAVAILABLE unless `cause` says otherwise. */
-export function fetchErrors(fetch: FailedFetch, cause: unknown): GraphQLFormattedError[] {
-  const { code, message, details } =
+export function fetchErrors(
+  fetch: FailedFetch,
+  cause: unknown,
+  disclosure: Disclosure,
+): GraphQLFormattedError[] {
+  const failure =
     cause instanceof CallerError
       ? cause
       : new CallerError('UNAVAILABLE', `${fetch.name} is not available at the moment: try again`)
-  const extensions = { ...details, code }
+  const told = discloseFailure(failure, disclosure, fetch.name)
   const paths = fetch.query === undefined ? [] : emptyPaths(fetch.query, fetch.variables)
-  return paths.length === 0
-    ? [{ message, extensions }]
-    : paths.slice(0, MAX_ERRORS).map(path => ({ message, path, extensions }))
+  return paths.length === 0 ? [told] : paths.slice(0, MAX_ERRORS).map(path => ({ ...told, path }))
 }
 
 function emptyPaths(query: string, variables: FailedFetch['variables']): Path[] {

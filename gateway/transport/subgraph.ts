@@ -1,11 +1,13 @@
 // One subgraph: requests of the executor out, answers in, equal queries under way shared. Free of connections.
 import type { IncomingHttpHeaders } from 'node:http'
 import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
+import { watchFetches } from '#gateway/observe/fetches.ts'
 import { isInOrder, notGraphql, parseJson, readAnswer } from '#gateway/transport/answer.ts'
 import type { Connection, Outgoing, Received } from '#gateway/transport/connection.ts'
+import { DISCREET, type Disclosure, discloseErrors } from '#gateway/transport/disclosure.ts'
 import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
-import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
+import { traceparent } from '#platform/telemetry/tracing.ts'
 
 export type SubgraphOptions = {
   readonly name: string
@@ -14,6 +16,10 @@ export type SubgraphOptions = {
   readonly connection: Connection
   /** That go out with every request, beside the content type. */
   readonly headers?: Readonly<Record<string, string>>
+  /** What callers are told of its errors; DISCREET when left out. */
+  readonly disclosure?: Disclosure
+  /** Called with each request that failed. */
+  readonly onFailure?: (error: unknown) => void
   /** Applies the subgraph's header rules; left out where there are none. */
   readonly rule?: ((forwarded: Forwarded) => Forwarded) | undefined
 }
@@ -45,9 +51,11 @@ export type Subgraph = AsyncDisposable & {
 }
 
 /** Only queries are tried again; a mutation goes out once and its caller decides, by its idempotency key. */
-export function createSubgraph({ name, policy, connection, rule, headers = {} }: SubgraphOptions): Subgraph {
+export function createSubgraph(options: SubgraphOptions): Subgraph {
+  const { name, policy, connection, rule, headers = {}, disclosure = DISCREET, onFailure } = options
   const always = { 'content-type': 'application/json', accept: 'application/json', ...headers }
   const underWay = new Map<string, Promise<Received>>()
+  const watch = watchFetches(name)
 
   async function attempt(outgoing: Outgoing): Promise<Received> {
     const received = await connection.send(outgoing)
@@ -55,9 +63,10 @@ export function createSubgraph({ name, policy, connection, rule, headers = {} }:
     return received
   }
 
-  function send({ body, kind }: SubgraphRequest, { shared, own }: Forwarded): Promise<Received> {
+  function send(request: SubgraphRequest, { shared, own }: Forwarded): Promise<Received> {
+    const { body, kind } = request
     const headers = { ...always, ...shared, ...own }
-    return inSpan(`subgraph ${name}`, { kind: 'client' }, () => {
+    return watch.run(request, () => {
       const trace = traceparent()
       const traced = trace === undefined ? headers : { ...headers, traceparent: trace }
       return policy.run(signal => attempt({ kind, body, headers: traced, signal }), {
@@ -66,12 +75,19 @@ export function createSubgraph({ name, policy, connection, rule, headers = {} }:
     })
   }
 
+  function disclosed(answer: SubgraphAnswer, errors: readonly unknown[]): SubgraphAnswer {
+    return { ...answer, errors: discloseErrors(errors, disclosure, name) }
+  }
+
   /** The text is shared, never what is parsed of it: each execution changes its own. */
   function sendOnce(request: SubgraphRequest, forwarded: Forwarded): Promise<Received> {
     if (request.kind !== 'query') return send(request, forwarded)
     const key = `${forwarded.key}\n${request.body}`
     const found = underWay.get(key)
-    if (found) return found
+    if (found) {
+      watch.shared()
+      return found
+    }
     const sent = send(request, forwarded).finally(() => underWay.delete(key))
     underWay.set(key, sent)
     return sent
@@ -84,10 +100,16 @@ export function createSubgraph({ name, policy, connection, rule, headers = {} }:
     async ask(request, forwarded) {
       try {
         const received = await sendOnce(request, rule === undefined ? forwarded : rule(forwarded))
-        return { answer: readAnswer(received, name), headers: received.headers }
+        const answer = readAnswer(received, name)
+        if (answer.errors) watch.erred()
+        return {
+          answer: answer.errors ? disclosed(answer, answer.errors) : answer,
+          headers: received.headers,
+        }
       } catch (error) {
+        onFailure?.(error)
         const { query, variables } = parsedBody(request.body)
-        return { answer: { errors: fetchErrors({ name, query, variables }, error) }, headers: {} }
+        return { answer: { errors: fetchErrors({ name, query, variables }, error, disclosure) }, headers: {} }
       }
     },
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),

@@ -145,7 +145,7 @@ describe('a subgraph that is away', () => {
     expect(data).toEqual({
       books: ['Emma', 'Dracula', 'Ulysses'].map(title => ({ title, stars: null })),
     })
-    const message = 'reviews is not available at the moment: try again'
+    const message = 'A service behind this graph is not available at the moment: try again.'
     const extensions = { code: 'UNAVAILABLE' }
     expect(errors).toEqual([
       { message, path: ['books', 0, 'stars'], extensions },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { DISCREET } from '#gateway/transport/disclosure.ts'
 import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
@@ -6,7 +7,9 @@ const entities = (...types: string[]) => ({
   representations: types.map((__typename, id) => ({ __typename, id })),
 })
 const pathsOf = (query: string, variables?: Readonly<Record<string, unknown>>) =>
-  fetchErrors({ name: 'reviews', query, variables }, new Error('socket hang up')).map(({ path }) => path)
+  fetchErrors({ name: 'reviews', query, variables }, new Error('socket hang up'), DISCREET).map(
+    ({ path }) => path,
+  )
 
 describe('a fetch that failed has an error', () => {
   test('at each root field, by the name that it has in the answer', () => {
@@ -41,26 +44,28 @@ describe('a fetch that failed has an error', () => {
     expect(pathsOf(query, entities(...Array<string>(1000).fill('Book')))).toHaveLength(50)
   })
 
+  const FETCH = { name: 'reviews', query: '{ newest }', variables: {} }
+  const NAMED = { messages: 'known', subgraphs: true } as const
+
   test('with the code and details of what went wrong, when they are known', () => {
     const cause = new CallerError('UNAVAILABLE', 'reviews is failing', { reason: 'CIRCUIT_OPEN' })
-    expect(fetchErrors({ name: 'reviews', query: '{ newest }', variables: {} }, cause)).toEqual([
-      {
-        message: 'reviews is failing',
-        path: ['newest'],
-        extensions: { code: 'UNAVAILABLE', reason: 'CIRCUIT_OPEN' },
-      },
+    const extensions = { code: 'UNAVAILABLE', reason: 'CIRCUIT_OPEN' }
+    expect(fetchErrors(FETCH, cause, NAMED)).toEqual([
+      { message: 'reviews is failing', path: ['newest'], extensions: expect.objectContaining(extensions) },
+    ])
+    expect(fetchErrors(FETCH, cause, DISCREET)).toEqual([
+      { message: expect.not.stringContaining('reviews'), path: ['newest'], extensions },
     ])
   })
 
   test('without the words of an unknown fault', () => {
-    expect(
-      fetchErrors({ name: 'reviews', query: '{ newest }', variables: {} }, new Error('10.0.0.7')),
-    ).toEqual([
-      {
-        message: 'reviews is not available at the moment: try again',
-        path: ['newest'],
-        extensions: { code: 'UNAVAILABLE' },
-      },
-    ])
+    const [named] = fetchErrors(FETCH, new Error('10.0.0.7'), NAMED)
+    expect(named?.message).toBe('reviews is not available at the moment: try again')
+    const [discreet] = fetchErrors(FETCH, new Error('10.0.0.7'), DISCREET)
+    expect(discreet).toEqual({
+      message: 'A service behind this graph is not available at the moment: try again.',
+      path: ['newest'],
+      extensions: { code: 'UNAVAILABLE' },
+    })
   })
 })
