@@ -4,9 +4,12 @@ import type { CurrentGraph } from '#gateway/current-graph.ts'
 import type { FormatError, GatewayAnswer } from '#gateway/execute.ts'
 import { isObject } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
+import { type WatchOperations, watchOperations } from '#gateway/observe/operations.ts'
 import { createFormat, emptyNotes, type Notes, runOperation, textOf } from '#gateway/operation.ts'
 import type { Admit } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
+import type { Sharing } from '#gateway/sharing.ts'
+import type { AnswerInParts } from '#gateway/subscriptions/multipart.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
@@ -14,7 +17,6 @@ import { memberTraceparent } from '#platform/graphql/batch.ts'
 import { ANONYMOUS, identifyCaller } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, formatToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
-import { createOperationCounter } from '#platform/graphql/observe.ts'
 import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
 import { sandboxPage } from '#platform/graphql/sandbox-page.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -27,13 +29,17 @@ export type GatewayEndpointOptions = {
   readonly logger: Logger
   /** Whether an operation may be run; every one when left out. */
   readonly admit?: Admit | undefined
+  /** Answers subscriptions whose clients take parts; nobody's when left out. */
+  readonly answerInParts?: AnswerInParts | undefined
+  /** Equal queries under way are one execution; each has its own when left out. */
+  readonly sharing?: Sharing | undefined
   /** Operations in one request. */
   readonly batch: number
   /** A browser that opens the endpoint is shown Apollo Sandbox. */
   readonly development: boolean
 }
 
-type Stages = GatewayEndpointOptions & { readonly count: ReturnType<typeof createOperationCounter> }
+type Stages = GatewayEndpointOptions & { readonly watch: WatchOperations }
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 /** GraphQL over HTTP: the status tells whether anything was executed. */
@@ -47,7 +53,7 @@ export function mountGateway(
   http: HttpServer,
   options: GatewayEndpointOptions & { readonly path?: string },
 ): void {
-  const stages: Stages = { ...options, count: createOperationCounter(http.name) }
+  const stages: Stages = { ...options, watch: watchOperations(http.name) }
   void http.app.register(async scope => {
     keepJsonRaw(scope)
     scope.route({
@@ -72,8 +78,10 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
       .send('This endpoint answers with application/graphql-response+json or application/json.\n')
   const format = createFormat({ requestId: request.id, logger })
   try {
+    const inParts = stages.answerInParts?.(request, reply)
+    if (inParts && (await inParts)) return undefined
     const { token, verified } = verifier
-      ? await identifyCaller(verifier, request.headers.authorization)
+      ? await identifyCaller(verifier, request.headers.authorization, request.raw.socket)
       : ANONYMOUS
     using inUse = stages.current.use()
     return await run(stages, {
@@ -150,7 +158,8 @@ async function executeMember(
     queriesOnly: request.method === 'GET',
   }
   const sender = { headers: request.headers, requestId: request.id, token, claims, required }
-  return runOperation({ graph, format, notes, count: stages.count, admit: stages.admit }, asked, sender)
+  const { watch, admit, sharing } = stages
+  return runOperation({ graph, format, notes, watch, admit, sharing }, asked, sender)
 }
 
 type Checked = {
@@ -202,13 +211,21 @@ function parsed(name: string, text: unknown): unknown {
   }
 }
 
+/** A client that takes parts reads what is no subscription, or wrong, as JSON. */
+const JSON_TYPES: ReadonlySet<string> = new Set([
+  'application/json',
+  'application/*',
+  '*/*',
+  'multipart/mixed',
+])
+
 /** Undefined when the client takes neither type. */
 function mediaType(accept: string | undefined): string | undefined {
   if (!accept) return JSON_TYPE
   for (const entry of accept.toLowerCase().split(',')) {
     const [type = ''] = entry.split(';').map(part => part.trim())
     if (type === 'application/graphql-response+json') return RESPONSE_TYPE
-    if (type === 'application/json' || type === 'application/*' || type === '*/*') return JSON_TYPE
+    if (JSON_TYPES.has(type)) return JSON_TYPE
   }
   return undefined
 }

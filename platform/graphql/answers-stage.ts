@@ -28,7 +28,7 @@ export function askQuestion(
     return { caller, question: answers.ask(asker, requiredBy(headers[CONSISTENCY_HEADER])) }
   }
   // Why a token does not hold is said by the stage that makes the context.
-  return identifyCaller(verifier, headers.authorization).then(ask, () => undefined)
+  return identifyCaller(verifier, headers.authorization, request.raw.socket).then(ask, () => undefined)
 }
 
 function requiredBy(header: string | string[] | undefined): ConsistencyToken {

@@ -164,7 +164,8 @@ function contexts({ verifier, extend, persisted }: GraphqlOptions): Stages['cont
   return async (request, member, caller) => {
     try {
       persisted?.admit(namedOperation(request, member))
-      const known = caller ?? (await identifyCaller(verifier, request.headers.authorization))
+      const known =
+        caller ?? (await identifyCaller(verifier, request.headers.authorization, request.raw.socket))
       const base = baseContext(known, request, member)
       return extend === undefined ? base : await extend(base)
     } catch (error) {

@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest'
+import type { Verifier } from '#platform/auth/verifier.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import { identifyCaller } from '#platform/graphql/caller.ts'
+
+function countingVerifier(lastsMs = 60_000) {
+  const asked: string[] = []
+  const verifyToken: Verifier['verifyToken'] = async token => {
+    asked.push(token)
+    if (token === 'bad') throw new CallerError('UNAUTHENTICATED', 'no')
+    const viewer = { subject: token, role: 'customer' as const }
+    return { viewer, expiresAt: Date.now() + lastsMs, claims: {} }
+  }
+  return { asked, verifyToken, verify: async (token: string) => (await verifyToken(token)).viewer }
+}
+
+describe('a connection', () => {
+  test('that shows the same token again is not checked again', async () => {
+    const verifier = countingVerifier()
+    const socket = {}
+    for (let time = 0; time < 3; time++)
+      expect((await identifyCaller(verifier, 'Bearer ada', socket)).verified?.viewer.subject).toBe('ada')
+    expect(verifier.asked).toEqual(['ada'])
+  })
+
+  test('that shows another token is who that stands for, and nobody without one', async () => {
+    const verifier = countingVerifier()
+    const socket = {}
+    for (const name of ['ada', 'bob', 'ada'])
+      expect((await identifyCaller(verifier, `Bearer ${name}`, socket)).verified?.viewer.subject).toBe(name)
+    expect(await identifyCaller(verifier, undefined, socket)).toEqual({
+      token: undefined,
+      verified: undefined,
+    })
+    expect(verifier.asked).toEqual(['ada', 'bob', 'ada'])
+  })
+
+  test('is checked again once its token has expired', async () => {
+    const verifier = countingVerifier(-1)
+    const socket = {}
+    await identifyCaller(verifier, 'Bearer ada', socket)
+    await identifyCaller(verifier, 'Bearer ada', socket)
+    expect(verifier.asked).toEqual(['ada', 'ada'])
+  })
+
+  test('is refused each time with a token that does not hold', async () => {
+    const verifier = countingVerifier()
+    const socket = {}
+    for (const authorization of ['Bearer bad', 'Bearer bad', 'Basic YTpi'])
+      await expect(identifyCaller(verifier, authorization, socket)).rejects.toMatchObject({
+        code: 'UNAUTHENTICATED',
+      })
+    expect(verifier.asked).toEqual(['bad', 'bad'])
+  })
+})
