@@ -1,5 +1,6 @@
 // A supergraph in service: its operations and the connections to its subgraphs. Free of HTTP towards clients.
 import { GraphQLError } from 'graphql'
+import { observePlans } from '#gateway/observe/plans.ts'
 import { createOperations, type Operations } from '#gateway/operations.ts'
 import type { Connections } from '#gateway/reload/connections.ts'
 import type { GatewaySettings } from '#gateway/settings.ts'
@@ -40,6 +41,7 @@ export async function openGraph(sdl: string, options: GraphOptions): Promise<Gra
       authorization: settings.authorization,
       cost: settings.cost,
       introspection,
+      seen: observePlans(),
     }),
     subgraphs: new Map([...leases].map(([name, { subgraph }]) => [name, subgraph])),
     addresses,

@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache'
 import type { ForCallers, Prepared } from '#gateway/operations.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
+import { inSpan } from '#platform/telemetry/tracing.ts'
 
 export type UsedOperation = { readonly text: string; readonly name: string | undefined }
 
@@ -51,7 +52,7 @@ export function createKnownOperations(
   ): Promise<Prepared | ForCallers> {
     const began = performance.now()
     try {
-      const prepared = await make({ text, name })
+      const prepared = await inSpan('graphql.plan', {}, () => make({ text, name }))
       known.set(key, { text, name, prepared, uses: 1 })
       return prepared
     } finally {

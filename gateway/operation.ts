@@ -1,18 +1,24 @@
 // One operation in somebody's name, whichever way it came: what goes out with its requests, what comes back beside its answer.
 import type { IncomingHttpHeaders } from 'node:http'
 import { GraphQLError } from 'graphql'
-import { executeRequest, type FormatError, type GatewayAnswer } from '#gateway/execute.ts'
+import {
+  executeRequest,
+  type FormatError,
+  type GatewayAnswer,
+  type GatewayRequest,
+} from '#gateway/execute.ts'
 import type { ExecutionError, SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
+import type { WatchOperations } from '#gateway/observe/operations.ts'
 import type { Admit, Applicant } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
+import type { Sharing } from '#gateway/sharing.ts'
 import { isSubgraphs, nameOrigin, shownError } from '#gateway/transport/disclosure.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER, parseToken, raise, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
-import type { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { inSpan, isTracing, parseTraceparent } from '#platform/telemetry/tracing.ts'
+import { parseTraceparent } from '#platform/telemetry/tracing.ts'
 
 /** Who sent an operation, over whatever transport. */
 export type Sender = {
@@ -43,35 +49,57 @@ export type OperationSetup = {
   readonly graph: Graph
   readonly format: FormatError
   readonly notes: Notes
-  readonly count: ReturnType<typeof createOperationCounter>
+  readonly watch: WatchOperations
   /** Everything may be run when left out. */
   readonly admit?: Admit | undefined
+  /** Equal queries under way are one execution; each has its own when left out. */
+  readonly sharing?: Sharing | undefined
 }
 
 export function emptyNotes(): Notes {
   return { reached: {}, stale: new Set() }
 }
 
-export async function runOperation(
-  { graph, format, notes, count, admit }: OperationSetup,
+export function runOperation(
+  { graph, format, notes, watch, admit, sharing }: OperationSetup,
   { traceparent, ...asked }: AskedOperation,
   sender: Sender,
 ): Promise<GatewayAnswer> {
   const forwarded = forwardedOf(sender, traceparent)
-  const fetch = (request: SubgraphRequest) => fetchFrom(graph, request, forwarded, notes)
+  const fetchNoting = (into: Notes) => (request: SubgraphRequest) =>
+    fetchFrom(graph, request, forwarded, into)
   const request = {
     ...asked,
     claims: sender.claims,
-    fetch,
+    fetch: fetchNoting(notes),
+    ...(sharing && { share: shareWith(sharing, { notes, fetchNoting, key: keyOf(graph, forwarded) }) }),
     ...(admit && { admit: (applicant: Applicant) => admit(applicant, sender) }),
   }
   const execute = () => executeRequest(graph.operations, request, format)
-  const answered = isTracing()
-    ? await inSpan('graphql.operation', { parent: knownTrace(traceparent) }, execute)
-    : await execute()
-  const { name, kind, outcome } = answered
-  count({ name, kind, outcome: outcome === 'ok' ? 'ok' : 'error' })
-  return answered
+  return watch.run(execute, knownTrace(traceparent))
+}
+
+type Own = {
+  readonly notes: Notes
+  readonly fetchNoting: (into: Notes) => GatewayRequest['fetch']
+  readonly key: string
+}
+
+function shareWith(
+  { share }: Sharing,
+  { notes, fetchNoting, key }: Own,
+): NonNullable<GatewayRequest['share']> {
+  return (query, run) => share({ ...query, forwarded: key }, notes, into => run(fetchNoting(into)))
+}
+
+/** All that the subgraphs' answers may depend on: what each is sent by its own rules. */
+function keyOf({ subgraphs }: Graph, forwarded: Forwarded): string {
+  let key = forwarded.key
+  for (const subgraph of subgraphs.values()) {
+    const own = subgraph.forward(forwarded)
+    if (own !== forwarded) key += `\n${own.key}`
+  }
+  return key
 }
 
 export function forwardedOf(

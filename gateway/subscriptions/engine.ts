@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import type { CurrentGraph, GraphInUse } from '#gateway/current-graph.ts'
 import { type ExecutionError, isObject } from '#gateway/executor/execution.ts'
+import { watchOperations } from '#gateway/observe/operations.ts'
 import {
   type AskedOperation,
   createFormat,
@@ -13,6 +14,7 @@ import {
 } from '#gateway/operation.ts'
 import { type LivePlan, type PlanRefusal, planLive } from '#gateway/subscriptions/live-plan.ts'
 import { tellNotes } from '#gateway/subscriptions/notes.ts'
+import { observeSubscriptions } from '#gateway/subscriptions/observe.ts'
 import { type RunningSubscription, runSubscription } from '#gateway/subscriptions/running-subscription.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import type { Connect } from '#gateway/subscriptions/upstream.ts'
@@ -26,7 +28,6 @@ import type { LiveEngine } from '#platform/graphql/live-endpoint.ts'
 import type { Begun } from '#platform/graphql/live-execution.ts'
 import type { LiveRequest } from '#platform/graphql/live-request.ts'
 import type { LiveSession } from '#platform/graphql/live-sessions.ts'
-import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type EngineOptions = {
@@ -54,7 +55,8 @@ export type GatewayEngine = LiveEngine & Disposable
 export function createEngine(options: EngineOptions): GatewayEngine {
   const { current, logger, settings, connect } = options
   const running = new Map<string, Running>()
-  const count = createOperationCounter(options.service)
+  const watch = watchOperations(options.service)
+  const seen = observeSubscriptions(options.service)
   const stopListening = current.onReplace(() => {
     for (const one of running.values()) void replan(one)
   })
@@ -93,6 +95,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
         connect,
         settings,
         logger,
+        seen,
         format: createFormat({ requestId: sender().requestId, logger }),
         over: () => {
           if (running.get(key) === started) running.delete(key)
@@ -106,7 +109,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
   async function answerOnce(inUse: GraphInUse, asked: AskedOperation, sender: Sender): Promise<Begun> {
     const notes = emptyNotes()
     const format = createFormat({ requestId: sender.requestId, logger })
-    const { text, outcome } = await runOperation({ graph: inUse.graph, format, notes, count }, asked, sender)
+    const { text, outcome } = await runOperation({ graph: inUse.graph, format, notes, watch }, asked, sender)
     if (outcome === 'refused' || outcome === 'not a query') throw toldIn(text)
     const answer = answerOfText(tellNotes(text, notes))
     return { source: once(answer), answerOf: () => answer, sharedAs: undefined }

@@ -57,7 +57,8 @@ function writeSeries(name: string, { labels, counts, sum }: Series, buckets: rea
   let total = 0
   const lines = [...counts].map((count, index) => {
     total += count
-    return `${name}_bucket{le="${buckets[index] ?? '+Inf'}",${labels}} ${total}`
+    return `${name}_bucket{le="${buckets[index] ?? '+Inf'}"${labels && `,${labels}`}} ${total}`
   })
-  return [...lines, `${name}_sum{${labels}} ${sum}`, `${name}_count{${labels}} ${total}`]
+  const braced = labels && `{${labels}}`
+  return [...lines, `${name}_sum${braced} ${sum}`, `${name}_count${braced} ${total}`]
 }

@@ -44,6 +44,21 @@ export function tally<Label extends string>(
   }
 }
 
+/** As `tally`, for a gauge that goes up and down. Several callers add to one. */
+export function level<Label extends string>(
+  metric: Gauge<Label>,
+  labels: Readonly<Record<Label, string>>,
+): (change: number) => void {
+  let pending = 0
+  tallies.push(() => {
+    metric.inc({ ...labels }, pending)
+    pending = 0
+  })
+  return change => {
+    pending += change
+  }
+}
+
 export function gauge<const Label extends string>(
   name: string,
   help: string,

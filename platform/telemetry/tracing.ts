@@ -23,11 +23,18 @@ export type SpanSettings = {
   readonly startTime?: number
 }
 
+export type SpanOutcome = {
+  readonly error?: unknown
+  readonly attributes?: Attributes
+  /** In place of the name that it was opened with, where what was asked is known only afterwards. */
+  readonly name?: string
+}
+
 /** A span that was opened and is not yet ended. `run` makes it the active one while `work` runs. */
 export type OpenSpan = {
   readonly traceparent: string
   run<T>(work: () => T): T
-  end(outcome?: { readonly error?: unknown; readonly attributes?: Attributes }): void
+  end(outcome?: SpanOutcome): void
 }
 
 const KINDS = {
@@ -99,6 +106,7 @@ export function openSpan(name: string, settings: SpanSettings = {}): OpenSpan | 
     traceparent: formatTraceparent(span),
     run: work => context.with(inside, work),
     end(outcome = {}) {
+      if (outcome.name !== undefined) span.updateName(outcome.name)
       if (outcome.attributes) span.setAttributes(outcome.attributes)
       if (outcome.error !== undefined) recordError(span, outcome.error)
       span.end()

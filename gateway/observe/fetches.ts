@@ -1,0 +1,135 @@
+// Watches requests to one subgraph: a span each, how many, how long, how much. Free of sending them.
+import { CallerError } from '#platform/domain/errors.ts'
+import type { Observe } from '#platform/telemetry/durations.ts'
+import { counter, durations, gauge, level, tally } from '#platform/telemetry/metrics.ts'
+import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
+
+export type WatchedRequest = { readonly kind: string; readonly operation: string; readonly body: string }
+export type WatchedAnswer = { readonly text: string; readonly status: number }
+
+export type WatchFetches = {
+  /** Runs a request that goes out, its repeats included, in a span. */
+  run<Answer extends WatchedAnswer>(request: WatchedRequest, send: () => Promise<Answer>): Promise<Answer>
+  /** A query that waits for the answer to an equal one. */
+  shared(): void
+  /** An answer that has errors. */
+  erred(): void
+}
+
+type Outcome = 'ok' | 'timed_out' | 'circuit_open' | 'overloaded' | 'failed'
+const REASONS = new Map<unknown, Outcome>([
+  ['TIMED_OUT', 'timed_out'],
+  ['CIRCUIT_OPEN', 'circuit_open'],
+  ['OVERLOADED', 'overloaded'],
+])
+
+const watched = new Map<string, WatchFetches>()
+
+/** Asking again for a subgraph gives the same: supergraphs come and go. */
+export function watchFetches(subgraph: string): WatchFetches {
+  const known = watched.get(subgraph) ?? createWatch(subgraph)
+  watched.set(subgraph, known)
+  return known
+}
+
+function createWatch(subgraph: string): WatchFetches {
+  const metrics = createMetrics(subgraph)
+
+  async function counted<Answer extends WatchedAnswer>(send: () => Promise<Answer>): Promise<Answer> {
+    const began = performance.now()
+    metrics.inFlight(1)
+    let outcome: Outcome = 'ok'
+    try {
+      const answer = await send()
+      metrics.received(answer.text.length)
+      return answer
+    } catch (error) {
+      outcome = outcomeOf(error)
+      throw error
+    } finally {
+      metrics.inFlight(-1)
+      metrics.time(outcome)((performance.now() - began) / 1000)
+    }
+  }
+
+  return {
+    run(request, send) {
+      const span = openFetchSpan(subgraph, request)
+      return span === undefined ? counted(send) : inFetchSpan(span, () => counted(send))
+    },
+    shared: metrics.shared,
+    erred: metrics.erred,
+  }
+}
+
+function outcomeOf(error: unknown): Outcome {
+  const reason = error instanceof CallerError ? error.details.reason : undefined
+  return REASONS.get(reason) ?? 'failed'
+}
+
+function createMetrics(subgraph: string) {
+  const requests = durations<'subgraph' | 'outcome'>(
+    'waybill_gateway_subgraph_request_seconds',
+    'Requests to subgraphs, with their repeats, by outcome',
+  )
+  const received = counter('waybill_gateway_subgraph_received_characters_total', 'Size of their answers', [
+    'subgraph',
+  ])
+  const shared = counter('waybill_gateway_subgraph_shared_total', 'Queries that an equal one answered', [
+    'subgraph',
+  ])
+  const erred = counter('waybill_gateway_subgraph_errors_total', 'Answers of subgraphs that have errors', [
+    'subgraph',
+  ])
+  const inFlight = gauge('waybill_gateway_subgraph_requests_in_flight', 'Requests to subgraphs under way', [
+    'subgraph',
+  ])
+  const times = new Map<Outcome, Observe>()
+  return {
+    inFlight: level(inFlight, { subgraph }),
+    shared: tally(shared, { subgraph }),
+    erred: tally(erred, { subgraph }),
+    received: (characters: number) => received.inc({ subgraph }, characters),
+    time(outcome: Outcome): Observe {
+      const known = times.get(outcome) ?? requests.of({ subgraph, outcome })
+      times.set(outcome, known)
+      return known
+    },
+  }
+}
+
+/** `query Name`, as fetches of named operations begin. */
+const NAMED = /^\w+ (\w+)/
+
+function openFetchSpan(subgraph: string, { kind, operation, body }: WatchedRequest): OpenSpan | undefined {
+  if (!isTracing()) return undefined
+  const [, name] = NAMED.exec(operation) ?? []
+  return openSpan(`subgraph ${subgraph}`, {
+    kind: 'client',
+    attributes: {
+      'waybill.subgraph': subgraph,
+      'graphql.operation.type': kind,
+      ...(name !== undefined && { 'graphql.operation.name': name }),
+      'waybill.request_characters': body.length,
+    },
+  })
+}
+
+async function inFetchSpan<Answer extends WatchedAnswer>(
+  span: OpenSpan,
+  send: () => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    const answer = await span.run(send)
+    span.end({
+      attributes: {
+        'http.response.status_code': answer.status,
+        'waybill.answer_characters': answer.text.length,
+      },
+    })
+    return answer
+  } catch (error) {
+    span.end({ error, attributes: { 'waybill.outcome': outcomeOf(error) } })
+    throw error
+  }
+}

@@ -1,0 +1,96 @@
+// Watches operations: a span each, how many and how long by name, kind and outcome. Free of what they do.
+import type { GatewayAnswer } from '#gateway/execute.ts'
+import { createOperationCounter } from '#platform/graphql/observe.ts'
+import type { Observe } from '#platform/telemetry/durations.ts'
+import { durations, gauge, level } from '#platform/telemetry/metrics.ts'
+import { type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
+
+export type WatchOperations = {
+  /** Runs one operation in a span of its own, which goes on from `parent` where that is given. */
+  run(work: () => Promise<GatewayAnswer>, parent: string | undefined): Promise<GatewayAnswer>
+}
+
+/** Clients choose names: past this many, the rest are timed as `other`. */
+const MAX_NAMES = 200
+
+type Ended = Pick<GatewayAnswer, 'name' | 'kind' | 'outcome'>
+
+export function watchOperations(service: string): WatchOperations {
+  const count = createOperationCounter(service)
+  const time = createTimer()
+  const inFlight = level(
+    gauge('waybill_gateway_operations_in_flight', 'Operations that are being answered'),
+    {},
+  )
+
+  async function watched(work: () => Promise<GatewayAnswer>): Promise<GatewayAnswer> {
+    const began = performance.now()
+    inFlight(1)
+    try {
+      const answered = await work()
+      const { name, kind, outcome } = answered
+      count({ name, kind, outcome: outcome === 'ok' ? 'ok' : 'error' })
+      time(answered, (performance.now() - began) / 1000)
+      return answered
+    } finally {
+      inFlight(-1)
+    }
+  }
+
+  return {
+    run(work, parent) {
+      const span = openSpan('graphql.operation', { parent })
+      return span === undefined ? watched(work) : inOperationSpan(span, () => watched(work))
+    },
+  }
+}
+
+/** What came of it, as metrics and spans say it. */
+function outcomeOf({ outcome }: Ended): string {
+  return outcome === 'not a query' ? 'refused' : outcome
+}
+
+function createTimer(): (ended: Ended, seconds: number) => void {
+  const all = durations<'operation' | 'kind' | 'outcome'>(
+    'waybill_gateway_operation_seconds',
+    'Operations of the gateway by name, kind and outcome',
+  )
+  const names = new Set<string>()
+  const known = new Map<string, Observe>()
+  const labelOf = ({ name, kind }: Ended): string => {
+    if (kind === undefined) return 'invalid'
+    if (name === undefined) return 'anonymous'
+    if (names.size < MAX_NAMES) names.add(name)
+    return names.has(name) ? name : 'other'
+  }
+  return (ended, seconds) => {
+    const operation = labelOf(ended)
+    const { kind = 'none', outcome } = ended
+    const key = `${kind} ${outcome} ${operation}`
+    const found = known.get(key) ?? all.of({ operation, kind, outcome: outcomeOf(ended) })
+    known.set(key, found)
+    found(seconds)
+  }
+}
+
+/** Named `query Orders`, as far as it has a name, once it is known what was asked. */
+async function inOperationSpan(span: OpenSpan, work: () => Promise<GatewayAnswer>): Promise<GatewayAnswer> {
+  try {
+    const answered = await span.run(work)
+    const { name, kind, outcome, text } = answered
+    span.end({
+      ...(kind && { name: name === undefined ? kind : `${kind} ${name}` }),
+      attributes: {
+        ...(kind && { 'graphql.operation.type': kind }),
+        ...(name !== undefined && { 'graphql.operation.name': name }),
+        'waybill.outcome': outcomeOf(answered),
+        'waybill.answer_characters': text.length,
+      },
+      ...(outcome === 'errors' && { error: 'answered with errors' }),
+    })
+    return answered
+  } catch (error) {
+    span.end({ error })
+    throw error
+  }
+}
