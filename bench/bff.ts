@@ -48,20 +48,21 @@ export const bench: Bench = async ({ quick }) => {
       get: summary(results, 'get'),
       'bare get': summary(results, 'bareGet'),
       gateway: summary(results, 'gateway'),
-      'gateway, own tokens': summary(results, 'sessions'),
+      'own tokens': summary(results, 'ownTokens'),
+      'gateway, own tokens': summary(results, 'gatewayOwnTokens'),
     }
-    const toSessions = medianRatio(results, 'asleep', 'sessions')
+    const toOwnTokens = medianRatio(results, 'ownTokens', 'gatewayOwnTokens')
     const toBareGet = medianRatio(results, 'get', 'bareGet')
     figures[view.name] = {
       ...of,
       toGateway: rounded(toGateway),
-      toGatewayOwnTokens: rounded(toSessions),
+      toGatewayOwnTokens: rounded(toOwnTokens),
       toBare: rounded(toBare),
       toBareGet: rounded(toBareGet),
     }
     for (const [name, load] of Object.entries(of)) rows.push([`${view.name}, ${name}`, ...cells(load)])
     goals.push(
-      atLeast(`${view.name}: requests to uncached gateway queries'`, toGateway, 'times', 25),
+      atLeast(`${view.name}: requests to gateway queries of as many sessions`, toOwnTokens, 'times', 25),
       atLeast(`${view.name}: POSTs to a bare route's`, toBare, 'times', 0.7),
       atLeast(`${view.name}: GETs by hash to a bare route's`, toBareGet, 'times', 0.7),
     )
@@ -115,9 +116,9 @@ async function checkGateway(shop: Shop, { name, gateway }: View): Promise<void> 
 type Setting = { readonly shop: Shop; readonly view: View; readonly bareUrl: string }
 
 /**
- * The gateway has equal queries under way go out once: all connections send equal ones, and, as another contender, each
- * shows a token of its own, as different users do. The client stays awake beside the bare route, where it would be charged to the server; not beside
- * the gateway's processes.
+ * The gateway sends equal queries under way out once, and answers all of them with that. What the BFF's cache saves is
+ * seen where each connection shows a token of its own, as different users do: then nothing is equal. The client stays
+ * awake beside the bare route, where it would be charged to the server; not beside the gateway's processes.
  */
 async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { rounds: number; ms: number }) {
   const request = (url: string, operation: Operation): HttpRequest => ({
@@ -142,6 +143,7 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
   const asleep = { awake: false }
   const get = (url: string): HttpRequest => ({ url: `${url}?${hash}`, method: 'GET', headers: shop.headers })
   const sessions = await shop.sessions(CONNECTIONS)
+  const withEach = (one: HttpRequest) => sessions.map(headers => ({ ...one, headers }))
   const results = await inRounds(rounds, {
     post: await load(request(bff, view.client), awake),
     bare: await load(request(bareUrl, view.client), awake),
@@ -149,13 +151,12 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
     bareGet: await load(get(bareUrl), awake),
     asleep: await load(request(bff, view.client), asleep),
     gateway: await load(request(gateway, view.gateway), asleep),
-    sessions: await loadAll(
-      openHttpLoaders(sessions.map(headers => ({ ...request(gateway, view.gateway), headers }))),
-      asleep,
-    ),
+    ownTokens: await loadAll(openHttpLoaders(withEach(request(bff, view.client))), asleep),
+    gatewayOwnTokens: await loadAll(openHttpLoaders(withEach(request(gateway, view.gateway))), asleep),
   })
   const served = results.reduce(
-    (sum, { post, get, asleep }) => sum + post.answers + get.answers + asleep.answers,
+    (sum, { post, get, asleep, ownTokens }) =>
+      sum + post.answers + get.answers + asleep.answers + ownTokens.answers,
     0,
   )
   if ((await shop.keptAnswers()) - hits < served) throw new Error(`${view.name} was not served from memory`)
