@@ -2,6 +2,7 @@
 import { type Connection, openConnection } from '#gateway/transport/connection.ts'
 import type { Disclosure } from '#gateway/transport/disclosure.ts'
 import { createFailureLog } from '#gateway/transport/failure-log.ts'
+import { sendHashes } from '#gateway/transport/hashes.ts'
 import { compileHeaderRules } from '#gateway/transport/header-rules.ts'
 import {
   type Choose,
@@ -52,7 +53,10 @@ export function connectSubgraph(
 
 function connectionTo(name: string, url: string, settings: SubgraphSettings): Connection {
   const { urls: instances = [{ url, weight: 1 }], health = {} } = settings
-  const open = (to: string) => openConnection({ url: to, ...settings })
+  const open = (to: string) => {
+    const connection = openConnection({ url: to, ...settings })
+    return settings.persistedQueries ? sendHashes(connection) : connection
+  }
   const [only] = instances
   if (only && instances.length === 1) return open(only.url)
   const { path, intervalMs = 5000, timeoutMs = 2000, failures = 3, awayMs = 10_000 } = health

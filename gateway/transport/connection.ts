@@ -4,6 +4,8 @@ import { unpack } from '#gateway/transport/unpack.ts'
 
 export type Outgoing = {
   readonly kind: 'query' | 'mutation' | 'subscription'
+  /** The document in the body. */
+  readonly operation: string
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
   /** Ends the request, and the connection that it is on. */

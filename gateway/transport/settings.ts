@@ -44,6 +44,8 @@ export const everySubgraphSchema = z
     maxResponseBytes: count,
     /** Whether packed answers are asked for. One that comes packed unasked is unpacked as well. */
     compression: z.boolean(),
+    /** Whether hashes of documents go out in place of their texts, by Apollo's protocol. */
+    persistedQueries: z.boolean(),
     /** Those of one subgraph come after those of every subgraph. */
     headers: z.array(headerRule).max(100),
     /** How requests are spread over the instances. */
@@ -79,6 +81,7 @@ type Defaulted =
   | 'connections'
   | 'maxResponseBytes'
   | 'compression'
+  | 'persistedQueries'
   | 'headers'
   | 'balance'
   | 'hashBy'
@@ -95,6 +98,7 @@ const DEFAULTS: SubgraphSettings = {
   connections: 64,
   maxResponseBytes: 16 * 1024 * 1024,
   compression: false,
+  persistedQueries: false,
   headers: [],
   balance: 'round-robin',
   hashBy: 'authorization',

@@ -64,12 +64,12 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
   }
 
   function send(request: SubgraphRequest, { shared, own }: Forwarded): Promise<Received> {
-    const { body, kind } = request
+    const { body, kind, operation } = request
     const headers = { ...always, ...shared, ...own }
     return watch.run(request, () => {
       const trace = traceparent()
       const traced = trace === undefined ? headers : { ...headers, traceparent: trace }
-      return policy.run(signal => attempt({ kind, body, headers: traced, signal }), {
+      return policy.run(signal => attempt({ kind, operation, body, headers: traced, signal }), {
         idempotent: kind === 'query',
       })
     })
