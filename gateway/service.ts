@@ -48,9 +48,19 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   )
   const http = createHttpServer({ name: 'gateway', logger })
   const verifying = auth && { verifier: createVerifier({ ...auth, roles: 'any' }) }
-  open.use(mountSubscriptions(http, { current, logger, settings: settings.subscriptions, ...verifying }))
+  const { answerInParts } = open.use(
+    mountSubscriptions(http, { current, logger, settings: settings.subscriptions, ...verifying }),
+  )
   const admit = createAdmission(settings)
-  mountGateway(http, { current, logger, development, admit, batch: settings.limits.batch, ...verifying })
+  mountGateway(http, {
+    current,
+    logger,
+    development,
+    admit,
+    answerInParts,
+    batch: settings.limits.batch,
+    ...verifying,
+  })
   if (development && auth)
     mountExamples(http, {
       title: 'Waybill gateway',

@@ -1,11 +1,11 @@
 // Subscriptions at the gateway: its engine on live connections over WebSocket, event streams and multipart answers.
 import type { CurrentGraph } from '#gateway/current-graph.ts'
 import { createEngine } from '#gateway/subscriptions/engine.ts'
+import { type AnswerInParts, createMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import { openUpstreams } from '#gateway/subscriptions/upstreams.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { mountLive } from '#platform/graphql/live-endpoint.ts'
-import type { LiveStreams } from '#platform/graphql/live-responses.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -20,12 +20,13 @@ export type SubscriptionOptions = {
 
 /**
  * WebSocket at `path` (graphql-transport-ws), event streams at `path`/stream; queries and mutations run there as well.
+ * What is returned answers subscriptions in parts, for the endpoint at `path`.
  * Mount before `http.listen`; dispose after it has closed.
  */
 export function mountSubscriptions(
   http: HttpServer,
   options: SubscriptionOptions,
-): AsyncDisposable & { readonly streams: LiveStreams } {
+): AsyncDisposable & { readonly answerInParts: AnswerInParts } {
   const { settings, verifier, ...rest } = options
   const { connections, connectionsPerSubject } = settings
   const upstreams = openUpstreams(settings)
@@ -38,7 +39,7 @@ export function mountSubscriptions(
     ...(options.path !== undefined && { path: options.path }),
   })
   return {
-    streams,
+    answerInParts: createMultipart(options.current, streams),
     async [Symbol.asyncDispose]() {
       engine[Symbol.dispose]()
       await upstreams[Symbol.asyncDispose]()

@@ -1,14 +1,18 @@
 // Tells in an answer's extensions what HTTP tells in headers: where there are many answers, headers have gone. Pure.
+import { isObject } from '#gateway/executor/execution.ts'
 import type { Notes } from '#gateway/operation.ts'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/graphql/consistency.ts'
 
-/** `text` is a whole answer, as JSON, that begins with its data or its errors. */
+/** `text` is a whole answer, as JSON. */
 export function tellNotes(text: string, { reached, stale }: Notes): string {
   const token = formatToken(reached)
   if (token === '' && stale.size === 0) return text
-  const told = {
+  const answer: unknown = JSON.parse(text)
+  if (!isObject(answer)) return text
+  const extensions = {
+    ...(isObject(answer.extensions) && answer.extensions),
     ...(token !== '' && { [CONSISTENCY_HEADER]: token }),
     ...(stale.size > 0 && { stale: [...stale] }),
   }
-  return `{"extensions":${JSON.stringify(told)},${text.slice(1)}`
+  return JSON.stringify({ ...answer, extensions })
 }

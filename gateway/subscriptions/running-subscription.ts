@@ -4,6 +4,7 @@ import type { FormatError } from '#gateway/execute.ts'
 import { type ExecutionError, isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
 import { createBroadcast } from '#gateway/subscriptions/broadcast.ts'
 import { type LivePlan, sameSource } from '#gateway/subscriptions/live-plan.ts'
+import type { ObserveSubscriptions } from '#gateway/subscriptions/observe.ts'
 import { reconnecting } from '#gateway/subscriptions/reconnection.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import { type Connect, Refused, type UpstreamEvent } from '#gateway/subscriptions/upstream.ts'
@@ -24,6 +25,7 @@ export type RunOptions = {
   readonly settings: SubscriptionSettings
   readonly format: FormatError
   readonly logger: Logger
+  readonly seen: ObserveSubscriptions
   /** Called once: it has ended, or nobody reads any more. */
   readonly over: () => void
 }
@@ -39,7 +41,7 @@ type Flow = {
 const AHEAD = 8
 
 export function runSubscription(first: LivePlan, options: RunOptions): RunningSubscription {
-  const { settings, format, logger } = options
+  const { settings, format, logger, seen } = options
   const readers = new Set<() => Forwarded>()
   const answers = createBroadcast<Answer>({
     maxItems: settings.maxBehind,
@@ -52,6 +54,7 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   let inOrder: Promise<unknown> = Promise.resolve()
   let over = false
   let following = follow(first)
+  seen.followed.inc()
   /** To be followed instead, once its source is open. */
   let coming: Flow | undefined
 
@@ -77,7 +80,10 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
       connectMs: settings.connectMs,
       outageMs: settings.outageMs,
       opened: () => opened(flow),
-      lost: error => logger.warn({ err: error, subgraph: service }, 'a subscription is to be followed again'),
+      lost(error) {
+        seen.lost(service)
+        logger.warn({ err: error, subgraph: service }, 'a subscription is to be followed again')
+      },
     })
     for await (const { answer, id } of events) {
       if (signal.aborted) return
@@ -143,6 +149,7 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   function finish(): void {
     if (over) return
     over = true
+    seen.followed.dec()
     letGo(following)
     if (coming) letGo(coming)
     options.over()
@@ -162,7 +169,10 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
     join(forwarded) {
       const reader = answers.read()
       readers.add(forwarded)
-      const leave = () => readers.delete(forwarded)
+      seen.clients.inc()
+      const leave = () => {
+        if (readers.delete(forwarded)) seen.clients.dec()
+      }
       return {
         next: () =>
           reader.next().then(

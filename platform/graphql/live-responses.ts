@@ -9,6 +9,7 @@ import type { Delivery } from '#platform/graphql/live-delivery.ts'
 import type { LivePlaces } from '#platform/graphql/live-places.ts'
 import type { LiveRequest } from '#platform/graphql/live-request.ts'
 import type { OpenSession } from '#platform/graphql/live-sessions.ts'
+import { leaveUntimed } from '#platform/http/observe.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
@@ -48,6 +49,7 @@ export function createLiveStreams(setup: LiveSetup, places: LivePlaces): LiveStr
       let stream: Stream | undefined
       const entered = await enter(request, setup, () => stream?.expire())
       if (reply.raw.destroyed) return entered[Symbol.dispose]()
+      leaveUntimed(request)
       reply.hijack()
       reply.raw.setHeader('x-request-id', request.id)
       open.inc({ service: setup.service })

@@ -14,13 +14,21 @@ declare module 'fastify' {
 
 const SLOW_MS = 1000
 
+const lasting = new WeakSet<FastifyRequest>()
+const spans = new WeakMap<FastifyRequest, OpenSpan>()
+
+/** This answer lasts as long as its client likes, unlike others of its route: from here on it is not timed. */
+export function leaveUntimed(request: FastifyRequest): void {
+  lasting.add(request)
+  endSpan(spans.get(request), 200)
+}
+
 /** Durations are counted by route pattern, never by what a client made up. */
 export function observeRequests(
   app: FastifyInstance,
   { name, logger }: { readonly name: string; readonly logger: Logger },
 ): void {
   const observe = observer(name)
-  const spans = new WeakMap<FastifyRequest, OpenSpan>()
   // After the body is read: a body's stream events would lose the span's context.
   app.addHook('preHandler', (request, reply, done) => {
     if (!isTracing() || request.routeOptions.config.lasting) return done()
@@ -31,7 +39,7 @@ export function observeRequests(
   })
   app.addHook('onResponse', (request, reply, done) => {
     const { config, url: route = 'none' } = request.routeOptions // made anew each time it is asked for
-    if (config.lasting && reply.statusCode < 400) return done()
+    if ((config.lasting || lasting.has(request)) && reply.statusCode < 400) return done()
     const elapsed = reply.elapsedTime
     observe(request.method, route, reply.statusCode, elapsed / 1000)
     logRequest(logger, { request, reply, route, elapsed })

@@ -112,7 +112,8 @@ export async function startPress(settings: object = {}, { auth = false } = {}) {
   const live = open.use(
     mountSubscriptions(http, { current, logger, settings: read.subscriptions, ...verifying }),
   )
-  mountGateway(http, { current, logger, development: false, batch: 10, ...verifying })
+  const { answerInParts } = live
+  mountGateway(http, { current, logger, development: false, batch: 10, answerInParts, ...verifying })
   open.use(http)
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
   const running = open.move()
@@ -128,6 +129,11 @@ export async function startPress(settings: object = {}, { auth = false } = {}) {
     stream: `${url}/graphql/stream`,
     socket: `${url.replace('http', 'ws')}/graphql`,
     publish: (id: string) => articlesSubgraph.topics.publish('published', article(id)),
+    /** Client operations that are subscribed at this moment. */
+    async readers(): Promise<number> {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      return Number(/^waybill_gateway_subscribers\{.*service="press".*\} (\d+)/m.exec(text)?.[1])
+    },
     /** Serves another supergraph from now on. */
     replace: async (sdl: string) => current.replace(await openSdl(sdl)),
     token: (subject: string, ttlSeconds = 600) => issuer.sign({ role: 'customer', subject, ttlSeconds }),

@@ -21,7 +21,7 @@ export type SubgraphBehaviour = {
 export type Topics = {
   publish(topic: string, value: unknown): void
   /** What is published from now on; `listening` counts it. */
-  follow(topic: string): AsyncGenerator<unknown>
+  follow(topic: string): AsyncIterableIterator<unknown>
   listening(topic: string): number
 }
 
@@ -29,8 +29,22 @@ export function createTopics(): Topics {
   const emitter = new EventEmitter().setMaxListeners(0)
   return {
     publish: (topic, value) => void emitter.emit(topic, value),
-    async *follow(topic) {
-      for await (const [value] of on(emitter, topic)) yield value
+    // A generator would hear of its end only with the next value.
+    follow(topic) {
+      const events = on(emitter, topic)
+      return {
+        async next() {
+          const { done, value } = await events.next()
+          return done ? { done, value: undefined } : { done: false, value: value[0] }
+        },
+        async return() {
+          await events.return?.()
+          return { done: true, value: undefined }
+        },
+        [Symbol.asyncIterator]() {
+          return this
+        },
+      }
     },
     listening: topic => emitter.listenerCount(topic),
   }

@@ -1,0 +1,75 @@
+// Subscriptions as parts of one answer to a POST (Apollo's multipart protocol, subscriptionSpec=1.0). Free of what is subscribed to.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { CurrentGraph } from '#gateway/current-graph.ts'
+import { type Answer, answerJson } from '#platform/graphql/live-answers.ts'
+import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-request.ts'
+import type { Framing, LiveStreams } from '#platform/graphql/live-responses.ts'
+import { parseBody } from '#platform/graphql/raw-body.ts'
+
+/**
+ * Resolves with true when it has answered: the client takes parts, and the operation is a subscription. Undefined, at
+ * once, for a client that does not. Throws as `LiveStreams.serve`.
+ */
+export type AnswerInParts = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean> | undefined
+
+const ACCEPTED = /multipart\/mixed\s*;[^,]*\bsubscriptionSpec="?1\.0\b/i
+const JSON_BODY = /^application\/json(\s*;|$)/i
+
+// A part is seen by its reader when the delimiter behind it is: that goes out with it.
+const PART_HEAD = Buffer.from('\r\ncontent-type: application/json; charset=utf-8\r\n\r\n{"payload":')
+const PART_TAIL = Buffer.from('}\r\n--graphql')
+const HEARTBEAT = '\r\ncontent-type: application/json; charset=utf-8\r\n\r\n{}\r\n--graphql'
+
+const PARTS: Framing = {
+  headers: {
+    'content-type': 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0',
+    'cache-control': 'no-cache, no-store, no-transform',
+    'x-accel-buffering': 'no',
+  },
+  opening: `\r\n--graphql${HEARTBEAT}`,
+  heartbeat: Buffer.from(HEARTBEAT),
+  next: partOf,
+  end: errors =>
+    errors ? `${PART_HEAD}null,"errors":${JSON.stringify(errors)}${PART_TAIL}--\r\n` : '--\r\n',
+}
+
+export function createMultipart(current: CurrentGraph, streams: LiveStreams): AnswerInParts {
+  async function answer(wanted: LiveRequest, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    if (!(await isSubscription(current, wanted))) return false
+    await streams.serve(request, reply, { wanted, framing: PARTS })
+    return true
+  }
+
+  return (request, reply) => {
+    const wanted = subscriptionIn(request)
+    return wanted && answer(wanted, request, reply)
+  }
+}
+
+/** What is no such request, or malformed, is for others to answer. */
+function subscriptionIn(request: FastifyRequest): LiveRequest | undefined {
+  const { method, headers } = request
+  if (
+    method !== 'POST' ||
+    !ACCEPTED.test(headers.accept ?? '') ||
+    !JSON_BODY.test(headers['content-type'] ?? '')
+  )
+    return undefined
+  const wanted = readLiveRequest(parseBody(request))
+  return 'problem' in wanted ? undefined : wanted
+}
+
+async function isSubscription(current: CurrentGraph, wanted: LiveRequest): Promise<boolean> {
+  using inUse = current.use()
+  const prepared = await inUse.graph.operations.prepare(wanted.query ?? '', wanted.operationName)
+  return 'kind' in prepared && prepared.kind === 'subscription'
+}
+
+const parts = new WeakMap<Answer, Buffer>()
+
+/** Made once for all whom the answer goes to. */
+function partOf(answer: Answer): Buffer {
+  const made = parts.get(answer) ?? Buffer.concat([PART_HEAD, answerJson(answer), PART_TAIL])
+  parts.set(answer, made)
+  return made
+}

@@ -1,0 +1,26 @@
+// Counts subscriptions: how many are followed, for how many clients, and how often a subgraph was lost.
+import { counter, gauge } from '#platform/telemetry/metrics.ts'
+
+export type ObserveSubscriptions = {
+  readonly followed: Count
+  readonly clients: Count
+  /** Events of `subgraph` are missed from now on, until it is followed again. */
+  lost(subgraph: string): void
+}
+
+type Count = { inc(): void; dec(): void }
+
+export function observeSubscriptions(service: string): ObserveSubscriptions {
+  const followed = gauge('waybill_gateway_subscriptions', 'Subscriptions followed at subgraphs', ['service'])
+  const clients = gauge('waybill_gateway_subscribers', 'Client operations on subscriptions', ['service'])
+  const lost = counter(
+    'waybill_gateway_subscriptions_lost_total',
+    'Connections of subscriptions that broke',
+    ['service', 'subgraph'],
+  )
+  const of = (count: typeof followed): Count => ({
+    inc: () => count.inc({ service }),
+    dec: () => count.dec({ service }),
+  })
+  return { followed: of(followed), clients: of(clients), lost: subgraph => lost.inc({ service, subgraph }) }
+}
