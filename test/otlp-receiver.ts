@@ -7,6 +7,8 @@ export type ReceivedSpan = {
   readonly traceId: string
   readonly spanId: string
   readonly parentId: string
+  /** Those that are text. */
+  readonly attributes: Readonly<Record<string, string>>
 }
 
 type Field = { readonly number: number; readonly bytes: Uint8Array }
@@ -51,6 +53,11 @@ function serviceOf(resourceSpans: Uint8Array): string {
   return attribute ? text(first(first(attribute, 2), 1)) : ''
 }
 
+function textAttributes(span: Uint8Array): Record<string, string> {
+  const pairs = all(span, 9).map(pair => [text(first(pair, 1)), text(first(first(pair, 2), 1))] as const)
+  return Object.fromEntries(pairs.filter(([, value]) => value !== ''))
+}
+
 function spansOf(request: Uint8Array): ReceivedSpan[] {
   return all(request, 1).flatMap(resourceSpans =>
     all(resourceSpans, 2)
@@ -61,6 +68,7 @@ function spansOf(request: Uint8Array): ReceivedSpan[] {
         traceId: hex(first(span, 1)),
         spanId: hex(first(span, 2)),
         parentId: hex(first(span, 4)),
+        attributes: textAttributes(span),
       })),
   )
 }

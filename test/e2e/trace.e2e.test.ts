@@ -84,7 +84,7 @@ describe('the trace of a checkout', () => {
         'bff-web: mutation',
         'bff-web: call gateway',
         'gateway: POST /graphql',
-        'gateway: graphql.operation',
+        'gateway: mutation Checkout',
         'gateway: subgraph orders',
         'orders: POST /graphql',
         'orders: mutation Checkout__orders__0',

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { answerItems, answerPrices, shopSupergraph, startShop } from '#test/gateway/reload/shop.ts'
+
+let shop: Awaited<ReturnType<typeof startShop>>
+beforeAll(async () => {
+  shop = await startShop({ reload: { pollMs: 0 } })
+})
+afterAll(() => shop?.[Symbol.asyncDispose]())
+
+/** The value of one series; 0 before there is one. */
+async function metric(series: string): Promise<number> {
+  const text = await (await fetch(`${shop.gateway.url}/metrics`)).text()
+  const line = text.split('\n').find(candidate => candidate.startsWith(`${series} `))
+  return Number(line?.slice(series.length + 1) ?? 0)
+}
+
+async function growth(series: string, work: () => Promise<unknown>): Promise<number> {
+  const before = await metric(series)
+  await work()
+  return (await metric(series)) - before
+}
+
+const timed = (operation: string, kind: string, outcome: string) =>
+  `waybill_gateway_operation_seconds_count{operation="${operation}",kind="${kind}",outcome="${outcome}"}`
+const fetched = (subgraph: string, outcome: string) =>
+  `waybill_gateway_subgraph_request_seconds_count{subgraph="${subgraph}",outcome="${outcome}"}`
+
+test.each([
+  ['query Named { items { id } }', timed('Named', 'query', 'ok')],
+  ['{ items { id } }', timed('anonymous', 'query', 'ok')],
+  ['{ nothing }', timed('invalid', 'none', 'refused')],
+])('%s is timed by name, kind and outcome', async (query, series) => {
+  expect(await growth(series, () => shop.ask(query))).toBe(1)
+})
+
+test('an operation is planned once, and counted as known from then on', async () => {
+  const ask = () => shop.ask('query Planned { items { id } }')
+  expect(await growth('waybill_gateway_plans_total{result="made"}', ask)).toBe(1)
+  expect(await growth('waybill_gateway_plans_total{result="made"}', ask)).toBe(0)
+  expect(await growth('waybill_gateway_plans_total{result="known"}', ask)).toBe(1)
+  expect(await metric('waybill_gateway_plan_seconds_count')).toBeGreaterThan(0)
+})
+
+test('requests to subgraphs are timed and measured, and what fails of them is told apart', async () => {
+  const ask = () => shop.ask('query Both { items { id price } }')
+  expect(await growth(fetched('prices', 'ok'), ask)).toBe(1)
+  const received = 'waybill_gateway_subgraph_received_characters_total{subgraph="prices"}'
+  expect(await growth(received, ask)).toBeGreaterThan(100)
+  shop.prices.lie(({ response }) => {
+    response.statusCode = 500
+    response.end('<html>')
+  })
+  expect(await growth(fetched('prices', 'failed'), ask)).toBe(1)
+  expect(await growth(timed('Both', 'query', 'errors'), ask)).toBe(1)
+  shop.prices.lie(({ response }) =>
+    response.end('{ "data": { "_entities": [] }, "errors": [{ "message": "none" }] }'),
+  )
+  expect(await growth('waybill_gateway_subgraph_errors_total{subgraph="prices"}', ask)).toBe(1)
+  shop.prices.lie(answerPrices)
+})
+
+test('what is under way is told, and which queries share an answer', async () => {
+  const held: (() => void)[] = []
+  const both = new Promise<void>(resolve =>
+    shop.items.lie(exchange => {
+      held.push(() => answerItems(exchange))
+      resolve()
+    }),
+  )
+  const asked = [0, 1, 2].map(() => shop.ask('query Held { items { id } }'))
+  await both
+  await expect.poll(() => metric('waybill_gateway_operations_in_flight')).toBe(3)
+  expect(await metric('waybill_gateway_subgraph_requests_in_flight{subgraph="items"}')).toBe(1)
+  for (const answer of held) answer()
+  await Promise.all(asked)
+  expect(await metric('waybill_gateway_subgraph_shared_total{subgraph="items"}')).toBe(2)
+  expect(await metric('waybill_gateway_operations_in_flight')).toBe(0)
+  expect(await metric('waybill_gateway_subgraph_requests_in_flight{subgraph="items"}')).toBe(0)
+  shop.items.lie(answerItems)
+})
+
+test('looks at the supergraph are counted by what came of them', async () => {
+  const reloads = (outcome: string) => `waybill_gateway_reloads_total{outcome="${outcome}"}`
+  const deploy = (sdl: string) => async () => {
+    await shop.deploy(sdl)
+    await shop.gateway.reload()
+  }
+  expect(await growth(reloads('served'), deploy(shopSupergraph(2)))).toBe(1)
+  expect(await growth(reloads('refused'), deploy('nonsense'))).toBe(1)
+  expect(await metric('waybill_gateway_supergraph_served_since_seconds')).toBeGreaterThan(1e9)
+})
+
+test('however many names clients make up, few are kept', async () => {
+  for (let name = 0; name < 260; name++) await shop.ask(`query Name${name} { __typename }`)
+  const text = await (await fetch(`${shop.gateway.url}/metrics`)).text()
+  const names = new Set(
+    [...text.matchAll(/^waybill_gateway_operation_seconds_count\{operation="(\w+)"/gm)].map(
+      ([, name]) => name,
+    ),
+  )
+  expect(names.size).toBeLessThan(210)
+  expect(await metric(timed('other', 'query', 'ok'))).toBeGreaterThan(50)
+}, 60_000)
