@@ -16,6 +16,11 @@ const schema = z.object({
   AUTH_JWKS_URL: z.url().optional(),
   AUTH_ISSUER: z.string().min(1).optional(),
   AUTH_AUDIENCE: z.string().min(1).optional(),
+  CACHE_URL: z
+    .string()
+    .refine(text => text.split(',').every(url => urlOf('redis', 'rediss').safeParse(url).success))
+    .describe('redis://… or rediss://…, several with commas between for a cluster')
+    .optional(),
   CONFIG_URL: urlOf('file').optional(),
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -31,6 +36,8 @@ export type GatewayConfig = {
   /** How bearer tokens are checked. Without it everybody is anonymous. */
   readonly auth?: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
   readonly settings: GatewaySettings
+  /** Where processes share rate limits: one URL, or several of a cluster with commas between. Nowhere when left out. */
+  readonly cacheUrl?: string
   readonly development: boolean
   readonly logger: Logger
   /** The file with the settings that take effect while the gateway runs. */
@@ -59,6 +66,7 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     settings:
       read.GATEWAY_SETTINGS === undefined ? DEFAULT_SETTINGS : readSettingsFile(read.GATEWAY_SETTINGS),
     development: read.NODE_ENV === 'development',
+    ...(read.CACHE_URL && { cacheUrl: read.CACHE_URL }),
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: 'gateway', level: read.LOG_LEVEL }),
   }

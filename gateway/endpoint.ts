@@ -6,7 +6,7 @@ import { isObject } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
 import { type WatchOperations, watchOperations } from '#gateway/observe/operations.ts'
 import { createFormat, emptyNotes, type Notes, runOperation, textOf } from '#gateway/operation.ts'
-import type { Admit } from '#gateway/safety/admission.ts'
+import type { Admission } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import type { Sharing } from '#gateway/sharing.ts'
 import type { AnswerInParts } from '#gateway/subscriptions/multipart.ts'
@@ -28,7 +28,7 @@ export type GatewayEndpointOptions = {
   readonly current: CurrentGraph
   readonly logger: Logger
   /** Whether an operation may be run; every one when left out. */
-  readonly admit?: Admit | undefined
+  readonly admission?: Admission | undefined
   /** Answers subscriptions whose clients take parts; nobody's when left out. */
   readonly answerInParts?: AnswerInParts | undefined
   /** Equal queries under way are one execution; each has its own when left out. */
@@ -133,6 +133,7 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
   const reached = formatToken(notes.reached)
   if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
   if (notes.stale.size > 0) void reply.header(STALE_HEADER, [...notes.stale].join(','))
+  for (const { headers } of answers) if (headers) void reply.headers(headers)
   void reply.code(answers.length === 1 && first ? statusFor(first, type) : 200)
   const tagged = request.method === 'GET' && reply.statusCode === 200
   return sendAnswer(request, reply, createAnswer({ text, headers: { 'content-type': type }, tagged }))
@@ -157,9 +158,10 @@ async function executeMember(
     traceparent: memberTraceparent(member),
     queriesOnly: request.method === 'GET',
   }
-  const sender = { headers: request.headers, requestId: request.id, token, claims, required }
-  const { watch, admit, sharing } = stages
-  return runOperation({ graph, format, notes, watch, admit, sharing }, asked, sender)
+  const { headers, ip: address } = request
+  const sender = { headers, address, requestId: request.id, token, claims, required }
+  const { watch, admission, sharing } = stages
+  return runOperation({ graph, format, notes, watch, admission, sharing }, asked, sender)
 }
 
 type Checked = {

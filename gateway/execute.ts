@@ -8,7 +8,7 @@ import type {
   SubgraphRequest,
 } from '#gateway/executor/execution.ts'
 import type { Operations, PreparedOperation } from '#gateway/operations.ts'
-import type { Admitted, Applicant } from '#gateway/safety/admission.ts'
+import type { Admit, Admitted } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 
 export type GatewayRequest = {
@@ -20,9 +20,7 @@ export type GatewayRequest = {
   /** Of the caller's token; undefined for one that shows none. */
   readonly claims?: Claims | undefined
   /** Whether the operation may be run; it may when left out. */
-  readonly admit?:
-    | ((applicant: Applicant) => Promise<Admitted | undefined> | Admitted | undefined)
-    | undefined
+  readonly admit?: Admit | undefined
   readonly fetch: (request: SubgraphRequest) => Promise<SubgraphAnswer>
 }
 
@@ -35,6 +33,8 @@ export type GatewayAnswer = {
   readonly kind: PreparedOperation['kind'] | undefined
   /** Of HTTP, where it is not by the outcome. */
   readonly status?: number
+  /** To go with it. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 const LASTING =
@@ -64,8 +64,13 @@ export async function executeRequest(
   if (prepared.withheld?.refuses && withheld.length > 0) return refuse(withheld, prepared, format)
   const asking = request.admit?.({ estimate: prepared.estimate, variables: coerced.variables })
   const admitted = asking instanceof Promise ? await asking : asking
-  const { extensions, refusal, status } = admitted ?? NOTHING_TO_TELL
-  if (refusal) return { ...refuse([refusal], prepared, format, extensions), ...(status && { status }) }
+  const { extensions, headers, refusal, status } = admitted ?? NOTHING_TO_TELL
+  if (refusal)
+    return {
+      ...refuse([refusal], prepared, format, extensions),
+      ...(status !== undefined && { status }),
+      ...(headers && { headers }),
+    }
   const execution: Execution = {
     data: prepared.introspect?.(coerced.variables) ?? {},
     errors: [],
@@ -73,7 +78,7 @@ export async function executeRequest(
     fetch: request.fetch,
   }
   const { text, outcome } = await finish(prepared, execution, { withheld, format, extensions })
-  return { text, outcome, name, kind }
+  return { text, outcome, name, kind, ...(headers && { headers }) }
 }
 
 type Finish = {

@@ -10,8 +10,9 @@ import {
 import type { ExecutionError, SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
 import type { WatchOperations } from '#gateway/observe/operations.ts'
-import type { Admit, Applicant } from '#gateway/safety/admission.ts'
+import { type Admission, type Admit, underAdmission } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
+import type { Client } from '#gateway/safety/rate-limit/client-key.ts'
 import type { Sharing } from '#gateway/sharing.ts'
 import { isSubgraphs, nameOrigin, shownError } from '#gateway/transport/disclosure.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
@@ -24,6 +25,8 @@ import { parseTraceparent } from '#platform/telemetry/tracing.ts'
 export type Sender = {
   /** Of the request, or of the connection. */
   readonly headers: IncomingHttpHeaders
+  /** Where it comes from. */
+  readonly address?: string | undefined
   readonly requestId: string
   /** Checked. */
   readonly token: string | undefined
@@ -51,7 +54,7 @@ export type OperationSetup = {
   readonly notes: Notes
   readonly watch: WatchOperations
   /** Everything may be run when left out. */
-  readonly admit?: Admit | undefined
+  readonly admission?: Admission | undefined
   /** Equal queries under way are one execution; each has its own when left out. */
   readonly sharing?: Sharing | undefined
 }
@@ -61,7 +64,7 @@ export function emptyNotes(): Notes {
 }
 
 export function runOperation(
-  { graph, format, notes, watch, admit, sharing }: OperationSetup,
+  { graph, format, notes, watch, admission, sharing }: OperationSetup,
   { traceparent, ...asked }: AskedOperation,
   sender: Sender,
 ): Promise<GatewayAnswer> {
@@ -73,9 +76,10 @@ export function runOperation(
     claims: sender.claims,
     fetch: fetchNoting(notes),
     ...(sharing && { share: shareWith(sharing, { notes, fetchNoting, key: keyOf(graph, forwarded) }) }),
-    ...(admit && { admit: (applicant: Applicant) => admit(applicant, sender) }),
   }
-  const execute = () => executeRequest(graph.operations, request, format)
+  const run = (admit?: Admit) => executeRequest(graph.operations, { ...request, admit }, format)
+  const execute = () =>
+    admission ? underAdmission(admission, { client: clientOf(sender), format }, run) : run()
   return watch.run(execute, knownTrace(traceparent))
 }
 
@@ -100,6 +104,12 @@ function keyOf({ subgraphs }: Graph, forwarded: Forwarded): string {
     if (own !== forwarded) key += `\n${own.key}`
   }
   return key
+}
+
+/** Whom the operation is charged to. */
+export function clientOf({ headers, address, claims }: Sender): Client {
+  const { sub } = claims ?? {}
+  return { headers, address, subject: typeof sub === 'string' ? sub : undefined }
 }
 
 export function forwardedOf(

@@ -9,6 +9,7 @@ import { followSupergraph } from '#gateway/reload/follow.ts'
 import { openSource, readFirst } from '#gateway/reload/source.ts'
 import { versionOf } from '#gateway/reload/version.ts'
 import { createAdmission } from '#gateway/safety/admission.ts'
+import { openRateLimit } from '#gateway/safety/rate-limit/open.ts'
 import { settingsOf } from '#gateway/settings.ts'
 import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
@@ -51,12 +52,15 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   const { answerInParts } = open.use(
     mountSubscriptions(http, { current, logger, settings: settings.subscriptions, ...verifying }),
   )
-  const admit = createAdmission(settings)
+  const { cost, rateLimit } = settings
+  const limiting =
+    rateLimit && open.use(await openRateLimit({ settings: rateLimit, url: config.cacheUrl, logger }))
+  const admission = createAdmission(cost, limiting)
   mountGateway(http, {
     current,
     logger,
     development,
-    admit,
+    admission,
     answerInParts,
     batch: settings.limits.batch,
     ...verifying,

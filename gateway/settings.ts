@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { reloadSettings } from '#gateway/reload/settings.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { costSettings } from '#gateway/safety/cost/settings.ts'
+import { rateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
 import { subscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import { errorSettings } from '#gateway/transport/disclosure.ts'
 import {
@@ -39,6 +40,8 @@ const settings = z.strictObject({
   reload: reloadSettings.prefault({}),
   authorization: authorizationSettings.prefault({}),
   cost: costSettings.prefault({}),
+  /** None when left out. */
+  rateLimit: rateLimitSettings.optional(),
 })
 
 export type GatewaySettings = z.infer<typeof settings>

@@ -1,8 +1,11 @@
-// Whether an operation that is ready may be run now, by what it costs. Free of how it came and of what runs it.
-import type { IncomingHttpHeaders } from 'node:http'
+// Whether an operation may be run now, by what it costs and what its client has left. Free of how it came and of what runs it.
+import type { FormatError, GatewayAnswer } from '#gateway/execute.ts'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { CostEstimate } from '#gateway/safety/cost/estimate.ts'
 import type { CostSettings } from '#gateway/safety/cost/settings.ts'
+import type { Client } from '#gateway/safety/rate-limit/client-key.ts'
+import { type Charged, LEAST_COST, type RateLimit } from '#gateway/safety/rate-limit/rate-limit.ts'
+import { CALLER_CODES } from '#platform/domain/errors.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -12,9 +15,6 @@ export type Applicant = {
   readonly variables: Variables
 }
 
-/** Who sends it: of the request, or of the connection. */
-export type Requester = { readonly headers: IncomingHttpHeaders }
-
 export type Admitted = {
   /** Why it may not be run; undefined when it may. */
   readonly refusal: ExecutionError | undefined
@@ -22,24 +22,94 @@ export type Admitted = {
   readonly status?: number
   /** Goes into the answer. */
   readonly extensions?: Readonly<Record<string, unknown>>
+  /** Go with the answer. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
+type Verdict = Promise<Admitted | undefined> | Admitted | undefined
 /** Undefined when the operation may be run and there is nothing to tell. */
-export type Admit = (
-  applicant: Applicant,
-  requester: Requester,
-) => Promise<Admitted | undefined> | Admitted | undefined
+export type Admit = (applicant: Applicant) => Verdict
+
+export type Admission = {
+  admit(applicant: Applicant, client: Client): Verdict
+  /** Refuses a client that has nothing left, before its operation is looked at. */
+  turnAway(client: Client): Admitted | undefined
+  /** Charges an operation that was refused before `admit` was asked: it made work, too. */
+  chargeRefused(client: Client): Verdict
+}
 
 /** Undefined for settings by which everything may be run and nothing is told. */
-export function createAdmission({ cost }: { readonly cost: CostSettings }): Admit | undefined {
-  if (cost.maximum === undefined && cost.report === 'never') return undefined
-  return ({ estimate, variables }, { headers }) => {
-    const told = cost.report === 'always' || (cost.report === 'on request' && 'graphql-cost' in headers)
-    if (!told && cost.maximum === undefined) return undefined
-    const estimated = estimate().cost(variables)
-    const refusal = refuseCost(cost, estimated, estimate().problems(variables))
-    return { refusal, ...(told && { extensions: { cost: { estimated, ...maximumOf(cost) } } }) }
+export function createAdmission(cost: CostSettings, rateLimit: RateLimit | undefined): Admission | undefined {
+  if (cost.maximum === undefined && cost.report === 'never' && !rateLimit) return undefined
+  return {
+    admit(applicant, client) {
+      const judged = judge(cost, applicant, client)
+      if (!rateLimit) return judged
+      const charged = rateLimit.charge(
+        client,
+        judged?.refusal ? LEAST_COST : applicant.estimate().cost(applicant.variables),
+      )
+      return charged instanceof Promise ? charged.then(one => both(judged, one)) : both(judged, charged)
+    },
+    turnAway(client) {
+      const refused = rateLimit?.refuse(client)
+      return refused && both(undefined, refused)
+    },
+    async chargeRefused(client) {
+      const charged = await rateLimit?.charge(client, LEAST_COST)
+      return charged && both(undefined, charged)
+    },
   }
+}
+
+/** Runs an operation under `admission`: `run` asks what it is given before it executes anything. */
+export async function underAdmission(
+  admission: Admission,
+  { client, format }: { readonly client: Client; readonly format: FormatError },
+  run: (admit: Admit) => Promise<GatewayAnswer>,
+): Promise<GatewayAnswer> {
+  const turnedAway = admission.turnAway(client)
+  if (turnedAway?.refusal) return refuseUnread(turnedAway, turnedAway.refusal, format)
+  let asked = false
+  const answer = await run(applicant => {
+    asked = true
+    return admission.admit(applicant, client)
+  })
+  if (asked) return answer
+  const charged = await admission.chargeRefused(client)
+  return { ...answer, ...(charged?.headers && { headers: charged.headers }) }
+}
+
+function refuseUnread(
+  { status, headers }: Admitted,
+  refusal: ExecutionError,
+  format: FormatError,
+): GatewayAnswer {
+  return {
+    text: `{"errors":[${JSON.stringify(format(refusal))}]}`,
+    outcome: 'refused',
+    name: undefined,
+    kind: undefined,
+    ...(status !== undefined && { status }),
+    ...(headers && { headers }),
+  }
+}
+
+function judge(
+  cost: CostSettings,
+  { estimate, variables }: Applicant,
+  { headers }: Client,
+): Admitted | undefined {
+  const told = cost.report === 'always' || (cost.report === 'on request' && 'graphql-cost' in headers)
+  if (!told && cost.maximum === undefined) return undefined
+  const estimated = estimate().cost(variables)
+  const refusal = refuseCost(cost, estimated, estimate().problems(variables))
+  return { refusal, ...(told && { extensions: { cost: { estimated, ...maximumOf(cost) } } }) }
+}
+
+function both(judged: Admitted | undefined, { refusal, headers }: Charged): Admitted {
+  if (judged?.refusal || !refusal) return { refusal: undefined, ...judged, headers }
+  return { ...judged, refusal, headers, status: CALLER_CODES.RATE_LIMITED }
 }
 
 function maximumOf({ maximum }: CostSettings): { readonly maximum?: number } {

@@ -1,0 +1,96 @@
+// Token buckets that processes share, on Redis or Valkey: one script for each take. By the clock of the server.
+import { hash } from 'node:crypto'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { Buckets, OpenBuckets } from '#gateway/safety/rate-limit/buckets.ts'
+import { TURNED_AWAY, takenOf } from '#gateway/safety/rate-limit/token-bucket.ts'
+
+/** `takeTokens` once more, where it is atomic. Gives whether it is allowed, and what is left as a text. */
+const TAKE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local capacity, per_ms, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local known = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local tokens, at = tonumber(known[1]) or capacity, tonumber(known[2]) or now
+tokens = math.min(capacity, tokens + math.max(0, now - at) * per_ms)
+local wanted = math.min(math.max(0, cost), capacity)
+local allowed = tokens >= wanted
+if allowed then tokens = tokens - wanted else tokens = math.max(0, tokens - ${TURNED_AWAY}) end
+redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', string.format('%.3f', math.max(now, at)))
+redis.call('PEXPIRE', KEYS[1], math.ceil((capacity - tokens) / per_ms) + 1000)
+return { allowed and 1 or 0, string.format('%.6f', tokens) }`
+const TAKE_SHA = hash('sha1', TAKE, 'hex')
+
+const PREFIX = 'waybill:limit:'
+
+/** Fails at once while there is no connection; comes back by itself. */
+const OPTIONS = {
+  connectTimeout: 1000,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  retryStrategy: (attempt: number) => Math.min(100 * attempt, 2000),
+} satisfies RedisOptions
+
+/** `urls` as in CACHE_URL: one, or those of a cluster's nodes. Processes with one policy share buckets. */
+export function createRedisBuckets({
+  policy,
+  urls,
+}: OpenBuckets & { readonly urls: readonly string[] }): Buckets {
+  const client = connect(urls)
+  client.on('error', () => {}) // told by the takes that fail because of it
+  const { capacity, perSecond } = policy
+  const family = `${PREFIX}${capacity}:${perSecond}:`
+
+  async function run(key: string, cost: number): Promise<unknown> {
+    const given = [key, capacity, perSecond / 1000, cost]
+    try {
+      return await client.evalsha(TAKE_SHA, 1, ...given)
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw bare(error)
+      return client.eval(TAKE, 1, ...given)
+    }
+  }
+
+  return {
+    async take(key, cost) {
+      const [allowed, left] = readReply(await run(family + hash('sha256', key, 'base64url'), cost))
+      return takenOf(policy, { allowed, left, cost })
+    },
+    async [Symbol.asyncDispose]() {
+      client.disconnect()
+    },
+  }
+}
+
+function readReply(reply: unknown): readonly [boolean, number] {
+  const [allowed, left] = Array.isArray(reply) ? reply : []
+  const tokens = Number(left)
+  if (left === undefined || Number.isNaN(tokens)) throw new Error('the answer is not one to a take')
+  return [allowed === 1, tokens]
+}
+
+/** The driver's own errors hold the command with all that it was given. */
+function bare(error: unknown): Error {
+  return new Error(error instanceof Error ? error.message : String(error))
+}
+
+function connect(urls: readonly string[]): Redis | Cluster {
+  const [first = '', ...others] = urls
+  if (others.length === 0) return new Redis(first, OPTIONS)
+  const { username, password, protocol } = new URL(first)
+  return new Cluster(urls.map(nodeOf), {
+    enableOfflineQueue: false,
+    clusterRetryStrategy: OPTIONS.retryStrategy,
+    redisOptions: {
+      ...OPTIONS,
+      ...(username && { username: decodeURIComponent(username) }),
+      ...(password && { password: decodeURIComponent(password) }),
+      ...(protocol === 'rediss:' && { tls: {} }),
+    },
+  })
+}
+
+function nodeOf(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url)
+  return { host: hostname, port: Number(port || 6379) }
+}

@@ -1,0 +1,86 @@
+// Charges each client for what its operations cost, and turns away who has spent what it had. Free of what keeps the buckets.
+import { LRUCache } from 'lru-cache'
+import type { ExecutionError } from '#gateway/executor/execution.ts'
+import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
+import { type Client, clientKey } from '#gateway/safety/rate-limit/client-key.ts'
+import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
+import { type Taken, untilMs } from '#gateway/safety/rate-limit/token-bucket.ts'
+
+/** What a client is told. */
+export type Charged = {
+  /** Why its operation is not run; undefined when it is. */
+  readonly refusal: ExecutionError | undefined
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type RateLimit = AsyncDisposable & {
+  /** Charges `cost`, and 1 at least. */
+  charge(client: Client, cost: number): Promise<Charged> | Charged
+  /** Refuses a client that is known to have nothing left, without looking at what it asks for. */
+  refuse(client: Client): Charged | undefined
+}
+
+export const LEAST_COST = 1
+/** Clients that are known to have nothing left. */
+const MAX_SPENT = 100_000
+
+/**
+ * Headers as in https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ (draft 10): `r` is what is left, `t`
+ * the seconds until all of it is back.
+ */
+export function createRateLimit({
+  settings,
+  buckets,
+  now = () => performance.now(),
+}: {
+  readonly settings: RateLimitSettings
+  readonly buckets: Buckets
+  readonly now?: () => number
+}): RateLimit {
+  const { capacity, perSecond, header } = settings
+  const policy = { 'ratelimit-policy': `"default";q=${capacity};w=${Math.ceil(capacity / perSecond)}` }
+  const spentUntil = new LRUCache<string, number>({ max: MAX_SPENT })
+
+  function tell(cost: number, taken: Taken): Charged {
+    const { allowed, remaining, retryAfterMs } = taken
+    const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000))
+    const full = Math.ceil(untilMs(settings, capacity - remaining) / 1000)
+    const headers = { ...policy, ratelimit: `"default";r=${Math.floor(remaining)};t=${full}` }
+    if (allowed) return { refusal: undefined, headers }
+    return {
+      refusal: {
+        message: `The operation costs ${cost}, and ${Math.floor(remaining)} of ${capacity} are left: try again in ${seconds} s.`,
+        extensions: { code: 'RATE_LIMITED', retryAfterSeconds: seconds },
+      },
+      headers: { ...headers, 'retry-after': String(seconds) },
+    }
+  }
+
+  /** Asking again does not make the time longer: nothing is taken until it is over. */
+  function remember(key: string, { remaining }: Taken): void {
+    if (remaining < LEAST_COST) spentUntil.set(key, now() + untilMs(settings, LEAST_COST - remaining))
+  }
+
+  return {
+    charge(client, cost) {
+      const key = clientKey(client, header)
+      const charged = Math.max(LEAST_COST, Math.ceil(cost))
+      const told = (taken: Taken) => {
+        remember(key, taken)
+        return tell(charged, taken)
+      }
+      const taking = buckets.take(key, charged)
+      return taking instanceof Promise ? taking.then(told) : told(taking)
+    },
+    refuse(client) {
+      const key = clientKey(client, header)
+      const until = spentUntil.get(key)
+      if (until === undefined) return undefined
+      const left = until - now()
+      if (left > 0) return tell(LEAST_COST, { allowed: false, remaining: 0, retryAfterMs: left })
+      spentUntil.delete(key)
+      return undefined
+    },
+    [Symbol.asyncDispose]: () => buckets[Symbol.asyncDispose](),
+  }
+}

@@ -1,0 +1,55 @@
+// What every store of token buckets promises, as tests that are run on each.
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
+import type { BucketPolicy } from '#gateway/safety/rate-limit/token-bucket.ts'
+
+/** `open` gives buckets that nobody has taken from. */
+export function bucketsContract(open: (policy: BucketPolicy) => Promise<Buckets>): void {
+  test('a new bucket is full, and says what is left', async () => {
+    await using buckets = await open({ capacity: 10, perSecond: 0.001 })
+    expect(await buckets.take('ann', 4)).toEqual({
+      allowed: true,
+      remaining: expect.closeTo(6, 1),
+      retryAfterMs: 0,
+    })
+  })
+
+  test('what is left is given, and no more; being turned away costs one', async () => {
+    await using buckets = await open({ capacity: 10, perSecond: 0.001 })
+    await buckets.take('ann', 8)
+    const refused = await buckets.take('ann', 5)
+    expect(refused).toMatchObject({ allowed: false, remaining: expect.closeTo(1, 1) })
+    expect(refused.retryAfterMs).toBeCloseTo(4_000_000, -5)
+    expect(await buckets.take('ann', 1)).toMatchObject({ allowed: true })
+    expect(await buckets.take('ann', 1)).toMatchObject({ allowed: false, remaining: expect.closeTo(0, 1) })
+  })
+
+  test('each key has a bucket of its own', async () => {
+    await using buckets = await open({ capacity: 1, perSecond: 0.001 })
+    expect(await buckets.take('ann', 1)).toMatchObject({ allowed: true })
+    expect(await buckets.take('bob', 1)).toMatchObject({ allowed: true })
+    expect(await buckets.take('ann', 1)).toMatchObject({ allowed: false })
+  })
+
+  test('what costs more than a bucket holds takes all of a full one', async () => {
+    await using buckets = await open({ capacity: 5, perSecond: 0.001 })
+    expect(await buckets.take('ann', 500)).toMatchObject({ allowed: true, remaining: 0 })
+    expect(await buckets.take('ann', 500)).toMatchObject({ allowed: false })
+  })
+
+  test('tokens come back as time goes by', async () => {
+    await using buckets = await open({ capacity: 2, perSecond: 50 })
+    await buckets.take('ann', 2)
+    const { allowed, retryAfterMs } = await buckets.take('ann', 2)
+    expect(allowed).toBe(false)
+    await delay(retryAfterMs + 5)
+    expect(await buckets.take('ann', 2)).toMatchObject({ allowed: true })
+  })
+
+  test('of many takes at once just as many are allowed as there are tokens', async () => {
+    await using buckets = await open({ capacity: 20, perSecond: 0.001 })
+    const taken = await Promise.all(Array.from({ length: 50 }, async () => buckets.take('ann', 1)))
+    expect(taken.filter(({ allowed }) => allowed)).toHaveLength(20)
+  })
+}

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createMemoryBuckets } from '#gateway/safety/rate-limit/buckets.memory.ts'
+import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
+import { type Buckets, withFallback } from '#gateway/safety/rate-limit/buckets.ts'
+import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+import { type RedisProcess, startRedis, whyNoRedis } from '#test/redis.ts'
+import { bucketsContract } from './buckets.contract.ts'
+
+const missing = whyNoRedis()
+if (missing) console.warn(`rate limits on Redis are not tested: ${missing}`)
+
+describe.skipIf(missing)('buckets on Redis', () => {
+  let redis: RedisProcess
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(() => redis?.[Symbol.asyncDispose]())
+
+  /** Connected: a take fails while they are not. */
+  async function connected(policy: { capacity: number; perSecond: number }): Promise<Buckets> {
+    const buckets = createRedisBuckets({ policy, urls: [redis.url] })
+    await expect
+      .poll(() => Promise.resolve(buckets.take('probe', 0)).then(() => 'up', String), { timeout: 5000 })
+      .toBe('up')
+    const own = randomUUID()
+    return { ...buckets, take: (key, cost) => buckets.take(own + key, cost) }
+  }
+
+  describe('alone', () => bucketsContract(connected))
+
+  test('are shared by processes with one policy, and are gone once they are full', async () => {
+    const policy = { capacity: 4, perSecond: 100 }
+    await using one = createRedisBuckets({ policy, urls: [redis.url] })
+    await using other = createRedisBuckets({ policy, urls: [redis.url] })
+    for (const buckets of [one, other])
+      await expect.poll(() => Promise.resolve(buckets.take('x', 0)).then(() => 'up', String)).toBe('up')
+    await redis.ask('FLUSHALL')
+    const slow = { capacity: 4, perSecond: 0.001 }
+    await using first = createRedisBuckets({ policy: slow, urls: [redis.url] })
+    await using second = createRedisBuckets({ policy: slow, urls: [redis.url] })
+    for (const buckets of [first, second])
+      await expect.poll(() => Promise.resolve(buckets.take('x', 0)).then(() => 'up', String)).toBe('up')
+    await first.take('ann', 3)
+    expect(await second.take('ann', 3)).toMatchObject({ allowed: false })
+    await one.take('ann', 4)
+    expect(await redis.ask('KEYS', '*limit:4:100:*')).toMatch(/^\*1/)
+    await expect.poll(() => redis.ask('KEYS', '*limit:4:100:*'), { timeout: 5000 }).toMatch(/^\*0/)
+  })
+
+  test('hold nothing that names a client', async () => {
+    await using buckets = await connected({ capacity: 4, perSecond: 0.01 })
+    await buckets.take('subject ann@clinic.example', 1)
+    expect(await redis.ask('KEYS', '*')).not.toContain('ann@clinic')
+  })
+})
+
+describe.skipIf(missing)('when Redis is away', () => {
+  test('limits go on in each process, without waiting, and are shared again once it is back', async () => {
+    await using redis = await startRedis()
+    const policy = { capacity: 100, perSecond: 0.001 }
+    const { logger } = recordingLogger()
+    const time = { now: 0 }
+    const shared = createRedisBuckets({ policy, urls: [redis.url] })
+    await using buckets = withFallback(shared, createMemoryBuckets({ policy }), {
+      logger,
+      now: () => time.now,
+    })
+    const left = async () => Math.round((await buckets.take('ann', 10)).remaining)
+    await expect.poll(() => Promise.resolve(shared.take('probe', 0)).then(() => 'up', String)).toBe('up')
+    expect(await left()).toBe(90)
+    redis.pause()
+    const began = performance.now()
+    expect(await left()).toBe(90) // a bucket of this process alone
+    expect(await left()).toBe(80)
+    expect(performance.now() - began).toBeLessThan(1000)
+    redis.resume()
+    await expect
+      .poll(() => Promise.resolve(shared.take('probe', 0)).then(() => 'up', String), { timeout: 5000 })
+      .toBe('up')
+    time.now = 2000
+    expect(await left()).toBeLessThanOrEqual(80) // what was asked while it was paused may have been charged
+    await redis.kill()
+    time.now = 4000
+    expect(await left()).toBe(70)
+    await redis.restart()
+    await expect
+      .poll(() => Promise.resolve(shared.take('probe', 0)).then(() => 'up', String), { timeout: 8000 })
+      .toBe('up')
+    time.now = 6000
+    expect(await left()).toBe(90)
+  })
+})
