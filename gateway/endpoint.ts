@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CurrentGraph } from '#gateway/current-graph.ts'
 import type { FormatError, GatewayAnswer } from '#gateway/execute.ts'
+import { boundAnswers, DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-limit.ts'
 import { isObject } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
 import { type WatchOperations, watchOperations } from '#gateway/observe/operations.ts'
@@ -35,6 +36,8 @@ export type GatewayEndpointOptions = {
   readonly sharing?: Sharing | undefined
   /** Operations in one request. */
   readonly batch: number
+  /** Of a whole answer, before it is packed; as by default when left out. */
+  readonly answerBytes?: number
   /** A browser that opens the endpoint is shown Apollo Sandbox. */
   readonly development: boolean
 }
@@ -129,7 +132,11 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
     )
   const answers = await Promise.all((Array.isArray(asked) ? asked : [asked]).map(ask))
   const [first] = answers
-  const text = Array.isArray(asked) ? `[${answers.map(one => one.text).join(',')}]` : (first?.text ?? '')
+  const texts = boundAnswers(
+    answers.map(one => one.text),
+    stages.answerBytes ?? DEFAULT_ANSWER_BYTES,
+  )
+  const text = Array.isArray(asked) ? `[${texts.join(',')}]` : (texts[0] ?? '')
   const reached = formatToken(notes.reached)
   if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
   if (notes.stale.size > 0) void reply.header(STALE_HEADER, [...notes.stale].join(','))

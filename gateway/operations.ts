@@ -19,6 +19,7 @@ import {
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
 import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan.ts'
+import { boundData, DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-limit.ts'
 import { compileCompletion, type Write } from '#gateway/executor/complete.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
 import { nameFetches } from '#gateway/executor/fetch-names.ts'
@@ -74,7 +75,7 @@ const MAX_VARIANTS = 32
 export function createOperations(
   supergraph: Supergraph,
   options: {
-    readonly limits: OperationLimits
+    readonly limits: OperationLimits & { readonly answerBytes?: number }
     readonly introspection: boolean
     /** As by default when left out. */
     readonly authorization?: AuthorizationSettings
@@ -93,7 +94,7 @@ export function createOperations(
     limitRule(options.limits),
     ...(options.introspection ? [] : [noIntrospection]),
   ]
-  const { tokens } = options.limits
+  const { tokens, answerBytes = DEFAULT_ANSWER_BYTES } = options.limits
   const { listSize } = options.cost ?? DEFAULT_COST
   return createKnownOperations(make, options.seen)
 
@@ -105,7 +106,7 @@ export function createOperations(
       const operation = getOperationAST(document, name)
       if (!operation) return { errors: [new GraphQLError(unknownOperation(name))] }
       const fragments = fragmentsOf(document)
-      const checked = { text, name, document, operation, fragments, listSize }
+      const checked = { text, name, document, operation, fragments, listSize, answerBytes }
       const guard = guardOf(operation, fragments)
       return guard ? forCallers(supergraph, checked, guard) : compile(supergraph, checked, undefined)
     })
@@ -159,6 +160,8 @@ type Checked = UsedOperation & {
   readonly fragments: Fragments
   /** Of lists of which the supergraph says nothing. */
   readonly listSize: number
+  /** Of `data`, at most. */
+  readonly answerBytes: number
 }
 
 function unknownOperation(name: string | undefined): string {
@@ -170,7 +173,7 @@ function unknownOperation(name: string | undefined): string {
 /** All of the operation is planned when nothing of it is withheld. */
 async function compile(
   supergraph: Supergraph,
-  { text, name, document, operation: asked, fragments, listSize }: Checked,
+  { text, name, document, operation: asked, fragments, listSize, answerBytes }: Checked,
   permitted: Permitted | undefined,
 ): Promise<PreparedOperation> {
   const { schema, matches } = supergraph
@@ -186,12 +189,16 @@ async function compile(
     kind: operation.operation,
     run: compilePlan(plan, matches),
     source: operation.operation === 'subscription' ? compileSubscription(plan, matches) : undefined,
-    write: compileCompletion({
-      schema,
-      operation,
-      fragments,
-      withheld: permitted?.fields ?? NOTHING_WITHHELD,
-    }),
+    write: boundData(
+      compileCompletion({
+        schema,
+        operation,
+        fragments,
+        withheld: permitted?.fields ?? NOTHING_WITHHELD,
+        maxText: answerBytes,
+      }),
+      answerBytes,
+    ),
     coerce(given) {
       const { coerced, errors } = getVariableValues(schema, definitions, given, {
         maxErrors: MAX_VARIABLE_ERRORS,

@@ -63,6 +63,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     admission,
     answerInParts,
     batch: settings.limits.batch,
+    answerBytes: settings.limits.answerBytes,
     ...verifying,
   })
   if (development && auth)

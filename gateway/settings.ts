@@ -1,5 +1,6 @@
 // What an operator sets in the gateway's settings file, section by section. Free of the environment and of files.
 import { z } from 'zod'
+import { DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-limit.ts'
 import { reloadSettings } from '#gateway/reload/settings.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { costSettings } from '#gateway/safety/cost/settings.ts'
@@ -23,6 +24,8 @@ const limits = z.strictObject({
   aliases: count.default(DEFAULT_LIMITS.aliases),
   rootFields: count.default(DEFAULT_LIMITS.rootFields),
   batch: count.default(DEFAULT_LIMITS.batch),
+  /** Of a whole answer, before it is packed. */
+  answerBytes: count.max(256 * 1024 * 1024).default(DEFAULT_ANSWER_BYTES),
 })
 
 const settings = z.strictObject({

@@ -12,9 +12,13 @@ import {
   isObjectType,
   type OperationDefinitionNode,
 } from 'graphql'
+import { AnswerTooLarge } from '#gateway/executor/answer-limit.ts'
 import { type ExecutionError, isObject, type PathKey } from '#gateway/executor/execution.ts'
 import { leafWriter } from '#gateway/executor/leaves.ts'
 import { type CollectedField, createCollector, type Selected } from '#gateway/executor/selections.ts'
+
+/** Of one answer. A list may have a wrong value at each of its places. */
+const MAX_ERRORS = 1000
 
 export type Completion = {
   readonly errors: ExecutionError[]
@@ -37,10 +41,18 @@ export type CompileCompletion = {
   readonly fragments: Parameters<typeof createCollector>[0]['fragments']
   /** Fields of the operation that are written as null, whatever there is of them. */
   readonly withheld: ReadonlySet<FieldNode>
+  /** Characters of a list's text; past them AnswerTooLarge is thrown. */
+  readonly maxText: number
 }
 
 /** Writes the whole `data`; 'null' when a null reaches the root. Root fields that introspection answers are written as they are. */
-export function compileCompletion({ schema, operation, fragments, withheld }: CompileCompletion): Write {
+export function compileCompletion({
+  schema,
+  operation,
+  fragments,
+  withheld,
+  maxText,
+}: CompileCompletion): Write {
   const collect = createCollector({ schema, fragments, withheld })
   const root = schema.getRootType(operation.operation)
   if (!root) return () => 'null'
@@ -54,7 +66,7 @@ export function compileCompletion({ schema, operation, fragments, withheld }: Co
 
   function compileInner(type: GraphQLOutputType, selected: readonly Selected[], parent: string): Write {
     if (isNonNullType(type)) return compileType(type, selected, parent)
-    if (isListType(type)) return list(compileType(type.ofType, selected, parent), parent)
+    if (isListType(type)) return list(compileType(type.ofType, selected, parent), parent, maxText)
     if (isLeafType(type)) return leafWriter(type, parent)
     if (isAbstractType(type)) return compileAbstract(type, selected, parent)
     return object(
@@ -159,7 +171,8 @@ function object(fields: () => readonly FieldWriter[], parent: string): Write {
   }
 }
 
-function list(write: Write, parent: string): Write {
+/** Lists alone make an answer much larger than what the subgraphs gave: of one entity in many places. */
+function list(write: Write, parent: string, maxText: number): Write {
   return (value, completion) => {
     if (!Array.isArray(value))
       return fail(completion, `${parent} is a list; the subgraph gave something else`)
@@ -171,6 +184,7 @@ function list(write: Write, parent: string): Write {
       if (errors.length !== before) placeUnder(errors, before, index)
       if (written === undefined) return undefined
       text += index === 0 ? written : `,${written}`
+      if (text.length > maxText) throw new AnswerTooLarge()
     }
     return `[${text}]`
   }
@@ -185,7 +199,7 @@ function notNull(write: Write, parent: string): Write {
 
 /** Its path is put together on the way up: there is none to keep while all goes well. */
 export function fail({ errors }: Completion, message: string): undefined {
-  errors.push({ message, path: [], extensions: { code: 'INTERNAL' } })
+  if (errors.length < MAX_ERRORS) errors.push({ message, path: [], extensions: { code: 'INTERNAL' } })
   return undefined
 }
 
