@@ -3,7 +3,6 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { readGatewayConfig } from '#gateway/config.ts'
 import { DEFAULT_SETTINGS, settingsOf } from '#gateway/settings.ts'
-import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 
 const AUTH = {
@@ -62,7 +61,7 @@ test('reads the settings file, and says where one is wrong', async () => {
   const file = path.join(folder.path, 'settings.json')
   await writeFile(file, '{ "limits": { "depth": 30 }, "subgraphs": { "a": { "timeoutMs": 50 } } }')
   const { settings } = readGatewayConfig({ GATEWAY_SETTINGS: file })
-  expect(settings.limits).toEqual({ ...DEFAULT_LIMITS, depth: 30 })
+  expect(settings.limits).toEqual({ ...DEFAULT_SETTINGS.limits, depth: 30 })
   expect(settingsOf(settings, 'a')).toEqual({ ...DEFAULT_SETTINGS.everySubgraph, timeoutMs: 50 })
   expect(settingsOf(settings, 'b')).toEqual(DEFAULT_SETTINGS.everySubgraph)
   await writeFile(file, '{ "limits": { "depth": "deep" }, "colour": "red" }')
