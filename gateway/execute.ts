@@ -10,6 +10,7 @@ import type {
 import type { Operations, PreparedOperation } from '#gateway/operations.ts'
 import type { Admit, Admitted } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
+import type { SharedQuery } from '#gateway/sharing.ts'
 
 export type GatewayRequest = {
   readonly query: string
@@ -21,7 +22,19 @@ export type GatewayRequest = {
   readonly claims?: Claims | undefined
   /** Whether the operation may be run; it may when left out. */
   readonly admit?: Admit | undefined
-  readonly fetch: (request: SubgraphRequest) => Promise<SubgraphAnswer>
+  readonly fetch: Fetch
+  /** Takes a query's execution from an equal one under way; each has its own when left out. */
+  readonly share?: ((query: Omit<SharedQuery, 'forwarded'>, run: Run) => Promise<Completed>) | undefined
+}
+
+type Fetch = (request: SubgraphRequest) => Promise<SubgraphAnswer>
+type Run = (fetch: Fetch) => Promise<Completed>
+
+/** What an execution found, before anybody is told. */
+export type Completed = {
+  /** The answer as if there were no errors: `{"data":…}`. */
+  readonly text: string
+  readonly errors: readonly ExecutionError[]
 }
 
 export type GatewayAnswer = {
@@ -71,13 +84,12 @@ export async function executeRequest(
       ...(status !== undefined && { status }),
       ...(headers && { headers }),
     }
-  const execution: Execution = {
-    data: prepared.introspect?.(coerced.variables) ?? {},
-    errors: [],
-    variables: coerced.variables,
-    fetch: request.fetch,
-  }
-  const { text, outcome } = await finish(prepared, execution, { withheld, format, extensions })
+  const { variables } = coerced
+  const run: Run = fetch =>
+    complete(prepared, { data: prepared.introspect?.(variables) ?? {}, errors: [], variables, fetch })
+  const sharing = kind === 'query' ? request.share : undefined
+  const completed = await (sharing ? sharing({ prepared, variables }, run) : run(request.fetch))
+  const { text, outcome } = tell(completed, { withheld, format, extensions })
   return { text, outcome, name, kind, ...(headers && { headers }) }
 }
 
@@ -92,17 +104,29 @@ type Finish = {
 export async function finish(
   prepared: PreparedOperation,
   execution: Execution,
-  { withheld, format, extensions }: Finish,
+  told: Finish,
 ): Promise<Pick<GatewayAnswer, 'text' | 'outcome'>> {
-  await prepared.run(execution)
+  return tell(await complete(prepared, execution), told)
+}
+
+async function complete(prepared: PreparedOperation, execution: Execution): Promise<Completed> {
+  const running = prepared.run(execution)
+  if (running) await running
   const { errors } = execution
   const told = errors.length
-  const data = prepared.write(execution.data, execution)
+  const text = `{"data":${prepared.write(execution.data, execution)}}`
+  return { text, errors: errors.length === 0 ? errors : withoutConsequences(errors, told) }
+}
+
+function tell(
+  { text, errors }: Completed,
+  { withheld, format, extensions }: Finish,
+): Pick<GatewayAnswer, 'text' | 'outcome'> {
   if (errors.length + withheld.length === 0)
-    return { text: `{"data":${data}${tellExtensions(extensions)}}`, outcome: 'ok' }
-  const all = [...withheld, ...withoutConsequences(errors, told)].map(format)
+    return { text: extensions ? `${text.slice(0, -1)}${tellExtensions(extensions)}}` : text, outcome: 'ok' }
+  const all = [...withheld, ...errors].map(format)
   const rest = `"errors":${JSON.stringify(all)}${tellExtensions(extensions)}`
-  return { text: `{"data":${data},${rest}}`, outcome: 'errors' }
+  return { text: `${text.slice(0, -1)},${rest}}`, outcome: 'errors' }
 }
 
 function tellExtensions(extensions: Admitted['extensions']): string {

@@ -16,6 +16,9 @@ export type SubgraphAnswer = {
   readonly errors?: readonly unknown[]
 }
 
+/** Lists and objects; what has been written of one, by what wrote it. */
+export type SharedValues = Map<unknown, Map<unknown, string> | undefined>
+
 export type SubgraphRequest = {
   readonly service: string
   /** The whole body, as JSON. Equal bodies to one service in the name of one caller are one request. */
@@ -29,6 +32,8 @@ export type Execution = {
   readonly errors: ExecutionError[]
   /** Coerced; absent where the caller gave none and there is no default. */
   readonly variables: Readonly<Record<string, unknown>>
+  /** What stands in several places of `data`, since several objects got the same entity; none when left out. */
+  shared?: SharedValues
   /** Never rejects: a fetch that fails is an answer with errors. */
   fetch(request: SubgraphRequest): Promise<SubgraphAnswer>
 }
