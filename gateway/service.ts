@@ -11,6 +11,7 @@ import { versionOf } from '#gateway/reload/version.ts'
 import { createAdmission } from '#gateway/safety/admission.ts'
 import { openRateLimit } from '#gateway/safety/rate-limit/open.ts'
 import { settingsOf } from '#gateway/settings.ts'
+import { createSharing } from '#gateway/sharing.ts'
 import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
 import { disclosureOf } from '#gateway/transport/disclosure.ts'
@@ -62,6 +63,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     development,
     admission,
     answerInParts,
+    sharing: settings.shareQueries ? createSharing() : undefined,
     batch: settings.limits.batch,
     answerBytes: settings.limits.answerBytes,
     ...verifying,
