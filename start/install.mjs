@@ -8,7 +8,6 @@ import process from 'node:process'
 
 const root = path.dirname(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname))
 const marker = path.join(root, 'node_modules', '.waybill-installed')
-const withDev = process.argv.includes('--dev')
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -20,6 +19,8 @@ const lock = createHash('sha256')
   .update(readFileSync(path.join(root, 'package-lock.json')))
   .digest('hex')
 const installed = existsSync(marker) ? readFileSync(marker, 'utf8') : ''
+// What was installed for tests stays: start and gateway would take it away otherwise, once the lock file has changed.
+const withDev = process.argv.includes('--dev') || installed.endsWith(' dev')
 const sufficient = [`${lock} dev`, ...(withDev ? [] : [`${lock} production`])]
 if (!sufficient.includes(installed)) {
   console.log(

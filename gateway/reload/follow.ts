@@ -51,6 +51,7 @@ export function followSupergraph(options: FollowOptions): Follower {
     refused: undefined,
     unreadable: undefined,
   }
+  observeReloads().served()
   const stop = new AbortController()
   const look = () => (stop.signal.aborted ? Promise.resolve() : lookOnce(options, state, stop.signal))
   const reload = oneAfterAnother(look)

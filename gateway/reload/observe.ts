@@ -11,7 +11,7 @@ export type ObserveReloads = {
 export function observeReloads(): ObserveReloads {
   const reloads = counter(
     'waybill_gateway_reloads_total',
-    'Looks at the supergraph that found another, or none',
+    'Looks at the supergraph that found one to serve or to refuse, or none',
     ['outcome'],
   )
   const since = gauge(
