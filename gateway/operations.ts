@@ -69,6 +69,8 @@ export type Prepared = PreparedOperation | { readonly errors: readonly GraphQLEr
 export type ForCallers = { permitted(claims: Claims | undefined): Promise<Prepared> }
 
 const MAX_VARIABLE_ERRORS = 20
+/** The parser's calls go as deep as the document, until the stack is full: before any rule counts levels. */
+const TOO_DEEP = 'The document is nested too deeply.'
 /** Of one operation, by what is withheld of it. */
 const MAX_VARIANTS = 32
 
@@ -120,6 +122,7 @@ async function refusing<T>(
     return await work()
   } catch (error) {
     if (error instanceof GraphQLError) return { errors: [error] }
+    if (error instanceof RangeError) return { errors: [new GraphQLError(TOO_DEEP)] }
     throw error
   }
 }
