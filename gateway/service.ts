@@ -51,7 +51,13 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   const http = createHttpServer({ name: 'gateway', logger })
   const verifying = auth && { verifier: createVerifier({ ...auth, roles: 'any' }) }
   const { answerInParts } = open.use(
-    mountSubscriptions(http, { current, logger, settings: settings.subscriptions, ...verifying }),
+    mountSubscriptions(http, {
+      current,
+      logger,
+      settings: settings.subscriptions,
+      instancesOf: name => settings.subgraphs[name]?.urls?.map(({ url }) => url),
+      ...verifying,
+    }),
   )
   const { cost, rateLimit } = settings
   const limiting =

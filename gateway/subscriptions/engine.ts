@@ -12,6 +12,8 @@ import {
   runOperation,
   type Sender,
 } from '#gateway/operation.ts'
+import type { Admission } from '#gateway/safety/admission.ts'
+import { refuseSubscription } from '#gateway/subscriptions/admit.ts'
 import { type LivePlan, type PlanRefusal, planLive } from '#gateway/subscriptions/live-plan.ts'
 import { tellNotes } from '#gateway/subscriptions/notes.ts'
 import { observeSubscriptions } from '#gateway/subscriptions/observe.ts'
@@ -28,6 +30,7 @@ import type { LiveEngine } from '#platform/graphql/live-endpoint.ts'
 import type { Begun } from '#platform/graphql/live-execution.ts'
 import type { LiveRequest } from '#platform/graphql/live-request.ts'
 import type { LiveSession } from '#platform/graphql/live-sessions.ts'
+import type { PersistedOperations } from '#platform/graphql/persisted.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type EngineOptions = {
@@ -35,6 +38,10 @@ export type EngineOptions = {
   readonly current: CurrentGraph
   readonly connect: (protocol: LivePlan['place']['protocol']) => Connect
   readonly settings: SubscriptionSettings
+  readonly admission?: Admission | undefined
+  readonly persisted?: PersistedOperations | undefined
+  /** Where a subgraph has several addresses; undefined where it has the one of the graph. */
+  readonly instancesOf: (name: string) => readonly string[] | undefined
   readonly logger: Logger
 }
 
@@ -53,7 +60,7 @@ export type GatewayEngine = LiveEngine & Disposable
  * the one before where they are not.
  */
 export function createEngine(options: EngineOptions): GatewayEngine {
-  const { current, logger, settings, connect } = options
+  const { admission, current, logger, persisted, settings, connect, instancesOf } = options
   const running = new Map<string, Running>()
   const watch = watchOperations(options.service)
   const seen = observeSubscriptions(options.service)
@@ -84,7 +91,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
   ): Promise<LivePlan | PlanRefusal | undefined> {
     const prepared = await inUse.graph.operations.prepare(asked.query, asked.operationName, sender.claims)
     if ('errors' in prepared || prepared.kind !== 'subscription') return undefined
-    return planLive(prepared, { inUse, settings, variables: asked.variables })
+    return planLive(prepared, { inUse, settings, instancesOf, variables: asked.variables })
   }
 
   function follow(plan: LivePlan, key: string, { asked, sender }: Omit<Running, 'subscription'>): Running {
@@ -109,18 +116,24 @@ export function createEngine(options: EngineOptions): GatewayEngine {
   async function answerOnce(inUse: GraphInUse, asked: AskedOperation, sender: Sender): Promise<Begun> {
     const notes = emptyNotes()
     const format = createFormat({ requestId: sender.requestId, logger })
-    const { text, outcome } = await runOperation({ graph: inUse.graph, format, notes, watch }, asked, sender)
+    const { text, outcome } = await runOperation(
+      { graph: inUse.graph, format, notes, watch, admission },
+      asked,
+      sender,
+    )
     if (outcome === 'refused' || outcome === 'not a query') throw toldIn(text)
     const answer = answerOfText(tellNotes(text, notes))
     return { source: once(answer), answerOf: () => answer, sharedAs: undefined }
   }
 
   async function begin(request: LiveRequest, session: LiveSession): Promise<Begun> {
-    const asked = askedBy(request)
+    const asked = askedBy(request, persisted)
     const sender = senderOf(request, session)
     const inUse = current.use()
     let plan: Awaited<ReturnType<typeof planOn>>
     try {
+      const refusal = await refuseSubscription(admission, inUse, { asked, sender: sender() })
+      if (refusal) throw [refusal]
       plan = await planOn(inUse, asked, sender())
       if (plan === undefined) return await answerOnce(inUse, asked, sender())
     } finally {
@@ -174,9 +187,10 @@ function isExecutionError(error: unknown): error is ExecutionError {
   )
 }
 
-function askedBy(request: LiveRequest): AskedOperation {
+/** Throws as `PersistedOperations.resolve`. */
+function askedBy(request: LiveRequest, persisted: PersistedOperations | undefined): AskedOperation {
   return {
-    query: request.query ?? '',
+    query: persisted?.resolve(request) ?? request.query ?? '',
     operationName: request.operationName,
     variables: request.variables ?? {},
     traceparent: memberTraceparent(request),
@@ -192,6 +206,7 @@ function senderOf({ extensions }: LiveRequest, session: LiveSession): () => Send
   )
   return () => ({
     headers: session.headers,
+    address: session.address,
     requestId: session.requestId,
     token: session.caller.token,
     claims: session.caller.verified?.claims,

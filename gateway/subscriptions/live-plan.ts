@@ -8,14 +8,14 @@ import type { PreparedOperation } from '#gateway/operations.ts'
 import { tellNotes } from '#gateway/subscriptions/notes.ts'
 import { type SubscriptionSettings, sourceOf } from '#gateway/subscriptions/settings.ts'
 import { type Place, placeOf } from '#gateway/subscriptions/upstream.ts'
-import type { Forwarded } from '#gateway/transport/subgraph.ts'
+import type { Forwarded, Subgraph } from '#gateway/transport/subgraph.ts'
 
 /** Disposing lets go of its graph. */
 export type LivePlan = Disposable & {
   readonly place: Place
   readonly request: SubgraphRequest
-  /** What goes out to the subgraph that is subscribed to. */
-  forward(forwarded: Forwarded): Forwarded
+  /** The subgraph that is subscribed to. */
+  readonly subgraph: Pick<Subgraph, 'forward' | 'disclose'>
   /** The text of the answer that an event becomes. `event` is changed. */
   answer(event: SubgraphAnswer, forwarded: Forwarded, format: OperationSetup['format']): Promise<string>
 }
@@ -26,6 +26,8 @@ export type Planning = {
   readonly inUse: GraphInUse
   readonly variables: Readonly<Record<string, unknown>>
   readonly settings: SubscriptionSettings
+  /** Where a subgraph has several addresses; undefined where it has the one of the graph. */
+  readonly instancesOf: (name: string) => readonly string[] | undefined
 }
 
 /** Takes `inUse` over, unless it refuses. */
@@ -44,16 +46,17 @@ export function planLive(prepared: PreparedOperation, planning: Planning): LiveP
     return {
       errors: withheld.length > 0 ? withheld : [new GraphQLError('No subgraph has this subscription.')],
     }
-  const address = graph.addresses.get(request.service) ?? ''
+  const addresses = planning.instancesOf(request.service) ?? [graph.addresses.get(request.service) ?? '']
   return {
-    place: placeOf(sourceOf(settings, request.service), address),
+    place: placeOf(sourceOf(settings, request.service), addresses),
     request,
-    forward: subgraph.forward,
+    subgraph,
     async answer(event, forwarded, format) {
       const notes = emptyNotes()
       const fetch = (asked: SubgraphRequest) => fetchFrom(graph, asked, forwarded, notes)
       const execution = { data: {}, errors: [], variables, fetch }
-      source.take(event, execution)
+      const { data = null, errors } = event
+      source.take({ data, ...(errors && { errors: subgraph.disclose(errors) }) }, execution)
       const { text } = await finish(prepared, execution, { withheld, format })
       return tellNotes(text, notes)
     },
@@ -64,7 +67,7 @@ export function planLive(prepared: PreparedOperation, planning: Planning): LiveP
 /** True when both follow the same events. */
 export function sameSource(one: LivePlan, other: LivePlan): boolean {
   return (
-    one.place.url === other.place.url &&
+    one.place.urls.join() === other.place.urls.join() &&
     one.place.protocol === other.place.protocol &&
     one.request.service === other.request.service &&
     one.request.body === other.request.body

@@ -1,18 +1,26 @@
 // Subscriptions at the gateway: its engine on live connections over WebSocket, event streams and multipart answers.
 import type { CurrentGraph } from '#gateway/current-graph.ts'
+import type { Admission } from '#gateway/safety/admission.ts'
 import { createEngine } from '#gateway/subscriptions/engine.ts'
 import { type AnswerInParts, createMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import { openUpstreams } from '#gateway/subscriptions/upstreams.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { mountLive } from '#platform/graphql/live-endpoint.ts'
+import type { PersistedOperations } from '#platform/graphql/persisted.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type SubscriptionOptions = {
   readonly verifier?: Verifier
   readonly current: CurrentGraph
+  /** Whether an operation may be run; every one when left out. */
+  readonly admission?: Admission | undefined
+  /** Operations that may be named by a hash; none when left out. */
+  readonly persisted?: PersistedOperations | undefined
   readonly settings: SubscriptionSettings
+  /** Where a subgraph has several addresses; undefined where it has the one of the graph. */
+  readonly instancesOf: (name: string) => readonly string[] | undefined
   readonly logger: Logger
   /** `/graphql` when left out. */
   readonly path?: string
@@ -39,7 +47,7 @@ export function mountSubscriptions(
     ...(options.path !== undefined && { path: options.path }),
   })
   return {
-    answerInParts: createMultipart(options.current, streams),
+    answerInParts: createMultipart(options.current, streams, options.persisted),
     async [Symbol.asyncDispose]() {
       engine[Symbol.dispose]()
       await upstreams[Symbol.asyncDispose]()

@@ -4,6 +4,7 @@ import type { CurrentGraph } from '#gateway/current-graph.ts'
 import { type Answer, answerJson } from '#platform/graphql/live-answers.ts'
 import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-request.ts'
 import type { Framing, LiveStreams } from '#platform/graphql/live-responses.ts'
+import type { PersistedOperations } from '#platform/graphql/persisted.ts'
 import { parseBody } from '#platform/graphql/raw-body.ts'
 
 /**
@@ -33,9 +34,14 @@ const PARTS: Framing = {
     errors ? `${PART_HEAD}null,"errors":${JSON.stringify(errors)}${PART_TAIL}--\r\n` : '--\r\n',
 }
 
-export function createMultipart(current: CurrentGraph, streams: LiveStreams): AnswerInParts {
+/** `persisted` gives the texts of operations that are named by a hash; none are when it is left out. */
+export function createMultipart(
+  current: CurrentGraph,
+  streams: LiveStreams,
+  persisted?: PersistedOperations,
+): AnswerInParts {
   async function answer(wanted: LiveRequest, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
-    if (!(await isSubscription(current, wanted))) return false
+    if (!(await isSubscription(current, wanted, persisted))) return false
     await streams.serve(request, reply, { wanted, framing: PARTS })
     return true
   }
@@ -59,10 +65,25 @@ function subscriptionIn(request: FastifyRequest): LiveRequest | undefined {
   return 'problem' in wanted ? undefined : wanted
 }
 
-async function isSubscription(current: CurrentGraph, wanted: LiveRequest): Promise<boolean> {
+async function isSubscription(
+  current: CurrentGraph,
+  wanted: LiveRequest,
+  persisted: PersistedOperations | undefined,
+): Promise<boolean> {
+  const text = textOf(wanted, persisted)
+  if (text === undefined) return false
   using inUse = current.use()
-  const prepared = await inUse.graph.operations.prepare(wanted.query ?? '', wanted.operationName)
+  const prepared = await inUse.graph.operations.prepare(text, wanted.operationName)
   return 'kind' in prepared && prepared.kind === 'subscription'
+}
+
+/** Undefined for what may not be run, or is not known by its hash: the endpoint says so. */
+function textOf(wanted: LiveRequest, persisted: PersistedOperations | undefined): string | undefined {
+  try {
+    return persisted?.resolve(wanted) ?? wanted.query
+  } catch {
+    return undefined
+  }
 }
 
 const parts = new WeakMap<Answer, Buffer>()

@@ -1,11 +1,10 @@
 // Keeps following a subscription over lost connections: again after a wait that grows, until it is complete or given up.
 import { setTimeout as wait } from 'node:timers/promises'
 import { isFinal, type UpstreamEvent } from '#gateway/subscriptions/upstream.ts'
+import { AWAY } from '#gateway/transport/disclosure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 export type Reconnection = {
-  /** The subgraph's name. */
-  readonly service: string
   readonly signal: AbortSignal
   /** How long the subgraph may be away until it was reached once, and then. */
   readonly connectMs: number
@@ -28,7 +27,7 @@ const GOOD_MS = 5000
  */
 export async function* reconnecting(
   connect: (lastId: string | undefined) => AsyncIterable<UpstreamEvent>,
-  { service, signal, connectMs, outageMs, opened, lost }: Reconnection,
+  { signal, connectMs, outageMs, opened, lost }: Reconnection,
 ): AsyncGenerator<NextEvent> {
   let patience = connectMs
   let awaySince = performance.now()
@@ -55,13 +54,7 @@ export async function* reconnecting(
       const now = performance.now()
       if (openSince !== undefined) awaySince = now
       if (openSince !== undefined && now - openSince > GOOD_MS) attempts = 0
-      if (now - awaySince > patience)
-        throw new CallerError(
-          'UNAVAILABLE',
-          `${service} is not available at the moment: try again`,
-          {},
-          error,
-        )
+      if (now - awaySince > patience) throw new CallerError('UNAVAILABLE', AWAY, {}, error)
     }
     await pause(attempts++, signal)
   }

@@ -53,6 +53,8 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   let lastForwarded: (() => Forwarded) | undefined
   let inOrder: Promise<unknown> = Promise.resolve()
   let over = false
+  /** Another one each time, so that one that is away is got round. */
+  let nextInstance = Math.floor(Math.random() * first.place.urls.length)
   let following = follow(first)
   seen.followed.inc()
   /** To be followed instead, once its source is open. */
@@ -64,7 +66,7 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
     queueMicrotask(() => {
       pump(flow).then(
         () => ended(flow, {}),
-        error => ended(flow, { failure: { error: error instanceof Refused ? told(error) : error } }),
+        error => ended(flow, { failure: { error: error instanceof Refused ? told(error, flow) : error } }),
       )
     })
     return flow
@@ -75,7 +77,6 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
     const { service } = flow.plan.request
     const underWay: Promise<unknown>[] = []
     const events = reconnecting(lastId => connect(flow, lastId), {
-      service,
       signal,
       connectMs: settings.connectMs,
       outageMs: settings.outageMs,
@@ -111,15 +112,18 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   }
 
   async function* connect({ plan, stop }: Flow, lastId: string | undefined): AsyncGenerator<UpstreamEvent> {
-    const { place, request } = plan
-    const sent = plan.forward(forwardedNow())
+    const { place, request, subgraph } = plan
+    const sent = subgraph.forward(forwardedNow())
     const headers = { ...sent.shared, ...sent.own }
-    const asked = { service: request.service, place, headers, body: request.body, lastId }
+    const url = place.urls[nextInstance++ % place.urls.length] ?? ''
+    const asked = { service: request.service, url, headers, body: request.body, lastId }
     try {
       yield* options.connect(place.protocol)(asked, stop.signal)
     } catch (error) {
       // A token that was refreshed meanwhile is worth another try.
-      throw isTokens(error) && plan.forward(forwardedNow()).key !== sent.key ? new Error('renewed') : error
+      throw isTokens(error) && subgraph.forward(forwardedNow()).key !== sent.key
+        ? new Error('renewed')
+        : error
     }
   }
 
@@ -133,8 +137,10 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   function ended(flow: Flow, outcome: NonNullable<Flow['ended']>): void {
     if (flow.stop.signal.aborted) return
     flow.ended = outcome
+    const { service } = flow.plan.request
+    if (outcome.failure)
+      logger.warn({ err: outcome.failure.error, subgraph: service }, 'a subscription cannot be followed')
     if (flow === coming) {
-      logger.warn({ err: outcome.failure?.error }, 'a subscription goes on by its earlier plan')
       coming = undefined
       letGo(flow)
     }
@@ -205,11 +211,14 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   }
 }
 
-function told({ errors }: Refused): ExecutionError[] {
-  return errors.filter(isObject).map(({ message, extensions }) => ({
-    message: typeof message === 'string' ? message : 'a subgraph refused a subscription',
-    extensions: isObject(extensions) ? { ...extensions } : {},
-  }))
+function told({ errors }: Refused, { plan }: Flow): ExecutionError[] {
+  return plan.subgraph
+    .disclose(errors)
+    .filter(isObject)
+    .map(({ message, extensions }) => ({
+      message: typeof message === 'string' ? message : 'a subgraph refused a subscription',
+      extensions: isObject(extensions) ? extensions : {},
+    }))
 }
 
 function isTokens(error: unknown): boolean {

@@ -40,9 +40,9 @@ async function* follow(
   signal: AbortSignal,
   limits: UpstreamLimits,
 ): AsyncGenerator<UpstreamEvent> {
-  const { service, place, headers } = request
+  const { service, url, headers } = request
   const ending: Ending = { code: 1006, reason: '', status: undefined }
-  const socket = new WebSocket(place.url, GRAPHQL_TRANSPORT_WS_PROTOCOL, {
+  const socket = new WebSocket(url, GRAPHQL_TRANSPORT_WS_PROTOCOL, {
     headers: { ...headers },
     maxPayload: limits.maxEventBytes,
     handshakeTimeout: limits.connectMs,

@@ -21,12 +21,12 @@ export function connectStreams(agent: Agent, { maxEventBytes }: UpstreamLimits):
 }
 
 async function* follow(
-  { service, place, headers, body, lastId }: UpstreamRequest,
+  { service, url, headers, body, lastId }: UpstreamRequest,
   signal: AbortSignal,
   { agent, maxEventBytes }: { readonly agent: Agent; readonly maxEventBytes: number },
 ): AsyncGenerator<UpstreamEvent> {
   try {
-    const response = await send(place.url, {
+    const response = await send(url, {
       method: 'POST',
       dispatcher: agent,
       signal,

@@ -3,13 +3,13 @@ import { isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
 import type { SourceSettings } from '#gateway/subscriptions/settings.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
-/** Equal places are equal texts. */
-export type Place = { readonly protocol: 'ws' | 'sse'; readonly url: string }
+/** Where a subgraph is subscribed to: at any of its instances. */
+export type Place = { readonly protocol: 'ws' | 'sse'; readonly urls: readonly string[] }
 
 export type UpstreamRequest = {
   /** The subgraph's name. */
   readonly service: string
-  readonly place: Place
+  readonly url: string
   readonly headers: Readonly<Record<string, string>>
   /** The whole request, as JSON. */
   readonly body: string
@@ -50,10 +50,12 @@ export function isFinal(error: unknown): boolean {
   return error instanceof Refused || (error instanceof CallerError && error.code !== 'UNAVAILABLE')
 }
 
-/** What an HTTP status says instead of a subscription. */
+/** What an HTTP status says instead of a subscription. Names no subgraph to the caller. */
 export function refusalOf(service: string, status: number): Error {
-  if (status === 401) return new CallerError('UNAUTHENTICATED', `${service} does not accept the token`)
-  if (status === 403) return new CallerError('FORBIDDEN', `${service} does not allow this subscription`)
+  if (status === 401)
+    return new CallerError('UNAUTHENTICATED', 'a service behind this graph does not accept the token')
+  if (status === 403)
+    return new CallerError('FORBIDDEN', 'a service behind this graph does not allow this subscription')
   return new CallerError('UNAVAILABLE', `${service} does not answer with a subscription (HTTP ${status})`)
 }
 
@@ -67,14 +69,16 @@ export function eventOf(service: string, payload: unknown, id: string | undefine
   return { type: 'next', answer, id }
 }
 
-/** `address` is where the subgraph answers queries. */
-export function placeOf({ protocol = 'ws', url, path }: SourceSettings, address: string): Place {
-  const at = new URL(url ?? address)
-  if (path !== undefined && url === undefined) {
-    at.pathname = path
-    at.search = ''
+/** `addresses` are where the subgraph answers queries. */
+export function placeOf({ protocol = 'ws', url, path }: SourceSettings, addresses: readonly string[]): Place {
+  const at = (address: string): string => {
+    const place = new URL(address)
+    if (path !== undefined && url === undefined) {
+      place.pathname = path
+      place.search = ''
+    }
+    const secure = place.protocol === 'https:' || place.protocol === 'wss:'
+    return place.href.replace(/^\w+:/, `${protocol === 'ws' ? 'ws' : 'http'}${secure ? 's' : ''}:`)
   }
-  const secure = at.protocol === 'https:' || at.protocol === 'wss:'
-  const scheme = protocol === 'ws' ? 'ws' : 'http'
-  return { protocol, url: at.href.replace(/^\w+:/, secure ? `${scheme}s:` : `${scheme}:`) }
+  return { protocol, urls: (url === undefined ? addresses : [url]).map(at) }
 }

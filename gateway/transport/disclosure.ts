@@ -35,7 +35,7 @@ type Origin = {
 const INTERNAL_EXTENSIONS = new Set(['stacktrace', 'exception', 'http', 'serviceName', 'service'])
 
 const REFUSED = 'A service behind this graph refused this.'
-const AWAY = 'A service behind this graph is not available at the moment: try again.'
+export const AWAY = 'A service behind this graph is not available at the moment: try again.'
 
 /**
  * A subgraph's errors as they go on. What has no code of the catalogue is the operator's affair, whatever else it says:

@@ -46,6 +46,8 @@ export type Subgraph = AsyncDisposable & {
   readonly policy: Policy
   /** What goes out to this subgraph of what goes out to any: its header rules applied. */
   forward(forwarded: Forwarded): Forwarded
+  /** Errors that it told elsewhere than in an answer to `ask`, as they go on to callers. */
+  disclose(errors: readonly unknown[]): readonly unknown[]
   /** Applies `forward` itself. Never rejects: a request that fails is answered with errors at what stays empty for it. */
   ask(request: SubgraphRequest, forwarded: Forwarded): Promise<SubgraphReply>
 }
@@ -97,6 +99,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
     name,
     policy,
     forward: forwarded => rule?.(forwarded) ?? forwarded,
+    disclose: errors => discloseErrors(errors, disclosure, name),
     async ask(request, forwarded) {
       try {
         const received = await sendOnce(request, rule === undefined ? forwarded : rule(forwarded))

@@ -3,7 +3,7 @@ import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
 import { createCurrentGraph } from '#gateway/current-graph.ts'
 import { mountGateway } from '#gateway/endpoint.ts'
-import { openGraph } from '#gateway/graph.ts'
+import { type Graph, openGraph } from '#gateway/graph.ts'
 import { createConnections } from '#gateway/reload/connections.ts'
 import { readSettings, settingsOf } from '#gateway/settings.ts'
 import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
@@ -38,7 +38,7 @@ type Context = { readonly headers?: Readonly<Record<string, unknown>> }
 
 export const article = (id: string) => ({ id, title: `Title ${id}`, author: { id: `a${id}` } })
 
-const articles = (topics: Topics) => ({
+export const articles = (topics: Topics) => ({
   Query: { article: (_: unknown, { id }: Id) => article(id) },
   Mutation: {
     publish(_: unknown, { id }: Id) {
@@ -66,7 +66,7 @@ const articles = (topics: Topics) => ({
   },
 })
 
-const authors = () => ({
+export const authors = () => ({
   Query: { author: (_: unknown, { id }: Id) => ({ id }) },
   Author: {
     __resolveReference: ({ id }: Id) => ({ id }),
@@ -104,13 +104,36 @@ export async function startPress(settings: object = {}, { auth = false } = {}) {
   const recording = recordingLogger()
   const { logger } = recording
   const connections = createConnections((name, url) => connectSubgraph(name, url, settingsOf(read, name)))
-  const openSdl = (sdl: string) =>
-    openGraph(sdl, { from: 'a test', settings: read, connections, subgraphUrls: {}, introspection: true })
+  const closedGraphs: Graph[] = []
+  const openSdl = async (sdl: string): Promise<Graph> => {
+    const from = 'a test'
+    const graph = await openGraph(sdl, {
+      from,
+      settings: read,
+      connections,
+      subgraphUrls: {},
+      introspection: true,
+    })
+    const watched: Graph = {
+      ...graph,
+      async [Symbol.asyncDispose]() {
+        closedGraphs.push(watched)
+        await graph[Symbol.asyncDispose]()
+      },
+    }
+    return watched
+  }
   const current = open.use(createCurrentGraph(await openSdl(compose(services))))
   const http = createHttpServer({ name: 'press', logger })
   const verifying = auth && { verifier: createVerifier({ ...issuer, roles: 'any' }) }
   const live = open.use(
-    mountSubscriptions(http, { current, logger, settings: read.subscriptions, ...verifying }),
+    mountSubscriptions(http, {
+      current,
+      logger,
+      settings: read.subscriptions,
+      instancesOf: name => read.subgraphs[name]?.urls?.map(one => one.url),
+      ...verifying,
+    }),
   )
   const { answerInParts } = live
   mountGateway(http, { current, logger, development: false, batch: 10, answerInParts, ...verifying })
@@ -122,6 +145,7 @@ export async function startPress(settings: object = {}, { auth = false } = {}) {
     http,
     live,
     current,
+    closedGraphs,
     articles: articlesSubgraph,
     authors: authorsSubgraph,
     services,

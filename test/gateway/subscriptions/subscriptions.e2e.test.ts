@@ -251,6 +251,7 @@ describe('equal subscriptions', () => {
     void one.next()
     const second = other.next()
     await expect.poll(() => press.readers()).toBe(2)
+    await listeners().toBe(1)
     await one[Symbol.asyncDispose]()
     await expect.poll(() => press.readers()).toBe(1)
     press.publish('7')

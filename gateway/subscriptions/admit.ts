@@ -1,0 +1,23 @@
+// Whether a subscription may begin, by what it costs and what its client has left. Free of how it is run.
+import type { GraphInUse } from '#gateway/current-graph.ts'
+import type { ExecutionError } from '#gateway/executor/execution.ts'
+import { type AskedOperation, clientOf, type Sender } from '#gateway/operation.ts'
+import type { Admission } from '#gateway/safety/admission.ts'
+
+/** Charges a subscription once, as it begins; what is none, or not valid, is for others to judge. */
+export async function refuseSubscription(
+  admission: Admission | undefined,
+  { graph }: GraphInUse,
+  { asked, sender }: { readonly asked: AskedOperation; readonly sender: Sender },
+): Promise<ExecutionError | undefined> {
+  if (!admission) return undefined
+  const prepared = await graph.operations.prepare(asked.query, asked.operationName, sender.claims)
+  if ('errors' in prepared || prepared.kind !== 'subscription') return undefined
+  const coerced = prepared.coerce(asked.variables)
+  if ('errors' in coerced) return undefined
+  const client = clientOf(sender)
+  const { estimate } = prepared
+  const verdict =
+    admission.turnAway(client) ?? (await admission.admit({ estimate, variables: coerced.variables }, client))
+  return verdict?.refusal
+}
