@@ -1,5 +1,7 @@
-// Makes a new supergraph's operations ready before anybody asks for them, in small steps between requests. Free of where it comes from.
+// Makes a new supergraph's operations ready before anybody asks for them, one at a time between requests. Free of where it comes from.
+import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { UsedOperation } from '#gateway/known-operations.ts'
 import type { Operations } from '#gateway/operations.ts'
 
 export type WarmUp = {
@@ -13,23 +15,34 @@ export type WarmUp = {
 export type WarmUpBounds = { readonly operations: number; readonly ms: number }
 
 /**
- * Prepares on `next` what was asked of `before`, the most used first, and at most `bounds.operations` of it. One operation is
- * the longest that requests wait. Stops after `bounds.ms`, or when `signal` is aborted.
+ * Prepares on `next` what was asked of `before`, the most used first, and at most `bounds.operations` of it. Resolves after
+ * `bounds.ms` or when `signal` is aborted, whatever is under way then. Never rejects.
  */
 export async function warmUp(
-  next: Operations,
-  before: Operations,
+  next: Pick<Operations, 'prepare'>,
+  before: Pick<Operations, 'mostUsed'>,
   { bounds, signal }: { readonly bounds: WarmUpBounds; readonly signal: AbortSignal },
 ): Promise<WarmUp> {
   const used = before.mostUsed(bounds.operations)
-  const end = performance.now() + bounds.ms
+  const over = AbortSignal.any([signal, AbortSignal.timeout(bounds.ms)])
+  const ended = over.aborted ? Promise.resolve() : once(over, 'abort')
   let refused = 0
   let done = 0
   for (const asked of used) {
-    if (signal.aborted || performance.now() >= end) break
-    if ('errors' in (await next.prepare(asked.text, asked.name))) refused++
+    const runs = await Promise.race([isTaken(next, asked), ended])
+    if (over.aborted) break
+    if (runs !== true) refused++
     done++
     await nextTurn()
   }
   return { warmed: done - refused, refused, left: used.length - done }
+}
+
+/** One that cannot be planned is no reason to keep all others from the new supergraph. */
+async function isTaken(next: Pick<Operations, 'prepare'>, { text, name }: UsedOperation): Promise<boolean> {
+  try {
+    return !('errors' in (await next.prepare(text, name)))
+  } catch {
+    return false
+  }
 }
