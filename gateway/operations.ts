@@ -41,6 +41,7 @@ import {
 import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { type CostEstimate, compileCost } from '#gateway/safety/cost/estimate.ts'
 import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
+import { isDeeper } from '#gateway/nesting.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
 
@@ -69,6 +70,9 @@ export type Prepared = PreparedOperation | { readonly errors: readonly GraphQLEr
 export type ForCallers = { permitted(claims: Claims | undefined): Promise<Prepared> }
 
 const MAX_VARIABLE_ERRORS = 20
+/** Values of scalars of one's own have the depth that callers give them; text cannot be made of just any. */
+const MAX_VARIABLE_LEVELS = 500
+const TOO_DEEP_VALUES = `Variables are nested at most ${MAX_VARIABLE_LEVELS} levels deep.`
 /** The parser's calls go as deep as the document, until the stack is full: before any rule counts levels. */
 const TOO_DEEP = 'The document is nested too deeply.'
 /** Of one operation, by what is withheld of it. */
@@ -206,7 +210,9 @@ async function compile(
       const { coerced, errors } = getVariableValues(schema, definitions, given, {
         maxErrors: MAX_VARIABLE_ERRORS,
       })
-      return errors ? { errors } : { variables: coerced }
+      if (errors) return { errors }
+      const isTooDeep = isDeeper(coerced, MAX_VARIABLE_LEVELS)
+      return isTooDeep ? { errors: [new GraphQLError(TOO_DEEP_VALUES)] } : { variables: coerced }
     },
     introspect: roots.some(field => field === '__schema' || field === '__type')
       ? variables => introspect(schema, { document, operation: asked, fragments }, variables)

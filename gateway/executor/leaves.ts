@@ -17,7 +17,7 @@ export function leafWriter(type: GraphQLLeafType, parent: string): Write {
           : wrong(completion, parent, 'Int')
     case 'Float':
       return (value, completion) =>
-        typeof value === 'number' ? JSON.stringify(value) : wrong(completion, parent, 'Float')
+        Number.isFinite(value) ? String(value) : wrong(completion, parent, 'Float')
     case 'Boolean':
       return (value, completion) =>
         value === true ? 'true' : value === false ? 'false' : wrong(completion, parent, 'Boolean')
@@ -29,7 +29,16 @@ export function leafWriter(type: GraphQLLeafType, parent: string): Write {
         return wrong(completion, parent, type.name)
       }
     default:
-      return value => JSON.stringify(value)
+      return (value, completion) => textOf(value) ?? wrong(completion, parent, type.name)
+  }
+}
+
+/** Undefined for a value that is nested too deeply to be made text of. */
+function textOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
   }
 }
 
