@@ -12,7 +12,7 @@ export type Graph = AsyncDisposable & {
   readonly supergraph: Supergraph
   readonly operations: Operations
   readonly subgraphs: ReadonlyMap<string, Subgraph>
-  /** Where each subgraph is, by its name. */
+  /** Where each subgraph is, by its name; the first of its instances, where the settings name some. */
   readonly addresses: ReadonlyMap<string, string>
 }
 
@@ -68,9 +68,11 @@ function reasonOf(error: unknown): string {
 
 function addressesOf(
   { subgraphs }: Supergraph,
-  { from, subgraphUrls }: Pick<GraphOptions, 'from' | 'subgraphUrls'>,
+  { from, subgraphUrls, settings }: Pick<GraphOptions, 'from' | 'subgraphUrls' | 'settings'>,
 ): Map<string, string> {
-  const addresses = new Map([...subgraphs].map(([name, url]) => [name, subgraphUrls[name] ?? url]))
+  const addressOf = (name: string, url: string) =>
+    settings.subgraphs[name]?.urls?.[0]?.url ?? subgraphUrls[name] ?? url
+  const addresses = new Map([...subgraphs].map(([name, url]) => [name, addressOf(name, url)]))
   const missing = [...addresses].flatMap(([name, url]) =>
     /^https?:/.test(url) && URL.canParse(url) ? [] : name,
   )

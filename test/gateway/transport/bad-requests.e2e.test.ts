@@ -61,7 +61,9 @@ const NOT_RUN: [string, string][] = [
 ]
 
 async function refusal(response: Response) {
-  const answer: { data?: unknown; errors: { message: string; extensions: object }[] } = await response.json()
+  const answer = (await response.json()) as {
+    readonly errors: readonly { readonly message: string; readonly extensions: object }[]
+  }
   expect(answer).not.toHaveProperty('data')
   expect(answer.errors[0]).toMatchObject({
     message: expect.any(String),

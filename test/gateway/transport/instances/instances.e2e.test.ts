@@ -3,6 +3,7 @@ import { readSettings, settingsOf } from '#gateway/settings.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
 import type { Subgraph } from '#gateway/transport/subgraph.ts'
 import { metricsText } from '#platform/telemetry/metrics.ts'
+import { startLibrary } from '#test/gateway/library.ts'
 import { type Liar, type Lie, says, saysJson, startLiar } from '../liar.ts'
 import { from, NOBODY, query } from '../one-subgraph.ts'
 
@@ -166,6 +167,15 @@ describe('with checks', () => {
     await vi.waitFor(() => expect(checksOf('/later')).toBeGreaterThan(2))
     expect(checksOf('/health')).toBe(before)
   })
+})
+
+test('a subgraph with instances needs no other address', async () => {
+  const urls = liars.map(({ url }) => url)
+  const settings = readSettings({ subgraphs: { reviews: { urls } } })
+  await using library = await startLibrary({ settings, subgraphUrls: { reviews: '' } })
+  for (let time = 0; time < 3; time++)
+    expect((await library.send('{ newestQuote }')).data).toEqual({ newestQuote: 'A classic.' })
+  expect(counts()).toEqual([1, 1, 1])
 })
 
 test.each([
