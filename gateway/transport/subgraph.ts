@@ -1,5 +1,6 @@
 // One subgraph: requests of the executor out, answers in, equal queries under way shared. Free of connections.
 import type { IncomingHttpHeaders } from 'node:http'
+import { copyOf } from '#gateway/executor/copy.ts'
 import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
 import { watchFetches } from '#gateway/observe/fetches.ts'
 import { isInOrder, notGraphql, parseJson, readAnswer } from '#gateway/transport/answer.ts'
@@ -56,7 +57,7 @@ export type Subgraph = AsyncDisposable & {
 export function createSubgraph(options: SubgraphOptions): Subgraph {
   const { name, policy, connection, rule, headers = {}, disclosure = DISCREET, onFailure } = options
   const always = { 'content-type': 'application/json', accept: 'application/json', ...headers }
-  const underWay = new Map<string, Promise<Received>>()
+  const underWay = new Map<string, Exchange>()
   const watch = watchFetches(name)
 
   async function attempt(outgoing: Outgoing): Promise<Received> {
@@ -81,18 +82,19 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
     return { ...answer, errors: discloseErrors(errors, disclosure, name) }
   }
 
-  /** The text is shared, never what is parsed of it: each execution changes its own. */
-  function sendOnce(request: SubgraphRequest, forwarded: Forwarded): Promise<Received> {
-    if (request.kind !== 'query') return send(request, forwarded)
+  function sendOnce(request: SubgraphRequest, forwarded: Forwarded): Exchange {
+    if (request.kind !== 'query') return { received: send(request, forwarded), waiting: 1 }
     const key = `${forwarded.key}\n${request.body}`
     const found = underWay.get(key)
     if (found) {
       watch.shared()
+      found.waiting++
       return found
     }
-    const sent = send(request, forwarded).finally(() => underWay.delete(key))
-    underWay.set(key, sent)
-    return sent
+    const received = send(request, forwarded).finally(() => underWay.delete(key))
+    const exchange: Exchange = { received, waiting: 1 }
+    underWay.set(key, exchange)
+    return exchange
   }
 
   return {
@@ -102,8 +104,9 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
     disclose: errors => discloseErrors(errors, disclosure, name),
     async ask(request, forwarded) {
       try {
-        const received = await sendOnce(request, rule === undefined ? forwarded : rule(forwarded))
-        const answer = readAnswer(received, name)
+        const exchange = sendOnce(request, rule === undefined ? forwarded : rule(forwarded))
+        const received = await exchange.received
+        const answer = takeAnswer(exchange, received, name)
         if (answer.errors) watch.erred()
         return {
           answer: answer.errors ? disclosed(answer, answer.errors) : answer,
@@ -117,6 +120,17 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
     },
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   }
+}
+
+/** One request, and how many wait for what it brings. */
+type Exchange = { readonly received: Promise<Received>; waiting: number; answer?: SubgraphAnswer }
+
+/** Parsed once for all who wait. Each execution changes its own in place: all but the last get copies. */
+function takeAnswer(exchange: Exchange, received: Received, name: string): SubgraphAnswer {
+  exchange.answer ??= readAnswer(received, name)
+  exchange.waiting--
+  const { answer, waiting } = exchange
+  return waiting === 0 || !answer.data ? answer : { ...answer, data: copyOf(answer.data) }
 }
 
 function parsedBody(body: string): {
