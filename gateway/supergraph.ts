@@ -1,4 +1,5 @@
 // A supergraph made ready to serve: its public schema, its subgraphs, its planner. Free of requests.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   buildASTSchema,
   type DocumentNode,
@@ -25,19 +26,23 @@ export type Supergraph = AsyncDisposable & {
   readonly plan: Planner['plan']
 }
 
-/** Rejects with what is wrong with it. */
+/** Rejects with what is wrong with it. A large one takes seconds: requests are served between the steps. */
 export async function readSupergraph(sdl: string): Promise<Supergraph> {
   const document = parse(sdl)
   const subgraphs = subgraphsOf(document)
+  await nextTurn()
   await using open = new AsyncDisposableStack()
   const planner = open.use(await startPlanner(print(withoutSchemaDescription(document))))
-  const schema = buildASTSchema(withoutIntrospection(parse(planner.publicSchema)))
+  const publicDocument = withoutIntrospection(parse(planner.publicSchema))
+  await nextTurn()
+  const schema = buildASTSchema(publicDocument)
+  await nextTurn()
   if (!schema.getQueryType()) throw new Error('it has no queries')
   open.move()
   return {
     schema,
     subgraphs,
-    matches: createTypeMatch(buildASTSchema(document, { assumeValidSDL: true, assumeValid: true })),
+    matches: createTypeMatch(document),
     authorization: readAuthorizationRules(document),
     costs: readCostRules(document),
     plan: planner.plan,

@@ -1,15 +1,27 @@
 // Which object types each type condition covers, in the whole supergraph, hidden ones included. Pure.
-import { type GraphQLSchema, isAbstractType, isObjectType } from 'graphql'
+import { type DocumentNode, Kind } from 'graphql'
 
 /** True when an object whose `__typename` is `typename` is a `condition`. */
 export type TypeMatch = (typename: string | undefined, condition: string) => boolean
 
-export function createTypeMatch(supergraph: GraphQLSchema): TypeMatch {
-  const covered = new Map<string, ReadonlySet<string>>()
-  for (const type of Object.values(supergraph.getTypeMap()))
-    if (isAbstractType(type))
-      covered.set(type.name, new Set(supergraph.getPossibleTypes(type).map(({ name }) => name)))
-    else if (isObjectType(type)) covered.set(type.name, new Set([type.name]))
+/** Straight from the text: a schema of a large supergraph takes long to build. */
+export function createTypeMatch(supergraph: DocumentNode): TypeMatch {
+  const covered = new Map<string, Set<string>>()
+  const cover = (condition: string, typename: string) => {
+    const known = covered.get(condition) ?? new Set()
+    covered.set(condition, known.add(typename))
+  }
+  for (const definition of supergraph.definitions)
+    switch (definition.kind) {
+      case Kind.OBJECT_TYPE_DEFINITION:
+      case Kind.OBJECT_TYPE_EXTENSION:
+        for (const { name } of definition.interfaces ?? []) cover(name.value, definition.name.value)
+        break
+      case Kind.UNION_TYPE_DEFINITION:
+      case Kind.UNION_TYPE_EXTENSION:
+        for (const { name } of definition.types ?? []) cover(definition.name.value, name.value)
+        break
+    }
   return (typename, condition) =>
     typename !== undefined && (typename === condition || covered.get(condition)?.has(typename) === true)
 }
