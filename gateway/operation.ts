@@ -112,20 +112,35 @@ export function clientOf({ headers, address, claims }: Sender): Client {
   return { headers, address, subject: typeof sub === 'string' ? sub : undefined }
 }
 
+/** Characters that everybody has to pass on (W3C Trace Context, 3.3.1.5). */
+const MAX_TRACESTATE = 512
+
 export function forwardedOf(
   { headers, requestId, token, required }: Sender,
   traceparent: string | undefined,
 ): Forwarded {
-  const passed = knownTrace(traceparent ?? textOf(headers.traceparent))
   const shared: Record<string, string> = {}
   if (required !== '') shared[CONSISTENCY_HEADER] = required
   if (token !== undefined) shared.authorization = `Bearer ${token}`
   return {
     shared,
-    own: { 'x-request-id': requestId, ...(passed !== undefined && { traceparent: passed }) },
+    own: { 'x-request-id': requestId, ...traceContext(headers, traceparent) },
     key: `${token ?? ''}\n${required}`,
     incoming: headers,
   }
+}
+
+/** `tracestate` belongs to the `traceparent` beside it, not to one that an operation of a batch has of its own. */
+function traceContext(
+  headers: IncomingHttpHeaders,
+  own: string | undefined,
+): Readonly<Record<string, string>> {
+  const traceparent = knownTrace(own ?? textOf(headers.traceparent))
+  if (traceparent === undefined) return {}
+  const tracestate = own === undefined ? textOf(headers.tracestate) : undefined
+  return tracestate === undefined || tracestate.length > MAX_TRACESTATE
+    ? { traceparent }
+    : { traceparent, tracestate }
 }
 
 /** What a subgraph wrote or could not wait for travels back with the answer. */
