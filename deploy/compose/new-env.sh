@@ -1,0 +1,42 @@
+#!/bin/sh
+# Writes .env, which docker-compose.yml reads, with secrets of its own: new-env.sh trial | own-issuer. Leaves a present one alone.
+set -eu
+identity=${1:-}
+case $identity in
+  trial | own-issuer) ;;
+  *)
+    echo "usage: $0 trial | own-issuer" >&2
+    exit 2
+    ;;
+esac
+if [ -e .env ]; then
+  echo ".env is there already: remove it first, and the volumes that were made with it" >&2
+  exit 1
+fi
+
+random() {
+  od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n'
+}
+
+umask 077
+{
+  echo "COMPOSE_FILE=docker-compose.yml:deploy/compose/$identity.yml"
+  for name in POSTGRES_PASSWORD MONGO_PASSWORD MONGO_KEY REDIS_PASSWORD GRAFANA_PASSWORD \
+    ORDERS_PASSWORD INVENTORY_PASSWORD PAYMENT_PASSWORD SHIPPING_PASSWORD BUS_PASSWORD \
+    PAYMENT_WEBHOOK_SECRET CARRIER_WEBHOOK_SECRET; do
+    echo "$name=$(random)"
+  done
+  if [ "$identity" = own-issuer ]; then
+    cat <<'END'
+# Your identity provider, and a folder with a token of the role `service` for each service: orders.token, inventory.token, …
+AUTH_JWKS_URL=
+AUTH_ISSUER=
+AUTH_AUDIENCE=
+SERVICE_TOKENS_DIR=
+# Your payment provider and your carrier
+PAYMENT_PROVIDER_URL=
+CARRIER_URL=
+END
+  fi
+} > .env.partial
+mv .env.partial .env

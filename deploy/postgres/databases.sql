@@ -1,0 +1,21 @@
+-- A database for each subgraph and one for the event bus, each with an account of its own that may enter no other.
+-- psql runs it once, on the first start of the container; the passwords come from its environment.
+\getenv orders_password ORDERS_PASSWORD
+\getenv inventory_password INVENTORY_PASSWORD
+\getenv payment_password PAYMENT_PASSWORD
+\getenv shipping_password SHIPPING_PASSWORD
+\getenv bus_password BUS_PASSWORD
+
+CREATE ROLE orders LOGIN PASSWORD :'orders_password';
+CREATE ROLE inventory LOGIN PASSWORD :'inventory_password';
+CREATE ROLE payment LOGIN PASSWORD :'payment_password';
+CREATE ROLE shipping LOGIN PASSWORD :'shipping_password';
+CREATE ROLE bus LOGIN PASSWORD :'bus_password';
+
+CREATE DATABASE orders OWNER orders;
+CREATE DATABASE inventory OWNER inventory;
+CREATE DATABASE payment OWNER payment;
+CREATE DATABASE shipping OWNER shipping;
+CREATE DATABASE bus OWNER bus;
+
+REVOKE ALL ON DATABASE orders, inventory, payment, shipping, bus, postgres FROM PUBLIC;
