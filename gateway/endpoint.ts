@@ -9,6 +9,7 @@ import { type WatchOperations, watchOperations } from '#gateway/observe/operatio
 import { createFormat, emptyNotes, type Notes, runOperation, textOf } from '#gateway/operation.ts'
 import type { Admission } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
+import { nameOperation } from '#gateway/safety/persisted/named-operation.ts'
 import type { Sharing } from '#gateway/sharing.ts'
 import type { AnswerInParts } from '#gateway/subscriptions/multipart.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
@@ -18,6 +19,7 @@ import { memberTraceparent } from '#platform/graphql/batch.ts'
 import { ANONYMOUS, identifyCaller } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, formatToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
+import type { PersistedOperations } from '#platform/graphql/persisted.ts'
 import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
 import { sandboxPage } from '#platform/graphql/sandbox-page.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -30,6 +32,8 @@ export type GatewayEndpointOptions = {
   readonly logger: Logger
   /** Whether an operation may be run; every one when left out. */
   readonly admission?: Admission | undefined
+  /** Operations that may be named by a hash; none when left out. */
+  readonly persisted?: PersistedOperations | undefined
   /** Answers subscriptions whose clients take parts; nobody's when left out. */
   readonly answerInParts?: AnswerInParts | undefined
   /** Equal queries under way are one execution; each has its own when left out. */
@@ -160,8 +164,10 @@ async function executeMember(
   { request, token, claims, format, graph }: Exchange,
   { member, required, notes }: Member,
 ): Promise<GatewayAnswer> {
+  const named = stages.persisted ? nameOperation(stages.persisted, member, format) : { request: member }
+  if ('answer' in named) return named.answer
   const asked = {
-    ...checkMember(member),
+    ...checkMember(named.request),
     traceparent: memberTraceparent(member),
     queriesOnly: request.method === 'GET',
   }

@@ -189,7 +189,7 @@ function asCallersFault(error: GraphQLError): GraphQLError {
     nodes: error.nodes ?? null,
     source: error.source ?? null,
     positions: error.positions ?? null,
-    extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
+    extensions: { code: 'BAD_USER_INPUT', ...error.extensions },
   })
 }
 

@@ -8,8 +8,7 @@ import { createConnections } from '#gateway/reload/connections.ts'
 import { followSupergraph } from '#gateway/reload/follow.ts'
 import { openSource, readFirst } from '#gateway/reload/source.ts'
 import { versionOf } from '#gateway/reload/version.ts'
-import { createAdmission } from '#gateway/safety/admission.ts'
-import { openRateLimit } from '#gateway/safety/rate-limit/open.ts'
+import { openSafety } from '#gateway/safety/open.ts'
 import { settingsOf } from '#gateway/settings.ts'
 import { createSharing } from '#gateway/sharing.ts'
 import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
@@ -50,24 +49,24 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   )
   const http = createHttpServer({ name: 'gateway', logger })
   const verifying = auth && { verifier: createVerifier({ ...auth, roles: 'any' }) }
+  const { admission, persisted } = open.use(await openSafety(config))
   const { answerInParts } = open.use(
     mountSubscriptions(http, {
       current,
       logger,
+      admission,
+      persisted,
       settings: settings.subscriptions,
       instancesOf: name => settings.subgraphs[name]?.urls?.map(({ url }) => url),
       ...verifying,
     }),
   )
-  const { cost, rateLimit } = settings
-  const limiting =
-    rateLimit && open.use(await openRateLimit({ settings: rateLimit, url: config.cacheUrl, logger }))
-  const admission = createAdmission(cost, limiting)
   mountGateway(http, {
     current,
     logger,
     development,
     admission,
+    persisted,
     answerInParts,
     sharing: settings.shareQueries ? createSharing() : undefined,
     batch: settings.limits.batch,

@@ -4,6 +4,7 @@ import { DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-limit.ts'
 import { reloadSettings } from '#gateway/reload/settings.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { costSettings } from '#gateway/safety/cost/settings.ts'
+import { persistedSettings } from '#gateway/safety/persisted/settings.ts'
 import { rateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
 import { subscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import { errorSettings } from '#gateway/transport/disclosure.ts'
@@ -23,6 +24,7 @@ const limits = z.strictObject({
   depth: count.default(DEFAULT_LIMITS.depth),
   aliases: count.default(DEFAULT_LIMITS.aliases),
   rootFields: count.default(DEFAULT_LIMITS.rootFields),
+  selections: count.default(DEFAULT_LIMITS.selections),
   batch: count.default(DEFAULT_LIMITS.batch),
   /** Of a whole answer, before it is packed. */
   answerBytes: count.max(256 * 1024 * 1024).default(DEFAULT_ANSWER_BYTES),
@@ -43,6 +45,7 @@ const settings = z.strictObject({
   reload: reloadSettings.prefault({}),
   authorization: authorizationSettings.prefault({}),
   cost: costSettings.prefault({}),
+  persisted: persistedSettings.prefault({}),
   /** None when left out. */
   rateLimit: rateLimitSettings.optional(),
 })

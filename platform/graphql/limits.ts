@@ -1,4 +1,4 @@
-// How large one operation may be: tokens, depth, aliases, root fields. Free of transport and of any schema.
+// How large one operation may be: tokens, depth, aliases, root fields, selections. Free of transport and of any schema.
 import {
   type ASTVisitor,
   type DocumentNode,
@@ -18,6 +18,8 @@ export type OperationLimits = {
   /** Aliased fields, counted wherever a fragment is spread. */
   readonly aliases: number
   readonly rootFields: number
+  /** Fields and fragments, counted wherever a fragment is spread: what a document stands for when it is written out. */
+  readonly selections: number
   /** Operations in one batched request. */
   readonly batch: number
 }
@@ -27,13 +29,19 @@ export const DEFAULT_LIMITS: OperationLimits = {
   depth: 15,
   aliases: 100,
   rootFields: 50,
+  selections: 10_000,
   batch: 50,
 }
 
-type Size = { readonly depth: number; readonly aliases: number; readonly fields: number }
+type Size = {
+  readonly depth: number
+  readonly aliases: number
+  readonly fields: number
+  readonly selections: number
+}
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
-const NOTHING: Size = { depth: 0, aliases: 0, fields: 0 }
+const NOTHING: Size = { depth: 0, aliases: 0, fields: 0, selections: 0 }
 
 /** A validation rule: reports each limit that an operation passes, and by how much. */
 export function limitRule(limits: OperationLimits): (context: ValidationContext) => ASTVisitor {
@@ -52,11 +60,13 @@ function report(
   operation: OperationDefinitionNode,
   measure: (set: SelectionSetNode) => Size,
 ): void {
-  const { depth, aliases, fields } = measure(operation.selectionSet)
+  const { depth, aliases, fields, selections } = measure(operation.selectionSet)
   const passed = [
     depth > limits.depth && `is ${depth} levels deep; at most ${limits.depth} are allowed`,
     aliases > limits.aliases && `has ${aliases} aliases; at most ${limits.aliases} are allowed`,
     fields > limits.rootFields && `has ${fields} root fields; at most ${limits.rootFields} are allowed`,
+    selections > limits.selections &&
+      `has ${selections} selections; at most ${limits.selections} are allowed`,
   ]
   for (const problem of passed)
     if (problem) context.reportError(new GraphQLError(`The operation ${problem}.`, { nodes: operation }))
@@ -89,6 +99,7 @@ function createMeasure(fragments: Fragments): (set: SelectionSetNode) => Size {
     let depth = 0
     let aliases = 0
     let fields = 0
+    let selections = set.selections.length
     for (const selection of set.selections) {
       if (selection.kind === Kind.FIELD) {
         const inner =
@@ -98,6 +109,7 @@ function createMeasure(fragments: Fragments): (set: SelectionSetNode) => Size {
         depth = Math.max(depth, inner.depth + 1)
         aliases += inner.aliases + (selection.alias ? 1 : 0)
         fields += 1
+        selections += inner.selections
       } else {
         const inner =
           selection.kind === Kind.FRAGMENT_SPREAD
@@ -106,9 +118,10 @@ function createMeasure(fragments: Fragments): (set: SelectionSetNode) => Size {
         depth = Math.max(depth, inner.depth)
         aliases += inner.aliases
         fields += inner.fields
+        selections += inner.selections
       }
     }
-    return { depth, aliases, fields }
+    return { depth, aliases, fields, selections }
   }
   return measure
 }

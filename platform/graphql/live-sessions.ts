@@ -15,6 +15,8 @@ export type LiveSession = {
   readonly required: ConsistencyToken
   /** What was kept of the request's headers. */
   readonly headers: IncomingHttpHeaders
+  /** Where it comes from. */
+  readonly address?: string | undefined
   caller: Caller
 }
 
@@ -76,7 +78,7 @@ export function createLiveSessions({
       const caller = await identify(authorization)
       const countedAs = caller.verified?.viewer.subject ?? `address ${address}`
       take(countedAs)
-      const session: LiveSession = { requestId, language, required, headers, caller }
+      const session: LiveSession = { requestId, address, language, required, headers, caller }
       let expiry = expireAt(wheel, caller, expired)
       let open = true
       return {

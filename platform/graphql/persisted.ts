@@ -34,7 +34,8 @@ export type PersistedOperations = {
   /**
    * The text to run; '' when the request has neither text nor hash. A text that comes with its hash can be named by it
    * from then on. Throws CallerError OPERATION_NOT_PERSISTED for what is not in the manifest where nothing else may run,
-   * GraphQLError PERSISTED_QUERY_NOT_FOUND for a hash that is not known, and CallerError BAD_USER_INPUT for a hash that
+   * GraphQLError PERSISTED_QUERY_NOT_FOUND for a hash that is not known (PERSISTED_QUERY_NOT_SUPPORTED where it cannot get
+   * known), and CallerError BAD_USER_INPUT for a hash that
    * is not the text's, or of another version than 1.
    */
   resolve(request: NamedOperation): string
@@ -52,6 +53,8 @@ export type PersistedOptions = {
   readonly manifest?: PersistedManifest
   /** Nothing runs but the manifest's operations. */
   readonly only: boolean
+  /** Whether a text that comes with its hash can be named by it from then on; it can when left out. */
+  readonly automatic?: boolean
 }
 
 /** Bytes of registered texts; the least used gives way. */
@@ -59,7 +62,11 @@ const MAX_REGISTERED = 8 * 1024 * 1024
 /** What Apollo Server puts before the hash. */
 const STORE_PREFIX = /^apq:/
 
-export function createPersistedOperations({ manifest, only }: PersistedOptions): PersistedOperations {
+export function createPersistedOperations({
+  manifest,
+  only,
+  automatic = true,
+}: PersistedOptions): PersistedOperations {
   const listed = new Map(manifest?.operations.map(({ id, body }) => [id, body]))
   const registered = new LRUCache<string, string>({
     maxSize: MAX_REGISTERED,
@@ -68,7 +75,7 @@ export function createPersistedOperations({ manifest, only }: PersistedOptions):
   })
   const textOf = (id: string) => listed.get(id) ?? registered.get(id)
   const register = (id: string, text: string) => {
-    if (!only && !listed.has(id)) registered.set(id, text)
+    if (automatic && !only && !listed.has(id)) registered.set(id, text)
   }
 
   function admit(request: NamedOperation): Named {
@@ -86,7 +93,7 @@ export function createPersistedOperations({ manifest, only }: PersistedOptions):
     resolve(request) {
       const { id, text } = admit(request)
       if (id === undefined) return text ?? ''
-      if (text === undefined) return textOf(id) ?? notFound()
+      if (text === undefined) return textOf(id) ?? (automatic ? notFound() : notSupported())
       register(id, text)
       return text
     },
@@ -143,6 +150,12 @@ function notPersisted(): CallerError {
 /** As clients of the protocol know it: they send the text next. */
 function notFound(): never {
   throw new GraphQLError('PersistedQueryNotFound', { extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } })
+}
+
+function notSupported(): never {
+  throw new GraphQLError('PersistedQueryNotSupported', {
+    extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' },
+  })
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -27,6 +27,17 @@ describe('operation limits', () => {
     expect(problems(inline)).toEqual(['The operation has 3 aliases; at most 2 are allowed.'])
   })
 
+  it('hold for what a document stands for, however short it is written', () => {
+    const fragments = Array.from(
+      { length: 60 },
+      (_, n) => `fragment F${n} on Query { ...F${n + 1} ...F${n + 1} }`,
+    )
+    const bomb = `{ a { ...F0 } } ${fragments.join(' ')} fragment F60 on Query { b }`
+    expect(problems(bomb)).toEqual([
+      expect.stringMatching(/has [\d.e+]+ selections; at most 10000 are allowed/),
+    ])
+  })
+
   it('do not hang on fragments that contain each other', () => {
     expect(
       problems('{ ...F } fragment F on Query { a { ...G } } fragment G on Query { a { ...F } }'),

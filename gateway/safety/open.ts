@@ -1,0 +1,41 @@
+// Opens what stands between clients and their operations, by the settings. Free of requests.
+import { pathToFileURL } from 'node:url'
+import { type Admission, createAdmission } from '#gateway/safety/admission.ts'
+import type { CostSettings } from '#gateway/safety/cost/settings.ts'
+import { openPersistedOperations } from '#gateway/safety/persisted/named-operation.ts'
+import type { PersistedSettings } from '#gateway/safety/persisted/settings.ts'
+import { openRateLimit } from '#gateway/safety/rate-limit/open.ts'
+import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
+import type { PersistedOperations } from '#platform/graphql/persisted.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type Safety = AsyncDisposable & {
+  /** Undefined when everything may be run and nothing is told. */
+  readonly admission: Admission | undefined
+  readonly persisted: PersistedOperations
+}
+
+export type OpenSafety = {
+  readonly settings: {
+    readonly cost: CostSettings
+    readonly persisted: PersistedSettings
+    readonly rateLimit?: RateLimitSettings | undefined
+  }
+  /** Where processes share rate limits; nowhere when left out. */
+  readonly cacheUrl?: string | undefined
+  readonly logger: Logger
+}
+
+/** Throws OperatorError MANIFEST_INVALID. */
+export async function openSafety({ settings, cacheUrl, logger }: OpenSafety): Promise<Safety> {
+  const persisted = await openPersistedOperations(settings.persisted, file => pathToFileURL(file))
+  const limit =
+    settings.rateLimit && (await openRateLimit({ settings: settings.rateLimit, url: cacheUrl, logger }))
+  return {
+    persisted,
+    admission: createAdmission(settings.cost, limit),
+    async [Symbol.asyncDispose]() {
+      await limit?.[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,135 @@
+import { createClient } from 'graphql-ws'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { startClinic } from './clinic.ts'
+
+type Clinic = Awaited<ReturnType<typeof startClinic>>
+
+let clinic: Clinic
+beforeAll(async () => {
+  clinic = await startClinic({
+    limits: { tokens: 600, depth: 4, aliases: 5, rootFields: 6, selections: 200, batch: 3 },
+  })
+})
+afterAll(() => clinic?.[Symbol.asyncDispose]())
+
+describe('a page of another site', () => {
+  const body = JSON.stringify({ query: 'mutation { wave }' })
+
+  test.each([
+    ['a form', 'application/x-www-form-urlencoded', 'query=mutation%20%7B%20wave%20%7D'],
+    ['a form with files', 'multipart/form-data; boundary=x', '--x\r\n\r\n{}\r\n--x--'],
+    ['plain text', 'text/plain', body],
+    ['a type that only looks like JSON', 'text/plain; application/json', body],
+    ['GraphQL as it is', 'application/graphql', 'mutation { wave }'],
+  ])('cannot have %s executed: it would need no leave to send it', async (_what, type, text) => {
+    clinic.requests()
+    const { status } = await clinic.post(text, { headers: { 'content-type': type } })
+    expect([400, 415]).toContain(status)
+    expect(clinic.requests()).toEqual([])
+  })
+
+  test('cannot send JSON without being asked about first, and is not let', async () => {
+    const response = await fetch(clinic.url, {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'https://elsewhere.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'content-type',
+      },
+    })
+    expect(response.headers.get('access-control-allow-origin')).toBeNull()
+  })
+
+  test('cannot change anything by a link', async () => {
+    clinic.requests()
+    const url = new URL(clinic.url)
+    url.searchParams.set('query', 'mutation { wave }')
+    const response = await fetch(url)
+    expect(response.status).toBe(405)
+    expect(clinic.requests()).toEqual([])
+  })
+})
+
+describe('an operation that is too large', () => {
+  const nested = (levels: number) =>
+    Array.from({ length: levels }).reduce<string>(
+      (text, _, n) => `fragment F${n} on Patient { ...F${n + 1} ...F${n + 1} } ${text}`,
+      '',
+    )
+
+  test.each<[string, string, RegExp]>([
+    ['tokens', `{ ${'motto '.repeat(600)} }`, /600 tokens/],
+    [
+      'aliases',
+      `{ ${'abcdef'
+        .split('')
+        .map(name => `${name}: motto`)
+        .join(' ')} }`,
+      /6 aliases; at most 5/,
+    ],
+    ['root fields', `{ ${'motto '.repeat(7)} }`, /7 root fields; at most 6/],
+    [
+      'selections, once fragments are written out',
+      `{ patient(id: "1") { ...F0 } } ${nested(40)} fragment F40 on Patient { name }`,
+      /selections; at most 200/,
+    ],
+  ])('is refused for its %s, at once', async (_what, query, reason) => {
+    const began = performance.now()
+    const { errors, data } = await clinic.send(query)
+    expect(performance.now() - began).toBeLessThan(2000)
+    expect(data).toBeUndefined()
+    expect(errors).toMatchObject([
+      { message: expect.stringMatching(reason), extensions: { code: 'BAD_USER_INPUT' } },
+    ])
+  })
+
+  test('is refused for its depth', async () => {
+    await using shallow = await startClinic({ limits: { depth: 2 } })
+    const { errors } = await shallow.send('{ paged { items { name } } }')
+    expect(errors).toMatchObject([{ message: 'The operation is 3 levels deep; at most 2 are allowed.' }])
+  })
+
+  test('is refused for the operations in one request', async () => {
+    const { status } = await clinic.post(Array(4).fill({ query: '{ motto }' }))
+    expect(status).toBe(400)
+  })
+
+  test('is refused for the bytes of its body', async () => {
+    const { status } = await clinic.post({ query: '{ motto }', variables: { a: 'x'.repeat(300_000) } })
+    expect(status).toBe(413)
+  })
+})
+
+test('an operation cannot be put in the place of another one by its name', async () => {
+  const text = 'query Real {\n motto\n}'
+  const [first = '', ...rest] = text.split('\n')
+  await clinic.post({ query: rest.join('\n'), operationName: first })
+  const { data } = await clinic.send(text)
+  expect(data).toEqual({ motto: 'do no harm' })
+})
+
+test('limits hold for what comes over live connections', async () => {
+  await using limited = await startClinic({
+    cost: { maximum: 20 },
+    rateLimit: { capacity: 30, perSecond: 0.01 },
+  })
+  const client = createClient({
+    url: limited.url.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+  })
+  const run = (query: string) =>
+    new Promise((resolve, reject) => {
+      client.subscribe({ query }, { next: resolve, error: reject, complete: () => {} })
+    })
+  await expect(run('{ patients(first: 21) { name } }')).rejects.toMatchObject([
+    { extensions: { code: 'COST_ESTIMATED_TOO_EXPENSIVE' } },
+  ])
+  expect(await run('{ patients(first: 20) { name } }')).toMatchObject({ data: { patients: [{}, {}, {}] } })
+  await expect(run('{ patients(first: 20) { name } }')).rejects.toMatchObject([
+    { extensions: { code: 'RATE_LIMITED' } },
+  ])
+  expect((await limited.send('{ patients(first: 20) { name } }')).status).toBe(429) // one address, one bucket
+  await client.dispose()
+})
