@@ -1,5 +1,5 @@
 // A supergraph in service: its operations and the connections to its subgraphs. Free of HTTP towards clients.
-import { GraphQLError } from 'graphql'
+import { assertValidSchema, GraphQLError } from 'graphql'
 import { observePlans } from '#gateway/observe/plans.ts'
 import { createOperations, type Operations } from '#gateway/operations.ts'
 import type { Connections } from '#gateway/reload/connections.ts'
@@ -52,9 +52,14 @@ export async function openGraph(sdl: string, options: GraphOptions): Promise<Gra
   }
 }
 
+/** With a schema that operations can be checked against: otherwise each of them would fail. */
 async function read(sdl: string, from: string): Promise<Supergraph> {
+  await using open = new AsyncDisposableStack()
   try {
-    return await readSupergraph(sdl)
+    const supergraph = open.use(await readSupergraph(sdl))
+    assertValidSchema(supergraph.schema)
+    open.move()
+    return supergraph
   } catch (cause) {
     throw new OperatorError('SUPERGRAPH_INVALID', `${from} cannot be served: ${reasonOf(cause)}`, cause)
   }

@@ -115,6 +115,22 @@ describe('a supergraph that cannot be served', () => {
     expect(JSON.stringify(await shop.health())).not.toContain('refused')
   })
 
+  test.each([
+    ['a type without fields', 'type Empty @join__type(graph: ITEMS)'],
+    [
+      'a type that is not there',
+      'type Broken @join__type(graph: ITEMS) { a: Missing @join__field(graph: ITEMS) }',
+    ],
+    ['two types of one name', 'type Item @join__type(graph: ITEMS) { id: ID! }'],
+  ])('is refused for %s, before anybody asks it', async (_what, addition) => {
+    await using shop = await startShop({ reload: UNPOLLED })
+    await shop.deploy(`${shopSupergraph(2)}\n${addition}`)
+    await shop.gateway.reload()
+    const [refused] = shop.log.entries().filter(({ level }) => level === 'error')
+    expect(refused?.reason).toMatch(/Empty|Missing|Item/)
+    expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+  })
+
   test('that is gone altogether changes nothing either', async () => {
     await using shop = await startShop({ reload: UNPOLLED })
     await rm(shop.file)
