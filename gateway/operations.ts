@@ -18,8 +18,8 @@ import {
 } from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
-import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan.ts'
 import { boundData, DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-limit.ts'
+import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan.ts'
 import { compileCompletion, type Write } from '#gateway/executor/complete.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
 import { nameFetches } from '#gateway/executor/fetch-names.ts'
@@ -30,6 +30,8 @@ import {
   type Operations,
   type UsedOperation,
 } from '#gateway/known-operations.ts'
+import { isDeeper } from '#gateway/nesting.ts'
+import { namesAreUnambiguous, plannedOperation } from '#gateway/planner/planned-operation.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import {
   createGuards,
@@ -41,7 +43,6 @@ import {
 import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { type CostEstimate, compileCost } from '#gateway/safety/cost/estimate.ts'
 import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
-import { isDeeper } from '#gateway/nesting.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
 
@@ -180,28 +181,30 @@ function unknownOperation(name: string | undefined): string {
 /** All of the operation is planned when nothing of it is withheld. */
 async function compile(
   supergraph: Supergraph,
-  { text, name, document, operation: asked, fragments, listSize, answerBytes }: Checked,
+  { name, document, operation: asked, fragments, listSize, answerBytes }: Checked,
   permitted: Permitted | undefined,
 ): Promise<PreparedOperation> {
-  const { schema, matches } = supergraph
+  const { schema, matches, plannedName } = supergraph
   const operation = permitted?.operation ?? asked
   const roots = rootFields(asked.selectionSet.selections, fragments)
   const needsPlan = permitted ? permitted.planned : roots.some(field => !field.startsWith('__'))
-  const toPlan = permitted?.planned ? print(permitted.planned) : text
-  const planned = needsPlan ? await supergraph.plan(toPlan, name) : undefined
+  const toPlan = plannedOperation(permitted?.planned ?? operation, { ...supergraph, fragments })
+  const planned = needsPlan ? await supergraph.plan(print(toPlan), name) : undefined
   const plan = planned && nameFetches(planned, operation.name?.value)
+  const known = { matches, shares: namesAreUnambiguous(toPlan) }
   const definitions = operation.variableDefinitions ?? []
   return {
     name: operation.name?.value,
     kind: operation.operation,
-    run: compilePlan(plan, matches),
-    source: operation.operation === 'subscription' ? compileSubscription(plan, matches) : undefined,
+    run: compilePlan(plan, known),
+    source: operation.operation === 'subscription' ? compileSubscription(plan, known) : undefined,
     write: boundData(
       compileCompletion({
         schema,
         operation,
         fragments,
         withheld: permitted?.fields ?? NOTHING_WITHHELD,
+        plannedName,
         maxText: answerBytes,
       }),
       answerBytes,

@@ -11,6 +11,7 @@ import {
   visit,
 } from 'graphql'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
+import { createPlannedName, type PlannedName } from '#gateway/planner/planned-names.ts'
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 import { type CostRules, readCostRules } from '#gateway/safety/cost/rules.ts'
@@ -23,7 +24,11 @@ export type Supergraph = AsyncDisposable & {
   readonly matches: TypeMatch
   readonly authorization: AuthorizationRules
   readonly costs: CostRules
+  /** Of an operation whose response names are those of `plannedName`. */
   readonly plan: Planner['plan']
+  readonly plannedName: PlannedName
+  /** Interfaces that some subgraph has an object in place of. */
+  readonly standIns: ReadonlySet<string>
 }
 
 /** Rejects with what is wrong with it. A large one takes seconds: requests are served between the steps. */
@@ -46,6 +51,8 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
     authorization: readAuthorizationRules(document),
     costs: readCostRules(document),
     plan: planner.plan,
+    plannedName: createPlannedName(document, schema),
+    standIns: standInsOf(document),
     [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
   }
 }
@@ -84,6 +91,23 @@ function subgraphsOf(document: DocumentNode): Map<string, string> {
   }
   if (subgraphs.size === 0) throw new Error('it names no subgraphs: is it a Federation 2 supergraph?')
   return subgraphs
+}
+
+/** `interface Media @join__type(graph: RATINGS, isInterfaceObject: true)`. */
+function standInsOf(document: DocumentNode): ReadonlySet<string> {
+  return new Set(
+    document.definitions.flatMap(definition =>
+      definition.kind === Kind.INTERFACE_TYPE_DEFINITION &&
+      definition.directives?.some(({ arguments: given }) =>
+        given?.some(
+          ({ name, value }) =>
+            name.value === 'isInterfaceObject' && value.kind === Kind.BOOLEAN && value.value,
+        ),
+      )
+        ? [definition.name.value]
+        : [],
+    ),
+  )
 }
 
 function textOf(value: ValueNode): string {

@@ -4,41 +4,41 @@ import {
   compileEntityFetch,
   compileRootFetch,
   compileRootRequest,
+  type Known,
   type RootRequest,
   type Step,
 } from '#gateway/executor/fetches.ts'
 import type { PlanNode } from '#gateway/executor/plan.ts'
-import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 
-export function compilePlan(node: PlanNode | null | undefined, matches: TypeMatch): Step {
+export function compilePlan(node: PlanNode | null | undefined, known: Known): Step {
   if (!node) return () => {}
   switch (node.kind) {
     case 'Fetch':
-      return node.requires?.length ? compileEntityFetch(node, [], matches) : compileRootFetch(node, matches)
+      return node.requires?.length ? compileEntityFetch(node, [], known) : compileRootFetch(node, known)
     case 'BatchFetch':
-      return compileBatchFetch(node, matches)
+      return compileBatchFetch(node, known)
     case 'Subscription':
       return () => {} // what it fetched has come before the plan runs
     case 'Flatten':
       return node.node.kind === 'Fetch'
-        ? compileEntityFetch(node.node, node.path, matches)
-        : compilePlan(node.node, matches)
+        ? compileEntityFetch(node.node, node.path, known)
+        : compilePlan(node.node, known)
     case 'Sequence':
-      return inSequence(node.nodes.map(inner => compilePlan(inner, matches)))
+      return inSequence(node.nodes.map(inner => compilePlan(inner, known)))
     case 'Parallel':
-      return inParallel(node.nodes.map(inner => compilePlan(inner, matches)))
+      return inParallel(node.nodes.map(inner => compilePlan(inner, known)))
     case 'Condition': {
-      const yes = compilePlan(node.ifClause, matches)
-      const no = compilePlan(node.elseClause, matches)
+      const yes = compilePlan(node.ifClause, known)
+      const no = compilePlan(node.elseClause, known)
       return execution => (execution.variables[node.condition] === true ? yes(execution) : no(execution))
     }
   }
 }
 
 /** The plan's subscription, compiled; undefined for any other plan. */
-export function compileSubscription(node: PlanNode | undefined, matches: TypeMatch): RootRequest | undefined {
-  if (node?.kind === 'Subscription') return compileRootRequest(node.primary, matches)
-  return node?.kind === 'Sequence' ? compileSubscription(node.nodes[0], matches) : undefined
+export function compileSubscription(node: PlanNode | undefined, known: Known): RootRequest | undefined {
+  if (node?.kind === 'Subscription') return compileRootRequest(node.primary, known)
+  return node?.kind === 'Sequence' ? compileSubscription(node.nodes[0], known) : undefined
 }
 
 function inSequence(steps: readonly Step[]): Step {

@@ -13,9 +13,15 @@ import {
   type OperationDefinitionNode,
 } from 'graphql'
 import { AnswerTooLarge } from '#gateway/executor/answer-limit.ts'
-import { type ExecutionError, isObject, type PathKey } from '#gateway/executor/execution.ts'
+import {
+  type ExecutionError,
+  isObject,
+  type PathKey,
+  type SharedValues,
+} from '#gateway/executor/execution.ts'
 import { leafWriter } from '#gateway/executor/leaves.ts'
 import { type CollectedField, createCollector, type Selected } from '#gateway/executor/selections.ts'
+import type { PlannedName } from '#gateway/planner/planned-names.ts'
 
 /** Of one answer. A list may have a wrong value at each of its places. */
 const MAX_ERRORS = 1000
@@ -23,6 +29,8 @@ const MAX_ERRORS = 1000
 export type Completion = {
   readonly errors: ExecutionError[]
   readonly variables: Readonly<Record<string, unknown>>
+  /** What of the data stands in several places is written once. */
+  readonly shared?: SharedValues
 }
 
 /** Undefined stands for a null where none may be: the next place above that may be null becomes it. */
@@ -30,6 +38,8 @@ export type Write = (value: unknown, completion: Completion) => string | undefin
 
 type FieldWriter = {
   readonly key: string
+  /** Its key in what the subgraphs gave. */
+  readonly from: string
   readonly quoted: string
   readonly applies: CollectedField['applies']
   readonly write: Write
@@ -41,19 +51,16 @@ export type CompileCompletion = {
   readonly fragments: Parameters<typeof createCollector>[0]['fragments']
   /** Fields of the operation that are written as null, whatever there is of them. */
   readonly withheld: ReadonlySet<FieldNode>
+  /** What a field is called in what the subgraphs gave. */
+  readonly plannedName: PlannedName
   /** Characters of a list's text; past them AnswerTooLarge is thrown. */
   readonly maxText: number
 }
 
 /** Writes the whole `data`; 'null' when a null reaches the root. Root fields that introspection answers are written as they are. */
-export function compileCompletion({
-  schema,
-  operation,
-  fragments,
-  withheld,
-  maxText,
-}: CompileCompletion): Write {
-  const collect = createCollector({ schema, fragments, withheld })
+export function compileCompletion(options: CompileCompletion): Write {
+  const { schema, operation, plannedName, maxText } = options
+  const collect = createCollector(options)
   const root = schema.getRootType(operation.operation)
   if (!root) return () => 'null'
 
@@ -108,13 +115,14 @@ export function compileCompletion({
   function compileFields(type: GraphQLCompositeType, selected: readonly Selected[]): readonly FieldWriter[] {
     return collect(type, selected).map(({ key, name, fieldType, applies, granted, inner }) => {
       const quoted = `${JSON.stringify(key)}:`
-      if (name === '__typename') {
-        return { key, quoted, applies, write: isAbstractType(type) ? unknownType : constant(type.name) }
-      }
-      if (fieldType === undefined) return { key, quoted, applies, write: asItIs }
+      const from = type === root ? key : plannedName(key, name)
+      const known = { key, from, quoted, applies }
+      if (name === '__typename')
+        return { ...known, write: isAbstractType(type) ? unknownType : constant(type.name) }
+      if (fieldType === undefined) return { ...known, write: asItIs }
       const write = compileType(fieldType, inner, `${type.name}.${name}`)
-      if (granted === undefined) return { key, quoted, applies, write }
-      return { key, quoted, applies, write: ifGranted(granted, write, isNonNullType(fieldType)) }
+      if (granted === undefined) return { ...known, write }
+      return { ...known, write: ifGranted(granted, write, isNonNullType(fieldType)) }
     })
   }
 
@@ -155,25 +163,25 @@ function lazily<T>(make: () => T): () => T {
 }
 
 function object(fields: () => readonly FieldWriter[], parent: string): Write {
-  return (value, completion) => {
+  return once((value, completion) => {
     if (!isObject(value)) return fail(completion, `${parent} is an object; the subgraph gave something else`)
     const { errors, variables } = completion
     let text = ''
-    for (const { key, quoted, applies, write } of fields()) {
+    for (const { key, from, quoted, applies, write } of fields()) {
       if (applies !== undefined && !applies(variables)) continue
       const before = errors.length
-      const written = write(value[key], completion)
+      const written = write(value[from], completion)
       if (errors.length !== before) placeUnder(errors, before, key)
       if (written === undefined) return undefined
       text += text === '' ? `{${quoted}${written}` : `,${quoted}${written}`
     }
     return text === '' ? '{}' : `${text}}`
-  }
+  })
 }
 
 /** Lists alone make an answer much larger than what the subgraphs gave: of one entity in many places. */
 function list(write: Write, parent: string, maxText: number): Write {
-  return (value, completion) => {
+  return once((value, completion) => {
     if (!Array.isArray(value))
       return fail(completion, `${parent} is a list; the subgraph gave something else`)
     const { errors } = completion
@@ -187,6 +195,22 @@ function list(write: Write, parent: string, maxText: number): Write {
       if (text.length > maxText) throw new AnswerTooLarge()
     }
     return `[${text}]`
+  })
+}
+
+/** What stands in several places is written once, unless there is an error in it: that is to be told at each place. */
+function once(write: Write): Write {
+  return (value, completion) => {
+    const { shared, errors } = completion
+    if (shared === undefined || !shared.has(value)) return write(value, completion)
+    const known = shared.get(value)?.get(write)
+    if (known !== undefined) return known
+    const before = errors.length
+    const written = write(value, completion)
+    if (written === undefined || errors.length !== before) return written
+    const texts = shared.get(value) ?? new Map<unknown, string>()
+    shared.set(value, texts.set(write, written))
+    return written
   }
 }
 

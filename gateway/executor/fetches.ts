@@ -1,4 +1,5 @@
 // The plan's requests: bodies put together from what was compiled, answers merged where they belong, errors told in place.
+import { createDistinct } from '#gateway/executor/distinct.ts'
 import {
   type Execution,
   type ExecutionError,
@@ -8,23 +9,33 @@ import {
   type SubgraphAnswer,
   type SubgraphRequest,
 } from '#gateway/executor/execution.ts'
-import { mergeInto } from '#gateway/executor/merge.ts'
+import { copyOf, mergeInto } from '#gateway/executor/merge.ts'
 import type { BatchFetchNode, FetchNode, FlattenPath } from '#gateway/executor/plan.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
-import { compileRepresentation, type WriteRepresentation } from '#gateway/executor/representations.ts'
+import { compileRepresentation, type Representation } from '#gateway/executor/representations.ts'
 import { createRewrites } from '#gateway/executor/rewrites.ts'
-import { compilePath, type FindTargets, type Place, pathOf } from '#gateway/executor/targets.ts'
+import { compilePath, type Place, pathOf, type Targets } from '#gateway/executor/targets.ts'
+import { askedPath } from '#gateway/planner/planned-names.ts'
+
+/** What a plan is compiled with. */
+export type Known = {
+  readonly matches: TypeMatch
+  /** Whether a response name is the same field wherever it stands: then an object may stand in several places. */
+  readonly shares: boolean
+}
 
 export type Step = (execution: Execution) => Promise<void> | void
 
 /** Errors of one fetch that are told, at most. */
 const MAX_ERRORS = 100
 const ENTITIES = '_entities'
-const NO_TARGETS: readonly Target[] = []
+const NO_TARGETS: readonly JsonObject[] = []
+const NOTHING: Entities = { texts: [], targets: [] }
 
-type Target = { readonly entity: JsonObject; readonly place: Place | undefined }
 /** Entities of one field of a request: representations that differ, and the objects that each stands for. */
-type Entities = { readonly texts: string[]; readonly targets: Target[][] }
+type Entities = { readonly texts: readonly string[]; readonly targets: readonly (readonly JsonObject[])[] }
+/** By the representation's index, where the objects that it stands for are. */
+type Places = readonly (readonly (Place | undefined)[])[]
 type Rewriter = ReturnType<typeof createRewrites>
 
 /** A request for root fields, and where its answer goes. */
@@ -33,59 +44,65 @@ export type RootRequest = {
   take(answer: SubgraphAnswer, execution: Execution): void
 }
 
-export function compileRootRequest(node: FetchNode, matches: TypeMatch): RootRequest {
+export function compileRootRequest(node: FetchNode, { matches }: Known): RootRequest {
   const request = compileRequest(node)
   const rewrite = node.outputRewrites?.length ? createRewrites(node.outputRewrites, matches) : undefined
   return {
     request: variables => request(variables, ''),
     take({ data, errors }, execution) {
-      if (errors) addErrors(execution.errors, errors, path => path)
+      if (errors) addErrors(execution.errors, errors, path => [path])
       if (!isObject(data)) return
       rewrite?.(data)
-      mergeInto(execution.data, data)
+      mergeInto(execution.data, data, matches)
     },
   }
 }
 
 /** A fetch of root fields. */
-export function compileRootFetch(node: FetchNode, matches: TypeMatch): Step {
-  const { request, take } = compileRootRequest(node, matches)
+export function compileRootFetch(node: FetchNode, known: Known): Step {
+  const { request, take } = compileRootRequest(node, known)
   return async execution => take(await execution.fetch(request(execution.variables)), execution)
 }
 
 /** A fetch of the entities that `path` leads to. */
-export function compileEntityFetch(node: FetchNode, path: FlattenPath, matches: TypeMatch): Step {
+export function compileEntityFetch(node: FetchNode, path: FlattenPath, known: Known): Step {
+  const { matches } = known
   const { requires = [], inputRewrites, outputRewrites } = node
-  return compileEntityRequest(compileRequest(node), [
-    {
-      alias: ENTITIES,
-      variable: 'representations',
-      find: [compilePath(path, matches)],
-      write: compileRepresentation(requires, matches, inputRewrites),
-      rewrite: outputRewrites?.length ? createRewrites(outputRewrites, matches) : undefined,
-      rewritesWhole: true,
-    },
-  ])
+  return compileEntityRequest(
+    compileRequest(node),
+    [
+      {
+        alias: ENTITIES,
+        variable: 'representations',
+        find: [compilePath(path, matches)],
+        representation: compileRepresentation(requires, matches, inputRewrites),
+        rewrite: outputRewrites?.length ? createRewrites(outputRewrites, matches) : undefined,
+        rewritesWhole: true,
+      },
+    ],
+    known,
+  )
 }
 
-export function compileBatchFetch(node: BatchFetchNode, matches: TypeMatch): Step {
+export function compileBatchFetch(node: BatchFetchNode, known: Known): Step {
+  const { matches } = known
   const fields = node.entityBatch.aliases.map(alias => ({
     alias: alias.alias,
     variable: alias.representationsVariableName,
     find: alias.paths.map(path => compilePath(path, matches)),
-    write: compileRepresentation(alias.requires, matches, alias.inputRewrites),
+    representation: compileRepresentation(alias.requires, matches, alias.inputRewrites),
     rewrite: alias.outputRewrites?.length ? createRewrites(alias.outputRewrites, matches) : undefined,
     rewritesWhole: false,
   }))
-  return compileEntityRequest(compileRequest(node), fields)
+  return compileEntityRequest(compileRequest(node), fields, known)
 }
 
 type EntityField = {
   /** Under which the answer has the entities. */
   readonly alias: string
   readonly variable: string
-  readonly find: readonly FindTargets[]
-  readonly write: WriteRepresentation
+  readonly find: readonly Targets[]
+  readonly representation: Representation
   readonly rewrite: Rewriter | undefined
   /** Whether rewrites begin at the answer's root, or at the list of entities. */
   readonly rewritesWhole: boolean
@@ -93,7 +110,7 @@ type EntityField = {
 
 type BuildRequest = (variables: Execution['variables'], representations: string) => SubgraphRequest
 
-function compileEntityRequest(request: BuildRequest, fields: readonly EntityField[]): Step {
+function compileEntityRequest(request: BuildRequest, fields: readonly EntityField[], known: Known): Step {
   return execution => {
     const found = fields.map(field => collect(field, execution))
     if (found.every(({ texts }) => texts.length === 0)) return
@@ -102,77 +119,108 @@ function compileEntityRequest(request: BuildRequest, fields: readonly EntityFiel
       .join('')
     return execution
       .fetch(request(execution.variables, representations.slice(1)))
-      .then(answer => spread(answer, { fields, found, execution }))
+      .then(answer => spread(answer, { fields, found, execution, known }))
   }
 }
 
 /** Objects with equal representations are asked for once, whichever paths lead to them. */
-function collect({ find, write }: EntityField, { data, variables }: Execution): Entities {
-  const texts: string[] = []
-  const targets: Target[][] = []
-  const indexes = new Map<string, number>()
-  for (const findTargets of find)
-    findTargets(data, (entity, place) => {
-      const text = write(entity, variables)
-      if (text === undefined) return
-      const index = indexes.get(text)
-      if (index !== undefined) targets[index]?.push({ entity, place })
-      else {
-        indexes.set(text, texts.push(text) - 1)
-        targets.push([{ entity, place }])
-      }
+function collect({ find, representation }: EntityField, { data, variables, shared }: Execution): Entities {
+  const distinct = createDistinct(representation, variables)
+  const targets: JsonObject[][] = []
+  for (const { each } of find)
+    each(data, shared, entity => {
+      const index = distinct.indexOf(entity)
+      if (index === undefined) return
+      const known = targets[index]
+      if (known) known.push(entity)
+      else targets[index] = [entity]
     })
-  return { texts, targets }
+  return { texts: distinct.texts, targets }
 }
 
-function spread(
-  { data, errors }: SubgraphAnswer,
-  {
-    fields,
-    found,
-    execution,
-  }: {
-    readonly fields: readonly EntityField[]
-    readonly found: readonly Entities[]
-    readonly execution: Execution
-  },
-): void {
+/** Looked up once something is to be told of them, before the answer changes what they stand in. */
+function locate({ find }: EntityField, { targets }: Entities, { data }: Execution): Places {
+  const located: (Place | undefined)[][] = targets.map(() => [])
+  const indexes = new Map(targets.flatMap((those, index) => those.map(entity => [entity, index])))
+  for (const { places } of find)
+    places(data, (entity, place) => {
+      const index = indexes.get(entity)
+      if (index !== undefined) located[index]?.push(place)
+    })
+  return located
+}
+
+type Spread = {
+  readonly fields: readonly EntityField[]
+  readonly found: readonly Entities[]
+  readonly execution: Execution
+  readonly known: Known
+}
+
+function spread({ data, errors }: SubgraphAnswer, spreading: Spread): void {
+  const { fields, found, execution } = spreading
+  const told = errors !== undefined && errors.length > 0
+  const places = told
+    ? fields.map((field, position) => locate(field, found[position] ?? NOTHING, execution))
+    : []
   for (const [position, field] of fields.entries()) {
     if (!isObject(data)) break
     if (field.rewrite && field.rewritesWhole) field.rewrite(data)
     const given = data[field.alias]
-    const entities = Array.isArray(given) ? given : undefined
-    if (entities && field.rewrite && !field.rewritesWhole) field.rewrite(entities)
-    const unanswered = giveOut(entities, found[position]?.targets ?? [])
-    if (unanswered.length > 0 && !errors?.length) tellUnanswered(unanswered, execution)
+    const entities = Array.isArray(given) ? given : []
+    if (field.rewrite && !field.rewritesWhole) field.rewrite(entities)
+    const those = found[position] ?? NOTHING
+    if (!told && !answersAll(entities, those))
+      tellUnanswered(entities, locate(field, those, execution), execution)
+    giveOut(entities, those, spreading)
   }
-  if (errors) addErrors(execution.errors, errors, path => relocate(path, fields, found))
+  if (errors) addErrors(execution.errors, errors, path => relocate(path, fields, places))
 }
 
 /**
- * Several objects may get the same entity: what is nested in it is then one object in several places, which is as good.
- * Returns those that got neither an entity nor the null that stands for "there is none".
+ * Several objects may get the same entity. What is nested in it is then one object in several places, unless what is
+ * fetched for it later may differ by where it stands.
  */
 function giveOut(
-  entities: readonly unknown[] = [],
-  targets: readonly (readonly Target[])[],
-): readonly Target[] {
-  let unanswered: Target[] | undefined
+  entities: readonly unknown[],
+  { targets }: Entities,
+  { execution, known: { matches, shares } }: Spread,
+): void {
   for (let index = 0; index < targets.length; index++) {
     const entity = entities[index]
+    if (!isObject(entity)) continue
     const those = targets[index] ?? NO_TARGETS
-    if (isObject(entity)) for (const target of those) mergeInto(target.entity, entity)
-    else if (entity !== null) {
-      unanswered ??= []
-      unanswered.push(...those.slice(0, MAX_ERRORS))
+    for (let at = 0; at < those.length; at++) {
+      const target = those[at]
+      if (target) mergeInto(target, shares || at === those.length - 1 ? entity : copyOf(entity), matches)
     }
+    if (shares && those.length > 1) noteShared(entity, execution)
   }
-  return unanswered ?? NO_TARGETS
+}
+
+function noteShared(entity: JsonObject, execution: Execution): void {
+  for (const key in entity) {
+    const value = entity[key]
+    if (typeof value !== 'object' || value === null) continue
+    execution.shared ??= new Map()
+    execution.shared.set(value, undefined)
+  }
+}
+
+/** Whether each representation got an entity, or the null that stands for "there is none". */
+function answersAll(entities: readonly unknown[], { texts }: Entities): boolean {
+  for (let index = 0; index < texts.length; index++) if (!answers(entities[index])) return false
+  return true
+}
+
+function answers(entity: unknown): boolean {
+  return entity === null || isObject(entity)
 }
 
 /** A list of entities that is missing, too short, or of something else is the subgraph's fault, never just nothing. */
-function tellUnanswered(targets: readonly Target[], { errors }: Execution): void {
-  for (const { place } of targets.slice(0, MAX_ERRORS))
+function tellUnanswered(entities: readonly unknown[], places: Places, { errors }: Execution): void {
+  const unanswered = places.flatMap((those, index) => (answers(entities[index]) ? [] : those))
+  for (const place of unanswered.slice(0, MAX_ERRORS))
     errors.push({
       message: 'a subgraph did not answer for this',
       path: pathOf(place),
@@ -180,20 +228,26 @@ function tellUnanswered(targets: readonly Target[], { errors }: Execution): void
     })
 }
 
-/** From the place of an error in the subgraph's answer to its place in ours: that of the first object that it is about. */
+/** From the place of an error in the subgraph's answer to its places in ours: those of all the objects that it is about. */
 function relocate(
   path: readonly PathKey[],
   fields: readonly EntityField[],
-  found: readonly Entities[],
-): PathKey[] | undefined {
+  places: readonly Places[],
+): readonly (readonly PathKey[])[] {
   const position = Math.max(
     0,
     fields.findIndex(({ alias }) => alias === path[0]),
   )
-  const targets = found[position]?.targets ?? []
   const index = typeof path[1] === 'number' ? path[1] : 0
-  const target = targets[index]?.[0] ?? found.flatMap(entities => entities.targets)[0]?.[0]
-  return target && [...pathOf(target.place), ...path.slice(2)]
+  const own = places[position]?.[index] ?? []
+  const those =
+    own.length > 0
+      ? own
+      : (places
+          .flat()
+          .find(some => some.length > 0)
+          ?.slice(0, 1) ?? [])
+  return those.slice(0, MAX_ERRORS).map(place => [...pathOf(place), ...path.slice(2)])
 }
 
 /** The body but for what changes from one execution to the next is text from the start. */
@@ -217,16 +271,25 @@ function compileRequest(node: FetchNode | BatchFetchNode): BuildRequest {
 function addErrors(
   errors: ExecutionError[],
   told: readonly unknown[],
-  place: (path: readonly PathKey[]) => readonly PathKey[] | undefined,
+  place: (path: readonly PathKey[]) => readonly (readonly PathKey[])[],
 ): void {
+  const end = errors.length + MAX_ERRORS
   for (const error of told.slice(0, MAX_ERRORS)) {
     if (!isObject(error)) continue
-    const path = place(Array.isArray(error.path) ? error.path.filter(isPathKey) : [])
-    errors.push({
-      message: typeof error.message === 'string' ? error.message : 'a subgraph failed',
-      ...(path && path.length > 0 && { path: [...path] }),
-      extensions: isObject(error.extensions) ? { ...error.extensions } : {},
-    })
+    const path = Array.isArray(error.path) ? error.path.filter(isPathKey) : []
+    const places = place(path)
+    for (const at of places.length > 0 ? places : [[]]) {
+      if (errors.length >= end) return
+      errors.push(toldAt(error, askedPath(at)))
+    }
+  }
+}
+
+function toldAt({ message, extensions }: JsonObject, path: PathKey[]): ExecutionError {
+  return {
+    message: typeof message === 'string' ? message : 'a subgraph failed',
+    ...(path.length > 0 && { path }),
+    extensions: isObject(extensions) ? { ...extensions } : {},
   }
 }
 

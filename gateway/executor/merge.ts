@@ -1,21 +1,29 @@
 // Puts one answer into another, in place: what is new is taken over as it is, what both have is merged.
 import { isObject, type JsonObject } from '#gateway/executor/execution.ts'
+import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 
-/** `source` may become part of `target`. A value of both that is no object or list of objects is taken from `source`. */
-export function mergeInto(target: JsonObject, source: JsonObject): void {
+/**
+ * `source` may become part of `target`. A value of both that is no object or list of objects is taken from `source`; but
+ * `__typename` stays when it is the more exact of the two: an object that stands for an interface has the interface's.
+ */
+export function mergeInto(target: JsonObject, source: JsonObject, matches: TypeMatch): void {
   for (const key in source) {
     const value = source[key]
     const present = target[key]
     if (present === undefined || present === null) {
       if (value !== undefined && key !== '__proto__') target[key] = value
     } else if (value !== null && value !== undefined && present !== value)
-      target[key] = mergedValue(present, value)
+      target[key] = key === '__typename' ? exacter(present, value, matches) : merged(present, value, matches)
   }
 }
 
-function mergedValue(present: unknown, value: unknown): unknown {
+function exacter(present: unknown, value: unknown, matches: TypeMatch): unknown {
+  return typeof present === 'string' && typeof value === 'string' && matches(present, value) ? present : value
+}
+
+function merged(present: unknown, value: unknown, matches: TypeMatch): unknown {
   if (isObject(present) && isObject(value)) {
-    mergeInto(present, value)
+    mergeInto(present, value, matches)
     return present
   }
   if (Array.isArray(present) && Array.isArray(value) && present.length === value.length) {
@@ -26,9 +34,21 @@ function mergedValue(present: unknown, value: unknown): unknown {
           ? value[index]
           : value[index] === null
             ? item
-            : mergedValue(item, value[index])
+            : merged(item, value[index], matches)
     }
     return present
   }
   return value
+}
+
+/** Of its own, all the way down: what is merged into one place must not show in another. */
+export function copyOf(source: JsonObject): JsonObject {
+  const copy: JsonObject = {}
+  for (const key in source) if (key !== '__proto__') copy[key] = copied(source[key])
+  return copy
+}
+
+function copied(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  return Array.isArray(value) ? value.map(copied) : isObject(value) ? copyOf(value) : value
 }

@@ -60,6 +60,7 @@ export function createCollector(options: {
     { set, conditions }: Selected,
     type: GraphQLCompositeType,
     fields: Map<string, Occurrences>,
+    spread: Set<string>,
   ): void {
     for (const selection of set.selections) {
       const all = withDirectives(conditions, selection.directives)
@@ -80,15 +81,18 @@ export function createCollector(options: {
         continue
       }
       const fragment =
-        selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
+        selection.kind === Kind.INLINE_FRAGMENT
+          ? selection
+          : spreadOnce(selection.name.value, all, spread) && fragments.get(selection.name.value)
       if (fragment && concerns(type, fragment.typeCondition?.name.value))
-        visit({ set: fragment.selectionSet, conditions: all }, type, fields)
+        visit({ set: fragment.selectionSet, conditions: all }, type, fields, spread)
     }
   }
 
   return (type, selected) => {
     const fields = new Map<string, Occurrences>()
-    for (const one of selected) visit(one, type, fields)
+    const spread = new Set<string>()
+    for (const one of selected) visit(one, type, fields, spread)
     return [...fields].map(([key, { name, conditions, granted, inner }]) => ({
       key,
       name,
@@ -98,6 +102,14 @@ export function createCollector(options: {
       inner,
     }))
   }
+}
+
+/** Fragments that spread one another again and again add nothing new to a selection. */
+function spreadOnce(name: string, conditions: readonly Condition[], spread: Set<string>): boolean {
+  const key = `${name} ${conditions.map(({ variable, wanted }) => `${wanted}${variable}`).join()}`
+  if (spread.has(key)) return false
+  spread.add(key)
+  return true
 }
 
 /** Undefined when the selection never counts. */

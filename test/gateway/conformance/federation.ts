@@ -1,0 +1,122 @@
+// A small federation in one process: composed for real, each subgraph executed by graphql-js, our gateway in front. Free of HTTP.
+import { composeServices } from '@apollo/composition'
+import { buildSubgraphSchema } from '@apollo/subgraph'
+import { type GraphQLFormattedError, type GraphQLSchema, graphql, parse } from 'graphql'
+import { executeRequest } from '#gateway/execute.ts'
+import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
+import { createOperations } from '#gateway/operations.ts'
+import { readSupergraph } from '#gateway/supergraph.ts'
+import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
+
+/** Opens the SDL of a Federation 2 subgraph. */
+export const FEDERATION_2 = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [
+  "@key", "@external", "@provides", "@requires", "@shareable", "@override", "@inaccessible", "@interfaceObject",
+  "@extends", "@tag", "@composeDirective"])\n`
+
+type Module = Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>
+export type Resolvers = NonNullable<Module['resolvers']>
+
+export type SubgraphSource = {
+  /** As written: a Federation 1 subgraph has no `@link`. */
+  readonly sdl: string
+  readonly resolvers?: Resolvers
+}
+export type Sources = Readonly<Record<string, SubgraphSource>>
+
+/** A request as a subgraph got it. */
+export type Received = {
+  readonly service: string
+  readonly query: string
+  readonly variables: Readonly<Record<string, unknown>>
+}
+
+export type Answered = {
+  readonly data?: unknown
+  readonly errors?: readonly GraphQLFormattedError[]
+}
+
+export type Asked = Answered & { readonly received: readonly Received[] }
+
+/** Executes what a subgraph is asked; put in place of graphql-js to answer otherwise. */
+export type AnswerAs = (received: Received) => Promise<SubgraphAnswer> | SubgraphAnswer | undefined
+
+export type Federation = AsyncDisposable & {
+  /** What clients see. */
+  readonly schema: GraphQLSchema
+  readonly supergraphSdl: string
+  /** By the subgraph's name. */
+  readonly schemas: ReadonlyMap<string, GraphQLSchema>
+  /** Asks our gateway. Where `answerAs` gives an answer, the subgraph is not executed. */
+  ask(query: string, variables?: Readonly<Record<string, unknown>>, answerAs?: AnswerAs): Promise<Asked>
+}
+
+export function federate(sources: Sources): Promise<Federation> {
+  return federateAs(composed(sources), sources)
+}
+
+/** With a supergraph that was composed elsewhere. */
+export async function federateAs(supergraphSdl: string, sources: Sources): Promise<Federation> {
+  const schemas = new Map(
+    Object.entries(sources).map(([name, { sdl, resolvers }]) => [
+      name,
+      buildSubgraphSchema({ typeDefs: parse(sdl), ...(resolvers && { resolvers }) }),
+    ]),
+  )
+  const supergraph = await readSupergraph(supergraphSdl)
+  const operations = createOperations(supergraph, {
+    limits: { ...DEFAULT_LIMITS, depth: 50, aliases: 1000 },
+    introspection: true,
+  })
+  return {
+    supergraphSdl,
+    schemas,
+    schema: supergraph.schema,
+    [Symbol.asyncDispose]: () => supergraph[Symbol.asyncDispose](),
+    async ask(query, variables = {}, answerAs) {
+      const received: Received[] = []
+      const fetch = async (request: SubgraphRequest) => {
+        const asked = readRequest(request)
+        received.push(asked)
+        return (await answerAs?.(asked)) ?? (await executeSubgraph(schemas, asked))
+      }
+      const { text } = await executeRequest(
+        operations,
+        { query, operationName: undefined, variables, queriesOnly: false, fetch },
+        ({ message, path, extensions }) => ({ message, ...(path && { path }), extensions }),
+      )
+      const answer: Answered = JSON.parse(text)
+      return { ...answer, received }
+    },
+  }
+}
+
+/** Throws the reasons why they cannot be composed. */
+export function composed(sources: Sources): string {
+  const { errors, supergraphSdl } = composeServices(
+    Object.entries(sources).map(([name, { sdl }]) => ({
+      name,
+      url: `http://${name}.test/graphql`,
+      typeDefs: parse(sdl),
+    })),
+  )
+  if (errors) throw new Error(errors.map(({ message }) => message).join('\n'))
+  return supergraphSdl
+}
+
+/** As over HTTP: nothing but JSON comes back, so that nobody changes what a resolver holds. */
+export async function executeSubgraph(
+  schemas: Federation['schemas'],
+  { service, query, variables }: Received,
+): Promise<SubgraphAnswer> {
+  const schema = schemas.get(service)
+  if (!schema) throw new Error(`there is no subgraph ${service}`)
+  const result = await graphql({ schema, source: query, variableValues: variables })
+  return JSON.parse(JSON.stringify(result))
+}
+
+function readRequest({ service, body }: SubgraphRequest): Received {
+  const read: unknown = JSON.parse(body)
+  const { query, variables } = isObject(read) ? read : {}
+  if (typeof query !== 'string') throw new Error('a request without a query')
+  return { service, query, variables: isObject(variables) ? variables : {} }
+}
