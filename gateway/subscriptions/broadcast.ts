@@ -1,7 +1,7 @@
 // One sequence of items for many readers, each at its own pace within a bound. Free of what the items are.
 
 export type Broadcast<T> = {
-  /** Resolves when the fastest reader has room for more; undefined when it has. */
+  /** Resolves when there is room for more: in all readers but those that are slow. Undefined when there is. */
   room(): Promise<void> | undefined
   push(item: T): void
   /** After what was pushed, readers end, or throw `failure`. */
@@ -11,9 +11,11 @@ export type Broadcast<T> = {
 }
 
 export type BroadcastOptions<T> = {
-  /** How far the slowest reader may be behind the newest item. One that is further behind throws `tooSlow()`. */
+  /** How far a slow reader may be behind the newest item. One that is further behind throws `tooSlow()`. */
   readonly maxItems: number
   readonly maxBytes: number
+  /** How long all wait for one that is half as far behind. It is slow from then on, until it has caught up. */
+  readonly patienceMs: number
   readonly bytesOf: (item: T) => number
   readonly tooSlow: () => unknown
   /** Called when the last reader has left. */
@@ -27,22 +29,30 @@ type Link<T> = {
   readonly bytes: number
   next: Link<T> | undefined
 }
-type Reader<T> = { at: Link<T>; cut: boolean; wake: (() => void) | undefined }
+type Reader<T> = { at: Link<T>; slow: boolean; cut: boolean; wake: (() => void) | undefined }
 
 /** Readers share the items that they have not read: memory is bounded however many there are. */
 export function createBroadcast<T>(options: BroadcastOptions<T>): Broadcast<T> {
-  const { maxItems, maxBytes } = options
+  const { maxItems, maxBytes, patienceMs } = options
   const readers = new Set<Reader<T>>()
   let newest: Link<T> = { item: undefined, number: 0, bytes: 0, next: undefined }
   let ended: { readonly failure: { readonly error: unknown } | undefined } | undefined
-  let roomFor: PromiseWithResolvers<void> | undefined
+  let waiting: { readonly room: PromiseWithResolvers<void>; readonly patience: NodeJS.Timeout } | undefined
 
   const share = ({ at }: Reader<T>): number =>
     Math.max((newest.number - at.number) / maxItems, (newest.bytes - at.bytes) / maxBytes)
 
+  const isBehind = (reader: Reader<T>): boolean => share(reader) >= 0.5
+
+  /** Where all are slow, they set the pace. */
   function hasRoom(): boolean {
-    for (const reader of readers) if (share(reader) < 0.5) return true
-    return readers.size === 0
+    const paced = [...readers].filter(({ slow }) => !slow)
+    return paced.length > 0 ? !paced.some(isBehind) : readers.size === 0
+  }
+
+  function losePatience(): void {
+    for (const reader of readers) if (isBehind(reader)) reader.slow = true
+    giveRoom()
   }
 
   function leave(reader: Reader<T>): void {
@@ -52,9 +62,10 @@ export function createBroadcast<T>(options: BroadcastOptions<T>): Broadcast<T> {
   }
 
   function giveRoom(): void {
-    if (!roomFor || !hasRoom()) return
-    roomFor.resolve()
-    roomFor = undefined
+    if (!waiting || !hasRoom()) return
+    clearTimeout(waiting.patience)
+    waiting.room.resolve()
+    waiting = undefined
   }
 
   /** It lets go of what it has not read. */
@@ -65,14 +76,15 @@ export function createBroadcast<T>(options: BroadcastOptions<T>): Broadcast<T> {
 
   async function take(reader: Reader<T>): Promise<IteratorResult<T>> {
     for (;;) {
+      if (!readers.has(reader)) return { done: true, value: undefined }
       if (reader.cut) {
         leave(reader)
         throw options.tooSlow()
       }
-      if (!readers.has(reader)) return { done: true, value: undefined }
       const { next } = reader.at
       if (next?.item !== undefined) {
         reader.at = next
+        if (reader.slow && !isBehind(reader)) reader.slow = false
         giveRoom()
         return { done: false, value: next.item }
       }
@@ -97,8 +109,8 @@ export function createBroadcast<T>(options: BroadcastOptions<T>): Broadcast<T> {
   return {
     room() {
       if (hasRoom()) return undefined
-      roomFor ??= Promise.withResolvers()
-      return roomFor.promise
+      waiting ??= { room: Promise.withResolvers(), patience: setTimeout(losePatience, patienceMs) }
+      return waiting.room.promise
     },
     push(item) {
       if (ended) return
@@ -106,7 +118,8 @@ export function createBroadcast<T>(options: BroadcastOptions<T>): Broadcast<T> {
       const link = { item, number: number + 1, bytes: bytes + options.bytesOf(item), next: undefined }
       newest.next = link
       newest = link
-      for (const reader of readers) if (share(reader) > 1 && reader.at.next !== link) cutOff(reader)
+      if (!readers.values().some(({ slow }) => !slow)) return wakeAll()
+      for (const reader of readers) if (reader.slow && share(reader) > 1) cutOff(reader)
       wakeAll()
     },
     end(failure) {
@@ -115,7 +128,7 @@ export function createBroadcast<T>(options: BroadcastOptions<T>): Broadcast<T> {
       wakeAll()
     },
     read() {
-      const reader: Reader<T> = { at: newest, cut: false, wake: undefined }
+      const reader: Reader<T> = { at: newest, slow: false, cut: false, wake: undefined }
       readers.add(reader)
       return {
         next: () => take(reader),

@@ -39,6 +39,8 @@ type Flow = {
 
 /** Events whose answers are worked on at once. */
 const AHEAD = 8
+/** How long a client may hold up all others of a subscription. */
+const PATIENCE_MS = 1000
 
 export function runSubscription(first: LivePlan, options: RunOptions): RunningSubscription {
   const { settings, format, logger, seen } = options
@@ -46,6 +48,7 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   const answers = createBroadcast<Answer>({
     maxItems: settings.maxBehind,
     maxBytes: settings.maxBehindBytes,
+    patienceMs: PATIENCE_MS,
     bytesOf: ({ closed }) => closed.length,
     tooSlow: () => new CallerError('UNAVAILABLE', 'events came faster than they were read: subscribe again'),
     deserted: () => finish(),
@@ -87,10 +90,10 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
       },
     })
     for await (const { answer, id } of events) {
+      await answers.room()
       if (signal.aborted) return
       underWay.push(give(flow.plan, answer, id))
       if (underWay.length >= AHEAD) await underWay.shift()
-      await answers.room()
     }
   }
 

@@ -23,10 +23,13 @@ export type Topics = {
   /** What is published from now on; `listening` counts it. */
   follow(topic: string): AsyncIterableIterator<unknown>
   listening(topic: string): number
+  /** How many values its followers have taken. */
+  taken(topic: string): number
 }
 
 export function createTopics(): Topics {
   const emitter = new EventEmitter().setMaxListeners(0)
+  const taken = new Map<string, number>()
   return {
     publish: (topic, value) => void emitter.emit(topic, value),
     // A generator would hear of its end only with the next value.
@@ -35,6 +38,7 @@ export function createTopics(): Topics {
       return {
         async next() {
           const { done, value } = await events.next()
+          if (!done) taken.set(topic, (taken.get(topic) ?? 0) + 1)
           return done ? { done, value: undefined } : { done: false, value: value[0] }
         },
         async return() {
@@ -47,6 +51,7 @@ export function createTopics(): Topics {
       }
     },
     listening: topic => emitter.listenerCount(topic),
+    taken: topic => taken.get(topic) ?? 0,
   }
 }
 

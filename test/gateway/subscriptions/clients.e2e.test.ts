@@ -1,0 +1,232 @@
+import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
+import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client'
+import { createClient as createUrql, subscriptionExchange, type Client as UrqlClient } from '@urql/core'
+import { createClient } from 'graphql-sse'
+import { createClient as createSocketClient } from 'graphql-ws'
+import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { ofType, openIntroduced } from '#test/platform/graphql/live-graph.ts'
+import { partsOf } from './parts.ts'
+import { startPress } from './press.ts'
+import { subscribe } from './subscriber.ts'
+
+const PUBLISHED = 'subscription Published { published { id author { name viewer } } }'
+const answerFor = (id: string, viewer: string | null = null) => ({
+  data: { published: { id, author: { name: `Author a${id}`, viewer } } },
+})
+const PARTS = 'multipart/mixed;subscriptionSpec=1.0'
+
+let open = new AsyncDisposableStack()
+afterEach(async () => {
+  await open.disposeAsync()
+  open = new AsyncDisposableStack()
+})
+
+async function start(subscriptions: object = {}, options: Parameters<typeof startPress>[1] = {}) {
+  const press = open.use(await startPress({ subscriptions }, options))
+  const listening = (topic = 'published') =>
+    expect.poll(() => press.articles.topics.listening(topic), { timeout: 10_000 })
+  return { press, listening }
+}
+
+describe('a client that reads slowly', () => {
+  const SIZE = 100_000
+  const bulky = (index: number) => `${index} ${'x'.repeat(SIZE)}`
+  const COUNT = 400
+
+  it('holds up what is read of the subgraph when it is alone, and then gets all of it in order', async () => {
+    const { press, listening } = await start({ maxBehindBytes: 1_000_000 })
+    using raw = await openIntroduced({ url: press.socket })
+    raw.subscribe('1', 'subscription { bulky }')
+    await listening('bulky').toBe(1)
+    raw.socket.pause()
+    for (let index = 0; index < COUNT; index++) press.articles.topics.publish('bulky', bulky(index))
+    await expect.poll(() => isSettled(() => press.articles.topics.taken('bulky'))).toBe(true)
+    expect(press.articles.topics.taken('bulky')).toBeLessThan(COUNT)
+    raw.socket.resume()
+    await raw.seen(({ payload }) => textIn(payload) === bulky(COUNT - 1))
+    const texts = raw.messages.filter(ofType('next')).map(({ payload }) => textIn(payload))
+    expect(texts).toEqual(Array.from({ length: COUNT }, (_, index) => bulky(index)))
+  })
+
+  it('is ended, and told why, when others of the same subscription get on', async () => {
+    const { press, listening } = await start({ maxBehindBytes: 1_000_000 })
+    using slow = await openIntroduced({ url: press.socket })
+    using fast = await openIntroduced({ url: press.socket })
+    for (const raw of [slow, fast]) raw.subscribe('1', 'subscription { bulky }')
+    await expect.poll(() => press.readers()).toBe(2)
+    await listening('bulky').toBe(1)
+    slow.socket.pause()
+    for (let index = 0; index < COUNT; index++) press.articles.topics.publish('bulky', bulky(index))
+    await fast.seen(({ payload }) => textIn(payload) === bulky(COUNT - 1))
+    expect(fast.messages.filter(ofType('next'))).toHaveLength(COUNT)
+    slow.socket.resume()
+    const { payload } = await slow.seen(ofType('error'))
+    expect(payload).toMatchObject([
+      { message: expect.stringContaining('subscribe again'), extensions: { code: 'UNAVAILABLE' } },
+    ])
+    expect(slow.messages.filter(ofType('next')).length).toBeLessThan(COUNT)
+    await expect.poll(() => press.readers()).toBe(1)
+  })
+})
+
+async function isSettled(count: () => number): Promise<boolean> {
+  const before = count()
+  await setTimeout(200)
+  return before > 0 && count() === before
+}
+
+function textIn(payload: unknown): unknown {
+  return (payload as { data?: { bulky?: unknown } } | undefined)?.data?.bulky
+}
+
+describe('a token', () => {
+  it('that does not hold lets nobody in', async () => {
+    const { press } = await start({}, { auth: true })
+    const socket = subscribe(press.socket, PUBLISHED, { token: 'nonsense' })
+    await expect(socket.next()).rejects.toMatchObject({ code: 4401 })
+    for (const [url, accept] of [
+      [press.graphql, PARTS],
+      [press.stream, 'text/event-stream'],
+    ] as const) {
+      const headers = { 'content-type': 'application/json', accept, authorization: 'Bearer nonsense' }
+      const response = await fetch(url, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ query: PUBLISHED }),
+      })
+      expect(response.status).toBe(401)
+    }
+    expect(press.articles.seen.upgrades).toEqual([])
+  })
+
+  it('ends a socket when it expires, and what it followed', async () => {
+    const { press, listening } = await start({}, { auth: true })
+    const subscriber = subscribe(press.socket, PUBLISHED, { token: await press.token('ann', 2) })
+    const ended = subscriber.next()
+    await listening().toBe(1)
+    await expect(ended).rejects.toMatchObject({ code: 4401, reason: 'the token has expired' })
+    await listening().toBe(0)
+  })
+
+  it('ends event streams and answers in parts when it expires', async () => {
+    const { press, listening } = await start({}, { auth: true })
+    const authorization = `Bearer ${await press.token('ann', 2)}`
+    const expired = { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] }
+    const response = await fetch(press.graphql, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: PARTS, authorization },
+      body: JSON.stringify({ query: PUBLISHED }),
+    })
+    const client = createClient({ url: press.stream, headers: { authorization }, retryAttempts: 0 })
+    const results = client.iterate({ query: PUBLISHED })
+    const told = results.next()
+    await listening().toBe(1)
+    const parts = partsOf(response)
+    expect((await parts.next()).value).toEqual({})
+    expect((await parts.next()).value).toMatchObject({ payload: null, ...expired })
+    expect(await parts.next()).toMatchObject({ done: true })
+    expect((await told).value).toMatchObject(expired)
+    expect(await results.next()).toMatchObject({ done: true })
+    await listening().toBe(0)
+    client.dispose()
+  })
+
+  it('that was refreshed goes out from then on, with each event and to a subgraph that comes back', async () => {
+    const { press, listening } = await start({}, { auth: true })
+    const [before, after] = [await press.token('ann', 600), await press.token('ann', 900)]
+    using raw = await openIntroduced({ url: press.socket }, { authorization: `Bearer ${before}` })
+    raw.subscribe('1', PUBLISHED)
+    await listening().toBe(1)
+    press.publish('1')
+    expect(await raw.seen(ofType('next'))).toMatchObject({ payload: answerFor('1', `Bearer ${before}`) })
+    raw.send({ type: 'ping', payload: { authorization: `Bearer ${after}` } })
+    await raw.seen(ofType('pong'))
+    await press.articles.stop()
+    await press.articles.start()
+    await expect.poll(() => press.articles.seen.upgrades.length).toBe(2)
+    await listening().toBe(1)
+    expect(press.articles.seen.upgrades.map(({ authorization }) => authorization)).toEqual([
+      `Bearer ${before}`,
+      `Bearer ${after}`,
+    ])
+    press.publish('2')
+    const { payload } = await raw.seen(({ payload: seen }) => JSON.stringify(seen ?? '').includes('"2"'))
+    expect(payload).toEqual(answerFor('2', `Bearer ${after}`))
+  })
+
+  it('keeps equal subscriptions of two subjects apart', async () => {
+    const { press, listening } = await start({}, { auth: true })
+    const tokens = [await press.token('ann'), await press.token('bob')]
+    const subscribers = tokens.map(token => open.use(subscribe(press.socket, PUBLISHED, { token })))
+    const firsts = subscribers.map(subscriber => subscriber.next())
+    await listening().toBe(2)
+    press.publish('1')
+    expect(await Promise.all(firsts)).toEqual(tokens.map(token => answerFor('1', `Bearer ${token}`)))
+  })
+})
+
+describe('the clients that front ends use', () => {
+  it('Apollo Client gets a subscription in parts', async () => {
+    const { press, listening } = await start()
+    const client = new ApolloClient({
+      cache: new InMemoryCache(),
+      link: new HttpLink({ uri: press.graphql }),
+    })
+    const seen: unknown[] = []
+    const subscription = client
+      .subscribe({ query: gql(PUBLISHED) })
+      .subscribe({ next: ({ data }) => seen.push(data) })
+    await listening().toBe(1)
+    press.publish('1')
+    await expect.poll(() => seen).toMatchObject([{ published: { id: '1', author: { name: 'Author a1' } } }])
+    press.publish('2')
+    await expect.poll(() => seen.length).toBe(2)
+    subscription.unsubscribe()
+    client.stop()
+    await listening().toBe(0)
+  })
+
+  it('urql gets one over graphql-ws', async () => {
+    const { press, listening } = await start()
+    const socket = createSocketClient({ url: press.socket, webSocketImpl: WebSocket })
+    const client: UrqlClient = createUrql({
+      url: press.graphql,
+      preferGetMethod: false,
+      exchanges: [
+        subscriptionExchange({
+          forwardSubscription: ({ query = '', variables }) => ({
+            subscribe: sink => ({
+              unsubscribe: socket.subscribe(
+                { query, variables: { ...variables } },
+                { ...sink, next: ({ data = null }) => sink.next({ data }) },
+              ),
+            }),
+          }),
+        }),
+      ],
+    })
+    const seen: unknown[] = []
+    const { unsubscribe } = client.subscription(PUBLISHED, {}).subscribe(({ data }) => void seen.push(data))
+    await listening().toBe(1)
+    press.publish('1')
+    await expect.poll(() => seen).toMatchObject([{ published: { id: '1' } }])
+    unsubscribe()
+    await listening().toBe(0)
+    await socket.dispose()
+  })
+})
+
+describe('a gateway that stops', () => {
+  it('closes its clients with what tells them to come back, and leaves its subgraphs', async () => {
+    const { press, listening } = await start()
+    const raw = await openIntroduced({ url: press.socket })
+    raw.subscribe('1', PUBLISHED)
+    await listening().toBe(1)
+    const closed = once(raw.socket, 'close')
+    const stopped = press[Symbol.asyncDispose]()
+    expect((await closed)[0]).toBe(1012)
+    await stopped
+  })
+})
