@@ -286,6 +286,15 @@ test.each(['{"a":', '['])('nesting without end is one failure, not one of the ga
   expect(errors).toMatchObject([{ path: ['newestQuote'] }])
 })
 
+test('a hundred answers without end at once take no more memory than their limits', async () => {
+  liar.lie(flood)
+  const before = process.memoryUsage().rss
+  const asks = Array.from({ length: 100 }, (_, index) => ask(`{ quote${index}: newestQuote }`))
+  for (const { errors } of await Promise.all(asks)) expect(errors).toHaveLength(1)
+  expect(process.memoryUsage().rss - before).toBeLessThan(300_000_000)
+  await liar.left()
+})
+
 test('a gateway that has seen it all answers as ever', async () => {
   liar.lie(entities(index => ({ stars: index })))
   const { data, errors } = await ask(STARS)
