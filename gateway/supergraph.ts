@@ -37,7 +37,7 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
   const subgraphs = subgraphsOf(document)
   await nextTurn()
   await using open = new AsyncDisposableStack()
-  const planner = open.use(await startPlanner(print(withoutSchemaDescription(document))))
+  const planner = open.use(await startPlanner(await printInSteps(withoutSchemaDescription(document))))
   const publicDocument = withoutIntrospection(parse(planner.publicSchema))
   await nextTurn()
   const schema = buildASTSchema(publicDocument)
@@ -55,6 +55,18 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
     standIns: standInsOf(document),
     [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
   }
+}
+
+/** Some milliseconds each. */
+const PRINTED_AT_ONCE = 20
+
+async function printInSteps({ definitions }: DocumentNode): Promise<string> {
+  const parts: string[] = []
+  for (let at = 0; at < definitions.length; at += PRINTED_AT_ONCE) {
+    parts.push(...definitions.slice(at, at + PRINTED_AT_ONCE).map(definition => print(definition)))
+    await nextTurn()
+  }
+  return parts.join('\n\n')
 }
 
 /** The planner's parser does not know one. */
