@@ -21,9 +21,8 @@ export function randomOperations(schema: GraphQLSchema): fc.Arbitrary<OperationD
     }
     const query = schema.getQueryType()
     if (!query) throw new Error('the schema has no queries')
-    return operationOf(
-      `query($n: Int) ${select(schema, query, Object.assign(draw, { drawn: () => drawn }), 4)}`,
-    )
+    const selected = select(schema, query, Object.assign(draw, { drawn: () => drawn }), 4)
+    return operationOf(`query${selected.includes('$n') ? '($n: Int)' : ''} ${selected}`)
   })
 }
 
