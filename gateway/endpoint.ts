@@ -144,6 +144,7 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
   const reached = formatToken(notes.reached)
   if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
   if (notes.stale.size > 0) void reply.header(STALE_HEADER, [...notes.stale].join(','))
+  for (const [name, value] of notes.headers ?? []) void reply.header(name, value)
   for (const { headers } of answers) if (headers) void reply.headers(headers)
   void reply.code(answers.length === 1 && first ? statusFor(first, type) : 200)
   const tagged = request.method === 'GET' && reply.statusCode === 200

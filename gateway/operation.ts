@@ -15,6 +15,7 @@ import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import type { Client } from '#gateway/safety/rate-limit/client-key.ts'
 import type { Sharing } from '#gateway/sharing.ts'
 import { isSubgraphs, nameOrigin, shownError } from '#gateway/transport/disclosure.ts'
+import type { ReplyHeaders } from '#gateway/transport/reply-headers.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER, parseToken, raise, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
@@ -46,7 +47,12 @@ export type AskedOperation = {
 }
 
 /** Collects what subgraphs wrote, and could not wait for. */
-export type Notes = { readonly reached: Record<string, number>; readonly stale: Set<string> }
+export type Notes = {
+  readonly reached: Record<string, number>
+  readonly stale: Set<string>
+  /** What goes back to the client of subgraphs' headers; undefined where nothing does. */
+  headers?: ReplyHeaders
+}
 
 export type OperationSetup = {
   readonly graph: Graph
@@ -152,7 +158,11 @@ export async function fetchFrom(
 ): Promise<SubgraphAnswer> {
   const subgraph = subgraphs.get(asked.service)
   if (!subgraph) return { errors: [{ message: `there is no subgraph ${asked.service}` }] }
-  const { answer: given, headers } = await subgraph.ask(asked, forwarded)
+  const { answer: given, headers, passBack } = await subgraph.ask(asked, forwarded)
+  if (passBack !== undefined) {
+    notes.headers ??= new Map()
+    passBack(headers, notes.headers)
+  }
   const { [CONSISTENCY_HEADER]: reached, [STALE_HEADER]: stale } = headers
   if (typeof reached === 'string')
     for (const [service, position] of Object.entries(parseToken(reached)))

@@ -51,4 +51,5 @@ export function createSharing(): Sharing {
 function copyNotes(from: Notes, to: Notes): void {
   for (const service in from.reached) raise(to.reached, service, from.reached[service] ?? 0)
   for (const service of from.stale) to.stale.add(service)
+  if (from.headers) to.headers = new Map([...(to.headers ?? []), ...from.headers])
 }

@@ -12,6 +12,7 @@ import {
   weighted,
 } from '#gateway/transport/instances/choice.ts'
 import { openInstances } from '#gateway/transport/instances/instances.ts'
+import { compileReplyHeaders } from '#gateway/transport/reply-headers.ts'
 import type { SubgraphSettings } from '#gateway/transport/settings.ts'
 import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
 import { ACCEPTED_ENCODINGS } from '#gateway/transport/unpack.ts'
@@ -37,6 +38,7 @@ export function connectSubgraph(
     ...(disclosure && { disclosure }),
     ...(logger && { onFailure: createFailureLog(logger, name) }),
     rule: compileHeaderRules(settings.headers),
+    passBack: compileReplyHeaders(settings.replyHeaders),
     ...(settings.compression && { headers: { 'accept-encoding': ACCEPTED_ENCODINGS } }),
     connection: connectionTo(name, url, settings),
     policy: createPolicy({

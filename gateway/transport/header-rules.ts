@@ -49,7 +49,7 @@ const OWN: ReadonlySet<string> = new Set([
   'x-request-id',
 ])
 
-const headerName = z
+export const headerName = z
   .string()
   .regex(/^[!#$%&'*+.^_`|~\w-]+$/, 'should be the name of a header')
   .transform(name => name.toLowerCase())

@@ -1,6 +1,7 @@
 // What an operator sets of the way to the subgraphs, and what holds where nothing is set. Free of the environment.
 import { z } from 'zod'
 import { headerRule } from '#gateway/transport/header-rules.ts'
+import { replyHeaderRule } from '#gateway/transport/reply-headers.ts'
 
 const count = z.number().int().positive()
 
@@ -48,6 +49,7 @@ export const everySubgraphSchema = z
     persistedQueries: z.boolean(),
     /** Those of one subgraph come after those of every subgraph. */
     headers: z.array(headerRule).max(100),
+    replyHeaders: z.array(replyHeaderRule).max(100),
     /** How requests are spread over the instances. */
     balance: z.enum(['round-robin', 'weighted', 'least-connections', 'consistent-hash']),
     /** A header as it goes out: requests with equal ones go to the same instance. */
@@ -83,6 +85,7 @@ type Defaulted =
   | 'compression'
   | 'persistedQueries'
   | 'headers'
+  | 'replyHeaders'
   | 'balance'
   | 'hashBy'
 
@@ -100,6 +103,7 @@ const DEFAULTS: SubgraphSettings = {
   compression: false,
   persistedQueries: false,
   headers: [],
+  replyHeaders: [],
   balance: 'round-robin',
   hashBy: 'authorization',
 }
@@ -110,7 +114,8 @@ export function subgraphSettings(
   own: Given = {},
 ): SubgraphSettings {
   const headers = [...(every.headers ?? []), ...(own.headers ?? [])]
-  return { ...DEFAULTS, ...present(every), ...present(own), headers }
+  const replyHeaders = [...(every.replyHeaders ?? []), ...(own.replyHeaders ?? [])]
+  return { ...DEFAULTS, ...present(every), ...present(own), headers, replyHeaders }
 }
 
 function present(given: Given): Partial<SubgraphSettings> {

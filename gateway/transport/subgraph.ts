@@ -7,6 +7,7 @@ import { isInOrder, notGraphql, parseJson, readAnswer } from '#gateway/transport
 import type { Connection, Outgoing, Received } from '#gateway/transport/connection.ts'
 import { DISCREET, type Disclosure, discloseErrors } from '#gateway/transport/disclosure.ts'
 import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
+import type { PassBack } from '#gateway/transport/reply-headers.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { traceparent } from '#platform/telemetry/tracing.ts'
 
@@ -17,6 +18,8 @@ export type SubgraphOptions = {
   readonly connection: Connection
   /** That go out with every request, beside the content type. */
   readonly headers?: Readonly<Record<string, string>>
+  /** What of its answers' headers goes back to clients; nothing when left out. */
+  readonly passBack?: PassBack | undefined
   /** What callers are told of its errors; DISCREET when left out. */
   readonly disclosure?: Disclosure
   /** Called with each request that failed. */
@@ -40,6 +43,8 @@ export type Forwarded = {
 export type SubgraphReply = {
   readonly answer: SubgraphAnswer
   readonly headers: Received['headers']
+  /** Adds to what goes back to the client; undefined where nothing does. */
+  readonly passBack?: PassBack | undefined
 }
 
 export type Subgraph = AsyncDisposable & {
@@ -55,7 +60,8 @@ export type Subgraph = AsyncDisposable & {
 
 /** Only queries are tried again; a mutation goes out once and its caller decides, by its idempotency key. */
 export function createSubgraph(options: SubgraphOptions): Subgraph {
-  const { name, policy, connection, rule, headers = {}, disclosure = DISCREET, onFailure } = options
+  const { name, policy, connection, rule, passBack, headers = {} } = options
+  const { disclosure = DISCREET, onFailure } = options
   const always = { 'content-type': 'application/json', accept: 'application/json', ...headers }
   const underWay = new Map<string, Exchange>()
   const watch = watchFetches(name)
@@ -111,6 +117,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
         return {
           answer: answer.errors ? disclosed(answer, answer.errors) : answer,
           headers: received.headers,
+          passBack,
         }
       } catch (error) {
         onFailure?.(error)

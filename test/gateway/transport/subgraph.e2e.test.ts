@@ -1,5 +1,7 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readSettings } from '#gateway/settings.ts'
+import { startLibrary } from '../library.ts'
 import { type Liar, type Lie, saysJson, startLiar } from './liar.ts'
 import { connectTo, from, NOBODY, query } from './one-subgraph.ts'
 
@@ -31,6 +33,51 @@ describe('header rules', () => {
       subgraph.ask(query(), from({ 'x-tenant': tenant, baggage }))
     await Promise.all([ask('a', '1'), ask('a', '2'), ask('b', '1')])
     expect(liar.asked.map(({ headers }) => headers['x-tenant'])).toEqual(['a', 'b'])
+  })
+})
+
+describe('headers of answers', () => {
+  const bringing =
+    (headers: Record<string, string | string[]>): Lie =>
+    ({ response }) =>
+      void response.writeHead(200, headers).end('{"data":{"newestQuote":"A classic."}}')
+  const startWith = (replyHeaders: readonly object[]) =>
+    startLibrary({
+      settings: readSettings({ subgraphs: { reviews: { replyHeaders } } }),
+      subgraphUrls: { reviews: liar.url },
+    })
+
+  test('go back to the client as the rules say, and no others', async () => {
+    liar.lie(bringing({ 'x-served-by': ['a', 'b'], 'x-other': 'c', 'set-cookie': 'd=e' }))
+    await using library = await startWith([
+      { propagate: 'X-Served-By' },
+      { propagate: 'x-none', as: 'x-other' },
+    ])
+    const { headers } = await library.send('{ newestQuote }')
+    expect(headers.get('x-served-by')).toBe('a, b')
+    for (const name of ['x-other', 'x-none', 'set-cookie']) expect(headers.get(name)).toBeNull()
+  })
+
+  test.each([
+    ['first', 'one'],
+    ['last', 'two'],
+    ['all', 'one, two'],
+  ])('of several requests are merged: %s', async (merge, expected) => {
+    let times = 0
+    liar.lie(exchange => bringing({ 'x-served-by': ['one', 'two', 'one'][times++] ?? '' })(exchange))
+    await using library = await startWith([{ propagate: 'x-served-by', as: 'x-quotes-by', merge }])
+    const review = (name: string) => `${name}: review(isbn: "0", stars: 1) { isbn }`
+    const shelve = (name: string) => `${name}: shelve(isbn: "0") { isbn }`
+    const mutations = [review('a'), shelve('b'), review('c')].join(' ')
+    const { headers } = await library.send(`mutation { ${mutations} }`)
+    expect(liar.asked).toHaveLength(2)
+    expect(headers.get('x-quotes-by')).toBe(expected)
+  })
+
+  test.each(['set-cookie', 'Cache-Control', 'content-length'])('are never %s', propagate => {
+    expect(() => readSettings({ everySubgraph: { replyHeaders: [{ propagate }] } })).toThrow(
+      /replyHeaders\.0/,
+    )
   })
 })
 
