@@ -18,56 +18,90 @@ type Field = {
   readonly inner?: Selector
 }
 
+export type Representation = {
+  readonly write: WriteRepresentation
+  /** The fields of an entity of that type which decide what is written; undefined when there is more to it. */
+  keysOf(typename: string): readonly string[] | undefined
+}
+
 export function compileRepresentation(
   requires: readonly RequiredSelection[],
   matches: TypeMatch,
   rewrites: readonly Rewrite[] | undefined,
-): WriteRepresentation {
-  const select = createSelector(requires, matches)
+): Representation {
+  const written: Written = { values: 0 }
+  const select = createSelector(requires, matches, written)
   const rewrite = rewrites?.length ? createRewrites(rewrites, matches) : undefined
-  return (entity, variables) => {
-    if (typeof entity.__typename !== 'string') return undefined
-    const text = select(entity, variables)
-    if (text === undefined || rewrite === undefined) return text
-    const representation: unknown = JSON.parse(text)
-    if (isObject(representation)) rewrite(representation)
-    return JSON.stringify(representation)
+  return {
+    keysOf: keysByType(requires, matches),
+    write(entity, variables) {
+      if (typeof entity.__typename !== 'string') return undefined
+      const before = written.values
+      const text = select(entity, variables)
+      if (text === undefined || written.values === before) return undefined
+      if (rewrite === undefined) return text
+      const representation: unknown = JSON.parse(text)
+      if (isObject(representation)) rewrite(representation)
+      return JSON.stringify(representation)
+    },
   }
 }
 
-/** Fields of each type that objects turn out to have are worked out once. */
-function createSelector(selections: readonly RequiredSelection[], matches: TypeMatch): Selector {
+function keysByType(requires: readonly RequiredSelection[], matches: TypeMatch): Representation['keysOf'] {
+  if (requires.some(isConditional)) return () => undefined
+  const known = new Map<string, readonly string[] | undefined>()
+  return typename => {
+    if (known.has(typename)) return known.get(typename)
+    const fields = collectFields(requires, typename, { matches, variables: {}, written: { values: 0 } })
+    const simple = fields.every(({ name, key, inner }) => inner === undefined && name === key)
+    const keys = simple ? fields.map(({ key }) => key).filter(key => key !== '__typename') : undefined
+    known.set(typename, keys)
+    return keys
+  }
+}
+
+/** How many values, but for nulls, have been written. */
+type Written = { values: number }
+
+/**
+ * Fields of each type that objects turn out to have are worked out once. A null is written as one: what requires the
+ * field is to know. A field that is not there has failed, and so has what needs it.
+ */
+function createSelector(
+  selections: readonly RequiredSelection[],
+  matches: TypeMatch,
+  written: Written = { values: 0 },
+): Selector {
   const conditional = selections.some(isConditional)
   const known = new Map<string | undefined, readonly Field[]>()
 
   function fieldsOf(typename: string | undefined, variables: Execution['variables']): readonly Field[] {
-    if (conditional) return collectFields(selections, typename, matches, variables)
+    if (conditional) return collectFields(selections, typename, { matches, variables, written })
     const found = known.get(typename)
     if (found) return found
-    const fields = collectFields(selections, typename, matches, variables)
+    const fields = collectFields(selections, typename, { matches, variables, written })
     known.set(typename, fields)
     return fields
   }
 
   return function select(value, variables): string | undefined {
     if (value === null || value === undefined) return undefined
-    if (Array.isArray(value)) return `[${value.map(item => select(item, variables) ?? 'null').join(',')}]`
+    if (Array.isArray(value)) {
+      written.values += 1
+      return `[${value.map(item => select(item, variables) ?? 'null').join(',')}]`
+    }
     if (!isObject(value)) return JSON.stringify(value)
     const typename = typeof value.__typename === 'string' ? value.__typename : undefined
     let text = ''
-    let named = false
     for (const { name, key, quoted, inner } of fieldsOf(typename, variables)) {
-      const field = value[name] ?? value[key]
-      const written = inner
-        ? inner(field, variables)
-        : field === null || field === undefined
-          ? undefined
-          : JSON.stringify(field)
-      if (written === undefined) continue
-      if (name !== '__typename') named = true
-      text += text === '' ? `{${quoted}${written}` : `,${quoted}${written}`
+      const field = value[name] === undefined ? value[key] : value[name]
+      if (field === undefined && name === '__typename') continue
+      if (field === undefined) return undefined
+      if (field !== null && !inner && name !== '__typename') written.values += 1
+      const part = inner ? (inner(field, variables) ?? 'null') : JSON.stringify(field)
+      text += text === '' ? `{${quoted}${part}` : `,${quoted}${part}`
     }
-    return named ? `${text}}` : undefined
+    return text === '' ? '{}' : `${text}}`
   }
 }
 
@@ -83,8 +117,15 @@ function isConditional(selection: RequiredSelection): boolean {
 function collectFields(
   selections: readonly RequiredSelection[],
   typename: string | undefined,
-  matches: TypeMatch,
-  variables: Execution['variables'],
+  {
+    matches,
+    variables,
+    written,
+  }: {
+    readonly matches: TypeMatch
+    readonly variables: Execution['variables']
+    readonly written: Written
+  },
 ): readonly Field[] {
   const merged = new Map<string, { name: string; selections: RequiredSelection[] }>()
   const visit = (selection: RequiredSelection): void => {
@@ -104,6 +145,6 @@ function collectFields(
     name: field.name,
     key,
     quoted: `${JSON.stringify(key)}:`,
-    ...(field.selections.length > 0 && { inner: createSelector(field.selections, matches) }),
+    ...(field.selections.length > 0 && { inner: createSelector(field.selections, matches, written) }),
   }))
 }
