@@ -1,0 +1,54 @@
+// The variables that each service reads, found out by letting it read. Free of the files that set them.
+import { readGatewayConfig } from '#gateway/config.ts'
+import { readBffConfig } from '#platform/bff/config.ts'
+import { type ServiceName, SUBGRAPHS } from '#start/layout.ts'
+import { readInventoryConfig } from '#subgraphs/inventory/config.ts'
+import { readOrdersConfig } from '#subgraphs/orders/config.ts'
+import { readPaymentConfig } from '#subgraphs/payment/config.ts'
+import { readShippingConfig } from '#subgraphs/shipping/config.ts'
+import { readText } from '#test/deploy/files.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const READERS: Readonly<Record<ServiceName, (env: Environment) => unknown>> = {
+  orders: readOrdersConfig,
+  inventory: readInventoryConfig,
+  payment: readPaymentConfig,
+  shipping: readShippingConfig,
+  gateway: readGatewayConfig,
+  'bff-web': env => readBffConfig('bff-web', env),
+  'bff-mobile': env => readBffConfig('bff-mobile', env),
+}
+
+/** The file that `service` runs, from the root of the project. */
+export function mainOf(service: ServiceName): string {
+  return (SUBGRAPHS as readonly string[]).includes(service)
+    ? `subgraphs/${service}/main.ts`
+    : `${service}/main.ts`
+}
+
+/** Throws what the service itself would at its start, when `env` will not do. */
+export function checkEnvironment(service: ServiceName, env: Environment): void {
+  READERS[service](env)
+}
+
+/** By its configuration, and by its main.ts before that. */
+export function variablesOf(service: ServiceName): ReadonlySet<string> {
+  const asked = new Set<string>()
+  const env = new Proxy<Environment>(
+    {},
+    {
+      get(_, name) {
+        if (typeof name === 'string') asked.add(name)
+        return undefined
+      },
+    },
+  )
+  try {
+    READERS[service](env)
+  } catch {
+    // Nothing is set: what matters is what was asked for.
+  }
+  for (const [, name = ''] of readText(mainOf(service)).matchAll(/process\.env\.([A-Z_]+)/g)) asked.add(name)
+  return asked
+}
