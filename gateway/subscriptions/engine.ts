@@ -21,6 +21,7 @@ import { type RunningSubscription, runSubscription } from '#gateway/subscription
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import type { Connect } from '#gateway/subscriptions/upstream.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
+import { CallerError } from '#platform/domain/errors.ts'
 import { memberTraceparent } from '#platform/graphql/batch.ts'
 import { CONSISTENCY_HEADER, formatToken, mergeTokens, parseToken } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
@@ -103,7 +104,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
         settings,
         logger,
         seen,
-        format: createFormat({ requestId: sender().requestId, logger }),
+        createFormat: () => createFormat({ requestId: sender().requestId, logger }),
         over: () => {
           if (running.get(key) === started) running.delete(key)
         },
@@ -140,10 +141,16 @@ export function createEngine(options: EngineOptions): GatewayEngine {
       if (plan === undefined || 'errors' in plan) inUse[Symbol.dispose]()
     }
     if ('errors' in plan) throw plan.errors
+    const { name, kind } = plan.named
     const forwarded = () => forwardedOf(sender(), asked.traceparent)
     const key = keyOf(inUse, asked, forwarded())
     const found = running.get(key)
     if (found) plan[Symbol.dispose]()
+    else if (running.size >= settings.followed) {
+      plan[Symbol.dispose]()
+      throw new CallerError('UNAVAILABLE', 'too many different subscriptions are followed: try again')
+    }
+    void watch.run(async () => ({ text: '', outcome: 'ok', name, kind }), asked.traceparent)
     const joined = found ?? follow(plan, key, { asked, sender })
     const { subscription } = joined
     if (!found && current.get() !== inUse.graph) void replan(joined) // it was replaced while this was planned

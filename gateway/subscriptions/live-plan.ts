@@ -12,6 +12,8 @@ import type { Forwarded, Subgraph } from '#gateway/transport/subgraph.ts'
 
 /** Disposing lets go of its graph. */
 export type LivePlan = Disposable & {
+  /** Of the operation. */
+  readonly named: Pick<PreparedOperation, 'name' | 'kind'>
   readonly place: Place
   readonly request: SubgraphRequest
   /** The subgraph that is subscribed to. */
@@ -48,6 +50,7 @@ export function planLive(prepared: PreparedOperation, planning: Planning): LiveP
     }
   const addresses = planning.instancesOf(request.service) ?? [graph.addresses.get(request.service) ?? '']
   return {
+    named: prepared,
     place: placeOf(sourceOf(settings, request.service), addresses),
     request,
     subgraph,

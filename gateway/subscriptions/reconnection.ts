@@ -1,5 +1,4 @@
 // Keeps following a subscription over lost connections: again after a wait that grows, until it is complete or given up.
-import { setTimeout as wait } from 'node:timers/promises'
 import { isFinal, type UpstreamEvent } from '#gateway/subscriptions/upstream.ts'
 import { AWAY } from '#gateway/transport/disclosure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -38,7 +37,7 @@ export async function* reconnecting(
     try {
       for await (const event of connect(lastId)) {
         if (event.type === 'next') {
-          lastId = event.id
+          lastId = event.id ?? lastId
           yield event
           continue
         }
@@ -61,7 +60,15 @@ export async function* reconnecting(
 }
 
 /** Full jitter, so that all who lost a subgraph do not come back to it at once. */
-async function pause(attempts: number, signal: AbortSignal): Promise<void> {
+function pause(attempts: number, signal: AbortSignal): Promise<void> {
   const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempts)
-  await wait(Math.random() * longest, undefined, { signal }).catch(() => {})
+  return new Promise(resolve => {
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, Math.random() * longest)
+    signal.addEventListener('abort', end)
+  })
 }

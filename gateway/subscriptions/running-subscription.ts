@@ -12,6 +12,7 @@ import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Answer, answerOfText } from '#platform/graphql/live-answers.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
+import { inSpan } from '#platform/telemetry/tracing.ts'
 
 export type RunningSubscription = {
   /** Answers from now on. `forwarded` gives what goes out in the reader's name, as it is then. */
@@ -23,7 +24,8 @@ export type RunningSubscription = {
 export type RunOptions = {
   readonly connect: (protocol: LivePlan['place']['protocol']) => Connect
   readonly settings: SubscriptionSettings
-  readonly format: FormatError
+  /** For one answer. */
+  readonly createFormat: () => FormatError
   readonly logger: Logger
   readonly seen: ObserveSubscriptions
   /** Called once: it has ended, or nobody reads any more. */
@@ -43,7 +45,7 @@ const AHEAD = 8
 const PATIENCE_MS = 1000
 
 export function runSubscription(first: LivePlan, options: RunOptions): RunningSubscription {
-  const { settings, format, logger, seen } = options
+  const { settings, logger, seen } = options
   const readers = new Set<() => Forwarded>()
   const answers = createBroadcast<Answer>({
     maxItems: settings.maxBehind,
@@ -81,7 +83,7 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
     const underWay: Promise<unknown>[] = []
     const events = reconnecting(lastId => connect(flow, lastId), {
       signal,
-      connectMs: settings.connectMs,
+      connectMs: flow === coming ? settings.outageMs : settings.connectMs,
       outageMs: settings.outageMs,
       opened: () => opened(flow),
       lost(error) {
@@ -99,7 +101,10 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
 
   /** Answers are worked on side by side, and given in the order of their events. */
   function give(plan: LivePlan, event: SubgraphAnswer, id: string | undefined): Promise<unknown> {
-    const answered = plan.answer(event, forwardedNow(), format)
+    const forwarded = forwardedNow()
+    const answered = inSpan('subscription event', { parent: forwarded.own.traceparent }, () =>
+      plan.answer(event, forwarded, options.createFormat()),
+    )
     inOrder = inOrder
       .then(async () => answers.push(answerOfText(await answered, id)))
       .catch(error => logger.error({ err: error }, 'an event could not be answered'))

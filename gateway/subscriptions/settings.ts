@@ -18,7 +18,7 @@ export const subscriptionSettings = z.strictObject({
   everySubgraph: source.omit({ url: true }).prefault({}),
   /** By name; what is left out is that of `everySubgraph`. */
   subgraphs: z.record(z.string(), source).default({}),
-  /** How long a subgraph may be unreachable before a subscription's first event source is given up. */
+  /** How long a subgraph that was not reached yet is tried. */
   connectMs: count.default(10_000),
   /** How long one may be away once it was reached. */
   outageMs: count.default(300_000),
@@ -28,6 +28,8 @@ export const subscriptionSettings = z.strictObject({
   /** What one client may be behind another of the same subscription, before it is ended. */
   maxBehind: count.default(1000),
   maxBehindBytes: count.default(4 * 1024 * 1024),
+  /** Subscriptions that differ. */
+  followed: count.default(10_000),
   /** Sockets and streams of clients altogether, and of one subject (of one address, for anonymous callers). */
   connections: count.default(10_000),
   connectionsPerSubject: count.default(1000),
