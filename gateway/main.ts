@@ -21,6 +21,7 @@ async function run(): Promise<void> {
   const { firstLines } = await import('#gateway/first-lines.ts')
   const gateway = open.use(await startGateway(config))
   if (!process.stdin.isTTY) process.on('SIGHUP', () => void gateway.reload())
-  console.error(firstLines(gateway, config))
-  await stopSignal()
+  const stopped = stopSignal()
+  console.error(firstLines(gateway, config)) // whoever reads them may stop it at once
+  await stopped
 }

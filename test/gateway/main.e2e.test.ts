@@ -29,7 +29,7 @@ describe('npm run gateway', () => {
     await using library = await libraryFile()
     await using gateway = npmRunGateway({ SUPERGRAPH: library.file })
     const url = await gateway.url
-    await expect.poll(() => gateway.told.join('\n')).toContain('Try it:')
+    await gateway.toldThat('Try it:')
     expect(gateway.told.slice(0, 6)).toEqual([
       `gateway     ${url}/graphql`,
       `supergraph  ${library.file}`,
@@ -59,7 +59,7 @@ describe('npm run gateway', () => {
       NODE_ENV: 'development',
     })
     await gateway.url
-    await expect.poll(() => gateway.told.join('\n')).toContain('Try it:')
+    await gateway.toldThat('Try it:')
     const told = gateway.told.join('\n')
     expect(told).toContain('reviews    http://me:***@127.0.0.1:2/graphql')
     expect(told).toContain('schema      shown to clients that ask for it')
@@ -78,7 +78,7 @@ test('SIGHUP reads the supergraph again', async () => {
   await using gateway = runGateway({ SUPERGRAPH: link, GATEWAY_SETTINGS: settings })
   const url = await gateway.url
   await writeFile(library.file, librarySupergraph().replaceAll('newestQuote', 'latestQuote'))
-  await expect.poll(() => gateway.told.join('\n')).toContain('Try it:')
+  await gateway.toldThat('Try it:')
   gateway.signal('SIGHUP')
   await gateway.logged('a new supergraph is served')
   expect(await ask(url, '{ newestQuote }')).toMatchObject({

@@ -19,6 +19,8 @@ export type GatewayProcess = AsyncDisposable & {
   readonly told: readonly string[]
   /** Resolves with the first line of the log, past or to come, that holds `text`. */
   logged(text: string): Promise<string>
+  /** The same of what a person reads. */
+  toldThat(text: string): Promise<string>
   signal(name: NodeJS.Signals): void
 }
 
@@ -56,6 +58,7 @@ function launch(
     log: log.lines,
     told: told.lines,
     logged: text => Promise.race([log.seen(text), failed]),
+    toldThat: text => Promise.race([told.seen(text), failed]),
     signal: name => void child.kill(name),
     [Symbol.asyncDispose]: () => end(child, ended),
   }
