@@ -69,7 +69,7 @@ test('what is under way is told, and which queries share an answer', async () =>
   )
   const asked = [0, 1, 2].map(() => shop.ask('query Held { items { id } }'))
   await both
-  await expect.poll(() => metric('waybill_gateway_operations_in_flight')).toBe(3)
+  await expect.poll(() => metric('waybill_gateway_operations_in_flight'), { timeout: 10_000 }).toBe(3)
   expect(await metric('waybill_gateway_subgraph_requests_in_flight{subgraph="items"}')).toBe(1)
   for (const answer of held) answer()
   await Promise.all(asked)

@@ -223,6 +223,6 @@ test('a supergraph at a URL is followed as one in a file is', async () => {
   await shop.log.seen(SERVED)
   expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
   const before = asked
-  await expect.poll(() => asked).toBeGreaterThan(before)
+  await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(before)
   expect(shop.log.entries().filter(({ msg }) => msg === SERVED)).toHaveLength(1)
 })
