@@ -32,6 +32,11 @@ export type Admit = (applicant: Applicant) => Verdict
 
 export type Admission = {
   admit(applicant: Applicant, client: Client): Verdict
+  /** Undefined where clients may ask for as much as they like. */
+  readonly limit: Limit | undefined
+}
+
+export type Limit = {
   /** Refuses a client that has nothing left, before its operation is looked at. */
   turnAway(client: Client): Admitted | undefined
   /** Charges an operation that was refused before `admit` was asked: it made work, too. */
@@ -51,32 +56,49 @@ export function createAdmission(cost: CostSettings, rateLimit: RateLimit | undef
       )
       return charged instanceof Promise ? charged.then(one => both(judged, one)) : both(judged, charged)
     },
+    limit: rateLimit && limitBy(rateLimit),
+  }
+}
+
+function limitBy(rateLimit: RateLimit): Limit {
+  return {
     turnAway(client) {
-      const refused = rateLimit?.refuse(client)
+      const refused = rateLimit.refuse(client)
       return refused && both(undefined, refused)
     },
     async chargeRefused(client) {
-      const charged = await rateLimit?.charge(client, LEAST_COST)
-      return charged && both(undefined, charged)
+      return both(undefined, await rateLimit.charge(client, LEAST_COST))
     },
   }
 }
 
 /** Runs an operation under `admission`: `run` asks what it is given before it executes anything. */
-export async function underAdmission(
-  admission: Admission,
-  { client, format }: { readonly client: Client; readonly format: FormatError },
+export function underAdmission(
+  { admit, limit }: Admission,
+  asking: Asking,
   run: (admit: Admit) => Promise<GatewayAnswer>,
 ): Promise<GatewayAnswer> {
-  const turnedAway = admission.turnAway(client)
+  const admitting: Admit = applicant => admit(applicant, asking.client)
+  return limit ? underLimit(limit, asking, admitting, run) : run(admitting)
+}
+
+type Asking = { readonly client: Client; readonly format: FormatError }
+
+async function underLimit(
+  limit: Limit,
+  { client, format }: Asking,
+  admit: Admit,
+  run: (admit: Admit) => Promise<GatewayAnswer>,
+): Promise<GatewayAnswer> {
+  const turnedAway = limit.turnAway(client)
   if (turnedAway?.refusal) return refuseUnread(turnedAway, turnedAway.refusal, format)
   let asked = false
   const answer = await run(applicant => {
     asked = true
-    return admission.admit(applicant, client)
+    return admit(applicant)
   })
   if (asked) return answer
-  const charged = await admission.chargeRefused(client)
+  const charged = await limit.chargeRefused(client)
   return { ...answer, ...(charged?.headers && { headers: charged.headers }) }
 }
 

@@ -18,6 +18,7 @@ export async function refuseSubscription(
   const client = clientOf(sender)
   const { estimate } = prepared
   const verdict =
-    admission.turnAway(client) ?? (await admission.admit({ estimate, variables: coerced.variables }, client))
+    admission.limit?.turnAway(client) ??
+    (await admission.admit({ estimate, variables: coerced.variables }, client))
   return verdict?.refusal
 }

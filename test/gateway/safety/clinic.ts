@@ -30,6 +30,7 @@ export const CLINIC_SDL = {
     }
     type Room @key(fields: "code") { code: ID @signedIn name: String }
     type Mutation { admit(name: String!): Patient! @requiresScopes(scopes: [["write"], ["admin"]])  wave: Int }
+    type Subscription { alarm: Patient @cost(weight: 50) whisper: String @signedIn }
     type Page { items: [Patient!] total: Int }
     union Found = Patient | Ledger
     type Ledger @requiresScopes(scopes: [["books", "read"]]) { balance: Int! }

@@ -103,33 +103,46 @@ describe('an operation that is too large', () => {
 
 test('an operation cannot be put in the place of another one by its name', async () => {
   const text = 'query Real {\n motto\n}'
-  const [first = '', ...rest] = text.split('\n')
-  await clinic.post({ query: rest.join('\n'), operationName: first })
-  const { data } = await clinic.send(text)
-  expect(data).toEqual({ motto: 'do no harm' })
+  await clinic.post({ query: ' motto\n}', operationName: 'query Real {' })
+  await clinic.post({ query: ' motto\n}', operationName: 'Real\nquery Real {' })
+  expect((await clinic.send(text)).data).toEqual({ motto: 'do no harm' })
+  const response = await clinic.post({ query: text, operationName: 'Real' })
+  expect(await response.json()).toEqual({ data: { motto: 'do no harm' } })
 })
 
-test('limits hold for what comes over live connections', async () => {
-  await using limited = await startClinic({
-    cost: { maximum: 20 },
-    rateLimit: { capacity: 30, perSecond: 0.01 },
+describe('what comes over live connections', () => {
+  let limited: Clinic
+  let live: ReturnType<typeof createClient>
+  beforeAll(async () => {
+    limited = await startClinic({ cost: { maximum: 20 }, rateLimit: { capacity: 30, perSecond: 0.01 } })
+    const url = limited.url.replace('http', 'ws')
+    live = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0 })
   })
-  const client = createClient({
-    url: limited.url.replace('http', 'ws'),
-    webSocketImpl: WebSocket,
-    retryAttempts: 0,
+  afterAll(async () => {
+    await live?.dispose()
+    await limited?.[Symbol.asyncDispose]()
   })
   const run = (query: string) =>
     new Promise((resolve, reject) => {
-      client.subscribe({ query }, { next: resolve, error: reject, complete: () => {} })
+      live.subscribe({ query }, { next: resolve, error: reject, complete: () => resolve(undefined) })
     })
-  await expect(run('{ patients(first: 21) { name } }')).rejects.toMatchObject([
-    { extensions: { code: 'COST_ESTIMATED_TOO_EXPENSIVE' } },
-  ])
-  expect(await run('{ patients(first: 20) { name } }')).toMatchObject({ data: { patients: [{}, {}, {}] } })
-  await expect(run('{ patients(first: 20) { name } }')).rejects.toMatchObject([
-    { extensions: { code: 'RATE_LIMITED' } },
-  ])
-  expect((await limited.send('{ patients(first: 20) { name } }')).status).toBe(429) // one address, one bucket
-  await client.dispose()
+  const refused = (code: string) => [{ extensions: { code } }]
+
+  test('may not cost more than anything else, nor show more', async () => {
+    const tooMuch = refused('COST_ESTIMATED_TOO_EXPENSIVE')
+    await expect(run('{ patients(first: 21) { name } }')).rejects.toMatchObject(tooMuch)
+    await expect(run('subscription { alarm { name } }')).rejects.toMatchObject(tooMuch)
+    await expect(run('subscription { whisper }')).rejects.toMatchObject(refused('UNAUTHORIZED_FIELD_OR_TYPE'))
+    expect(await run('{ patient(id: "1") { diagnosis } }')).toMatchObject({
+      data: { patient: { diagnosis: null } },
+      errors: refused('UNAUTHORIZED_FIELD_OR_TYPE'),
+    })
+  })
+
+  test('is charged like anything else', async () => {
+    const twenty = '{ patients(first: 20) { name } }'
+    expect(await run(twenty)).toMatchObject({ data: { patients: [{}, {}, {}] } })
+    await expect(run(twenty)).rejects.toMatchObject(refused('RATE_LIMITED'))
+    expect((await limited.send(twenty)).status).toBe(429) // one address, one bucket
+  })
 })
