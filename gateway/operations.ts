@@ -24,6 +24,7 @@ import { compileCompletion, type Write } from '#gateway/executor/complete.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
 import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
+import type { PlanNode } from '#gateway/executor/plan.ts'
 import {
   createKnownOperations,
   type ObservePrepare,
@@ -31,7 +32,11 @@ import {
   type UsedOperation,
 } from '#gateway/known-operations.ts'
 import { isDeeper } from '#gateway/nesting.ts'
-import { namesAreUnambiguous, plannedOperation } from '#gateway/planner/planned-operation.ts'
+import {
+  namesAreUnambiguous,
+  plannedOperation,
+  withConditionsAtFields,
+} from '#gateway/planner/planned-operation.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import {
   createGuards,
@@ -189,7 +194,7 @@ async function compile(
   const roots = rootFields(asked.selectionSet.selections, fragments)
   const needsPlan = permitted ? permitted.planned : roots.some(field => !field.startsWith('__'))
   const toPlan = plannedOperation(permitted?.planned ?? operation, { ...supergraph, fragments })
-  const planned = needsPlan ? await supergraph.plan(print(toPlan), name) : undefined
+  const planned = needsPlan ? await planOf(toPlan, name, supergraph) : undefined
   const plan = planned && nameFetches(planned, operation.name?.value)
   const known = { matches, shares: namesAreUnambiguous(toPlan) }
   const definitions = operation.variableDefinitions ?? []
@@ -238,6 +243,20 @@ function once<T>(make: () => T): () => T {
   return () => {
     made ??= { value: make() }
     return made.value
+  }
+}
+
+async function planOf(
+  toPlan: DocumentNode,
+  name: string | undefined,
+  { plan }: Supergraph,
+): Promise<PlanNode | undefined> {
+  try {
+    return await plan(print(toPlan), name)
+  } catch (error) {
+    const other = withConditionsAtFields(toPlan)
+    if (other === toPlan) throw error
+    return await plan(print(other), name)
   }
 }
 

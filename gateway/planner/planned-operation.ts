@@ -8,6 +8,7 @@ import {
   getNamedType,
   isAbstractType,
   isCompositeType,
+  isInterfaceType,
   Kind,
   type OperationDefinitionNode,
   print,
@@ -60,6 +61,20 @@ export function plannedOperation(operation: OperationDefinitionNode, toPlan: ToP
       },
     ],
   }
+}
+
+/** The same with conditions at fields and not at fragments: of some operations there is a plan in this form alone. */
+export function withConditionsAtFields(planned: DocumentNode): DocumentNode {
+  return visit(planned, {
+    InlineFragment: {
+      leave({ directives = [], selectionSet, ...rest }) {
+        const { selections } = selectionSet
+        if (directives.length === 0 || selections.some(({ kind }) => kind !== Kind.FIELD)) return undefined
+        const conditional = selections.map(field => ({ ...field, directives }))
+        return { ...rest, selectionSet: { ...selectionSet, selections: conditional } }
+      },
+    },
+  })
 }
 
 /** Whether each response name stands for one field with one set of arguments, wherever it is selected. */
@@ -153,7 +168,7 @@ function narrowed(
   const those = isAbstractType(of) ? schema.getPossibleTypes(of) : [of]
   const both = those.filter(one => one === other || (isAbstractType(other) && schema.isSubType(other, one)))
   if (both.length === those.length) return [of]
-  return isAbstractType(other) && both.length === schema.getPossibleTypes(other).length ? [other] : both
+  return isInterfaceType(of) && isInterfaceType(other) && schema.isSubType(of, other) ? [other] : both
 }
 
 function hasField(type: GraphQLCompositeType, { name }: FieldNode): boolean {
