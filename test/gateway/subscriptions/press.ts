@@ -5,6 +5,7 @@ import { createCurrentGraph } from '#gateway/current-graph.ts'
 import { mountGateway } from '#gateway/endpoint.ts'
 import { type Graph, openGraph } from '#gateway/graph.ts'
 import { createConnections } from '#gateway/reload/connections.ts'
+import { openSafety } from '#gateway/safety/open.ts'
 import { readSettings, settingsOf } from '#gateway/settings.ts'
 import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
@@ -15,7 +16,7 @@ import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 import { startSubgraph, type Topics } from './subgraph.ts'
 
-const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@external"])`
+const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@external", "@authenticated"])`
 
 export const ARTICLES = `${LINK}
   type Query { article(id: ID!): Article }
@@ -30,7 +31,7 @@ export const ARTICLES = `${LINK}
   type Author @key(fields: "id") { id: ID! }`
 export const AUTHORS = `${LINK}
   type Query { author(id: ID!): Author }
-  type Author @key(fields: "id") { id: ID! name: String viewer: String }
+  type Author @key(fields: "id") { id: ID! name: String viewer: String secret: String @authenticated }
   type Article @key(fields: "id") { id: ID! title: String! @external byline: String @requires(fields: "title") }`
 
 type Id = { readonly id: string }
@@ -71,6 +72,7 @@ export const authors = () => ({
   Author: {
     __resolveReference: ({ id }: Id) => ({ id }),
     name: ({ id }: Id) => (id === 'a13' ? Promise.reject(new Error('unlucky')) : `Author ${id}`),
+    secret: () => 'pen name',
     viewer: (_: unknown, __: unknown, { headers }: Context) => headers?.authorization ?? null,
   },
   Article: {
@@ -126,19 +128,35 @@ export async function startPress(settings: object = {}, { auth = false } = {}) {
   const current = open.use(createCurrentGraph(await openSdl(compose(services))))
   const http = createHttpServer({ name: 'press', logger })
   const verifying = auth && { verifier: createVerifier({ ...issuer, roles: 'any' }) }
+  const { admission, persisted } = open.use(await openSafety({ settings: read, logger }))
   const live = open.use(
     mountSubscriptions(http, {
       current,
       logger,
+      admission,
+      persisted,
       settings: read.subscriptions,
       instancesOf: name => read.subgraphs[name]?.urls?.map(one => one.url),
       ...verifying,
     }),
   )
   const { answerInParts } = live
-  mountGateway(http, { current, logger, development: false, batch: 10, answerInParts, ...verifying })
+  mountGateway(http, {
+    current,
+    logger,
+    admission,
+    persisted,
+    answerInParts,
+    development: false,
+    batch: 10,
+    ...verifying,
+  })
   open.use(http)
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 })
+  async function gauge(name: string): Promise<number> {
+    const text = await (await fetch(`${url}/metrics`)).text()
+    return Number(new RegExp(`^${name}\\{.*service="press".*\\} (\\d+)`, 'm').exec(text)?.[1])
+  }
   const running = open.move()
   return {
     ...recording,
@@ -153,11 +171,9 @@ export async function startPress(settings: object = {}, { auth = false } = {}) {
     stream: `${url}/graphql/stream`,
     socket: `${url.replace('http', 'ws')}/graphql`,
     publish: (id: string) => articlesSubgraph.topics.publish('published', article(id)),
-    /** Client operations that are subscribed at this moment. */
-    async readers(): Promise<number> {
-      const text = await (await fetch(`${url}/metrics`)).text()
-      return Number(/^waybill_gateway_subscribers\{.*service="press".*\} (\d+)/m.exec(text)?.[1])
-    },
+    /** Client operations that are subscribed at this moment, and what is followed for them. */
+    readers: () => gauge('waybill_gateway_subscribers'),
+    followed: () => gauge('waybill_gateway_subscriptions'),
     /** Serves another supergraph from now on. */
     replace: async (sdl: string) => current.replace(await openSdl(sdl)),
     token: (subject: string, ttlSeconds = 600) => issuer.sign({ role: 'customer', subject, ttlSeconds }),

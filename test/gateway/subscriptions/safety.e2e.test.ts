@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
+import { ofType, openIntroduced } from '#test/platform/graphql/live-graph.ts'
+import { partsOf } from './parts.ts'
+import { startPress } from './press.ts'
+import { subscribe } from './subscriber.ts'
+
+const SECRET = 'subscription { published { id author { secret } } }'
+const COUNTDOWN = 'subscription { countdown(from: 1) }'
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+let open = new AsyncDisposableStack()
+afterEach(async () => {
+  await open.disposeAsync()
+  open = new AsyncDisposableStack()
+})
+
+async function start(...options: Parameters<typeof startPress>) {
+  const press = open.use(await startPress(...options))
+  return { press, listening: () => expect.poll(() => press.articles.topics.listening('published')) }
+}
+
+describe('a subscription', () => {
+  it('leaves out of each event what its caller may not see, and says so', async () => {
+    const { press, listening } = await start({}, { auth: true })
+    await using anonymous = subscribe(press.socket, SECRET)
+    await using known = subscribe(press.socket, SECRET, { token: await press.token('ann') })
+    const [hidden, shown] = [anonymous.next(), known.next()]
+    await listening().toBe(2)
+    press.publish('1')
+    expect(await hidden).toMatchObject({
+      data: { published: { id: '1', author: { secret: null } } },
+      errors: [
+        { path: ['published', 'author', 'secret'], extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } },
+      ],
+    })
+    expect(await shown).toEqual({ data: { published: { id: '1', author: { secret: 'pen name' } } } })
+  })
+
+  it('is refused as a whole where the settings say so', async () => {
+    const { press } = await start({ authorization: { mode: 'reject' } }, { auth: true })
+    await using anonymous = subscribe(press.socket, SECRET)
+    await expect(anonymous.next()).rejects.toMatchObject([
+      { extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } },
+    ])
+    expect(press.articles.seen.upgrades).toEqual([])
+  })
+
+  it('that may cost too much is not begun, over any transport', async () => {
+    const { press } = await start({ cost: { maximum: 1 } })
+    const code = 'COST_ESTIMATED_TOO_EXPENSIVE'
+    await using subscriber = subscribe(press.socket, SECRET)
+    await expect(subscriber.next()).rejects.toMatchObject([{ extensions: { code } }])
+    const response = await fetch(press.graphql, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'multipart/mixed;subscriptionSpec=1.0' },
+      body: JSON.stringify({ query: SECRET }),
+    })
+    const parts: unknown[] = []
+    for await (const part of partsOf(response)) parts.push(part)
+    expect(parts.at(-1)).toMatchObject({ payload: null, errors: [{ extensions: { code } }] })
+    expect(press.articles.seen.upgrades).toEqual([])
+  })
+
+  it('takes from what its client may spend, as it begins and not with each event', async () => {
+    const { press } = await start({ rateLimit: { capacity: 2, perSecond: 0.001 } })
+    await using first = subscribe(press.socket, 'subscription { countdown(from: 5) }')
+    for (let left = 5; left > 0; left--) expect(await first.next()).toEqual({ data: { countdown: left } })
+    await using second = subscribe(press.socket, COUNTDOWN)
+    expect(await second.next()).toEqual({ data: { countdown: 1 } })
+    await using third = subscribe(press.socket, COUNTDOWN)
+    await expect(third.next()).rejects.toMatchObject([{ extensions: { code: 'RATE_LIMITED' } }])
+  })
+
+  it('may be named by the hash of its text once that is known', async () => {
+    const { press } = await start()
+    using raw = await openIntroduced({ url: press.socket })
+    const extensions = { persistedQuery: { version: 1, sha256Hash: sha256(COUNTDOWN) } }
+    raw.send({ id: '1', type: 'subscribe', payload: { extensions } })
+    expect(await raw.seen(({ id }) => id === '1')).toMatchObject({
+      type: 'error',
+      payload: [{ extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } }],
+    })
+    raw.subscribe('2', COUNTDOWN, { extensions })
+    await raw.seen(({ id, type }) => id === '2' && type === 'complete')
+    raw.send({ id: '3', type: 'subscribe', payload: { extensions } })
+    expect(await raw.seen(({ id }) => id === '3')).toMatchObject({ payload: { data: { countdown: 1 } } })
+  })
+
+  it('runs only if it is in the manifest, where nothing else may', async () => {
+    const folder = open.use(await temporaryFolder())
+    const manifest = path.join(folder.path, 'manifest.json')
+    const operation = { id: sha256(COUNTDOWN), name: 'Countdown', type: 'subscription', body: COUNTDOWN }
+    await writeFile(
+      manifest,
+      JSON.stringify({ format: 'apollo-persisted-query-manifest', version: 1, operations: [operation] }),
+    )
+    const { press } = await start({ persisted: { mode: 'only', manifest } })
+    using raw = await openIntroduced({ url: press.socket })
+    raw.subscribe('1', SECRET)
+    expect(await raw.seen(ofType('error'))).toMatchObject({
+      payload: [{ extensions: { code: 'OPERATION_NOT_PERSISTED' } }],
+    })
+    raw.subscribe('2', COUNTDOWN)
+    expect(await raw.seen(ofType('next'))).toMatchObject({ payload: { data: { countdown: 1 } } })
+  })
+})
+
+describe('how much there is at once', () => {
+  it('is bounded for different subscriptions: those that are followed already take more clients', async () => {
+    const { press, listening } = await start({ subscriptions: { followed: 1 } })
+    const query = 'subscription { published { id } }'
+    await using one = subscribe(press.socket, query)
+    void one.next()
+    await listening().toBe(1)
+    await using equal = subscribe(press.socket, query)
+    const got = equal.next()
+    await expect.poll(() => press.readers()).toBe(2)
+    await using other = subscribe(press.socket, COUNTDOWN)
+    await expect(other.next()).rejects.toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
+    press.publish('1')
+    expect(await got).toEqual({ data: { published: { id: '1' } } })
+  })
+
+  it('is bounded for the sockets and streams of one address', async () => {
+    const { press } = await start({ subscriptions: { connectionsPerSubject: 1 } })
+    using _held = await openIntroduced({ url: press.socket })
+    await using second = subscribe(press.socket, COUNTDOWN)
+    await expect(second.next()).rejects.toMatchObject({ code: 4429 })
+    const body = JSON.stringify({ query: COUNTDOWN })
+    const headers = { 'content-type': 'application/json', accept: 'text/event-stream' }
+    expect((await fetch(press.stream, { method: 'POST', headers, body })).status).toBe(429)
+  })
+
+  it('leaves nothing behind of clients that come and go', async () => {
+    const { press, listening } = await start()
+    for (let round = 0; round < 10; round++) {
+      using raw = await openIntroduced({ url: press.socket })
+      for (let index = 0; index < 20; index++)
+        raw.subscribe(`${index}`, `subscription { a${index}: published { id } }`)
+      if (round % 2 === 0) await listening().toBe(20)
+      for (let index = 0; index < 20; index += 2) raw.send({ id: `${index}`, type: 'complete' })
+    }
+    await listening().toBe(0)
+    await expect.poll(() => press.readers()).toBe(0)
+    expect(await press.followed()).toBe(0)
+  })
+})
