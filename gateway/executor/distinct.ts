@@ -9,7 +9,11 @@ export type Distinct = {
   indexOf(entity: JsonObject): number | undefined
 }
 
+/** By a value: the level of the next key, or what the last key leads to. */
 type Level = Map<unknown, unknown>
+
+/** What has no representation, among indexes. */
+const NONE = -1
 
 /** Equal entities are known by the values that they are written from: most are never written. */
 export function createDistinct(
@@ -18,15 +22,32 @@ export function createDistinct(
 ): Distinct {
   const texts: string[] = []
   const byText = new Map<string, number>()
-  const types: Level = new Map()
+  const byType: Level = new Map()
 
-  function indexOfText(entity: JsonObject): number | undefined {
+  function add(text: string | undefined): number {
+    return text === undefined ? NONE : texts.push(text) - 1
+  }
+
+  function indexByText(entity: JsonObject): number {
     const text = write(entity, variables)
-    if (text === undefined) return undefined
-    const known = byText.get(text)
-    if (known !== undefined) return known
-    const index = texts.push(text) - 1
+    if (text === undefined) return NONE
+    const index = byText.get(text) ?? add(text)
     byText.set(text, index)
+    return index
+  }
+
+  function indexByKeys(entity: JsonObject, keys: readonly string[]): number {
+    let level = byType
+    let value = entity.__typename
+    for (const key of keys) {
+      level = below(level, value)
+      value = entity[key]
+      if (typeof value === 'object' && value !== null) return indexByText(entity)
+    }
+    const known = level.get(value)
+    if (typeof known === 'number') return known
+    const index = add(write(entity, variables))
+    level.set(value, index)
     return index
   }
 
@@ -35,24 +56,11 @@ export function createDistinct(
     indexOf(entity) {
       const { __typename: typename } = entity
       const keys = typeof typename === 'string' ? keysOf(typename) : undefined
-      if (keys === undefined) return indexOfText(entity)
-      let level = below(types, typename)
-      for (const key of keys) {
-        const value = entity[key]
-        if (typeof value === 'object' && value !== null) return indexOfText(entity)
-        level = below(level, value)
-      }
-      const known = level.get(INDEX)
-      if (typeof known === 'number') return known
-      const index = indexOfText(entity)
-      level.set(INDEX, index)
-      return index
+      const index = keys === undefined ? indexByText(entity) : indexByKeys(entity, keys)
+      return index === NONE ? undefined : index
     },
   }
 }
-
-/** Where the values end. */
-const INDEX = Symbol('index')
 
 function below(level: Level, value: unknown): Level {
   const found = level.get(value)

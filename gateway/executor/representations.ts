@@ -20,7 +20,7 @@ type Field = {
 
 export type Representation = {
   readonly write: WriteRepresentation
-  /** The fields of an entity of that type which decide what is written; undefined when there is more to it. */
+  /** The fields of that type which decide what is written: others, other text. Undefined when there is more to it. */
   keysOf(typename: string): readonly string[] | undefined
 }
 
@@ -33,7 +33,7 @@ export function compileRepresentation(
   const select = createSelector(requires, matches, written)
   const rewrite = rewrites?.length ? createRewrites(rewrites, matches) : undefined
   return {
-    keysOf: keysByType(requires, matches),
+    keysOf: rewrite ? () => undefined : keysByType(requires, matches),
     write(entity, variables) {
       if (typeof entity.__typename !== 'string') return undefined
       const before = written.values
