@@ -272,9 +272,9 @@ function readAnswer<T>(
   return { data: body.data as T, consistency, stale, errors }
 }
 
-/** What a failed field of another service is thrown as here. */
+/** What a failed field of another service is thrown as here. Which service stood behind that one is not passed on. */
 export function failureOf({ message, extensions = {} }: RemoteError, name: string): Error {
-  const { code, ...details } = extensions
+  const { code, serviceName: _behind, ...details } = extensions
   if (isCallerCode(code)) return new CallerError(code, message, details)
   return new OperatorError('DEPENDENCY_FAILED', `${name} failed: ${message} ${JSON.stringify(extensions)}`)
 }
