@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { createGraphqlClient, type GraphqlClientOptions } from '#platform/graphql/client.ts'
+import { createGraphqlClient, failureOf, type GraphqlClientOptions } from '#platform/graphql/client.ts'
 import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 import { serveGraph } from './served-graph.ts'
 
@@ -77,6 +77,12 @@ describe('a client', () => {
       name: 'OperatorError',
       code: 'DEPENDENCY_FAILED',
     })
+  })
+
+  it('does not pass on which service stood behind', () => {
+    const error = { message: 'no', extensions: { code: 'CONFLICT', key: 'k', serviceName: 'payment' } }
+    expect(failureOf(error, 'gateway')).toMatchObject({ code: 'CONFLICT', details: { key: 'k' } })
+    expect(failureOf(error, 'gateway')).not.toHaveProperty('details.serviceName')
   })
 
   it('keeps what data there is when asked for partial data', async () => {
