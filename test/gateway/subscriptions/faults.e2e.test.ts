@@ -1,0 +1,170 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { ARTICLES, articles, startPress } from './press.ts'
+import { startSubgraph } from './subgraph.ts'
+import { subscribe } from './subscriber.ts'
+
+const PUBLISHED = 'subscription Published { published { id author { name } } }'
+const answerFor = (id: string) => ({ data: { published: { id, author: { name: `Author a${id}` } } } })
+const QUICK = { connectMs: 300, outageMs: 1000, heartbeatMs: 100 }
+
+let open = new AsyncDisposableStack()
+afterEach(async () => {
+  await open.disposeAsync()
+  open = new AsyncDisposableStack()
+})
+
+type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** A gateway whose articles are subscribed to at a server that does what it likes with upgrades. */
+async function startAt(upgrade: OnUpgrade, settings: object = QUICK) {
+  const server = createServer().on('upgrade', (request, socket, head) => {
+    socket.on('error', () => {})
+    open.defer(() => void socket.destroy())
+    upgrade(request, socket, head)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  open.defer(() => close(server))
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/live`
+  const press = open.use(
+    await startPress({ subscriptions: { ...settings, subgraphs: { articles: { url } } } }),
+  )
+  return { press, subscriber: open.use(subscribe(press.socket, PUBLISHED)) }
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close')
+  server.close()
+  server.closeAllConnections()
+  await closed
+}
+
+const UNAVAILABLE = [{ extensions: { code: 'UNAVAILABLE' } }]
+const sockets = () =>
+  new WebSocketServer({ noServer: true, autoPong: false, handleProtocols: () => 'graphql-transport-ws' })
+
+/** Acknowledges, and hands on each text that the gateway sends. */
+function talk(upgraded: (send: (message: object | string) => void, count: number) => void): OnUpgrade {
+  const server = sockets()
+  let count = 0
+  return (request, socket, head) =>
+    server.handleUpgrade(request, socket, head, ws => {
+      open.defer(() => ws.terminate())
+      const send = (message: object | string) =>
+        ws.send(typeof message === 'string' ? message : JSON.stringify(message))
+      ws.on('message', data => {
+        const { type } = JSON.parse(String(data))
+        if (type === 'connection_init') send({ type: 'connection_ack' })
+        if (type === 'subscribe') upgraded(send, ++count)
+      })
+    })
+}
+
+const next = (published: unknown) => ({ id: '1', type: 'next', payload: { data: { published } } })
+const ARTICLE = { __typename: 'Article', id: '7', author: { __typename: 'Author', id: 'a7' } }
+
+describe('a subgraph that', () => {
+  it.each([
+    [401, 'UNAUTHENTICATED'],
+    [403, 'FORBIDDEN'],
+    [404, 'UNAVAILABLE'],
+    [500, 'UNAVAILABLE'],
+  ])('answers an upgrade with HTTP %i makes the subscription %s', async (status, code) => {
+    const { subscriber } = await startAt((_request, socket) =>
+      socket.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`),
+    )
+    await expect(subscriber.next()).rejects.toMatchObject([{ extensions: { code } }])
+  })
+
+  it('never answers an upgrade is given up in time', async () => {
+    const { subscriber } = await startAt(() => {})
+    await expect(subscriber.next()).rejects.toMatchObject(UNAVAILABLE)
+  })
+
+  it('never acknowledges a connection is given up in time', async () => {
+    const server = sockets()
+    const { subscriber } = await startAt((request, socket, head) =>
+      server.handleUpgrade(request, socket, head, () => {}),
+    )
+    await expect(subscriber.next()).rejects.toMatchObject(UNAVAILABLE)
+  })
+
+  it('falls silent without closing is connected to anew', async () => {
+    const { subscriber } = await startAt(talk((send, count) => count > 1 && send(next(ARTICLE))))
+    expect(await subscriber.next()).toEqual(answerFor('7'))
+  })
+
+  it.each([
+    ['no JSON', 'nonsense'],
+    ['no object', '[]'],
+    ['an event that is no answer', { id: '1', type: 'next', payload: 7 }],
+    ['an event without data or errors', { id: '1', type: 'next', payload: { fine: true } }],
+  ])('sends %s is connected to anew', async (_, message) => {
+    const { subscriber } = await startAt(talk((send, count) => send(count > 1 ? next(ARTICLE) : message)))
+    expect(await subscriber.next()).toEqual(answerFor('7'))
+  })
+
+  it.each([
+    ['a text where an object should be', 'text'],
+    ['a list where an object should be', [ARTICLE]],
+    ['an object without what is not null', { __typename: 'Article' }],
+  ])('gives %s is told of in place, and the next event is as good as ever', async (_, value) => {
+    const { subscriber } = await startAt(
+      talk(send => {
+        send(next(value))
+        send(next(ARTICLE))
+      }),
+    )
+    expect(await subscriber.next()).toMatchObject({
+      data: { published: null },
+      errors: [{ path: expect.arrayContaining(['published']), extensions: { code: 'INTERNAL' } }],
+    })
+    expect(await subscriber.next()).toEqual(answerFor('7'))
+  })
+
+  it('refuses with errors ends the subscription with them, masked as those of queries are', async () => {
+    const { subscriber } = await startAt(
+      talk(send =>
+        send({
+          id: '1',
+          type: 'error',
+          payload: [
+            { message: 'not for you', extensions: { code: 'FORBIDDEN' } },
+            { message: 'select * from secrets' },
+          ],
+        }),
+      ),
+    )
+    await expect(subscriber.next()).rejects.toMatchObject([
+      { message: 'not for you', extensions: { code: 'FORBIDDEN' } },
+      { message: expect.not.stringContaining('secrets'), extensions: { code: 'INTERNAL' } },
+    ])
+  })
+})
+
+describe('a subgraph of several instances', () => {
+  it('is followed at another one when the one that it was followed at goes', async () => {
+    const instances = [
+      open.use(await startSubgraph(ARTICLES, articles)),
+      open.use(await startSubgraph(ARTICLES, articles)),
+    ]
+    const press = open.use(
+      await startPress({ subgraphs: { articles: { urls: instances.map(({ url }) => url) } } }),
+    )
+    await using subscriber = subscribe(press.socket, PUBLISHED)
+    const first = subscriber.next()
+    const followed = () => instances.filter(({ topics }) => topics.listening('published') > 0)
+    await expect.poll(() => followed().length).toBe(1)
+    const [before] = followed()
+    await before?.stop()
+    const other = instances.find(instance => instance !== before)
+    await expect.poll(() => other?.topics.listening('published'), { timeout: 10_000 }).toBe(1)
+    other?.topics.publish('published', ARTICLE)
+    expect(await first).toEqual(answerFor('7'))
+  })
+})
