@@ -60,17 +60,17 @@ describe('headers of answers', () => {
 
   test.each([
     ['first', 'one'],
-    ['last', 'two'],
-    ['all', 'one, two'],
+    ['last', 'three'],
+    ['all', 'one, two, three'],
   ])('of several requests are merged: %s', async (merge, expected) => {
     let times = 0
-    liar.lie(exchange => bringing({ 'x-served-by': ['one', 'two', 'one'][times++] ?? '' })(exchange))
+    liar.lie(exchange => bringing({ 'x-served-by': ['one', 'two', 'one', 'three'][times++] ?? '' })(exchange))
     await using library = await startWith([{ propagate: 'x-served-by', as: 'x-quotes-by', merge }])
     const review = (name: string) => `${name}: review(isbn: "0", stars: 1) { isbn }`
     const shelve = (name: string) => `${name}: shelve(isbn: "0") { isbn }`
-    const mutations = [review('a'), shelve('b'), review('c')].join(' ')
+    const mutations = ['a', 'b', 'c', 'd'].map(name => `${review(name)} ${shelve(`${name}2`)}`).join(' ')
     const { headers } = await library.send(`mutation { ${mutations} }`)
-    expect(liar.asked).toHaveLength(2)
+    expect(liar.asked).toHaveLength(4)
     expect(headers.get('x-quotes-by')).toBe(expected)
   })
 

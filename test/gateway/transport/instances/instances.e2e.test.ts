@@ -164,8 +164,9 @@ describe('with checks', () => {
     await first[Symbol.asyncDispose]()
     const before = checksOf('/health')
     connect({ health: { ...checks, path: '/later' } })
-    await vi.waitFor(() => expect(checksOf('/later')).toBeGreaterThan(2))
+    await vi.waitFor(() => expect(checksOf('/later')).toBeGreaterThan(6))
     expect(checksOf('/health')).toBe(before)
+    expect(await isUp(0)).toBe('1') // a check that went on would fail by now
   })
 })
 
