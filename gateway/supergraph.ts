@@ -15,6 +15,7 @@ import { createPlannedName, type PlannedName } from '#gateway/planner/planned-na
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 import { type CostRules, readCostRules } from '#gateway/safety/cost/rules.ts'
+import { checkSecurityFeatures } from '#gateway/safety/security-features.ts'
 
 export type Supergraph = AsyncDisposable & {
   /** What clients see. */
@@ -35,6 +36,7 @@ export type Supergraph = AsyncDisposable & {
 export async function readSupergraph(sdl: string): Promise<Supergraph> {
   const document = parse(sdl)
   const subgraphs = subgraphsOf(document)
+  checkSecurityFeatures(document)
   await nextTurn()
   await using open = new AsyncDisposableStack()
   const planner = open.use(await startPlanner(await printInSteps(withoutSchemaDescription(document))))

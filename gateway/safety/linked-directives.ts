@@ -39,7 +39,7 @@ function nameOf(document: DocumentNode, spec: string, directive: string): string
   return directive
 }
 
-function linksOf(document: DocumentNode): Arguments[] {
+export function linksOf(document: DocumentNode): Arguments[] {
   return document.definitions.flatMap(definition =>
     definition.kind === Kind.SCHEMA_DEFINITION || definition.kind === Kind.SCHEMA_EXTENSION
       ? (definition.directives ?? []).filter(({ name }) => name.value === 'link').map(argumentsOf)

@@ -29,7 +29,7 @@ export const DEFAULT_LIMITS: OperationLimits = {
   depth: 15,
   aliases: 100,
   rootFields: 50,
-  selections: 10_000,
+  selections: 20_000,
   batch: 50,
 }
 

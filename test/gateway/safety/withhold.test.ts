@@ -2,6 +2,8 @@ import { buildASTSchema, Kind, type OperationDefinitionNode, parse, print } from
 import { describe, expect, test } from 'vitest'
 import { readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 import { withhold } from '#gateway/safety/authorization/withhold.ts'
+import { checkSecurityFeatures } from '#gateway/safety/security-features.ts'
+import { clinicSupergraph } from './clinic.ts'
 
 const DOCUMENT = parse(`
   directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
@@ -76,4 +78,22 @@ test('a directive is known by the name that the supergraph links it by', () => {
     { authenticated: true, scopes: undefined, policies: undefined },
     { authenticated: false, scopes: undefined, policies: [['p']] },
   ])
+})
+
+describe('a supergraph', () => {
+  const linking = (url: string, purpose: string) =>
+    parse(`schema @link(url: "${url}", for: ${purpose}) { query: Query } type Query { a: Int }`)
+
+  test.each([
+    'https://specs.apollo.dev/vault/v0.1',
+    'https://specs.apollo.dev/policy/v1.0',
+    'https://elsewhere.example/authenticated/v0.1',
+  ])('that relies on %s for security is not served', url => {
+    expect(() => checkSecurityFeatures(linking(url, 'SECURITY'))).toThrow(url)
+  })
+
+  test('that relies on what is known, or on something else for another purpose, is', () => {
+    checkSecurityFeatures(parse(clinicSupergraph()))
+    checkSecurityFeatures(linking('https://specs.apollo.dev/vault/v0.1', 'EXECUTION'))
+  })
 })
