@@ -151,8 +151,11 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
   test('nothing is published but on the loopback address', () => {
     const published = servicesHere().flatMap(([, { ports = [] }]) => ports)
     const always = ['127.0.0.1:4000:4000', '127.0.0.1:4010:4010', '127.0.0.1:3000:3000']
-    const forTrials = ['127.0.0.1:4020:4020', '127.0.0.1:16686:16686', '127.0.0.1:9090:9090']
-    expect([...published].sort()).toEqual([...always, ...(identity === 'trial' ? forTrials : [])].sort())
+    const more: Record<Identity, string[]> = {
+      trial: ['127.0.0.1:4020:4020', '127.0.0.1:16686:16686', '127.0.0.1:9090:9090'],
+      'own-issuer': ['127.0.0.1:4103:4103', '127.0.0.1:4104:4104'], // where providers send their notices
+    }
+    expect([...published].sort()).toEqual([...always, ...more[identity]].sort())
   })
 
   test('a service starts once what it needs is well', () => {

@@ -19,7 +19,7 @@ import {
   render,
 } from '#test/deploy/kubernetes.ts'
 import { checkEnvironment, mainOf, variablesOf } from '#test/deploy/variables.ts'
-import { ROOT } from '#test/docs/pages.ts'
+import { codeWords, ROOT, readPage, sectionOf } from '#test/docs/pages.ts'
 
 const base = readBase()
 const portOf = (name: ServiceName) => 4000 + PORT_OFFSETS[name]
@@ -173,6 +173,22 @@ describe('the base', () => {
       expect(file, name).toBe(mount && `${mount.mountPath}/token`)
       expect(volumes.find(({ name: volume }) => volume === 'token')?.secret?.secretName).toBe(file && name)
     }
+  })
+
+  test('the page on deploying names the secrets and their keys, and no others', () => {
+    const page = sectionOf(readPage('docs/how-to/deploy.md'), 'Run it on Kubernetes')
+    const told = [...page.matchAll(/^\| (`.*) \| (`.*) \|$/gm)].flatMap(([, secrets = '', keys = '']) =>
+      codeWords(secrets).flatMap(secret => codeWords(keys).map(key => `${secret} ${key}`)),
+    )
+    const used = SERVICE_NAMES.flatMap(name => {
+      const { containers, volumes } = podOf(base, name)
+      const refs = containers[0].env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef ?? [])
+      const mounted = volumes.flatMap(({ secret }) =>
+        (secret?.items ?? []).map(({ key }) => `${secret?.secretName} ${key}`),
+      )
+      return [...refs.map(({ name: secret, key }) => `${secret} ${key}`), ...mounted]
+    })
+    expect(told.sort()).toEqual([...new Set(used)].sort())
   })
 
   test('no secret is among the files', () => {

@@ -43,7 +43,10 @@ type Probe = { readonly httpGet: { readonly path: string; readonly port: string 
 export type PodSpec = {
   readonly containers: readonly [Container]
   readonly securityContext: object
-  readonly volumes: readonly { readonly name: string; readonly secret?: { readonly secretName: string } }[]
+  readonly volumes: readonly {
+    readonly name: string
+    readonly secret?: { readonly secretName: string; readonly items: readonly { readonly key: string }[] }
+  }[]
   readonly automountServiceAccountToken: boolean
   readonly enableServiceLinks: boolean
 }
@@ -83,8 +86,9 @@ function patched(manifest: Manifest, patch: unknown): Manifest {
 
 /** What `kubectl kustomize` makes of a folder. */
 export function render(folder: string): Manifest[] {
-  const options = { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const
-  return documentsOf(execFileSync('kubectl', ['kustomize', folder], options)) as Manifest[]
+  return documentsOf(
+    execFileSync('kubectl', ['kustomize', folder], { cwd: ROOT, encoding: 'utf8' }),
+  ) as Manifest[]
 }
 
 /** Names of the schemas of kubernetes-models, by what a manifest says that it is. */

@@ -22,6 +22,14 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'npm run reset': 'deletes the data of the copy in .data; it refuses while the copy under test is running',
   'npm run bench': 'takes minutes, and overwrites the results in bench/results',
   'npm run bench -- checkout --quick': 'takes a minute, and overwrites the results in bench/results',
+  ...Object.fromEntries(
+    blocksOf(readPage('docs/how-to/deploy.md'))
+      .filter(({ marks }) => marks.includes('no-run'))
+      .map(({ text }) => [
+        text.trim(),
+        'is about Docker or Kubernetes; test/deploy/ holds the files against the code',
+      ]),
+  ),
 }
 
 const STARTED_BASE = 4000
