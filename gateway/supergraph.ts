@@ -8,11 +8,11 @@ import {
   parse,
   print,
   type ValueNode,
-  visit,
 } from 'graphql'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
 import { createPlannedName, type PlannedName } from '#gateway/planner/planned-names.ts'
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
+import { publicSchemaOf } from '#gateway/planner/public-schema.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 import { type CostRules, readCostRules } from '#gateway/safety/cost/rules.ts'
 import { checkSecurityFeatures } from '#gateway/safety/security-features.ts'
@@ -40,7 +40,7 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
   await nextTurn()
   await using open = new AsyncDisposableStack()
   const planner = open.use(await startPlanner(await printInSteps(withoutSchemaDescription(document))))
-  const publicDocument = withoutIntrospection(parse(planner.publicSchema))
+  const publicDocument = publicSchemaOf(planner.publicSchema, document)
   await nextTurn()
   const schema = buildASTSchema(publicDocument)
   await nextTurn()
@@ -81,15 +81,6 @@ function withoutSchemaDescription(document: DocumentNode): DocumentNode {
       return rest
     }),
   }
-}
-
-/** The planner's public schema spells out the fields of introspection, which every schema has by itself. */
-function withoutIntrospection(document: DocumentNode): DocumentNode {
-  return visit(document, {
-    FieldDefinition: ({ name }) => (name.value.startsWith('__') ? null : undefined),
-    ObjectTypeDefinition: ({ name }) => (name.value.startsWith('__') ? null : undefined),
-    EnumTypeDefinition: ({ name }) => (name.value.startsWith('__') ? null : undefined),
-  })
 }
 
 /** `enum join__Graph { ORDERS @join__graph(name: "orders", url: "…") }` of the join specification. */

@@ -1,0 +1,97 @@
+// What clients see of a supergraph, freed of what federation itself needs to describe one. Pure.
+import {
+  type DocumentNode,
+  type InterfaceTypeDefinitionNode,
+  Kind,
+  type NamedTypeNode,
+  type ObjectTypeDefinitionNode,
+  parse,
+  specifiedDirectives,
+  type ValueNode,
+  visit,
+} from 'graphql'
+
+/**
+ * Of the planner's public schema, which spells introspection out, names hidden types where they belong to unions and
+ * interfaces, and has some of the definitions that the supergraph links.
+ */
+export function publicSchemaOf(planners: string, supergraph: DocumentNode): DocumentNode {
+  const linked = linkedNames(supergraph)
+  const builtIn = new Set(specifiedDirectives.map(({ name }) => name))
+  const hides = (name: string) =>
+    linked.imported.has(name) || linked.specifications.has(name.split('__')[0] ?? '')
+  const document: DocumentNode = visit(parse(planners), {
+    DirectiveDefinition: ({ name }) =>
+      builtIn.has(name.value) || hides(`@${name.value}`) || hides(name.value) ? null : undefined,
+    Directive: ({ name }) => (hides(`@${name.value}`) || hides(name.value) ? null : undefined),
+    FieldDefinition: ({ name }) => (name.value.startsWith('__') ? null : undefined),
+  })
+  const definitions = document.definitions.filter(
+    definition =>
+      !('name' in definition && definition.name && definition.kind !== Kind.DIRECTIVE_DEFINITION) ||
+      !(isPartOf(definition.name.value, linked) || definition.name.value.startsWith('__')),
+  )
+  return closed({ ...document, definitions })
+}
+
+type Linked = {
+  /** Names of specifications: `join` of https://specs.apollo.dev/join/v0.5, unless it is linked by another. */
+  readonly specifications: ReadonlySet<string>
+  /** As they are written: a directive begins with @. */
+  readonly imported: ReadonlySet<string>
+}
+
+function isPartOf(type: string, { specifications, imported }: Linked): boolean {
+  const [specification = '', rest] = type.split('__')
+  return imported.has(type) || (rest !== undefined && specifications.has(specification))
+}
+
+function linkedNames(supergraph: DocumentNode): Linked {
+  const specifications = new Set<string>(['link', 'core'])
+  const imported = new Set<string>()
+  for (const definition of supergraph.definitions) {
+    if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue
+    for (const { name, arguments: given = [] } of definition.directives ?? []) {
+      if (name.value !== 'link' && name.value !== 'core') continue
+      const named = new Map(given.map(argument => [argument.name.value, argument.value]))
+      const url = textOf(named.get('url') ?? named.get('feature'))
+      specifications.add(textOf(named.get('as')) ?? url?.split('/').at(-2) ?? '')
+      for (const one of importsOf(named.get('import'))) imported.add(one)
+    }
+  }
+  specifications.delete('')
+  return { specifications, imported }
+}
+
+/** `["@hello", { name: "Vault", as: "Safe" }]`. */
+function importsOf(value: ValueNode | undefined): string[] {
+  if (value?.kind !== Kind.LIST) return []
+  return value.values.flatMap(one => {
+    if (one.kind !== Kind.OBJECT) return textOf(one) ?? []
+    const named = new Map(one.fields.map(field => [field.name.value, field.value]))
+    return textOf(named.get('as')) ?? textOf(named.get('name')) ?? []
+  })
+}
+
+function textOf(value: ValueNode | undefined): string | undefined {
+  return value?.kind === Kind.STRING ? value.value : undefined
+}
+
+function closed(document: DocumentNode): DocumentNode {
+  const shown = new Set(
+    document.definitions.flatMap(definition =>
+      'name' in definition && definition.name ? [definition.name.value] : [],
+    ),
+  )
+  const isShown = ({ name }: NamedTypeNode) => shown.has(name.value)
+  const implementing = <Node extends ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode>(node: Node) =>
+    node.interfaces?.every(isShown) === false
+      ? { ...node, interfaces: node.interfaces.filter(isShown) }
+      : undefined
+  return visit(document, {
+    UnionTypeDefinition: node =>
+      node.types?.every(isShown) === false ? { ...node, types: node.types.filter(isShown) } : undefined,
+    ObjectTypeDefinition: implementing,
+    InterfaceTypeDefinition: implementing,
+  })
+}
