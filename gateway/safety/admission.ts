@@ -3,6 +3,7 @@ import type { FormatError, GatewayAnswer } from '#gateway/execute.ts'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { CostEstimate } from '#gateway/safety/cost/estimate.ts'
 import type { CostSettings } from '#gateway/safety/cost/settings.ts'
+import { countRefusal } from '#gateway/safety/observe.ts'
 import type { Client } from '#gateway/safety/rate-limit/client-key.ts'
 import { type Charged, LEAST_COST, type RateLimit } from '#gateway/safety/rate-limit/rate-limit.ts'
 import { CALLER_CODES } from '#platform/domain/errors.ts'
@@ -49,6 +50,7 @@ export function createAdmission(cost: CostSettings, rateLimit: RateLimit | undef
   return {
     admit(applicant, client) {
       const judged = judge(cost, applicant, client)
+      if (judged?.refusal) countRefusal(judged.refusal)
       if (!rateLimit) return judged
       const charged = rateLimit.charge(
         client,
@@ -131,6 +133,7 @@ function judge(
 
 function both(judged: Admitted | undefined, { refusal, headers }: Charged): Admitted {
   if (judged?.refusal || !refusal) return { refusal: undefined, ...judged, headers }
+  countRefusal(refusal)
   return { ...judged, refusal, headers, status: CALLER_CODES.RATE_LIMITED }
 }
 

@@ -2,6 +2,7 @@
 import { GraphQLError } from 'graphql'
 import type { FormatError, GatewayAnswer } from '#gateway/execute.ts'
 import { isObject } from '#gateway/executor/execution.ts'
+import { countRefusal } from '#gateway/safety/observe.ts'
 import type { PersistedSettings } from '#gateway/safety/persisted/settings.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import {
@@ -33,11 +34,11 @@ export function nameOperation(operations: PersistedOperations, request: unknown,
   try {
     return { request: { ...request, query: operations.resolve(request) } }
   } catch (error) {
-    if (error instanceof CallerError)
-      return refuse(
-        format({ message: error.message, extensions: { code: error.code } }),
-        CALLER_CODES[error.code],
-      )
+    if (error instanceof CallerError) {
+      const { code, message } = error
+      countRefusal({ extensions: { code } })
+      return refuse(format({ message, extensions: { code } }), CALLER_CODES[code])
+    }
     if (error instanceof GraphQLError) return refuse(format(error), 200) // a step of the protocol: the text comes next
     throw error
   }

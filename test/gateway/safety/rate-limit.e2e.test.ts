@@ -33,6 +33,8 @@ describe('a rate limit', () => {
       ])
     }
     expect(clinic.requests()).toEqual([])
+    const metrics = await (await fetch(new URL('/metrics', clinic.url))).text()
+    expect(metrics).toMatch(/^waybill_gateway_turned_away_total\{code="RATE_LIMITED"\} [2-9]/m)
   })
 
   test('lets a client with other tokens, or none, be', async () => {
