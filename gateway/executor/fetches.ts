@@ -1,4 +1,5 @@
 // The plan's requests: bodies put together from what was compiled, answers merged where they belong, errors told in place.
+import { copyOf } from '#gateway/executor/copy.ts'
 import { createDistinct } from '#gateway/executor/distinct.ts'
 import {
   type Execution,
@@ -9,7 +10,7 @@ import {
   type SubgraphAnswer,
   type SubgraphRequest,
 } from '#gateway/executor/execution.ts'
-import { copyOf, mergeInto } from '#gateway/executor/merge.ts'
+import { mergeInto } from '#gateway/executor/merge.ts'
 import type { BatchFetchNode, FetchNode, FlattenPath } from '#gateway/executor/plan.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import { compileRepresentation, type Representation } from '#gateway/executor/representations.ts'

@@ -2,18 +2,27 @@
 import { isObject, type JsonObject } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 
+/** Deeper than any operation asks: further down values are taken as they are, or shared, not walked till the stack is full. */
+const MAX_LEVELS = 1000
+
 /**
  * `source` may become part of `target`. A value of both that is no object or list of objects is taken from `source`; but
  * `__typename` stays when it is the more exact of the two: an object that stands for an interface has the interface's.
  */
-export function mergeInto(target: JsonObject, source: JsonObject, matches: TypeMatch): void {
+export function mergeInto(
+  target: JsonObject,
+  source: JsonObject,
+  matches: TypeMatch,
+  levels: number = MAX_LEVELS,
+): void {
   for (const key in source) {
     const value = source[key]
     const present = target[key]
     if (present === undefined || present === null) {
       if (value !== undefined && key !== '__proto__') target[key] = value
     } else if (value !== null && value !== undefined && present !== value)
-      target[key] = key === '__typename' ? exacter(present, value, matches) : merged(present, value, matches)
+      target[key] =
+        key === '__typename' ? exacter(present, value, matches) : merged(present, value, matches, levels)
   }
 }
 
@@ -21,9 +30,10 @@ function exacter(present: unknown, value: unknown, matches: TypeMatch): unknown 
   return typeof present === 'string' && typeof value === 'string' && matches(present, value) ? present : value
 }
 
-function merged(present: unknown, value: unknown, matches: TypeMatch): unknown {
+function merged(present: unknown, value: unknown, matches: TypeMatch, levels: number): unknown {
+  if (levels === 0) return value
   if (isObject(present) && isObject(value)) {
-    mergeInto(present, value, matches)
+    mergeInto(present, value, matches, levels - 1)
     return present
   }
   if (Array.isArray(present) && Array.isArray(value) && present.length === value.length) {
@@ -34,21 +44,9 @@ function merged(present: unknown, value: unknown, matches: TypeMatch): unknown {
           ? value[index]
           : value[index] === null
             ? item
-            : merged(item, value[index], matches)
+            : merged(item, value[index], matches, levels - 1)
     }
     return present
   }
   return value
-}
-
-/** Of its own, all the way down: what is merged into one place must not show in another. */
-export function copyOf(source: JsonObject): JsonObject {
-  const copy: JsonObject = {}
-  for (const key in source) if (key !== '__proto__') copy[key] = copied(source[key])
-  return copy
-}
-
-function copied(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  return Array.isArray(value) ? value.map(copied) : isObject(value) ? copyOf(value) : value
 }

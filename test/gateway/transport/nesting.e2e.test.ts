@@ -60,3 +60,24 @@ test('a number that is too large for any is null with an error', async () => {
   expect(data).toEqual({ share: null, rest: 'A' })
   expect(errors).toMatchObject([{ path: ['share'] }])
 })
+
+test('what two subgraphs nest without end at the same place spoils nothing that was asked for', async () => {
+  await using catalogue = await startLiar()
+  await using reviews = await startLiar()
+  const subgraphUrls = { catalogue: catalogue.url, reviews: reviews.url }
+  await using books = await startLibrary({ subgraphUrls })
+  const more = `"more":${objects(50_000)}`
+  const book = `{"__typename":"Book","isbn":"0","title":"Emma",${more}}`
+  catalogue.lie(says(`{"data":{"books":[${book},${book}]}}`))
+  reviews.lie(says(`{"data":{"_entities":[{"stars":4,${more}}]}}`))
+  const ask = () => books.send<object>('{ books { title stars } }')
+  for (const { data, errors } of await Promise.all([ask(), ask()])) {
+    expect(errors).toBeUndefined()
+    expect(data).toEqual({
+      books: [
+        { title: 'Emma', stars: 4 },
+        { title: 'Emma', stars: 4 },
+      ],
+    })
+  }
+})
