@@ -16,6 +16,7 @@ const PEERS = fileURLToPath(new URL('peers/gateway/', import.meta.url))
 const OURS = fileURLToPath(new URL('../gateway/main.ts', import.meta.url))
 const USAGE = fileURLToPath(new URL('gateway-usage.ts', import.meta.url))
 const READY_MS = 60_000
+const SAID_CHARACTERS = 2000
 
 export type Contender = AsyncDisposable & {
   readonly url: string
@@ -62,7 +63,7 @@ export async function startContender(
   const port = await freePort()
   const child = fork(file, {
     execArgv: ['--import', USAGE],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: {
       ...process.env,
       NODE_ENV: 'production',
@@ -74,7 +75,11 @@ export async function startContender(
     },
   })
   const url = `http://127.0.0.1:${port}/graphql`
-  await ready(url, child)
+  const said = { last: '' }
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said.last = (said.last + text).slice(-SAID_CHARACTERS)
+  })
+  await ready(url, child, said)
   return {
     url,
     async usage() {
@@ -92,10 +97,11 @@ export async function startContender(
   }
 }
 
-async function ready(url: string, child: ChildProcess): Promise<void> {
+async function ready(url: string, child: ChildProcess, said: { readonly last: string }): Promise<void> {
   const late = AbortSignal.timeout(READY_MS)
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`${child.spawnfile} ended with ${child.exitCode}`)
+    if (child.exitCode !== null)
+      throw new Error(`${child.spawnargs.at(-1)} ended with ${child.exitCode}: ${said.last}`)
     late.throwIfAborted()
     try {
       const response = await fetch(url, {
