@@ -9,6 +9,7 @@ import { openSafety } from '#gateway/safety/open.ts'
 import { readSettings, settingsOf } from '#gateway/settings.ts'
 import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
+import { disclosureOf } from '#gateway/transport/disclosure.ts'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { createHttpServer } from '#platform/http/server.ts'
@@ -105,7 +106,10 @@ export async function startPress(settings: object = {}, { auth = false } = {}) {
   const read = readSettings(settings)
   const recording = recordingLogger()
   const { logger } = recording
-  const connections = createConnections((name, url) => connectSubgraph(name, url, settingsOf(read, name)))
+  const disclosure = disclosureOf(read.errors, false)
+  const connections = createConnections((name, url) =>
+    connectSubgraph(name, url, settingsOf(read, name), { disclosure }),
+  )
   const closedGraphs: Graph[] = []
   const openSdl = async (sdl: string): Promise<Graph> => {
     const from = 'a test'

@@ -40,6 +40,22 @@ describe('a subscription', () => {
     expect(await shown).toEqual({ data: { published: { id: '1', author: { secret: 'pen name' } } } })
   })
 
+  it('is not shared by callers who may see different things, though the same goes out for both', async () => {
+    const { press } = await start(
+      { everySubgraph: { headers: [{ remove: 'authorization' }] } },
+      { auth: true },
+    )
+    await using anonymous = subscribe(press.socket, SECRET)
+    const hidden = anonymous.next()
+    await expect.poll(() => press.readers()).toBe(1)
+    await using known = subscribe(press.socket, SECRET, { token: await press.token('ann') })
+    const shown = known.next()
+    await expect.poll(() => press.articles.topics.listening('published')).toBe(2)
+    press.publish('1')
+    expect(await hidden).toMatchObject({ data: { published: { author: { secret: null } } } })
+    expect(await shown).toMatchObject({ data: { published: { author: { secret: 'pen name' } } } })
+  })
+
   it('is refused as a whole where the settings say so', async () => {
     const { press } = await start({ authorization: { mode: 'reject' } }, { auth: true })
     await using anonymous = subscribe(press.socket, SECRET)

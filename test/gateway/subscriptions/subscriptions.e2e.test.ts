@@ -116,6 +116,21 @@ describe('a subscription over two subgraphs', () => {
     expect(await subscriber.next()).toBeUndefined()
   })
 
+  it('tells what the settings let through of a subgraph', async () => {
+    await using open = await startPress({ errors: { messages: 'all', subgraphs: true } })
+    await using subscriber = subscribe(open.socket, 'subscription { broken }')
+    expect(await subscriber.next()).toMatchObject({
+      errors: [{ message: 'the presses have stopped', extensions: { serviceName: 'articles' } }],
+    })
+    await using refused = subscribe(open.socket, PUBLISHED)
+    const first = refused.next()
+    await expect.poll(() => open.articles.topics.listening('published')).toBe(1)
+    open.articles.closeSockets(4400, 'too odd')
+    await expect(first).rejects.toMatchObject([
+      { message: expect.stringContaining('too odd'), extensions: { serviceName: 'articles' } },
+    ])
+  })
+
   it('is not followed any more once its last reader has left', async () => {
     const subscriber = subscribe(press.socket, PUBLISHED)
     void subscriber.next()
