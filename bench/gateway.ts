@@ -75,7 +75,7 @@ export const bench: Bench = async ({ quick }) => {
   const subgraphs = open.use(await startHelper(SUBGRAPHS))
   const given = await compose(folder, await subgraphs.ask<number>('port'))
   const setting = { contenders: await programs(folder, peers), subgraphs, given }
-  const length = quick ? { rounds: 3, ms: 700 } : { rounds: 7, ms: 3000 }
+  const length = quick ? { rounds: 3, ms: 700 } : { rounds: 5, ms: 2000 }
   const figures: Record<string, unknown> = {}
   const goals: Goal[] = []
   for (const scenario of SCENARIOS) {

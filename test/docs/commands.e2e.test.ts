@@ -22,6 +22,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'npm run reset': 'deletes the data of the copy in .data; it refuses while the copy under test is running',
   'npm run bench': 'takes minutes, and overwrites the results in bench/results',
   'npm run bench -- checkout --quick': 'takes a minute, and overwrites the results in bench/results',
+  'npm run bench -- gateway': 'takes minutes, and installs other gateways from the package registry',
   ...Object.fromEntries(
     blocksOf(readPage('docs/how-to/deploy.md'))
       .filter(({ marks }) => marks.includes('no-run'))
