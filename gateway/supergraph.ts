@@ -30,6 +30,8 @@ export type Supergraph = AsyncDisposable & {
   readonly plannedName: PlannedName
   /** Interfaces that some subgraph has an object in place of. */
   readonly standIns: ReadonlySet<string>
+  /** Public interfaces and unions that hidden object types are of. */
+  readonly veiled: ReadonlySet<string>
 }
 
 /** Rejects with what is wrong with it. A large one takes seconds: requests are served between the steps. */
@@ -55,6 +57,7 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
     plan: planner.plan,
     plannedName: createPlannedName(document, schema),
     standIns: standInsOf(document),
+    veiled: veiledOf(document, schema),
     [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
   }
 }
@@ -96,6 +99,18 @@ function subgraphsOf(document: DocumentNode): Map<string, string> {
   }
   if (subgraphs.size === 0) throw new Error('it names no subgraphs: is it a Federation 2 supergraph?')
   return subgraphs
+}
+
+function veiledOf(supergraph: DocumentNode, schema: GraphQLSchema): ReadonlySet<string> {
+  const isHidden = (name: string) => schema.getType(name) === undefined
+  return new Set(
+    supergraph.definitions.flatMap(definition => {
+      if (definition.kind === Kind.UNION_TYPE_DEFINITION)
+        return definition.types?.some(({ name }) => isHidden(name.value)) ? [definition.name.value] : []
+      if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION || !isHidden(definition.name.value)) return []
+      return definition.interfaces?.map(({ name }) => name.value) ?? []
+    }),
+  )
 }
 
 /** `interface Media @join__type(graph: RATINGS, isInterfaceObject: true)`. */

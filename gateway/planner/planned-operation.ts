@@ -24,6 +24,8 @@ export type ToPlan = {
   readonly plannedName: PlannedName
   /** Interfaces that some subgraph has an object in place of. */
   readonly standIns: ReadonlySet<string>
+  /** Interfaces and unions whose objects may be hidden, which their type alone tells. */
+  readonly veiled: ReadonlySet<string>
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
 }
 
@@ -233,7 +235,8 @@ function writeField(
   const planned = parent === known.root ? key : known.plannedName(key, name.value)
   const [first] = inner
   const selections = first ? plain(inner, first.type, known) : []
-  const surely = selections.some(({ kind }) => kind === Kind.FIELD)
+  const surely =
+    selections.some(({ kind }) => kind === Kind.FIELD) && !(first && known.veiled.has(first.type.name))
   return {
     kind: Kind.FIELD,
     name,

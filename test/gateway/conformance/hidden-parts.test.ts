@@ -15,7 +15,7 @@ const secret = await federate({
     sdl: `${FEDERATION_2}
       type Query {
         users: [User!]! user(id: ID!, verbose: Boolean @inaccessible): User byKind(kind: Kind = GUEST, sort: Sort): [User]
-        things: [Thing] things2: [Thing!] internal: Int @inaccessible found(by: Search!): String
+        things: [Thing] things2: [Thing!] named: [Named] internal: Int @inaccessible found(by: Search!): String
       }
       type User @key(fields: "id key") {
         id: ID!
@@ -29,7 +29,9 @@ const secret = await federate({
       enum Level { LOW HIGH TOP @inaccessible }
       input Search { text: String! = "all", kind: Kind, restricted: Int }
       union Thing = User | Ghost
-      type Ghost @inaccessible { boo: String }
+      interface Named { name2: String }
+      type Ghost implements Named @inaccessible { boo: String name2: String }
+      type Pet implements Named { name2: String }
       scalar Vault @inaccessible`,
     resolvers: {
       Query: {
@@ -37,6 +39,10 @@ const secret = await federate({
         user: (_: unknown, { id }: Ref) => user(id, 'GUEST'),
         byKind: (_: unknown, { kind }: { kind: string }) => [user('1', kind)],
         things: () => [user('1', 'GUEST'), { __typename: 'Ghost', boo: 'hidden' }],
+        named: () => [
+          { __typename: 'Ghost', name2: 'hidden' },
+          { __typename: 'Pet', name2: 'Rex' },
+        ],
         things2: () => [{ __typename: 'Ghost', boo: 'hidden' }],
         found: (_: unknown, { by }: { by: object }) => JSON.stringify(by),
       },
@@ -171,7 +177,8 @@ describe('a value that clients do not know', () => {
     expect([data, errors?.length, received]).toEqual([undefined, 1, []])
   })
 
-  test('of a type is nothing to see', async () => {
+  test('of a type is nothing to see, whether or not its type is asked for', async () => {
+    expect((await secret.ask('{ named { name2 } }')).data).toEqual({ named: [null, { name2: 'Rex' }] })
     const { data } = await secret.ask('{ things { __typename } things2 { __typename } }')
     expect(data).toEqual({ things: [{ __typename: 'User' }, null], things2: null })
   })

@@ -98,3 +98,37 @@ describe('a field that has moved', () => {
     expect(received.map(({ query }) => query).join()).not.toMatch(/items\{[^}]*moved/)
   })
 })
+
+describe('a field that moves by and by', () => {
+  const moving = (label: string) => ({
+    old: { sdl: `${FEDERATION_2} type Query { it: It } type It @key(fields: "id") { id: ID! f: Int }` },
+    new: {
+      sdl: `${FEDERATION_2} type It @key(fields: "id") { id: ID! f: Int @override(from: "old", label: "${label}") }`,
+    },
+  })
+  const answer = ({ query }: { readonly query: string }) =>
+    query.includes('_entities')
+      ? { data: { _entities: [{ f: 2 }] } }
+      : { data: { it: { __typename: 'It', id: '1', f: 1, x: 1 } } }
+  const moved = async (label: string) => {
+    await using federation = await federate(moving(label))
+    const asked = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => federation.ask(`query Q${index} { it { f } }`, {}, answer)),
+    )
+    return asked.map(({ received }) => received.length > 1)
+  }
+
+  test('has moved for its share of operations, and stays moved for them as the share grows', async () => {
+    const few = await moved('percent(10)')
+    const many = await moved('percent(60)')
+    expect(few.filter(Boolean).length).toBeGreaterThan(5)
+    expect(few.filter(Boolean).length).toBeLessThan(40)
+    expect(many.filter(Boolean).length).toBeGreaterThan(90)
+    expect(many.filter(Boolean).length).toBeLessThan(150)
+    expect(few.every((one, index) => !one || many[index])).toBe(true)
+  })
+
+  test('has not moved where its label is of no known kind', async () => {
+    expect((await moved('beta')).some(Boolean)).toBe(false)
+  })
+})
