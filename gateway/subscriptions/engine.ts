@@ -1,8 +1,10 @@
 // Executes what comes over live connections: subscriptions shared by all who want the same, anything else as over HTTP.
+import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import type { CurrentGraph, GraphInUse } from '#gateway/current-graph.ts'
 import { type ExecutionError, isObject } from '#gateway/executor/execution.ts'
+import type { Graph } from '#gateway/graph.ts'
 import { watchOperations } from '#gateway/observe/operations.ts'
 import {
   type AskedOperation,
@@ -65,9 +67,15 @@ export function createEngine(options: EngineOptions): GatewayEngine {
   const running = new Map<string, Running>()
   const watch = watchOperations(options.service)
   const seen = observeSubscriptions(options.service)
-  const stopListening = current.onReplace(() => {
-    for (const one of running.values()) void replan(one)
-  })
+  const stopListening = current.onReplace(graph => void replanAll(graph))
+
+  /** One after the other: what clients ask meanwhile is to be planned as well. */
+  async function replanAll(graph: Graph): Promise<void> {
+    for (const one of [...running.values()]) {
+      if (current.get() !== graph) return // a newer one is served, and all are planned on that
+      await replan(one)
+    }
+  }
 
   async function replan({ subscription, asked, sender }: Running): Promise<void> {
     const inUse = current.use()
@@ -228,7 +236,8 @@ function keyOf(
   forwarded: Forwarded,
 ): string {
   const goesOut = new Set([...graph.subgraphs.values()].map(subgraph => subgraph.forward(forwarded).key))
-  return JSON.stringify([query, operationName, variables, forwarded.key, ...goesOut])
+  const all = JSON.stringify([query, operationName, variables, forwarded.key, ...goesOut])
+  return hash('sha256', all, 'base64') // texts may be long, and tokens are nobody's business
 }
 
 /** All that a header rule may forward; what is about the connection alone goes. */

@@ -1,5 +1,4 @@
 // One subscription for all who want the same: its events followed, answered in their order, given to each. Free of transport.
-
 import type { FormatError } from '#gateway/execute.ts'
 import { type ExecutionError, isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
 import { createBroadcast } from '#gateway/subscriptions/broadcast.ts'
