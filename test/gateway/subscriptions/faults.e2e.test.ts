@@ -147,6 +147,34 @@ describe('a subgraph that', () => {
   })
 })
 
+describe('a subgraph whose event stream gives its events ids', () => {
+  it('is asked to go on behind the last one, and clients that come back may do so too', async () => {
+    const asked: unknown[] = []
+    const server = createServer((request, response) => {
+      asked.push(request.headers['last-event-id'])
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      const id = Number(request.headers['last-event-id'] ?? 0) + 1
+      response.write(`event: next\nid: ${id}\ndata: ${JSON.stringify(next(ARTICLE).payload)}\n\n`)
+      if (id < 3) setImmediate(() => response.destroy())
+      else response.end('event: complete\ndata:\n\n')
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    open.defer(() => close(server))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const press = open.use(
+      await startPress({ subscriptions: { subgraphs: { articles: { protocol: 'sse', url } } } }),
+    )
+    const response = await fetch(`${press.stream}?${new URLSearchParams({ query: PUBLISHED })}`, {
+      headers: { accept: 'text/event-stream' },
+    })
+    const text = await response.text()
+    expect([...text.matchAll(/^id: (\d)$/gm)].map(([, id]) => id)).toEqual(['1', '2', '3'])
+    expect(text).toContain(`data: ${JSON.stringify(answerFor('7'))}`)
+    expect(asked).toEqual([undefined, '1', '2'])
+  })
+})
+
 describe('a subgraph of several instances', () => {
   it('is followed at another one when the one that it was followed at goes', async () => {
     const instances = [

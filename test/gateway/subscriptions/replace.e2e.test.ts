@@ -113,6 +113,26 @@ describe('a subscription, when another supergraph is served', () => {
     expect(await subscriber.next()).toEqual(answerFor('2'))
   })
 
+  it('does so with all others that are running', async () => {
+    const { press } = await start()
+    const queries = Array.from(
+      { length: 20 },
+      (_, index) => `subscription { a${index}: published { author { name } } }`,
+    )
+    const subscribers = queries.map(query => open.use(subscribe(press.socket, query)))
+    const firsts = subscribers.map(subscriber => subscriber.next())
+    await listening(press.articles.topics).toBe(21)
+    const other = await startOtherAuthors()
+    const before = press.current.get()
+    await press.replace(compose({ ...press.services, authors: { sdl: AUTHORS, url: other.url } }))
+    await expect.poll(() => press.closedGraphs).toEqual([before])
+    press.publish('2')
+    expect(await Promise.all(firsts)).toEqual(
+      queries.map((_, index) => ({ data: { [`a${index}`]: { author: { name: 'Anonymous' } } } })),
+    )
+    expect(press.articles.seen.upgrades).toHaveLength(21)
+  })
+
   it('shares what it follows with those who come later', async () => {
     const { press, subscriber } = await start()
     await press.replace(compose(press.services))
