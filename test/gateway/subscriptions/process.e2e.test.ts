@@ -2,6 +2,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { runGateway } from '#test/gateway/process.ts'
+import { startOtlpReceiver } from '#test/otlp-receiver.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { openIntroduced } from '#test/platform/graphql/live-graph.ts'
 import { ARTICLES, AUTHORS, article, articles, authors, compose } from './press.ts'
@@ -18,7 +19,7 @@ afterEach(async () => {
 })
 
 /** The gateway as somebody starts it, over subgraphs of this process. */
-async function start(settings: object = {}) {
+async function start({ settings = {}, env = {} }: { settings?: object; env?: Record<string, string> } = {}) {
   const folder = open.use(await temporaryFolder())
   const file = path.join(folder.path, 'supergraph.graphql')
   const news = open.use(await startSubgraph(ARTICLES, articles))
@@ -30,7 +31,7 @@ async function start(settings: object = {}) {
   await writeFile(file, compose(services))
   const settingsFile = path.join(folder.path, 'settings.json')
   await writeFile(settingsFile, JSON.stringify(settings))
-  const gateway = open.use(runGateway({ SUPERGRAPH: file, GATEWAY_SETTINGS: settingsFile }))
+  const gateway = open.use(runGateway({ ...env, SUPERGRAPH: file, GATEWAY_SETTINGS: settingsFile }))
   const url = await gateway.url
   return {
     gateway,
@@ -101,6 +102,25 @@ describe('a gateway in a process of its own', () => {
     expect(taken).toBeLessThan(sent * clients.length)
     // All of it would be 375 MB.
     expect((await resident()) - before).toBeLessThan(150_000_000)
+  })
+
+  it('tells in its traces of the beginning, and of each event with what was asked for it', async () => {
+    const receiver = open.use(await startOtlpReceiver())
+    const { gateway, socket, news, listening } = await start({
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint },
+    })
+    const trace = 'a'.repeat(32)
+    const client = await openIntroduced({ url: socket })
+    client.subscribe('1', PUBLISHED, { extensions: { traceparent: `00-${trace}-${'b'.repeat(16)}-01` } })
+    await listening().toBe(1)
+    news.topics.publish('published', article('1'))
+    await client.seen(({ type }) => type === 'next')
+    gateway.signal('SIGTERM')
+    await gateway.ended // sends the spans that it still has
+    const find = (name: string) => receiver.spans.find(span => span.traceId === trace && span.name === name)
+    const event = find('subscription event')
+    for (const span of [find('subscription Published'), event]) expect(span?.parentId).toBe('b'.repeat(16))
+    expect(find('subgraph authors')?.parentId).toBe(event?.spanId)
   })
 
   it('leaves its subgraphs and tells its clients when it is stopped', async () => {
