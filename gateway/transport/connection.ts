@@ -1,5 +1,6 @@
 // Pooled keep-alive connections to one address of a subgraph. Free of GraphQL, of policies and of choice between addresses.
 import { Pool } from 'undici'
+import { post } from '#gateway/transport/exchange.ts'
 import { unpack } from '#gateway/transport/unpack.ts'
 
 export type Outgoing = {
@@ -41,13 +42,10 @@ export function openConnection({ url, connections, maxResponseBytes }: Connectio
   const path = pathname + search
   return {
     async send({ body, headers, signal }) {
-      const response = await pool.request({ path, method: 'POST', headers, body, signal })
-      const { body: content, headers: given, statusCode: status } = response
+      const { bytes, status, headers: given } = await post(pool, { path, headers, body, signal })
       const encoding = given['content-encoding']
       const text =
-        encoding === undefined
-          ? await content.text()
-          : await unpack(await content.bytes(), String(encoding), maxResponseBytes)
+        encoding === undefined ? textOf(bytes) : await unpack(bytes, String(encoding), maxResponseBytes)
       return { text, status, headers: given }
     },
     async check(checked, signal) {
@@ -61,4 +59,11 @@ export function openConnection({ url, connections, maxResponseBytes }: Connectio
     },
     [Symbol.asyncDispose]: () => pool.close(),
   }
+}
+
+const BYTE_ORDER_MARK = 0xfeff
+
+function textOf(bytes: Buffer): string {
+  const text = bytes.toString()
+  return text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text
 }

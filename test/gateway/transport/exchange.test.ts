@@ -1,0 +1,76 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import { expect, test } from 'vitest'
+import { openConnection } from '#gateway/transport/connection.ts'
+
+async function serve(answer: RequestListener, maxResponseBytes = 1000) {
+  const server = createServer(answer).listen({ host: '127.0.0.1', port: 0 })
+  await once(server, 'listening')
+  const bound = server.address()
+  const url = `http://127.0.0.1:${typeof bound === 'object' ? bound?.port : 0}/`
+  const connection = openConnection({ url, connections: 1, maxResponseBytes })
+  return {
+    server,
+    send: (signal = new AbortController().signal) =>
+      connection.send({ kind: 'query', operation: '', body: '{"query":"{ a }"}', headers: {}, signal }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await connection[Symbol.asyncDispose]()
+    },
+  }
+}
+
+test('an answer in pieces, cut within a character and after an interim answer, comes as one text', async () => {
+  const bytes = Buffer.from('{"data":{"a":"ü😀"}}')
+  await using subgraph = await serve((_request, response) => {
+    response.writeEarlyHints({ link: '</style.css>; rel=preload' })
+    response.writeHead(203, { 'x-told': 'yes' })
+    response.write(bytes.subarray(0, 15))
+    setImmediate(() => response.end(bytes.subarray(15)))
+  })
+  const { text, status, headers } = await subgraph.send()
+  expect(text).toBe(bytes.toString())
+  expect(status).toBe(203)
+  expect(headers['x-told']).toBe('yes')
+})
+
+test('a byte order mark is no part of the text', async () => {
+  await using subgraph = await serve((_request, response) => response.end('\ufeff{"data":{}}'))
+  expect((await subgraph.send()).text).toBe('{"data":{}}')
+})
+
+test('a signal ends a request that is under way, and its connection', async () => {
+  const began = Promise.withResolvers<void>()
+  await using subgraph = await serve(() => began.resolve())
+  const closed = once(subgraph.server, 'connection').then(([socket]) => once(socket, 'close'))
+  const abort = new AbortController()
+  const sent = subgraph.send(abort.signal)
+  await began.promise
+  abort.abort(new Error('enough'))
+  await expect(sent).rejects.toThrow('enough')
+  await closed
+})
+
+test('a request that waits for a connection is ended by its signal too, and never sent', async () => {
+  let requests = 0
+  await using subgraph = await serve(() => void requests++)
+  const [first, second] = [new AbortController(), new AbortController()]
+  const held = subgraph.send(first.signal)
+  const waiting = subgraph.send(second.signal)
+  second.abort(new Error('enough'))
+  await expect(waiting).rejects.toThrow('enough')
+  first.abort(new Error('enough'))
+  await expect(held).rejects.toThrow('enough')
+  expect(requests).toBeLessThanOrEqual(1)
+})
+
+test('a signal that was given before ends it at once', async () => {
+  await using subgraph = await serve((_request, response) => response.end('{"data":{}}'))
+  await expect(subgraph.send(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
+})
+
+test('an answer that is too large is cut off', async () => {
+  await using subgraph = await serve((_request, response) => response.end('x'.repeat(2000)))
+  await expect(subgraph.send()).rejects.toThrow()
+})
