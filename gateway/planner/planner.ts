@@ -1,5 +1,8 @@
 // Plans operations in a process of its own, which may break or take too long without harm to anybody else. Free of requests.
 import { type ChildProcess, fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { GraphQLError } from 'graphql'
+import { LRUCache } from 'lru-cache'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import type { FromPlanner, ToPlanner } from '#gateway/planner/messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -8,9 +11,9 @@ export type Planner = AsyncDisposable & {
   /** What clients see of the supergraph, as SDL. */
   readonly publicSchema: string
   /**
-   * Of a valid operation; undefined when no subgraph is to be asked. Rejects when it cannot be planned, when the planner
-   * breaks on it or takes longer than ten seconds, and, with UNAVAILABLE, when a thousand others wait already. Then the
-   * other operations are planned all the same.
+   * Of a valid operation; undefined when no subgraph is to be asked. Rejects with a GraphQLError when it cannot be planned,
+   * when the planner breaks on it or takes longer than ten seconds, and, with UNAVAILABLE, when a thousand others wait
+   * already. Then the other operations are planned all the same. One that it broke on twice is not tried again.
    */
   plan(text: string, operationName: string | undefined): Promise<PlanNode | undefined>
 }
@@ -22,6 +25,10 @@ const MAX_PLAN_MS = 10_000
 const MAX_START_MS = 60_000
 /** Operations are planned once: a planner that has nothing to do gives its memory back. */
 const IDLE_MS = 60_000
+/** Each costs a start of the process. */
+const MAX_BREAKS = 2
+const MAX_BROKEN = 10_000
+const BREAKS = 'the planner breaks on the operation'
 
 type Waiting = {
   readonly message: ToPlanner
@@ -37,11 +44,20 @@ export async function startPlanner(sdl: string): Promise<Planner> {
     conversation.close()
     throw new Error(ready.kind === 'refused' ? ready.reason : 'the planner does not take it')
   }
+  const broken = new LRUCache<string, number>({ max: MAX_BROKEN })
   return {
     publicSchema: ready.publicSchema,
     async plan(text, operationName) {
-      const answer = await conversation.ask({ kind: 'plan', text, operationName })
-      if (answer.kind !== 'planned') throw new Error(`the operation cannot be planned: ${reasonOf(answer)}`)
+      const key = createHash('sha256').update(`${operationName} ${text}`).digest('base64')
+      if ((broken.get(key) ?? 0) >= MAX_BREAKS) throw new Error(BREAKS)
+      const answer = await conversation.ask({ kind: 'plan', text, operationName }).catch((error: Error) => {
+        if (error.message === BREAKS) broken.set(key, (broken.get(key) ?? 0) + 1)
+        throw error
+      })
+      if (answer.kind !== 'planned')
+        throw new GraphQLError('The operation cannot be planned.', {
+          originalError: new Error(reasonOf(answer)),
+        })
       return (answer.node ?? undefined) as PlanNode | undefined
     },
     async [Symbol.asyncDispose]() {
@@ -105,7 +121,7 @@ function converse(opening: ToPlanner): Conversation {
       for (const { reject } of [first, ...others]) reject(new Error('the planner breaks on it'))
       return
     }
-    first?.reject(new Error('the planner breaks on the operation'))
+    first?.reject(new Error(BREAKS))
     if (others.length > 0) restart()
     for (const other of others) send(other)
   }

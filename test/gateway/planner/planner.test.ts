@@ -46,15 +46,15 @@ describe('an operation that the planner breaks on', () => {
     await expect(planner.plan('{ products { sku } }', undefined)).resolves.toMatchObject({ kind: 'Fetch' })
   })
 
-  test('can come again and again', async () => {
-    for (let turn = 0; turn < 3; turn++)
+  test('can come again and again, and is soon not tried any more', async () => {
+    for (let turn = 0; turn < 20; turn++)
       await expect(planner.plan(BREAKS, undefined)).rejects.toThrow('the planner breaks on the operation')
     await expect(planner.plan('{ products { sku } }', undefined)).resolves.toBeDefined()
   })
 })
 
 test('an operation for which there is no plan is refused with the reason', async () => {
-  await expect(planner.plan('{ nothing }', undefined)).rejects.toThrow('the operation cannot be planned')
+  await expect(planner.plan('{ nothing }', undefined)).rejects.toThrow('The operation cannot be planned.')
 })
 
 test('a supergraph that the planner cannot read is refused with the reason', async () => {
