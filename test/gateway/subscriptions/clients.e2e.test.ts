@@ -7,6 +7,7 @@ import { createClient as createSocketClient } from 'graphql-ws'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { ofType, openIntroduced } from '#test/platform/graphql/live-graph.ts'
+import { eventually } from './eventually.ts'
 import { partsOf } from './parts.ts'
 import { startPress } from './press.ts'
 import { subscribe } from './subscriber.ts'
@@ -25,8 +26,7 @@ afterEach(async () => {
 
 async function start(subscriptions: object = {}, options: Parameters<typeof startPress>[1] = {}) {
   const press = open.use(await startPress({ subscriptions }, options))
-  const listening = (topic = 'published') =>
-    expect.poll(() => press.articles.topics.listening(topic), { timeout: 10_000 })
+  const listening = (topic = 'published') => eventually(() => press.articles.topics.listening(topic))
   return { press, listening }
 }
 
@@ -42,7 +42,7 @@ describe('a client that reads slowly', () => {
     await listening('bulky').toBe(1)
     raw.socket.pause()
     for (let index = 0; index < COUNT; index++) press.articles.topics.publish('bulky', bulky(index))
-    await expect.poll(() => isSettled(() => press.articles.topics.taken('bulky'))).toBe(true)
+    await eventually(() => isSettled(() => press.articles.topics.taken('bulky'))).toBe(true)
     expect(press.articles.topics.taken('bulky')).toBeLessThan(COUNT)
     raw.socket.resume()
     await raw.seen(({ payload }) => textIn(payload) === bulky(COUNT - 1))
@@ -55,7 +55,7 @@ describe('a client that reads slowly', () => {
     using slow = await openIntroduced({ url: press.socket })
     using fast = await openIntroduced({ url: press.socket })
     for (const raw of [slow, fast]) raw.subscribe('1', 'subscription { bulky }')
-    await expect.poll(() => press.readers()).toBe(2)
+    await eventually(() => press.readers()).toBe(2)
     await listening('bulky').toBe(1)
     slow.socket.pause()
     for (let index = 0; index < COUNT; index++) press.articles.topics.publish('bulky', bulky(index))
@@ -67,7 +67,7 @@ describe('a client that reads slowly', () => {
       { message: expect.stringContaining('subscribe again'), extensions: { code: 'UNAVAILABLE' } },
     ])
     expect(slow.messages.filter(ofType('next')).length).toBeLessThan(COUNT)
-    await expect.poll(() => press.readers()).toBe(1)
+    await eventually(() => press.readers()).toBe(1)
   })
 })
 
@@ -145,7 +145,7 @@ describe('a token', () => {
     await raw.seen(ofType('pong'))
     await press.articles.stop()
     await press.articles.start()
-    await expect.poll(() => press.articles.seen.upgrades.length).toBe(2)
+    await eventually(() => press.articles.seen.upgrades.length).toBe(2)
     await listening().toBe(1)
     expect(press.articles.seen.upgrades.map(({ authorization }) => authorization)).toEqual([
       `Bearer ${before}`,
@@ -180,9 +180,9 @@ describe('the clients that front ends use', () => {
       .subscribe({ next: ({ data }) => seen.push(data) })
     await listening().toBe(1)
     press.publish('1')
-    await expect.poll(() => seen).toMatchObject([{ published: { id: '1', author: { name: 'Author a1' } } }])
+    await eventually(() => seen).toMatchObject([{ published: { id: '1', author: { name: 'Author a1' } } }])
     press.publish('2')
-    await expect.poll(() => seen.length).toBe(2)
+    await eventually(() => seen.length).toBe(2)
     subscription.unsubscribe()
     client.stop()
     await listening().toBe(0)
@@ -211,7 +211,7 @@ describe('the clients that front ends use', () => {
     const { unsubscribe } = client.subscription(PUBLISHED, {}).subscribe(({ data }) => void seen.push(data))
     await listening().toBe(1)
     press.publish('1')
-    await expect.poll(() => seen).toMatchObject([{ published: { id: '1' } }])
+    await eventually(() => seen).toMatchObject([{ published: { id: '1' } }])
     unsubscribe()
     await listening().toBe(0)
     await socket.dispose()

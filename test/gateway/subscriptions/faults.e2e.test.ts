@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
+import { eventually } from './eventually.ts'
 import { ARTICLES, articles, startPress } from './press.ts'
 import { startSubgraph } from './subgraph.ts'
 import { subscribe } from './subscriber.ts'
@@ -187,11 +188,11 @@ describe('a subgraph of several instances', () => {
     await using subscriber = subscribe(press.socket, PUBLISHED)
     const first = subscriber.next()
     const followed = () => instances.filter(({ topics }) => topics.listening('published') > 0)
-    await expect.poll(() => followed().length).toBe(1)
+    await eventually(() => followed().length).toBe(1)
     const [before] = followed()
     await before?.stop()
     const other = instances.find(instance => instance !== before)
-    await expect.poll(() => other?.topics.listening('published'), { timeout: 10_000 }).toBe(1)
+    await eventually(() => other?.topics.listening('published')).toBe(1)
     other?.topics.publish('published', ARTICLE)
     expect(await first).toEqual(answerFor('7'))
   })

@@ -5,6 +5,7 @@ import { runGateway } from '#test/gateway/process.ts'
 import { startOtlpReceiver } from '#test/otlp-receiver.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { openIntroduced } from '#test/platform/graphql/live-graph.ts'
+import { eventually } from './eventually.ts'
 import { ARTICLES, AUTHORS, article, articles, authors, compose } from './press.ts'
 import { startSubgraph } from './subgraph.ts'
 import { subscribe } from './subscriber.ts'
@@ -39,7 +40,7 @@ async function start({ settings = {}, env = {} }: { settings?: object; env?: Rec
     socket: `${url.replace('http', 'ws')}/graphql`,
     news,
     services,
-    listening: (topic = 'published') => expect.poll(() => news.topics.listening(topic)),
+    listening: (topic = 'published') => eventually(() => news.topics.listening(topic)),
     /** As an operator does it: another file, renamed. */
     async serve(sdl: string) {
       await writeFile(`${file}.next`, sdl)
@@ -89,16 +90,14 @@ describe('a gateway in a process of its own', () => {
     const sent = 300
     for (let index = 0; index < sent; index++) news.topics.publish('bulky', `${index} ${'x'.repeat(SIZE)}`)
     let taken = -1
-    await expect
-      .poll(
-        () => {
-          const last = taken
-          taken = news.topics.taken('bulky')
-          return taken > 0 && taken === last
-        },
-        { interval: 500, timeout: 20_000 },
-      )
-      .toBe(true)
+    await eventually(
+      () => {
+        const last = taken
+        taken = news.topics.taken('bulky')
+        return taken > 0 && taken === last
+      },
+      { interval: 500 },
+    ).toBe(true)
     expect(taken).toBeLessThan(sent * clients.length)
     // All of it would be 375 MB.
     expect((await resident()) - before).toBeLessThan(150_000_000)
@@ -131,6 +130,6 @@ describe('a gateway in a process of its own', () => {
     gateway.signal('SIGTERM')
     expect((await client.closed).code).toBe(1012)
     await gateway.ended
-    await expect.poll(() => news.topics.listening('published')).toBe(0)
+    await eventually(() => news.topics.listening('published')).toBe(0)
   })
 })

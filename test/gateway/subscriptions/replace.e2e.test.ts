@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { eventually } from './eventually.ts'
 import { ARTICLES, AUTHORS, article, articles, authors, compose, startPress } from './press.ts'
 import { startSubgraph, type Topics } from './subgraph.ts'
 import { subscribe } from './subscriber.ts'
@@ -22,7 +23,7 @@ async function start() {
   return { press, subscriber }
 }
 
-const listening = (topics: Topics) => expect.poll(() => topics.listening('published'))
+const listening = (topics: Topics) => eventually(() => topics.listening('published'))
 
 /** Another subgraph of the same schema, whose authors are called something else. */
 async function startOtherAuthors() {
@@ -37,7 +38,7 @@ describe('a subscription, when another supergraph is served', () => {
     const before = press.current.get()
     const other = await startOtherAuthors()
     await press.replace(compose({ ...press.services, authors: { sdl: AUTHORS, url: other.url } }))
-    await expect.poll(() => press.closedGraphs).toEqual([before])
+    await eventually(() => press.closedGraphs).toEqual([before])
     press.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2', 'Anonymous'))
     expect(press.articles.seen.upgrades).toHaveLength(1)
@@ -55,7 +56,7 @@ describe('a subscription, when another supergraph is served', () => {
     await moved.start()
     await listening(moved.topics).toBe(1)
     await listening(press.articles.topics).toBe(0)
-    await expect.poll(() => press.closedGraphs).toEqual([before])
+    await eventually(() => press.closedGraphs).toEqual([before])
     moved.topics.publish('published', article('3'))
     expect(await subscriber.next()).toEqual(answerFor('3'))
   })
@@ -71,7 +72,7 @@ describe('a subscription, when another supergraph is served', () => {
     await using late = subscribe(press.socket, PUBLISHED)
     await expect(late.next()).rejects.toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
     await subscriber[Symbol.asyncDispose]()
-    await expect.poll(() => press.closedGraphs).toEqual([before])
+    await eventually(() => press.closedGraphs).toEqual([before])
   })
 
   it('comes back to the newest one in which it is valid', async () => {
@@ -80,7 +81,7 @@ describe('a subscription, when another supergraph is served', () => {
     await press.replace(compose({ ...press.services, authors: { sdl, url: press.authors.url } }))
     const other = await startOtherAuthors()
     await press.replace(compose({ ...press.services, authors: { sdl: AUTHORS, url: other.url } }))
-    await expect.poll(() => press.closedGraphs.length).toBe(2)
+    await eventually(() => press.closedGraphs.length).toBe(2)
     press.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2', 'Anonymous'))
   })
@@ -99,7 +100,7 @@ describe('a subscription, when another supergraph is served', () => {
     })()
     for (const id of ids) expect(await subscriber.next()).toEqual(answerFor(id))
     await Promise.all([replacing, published])
-    await expect.poll(() => press.closedGraphs.length).toBe(6)
+    await eventually(() => press.closedGraphs.length).toBe(6)
     expect(press.articles.seen.upgrades).toHaveLength(1)
   })
 
@@ -108,7 +109,7 @@ describe('a subscription, when another supergraph is served', () => {
     const moved = open.use(await startSubgraph(ARTICLES, articles))
     moved.behaviour.refuses = () => true
     await press.replace(compose({ ...press.services, articles: { sdl: ARTICLES, url: moved.url } }))
-    await expect.poll(() => moved.seen.inits.length).toBe(1)
+    await eventually(() => moved.seen.inits.length).toBe(1)
     press.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2'))
   })
@@ -125,7 +126,7 @@ describe('a subscription, when another supergraph is served', () => {
     const other = await startOtherAuthors()
     const before = press.current.get()
     await press.replace(compose({ ...press.services, authors: { sdl: AUTHORS, url: other.url } }))
-    await expect.poll(() => press.closedGraphs).toEqual([before])
+    await eventually(() => press.closedGraphs).toEqual([before])
     press.publish('2')
     expect(await Promise.all(firsts)).toEqual(
       queries.map((_, index) => ({ data: { [`a${index}`]: { author: { name: 'Anonymous' } } } })),
@@ -138,7 +139,7 @@ describe('a subscription, when another supergraph is served', () => {
     await press.replace(compose(press.services))
     await using late = subscribe(press.socket, PUBLISHED)
     const second = late.next()
-    await expect.poll(() => press.readers()).toBe(2)
+    await eventually(() => press.readers()).toBe(2)
     press.publish('2')
     expect(await subscriber.next()).toEqual(answerFor('2'))
     expect(await second).toEqual(answerFor('2'))

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { ofType, openIntroduced } from '#test/platform/graphql/live-graph.ts'
+import { eventually } from './eventually.ts'
 import { partsOf } from './parts.ts'
 import { startPress } from './press.ts'
 import { subscribe } from './subscriber.ts'
@@ -20,7 +21,7 @@ afterEach(async () => {
 
 async function start(...options: Parameters<typeof startPress>) {
   const press = open.use(await startPress(...options))
-  return { press, listening: () => expect.poll(() => press.articles.topics.listening('published')) }
+  return { press, listening: () => eventually(() => press.articles.topics.listening('published')) }
 }
 
 describe('a subscription', () => {
@@ -47,10 +48,10 @@ describe('a subscription', () => {
     )
     await using anonymous = subscribe(press.socket, SECRET)
     const hidden = anonymous.next()
-    await expect.poll(() => press.readers()).toBe(1)
+    await eventually(() => press.readers()).toBe(1)
     await using known = subscribe(press.socket, SECRET, { token: await press.token('ann') })
     const shown = known.next()
-    await expect.poll(() => press.articles.topics.listening('published')).toBe(2)
+    await eventually(() => press.articles.topics.listening('published')).toBe(2)
     press.publish('1')
     expect(await hidden).toMatchObject({ data: { published: { author: { secret: null } } } })
     expect(await shown).toMatchObject({ data: { published: { author: { secret: 'pen name' } } } })
@@ -134,7 +135,7 @@ describe('how much there is at once', () => {
     await listening().toBe(1)
     await using equal = subscribe(press.socket, query)
     const got = equal.next()
-    await expect.poll(() => press.readers()).toBe(2)
+    await eventually(() => press.readers()).toBe(2)
     await using other = subscribe(press.socket, COUNTDOWN)
     await expect(other.next()).rejects.toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
     press.publish('1')
@@ -161,7 +162,7 @@ describe('how much there is at once', () => {
       for (let index = 0; index < 20; index += 2) raw.send({ id: `${index}`, type: 'complete' })
     }
     await listening().toBe(0)
-    await expect.poll(() => press.readers()).toBe(0)
+    await eventually(() => press.readers()).toBe(0)
     expect(await press.followed()).toBe(0)
   })
 })

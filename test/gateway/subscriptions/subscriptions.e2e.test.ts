@@ -1,5 +1,6 @@
 import { createClient } from 'graphql-sse'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
+import { eventually } from './eventually.ts'
 import { type Part, partsOf } from './parts.ts'
 import { type Press, startPress } from './press.ts'
 import { subscribe } from './subscriber.ts'
@@ -28,7 +29,7 @@ beforeEach(async () => {
   press.articles.seen.upgrades.length = 0
 })
 
-const listeners = (topic = 'published') => expect.poll(() => press.articles.topics.listening(topic))
+const listeners = (topic = 'published') => eventually(() => press.articles.topics.listening(topic))
 
 function post(body: object, accept: string, signal?: AbortSignal): Promise<Response> {
   return fetch(press.graphql, {
@@ -64,7 +65,7 @@ describe('a subscription over two subgraphs', () => {
     let asked = 0
     press.authors.behaviour.delay = () => (asked++ === 0 ? released.promise : Promise.resolve())
     for (const id of ['1', '2', '3']) press.publish(id)
-    await expect.poll(() => asked).toBe(3)
+    await eventually(() => asked).toBe(3)
     released.resolve()
     expect(await first).toEqual(answerFor('1'))
     expect(await subscriber.next()).toEqual(answerFor('2'))
@@ -124,7 +125,7 @@ describe('a subscription over two subgraphs', () => {
     })
     await using refused = subscribe(open.socket, PUBLISHED)
     const first = refused.next()
-    await expect.poll(() => open.articles.topics.listening('published')).toBe(1)
+    await eventually(() => open.articles.topics.listening('published')).toBe(1)
     open.articles.closeSockets(4400, 'too odd')
     await expect(first).rejects.toMatchObject([
       { message: expect.stringContaining('too odd'), extensions: { serviceName: 'articles' } },
@@ -249,7 +250,7 @@ describe('equal subscriptions', () => {
     expect((await parts.next()).value).toEqual({})
     const firsts = [one.next(), other.next(), parts.next()]
     await listeners().toBe(1)
-    await expect.poll(() => press.readers()).toBe(3)
+    await eventually(() => press.readers()).toBe(3)
     press.publish('1')
     const [first, second, third] = await Promise.all(firsts)
     expect(first).toEqual(answerFor('1'))
@@ -265,10 +266,10 @@ describe('equal subscriptions', () => {
     await using other = subscribe(press.socket, PUBLISHED)
     void one.next()
     const second = other.next()
-    await expect.poll(() => press.readers()).toBe(2)
+    await eventually(() => press.readers()).toBe(2)
     await listeners().toBe(1)
     await one[Symbol.asyncDispose]()
-    await expect.poll(() => press.readers()).toBe(1)
+    await eventually(() => press.readers()).toBe(1)
     press.publish('7')
     expect(await second).toEqual(answerFor('7'))
   })

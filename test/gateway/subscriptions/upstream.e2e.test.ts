@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { eventually } from './eventually.ts'
 import { article, startPress } from './press.ts'
 import { subscribe } from './subscriber.ts'
 
@@ -19,13 +20,13 @@ afterEach(async () => {
 async function start(subscriptions: object = {}, options: Parameters<typeof startPress>[1] = {}) {
   current = new AsyncDisposableStack()
   const press = current.use(await startPress({ subscriptions }, options))
-  const listening = () => expect.poll(() => press.articles.topics.listening('published'), { timeout: 10_000 })
+  const listening = () => eventually(() => press.articles.topics.listening('published'))
   /** Once `work` has cost the gateway its connection, and it has subscribed again. */
   const resubscribed = async (work: () => void) => {
     const { subscriptions } = press.articles.seen
     const before = subscriptions.length
     work()
-    await expect.poll(() => subscriptions.length, { timeout: 10_000 }).toBe(before + 1)
+    await eventually(() => subscriptions.length).toBe(before + 1)
     await listening().toBe(1)
   }
   return { press, listening, resubscribed }
@@ -76,7 +77,7 @@ describe.each(SOURCES)('a subgraph with %s', (_, sources) => {
     await press.articles.stop()
     await using subscriber = subscribe(press.socket, PUBLISHED)
     const first = subscriber.next()
-    await expect.poll(() => press.readers()).toBe(1)
+    await eventually(() => press.readers()).toBe(1)
     await press.articles.start()
     await listening().toBe(1)
     press.publish('1')
@@ -138,7 +139,7 @@ describe.each(SOURCES)('a subgraph with %s', (_, sources) => {
     await using other = subscribe(press.socket, PUBLISHED, { headers: { 'x-tenant': 'umbrella' } })
     void one.next()
     void other.next()
-    await expect.poll(() => press.articles.topics.listening('published')).toBe(2)
+    await eventually(() => press.articles.topics.listening('published')).toBe(2)
     const { upgrades, streams } = press.articles.seen
     const tenants = [...upgrades, ...streams].map(headers => headers['x-tenant'])
     expect(tenants.sort()).toEqual(['acme', 'umbrella'])
@@ -149,10 +150,10 @@ describe.each(SOURCES)('a subgraph with %s', (_, sources) => {
     const { press } = await start({ ...sources, maxEventBytes: 10_000 })
     await using subscriber = subscribe(press.socket, 'subscription { bulky }')
     const first = subscriber.next()
-    await expect.poll(() => press.articles.topics.listening('bulky')).toBe(1)
+    await eventually(() => press.articles.topics.listening('bulky')).toBe(1)
     press.articles.topics.publish('bulky', 'x'.repeat(20_000))
-    await expect.poll(() => press.articles.seen.subscriptions.length).toBe(2)
-    await expect.poll(() => press.articles.topics.listening('bulky')).toBe(1)
+    await eventually(() => press.articles.seen.subscriptions.length).toBe(2)
+    await eventually(() => press.articles.topics.listening('bulky')).toBe(1)
     press.articles.topics.publish('bulky', 'small')
     expect(await first).toEqual({ data: { bulky: 'small' } })
   })
@@ -201,6 +202,6 @@ describe('the subgraph that only the rest is asked of', () => {
       press.articles.topics.publish('published', article('2'))
       return subscriber.next()
     }
-    await expect.poll(again, { timeout: 10_000, interval: 500 }).toEqual(answerFor('2'))
+    await eventually(again, { interval: 500 }).toEqual(answerFor('2'))
   })
 })
