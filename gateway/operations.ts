@@ -37,6 +37,7 @@ import {
   plannedOperation,
   withConditionsAtFields,
 } from '#gateway/planner/planned-operation.ts'
+import { withWholeInterfaces } from '#gateway/planner/whole-interfaces.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import {
   createGuards,
@@ -249,14 +250,18 @@ function once<T>(make: () => T): () => T {
 async function planOf(
   toPlan: DocumentNode,
   name: string | undefined,
-  { plan }: Supergraph,
+  supergraph: Supergraph,
 ): Promise<PlanNode | undefined> {
+  const plan = async (document: DocumentNode) => {
+    const planned = await supergraph.plan(print(document), name)
+    return planned && withWholeInterfaces(planned, document, supergraph)
+  }
   try {
-    return await plan(print(toPlan), name)
+    return await plan(toPlan)
   } catch (error) {
     const other = withConditionsAtFields(toPlan)
     if (other === toPlan) throw error
-    return await plan(print(other), name)
+    return await plan(other)
   }
 }
 

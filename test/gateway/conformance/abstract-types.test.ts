@@ -150,6 +150,9 @@ describe('an object that stands for an interface', () => {
     film: { stars: 3, reviews: [{ text: 'Fine.', of: { __typename: 'Film', title: 'Metropolis' } }] },
   })
   answers('{ best { ... on Film { stars } ... on Book { stars } } }', { best: { stars: 3 } })
+  answers('{ top { ... on Book { pages a: id stars } ... on Film { id minutes } } }', {
+    top: [{ id: 'f1', minutes: 153 }, { pages: 474, a: 'b1', stars: 3 }, {}],
+  })
   answers('{ top { ... on Book { id } } }', { top: [{}, { id: 'b1' }, {}] })
 
   test('whose type nobody knows is null, with an error, once its type is asked for', async () => {

@@ -180,6 +180,7 @@ const TRAVEL: Terrain = {
       }
       type Airport @key(fields: "iata", resolvable: false) { iata: ID! code: String! @external }`,
   },
+  sound: ['Airport.code'],
   requires: { 'Flight.tip': [[{ field: 'to' }, { field: 'iata' }]] },
 }
 
