@@ -1,4 +1,5 @@
 // The supergraphs that random operations run over, chosen so that all of federation's directives meet. Data only.
+import { readFileSync } from 'node:fs'
 import type { RequiredLeaf } from '#test/gateway/differential/world.ts'
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [
@@ -184,4 +185,32 @@ const TRAVEL: Terrain = {
   requires: { 'Flight.tip': [[{ field: 'to' }, { field: 'iata' }]] },
 }
 
-export const TERRAINS: Readonly<Record<string, Terrain>> = { shop: SHOP, media: MEDIA, travel: TRAVEL }
+/** The subgraphs of Waybill itself. */
+const WAYBILL: Terrain = {
+  subgraphs: Object.fromEntries(
+    ['orders', 'inventory', 'payment', 'shipping'].map(name => [
+      name,
+      readFileSync(new URL(`../../../schema/subgraphs/${name}.graphql`, import.meta.url), 'utf8'),
+    ]),
+  ),
+  requires: {
+    'Product.shippingEstimate': [
+      [{ field: 'weightGrams' }],
+      ...['lengthCm', 'widthCm', 'heightCm'].map(field => [{ field: 'dimensions' }, { field }]),
+    ],
+  },
+  sound: [
+    'Product.weightGrams',
+    'Product.dimensions',
+    'Dimensions.lengthCm',
+    'Dimensions.widthCm',
+    'Dimensions.heightCm',
+  ],
+}
+
+export const TERRAINS: Readonly<Record<string, Terrain>> = {
+  shop: SHOP,
+  media: MEDIA,
+  travel: TRAVEL,
+  waybill: WAYBILL,
+}
