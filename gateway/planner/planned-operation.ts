@@ -99,9 +99,14 @@ type Known = ToPlan & { readonly root: GraphQLCompositeType }
 function plain(selected: readonly Selected[], type: GraphQLCompositeType, known: Known): SelectionNode[] {
   const groups = new Map<string, Group>()
   const seen = new Set<string>()
+  let named = false
   for (const { set, type: of } of selected) collect(set, { of, conditions: [] })
   if (known.standIns.has(type.name)) gather(groups, type, known)
-  return [...groups.values()].flatMap(group => write(group, type, known))
+  // Told of the object itself, whatever the conditions: they count when the answer is written.
+  return [
+    ...(named && type !== known.root ? [TYPENAME] : []),
+    ...[...groups.values()].flatMap(group => write(group, type, known)),
+  ]
 
   function collect(set: SelectionSetNode, at: At): void {
     for (const selection of set.selections) {
@@ -109,6 +114,10 @@ function plain(selected: readonly Selected[], type: GraphQLCompositeType, known:
       if (conditions === undefined) continue
       if (selection.kind === Kind.FIELD) {
         if (INTROSPECTION.has(selection.name.value)) continue
+        if (selection.name.value === TYPENAME.name.value) {
+          named = true
+          continue
+        }
         add(selection, { of: at.of, conditions })
         continue
       }
