@@ -17,8 +17,8 @@ const PREFIX = '_asked_'
 const OF_PLANNER = '_internal_qp_alias'
 
 /**
- * A plan fetches the fields of keys and of `@requires` by their own names. What a client calls by one of these names, though
- * it is another field, or may have other arguments, gets a name of its own.
+ * A plan fetches the fields of keys and of `@requires` by their own names. What a client calls by one of these names,
+ * though it is another field, or may have other arguments, gets a name of its own.
  */
 export function createPlannedName(supergraph: DocumentNode, schema: GraphQLSchema): PlannedName {
   const reserved = namesInFieldSets(supergraph)

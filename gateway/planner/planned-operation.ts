@@ -42,15 +42,19 @@ const INTROSPECTION: ReadonlySet<string> = new Set(['__schema', '__type'])
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }
 
 /**
- * Without fragments by name, without fragments in fragments unless their conditions need it, and each field once under the same conditions:
- * no larger than the operation's fields times the types that they are selected of, however often fragments spread
- * one another. Fields are called as `plannedName` says, root fields excepted. A selection of which nothing may be left
+ * Without fragments by name, and without fragments in fragments unless their conditions need it. Each field is there once
+ * under the same conditions: it is no larger than the operation's fields times the types that they are selected of,
+ * however often fragments spread one another. Mutations keep their order. Fields are called as `plannedName` says, root fields excepted. A selection of which nothing may be left
  * has `__typename`: a plan leaves a field out of which nothing is selected, and it would be taken for null.
  */
 export function plannedOperation(operation: OperationDefinitionNode, toPlan: ToPlan): DocumentNode {
   const root = toPlan.schema.getRootType(operation.operation)
   if (!root) throw new Error(`the schema has no ${operation.operation}`)
-  const selections = plain([{ set: operation.selectionSet, type: root }], root, { ...toPlan, root })
+  const selections = plain([{ set: operation.selectionSet, type: root }], root, {
+    ...toPlan,
+    root,
+    inTurn: operation.operation === 'mutation',
+  })
   return {
     kind: Kind.DOCUMENT,
     definitions: [
@@ -94,7 +98,11 @@ export function namesAreUnambiguous(document: DocumentNode): boolean {
   return unambiguous
 }
 
-type Known = ToPlan & { readonly root: GraphQLCompositeType }
+type Known = ToPlan & {
+  readonly root: GraphQLCompositeType
+  /** Whether root fields are carried out one after the other. */
+  readonly inTurn: boolean
+}
 
 function plain(selected: readonly Selected[], type: GraphQLCompositeType, known: Known): SelectionNode[] {
   const groups = new Map<string, Group>()
@@ -138,10 +146,10 @@ function plain(selected: readonly Selected[], type: GraphQLCompositeType, known:
       for (const of of known.schema.getPossibleTypes(at.of)) add(node, { ...at, of })
       return
     }
-    const key = keyOf(at, '')
+    const name = (node.alias ?? node.name).value
+    const key = keyOf(at, known.inTurn && type === known.root ? name : '')
     const group = groups.get(key) ?? { type: at.of, conditions: at.conditions, fields: new Map() }
     groups.set(key, group)
-    const name = (node.alias ?? node.name).value
     const field = group.fields.get(name) ?? { node, inner: [] }
     group.fields.set(name, field)
     const inner = node.selectionSet && typeOf(node, at.of)
@@ -187,8 +195,8 @@ function hasField(type: GraphQLCompositeType, { name }: FieldNode): boolean {
 }
 
 /**
- * A field that is selected of each object type that implements `type` is selected of `type`: of fetches that differ by the object
- * type alone, from a subgraph that does not know these types, the planner keeps but one.
+ * A field that is selected of each object type that implements `type` is selected of `type`: of fetches that differ by the
+ * object type alone, from a subgraph that does not know these types, the planner keeps but one.
  */
 function gather(groups: Map<string, Group>, type: GraphQLCompositeType, known: Known): void {
   if (!isAbstractType(type)) return
@@ -230,7 +238,18 @@ function write(
 ): SelectionNode[] {
   const selections = [...fields.values()].map(({ node, inner }) => writeField(node, inner, type, known))
   if (type === within && conditions.length === 0) return selections
-  return wrap(selections, type, conditions)
+  const wrapped = wrap(selections, type, conditions)
+  return known.inTurn && type === known.root ? wrapped.flatMap(atFields) : wrapped
+}
+
+/** The planner keeps the order of fields, not that of fragments. */
+function atFields(selection: SelectionNode): readonly SelectionNode[] {
+  if (selection.kind !== Kind.INLINE_FRAGMENT) return [selection]
+  const { directives = [], selectionSet } = selection
+  const fields = selectionSet.selections
+  return fields.every(({ kind }) => kind === Kind.FIELD)
+    ? fields.map(field => ({ ...field, directives }))
+    : [selection]
 }
 
 function writeField(

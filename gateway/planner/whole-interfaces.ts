@@ -5,8 +5,8 @@ import type { FlattenPath, PlanNode, RequiredSelection, Rewrite } from '#gateway
 type Known = { readonly schema: GraphQLSchema; readonly standIns: ReadonlySet<string> }
 
 /**
- * The planner takes fetches that differ by the object type alone for one, when the subgraph does not know these types. Where
- * an operation selects by several of them, such a fetch is made for all objects of the interface.
+ * The planner takes fetches that differ by the object type alone for one, when the subgraph does not know these types.
+ * Where an operation selects by several of them, such a fetch is made for all objects of the interface.
  */
 export function withWholeInterfaces(plan: PlanNode, planned: DocumentNode, known: Known): PlanNode {
   return selectsBySeveral(planned, known) ? widened(plan) : plan

@@ -89,6 +89,25 @@ describe('mutations of several subgraphs', () => {
     expect(log).toEqual(['fail', 'discount 3'])
   })
 
+  test('keep their order under conditions', async () => {
+    await shop.ask(
+      `mutation ($x: Boolean!) {
+        a: add(sku: 1) @include(if: $x) { id } discount(percent: 1) b: add(sku: 2) @include(if: $x) { id }
+        ... @include(if: $x) { c: discount(percent: 2) } d: add(sku: 3) { id }
+      }`,
+      { x: true },
+    )
+    expect(log).toEqual(['add 1', 'discount 1', 'add 2', 'discount 2', 'add 3'])
+  })
+
+  test('happen once, though they are written twice under conditions', async () => {
+    await shop.ask(
+      'mutation ($x: Boolean!, $y: Boolean!) { add(sku: 1) @include(if: $x) { id } ... @include(if: $y) { add(sku: 1) { skus } } }',
+      { x: true, y: true },
+    )
+    expect(log).toEqual(['add 1'])
+  })
+
   test('that are skipped do not happen', async () => {
     const { data } = await shop.ask(
       'mutation ($no: Boolean!) { add(sku: 1) @include(if: $no) { id } ... @include(if: $no) { clear { id } } discount(percent: 3) }',

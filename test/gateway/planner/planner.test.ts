@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { startPlanner } from '#gateway/planner/planner.ts'
 import { composed, FEDERATION_2 } from '#test/gateway/conformance/federation.ts'
 
-/** What `hint` needs is two subgraphs away, from a subgraph that does not know one of the keys on the way: the planner's process breaks on it. */
+/** What `hint` needs is two subgraphs away, and the first does not know one of the keys on the way: the planner breaks on it. */
 const BREAKS = '{ warehouses { items { hint } } }'
 
 const planner = await startPlanner(
