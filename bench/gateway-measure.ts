@@ -75,7 +75,7 @@ export async function measure(setting: Setting, plan: Plan): Promise<Results> {
   const rounds = await inRounds(plan.rounds, {
     ...turns,
     json: async () => {
-      const { p50 } = await load(1, plan.ms / 10, async () => JSON.stringify(JSON.parse(text)))
+      const { p50 } = await load(1, plan.ms / 2, async () => JSON.stringify(JSON.parse(text)))
       json.push(p50)
       return NOTHING
     },
