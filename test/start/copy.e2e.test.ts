@@ -170,7 +170,8 @@ describe('a copy that ends', () => {
   })
 
   test('takes its processes with it when only the starter is killed', async () => {
-    expect(await copy.pids()).toHaveLength(3)
+    // The starter, its two hosts, and the gateway's planner as long as that has something to do.
+    expect([3, 4]).toContain((await copy.pids()).length)
     process.kill(copy.pid, 'SIGKILL')
     await copy.ended
     await until(async () => (await copy.pids()).length === 0)

@@ -10,7 +10,10 @@ import { TERRAINS } from '#test/gateway/differential/supergraphs.ts'
 import { type Comparison, compare } from '#test/gateway/differential/terrain.ts'
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 100)
-const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 1_000_000))
+/** Of `npm test` always the same: what random ones find is for who looks for it. */
+const USUAL_SEED = 20_261_121
+const RANDOM_SEED = Math.floor(Math.random() * 1_000_000)
+const SEED = Number(process.env.FUZZ_SEED ?? (process.env.FUZZ_RUNS ? RANDOM_SEED : USUAL_SEED))
 const LONG = 3_600_000
 
 /** Shares of the operations. */
