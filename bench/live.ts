@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   atMost,
   type Bench,
@@ -172,6 +173,9 @@ async function weigh(
   return { rssKB: each(({ rss }) => rss), heapKB: each(({ heap, buffers }) => heap + buffers) }
 }
 
+/** Longer than the least time between two notifications of a process, which a following event would wait for. */
+const APART_MS = 25
+
 /** `send` says when it began. The first events are not counted. */
 async function measure(
   clients: Helper,
@@ -182,6 +186,7 @@ async function measure(
   const warm = Math.ceil(events / 10)
   for (let event = 0; event < events + warm; event++) {
     await clients.ask('arm')
+    await delay(APART_MS)
     const begin = await send()
     const times = await clients.ask<Float64Array>('collect')
     if (event >= warm) for (const time of times) latencies.push(time - begin)
