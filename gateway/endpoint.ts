@@ -6,7 +6,7 @@ import { boundAnswers, DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-lim
 import { isObject } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
 import { type WatchOperations, watchOperations } from '#gateway/observe/operations.ts'
-import { createFormat, emptyNotes, type Notes, runOperation, textOf } from '#gateway/operation.ts'
+import { createFormat, emptyNotes, type Notes, runOperation } from '#gateway/operation.ts'
 import type { Admission } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import { nameOperation } from '#gateway/safety/persisted/named-operation.ts'
@@ -22,6 +22,7 @@ import { formatError } from '#platform/graphql/errors.ts'
 import type { PersistedOperations } from '#platform/graphql/persisted.ts'
 import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
 import { sandboxPage } from '#platform/graphql/sandbox-page.ts'
+import { headerText } from '#platform/http/header-text.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -127,7 +128,7 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
   const { request, reply, type } = exchange
   const asked = request.method === 'GET' ? queryString(request) : bodyOf(request)
   const notes = emptyNotes()
-  const required = formatToken(parseToken(textOf(request.headers[CONSISTENCY_HEADER])))
+  const required = formatToken(parseToken(headerText(request.headers[CONSISTENCY_HEADER])))
   const ask = (member: unknown) => executeMember(stages, exchange, { member, required, notes })
   if (Array.isArray(asked) && (asked.length === 0 || asked.length > stages.batch))
     throw new CallerError(

@@ -19,8 +19,9 @@ import type { ReplyHeaders } from '#gateway/transport/reply-headers.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER, parseToken, raise, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
+import { headerText } from '#platform/http/header-text.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { parseTraceparent } from '#platform/telemetry/tracing.ts'
+import { knownTraceparent } from '#platform/telemetry/tracing.ts'
 
 /** Who sent an operation, over whatever transport. */
 export type Sender = {
@@ -86,7 +87,7 @@ export function runOperation(
   const run = (admit?: Admit) => executeRequest(graph.operations, { ...request, admit }, format)
   const execute = () =>
     admission ? underAdmission(admission, { client: clientOf(sender), format }, run) : run()
-  return watch.run(execute, knownTrace(traceparent))
+  return watch.run(execute, knownTraceparent(traceparent))
 }
 
 type Own = {
@@ -141,9 +142,9 @@ function traceContext(
   headers: IncomingHttpHeaders,
   own: string | undefined,
 ): Readonly<Record<string, string>> {
-  const traceparent = knownTrace(own ?? textOf(headers.traceparent))
+  const traceparent = knownTraceparent(own ?? headerText(headers.traceparent))
   if (traceparent === undefined) return {}
-  const tracestate = own === undefined ? textOf(headers.tracestate) : undefined
+  const tracestate = own === undefined ? headerText(headers.tracestate) : undefined
   return tracestate === undefined || tracestate.length > MAX_TRACESTATE
     ? { traceparent }
     : { traceparent, tracestate }
@@ -201,12 +202,4 @@ function asCallersFault(error: GraphQLError): GraphQLError {
     positions: error.positions ?? null,
     extensions: { code: 'BAD_USER_INPUT', ...error.extensions },
   })
-}
-
-function knownTrace(header: string | undefined): string | undefined {
-  return header !== undefined && parseTraceparent(header) ? header : undefined
-}
-
-export function textOf(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header.join(',') : header
 }

@@ -3,7 +3,6 @@ import {
   type ASTVisitor,
   type DocumentNode,
   execute,
-  type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -50,6 +49,7 @@ import type { AuthorizationSettings } from '#gateway/safety/authorization/settin
 import { type CostEstimate, compileCost } from '#gateway/safety/cost/estimate.ts'
 import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
+import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
 
 type Variables = Readonly<Record<string, unknown>>
@@ -263,16 +263,6 @@ async function planOf(
     if (other === toPlan) throw error
     return await plan(other)
   }
-}
-
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
-
-function fragmentsOf(document: DocumentNode): Fragments {
-  return new Map(
-    document.definitions.flatMap(definition =>
-      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-    ),
-  )
 }
 
 function rootFields(selections: readonly SelectionNode[], fragments: Fragments): string[] {

@@ -9,15 +9,14 @@ import {
   buildASTSchema,
   buildSchema,
   type DocumentNode,
-  type FragmentDefinitionNode,
   type GraphQLSchema,
   Kind,
   type OperationDefinitionNode,
   parse,
   print,
   printSchema,
-  visit,
 } from 'graphql'
+import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/fragments.ts'
 
 type Mapper = { readonly type: string; readonly from: string }
 
@@ -141,45 +140,20 @@ async function readOperations(folder: string): Promise<{ file: string; document:
 /** Each operation as one text with the fragments that it uses. */
 function documentConstants(documents: readonly DocumentNode[]): string {
   const definitions = documents.flatMap(document => document.definitions)
-  const fragments = new Map<string, FragmentDefinitionNode>()
-  for (const definition of definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
+  const fragments = fragmentsOf({ definitions })
   return definitions
     .filter(definition => definition.kind === Kind.OPERATION_DEFINITION)
     .map(operation => documentConstant(operation, fragments))
     .join('\n\n')
 }
 
-function documentConstant(
-  operation: OperationDefinitionNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-): string {
+function documentConstant(operation: OperationDefinitionNode, fragments: Fragments): string {
   const name = operation.name?.value
   if (!name) throw new Error('an operation without a name cannot be generated')
   const used = usedFragments(operation, fragments)
   const text = [operation, ...used].map(print).join('\n')
   const types = `${name}${capitalised(operation.operation)}, ${name}${capitalised(operation.operation)}Variables`
   return `export const ${name}Document = ${templateLiteral(text)} as TypedDocument<${types}>`
-}
-
-function usedFragments(
-  operation: OperationDefinitionNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-): FragmentDefinitionNode[] {
-  const used = new Map<string, FragmentDefinitionNode>()
-  const follow = (node: OperationDefinitionNode | FragmentDefinitionNode): void => {
-    visit(node, {
-      FragmentSpread({ name }) {
-        const fragment = fragments.get(name.value)
-        if (fragment === undefined) throw new Error(`there is no fragment ${name.value}`)
-        if (used.has(name.value)) return
-        used.set(name.value, fragment)
-        follow(fragment)
-      },
-    })
-  }
-  follow(operation)
-  return [...used.values()]
 }
 
 function templateLiteral(text: string): string {

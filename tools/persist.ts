@@ -5,7 +5,6 @@ import {
   buildSchema,
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   Kind,
   type OperationDefinitionNode,
   parse,
@@ -14,6 +13,7 @@ import {
   validate,
   visit,
 } from 'graphql'
+import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/fragments.ts'
 import type { PersistedManifest } from '#platform/graphql/persisted.ts'
 
 /** Each front end with the graph that it talks to. */
@@ -24,7 +24,6 @@ const ROOT = new URL('../', import.meta.url)
 const OUTPUT = new URL('schema/persisted/', ROOT)
 
 type Generated = { readonly name: string; readonly text: string }
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
 /** Every manifest, as it should be. Throws what is wrong with an operation: it must be one that its graph can run. */
 export function generateManifests(): Promise<Generated[]> {
@@ -58,13 +57,9 @@ export async function readOperations(client: Client): Promise<DocumentNode> {
 }
 
 /** By name, so that a manifest's changes are those of its operations. The id is the SHA-256 of the body. */
-export function persist({ definitions }: DocumentNode): PersistedManifest['operations'] {
-  const fragments: Fragments = new Map(
-    definitions.flatMap(node =>
-      node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [],
-    ),
-  )
-  return definitions
+export function persist(document: DocumentNode): PersistedManifest['operations'] {
+  const fragments = fragmentsOf(document)
+  return document.definitions
     .filter(node => node.kind === Kind.OPERATION_DEFINITION)
     .map(operation => persistOne(operation, fragments))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -81,23 +76,6 @@ function persistOne(
   )
   const id = createHash('sha256').update(body).digest('hex')
   return { id, name, type: operation.operation, body }
-}
-
-/** In the order in which they are met, each once. */
-function usedFragments(operation: OperationDefinitionNode, fragments: Fragments): FragmentDefinitionNode[] {
-  const used = new Set<FragmentDefinitionNode>()
-  const follow = (node: OperationDefinitionNode | FragmentDefinitionNode): void => {
-    visit(node, {
-      FragmentSpread({ name }) {
-        const fragment = fragments.get(name.value)
-        if (fragment === undefined || used.has(fragment)) return
-        used.add(fragment)
-        follow(fragment)
-      },
-    })
-  }
-  follow(operation)
-  return [...used]
 }
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }

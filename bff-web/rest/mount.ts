@@ -13,9 +13,10 @@ import { requireViewer } from '#platform/auth/viewer.ts'
 import { identifyCaller } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, formatToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
+import { headerText } from '#platform/http/header-text.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { parseTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
+import { knownTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
 
 export type RestOptions = {
   /** The web graph, executable. */
@@ -106,21 +107,13 @@ async function contextOf(verifier: Verifier, { headers, id }: FastifyRequest): P
     token,
     requestId: id,
     language: headers['accept-language'],
-    traceparent: traceparent() ?? incomingTrace(headers.traceparent),
-    required: parseToken(textOf(headers[CONSISTENCY_HEADER])),
+    traceparent: traceparent() ?? knownTraceparent(headers.traceparent),
+    required: parseToken(headerText(headers[CONSISTENCY_HEADER])),
   })
-}
-
-function incomingTrace(header: unknown): string | undefined {
-  return typeof header === 'string' && parseTraceparent(header) ? header : undefined
 }
 
 function tellConsistency(reply: FastifyReply, { consistency: { seen, stale } }: RequestContext): void {
   const token = formatToken(seen)
   if (token) reply.header(CONSISTENCY_HEADER, token)
   if (stale.length > 0) reply.header(STALE_HEADER, stale.join(','))
-}
-
-function textOf(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header.join(',') : header
 }

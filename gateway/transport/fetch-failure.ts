@@ -1,7 +1,6 @@
 // What the caller is told of a fetch that failed: an error at each field that stays empty for it. Free of transport.
 import {
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLFormattedError,
   Kind,
   type OperationDefinitionNode,
@@ -10,6 +9,7 @@ import {
 } from 'graphql'
 import { type Disclosure, discloseFailure } from '#gateway/transport/disclosure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
 
 export type FailedFetch = {
   /** The subgraph's name. */
@@ -19,7 +19,6 @@ export type FailedFetch = {
 }
 
 type Path = readonly (string | number)[]
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
 /** Errors of one fetch, at most: one that is for many entities is told of at the first of them. */
 const MAX_ERRORS = 50
@@ -40,15 +39,11 @@ export function fetchErrors(
 }
 
 function emptyPaths(query: string, variables: FailedFetch['variables']): Path[] {
-  const { definitions } = parse(query)
-  const operation = definitions.find(
+  const document = parse(query)
+  const operation = document.definitions.find(
     (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
   )
-  const fragments: Fragments = new Map(
-    definitions.flatMap(definition =>
-      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-    ),
-  )
+  const fragments = fragmentsOf(document)
   const roots = fieldsOf(operation?.selectionSet.selections ?? [], fragments, undefined)
   return roots.flatMap(root =>
     root.name.value === '_entities' ? entityPaths(root, fragments, variables) : [[responseName(root)]],

@@ -5,6 +5,7 @@ import type { Answers, Question } from '#platform/graphql/answers.ts'
 import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, type ConsistencyToken, parseToken } from '#platform/graphql/consistency.ts'
 import { rawJsonOf } from '#platform/graphql/raw-body.ts'
+import { headerText } from '#platform/http/header-text.ts'
 
 export type Asked = { readonly question: Question; readonly caller: Caller }
 
@@ -32,7 +33,7 @@ export function askQuestion(
 }
 
 function requiredBy(header: string | string[] | undefined): ConsistencyToken {
-  return parseToken(Array.isArray(header) ? header.join(',') : header)
+  return parseToken(headerText(header))
 }
 
 function operationOf(request: FastifyRequest): Buffer | undefined {

@@ -18,9 +18,10 @@ import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { OwnConsistency } from '#platform/graphql/operation-plugin.ts'
 import type { NamedOperation, PersistedOperations } from '#platform/graphql/persisted.ts'
 import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
+import { headerText } from '#platform/http/header-text.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { parseTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
+import { knownTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
 
 export type { GraphqlSource } from '#platform/graphql/apollo-server.ts'
 
@@ -205,16 +206,7 @@ function baseContext(
     token,
     requestId: id,
     language: headers['accept-language'],
-    traceparent: traceparent() ?? incomingTrace(memberTraceparent(member) ?? headers.traceparent),
-    required: parseToken(textOf(headers[CONSISTENCY_HEADER])),
+    traceparent: traceparent() ?? knownTraceparent(memberTraceparent(member) ?? headers.traceparent),
+    required: parseToken(headerText(headers[CONSISTENCY_HEADER])),
   })
-}
-
-/** Passed on as it came while tracing is off here, so that the chain does not break. */
-function incomingTrace(header: unknown): string | undefined {
-  return typeof header === 'string' && parseTraceparent(header) ? header : undefined
-}
-
-function textOf(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header.join(',') : header
 }

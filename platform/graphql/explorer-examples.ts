@@ -1,22 +1,13 @@
 // An explorer whose examples are a folder of operation files, and whose sample token is of the caller named there.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import {
-  type DocumentNode,
-  type FragmentDefinitionNode,
-  Kind,
-  type OperationDefinitionNode,
-  parse,
-  print,
-  type TypeNode,
-  visit,
-} from 'graphql'
+import { type DocumentNode, Kind, type OperationDefinitionNode, parse, print, type TypeNode } from 'graphql'
 import { sampleToken } from '#platform/auth/sample-token.ts'
 import { isRole } from '#platform/auth/viewer.ts'
 import { type ExampleOperation, mountExplorer } from '#platform/graphql/explorer.ts'
+import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/fragments.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 
 type Fields = Readonly<Record<string, unknown>>
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
 /** Beside the operations: `{ "OperationName": { …variables } }`. */
 const VARIABLES_FILE = 'variables.json'
@@ -49,11 +40,7 @@ export function readExamples(folder: URL): readonly ExampleOperation[] {
   const definitions = files
     .sort()
     .flatMap(name => parse(readFileSync(new URL(name, folder), 'utf8'), { noLocation: true }).definitions)
-  const fragments = new Map(
-    definitions.flatMap(node =>
-      node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [],
-    ),
-  )
+  const fragments = fragmentsOf({ definitions })
   const variables = readFields(new URL(VARIABLES_FILE, folder))
   return definitions.flatMap(node =>
     node.kind === Kind.OPERATION_DEFINITION && node.name
@@ -103,21 +90,4 @@ function emptyValue(type: TypeNode): unknown {
   if (value === 'Int' || value === 'Float') return 0
   if (value === 'Boolean') return false
   return value.endsWith('Input') || value.endsWith('Filter') ? {} : ''
-}
-
-/** In the order in which they are met, each once. */
-function usedFragments(operation: OperationDefinitionNode, fragments: Fragments): FragmentDefinitionNode[] {
-  const used = new Map<string, FragmentDefinitionNode>()
-  const follow = (node: OperationDefinitionNode | FragmentDefinitionNode): void => {
-    visit(node, {
-      FragmentSpread({ name }) {
-        const fragment = fragments.get(name.value)
-        if (fragment === undefined || used.has(name.value)) return
-        used.set(name.value, fragment)
-        follow(fragment)
-      },
-    })
-  }
-  follow(operation)
-  return [...used.values()]
 }

@@ -1,14 +1,13 @@
 // How large one operation may be: tokens, depth, aliases, root fields, selections. Free of transport and of any schema.
 import {
   type ASTVisitor,
-  type DocumentNode,
-  type FragmentDefinitionNode,
   GraphQLError,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql'
+import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
 
 export type OperationLimits = {
   /** Lexical tokens of the document. */
@@ -39,7 +38,6 @@ type Size = {
   readonly fields: number
   readonly selections: number
 }
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
 const NOTHING: Size = { depth: 0, aliases: 0, fields: 0, selections: 0 }
 
@@ -70,14 +68,6 @@ function report(
   ]
   for (const problem of passed)
     if (problem) context.reportError(new GraphQLError(`The operation ${problem}.`, { nodes: operation }))
-}
-
-function fragmentsOf(document: DocumentNode): Fragments {
-  return new Map(
-    document.definitions.flatMap(definition =>
-      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-    ),
-  )
 }
 
 /** Each fragment is measured once. A fragment within itself counts as nothing: another rule reports it. */

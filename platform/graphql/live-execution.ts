@@ -25,7 +25,7 @@ import type { LiveRequest } from '#platform/graphql/live-request.ts'
 import type { LiveSession } from '#platform/graphql/live-sessions.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { type OpenSpan, openSpan, parseTraceparent } from '#platform/telemetry/tracing.ts'
+import { knownTraceparent, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
 export type ExecutionOptions = DocumentCheck & {
   readonly service: string
@@ -174,7 +174,7 @@ function createLiveContext(
     token: session.caller.token,
     requestId: session.requestId,
     language: session.language,
-    traceparent: span?.traceparent ?? (parent && parseTraceparent(parent) ? parent : undefined),
+    traceparent: span?.traceparent ?? knownTraceparent(parent),
     required: mergeTokens(session.required, own),
   })
   return Object.defineProperty(made, 'token', { enumerable: true, get: () => session.caller.token })

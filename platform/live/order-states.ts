@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Vector } from '#platform/cache/cache.ts'
+import { furthest as furthestVector } from '#platform/cache/vector.ts'
 import { fullJitter } from '#platform/event-store/bell.ts'
 import { BEGINNING, beyond, covers, furthest, type Place, placeOf } from '#platform/live/place.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -118,7 +119,7 @@ export function createOrderStates<Order extends object>(
   function begin(orderId: string, round: Round<Order>): void {
     const place = heard()
     const since = furthest(round.since, known.peek(orderId)?.contains ?? BEGINNING)
-    round.positions = merged(round.positions, beyond(since, place))
+    round.positions = furthestVector(round.positions, beyond(since, place))
     round.contains = furthest(place, placeOf(round.positions))
     if (detailOf(orderId) === 'page') round.detail = 'page'
   }
@@ -187,17 +188,11 @@ function newRound<Order>({ positions, since, detail, traceparent }: Need): Round
 }
 
 function joined<Order>(round: Round<Order>, need: Need): Round<Order> {
-  round.positions = merged(round.positions, need.positions)
+  round.positions = furthestVector(round.positions, need.positions)
   round.since = furthest(round.since, need.since)
   if (need.detail === 'page') round.detail = 'page'
   round.traceparent = need.traceparent ?? round.traceparent
   return round
-}
-
-function merged(one: Vector, other: Vector): Vector {
-  const positions: Record<string, number> = { ...one }
-  for (const topic in other) positions[topic] = Math.max(positions[topic] ?? 0, other[topic] ?? 0)
-  return positions
 }
 
 /** At most `count` at once; who comes later waits in line. */

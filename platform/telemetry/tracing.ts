@@ -172,6 +172,11 @@ export function parseTraceparent(
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1 }
 }
 
+/** A header that is a traceparent, as it came: passed on while tracing is off here, so that the chain does not break. */
+export function knownTraceparent(header: unknown): string | undefined {
+  return typeof header === 'string' && parseTraceparent(header) ? header : undefined
+}
+
 function formatTraceparent(span: Span): string {
   const { traceId, spanId, traceFlags } = span.spanContext()
   return `00-${traceId}-${spanId}-0${traceFlags & 1}`

@@ -18,6 +18,7 @@ import {
 } from 'graphql'
 import { type Condition, withDirectives } from '#gateway/executor/selections.ts'
 import type { AuthorizationRules, RuleId } from '#gateway/safety/authorization/rules.ts'
+import { possibleTypes } from '#gateway/safety/possible-types.ts'
 
 /** A field that is withheld, if all of `conditions` hold. `@` in its path stands for each item of a list. */
 export type Withheld = { readonly path: readonly string[]; readonly conditions: readonly Condition[] }
@@ -186,10 +187,6 @@ export function withhold(
 function isFetched(selection: SelectionNode): boolean {
   if (selection.kind === Kind.FIELD) return selection.name.value !== '__typename'
   return selection.kind === Kind.INLINE_FRAGMENT && selection.selectionSet.selections.some(isFetched)
-}
-
-function possibleTypes(schema: GraphQLSchema, type: GraphQLCompositeType): readonly string[] {
-  return isAbstractType(type) ? schema.getPossibleTypes(type).map(({ name }) => name) : [type.name]
 }
 
 /** One `@` for each list around the type. */

@@ -18,6 +18,7 @@ import { type Condition, withDirectives } from '#gateway/executor/selections.ts'
 import { compileInputCost } from '#gateway/safety/cost/inputs.ts'
 import { compileListSize, type SlicedList } from '#gateway/safety/cost/list-size.ts'
 import type { CostRules } from '#gateway/safety/cost/rules.ts'
+import { possibleTypes } from '#gateway/safety/possible-types.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -175,8 +176,4 @@ function times(term: Term, levels: number, sizes: SlicedList | undefined, otherw
 function listLevels(type: GraphQLOutputType): number {
   if (isNonNullType(type)) return listLevels(type.ofType)
   return isListType(type) ? 1 + listLevels(type.ofType) : 0
-}
-
-function possibleTypes(schema: GraphQLSchema, type: GraphQLCompositeType): readonly string[] {
-  return isAbstractType(type) ? schema.getPossibleTypes(type).map(({ name }) => name) : [type.name]
 }
