@@ -74,6 +74,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 export const steps = fc.array(step, { minLength: 10, maxLength: 60 })
 
+/** A value that is served past its time: random steps come to it once in thirty runs. */
+export const PAST_ITS_TIME: readonly Step[] = [
+  { type: 'command', process: 0, key: 0, tags: ['a'], puts: true },
+  { type: 'wait', ms: 1_200 },
+  { type: 'get', process: 0, key: 0, required: false, lagging: false },
+]
+
 type Process = {
   readonly cache: Cache
   /** How far it has heard, or must take for changed. */
