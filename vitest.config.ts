@@ -1,17 +1,22 @@
 import { createRequire } from 'node:module'
-import { defineConfig } from 'vitest/config'
+import process from 'node:process'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 const { resolve } = createRequire(import.meta.url)
+/** `npm run test:engines` runs these alone: they take engines that `npm test` does without. */
+const engines = 'test/**/*.engine.test.ts'
+const onEngines = process.env.ENGINES === '1'
 
 export default defineConfig({
   // The copy of graphql that Node itself resolves: with the other one, `instanceof GraphQLError` would not hold.
   resolve: { alias: [{ find: /^graphql$/, replacement: resolve('graphql') }] },
   test: {
-    include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    include: [onEngines ? engines : 'test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(onEngines ? [] : [engines])],
+    testTimeout: onEngines ? 120_000 : 30_000,
+    hookTimeout: onEngines ? 120_000 : 60_000,
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: onEngines ? 1 : 2,
     globalSetup: ['test/database.setup.ts'],
   },
 })
