@@ -1,4 +1,4 @@
-// The books of a copy, straight from its databases: orders, parcels, stock, and what the sandbox provider and carrier
+// The books of the platform, straight from its databases: orders, parcels, stock, and what the sandbox provider and carrier
 // really did. Free of the services, which may lie about themselves.
 
 import { isDeepStrictEqual } from 'node:util'
@@ -16,10 +16,14 @@ import * as orders from '#subgraphs/orders/views.ts'
 import * as payment from '#subgraphs/payment/views.ts'
 import type { ShipmentDocument } from '#subgraphs/shipping/views.ts'
 import * as shipping from '#subgraphs/shipping/views.ts'
-import { databaseOf } from '#test/copy.ts'
 import { STOCK } from './traffic.ts'
 
 type Subgraph = (typeof SUBGRAPHS)[number]
+
+/** Connection strings of each subgraph's event store, and of its read models where those lie elsewhere. */
+export type BookPlaces = Readonly<Record<Subgraph, string>> & {
+  readonly views?: Readonly<Record<Subgraph, string>>
+}
 
 /** What the provider moved for one payment, in minor units. `pending`: it may still be approved. */
 type Ledger = {
@@ -58,26 +62,26 @@ const PARCELS = `
  * All that does not add up about the orders of `customers`, one sentence each; empty when everything does. Ask once
  * all has come to rest.
  */
-export async function discrepancies(dataDir: string, customers: readonly string[]): Promise<string[]> {
-  const books = await readBooks(dataDir, new Set(customers))
+export async function discrepancies(places: BookPlaces, customers: readonly string[]): Promise<string[]> {
+  const books = await readBooks(places, new Set(customers))
   return [
     ...books.orders.flatMap(order => [...moneyOf(order, books), ...goodsOf(order, books)]),
     ...duplicates(books.orders.map(({ reference }) => reference ?? '')).map(
       key => `two orders for key ${key}`,
     ),
     ...strays(books),
-    ...(await stock(dataDir, books)),
-    ...(await Promise.all(SUBGRAPHS.map(name => deadLetters(dataDir, name)))).flat(),
-    ...(await Promise.all(SUBGRAPHS.map(name => staleViews(dataDir, name)))).flat(),
+    ...(await stock(places, books)),
+    ...(await Promise.all(SUBGRAPHS.map(name => deadLetters(places, name)))).flat(),
+    ...(await Promise.all(SUBGRAPHS.map(name => staleViews(places, name)))).flat(),
   ]
 }
 
-async function readBooks(dataDir: string, customers: ReadonlySet<string>): Promise<Books> {
+async function readBooks(places: BookPlaces, customers: ReadonlySet<string>): Promise<Books> {
   const [everyOrder, everyShipment, ledgers, parcels] = await Promise.all([
-    withReadModels(dataDir, 'orders', models => allOf(models, orders.ordersView)),
-    withReadModels(dataDir, 'shipping', models => allOf(models, shipping.shipmentsView)),
-    rows<Ledger>(dataDir, 'payment', LEDGERS),
-    rows<Parcel>(dataDir, 'shipping', PARCELS),
+    withReadModels(places, 'orders', models => allOf(models, orders.ordersView)),
+    withReadModels(places, 'shipping', models => allOf(models, shipping.shipmentsView)),
+    rows<Ledger>(places, 'payment', LEDGERS),
+    rows<Parcel>(places, 'shipping', PARCELS),
   ])
   return {
     everyOrder,
@@ -172,8 +176,8 @@ function strays({ everyOrder, everyShipment, ledgers, parcels }: Books): string[
 }
 
 /** On hand is what came in less what customers got; nothing is held any more. */
-async function stock(dataDir: string, { orders: known }: Books): Promise<string[]> {
-  const products = await withReadModels(dataDir, 'inventory', models => allOf(models, inventory.productsView))
+async function stock(places: BookPlaces, { orders: known }: Books): Promise<string[]> {
+  const products = await withReadModels(places, 'inventory', models => allOf(models, inventory.productsView))
   const sold = unitsOf(
     known.flatMap(order => Object.entries(wantedFor(order)).map(([sku, quantity]) => ({ sku, quantity }))),
   )
@@ -187,9 +191,9 @@ async function stock(dataDir: string, { orders: known }: Books): Promise<string[
   })
 }
 
-async function deadLetters(dataDir: string, name: Subgraph): Promise<string[]> {
+async function deadLetters(places: BookPlaces, name: Subgraph): Promise<string[]> {
   const sql = 'SELECT consumer, position, error FROM event_store.dead_letters'
-  return (await rows<object>(dataDir, name, sql)).map(
+  return (await rows<object>(places, name, sql)).map(
     letter => `${name}: dead letter ${JSON.stringify(letter)}`,
   )
 }
@@ -206,9 +210,9 @@ function listed(...views: readonly { readonly collection: { readonly name: strin
 }
 
 /** Views that differ from a fold of the whole log made now. */
-async function staleViews(dataDir: string, name: Subgraph): Promise<string[]> {
-  await using store = await openPostgresEventStore({ url: await databaseOf(dataDir, name) })
-  return await withReadModels(dataDir, name, async models => {
+async function staleViews(places: BookPlaces, name: Subgraph): Promise<string[]> {
+  await using store = await openPostgresEventStore({ url: places[name] })
+  return await withReadModels(places, name, async models => {
     const problems: string[] = []
     for (const view of VIEWS[name]) {
       const stored = await allOf(models, view)
@@ -249,16 +253,16 @@ async function allOf<Doc extends Document>(models: ReadModels, view: View<Doc>):
 }
 
 async function withReadModels<T>(
-  dataDir: string,
+  places: BookPlaces,
   name: Subgraph,
   read: (models: ReadModels) => Promise<T>,
 ): Promise<T> {
-  await using models = await openReadModels(await databaseOf(dataDir, name))
+  await using models = await openReadModels(places.views?.[name] ?? places[name])
   return await read(models)
 }
 
-async function rows<Row extends object>(dataDir: string, name: Subgraph, sql: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: await databaseOf(dataDir, name) })
+async function rows<Row extends object>(places: BookPlaces, name: Subgraph, sql: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: places[name] })
   await client.connect()
   try {
     return (await client.query<Row>(sql)).rows

@@ -8,6 +8,7 @@ import { urlOf } from '#start/layout.ts'
 import {
   type Copy,
   type CopyOptions,
+  databaseOf,
   freePortBase,
   launchCopy,
   openDataDir,
@@ -15,15 +16,15 @@ import {
   whenFree,
 } from '#test/copy.ts'
 import { createSend, type Graphs } from '#test/platform.ts'
-import { discrepancies } from './books.ts'
-import { startTraffic, type Traffic } from './traffic.ts'
+import { type BookPlaces, discrepancies } from './books.ts'
+import { expectEnds, untilAtRest, untilEmpty } from './ends.ts'
+import { startTraffic } from './traffic.ts'
 
 /** More for a night: `npm run test:kill`. `KILL_SEED` repeats the moments and victims of an earlier run. */
 const KILLS = Number(process.env.KILLS ?? 4)
 const SEED = Number(process.env.KILL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const SHOPPERS = 6
 const SETTLE_MS = 60_000
-const PAUSE_MS = 200
 
 const QUICK = {
   LOG_LEVEL: 'warn',
@@ -36,6 +37,7 @@ test(
   `after ${KILLS} kills every order reaches its end, and nothing is charged or shipped twice`,
   async () => {
     const random = randomFrom(SEED)
+    const label = `KILL_SEED=${SEED}`
     const began = performance.now()
     await using folder = await openDataDir()
     const options = { dataDir: folder.dataDir, portBase: await freePortBase(), env: QUICK }
@@ -52,11 +54,11 @@ test(
     await traffic.more(SHOPPERS)
     await traffic.finish()
     const customers = traffic.shoppers.map(({ id }) => id)
-    await untilAtRest(graphs, customers)
+    await untilAtRest(graphs, customers, label)
 
-    const found = await untilEmpty(() => discrepancies(folder.dataDir, customers))
-    expect(found, `KILL_SEED=${SEED}`).toEqual([])
-    await expectEnds(graphs, traffic)
+    const found = await untilEmpty(async () => discrepancies(await placesOf(folder.dataDir), customers))
+    expect(found, label).toEqual([])
+    await expectEnds(graphs, traffic, label)
     for (const answered of traffic.answered.slice(-20))
       expect(await traffic.repeat(answered), answered.key).toBe(answered.orderId)
     const seconds = ((performance.now() - began) / 1000).toFixed(0)
@@ -119,86 +121,14 @@ async function graphsOf({ dataDir, portBase }: CopyOptions): Promise<Graphs> {
   }
 }
 
-const AT_WORK = `query($customerId: ID!) {
-  orders(filter: { customerId: $customerId, status: [PLACED, CONFIRMED, PARTIALLY_SHIPPED, SHIPPED, DELIVERED] }) {
-    nodes { id status }
-  }
-}`
-const UNENDED = `{
-  running: fulfilments(phase: RUNNING, first: 100) { order { id } pending lastError }
-  compensating: fulfilments(phase: COMPENSATING, first: 100) { order { id } pending lastError }
-}`
-
-type Order = { readonly id: string; readonly status: string }
-type Fulfilment = { readonly order: { readonly id: string }; readonly pending: readonly string[] }
-
-/** As the operations desk sees it: no order of theirs is on its way, and no fulfilment still has something to do. */
-async function untilAtRest(graphs: Graphs, customers: readonly string[]): Promise<void> {
-  const ops = await graphs.token('ops')
-  const open = await untilEmpty<unknown>(async () => {
-    const replies = await Promise.all(
-      customers.map(customerId =>
-        graphs.send<{ orders: { nodes: Order[] } }>('bff-web', ops, AT_WORK, { customerId }),
-      ),
-    )
-    return replies.flatMap(({ data, errors }): readonly unknown[] => errors ?? data.orders.nodes)
-  })
-  expect(open, `orders on their way; KILL_SEED=${SEED}`).toEqual([])
-  const own = new Set(
-    (await Promise.all(customers.map(id => ordersOf(graphs, id)))).flat().map(({ id }) => id),
-  )
-  const unended = await untilEmpty(async () => {
-    const { data } = await graphs.send<Record<string, Fulfilment[]>>('bff-web', ops, UNENDED)
-    return Object.values(data)
-      .flat()
-      .filter(({ order }) => own.has(order.id))
-  })
-  expect(unended, `fulfilments that have not ended; KILL_SEED=${SEED}`).toEqual([])
-}
-
-const PAGE = `query($customerId: ID!, $after: String) {
-  orders(filter: { customerId: $customerId }, first: 100, after: $after) {
-    nodes { id status }
-    pageInfo { hasNextPage endCursor }
-  }
-}`
-type Page = {
-  readonly orders: { readonly nodes: Order[]; readonly pageInfo: { hasNextPage: boolean; endCursor: string } }
-}
-
-async function ordersOf(graphs: Graphs, customerId: string): Promise<Order[]> {
-  const ops = await graphs.token('ops')
-  const found: Order[] = []
-  for (let after: string | null = null; ; ) {
-    const variables: object = { customerId, after }
-    const { data } = await graphs.send<Page>('bff-web', ops, PAGE, variables)
-    found.push(...data.orders.nodes)
-    if (!data.orders.pageInfo.hasNextPage) return found
-    after = data.orders.pageInfo.endCursor
-  }
-}
-
-/** Each key has an order of its own, which ended as its kind may end. What was sold out, and only that, has none. */
-async function expectEnds(graphs: Graphs, { answered, shoppers }: Traffic): Promise<void> {
-  const all = (await Promise.all(shoppers.map(({ id }) => ordersOf(graphs, id)))).flat()
-  const statuses = new Map(all.map(({ id, status }) => [id, status]))
-  const recorded = answered.flatMap(({ orderId }) => orderId ?? [])
-  expect(recorded.toSorted()).toEqual([...statuses.keys()].toSorted())
-  const wrong = answered.flatMap(({ key, kind, orderId }) => {
-    const status = orderId === undefined ? 'CANCELLED' : statuses.get(orderId)
-    return kind.ends.some(end => end === status) ? [] : [`${key} (${kind.name}): ${status}`]
-  })
-  expect(wrong, `KILL_SEED=${SEED}`).toEqual([])
-}
-
-/** What `find` finds in the end: nothing, or what is still there when patience is over. */
-async function untilEmpty<T>(find: () => Promise<readonly T[]>): Promise<readonly T[]> {
-  const deadline = performance.now() + SETTLE_MS
-  for (;;) {
-    const found = await find()
-    if (found.length === 0 || performance.now() > deadline) return found
-    await delay(PAUSE_MS)
-  }
+async function placesOf(dataDir: string): Promise<BookPlaces> {
+  const [orders, inventory, payment, shipping] = await Promise.all([
+    databaseOf(dataDir, 'orders'),
+    databaseOf(dataDir, 'inventory'),
+    databaseOf(dataDir, 'payment'),
+    databaseOf(dataDir, 'shipping'),
+  ])
+  return { orders, inventory, payment, shipping }
 }
 
 async function until(condition: () => boolean): Promise<void> {

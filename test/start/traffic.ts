@@ -70,8 +70,8 @@ export type Traffic = {
 const PATIENCE_MS = 60_000
 const PAUSE_MS = 100
 
-/** `graphs` are those of the copy that runs at the moment. */
-export async function startTraffic(graphs: Graphs, width: number): Promise<Traffic> {
+/** `graphs` are those of what runs at the moment. A shopper waits `pauseMs` between two orders. */
+export async function startTraffic(graphs: Graphs, width: number, pauseMs = 0): Promise<Traffic> {
   const [shoppers] = await Promise.all([
     Promise.all(Array.from({ length: width }, (_, index) => registerShopper(graphs, `Shopper ${index}`))),
     ...Object.entries(STOCK).map(([sku, stock]) => addProduct(graphs, { sku, price: '19.99', stock })),
@@ -90,6 +90,7 @@ export async function startTraffic(graphs: Graphs, width: number): Promise<Traff
       const { heard } = state
       state.heard = Promise.withResolvers()
       heard.resolve()
+      if (pauseMs > 0) await delay(pauseMs)
     }
   }
   const shopping = Promise.all(shoppers.map(shop))
