@@ -31,7 +31,7 @@ export type GatewayConfig = {
   readonly port: number
   /** Where the supergraph SDL is: a file:, http: or https: URL. */
   readonly supergraph: URL
-  /** Subgraph name to URL; one that is not named here is at the URL in the supergraph. */
+  /** Subgraph name to address; one that is not named here is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
   /** How bearer tokens are checked. Without it everybody is anonymous. */
   readonly auth?: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
@@ -46,7 +46,7 @@ export type GatewayConfig = {
 
 /**
  * Throws OperatorError CONFIG_INVALID that lists every problem. The three of AUTH_ belong together: all, or none where
- * nobody's token is to be checked. SUBGRAPH_URLS reads `name=url,name=url`.
+ * nobody's token is to be checked. SUBGRAPH_URLS reads `name=url,name=url|url`.
  */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
   const read = readConfig(schema, env)

@@ -6,13 +6,14 @@ import type { Connections } from '#gateway/reload/connections.ts'
 import type { GatewaySettings } from '#gateway/settings.ts'
 import { readSupergraph, type Supergraph } from '#gateway/supergraph.ts'
 import type { Subgraph } from '#gateway/transport/subgraph.ts'
+import { readAddresses } from '#platform/discovery/addresses.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 
 export type Graph = AsyncDisposable & {
   readonly supergraph: Supergraph
   readonly operations: Operations
   readonly subgraphs: ReadonlyMap<string, Subgraph>
-  /** Where each subgraph is, by its name; the first of its instances, where the settings name some. */
+  /** Where each subgraph is, by its name, as a URL variable says it; the first of its instances, where the settings name some. */
   readonly addresses: ReadonlyMap<string, string>
 }
 
@@ -21,7 +22,7 @@ export type GraphOptions = {
   readonly from: string
   readonly settings: GatewaySettings
   readonly connections: Connections
-  /** Subgraph name to URL; one that is not named here is at the URL in the supergraph. */
+  /** Subgraph name to address; one that is not named here is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
   readonly introspection: boolean
 }
@@ -78,9 +79,7 @@ function addressesOf(
   const addressOf = (name: string, url: string) =>
     settings.subgraphs[name]?.urls?.[0]?.url ?? subgraphUrls[name] ?? url
   const addresses = new Map([...subgraphs].map(([name, url]) => [name, addressOf(name, url)]))
-  const missing = [...addresses].flatMap(([name, url]) =>
-    /^https?:/.test(url) && URL.canParse(url) ? [] : name,
-  )
+  const missing = [...addresses].flatMap(([name, url]) => (readAddresses(url) ? [] : name))
   if (missing.length > 0)
     throw new OperatorError(
       'SUPERGRAPH_INVALID',

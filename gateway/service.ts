@@ -16,6 +16,8 @@ import { connectSubgraph } from '#gateway/transport/connect.ts'
 import { disclosureOf } from '#gateway/transport/disclosure.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
+import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
+import type { Discovery } from '#platform/discovery/discovery.ts'
 import { mountExamples } from '#platform/graphql/explorer-examples.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
@@ -39,9 +41,10 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   const { auth, development, logger, settings } = config
   await using open = new AsyncDisposableStack()
   open.use(await followLogLevel(config))
+  const discovery = open.use(openStaticDiscovery())
   const source = openSource(config.supergraph, settings.reload)
   const sdl = await readFirst(source)
-  const openNext = graphOpener(config, source.from)
+  const openNext = graphOpener(config, source.from, discovery)
   const graph = await openNext(sdl)
   const current = open.use(createCurrentGraph(graph))
   const follower = open.use(
@@ -57,7 +60,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
       admission,
       persisted,
       settings: settings.subscriptions,
-      instancesOf: name => settings.subgraphs[name]?.urls?.map(({ url }) => url),
+      instancesOf: name => instancesOf(name, config, current.get(), discovery),
       ...verifying,
     }),
   )
@@ -95,12 +98,29 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   }
 }
 
-function graphOpener(config: GatewayConfig, from: string): (sdl: string) => Promise<Graph> {
+function graphOpener(
+  config: GatewayConfig,
+  from: string,
+  discovery: Discovery,
+): (sdl: string) => Promise<Graph> {
   const { development, logger, settings, subgraphUrls } = config
   const disclosure = disclosureOf(settings.errors, development)
   const connections = createConnections((name, url) =>
-    connectSubgraph(name, url, settingsOf(settings, name), { disclosure, logger }),
+    connectSubgraph(name, url, settingsOf(settings, name), { disclosure, logger, discovery }),
   )
   const introspection = settings.introspection ?? development
   return sdl => openGraph(sdl, { from, settings, connections, subgraphUrls, introspection })
+}
+
+/** Where a subgraph's instances are now. */
+function instancesOf(
+  name: string,
+  { settings }: GatewayConfig,
+  { addresses }: Graph,
+  discovery: Discovery,
+): readonly string[] {
+  const address = addresses.get(name)
+  const instances =
+    settings.subgraphs[name]?.urls ?? (address === undefined ? [] : discovery.follow(address).current())
+  return instances.map(({ url }) => url)
 }

@@ -48,7 +48,8 @@ export function planLive(prepared: PreparedOperation, planning: Planning): LiveP
     return {
       errors: withheld.length > 0 ? withheld : [new GraphQLError('No subgraph has this subscription.')],
     }
-  const addresses = planning.instancesOf(request.service) ?? [graph.addresses.get(request.service) ?? '']
+  const addresses = () =>
+    planning.instancesOf(request.service) ?? [graph.addresses.get(request.service) ?? '']
   return {
     named: prepared,
     place: placeOf(sourceOf(settings, request.service), addresses),

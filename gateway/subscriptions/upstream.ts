@@ -3,7 +3,7 @@ import { isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
 import type { SourceSettings } from '#gateway/subscriptions/settings.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
-/** Where a subgraph is subscribed to: at any of its instances. */
+/** Where a subgraph is subscribed to: at any of its instances, as they are when it is asked for. */
 export type Place = { readonly protocol: 'ws' | 'sse'; readonly urls: readonly string[] }
 
 export type UpstreamRequest = {
@@ -69,8 +69,11 @@ export function eventOf(service: string, payload: unknown, id: string | undefine
   return { type: 'next', answer, id }
 }
 
-/** `addresses` are where the subgraph answers queries. */
-export function placeOf({ protocol = 'ws', url, path }: SourceSettings, addresses: readonly string[]): Place {
+/** `addresses` gives where the subgraph answers queries now. */
+export function placeOf(
+  { protocol = 'ws', url, path }: SourceSettings,
+  addresses: () => readonly string[],
+): Place {
   const at = (address: string): string => {
     const place = new URL(address)
     if (path !== undefined && url === undefined) {
@@ -80,5 +83,10 @@ export function placeOf({ protocol = 'ws', url, path }: SourceSettings, addresse
     const secure = place.protocol === 'https:' || place.protocol === 'wss:'
     return place.href.replace(/^\w+:/, `${protocol === 'ws' ? 'ws' : 'http'}${secure ? 's' : ''}:`)
   }
-  return { protocol, urls: (url === undefined ? addresses : [url]).map(at) }
+  return {
+    protocol,
+    get urls() {
+      return (url === undefined ? addresses() : [url]).map(at)
+    },
+  }
 }

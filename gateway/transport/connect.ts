@@ -4,18 +4,20 @@ import type { Disclosure } from '#gateway/transport/disclosure.ts'
 import { createFailureLog } from '#gateway/transport/failure-log.ts'
 import { sendHashes } from '#gateway/transport/hashes.ts'
 import { compileHeaderRules } from '#gateway/transport/header-rules.ts'
+import { openInstances } from '#gateway/transport/instances.ts'
+import { compileReplyHeaders } from '#gateway/transport/reply-headers.ts'
+import type { SubgraphSettings } from '#gateway/transport/settings.ts'
+import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
+import { ACCEPTED_ENCODINGS } from '#gateway/transport/unpack.ts'
 import {
   type Choose,
   consistentHash,
   leastConnections,
   roundRobin,
   weighted,
-} from '#gateway/transport/instances/choice.ts'
-import { openInstances } from '#gateway/transport/instances/instances.ts'
-import { compileReplyHeaders } from '#gateway/transport/reply-headers.ts'
-import type { SubgraphSettings } from '#gateway/transport/settings.ts'
-import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
-import { ACCEPTED_ENCODINGS } from '#gateway/transport/unpack.ts'
+} from '#platform/discovery/balance.ts'
+import { always, openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
+import type { Discovery, Followed } from '#platform/discovery/discovery.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -24,14 +26,16 @@ export type Telling = {
   readonly disclosure?: Disclosure
   /** Told why requests failed; nobody is when left out. */
   readonly logger?: Logger
+  /** Where `address` is looked up; it says all itself when left out. */
+  readonly discovery?: Discovery
 }
 
-/** `url` must be one; it does not count when the settings name instances. */
+/** `address` as in a URL variable; it does not count when the settings name instances. */
 export function connectSubgraph(
   name: string,
-  url: string,
+  address: string,
   settings: SubgraphSettings,
-  { logger, disclosure }: Telling = {},
+  { logger, disclosure, discovery = openStaticDiscovery() }: Telling = {},
 ): Subgraph {
   return createSubgraph({
     name,
@@ -40,7 +44,7 @@ export function connectSubgraph(
     rule: compileHeaderRules(settings.headers),
     passBack: compileReplyHeaders(settings.replyHeaders),
     ...(settings.compression && { headers: { 'accept-encoding': ACCEPTED_ENCODINGS } }),
-    connection: connectionTo(name, url, settings),
+    connection: connectionTo(name, followedBy(address, settings, discovery), settings),
     policy: createPolicy({
       name: `subgraph-${name}`,
       timeoutMs: settings.timeoutMs,
@@ -53,26 +57,31 @@ export function connectSubgraph(
   })
 }
 
-function connectionTo(name: string, url: string, settings: SubgraphSettings): Connection {
-  const { urls: instances = [{ url, weight: 1 }], health = {} } = settings
-  const open = (to: string) => {
-    const connection = openConnection({ url: to, ...settings })
+function followedBy(address: string, { urls }: SubgraphSettings, discovery: Discovery): Followed {
+  return urls === undefined ? discovery.follow(address) : always(urls)
+}
+
+function connectionTo(name: string, followed: Followed, settings: SubgraphSettings): Connection {
+  const { health = {}, hashBy } = settings
+  const open = (url: string) => {
+    const connection = openConnection({ url, ...settings })
     return settings.persistedQueries ? sendHashes(connection) : connection
   }
-  const [only] = instances
-  if (only && instances.length === 1) return open(only.url)
+  const [only] = followed.current()
+  if (only && followed.isFixed && followed.current().length === 1) return open(only.url)
   const { path, intervalMs = 5000, timeoutMs = 2000, failures = 3, awayMs = 10_000 } = health
   return openInstances({
     name,
-    instances,
+    followed,
     open,
     choose: chooser(settings),
+    hashBy,
     health: { failures, awayMs },
     checks: path === undefined ? undefined : { path, intervalMs, timeoutMs },
   })
 }
 
-function chooser({ balance, hashBy }: SubgraphSettings): Choose {
+function chooser({ balance }: SubgraphSettings): Choose {
   switch (balance) {
     case 'round-robin':
       return roundRobin()
@@ -81,7 +90,7 @@ function chooser({ balance, hashBy }: SubgraphSettings): Choose {
     case 'least-connections':
       return leastConnections()
     case 'consistent-hash':
-      return consistentHash(hashBy)
+      return consistentHash()
   }
 }
 

@@ -2,13 +2,14 @@
 import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
 import { readConfig, urlOf } from '#platform/config/config.ts'
+import { graphqlUrl } from '#platform/discovery/addresses.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
 const schema = z
   .object({
     HOST: z.string().min(1).default('127.0.0.1'),
     PORT: z.coerce.number().int().min(0).max(65_535),
-    GATEWAY_URL: z.url(),
+    GATEWAY_URL: graphqlUrl,
     EVENT_BUS_URL: z.string().min(1),
     AUTH_JWKS_URL: z.url(),
     AUTH_ISSUER: z.string().min(1),

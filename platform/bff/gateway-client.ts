@@ -1,4 +1,5 @@
 // The one thing a BFF calls: the gateway, with generated operations, in the caller's name or in the BFF's own.
+import type { Discovery } from '#platform/discovery/discovery.ts'
 import { createGraphqlClient, type GraphqlAnswer, type TypedDocument } from '#platform/graphql/client.ts'
 import { CONSISTENCY_HEADER, type ConsistencyToken, formatToken } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
@@ -27,7 +28,9 @@ export type GatewayClient = AsyncDisposable & {
 const GATEWAY_TIMEOUT_MS = 20_000
 
 export function createGatewayClient(options: {
+  /** As GATEWAY_URL holds it. */
   readonly url: string
+  readonly discovery?: Discovery
   readonly serviceToken: () => Promise<string>
 }): GatewayClient {
   const policy = createPolicy({
@@ -37,7 +40,7 @@ export function createGatewayClient(options: {
     concurrency: 1000,
     queue: 2000,
   })
-  const client = createGraphqlClient({ url: options.url, policy })
+  const client = createGraphqlClient({ ...options, policy })
   return {
     async run(document, variables, context) {
       const headers = headersFor(context)

@@ -1,5 +1,7 @@
 // Calls another service's GraphQL over pooled connections, with batching, a policy and trace context. Free of any schema.
-import { Pool } from 'undici'
+
+import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
+import type { Discovery } from '#platform/discovery/discovery.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import {
   CONSISTENCY_HEADER,
@@ -8,11 +10,15 @@ import {
   STALE_HEADER,
 } from '#platform/graphql/consistency.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
+import { type Instances, openInstances, type Post } from '#platform/graphql/instances.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { openSpan, traceparent } from '#platform/telemetry/tracing.ts'
 
 export type GraphqlClientOptions = {
+  /** As a URL variable says where a service is: one or several addresses, or a name. */
   readonly url: string
+  /** Where a name is looked up; addresses alone are known when left out. */
+  readonly discovery?: Discovery
   readonly policy: Policy
   /** A bearer token for calls that bring no `authorization` header of their own. */
   readonly token?: () => Promise<string>
@@ -69,7 +75,6 @@ export type GraphqlClient = AsyncDisposable & {
 }
 
 const MAX_BATCH = 50
-const CONNECTIONS = 32
 const DEFAULT_MAX_BYTES = 10 * 1024 * 1024
 
 type Answer = {
@@ -89,24 +94,24 @@ type Batch = {
   readonly members: Waiting[]
 }
 type Connection = {
-  readonly pool: Pool
-  readonly path: string
+  readonly instances: Instances
   readonly policy: Policy
   readonly name: string
-  readonly maxBytes: number
 }
 
+/**
+ * Where the service has several instances, a call goes to one of those that are well; one that could not be sent, or is
+ * idempotent and was lost, goes to another at once.
+ */
 export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClient {
-  const url = new URL(options.url)
-  const maxBytes = options.maxResponseBytes ?? DEFAULT_MAX_BYTES
-  const pool = new Pool(url.origin, { connections: CONNECTIONS, pipelining: 1, maxResponseSize: maxBytes })
-  const connection: Connection = {
-    pool,
-    path: url.pathname + url.search,
-    policy: options.policy,
-    name: options.policy.name,
-    maxBytes,
-  }
+  const {
+    policy,
+    discovery = openStaticDiscovery(),
+    maxResponseBytes: maxBytes = DEFAULT_MAX_BYTES,
+  } = options
+  const followed = discovery.follow(options.url)
+  const instances = openInstances({ name: policy.name, followed, maxBytes })
+  const connection: Connection = { instances, policy, name: policy.name }
   const enqueue = createQueue(connection)
 
   async function send(call: GraphqlCall): Promise<Answer> {
@@ -128,7 +133,7 @@ export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClien
     async request<T>(call: GraphqlCall): Promise<GraphqlAnswer<T>> {
       return readAnswer<T>(await send(call), call, connection.name)
     },
-    [Symbol.asyncDispose]: () => pool.close(),
+    [Symbol.asyncDispose]: () => instances[Symbol.asyncDispose](),
   }
 }
 
@@ -185,7 +190,8 @@ async function sendBatch(connection: Connection, { headers, idempotent, members 
   try {
     const payload = single ? singleBody(single.call) : members.map(batchedBody)
     const answer = await connection.policy.run(
-      signal => post(connection, { payload, headers: tracedHeaders(headers, first?.trace), signal }),
+      signal =>
+        post(connection, { payload, headers: tracedHeaders(headers, first?.trace), signal, idempotent }),
       { idempotent },
     )
     if (single) single.resolve(answer)
@@ -209,25 +215,12 @@ function tracedHeaders(headers: Record<string, string>, trace: string | undefine
   return { ...rest, 'content-type': 'application/json', ...(trace !== undefined && { traceparent: trace }) }
 }
 
-type Post = {
-  readonly payload: object
-  readonly headers: Record<string, string>
-  readonly signal: AbortSignal
-}
-
-async function post({ pool, path, name }: Connection, { payload, headers, signal }: Post): Promise<Answer> {
+async function post({ instances, name }: Connection, sent: Post): Promise<Answer> {
   try {
-    const response = await pool.request({
-      method: 'POST',
-      path,
-      headers,
-      body: JSON.stringify(payload),
-      signal,
-    })
-    const text = await response.body.text()
-    const { [CONSISTENCY_HEADER]: token, [STALE_HEADER]: stale } = response.headers
+    const { text, status, headers } = await instances.post(sent)
+    const { [CONSISTENCY_HEADER]: token, [STALE_HEADER]: stale } = headers
     return {
-      body: parseBody(text, { name, status: response.statusCode }),
+      body: parseBody(text, { name, status }),
       consistency: parseToken(Array.isArray(token) ? token.join(',') : token),
       stale: String(stale ?? '')
         .split(',')

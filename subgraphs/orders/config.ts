@@ -1,10 +1,9 @@
 // What orders reads from its environment.
 import { z } from 'zod'
-import { type Environment, readConfig, urlOf } from '#platform/config/config.ts'
+import { type Environment, readConfig } from '#platform/config/config.ts'
+import { graphqlUrl } from '#platform/discovery/addresses.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
 import type { OrdersConfig } from '#subgraphs/orders/service.ts'
-
-const graphqlUrl = urlOf('http', 'https').describe('the URL of its GraphQL, such as http://…/graphql')
 
 const schema = z.object({
   ...subgraphVariables,

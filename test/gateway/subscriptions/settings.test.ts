@@ -6,7 +6,7 @@ import { placeOf } from '#gateway/subscriptions/upstream.ts'
 const ADDRESS = 'https://user:pass@reviews:4001/graphql?key=1'
 
 function placeIn(subscriptions: object, addresses = [ADDRESS]) {
-  return placeOf(sourceOf(readSettings({ subscriptions }).subscriptions, 'reviews'), addresses)
+  return placeOf(sourceOf(readSettings({ subscriptions }).subscriptions, 'reviews'), () => addresses)
 }
 
 describe('where a subgraph is subscribed to', () => {

@@ -1,5 +1,8 @@
-// Which of a subgraph's instances gets the next request. Free of health and of connections.
-import type { Outgoing } from '#gateway/transport/connection.ts'
+// Which of a service's instances gets the next request. Free of health and of connections.
+import { LRUCache } from 'lru-cache'
+
+/** Instances of one service that something is kept about, those included that have gone. */
+const MAX_KNOWN = 1000
 
 export type Candidate = {
   readonly url: string
@@ -8,11 +11,8 @@ export type Candidate = {
   readonly active: number
 }
 
-/** One of `candidates`, which must not be empty. */
-export type Choose = <C extends Candidate>(
-  candidates: readonly [C, ...C[]],
-  outgoing: Pick<Outgoing, 'headers' | 'body'>,
-) => C
+/** One of `candidates`, which must not be empty. `key` gives what `consistentHash` goes by. */
+export type Choose = <C extends Candidate>(candidates: readonly [C, ...C[]], key: () => string) => C
 
 /** In turn, all alike. */
 export function roundRobin(): Choose {
@@ -22,7 +22,7 @@ export function roundRobin(): Choose {
 
 /** In turn, as often as their weights say, spread evenly: with weights 2 and 1, a b a. */
 export function weighted(): Choose {
-  const credit = new Map<string, number>()
+  const credit = new LRUCache<string, number>({ max: MAX_KNOWN })
   return candidates => {
     let chosen = candidates[0]
     let total = 0
@@ -39,10 +39,10 @@ export function weighted(): Choose {
 /** The one with the fewest requests under way for its weight; those that are equal in turn. */
 export function leastConnections(): Choose {
   const inTurn = roundRobin()
-  return (candidates, outgoing) => {
+  return (candidates, key) => {
     const least = Math.min(...candidates.map(load))
     const [first, ...others] = candidates.filter(candidate => load(candidate) === least)
-    return first === undefined ? candidates[0] : inTurn([first, ...others], outgoing)
+    return first === undefined ? candidates[0] : inTurn([first, ...others], key)
   }
 }
 
@@ -51,18 +51,18 @@ function load({ active, weight }: Candidate): number {
 }
 
 /**
- * By rendezvous: the same value of the header leads to the same instance, and only what led to an instance that has gone
- * leads elsewhere. Weights are shares. A request without the header goes by its body.
+ * By rendezvous: the same key leads to the same instance, and only what led to an instance that has gone leads elsewhere.
+ * Weights are shares.
  */
-export function consistentHash(header: string): Choose {
-  const seeds = new Map<string, number>()
+export function consistentHash(): Choose {
+  const seeds = new LRUCache<string, number>({ max: MAX_KNOWN })
   const seedOf = (url: string) => {
     const found = seeds.get(url) ?? fnv1a(url)
     seeds.set(url, found)
     return found
   }
-  return (candidates, { headers, body }) => {
-    const key = fnv1a(headers[header] ?? body)
+  return (candidates, keyOf) => {
+    const key = fnv1a(keyOf())
     let chosen = candidates[0]
     let highest = Number.NEGATIVE_INFINITY
     for (const candidate of candidates) {

@@ -6,10 +6,10 @@ import {
   leastConnections,
   roundRobin,
   weighted,
-} from '#gateway/transport/instances/choice.ts'
+} from '#platform/discovery/balance.ts'
 
 const at = (url: string, weight = 1, active = 0): Candidate => ({ url, weight, active })
-const NOTHING = { headers: {}, body: '' }
+const NOTHING = () => ''
 
 type Candidates = [Candidate, ...Candidate[]]
 
@@ -38,11 +38,10 @@ describe('least connections', () => {
 })
 
 describe('consistent hash', () => {
-  const choose = consistentHash('x-tenant')
+  const choose = consistentHash()
   const tenants = Array.from({ length: 3000 }, (_, index) => `tenant-${index}`)
   const all: Candidates = [at('http://a/'), at('http://b/'), at('http://c/')]
-  const placed = (candidates: Candidates) =>
-    tenants.map(tenant => choose(candidates, { headers: { 'x-tenant': tenant }, body: tenant }).url)
+  const placed = (candidates: Candidates) => tenants.map(tenant => choose(candidates, () => tenant).url)
 
   test('takes the same one for the same value, in any order of the instances', () => {
     expect(placed([all[2] ?? all[0], all[1] ?? all[0], all[0]])).toEqual(placed(all))
@@ -61,11 +60,5 @@ describe('consistent hash', () => {
     const after = placed([at('http://a/'), at('http://c/')])
     for (const [index, url] of before.entries()) if (url !== 'http://b/') expect(after[index]).toBe(url)
     expect(new Set(after.filter((_, index) => before[index] === 'http://b/')).size).toBe(2)
-  })
-
-  test('goes by the body for who sends no such header', () => {
-    const urls = tenants.map(body => choose(all, { headers: {}, body }).url)
-    expect(new Set(urls).size).toBe(3)
-    expect(tenants.map(body => choose(all, { headers: {}, body }).url)).toEqual(urls)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createHealth } from '#gateway/transport/instances/health.ts'
+import { createHealth } from '#platform/discovery/instance-health.ts'
 
 function started(checked: boolean) {
   const changes: boolean[] = []

@@ -1,0 +1,63 @@
+// Several instances of a subgraph as one connection. Free of choice between them, and of where they are known from.
+import { isInOrder } from '#gateway/transport/answer.ts'
+import type { Connection } from '#gateway/transport/connection.ts'
+import type { Choose } from '#platform/discovery/balance.ts'
+import { openBalanced } from '#platform/discovery/balanced.ts'
+import type { Followed } from '#platform/discovery/discovery.ts'
+import type { HealthOptions } from '#platform/discovery/instance-health.ts'
+import { gauge } from '#platform/telemetry/metrics.ts'
+
+export type InstancesOptions = {
+  /** The subgraph's name, in metrics. */
+  readonly name: string
+  readonly followed: Followed
+  readonly open: (url: string) => Connection
+  readonly choose: Choose
+  /** The header that `choose` goes by; the body where a request has none. */
+  readonly hashBy: string
+  readonly health: Omit<HealthOptions, 'checked'>
+  /** GET of this path is asked for of each instance; anything but HTTP 2xx is a failure. */
+  readonly checks?:
+    | { readonly path: string; readonly intervalMs: number; readonly timeoutMs: number }
+    | undefined
+}
+
+/** A query that failed on one instance is tried on another. Disposing ends the checks. */
+export function openInstances({ hashBy, checks, ...options }: InstancesOptions): Connection {
+  const balanced = openBalanced<Connection>({
+    ...options,
+    seen: observeInstances(options.name),
+    checks: checks && { ...checks, isWell: (connection, signal) => connection.check(checks.path, signal) },
+  })
+  return {
+    send: outgoing =>
+      balanced.run({
+        attempts: outgoing.headers, // which all attempts at a request have in common
+        repeatable: outgoing.kind === 'query',
+        key: () => outgoing.headers[hashBy] ?? outgoing.body,
+        signal: outgoing.signal,
+        send: connection => connection.send(outgoing),
+        isInOrder,
+      }),
+    check: async (path, signal) =>
+      (await Promise.all(balanced.connections().map(one => one.check(path, signal)))).includes(true),
+    [Symbol.asyncDispose]: () => balanced[Symbol.asyncDispose](),
+  }
+}
+
+function observeInstances(subgraph: string): (url: string, isUp: boolean | undefined) => void {
+  const state = gauge('waybill_subgraph_instance_up', 'Instances of subgraphs that get requests', [
+    'subgraph',
+    'instance',
+  ])
+  return (url, isUp) => {
+    const labels = { subgraph, instance: withoutSecrets(url) }
+    if (isUp === undefined) state.remove(labels)
+    else state.set(labels, isUp ? 1 : 0)
+  }
+}
+
+function withoutSecrets(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname
+}

@@ -1,0 +1,57 @@
+// How a URL variable says where a service is: its instances one by one, or its name. Pure.
+import { z } from 'zod'
+import type { Instance } from '#platform/discovery/discovery.ts'
+
+/** One that is looked up by `name`. Its instances answer at `path`, and at `port` where those who are asked know none. */
+export type NamedService = {
+  readonly name: string
+  readonly port: number | undefined
+  /** With the query, such as `/graphql`. */
+  readonly path: string
+}
+
+export type Addresses =
+  | { readonly kind: 'instances'; readonly instances: readonly Instance[] }
+  | { readonly kind: 'service'; readonly service: NamedService }
+
+const SEPARATOR = '|'
+const MAX_INSTANCES = 64
+const MAX_WEIGHT = 1_000_000
+const WEIGHT = /^#weight=(\d+(?:\.\d+)?)$/
+
+/**
+ * `http://a:4101/graphql|http://b:4101/graphql#weight=2` are two instances, of which the second gets twice as much where
+ * weights count; `service://orders/graphql` is looked up by its name. Undefined for what is neither.
+ */
+export function readAddresses(text: string): Addresses | undefined {
+  const parts = text.split(SEPARATOR).map(part => part.trim())
+  const [first = ''] = parts
+  if (parts.length === 1 && first.startsWith('service:')) return readService(first)
+  const instances = parts.flatMap(part => readInstance(part) ?? [])
+  const isDistinct = new Set(instances.map(({ url }) => url)).size === parts.length
+  return isDistinct && parts.length <= MAX_INSTANCES ? { kind: 'instances', instances } : undefined
+}
+
+function readService(text: string): Addresses | undefined {
+  if (!URL.canParse(text)) return undefined
+  const { hostname, port, pathname, search, hash, username } = new URL(text)
+  if (hostname === '' || hash !== '' || username !== '') return undefined
+  const service = { name: hostname, port: port === '' ? undefined : Number(port), path: pathname + search }
+  return { kind: 'service', service }
+}
+
+function readInstance(text: string): Instance | undefined {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return undefined
+  const { hash } = new URL(text)
+  if (hash === '') return { url: text, weight: 1 }
+  const weight = Number(WEIGHT.exec(hash)?.[1])
+  return weight > 0 && weight <= MAX_WEIGHT ? { url: text.slice(0, -hash.length), weight } : undefined
+}
+
+/** A variable that says where a service's GraphQL is. */
+export const graphqlUrl = z
+  .string()
+  .refine(text => readAddresses(text) !== undefined)
+  .describe(
+    'the URL of its GraphQL, such as http://…/graphql; several with | between them, or service://NAME/graphql',
+  )

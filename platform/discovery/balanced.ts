@@ -1,0 +1,137 @@
+// Several instances of a service as one: each request to one of those that are well. Free of what is sent, and how.
+import type { Choose } from '#platform/discovery/balance.ts'
+import { connectionLoss } from '#platform/discovery/connection-loss.ts'
+import type { Followed } from '#platform/discovery/discovery.ts'
+import { followMembers, type Member, type Members, type MembersOptions } from '#platform/discovery/members.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+
+export type BalancedOptions<Connection extends AsyncDisposable> = MembersOptions<Connection> & {
+  /** The service's name, in errors. */
+  readonly name: string
+  readonly choose: Choose
+}
+
+export type BalancedCall<Connection, Reply> = Asked & {
+  readonly send: (connection: Connection) => Promise<Reply>
+  /** False for a reply that shows an instance that is not well. */
+  readonly isInOrder: (reply: Reply) => boolean
+}
+
+type Asked = {
+  /** One object for all attempts at one thing: an attempt goes where those before it have not failed. */
+  readonly attempts: object
+  /** Whether hearing it twice does no harm. */
+  readonly repeatable: boolean
+  readonly key: () => string
+  readonly signal: AbortSignal
+}
+
+export type Balanced<Connection> = AsyncDisposable & {
+  /**
+   * What could not be sent to one instance, or was lost on the way and is repeatable, goes to another at once. Where none is
+   * up, all are tried, for one of them may have come back unseen. Throws what `send` threw, and CallerError UNAVAILABLE
+   * when the service is nowhere.
+   */
+  run<Reply>(call: BalancedCall<Connection, Reply>): Promise<Reply>
+  /** Those that there are now, up or not. */
+  connections(): readonly Connection[]
+}
+
+/** Disposing waits for what is under way. */
+export function openBalanced<Connection extends AsyncDisposable>(
+  options: BalancedOptions<Connection>,
+): Balanced<Connection> {
+  const members = followMembers(options)
+  const choice = createChoice(options, members)
+
+  async function attempt<Reply>(call: BalancedCall<Connection, Reply>): Promise<Reply> {
+    const member = choice.pick(call)
+    member.active += 1
+    try {
+      const reply = await call.send(member.connection)
+      if (call.isInOrder(reply)) member.health.succeeded()
+      else choice.failed(member, call)
+      return reply
+    } catch (error) {
+      choice.failed(member, call)
+      throw error
+    } finally {
+      member.active -= 1
+    }
+  }
+
+  return {
+    async run(call) {
+      if (members.all().length === 0) await known(options.followed, call.signal)
+      for (;;)
+        try {
+          return await attempt(call)
+        } catch (error) {
+          if (!maySendAgain(error, call) || !choice.hasAnother(call)) throw error
+        }
+    },
+    connections: () => members.all().map(({ connection }) => connection),
+    [Symbol.asyncDispose]: () => members[Symbol.asyncDispose](),
+  }
+}
+
+function maySendAgain(error: unknown, { repeatable, signal }: Asked): boolean {
+  const loss = connectionLoss(error)
+  return !signal.aborted && (loss === 'unsent' || (loss === 'lost' && repeatable))
+}
+
+type Choice<Connection> = {
+  pick(asked: Asked): Member<Connection>
+  failed(member: Member<Connection>, asked: Asked): void
+  /** Whether there is one where none of the attempts has failed: one that is up, unless none is. */
+  hasAnother(asked: Asked): boolean
+}
+
+function createChoice<Connection extends AsyncDisposable>(
+  { name, choose }: BalancedOptions<Connection>,
+  members: Members<Connection>,
+): Choice<Connection> {
+  const failedOn = new WeakMap<object, Set<Member<Connection>>>()
+
+  function candidates({ attempts, repeatable }: Asked): readonly Member<Connection>[] {
+    const all = members.all()
+    if (all.length < 2) return all
+    const avoided = failedOn.get(attempts)
+    const isFresh = (member: Member<Connection>) => !avoided?.has(member)
+    const now = performance.now()
+    const trying = repeatable && all.find(one => isFresh(one) && one.health.mayTry(now))
+    if (trying) return [trying]
+    const up = all.filter(({ health }) => health.isUp())
+    return [up.filter(isFresh), all.filter(isFresh), up].find(some => some.length > 0) ?? all
+  }
+
+  return {
+    pick(asked) {
+      const [first, ...others] = candidates(asked)
+      if (first === undefined) throw new CallerError('UNAVAILABLE', `${name} is nowhere to be found`)
+      return others.length === 0 ? first : choose([first, ...others], asked.key)
+    },
+    failed(member, { attempts }) {
+      member.health.failed(performance.now())
+      failedOn.set(attempts, (failedOn.get(attempts) ?? new Set()).add(member))
+    },
+    hasAnother({ attempts }) {
+      const avoided = failedOn.get(attempts)
+      const isNoneUp = !members.all().some(({ health }) => health.isUp())
+      return members.all().some(one => !avoided?.has(one) && (isNoneUp || one.health.isUp()))
+    },
+  }
+}
+
+/** Resolves when it is known where the service is, or when `signal` is aborted. */
+function known(followed: Followed, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise(resolve => {
+    const end = () => {
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    signal.addEventListener('abort', end)
+    void followed.known.then(end)
+  })
+}

@@ -1,0 +1,107 @@
+// The instances of a service as they come and go, each with its connection and its health. Free of requests.
+import type { Candidate } from '#platform/discovery/balance.ts'
+import type { Followed, Instance } from '#platform/discovery/discovery.ts'
+import { createHealth, type HealthOptions, type InstanceHealth } from '#platform/discovery/instance-health.ts'
+
+export type MembersOptions<Connection extends AsyncDisposable> = {
+  readonly followed: Followed
+  readonly open: (url: string) => Connection
+  readonly health: Omit<HealthOptions, 'checked'>
+  /** Asked of each instance at intervals; then only that brings back one that has gone. */
+  readonly checks?: Checks<Connection> | undefined
+  /** Told whether an instance gets requests, and undefined once it is none any more. */
+  readonly seen?: ((url: string, isUp: boolean | undefined) => void) | undefined
+}
+
+export type Checks<Connection> = {
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Rejecting counts as false. */
+  readonly isWell: (connection: Connection, signal: AbortSignal) => Promise<boolean>
+}
+
+export type Member<Connection> = Candidate & {
+  weight: number
+  active: number
+  readonly connection: Connection
+  readonly health: InstanceHealth
+  readonly stop: () => void
+}
+
+/** Disposing ends the checks, and waits for what is under way. */
+export type Members<Connection> = AsyncDisposable & {
+  /** Those that there are now, up or not. */
+  all(): readonly Member<Connection>[]
+}
+
+export function followMembers<Connection extends AsyncDisposable>(
+  options: MembersOptions<Connection>,
+): Members<Connection> {
+  const { followed, seen } = options
+  const members = new Map<string, Member<Connection>>()
+  const leaving = new Set<Promise<void>>()
+  let all: readonly Member<Connection>[] = []
+
+  function join({ url, weight }: Instance): void {
+    const member = members.get(url)
+    if (member) member.weight = weight
+    else members.set(url, openMember(options, { url, weight }))
+  }
+
+  function leave({ url, stop, connection }: Member<Connection>): void {
+    members.delete(url)
+    stop()
+    seen?.(url, undefined)
+    const closing: Promise<void> = Promise.resolve(connection[Symbol.asyncDispose]())
+      .catch(() => {}) // it is gone
+      .finally(() => leaving.delete(closing))
+    leaving.add(closing)
+  }
+
+  function update(): void {
+    const instances = followed.current()
+    for (const instance of instances) join(instance)
+    const urls = new Set(instances.map(({ url }) => url))
+    for (const member of members.values()) if (!urls.has(member.url)) leave(member)
+    all = [...members.values()]
+  }
+
+  const unfollow = followed.onChange(update)
+  update()
+  return {
+    all: () => all,
+    async [Symbol.asyncDispose]() {
+      unfollow()
+      for (const { stop } of all) stop()
+      await Promise.all([...all.map(({ connection }) => connection[Symbol.asyncDispose]()), ...leaving])
+    },
+  }
+}
+
+function openMember<Connection extends AsyncDisposable>(
+  { open, health, checks, seen }: MembersOptions<Connection>,
+  { url, weight }: Instance,
+): Member<Connection> {
+  const connection = open(url)
+  const state = createHealth({ ...health, checked: checks !== undefined }, isUp => seen?.(url, isUp))
+  seen?.(url, true)
+  const timer = checks && watch(connection, state, checks)
+  return { url, weight, active: 0, connection, health: state, stop: () => clearInterval(timer) }
+}
+
+/** One check at a time: a slow one is cut off before the next is due, or the next is left out. */
+function watch<Connection>(
+  connection: Connection,
+  health: InstanceHealth,
+  { intervalMs, timeoutMs, isWell }: Checks<Connection>,
+): NodeJS.Timeout {
+  let isChecking = false
+  const check = async () => {
+    if (isChecking) return
+    isChecking = true
+    const passed = await isWell(connection, AbortSignal.timeout(timeoutMs)).catch(() => false)
+    health.checked(passed, performance.now())
+    isChecking = false
+  }
+  return setInterval(check, intervalMs).unref()
+}
