@@ -1,0 +1,217 @@
+// Kafka for tests: one broker that is its own controller (KRaft), on Java 17, from the server's jars. Free of what is in its topics.
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Base } from '@platformatic/kafka'
+import { freePort } from '#start/postgres-server.ts'
+import { ENGINES_FOLDER, type Engine, type RunningEngine } from '#test/engines/engine.ts'
+
+const VERSION = '4.3.1'
+const OBTAINED = path.join(ENGINES_FOLDER, `kafka-${VERSION}`)
+const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>waybill</groupId><artifactId>kafka-server</artifactId><version>1</version>
+  <dependencies><dependency>
+    <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${VERSION}</version>
+  </dependency></dependencies>
+</project>
+`
+const START_DEADLINE_MS = 60_000
+
+export const kafka: Engine = {
+  name: 'Kafka',
+  find() {
+    const url = process.env.KAFKA_URL
+    if (url)
+      return {
+        version: 'Kafka',
+        from: 'KAFKA_URL',
+        start: async () => ({ url, async [Symbol.asyncDispose]() {} }),
+      }
+    const [jars, from] = [jarsOnPath(), 'PATH']
+    if (jars) return { version: versionOf(jars), from, start: () => startKafka({ jars }) }
+    if (!existsSync(OBTAINED) || !javaRuns()) return undefined
+    const source = 'the server jars of Maven Central'
+    return { version: versionOf(OBTAINED), from: source, start: () => startKafka({ jars: OBTAINED }) }
+  },
+  async obtain() {
+    if (!javaRuns()) throw new Error('there is no Java 17 or newer on PATH to run Kafka')
+    if (existsSync(OBTAINED)) return
+    await mkdir(ENGINES_FOLDER, { recursive: true })
+    const folder = await mkdtemp(path.join(ENGINES_FOLDER, 'kafka-'))
+    try {
+      await writeFile(path.join(folder, 'pom.xml'), POM)
+      await copyJars(folder)
+      await rename(path.join(folder, 'lib'), OBTAINED)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+}
+
+async function copyJars(folder: string): Promise<void> {
+  const args = ['-q', '-B', 'dependency:copy-dependencies', '-DincludeScope=runtime', '-DoutputDirectory=lib']
+  try {
+    await promisify(execFile)('mvn', args, { cwd: folder, timeout: 300_000 })
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+    throw new Error(`Maven could not get Kafka's server: ${reason}`, { cause })
+  }
+}
+
+function javaRuns(): boolean {
+  try {
+    const text = execFileSync('java', ['--version'], { encoding: 'utf8' })
+    return Number(/\d+/.exec(text)?.[0] ?? 0) >= 17
+  } catch {
+    return false
+  }
+}
+
+/** The jars beside a `kafka-server-start.sh` that is on PATH. */
+function jarsOnPath(): string | undefined {
+  return (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .filter(folder => existsSync(path.join(folder, 'kafka-server-start.sh')))
+    .map(folder => path.join(folder, '..', 'libs'))
+    .find(existsSync)
+}
+
+function versionOf(jars: string): string {
+  const version = readdirSync(jars)
+    .map(name => /^kafka_2\.\d+-([\d.]+)\.jar$/.exec(name)?.[1])
+    .find(Boolean)
+  return `Kafka ${version ?? 'of an unknown version'}`
+}
+
+export type KafkaSetup = {
+  readonly jars: string
+  /** Clients must say who they are (SASL PLAIN); anybody is let in when left out. */
+  readonly user?: { readonly name: string; readonly password: string }
+}
+
+/** On loopback, on free ports, with little memory; its data goes with it. */
+export async function startKafka({ jars, user }: KafkaSetup): Promise<RunningEngine> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-kafka-'))
+  const properties = path.join(folder, 'server.properties')
+  const [port, controllerPort] = [await freePort(), await freePort()]
+  const settings = serverSettings({ folder, port, controllerPort, user })
+  await writeFile(properties, settings.map(([name, value]) => `${name}=${value}\n`).join(''))
+  const cluster = randomBytes(16).toString('base64url')
+  const java = (...args: string[]) => spawnJava(jars, args)
+  const formatted = await once(
+    java('kafka.tools.StorageTool', 'format', '-t', cluster, '-c', properties),
+    'exit',
+  )
+  if (formatted[0] !== 0) throw new Error(`Kafka's storage could not be formatted (${formatted[0]})`)
+
+  const launch = async () => {
+    const started = java('kafka.Kafka', properties)
+    await answers(started, port, user)
+    return started
+  }
+  let server = await launch()
+  async function kill(): Promise<void> {
+    if (server.exitCode !== null || server.signalCode !== null) return
+    const ended = once(server, 'exit')
+    server.kill('SIGKILL') // a paused one, too
+    await ended
+  }
+  const login = user ? `${user.name}:${user.password}@` : ''
+  return {
+    url: `kafka://${login}127.0.0.1:${port}/`,
+    faults: {
+      kill,
+      async restart() {
+        await kill()
+        server = await launch()
+      },
+      pause: () => void server.kill('SIGSTOP'),
+      resume: () => void server.kill('SIGCONT'),
+    },
+    async [Symbol.asyncDispose]() {
+      await kill()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+type Server = {
+  readonly folder: string
+  readonly port: number
+  readonly controllerPort: number
+  readonly user: KafkaSetup['user']
+}
+
+function serverSettings({ folder, port, controllerPort, user }: Server): [string, string][] {
+  const protocol = user ? 'SASL_PLAINTEXT' : 'PLAINTEXT'
+  const settings: [string, string][] = [
+    ['process.roles', 'broker,controller'],
+    ['node.id', '1'],
+    ['controller.quorum.voters', `1@127.0.0.1:${controllerPort}`],
+    ['listeners', `CLIENTS://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`],
+    ['advertised.listeners', `CLIENTS://127.0.0.1:${port}`],
+    ['listener.security.protocol.map', `CLIENTS:${protocol},CONTROLLER:PLAINTEXT`],
+    ['inter.broker.listener.name', 'CLIENTS'],
+    ['controller.listener.names', 'CONTROLLER'],
+    ['log.dirs', path.join(folder, 'data')],
+    ['auto.create.topics.enable', 'false'],
+    ['broker.session.timeout.ms', '2000'], // a killed one can come back only once it counts as gone
+    ['broker.heartbeat.interval.ms', '500'],
+    ['group.initial.rebalance.delay.ms', '0'],
+    ['offsets.topic.num.partitions', '2'],
+    ['offsets.topic.replication.factor', '1'],
+    ['transaction.state.log.replication.factor', '1'],
+    ['transaction.state.log.min.isr', '1'],
+  ]
+  if (!user) return settings
+  const login = `username="${user.name}" password="${user.password}" user_${user.name}="${user.password}"`
+  const jaas = `org.apache.kafka.common.security.plain.PlainLoginModule required ${login};`
+  return [
+    ...settings,
+    ['sasl.enabled.mechanisms', 'PLAIN'],
+    ['sasl.mechanism.inter.broker.protocol', 'PLAIN'],
+    ['listener.name.clients.plain.sasl.jaas.config', jaas],
+  ]
+}
+
+function spawnJava(jars: string, args: readonly string[]): ChildProcess {
+  const small = ['-Xms64m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+  return spawn('java', [...small, '-cp', path.join(jars, '*'), ...args], { stdio: 'ignore' })
+}
+
+/** Resolves once the broker has taken its place in the cluster, which is when it answers for its topics. */
+async function answers(server: ChildProcess, port: number, user: KafkaSetup['user']): Promise<void> {
+  const deadline = Date.now() + START_DEADLINE_MS
+  for (;;) {
+    if (server.exitCode !== null) throw new Error(`Kafka ended with ${server.exitCode}`)
+    if (await hasBroker(port, user)) return
+    if (Date.now() > deadline) throw new Error(`Kafka does not answer within ${START_DEADLINE_MS / 1000} s`)
+    await delay(100)
+  }
+}
+
+async function hasBroker(port: number, user: KafkaSetup['user']): Promise<boolean> {
+  const sasl = user && { mechanism: 'PLAIN' as const, username: user.name, password: user.password }
+  const client = new Base({
+    clientId: 'test',
+    bootstrapBrokers: [`127.0.0.1:${port}`],
+    retries: 0,
+    ...(sasl && { sasl }),
+  })
+  try {
+    const { brokers } = await client.metadata({})
+    return brokers.size > 0
+  } catch {
+    return false
+  } finally {
+    await client.close()
+  }
+}
