@@ -1,23 +1,21 @@
 // Makes the calls that sagas ask for: side by side, retried until answered, their answers recorded. Free of storage.
-import { CallerError } from '#platform/domain/errors.ts'
 import { fullJitter } from '#platform/event-store/bell.ts'
 import type { EventMeta, NewEvent } from '#platform/event-store/event-store.ts'
+import {
+  answerEvent,
+  attemptCall,
+  countTry,
+  describeFailure,
+  isPermanent,
+  keyOf,
+  limitsOf,
+  MAX_ACTIVE,
+  type SagaPolicy,
+} from '#platform/saga/attempt.ts'
 import type { AskedCall } from '#platform/saga/history.ts'
 import type { Call, StepAnswer } from '#platform/saga/saga.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { counter, gauge } from '#platform/telemetry/metrics.ts'
-import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
-
-export type SagaPolicy = {
-  /** Tries of a bounded step, and tries of an endless one until it counts as stuck; 5 when left out. */
-  readonly attempts?: number
-  /** The same limit as a time since the first try; 30 seconds when left out. */
-  readonly maxElapsedMs?: number
-  /** Before the second try, at most; doubles with each (full jitter). 1.3 seconds when left out: 5 tries take 10 seconds. */
-  readonly firstDelayMs?: number
-  /** Between tries, at most; 30 seconds when left out. */
-  readonly lastDelayMs?: number
-}
+import { gauge } from '#platform/telemetry/metrics.ts'
 
 export type CallsOptions = {
   readonly saga: string
@@ -48,27 +46,16 @@ type Job = {
   retry?: NodeJS.Timeout
 }
 
-/** Calls under way at once. */
-const MAX_ACTIVE = 256
 /** Calls that wait for their turn before the consumer waits too. */
 const MAX_READY = 1_024
 /** Failed calls that wait for another try; those beyond are forgotten here, and taken up again from their status. */
 const MAX_RETRYING = 10_000
-/** Caller's faults that no repetition mends. */
-const PERMANENT = new Set(['BAD_USER_INPUT', 'CONFLICT', 'FORBIDDEN'])
 
-const outcomes = () =>
-  counter('waybill_saga_steps_total', 'Tries of saga steps by what became of them', [
-    'saga',
-    'command',
-    'outcome',
-  ])
 const inFlight = () => gauge('waybill_saga_calls_in_flight', 'Saga calls under way', ['saga'])
 
 export function createCalls(options: CallsOptions): Calls {
-  const { saga, now, logger, policy = {} } = options
-  const { attempts: limit = 5, maxElapsedMs = 30_000 } = policy
-  const { firstDelayMs = 1_300, lastDelayMs = 30_000 } = policy
+  const { saga, now, logger } = options
+  const { attempts: limit, maxElapsedMs, firstDelayMs, lastDelayMs } = limitsOf(options.policy)
   const jobs = new Map<string, Job>()
   const ready = new Set<Job>()
   const active = new Set<Promise<void>>()
@@ -96,18 +83,16 @@ export function createCalls(options: CallsOptions): Calls {
   /** Never rejects: what fails is tried again. */
   async function attempt(job: Job): Promise<void> {
     try {
-      const { answer, trace } = await perform(options, job)
-      await recordAnswer(job, eventOf(job.asked.call.step, answer, now()), trace)
-      count(job, answer.status)
+      const { answer, meta } = await attemptCall(options, job.sagaId, job.asked)
+      await recordAnswer(job, answerEvent(job.asked.call.step, answer, now()), meta)
+      countTry(saga, job.asked, answer.status)
     } catch (error) {
       await fail(job, error)
     }
   }
 
-  async function recordAnswer(job: Job, event: NewEvent, trace: string | undefined): Promise<void> {
-    const { meta } = job.asked
-    const traced = trace === undefined ? meta : { ...meta, traceparent: trace }
-    await options.record(job.sagaId, `${job.key}:answer`, event, traced)
+  async function recordAnswer(job: Job, event: NewEvent, meta: EventMeta): Promise<void> {
+    await options.record(job.sagaId, `${job.key}:answer`, event, meta)
     jobs.delete(job.key)
   }
 
@@ -115,11 +100,11 @@ export function createCalls(options: CallsOptions): Calls {
     job.attempts = isPermanent(error) ? Math.max(job.attempts + 1, limit) : job.attempts + 1
     const isSpent = job.attempts >= limit || now().getTime() - job.firstAt >= maxElapsedMs
     const { step, patience } = job.asked.call
-    const failure = { step, error: describe(error), at: now().toISOString() }
+    const failure = { step, error: describeFailure(error), at: now().toISOString() }
     try {
       if (isSpent && patience === 'bounded') {
-        await recordAnswer(job, { type: 'StepFailed', data: failure }, undefined)
-        return count(job, 'failed')
+        await recordAnswer(job, { type: 'StepFailed', data: failure }, job.asked.meta)
+        return countTry(saga, job.asked, 'failed')
       }
       if (isSpent && !job.toldStuck) {
         const event = { type: 'StepStuck', data: failure }
@@ -133,7 +118,7 @@ export function createCalls(options: CallsOptions): Calls {
     } catch (cause) {
       logger?.warn({ err: cause, saga, sagaId: job.sagaId, step }, 'what became of a step was not recorded')
     }
-    count(job, 'unknown')
+    countTry(saga, job.asked, 'unknown')
     retryLater(job)
   }
 
@@ -149,10 +134,6 @@ export function createCalls(options: CallsOptions): Calls {
       },
       fullJitter(job.attempts - 1, firstDelayMs, lastDelayMs),
     )
-  }
-
-  function count({ asked }: Job, outcome: string): void {
-    outcomes().inc({ saga, command: asked.call.command, outcome })
   }
 
   return {
@@ -179,41 +160,4 @@ export function createCalls(options: CallsOptions): Calls {
       await Promise.all(active)
     },
   }
-}
-
-/** Within a span that goes on from what asked for the call; `trace` is that span, for the answer to go on from. */
-function perform(
-  { saga, perform: make }: CallsOptions,
-  { key, sagaId, asked: { call, meta } }: Job,
-): Promise<{ answer: StepAnswer; trace: string | undefined }> {
-  const { step, command, input } = call
-  const settings = { parent: meta.traceparent, attributes: { 'waybill.saga': sagaId, 'waybill.step': step } }
-  return inSpan(`${saga} ${command}`, settings, async () => {
-    const trace = traceparent()
-    const traced = trace === undefined ? meta : { ...meta, traceparent: trace }
-    return { answer: await make({ sagaId, step, command, input, key, meta: traced }), trace }
-  })
-}
-
-function eventOf(step: string, answer: StepAnswer, now: Date): NewEvent {
-  const at = now.toISOString()
-  if (answer.status === 'succeeded')
-    return { type: 'StepSucceeded', data: { step, result: answer.result, at } }
-  const { code, message, details = {} } = answer
-  return { type: 'StepRefused', data: { step, code, message, details, at } }
-}
-
-/** The idempotency key of a call. */
-function keyOf(sagaId: string, step: string): string {
-  return `${sagaId}:${step}`
-}
-
-function isPermanent(error: unknown): boolean {
-  return error instanceof CallerError && PERMANENT.has(error.code)
-}
-
-/** What an operator needs to know; bounded, since it is stored. */
-function describe(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return text.slice(0, 500)
 }

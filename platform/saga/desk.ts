@@ -1,6 +1,6 @@
 // What the parts of one saga runner share, and how its streams are named. Free of behaviour.
 import type { EventStore, StreamId } from '#platform/event-store/event-store.ts'
-import type { SagaPolicy } from '#platform/saga/calls.ts'
+import type { SagaPolicy } from '#platform/saga/attempt.ts'
 import type { Folder } from '#platform/saga/history.ts'
 import type { Journal } from '#platform/saga/journal.ts'
 import type { Call, SagaDefinition, SagaEvent, StepAnswer } from '#platform/saga/saga.ts'

@@ -1,7 +1,7 @@
 // The saga runner on the event store: durable histories, one owner at a time, calls until they are answered.
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import type { ReadModels } from '#platform/read-models/read-models.ts'
-import type { SagaPolicy } from '#platform/saga/calls.ts'
+import type { SagaPolicy } from '#platform/saga/attempt.ts'
 import { type SagaDesk, streamOf } from '#platform/saga/desk.ts'
 import { createFolder, statusOf } from '#platform/saga/history.ts'
 import { createJournal } from '#platform/saga/journal.ts'
@@ -10,7 +10,7 @@ import { openStatuses } from '#platform/saga/statuses.ts'
 import { beginTenure, type Tenure } from '#platform/saga/tenure.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type { SagaPolicy } from '#platform/saga/calls.ts'
+export type { SagaPolicy } from '#platform/saga/attempt.ts'
 
 export type SagaRunnerOptions<State, Event extends SagaEvent> = {
   readonly store: EventStore

@@ -1,0 +1,200 @@
+// A process's part in Temporal: the connection, and a worker that is there again whenever it was lost. Free of sagas.
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { isGrpcServiceError } from '@temporalio/client'
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type LogEntry,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { createBell } from '#platform/event-store/bell.ts'
+import type { Health } from '#platform/http/health.ts'
+import { MAX_ACTIVE } from '#platform/saga/attempt.ts'
+import type { TemporalPlace } from '#platform/saga/temporal/url.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type Serving = AsyncDisposable & { health(): Promise<Health> }
+export type Log = Pick<Logger, 'warn' | 'debug'>
+
+const ATTEMPT_MS = 5_000
+const BETWEEN_MS = 500
+const TOLD_EVERY_MS = 10_000
+const HEALTH_MS = 1_500
+const AFTER_FAILURE_MS = 1_000
+/** Of one worker; the others' histories are read again. */
+const MAX_CACHED = 2_000
+const GRPC = { notFound: 5, denied: 7, unauthenticated: 16 }
+const WORKFLOWS = fileURLToPath(new URL('./workflow.ts', import.meta.url))
+
+/**
+ * Resolves once Temporal answers for the namespace. Throws OperatorError WORKFLOWS_UNREACHABLE when it has not after
+ * `patienceMs`, and WORKFLOWS_REFUSED at once when it does not take the key or certificate.
+ */
+export async function connect(
+  place: TemporalPlace,
+  patienceMs: number,
+  logger: Log | undefined,
+): Promise<NativeConnection> {
+  installRuntime(logger)
+  const givesUpAt = Date.now() + patienceMs
+  for (let tellAt = 0; ; await delay(BETWEEN_MS)) {
+    try {
+      return await attempt(place)
+    } catch (cause) {
+      const reason = reasonOf(place, cause)
+      if (reason instanceof OperatorError) throw reason
+      if (Date.now() >= givesUpAt) throw unreachable(place, patienceMs, reason, cause)
+      if (Date.now() < tellAt) continue
+      tellAt = Date.now() + TOLD_EVERY_MS
+      logger?.warn({ address: place.address, reason, patienceMs }, 'waiting for Temporal (WORKFLOW_URL)')
+    }
+  }
+}
+
+async function attempt({ address, apiKey, tls, namespace }: TemporalPlace): Promise<NativeConnection> {
+  const connection = await within(
+    ATTEMPT_MS,
+    NativeConnection.connect({ address, tls, ...(apiKey !== undefined && { apiKey }) }),
+    late => void late.close(),
+  )
+  try {
+    await connection.withDeadline(Date.now() + ATTEMPT_MS, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    )
+    return connection
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
+/** Rejects after `ms`; `drop` is given what comes later than that. */
+async function within<T>(ms: number, work: Promise<T>, drop: (late: T) => void): Promise<T> {
+  const over = new AbortController()
+  const timeout = delay(ms, undefined, { signal: over.signal }).then(() => {
+    void work.then(drop, () => {})
+    throw new Error(`no answer in ${ms} ms`)
+  })
+  try {
+    return await Promise.race([work, timeout])
+  } finally {
+    timeout.catch(() => {})
+    over.abort()
+  }
+}
+
+function reasonOf({ namespace, address }: TemporalPlace, cause: unknown): string | OperatorError {
+  const code = codeOf(cause)
+  if (code === GRPC.notFound) return `it has no namespace "${namespace}"`
+  const text = cause instanceof Error ? cause.message : String(cause)
+  if (code !== GRPC.denied && code !== GRPC.unauthenticated) return text
+  const message = `Temporal at ${address} does not take what WORKFLOW_URL shows: ${text}`
+  return new OperatorError('WORKFLOWS_REFUSED', message, cause)
+}
+
+function unreachable({ address }: TemporalPlace, patienceMs: number, reason: string, cause: unknown) {
+  return new OperatorError(
+    'WORKFLOWS_UNREACHABLE',
+    `Temporal at ${address} (WORKFLOW_URL) could not be used for ${patienceMs / 1000} seconds: ${reason}`,
+    cause,
+  )
+}
+
+/** The gRPC status of a failure, or of what caused it. */
+export function codeOf(error: unknown): number | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (isGrpcServiceError(cause)) return cause.code
+  return undefined
+}
+
+/** Temporal's own log lines go to ours, and signals to whoever stops the service in order. Once in a process. */
+function installRuntime(logger: Log | undefined): void {
+  const write = ({ level, message, meta }: LogEntry) =>
+    level === 'WARN' || level === 'ERROR' ? logger?.warn({ temporal: meta }, message) : undefined
+  try {
+    Runtime.install({
+      logger: new DefaultLogger('WARN', write),
+      telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
+      shutdownSignals: [],
+    })
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'IllegalStateError')) throw error
+  }
+}
+
+let bundled: Promise<WorkflowBundleWithSourceMap> | undefined
+
+/** The workflow's code as its sandbox takes it; made once in a process, in a second or two. */
+function bundle(): Promise<WorkflowBundleWithSourceMap> {
+  bundled ??= bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: new DefaultLogger('WARN', () => {}) })
+  return bundled
+}
+
+export type ServingOptions = {
+  readonly connection: NativeConnection
+  readonly namespace: string
+  readonly taskQueue: string
+  readonly activities: object
+  readonly logger: Log | undefined
+}
+
+/** Serves the queue until disposed; a worker that fails is followed by another. Disposing waits for calls under way. */
+export async function serve(options: ServingOptions): Promise<Serving> {
+  const { connection, namespace, taskQueue, logger } = options
+  let worker = await createWorker(options)
+  let lastError: string | undefined
+  let isStopped = false
+  const bell = createBell()
+
+  async function run(): Promise<void> {
+    while (!isStopped) {
+      try {
+        if (worker.getState() !== 'INITIALIZED') worker = await createWorker(options)
+        lastError = undefined
+        if (isStopped) return
+        await worker.run()
+      } catch (error) {
+        lastError = error instanceof Error ? error.message : String(error)
+        logger?.warn({ err: error, taskQueue }, 'a worker of Temporal failed, and another is started')
+        await bell.wait(AFTER_FAILURE_MS)
+      }
+    }
+  }
+  const running = run()
+
+  return {
+    async health() {
+      if (lastError !== undefined) return { ok: false, detail: lastError }
+      await connection.withDeadline(Date.now() + HEALTH_MS, () =>
+        connection.workflowService.describeNamespace({ namespace }),
+      )
+      return { ok: worker.getState() === 'RUNNING', detail: `worker ${worker.getState().toLowerCase()}` }
+    },
+    async [Symbol.asyncDispose]() {
+      isStopped = true
+      bell.ring()
+      if (worker.getState() === 'RUNNING') worker.shutdown()
+      await running
+    },
+  }
+}
+
+async function createWorker({ connection, namespace, taskQueue, activities }: ServingOptions) {
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue,
+    activities,
+    workflowBundle: await bundle(),
+    maxConcurrentActivityTaskExecutions: MAX_ACTIVE,
+    maxCachedWorkflows: MAX_CACHED,
+    // Calls are not cancelled: the worker waits for them.
+    shutdownGraceTime: '1 hour',
+    stickyQueueScheduleToStartTimeout: '5s',
+  })
+}

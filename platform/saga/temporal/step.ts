@@ -1,0 +1,80 @@
+// Makes a saga's calls as Temporal's activities, with the tries and delays of the event-store runner's policy.
+import { ApplicationFailure, activityInfo, heartbeat } from '@temporalio/activity'
+import { fullJitter } from '#platform/event-store/bell.ts'
+import {
+  answerEvent,
+  attemptCall,
+  countTry,
+  describeFailure,
+  isPermanent,
+  keyOf,
+  limitsOf,
+  type SagaPolicy,
+} from '#platform/saga/attempt.ts'
+import type { Call, StepAnswer } from '#platform/saga/saga.ts'
+import type { Activities, Arrival, StepOutcome, StepRequest } from '#platform/saga/temporal/wire.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type StepOptions = {
+  readonly perform: (call: Call) => Promise<StepAnswer>
+  readonly policy: SagaPolicy | undefined
+  readonly logger: Pick<Logger, 'warn'> | undefined
+  readonly now: () => Date
+}
+
+/** So that another worker takes the step when this process is gone: the workflow says after how long without one. */
+const HEARTBEAT_MS = 2_000
+
+export function createActivities(options: StepOptions): Activities {
+  return {
+    async performStep(request) {
+      const beating = setInterval(heartbeat, HEARTBEAT_MS)
+      try {
+        return await attempt(options, request)
+      } finally {
+        clearInterval(beating)
+      }
+    },
+  }
+}
+
+async function attempt(options: StepOptions, request: StepRequest): Promise<StepOutcome> {
+  const { saga, sagaId, call } = request
+  try {
+    const { answer, meta } = await attemptCall({ ...options, saga }, sagaId, request)
+    countTry(saga, request, answer.status)
+    const { type, data } = answerEvent(call.step, answer, options.now())
+    return { kind: 'event', arrival: { ...arrivalOf(request, 'answer'), type, data, meta } }
+  } catch (error) {
+    return whatBecomes(options, request, error)
+  }
+}
+
+/** Failed, stuck, or (thrown) to be tried again. */
+function whatBecomes(options: StepOptions, request: StepRequest, error: unknown): StepOutcome {
+  const { saga, sagaId, call, meta } = request
+  const { attempts, maxElapsedMs, firstDelayMs, lastDelayMs } = limitsOf(options.policy)
+  const info = activityInfo()
+  const tries = request.tries + info.attempt
+  const now = options.now()
+  const isSpent =
+    isPermanent(error) || tries >= attempts || now.getTime() - info.scheduledTimestampMs >= maxElapsedMs
+  const data = { step: call.step, error: describeFailure(error), at: now.toISOString() }
+  if (isSpent && call.patience === 'bounded') {
+    countTry(saga, request, 'failed')
+    return { kind: 'event', arrival: { ...arrivalOf(request, 'answer'), type: 'StepFailed', data, meta } }
+  }
+  countTry(saga, request, 'unknown')
+  const delay = Math.max(1, Math.round(fullJitter(tries - 1, firstDelayMs, lastDelayMs)))
+  if (isSpent && !request.isStuck) {
+    const detail = { err: error, saga, sagaId, step: call.step }
+    options.logger?.warn(detail, 'a saga step is stuck and goes on trying')
+    const arrival = { ...arrivalOf(request, 'stuck'), type: 'StepStuck', data, meta }
+    return { kind: 'stuck', arrival, afterMs: delay, tries }
+  }
+  throw ApplicationFailure.create({ message: describeFailure(error), nextRetryDelay: delay })
+}
+
+function arrivalOf({ sagaId, call }: StepRequest, what: string): Pick<Arrival, 'commandId' | 'schema'> {
+  return { commandId: `${keyOf(sagaId, call.step)}:${what}`, schema: 1 }
+}

@@ -1,0 +1,180 @@
+// The one workflow that hosts every saga. Free of definitions: what they decide comes from local activities, whose
+// results Temporal keeps, so that a changed definition never meets a replay. Runs in Temporal's sandbox.
+//
+// A change to the order of what is asked of Temporal here goes behind `patched()`: runs under way are replayed.
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+  sleep,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow'
+import {
+  type Activities,
+  ARRIVE,
+  type Arrival,
+  type Base,
+  type Doing,
+  type LocalActivities,
+  RUN,
+  type RunEvent,
+  type RunState,
+  type SagaStart,
+  type StepOutcome,
+  type StepRequest,
+} from '#platform/saga/temporal/wire.ts'
+
+const local = proxyLocalActivities<LocalActivities>({
+  startToCloseTimeout: '1 minute',
+  retry: { initialInterval: '50ms', backoffCoefficient: 2, maximumInterval: '2s' },
+})
+
+/** Tries that end get their delays from the worker; this policy is for those whose worker is gone. */
+const { performStep } = proxyActivities<Activities>({
+  startToCloseTimeout: '15 minutes',
+  heartbeatTimeout: '10s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+})
+
+/** After an activity ended in a way that none should, such as by an operator's hand. */
+const AFTER_LOSS = '10s'
+
+type Run = {
+  readonly start: SagaStart
+  base: Base | undefined
+  events: RunEvent[]
+  inbox: RunEvent[]
+  readonly timers: Map<string, CancellationScope>
+  underWay: number
+  isFull: boolean
+}
+
+/**
+ * Takes events by signal, in order and each once, and has the definition decide on them. Completes when the saga is
+ * over, and continues as new when the run is long; its events then lie where the next run, or a late event's, begins.
+ */
+export async function saga(start: SagaStart): Promise<void> {
+  const run: Run = {
+    start,
+    base: undefined,
+    events: [],
+    inbox: [],
+    timers: new Map(),
+    underWay: 0,
+    isFull: false,
+  }
+  setHandler(defineQuery<RunState>(RUN), () => ({ base: run.base, events: run.events, inbox: run.inbox }))
+  setHandler(defineSignal<[Arrival]>(ARRIVE), arrival => note(run, arrival))
+  await decideUntilOver(run)
+}
+
+async function decideUntilOver(run: Run): Promise<void> {
+  const begun = await settled(local.begin(run.start))
+  run.base = begun.base
+  setGoing(run, begun.doing)
+  for (let { isOver } = begun; ; ) {
+    if (run.inbox.length > 0) isOver = await decide(run, begun.base)
+    else if (isOver || run.isFull) {
+      await close(run)
+      if (run.inbox.length > 0) continue
+      if (isOver) return
+      if (run.underWay === 0 || workflowInfo().continueAsNewSuggested)
+        await continueAsNew<typeof saga>(run.start)
+      await condition(() => run.inbox.length > 0 || run.underWay === 0)
+    } else await condition(() => run.inbox.length > 0)
+  }
+}
+
+async function decide(run: Run, begun: Base): Promise<boolean> {
+  const arrivals = [...run.inbox]
+  const { start, base = begun, events } = run
+  const decision = await settled(local.decide({ ...start, base, events, arrivals }))
+  run.inbox.splice(0, arrivals.length)
+  run.events.push(...decision.accepted.flatMap(index => arrivals[index] ?? []))
+  run.isFull ||= decision.isFull
+  setGoing(run, decision.doing)
+  return decision.isOver
+}
+
+async function close(run: Run): Promise<void> {
+  const { start, base, events } = run
+  if (!base || events.length === 0) return
+  const closed = [...events]
+  run.base = await settled(local.close({ ...start, base, events: closed }))
+  run.events = []
+}
+
+function note({ inbox }: Run, arrival: Arrival): void {
+  inbox.push({ ...arrival, id: uuid4(), at: new Date().toISOString() })
+}
+
+function setGoing(run: Run, { calls, timers, cancelled }: Doing): void {
+  const { saga, sagaId } = run.start
+  for (const call of calls) void makeCall(run, { ...call, saga, sagaId, tries: 0 })
+  for (const { timer, dueAt } of timers) void keepTime(run, timer, dueAt)
+  for (const timer of cancelled) run.timers.get(timer)?.cancel()
+}
+
+async function makeCall(run: Run, request: StepRequest): Promise<void> {
+  run.underWay += 1
+  let { isStuck, tries } = request
+  for (;;) {
+    const outcome = await performed({ ...request, isStuck, tries })
+    if (outcome) note(run, outcome.arrival)
+    if (outcome?.kind === 'event') break
+    isStuck ||= outcome?.kind === 'stuck'
+    tries = outcome?.tries ?? tries
+    await sleep(outcome?.afterMs ?? AFTER_LOSS)
+  }
+  run.underWay -= 1
+}
+
+async function performed(request: StepRequest): Promise<StepOutcome | undefined> {
+  try {
+    return await performStep(request)
+  } catch (error) {
+    if (error instanceof ActivityFailure && !isCancellation(error)) return undefined
+    throw error
+  }
+}
+
+async function keepTime(run: Run, timer: string, dueAt: string): Promise<void> {
+  const scope = new CancellationScope()
+  run.timers.set(timer, scope)
+  try {
+    await scope.run(() => sleep(Math.max(1, Date.parse(dueAt) - Date.now())))
+  } catch (error) {
+    if (isCancellation(error)) return
+    throw error
+  } finally {
+    run.timers.delete(timer)
+  }
+  const { saga, sagaId } = run.start
+  note(run, {
+    commandId: `${sagaId}:timer:${timer}:fired`,
+    type: 'TimerFired',
+    schema: 1,
+    data: { timer, at: new Date().toISOString() },
+    meta: { actor: `service:${saga}`, correlationId: sagaId },
+  })
+}
+
+/** A definition that throws, or a build too old for an event, fails the task and not the saga: another build goes on. */
+async function settled<T>(deciding: Promise<T>): Promise<T> {
+  try {
+    return await deciding
+  } catch (error) {
+    if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure)
+      throw new Error(error.cause.message)
+    throw error
+  }
+}
