@@ -20,6 +20,20 @@ const UNENDED = `{
 type Order = { readonly id: string; readonly status: string }
 type Fulfilment = { readonly order: { readonly id: string }; readonly pending: readonly string[] }
 
+/** The ids of their orders that have not ended. Throws what the desk is answered instead. */
+export async function ordersAtWork(graphs: Graphs, customers: readonly string[]): Promise<string[]> {
+  const ops = await graphs.token('ops')
+  const replies = await Promise.all(
+    customers.map(customerId =>
+      graphs.send<{ orders: { nodes: Order[] } }>('bff-web', ops, AT_WORK, { customerId }),
+    ),
+  )
+  return replies.flatMap(({ data, errors }) => {
+    if (errors) throw new Error(JSON.stringify(errors))
+    return data.orders.nodes.map(({ id }) => id)
+  })
+}
+
 /** As the operations desk sees it: no order of theirs is on its way, and no fulfilment still has something to do. */
 export async function untilAtRest(
   graphs: Graphs,
@@ -27,14 +41,7 @@ export async function untilAtRest(
   label: string,
 ): Promise<void> {
   const ops = await graphs.token('ops')
-  const open = await untilEmpty<unknown>(async () => {
-    const replies = await Promise.all(
-      customers.map(customerId =>
-        graphs.send<{ orders: { nodes: Order[] } }>('bff-web', ops, AT_WORK, { customerId }),
-      ),
-    )
-    return replies.flatMap(({ data, errors }): readonly unknown[] => errors ?? data.orders.nodes)
-  })
+  const open = await untilEmpty<unknown>(() => ordersAtWork(graphs, customers).catch(error => [error]))
   expect(open, `orders on their way; ${label}`).toEqual([])
   const own = new Set(
     (await Promise.all(customers.map(id => ordersOf(graphs, id)))).flat().map(({ id }) => id),
