@@ -6,6 +6,7 @@ import { follow } from '#platform/event-bus/follow.ts'
 import { joinGroup } from '#platform/event-bus/lease.postgres.ts'
 import { publishEvents, readMessages, topicEnd, trimTopics } from '#platform/event-bus/log.postgres.ts'
 import { takePart } from '#platform/event-bus/membership.postgres.ts'
+import { createReaders, shareFeeds } from '#platform/event-bus/readers.ts'
 import { prepareSchema } from '#platform/event-bus/schema.postgres.ts'
 import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
 import { jittered } from '#platform/event-store/bell.ts'
@@ -44,7 +45,7 @@ export async function openPostgresEventBus(options: PostgresEventBusOptions): Pr
   const run = (text: string, values: readonly unknown[]) => soft.query({ text, values })
   const wakeups = open.use(openWakeups({ url, channel: 'waybill_event_bus', run, logger }))
   const ports: Ports = { pool, soft, wakeups, logger }
-  const feeds = open.use(shareFeeds(ports))
+  const feeds = open.use(shareFeeds(topic => openFeed(ports, topic)))
   open.use(startTrimming(ports, options))
   const readers = open.use(createReaders())
 
@@ -90,63 +91,14 @@ async function startOf(pool: Pool, topic: string, after: number | undefined): Pr
   return [topic, after]
 }
 
-type OpenedFeed = { readonly topic: string; readonly feed: TopicFeed }
-type SharedFeeds = AsyncDisposable & { open(topics: readonly string[]): Promise<OpenedFeed[]> }
-
-/** One feed per topic, from its first reader until the bus closes. */
-function shareFeeds({ pool, wakeups, logger }: Ports): SharedFeeds {
-  const feeds = new Map<string, Promise<TopicFeed>>()
-
-  async function openFeed(topic: string): Promise<TopicFeed> {
-    const end = await topicEnd(pool, checkName('topic', topic))
-    const source = {
-      read: (after: number, limit: number) => readMessages(pool, topic, after, limit),
-      listen: (listener: () => void) => wakeups.listen(messagesOf(topic), listener),
-      onError: (err: unknown) => logger?.warn({ err, topic }, 'reading messages of the bus failed'),
-    }
-    return openTopicFeed(source, end)
+async function openFeed({ pool, wakeups, logger }: Ports, topic: string): Promise<TopicFeed> {
+  const end = await topicEnd(pool, topic)
+  const source = {
+    read: (after: number, limit: number) => readMessages(pool, topic, after, limit),
+    listen: (listener: () => void) => wakeups.listen(messagesOf(topic), listener),
+    onError: (err: unknown) => logger?.warn({ err, topic }, 'reading messages of the bus failed'),
   }
-
-  function feedOf(topic: string): Promise<TopicFeed> {
-    const feed = feeds.get(topic) ?? openFeed(topic)
-    feeds.set(topic, feed)
-    feed.catch(() => feeds.delete(topic)) // the next reader tries again
-    return feed
-  }
-
-  return {
-    open: topics => Promise.all(topics.map(async topic => ({ topic, feed: await feedOf(topic) }))),
-    async [Symbol.asyncDispose]() {
-      for (const feed of feeds.values()) await (await feed).close()
-    },
-  }
-}
-
-type Readers = AsyncDisposable & {
-  start(loops: (signal: AbortSignal) => readonly Promise<void>[]): AsyncDisposable
-}
-
-/** Runs readers' loops; ending a reader waits for the delivery that it is in. */
-function createReaders(): Readers {
-  const readers = new Set<AsyncDisposable>()
-  return {
-    start(loops) {
-      const closing = new AbortController()
-      const running = Promise.all(loops(closing.signal))
-      const reader = {
-        async [Symbol.asyncDispose]() {
-          closing.abort()
-          await running
-          readers.delete(reader)
-        },
-      }
-      readers.add(reader)
-      return reader
-    },
-    async [Symbol.asyncDispose]() {
-      await Promise.all([...readers].map(reader => reader[Symbol.asyncDispose]()))
-    },
-  }
+  return openTopicFeed(source, end)
 }
 
 function startTrimming({ pool, logger }: Ports, options: PostgresEventBusOptions): AsyncDisposable {

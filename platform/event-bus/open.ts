@@ -4,7 +4,7 @@ import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import type { Log } from '#platform/postgres/pool.ts'
 
 /**
- * Opens `postgres://…`. Throws OperatorError EVENT_BUS_UNREACHABLE when nothing answers there, EVENT_BUS_URL_UNKNOWN
+ * Opens `postgres://…` or `kafka://…`. Throws OperatorError EVENT_BUS_UNREACHABLE when nothing answers there, EVENT_BUS_URL_UNKNOWN
  * for another kind of URL.
  */
 export async function openEventBus(url: string, { logger }: { logger?: Log } = {}): Promise<EventBus> {
@@ -15,10 +15,14 @@ export async function openEventBus(url: string, { logger }: { logger?: Log } = {
       const { openPostgresEventBus } = await import('#platform/event-bus/event-bus.postgres.ts')
       return openPostgresEventBus({ url, ...(logger && { logger }) })
     }
+    case 'kafka:': {
+      const { openKafkaEventBus } = await import('#platform/event-bus/event-bus.kafka.ts')
+      return openKafkaEventBus({ url, ...(logger && { logger }) })
+    }
     default:
       throw new OperatorError(
         'EVENT_BUS_URL_UNKNOWN',
-        `the event bus runs on postgres://, not on "${protocol}//"`,
+        `the event bus runs on postgres:// or kafka://, not on "${protocol}//"`,
       )
   }
 }

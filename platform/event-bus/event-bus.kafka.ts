@@ -1,0 +1,172 @@
+// The event bus port on Kafka: a topic per service in partitions by stream, put in order again by its readers. Free of events' meaning.
+import { setTimeout as delay } from 'node:timers/promises'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { checkName } from '#platform/event-bus/check.ts'
+import type { EventBus } from '#platform/event-bus/event-bus.ts'
+import { follow } from '#platform/event-bus/follow.ts'
+import { openGroup, startGroup } from '#platform/event-bus/group.kafka.ts'
+import { openHead } from '#platform/event-bus/head.kafka.ts'
+import { isRefusedLogin, type Lane, openLane } from '#platform/event-bus/lane.kafka.ts'
+import { openTopicLog, type TopicLog } from '#platform/event-bus/log.kafka.ts'
+import { takePart } from '#platform/event-bus/membership.kafka.ts'
+import { openPublisher } from '#platform/event-bus/publish.kafka.ts'
+import { createReaders, shareFeeds } from '#platform/event-bus/readers.ts'
+import { type KafkaSettings, parseKafkaUrl } from '#platform/event-bus/settings.kafka.ts'
+import { checkTopics, openTopic } from '#platform/event-bus/topic.kafka.ts'
+import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
+import { groupIdOf, startTrimming, trimTopic } from '#platform/event-bus/trim.kafka.ts'
+import { fullJitter } from '#platform/event-store/bell.ts'
+import type { Log } from '#platform/postgres/pool.ts'
+
+export type KafkaEventBusOptions = {
+  readonly url: string
+  readonly logger?: Log
+  /** How long messages are kept; 7 days when left out. What a living group has yet to get is kept longer. */
+  readonly retentionMs?: number
+  /** How often old messages are deleted; 10 minutes when left out. */
+  readonly trimEveryMs?: number
+  /** How long a broker is waited for that does not answer; a minute when left out. */
+  readonly waitMs?: number
+}
+
+const RETENTION_MS = 7 * 86_400_000
+const TRIM_EVERY_MS = 600_000
+const WAIT_MS = 60_000
+
+type Ports = {
+  readonly settings: KafkaSettings
+  /** For requests that are answered at once. */
+  readonly lane: Lane
+  readonly logger: Log | undefined
+  log(topic: string): Promise<TopicLog>
+}
+
+/**
+ * Opens the event bus in the Kafka cluster at `url`. Throws OperatorError EVENT_BUS_URL_INVALID, EVENT_BUS_UNREACHABLE
+ * when no broker answers in time or the login is refused, EVENT_BUS_TOPIC_WRONG.
+ */
+export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<EventBus> {
+  const { logger, waitMs = WAIT_MS, retentionMs = RETENTION_MS, trimEveryMs = TRIM_EVERY_MS } = options
+  const settings = parseKafkaUrl(options.url)
+  await using opening = new AsyncDisposableStack()
+  const lane = opening.use(openLane(settings, 'event-bus'))
+  await untilReached(lane, settings, waitMs, logger)
+  await checkTopics(lane, settings)
+  const log = shareLogs(lane, settings)
+  const ports: Ports = { settings, lane, logger, log }
+  const publisher = opening.use(openPublisher(settings, lane))
+  const feeds = opening.use(shareFeeds(topic => openFeed(ports, topic)))
+  opening.use(startTrimming({ trim: () => trimAll(ports, retentionMs), everyMs: trimEveryMs, logger }))
+  const readers = opening.use(createReaders())
+  const open = opening.move()
+
+  return {
+    async publish(topic, events) {
+      checkName('topic', topic)
+      if (events.length > 0) await publisher.publish((await log(topic)).topic, events)
+    },
+    async subscribe(group, topics, deliver) {
+      checkName('group', group)
+      const opened = await feeds.open(topics)
+      const memberships = await Promise.all(
+        opened.map(async ({ topic, feed }) => ({
+          group: await join(ports, group, topic),
+          feed,
+          deliver,
+          logger,
+        })),
+      )
+      return readers.start(signal => memberships.map(membership => takePart({ ...membership, signal })))
+    },
+    async tail(topics, deliver, after = {}) {
+      const starts = new Map(await Promise.all(topics.map(topic => startOf(ports, topic, after[topic]))))
+      const opened = await feeds.open(topics)
+      return readers.start(signal =>
+        opened.map(({ topic, feed }) =>
+          follow({ topic, feed, after: starts.get(topic) ?? 0, deliver, signal, logger }),
+        ),
+      )
+    },
+    read: async (topic, after, limit) => (await log(checkName('topic', topic))).read(after, limit),
+    end: async topic => (await log(checkName('topic', topic))).end(),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
+
+/** Each topic is looked at once, and made if it is not there. */
+function shareLogs(lane: Lane, settings: KafkaSettings): Ports['log'] {
+  const logs = new Map<string, Promise<TopicLog>>()
+  return topic => {
+    const log = logs.get(topic) ?? openTopic(lane, settings, topic).then(opened => openTopicLog(lane, opened))
+    logs.set(topic, log)
+    log.catch(() => logs.delete(topic)) // whoever comes next tries again
+    return log
+  }
+}
+
+/** Where a tail begins: after `after`, if that is still kept, or at the topic's end. */
+async function startOf({ log }: Ports, topic: string, after: number | undefined): Promise<[string, number]> {
+  const opened = await log(checkName('topic', topic))
+  if (after === undefined) return [topic, await opened.end()]
+  await opened.read(after, 1)
+  return [topic, after]
+}
+
+async function openFeed({ settings, logger, log }: Ports, topic: string): Promise<TopicFeed> {
+  const opened = await log(topic)
+  const end = await opened.end()
+  const head = await openHead({ lane: openLane(settings, `tail-${topic}`), log: opened, end, logger })
+  const onError = (err: unknown) => logger?.warn({ err, topic }, 'reading messages of the bus failed')
+  const feed = openTopicFeed({ read: head.read, listen: head.listen, onError }, end)
+  return {
+    ...feed,
+    async close() {
+      await feed.close()
+      await head[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function join({ settings, log }: Ports, name: string, topic: string) {
+  const lane = openLane(settings, `group-${name}`)
+  try {
+    const group = openGroup(lane, (await log(topic)).topic, groupIdOf(settings.namespace, name, topic))
+    await startGroup(group)
+    return group
+  } catch (error) {
+    await lane[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function trimAll({ lane, settings, log }: Ports, retentionMs: number): Promise<void> {
+  for (const name of await checkTopics(lane, settings))
+    await trimTopic(lane, (await log(name)).topic, retentionMs)
+}
+
+/** Waits for a broker that is not there yet, and says so; a login that is refused is not waited for. */
+async function untilReached(
+  lane: Lane,
+  { brokers }: KafkaSettings,
+  waitMs: number,
+  logger: Log | undefined,
+): Promise<void> {
+  const deadline = performance.now() + waitMs
+  const where = `Kafka at ${brokers.join(', ')} (EVENT_BUS_URL)`
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await lane.admin.metadata({ forceUpdate: true })
+      return
+    } catch (cause) {
+      if (isRefusedLogin(cause)) throw unreachable(`${where} refuses the user and password`, cause)
+      if (performance.now() > deadline)
+        throw unreachable(`${where} did not answer within ${Math.round(waitMs / 1000)} s`, cause)
+      if (attempt === 0) logger?.warn({ err: cause }, `waiting for the event bus: ${where} does not answer`)
+      await delay(200 + fullJitter(attempt, 100, 1_000))
+    }
+  }
+}
+
+function unreachable(reason: string, cause: unknown): OperatorError {
+  return new OperatorError('EVENT_BUS_UNREACHABLE', `the event bus could not be opened: ${reason}`, cause)
+}

@@ -1,0 +1,87 @@
+// A topic's messages in Kafka, read in pages from any position, and where they end. Free of who reads them.
+import { checkRead } from '#platform/event-bus/check.ts'
+import { type Cursor, createCursor } from '#platform/event-bus/cursor.kafka.ts'
+import type { BusMessage } from '#platform/event-bus/event-bus.ts'
+import { endsOf, startsOf } from '#platform/event-bus/fetch.kafka.ts'
+import { type Lane, request } from '#platform/event-bus/lane.kafka.ts'
+import { PUBLISH_CHUNK } from '#platform/event-bus/publish.kafka.ts'
+import { positionBefore, seek } from '#platform/event-bus/seek.kafka.ts'
+import type { Topic } from '#platform/event-bus/topic.kafka.ts'
+
+export type TopicLog = {
+  readonly topic: Topic
+  /** As the port says of `read`. */
+  read(after: number, limit: number): Promise<BusMessage[]>
+  /** The position up to which every message is there: of a batch that is being published, none or all before a gap. */
+  end(): Promise<number>
+}
+
+/** Cursors that stand where a reader left them, so that its next page is not searched for. */
+const MOST_CURSORS = 4
+const PAGE = 1_000
+
+export function openTopicLog(lane: Lane, topic: Topic): TopicLog {
+  const cursors = new Map<number, Cursor>()
+  let ending: Promise<Cursor | undefined> = Promise.resolve(undefined)
+
+  async function cursorAt(after: number): Promise<Cursor> {
+    const kept = cursors.get(after)
+    cursors.delete(after)
+    return kept ?? createCursor(lane, topic, await seek(lane, topic, after), after)
+  }
+
+  function keep(cursor: Cursor): void {
+    cursors.set(cursor.position(), cursor)
+    const [oldest] = cursors.keys()
+    if (cursors.size > MOST_CURSORS && oldest !== undefined) cursors.delete(oldest)
+  }
+
+  return {
+    topic,
+    async read(after, limit) {
+      checkRead(after, limit)
+      const cursor = await cursorAt(after)
+      let page = await readOn(lane, cursor, limit)
+      if (page.length === 0 && cursor.isHeldUp()) {
+        cursor.rewind()
+        page = await readOn(lane, cursor, limit)
+      }
+      keep(cursor)
+      return page
+    },
+    async end() {
+      const before = ending
+      ending = toEnd(lane, topic, before)
+      ending.catch(() => {}) // the caller is told; the next one begins anew
+      return (await ending)?.position() ?? 0
+    },
+  }
+}
+
+async function readOn(lane: Lane, cursor: Cursor, limit: number): Promise<BusMessage[]> {
+  const page = cursor.take(limit)
+  while (page.length < limit && (await request(lane, () => cursor.more(0))))
+    page.push(...cursor.take(limit - page.length))
+  return page
+}
+
+/** The cursor at the end, moved there from where it stood. */
+async function toEnd(lane: Lane, topic: Topic, before: Promise<Cursor | undefined>): Promise<Cursor> {
+  const stood = await before.catch(() => undefined)
+  const cursor = stood ?? (await nearEnd(lane, topic))
+  while ((await readOn(lane, cursor, PAGE)).length === PAGE);
+  return cursor
+}
+
+/**
+ * Stands before the last messages of each partition, so many that what a publisher may have left unfinished is among
+ * them: all that is before has nothing missing.
+ */
+async function nearEnd(lane: Lane, topic: Topic): Promise<Cursor> {
+  const [starts, ends] = await Promise.all([startsOf(lane, topic), endsOf(lane, topic)])
+  const offsets = ends.map((end, partition) => {
+    const [start, wanted] = [starts[partition] ?? 0n, end - BigInt(PUBLISH_CHUNK)]
+    return wanted > start ? wanted : start
+  })
+  return createCursor(lane, topic, offsets, await positionBefore(lane, topic, offsets))
+}
