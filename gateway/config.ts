@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { DEFAULT_SETTINGS, type GatewaySettings, readSettings } from '#gateway/settings.ts'
 import { portNumber, readConfig, urlOf } from '#platform/config/config.ts'
+import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
@@ -22,6 +23,7 @@ const schema = z.object({
     .describe('redis://… or rediss://…, several with commas between for a cluster')
     .optional(),
   CONFIG_URL: urlOf('file').optional(),
+  ...discoveryVariables,
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 })
@@ -33,6 +35,8 @@ export type GatewayConfig = {
   readonly supergraph: URL
   /** Subgraph name to address; one that is not named here is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
+  /** Where subgraphs are looked up, and the gateway made known; nowhere when left out. */
+  readonly discovery?: DiscoverySettings
   /** How bearer tokens are checked. Without it everybody is anonymous. */
   readonly auth?: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
   readonly settings: GatewaySettings
@@ -65,6 +69,7 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     ...authOf(read),
     settings:
       read.GATEWAY_SETTINGS === undefined ? DEFAULT_SETTINGS : readSettingsFile(read.GATEWAY_SETTINGS),
+    discovery: discoverySettings(read),
     development: read.NODE_ENV === 'development',
     ...(read.CACHE_URL && { cacheUrl: read.CACHE_URL }),
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),

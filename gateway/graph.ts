@@ -24,6 +24,8 @@ export type GraphOptions = {
   readonly connections: Connections
   /** Subgraph name to address; one that is not named here is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
+  /** Whether such a one is looked up by its name instead. False when left out. */
+  readonly isLookedUp?: boolean
   readonly introspection: boolean
 }
 
@@ -74,10 +76,10 @@ function reasonOf(error: unknown): string {
 
 function addressesOf(
   { subgraphs }: Supergraph,
-  { from, subgraphUrls, settings }: Pick<GraphOptions, 'from' | 'subgraphUrls' | 'settings'>,
+  { from, subgraphUrls, settings, isLookedUp = false }: GraphOptions,
 ): Map<string, string> {
   const addressOf = (name: string, url: string) =>
-    settings.subgraphs[name]?.urls?.[0]?.url ?? subgraphUrls[name] ?? url
+    settings.subgraphs[name]?.urls?.[0]?.url ?? subgraphUrls[name] ?? (isLookedUp ? named(name, url) : url)
   const addresses = new Map([...subgraphs].map(([name, url]) => [name, addressOf(name, url)]))
   const missing = [...addresses].flatMap(([name, url]) => (readAddresses(url) ? [] : name))
   if (missing.length > 0)
@@ -86,4 +88,10 @@ function addressesOf(
       `${from} has no http: or https: URL for ${missing.join(', ')}: name it in SUBGRAPH_URLS, as ${missing[0]}=http://…`,
     )
   return addresses
+}
+
+/** At the path that it has in the supergraph. */
+function named(name: string, url: string): string {
+  const { pathname, search } = URL.canParse(url) ? new URL(url) : new URL('http://-/graphql')
+  return `service://${name}${pathname}${search}`
 }

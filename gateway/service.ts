@@ -16,8 +16,8 @@ import { connectSubgraph } from '#gateway/transport/connect.ts'
 import { disclosureOf } from '#gateway/transport/disclosure.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
-import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
+import { joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
 import { mountExamples } from '#platform/graphql/explorer-examples.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
@@ -41,7 +41,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   const { auth, development, logger, settings } = config
   await using open = new AsyncDisposableStack()
   open.use(await followLogLevel(config))
-  const discovery = open.use(openStaticDiscovery())
+  const discovery = open.use(await openDiscovery(config.discovery, { logger }))
   const source = openSource(config.supergraph, settings.reload)
   const sdl = await readFirst(source)
   const openNext = graphOpener(config, source.from, discovery)
@@ -85,6 +85,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   addGatewayHealth(http, current, follower)
   open.use(http)
   const { url, port } = await http.listen(config)
+  await joinDiscovery(discovery, http, { ...config, port })
   logger.info({ url, supergraph: source.from, version: versionOf(sdl) }, 'gateway is listening')
   const running = open.move()
   return {
@@ -103,13 +104,21 @@ function graphOpener(
   from: string,
   discovery: Discovery,
 ): (sdl: string) => Promise<Graph> {
-  const { development, logger, settings, subgraphUrls } = config
+  const { development, logger, settings, subgraphUrls, discovery: { url } = {} } = config
   const disclosure = disclosureOf(settings.errors, development)
   const connections = createConnections((name, url) =>
     connectSubgraph(name, url, settingsOf(settings, name), { disclosure, logger, discovery }),
   )
   const introspection = settings.introspection ?? development
-  return sdl => openGraph(sdl, { from, settings, connections, subgraphUrls, introspection })
+  return sdl =>
+    openGraph(sdl, {
+      from,
+      settings,
+      connections,
+      subgraphUrls,
+      isLookedUp: url !== undefined,
+      introspection,
+    })
 }
 
 /** Where a subgraph's instances are now. */

@@ -2,14 +2,15 @@
 import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
 import { readConfig, urlOf } from '#platform/config/config.ts'
-import { graphqlUrl } from '#platform/discovery/addresses.ts'
+import { graphqlUrl, located, namedUrl } from '#platform/discovery/addresses.ts'
+import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
-const schema = z
-  .object({
+const schema = located(
+  z.object({
     HOST: z.string().min(1).default('127.0.0.1'),
     PORT: z.coerce.number().int().min(0).max(65_535),
-    GATEWAY_URL: graphqlUrl,
+    GATEWAY_URL: graphqlUrl.optional(),
     EVENT_BUS_URL: z.string().min(1),
     AUTH_JWKS_URL: z.url(),
     AUTH_ISSUER: z.string().min(1),
@@ -23,19 +24,24 @@ const schema = z
       .optional(),
     PERSISTED_OPERATIONS: z.enum(['allow', 'only']).default('allow'),
     CONFIG_URL: urlOf('file').optional(),
+    ...discoveryVariables,
     NODE_ENV: z.string().optional(),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-  })
-  .refine(env => env.SERVICE_TOKEN_FILE ?? env.AUTH_EMBEDDED_DIR, {
-    path: ['SERVICE_TOKEN_FILE'],
-    message: 'set SERVICE_TOKEN_FILE, or AUTH_EMBEDDED_DIR with the development issuer',
-  })
+  }),
+  ['GATEWAY_URL'],
+).refine(env => env.SERVICE_TOKEN_FILE ?? env.AUTH_EMBEDDED_DIR, {
+  path: ['SERVICE_TOKEN_FILE'],
+  message: 'set SERVICE_TOKEN_FILE, or AUTH_EMBEDDED_DIR with the development issuer',
+})
 
 export type BffConfig = {
   readonly name: 'bff-web' | 'bff-mobile'
   readonly host: string
   readonly port: number
+  /** As a URL variable says where it is. */
   readonly gatewayUrl: string
+  /** Where it is looked up, and the BFF made known; nowhere when left out. */
+  readonly discovery?: DiscoverySettings
   readonly eventBusUrl: string
   /** Tier 2 of the cache: one URL, or several of a cluster with commas between. None when left out. */
   readonly cacheUrl?: string
@@ -59,7 +65,8 @@ export function readBffConfig(
     name,
     host: read.HOST,
     port: read.PORT,
-    gatewayUrl: read.GATEWAY_URL,
+    gatewayUrl: read.GATEWAY_URL ?? namedUrl('gateway'),
+    discovery: discoverySettings(read),
     eventBusUrl: read.EVENT_BUS_URL,
     ...(read.CACHE_URL && { cacheUrl: read.CACHE_URL }),
     auth: { jwks: new URL(read.AUTH_JWKS_URL), issuer: read.AUTH_ISSUER, audience: read.AUTH_AUDIENCE },

@@ -13,6 +13,7 @@ import { createRecentCommands } from '#platform/bff/recent-commands.ts'
 import type { Cache, Vector } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
+import { joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { AnswerPolicy } from '#platform/graphql/answers.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
@@ -67,7 +68,9 @@ async function start<Order extends object>(
   const { logger, name } = config
   await using open = new AsyncDisposableStack()
   open.use(await followLogLevel(config))
-  const gateway = open.use(createGatewayClient({ url: config.gatewayUrl, serviceToken: config.serviceToken }))
+  const discovery = open.use(await openDiscovery(config.discovery, { logger }))
+  const { gatewayUrl: gatewayAddress, serviceToken } = config
+  const gateway = open.use(createGatewayClient({ url: gatewayAddress, discovery, serviceToken }))
   const bus = open.use(await openEventBus(config.eventBusUrl, { logger }))
   const { cacheUrl } = config
   const cache = open.use(await openCache({ name, logger, ...(cacheUrl !== undefined && { url: cacheUrl }) }))
@@ -123,6 +126,7 @@ async function start<Order extends object>(
   )
   open.use(http)
   const { url, port } = await http.listen(config)
+  await joinDiscovery(discovery, http, { ...config, port })
   logger.info({ url }, `${name} is listening`)
   const running = open.move()
   return { name, url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }

@@ -55,3 +55,26 @@ export const graphqlUrl = z
   .describe(
     'the URL of its GraphQL, such as http://…/graphql; several with | between them, or service://NAME/graphql',
   )
+
+/** Where a service is that is not said: it goes by its name. */
+export function namedUrl(service: string): string {
+  return `service://${service}/graphql`
+}
+
+/** `variables` with the rule that those of `names` are set, unless DISCOVERY_URL says who knows where services are. */
+export function located<Shape extends z.ZodRawShape>(
+  variables: z.ZodObject<Shape>,
+  names: readonly string[],
+): z.ZodObject<Shape> {
+  return variables.superRefine((env: Readonly<Record<string, unknown>>, { addIssue }) => {
+    const isLookedUp = typeof env.DISCOVERY_URL === 'string'
+    for (const name of names) {
+      const given = env[name]
+      const isName = typeof given === 'string' && readAddresses(given)?.kind === 'service'
+      const message = isName
+        ? 'a name is looked up where DISCOVERY_URL says, which is not set'
+        : `should hold ${graphqlUrl.description}; it may be left out where DISCOVERY_URL is set`
+      if (!isLookedUp && (given === undefined || isName)) addIssue({ code: 'custom', path: [name], message })
+    }
+  })
+}

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
 import { portNumber, urlOf } from '#platform/config/config.ts'
+import { discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import type { SubgraphConfig } from '#platform/subgraph/subgraph.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 
@@ -18,6 +19,7 @@ export const subgraphVariables = {
   SERVICE_TOKEN_FILE: z.string().optional().describe("the file of this service's own token"),
   AUTH_EMBEDDED_DIR: z.string().optional().describe('the folder of the development issuer'),
   CONFIG_URL: urlOf('file').optional(),
+  ...discoveryVariables,
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -48,6 +50,7 @@ export function subgraphConfig<Name extends SubgraphConfig['name']>(
     development: read.NODE_ENV === 'development',
     logger: createLogger({ service: name, level: read.LOG_LEVEL }),
     now: () => new Date(),
+    discovery: discoverySettings(read),
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
   }
 }

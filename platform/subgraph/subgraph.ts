@@ -1,6 +1,8 @@
 // Builds and starts a subgraph: ports, projections, publisher, schema, health. Free of what any subgraph is about.
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { followLogLevel } from '#platform/config/live-log-level.ts'
+import type { Discovery } from '#platform/discovery/discovery.ts'
+import { type DiscoverySettings, joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { startPublisher } from '#platform/event-bus/publisher.ts'
@@ -35,6 +37,8 @@ export type SubgraphConfig = {
   readonly now: () => Date
   /** The file with the settings that take effect while the service runs. */
   readonly settingsUrl?: string
+  /** Where other services are looked up, and this one is made known; nowhere when left out. */
+  readonly discovery?: DiscoverySettings
 }
 
 export type SubgraphPorts = {
@@ -43,6 +47,7 @@ export type SubgraphPorts = {
   readonly bus: EventBus
   readonly projections: Projections
   readonly http: HttpServer
+  readonly discovery: Discovery
   readonly config: SubgraphConfig
   /** What `build` opens goes in here: it is closed after the last request and before the ports. */
   readonly open: AsyncDisposableStack
@@ -94,6 +99,7 @@ async function start<Docs extends readonly Document[]>(
   open.use(await mountSubgraph(ports, resolvers))
   open.use(ports.http)
   const { url, port } = await ports.http.listen(config)
+  await joinDiscovery(ports.discovery, ports.http, { ...config, port })
   config.logger.info({ url }, `${config.name} is listening`)
   const running = open.move()
   return { name: config.name, url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }
@@ -105,6 +111,7 @@ async function openPorts<Docs extends readonly Document[]>(
   open: AsyncDisposableStack,
 ): Promise<SubgraphPorts> {
   const { databaseUrl, logger, now } = config
+  const discovery = open.use(await openDiscovery(config.discovery, { logger }))
   const store = open.use(await openPostgresEventStore({ url: databaseUrl, logger, now }))
   const readModels = open.use(await openReadModels(config.readModelsUrl))
   const bus = open.use(await openEventBus(config.eventBusUrl, { logger }))
@@ -121,7 +128,7 @@ async function openPorts<Docs extends readonly Document[]>(
     }),
   )
   const http = createHttpServer({ name: config.name, logger })
-  return { store, readModels, bus, projections, http, config, open }
+  return { store, readModels, bus, projections, http, discovery, config, open }
 }
 
 async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Promise<AsyncDisposable> {

@@ -1,15 +1,15 @@
 // What orders reads from its environment.
 import { z } from 'zod'
 import { type Environment, readConfig } from '#platform/config/config.ts'
-import { graphqlUrl } from '#platform/discovery/addresses.ts'
+import { graphqlUrl, located, namedUrl } from '#platform/discovery/addresses.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
 import type { OrdersConfig } from '#subgraphs/orders/service.ts'
 
-const schema = z.object({
+const variables = z.object({
   ...subgraphVariables,
-  INVENTORY_URL: graphqlUrl,
-  PAYMENT_URL: graphqlUrl,
-  SHIPPING_URL: graphqlUrl,
+  INVENTORY_URL: graphqlUrl.optional(),
+  PAYMENT_URL: graphqlUrl.optional(),
+  SHIPPING_URL: graphqlUrl.optional(),
   APPROVAL_TIMEOUT_MS: z.coerce
     .number()
     .int()
@@ -25,15 +25,16 @@ const schema = z.object({
     .default(1_800_000)
     .describe('milliseconds that stock is held for an order without a commit, 1000 to 86400000'),
 })
+const schema = located(variables, ['INVENTORY_URL', 'PAYMENT_URL', 'SHIPPING_URL'])
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem. */
 export function readOrdersConfig(env: Environment): OrdersConfig {
   const read = readConfig(schema, env)
   return {
     ...subgraphConfig('orders', read),
-    inventoryUrl: read.INVENTORY_URL,
-    paymentUrl: read.PAYMENT_URL,
-    shippingUrl: read.SHIPPING_URL,
+    inventoryUrl: read.INVENTORY_URL ?? namedUrl('inventory'),
+    paymentUrl: read.PAYMENT_URL ?? namedUrl('payment'),
+    shippingUrl: read.SHIPPING_URL ?? namedUrl('shipping'),
     approvalTimeoutMs: read.APPROVAL_TIMEOUT_MS,
     reservationMs: read.RESERVATION_MS,
   }

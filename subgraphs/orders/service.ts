@@ -25,7 +25,7 @@ import { customersView, ordersView, totalsView } from '#subgraphs/orders/views.t
 export type OrdersConfig = SubgraphConfig &
   Patience & {
     readonly name: 'orders'
-    /** GraphQL endpoints of the services that orders calls. */
+    /** GraphQL endpoints of the services that orders calls, as URL variables say where they are. */
     readonly inventoryUrl: string
     readonly shippingUrl: string
     readonly paymentUrl: string
@@ -72,7 +72,7 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
 /** Payment and carrier calls wait for somebody outside: they get more time. */
 const TIMEOUT_MS = { inventory: 5_000, payment: 20_000, shipping: 10_000 }
 
-function openServices({ http, open }: SubgraphPorts, config: OrdersConfig): Services {
+function openServices({ http, open, discovery }: SubgraphPorts, config: OrdersConfig): Services {
   const openService = (name: keyof Services, url: string): GraphqlClient => {
     const policy = createPolicy({
       name,
@@ -83,7 +83,7 @@ function openServices({ http, open }: SubgraphPorts, config: OrdersConfig): Serv
       breaker: { threshold: 0.6, minimumPerSecond: 5 }, // one order that cannot be paid is not an outage
     })
     http.addHealthCheck(name, async () => circuitHealth(policy), { essential: false })
-    return open.use(createGraphqlClient({ url, policy, token: config.serviceToken }))
+    return open.use(createGraphqlClient({ url, discovery, policy, token: config.serviceToken }))
   }
   return {
     inventory: openService('inventory', config.inventoryUrl),

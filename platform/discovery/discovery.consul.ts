@@ -1,0 +1,88 @@
+// Discovery in Consul: services registered with a health check, and followed by blocking queries. Free of what the services do.
+import { z } from 'zod'
+import {
+  askForLeader,
+  type Consul,
+  type ConsulAnswer,
+  openConsul,
+  watchConsul,
+} from '#platform/consul/consul.ts'
+import type { NamedService } from '#platform/discovery/addresses.ts'
+import { announceInConsul } from '#platform/discovery/announcement.consul.ts'
+import type { Discovery, Instance } from '#platform/discovery/discovery.ts'
+import { discoverBy, type Registry } from '#platform/discovery/registry.ts'
+import { createTroubles } from '#platform/discovery/troubles.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { waitFor } from '#platform/resilience/waiting.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type ConsulDiscoveryOptions = {
+  /** As DISCOVERY_URL: `consul://host:port`, `consul+https://host:port`, with `?dc=` for another data centre. */
+  readonly url: string
+  readonly token?: string | undefined
+  readonly logger: Logger
+  /** How long to wait for Consul at the start. */
+  readonly patienceMs: number
+}
+
+/** Throws OperatorError CONSUL_AWAY when there is no Consul with a leader in time. */
+export async function openConsulDiscovery(options: ConsulDiscoveryOptions): Promise<Discovery> {
+  const { url, token, logger, patienceMs } = options
+  await using open = new AsyncDisposableStack()
+  const consul = open.use(openConsul({ url, token, variable: 'DISCOVERY_URL' }))
+  const what = `Consul at ${consul.where}, which DISCOVERY_URL names`
+  await waitFor(() => askForLeader(consul), { logger, what, patienceMs, isFinal: () => false })
+  open.move()
+  return discoverBy(createRegistry(consul, options))
+}
+
+function createRegistry(consul: Consul, { logger, patienceMs }: ConsulDiscoveryOptions): Registry {
+  const stop = new AbortController()
+  const { signal } = stop
+  const troubles = createTroubles('by Consul', logger)
+  const watches: Promise<void>[] = []
+  return {
+    watch(service, tell) {
+      const { failed, answered } = troubles.about(`the instances of ${service.name}`)
+      const told = (answer: ConsulAnswer) => tell(readInstances(answer, service, consul))
+      const path = `/v1/health/service/${encodeURIComponent(service.name)}`
+      const request = { path, query: { passing: 'true' } }
+      watches.push(watchConsul(consul, { request, signal, told, failed, answered }))
+    },
+    announce: presence =>
+      announceInConsul(consul, presence, { logger, patienceMs, trouble: troubles.about('this instance') }),
+    health: troubles.health,
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await Promise.all(watches)
+      await consul[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const entries = z.array(
+  z.object({
+    Node: z.object({ Address: z.string() }),
+    Service: z.object({
+      Address: z.string(),
+      Port: z.number(),
+      Weights: z.object({ Passing: z.number() }).optional(),
+    }),
+  }),
+)
+
+/** Throws OperatorError CONSUL_DENIED when the token sees nothing of what there is. */
+function readInstances(answer: ConsulAnswer, { name, path, port }: NamedService, consul: Consul): Instance[] {
+  const read = entries.safeParse(JSON.parse(answer.text))
+  if (!read.success)
+    throw new OperatorError(
+      'CONSUL_AWAY',
+      `Consul at ${consul.where} answers with something else: ${read.error.message}`,
+    )
+  if (read.data.length === 0 && answer.isFiltered) throw consul.denied(`to see the service ${name}`)
+  return read.data.map(({ Node, Service }) => {
+    const host = Service.Address || Node.Address
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${Service.Port || (port ?? 80)}${path}`
+    return { url, weight: Math.max(1, Service.Weights?.Passing ?? 1) }
+  })
+}

@@ -1,0 +1,136 @@
+// Discovery by DNS: services are names, asked for again and again. Free of who answers.
+import { Resolver } from 'node:dns/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { NamedService } from '#platform/discovery/addresses.ts'
+import type { Discovery, Instance } from '#platform/discovery/discovery.ts'
+import { discoverBy, type Registry } from '#platform/discovery/registry.ts'
+import { createTroubles } from '#platform/discovery/troubles.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { waitFor } from '#platform/resilience/waiting.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type DnsDiscoveryOptions = {
+  /**
+   * As DISCOVERY_URL: `dns://server:port/service.consul` asks that server, `dns:///default.svc.cluster.local` the system's;
+   * the path is what follows the service's name. `?srv=` is what goes before it in SRV lookups, such as `_http._tcp`.
+   */
+  readonly url: string
+  readonly logger: Logger
+  /** How long to wait for an answer at the start. */
+  readonly patienceMs: number
+  /** Between two lookups; 5 s when left out. */
+  readonly intervalMs?: number
+}
+
+const INTERVAL_MS = 5000
+/** The server has answered: there is no such name, or nothing of that kind. */
+const NOTHING = new Set(['ENOTFOUND', 'ENODATA'])
+
+/**
+ * A service with a port is looked up by its addresses, one without by its SRV records, of which the first priority counts.
+ * Nobody is announced: names are kept elsewhere. Throws OperatorError DNS_AWAY when no server answers in time.
+ */
+export async function openDnsDiscovery(options: DnsDiscoveryOptions): Promise<Discovery> {
+  const { logger, patienceMs } = options
+  const { suffix, prefix, server } = readUrl(options.url)
+  const resolver = new Resolver({ timeout: 2000, tries: 2 })
+  if (server !== undefined) resolver.setServers([server])
+  const what = `the DNS server ${server ?? resolver.getServers().join()}, which DISCOVERY_URL names`
+  const away = (cause: unknown) =>
+    new OperatorError(
+      'DNS_AWAY',
+      `${what} does not answer: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    )
+  const lookUp = (service: NamedService) =>
+    instancesOf(resolver, service, { suffix, prefix }).catch(cause => {
+      throw away(cause)
+    })
+  const anyName: NamedService = { name: 'gateway', port: undefined, path: '/' }
+  await waitFor(() => lookUp(anyName), { logger, what, patienceMs, isFinal: () => false })
+  return discoverBy(createRegistry(lookUp, options, resolver))
+}
+
+function readUrl(url: string) {
+  const { host, hostname, pathname, port, searchParams } = new URL(url)
+  return {
+    server: host === '' ? undefined : `${hostname}:${port || 53}`,
+    suffix: pathname.slice(1),
+    prefix: searchParams.get('srv') ?? '',
+  }
+}
+
+function createRegistry(
+  lookUp: (service: NamedService) => Promise<Instance[]>,
+  { logger, intervalMs = INTERVAL_MS }: DnsDiscoveryOptions,
+  resolver: Resolver,
+): Registry {
+  const stop = new AbortController()
+  const { signal } = stop
+  const troubles = createTroubles('by DNS', logger)
+
+  async function follow(
+    service: NamedService,
+    tell: (instances: readonly Instance[]) => void,
+  ): Promise<void> {
+    const { answered, failed } = troubles.about(`the instances of ${service.name}`)
+    while (!signal.aborted) {
+      await lookUp(service)
+        .then(tell)
+        .then(answered, error => signal.aborted || failed(error))
+      const wait = intervalMs * (0.5 + Math.random())
+      await delay(wait, undefined, { signal, ref: false }).catch(() => {})
+    }
+  }
+
+  const follows: Promise<void>[] = []
+  return {
+    watch: (service, tell) => void follows.push(follow(service, tell)),
+    announce: async () => ({ async [Symbol.asyncDispose]() {} }),
+    health: troubles.health,
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      resolver.cancel()
+      await Promise.all(follows)
+    },
+  }
+}
+
+type Zone = { readonly suffix: string; readonly prefix: string }
+
+async function instancesOf(
+  resolver: Resolver,
+  { name, port, path }: NamedService,
+  { suffix, prefix }: Zone,
+): Promise<Instance[]> {
+  const domain = [name, suffix].filter(Boolean).join('.')
+  if (port !== undefined)
+    return (await addressesOf(resolver, domain)).map(host => ({ url: urlOf(host, port, path), weight: 1 }))
+  const records = await orNothing(resolver.resolveSrv([prefix, domain].filter(Boolean).join('.')))
+  const first = Math.min(...records.map(({ priority }) => priority))
+  const found = records
+    .filter(({ priority }) => priority === first)
+    .map(async record => {
+      const hosts = await addressesOf(resolver, record.name)
+      return hosts.map(host => ({ url: urlOf(host, record.port, path), weight: Math.max(1, record.weight) }))
+    })
+  return (await Promise.all(found)).flat()
+}
+
+async function addressesOf(resolver: Resolver, domain: string): Promise<string[]> {
+  const found = await orNothing(resolver.resolve4(domain))
+  return found.length > 0 ? found : orNothing(resolver.resolve6(domain))
+}
+
+async function orNothing<T>(answer: Promise<T[]>): Promise<T[]> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && NOTHING.has(String(error.code))) return []
+    throw error
+  }
+}
+
+function urlOf(host: string, port: number, path: string): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
+}

@@ -1,0 +1,35 @@
+// What cannot be kept current at the moment: said once in the log, and in health for as long as it lasts. Free of why.
+import type { Health } from '#platform/http/health.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type Trouble = { readonly failed: (error: unknown) => void; readonly answered: () => void }
+
+export type Troubles = {
+  /** `what` is in the plural, such as `the instances of orders`. */
+  about(what: string): Trouble
+  health(): Health
+}
+
+/** `source` says where things are known from, as long as there is no trouble. */
+export function createTroubles(source: string, logger: Logger): Troubles {
+  const failing = new Map<string, string>()
+  return {
+    about(what) {
+      return {
+        failed(error) {
+          const reason = error instanceof Error ? error.message : String(error)
+          if (failing.get(what) !== reason)
+            logger.warn({ err: error }, `${what} cannot be kept current; what was known stays`)
+          failing.set(what, reason)
+        },
+        answered() {
+          if (failing.delete(what)) logger.info(`${what} are current again`)
+        },
+      }
+    },
+    health() {
+      const [first] = failing
+      return first ? { ok: false, detail: `${first[0]}: ${first[1]}` } : { ok: true, detail: source }
+    },
+  }
+}

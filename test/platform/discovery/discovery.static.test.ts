@@ -1,0 +1,16 @@
+import { describe, expect, test } from 'vitest'
+import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
+import { discoveryContract } from './discovery.contract.ts'
+
+describe('discovery by addresses', () => {
+  discoveryContract(async () => ({
+    discovery: openStaticDiscovery(),
+    place: async (_name, instances) =>
+      instances.map(({ host, port, weight }) => `http://${host}:${port}/graphql#weight=${weight}`).join('|'),
+    async [Symbol.asyncDispose]() {},
+  }))
+
+  test('looks nothing up, and says what is missing for that', () => {
+    expect(() => openStaticDiscovery().follow('service://orders/graphql')).toThrow(/needs DISCOVERY_URL/)
+  })
+})
