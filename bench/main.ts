@@ -4,6 +4,7 @@ import { type Bench, publish } from '#bench/harness.ts'
 const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   'event-store': () => import('#bench/event-store.ts'),
   checkout: () => import('#bench/checkout.ts'),
+  engines: () => import('#bench/engines.ts'),
   bff: () => import('#bench/bff.ts'),
   live: () => import('#bench/live.ts'),
   gateway: () => import('#bench/gateway.ts'),

@@ -1,7 +1,7 @@
 // The whole system with two processes of each service: an import reconciles, and then each process and engine is killed.
 import process from 'node:process'
 import { expect, test } from 'vitest'
-import { type EngineSet, openEmbeddedSet } from '#test/fleet/engine-set.ts'
+import { type EngineSet, openEmbeddedSet, openScaleOutSet } from '#test/fleet/engine-set.ts'
 import { startFleet } from '#test/fleet/fleet.ts'
 import { createProber } from '#test/fleet/recovery.ts'
 import { describe, importOrders, killEngine, killMember, type Outcome, type Soak } from '#test/fleet/soak.ts'
@@ -23,6 +23,7 @@ const QUICK = {
 
 const SETS: readonly { readonly name: string; open(): Promise<EngineSet> }[] = [
   { name: 'PostgreSQL for everything', open: openEmbeddedSet },
+  { name: 'an engine for each port', open: openScaleOutSet },
 ]
 
 for (const { name, open } of SETS)

@@ -1,6 +1,7 @@
 // The engines that a fleet stands on, and the variables that say so to its services. Free of services.
 import type { ServiceName } from '#start/layout.ts'
-import type { RunningEngine } from '#test/engines/engine.ts'
+import type { Engine, RunningEngine } from '#test/engines/engine.ts'
+import { kafka } from '#test/engines/kafka.ts'
 import type { BookPlaces } from '#test/start/books.ts'
 import type { Databases } from './fleet.ts'
 import { startOwnPostgres } from './postgres.ts'
@@ -35,6 +36,62 @@ export async function openEmbeddedSet(): Promise<EngineSet> {
     missing: [],
     env: () => ({}),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** What one engine is for, and what services are told of it. */
+type Place = {
+  readonly engine: Engine
+  readonly variables: (url: string, service: ServiceName) => Readonly<Record<string, string>>
+  /** Where it holds views. */
+  readonly views?: (url: string, service: string) => string
+}
+
+const PLACES: readonly Place[] = [{ engine: kafka, variables: url => ({ EVENT_BUS_URL: url }) }]
+
+/** PostgreSQL for event stores, and for all else each engine that can be had; what cannot stays with PostgreSQL. */
+export async function openScaleOutSet(): Promise<EngineSet> {
+  await using open = new AsyncDisposableStack()
+  const postgres = open.use(await startOwnPostgres())
+  const databases = await makeDatabases(postgres.database)
+  const had = PLACES.flatMap(place => {
+    const found = place.engine.find()
+    return found ? [{ ...place, found }] : []
+  })
+  const started = await Promise.all(
+    had.map(async ({ found, ...place }) => ({
+      ...place,
+      version: found.version,
+      running: open.use(await found.start()),
+    })),
+  )
+  const [viewsOf] = started.flatMap(({ views, running }) =>
+    views ? [(name: string) => views(running.url, name)] : [],
+  )
+  const running = open.move()
+  return {
+    name: 'scale-out',
+    databases,
+    books: { ...databases, ...(viewsOf && { views: eachSubgraph(viewsOf) }) },
+    engines: [
+      ...started.map(({ version, running: { faults } }) => ({ version, ...(faults && { faults }) })),
+      postgres,
+    ],
+    missing: PLACES.filter(({ engine }) => !had.some(place => place.engine === engine)).map(
+      ({ engine }) => `${engine.name}: not on this machine; npm run test:engines tries to get it`,
+    ),
+    env: service =>
+      Object.assign({}, ...started.map(({ variables, running: { url } }) => variables(url, service))),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+function eachSubgraph(of: (name: string) => string): NonNullable<BookPlaces['views']> {
+  return {
+    orders: of('orders'),
+    inventory: of('inventory'),
+    payment: of('payment'),
+    shipping: of('shipping'),
   }
 }
 

@@ -1,4 +1,4 @@
-// Several processes of each service, as on many machines: each its own main.ts, found through a balancer. Free of engines.
+// Several processes of each service, as on many machines: each its own main.ts, its callers knowing all addresses. Free of engines.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,7 @@ import path from 'node:path'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { environmentOf, type Machine, SERVICE_NAMES, type ServiceName, SUBGRAPHS } from '#start/layout.ts'
 import { createSend, type Graphs } from '#test/platform.ts'
-import { type Balancer, startBalancer } from './balancer.ts'
+import { startBalancer } from './balancer.ts'
 import { createMember, type Member } from './member.ts'
 
 export type Databases = Machine['databaseUrls']
@@ -23,15 +23,15 @@ export type Fleet = AsyncDisposable &
   Graphs & {
     readonly members: readonly Member[]
     of(service: ServiceName): readonly Member[]
-    /** The address of a service as those have it who call it; GraphQL is at `/graphql`. */
-    url(service: ServiceName): string
-    /** The folder of the issuer of tokens. */
-    readonly authDirectory: string
+    /** The root of the web BFF behind a balancer, as its front ends have it. */
+    readonly front: string
   }
 
 // Below the ports that systems give to outgoing connections, one of which could take it while a process is down.
 const LOWEST_PORT = 12_000
 const HIGHEST_PORT = 32_000
+/** Where nobody listens: the address of a service that has no process. */
+const NOBODY = 1
 const SECRET = 'a-secret-for-tests-only'
 
 /** Resolves once every process is ready; `send` goes to a service's living processes in turn. */
@@ -62,12 +62,13 @@ export async function prepareFleet({
   )
   const ports = await freePorts(places.length)
   const placed = places.map((place, at) => ({ ...place, port: ports[at] ?? 0 }))
-  const balancers = new Map<ServiceName, Balancer>()
-  for (const service of SERVICE_NAMES) {
-    const own = placed.filter(place => place.service === service).map(({ port }) => port)
-    if (own.length > 0) balancers.set(service, open.use(await startBalancer(own)))
-  }
-  const url = (service: ServiceName) => `http://127.0.0.1:${balancers.get(service)?.port ?? 0}`
+  const portsOf = (service: ServiceName) =>
+    placed.filter(place => place.service === service).map(({ port }) => port)
+  const addresses = (service: ServiceName) =>
+    [...portsOf(service), ...(copies[service] === 0 ? [NOBODY] : [])]
+      .map(port => `http://127.0.0.1:${port}/graphql`)
+      .join('|')
+  const balancer = open.use(await startBalancer(portsOf('bff-web')))
   const machine: Machine = {
     host: '127.0.0.1',
     portBase: 0,
@@ -87,7 +88,7 @@ export async function prepareFleet({
         logFile: path.join(folder, `${service}-${index}.log`),
         env: {
           ...environmentOf(machine, service),
-          ...addressesFor(service, url),
+          ...addressesFor(service, addresses),
           ...env(service),
           PORT: String(port),
         },
@@ -98,8 +99,7 @@ export async function prepareFleet({
   return {
     members,
     of: service => members.filter(member => member.service === service),
-    url,
-    authDirectory: folder,
+    front: `http://127.0.0.1:${balancer.port}`,
     token: (role, subject = role) => issuer.sign({ role, subject }),
     send: createSend(inTurn(members)),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -109,21 +109,20 @@ export async function prepareFleet({
 /** Where a service finds those that it calls. */
 function addressesFor(
   service: ServiceName,
-  url: (service: ServiceName) => string,
+  addresses: (service: ServiceName) => string,
 ): Readonly<Record<string, string>> {
   switch (service) {
     case 'orders':
-      return Object.fromEntries(
-        (['inventory', 'payment', 'shipping'] as const).map(name => [
-          `${name.toUpperCase()}_URL`,
-          `${url(name)}/graphql`,
-        ]),
-      )
+      return {
+        INVENTORY_URL: addresses('inventory'),
+        PAYMENT_URL: addresses('payment'),
+        SHIPPING_URL: addresses('shipping'),
+      }
     case 'gateway':
-      return { SUBGRAPH_URLS: SUBGRAPHS.map(name => `${name}=${url(name)}/graphql`).join(',') }
+      return { SUBGRAPH_URLS: SUBGRAPHS.map(name => `${name}=${addresses(name)}`).join(',') }
     case 'bff-web':
     case 'bff-mobile':
-      return { GATEWAY_URL: `${url('gateway')}/graphql` }
+      return { GATEWAY_URL: addresses('gateway') }
     default:
       return {}
   }

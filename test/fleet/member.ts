@@ -53,6 +53,10 @@ export function createMember({ service, index, env, logFile }: MemberOptions): M
       env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     })
     closeSync(log)
+    const started = child
+    const endToo = () => void started.kill('SIGKILL') // a run that is cut short leaves nobody behind
+    process.once('exit', endToo)
+    started.once('exit', () => process.off('exit', endToo))
   }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
