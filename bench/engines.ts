@@ -6,6 +6,7 @@ import { lagBuckets, lagQuantiles } from '#bench/projection-lag.ts'
 import { SERVICE_NAMES, SUBGRAPHS } from '#start/layout.ts'
 import { type EngineSet, openEmbeddedSet, openScaleOutSet } from '#test/fleet/engine-set.ts'
 import { startFleet } from '#test/fleet/fleet.ts'
+import { createProber } from '#test/fleet/recovery.ts'
 
 const CALLERS = 8
 /** One process of each service for either set: what differs is what they stand on. */
@@ -57,6 +58,7 @@ async function startContender(set: EngineSet): Promise<Contender> {
       env: service => ({ ...env, ...set.env(service) }),
     }),
   )
+  await (await createProber(fleet)).recover()
   const pool = new Pool(fleet.front, { connections: CALLERS })
   open.defer(() => pool.close())
   const sign = ({ role, subject }: { role: 'customer' | 'ops'; subject: string }) =>

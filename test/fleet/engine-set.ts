@@ -1,5 +1,6 @@
 // The engines that a fleet stands on, and the variables that say so to its services. Free of services.
 import type { ServiceName } from '#start/layout.ts'
+import { consul } from '#test/engines/consul.ts'
 import type { Engine, RunningEngine } from '#test/engines/engine.ts'
 import { kafka } from '#test/engines/kafka.ts'
 import type { BookPlaces } from '#test/start/books.ts'
@@ -47,7 +48,10 @@ type Place = {
   readonly views?: (url: string, service: string) => string
 }
 
-const PLACES: readonly Place[] = [{ engine: kafka, variables: url => ({ EVENT_BUS_URL: url }) }]
+const PLACES: readonly Place[] = [
+  { engine: kafka, variables: url => ({ EVENT_BUS_URL: url }) },
+  { engine: consul, variables: url => ({ DISCOVERY_URL: url }) },
+]
 
 /** PostgreSQL for event stores, and for all else each engine that can be had; what cannot stays with PostgreSQL. */
 export async function openScaleOutSet(): Promise<EngineSet> {

@@ -86,12 +86,12 @@ export async function prepareFleet({
         service,
         index,
         logFile: path.join(folder, `${service}-${index}.log`),
-        env: {
+        env: withoutFound({
           ...environmentOf(machine, service),
           ...addressesFor(service, addresses),
           ...env(service),
           PORT: String(port),
-        },
+        }),
       }),
     ),
   )
@@ -126,6 +126,14 @@ function addressesFor(
     default:
       return {}
   }
+}
+
+const ADDRESSES = ['INVENTORY_URL', 'PAYMENT_URL', 'SHIPPING_URL', 'SUBGRAPH_URLS', 'GATEWAY_URL']
+
+/** Where services find each other, none is told where the others are. */
+function withoutFound(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (env.DISCOVERY_URL === undefined) return env
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !ADDRESSES.includes(name)))
 }
 
 /** The GraphQL endpoint of the next living process of a service; of any when none lives. */

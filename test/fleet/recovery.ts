@@ -18,10 +18,15 @@ const PATIENCE_MS = 90_000
 const LOOK_MS = 100
 const STATUS = 'query($id: ID!) { orderPage(id: $id) { status } }'
 
-/** A customer and a product of its own, beside whatever else goes on. */
+/** A customer and a product of its own, beside whatever else goes on. Services that still look for each other are waited for. */
 export async function createProber(fleet: Fleet): Promise<Prober> {
-  await addProduct(fleet, { sku: SKU, price: '3.00', stock: { 'BER-1': 100_000 } })
-  const { token } = await registerShopper(fleet, 'Probe')
+  await until(() =>
+    addProduct(fleet, { sku: SKU, price: '3.00', stock: { 'BER-1': 100_000 } }).then(
+      () => true,
+      () => false,
+    ),
+  )
+  const { token } = await until(() => registerShopper(fleet, 'Probe').catch(() => undefined))
   let count = 0
 
   async function place(): Promise<string | undefined> {
