@@ -9,7 +9,6 @@ import {
   Kind,
   type OperationDefinitionNode,
   parse,
-  print,
   type SelectionNode,
   specifiedRules,
   type ValidationContext,
@@ -18,12 +17,9 @@ import {
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
 import { boundData, DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-limit.ts'
-import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan.ts'
 import { compileCompletion, type Write } from '#gateway/executor/complete.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
-import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
-import type { PlanNode } from '#gateway/executor/plan.ts'
 import {
   createKnownOperations,
   type ObservePrepare,
@@ -31,12 +27,8 @@ import {
   type UsedOperation,
 } from '#gateway/known-operations.ts'
 import { isDeeper } from '#gateway/nesting.ts'
-import {
-  namesAreUnambiguous,
-  plannedOperation,
-  withConditionsAtFields,
-} from '#gateway/planner/planned-operation.ts'
-import { withWholeInterfaces } from '#gateway/planner/whole-interfaces.ts'
+import { type PlanRun, planRun } from '#gateway/plan-run.ts'
+import { plannedOperation } from '#gateway/planner/planned-operation.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import {
   createGuards,
@@ -76,6 +68,8 @@ export type Prepared = PreparedOperation | { readonly errors: readonly GraphQLEr
 /** An operation of which some callers may not see all. */
 export type ForCallers = { permitted(claims: Claims | undefined): Promise<Prepared> }
 
+/** Of introspection alone. */
+const NOTHING_TO_RUN: PlanRun = { run() {}, source: undefined }
 const MAX_VARIABLE_ERRORS = 20
 /** Values of scalars of one's own have the depth that callers give them; text cannot be made of just any. */
 const MAX_VARIABLE_LEVELS = 500
@@ -190,20 +184,20 @@ async function compile(
   { name, document, operation: asked, fragments, listSize, answerBytes }: Checked,
   permitted: Permitted | undefined,
 ): Promise<PreparedOperation> {
-  const { schema, matches, plannedName } = supergraph
+  const { schema, plannedName } = supergraph
   const operation = permitted?.operation ?? asked
   const roots = rootFields(asked.selectionSet.selections, fragments)
   const needsPlan = permitted ? permitted.planned : roots.some(field => !field.startsWith('__'))
   const toPlan = plannedOperation(permitted?.planned ?? operation, { ...supergraph, fragments })
-  const planned = needsPlan ? await planOf(toPlan, name, supergraph) : undefined
-  const plan = planned && nameFetches(planned, operation.name?.value)
-  const known = { matches, shares: namesAreUnambiguous(toPlan) }
+  const kind = operation.operation
+  const toRun = { document: toPlan, operationName: name, kind, name: operation.name?.value }
+  const { run, source } = needsPlan ? await planRun(toRun, supergraph) : NOTHING_TO_RUN
   const definitions = operation.variableDefinitions ?? []
   return {
     name: operation.name?.value,
-    kind: operation.operation,
-    run: compilePlan(plan, known),
-    source: operation.operation === 'subscription' ? compileSubscription(plan, known) : undefined,
+    kind,
+    run,
+    source,
     write: boundData(
       compileCompletion({
         schema,
@@ -244,24 +238,6 @@ function once<T>(make: () => T): () => T {
   return () => {
     made ??= { value: make() }
     return made.value
-  }
-}
-
-async function planOf(
-  toPlan: DocumentNode,
-  name: string | undefined,
-  supergraph: Supergraph,
-): Promise<PlanNode | undefined> {
-  const plan = async (document: DocumentNode) => {
-    const planned = await supergraph.plan(print(document), name)
-    return planned && withWholeInterfaces(planned, document, supergraph)
-  }
-  try {
-    return await plan(toPlan)
-  } catch (error) {
-    const other = withConditionsAtFields(toPlan)
-    if (other === toPlan) throw error
-    return await plan(other)
   }
 }
 

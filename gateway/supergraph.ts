@@ -27,6 +27,8 @@ export type Supergraph = AsyncDisposable & {
   readonly costs: CostRules
   /** Of an operation whose response names are those of `plannedName`. */
   readonly plan: Planner['plan']
+  /** The same, by the planner that is asked when the first has no plan. */
+  readonly planOtherwise: Planner['planOtherwise']
   readonly plannedName: PlannedName
   /** Interfaces that some subgraph has an object in place of. */
   readonly standIns: ReadonlySet<string>
@@ -55,6 +57,7 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
     authorization: readAuthorizationRules(document),
     costs: readCostRules(document),
     plan: planner.plan,
+    planOtherwise: planner.planOtherwise,
     plannedName: createPlannedName(document, schema),
     standIns: standInsOf(document),
     veiled: veiledOf(document, schema),

@@ -1,4 +1,4 @@
-// What a gateway and its planner's process say to each other. Types only.
+// What a gateway and a planner's process say to each other. Types only.
 
 /** The first message is the supergraph; the rest are answered one by one, in the order in which they came. */
 export type ToPlanner =
@@ -6,7 +6,9 @@ export type ToPlanner =
   | { readonly kind: 'plan'; readonly text: string; readonly operationName: string | undefined }
 
 export type FromPlanner =
-  | { readonly kind: 'ready'; readonly publicSchema: string }
-  | { readonly kind: 'planned'; readonly node: unknown }
+  /** What clients see of the supergraph, as SDL, where the planner tells it. */
+  | { readonly kind: 'ready'; readonly publicSchema?: string }
+  /** `doubt` is why the plan may be wrong. */
+  | { readonly kind: 'planned'; readonly node: unknown; readonly doubt: string | undefined }
   /** Of the supergraph or of an operation: why not. */
   | { readonly kind: 'refused'; readonly reason: string }

@@ -1,175 +1,84 @@
-// Plans operations in a process of its own, which may break or take too long without harm to anybody else. Free of requests.
-import { type ChildProcess, fork } from 'node:child_process'
+// Plans operations in processes of their own, which may break or take too long without harm to anybody else. Free of requests.
 import { createHash } from 'node:crypto'
-import { GraphQLError } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import type { PlanNode } from '#gateway/executor/plan.ts'
-import type { FromPlanner, ToPlanner } from '#gateway/planner/messages.ts'
-import { CallerError } from '#platform/domain/errors.ts'
+import { Broken, type Conversation, converse } from '#gateway/planner/conversation.ts'
+
+/** `node` is undefined when no subgraph is to be asked; `doubt` is why the plan may be wrong. */
+export type Planned =
+  | { readonly node: PlanNode | undefined; readonly doubt?: string | undefined }
+  | { readonly unplanned: string }
+
+/**
+ * Plans a valid operation, or says why there is no plan: the planner breaks on it, say, or takes longer than ten seconds.
+ * Then other operations are planned all the same. One that it broke on twice is not tried again. Rejects with
+ * UNAVAILABLE when a thousand others wait already.
+ */
+export type Plan = (text: string, operationName: string | undefined) => Promise<Planned>
 
 export type Planner = AsyncDisposable & {
   /** What clients see of the supergraph, as SDL. */
   readonly publicSchema: string
-  /**
-   * Of a valid operation; undefined when no subgraph is to be asked. Rejects with a GraphQLError when it cannot be planned,
-   * when the planner breaks on it or takes longer than ten seconds, and, with UNAVAILABLE, when a thousand others wait
-   * already. Then the other operations are planned all the same. One that it broke on twice is not tried again.
-   */
-  plan(text: string, operationName: string | undefined): Promise<PlanNode | undefined>
+  /** By Hive's planner, which asks the least of subgraphs. */
+  readonly plan: Plan
+  /** By Apollo's, which is started when the first operation needs it. */
+  readonly planOtherwise: Plan
 }
 
-const PROCESS = new URL('./planner-process.ts', import.meta.url)
-const MAX_WAITING = 1000
-const MAX_PLAN_MS = 10_000
-/** Of a large supergraph. */
-const MAX_START_MS = 60_000
-/** Operations are planned once: a planner that has nothing to do gives its memory back. */
-const IDLE_MS = 60_000
+const HIVE = new URL('./hive-process.ts', import.meta.url)
+const APOLLO = new URL('./apollo-process.ts', import.meta.url)
 /** Each costs a start of the process. */
 const MAX_BREAKS = 2
 const MAX_BROKEN = 10_000
-const BREAKS = 'the planner breaks on the operation'
+const CLOSED = 'the planner is closed'
 
-type Waiting = {
-  readonly message: ToPlanner
-  readonly resolve: (answer: FromPlanner) => void
-  readonly reject: (error: Error) => void
-}
-
-/** Rejects when the planner cannot read the supergraph. */
+/** Rejects when Hive's planner cannot read the supergraph. */
 export async function startPlanner(sdl: string): Promise<Planner> {
-  const conversation = converse({ kind: 'supergraph', sdl })
-  const ready = await conversation.opened
-  if (ready.kind !== 'ready') {
-    conversation.close()
+  const hive = converse(HIVE, { kind: 'supergraph', sdl })
+  const ready = await hive.opened
+  if (ready.kind !== 'ready' || ready.publicSchema === undefined) {
+    hive.close()
     throw new Error(ready.kind === 'refused' ? ready.reason : 'the planner does not take it')
   }
-  const broken = new LRUCache<string, number>({ max: MAX_BROKEN })
-  return {
-    publicSchema: ready.publicSchema,
-    async plan(text, operationName) {
-      const key = createHash('sha256').update(`${operationName} ${text}`).digest('base64')
-      if ((broken.get(key) ?? 0) >= MAX_BREAKS) throw new Error(BREAKS)
-      const answer = await conversation.ask({ kind: 'plan', text, operationName }).catch((error: Error) => {
-        if (error.message === BREAKS) broken.set(key, (broken.get(key) ?? 0) + 1)
-        throw error
-      })
-      if (answer.kind !== 'planned')
-        throw new GraphQLError('The operation cannot be planned.', {
-          originalError: new Error(reasonOf(answer)),
-        })
-      return (answer.node ?? undefined) as PlanNode | undefined
-    },
-    async [Symbol.asyncDispose]() {
-      conversation.close()
-    },
-  }
-}
-
-function reasonOf(answer: FromPlanner): string {
-  return answer.kind === 'refused' ? answer.reason : 'the planner gave no plan'
-}
-
-type Conversation = {
-  readonly opened: Promise<FromPlanner>
-  ask(message: ToPlanner): Promise<FromPlanner>
-  close(): void
-}
-
-/** With a process that is started again, and told `opening` again, whenever it has ended and is asked something. */
-function converse(opening: ToPlanner): Conversation {
-  /** In the order asked, which is that of the answers: the first is what the process is at. */
-  let waiting: Waiting[] = []
-  let child: ChildProcess | undefined
-  let timer: NodeJS.Timeout | undefined
+  let apollo: Conversation | undefined
   let closed = false
 
-  function start(): void {
-    const started = fork(PROCESS, { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-    started.on('message', (answer: FromPlanner) => settle(answer))
-    started.on('error', () => started.kill('SIGKILL'))
-    started.once('exit', () => {
-      if (child === started) ended()
-    })
-    child = started
+  function opened(): Conversation {
+    if (closed) throw new Error(CLOSED)
+    if (apollo) return apollo
+    apollo = converse(APOLLO, { kind: 'supergraph', sdl })
+    apollo.opened.catch(() => {}) // told again to each who asks
+    return apollo
   }
 
-  function send(asked: Waiting): void {
-    waiting.push(asked)
-    child?.send(asked.message, arrived)
-    watch()
-  }
-
-  /** The supergraph is the first thing that a new process is told. */
-  function restart(): void {
-    start()
-    send({ message: opening, resolve() {}, reject() {} })
-  }
-
-  function settle(answer: FromPlanner): void {
-    waiting.shift()?.resolve(answer)
-    watch()
-  }
-
-  /** What the process was at is what it broke on; the others are asked again. */
-  function ended(): void {
-    child = undefined
-    const [first, ...others] = waiting
-    waiting = []
-    clearTimeout(timer)
-    if (first?.message === opening) {
-      for (const { reject } of [first, ...others]) reject(new Error('the planner breaks on it'))
-      return
-    }
-    first?.reject(new Error(BREAKS))
-    if (others.length > 0) restart()
-    for (const other of others) send(other)
-  }
-
-  function watch(): void {
-    clearTimeout(timer)
-    const [first] = waiting
-    hold(first !== undefined)
-    const ms = first === undefined ? IDLE_MS : first.message === opening ? MAX_START_MS : MAX_PLAN_MS
-    timer = child && setTimeout(() => child?.kill('SIGKILL'), ms).unref()
-  }
-
-  /** Only while it is waited for does the process keep the gateway's own process up. */
-  function hold(needed: boolean): void {
-    if (needed) {
-      child?.ref()
-      child?.channel?.ref()
-    } else {
-      child?.unref()
-      child?.channel?.unref()
-    }
-  }
-
-  const opened = new Promise<FromPlanner>((resolve, reject) => {
-    start()
-    send({ message: opening, resolve, reject })
-  })
   return {
-    opened,
-    ask(message) {
-      if (closed) return Promise.reject(new Error('the planner is closed'))
-      if (waiting.length >= MAX_WAITING)
-        return Promise.reject(new CallerError('UNAVAILABLE', 'too many new operations at once: try again'))
-      return new Promise((resolve, reject) => {
-        if (!child) restart()
-        send({ message, resolve, reject })
-      })
-    },
-    close() {
+    publicSchema: ready.publicSchema,
+    plan: planWith(async () => hive),
+    planOtherwise: planWith(async () => opened()),
+    async [Symbol.asyncDispose]() {
       closed = true
-      clearTimeout(timer)
-      const ending = child
-      child = undefined
-      ending?.kill('SIGKILL')
-      for (const { reject } of waiting.splice(0)) reject(new Error('the planner is closed'))
+      hive.close()
+      apollo?.close()
     },
   }
 }
 
-/** A message that does not arrive is told of by the end of the process. */
-function arrived(): void {}
+function planWith(conversation: () => Promise<Conversation>): Plan {
+  const broken = new LRUCache<string, number>({ max: MAX_BROKEN })
+  return async (text, operationName) => {
+    const key = createHash('sha256').update(`${operationName} ${text}`).digest('base64')
+    const breaks = broken.get(key) ?? 0
+    if (breaks >= MAX_BREAKS) return { unplanned: new Broken('operation').message }
+    try {
+      const { ask } = await conversation()
+      const answer = await ask({ kind: 'plan', text, operationName })
+      if (answer.kind === 'planned')
+        return { node: (answer.node ?? undefined) as PlanNode | undefined, doubt: answer.doubt }
+      return { unplanned: answer.kind === 'refused' ? answer.reason : 'the planner gave no plan' }
+    } catch (error) {
+      if (!(error instanceof Broken)) throw error
+      broken.set(key, breaks + 1)
+      return { unplanned: error.message }
+    }
+  }
+}

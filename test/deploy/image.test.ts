@@ -42,7 +42,8 @@ const TOOLS = ['tools/token.ts', 'tools/rebuild.ts', 'tools/dead-letters.ts']
 const ENTRIES = [
   ...SERVICE_NAMES.map(mainOf),
   ...TOOLS,
-  'gateway/planner/planner-process.ts',
+  'gateway/planner/apollo-process.ts',
+  'gateway/planner/hive-process.ts',
   ...globSync('deploy/trial/*.ts', { cwd: ROOT }),
 ]
 

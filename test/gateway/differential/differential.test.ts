@@ -16,9 +16,8 @@ const RANDOM_SEED = Math.floor(Math.random() * 1_000_000)
 const SEED = Number(process.env.FUZZ_SEED ?? (process.env.FUZZ_RUNS ? RANDOM_SEED : USUAL_SEED))
 const LONG = 3_600_000
 
-/** Shares of the operations. */
+/** Of the operations. */
 const MOST = 0.6
-const FEW = 0.15
 
 const tape = fc.array(fc.nat(1000), { minLength: 5, maxLength: 120, size: 'max' })
 const faults = fc.record({ seed: fc.nat(1000), every: fc.constantFrom(0, 40, 12, 6) })
@@ -46,14 +45,13 @@ describe.each(Object.entries(TERRAINS))('random operations over %s', (_, terrain
   test(
     `are answered as the specification says, and as the stock gateway answers where it does so (seed ${SEED})`,
     async () => {
-      const { ours, stock, single, schema, unplanned } = comparison
+      const { ours, stock, single, schema } = comparison
       const differences: Record<string, number> = {}
       let asked = 0
       const property = fc.asyncProperty(tape, faults, async (numbers, fault) => {
         const operation = operationOf(schema, numbers)
         fc.pre(operation !== undefined)
         const answer = await ours(operation, fault)
-        fc.pre(answer !== undefined)
         const right = await single(operation, fault)
         const context = () =>
           JSON.stringify({ ...operation, fault, ours: answer.errors, single: right.errors }, null, 1)
@@ -67,11 +65,9 @@ describe.each(Object.entries(TERRAINS))('random operations over %s', (_, terrain
         show(difference, operation.query, operation.variables, fault, theirs)
       })
       await fc.assert(property, { numRuns: RUNS, seed: SEED })
-      for (const one of unplanned) show('no plan', one)
-      if (process.env.FUZZ_RUNS) console.log({ asked, unplanned: unplanned.length, differences })
+      if (process.env.FUZZ_RUNS) console.log({ asked, differences })
       const different = Object.values(differences).reduce((sum, count) => sum + count, 0)
       expect(different / asked, JSON.stringify(differences)).toBeLessThan(1 - MOST)
-      expect(unplanned.length / asked, unplanned.join('\n')).toBeLessThan(FEW)
     },
     LONG,
   )

@@ -27,9 +27,7 @@ import { createWorld, type Faults, type Lore, membersOf } from '#test/gateway/di
 
 export type Comparison = AsyncDisposable & {
   readonly schema: GraphQLSchema
-  /** Undefined when the planner has no plan for it, which is told of in `unplanned`. */
-  readonly ours: (operation: RandomOperation, faults: Faults) => Promise<Answered | undefined>
-  readonly unplanned: string[]
+  readonly ours: Asks
   readonly stock: Asks
   /** As if there were one server: what the specification says the answer is. */
   readonly single: Asks
@@ -47,24 +45,10 @@ export async function compare(terrain: Terrain): Promise<Comparison> {
     Object.entries(terrain.subgraphs).map(([name, sdl]) => [name, subgraphSchema(sdl, lore)]),
   )
   const stock = await startStock(supergraphSdl)
-  const unplanned: string[] = []
   const answer = (faults: Faults) => answerer(schemas, lore, faults)
   return {
     schema,
-    unplanned,
-    async ours({ query, variables }, faults) {
-      try {
-        const answered = await federation.ask(query, variables, answer(faults))
-        if (!answered.errors?.some(({ message }) => message === 'The operation cannot be planned.'))
-          return answered
-        unplanned.push(query)
-        return undefined
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.includes('planner breaks')) throw error
-        unplanned.push(`${error.message}: ${query}`)
-        return undefined
-      }
-    },
+    ours: ({ query, variables }, faults) => federation.ask(query, variables, answer(faults)),
     stock: (operation, faults) => stock.ask(operation, answer(faults)),
     async single({ query, variables }, faults) {
       const { resolveField, resolveType } = createWorld(lore, faults)

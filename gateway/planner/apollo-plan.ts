@@ -1,0 +1,93 @@
+// Apollo's query plans as the executor knows plans. Pure.
+import type {
+  FetchNode as ApolloFetch,
+  FetchDataRewrite,
+  QueryPlan,
+  QueryPlanSelectionNode,
+} from '@apollo/query-planner'
+import type {
+  FetchNode,
+  FlattenPath,
+  PlanNode,
+  RequiredSelection,
+  Rewrite,
+  RewritePath,
+} from '#gateway/executor/plan.ts'
+
+type ApolloNode = NonNullable<QueryPlan['node']>
+
+const ON_TYPE = '... on '
+const ENTITIES: RewritePath = [{ Key: '_entities' }]
+
+/** Throws an Error for what the executor does not carry out: deferred parts, and values set by `@fromContext`. */
+export function ofApollo(node: ApolloNode): PlanNode {
+  switch (node.kind) {
+    case 'Fetch':
+      return fetchOf(node)
+    case 'Sequence':
+    case 'Parallel':
+      return { kind: node.kind, nodes: node.nodes.map(ofApollo) }
+    case 'Flatten':
+      return { kind: 'Flatten', path: pathOf(node.path), node: ofApollo(node.node) }
+    case 'Condition':
+      return {
+        kind: 'Condition',
+        condition: node.condition,
+        ifClause: node.ifClause ? ofApollo(node.ifClause) : null,
+        elseClause: node.elseClause ? ofApollo(node.elseClause) : null,
+      }
+    case 'Subscription': {
+      const subscription = { kind: 'Subscription', primary: fetchOf(node.primary) } as const
+      return node.rest ? { kind: 'Sequence', nodes: [subscription, ofApollo(node.rest)] } : subscription
+    }
+    case 'Defer':
+      throw new Error('the plan defers a part of the answer')
+  }
+}
+
+function fetchOf(fetch: ApolloFetch): FetchNode {
+  const { serviceName, operation, operationName, operationKind, variableUsages, requires } = fetch
+  if (fetch.contextRewrites?.length) throw new Error('the plan sets arguments from the context')
+  const ofEntities = requires !== undefined && requires.length > 0
+  return {
+    kind: 'Fetch',
+    serviceName,
+    operation,
+    operationKind,
+    ...(operationName !== undefined && { operationName }),
+    ...(variableUsages && { variableUsages }),
+    ...(ofEntities && { requires: requires.flatMap(requiredOf) }),
+    ...(fetch.inputRewrites && { inputRewrites: fetch.inputRewrites.map(rewrite => rewriteOf(rewrite, [])) }),
+    ...(fetch.outputRewrites && {
+      outputRewrites: fetch.outputRewrites.map(rewrite => rewriteOf(rewrite, ofEntities ? ENTITIES : [])),
+    }),
+  }
+}
+
+function requiredOf(selection: QueryPlanSelectionNode): readonly RequiredSelection[] {
+  if (selection.kind === 'Field') {
+    const { name, alias, selections } = selection
+    const inner = selections && { selections: selections.flatMap(requiredOf) }
+    return [{ kind: 'Field', name, ...(alias !== undefined && { alias }), ...inner }]
+  }
+  const selections = selection.selections.flatMap(requiredOf)
+  const { typeCondition } = selection
+  return typeCondition === undefined ? selections : [{ kind: 'InlineFragment', typeCondition, selections }]
+}
+
+function pathOf(path: readonly (string | number)[]): FlattenPath {
+  return path.map(segment => (segment === '@' ? '@' : { Field: String(segment) }))
+}
+
+/** Apollo counts from the entity; the executor from the subgraph's answer. */
+function rewriteOf(rewrite: FetchDataRewrite, from: RewritePath): Rewrite {
+  const path = [
+    ...from,
+    ...rewrite.path.map(segment =>
+      segment.startsWith(ON_TYPE) ? { TypenameEquals: [segment.slice(ON_TYPE.length)] } : { Key: segment },
+    ),
+  ]
+  return rewrite.kind === 'ValueSetter'
+    ? { ValueSetter: { path, setValueTo: rewrite.setValueTo } }
+    : { KeyRenamer: { path, renameKeyTo: rewrite.renameKeyTo } }
+}

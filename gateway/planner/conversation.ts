@@ -1,0 +1,128 @@
+// A conversation with a planner's process, which is started again when it breaks or takes too long. Free of any planner.
+import { type ChildProcess, fork } from 'node:child_process'
+import type { FromPlanner, ToPlanner } from '#gateway/planner/messages.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+
+const MAX_WAITING = 1000
+const MAX_PLAN_MS = 10_000
+/** Of a large supergraph. */
+const MAX_START_MS = 60_000
+/** Operations are planned once: a planner that has nothing to do gives its memory back. */
+const IDLE_MS = 60_000
+
+type Waiting = {
+  readonly message: ToPlanner
+  readonly resolve: (answer: FromPlanner) => void
+  readonly reject: (error: Error) => void
+}
+
+/** The process ended at what it was asked, or was ended because it took too long. */
+export class Broken extends Error {
+  constructor(what: 'operation' | 'supergraph') {
+    super(`the planner breaks on the ${what}`)
+  }
+}
+
+export type Conversation = {
+  readonly opened: Promise<FromPlanner>
+  ask(message: ToPlanner): Promise<FromPlanner>
+  close(): void
+}
+
+/** With a process that is started again, and told `opening` again, whenever it has ended and is asked something. */
+export function converse(program: URL, opening: ToPlanner): Conversation {
+  /** In the order asked, which is that of the answers: the first is what the process is at. */
+  let waiting: Waiting[] = []
+  let child: ChildProcess | undefined
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+
+  function start(): void {
+    const started = fork(program, { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    started.on('message', (answer: FromPlanner) => settle(answer))
+    started.on('error', () => started.kill('SIGKILL'))
+    started.once('exit', () => {
+      if (child === started) ended()
+    })
+    child = started
+  }
+
+  function send(asked: Waiting): void {
+    waiting.push(asked)
+    child?.send(asked.message, arrived)
+    watch()
+  }
+
+  /** The supergraph is the first thing that a new process is told. */
+  function restart(): void {
+    start()
+    send({ message: opening, resolve() {}, reject() {} })
+  }
+
+  function settle(answer: FromPlanner): void {
+    waiting.shift()?.resolve(answer)
+    watch()
+  }
+
+  /** What the process was at is what it broke on; the others are asked again. */
+  function ended(): void {
+    child = undefined
+    const [first, ...others] = waiting
+    waiting = []
+    clearTimeout(timer)
+    if (first?.message === opening) {
+      for (const { reject } of [first, ...others]) reject(new Broken('supergraph'))
+      return
+    }
+    first?.reject(new Broken('operation'))
+    if (others.length > 0) restart()
+    for (const other of others) send(other)
+  }
+
+  function watch(): void {
+    clearTimeout(timer)
+    const [first] = waiting
+    hold(first !== undefined)
+    const ms = first === undefined ? IDLE_MS : first.message === opening ? MAX_START_MS : MAX_PLAN_MS
+    timer = child && setTimeout(() => child?.kill('SIGKILL'), ms).unref()
+  }
+
+  /** Only while it is waited for does the process keep the gateway's own process up. */
+  function hold(needed: boolean): void {
+    if (needed) {
+      child?.ref()
+      child?.channel?.ref()
+    } else {
+      child?.unref()
+      child?.channel?.unref()
+    }
+  }
+
+  const opened = new Promise<FromPlanner>((resolve, reject) => {
+    start()
+    send({ message: opening, resolve, reject })
+  })
+  return {
+    opened,
+    ask(message) {
+      if (closed) return Promise.reject(new Error('the planner is closed'))
+      if (waiting.length >= MAX_WAITING)
+        return Promise.reject(new CallerError('UNAVAILABLE', 'too many new operations at once: try again'))
+      return new Promise((resolve, reject) => {
+        if (!child) restart()
+        send({ message, resolve, reject })
+      })
+    },
+    close() {
+      closed = true
+      clearTimeout(timer)
+      const ending = child
+      child = undefined
+      ending?.kill('SIGKILL')
+      for (const { reject } of waiting.splice(0)) reject(new Error('the planner is closed'))
+    },
+  }
+}
+
+/** A message that does not arrive is told of by the end of the process. */
+function arrived(): void {}

@@ -1,0 +1,57 @@
+// Operations in which @skip and @include are decided. Pure.
+import { type DirectiveNode, type DocumentNode, Kind, type SelectionSetNode, visit } from 'graphql'
+
+/** Whether an object is there is still to be known. */
+const TYPENAME: SelectionSetNode = {
+  kind: Kind.SELECTION_SET,
+  selections: [{ kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }],
+}
+
+export type Decide = (variable: string) => boolean
+
+/** Variables that `@skip` and `@include` go by, each once. */
+export function conditionsOf(document: DocumentNode): readonly string[] {
+  const names = new Set<string>()
+  visit(document, {
+    Directive(directive) {
+      const name = isCondition(directive) && variableOf(directive)
+      if (name) names.add(name)
+    },
+  })
+  return [...names]
+}
+
+/** With what counts when variables are as `decide` says; undefined when nothing does. */
+export function decided(document: DocumentNode, decide: Decide): DocumentNode | undefined {
+  const counts = ({ directives = [] }: { readonly directives?: readonly DirectiveNode[] }) =>
+    directives.every(directive => {
+      const name = isCondition(directive) ? variableOf(directive) : undefined
+      return name === undefined || decide(name) === (directive.name.value === 'include')
+    })
+  const kept: DocumentNode = visit(document, {
+    Field: {
+      enter: node => (counts(node) ? undefined : null),
+      leave: node => (isEmpty(node) ? { ...node, selectionSet: TYPENAME } : undefined),
+    },
+    InlineFragment: {
+      enter: node => (counts(node) ? undefined : null),
+      leave: node => (isEmpty(node) ? null : undefined),
+    },
+    Directive: node => (isCondition(node) ? null : undefined),
+  })
+  const [operation] = kept.definitions
+  return operation?.kind !== Kind.OPERATION_DEFINITION || isEmpty(operation) ? undefined : kept
+}
+
+function isEmpty({ selectionSet }: { readonly selectionSet?: SelectionSetNode | undefined }): boolean {
+  return selectionSet?.selections.length === 0
+}
+
+function isCondition({ name }: DirectiveNode): boolean {
+  return name.value === 'skip' || name.value === 'include'
+}
+
+function variableOf({ arguments: given = [] }: DirectiveNode): string | undefined {
+  const value = given.find(({ name }) => name.value === 'if')?.value
+  return value?.kind === Kind.VARIABLE ? value.name.value : undefined
+}
