@@ -1,4 +1,4 @@
-// Starts trip runners on a database for a test, each with connections of its own, and closes them in the end.
+// Trip runners for tests: what every one of them is, and those on the event store, each with connections of its own.
 import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
@@ -11,25 +11,43 @@ export const SUCCESS: StepAnswer = { status: 'succeeded', result: {} }
 /** Failures are retried within milliseconds. */
 export const HASTY: SagaPolicy = { attempts: 3, firstDelayMs: 1, lastDelayMs: 10 }
 
-export type Running = AsyncDisposable & { readonly runner: SagaRunner<TripEvent>; readonly store: EventStore }
+export type Perform = (call: Call) => Promise<StepAnswer>
+
+export type Running = AsyncDisposable & {
+  readonly runner: SagaRunner<TripEvent>
+  /** Calls `listener` whenever a history may have grown; returns how to stop. */
+  readonly onNews: (listener: () => void) => () => void
+}
+
+export type StoreRunning = Running & { readonly store: EventStore }
+
+/** Where runners share their sagas: each `run` is like another process. */
+export type Place = AsyncDisposable & {
+  run(perform: Perform, policy?: SagaPolicy): Promise<Running>
+}
 
 export async function runTrips(
   url: string,
-  perform: (call: Call) => Promise<StepAnswer>,
+  perform: Perform,
   policy: SagaPolicy = HASTY,
   now: () => Date = () => new Date(),
-): Promise<Running> {
+): Promise<StoreRunning> {
   const open = new AsyncDisposableStack()
   const store = open.use(await openPostgresEventStore({ url }))
   const readModels = open.use(await openReadModels(url))
   const runner = open.use(
     await startSagaRunner({ store, readModels, definition: trip, perform, policy, now }),
   )
-  return { runner, store, [Symbol.asyncDispose]: () => open.disposeAsync() }
+  return {
+    runner,
+    store,
+    onNews: listener => store.onAppended(listener),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
 }
 
 /** What the saga's history holds, in short: `StepSucceeded book`. */
-export async function historyOf({ runner }: Running, sagaId: string): Promise<string[]> {
+export async function historyOf({ runner }: Pick<Running, 'runner'>, sagaId: string): Promise<string[]> {
   const inspected = await runner.inspect(sagaId)
   return (inspected?.history ?? []).map(({ type, data }) => {
     const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
@@ -38,13 +56,13 @@ export async function historyOf({ runner }: Running, sagaId: string): Promise<st
   })
 }
 
-/** Resolves once the saga's history has an entry like `entry`; looks whenever the store has news. */
+/** Resolves once the saga's history has an entry like `entry`; looks whenever there may be news. */
 export async function untilHistory(running: Running, sagaId: string, entry: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const look = () => {
     historyOf(running, sagaId).then(entries => entries.includes(entry) && resolve(), reject)
   }
-  const stop = running.store.onAppended(look)
+  const stop = running.onNews(look)
   look()
   await promise.finally(stop)
 }

@@ -1,0 +1,314 @@
+// What every saga runner promises, as a suite that takes a way to open one.
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CallerError } from '#platform/domain/errors.ts'
+import type { Call, StepAnswer } from '#platform/saga/saga.ts'
+import {
+  HASTY,
+  historyOf,
+  type Perform,
+  type Place,
+  type Running,
+  SUCCESS,
+  untilHistory,
+} from '#test/platform/saga/running.ts'
+import { tripOf, tripUntil } from '#test/platform/saga/trip.ts'
+
+export function sagaContract(name: string, openPlace: () => Promise<Place>): void {
+  describe(`sagas on ${name}`, () => {
+    let place: Place
+    let open: AsyncDisposableStack
+
+    beforeEach(async () => {
+      open = new AsyncDisposableStack()
+      place = open.use(await openPlace())
+    })
+
+    afterEach(() => open.disposeAsync())
+
+    async function run(perform: Perform, policy = HASTY): Promise<Running> {
+      return open.use(await place.run(perform, policy))
+    }
+
+    async function untilListed(
+      running: Running,
+      filter: Parameters<Running['runner']['list']>[0],
+      ids: string[],
+    ) {
+      await vi.waitFor(
+        async () => expect((await running.runner.list(filter)).map(({ id }) => id)).toEqual(ids),
+        15_000,
+      )
+    }
+
+    test('calls the steps one after another, each under the key of its saga and step', async () => {
+      const calls: Call[] = []
+      const running = await run(async call => {
+        calls.push(call)
+        return SUCCESS
+      })
+      const meta = { correlationId: 'req_1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }
+      await running.runner.deliver('t1', 'in1', tripOf('book', 'pay'), meta)
+      await untilHistory(running, 't1', 'StepSucceeded pay')
+
+      expect(calls.map(({ key }) => key)).toEqual(['t1:book', 't1:pay'])
+      expect(calls[1]).toMatchObject({ sagaId: 't1', command: 'trips.pay', input: { step: 'pay' }, meta })
+      expect(calls[1]?.meta).toEqual({
+        ...meta,
+        actor: 'service:trip',
+        causationId: expect.stringMatching(/./),
+      })
+      expect(await historyOf(running, 't1')).toEqual([
+        'TripStarted',
+        'StepSucceeded book',
+        'StepSucceeded pay',
+      ])
+    })
+
+    test('a call without a request behind it is correlated by its saga', async () => {
+      const calls: Call[] = []
+      const running = await run(async call => {
+        calls.push(call)
+        return SUCCESS
+      })
+      await running.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
+      await untilHistory(running, 't1', 'StepSucceeded pay')
+      expect(calls.map(({ meta }) => meta.correlationId)).toEqual(['t1', 't1'])
+    })
+
+    test('an input that is delivered again counts once', async () => {
+      const running = await run(async () => SUCCESS)
+      for (let time = 0; time < 3; time++) await running.runner.deliver('t1', 'in1', tripOf('book'))
+      await untilHistory(running, 't1', 'StepSucceeded book')
+      await running.runner.deliver('t1', 'in1', tripOf('book'))
+      expect(await historyOf(running, 't1')).toEqual(['TripStarted', 'StepSucceeded book'])
+    })
+
+    test('an input that comes after the end is decided on with the whole history', async () => {
+      const performed: string[] = []
+      const running = await run(async ({ key }) => {
+        performed.push(key)
+        return SUCCESS
+      })
+      await running.runner.deliver('t1', 'in1', tripOf('book'))
+      await untilListed(running, { phase: 'ended' }, ['t1'])
+      await running.runner.deliver('t1', 'in2', { type: 'TripCalledOff', data: { why: 'late' } })
+      await untilHistory(running, 't1', 'TripCalledOff')
+      await running.runner.deliver('t1', 'in1', tripOf('book'))
+      await running.runner.deliver('t1', 'in3', tripOf('book', 'dine'))
+      await untilHistory(running, 't1', 'StepSucceeded dine')
+      expect(await historyOf(running, 't1')).toEqual([
+        'TripStarted',
+        'StepSucceeded book',
+        'TripCalledOff',
+        'TripStarted',
+        'StepSucceeded dine',
+      ])
+      expect(performed).toEqual(['t1:book', 't1:dine'])
+    })
+
+    test('inputs delivered at once, by two processes, are all recorded', async () => {
+      const first = await run(async () => SUCCESS)
+      const second = await run(async () => SUCCESS)
+      const inputs = Array.from({ length: 40 }, (_, index) => `in${index}`)
+      await Promise.all(
+        inputs.map((id, index) =>
+          (index % 2 ? first : second).runner.deliver('t1', id, { type: 'TripCalledOff', data: { why: id } }),
+        ),
+      )
+      expect(await historyOf(first, 't1')).toHaveLength(40)
+    })
+
+    test('a refusal is recorded with its details, and the saga goes on from it', async () => {
+      const details = { seats: 0 }
+      const running = await run(async ({ step }) =>
+        step === 'book' ? { status: 'refused', code: 'FULL', message: 'No seats.', details } : SUCCESS,
+      )
+      await running.runner.deliver('t1', 'in1', tripOf('book'))
+      await untilHistory(running, 't1', 'StepSucceeded undo')
+      const inspected = await running.runner.inspect('t1')
+      expect(inspected?.history[1]).toMatchObject({ type: 'StepRefused', data: { code: 'FULL', details } })
+      expect(inspected?.status).toMatchObject({ phase: 'ended', pending: [], stuck: false })
+    })
+
+    test('a bounded step that gets no answer is tried a few times under one key, and has then failed', async () => {
+      const keys: string[] = []
+      const running = await run(async ({ step, key }) => {
+        keys.push(key)
+        if (step === 'try-book') throw new Error('no line')
+        return SUCCESS
+      })
+      await running.runner.deliver('t1', 'in1', tripOf('try-book'))
+      await untilHistory(running, 't1', 'StepSucceeded undo')
+      expect(keys).toEqual(['t1:try-book', 't1:try-book', 't1:try-book', 't1:undo'])
+      expect(await historyOf(running, 't1')).toContain('StepFailed try-book')
+    })
+
+    test('a bounded step whose call can never work fails at once', async () => {
+      const perform = vi.fn<Perform>(async ({ step }) => {
+        if (step === 'try-book') throw new CallerError('BAD_USER_INPUT', 'no such seat')
+        return SUCCESS
+      })
+      const running = await run(perform)
+      await running.runner.deliver('t1', 'in1', tripOf('try-book'))
+      await untilHistory(running, 't1', 'StepSucceeded undo')
+      expect(perform).toHaveBeenCalledTimes(2)
+    })
+
+    test('an endless step is listed as stuck while it fails, and no more once it is answered', async () => {
+      let isDown = true
+      const running = await run(async () => {
+        if (isDown) throw new Error('line down')
+        return SUCCESS
+      })
+      await running.runner.deliver('t1', 'in1', tripOf('pay'))
+      await untilListed(running, { stuck: true }, ['t1'])
+      const [stuck] = await running.runner.list({ phase: 'running', stuck: true })
+      expect(stuck).toMatchObject({ pending: ['pay'], lastError: 'Error: line down' })
+      expect((await running.runner.inspect('t1'))?.status).toEqual(stuck)
+
+      isDown = false
+      await untilListed(running, { phase: 'ended', stuck: false }, ['t1'])
+      const [ended] = await running.runner.list()
+      expect(ended).toMatchObject({ stuck: false, pending: [] })
+      expect(ended).not.toHaveProperty('lastError')
+      expect(await historyOf(running, 't1')).toEqual(['TripStarted', 'StepStuck pay', 'StepSucceeded pay'])
+    })
+
+    test('of two runners, one or the other makes each call, and the one that is left makes all', async () => {
+      const keys: string[] = []
+      const perform: Perform = async ({ key }) => {
+        keys.push(key)
+        return SUCCESS
+      }
+      const first = await place.run(perform)
+      const second = await run(perform)
+      const ids = Array.from({ length: 20 }, (_, index) => `t${index}`)
+      await Promise.all(ids.map(id => second.runner.deliver(id, 'in1', tripOf('book', 'pay'))))
+      for (const id of ids) await untilHistory(second, id, 'StepSucceeded pay')
+      expect(keys.toSorted()).toEqual(ids.flatMap(id => [`${id}:book`, `${id}:pay`]).sort())
+
+      await first[Symbol.asyncDispose]()
+      await second.runner.deliver('later', 'in1', tripOf('book'))
+      await untilHistory(second, 'later', 'StepSucceeded book')
+    })
+
+    test('closing lets the call under way end and records its answer', async () => {
+      const begun = Promise.withResolvers<void>()
+      const answer = Promise.withResolvers<StepAnswer>()
+      const running = await place.run(() => {
+        begun.resolve()
+        return answer.promise
+      })
+      await running.runner.deliver('t1', 'in1', tripOf('book'))
+      await begun.promise
+      const closed = running[Symbol.asyncDispose]()
+      answer.resolve(SUCCESS)
+      await closed
+      const perform = vi.fn<Perform>(async () => SUCCESS)
+      const later = await run(perform)
+      await untilHistory(later, 't1', 'StepSucceeded book')
+      expect(await historyOf(later, 't1')).toEqual(['TripStarted', 'StepSucceeded book'])
+      expect(perform).not.toHaveBeenCalled()
+    })
+
+    test('a new owner takes up the steps that the last one was retrying', async () => {
+      const failing = vi.fn<Perform>(async () => {
+        throw new Error('line down')
+      })
+      const first = await place.run(failing, { attempts: 1, firstDelayMs: 2_000, lastDelayMs: 2_000 })
+      await first.runner.deliver('t1', 'in1', tripOf('pay'))
+      await untilHistory(first, 't1', 'StepStuck pay')
+      await first[Symbol.asyncDispose]()
+
+      const keys: string[] = []
+      const second = await run(async ({ key }) => {
+        keys.push(key)
+        return SUCCESS
+      })
+      await untilHistory(second, 't1', 'StepSucceeded pay')
+      expect(keys).toEqual(['t1:pay'])
+    })
+
+    test('a timer fires when it is due', async () => {
+      const running = await run(async () => SUCCESS)
+      const dueAt = new Date(Date.now() + 150)
+      await running.runner.deliver('t1', 'in1', tripUntil(dueAt))
+      await untilHistory(running, 't1', 'StepSucceeded remind')
+      const history = (await running.runner.inspect('t1'))?.history ?? []
+      const fired = history.find(({ type }) => type === 'TimerFired')
+      expect(Date.parse(fired?.at ?? '')).toBeGreaterThanOrEqual(dueAt.getTime() - 5)
+      expect((await running.runner.inspect('t1'))?.status.timers).toEqual({})
+    })
+
+    test('a timer that is cancelled in time does not fire', async () => {
+      const running = await run(async () => SUCCESS)
+      const dueAt = Date.now() + 1_500
+      await running.runner.deliver('t1', 'in1', tripUntil(new Date(dueAt)))
+      await running.runner.deliver('t1', 'in2', { type: 'TripCalledOff', data: { why: 'rain' } })
+      await running.runner.deliver('t2', 'in1', tripUntil(new Date(dueAt + 1)))
+      await untilHistory(running, 't2', 'StepSucceeded remind')
+      expect(await historyOf(running, 't1')).toEqual(['TripStarted', 'TripCalledOff'])
+    })
+
+    test('timers outlive their process: one that came due meanwhile fires at once, one far ahead waits', async () => {
+      const first = await place.run(async () => SUCCESS)
+      const dueAt = Date.now() + 1_500
+      const far = new Date(Date.now() + 3_600_000).toISOString()
+      await first.runner.deliver('t1', 'in1', tripUntil(new Date(dueAt)))
+      await first.runner.deliver('t2', 'in1', tripUntil(new Date(far)))
+      await untilListed(first, {}, ['t1', 't2'])
+      await first[Symbol.asyncDispose]()
+      await delay(Math.max(0, dueAt + 1 - Date.now()))
+
+      const second = await run(async () => SUCCESS)
+      await untilHistory(second, 't1', 'StepSucceeded remind')
+      const [, waiting] = await second.runner.list()
+      expect(waiting).toMatchObject({ id: 't2', timers: { deadline: far } })
+    })
+
+    test('lists by phase and trouble, in order of ids, a page at a time; an unknown id is undefined', async () => {
+      const running = await run(async ({ sagaId }) => {
+        if (sagaId === 't2') throw new Error('line down')
+        return SUCCESS
+      })
+      for (const id of ['t3', 't1', 't2', 't4']) await running.runner.deliver(id, 'in1', tripOf('book'))
+      await untilListed(running, { phase: 'ended' }, ['t1', 't3', 't4'])
+      await untilListed(running, { stuck: true }, ['t2'])
+      const { runner } = running
+      const ids = async (...args: Parameters<typeof runner.list>) =>
+        (await runner.list(...args)).map(({ id }) => id)
+      expect(await ids()).toEqual(['t1', 't2', 't3', 't4'])
+      expect(await ids({}, 2)).toEqual(['t1', 't2'])
+      expect(await ids({}, 2, 't2')).toEqual(['t3', 't4'])
+      expect(await ids({ phase: 'ended' }, 1, 't1')).toEqual(['t3'])
+      expect(await ids({ phase: 'compensating' })).toEqual([])
+      expect(await runner.inspect('nobody')).toBeUndefined()
+    })
+
+    test('hundreds of sagas at once all end, with a bounded number of calls under way', async () => {
+      let underWay = 0
+      let most = 0
+      const calls = new Map<string, number>()
+      const running = await run(async ({ key }) => {
+        underWay += 1
+        most = Math.max(most, underWay)
+        calls.set(key, (calls.get(key) ?? 0) + 1)
+        await delay(2)
+        underWay -= 1
+        return SUCCESS
+      })
+      const ids = Array.from({ length: 400 }, (_, index) => `t${String(index).padStart(3, '0')}`)
+      const steps = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+      await Promise.all(ids.map(id => running.runner.deliver(id, 'in1', tripOf(...steps))))
+      await vi.waitFor(
+        async () => expect(await running.runner.list({ phase: 'ended' }, 500)).toHaveLength(400),
+        { timeout: 100_000, interval: 200 },
+      )
+      expect((await running.runner.list({ phase: 'ended' })).map(({ id }) => id)).toEqual(ids.slice(0, 50))
+      expect(most).toBeLessThanOrEqual(256)
+      expect(calls.size).toBe(2_800)
+      expect(new Set(calls.values())).toEqual(new Set([1]))
+    }, 120_000)
+  })
+}

@@ -1,0 +1,76 @@
+// Trip runners on Temporal for tests: each place is a database and a namespace of its own on one server.
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Connection, type WorkflowService } from '@temporalio/client'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openReadModels } from '#platform/read-models/open.ts'
+import type { SagaDefinition } from '#platform/saga/saga.ts'
+import { startTemporalSagaRunner, type TemporalSagaRunner } from '#platform/saga/temporal/runner.ts'
+import { freshDatabase } from '#test/database.ts'
+import { HASTY, type Perform, type Place, type Running } from '#test/platform/saga/running.ts'
+import { type Trip, type TripEvent, trip } from '#test/platform/saga/trip.ts'
+
+export type TemporalRunning = Running & { readonly runner: TemporalSagaRunner<TripEvent> }
+
+export type TripSettings = {
+  readonly perform: Perform
+  readonly policy?: Parameters<Place['run']>[1]
+  readonly definition?: SagaDefinition<Trip, TripEvent>
+  readonly runLength?: number
+  readonly patienceMs?: number
+}
+
+export type TripPlace = { readonly url: string; readonly databaseUrl: string }
+
+/** On the server at `url`. */
+export async function freshPlace(url: string): Promise<TripPlace> {
+  const namespace = `test-${randomUUID()}`
+  const connection = await Connection.connect({ address: addressOf(url) })
+  try {
+    await register(connection.workflowService, namespace)
+  } finally {
+    await connection.close()
+  }
+  return { url: url.replace(/\/[^/]*$/, `/${namespace}`), databaseUrl: await freshDatabase() }
+}
+
+function addressOf(url: string): string {
+  return new URL(url).host
+}
+
+/** Resolves once workflows can be asked for in it: servers learn of a namespace a little later. */
+async function register(service: WorkflowService, namespace: string): Promise<void> {
+  await service.registerNamespace({ namespace, workflowExecutionRetentionPeriod: DAY })
+  for (;;) {
+    try {
+      await service.listWorkflowExecutions({ namespace })
+      return
+    } catch {
+      await delay(50)
+    }
+  }
+}
+
+const DAY = { seconds: 86_400 } as unknown as NonNullable<
+  Parameters<WorkflowService['registerNamespace']>[0]['workflowExecutionRetentionPeriod']
+>
+
+export async function runTripsOnTemporal(
+  { url, databaseUrl }: TripPlace,
+  { perform, policy = HASTY, definition = trip, ...rest }: TripSettings,
+): Promise<TemporalRunning> {
+  const open = new AsyncDisposableStack()
+  const store = open.use(await openPostgresEventStore({ url: databaseUrl }))
+  const readModels = open.use(await openReadModels(databaseUrl))
+  const runner = open.use(
+    await startTemporalSagaRunner({ url, store, readModels, definition, perform, policy, ...rest }),
+  )
+  return {
+    runner,
+    onNews(listener) {
+      const asking = setInterval(listener, 100)
+      return () => clearInterval(asking)
+    },
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
