@@ -4,6 +4,7 @@ import { createServiceToken } from '#platform/auth/service-token.ts'
 import { readConfig, urlOf } from '#platform/config/config.ts'
 import { graphqlUrl, located, namedUrl } from '#platform/discovery/addresses.ts'
 import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
+import { checkEventBusUrl } from '#platform/event-bus/url.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
 const schema = located(
@@ -11,7 +12,10 @@ const schema = located(
     HOST: z.string().min(1).default('127.0.0.1'),
     PORT: z.coerce.number().int().min(0).max(65_535),
     GATEWAY_URL: graphqlUrl.optional(),
-    EVENT_BUS_URL: z.string().min(1),
+    EVENT_BUS_URL: z
+      .string()
+      .superRefine(checkEventBusUrl)
+      .describe('a URL such as postgres://… or kafka://…'),
     AUTH_JWKS_URL: z.url(),
     AUTH_ISSUER: z.string().min(1),
     AUTH_AUDIENCE: z.string().min(1),

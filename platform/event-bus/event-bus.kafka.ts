@@ -6,7 +6,7 @@ import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { follow } from '#platform/event-bus/follow.ts'
 import { openGroup, startGroup } from '#platform/event-bus/group.kafka.ts'
 import { openHead } from '#platform/event-bus/head.kafka.ts'
-import { isRefusedLogin, type Lane, openLane } from '#platform/event-bus/lane.kafka.ts'
+import { asPublishFault, isRefusedLogin, type Lane, openLane } from '#platform/event-bus/lane.kafka.ts'
 import { openTopicLog, type TopicLog } from '#platform/event-bus/log.kafka.ts'
 import { takePart } from '#platform/event-bus/membership.kafka.ts'
 import { openPublisher } from '#platform/event-bus/publish.kafka.ts'
@@ -63,7 +63,11 @@ export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<
   return {
     async publish(topic, events) {
       checkName('topic', topic)
-      if (events.length > 0) await publisher.publish((await log(topic)).topic, events)
+      if (events.length === 0) return
+      const opened = await log(topic).catch((error: unknown) => {
+        throw asPublishFault(error)
+      })
+      await publisher.publish(opened.topic, events)
     },
     async subscribe(group, topics, deliver) {
       checkName('group', group)

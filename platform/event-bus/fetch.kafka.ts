@@ -35,9 +35,12 @@ export async function fetchFrom(
     lastFetchedEpoch: -1,
     partitionMaxBytes: partitionBytes,
   }))
-  const connection = await lane.connectionTo(node)
+  const [connection, { id: topicId }] = await Promise.all([
+    lane.connectionTo(node),
+    lane.layout(topic.kafkaName),
+  ])
   const { responses } = await fetchV13.api
-    .async(connection, waitMs, 1, MOST_BYTES, 0, 0, -1, [{ topicId: topic.layout.id, partitions }], [], '')
+    .async(connection, waitMs, 1, MOST_BYTES, 0, 0, -1, [{ topicId, partitions }], [], '')
     .catch((error: unknown) => {
       throw says(error, 'OFFSET_OUT_OF_RANGE') ? new OffsetOutOfRange() : error
     })

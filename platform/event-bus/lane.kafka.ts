@@ -121,10 +121,23 @@ export function isRefusedLogin(error: unknown): boolean {
   return false
 }
 
-/** Whatever a broker says, but that a message is too large, may be otherwise later: UNAVAILABLE. */
+/** Whatever a broker says may be otherwise later: UNAVAILABLE. */
 export function asFault(error: unknown): unknown {
   if (error instanceof CallerError || error instanceof OperatorError || !isDriverError(error)) return error
+  return unavailable(error)
+}
+
+/** The events wait, whatever it is that keeps them from being published, but for one that Kafka will never take. */
+export function asPublishFault(error: unknown): unknown {
   if (says(error, 'MESSAGE_TOO_LARGE') || says(error, 'RECORD_LIST_TOO_LARGE')) return error
-  const message = `The event bus (Kafka) cannot be reached at the moment. Try again.`
-  return new CallerError('UNAVAILABLE', message, {}, error)
+  return error instanceof CallerError ? error : unavailable(error)
+}
+
+function unavailable(cause: unknown): CallerError {
+  return new CallerError(
+    'UNAVAILABLE',
+    'The event bus (Kafka) cannot be reached at the moment. Try again.',
+    {},
+    cause,
+  )
 }

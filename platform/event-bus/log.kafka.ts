@@ -1,5 +1,5 @@
 // A topic's messages in Kafka, read in pages from any position, and where they end. Free of who reads them.
-import { checkRead } from '#platform/event-bus/check.ts'
+import { checkRead, oldestLeft } from '#platform/event-bus/check.ts'
 import { type Cursor, createCursor } from '#platform/event-bus/cursor.kafka.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { endsOf, startsOf } from '#platform/event-bus/fetch.kafka.ts'
@@ -22,7 +22,8 @@ const PAGE = 1_000
 
 export function openTopicLog(lane: Lane, topic: Topic): TopicLog {
   const cursors = new Map<number, Cursor>()
-  let ending: Promise<Cursor | undefined> = Promise.resolve(undefined)
+  let last: Promise<Cursor | undefined> = Promise.resolve(undefined)
+  let queued: Promise<Cursor> | undefined
 
   async function cursorAt(after: number): Promise<Cursor> {
     const kept = cursors.get(after)
@@ -34,6 +35,17 @@ export function openTopicLog(lane: Lane, topic: Topic): TopicLog {
     cursors.set(cursor.position(), cursor)
     const [oldest] = cursors.keys()
     if (cursors.size > MOST_CURSORS && oldest !== undefined) cursors.delete(oldest)
+  }
+
+  /** One look at a time: whoever comes during one gets the answer of the next, which all of them share. */
+  function lookForEnd(): Promise<Cursor> {
+    queued ??= last
+      .catch(() => undefined)
+      .then(cursor => {
+        queued = undefined
+        return toEnd(lane, topic, cursor)
+      })
+    return queued
   }
 
   return {
@@ -50,10 +62,8 @@ export function openTopicLog(lane: Lane, topic: Topic): TopicLog {
       return page
     },
     async end() {
-      const before = ending
-      ending = toEnd(lane, topic, before)
-      ending.catch(() => {}) // the caller is told; the next one begins anew
-      return (await ending)?.position() ?? 0
+      last = lookForEnd()
+      return (await last)?.position() ?? 0
     },
   }
 }
@@ -65,12 +75,16 @@ async function readOn(lane: Lane, cursor: Cursor, limit: number): Promise<BusMes
   return page
 }
 
-/** The cursor at the end, moved there from where it stood. */
-async function toEnd(lane: Lane, topic: Topic, before: Promise<Cursor | undefined>): Promise<Cursor> {
-  const stood = await before.catch(() => undefined)
+/** The cursor at the end, moved there from where it stood unless what came next was deleted. */
+async function toEnd(lane: Lane, topic: Topic, stood: Cursor | undefined): Promise<Cursor> {
   const cursor = stood ?? (await nearEnd(lane, topic))
-  while ((await readOn(lane, cursor, PAGE)).length === PAGE);
-  return cursor
+  try {
+    while ((await readOn(lane, cursor, PAGE)).length === PAGE);
+    return cursor
+  } catch (error) {
+    if (!stood || oldestLeft(error) === undefined) throw error
+    return toEnd(lane, topic, undefined)
+  }
 }
 
 /**

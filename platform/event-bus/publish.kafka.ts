@@ -1,7 +1,7 @@
 // Publishes events in Kafka, each linked to the messages before it, so that readers can tell what is missing. Free of readers.
 import { type MessageToProduce, murmur2, Producer } from '@platformatic/kafka'
 import { endsOf } from '#platform/event-bus/fetch.kafka.ts'
-import { asFault, clientOptions, type Lane, surviveErrors } from '#platform/event-bus/lane.kafka.ts'
+import { asPublishFault, clientOptions, type Lane, surviveErrors } from '#platform/event-bus/lane.kafka.ts'
 import { toRecord } from '#platform/event-bus/record.kafka.ts'
 import { recordsAt, seek } from '#platform/event-bus/seek.kafka.ts'
 import type { KafkaSettings } from '#platform/event-bus/settings.kafka.ts'
@@ -63,7 +63,7 @@ export function openPublisher(settings: KafkaSettings, lane: Lane): Publisher {
         await send(topic, events.slice(start, start + PUBLISH_CHUNK))
       } catch (error) {
         await recover(topic).catch(() => {})
-        throw asFault(error)
+        throw asPublishFault(error)
       }
   }
 
@@ -144,6 +144,6 @@ async function positionBelow(
 }
 
 /** As Kafka's own clients choose the partition for a key. */
-function partitionOf(stream: string, partitions: number): number {
+export function partitionOf(stream: string, partitions: number): number {
   return (murmur2(stream) & 0x7fffffff) % partitions
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
 import { portNumber, urlOf } from '#platform/config/config.ts'
 import { discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
+import { checkEventBusUrl } from '#platform/event-bus/url.ts'
 import type { SubgraphConfig } from '#platform/subgraph/subgraph.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 
@@ -12,7 +13,7 @@ export const subgraphVariables = {
   PORT: portNumber,
   DATABASE_URL: urlOf('postgres', 'postgresql'),
   READ_MODELS_URL: urlOf('postgres', 'postgresql', 'mongodb', 'mongodb+srv').optional(),
-  EVENT_BUS_URL: z.string().describe('a URL such as postgres://… or kafka://…'),
+  EVENT_BUS_URL: z.string().superRefine(checkEventBusUrl).describe('a URL such as postgres://… or kafka://…'),
   AUTH_JWKS_URL: urlOf('file', 'http', 'https'),
   AUTH_ISSUER: z.string().describe('the issuer of access tokens'),
   AUTH_AUDIENCE: z.string().describe('the audience of access tokens'),
