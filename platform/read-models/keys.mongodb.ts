@@ -1,4 +1,4 @@
-// Keys of documents as MongoDB's servers all take them: without dots, dollars and NUL, which paths and operators use. Free of I/O.
+// Keys and text of documents as MongoDB's servers all take them: keys without dots, dollars and NUL, text without NUL. Free of I/O.
 import type { Json } from '#platform/domain/json.ts'
 
 const SPECIAL = /[%.$\0]/g
@@ -6,6 +6,11 @@ const ENCODED = /%([0-9a-f]{2})/g
 
 function encodeKey(key: string): string {
   return key.replace(SPECIAL, char => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
+
+/** U+FFFD for NUL, which FerretDB cannot hold where PostgreSQL is behind it. */
+export function storedText(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
 }
 
 export function decodeKey(key: string): string {
@@ -22,8 +27,9 @@ export function encodeDocument(doc: Json): { [key: string]: Rekeyed } | null {
   return encoded !== null && typeof encoded === 'object' && !Array.isArray(encoded) ? encoded : null
 }
 
-/** A copy with every key, at any depth, put through `rename`. */
+/** A copy with every key, at any depth, put through `rename`, and with text that can be stored. */
 export function withKeys(value: Json, rename: (key: string) => string): Rekeyed {
+  if (typeof value === 'string') return storedText(value)
   if (value === null || typeof value !== 'object') return value
   if (isArray(value)) return value.map(item => withKeys(item, rename))
   const members = Object.entries(value).flatMap(([key, member]) =>

@@ -1,6 +1,7 @@
 // Queries on read models as MongoDB filters: types kept apart, keyset pages, search. Free of I/O.
 import type { Document as BsonDocument, Filter as BsonFilter, Sort } from 'mongodb'
 import type { Place, SortValue } from '#platform/read-models/cursor.ts'
+import { storedText } from '#platform/read-models/keys.mongodb.ts'
 import { checkPath } from '#platform/read-models/names.ts'
 import type { Filter, Query } from '#platform/read-models/read-models.ts'
 import { queryWords } from '#platform/read-models/terms.ts'
@@ -45,16 +46,17 @@ function filterConditions(filter: Filter): Condition[] {
   if ('matching' in filter)
     return queryWords(filter.matching).map(word => ({ terms: { $regex: `^${word}` } }) as Condition)
   const field = fieldOf(filter.path)
-  if ('equals' in filter) return [{ [field]: { $eq: filter.equals } }]
-  if ('in' in filter) return [{ [field]: { $in: [...filter.in] } }]
+  if ('equals' in filter) return [{ [field]: { $eq: storedValue(filter.equals) } }]
+  if ('in' in filter) return [{ [field]: { $in: filter.in.map(storedValue) } }]
   return [
-    ...(filter.from === undefined ? [] : [{ [field]: { $gte: filter.from } }]),
-    ...(filter.to === undefined ? [] : [{ [field]: { $lt: filter.to } }]),
+    ...(filter.from === undefined ? [] : [{ [field]: { $gte: storedValue(filter.from) } }]),
+    ...(filter.to === undefined ? [] : [{ [field]: { $lt: storedValue(filter.to) } }]),
   ]
 }
 
 /** A comparison sees values of its own type only, so that the types beyond it are named. */
-function pastCondition({ orderBy }: Query, { value, id }: Place): Condition {
+function pastCondition({ orderBy }: Query, place: Place): Condition {
+  const [value, id] = [storedValue(place.value), storedText(place.id)]
   if (!orderBy) return { _id: { $gt: id } }
   const field = fieldOf(orderBy.path)
   const past = orderBy.descending ? '$lt' : '$gt'
@@ -67,6 +69,10 @@ function pastCondition({ orderBy }: Query, { value, id }: Place): Condition {
       ...beyond.map(type => ({ [field]: type === 'null' ? { $eq: null } : { $type: BSON_TYPES[type] } })),
     ],
   } as Condition
+}
+
+function storedValue<Value extends SortValue>(value: Value): Value | string {
+  return typeof value === 'string' ? storedText(value) : value
 }
 
 function typeOf(value: SortValue): (typeof TYPES)[number] {

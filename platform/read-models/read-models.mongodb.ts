@@ -1,24 +1,16 @@
 // The read-models port on MongoDB: a collection per collection and version. Free of events.
-import { randomUUID } from 'node:crypto'
 import {
   type AnyBulkWriteOperation,
-  type Db,
-  MongoClient,
   type Collection as MongoCollection,
   MongoServerError,
+  type UpdateFilter,
 } from 'mongodb'
-import { OperatorError } from '#platform/domain/errors.ts'
+import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
 import { asUnavailable } from '#platform/event-store/unavailable.ts'
 import { createCursors } from '#platform/read-models/cursor.ts'
-import { decodeKey, encodeDocument, withKeys } from '#platform/read-models/keys.mongodb.ts'
+import { decodeKey, encodeDocument, storedText, withKeys } from '#platform/read-models/keys.mongodb.ts'
 import { storedName } from '#platform/read-models/names.ts'
-import {
-  countFilter,
-  fieldOf,
-  findFilter,
-  type StoredDocument,
-  sortOf,
-} from '#platform/read-models/query.mongodb.ts'
+import { countFilter, findFilter, type StoredDocument, sortOf } from '#platform/read-models/query.mongodb.ts'
 import type {
   Collection,
   CollectionDefinition,
@@ -27,112 +19,67 @@ import type {
   Page,
   Query,
   ReadModels,
-  Shadow,
 } from '#platform/read-models/read-models.ts'
+import { type MongodbServer, openMongodbServer } from '#platform/read-models/server.mongodb.ts'
+import { createCollection, createShadow } from '#platform/read-models/shadow.mongodb.ts'
 import { foldTerms } from '#platform/read-models/terms.ts'
 
-const NAMESPACE_EXISTS = 48
 const DUPLICATE_KEY = 11_000
 /** A read that met the moment of a swap; the next try finds the new collection. */
 const PLAN_KILLED = 175
 const READ_ATTEMPTS = 3
 /** Each try after the first meets only documents that were made since the one before. */
 const WRITE_ATTEMPTS = 10
-const SHADOW_DAYS = 1
 
-const SELECTION_MS = 10_000
+/** Runs the work on a collection's documents that may not go on at once. */
+type Turns = <T>(name: string, work: () => Promise<T>) => Promise<T>
 
-/** Opens the read models in the database that `url` names, `waybill` if it names none. Writes wait for a majority. */
+/** Opens the read models in the database that `url` names: see `openMongodbServer`. */
 export async function openMongodbReadModels({ url }: { readonly url: string }): Promise<ReadModels> {
-  const client = await connect(url)
-  const db = client.db(/^[^/]+\/\/[^/]+\/[^?]/.test(url) ? undefined : 'waybill')
+  const server = await openMongodbServer(url)
+  const turns = turnsOn(server)
+  const open = <Doc extends Document>(definition: CollectionDefinition<Doc>, name: string) =>
+    mongoCollection({ server, turns, definition, name })
   return {
     async collection(definition) {
       const name = storedName(definition)
-      await createCollection(db, definition, name)
-      return mongoCollection(db, definition, name)
+      await createCollection(server.db, definition, name)
+      return open(definition, name)
     },
-    shadow: definition => openShadow(db, definition),
-    [Symbol.asyncDispose]: () => client.close(),
+    async shadow(definition) {
+      const { name, ...rest } = await createShadow(server, definition)
+      return { ...rest, collection: open(definition, name) }
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
 }
 
-async function connect(url: string): Promise<MongoClient> {
-  const timeout = url.includes('serverSelectionTimeoutMS=') ? {} : { serverSelectionTimeoutMS: SELECTION_MS }
-  let client: MongoClient | undefined
-  try {
-    client = new MongoClient(url, { appName: 'waybill', writeConcern: { w: 'majority' }, ...timeout })
-    await client.db('admin').command({ ping: 1 })
-    return client
-  } catch (cause) {
-    await client?.close()
-    const hosts = client ? client.options.hosts.join() : 'a connection string that cannot be parsed'
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `the read models could not be opened at ${hosts}: ${reason}`
-    throw new OperatorError('READ_MODELS_UNREACHABLE', message, cause)
+/** Where the server's guards are no guards while two writes go on at once, this process' batches take turns. */
+function turnsOn({ isFerretdb }: MongodbServer): Turns {
+  if (!isFerretdb) return (_, work) => work()
+  const queue = createKeyedQueue()
+  return (name, work) => queue.run([name], work)
+}
+
+type Opening<Doc extends Document> = {
+  readonly server: MongodbServer
+  readonly turns: Turns
+  readonly definition: CollectionDefinition<Doc>
+  readonly name: string
+}
+
+function mongoCollection<Doc extends Document>(opening: Opening<Doc>): Collection<Doc> {
+  const { server, turns, definition, name } = opening
+  const stored = server.db.collection<StoredDocument>(name)
+  /** What is written next is made of it: another member than the primary may not have it yet. */
+  const latest = server.db.collection<StoredDocument>(name, { readPreference: 'primary' })
+  const read = async (ids: readonly string[], from = stored) => {
+    const [first, ...others] = ids.map(storedText)
+    if (first === undefined) return []
+    return attempt(() =>
+      from.find({ _id: others.length === 0 ? first : { $in: [first, ...others] } }).toArray(),
+    )
   }
-}
-
-async function createCollection<Doc extends Document>(
-  db: Db,
-  definition: CollectionDefinition<Doc>,
-  name: string,
-): Promise<void> {
-  await db.createCollection(name).catch((error: unknown) => {
-    if (!(error instanceof MongoServerError && error.code === NAMESPACE_EXISTS)) throw error
-  })
-  const present = new Set((await db.collection(name).indexes()).map(index => index.name))
-  const missing = indexesOf(definition).filter(index => !present.has(index.name))
-  if (missing.length > 0) await db.collection(name).createIndexes(missing)
-}
-
-function indexesOf<Doc extends Document>(
-  definition: CollectionDefinition<Doc>,
-): { name: string; key: Record<string, 1> }[] {
-  const lists = definition.indexes.map(paths => [...paths.map(fieldOf), '_id'])
-  if (definition.terms) lists.push(['terms'])
-  return lists.map(fields => ({
-    name: fields.join(),
-    key: Object.fromEntries(fields.map(field => [field, 1] as const)),
-  }))
-}
-
-/** Each rebuild has a shadow of its own, whose name says when it was begun, so that a dead one is dropped later. */
-async function openShadow<Doc extends Document>(
-  db: Db,
-  definition: CollectionDefinition<Doc>,
-): Promise<Shadow<Doc>> {
-  const live = storedName(definition)
-  await createCollection(db, definition, live)
-  await dropDeadShadows(db, `${live}_shadow_`)
-  const name = `${live}_shadow_${Date.now()}_${randomUUID().slice(0, 8)}`
-  await createCollection(db, definition, name)
-  return {
-    collection: mongoCollection(db, definition, name),
-    async swap() {
-      await db.renameCollection(name, live, { dropTarget: true })
-    },
-    async drop() {
-      await db.dropCollection(name)
-    },
-  }
-}
-
-async function dropDeadShadows(db: Db, prefix: string): Promise<void> {
-  const oldest = Date.now() - SHADOW_DAYS * 86_400_000
-  for (const { name } of await db.listCollections({}, { nameOnly: true }).toArray())
-    if (name.startsWith(prefix) && Number(name.slice(prefix.length).split('_')[0]) < oldest)
-      await db.dropCollection(name)
-}
-
-function mongoCollection<Doc extends Document>(
-  db: Db,
-  definition: CollectionDefinition<Doc>,
-  name: string,
-): Collection<Doc> {
-  const stored = db.collection<StoredDocument>(name)
-  const read = async (ids: readonly string[]) =>
-    ids.length === 0 ? [] : attempt(() => stored.find({ _id: { $in: [...ids] } }).toArray())
   return {
     async get(id) {
       const [found] = await read([id])
@@ -152,16 +99,21 @@ function mongoCollection<Doc extends Document>(
     count: (where = []) => attempt(() => stored.countDocuments(countFilter(where))),
     async ids(after, limit) {
       const options = { projection: { _id: 1 as const }, sort: { _id: 1 as const }, limit }
-      const past = { _id: { $gt: after }, doc: { $ne: null } }
+      const past = { _id: { $gt: storedText(after) }, doc: { $ne: null } }
       return (await attempt(() => stored.find(past, options).toArray())).map(row => row._id)
     },
     async load(ids) {
       return new Map(
-        (await read(ids)).map(row => [row._id, { doc: documentOf<Doc>(row), position: row.position }]),
+        (await read(ids, latest)).map(row => [
+          row._id,
+          { doc: documentOf<Doc>(row), position: row.position },
+        ]),
       )
     },
     async write(writes) {
-      if (writes.length > 0) await attempt(() => writeGuarded(stored, definition, writes))
+      if (writes.length === 0) return
+      const guarded = () => writeGuarded(latest, { ...opening, writes })
+      await turns(name, () => attempt(guarded))
     },
   }
 }
@@ -190,33 +142,47 @@ function documentOf<Doc extends Document>(row: StoredDocument | undefined): Doc 
  */
 async function writeGuarded<Doc extends Document>(
   stored: MongoCollection<StoredDocument>,
-  definition: CollectionDefinition<Doc>,
-  writes: readonly GuardedWrite<Doc>[],
+  { server, definition, writes }: Opening<Doc> & { readonly writes: readonly GuardedWrite<Doc>[] },
 ): Promise<void> {
   let present: ReadonlySet<string> = new Set()
   for (let count = 1; ; count++) {
     try {
-      const updates = writes.map(write => guardedUpdate(definition, write, !present.has(write.id)))
+      const updates = writes.map(write =>
+        guardedUpdate(server, updateOf(definition, write), !present.has(storedText(write.id))),
+      )
       await stored.bulkWrite(updates, { ordered: false })
       return
     } catch (error) {
       if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY) || count >= WRITE_ATTEMPTS)
         throw error
-      const ids = { _id: { $in: writes.map(write => write.id) } }
+      const ids = { _id: { $in: writes.map(write => storedText(write.id)) } }
       const found = await stored.find(ids, { projection: { _id: 1 } }).toArray()
       present = new Set(found.map(row => row._id))
     }
   }
 }
 
-function guardedUpdate<Doc extends Document>(
+type GuardedUpdate = {
+  readonly filter: { readonly _id: string; readonly position: { readonly $lt: number } }
+  readonly update: UpdateFilter<StoredDocument>
+}
+
+function updateOf<Doc extends Document>(
   definition: CollectionDefinition<Doc>,
   { id, doc, position }: GuardedWrite<Doc>,
-  upsert: boolean,
-): AnyBulkWriteOperation<StoredDocument> {
+): GuardedUpdate {
   const terms = doc === null ? [] : foldTerms(definition.terms?.(doc) ?? [])
   const update = { $set: { doc: encodeDocument(doc), position, terms } }
-  return { updateOne: { filter: { _id: id, position: { $lt: position } }, update, upsert } }
+  return { filter: { _id: storedText(id), position: { $lt: position } }, update }
+}
+
+/** One document at most, either way: `updateOne` is what the driver repeats when the connection is lost. */
+function guardedUpdate(
+  { isFerretdb }: MongodbServer,
+  update: GuardedUpdate,
+  upsert: boolean,
+): AnyBulkWriteOperation<StoredDocument> {
+  return isFerretdb ? { updateMany: { ...update, upsert } } : { updateOne: { ...update, upsert } }
 }
 
 async function attempt<T>(work: () => Promise<T>): Promise<T> {
@@ -225,7 +191,13 @@ async function attempt<T>(work: () => Promise<T>): Promise<T> {
       return await work()
     } catch (cause) {
       const isSwapped = cause instanceof MongoServerError && cause.code === PLAN_KILLED
-      if (!isSwapped || count >= READ_ATTEMPTS) throw asUnavailable('read models', cause)
+      if (!isSwapped || count >= READ_ATTEMPTS) throw asUnavailable('read models', rootOf(cause))
     }
   }
+}
+
+/** The driver keeps what ended a bulk write, such as a lost connection, inside an error of its own. */
+function rootOf(cause: unknown): unknown {
+  const inner: unknown = cause instanceof MongoServerError ? cause.errorResponse : undefined
+  return inner instanceof Error ? inner : cause
 }

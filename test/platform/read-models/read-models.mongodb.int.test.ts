@@ -1,19 +1,22 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openReadModels } from '#platform/read-models/open.ts'
-import { findMongodb, type TestMongodb } from '#test/platform/read-models/mongodb.ts'
+import type { RunningEngine } from '#test/engines/engine.ts'
+import { findRealMongodb, freshMongodb } from '#test/engines/mongodb.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
 
-const source = findMongodb()
+const found = findRealMongodb()
 
-if ('missing' in source) {
-  test.skip(`read models on MongoDB: skipped, because ${source.missing}`, () => {})
+if (!found) {
+  test.skip('read models on MongoDB: skipped, because MONGODB_URL is not set, and mongod is not on PATH', () => {})
 } else {
-  let server: TestMongodb
+  let server: RunningEngine
+  let url: string
   beforeAll(async () => {
-    server = await source.start()
+    server = await found.start()
+    url = freshMongodb(server)
   })
   afterAll(() => server[Symbol.asyncDispose]())
-  readModelsContract('MongoDB', () => openReadModels(server.url))
+  readModelsContract(found.version, () => openReadModels(url))
 }
 
 test('a MongoDB that does not answer is an operator error without the password', async () => {
