@@ -16,6 +16,7 @@ import {
 } from '#gateway/operation.ts'
 import type { Admission } from '#gateway/safety/admission.ts'
 import { refuseSubscription } from '#gateway/subscriptions/admit.ts'
+import { whileAllowed } from '#gateway/subscriptions/allowed.ts'
 import { type LivePlan, type PlanRefusal, planLive } from '#gateway/subscriptions/live-plan.ts'
 import { tellNotes } from '#gateway/subscriptions/notes.ts'
 import { observeSubscriptions } from '#gateway/subscriptions/observe.ts'
@@ -48,6 +49,7 @@ export type EngineOptions = {
   readonly logger: Logger
 }
 
+type Claims = Sender['claims']
 type Running = {
   readonly subscription: RunningSubscription
   readonly asked: AskedOperation
@@ -135,6 +137,33 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     return { source: once(answer), answerOf: () => answer, sharedAs: undefined }
   }
 
+  /** Whether a token that came meanwhile allows other parts of the operation than the one before. */
+  function rightsChange(asked: AskedOperation, sender: () => Sender): () => boolean | Promise<boolean> {
+    let known = sender().claims
+    return () => {
+      const { claims } = sender()
+      if (claims === known) return false
+      return differs(asked, known, claims).then(different => {
+        known = claims
+        return different
+      })
+    }
+  }
+
+  /** Operations are prepared once for all who may see the same of them. */
+  async function differs(
+    { query, operationName }: AskedOperation,
+    one: Claims,
+    other: Claims,
+  ): Promise<boolean> {
+    using inUse = current.use()
+    const { operations } = inUse.graph
+    const [before, now] = await Promise.all(
+      [one, other].map(claims => operations.prepare(query, operationName, claims)),
+    )
+    return before !== now || now === undefined || 'errors' in now
+  }
+
   async function begin(request: LiveRequest, session: LiveSession): Promise<Begun> {
     const asked = askedBy(request, persisted)
     const sender = senderOf(request, session)
@@ -162,7 +191,8 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     const joined = found ?? follow(plan, key, { asked, sender })
     const { subscription } = joined
     if (!found && current.get() !== inUse.graph) void replan(joined) // it was replaced while this was planned
-    return { source: subscription.join(forwarded), answerOf: asAnswer, sharedAs: undefined }
+    const source = whileAllowed(subscription.join(forwarded), rightsChange(asked, sender))
+    return { source, answerOf: asAnswer, sharedAs: undefined }
   }
 
   return {

@@ -1,6 +1,9 @@
 // A press of two subgraphs that run for real, and the gateway's endpoints over them: articles are published, authors known elsewhere.
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
+import { importJWK, type JWK, SignJWT } from 'jose'
 import { createCurrentGraph } from '#gateway/current-graph.ts'
 import { mountGateway } from '#gateway/endpoint.ts'
 import { type Graph, openGraph } from '#gateway/graph.ts'
@@ -17,7 +20,7 @@ import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 import { startSubgraph, type Topics } from './subgraph.ts'
 
-const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@external", "@authenticated"])`
+const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@external", "@authenticated", "@requiresScopes"])`
 
 export const ARTICLES = `${LINK}
   type Query { article(id: ID!): Article }
@@ -32,7 +35,7 @@ export const ARTICLES = `${LINK}
   type Author @key(fields: "id") { id: ID! }`
 export const AUTHORS = `${LINK}
   type Query { author(id: ID!): Author }
-  type Author @key(fields: "id") { id: ID! name: String viewer: String secret: String @authenticated }
+  type Author @key(fields: "id") { id: ID! name: String viewer: String secret: String @authenticated salary: Int @requiresScopes(scopes: [["payroll"]]) }
   type Article @key(fields: "id") { id: ID! title: String! @external byline: String @requires(fields: "title") }`
 
 type Id = { readonly id: string }
@@ -74,6 +77,7 @@ export const authors = () => ({
     __resolveReference: ({ id }: Id) => ({ id }),
     name: ({ id }: Id) => (id === 'a13' ? Promise.reject(new Error('unlucky')) : `Author ${id}`),
     secret: () => 'pen name',
+    salary: () => 40,
     viewer: (_: unknown, __: unknown, { headers }: Context) => headers?.authorization ?? null,
   },
   Article: {
@@ -180,7 +184,25 @@ export async function startPress(settings: object = {}, { auth = false } = {}) {
     followed: () => gauge('waybill_gateway_subscriptions'),
     /** Serves another supergraph from now on. */
     replace: async (sdl: string) => current.replace(await openSdl(sdl)),
+    /** With a scope, which the embedded issuer gives nobody. */
+    scopedToken: (subject: string, scope: string) => signScoped(folder.path, issuer, { subject, scope }),
     token: (subject: string, ttlSeconds = 600) => issuer.sign({ role: 'customer', subject, ttlSeconds }),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+async function signScoped(
+  folder: string,
+  { issuer, audience }: { readonly issuer: string; readonly audience: string },
+  { subject, scope }: { readonly subject: string; readonly scope: string },
+): Promise<string> {
+  const jwk: JWK = JSON.parse(await readFile(path.join(folder, 'issuer-key.json'), 'utf8'))
+  return new SignJWT({ role: 'customer', scope })
+    .setProtectedHeader({ alg: 'EdDSA', ...(jwk.kid && { kid: jwk.kid }) })
+    .setSubject(subject)
+    .setIssuer(issuer)
+    .setAudience(audience)
+    .setIssuedAt()
+    .setExpirationTime('10 minutes')
+    .sign(await importJWK(jwk, 'EdDSA'))
 }

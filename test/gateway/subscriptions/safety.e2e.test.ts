@@ -57,6 +57,32 @@ describe('a subscription', () => {
     expect(await shown).toMatchObject({ data: { published: { author: { secret: 'pen name' } } } })
   })
 
+  it('ends when a refreshed token allows something else of it, and goes on when it allows the same', async () => {
+    const { press, listening } = await start({}, { auth: true })
+    const [paid, still, other] = await Promise.all(
+      ['payroll', 'payroll mail', 'mail'].map(scope => press.scopedToken('ann', scope)),
+    )
+    using raw = await openIntroduced({ url: press.socket }, { authorization: `Bearer ${paid}` })
+    raw.subscribe('1', 'subscription { published { id author { salary } } }')
+    await listening().toBe(1)
+    const renew = async (token: string | undefined) => {
+      raw.send({ type: 'ping', payload: { authorization: `Bearer ${token}` } })
+      await raw.seen(ofType('pong'))
+    }
+    await renew(still)
+    press.publish('1')
+    expect(await raw.seen(ofType('next'))).toMatchObject({
+      payload: { data: { published: { id: '1', author: { salary: 40 } } } },
+    })
+    await renew(other)
+    press.publish('2')
+    expect(await raw.seen(ofType('error'))).toMatchObject({
+      id: '1',
+      payload: [{ extensions: { code: 'FORBIDDEN' }, message: expect.stringContaining('subscribe again') }],
+    })
+    await listening().toBe(0)
+  })
+
   it('is refused as a whole where the settings say so', async () => {
     const { press } = await start({ authorization: { mode: 'reject' } }, { auth: true })
     await using anonymous = subscribe(press.socket, SECRET)
