@@ -25,6 +25,12 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 `
 const START_DEADLINE_MS = 60_000
 
+/** Where the server's jars are; undefined when there are none, or Kafka was given by its URL. */
+export function jarsOf(): string | undefined {
+  if (process.env.KAFKA_URL) return undefined
+  return jarsOnPath() ?? (existsSync(OBTAINED) ? OBTAINED : undefined)
+}
+
 export const kafka: Engine = {
   name: 'Kafka',
   find() {
