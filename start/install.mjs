@@ -1,5 +1,5 @@
 // Installs what package-lock.json names, when it is not there yet. Runs before npm start and npm test, so it needs
-// nothing but Node and npm. `--dev` adds what only tests and tools need.
+// nothing but Node and npm. `--dev` adds what only tests and tools need; `--temporal`, what only WORKFLOW_URL asks for.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,11 +21,17 @@ const lock = createHash('sha256')
 const installed = existsSync(marker) ? readFileSync(marker, 'utf8') : ''
 // What was installed for tests stays: start and gateway would take it away otherwise, once the lock file has changed.
 const withDev = process.argv.includes('--dev') || installed.endsWith(' dev')
-const sufficient = [`${lock} dev`, ...(withDev ? [] : [`${lock} production`])]
+const withTemporal = !withDev && (process.argv.includes('--temporal') || installed.endsWith(' temporal'))
+const kind = withDev ? 'dev' : withTemporal ? 'production temporal' : 'production'
+const kinds = ['dev', 'production temporal', 'production']
+const sufficient = kinds.slice(0, kinds.indexOf(kind) + 1).map(one => `${lock} ${one}`)
 if (!sufficient.includes(installed)) {
-  console.log(
-    `install    packages from package-lock.json${withDev ? ', with those for tests' : ''} (once; a minute or less)`,
-  )
+  const more = {
+    dev: ', with those for tests',
+    'production temporal': ', with those for Temporal',
+    production: '',
+  }
+  console.log(`install    packages from package-lock.json${more[kind]} (once; a minute or less)`)
   rmSync(marker, { force: true })
   // Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, which some registries do not carry.
   const args = [
@@ -35,6 +41,7 @@ if (!sufficient.includes(installed)) {
     '--no-fund',
     '--loglevel=error',
     withDev ? '--include=dev' : '--omit=dev',
+    ...(withTemporal ? ['--save-prod', ...temporalPackages()] : []),
   ]
   const started = Date.now()
   const run = spawnSync('npm', args, {
@@ -48,6 +55,14 @@ if (!sufficient.includes(installed)) {
     )
     process.exit(run.status ?? 1)
   }
-  writeFileSync(marker, `${lock} ${withDev ? 'dev' : 'production'}`)
+  writeFileSync(marker, `${lock} ${kind}`)
   console.log(`install    done in ${((Date.now() - started) / 1000).toFixed(0)} s`)
+}
+
+/** They are development packages, so that nobody downloads them who does not ask. */
+function temporalPackages() {
+  const { devDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+  return Object.entries(devDependencies)
+    .filter(([name]) => name.startsWith('@temporalio/'))
+    .map(([name, version]) => `${name}@${version}`)
 }

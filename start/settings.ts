@@ -1,7 +1,7 @@
 // What `npm start` reads from the environment: where the ports begin, where data lies. All of it has a default.
 import path from 'node:path'
 import { z } from 'zod'
-import { readConfig } from '#platform/config/config.ts'
+import { readConfig, urlOf } from '#platform/config/config.ts'
 
 const schema = z.object({
   PORT_BASE: z.coerce.number().int().min(1024).max(65_000).default(4000),
@@ -12,6 +12,7 @@ const schema = z.object({
   PAYMENT_SANDBOX_APPROVAL_MS: z.coerce.number().int().min(0).max(86_400_000).default(1000),
   APPROVAL_TIMEOUT_MS: z.coerce.number().int().min(100).max(86_400_000).default(600_000),
   RESERVATION_MS: z.coerce.number().int().min(1000).max(86_400_000).default(1_800_000),
+  WORKFLOW_URL: urlOf('temporal').optional(),
   WAYBILL_PROCESSES: z.coerce.number().int().min(1).max(3).default(2),
 })
 
@@ -46,6 +47,7 @@ export function readStartSettings(env: Readonly<Record<string, string | undefine
     traced: Boolean(endpoint),
     passed: {
       ...Object.fromEntries(PASSED.map(name => [name, String(read[name])])),
+      ...(read.WORKFLOW_URL && { WORKFLOW_URL: read.WORKFLOW_URL }),
       ...(endpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),
     },
   }

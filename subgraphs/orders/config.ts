@@ -1,6 +1,6 @@
 // What orders reads from its environment.
 import { z } from 'zod'
-import { type Environment, readConfig } from '#platform/config/config.ts'
+import { type Environment, readConfig, urlOf } from '#platform/config/config.ts'
 import { graphqlUrl, located, namedUrl } from '#platform/discovery/addresses.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
 import type { OrdersConfig } from '#subgraphs/orders/service.ts'
@@ -17,6 +17,7 @@ const variables = z.object({
     .max(86_400_000)
     .default(600_000)
     .describe('milliseconds that a payment may wait for approval, 100 to 86400000'),
+  WORKFLOW_URL: urlOf('temporal').optional(),
   RESERVATION_MS: z.coerce
     .number()
     .int()
@@ -37,5 +38,6 @@ export function readOrdersConfig(env: Environment): OrdersConfig {
     shippingUrl: read.SHIPPING_URL ?? namedUrl('shipping'),
     approvalTimeoutMs: read.APPROVAL_TIMEOUT_MS,
     reservationMs: read.RESERVATION_MS,
+    ...(read.WORKFLOW_URL && { workflowUrl: read.WORKFLOW_URL }),
   }
 }

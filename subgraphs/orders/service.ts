@@ -3,7 +3,8 @@ import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client.ts'
 import { createPolicy, type Policy } from '#platform/resilience/policy.ts'
-import { type SagaPolicy, startSagaRunner } from '#platform/saga/runner.ts'
+import type { SagaPolicy } from '#platform/saga/attempt.ts'
+import { openSagaRunner } from '#platform/saga/open.ts'
 import {
   type RunningService,
   type SubgraphConfig,
@@ -30,6 +31,8 @@ export type OrdersConfig = SubgraphConfig &
     readonly shippingUrl: string
     readonly paymentUrl: string
     readonly sagaPolicy?: SagaPolicy
+    /** Where fulfilments run; on the service's own event store when left out. */
+    readonly workflowUrl?: string
   }
 
 type SagaRunner = OrdersDesk['sagas']
@@ -103,13 +106,14 @@ async function startFulfilments(
   config: OrdersConfig,
   perform: ReturnType<typeof createSteps>,
 ): Promise<SagaRunner> {
-  const { logger, now, sagaPolicy, approvalTimeoutMs, reservationMs } = config
+  const { logger, now, sagaPolicy, workflowUrl, approvalTimeoutMs, reservationMs } = config
   const patience: Patience = {
     ...(approvalTimeoutMs !== undefined && { approvalTimeoutMs }),
     ...(reservationMs !== undefined && { reservationMs }),
   }
   const sagas = open.use(
-    await startSagaRunner({
+    await openSagaRunner({
+      workflowUrl,
       store,
       readModels,
       definition: fulfilment,
@@ -119,6 +123,7 @@ async function startFulfilments(
       ...(sagaPolicy && { policy: sagaPolicy }),
     }),
   )
+  http.addHealthCheck('fulfilments', sagas.health.check, { essential: sagas.health.essential })
   const consumer = open.use(
     await store.consume({
       name: 'saga-inputs',

