@@ -39,3 +39,10 @@ export type Engine = {
 export const ENGINES_FOLDER =
   process.env.WAYBILL_ENGINES ??
   path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'waybill-engines')
+
+/** Why tests on it are skipped, for the name of their suite; undefined when they can run. */
+export function whyMissing(engine: Engine): string | undefined {
+  if (engine.find()) return undefined
+  const reasons: Readonly<Record<string, string>> = JSON.parse(process.env.ENGINES_MISSING ?? '{}')
+  return reasons[engine.name] ?? 'npm run test:engines gets it'
+}

@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { openMongodbServer } from '#platform/read-models/server.mongodb.ts'
-import type { RunningEngine } from '#test/engines/engine.ts'
+import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
 import { freshMongodb, mongodb, startFerretdb } from '#test/engines/mongodb.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
 
 const found = mongodb.find()
 const isOurs = found?.from !== 'MONGODB_URL'
 
-describe.skipIf(!found)(`on ${found?.version ?? 'MongoDB (skipped: npm run test:engines gets one)'}`, () => {
+const missing = whyMissing(mongodb)
+
+describe.skipIf(missing)(missing ? `on MongoDB (skipped: ${missing})` : `on ${found?.version}`, () => {
   let server: RunningEngine
   let url: string
   beforeAll(async () => {

@@ -1,0 +1,46 @@
+// Redis or Valkey for tests: at its URL, from PATH, or from Debian's packages. Free of what is in it.
+import { execFile, execFileSync } from 'node:child_process'
+import process from 'node:process'
+import { promisify } from 'node:util'
+import type { Engine } from '#test/engines/engine.ts'
+import { startRedis } from '#test/redis.ts'
+
+const INSTALL_MS = 120_000
+
+export const redis: Engine = {
+  name: 'Redis',
+  find() {
+    const url = process.env.REDIS_URL
+    if (url)
+      return {
+        version: 'Redis',
+        from: 'REDIS_URL',
+        start: async () => ({ url, async [Symbol.asyncDispose]() {} }),
+      }
+    const version = versionOf('redis-server')
+    return version ? { version: `Redis ${version}`, from: 'PATH', start } : undefined
+  },
+  async obtain() {
+    if (versionOf('redis-server')) return
+    if (process.getuid?.() !== 0) throw new Error('redis-server is not on PATH, and only root may install it')
+    try {
+      await promisify(execFile)('apt-get', ['install', '-y', 'redis-server'], { timeout: INSTALL_MS })
+    } catch (cause) {
+      throw new Error('redis-server is not on PATH, and apt-get could not install it', { cause })
+    }
+  },
+}
+
+function versionOf(program: string): string | undefined {
+  try {
+    const text = execFileSync(program, ['--version'], { encoding: 'utf8', timeout: 10_000 })
+    return /v=([\d.]+)/.exec(text)?.[1] ?? text.trim()
+  } catch {
+    return undefined
+  }
+}
+
+async function start() {
+  const { kill, restart, pause, resume, ...rest } = await startRedis()
+  return { ...rest, faults: { kill, restart, pause, resume } }
+}
