@@ -1,8 +1,12 @@
 // The engines that a fleet stands on, and the variables that say so to its services. Free of services.
+import { randomUUID } from 'node:crypto'
 import type { ServiceName } from '#start/layout.ts'
 import { consul } from '#test/engines/consul.ts'
 import type { Engine, RunningEngine } from '#test/engines/engine.ts'
 import { kafka } from '#test/engines/kafka.ts'
+import { mongodb } from '#test/engines/mongodb.ts'
+import { redis } from '#test/engines/redis.ts'
+import { temporal } from '#test/engines/temporal.ts'
 import type { BookPlaces } from '#test/start/books.ts'
 import type { Databases } from './fleet.ts'
 import { startOwnPostgres } from './postgres.ts'
@@ -48,10 +52,25 @@ type Place = {
   readonly views?: (url: string, service: string) => string
 }
 
+/** Names this run's databases, on a server that may be everybody's. */
+const RUN = randomUUID().slice(0, 8)
+
 const PLACES: readonly Place[] = [
   { engine: kafka, variables: url => ({ EVENT_BUS_URL: url }) },
+  { engine: redis, variables: url => ({ CACHE_URL: url }) },
+  {
+    engine: mongodb,
+    variables: (url, service) => ({ READ_MODELS_URL: databaseAt(url, service) }),
+    views: databaseAt,
+  },
+  { engine: temporal, variables: url => ({ WORKFLOW_URL: url }) },
   { engine: consul, variables: url => ({ DISCOVERY_URL: url }) },
 ]
+
+/** A database for one service, which nobody else on that server has. */
+function databaseAt(url: string, service: string): string {
+  return url.replace(/^([^/]+\/\/[^/?]+)\/?[^?]*/, `$1/fleet_${RUN}_${service}`)
+}
 
 /** PostgreSQL for event stores, and for all else each engine that can be had; what cannot stays with PostgreSQL. */
 export async function openScaleOutSet(): Promise<EngineSet> {
