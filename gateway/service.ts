@@ -4,6 +4,7 @@ import { createCurrentGraph } from '#gateway/current-graph.ts'
 import { mountGateway } from '#gateway/endpoint.ts'
 import { type Graph, openGraph } from '#gateway/graph.ts'
 import { addGatewayHealth } from '#gateway/health.ts'
+import { type GatewayLiveSettings, gatewayLiveSchema, subgraphAdjustment } from '#gateway/live-settings.ts'
 import { createConnections } from '#gateway/reload/connections.ts'
 import { followSupergraph } from '#gateway/reload/follow.ts'
 import { openSource, readFirst } from '#gateway/reload/source.ts'
@@ -15,7 +16,8 @@ import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
 import { disclosureOf } from '#gateway/transport/disclosure.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
-import { followLogLevel } from '#platform/config/live-log-level.ts'
+import { openLiveSettings } from '#platform/config/live-settings.ts'
+import type { Settings } from '#platform/config/settings.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
 import { joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
 import { mountExamples } from '#platform/graphql/explorer-examples.ts'
@@ -40,11 +42,11 @@ export function startGateway(config: GatewayConfig): Promise<RunningGateway> {
 async function start(config: GatewayConfig): Promise<RunningGateway> {
   const { auth, development, logger, settings } = config
   await using open = new AsyncDisposableStack()
-  open.use(await followLogLevel(config))
+  const live = open.use(await openLiveGatewaySettings(config))
   const discovery = open.use(await openDiscovery(config.discovery, { logger }))
   const source = openSource(config.supergraph, settings.reload)
-  const sdl = await readFirst(source)
-  const openNext = graphOpener(config, source.from, discovery)
+  const sdl = await readFirst(source, { waitMs: settings.reload.waitMs, logger })
+  const openNext = graphOpener(config, source.from, { discovery, live })
   const graph = await openNext(sdl)
   const current = open.use(createCurrentGraph(graph))
   const follower = open.use(
@@ -52,7 +54,9 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   )
   const http = createHttpServer({ name: 'gateway', logger })
   const verifying = auth && { verifier: createVerifier({ ...auth, roles: 'any' }) }
-  const { admission, persisted } = open.use(await openSafety(config))
+  const { admission, persisted } = open.use(
+    await openSafety({ ...config, live: config.settingsUrl === undefined ? undefined : live }),
+  )
   const { answerInParts } = open.use(
     mountSubscriptions(http, {
       current,
@@ -83,6 +87,8 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
       jwks: auth.jwks,
     })
   addGatewayHealth(http, current, follower)
+  if (config.settingsUrl !== undefined)
+    http.addHealthCheck('settings', async () => live.health(), { essential: false })
   open.use(http)
   const { url, port } = await http.listen(config)
   await joinDiscovery(discovery, http, { ...config, port })
@@ -99,15 +105,25 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   }
 }
 
+function openLiveGatewaySettings(config: GatewayConfig): Promise<Settings<GatewayLiveSettings>> {
+  const { settingsUrl, discovery, logger } = config
+  return openLiveSettings({ settingsUrl, token: discovery?.token, schema: gatewayLiveSchema, logger })
+}
+
 function graphOpener(
   config: GatewayConfig,
   from: string,
-  discovery: Discovery,
+  { discovery, live }: { readonly discovery: Discovery; readonly live: Settings<GatewayLiveSettings> },
 ): (sdl: string) => Promise<Graph> {
   const { development, logger, settings, subgraphUrls, discovery: { url } = {} } = config
   const disclosure = disclosureOf(settings.errors, development)
   const connections = createConnections((name, url) =>
-    connectSubgraph(name, url, settingsOf(settings, name), { disclosure, logger, discovery }),
+    connectSubgraph(name, url, settingsOf(settings, name), {
+      disclosure,
+      logger,
+      discovery,
+      adjusted: subgraphAdjustment(live, name),
+    }),
   )
   const introspection = settings.introspection ?? development
   return sdl =>

@@ -6,6 +6,8 @@ const count = z.number().int().positive()
 export const reloadSettings = z.strictObject({
   /** Between two looks at the file or URL; 0 never looks, and leaves it to the file's watch and to SIGHUP. */
   pollMs: z.number().int().min(0).default(10_000),
+  /** At the start, for a URL that does not give one yet. */
+  waitMs: z.number().int().min(0).default(60_000),
   /** For one answer of the URL, whole. */
   timeoutMs: count.default(10_000),
   /** A longer supergraph is refused. */

@@ -27,6 +27,7 @@ export function openFileSource(url: URL, { maxBytes }: Pick<SourceLimits, 'maxBy
   let state: string | undefined
   return {
     from: file,
+    mayComeLater: false,
     async read() {
       try {
         const opened = await readSettled(file, { maxBytes, state })

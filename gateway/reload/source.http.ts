@@ -33,6 +33,7 @@ export function openHttpSource(url: URL, { maxBytes, timeoutMs }: SourceLimits):
 
   return {
     from,
+    mayComeLater: true,
     async read() {
       try {
         return await get()

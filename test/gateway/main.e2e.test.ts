@@ -87,6 +87,47 @@ test('SIGHUP reads the supergraph again', async () => {
   expect(await ask(url, '{ __typename latestQuote }')).toMatchObject({ data: { __typename: 'Query' } })
 })
 
+describe('a server that does not give the supergraph yet', () => {
+  async function serveLater() {
+    let sdl: string | undefined
+    const server = createServer((_, response) => {
+      response.statusCode = sdl === undefined ? 503 : 200
+      response.end(sdl)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    return {
+      url: `http://127.0.0.1:${port}/supergraph`,
+      give: (text: string) => {
+        sdl = text
+      },
+      [Symbol.dispose]: () => void server.close(),
+    }
+  }
+
+  test('is waited for, and that is said', async () => {
+    using server = await serveLater()
+    await using gateway = runGateway({ SUPERGRAPH: server.url })
+    const waiting = await gateway.logged('waiting for')
+    expect(waiting).toContain(`the supergraph at ${server.url}, which SUPERGRAPH names, 60 s at most`)
+    server.give(librarySupergraph())
+    expect(await ask(await gateway.url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } })
+  })
+
+  test('is waited for no longer than the settings say', async () => {
+    using server = await serveLater()
+    await using folder = await temporaryFolder()
+    const settings = path.join(folder.path, 'settings.json')
+    await writeFile(settings, JSON.stringify({ reload: { waitMs: 50 } }))
+    await using gateway = runGateway({ SUPERGRAPH: server.url, GATEWAY_SETTINGS: settings })
+    gateway.url.catch(() => {})
+    expect(await gateway.ended).toBe(1)
+    expect(gateway.told.join()).toContain(
+      `SUPERGRAPH_INVALID: ${server.url} cannot be read: it answered with HTTP 503`,
+    )
+  })
+})
+
 describe('a gateway that cannot start says why in one line, and ends with 1', () => {
   async function told(env: Readonly<Record<string, string>>): Promise<string> {
     await using gateway = runGateway(env)
