@@ -51,7 +51,9 @@ export type Running = AsyncDisposable & {
   stop(service: ServiceName): Promise<void>
 }
 
-export type Settings = Partial<Pick<OrdersConfig, 'approvalTimeoutMs' | 'reservationMs' | 'now'>> & {
+export type Settings = Partial<
+  Pick<OrdersConfig, 'approvalTimeoutMs' | 'reservationMs' | 'now' | 'workflowUrl'>
+> & {
   readonly approvalMs?: number
 }
 

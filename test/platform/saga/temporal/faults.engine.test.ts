@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
 import { freePort } from '#start/postgres-server.ts'
-import type { RunningEngine } from '#test/engines/engine.ts'
+import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
 import { temporal } from '#test/engines/temporal.ts'
 import { historyOf, type Perform, runTrips, SUCCESS, untilHistory } from '#test/platform/saga/running.ts'
 import { startDoomed } from '#test/platform/saga/temporal/doomed.ts'
@@ -17,195 +17,209 @@ import { type Trip, type TripEvent, trip, tripOf, tripUntil } from '#test/platfo
 
 const DOOMED = new URL('./doomed-worker.ts', import.meta.url)
 
-let server: RunningEngine
-let place: TripPlace
-let open: AsyncDisposableStack
+const found = temporal.find()
+const missing = whyMissing(temporal)
 
-beforeAll(async () => {
-  const found = temporal.find()
-  if (!found) throw new Error('there is no Temporal: run npm run test:engines')
-  server = await found.start()
-})
+describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${found?.version}`, () => {
+  let server: RunningEngine
+  let place: TripPlace
+  let open: AsyncDisposableStack
 
-afterAll(() => server?.[Symbol.asyncDispose]())
+  beforeAll(async () => {
+    if (found) server = await found.start()
+  })
 
-beforeEach(async () => {
-  open = new AsyncDisposableStack()
-  place = await freshPlace(server.url)
-})
+  afterAll(() => server?.[Symbol.asyncDispose]())
 
-afterEach(() => open.disposeAsync())
+  beforeEach(async () => {
+    open = new AsyncDisposableStack()
+    place = await freshPlace(server.url)
+  })
 
-async function run(settings: TripSettings, where = place): Promise<TemporalRunning> {
-  return open.use(await runTripsOnTemporal(where, settings))
-}
+  afterEach(() => open.disposeAsync())
 
-/** Tells of each call, and succeeds. */
-function performing() {
-  const keys: string[] = []
-  const perform: Perform = async ({ key }) => {
-    keys.push(key)
-    return SUCCESS
+  async function run(settings: TripSettings, where = place): Promise<TemporalRunning> {
+    return open.use(await runTripsOnTemporal(where, settings))
   }
-  return { keys, perform }
-}
 
-function faults(): NonNullable<RunningEngine['faults']> {
-  if (!server.faults) throw new Error('this Temporal is not ours to hurt: run without TEMPORAL_URL')
-  return server.faults
-}
-
-test('a process killed in the middle of a step and before a timer: another carries on under the same keys', async () => {
-  const dueAt = new Date(Date.now() + 15_000).toISOString()
-  await using doomed = startDoomed(DOOMED, place.url, place.databaseUrl, dueAt)
-  await doomed.said('t1:book')
-  const { keys, perform } = performing()
-  const heir = await run({ perform })
-  await doomed.kill()
-  const killedAt = Date.now()
-  await untilHistory(heir, 't1', 'StepSucceeded pay')
-  console.log(`a step of a killed process was taken over in ${Date.now() - killedAt} ms`)
-  await untilHistory(heir, 't2', 'StepSucceeded remind')
-  expect(keys.toSorted()).toEqual(['t1:book', 't1:pay', 't2:remind'])
-})
-
-test('a long saga continues as new, and its history stays whole', async () => {
-  const { keys, perform } = performing()
-  const running = await run({ perform, runLength: 4 })
-  const steps = Array.from({ length: 20 }, (_, index) => `s${index}`)
-  await running.runner.deliver('t1', 'in1', tripOf(...steps))
-  await running.runner.deliver('t1', 'in2', { type: 'TripCalledOff', data: { why: 'rain' } })
-  await untilHistory(running, 't1', 'StepSucceeded s19')
-  await running.runner.deliver('t1', 'in2', { type: 'TripCalledOff', data: { why: 'rain' } })
-
-  const history = await historyOf(running, 't1')
-  expect(history.filter(entry => entry !== 'TripCalledOff')).toEqual([
-    'TripStarted',
-    ...steps.map(step => `StepSucceeded ${step}`),
-  ])
-  expect(history.filter(entry => entry === 'TripCalledOff')).toHaveLength(1)
-  expect(keys).toEqual(steps.map(step => `t1:${step}`))
-})
-
-test('timers and calls under way outlive a run that continues as new', async () => {
-  const { perform } = performing()
-  const far = new Date(Date.now() + 3_600_000).toISOString()
-  const running = await run({ perform, runLength: 3 })
-  await running.runner.deliver('t1', 'in1', tripUntil(new Date(far)))
-  for (let index = 0; index < 8; index++)
-    await running.runner.deliver('t1', `again${index}`, tripUntil(new Date(far)))
-  await vi.waitFor(async () => expect((await running.runner.inspect('t1'))?.history).toHaveLength(9), 10_000)
-  expect((await running.runner.inspect('t1'))?.status.timers).toEqual({ deadline: far })
-})
-
-test('a definition that a deploy has changed goes on with the sagas of the last one', async () => {
-  const held = Promise.withResolvers<void>()
-  const before = await runTripsOnTemporal(place, {
-    async perform({ step }) {
-      if (step === 'book') return SUCCESS
-      held.resolve()
-      throw new Error('not yet')
-    },
-    policy: { attempts: 1, firstDelayMs: 500, lastDelayMs: 500 },
-  })
-  await before.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
-  await untilHistory(before, 't1', 'StepStuck pay')
-  await held.promise
-  await before[Symbol.asyncDispose]()
-
-  // Replayed, it would have asked for a timer when the trip started.
-  const changed: SagaDefinition<Trip, TripEvent> = {
-    ...trip,
-    react: (state, event) => [
-      ...trip.react(state, event),
-      ...(event.type === 'TripStarted'
-        ? [{ kind: 'start-timer', timer: 'new', dueAt: '2999-01-01T00:00:00.000Z' } as const]
-        : []),
-      ...(event.type === 'StepSucceeded' && event.data.step === 'pay'
-        ? [{ kind: 'call', step: 'insure', command: 'trips.insure', input: {}, patience: 'endless' } as const]
-        : []),
-    ],
-  }
-  const { keys, perform } = performing()
-  const running = await run({ perform, definition: changed })
-  await untilHistory(running, 't1', 'StepSucceeded insure')
-  expect(keys).toEqual(['t1:pay', 't1:insure'])
-})
-
-test('the server killed and started again loses nothing, and nothing needs a restart', async () => {
-  const { keys, perform } = performing()
-  const running = await run({ perform })
-  await running.runner.deliver('t1', 'in1', tripUntil(new Date(Date.now() + 4_000)))
-  await untilHistory(running, 't1', 'TripStarted')
-  await faults().kill()
-  await expect(running.runner.health.check()).rejects.toThrow()
-  await expect(running.runner.deliver('t2', 'in1', tripOf('book'))).rejects.toMatchObject({
-    code: 'UNAVAILABLE',
-  })
-
-  await faults().restart()
-  const restartedAt = Date.now()
-  await vi.waitFor(async () => expect(await running.runner.health.check()).toMatchObject({ ok: true }), {
-    timeout: 30_000,
-    interval: 200,
-  })
-  await running.runner.deliver('t2', 'in1', tripOf('book'))
-  await untilHistory(running, 't2', 'StepSucceeded book')
-  console.log(`after the server was back, a new saga had ended in ${Date.now() - restartedAt} ms`)
-  await untilHistory(running, 't1', 'StepSucceeded remind')
-  expect(keys.toSorted()).toEqual(['t1:remind', 't2:book'])
-})
-
-test('sagas that the runner on the event store left are taken over, in the middle of a step and before a timer', async () => {
-  const stuck = { attempts: 1, firstDelayMs: 60_000, lastDelayMs: 60_000 }
-  const store = await runTrips(
-    place.databaseUrl,
-    async ({ step }) => {
-      if (step === 'pay') throw new Error('line down')
+  /** Tells of each call, and succeeds. */
+  function performing() {
+    const keys: string[] = []
+    const perform: Perform = async ({ key }) => {
+      keys.push(key)
       return SUCCESS
-    },
-    stuck,
-  )
-  await store.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
-  await store.runner.deliver('t2', 'in1', tripUntil(new Date(Date.now() + 3_000)))
-  await untilHistory(store, 't1', 'StepStuck pay')
-  await store[Symbol.asyncDispose]()
+    }
+    return { keys, perform }
+  }
 
-  const { keys, perform } = performing()
-  const running = await run({ perform })
-  await untilHistory(running, 't1', 'StepSucceeded pay')
-  await untilHistory(running, 't2', 'StepSucceeded remind')
-  await running.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
-  expect(await historyOf(running, 't1')).toEqual([
-    'TripStarted',
-    'StepSucceeded book',
-    'StepStuck pay',
-    'StepSucceeded pay',
-  ])
-  expect(keys.toSorted()).toEqual(['t1:pay', 't2:remind'])
-  expect((await running.runner.list()).map(({ id, phase }) => `${id} ${phase}`)).toEqual([
-    't1 ended',
-    't2 ended',
-  ])
-})
+  function faults(): NonNullable<RunningEngine['faults']> {
+    if (!server.faults) throw new Error('this Temporal is not ours to hurt: run without TEMPORAL_URL')
+    return server.faults
+  }
 
-test('a server that is not there is waited for, and then given up, by the name of its variable', async () => {
-  const url = `temporal://127.0.0.1:${await freePort()}/default`
-  const started = Date.now()
-  const failure = await run({ perform: async () => SUCCESS, patienceMs: 2_000 }, { ...place, url }).catch(
-    error => error,
-  )
-  expect(Date.now() - started).toBeGreaterThanOrEqual(2_000)
-  expect(failure).toBeInstanceOf(OperatorError)
-  expect(failure).toMatchObject({ code: 'WORKFLOWS_UNREACHABLE' })
-  expect(failure.message).toMatch(/WORKFLOW_URL.*2 seconds/)
-})
+  test('a process killed in the middle of a step and before a timer: another carries on under the same keys', async () => {
+    const dueAt = new Date(Date.now() + 15_000).toISOString()
+    await using doomed = startDoomed(DOOMED, place.url, place.databaseUrl, dueAt)
+    await doomed.said('t1:book')
+    const { keys, perform } = performing()
+    const heir = await run({ perform })
+    await doomed.kill()
+    const killedAt = Date.now()
+    await untilHistory(heir, 't1', 'StepSucceeded pay')
+    console.log(`a step of a killed process was taken over in ${Date.now() - killedAt} ms`)
+    await untilHistory(heir, 't2', 'StepSucceeded remind')
+    expect(keys.toSorted()).toEqual(['t1:book', 't1:pay', 't2:remind'])
+  })
 
-test('a namespace that is not there is said to be missing', async () => {
-  const url = server.url.replace('/default', '/nobodys')
-  const failure = run({ perform: async () => SUCCESS, patienceMs: 500 }, { ...place, url })
-  await expect(failure).rejects.toMatchObject({
-    code: 'WORKFLOWS_UNREACHABLE',
-    message: expect.stringContaining('no namespace "nobodys"'),
+  test('a long saga continues as new, and its history stays whole', async () => {
+    const { keys, perform } = performing()
+    const running = await run({ perform, runLength: 4 })
+    const steps = Array.from({ length: 20 }, (_, index) => `s${index}`)
+    await running.runner.deliver('t1', 'in1', tripOf(...steps))
+    await running.runner.deliver('t1', 'in2', { type: 'TripCalledOff', data: { why: 'rain' } })
+    await untilHistory(running, 't1', 'StepSucceeded s19')
+    await running.runner.deliver('t1', 'in2', { type: 'TripCalledOff', data: { why: 'rain' } })
+
+    const history = await historyOf(running, 't1')
+    expect(history.filter(entry => entry !== 'TripCalledOff')).toEqual([
+      'TripStarted',
+      ...steps.map(step => `StepSucceeded ${step}`),
+    ])
+    expect(history.filter(entry => entry === 'TripCalledOff')).toHaveLength(1)
+    expect(keys).toEqual(steps.map(step => `t1:${step}`))
+  })
+
+  test('timers and calls under way outlive a run that continues as new', async () => {
+    const { perform } = performing()
+    const far = new Date(Date.now() + 3_600_000).toISOString()
+    const running = await run({ perform, runLength: 3 })
+    await running.runner.deliver('t1', 'in1', tripUntil(new Date(far)))
+    for (let index = 0; index < 8; index++)
+      await running.runner.deliver('t1', `again${index}`, tripUntil(new Date(far)))
+    await vi.waitFor(
+      async () => expect((await running.runner.inspect('t1'))?.history).toHaveLength(9),
+      10_000,
+    )
+    expect((await running.runner.inspect('t1'))?.status.timers).toEqual({ deadline: far })
+  })
+
+  test('a definition that a deploy has changed goes on with the sagas of the last one', async () => {
+    const held = Promise.withResolvers<void>()
+    const before = await runTripsOnTemporal(place, {
+      async perform({ step }) {
+        if (step === 'book') return SUCCESS
+        held.resolve()
+        throw new Error('not yet')
+      },
+      policy: { attempts: 1, firstDelayMs: 500, lastDelayMs: 500 },
+    })
+    await before.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
+    await untilHistory(before, 't1', 'StepStuck pay')
+    await held.promise
+    await before[Symbol.asyncDispose]()
+
+    // Replayed, it would have asked for a timer when the trip started.
+    const changed: SagaDefinition<Trip, TripEvent> = {
+      ...trip,
+      react: (state, event) => [
+        ...trip.react(state, event),
+        ...(event.type === 'TripStarted'
+          ? [{ kind: 'start-timer', timer: 'new', dueAt: '2999-01-01T00:00:00.000Z' } as const]
+          : []),
+        ...(event.type === 'StepSucceeded' && event.data.step === 'pay'
+          ? [
+              {
+                kind: 'call',
+                step: 'insure',
+                command: 'trips.insure',
+                input: {},
+                patience: 'endless',
+              } as const,
+            ]
+          : []),
+      ],
+    }
+    const { keys, perform } = performing()
+    const running = await run({ perform, definition: changed })
+    await untilHistory(running, 't1', 'StepSucceeded insure')
+    expect(keys).toEqual(['t1:pay', 't1:insure'])
+  })
+
+  test('the server killed and started again loses nothing, and nothing needs a restart', async () => {
+    const { keys, perform } = performing()
+    const running = await run({ perform })
+    await running.runner.deliver('t1', 'in1', tripUntil(new Date(Date.now() + 4_000)))
+    await untilHistory(running, 't1', 'TripStarted')
+    await faults().kill()
+    await expect(running.runner.health.check()).rejects.toThrow()
+    await expect(running.runner.deliver('t2', 'in1', tripOf('book'))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    })
+
+    await faults().restart()
+    const restartedAt = Date.now()
+    await vi.waitFor(async () => expect(await running.runner.health.check()).toMatchObject({ ok: true }), {
+      timeout: 30_000,
+      interval: 200,
+    })
+    await running.runner.deliver('t2', 'in1', tripOf('book'))
+    await untilHistory(running, 't2', 'StepSucceeded book')
+    console.log(`after the server was back, a new saga had ended in ${Date.now() - restartedAt} ms`)
+    await untilHistory(running, 't1', 'StepSucceeded remind')
+    expect(keys.toSorted()).toEqual(['t1:remind', 't2:book'])
+  })
+
+  test('sagas that the runner on the event store left are taken over, in the middle of a step and before a timer', async () => {
+    const stuck = { attempts: 1, firstDelayMs: 60_000, lastDelayMs: 60_000 }
+    const store = await runTrips(
+      place.databaseUrl,
+      async ({ step }) => {
+        if (step === 'pay') throw new Error('line down')
+        return SUCCESS
+      },
+      stuck,
+    )
+    await store.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
+    await store.runner.deliver('t2', 'in1', tripUntil(new Date(Date.now() + 3_000)))
+    await untilHistory(store, 't1', 'StepStuck pay')
+    await store[Symbol.asyncDispose]()
+
+    const { keys, perform } = performing()
+    const running = await run({ perform })
+    await untilHistory(running, 't1', 'StepSucceeded pay')
+    await untilHistory(running, 't2', 'StepSucceeded remind')
+    await running.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
+    expect(await historyOf(running, 't1')).toEqual([
+      'TripStarted',
+      'StepSucceeded book',
+      'StepStuck pay',
+      'StepSucceeded pay',
+    ])
+    expect(keys.toSorted()).toEqual(['t1:pay', 't2:remind'])
+    expect((await running.runner.list()).map(({ id, phase }) => `${id} ${phase}`)).toEqual([
+      't1 ended',
+      't2 ended',
+    ])
+  })
+
+  test('a server that is not there is waited for, and then given up, by the name of its variable', async () => {
+    const url = `temporal://127.0.0.1:${await freePort()}/default`
+    const started = Date.now()
+    const failure = await run({ perform: async () => SUCCESS, patienceMs: 2_000 }, { ...place, url }).catch(
+      error => error,
+    )
+    expect(Date.now() - started).toBeGreaterThanOrEqual(2_000)
+    expect(failure).toBeInstanceOf(OperatorError)
+    expect(failure).toMatchObject({ code: 'WORKFLOWS_UNREACHABLE' })
+    expect(failure.message).toMatch(/WORKFLOW_URL.*2 seconds/)
+  })
+
+  test('a namespace that is not there is said to be missing', async () => {
+    const url = server.url.replace('/default', '/nobodys')
+    const failure = run({ perform: async () => SUCCESS, patienceMs: 500 }, { ...place, url })
+    await expect(failure).rejects.toMatchObject({
+      code: 'WORKFLOWS_UNREACHABLE',
+      message: expect.stringContaining('no namespace "nobodys"'),
+    })
   })
 })

@@ -22,8 +22,12 @@ export type TripSettings = {
 
 export type TripPlace = { readonly url: string; readonly databaseUrl: string }
 
-/** On the server at `url`. */
 export async function freshPlace(url: string): Promise<TripPlace> {
+  return { url: await freshNamespace(url), databaseUrl: await freshDatabase() }
+}
+
+/** The URL of a namespace of its own on the server at `url`. */
+export async function freshNamespace(url: string): Promise<string> {
   const namespace = `test-${randomUUID()}`
   const connection = await Connection.connect({ address: addressOf(url) })
   try {
@@ -31,7 +35,7 @@ export async function freshPlace(url: string): Promise<TripPlace> {
   } finally {
     await connection.close()
   }
-  return { url: url.replace(/\/[^/]*$/, `/${namespace}`), databaseUrl: await freshDatabase() }
+  return url.replace(/\/[^/]*$/, `/${namespace}`)
 }
 
 function addressOf(url: string): string {

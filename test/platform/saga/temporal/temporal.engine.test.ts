@@ -1,23 +1,26 @@
-import { afterAll, beforeAll } from 'vitest'
-import type { RunningEngine } from '#test/engines/engine.ts'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
 import { temporal } from '#test/engines/temporal.ts'
 import { sagaContract } from '#test/platform/saga/saga.contract.ts'
 import { freshPlace, runTripsOnTemporal } from '#test/platform/saga/temporal/places.ts'
 
-let server: RunningEngine
+const found = temporal.find()
+const missing = whyMissing(temporal)
 
-beforeAll(async () => {
-  const found = temporal.find()
-  if (!found) throw new Error('there is no Temporal: run npm run test:engines')
-  server = await found.start()
-})
+describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : 'with its server', () => {
+  let server: RunningEngine
 
-afterAll(() => server?.[Symbol.asyncDispose]())
+  beforeAll(async () => {
+    if (found) server = await found.start()
+  })
 
-sagaContract('Temporal', async () => {
-  const place = await freshPlace(server.url)
-  return {
-    run: (perform, policy) => runTripsOnTemporal(place, { perform, ...(policy && { policy }) }),
-    async [Symbol.asyncDispose]() {},
-  }
+  afterAll(() => server?.[Symbol.asyncDispose]())
+
+  sagaContract(found?.version ?? 'Temporal', async () => {
+    const place = await freshPlace(server.url)
+    return {
+      run: (perform, policy) => runTripsOnTemporal(place, { perform, ...(policy && { policy }) }),
+      async [Symbol.asyncDispose]() {},
+    }
+  })
 })
