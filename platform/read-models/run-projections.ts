@@ -31,6 +31,8 @@ export type Projections = AsyncDisposable & {
   reached(position: number, timeoutMs: number): Promise<boolean>
   /** A position up to which the view surely shows every event; it may show later ones as well. */
   shown<Doc extends Document>(view: View<Doc>): Promise<number>
+  /** What the read models themselves say: how far the least filled view is noted to be. Throws while they are away. */
+  noted(): Promise<number>
   /** Rebuilds a view beside the live one and swaps; returns how many events went into it. */
   rebuild<Doc extends Document>(view: View<Doc>): Promise<number>
 }
@@ -90,6 +92,7 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
       await catchUp(tending.unfed(), position)
       return true
     },
+    noted: async () => Math.min(...(await Promise.all(feeds.map(feed => feed.noted())))),
     rebuild: view => rebuildView(store, readModels, view),
     async [Symbol.asyncDispose]() {
       await tending.stop()
