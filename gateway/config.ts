@@ -22,7 +22,7 @@ const schema = z.object({
     .refine(text => text.split(',').every(url => urlOf('redis', 'rediss').safeParse(url).success))
     .describe('redis://… or rediss://…, several with commas between for a cluster')
     .optional(),
-  CONFIG_URL: urlOf('file').optional(),
+  CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
   ...discoveryVariables,
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -44,7 +44,7 @@ export type GatewayConfig = {
   readonly cacheUrl?: string
   readonly development: boolean
   readonly logger: Logger
-  /** The file with the settings that take effect while the gateway runs. */
+  /** Where the settings are that take effect while the gateway runs: a `file:` or `consul:` URL. */
   readonly settingsUrl?: string
 }
 

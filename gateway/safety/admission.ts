@@ -62,6 +62,24 @@ export function createAdmission(cost: CostSettings, rateLimit: RateLimit | undef
   }
 }
 
+/** The same by a rate limit that changes while operations are admitted. */
+export function createLiveAdmission(cost: CostSettings, current: () => RateLimit | undefined): Admission {
+  let rateLimit = current()
+  let admission = createAdmission(cost, rateLimit)
+  const now = () => {
+    const next = current()
+    if (next !== rateLimit) admission = createAdmission(cost, next)
+    rateLimit = next
+    return admission
+  }
+  return {
+    admit: (applicant, client) => now()?.admit(applicant, client),
+    get limit() {
+      return now()?.limit
+    },
+  }
+}
+
 function limitBy(rateLimit: RateLimit): Limit {
   return {
     turnAway(client) {

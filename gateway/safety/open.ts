@@ -1,9 +1,10 @@
 // Opens what stands between clients and their operations, by the settings. Free of requests.
 import { pathToFileURL } from 'node:url'
-import { type Admission, createAdmission } from '#gateway/safety/admission.ts'
+import { type Admission, createAdmission, createLiveAdmission } from '#gateway/safety/admission.ts'
 import type { CostSettings } from '#gateway/safety/cost/settings.ts'
 import { openPersistedOperations } from '#gateway/safety/persisted/named-operation.ts'
 import type { PersistedSettings } from '#gateway/safety/persisted/settings.ts'
+import { type OpenLiveRateLimit, openLiveRateLimit } from '#gateway/safety/rate-limit/live-rate-limit.ts'
 import { openRateLimit } from '#gateway/safety/rate-limit/open.ts'
 import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
 import type { PersistedOperations } from '#platform/graphql/persisted.ts'
@@ -23,12 +24,19 @@ export type OpenSafety = {
   }
   /** Where processes share rate limits; nowhere when left out. */
   readonly cacheUrl?: string | undefined
+  /** What changes while the gateway runs; nothing does when left out. */
+  readonly live?: OpenLiveRateLimit['live'] | undefined
   readonly logger: Logger
 }
 
 /** Throws OperatorError MANIFEST_INVALID. */
-export async function openSafety({ settings, cacheUrl, logger }: OpenSafety): Promise<Safety> {
+export async function openSafety({ settings, cacheUrl, live, logger }: OpenSafety): Promise<Safety> {
   const persisted = await openPersistedOperations(settings.persisted, file => pathToFileURL(file))
+  if (live) {
+    const limit = await openLiveRateLimit({ settings: settings.rateLimit, live, url: cacheUrl, logger })
+    const admission = createLiveAdmission(settings.cost, limit.current)
+    return { persisted, admission, [Symbol.asyncDispose]: () => limit[Symbol.asyncDispose]() }
+  }
   const limit =
     settings.rateLimit && (await openRateLimit({ settings: settings.rateLimit, url: cacheUrl, logger }))
   return {

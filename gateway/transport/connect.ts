@@ -18,7 +18,7 @@ import {
 } from '#platform/discovery/balance.ts'
 import { always, openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
 import type { Discovery, Followed } from '#platform/discovery/discovery.ts'
-import { createPolicy } from '#platform/resilience/policy.ts'
+import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type Telling = {
@@ -28,6 +28,8 @@ export type Telling = {
   readonly logger?: Logger
   /** Where `address` is looked up; it says all itself when left out. */
   readonly discovery?: Discovery
+  /** What holds now of the time limit and the circuit breaker, in place of the settings. */
+  readonly adjusted?: PolicyOptions['adjusted']
 }
 
 /** `address` as in a URL variable; it does not count when the settings name instances. */
@@ -35,7 +37,7 @@ export function connectSubgraph(
   name: string,
   address: string,
   settings: SubgraphSettings,
-  { logger, disclosure, discovery = openStaticDiscovery() }: Telling = {},
+  { logger, disclosure, adjusted, discovery = openStaticDiscovery() }: Telling = {},
 ): Subgraph {
   return createSubgraph({
     name,
@@ -53,6 +55,7 @@ export function connectSubgraph(
       concurrency: settings.concurrency,
       queue: settings.queue,
       breaker: breakerOf(settings),
+      ...(adjusted && { adjusted }),
     }),
   })
 }

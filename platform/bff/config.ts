@@ -27,7 +27,7 @@ const schema = located(
       .describe('redis://… or rediss://…, several with commas between for a cluster')
       .optional(),
     PERSISTED_OPERATIONS: z.enum(['allow', 'only']).default('allow'),
-    CONFIG_URL: urlOf('file').optional(),
+    CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
     ...discoveryVariables,
     NODE_ENV: z.string().optional(),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
@@ -55,7 +55,7 @@ export type BffConfig = {
   readonly serviceToken: () => Promise<string>
   readonly development: boolean
   readonly logger: Logger
-  /** The file with the settings that take effect while the BFF runs. */
+  /** Where the settings are that take effect while the BFF runs: a `file:` or `consul:` URL. */
   readonly settingsUrl?: string
 }
 

@@ -3,7 +3,7 @@ import type { Discovery } from '#platform/discovery/discovery.ts'
 import { createGraphqlClient, type GraphqlAnswer, type TypedDocument } from '#platform/graphql/client.ts'
 import { CONSISTENCY_HEADER, type ConsistencyToken, formatToken } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import { type CircuitHealth, createPolicy } from '#platform/resilience/policy.ts'
+import { type CircuitHealth, createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 
 export type GatewayClient = AsyncDisposable & {
   /** In the caller's name. What the gateway's services reached is noted in `context`, for the caller's next query. */
@@ -31,6 +31,7 @@ export function createGatewayClient(options: {
   /** As GATEWAY_URL holds it. */
   readonly url: string
   readonly discovery?: Discovery
+  readonly adjusted?: PolicyOptions['adjusted']
   readonly serviceToken: () => Promise<string>
 }): GatewayClient {
   const policy = createPolicy({
@@ -39,8 +40,13 @@ export function createGatewayClient(options: {
     retries: 2,
     concurrency: 1000,
     queue: 2000,
+    ...(options.adjusted && { adjusted: options.adjusted }),
   })
-  const client = createGraphqlClient({ ...options, policy })
+  const client = createGraphqlClient({
+    url: options.url,
+    policy,
+    ...(options.discovery && { discovery: options.discovery }),
+  })
   return {
     async run(document, variables, context) {
       const headers = headersFor(context)

@@ -1,6 +1,7 @@
 // Pages of a front end out of the cache: read once for everybody, current for whoever reads. Free of any page's content.
 import type { BusFollower } from '#platform/bff/bus-follower.ts'
 import type { GatewayClient } from '#platform/bff/gateway-client.ts'
+import type { Lifetime } from '#platform/bff/live-settings.ts'
 import type { RecentCommands } from '#platform/bff/recent-commands.ts'
 import type { Cache, GetOptions, Loaded, Vector } from '#platform/cache/cache.ts'
 import { failureOf, type RemoteError, type TypedDocument } from '#platform/graphql/client.ts'
@@ -79,11 +80,14 @@ export type PagesOptions = {
   readonly recent: RecentCommands
   /** False only when there is surely nothing of that id among all that happened up to `required`. */
   readonly mayExist: (subject: Subject, required: Vector) => boolean
+  /** What holds now in place of a page's own times; those when left out. */
+  readonly lifetimeOf?: (page: string) => Lifetime | undefined
 }
 
 const NOT_THERE: PageResult<never> = { data: undefined, errors: [] }
 
-export function createPages({ gateway, cache, follower, recent, mayExist }: PagesOptions): Pages {
+export function createPages(options: PagesOptions): Pages {
+  const { gateway, cache, follower, recent, mayExist, lifetimeOf } = options
   /** How far the bus was heard when a command began: what its result contains at the least. */
   const begun = new WeakMap<RequestContext, Vector>()
 
@@ -105,7 +109,8 @@ export function createPages({ gateway, cache, follower, recent, mayExist }: Page
     variables: Variables,
     required: Vector,
   ): GetOptions<PageResult<Result>> {
-    const { ttlMs, staleMs, tags } = page
+    const { name, tags } = page
+    const { ttlMs = page.ttlMs, staleMs = page.staleMs } = lifetimeOf?.(name) ?? {}
     return {
       ttlMs,
       ...(staleMs !== undefined && { staleMs }),

@@ -7,12 +7,13 @@ import { type BusFollower, createBusFollower } from '#platform/bff/bus-follower.
 import type { BffConfig } from '#platform/bff/config.ts'
 import { createGatewayClient } from '#platform/bff/gateway-client.ts'
 import { createKnownSubjects } from '#platform/bff/known-subjects.ts'
+import { bffLiveSchema } from '#platform/bff/live-settings.ts'
 import { tagsOf } from '#platform/bff/order-tags.ts'
 import { createPages, type Pages } from '#platform/bff/pages.ts'
 import { createRecentCommands } from '#platform/bff/recent-commands.ts'
 import type { Cache, Vector } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
-import { followLogLevel } from '#platform/config/live-log-level.ts'
+import { adjustmentOf, openLiveSettings } from '#platform/config/live-settings.ts'
 import { joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { AnswerPolicy } from '#platform/graphql/answers.ts'
@@ -24,6 +25,7 @@ import { createPersistedOperations, readManifest } from '#platform/graphql/persi
 import { scalars } from '#platform/graphql/scalars.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { type OrderFeed, openOrderFeed } from '#platform/live/order-feed.ts'
+import { openWhenThere } from '#platform/resilience/opening.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
@@ -34,6 +36,8 @@ type Resolvers = Exclude<
 >
 
 export type BffDefinition<Order extends object> = {
+  /** All that it keeps in the cache: live settings change for how long. */
+  readonly pages: readonly { readonly name: string }[]
   readonly createResolvers: (pages: Pages, feed: OrderFeed<Order>) => Resolvers
   /** The order as the feed hands it on, with all that happened up to `positions`; undefined when it is not there. */
   readonly readOrder: (
@@ -67,18 +71,43 @@ async function start<Order extends object>(
 ): Promise<RunningService> {
   const { logger, name } = config
   await using open = new AsyncDisposableStack()
-  open.use(await followLogLevel(config))
+  const live = open.use(
+    await openLiveSettings({
+      settingsUrl: config.settingsUrl,
+      token: config.discovery?.token,
+      schema: bffLiveSchema(definition.pages.map(page => page.name)),
+      logger,
+    }),
+  )
   const discovery = open.use(await openDiscovery(config.discovery, { logger }))
   const { gatewayUrl: gatewayAddress, serviceToken } = config
-  const gateway = open.use(createGatewayClient({ url: gatewayAddress, discovery, serviceToken }))
-  const bus = open.use(await openEventBus(config.eventBusUrl, { logger }))
+  const gateway = open.use(
+    createGatewayClient({
+      url: gatewayAddress,
+      discovery,
+      serviceToken,
+      adjusted: adjustmentOf(live, 'gateway'),
+    }),
+  )
+  const { eventBusUrl } = config
+  const bus = await openWhenThere({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>
+    openEventBus(eventBusUrl, { logger }),
+  )
+  open.use(bus)
   const { cacheUrl } = config
   const cache = open.use(await openCache({ name, logger, ...(cacheUrl !== undefined && { url: cacheUrl }) }))
   const follower = open.use(createBusFollower({ bus, logger }))
   feedCache(cache, follower)
   const known = open.use(createKnownSubjects({ gateway, follower, logger }))
   const recent = createRecentCommands()
-  const pages = createPages({ gateway, cache, follower, recent, mayExist: known.mayExist })
+  const pages = createPages({
+    gateway,
+    cache,
+    follower,
+    recent,
+    mayExist: known.mayExist,
+    lifetimeOf: name => live.current().cache?.[name],
+  })
   const { readOrder, idOf, ownerOf } = definition
   const feed = open.use(
     openOrderFeed<Order>({
@@ -124,6 +153,8 @@ async function start<Order extends object>(
     async () => ({ ok: cache.remote() !== 'away', detail: `tier 2 is ${cache.remote()}` }),
     { essential: false },
   )
+  if (config.settingsUrl !== undefined)
+    http.addHealthCheck('settings', async () => live.health(), { essential: false })
   open.use(http)
   const { url, port } = await http.listen(config)
   await joinDiscovery(discovery, http, { ...config, port })

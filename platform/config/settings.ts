@@ -1,10 +1,8 @@
-// Live settings: one JSON file, watched, checked before it counts. Free of the environment and of any service's settings.
-import { type FSWatcher, watch } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+// Live settings: one JSON value, followed where it is kept, checked before it counts. Free of the environment and of any service's settings.
 import { z } from 'zod'
+import type { SettingsSource } from '#platform/config/source.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
+import type { Health } from '#platform/http/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 /** `current` is always a value that passed its schema. Listeners run after a change, in the order they were added. */
@@ -12,97 +10,118 @@ export type Settings<T> = AsyncDisposable & {
   current(): T
   /** Returns how to stop listening. */
   onChange(listener: (settings: T) => void): () => void
+  /** Not ok while the source is away, or holds what is refused. */
+  health(): Health
 }
 
-export type SettingsSource<T> = {
-  /** `file:///path.json`; the schema's own defaults when left out. */
+export type SettingsOptions<T> = {
+  /**
+   * `file:///path.json`, `consul://host:port/key` or `consul+https://host:port/key`; the schema's own defaults when left
+   * out.
+   */
   readonly url?: string
+  /** What CONSUL_HTTP_TOKEN holds. */
+  readonly token?: string | undefined
   readonly schema: z.ZodType<T>
   readonly logger: Logger
+  /** How long a source that is away may be waited for at the start; a minute when left out. */
+  readonly patienceMs?: number
 }
 
-const SETTLE_MS = 50
+const PATIENCE_MS = 60_000
 
 /**
- * Reads the settings and follows the file. A file that cannot be used is refused with a log line, and the last good
- * value stays; at the start there is none yet, so it throws OperatorError SETTINGS_INVALID.
+ * Reads the settings and follows them. A value that cannot be used is refused with a log line that says what it should
+ * hold, and the last good one stays; at the start there is none yet, so it throws OperatorError SETTINGS_INVALID, or
+ * CONSUL_AWAY when Consul stays away, and CONSUL_DENIED.
  */
-export async function openSettings<T>({ url, schema, logger }: SettingsSource<T>): Promise<Settings<T>> {
+export async function openSettings<T>(options: SettingsOptions<T>): Promise<Settings<T>> {
+  const { url, schema, logger } = options
   if (url === undefined) return fixedSettings(parseSettings('{}', schema, 'the defaults'))
-  const file = settingsFile(url)
-  let text = await readSettings(file)
-  let value = parseSettings(text, schema, file)
-  const listeners = new Set<(settings: T) => void>()
+  await using open = new AsyncDisposableStack()
+  const source = open.use(await openSource(url, options))
+  const first = await source.read()
+  const followed = followSettings(
+    source,
+    { text: first, value: parseSettings(first, schema, source.from) },
+    options,
+  )
+  logger.info({ from: source.from }, 'settings are followed')
+  const opened = open.move()
+  return { ...followed, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
 
-  async function refresh(): Promise<void> {
-    try {
-      const next = await readSettings(file)
-      if (next === text) return
-      text = next
-      value = parseSettings(next, schema, file)
-      logger.info({ file }, 'settings changed')
-    } catch (error) {
-      logger.error({ err: error, file }, 'the settings file is refused; the last good settings stay')
-      return
-    }
-    for (const listener of listeners) listener(value)
+async function openSource<T>(
+  url: string,
+  { logger, token, patienceMs = PATIENCE_MS }: SettingsOptions<T>,
+): Promise<SettingsSource> {
+  if (/^consul(\+https)?:/.test(url)) {
+    const { openConsulSource } = await import('#platform/config/source.consul.ts')
+    return openConsulSource({ url, token, logger, patienceMs })
+  }
+  const { openFileSource } = await import('#platform/config/source.file.ts')
+  return openFileSource(url)
+}
+
+type Held<T> = { text: string; value: T }
+
+function followSettings<T>(
+  source: SettingsSource,
+  held: Held<T>,
+  { schema, logger }: SettingsOptions<T>,
+): Omit<Settings<T>, typeof Symbol.asyncDispose> {
+  const { from } = source
+  const listeners = new Set<(settings: T) => void>()
+  let trouble: string | undefined
+
+  function failed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    if (reason !== trouble)
+      logger.error({ err: error, from }, 'the settings are refused or away; the last good settings stay')
+    trouble = reason
   }
 
-  const stop = watchFile(file, () => void refresh())
+  function told(text: string): void {
+    const before = held.text
+    try {
+      if (text !== before) Object.assign(held, { text, value: parseSettings(text, schema, from) })
+      trouble = undefined
+    } catch (error) {
+      failed(error)
+    }
+    if (held.text === before) return
+    logger.info({ from }, 'settings changed')
+    for (const listener of listeners) listener(held.value)
+  }
+
+  source.follow(told, failed)
   return {
-    current: () => value,
-    onChange: listener => subscribe(listeners, listener),
-    async [Symbol.asyncDispose]() {
-      stop()
-      listeners.clear()
+    current: () => held.value,
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
+    health: () => (trouble === undefined ? { ok: true, detail: from } : { ok: false, detail: trouble }),
   }
 }
 
 function fixedSettings<T>(value: T): Settings<T> {
-  return { current: () => value, onChange: () => () => {}, async [Symbol.asyncDispose]() {} }
-}
-
-function subscribe<T>(listeners: Set<T>, listener: T): () => void {
-  listeners.add(listener)
-  return () => void listeners.delete(listener)
-}
-
-function settingsFile(url: string): string {
-  if (!url.startsWith('file://'))
-    throw new OperatorError('SETTINGS_INVALID', `settings come from a file:// URL, not from ${url}`)
-  return fileURLToPath(url)
-}
-
-async function readSettings(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    throw new OperatorError('SETTINGS_INVALID', `the settings file ${file} cannot be read`, cause)
+  return {
+    current: () => value,
+    onChange: () => () => {},
+    health: () => ({ ok: true }),
+    async [Symbol.asyncDispose]() {},
   }
 }
 
-function parseSettings<T>(text: string, schema: z.ZodType<T>, source: string): T {
+function parseSettings<T>(text: string, schema: z.ZodType<T>, from: string): T {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch (cause) {
-    throw new OperatorError('SETTINGS_INVALID', `${source} is not JSON`, cause)
+    throw new OperatorError('SETTINGS_INVALID', `${from} is not JSON`, cause)
   }
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
-  throw new OperatorError('SETTINGS_INVALID', `${source} is not usable:\n${z.prettifyError(parsed.error)}`)
-}
-
-/** Watches the folder: editors and ConfigMaps replace a file rather than write it. Calls once per burst of changes. */
-function watchFile(file: string, changed: () => void): () => void {
-  let timer: NodeJS.Timeout | undefined
-  const watcher: FSWatcher = watch(path.dirname(file), { persistent: false }, () => {
-    clearTimeout(timer)
-    timer = setTimeout(changed, SETTLE_MS)
-  })
-  return () => {
-    clearTimeout(timer)
-    watcher.close()
-  }
+  throw new OperatorError('SETTINGS_INVALID', `${from} is not usable:\n${z.prettifyError(parsed.error)}`)
 }

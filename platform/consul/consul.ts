@@ -124,8 +124,8 @@ export type Watching = {
   readonly told: (answer: ConsulAnswer) => void
   /** Told of each attempt that failed. */
   readonly failed: (error: unknown) => void
-  /** Told of each answer, whether anything has changed or not. */
-  readonly answered: () => void
+  /** Told of each answer that was taken, whether anything had changed or not. */
+  readonly answered?: () => void
 }
 
 /** Follows what `request` answers by blocking queries until `signal` is aborted. Never rejects. */
@@ -140,10 +140,10 @@ export async function watchConsul(consul: Consul, watching: Watching): Promise<v
       const isNew = answer.index !== index || index === 0
       // An index that went back is that of a Consul that began anew.
       index = answer.index < index ? 0 : Math.max(1, answer.index)
-      attempts = 0
-      answered()
       if (isNew) told(answer)
-      else await pause(0, signal)
+      answered?.()
+      attempts = 0
+      if (!isNew) await pause(0, signal)
     } catch (error) {
       if (signal.aborted) return
       index = 0

@@ -1,7 +1,10 @@
 // One policy per outgoing dependency: bulkhead, retries, circuit breaker, timeout. Free of any protocol.
+import { isDeepStrictEqual } from 'node:util'
 import {
+  type BulkheadPolicy,
   BulkheadRejectedError,
   bulkhead,
+  type CircuitBreakerPolicy,
   CircuitState,
   circuitBreaker,
   ExponentialBackoff,
@@ -32,6 +35,19 @@ export type PolicyOptions = {
   readonly concurrency: number
   readonly queue: number
   readonly breaker?: BreakerOptions
+  /**
+   * What holds now in place of the above; the above when left out. Asked before each call: one object stands for one state.
+   * Calls under way go on as they began; a breaker whose options change begins anew, closed.
+   */
+  readonly adjusted?: () => Adjustment | undefined
+}
+
+/** What may change while calls are under way. What is left out is as it was at first. */
+export type Adjustment = {
+  readonly timeoutMs?: number | undefined
+  readonly breaker?:
+    | { readonly [Option in keyof BreakerOptions]: BreakerOptions[Option] | undefined }
+    | undefined
 }
 
 export type BreakerOptions = {
@@ -73,30 +89,68 @@ const isWorthRetrying = (error: unknown): boolean =>
   isFault(error) && !isBrokenCircuitError(error) && !(error instanceof BulkheadRejectedError)
 
 export function createPolicy(options: PolicyOptions): Policy {
-  const breaker = createBreaker(options)
-  // Aborting the signal of a call that has ended would cost as much as the rest of the policy.
-  const inTime = timeout(options.timeoutMs, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false })
-  const attempt = wrap(breaker, inTime)
+  const { name, adjusted } = options
   const limit = bulkhead(options.concurrency, options.queue)
-  const once = wrap(limit, attempt)
-  const retrying = options.retries > 0 ? wrap(limit, createRetry(options), attempt) : once
   const rejected = counter('waybill_dependency_rejected_total', 'Calls that a policy refused or cut off', [
     'dependency',
     'reason',
   ])
+  let adjustment: Adjustment | undefined
+  let chain = createChain(options, limit)
+
+  function current(): Chain {
+    const wanted = adjusted?.()
+    if (wanted === adjustment) return chain
+    adjustment = wanted
+    chain = createChain(adjust(options, wanted), limit, chain)
+    return chain
+  }
+
   return {
-    name: options.name,
-    health: () => HEALTH[breaker.state],
+    name,
+    health: () => HEALTH[current().breaker.state],
     async run(work, { idempotent }) {
+      const { once, retrying, options: now } = current()
       try {
         return await execute(idempotent ? retrying : once, work)
       } catch (error) {
         const reason = refusalReason(error)
         if (reason === undefined) throw error
-        rejected.inc({ dependency: options.name, reason })
-        throw unavailable(options, reason, error)
+        rejected.inc({ dependency: name, reason })
+        throw unavailable(now, reason, error)
       }
     },
+  }
+}
+
+/** What calls go through, by options that do not change. */
+type Chain = {
+  readonly options: PolicyOptions
+  readonly breaker: CircuitBreakerPolicy
+  readonly once: IPolicy
+  readonly retrying: IPolicy
+}
+
+/** The breaker is that of the chain before where its options are the same. */
+function createChain(options: PolicyOptions, limit: BulkheadPolicy, before?: Chain): Chain {
+  const breaker =
+    before && isDeepStrictEqual(before.options.breaker, options.breaker)
+      ? before.breaker
+      : createBreaker(options)
+  // Aborting the signal of a call that has ended would cost as much as the rest of the policy.
+  const inTime = timeout(options.timeoutMs, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false })
+  const attempt = wrap(breaker, inTime)
+  const once = wrap(limit, attempt)
+  const retrying = options.retries > 0 ? wrap(limit, createRetry(options), attempt) : once
+  return { options, breaker, once, retrying }
+}
+
+function adjust(options: PolicyOptions, { timeoutMs, breaker }: Adjustment = {}): PolicyOptions {
+  const changes = Object.entries(breaker ?? {}).filter(([, value]) => value !== undefined)
+  return {
+    ...options,
+    timeoutMs: timeoutMs ?? options.timeoutMs,
+    ...(changes.length > 0 && { breaker: { ...options.breaker, ...Object.fromEntries(changes) } }),
   }
 }
 

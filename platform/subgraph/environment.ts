@@ -19,7 +19,7 @@ export const subgraphVariables = {
   AUTH_AUDIENCE: z.string().describe('the audience of access tokens'),
   SERVICE_TOKEN_FILE: z.string().optional().describe("the file of this service's own token"),
   AUTH_EMBEDDED_DIR: z.string().optional().describe('the folder of the development issuer'),
-  CONFIG_URL: urlOf('file').optional(),
+  CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
   ...discoveryVariables,
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z

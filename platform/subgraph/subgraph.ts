@@ -1,6 +1,6 @@
 // Builds and starts a subgraph: ports, projections, publisher, schema, health. Free of what any subgraph is about.
 import { createVerifier } from '#platform/auth/verifier.ts'
-import { followLogLevel } from '#platform/config/live-log-level.ts'
+import { adjustmentOf, liveSchema, openLiveSettings } from '#platform/config/live-settings.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
 import { type DiscoverySettings, joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
@@ -15,6 +15,8 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { type Projections, startProjections } from '#platform/read-models/run-projections.ts'
+import { openWhenThere } from '#platform/resilience/opening.ts'
+import type { PolicyOptions } from '#platform/resilience/policy.ts'
 import { type ResolverMap, subgraphSchema } from '#platform/subgraph/schema.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { histogram } from '#platform/telemetry/metrics.ts'
@@ -35,7 +37,7 @@ export type SubgraphConfig = {
   readonly development: boolean
   readonly logger: Logger
   readonly now: () => Date
-  /** The file with the settings that take effect while the service runs. */
+  /** Where the settings are that take effect while the service runs: a `file:` or `consul:` URL. */
   readonly settingsUrl?: string
   /** Where other services are looked up, and this one is made known; nowhere when left out. */
   readonly discovery?: DiscoverySettings
@@ -48,6 +50,8 @@ export type SubgraphPorts = {
   readonly projections: Projections
   readonly http: HttpServer
   readonly discovery: Discovery
+  /** What holds now of the calls to one of the definition's `dependencies`, for its policy. */
+  readonly adjusted: (dependency: string) => NonNullable<PolicyOptions['adjusted']>
   readonly config: SubgraphConfig
   /** What `build` opens goes in here: it is closed after the last request and before the ports. */
   readonly open: AsyncDisposableStack
@@ -57,6 +61,8 @@ export type SubgraphDefinition<Docs extends readonly Document[]> = {
   readonly views: readonly [...{ [Index in keyof Docs]: View<Docs[Index]> }]
   /** Stream categories whose events other services may hear of; all when left out. */
   readonly publishes?: readonly string[]
+  /** What it calls under a policy that live settings adjust; nothing when left out. */
+  readonly dependencies?: readonly string[]
   readonly build: (ports: SubgraphPorts) => Promise<{ readonly resolvers: ResolverMap }>
 }
 
@@ -83,8 +89,18 @@ async function start<Docs extends readonly Document[]>(
   definition: SubgraphDefinition<Docs>,
 ): Promise<RunningService> {
   await using open = new AsyncDisposableStack()
-  open.use(await followLogLevel(config))
-  const ports = await openPorts(config, definition, open)
+  const live = open.use(
+    await openLiveSettings({
+      settingsUrl: config.settingsUrl,
+      token: config.discovery?.token,
+      schema: liveSchema(definition.dependencies ?? []),
+      logger: config.logger,
+    }),
+  )
+  const adjusted = (name: string) => adjustmentOf(live, name)
+  const ports = { ...(await openPorts(config, definition, open)), adjusted }
+  if (config.settingsUrl !== undefined)
+    ports.http.addHealthCheck('settings', async () => live.health(), { essential: false })
   const publisher = open.use(
     await startPublisher({
       store: ports.store,
@@ -109,12 +125,10 @@ async function openPorts<Docs extends readonly Document[]>(
   config: SubgraphConfig,
   { views }: SubgraphDefinition<Docs>,
   open: AsyncDisposableStack,
-): Promise<SubgraphPorts> {
-  const { databaseUrl, logger, now } = config
+): Promise<Omit<SubgraphPorts, 'adjusted'>> {
+  const { logger } = config
   const discovery = open.use(await openDiscovery(config.discovery, { logger }))
-  const store = open.use(await openPostgresEventStore({ url: databaseUrl, logger, now }))
-  const readModels = open.use(await openReadModels(config.readModelsUrl))
-  const bus = open.use(await openEventBus(config.eventBusUrl, { logger }))
+  const { store, readModels, bus } = await openEngines(config, open)
   const lag = histogram('waybill_projection_lag_seconds', 'From the recording of an event to its view', [
     'service',
   ])
@@ -129,6 +143,25 @@ async function openPorts<Docs extends readonly Document[]>(
   )
   const http = createHttpServer({ name: config.name, logger })
   return { store, readModels, bus, projections, http, discovery, config, open }
+}
+
+async function openEngines(
+  { databaseUrl, readModelsUrl, eventBusUrl, logger, now }: SubgraphConfig,
+  open: AsyncDisposableStack,
+): Promise<Pick<SubgraphPorts, 'store' | 'readModels' | 'bus'>> {
+  const ofViews = readModelsUrl === databaseUrl ? 'DATABASE_URL' : 'READ_MODELS_URL'
+  const store = await openWhenThere({ variable: 'DATABASE_URL', url: databaseUrl, logger }, () =>
+    openPostgresEventStore({ url: databaseUrl, logger, now }),
+  )
+  open.use(store)
+  const readModels = await openWhenThere({ variable: ofViews, url: readModelsUrl, logger }, () =>
+    openReadModels(readModelsUrl),
+  )
+  open.use(readModels)
+  const bus = await openWhenThere({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>
+    openEventBus(eventBusUrl, { logger }),
+  )
+  return { store, readModels, bus: open.use(bus) }
 }
 
 async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Promise<AsyncDisposable> {
@@ -150,8 +183,13 @@ async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Prom
 }
 
 /** Dead letters are for people to look at: the service goes on, and says so. */
-function addHealthChecks({ store, bus, http, config }: SubgraphPorts, consumers: readonly Consumer[]): void {
+function addHealthChecks(ports: SubgraphPorts, consumers: readonly Consumer[]): void {
+  const { store, bus, http, config, projections } = ports
   http.addHealthCheck('event-store', async () => ({ ok: true, detail: `at position ${await store.head()}` }))
+  http.addHealthCheck('read-models', async () => ({
+    ok: true,
+    detail: `noted to be at position ${await projections.noted()}`,
+  }))
   http.addHealthCheck(
     'event-bus',
     async () => ({ ok: true, detail: `at position ${await bus.end(config.name)}` }),

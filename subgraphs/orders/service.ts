@@ -42,6 +42,7 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
   return startSubgraph(config, {
     views: [ordersView, customersView, totalsView],
     publishes: ['order', 'customer'], // not the sagas' own histories
+    dependencies: Object.keys(TIMEOUT_MS),
     async build(ports) {
       const services = openServices(ports, config)
       const orders = createRepository(ports.store, orderAggregate, { logger: config.logger })
@@ -75,11 +76,12 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
 /** Payment and carrier calls wait for somebody outside: they get more time. */
 const TIMEOUT_MS = { inventory: 5_000, payment: 20_000, shipping: 10_000 }
 
-function openServices({ http, open, discovery }: SubgraphPorts, config: OrdersConfig): Services {
+function openServices({ http, open, discovery, adjusted }: SubgraphPorts, config: OrdersConfig): Services {
   const openService = (name: keyof Services, url: string): GraphqlClient => {
     const policy = createPolicy({
       name,
       timeoutMs: TIMEOUT_MS[name],
+      adjusted: adjusted(name),
       retries: 2,
       concurrency: 128,
       queue: 2_000,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test, vi } from 'vitest'
-import { followLogLevel } from '#platform/config/live-log-level.ts'
+import { liveSchema, openLiveSettings } from '#platform/config/live-settings.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 
 test('the log level follows the file; a bad value is refused, and none at all gives the own level back', async () => {
@@ -16,7 +16,11 @@ test('the log level follows the file; a bad value is refused, and none at all gi
     destination: { write: line => void lines.push(line) },
   })
   await writeFile(file, '{"logLevel":"warn"}')
-  const settings = await followLogLevel({ settingsUrl: pathToFileURL(file).href, logger })
+  const settings = await openLiveSettings({
+    settingsUrl: pathToFileURL(file).href,
+    schema: liveSchema([]),
+    logger,
+  })
   try {
     expect(logger.level).toBe('warn')
     await writeFile(file, '{"logLevel":"loud"}')

@@ -1,0 +1,57 @@
+// Live settings in a key of Consul's store, followed by a blocking query. Free of what they say.
+import type { SettingsSource } from '#platform/config/source.ts'
+import { type ConsulAnswer, openConsul, watchConsul } from '#platform/consul/consul.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { waitFor } from '#platform/resilience/waiting.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type ConsulSourceOptions = {
+  /** As CONFIG_URL: `consul://host:port/path/of/the/key`, with `?dc=` for another data centre. */
+  readonly url: string
+  readonly token?: string | undefined
+  readonly logger: Logger
+  readonly patienceMs: number
+}
+
+/** Throws OperatorError SETTINGS_INVALID for a URL without a key. */
+export function openConsulSource({ url, token, logger, patienceMs }: ConsulSourceOptions): SettingsSource {
+  const key = decodeURIComponent(new URL(url).pathname.slice(1))
+  if (key === '')
+    throw new OperatorError('SETTINGS_INVALID', 'CONFIG_URL names Consul and no key: consul://host:port/KEY')
+  const consul = openConsul({ url, token, variable: 'CONFIG_URL' })
+  const from = `the key ${key} of Consul at ${consul.where}, which CONFIG_URL names,`
+  const request = {
+    path: `/v1/kv/${key.split('/').map(encodeURIComponent).join('/')}`,
+    query: { raw: 'true' },
+  }
+  const stop = new AbortController()
+  let following: Promise<void> | undefined
+  function textOf({ status, text }: ConsulAnswer): string {
+    if (status === 200) return text
+    throw new OperatorError(
+      'SETTINGS_INVALID',
+      `${from} does not exist: put a JSON object there, {} for nothing`,
+    )
+  }
+  return {
+    from,
+    async read() {
+      const what = `Consul at ${consul.where}, which CONFIG_URL names`
+      const isFinal = (error: unknown) => error instanceof OperatorError && error.code === 'CONSUL_DENIED'
+      return textOf(await waitFor(() => consul.send(request), { logger, what, patienceMs, isFinal }))
+    },
+    follow(told, failed) {
+      following = watchConsul(consul, {
+        request,
+        signal: stop.signal,
+        told: answer => told(textOf(answer)),
+        failed,
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await following
+      await consul[Symbol.asyncDispose]()
+    },
+  }
+}
