@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openWhenThere } from '#platform/resilience/opening.ts'
+import { freshDatabase } from '#test/database.ts'
+import { createDoorway } from '#test/engines/doorway.ts'
+import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+
+test('a PostgreSQL that is not there yet is waited for, and the log says for what', async () => {
+  await using door = await createDoorway(await freshDatabase())
+  const { logger, lines } = recordingLogger()
+  const opening = openWhenThere({ variable: 'DATABASE_URL', url: door.url, logger }, () =>
+    openPostgresEventStore({ url: door.url }),
+  )
+  await expect.poll(() => lines.join()).toContain('waiting for PostgreSQL (DATABASE_URL), 60 s at most')
+  await door.open()
+  await using store = await opening
+  expect(await store.head()).toBe(0)
+})
+
+test('what never comes is given up, naming the variable, the engine and the time, without the password', async () => {
+  await using door = await createDoorway(await freshDatabase())
+  const { logger } = recordingLogger()
+  const error: unknown = await openWhenThere(
+    { variable: 'DATABASE_URL', url: door.url, logger, patienceMs: 200 },
+    () => openPostgresEventStore({ url: door.url }),
+  ).catch((caught: unknown) => caught)
+  expect(error).toMatchObject({ code: 'EVENT_STORE_UNREACHABLE' })
+  expect(String(error)).toMatch(/PostgreSQL \(DATABASE_URL\): .*ECONNREFUSED.*; waited for 0.2 s/)
+  expect(String(error)).not.toContain(new URL(door.url).password)
+})
+
+test('a password that is refused and a database that does not exist are not waited for', async () => {
+  const url = new URL(await freshDatabase())
+  const { logger, lines } = recordingLogger()
+  for (const [changed, said] of [
+    [{ password: 'guessed-word' }, /PostgreSQL \(DATABASE_URL\): .*password authentication failed/],
+    [{ pathname: '/absent' }, /PostgreSQL \(DATABASE_URL\): .*"absent" does not exist/],
+  ] as const) {
+    const { href } = Object.assign(new URL(url), changed)
+    const error: unknown = await openWhenThere({ variable: 'DATABASE_URL', url: href, logger }, () =>
+      openPostgresEventStore({ url: href }),
+    ).catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ code: 'EVENT_STORE_UNREACHABLE' })
+    expect(String(error)).toMatch(said)
+    expect(String(error)).not.toContain('guessed-word')
+  }
+  expect(lines).toEqual([])
+})
