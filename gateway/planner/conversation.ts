@@ -1,5 +1,6 @@
 // A conversation with a planner's process, which is started again when it breaks or takes too long. Free of any planner.
 import { type ChildProcess, fork } from 'node:child_process'
+import { Socket } from 'node:net'
 import type { FromPlanner, ToPlanner } from '#gateway/planner/messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
@@ -9,6 +10,8 @@ const MAX_PLAN_MS = 10_000
 const MAX_START_MS = 60_000
 /** Operations are planned once: a planner that has nothing to do gives its memory back. */
 const IDLE_MS = 60_000
+/** Characters of what it prints, from the end. */
+const MAX_SAID = 500
 
 type Waiting = {
   readonly message: ToPlanner
@@ -16,10 +19,10 @@ type Waiting = {
   readonly reject: (error: Error) => void
 }
 
-/** The process ended at what it was asked, or was ended because it took too long. */
+/** The process ended at what it was asked, or was ended because it took too long. `said` is what it printed at its end. */
 export class Broken extends Error {
-  constructor(what: 'operation' | 'supergraph') {
-    super(`the planner breaks on the ${what}`)
+  constructor(what: 'operation' | 'supergraph', said = '') {
+    super(`the planner breaks on the ${what}${said === '' ? '' : ` (${said})`}`)
   }
 }
 
@@ -38,11 +41,17 @@ export function converse(program: URL, opening: ToPlanner): Conversation {
   let closed = false
 
   function start(): void {
-    const started = fork(program, { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const started = fork(program, { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    if (started.stderr instanceof Socket) started.stderr.unref() // the channel is what keeps this process up, or not
+    let said = ''
+    started.stderr?.setEncoding('utf8').on('data', text => {
+      said = (said + text).slice(-MAX_SAID)
+    })
     started.on('message', (answer: FromPlanner) => settle(answer))
     started.on('error', () => started.kill('SIGKILL'))
-    started.once('exit', () => {
-      if (child === started) ended()
+    // Not at its exit: what it printed may come after that.
+    started.once('close', () => {
+      if (child === started) ended(said.trim().replaceAll(/\s*\n\s*/g, '; '))
     })
     child = started
   }
@@ -65,16 +74,16 @@ export function converse(program: URL, opening: ToPlanner): Conversation {
   }
 
   /** What the process was at is what it broke on; the others are asked again. */
-  function ended(): void {
+  function ended(said: string): void {
     child = undefined
     const [first, ...others] = waiting
     waiting = []
     clearTimeout(timer)
     if (first?.message === opening) {
-      for (const { reject } of [first, ...others]) reject(new Broken('supergraph'))
+      for (const { reject } of [first, ...others]) reject(new Broken('supergraph', said))
       return
     }
-    first?.reject(new Broken('operation'))
+    first?.reject(new Broken('operation', said))
     if (others.length > 0) restart()
     for (const other of others) send(other)
   }

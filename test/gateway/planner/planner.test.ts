@@ -39,7 +39,9 @@ describe('an operation that the planner breaks on', () => {
       planner.plan('{ warehouses { id } }', undefined),
       planner.plan('{ products { weight } }', undefined),
     ])
-    expect(broken).toEqual({ unplanned: 'the planner breaks on the operation' })
+    expect(broken).toEqual({
+      unplanned: expect.stringMatching(/^the planner breaks on the operation \(.*panicked/),
+    })
     expect(others).toMatchObject([{ node: { kind: 'Fetch' } }, { node: { kind: 'Fetch' } }])
     expect(await planner.plan('{ products { sku } }', undefined)).toMatchObject({ node: { kind: 'Fetch' } })
   })
@@ -47,7 +49,7 @@ describe('an operation that the planner breaks on', () => {
   test('can come again and again, and is soon not tried any more', async () => {
     for (let turn = 0; turn < 20; turn++)
       expect(await planner.plan(BREAKS, undefined)).toEqual({
-        unplanned: 'the planner breaks on the operation',
+        unplanned: expect.stringMatching('the planner breaks on the operation'),
       })
     expect(await planner.plan('{ products { sku } }', undefined)).toHaveProperty('node')
   })
