@@ -110,7 +110,7 @@ export async function startKafka({ jars, user }: KafkaSetup): Promise<RunningEng
   const [port, controllerPort] = [await freePort(), await freePort()]
   const settings = serverSettings({ folder, port, controllerPort, user })
   await writeFile(properties, settings.map(([name, value]) => `${name}=${value}\n`).join(''))
-  const cluster = randomBytes(16).toString('base64url')
+  const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A') // not to be taken for an option
   const java = (...args: string[]) => spawnJava(jars, args)
   const formatted = await once(
     java('kafka.tools.StorageTool', 'format', '-t', cluster, '-c', properties),
