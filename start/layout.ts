@@ -62,6 +62,7 @@ export function urlOf(
 /** The environment that `service` would have if it ran alone: what its own `main.ts` reads. */
 export function environmentOf(machine: Machine, service: ServiceName): Record<string, string> {
   const common = {
+    EVENT_BUS_URL: machine.databaseUrls.bus,
     ...machine.passed,
     NODE_ENV: 'development',
     HOST: machine.host,
@@ -70,7 +71,6 @@ export function environmentOf(machine: Machine, service: ServiceName): Record<st
     AUTH_ISSUER: machine.issuer,
     AUTH_AUDIENCE: machine.audience,
     AUTH_EMBEDDED_DIR: machine.authDirectory,
-    EVENT_BUS_URL: machine.databaseUrls.bus,
   }
   switch (service) {
     case 'orders':

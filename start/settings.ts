@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { z } from 'zod'
 import { readConfig, urlOf } from '#platform/config/config.ts'
+import { checkEventBusUrl } from '#platform/event-bus/url.ts'
 
 const schema = z.object({
   PORT_BASE: z.coerce.number().int().min(1024).max(65_000).default(4000),
@@ -12,6 +13,7 @@ const schema = z.object({
   PAYMENT_SANDBOX_APPROVAL_MS: z.coerce.number().int().min(0).max(86_400_000).default(1000),
   APPROVAL_TIMEOUT_MS: z.coerce.number().int().min(100).max(86_400_000).default(600_000),
   RESERVATION_MS: z.coerce.number().int().min(1000).max(86_400_000).default(1_800_000),
+  EVENT_BUS_URL: z.string().superRefine(checkEventBusUrl).optional(),
   WORKFLOW_URL: urlOf('temporal').optional(),
   WAYBILL_PROCESSES: z.coerce.number().int().min(1).max(3).default(2),
 })
@@ -47,6 +49,7 @@ export function readStartSettings(env: Readonly<Record<string, string | undefine
     traced: Boolean(endpoint),
     passed: {
       ...Object.fromEntries(PASSED.map(name => [name, String(read[name])])),
+      ...(read.EVENT_BUS_URL && { EVENT_BUS_URL: read.EVENT_BUS_URL }),
       ...(read.WORKFLOW_URL && { WORKFLOW_URL: read.WORKFLOW_URL }),
       ...(endpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),
     },

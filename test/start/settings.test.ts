@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { environmentOf, type Machine, SERVICE_NAMES } from '#start/layout.ts'
+import { readStartSettings } from '#start/settings.ts'
+
+const BUS = 'postgres://bus@127.0.0.1:5432/bus'
+
+function machineWith(passed: Readonly<Record<string, string>>): Machine {
+  const databases = { orders: '', inventory: '', payment: '', shipping: '', bus: BUS }
+  const auth = { authDirectory: '', jwks: '', issuer: '', audience: '' }
+  const secrets = { payment: '', carrier: '' }
+  return { host: '127.0.0.1', portBase: 4000, databaseUrls: databases, ...auth, secrets, passed }
+}
+
+test('every service is told of the bus that the starter is told of, and of the embedded one otherwise', () => {
+  const url = 'kafka://127.0.0.1:9092/?partitions=4'
+  const told = machineWith(readStartSettings({ EVENT_BUS_URL: url }).passed)
+  const untold = machineWith(readStartSettings({}).passed)
+  for (const name of SERVICE_NAMES) {
+    expect(environmentOf(told, name).EVENT_BUS_URL).toBe(url)
+    expect(environmentOf(untold, name).EVENT_BUS_URL).toBe(BUS)
+  }
+})
+
+test('a bus that cannot be is refused with the variable, and without the password', () => {
+  const start = () => readStartSettings({ EVENT_BUS_URL: 'kafka://user:secret@broker:9092/?partitions=x' })
+  expect(start).toThrow(/EVENT_BUS_URL: holds .*partitions is a number from 1 to 1000, not "x"/s)
+  expect(start).not.toThrow(/secret/)
+  expect(() => readStartSettings({ EVENT_BUS_URL: 'amqp://broker' })).toThrow(/postgres:\/\/… or kafka:\/\/…/)
+})
