@@ -132,6 +132,8 @@ export type LibraryOptions = {
   readonly settings?: GatewayConfig['settings']
   /** Where subgraphs are that the library's own are not to answer for. */
   readonly subgraphUrls?: Partial<Record<LibraryService, string>>
+  /** What else the gateway reads from its environment. */
+  readonly environment?: Pick<GatewayConfig, 'settingsUrl' | 'discovery'>
 }
 
 /** The supergraph of the library, at URLs that nobody listens at: those of the running subgraphs are configured. */
@@ -151,12 +153,14 @@ export async function startLibrary({
   supergraph = librarySupergraph(),
   settings = DEFAULT_SETTINGS,
   subgraphUrls = {},
+  environment = {},
 }: LibraryOptions = {}) {
   await using open = new AsyncDisposableStack()
   const folder = open.use(await temporaryFolder())
   const issuer = await openEmbeddedIssuer(folder.path)
   const catalogue = open.use(await serve('catalogue', issuer))
   const reviews = open.use(await serve('reviews', issuer))
+  const { logger, seen } = recordingLogger()
   const file = path.join(folder.path, 'supergraph.graphql')
   await writeFile(file, supergraph)
   const config: GatewayConfig = {
@@ -171,13 +175,16 @@ export async function startLibrary({
     auth: issuer,
     settings,
     development,
-    logger: recordingLogger().logger,
+    logger,
+    ...environment,
   }
   const gateway = open.use(await startGateway(config))
   const send = createSend(() => `${gateway.url}/graphql`)
   const running = open.move()
   return {
     url: gateway.url,
+    /** Resolves with a line of the gateway's log. */
+    logged: seen,
     catalogue,
     reviews,
     token: (subject: string) => issuer.sign({ role: 'customer', subject }),

@@ -1,0 +1,76 @@
+// What the gateway takes on while it runs, wherever its live settings are kept. All of it over HTTP.
+import { expect, test, vi } from 'vitest'
+import { z } from 'zod'
+import { readSettings } from '#gateway/settings.ts'
+import { startLibrary } from '#test/gateway/library.ts'
+import type { Kept } from '#test/platform/config/settings.contract.ts'
+import { startLiar } from './transport/liar.ts'
+
+const WAIT = { timeout: 20_000, interval: 50 }
+const QUERY = '{ newestQuote }'
+
+/** The library's gateway with settings that are `kept`, and how it answers. */
+export async function startAdjustable(kept: Kept, options: Parameters<typeof startLibrary>[0] = {}) {
+  const library = await startLibrary({ ...options, environment: { settingsUrl: kept.url } })
+  const ask = async () => {
+    const body = JSON.stringify({ query: QUERY })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${library.url}/graphql`, { method: 'POST', headers, body })
+    const { errors = [] } = z.object({ errors: z.array(z.unknown()).optional() }).parse(await answer.json())
+    return { status: answer.status, policy: answer.headers.get('ratelimit-policy'), errors }
+  }
+  const readiness = async () => (await fetch(`${library.url}/health/ready`)).json()
+  return { ask, readiness, library, [Symbol.asyncDispose]: () => library[Symbol.asyncDispose]() }
+}
+
+export const limitOf = (capacity: number) => JSON.stringify({ rateLimit: { capacity, perSecond: 0.001 } })
+
+export function gatewaySettingsContract(keep: () => Promise<Kept>): void {
+  test('a rate limit holds as soon as it is set, another in its place, and none once it is lifted', async () => {
+    await using kept = await keep()
+    await kept.put('{}')
+    await using gateway = await startAdjustable(kept)
+    expect(await gateway.ask()).toMatchObject({ status: 200, policy: null })
+    await kept.put(limitOf(2))
+    await vi.waitFor(async () => expect((await gateway.ask()).policy).toContain('q=2'), WAIT)
+    await vi.waitFor(async () => expect((await gateway.ask()).status).toBe(429), WAIT)
+    await kept.put(limitOf(1000))
+    await vi.waitFor(async () => expect((await gateway.ask()).policy).toContain('q=1000'), WAIT)
+    await kept.put('{"rateLimit": null}')
+    await vi.waitFor(
+      async () => expect(await gateway.ask()).toMatchObject({ status: 200, policy: null }),
+      WAIT,
+    )
+  })
+
+  test('a value of the wrong type is refused by its name, readiness tells it, and the limit stays', async () => {
+    await using kept = await keep()
+    await kept.put(limitOf(500))
+    await using gateway = await startAdjustable(kept)
+    expect((await gateway.ask()).policy).toContain('q=500')
+    await kept.put('{"rateLimit": {"capacity": "many", "perSecond": 1}}')
+    const line = await gateway.library.logged('the last good settings stay')
+    expect(line).toContain(kept.name)
+    expect(line).toMatch(/expected number.*rateLimit\.capacity/)
+    expect((await gateway.ask()).policy).toContain('q=500')
+    expect(await gateway.readiness()).toMatchObject({
+      status: 'degraded',
+      dependencies: { settings: { ok: false, detail: expect.stringContaining('rateLimit.capacity') } },
+    })
+    await kept.put(limitOf(600))
+    await vi.waitFor(async () => expect((await gateway.ask()).policy).toContain('q=600'), WAIT)
+    expect(await gateway.readiness()).toMatchObject({ dependencies: { settings: { ok: true } } })
+  })
+
+  test("a subgraph's time limit holds for the next request", async () => {
+    await using kept = await keep()
+    await kept.put('{}')
+    await using silent = await startLiar(() => {})
+    const settings = readSettings({ subgraphs: { reviews: { timeoutMs: 60_000, retries: 0 } } })
+    await using gateway = await startAdjustable(kept, { settings, subgraphUrls: { reviews: silent.url } })
+    await kept.put('{"everySubgraph": {"timeoutMs": 45000}, "subgraphs": {"reviews": {"timeoutMs": 20}}}')
+    await gateway.library.logged('settings changed')
+    const { errors } = await gateway.ask()
+    expect(errors).toHaveLength(1)
+  })
+}

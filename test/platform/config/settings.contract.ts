@@ -1,0 +1,77 @@
+// What live settings promise, wherever they are kept.
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { openSettings } from '#platform/config/settings.ts'
+import { recordingLogger } from '../telemetry/recording-logger.ts'
+
+export type Kept = AsyncDisposable & {
+  /** As CONFIG_URL holds it. */
+  readonly url: string
+  /** What errors call it by. */
+  readonly name: string
+  /** Undefined takes it away. */
+  put(text: string | undefined): Promise<void>
+}
+
+const schema = z.strictObject({ limit: z.number().int().positive().default(10) })
+
+export function settingsContract(keep: () => Promise<Kept>): void {
+  const open = (url: string, logger = recordingLogger().logger) => openSettings({ url, schema, logger })
+
+  test('are read, and followed as they change', async () => {
+    await using kept = await keep()
+    await kept.put('{"limit": 1}')
+    await using settings = await open(kept.url)
+    expect(settings.current()).toEqual({ limit: 1 })
+    const changed = new Promise(resolve => settings.onChange(resolve))
+    await kept.put('{"limit": 2}')
+    expect(await changed).toEqual({ limit: 2 })
+    expect(settings.current()).toEqual({ limit: 2 })
+    expect(settings.health()).toMatchObject({ ok: true })
+  })
+
+  test.each([
+    ['is not JSON', '{"limit":', /is not JSON/],
+    ['is of the wrong type', '{"limit": "many"}', /expected number[\s\S]*limit/],
+    ['is out of range', '{"limit": -3}', />0[\s\S]*limit/],
+    ['has an unknown name', '{"limits": 3}', /"limits"/],
+    ['is gone', undefined, /cannot be read|does not exist/],
+  ])(
+    'a value that %s is refused by its name, and the one before stays until a good one comes',
+    async (_what, bad, said) => {
+      await using kept = await keep()
+      await kept.put('{"limit": 1}')
+      const { logger, seen } = recordingLogger()
+      await using settings = await open(kept.url, logger)
+      const heard: unknown[] = []
+      settings.onChange(value => heard.push(value))
+
+      await kept.put(bad)
+      const line = await seen('the last good settings stay')
+      expect(line).toContain(kept.name)
+      expect(line).toContain('CONFIG_URL')
+      expect(JSON.parse(line).err.message).toMatch(said)
+      expect(settings.health()).toMatchObject({ ok: false, detail: expect.stringMatching(said) })
+      expect(settings.current()).toEqual({ limit: 1 })
+      expect(heard).toEqual([])
+
+      const changed = new Promise(resolve => settings.onChange(resolve))
+      await kept.put('{"limit": 4}')
+      expect(await changed).toEqual({ limit: 4 })
+      expect(settings.health()).toMatchObject({ ok: true })
+    },
+  )
+
+  test.each([
+    ['that are not there', undefined],
+    ['that are not JSON', '{'],
+    ['that do not fit', '{"limit": 0}'],
+  ])('nothing starts with settings %s', async (_what, text) => {
+    await using kept = await keep()
+    await kept.put(text)
+    await expect(open(kept.url)).rejects.toMatchObject({
+      code: 'SETTINGS_INVALID',
+      message: expect.stringMatching(/CONFIG_URL/),
+    })
+  })
+}
