@@ -1,10 +1,15 @@
 // A Redis of its own for tests, which can be killed, paused, filled and started again. Says why there is none.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createConnection } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '#start/postgres-server.ts'
+
+const CLUSTER_DEADLINE_MS = 30_000
 
 export type RedisProcess = AsyncDisposable & {
   readonly url: string
@@ -75,6 +80,58 @@ async function launch(port: number, settings: Readonly<Record<string, string>>):
     await delay(10)
   }
   return server
+}
+
+export type RedisCluster = AsyncDisposable & {
+  /** As CACHE_URL takes it: the nodes' URLs with commas between. */
+  readonly url: string
+  /** Those that were begun as masters come first. */
+  readonly nodes: readonly RedisProcess[]
+}
+
+/** Three masters with a replica each, which takes over within seconds. Resolves once it could. */
+export async function startRedisCluster(): Promise<RedisCluster> {
+  const open = new AsyncDisposableStack()
+  const nodes: RedisProcess[] = []
+  try {
+    for (let index = 0; index < 6; index++) nodes.push(open.use(await startClusterNode(open)))
+    const addresses = nodes.map(({ url }) => new URL(url).host)
+    const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes']
+    execFileSync('redis-cli', create, { stdio: 'ignore', timeout: 60_000 })
+    for (const node of nodes) await served(node)
+  } catch (error) {
+    await open.disposeAsync()
+    throw error
+  }
+  return {
+    url: nodes.map(({ url }) => url).join(),
+    nodes,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
+
+async function startClusterNode(open: AsyncDisposableStack): Promise<RedisProcess> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-redis-'))
+  open.defer(() => rm(folder, { recursive: true, force: true }))
+  return startRedis({
+    dir: folder,
+    'cluster-enabled': 'yes',
+    'cluster-port': String(await freePort()),
+    'cluster-node-timeout': '1000',
+    'repl-diskless-sync-delay': '0',
+  })
+}
+
+/** Knows that all slots are served and, when it is a replica, has what its master has: else it would not take over. */
+async function served(node: RedisProcess): Promise<void> {
+  const deadline = Date.now() + CLUSTER_DEADLINE_MS
+  const isServed = async () =>
+    (await node.ask('CLUSTER', 'INFO')).includes('cluster_state:ok') &&
+    /role:master|master_link_status:up/.test(await node.ask('INFO', 'replication'))
+  while (!(await isServed())) {
+    if (Date.now() > deadline) throw new Error('the cluster of Redis does not come to serve its slots')
+    await delay(50)
+  }
 }
 
 /** One command over a connection of its own: the reply as it comes. */

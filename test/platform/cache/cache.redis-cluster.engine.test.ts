@@ -1,0 +1,72 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { whyMissing } from '#test/engines/engine.ts'
+import { redis } from '#test/engines/redis.ts'
+import { describeCache } from '#test/platform/cache/cache.contract.ts'
+import { LONG, never, openRig, sourceOf } from '#test/platform/cache/rig.ts'
+import { play, steps } from '#test/platform/cache/world.ts'
+import { type RedisCluster, startRedisCluster } from '#test/redis.ts'
+
+const missing = whyMissing(redis)
+const SOON = { timeout: 30_000, interval: 50 }
+
+describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startRedisCluster()
+  })
+  afterAll(() => cluster?.[Symbol.asyncDispose]())
+
+  describeCache('keeps the contract of every cache: it', maxBytes => openRig(cluster.url, maxBytes))
+
+  test('serves to one process what another has loaded, from whichever node has it', async () => {
+    await using rig = await openRig(cluster.url)
+    const two = await rig.another()
+    const keys = Array.from({ length: 30 }, (_, index) => `k${index}`)
+    for (const key of keys) await rig.cache.get(key, sourceOf({ value: key }).load, LONG)
+    for (const key of keys)
+      await expect
+        .poll(async () => (await two.get(key, async () => ({ value: key, keep: false }), LONG)).source, SOON)
+        .toMatch(/remote|memory/)
+    const held = await Promise.all(cluster.nodes.slice(0, 3).map(node => node.ask('DBSIZE')))
+    expect(held).not.toContain(':0\r\n')
+  })
+
+  test('serves nothing that lacks a change that was heard, whatever the order of what processes do', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async taken => {
+        expect((await play(taken, cluster.url)).faults).toEqual([])
+      }),
+      { numRuns: 15 },
+    )
+  })
+
+  test('answers every get while a master is killed, and is whole again when its replica has taken over', async () => {
+    await using rig = await openRig(cluster.url)
+    const { cache } = rig
+    for (let index = 0; index < 30; index++)
+      await cache.get(`k${index}`, sourceOf({ value: index }).load, LONG)
+    await cluster.nodes[0]?.kill()
+    let slowest = 0
+    const other = await rig.another()
+    /** Of 30 keys over all slots, those that the other process has out of tier 2. */
+    const shared = async () => {
+      let count = 0
+      for (let index = 0; index < 30; index++) {
+        const began = performance.now()
+        cache.put(`after:${index}`, index, { ...LONG, at: {} })
+        const loaded = async () => ({ value: index, keep: false })
+        const { value, source } = await other.get(`after:${index}`, loaded, LONG)
+        expect(value).toBe(index)
+        slowest = Math.max(slowest, performance.now() - began)
+        if (source !== 'load') count += 1
+      }
+      return count
+    }
+    await expect.poll(shared, SOON).toBe(30)
+    expect(slowest).toBeLessThan(1_000)
+    await cluster.nodes[0]?.restart()
+    const newcomer = await rig.another()
+    expect((await newcomer.get('after:0', never, LONG)).source).toBe('remote')
+  })
+})
