@@ -53,10 +53,7 @@ export function createMember({ service, index, env, logFile }: MemberOptions): M
       env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     })
     closeSync(log)
-    const started = child
-    const endToo = () => void started.kill('SIGKILL') // a run that is cut short leaves nobody behind
-    process.once('exit', endToo)
-    started.once('exit', () => process.off('exit', endToo))
+    leaveNobodyBehind(child)
   }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
@@ -90,6 +87,22 @@ export function createMember({ service, index, env, logFile }: MemberOptions): M
     log: () => readFile(logFile, 'utf8').catch(() => ''),
     [Symbol.asyncDispose]: () => end('SIGKILL'),
   }
+}
+
+const living = new Set<ChildProcess>()
+
+/** A run that is cut short ends what it has started. */
+function leaveNobodyBehind(child: ChildProcess): void {
+  if (living.size === 0) process.once('exit', endAll)
+  living.add(child)
+  child.once('exit', () => {
+    living.delete(child)
+    if (living.size === 0) process.off('exit', endAll)
+  })
+}
+
+function endAll(): void {
+  for (const child of living) child.kill('SIGKILL')
 }
 
 function mainOf(service: ServiceName): string {

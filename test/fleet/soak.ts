@@ -123,14 +123,15 @@ function customersOf({ traffic }: Soak): readonly string[] {
   return traffic.shoppers.map(({ id }) => id)
 }
 
-async function untilEnded({ fleet, ...soak }: Soak, ids: readonly string[]): Promise<number> {
+async function untilEnded(soak: Soak, ids: readonly string[]): Promise<number> {
+  const { fleet, traffic } = soak
   const began = performance.now()
-  const customers = customersOf({ fleet, ...soak })
+  const customers = customersOf(soak)
   for (;;) {
     const open = await ordersAtWork(fleet, customers).catch(() => ids)
     const left = ids.filter(id => open.includes(id))
     if (left.length === 0) return performance.now() - began
     if (performance.now() - began > SETTLE_MS) throw new Error(`orders have not ended: ${left.join(', ')}`)
-    await delay(LOOK_MS)
+    await Promise.race([delay(LOOK_MS), traffic.shopping])
   }
 }

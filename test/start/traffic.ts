@@ -63,6 +63,8 @@ export type Traffic = {
   more(count: number): Promise<void>
   /** No new orders; resolves when all that was begun is answered. */
   finish(): Promise<void>
+  /** Rejects when a shopper has to give up. */
+  readonly shopping: Promise<unknown>
   /** Sends a checkout again, and returns the id of its order. */
   repeat(answered: Answered): Promise<string | undefined>
 }
@@ -99,6 +101,7 @@ export async function startTraffic(graphs: Graphs, width: number, pauseMs = 0): 
   return {
     shoppers,
     answered,
+    shopping,
     async more(count) {
       const wanted = answered.length + count
       const late = AbortSignal.timeout(PATIENCE_MS)
