@@ -6,7 +6,7 @@ import type { SagaDefinition, SagaEvent } from '#platform/saga/saga.ts'
 import type { StatusWriter } from '#platform/saga/status-writer.ts'
 import type { Statuses } from '#platform/saga/statuses.ts'
 import type { Pasts } from '#platform/saga/temporal/past.ts'
-import type { Base, Doing, LocalActivities, RunEvent } from '#platform/saga/temporal/wire.ts'
+import type { Activities, Base, Doing, LocalActivities, RunEvent } from '#platform/saga/temporal/wire.ts'
 
 export type Desk<State> = {
   readonly store: EventStore
@@ -19,7 +19,7 @@ export type Desk<State> = {
   readonly runLength: number
 }
 
-export function createDeciding<State>(desk: Desk<State>): LocalActivities {
+export function createDeciding<State>(desk: Desk<State>): LocalActivities & Pick<Activities, 'close'> {
   const { definition, folder, pasts } = desk
 
   async function standingAt(sagaId: string, base: Base, events: readonly RunEvent[]) {

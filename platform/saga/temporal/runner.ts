@@ -21,14 +21,14 @@ export type TemporalSagaOptions<State, Event extends SagaEvent> = Omit<
   readonly url: string
   /** How long to wait for Temporal at the start; a minute when left out. */
   readonly patienceMs?: number
-  /** Events that a run takes before it continues as new; 500 when left out. */
+  /** Events that a run takes before it continues as new; 250 when left out. */
   readonly runLength?: number
 }
 
 export type TemporalSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly health: NamedCheck }
 
 const PATIENCE_MS = 60_000
-const RUN_LENGTH = 500
+const RUN_LENGTH = 250
 /** Of a list, when no limit is given. */
 const LIST = 50
 

@@ -25,7 +25,7 @@ export type StepOptions = {
 /** So that another worker takes the step when this process is gone: the workflow says after how long without one. */
 const HEARTBEAT_MS = 2_000
 
-export function createActivities(options: StepOptions): Activities {
+export function createActivities(options: StepOptions): Pick<Activities, 'performStep'> {
   return {
     async performStep(request) {
       const beating = setInterval(heartbeat, HEARTBEAT_MS)

@@ -79,8 +79,13 @@ export type LocalActivities = {
       readonly arrivals: readonly RunEvent[]
     },
   ): Promise<Decision>
-  /** Writes the run's events where the next run finds them. */
-  close(run: SagaStart & { readonly base: Base; readonly events: readonly RunEvent[] }): Promise<Base>
 }
 
-export type Activities = { performStep(request: StepRequest): Promise<StepOutcome> }
+export type Activities = {
+  performStep(request: StepRequest): Promise<StepOutcome>
+  /**
+   * Writes the run's events where the next run finds them. No local activity: of those, one may be run in vain and
+   * again with other events, and what was written stays.
+   */
+  close(run: SagaStart & { readonly base: Base; readonly events: readonly RunEvent[] }): Promise<Base>
+}

@@ -39,10 +39,15 @@ const local = proxyLocalActivities<LocalActivities>({
 })
 
 /** Tries that end get their delays from the worker; this policy is for those whose worker is gone. */
-const { performStep } = proxyActivities<Activities>({
+const { performStep } = proxyActivities<Pick<Activities, 'performStep'>>({
   startToCloseTimeout: '15 minutes',
   heartbeatTimeout: '10s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+})
+
+const { close: closeRun } = proxyActivities<Pick<Activities, 'close'>>({
+  startToCloseTimeout: '1 minute',
+  retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '5s' },
 })
 
 /** After an activity ended in a way that none should, such as by an operator's hand. */
@@ -109,7 +114,7 @@ async function close(run: Run): Promise<void> {
   const { start, base, events } = run
   if (!base || events.length === 0) return
   const closed = [...events]
-  run.base = await settled(local.close({ ...start, base, events: closed }))
+  run.base = await settled(closeRun({ ...start, base, events: closed }))
   run.events = []
 }
 
