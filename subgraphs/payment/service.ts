@@ -1,6 +1,7 @@
 // Wires payment: store, provider, views, resolvers, webhooks. Free of the environment.
 import { originTrace } from '#platform/event-store/origin.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
+import type { PolicyOptions } from '#platform/resilience/policy.ts'
 import {
   type RunningService,
   type SubgraphConfig,
@@ -9,7 +10,7 @@ import {
 } from '#platform/subgraph/subgraph.ts'
 import { paymentAggregate } from './domain/payment.ts'
 import { createPayments } from './payments.ts'
-import { type OpenProvider, openProvider } from './provider/open.ts'
+import { type OpenProvider, openProvider, PROVIDER } from './provider/open.ts'
 import { createResolvers } from './resolvers.ts'
 import { startSweeping } from './unfinished.ts'
 import { paymentsView, totalsView } from './views.ts'
@@ -30,11 +31,18 @@ const APPROVAL_MS = 1_000
 export async function startPayment(config: PaymentConfig): Promise<RunningService> {
   const { sandboxApprovalMs = APPROVAL_MS, ...shared } = config
   await using open = new AsyncDisposableStack()
-  const opened = open.use(await openProvider({ ...shared, approvalMs: sandboxApprovalMs }))
+  let adjusted: PolicyOptions['adjusted']
+  const opened = open.use(
+    await openProvider({ ...shared, approvalMs: sandboxApprovalMs, adjusted: () => adjusted?.() }),
+  )
   const service = open.use(
     await startSubgraph(config, {
       views: [paymentsView, totalsView],
-      build: async ports => ({ resolvers: build(ports, config, opened) }),
+      dependencies: [PROVIDER],
+      async build(ports) {
+        adjusted = ports.adjusted(PROVIDER)
+        return { resolvers: build(ports, config, opened) }
+      },
     }),
   )
   opened.sandbox?.start(new URL(PAYMENT_WEBHOOK, service.url).href)

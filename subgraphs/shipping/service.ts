@@ -2,9 +2,13 @@
 import { OperatorError } from '#platform/domain/errors.ts'
 import { originTrace } from '#platform/event-store/origin.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
-import type { HttpServer } from '#platform/http/server.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
-import { type RunningService, type SubgraphConfig, startSubgraph } from '#platform/subgraph/subgraph.ts'
+import {
+  type RunningService,
+  type SubgraphConfig,
+  type SubgraphPorts,
+  startSubgraph,
+} from '#platform/subgraph/subgraph.ts'
 import { openHttpCarrier } from './carrier/carrier.http.ts'
 import { openSandboxCarrier } from './carrier/carrier.sandbox.ts'
 import type { Carrier } from './carrier/carrier.ts'
@@ -24,7 +28,8 @@ export type ShippingConfig = SubgraphConfig & {
 }
 
 const SANDBOX_STEP_MS = 2_000
-const CARRIER_POLICY = { name: 'carrier', timeoutMs: 5_000, retries: 2, concurrency: 64, queue: 1_000 }
+const CARRIER = 'carrier'
+const CARRIER_POLICY = { name: CARRIER, timeoutMs: 5_000, retries: 2, concurrency: 64, queue: 1_000 }
 
 /** A carrier, and what it needs to be told once the service can be reached at `url`. */
 type Contract = { readonly carrier: Carrier; readonly onListening: (url: string) => void }
@@ -34,9 +39,10 @@ export async function startShipping(config: ShippingConfig): Promise<RunningServ
   let onListening: Contract['onListening'] = () => {}
   const service = await startSubgraph(config, {
     views: [shipmentsView],
-    async build({ store, projections, http, open }) {
+    dependencies: [CARRIER],
+    async build({ store, projections, http, open, adjusted }) {
       const { logger, now, webhookSecret } = config
-      const contract = await openCarrier(config, http)
+      const contract = await openCarrier(config, { http, adjusted })
       onListening = contract.onListening
       const carrier = open.use(contract.carrier)
       const shipments = createRepository(store, shipmentAggregate, { logger })
@@ -56,9 +62,11 @@ export async function startShipping(config: ShippingConfig): Promise<RunningServ
   return service
 }
 
-async function openCarrier(config: ShippingConfig, http: HttpServer): Promise<Contract> {
+type CarrierPorts = Pick<SubgraphPorts, 'http' | 'adjusted'>
+
+async function openCarrier(config: ShippingConfig, ports: CarrierPorts): Promise<Contract> {
   const { carrierUrl = 'sandbox:', databaseUrl, webhookSecret, logger, now } = config
-  if (/^https?:\/\//.test(carrierUrl)) return openForeignCarrier(carrierUrl, config, http)
+  if (/^https?:\/\//.test(carrierUrl)) return openForeignCarrier(carrierUrl, config, ports)
   if (!carrierUrl.startsWith('sandbox:'))
     throw new OperatorError(
       'CONFIG_INVALID',
@@ -66,13 +74,13 @@ async function openCarrier(config: ShippingConfig, http: HttpServer): Promise<Co
     )
   const stepMs = config.sandboxStepMs ?? SANDBOX_STEP_MS
   const carrier = await openSandboxCarrier({ databaseUrl, webhookSecret, stepMs, now, logger })
-  http.onShutdown(() => carrier.stop()) // while the webhook still answers
+  ports.http.onShutdown(() => carrier.stop()) // while the webhook still answers
   return { carrier, onListening: url => carrier.start(`${url}${CARRIER_WEBHOOK}`) }
 }
 
 /** A carrier that is down does not make shipping unready: all but booking, cancelling and collecting goes on. */
-function openForeignCarrier(url: string, config: ShippingConfig, http: HttpServer): Contract {
-  const policy = createPolicy(CARRIER_POLICY)
+function openForeignCarrier(url: string, config: ShippingConfig, { http, adjusted }: CarrierPorts): Contract {
+  const policy = createPolicy({ ...CARRIER_POLICY, adjusted: adjusted(CARRIER) })
   const health = async () => ({ ok: policy.health() !== 'open', detail: `circuit ${policy.health()}` })
   http.addHealthCheck('carrier', health, { essential: false })
   const { webhookSecret: secret, now } = config

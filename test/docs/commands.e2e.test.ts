@@ -23,6 +23,8 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'npm run bench': 'takes minutes, and overwrites the results in bench/results',
   'npm run bench -- checkout --quick': 'takes a minute, and overwrites the results in bench/results',
   'npm run bench -- gateway': 'takes minutes, and installs other gateways from the package registry',
+  'consul kv put waybill/gateway \'{"rateLimit": {"capacity": 1000, "perSecond": 50}}\'':
+    'needs Consul; test/gateway/live-settings.engine.test.ts puts such values there',
   ...Object.fromEntries(
     blocksOf(readPage('docs/how-to/deploy.md'))
       .filter(({ marks }) => marks.includes('no-run'))

@@ -21,7 +21,9 @@ const adjustments = Object.keys(adjustmentSchema.shape).flatMap(name =>
 test('the reference of live settings names those that there are, and no others', () => {
   const expected = (section: string) => firstColumn(sectionOf(page, section)).sort()
   expect(expected('Every service')).toEqual(Object.keys(liveSchema([]).omit({ dependencies: true }).shape))
-  expect(expected('Orders and the BFFs')).toEqual(adjustments.map(name => `dependencies.NAME.${name}`).sort())
+  expect(expected('Orders, payment, shipping and the BFFs')).toEqual(
+    adjustments.map(name => `dependencies.NAME.${name}`).sort(),
+  )
   expect(new Set(expected('Gateway').map(name => name.split('.')[0]))).toEqual(
     new Set(Object.keys(gatewayLiveSchema.omit({ logLevel: true }).shape)),
   )

@@ -1,6 +1,6 @@
 // Opens the payment provider that a URL chooses, and puts every call to it under one policy. Free of any protocol.
 import { OperatorError } from '#platform/domain/errors.ts'
-import { createPolicy, type Policy } from '#platform/resilience/policy.ts'
+import { createPolicy, type Policy, type PolicyOptions } from '#platform/resilience/policy.ts'
 import { counter, histogram } from '#platform/telemetry/metrics.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 import { openHttpProvider } from './payment-provider.http.ts'
@@ -14,6 +14,8 @@ import type { PaymentProvider } from './payment-provider.ts'
 export type ProviderOptions = SandboxProviderOptions & {
   /** `http:` or `https:` for a provider elsewhere; the sandbox when it is left out or `sandbox:`. */
   readonly providerUrl?: string
+  /** What holds now of the time limit and the circuit breaker of calls to it. */
+  readonly adjusted?: PolicyOptions['adjusted']
 }
 
 /** `sandbox` is set when that is the provider: it has to be told where its notices go. */
@@ -23,20 +25,22 @@ export type OpenProvider = AsyncDisposable & {
   readonly sandbox?: SandboxProvider
 }
 
-const LIMITS = { name: 'payment-provider', timeoutMs: 3_000, retries: 1, concurrency: 64, queue: 1_000 }
+export const PROVIDER = 'payment-provider'
+const LIMITS = { name: PROVIDER, timeoutMs: 3_000, retries: 1, concurrency: 64, queue: 1_000 }
 /** The sandbox fails when a test token says so, which must not keep other payments from it. */
 const NO_BREAKER = { minimumPerSecond: Number.MAX_SAFE_INTEGER }
 
 export async function openProvider(options: ProviderOptions): Promise<OpenProvider> {
-  const { providerUrl = 'sandbox:' } = options
-  if (/^https?:\/\//.test(providerUrl)) return guarded(openHttpProvider(providerUrl), createPolicy(LIMITS))
+  const { providerUrl = 'sandbox:', adjusted } = options
+  const limits = { ...LIMITS, ...(adjusted && { adjusted }) }
+  if (/^https?:\/\//.test(providerUrl)) return guarded(openHttpProvider(providerUrl), createPolicy(limits))
   if (!providerUrl.startsWith('sandbox:'))
     throw new OperatorError(
       'CONFIG_INVALID',
       'PAYMENT_PROVIDER_URL should hold a URL that begins with https://, http:// or sandbox:',
     )
   const sandbox = await openSandboxProvider(options)
-  return { ...guarded(sandbox, createPolicy({ ...LIMITS, breaker: NO_BREAKER })), sandbox }
+  return { ...guarded(sandbox, createPolicy({ ...limits, breaker: NO_BREAKER })), sandbox }
 }
 
 /** Every call to `adapter` has a timeout and is retried, which its idempotency key allows. */
