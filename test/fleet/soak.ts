@@ -48,7 +48,7 @@ export async function importOrders(fleet: Fleet, count: number): Promise<string>
   try {
     await writeImportFiles(folder, count)
     const env = { PATH: process.env.PATH ?? '', WAYBILL_TOKEN: await fleet.token('ops', 'import') }
-    const args = [IMPORT, folder, '--url', `${fleet.front}/graphql`, '--at-once', '8']
+    const args = [IMPORT, folder, '--url', `${fleet.front}/graphql`, '--at-once', '16']
     const { stdout } = await promisify(execFile)(process.execPath, args, { env })
     return stdout
   } catch (error) {
