@@ -18,13 +18,21 @@ random() {
   od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n'
 }
 
+# Consul takes no tokens of another form.
+uuid() {
+  random | sed 's/\(.\{8\}\)\(.\{4\}\)\(.\{4\}\)\(.\{4\}\)\(.\{12\}\).*/\1-\2-\3-\4-\5/'
+}
+
 umask 077
 {
   echo "COMPOSE_FILE=docker-compose.yml:deploy/compose/$identity.yml"
   for name in POSTGRES_PASSWORD MONGO_PASSWORD MONGO_KEY REDIS_PASSWORD GRAFANA_PASSWORD \
-    ORDERS_PASSWORD INVENTORY_PASSWORD PAYMENT_PASSWORD SHIPPING_PASSWORD BUS_PASSWORD \
+    ORDERS_PASSWORD INVENTORY_PASSWORD PAYMENT_PASSWORD SHIPPING_PASSWORD BUS_PASSWORD TEMPORAL_PASSWORD \
     PAYMENT_WEBHOOK_SECRET CARRIER_WEBHOOK_SECRET; do
     echo "$name=$(random)"
+  done
+  for name in CONSUL_MANAGEMENT_TOKEN CONSUL_HTTP_TOKEN; do
+    echo "$name=$(uuid)"
   done
   if [ "$identity" = own-issuer ]; then
     cat <<'END'

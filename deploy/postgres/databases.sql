@@ -1,21 +1,22 @@
--- A database for each subgraph and one for the event bus, each with an account of its own that may enter no other.
+-- A database for each subgraph and two for Temporal, each with the account of its owner, which may enter no other.
 -- psql runs it once, on the first start of the container; the passwords come from its environment.
 \getenv orders_password ORDERS_PASSWORD
 \getenv inventory_password INVENTORY_PASSWORD
 \getenv payment_password PAYMENT_PASSWORD
 \getenv shipping_password SHIPPING_PASSWORD
-\getenv bus_password BUS_PASSWORD
+\getenv temporal_password TEMPORAL_PASSWORD
 
 CREATE ROLE orders LOGIN PASSWORD :'orders_password';
 CREATE ROLE inventory LOGIN PASSWORD :'inventory_password';
 CREATE ROLE payment LOGIN PASSWORD :'payment_password';
 CREATE ROLE shipping LOGIN PASSWORD :'shipping_password';
-CREATE ROLE bus LOGIN PASSWORD :'bus_password';
+CREATE ROLE temporal LOGIN PASSWORD :'temporal_password';
 
 CREATE DATABASE orders OWNER orders;
 CREATE DATABASE inventory OWNER inventory;
 CREATE DATABASE payment OWNER payment;
 CREATE DATABASE shipping OWNER shipping;
-CREATE DATABASE bus OWNER bus;
+CREATE DATABASE temporal OWNER temporal;
+CREATE DATABASE temporal_visibility OWNER temporal;
 
-REVOKE ALL ON DATABASE orders, inventory, payment, shipping, bus, postgres FROM PUBLIC;
+REVOKE ALL ON DATABASE orders, inventory, payment, shipping, temporal, temporal_visibility, postgres FROM PUBLIC;

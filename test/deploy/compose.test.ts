@@ -24,14 +24,18 @@ import { ROOT } from '#test/docs/pages.ts'
 const FIRST_PORT = 4000
 const IDENTITIES = Object.keys(OVERLAYS) as Identity[]
 const ENGINES = [
+  'consul',
+  'consul-setup',
   'grafana',
   'jaeger',
+  'kafka',
   'mongo',
   'mongo-replica-set',
   'otel-collector',
   'postgres',
   'prometheus',
   'redis',
+  'temporal',
 ]
 /** What a person fills in by hand. */
 const FILLED_IN = {
@@ -107,7 +111,7 @@ describe('the schema of the Compose Specification', () => {
 describe.each(IDENTITIES)('with the identity of %s', identity => {
   const servicesHere = () => Object.entries(projects[identity].services)
 
-  test('there are the seven services, the engines that have an adapter, and what a trial needs', () => {
+  test('there are the seven services, the engines, and what a trial needs', () => {
     const ofTheTrial = identity === 'trial' ? ['token', 'trial-issuer', 'trial-seed'] : []
     expect(
       servicesHere()
@@ -133,6 +137,9 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
       postgres: 5432,
       mongo: 27017,
       redis: 6379,
+      kafka: 9092,
+      temporal: 7233,
+      consul: 8500,
       'otel-collector': 4318,
     }
     for (const name of SERVICE_NAMES)
@@ -204,7 +211,9 @@ describe('.env', () => {
     const names = new Set(demanded.map(({ name }) => name))
     expect(new Set(Object.keys(written['own-issuer']))).toEqual(new Set([...names, 'COMPOSE_FILE']))
     const secrets = Object.entries(written.trial).filter(([name]) => name !== 'COMPOSE_FILE')
-    for (const [name, value] of secrets) expect(value, name).toMatch(/^[0-9a-f]{48}$/)
+    const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/ // what Consul takes
+    for (const [name, value] of secrets)
+      expect(value, name).toMatch(name.startsWith('CONSUL_') ? uuid : /^[0-9a-f]{48}$/)
     expect(new Set(secrets.map(([, value]) => value)).size).toBe(secrets.length)
   })
 

@@ -5,7 +5,15 @@ import { freshDatabase } from '#test/database.ts'
 import { readProject } from '#test/deploy/compose.ts'
 import { readText } from '#test/deploy/files.ts'
 
-const NAMES = ['orders', 'inventory', 'payment', 'shipping', 'bus']
+/** By account. */
+const DATABASES: Readonly<Record<string, readonly string[]>> = {
+  orders: ['orders'],
+  inventory: ['inventory'],
+  payment: ['payment'],
+  shipping: ['shipping'],
+  temporal: ['temporal', 'temporal_visibility'],
+}
+const NAMES = Object.keys(DATABASES)
 const PASSWORDS = Object.fromEntries(NAMES.map(name => [`${name.toUpperCase()}_PASSWORD`, `it's ${name}'s`]))
 
 let server: URL
@@ -52,22 +60,26 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await ask(server, ...NAMES.flatMap(name => [`DROP DATABASE ${name}`, `DROP ROLE ${name}`]))
+  await ask(server, ...Object.values(DATABASES).flatMap(names => names.map(name => `DROP DATABASE ${name}`)))
+  await ask(server, ...NAMES.map(name => `DROP ROLE ${name}`))
 })
 
-test.each(NAMES)('%s may make its tables in its own database', async name => {
-  await expect(
-    ask(
-      urlFor(name, name),
-      'CREATE SCHEMA tried',
-      'CREATE TABLE tried.rows (id int)',
-      'DROP SCHEMA tried CASCADE',
-    ),
-  ).resolves.toBeUndefined()
+test.each(NAMES)('%s may make its tables in its own databases', async name => {
+  for (const database of DATABASES[name] ?? [])
+    await expect(
+      ask(
+        urlFor(name, database),
+        'CREATE SCHEMA tried',
+        'CREATE TABLE tried.rows (id int)',
+        'DROP SCHEMA tried CASCADE',
+      ),
+    ).resolves.toBeUndefined()
 })
 
 test.each(NAMES)('%s may enter no other database', async name => {
-  for (const other of [...NAMES, 'postgres'].filter(database => database !== name))
+  for (const other of [...Object.values(DATABASES).flat(), 'postgres'].filter(
+    database => !DATABASES[name]?.includes(database),
+  ))
     await expect(ask(urlFor(name, other)), other).rejects.toThrow(/permission denied for database/)
 })
 
@@ -83,13 +95,14 @@ test('compose names these accounts and databases, each with the password that it
   )
   const { services } = readProject('trial', env)
   const urls = Object.values(services).flatMap(({ environment = {} }) =>
-    [environment.DATABASE_URL, environment.EVENT_BUS_URL].flatMap(value =>
-      value ? new URL(String(value)) : [],
-    ),
+    environment.DATABASE_URL ? new URL(String(environment.DATABASE_URL)) : [],
   )
-  expect(new Set(urls.map(({ pathname }) => pathname.slice(1)))).toEqual(new Set(NAMES))
+  const { environment: temporal = {} } = services.temporal ?? {}
+  expect([...urls.map(({ username }) => username), temporal.POSTGRES_USER].sort()).toEqual(NAMES.toSorted())
   for (const { username, password, pathname } of urls) {
     expect(username).toBe(pathname.slice(1))
     expect(password).toBe(username)
   }
+  expect([temporal.DBNAME, temporal.VISIBILITY_DBNAME]).toEqual(DATABASES.temporal)
+  expect(temporal.POSTGRES_PWD).toBe('temporal')
 })
