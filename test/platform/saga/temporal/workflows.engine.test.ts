@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connect } from '#platform/saga/temporal/serving.ts'
+import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
+import { openWorkflows } from '#platform/saga/temporal/workflows.ts'
+import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
+import { temporal } from '#test/engines/temporal.ts'
+import { freshNamespace } from '#test/platform/saga/temporal/places.ts'
+
+/** More than what a circuit needs to open. */
+const SWEPT = 40
+
+const found = temporal.find()
+const missing = whyMissing(temporal)
+
+describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${found?.version}`, () => {
+  let server: RunningEngine
+
+  beforeAll(async () => {
+    if (found) server = await found.start()
+  })
+
+  afterAll(() => server?.[Symbol.asyncDispose]())
+
+  test('a sweep over sagas that have begun already keeps no event from another', async () => {
+    const place = readTemporalUrl(await freshNamespace(server.url))
+    const connection = await connect(place, 10_000, undefined)
+    try {
+      const { namespace } = place
+      const workflows = openWorkflows({ connection, namespace, taskQueue: 'nobody', saga: 'trip' })
+      for (let count = 0; count < SWEPT; count++) await workflows.begin('one')
+      const event = { commandId: 'go', type: 'TripStarted', schema: 1, data: {}, meta: {} }
+      await expect(workflows.arrive('two', event)).resolves.toBeUndefined()
+    } finally {
+      await connection.close()
+    }
+  })
+})
