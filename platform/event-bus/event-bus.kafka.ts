@@ -1,5 +1,4 @@
 // The event bus port on Kafka: a topic per service in partitions by stream, put in order again by its readers. Free of events' meaning.
-import { setTimeout as delay } from 'node:timers/promises'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { checkName } from '#platform/event-bus/check.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
@@ -15,8 +14,8 @@ import { type KafkaSettings, parseKafkaUrl } from '#platform/event-bus/settings.
 import { checkTopics, openTopic } from '#platform/event-bus/topic.kafka.ts'
 import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
 import { groupIdOf, startTrimming, trimTopic } from '#platform/event-bus/trim.kafka.ts'
-import { fullJitter } from '#platform/event-store/bell.ts'
 import type { Log } from '#platform/postgres/pool.ts'
+import { waitFor } from '#platform/resilience/waiting.ts'
 
 export type KafkaEventBusOptions = {
   readonly url: string
@@ -26,12 +25,12 @@ export type KafkaEventBusOptions = {
   /** How often old messages are deleted; 10 minutes when left out. */
   readonly trimEveryMs?: number
   /** How long a broker is waited for that does not answer; a minute when left out. */
-  readonly waitMs?: number
+  readonly patienceMs?: number
 }
 
 const RETENTION_MS = 7 * 86_400_000
 const TRIM_EVERY_MS = 600_000
-const WAIT_MS = 60_000
+const PATIENCE_MS = 60_000
 
 type Ports = {
   readonly settings: KafkaSettings
@@ -46,11 +45,16 @@ type Ports = {
  * when no broker answers in time or the login is refused, EVENT_BUS_TOPIC_WRONG.
  */
 export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<EventBus> {
-  const { logger, waitMs = WAIT_MS, retentionMs = RETENTION_MS, trimEveryMs = TRIM_EVERY_MS } = options
+  const {
+    logger,
+    patienceMs = PATIENCE_MS,
+    retentionMs = RETENTION_MS,
+    trimEveryMs = TRIM_EVERY_MS,
+  } = options
   const settings = parseKafkaUrl(options.url)
   await using opening = new AsyncDisposableStack()
   const lane = opening.use(openLane(settings, 'event-bus'))
-  await untilReached(lane, settings, waitMs, logger)
+  await untilReached(lane, settings, patienceMs, logger)
   await checkTopics(lane, settings)
   const log = shareLogs(lane, settings)
   const ports: Ports = { settings, lane, logger, log }
@@ -152,24 +156,20 @@ async function trimAll({ lane, settings, log }: Ports, retentionMs: number): Pro
 async function untilReached(
   lane: Lane,
   { brokers }: KafkaSettings,
-  waitMs: number,
+  patienceMs: number,
   logger: Log | undefined,
 ): Promise<void> {
-  const deadline = performance.now() + waitMs
-  const where = `Kafka at ${brokers.join(', ')} (EVENT_BUS_URL)`
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await lane.admin.metadata({ forceUpdate: true })
-      return
-    } catch (cause) {
-      if (isRefusedLogin(cause)) throw unreachable(`${where} refuses the user and password`, cause)
-      if (performance.now() > deadline)
-        throw unreachable(`${where} did not answer within ${Math.round(waitMs / 1000)} s`, cause)
-      if (attempt === 0) logger?.warn({ err: cause }, `waiting for the event bus: ${where} does not answer`)
-      await delay(200 + fullJitter(attempt, 100, 1_000))
-    }
+  const what = `Kafka at ${brokers.join(', ')} (EVENT_BUS_URL)`
+  const attempt = () => lane.admin.metadata({ forceUpdate: true })
+  try {
+    await waitFor(attempt, { logger: logger ?? SILENT, what, patienceMs, isFinal: isRefusedLogin })
+  } catch (cause) {
+    if (isRefusedLogin(cause)) throw unreachable(`${what} refuses the user and password`, cause)
+    throw unreachable(`${what} did not answer within ${patienceMs / 1000} s`, cause)
   }
 }
+
+const SILENT = { warn() {}, error() {} }
 
 function unreachable(reason: string, cause: unknown): OperatorError {
   return new OperatorError('EVENT_BUS_UNREACHABLE', `the event bus could not be opened: ${reason}`, cause)

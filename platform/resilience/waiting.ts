@@ -16,7 +16,7 @@ export async function pause(attempts: number, signal: AbortSignal): Promise<void
 }
 
 export type Patience = {
-  readonly logger: Logger
+  readonly logger: Pick<Logger, 'warn' | 'error'>
   /** Such as `Consul at 10.0.0.1:8500, which DISCOVERY_URL names`. */
   readonly what: string
   readonly patienceMs: number

@@ -99,28 +99,79 @@ function versionOf(jars: string): string {
 
 export type KafkaSetup = {
   readonly jars: string
+  /** One when left out. Each is a controller too, so that of three one can be away. */
+  readonly brokers?: number
   /** Clients must say who they are (SASL PLAIN); anybody is let in when left out. */
   readonly user?: { readonly name: string; readonly password: string }
 }
 
-/** On loopback, on free ports, with little memory; its data goes with it. */
-export async function startKafka({ jars, user }: KafkaSetup): Promise<RunningEngine> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-kafka-'))
-  const properties = path.join(folder, 'server.properties')
-  const [port, controllerPort] = [await freePort(), await freePort()]
-  const settings = serverSettings({ folder, port, controllerPort, user })
-  await writeFile(properties, settings.map(([name, value]) => `${name}=${value}\n`).join(''))
-  const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A') // not to be taken for an option
-  const java = (...args: string[]) => spawnJava(jars, args)
-  const formatted = await once(
-    java('kafka.tools.StorageTool', 'format', '-t', cluster, '-c', properties),
-    'exit',
-  )
-  if (formatted[0] !== 0) throw new Error(`Kafka's storage could not be formatted (${formatted[0]})`)
+type Faults = NonNullable<RunningEngine['faults']>
 
+/** `faults` hurt all brokers at once. */
+export type RunningKafka = RunningEngine & { readonly brokers: readonly Faults[]; readonly faults: Faults }
+
+/** On loopback, on free ports, with little memory; its data goes with it. */
+export async function startKafka({ jars, brokers: count = 1, user }: KafkaSetup): Promise<RunningKafka> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-kafka-'))
+  const places: Place[] = []
+  for (let id = 1; id <= count; id++)
+    places.push({
+      id,
+      port: await freePort(),
+      controllerPort: await freePort(),
+      folder: path.join(folder, `${id}`),
+    })
+  const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A') // not to be taken for an option
+  await Promise.all(places.map(place => format(jars, cluster, place, settingsOf(place, places, user))))
+  const brokers = await Promise.all(places.map(place => run(jars, place, user)))
+  const all = async (work: (broker: Faults) => Promise<void> | void) => {
+    await Promise.all(brokers.map(work))
+  }
+  const login = user ? `${user.name}:${user.password}@` : ''
+  return {
+    url: `kafka://${login}${places.map(({ port }) => `127.0.0.1:${port}`).join(',')}/`,
+    brokers,
+    faults: {
+      kill: () => all(broker => broker.kill()),
+      restart: () => all(broker => broker.restart()),
+      pause: () => void all(broker => broker.pause()),
+      resume: () => void all(broker => broker.resume()),
+    },
+    async [Symbol.asyncDispose]() {
+      await all(broker => broker.kill())
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+type Place = {
+  readonly id: number
+  readonly port: number
+  readonly controllerPort: number
+  readonly folder: string
+}
+
+function propertiesOf({ folder }: Place): string {
+  return path.join(folder, 'server.properties')
+}
+
+async function format(
+  jars: string,
+  cluster: string,
+  place: Place,
+  settings: readonly (readonly [string, string])[],
+): Promise<void> {
+  await mkdir(place.folder)
+  await writeFile(propertiesOf(place), settings.map(([name, value]) => `${name}=${value}\n`).join(''))
+  const args = ['kafka.tools.StorageTool', 'format', '-t', cluster, '-c', propertiesOf(place)]
+  const [code] = await once(spawnJava(jars, args), 'exit')
+  if (code !== 0) throw new Error(`Kafka's storage could not be formatted (${code})`)
+}
+
+async function run(jars: string, place: Place, user: KafkaSetup['user']): Promise<Faults> {
   const launch = async () => {
-    const started = java('kafka.Kafka', properties)
-    await answers(started, port, user)
+    const started = spawnJava(jars, ['kafka.Kafka', propertiesOf(place)])
+    await answers(started, place.port, user)
     return started
   }
   let server = await launch()
@@ -130,38 +181,28 @@ export async function startKafka({ jars, user }: KafkaSetup): Promise<RunningEng
     server.kill('SIGKILL') // a paused one, too
     await ended
   }
-  const login = user ? `${user.name}:${user.password}@` : ''
   return {
-    url: `kafka://${login}127.0.0.1:${port}/`,
-    faults: {
-      kill,
-      async restart() {
-        await kill()
-        server = await launch()
-      },
-      pause: () => void server.kill('SIGSTOP'),
-      resume: () => void server.kill('SIGCONT'),
-    },
-    async [Symbol.asyncDispose]() {
+    kill,
+    async restart() {
       await kill()
-      await rm(folder, { recursive: true, force: true })
+      server = await launch()
     },
+    pause: () => void server.kill('SIGSTOP'),
+    resume: () => void server.kill('SIGCONT'),
   }
 }
 
-type Server = {
-  readonly folder: string
-  readonly port: number
-  readonly controllerPort: number
-  readonly user: KafkaSetup['user']
-}
-
-function serverSettings({ folder, port, controllerPort, user }: Server): [string, string][] {
+function settingsOf(
+  { id, port, controllerPort, folder }: Place,
+  places: readonly Place[],
+  user: KafkaSetup['user'],
+): [string, string][] {
   const protocol = user ? 'SASL_PLAINTEXT' : 'PLAINTEXT'
+  const copies = String(places.length)
   const settings: [string, string][] = [
     ['process.roles', 'broker,controller'],
-    ['node.id', '1'],
-    ['controller.quorum.voters', `1@127.0.0.1:${controllerPort}`],
+    ['node.id', String(id)],
+    ['controller.quorum.voters', places.map(one => `${one.id}@127.0.0.1:${one.controllerPort}`).join(',')],
     ['listeners', `CLIENTS://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`],
     ['advertised.listeners', `CLIENTS://127.0.0.1:${port}`],
     ['listener.security.protocol.map', `CLIENTS:${protocol},CONTROLLER:PLAINTEXT`],
@@ -169,12 +210,13 @@ function serverSettings({ folder, port, controllerPort, user }: Server): [string
     ['controller.listener.names', 'CONTROLLER'],
     ['log.dirs', path.join(folder, 'data')],
     ['auto.create.topics.enable', 'false'],
+    ['default.replication.factor', copies],
     ['broker.session.timeout.ms', '2000'], // a killed one can come back only once it counts as gone
     ['broker.heartbeat.interval.ms', '500'],
     ['group.initial.rebalance.delay.ms', '0'],
     ['offsets.topic.num.partitions', '2'],
-    ['offsets.topic.replication.factor', '1'],
-    ['transaction.state.log.replication.factor', '1'],
+    ['offsets.topic.replication.factor', copies],
+    ['transaction.state.log.replication.factor', copies],
     ['transaction.state.log.min.isr', '1'],
   ]
   if (!user) return settings
