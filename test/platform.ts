@@ -43,7 +43,7 @@ export type TestPlatform = AsyncDisposable &
 
 const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
 
-/** `env` is added to every service's environment. */
+/** `env` is added to every service's environment. With a DISCOVERY_URL in it, nobody is told where the others are. */
 export async function startPlatform(env: Readonly<Record<string, string>> = {}): Promise<TestPlatform> {
   await using open = new AsyncDisposableStack()
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-platform-'))
@@ -84,15 +84,18 @@ export async function startPlatform(env: Readonly<Record<string, string>> = {}):
     start('payment', { DATABASE_URL: payment, PAYMENT_WEBHOOK_SECRET: 'a-secret-for-tests-only' }),
     start('shipping', { DATABASE_URL: shipping, CARRIER_WEBHOOK_SECRET: 'a-secret-for-tests-only' }),
   ])
+  const told = (addresses: Readonly<Record<string, string>>) => (env.DISCOVERY_URL ? {} : addresses)
   await start('orders', {
     DATABASE_URL: orders,
-    INVENTORY_URL: urlOf('inventory'),
-    PAYMENT_URL: urlOf('payment'),
-    SHIPPING_URL: urlOf('shipping'),
+    ...told({
+      INVENTORY_URL: urlOf('inventory'),
+      PAYMENT_URL: urlOf('payment'),
+      SHIPPING_URL: urlOf('shipping'),
+    }),
   })
-  await start('gateway', { SUBGRAPH_URLS: SUBGRAPHS.map(name => `${name}=${urlOf(name)}`).join(',') })
+  await start('gateway', told({ SUBGRAPH_URLS: SUBGRAPHS.map(name => `${name}=${urlOf(name)}`).join(',') }))
   await Promise.all(
-    (['bff-web', 'bff-mobile'] as const).map(name => start(name, { GATEWAY_URL: urlOf('gateway') })),
+    (['bff-web', 'bff-mobile'] as const).map(name => start(name, told({ GATEWAY_URL: urlOf('gateway') }))),
   )
 
   const running = open.move()

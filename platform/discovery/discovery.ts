@@ -38,6 +38,6 @@ export type Discovery = AsyncDisposable & {
    * Disposing takes it away. Nothing is done where addresses are told by other means.
    */
   announce(presence: Presence): Promise<AsyncDisposable>
-  /** Whether what is known is current. */
+  /** Whether what is known is current, and whoever is followed is somewhere. */
   health(): Health
 }

@@ -30,7 +30,12 @@ export function discoverBy(registry: Registry): Discovery {
       return found
     },
     announce: presence => registry.announce(presence),
-    health: () => registry.health(),
+    health() {
+      const nowhere = [...followed].filter(([, { current }]) => current().length === 0).map(([text]) => text)
+      const health = registry.health()
+      if (!health.ok || nowhere.length === 0) return health
+      return { ok: false, detail: `nobody who is well is known for ${nowhere.join(', ')}` }
+    },
     [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
   }
 }

@@ -180,7 +180,9 @@ describe('while Consul', () => {
 
   test('answers nothing, health says so within a quarter of a minute, and is well again after', async () => {
     await using discovery = await open()
-    await discovery.follow('service://nobody/graphql').known
+    await tell('/v1/agent/service/register', definition('silent', { host: '127.0.0.1', port: 1, weight: 1 }))
+    await discovery.follow('service://silent/graphql').known
+    expect(discovery.health()).toMatchObject({ ok: true })
     consul.faults.pause()
     try {
       await vi.waitFor(() => expect(discovery.health()).toMatchObject({ ok: false }), WAIT)

@@ -97,6 +97,7 @@ export function namedDiscoveryContract(open: () => Promise<DiscoveryUnderTest>):
       const followed = under.discovery.follow('service://nobody/graphql')
       await followed.known
       expect(followed.current()).toEqual([])
+      expect(under.discovery.health()).toMatchObject({ ok: false, detail: expect.stringContaining('nobody') })
     })
   })
 }
