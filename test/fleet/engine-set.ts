@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ServiceName } from '#start/layout.ts'
 import { consul } from '#test/engines/consul.ts'
-import type { Engine, RunningEngine } from '#test/engines/engine.ts'
+import { type Engine, type RunningEngine, whyMissing } from '#test/engines/engine.ts'
 import { kafka } from '#test/engines/kafka.ts'
 import { mongodb } from '#test/engines/mongodb.ts'
 import { redis } from '#test/engines/redis.ts'
@@ -101,7 +101,7 @@ export async function openScaleOutSet(): Promise<EngineSet> {
       postgres,
     ],
     missing: PLACES.filter(({ engine }) => !had.some(place => place.engine === engine)).map(
-      ({ engine }) => `${engine.name}: not on this machine; npm run test:engines tries to get it`,
+      ({ engine }) => `${engine.name}: ${whyMissing(engine)}`,
     ),
     env: service =>
       Object.assign({}, ...started.map(({ variables, running: { url } }) => variables(url, service))),
