@@ -8,8 +8,13 @@ const MAX_WAITING = 1000
 const MAX_PLAN_MS = 10_000
 /** Of a large supergraph. */
 const MAX_START_MS = 60_000
-/** Operations are planned once: a planner that has nothing to do gives its memory back. */
-const IDLE_MS = 60_000
+/**
+ * Operations are planned once: a planner that has nothing to do for a hundred times as long as it takes to start gives its
+ * memory back. So starts cost one per cent of the time at most.
+ */
+const IDLE_STARTS = 100
+const MIN_IDLE_MS = 5_000
+const MAX_IDLE_MS = 600_000
 /** Characters of what it prints, from the end. */
 const MAX_SAID = 500
 
@@ -39,8 +44,11 @@ export function converse(program: URL, opening: ToPlanner): Conversation {
   let child: ChildProcess | undefined
   let timer: NodeJS.Timeout | undefined
   let closed = false
+  let startedAt = 0
+  let idleMs = MIN_IDLE_MS
 
   function start(): void {
+    startedAt = performance.now()
     const started = fork(program, { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     if (started.stderr instanceof Socket) started.stderr.unref() // the channel is what keeps this process up, or not
     let said = ''
@@ -69,7 +77,12 @@ export function converse(program: URL, opening: ToPlanner): Conversation {
   }
 
   function settle(answer: FromPlanner): void {
-    waiting.shift()?.resolve(answer)
+    const answered = waiting.shift()
+    if (answered?.message === opening) {
+      const startMs = performance.now() - startedAt
+      idleMs = Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, IDLE_STARTS * startMs))
+    }
+    answered?.resolve(answer)
     watch()
   }
 
@@ -92,7 +105,7 @@ export function converse(program: URL, opening: ToPlanner): Conversation {
     clearTimeout(timer)
     const [first] = waiting
     hold(first !== undefined)
-    const ms = first === undefined ? IDLE_MS : first.message === opening ? MAX_START_MS : MAX_PLAN_MS
+    const ms = first === undefined ? idleMs : first.message === opening ? MAX_START_MS : MAX_PLAN_MS
     timer = child && setTimeout(() => child?.kill('SIGKILL'), ms).unref()
   }
 
