@@ -40,7 +40,8 @@ function podOf(manifests: readonly Manifest[], name: ServiceName): Deployment['s
 const SECRETS: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgres://waybill:secret@db.example.com/orders',
   READ_MODELS_URL: 'mongodb://waybill:secret@mongo.example.com/orders',
-  EVENT_BUS_URL: 'postgres://waybill:secret@db.example.com/bus',
+  EVENT_BUS_URL: 'kafka://waybill:secret@kafka-1.example.com:9093,kafka-2.example.com:9093/?tls=true',
+  WORKFLOW_URL: 'temporal://:secret@temporal.example.com:7233/waybill',
   CACHE_URL: 'rediss://:secret@redis.example.com:6379',
   PAYMENT_WEBHOOK_SECRET: 'sixteen characters or more',
   CARRIER_WEBHOOK_SECRET: 'sixteen characters or more',
