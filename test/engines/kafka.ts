@@ -112,7 +112,9 @@ export type RunningKafka = RunningEngine & { readonly brokers: readonly Faults[]
 
 /** On loopback, on free ports, with little memory; its data goes with it. */
 export async function startKafka({ jars, brokers: count = 1, user }: KafkaSetup): Promise<RunningKafka> {
+  await using open = new AsyncDisposableStack()
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-kafka-'))
+  open.defer(() => rm(folder, { recursive: true, force: true }))
   const places: Place[] = []
   for (let id = 1; id <= count; id++)
     places.push({
@@ -123,11 +125,14 @@ export async function startKafka({ jars, brokers: count = 1, user }: KafkaSetup)
     })
   const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A') // not to be taken for an option
   await Promise.all(places.map(place => format(jars, cluster, place, settingsOf(place, places, user))))
-  const brokers = await Promise.all(places.map(place => run(jars, place, user)))
+  const brokers = places.map(place => createBroker(jars, place, user))
+  for (const broker of brokers) open.defer(broker.kill)
+  await Promise.all(brokers.map(broker => broker.restart()))
   const all = async (work: (broker: Faults) => Promise<void> | void) => {
     await Promise.all(brokers.map(work))
   }
   const login = user ? `${user.name}:${user.password}@` : ''
+  const running = open.move()
   return {
     url: `kafka://${login}${places.map(({ port }) => `127.0.0.1:${port}`).join(',')}/`,
     brokers,
@@ -137,10 +142,7 @@ export async function startKafka({ jars, brokers: count = 1, user }: KafkaSetup)
       pause: () => void all(broker => broker.pause()),
       resume: () => void all(broker => broker.resume()),
     },
-    async [Symbol.asyncDispose]() {
-      await all(broker => broker.kill())
-      await rm(folder, { recursive: true, force: true })
-    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
 
@@ -168,15 +170,11 @@ async function format(
   if (code !== 0) throw new Error(`Kafka's storage could not be formatted (${code})`)
 }
 
-async function run(jars: string, place: Place, user: KafkaSetup['user']): Promise<Faults> {
-  const launch = async () => {
-    const started = spawnJava(jars, ['kafka.Kafka', propertiesOf(place)])
-    await answers(started, place.port, user)
-    return started
-  }
-  let server = await launch()
+/** One that is yet to be started. */
+function createBroker(jars: string, place: Place, user: KafkaSetup['user']): Faults {
+  let server: ChildProcess | undefined
   async function kill(): Promise<void> {
-    if (server.exitCode !== null || server.signalCode !== null) return
+    if (!server || server.exitCode !== null || server.signalCode !== null) return
     const ended = once(server, 'exit')
     server.kill('SIGKILL') // a paused one, too
     await ended
@@ -185,10 +183,11 @@ async function run(jars: string, place: Place, user: KafkaSetup['user']): Promis
     kill,
     async restart() {
       await kill()
-      server = await launch()
+      server = spawnJava(jars, ['kafka.Kafka', propertiesOf(place)])
+      await answers(server, place.port, user)
     },
-    pause: () => void server.kill('SIGSTOP'),
-    resume: () => void server.kill('SIGCONT'),
+    pause: () => void server?.kill('SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
   }
 }
 
