@@ -37,12 +37,19 @@ export function whyNoRedis(): string | undefined {
 }
 
 function isInstalled(): boolean {
-  try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
+  return kindOnPath() !== undefined
+}
+
+/** Redis, or Valkey in its place: the beginning of the programs' names. */
+export function kindOnPath(): 'redis' | 'valkey' | undefined {
+  return (['redis', 'valkey'] as const).find(kind => {
+    try {
+      execFileSync(`${kind}-server`, ['--version'], { stdio: 'ignore' })
+      return true
+    } catch {
+      return false
+    }
+  })
 }
 
 /** `settings` as on the command line: `{ maxmemory: '2mb' }`. */
@@ -73,7 +80,7 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
 async function launch(port: number, settings: Readonly<Record<string, string>>): Promise<ChildProcess> {
   const all = { port: String(port), bind: '127.0.0.1', save: '', appendonly: 'no', ...settings }
   const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
-  const server = spawn('redis-server', flags, { stdio: 'ignore' })
+  const server = spawn(`${kindOnPath()}-server`, flags, { stdio: 'ignore' })
   await once(server, 'spawn')
   while (!/^(\+PONG|-NOAUTH)/.test(await talk(port, ['PING']).catch(() => ''))) {
     if (server.exitCode !== null) throw new Error(`redis-server ended with ${server.exitCode}`)
@@ -97,7 +104,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     for (let index = 0; index < 6; index++) nodes.push(open.use(await startClusterNode(open)))
     const addresses = nodes.map(({ url }) => new URL(url).host)
     const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes']
-    execFileSync('redis-cli', create, { stdio: 'ignore', timeout: 60_000 })
+    execFileSync(`${kindOnPath()}-cli`, create, { stdio: 'ignore', timeout: 60_000 })
     for (const node of nodes) await served(node)
   } catch (error) {
     await open.disposeAsync()

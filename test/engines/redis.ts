@@ -3,7 +3,7 @@ import { execFile, execFileSync } from 'node:child_process'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import type { Engine } from '#test/engines/engine.ts'
-import { startRedis } from '#test/redis.ts'
+import { kindOnPath, startRedis } from '#test/redis.ts'
 
 const INSTALL_MS = 120_000
 
@@ -17,11 +17,11 @@ export const redis: Engine = {
         from: 'REDIS_URL',
         start: async () => ({ url, async [Symbol.asyncDispose]() {} }),
       }
-    const version = versionOf('redis-server')
-    return version ? { version: `Redis ${version}`, from: 'PATH', start } : undefined
+    const kind = kindOnPath()
+    return kind && { version: versionOf(kind), from: 'PATH', start }
   },
   async obtain() {
-    if (versionOf('redis-server')) return
+    if (kindOnPath()) return
     if (process.getuid?.() !== 0) throw new Error('redis-server is not on PATH, and only root may install it')
     try {
       await promisify(execFile)('apt-get', ['install', '-y', 'redis-server'], { timeout: INSTALL_MS })
@@ -31,13 +31,9 @@ export const redis: Engine = {
   },
 }
 
-function versionOf(program: string): string | undefined {
-  try {
-    const text = execFileSync(program, ['--version'], { encoding: 'utf8', timeout: 10_000 })
-    return /v=([\d.]+)/.exec(text)?.[1] ?? text.trim()
-  } catch {
-    return undefined
-  }
+function versionOf(kind: 'redis' | 'valkey'): string {
+  const text = execFileSync(`${kind}-server`, ['--version'], { encoding: 'utf8', timeout: 10_000 })
+  return `${kind === 'redis' ? 'Redis' : 'Valkey'} ${/v=([\d.]+)/.exec(text)?.[1] ?? text.trim()}`
 }
 
 async function start() {

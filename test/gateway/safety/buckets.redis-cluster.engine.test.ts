@@ -2,12 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
 import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
-import { whyMissing } from '#test/engines/engine.ts'
-import { redis } from '#test/engines/redis.ts'
-import { type RedisCluster, startRedisCluster } from '#test/redis.ts'
+import { type RedisCluster, startRedisCluster, whyNoRedis } from '#test/redis.ts'
 import { bucketsContract } from './buckets.contract.ts'
 
-const missing = whyMissing(redis)
+const missing = whyNoRedis() // a cluster is started here, whatever REDIS_URL names
 const SOON = { timeout: 30_000, interval: 50 }
 
 describe.skipIf(missing)(`buckets on a cluster of Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {

@@ -1,13 +1,11 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { whyMissing } from '#test/engines/engine.ts'
-import { redis } from '#test/engines/redis.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
 import { LONG, never, openRig, sourceOf } from '#test/platform/cache/rig.ts'
 import { play, steps } from '#test/platform/cache/world.ts'
-import { type RedisCluster, startRedisCluster } from '#test/redis.ts'
+import { type RedisCluster, startRedisCluster, whyNoRedis } from '#test/redis.ts'
 
-const missing = whyMissing(redis)
+const missing = whyNoRedis() // a cluster is started here, whatever REDIS_URL names
 const SOON = { timeout: 30_000, interval: 50 }
 
 describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {
