@@ -3,6 +3,7 @@ import { OperatorError } from '#platform/domain/errors.ts'
 import type { NamedCheck } from '#platform/http/health.ts'
 import { type SagaRunnerOptions, startSagaRunner } from '#platform/saga/runner.ts'
 import type { SagaEvent, SagaRunner } from '#platform/saga/saga.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type OpenSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly health: NamedCheck }
 
@@ -11,7 +12,10 @@ export type OpenSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { read
  * TEMPORAL_NOT_INSTALLED without Temporal's packages, and what opening the runner throws.
  */
 export async function openSagaRunner<State, Event extends SagaEvent>(
-  options: SagaRunnerOptions<State, Event> & { readonly workflowUrl?: string | undefined },
+  options: Omit<SagaRunnerOptions<State, Event>, 'logger'> & {
+    readonly workflowUrl?: string | undefined
+    readonly logger: Pick<Logger, 'warn' | 'debug' | 'error'>
+  },
 ): Promise<OpenSagaRunner<Event>> {
   const { workflowUrl: url, ...rest } = options
   if (url === undefined) return openStoreRunner(rest)

@@ -1,7 +1,6 @@
 // Takes over the sagas that the runner on the event store left when WORKFLOW_URL was set. Free of Temporal.
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
-import { idOf, inTurns } from '#platform/saga/desk.ts'
-import type { SagaStatus } from '#platform/saga/saga.ts'
+import { idOf, inTurns, streamOf } from '#platform/saga/desk.ts'
 import type { Statuses, StatusPage } from '#platform/saga/statuses.ts'
 import { inheritedId } from '#platform/saga/temporal/past.ts'
 import type { Log } from '#platform/saga/temporal/serving.ts'
@@ -12,7 +11,7 @@ type Adoption = {
   readonly statuses: Pick<Statuses, 'busy' | 'due'>
   readonly workflows: Workflows
   readonly saga: string
-  readonly logger: Log | undefined
+  readonly logger: Log
 }
 
 const AFTER_FAILURE_MS = 1_000
@@ -32,7 +31,7 @@ export async function adoptSagas(adoption: Adoption): Promise<AsyncDisposable> {
     try {
       await adoptWaiting(adoption)
     } catch (error) {
-      logger?.warn({ err: error, saga }, 'sagas of the event store were not taken over, and are tried again')
+      logger.warn({ err: error, saga }, 'sagas of the event store were not taken over, and are tried again')
       if (!isClosed) retry = setTimeout(sweep, AFTER_FAILURE_MS)
     }
   }
@@ -62,14 +61,20 @@ function arrivalOf({ id, type, schema, data, meta }: RecordedEvent) {
   return { commandId: inheritedId(id), type, schema, data, meta }
 }
 
-async function adoptWaiting({ statuses, workflows }: Adoption): Promise<void> {
-  const begin = ({ id }: SagaStatus) => workflows.begin(id)
+async function adoptWaiting(adoption: Adoption): Promise<void> {
+  const { statuses } = adoption
   for (const read of [statuses.busy, (after?: string) => statuses.due(END_OF_TIME, after)]) {
     let after: string | undefined
     do {
       const { items, next }: StatusPage = await read(after)
-      await inTurns(items, begin)
+      await inTurns(items, ({ id }) => adopt(adoption, id))
       after = next
     } while (after !== undefined)
   }
+}
+
+/** One that began on Temporal has no stream of its own. */
+async function adopt({ store, workflows, saga }: Adoption, sagaId: string): Promise<void> {
+  const [first] = await store.readStream(streamOf(saga, sagaId), { upTo: 1 })
+  if (first) await workflows.begin(sagaId)
 }

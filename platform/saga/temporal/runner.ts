@@ -8,7 +8,7 @@ import { openStatuses } from '#platform/saga/statuses.ts'
 import { adoptSagas } from '#platform/saga/temporal/adopt.ts'
 import { createDeciding } from '#platform/saga/temporal/deciding.ts'
 import { openPasts, type Pasts } from '#platform/saga/temporal/past.ts'
-import { connect, serve } from '#platform/saga/temporal/serving.ts'
+import { connect, type Log, serve } from '#platform/saga/temporal/serving.ts'
 import { createActivities } from '#platform/saga/temporal/step.ts'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
 import type { RunState } from '#platform/saga/temporal/wire.ts'
@@ -16,9 +16,10 @@ import { openWorkflows, type Workflows } from '#platform/saga/temporal/workflows
 
 export type TemporalSagaOptions<State, Event extends SagaEvent> = Omit<
   SagaRunnerOptions<State, Event>,
-  'now'
+  'now' | 'logger'
 > & {
   readonly url: string
+  readonly logger: Log
   /** How long to wait for Temporal at the start; a minute when left out. */
   readonly patienceMs?: number
   /** Events that a run takes before it continues as new; 250 when left out. */
@@ -53,7 +54,7 @@ export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
   const connection = await connect(place, options.patienceMs ?? PATIENCE_MS, logger)
   open.defer(() => connection.close())
   const writer = createStatusWriter(statuses, error =>
-    logger?.warn({ err: error, saga }, 'where sagas stand was not written and is tried again'),
+    logger.warn({ err: error, saga }, 'where sagas stand was not written and is tried again'),
   )
   open.defer(() => writer.close())
   const { namespace, taskQueue = `waybill-${saga}` } = place

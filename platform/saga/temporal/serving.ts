@@ -14,16 +14,15 @@ import {
 import { OperatorError } from '#platform/domain/errors.ts'
 import { createBell } from '#platform/event-store/bell.ts'
 import type { Health } from '#platform/http/health.ts'
+import { waitFor } from '#platform/resilience/waiting.ts'
 import { MAX_ACTIVE } from '#platform/saga/attempt.ts'
 import type { TemporalPlace } from '#platform/saga/temporal/url.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type Serving = AsyncDisposable & { health(): Promise<Health> }
-export type Log = Pick<Logger, 'warn' | 'debug'>
+export type Log = Pick<Logger, 'warn' | 'error'>
 
 const ATTEMPT_MS = 5_000
-const BETWEEN_MS = 500
-const TOLD_EVERY_MS = 10_000
 const HEALTH_MS = 1_500
 const AFTER_FAILURE_MS = 1_000
 /** Of one worker; the others' histories are read again. */
@@ -38,22 +37,32 @@ const WORKFLOWS = fileURLToPath(new URL('./workflow.ts', import.meta.url))
 export async function connect(
   place: TemporalPlace,
   patienceMs: number,
-  logger: Log | undefined,
+  logger: Log,
 ): Promise<NativeConnection> {
   installRuntime(logger)
-  const givesUpAt = Date.now() + patienceMs
-  for (let tellAt = 0; ; await delay(BETWEEN_MS)) {
-    try {
-      return await attempt(place)
-    } catch (cause) {
-      const reason = reasonOf(place, cause)
-      if (reason instanceof OperatorError) throw reason
-      if (Date.now() >= givesUpAt) throw unreachable(place, patienceMs, reason, cause)
-      if (Date.now() < tellAt) continue
-      tellAt = Date.now() + TOLD_EVERY_MS
-      logger?.warn({ address: place.address, reason, patienceMs }, 'waiting for Temporal (WORKFLOW_URL)')
-    }
+  const what = `Temporal at ${place.address}, which WORKFLOW_URL names`
+  try {
+    return await waitFor(() => attempt(place), { logger, what, patienceMs, isFinal: isRefusal })
+  } catch (cause) {
+    const reason = reasonOf(place, cause)
+    throw isRefusal(cause)
+      ? new OperatorError('WORKFLOWS_REFUSED', `${what}, does not take what that shows: ${reason}`, cause)
+      : new OperatorError(
+          'WORKFLOWS_UNREACHABLE',
+          `${what}, could not be used within ${patienceMs / 1000} seconds: ${reason}`,
+          cause,
+        )
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === GRPC.denied || code === GRPC.unauthenticated
+}
+
+function reasonOf({ namespace }: TemporalPlace, cause: unknown): string {
+  if (codeOf(cause) === GRPC.notFound) return `it has no namespace "${namespace}"`
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 async function attempt({ address, apiKey, tls, namespace }: TemporalPlace): Promise<NativeConnection> {
@@ -88,23 +97,6 @@ async function within<T>(ms: number, work: Promise<T>, drop: (late: T) => void):
   }
 }
 
-function reasonOf({ namespace, address }: TemporalPlace, cause: unknown): string | OperatorError {
-  const code = codeOf(cause)
-  if (code === GRPC.notFound) return `it has no namespace "${namespace}"`
-  const text = cause instanceof Error ? cause.message : String(cause)
-  if (code !== GRPC.denied && code !== GRPC.unauthenticated) return text
-  const message = `Temporal at ${address} does not take what WORKFLOW_URL shows: ${text}`
-  return new OperatorError('WORKFLOWS_REFUSED', message, cause)
-}
-
-function unreachable({ address }: TemporalPlace, patienceMs: number, reason: string, cause: unknown) {
-  return new OperatorError(
-    'WORKFLOWS_UNREACHABLE',
-    `Temporal at ${address} (WORKFLOW_URL) could not be used for ${patienceMs / 1000} seconds: ${reason}`,
-    cause,
-  )
-}
-
 /** The gRPC status of a failure, or of what caused it. */
 export function codeOf(error: unknown): number | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause)
@@ -113,9 +105,9 @@ export function codeOf(error: unknown): number | undefined {
 }
 
 /** Temporal's own log lines go to ours, and signals to whoever stops the service in order. Once in a process. */
-function installRuntime(logger: Log | undefined): void {
+function installRuntime(logger: Log): void {
   const write = ({ level, message, meta }: LogEntry) =>
-    level === 'WARN' || level === 'ERROR' ? logger?.warn({ temporal: meta }, message) : undefined
+    level === 'WARN' || level === 'ERROR' ? logger.warn({ temporal: meta }, message) : undefined
   try {
     Runtime.install({
       logger: new DefaultLogger('WARN', write),
@@ -140,7 +132,7 @@ export type ServingOptions = {
   readonly namespace: string
   readonly taskQueue: string
   readonly activities: object
-  readonly logger: Log | undefined
+  readonly logger: Log
 }
 
 /** Serves the queue until disposed; a worker that fails is followed by another. Disposing waits for calls under way. */
@@ -160,7 +152,7 @@ export async function serve(options: ServingOptions): Promise<Serving> {
         await worker.run()
       } catch (error) {
         lastError = error instanceof Error ? error.message : String(error)
-        logger?.warn({ err: error, taskQueue }, 'a worker of Temporal failed, and another is started')
+        logger.warn({ err: error, taskQueue }, 'a worker of Temporal failed, and another is started')
         await bell.wait(AFTER_FAILURE_MS)
       }
     }

@@ -299,7 +299,7 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
         return SUCCESS
       })
       const ids = Array.from({ length: 400 }, (_, index) => `t${String(index).padStart(3, '0')}`)
-      const steps = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+      const steps = ['a', 'b']
       await Promise.all(ids.map(id => running.runner.deliver(id, 'in1', tripOf(...steps))))
       await vi.waitFor(
         async () => expect(await running.runner.list({ phase: 'ended' }, 500)).toHaveLength(400),
@@ -307,7 +307,7 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
       )
       expect((await running.runner.list({ phase: 'ended' })).map(({ id }) => id)).toEqual(ids.slice(0, 50))
       expect(most).toBeLessThanOrEqual(256)
-      expect(calls.size).toBe(2_800)
+      expect(calls.size).toBe(800)
       expect(new Set(calls.values())).toEqual(new Set([1]))
     }, 120_000)
   })

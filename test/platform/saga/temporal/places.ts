@@ -10,6 +10,9 @@ import { freshDatabase } from '#test/database.ts'
 import { HASTY, type Perform, type Place, type Running } from '#test/platform/saga/running.ts'
 import { type Trip, type TripEvent, trip } from '#test/platform/saga/trip.ts'
 
+/** What goes wrong in these tests is meant to. */
+export const QUIET = { warn() {}, error() {}, debug() {} }
+
 export type TemporalRunning = Running & { readonly runner: TemporalSagaRunner<TripEvent> }
 
 export type TripSettings = {
@@ -67,7 +70,16 @@ export async function runTripsOnTemporal(
   const store = open.use(await openPostgresEventStore({ url: databaseUrl }))
   const readModels = open.use(await openReadModels(databaseUrl))
   const runner = open.use(
-    await startTemporalSagaRunner({ url, store, readModels, definition, perform, policy, ...rest }),
+    await startTemporalSagaRunner({
+      url,
+      store,
+      readModels,
+      definition,
+      perform,
+      policy,
+      logger: QUIET,
+      ...rest,
+    }),
   )
   return {
     runner,

@@ -4,7 +4,7 @@ import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
 import { openWorkflows } from '#platform/saga/temporal/workflows.ts'
 import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
 import { temporal } from '#test/engines/temporal.ts'
-import { freshNamespace } from '#test/platform/saga/temporal/places.ts'
+import { freshNamespace, QUIET } from '#test/platform/saga/temporal/places.ts'
 
 /** More than what a circuit needs to open. */
 const SWEPT = 40
@@ -23,7 +23,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
 
   test('a sweep over sagas that have begun already keeps no event from another', async () => {
     const place = readTemporalUrl(await freshNamespace(server.url))
-    const connection = await connect(place, 10_000, undefined)
+    const connection = await connect(place, 10_000, QUIET)
     try {
       const { namespace } = place
       const workflows = openWorkflows({ connection, namespace, taskQueue: 'nobody', saga: 'trip' })
