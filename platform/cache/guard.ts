@@ -55,7 +55,10 @@ export function createGuard(options: {
     metrics.remoteUp.set(0)
     tier.disconnect()
     if (closing.signal.aborted) return
-    logger.warn({ err: error }, 'tier 2 of the cache is away; it is left alone until it answers again')
+    logger.warn(
+      { err: error },
+      'tier 2 of the cache (Redis, CACHE_URL) is away; it is left alone until it answers again',
+    )
     void probe(PROBE_MS)
   }
 
@@ -78,7 +81,10 @@ export function createGuard(options: {
       await connect()
     } catch (error) {
       tier.disconnect()
-      logger.warn({ err: error }, 'tier 2 of the cache is away; it is tried again and again')
+      logger.warn(
+        { err: error },
+        'tier 2 of the cache (Redis, CACHE_URL) is away; it is tried again and again',
+      )
       void probe(PROBE_MS)
     }
   }

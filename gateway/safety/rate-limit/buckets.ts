@@ -36,7 +36,7 @@ export function withFallback(
     away = true
     logger.warn(
       { err: error },
-      'shared rate limits are away; each process limits for itself until they are back',
+      'shared rate limits (Redis, CACHE_URL) are away; each process limits for itself until they are back',
     )
   }
 

@@ -146,6 +146,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     await using refused = await openCache({ name: 'refused', logger, url: url('wrong-password') })
     expect(refused.remote()).toBe('away')
     expect(lines.join()).toMatch(/WRONGPASS|NOAUTH/)
+    expect(lines.join()).toContain('(Redis, CACHE_URL) is away')
     expect(lines.join()).not.toContain('wrong-password')
     await using let_in = await openCache({ name: 'let in', logger, url: url('right-password') })
     expect(let_in.remote()).toBe('up')
