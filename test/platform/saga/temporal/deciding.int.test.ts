@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import type { EventStore } from '#platform/event-store/event-store.ts'
+import { openReadModels } from '#platform/read-models/open.ts'
+import { createFolder } from '#platform/saga/history.ts'
+import { openStatuses, type Statuses } from '#platform/saga/statuses.ts'
+import { createDeciding } from '#platform/saga/temporal/deciding.ts'
+import { inheritedId, openPasts } from '#platform/saga/temporal/past.ts'
+import type { RunEvent } from '#platform/saga/temporal/wire.ts'
+import { freshDatabase } from '#test/database.ts'
+import { runTrips, SUCCESS, untilHistory } from '#test/platform/saga/running.ts'
+import { type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip.ts'
+
+const T1 = { saga: 'trip', sagaId: 't1' }
+const NOWHERE = { inherited: 0, runs: 0, version: 0, position: 0 }
+
+let url: string
+let open: AsyncDisposableStack
+let store: EventStore
+let statuses: Statuses
+
+beforeEach(async () => {
+  open = new AsyncDisposableStack()
+  url = await freshDatabase()
+  store = open.use(await openPostgresEventStore({ url }))
+  statuses = await openStatuses(open.use(await openReadModels(url)), 'trip')
+})
+
+afterEach(() => open.disposeAsync())
+
+/** As another process would have it: nothing is remembered. */
+function deciding(runLength = 100) {
+  const folder = createFolder(trip)
+  const pasts = openPasts(store, 'trip', folder)
+  const writer = { write: statuses.write }
+  return createDeciding({ store, definition: trip, folder, pasts, statuses, writer, runLength })
+}
+
+function arrival(inputId: string, { type, data }: TripEvent): RunEvent {
+  const at = new Date().toISOString()
+  return { commandId: `t1:input:${inputId}`, type, schema: 1, data, meta: {}, id: randomUUID(), at }
+}
+
+function answer(step: string): RunEvent {
+  const at = new Date().toISOString()
+  const data = { step, result: {}, at }
+  return {
+    commandId: `t1:${step}:answer`,
+    type: 'StepSucceeded',
+    schema: 1,
+    data,
+    meta: {},
+    id: randomUUID(),
+    at,
+  }
+}
+
+test('what arrives asks for calls and timers, once, and the same question gets the same answer', async () => {
+  const start = arrival('in1', tripOf('book'))
+  const asked = { ...T1, base: NOWHERE, events: [], arrivals: [start, arrival('in1', tripOf('book'))] }
+  const decision = await deciding().decide(asked)
+  expect(decision).toMatchObject({ accepted: [0], isOver: false, isFull: false })
+  expect(decision.doing.calls.map(({ call, isStuck }) => [call.step, isStuck])).toEqual([['book', false]])
+  expect(decision.doing.calls[0]?.meta).toMatchObject({ causationId: start.id, correlationId: 't1' })
+  expect(await deciding().decide(asked)).toEqual(decision)
+
+  const repeated = await deciding().decide({ ...T1, base: NOWHERE, events: [start], arrivals: [start] })
+  expect(repeated).toMatchObject({ accepted: [], doing: { calls: [], timers: [], cancelled: [] } })
+})
+
+test('what came and went in between needs no doing', async () => {
+  const events = [arrival('in1', tripOf('book')), answer('book')]
+  const decision = await deciding().decide({ ...T1, base: NOWHERE, events: [], arrivals: events })
+  expect(decision).toMatchObject({ accepted: [0, 1], isOver: true, doing: { calls: [] } })
+})
+
+test('a timer that runs keeps a saga open; cancelled, it does not', async () => {
+  const start = arrival('in1', tripUntil(new Date('2999-01-01')))
+  const first = await deciding().decide({ ...T1, base: NOWHERE, events: [], arrivals: [start] })
+  expect(first).toMatchObject({ isOver: false, doing: { timers: [{ timer: 'deadline' }] } })
+  const off = arrival('in2', { type: 'TripCalledOff', data: { why: 'rain' } })
+  const second = await deciding().decide({ ...T1, base: NOWHERE, events: [start], arrivals: [off] })
+  expect(second).toMatchObject({ isOver: true, doing: { cancelled: ['deadline'] } })
+})
+
+test('a closed run is where the next begins, with what it knew and was asked for', async () => {
+  const events = [arrival('in1', tripOf('book', 'pay')), answer('book')]
+  const closing = { ...T1, base: NOWHERE, events }
+  const base = await deciding().close(closing)
+  expect(await deciding().close(closing)).toEqual(base)
+  expect(base).toEqual({ inherited: 0, runs: 1, version: 2, position: 2 })
+
+  const begun = await deciding().begin(T1)
+  expect(begun).toMatchObject({ base, isOver: false })
+  expect(begun.doing.calls.map(({ call }) => call.step)).toEqual(['pay'])
+  const later = [arrival('in1', tripOf('book')), answer('pay')]
+  const decision = await deciding(1).decide({ ...T1, base, events: [], arrivals: later })
+  expect(decision).toMatchObject({ accepted: [1], isOver: true, isFull: true })
+  expect(await statuses.list({}, 10, undefined)).toMatchObject([{ id: 't1', phase: 'ended' }])
+})
+
+test('a saga that nothing is known of begins with nothing, and is not over', async () => {
+  expect(await deciding().begin(T1)).toEqual({
+    base: NOWHERE,
+    doing: { calls: [], timers: [], cancelled: [] },
+    isOver: false,
+  })
+})
+
+test('what the runner on the event store recorded stands before the first run, and counts once', async () => {
+  const before = await runTrips(url, async ({ step }) => {
+    if (step === 'pay') throw new Error('line down')
+    return SUCCESS
+  })
+  await before.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
+  await untilHistory(before, 't1', 'StepStuck pay')
+  await before[Symbol.asyncDispose]()
+
+  const { base, doing } = await deciding().begin(T1)
+  expect(base).toMatchObject({ inherited: 3, runs: 0, version: 3 })
+  expect(doing.calls.map(({ call, isStuck }) => [call.step, isStuck])).toEqual([['pay', true]])
+  const [first] = await store.readStream('trip-t1')
+  const again = { ...arrival('other', tripOf('book')), commandId: inheritedId(first?.id ?? '') }
+  const arrivals = [again, arrival('in1', tripOf('book')), answer('pay')]
+  const decision = await deciding().decide({ ...T1, base, events: [], arrivals })
+  expect(decision).toMatchObject({ accepted: [2], isOver: true })
+  await deciding().close({ ...T1, base, events: [answer('pay')] })
+  expect((await deciding().begin(T1)).base).toMatchObject({ inherited: 3, runs: 1, version: 4 })
+})
