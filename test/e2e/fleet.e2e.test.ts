@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SERVICE_NAMES, SUBGRAPHS } from '#start/layout.ts'
 import { freshDatabases } from '#test/fleet/databases.ts'
 import { type Databases, type Fleet, startFleet } from '#test/fleet/fleet.ts'
-import { readLeases, untilHeld } from '#test/fleet/leases.ts'
+import { type Lease, readLeases, untilHeld } from '#test/fleet/leases.ts'
 import type { Member } from '#test/fleet/member.ts'
 import { createProber, type Prober } from '#test/fleet/recovery.ts'
 import { catalogueOf } from '#test/fleet/schema-catalogue.ts'
@@ -34,7 +34,7 @@ let prober: Prober
 
 beforeAll(async () => {
   databases = await freshDatabases()
-  fleet = await startFleet({ databases, copies: { 'bff-mobile': 1 }, env: () => QUICK })
+  fleet = await startFleet({ databases, copies: { 'bff-mobile': 0 }, env: () => QUICK })
   prober = await createProber(fleet)
 }, 120_000)
 afterAll(() => fleet?.[Symbol.asyncDispose]())
@@ -42,6 +42,10 @@ afterAll(() => fleet?.[Symbol.asyncDispose]())
 function leasePlaces() {
   const { bus, ...stores } = databases
   return { stores, bus }
+}
+
+function ownersOf(leases: readonly Lease[]): ReadonlyMap<string, string | null> {
+  return new Map(leases.map(({ name, owner }) => [name, owner]))
 }
 
 async function startAgain(members: readonly Member[]): Promise<void> {
@@ -64,7 +68,7 @@ function tokenOf(reply: GraphqlReply<unknown>): string {
 test('one key sent to both processes at once is one order and one charge', async () => {
   await addProduct(fleet, { sku: 'twice', price: '5.00', stock: { 'BER-1': 1_000 } })
   const shopper = await registerShopper(fleet)
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 5; round++) {
     const input = checkoutInput({
       idempotencyKey: `twice-${round}`,
       reference: `twice-${round}`,
@@ -83,11 +87,11 @@ test('one key sent to both processes at once is one order and one charge', async
     '{ orders(first: 50) { nodes { id status } } }',
     {},
   )
-  expect(orders.data.orders.nodes.map(({ status }) => status)).toEqual(Array(10).fill('COMPLETED'))
+  expect(orders.data.orders.nodes.map(({ status }) => status)).toEqual(Array(5).fill('COMPLETED'))
   expect(
     await untilEmpty(() => discrepancies(databases, [shopper.id], { twice: { 'BER-1': 1_000 } })),
   ).toEqual([])
-})
+}, 60_000)
 
 test('what a process has answered shows at the other one under its token', async () => {
   await addProduct(fleet, { sku: 'seen', price: '5.00', stock: { 'BER-1': 1_000 } })
@@ -97,7 +101,7 @@ test('what a process has answered shows at the other one under its token', async
   const cancel = `mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }`
   type List = { readonly orders: { readonly nodes: readonly { readonly id: string }[] } }
   type Page = { readonly orderPage: { readonly cancellationRequested: boolean; readonly status: string } }
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 4; round++) {
     for (const bff of [0, 1]) await sendTo(bff, shopper.token, list, {}) // what is kept now is of before
     const placed = await sendTo<CheckoutReply>(round, shopper.token, CHECKOUT, {
       input: checkoutInput({
@@ -117,7 +121,7 @@ test('what a process has answered shows at the other one under its token', async
     const { cancellationRequested, status } = paged.data.orderPage
     expect(cancellationRequested || status === 'CANCELLED').toBe(true)
   }
-})
+}, 60_000)
 
 test('when one of two machines dies the other takes over all that it owned, and orders go on', async () => {
   const usual = await prober.recover()
@@ -132,26 +136,26 @@ test('when one of two machines dies the other takes over all that it owned, and 
     return resume({ url: nearest, token: ops, query })
   })
   await Promise.all(followers.map(({ started }) => started))
+  const first = await readLeases(leasePlaces())
 
   for (const dying of [0, 1]) {
-    const machine = SERVICE_NAMES.filter(name => name !== 'bff-mobile').flatMap(
-      name => fleet.of(name)[dying] ?? [],
-    )
+    const machine = SERVICE_NAMES.flatMap(name => fleet.of(name)[dying] ?? [])
     const before = await readLeases(leasePlaces())
     const since = new Date()
     await Promise.all(machine.map(member => member.kill()))
     const [held, recovery] = await Promise.all([untilHeld(leasePlaces(), since), prober.recover()])
-    const after = new Map((await readLeases(leasePlaces())).map(lease => [lease.name, lease]))
-    const moved = before.filter(({ name, owner }) => after.get(name)?.owner !== owner).map(({ name }) => name)
-    // The second machine has taken over all that the first one owned: now everything moves.
-    if (dying === 1) expect(moved.toSorted()).toEqual([...after.keys()].toSorted())
+    const after = ownersOf(await readLeases(leasePlaces()))
+    const moved = before.filter(({ name, owner }) => after.get(name) !== owner).map(({ name }) => name)
     const slowest = Math.max(...moved.map(name => held.get(name) ?? 0))
     console.log(
       `${moved.length} of ${after.size} leases moved, the last after ${slowest} ms; an order went all its way ` +
         `after ${recovery.completedMs.toFixed(0)} ms (undisturbed ${usual.completedMs.toFixed(0)} ms)`,
     )
-    await startAgain(machine)
+    if (dying === 0) await startAgain(machine) // the second one is not missed
   }
+  // All that owned anything at the beginning are dead by now.
+  const last = ownersOf(await readLeases(leasePlaces()))
+  expect(first.filter(({ name, owner }) => last.get(name) === owner)).toEqual([])
   await traffic.more(5)
   await traffic.finish()
   const customers = traffic.shoppers.map(({ id }) => id)

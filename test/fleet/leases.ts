@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 
 /** `name` is unique over all databases, such as `orders publisher`. */
-export type Lease = { readonly name: string; readonly owner: string | null; readonly epoch: string }
+export type Lease = { readonly name: string; readonly owner: string | null }
 
 export type LeasePlaces = {
   /** Event stores by service. */
@@ -12,8 +12,8 @@ export type LeasePlaces = {
   readonly bus?: string
 }
 
-const STORE_LEASES = 'SELECT name, owner, epoch FROM event_store.consumers'
-const BUS_LEASES = `SELECT subscriber || ' of ' || topic AS name, owner, epoch FROM event_bus.checkpoints`
+const STORE_LEASES = 'SELECT name, owner FROM event_store.consumers'
+const BUS_LEASES = `SELECT subscriber || ' of ' || topic AS name, owner FROM event_bus.checkpoints`
 const RENEWED_AFTER = ' WHERE owner IS NOT NULL AND lease_until > $1'
 const LOOK_MS = 50
 const PATIENCE_MS = 60_000
