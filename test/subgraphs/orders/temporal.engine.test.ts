@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { siblingId } from '#platform/domain/ids.ts'
 import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
@@ -15,6 +16,8 @@ import {
 } from '#test/subgraphs/orders/running.ts'
 
 const SOON = { timeout: 10_000, interval: 50 }
+/** Longer than one delivery is tried for. */
+const AWAY_MS = 25_000
 const found = temporal.find()
 const missing = whyMissing(temporal)
 
@@ -90,4 +93,19 @@ describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing}
         .toMatchObject({ status: 'VOIDED', captured: { amount: '0.00' } })
     })
   })
+
+  test.skipIf(!found || found.from === 'TEMPORAL_URL')(
+    'orders that are placed while Temporal is away are fulfilled when it is back',
+    async () => {
+      await using all = await runSubgraphs({ workflowUrl: await freshNamespace(server.url) })
+      await all.addProduct('MUG', { 'BER-1': 100 })
+      const ada = await all.newCustomer()
+      await server.faults?.kill()
+      const { data } = await all.ask(ada, PLACE, { variables: anOrder('MUG', { settleWithinMs: 0 }) })
+      expect(data.placeOrder).toMatchObject({ __typename: 'OrderAccepted' })
+      await delay(AWAY_MS)
+      await server.faults?.restart()
+      await all.happened(data.placeOrder.order.id, 'OrderCompleted')
+    },
+  )
 })
