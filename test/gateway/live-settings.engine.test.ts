@@ -1,71 +1,76 @@
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type RunningConsul, startConsul } from '#test/engines/consul.ts'
+import { consul as engine, type RunningConsul, startConsul } from '#test/engines/consul.ts'
+import { whyMissing } from '#test/engines/engine.ts'
 import type { Kept } from '#test/platform/config/settings.contract.ts'
 import { startLibrary } from './library.ts'
 import { gatewaySettingsContract, limitOf, startAdjustable } from './live-settings.contract.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }
-let consul: RunningConsul
-beforeAll(async () => {
-  consul = await startConsul()
-})
-afterAll(() => consul?.[Symbol.asyncDispose]())
+const missing = whyMissing(engine)
 
-async function tell(path: string, body: string): Promise<void> {
-  const answer = await request(consul.url.replace('consul:', 'http:') + path, { method: 'PUT', body })
-  await answer.body.dump()
-  expect(answer.statusCode).toBe(200)
-}
-
-let kept = 0
-async function keep(): Promise<Kept> {
-  const name = `waybill/gateway-${++kept}`
-  const put = (text = '') => tell(`/v1/kv/${name}`, text)
-  return { url: `${consul.url}/${name}`, name, put, async [Symbol.asyncDispose]() {} }
-}
-
-describe('live settings of the gateway in Consul', () => {
-  gatewaySettingsContract(keep)
-
-  test('hold while Consul is away, and change again once it is back', async () => {
-    await using key = await keep()
-    await key.put(limitOf(500))
-    await using gateway = await startAdjustable(key)
-    await consul.faults.kill()
-    await gateway.library.logged('the last good settings stay')
-    expect((await gateway.ask()).policy).toContain('q=500')
-    expect(await gateway.readiness()).toMatchObject({ status: 'degraded' })
-    await consul.faults.restart()
-    await key.put(limitOf(700))
-    await vi.waitFor(async () => expect((await gateway.ask()).policy).toContain('q=700'), WAIT)
-    expect(await gateway.readiness()).toMatchObject({ dependencies: { settings: { ok: true } } })
+describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${engine.find()?.version}`, () => {
+  let consul: RunningConsul
+  beforeAll(async () => {
+    consul = await startConsul()
   })
-})
+  afterAll(() => consul?.[Symbol.asyncDispose]())
 
-test('the gateway finds a subgraph in Consul, goes on while it moves, and is found there itself', async () => {
-  await using first = await startLibrary()
-  await using second = await startLibrary()
-  const place = ({ reviews }: typeof first) => {
-    const Port = Number(new URL(reviews.url).port)
-    const definition = { ID: 'reviews', Name: 'reviews', Address: '127.0.0.1', Port }
-    return tell('/v1/agent/service/register', JSON.stringify(definition))
+  async function tell(path: string, body: string): Promise<void> {
+    const answer = await request(consul.url.replace('consul:', 'http:') + path, { method: 'PUT', body })
+    await answer.body.dump()
+    expect(answer.statusCode).toBe(200)
   }
-  await place(first)
-  await using library = await startLibrary({
-    subgraphUrls: { reviews: 'service://reviews/graphql' },
-    environment: { discovery: { url: consul.url, weight: 2 } },
+
+  let kept = 0
+  async function keep(): Promise<Kept> {
+    const name = `waybill/gateway-${++kept}`
+    const put = (text = '') => tell(`/v1/kv/${name}`, text)
+    return { url: `${consul.url}/${name}`, name, put, async [Symbol.asyncDispose]() {} }
+  }
+
+  describe('live settings of the gateway in Consul', () => {
+    gatewaySettingsContract(keep)
+
+    test('hold while Consul is away, and change again once it is back', async () => {
+      await using key = await keep()
+      await key.put(limitOf(500))
+      await using gateway = await startAdjustable(key)
+      await consul.faults.kill()
+      await gateway.library.logged('the last good settings stay')
+      expect((await gateway.ask()).policy).toContain('q=500')
+      expect(await gateway.readiness()).toMatchObject({ status: 'degraded' })
+      await consul.faults.restart()
+      await key.put(limitOf(700))
+      await vi.waitFor(async () => expect((await gateway.ask()).policy).toContain('q=700'), WAIT)
+      expect(await gateway.readiness()).toMatchObject({ dependencies: { settings: { ok: true } } })
+    })
   })
-  const ask = async () => (await library.send<{ newestQuote: string }>('{ newestQuote }')).data?.newestQuote
-  expect(await ask()).toBe('A classic.')
-  expect(first.reviews.seen).toHaveLength(1)
-  await place(second)
-  await vi.waitFor(async () => {
+
+  test('the gateway finds a subgraph in Consul, goes on while it moves, and is found there itself', async () => {
+    await using first = await startLibrary()
+    await using second = await startLibrary()
+    const place = ({ reviews }: typeof first) => {
+      const Port = Number(new URL(reviews.url).port)
+      const definition = { ID: 'reviews', Name: 'reviews', Address: '127.0.0.1', Port }
+      return tell('/v1/agent/service/register', JSON.stringify(definition))
+    }
+    await place(first)
+    await using library = await startLibrary({
+      subgraphUrls: { reviews: 'service://reviews/graphql' },
+      environment: { discovery: { url: consul.url, weight: 2 } },
+    })
+    const ask = async () => (await library.send<{ newestQuote: string }>('{ newestQuote }')).data?.newestQuote
     expect(await ask()).toBe('A classic.')
-    expect(second.reviews.seen.length).toBeGreaterThan(0)
-  }, WAIT)
-  const found = await request(`${consul.url.replace('consul:', 'http:')}/v1/agent/services`)
-  expect(Object.values(Object(await found.body.json()))).toContainEqual(
-    expect.objectContaining({ Service: 'gateway', Port: Number(new URL(library.url).port) }),
-  )
+    expect(first.reviews.seen).toHaveLength(1)
+    await place(second)
+    await vi.waitFor(async () => {
+      expect(await ask()).toBe('A classic.')
+      expect(second.reviews.seen.length).toBeGreaterThan(0)
+    }, WAIT)
+    const found = await request(`${consul.url.replace('consul:', 'http:')}/v1/agent/services`)
+    expect(Object.values(Object(await found.body.json()))).toContainEqual(
+      expect.objectContaining({ Service: 'gateway', Port: Number(new URL(library.url).port) }),
+    )
+  })
 })
