@@ -24,7 +24,7 @@ export type Cursor = {
 
 /** A partition with so many messages that wait for others is not asked for more. */
 const MOST_EARLY = 1_000
-const PARTITION_BYTES = 128 << 10
+const PARTITION_BYTES = 256 << 10
 /** More than one publisher that was thought dead can have written behind another's back. */
 const REWIND = 2_000n
 

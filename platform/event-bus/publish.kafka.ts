@@ -16,6 +16,11 @@ export type Publisher = AsyncDisposable & {
 /** Events per request: readers rely on it that no more than so many are unfinished after a crash. */
 export const PUBLISH_CHUNK = 500
 
+/** Of one partition in one request: what a reader asks for at once is more. */
+const BATCH_BYTES = 200 << 10
+/** Key and headers of a record, roughly. */
+const ENVELOPE_BYTES = 150
+
 const RETRIES = 3
 const RETRY_MS = 250
 
@@ -40,12 +45,13 @@ export function openPublisher(settings: KafkaSettings, lane: Lane): Publisher {
   async function send(topic: Topic, events: readonly RecordedEvent[]): Promise<void> {
     const state = await look(topic)
     const messages = await lacking(lane, topic, events, state)
-    if (messages.length === 0) return
-    producer ??= openProducer(settings)
-    await producer.send({ messages: messages.map(({ record }) => record) })
-    for (const { partition, position } of messages) {
-      state.ends[partition] = (state.ends[partition] ?? 0n) + 1n
-      state.lasts[partition] = position
+    for (const some of inRequests(messages)) {
+      producer ??= openProducer(settings)
+      await producer.send({ messages: some.map(({ record }) => record) })
+      for (const { partition, position } of some) {
+        state.ends[partition] = (state.ends[partition] ?? 0n) + 1n
+        state.lasts[partition] = position
+      }
     }
   }
 
@@ -76,6 +82,30 @@ export function openPublisher(settings: KafkaSettings, lane: Lane): Publisher {
         await producer?.close()
       }),
   }
+}
+
+/**
+ * A partition's part of each request is one batch to Kafka, which takes batches of limited size. A large event goes alone:
+ * if Kafka does not take it, nothing has been published that says it came after it.
+ */
+function* inRequests(messages: readonly Lacking[]): Generator<Lacking[]> {
+  let request: Lacking[] = []
+  const bytes = new Map<number, number>()
+  for (const message of messages) {
+    const { partition, record } = message
+    const size = (record.value?.length ?? 0) + ENVELOPE_BYTES
+    if (
+      request.length > 0 &&
+      Math.max(size, ...bytes.values(), (bytes.get(partition) ?? 0) + size) > BATCH_BYTES
+    ) {
+      yield request
+      request = []
+      bytes.clear()
+    }
+    request.push(message)
+    bytes.set(partition, (bytes.get(partition) ?? 0) + size)
+  }
+  if (request.length > 0) yield request
 }
 
 /** A request that is repeated is appended once; it is acknowledged when all copies have it. */

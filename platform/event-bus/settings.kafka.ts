@@ -23,7 +23,8 @@ const FORM =
   'kafka://[user:password@]host:port[,host:port…]/[namespace][?partitions=8&replication=3&tls=true&sasl=…]'
 const URL_PARTS = /^kafka:\/\/(?:([^@/?]*)@)?([^@/?]+)(?:\/([^?]*))?(?:\?(.*))?$/
 const BROKER = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):([0-9]{1,5})$/
-const NAMESPACE = /^[A-Za-z0-9._-]{1,100}$/
+/** Without a dot, which ends it in a topic's name. */
+const NAMESPACE = /^[A-Za-z0-9_-]{1,100}$/
 const KNOWN = ['partitions', 'replication', 'tls', 'sasl']
 
 /** Throws OperatorError EVENT_BUS_URL_INVALID that says what is wrong, without the password. */

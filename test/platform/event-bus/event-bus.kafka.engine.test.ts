@@ -110,6 +110,28 @@ describe.skipIf(missing)(onKafka, () => {
     await producer.close()
   }
 
+  test("large events of one stream are published in requests that Kafka takes, and one too large for it is the caller's", async () => {
+    await using bus = await openEventBus(broker.fresh())
+    const box = inbox()
+    await using _tail = await bus.tail(['large'], box.deliver)
+    const large =
+      (bytes: number) =>
+      (event: RecordedEvent): RecordedEvent => ({
+        ...event,
+        stream: 'order-ord_0',
+        data: { text: 'x'.repeat(bytes) },
+      })
+    await bus.publish('large', events(1, 400).map(large(8_000)))
+    expect(await box.received(400)).toEqual(range(1, 400))
+    await bus.publish('large', events(401, 401).map(large(900_000)))
+    const batch = events(402, 408).map(event => (event.position === 404 ? large(2_000_000)(event) : event))
+    const refusal: unknown = await bus.publish('large', batch).catch(error => error)
+    expect(refusal).toBeInstanceOf(Error)
+    expect(refusal).not.toMatchObject({ code: 'UNAVAILABLE' }) // it is not to be tried for ever
+    await bus.publish('large', events(405, 408)) // what the service's publisher does then
+    expect(await box.received(407)).toEqual([...range(1, 403), ...range(405, 408)])
+  })
+
   test('two publishers at once, one of which was thought dead, leave readers with each message once and in order', async () => {
     const own = broker.fresh()
     await using bus = await openEventBus(own)

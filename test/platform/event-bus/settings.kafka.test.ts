@@ -13,10 +13,10 @@ test('a host and a port are enough', () => {
 
 test('brokers, namespace, partitions, copies, encryption and login are read', () => {
   const url =
-    'kafka://way%40bill:p%3Ass@a:9092,b.example.com:9093,[::1]:9094/shop.eu?partitions=24&replication=3&tls=true'
+    'kafka://way%40bill:p%3Ass@a:9092,b.example.com:9093,[::1]:9094/shop-eu?partitions=24&replication=3&tls=true'
   expect(parseKafkaUrl(`${url}&sasl=scram-sha-512`)).toEqual({
     brokers: ['a:9092', 'b.example.com:9093', '[::1]:9094'],
-    namespace: 'shop.eu',
+    namespace: 'shop-eu',
     partitions: 24,
     replication: 3,
     tls: true,
@@ -32,6 +32,7 @@ test.each([
   ['kafka://broker:9092,other', '"other" is not host:port'],
   ['kafka://broker:70000', '"broker:70000" is not host:port'],
   ['kafka://broker:9092/a/b', 'its path names topics'],
+  ['kafka://broker:9092/waybill.eu', 'its path names topics'],
   ['kafka://broker:9092/?partitions=many', 'partitions is a number from 1 to 1000, not "many"'],
   ['kafka://broker:9092/?partitions=0', 'partitions is a number'],
   ['kafka://broker:9092/?replication=1.5', 'replication is a number'],
