@@ -84,7 +84,7 @@ describe.skipIf(noConsul)(`Consul as composed${noConsul ? ` (skipped: ${noConsul
     await using server = await startConsul({ acl: true })
     const url = server.url.replace('consul:', 'http:')
     const folder = await freshFolder()
-    const [binary] = globSync('consul-*', { cwd: ENGINES_FOLDER })
+    const [binary] = globSync('consul-[0-9]*.[0-9]*', { cwd: ENGINES_FOLDER })
     if (binary) await symlink(path.join(ENGINES_FOLDER, binary), path.join(folder, 'consul'))
     const token = randomUUID()
     const env = {

@@ -7,9 +7,9 @@ import { ENGINES } from '#test/engines/engines.ts'
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const MINUTE_MS = 60_000
 /** For one engine: a build of Temporal or Consul from nothing. */
-const OBTAIN_MS = 20 * MINUTE_MS
+const OBTAIN_MS = 15 * MINUTE_MS
 /** For all of them together; those that are not there by then are skipped. */
-const ALL_MS = 35 * MINUTE_MS
+const ALL_MS = 25 * MINUTE_MS
 const TESTS_MS = 40 * MINUTE_MS
 const PROGRESS_MS = 30_000
 const LONGEST_REASON = 200
