@@ -27,3 +27,11 @@ test('a bus that cannot be is refused with the variable, and without the passwor
   expect(start).not.toThrow(/secret/)
   expect(() => readStartSettings({ EVENT_BUS_URL: 'amqp://broker' })).toThrow(/postgres:\/\/… or kafka:\/\/…/)
 })
+
+test('orders are told where fulfilments run, where the starter is told', () => {
+  const url = 'temporal://127.0.0.1:7233/default'
+  const told = machineWith(readStartSettings({ WORKFLOW_URL: url }).passed)
+  expect(environmentOf(told, 'orders').WORKFLOW_URL).toBe(url)
+  expect(readStartSettings({}).passed).not.toHaveProperty('WORKFLOW_URL')
+  expect(() => readStartSettings({ WORKFLOW_URL: 'http://127.0.0.1:7233' })).toThrow(/WORKFLOW_URL: holds/)
+})
