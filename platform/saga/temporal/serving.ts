@@ -55,8 +55,12 @@ export async function connect(
   }
 }
 
+/** The first call of a connection fails without its status: its text says the same. */
+const REFUSAL = /does not have (valid authentication credentials|permission)/
+
 function isRefusal(error: unknown): boolean {
   const code = codeOf(error)
+  if (code === undefined) return error instanceof Error && REFUSAL.test(error.message)
   return code === GRPC.denied || code === GRPC.unauthenticated
 }
 

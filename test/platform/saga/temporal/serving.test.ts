@@ -1,0 +1,34 @@
+import { createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { connect } from '#platform/saga/temporal/serving.ts'
+import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
+import { QUIET } from '#test/platform/saga/temporal/places.ts'
+
+/** Answers every call as a proxy does that asks for another key. */
+async function startRefusing(): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer().on('stream', stream => {
+    const refusal = { 'grpc-status': '16', 'grpc-message': 'no such key' }
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...refusal }, { endStream: true })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `temporal://:wrong@127.0.0.1:${port}/default?tls=false`,
+    async [Symbol.asyncDispose]() {
+      server.close()
+    },
+  }
+}
+
+test('a key that is not taken ends the wait at once, and is not shown', async () => {
+  await using refusing = await startRefusing()
+  const began = performance.now()
+  const failure = await connect(readTemporalUrl(refusing.url), 60_000, QUIET).catch(error => error)
+  expect(failure).toMatchObject({
+    code: 'WORKFLOWS_REFUSED',
+    message: expect.stringContaining('WORKFLOW_URL'),
+  })
+  expect(failure.message).not.toContain('wrong')
+  expect(performance.now() - began).toBeLessThan(50_000)
+}, 60_000)
