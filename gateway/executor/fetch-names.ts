@@ -1,7 +1,8 @@
 // Names a plan's requests after the operation that they are for, so that logs and traces of a subgraph tell it. Pure.
 import type { BatchFetchNode, FetchNode, PlanNode } from '#gateway/executor/plan.ts'
 
-const KEYWORD = /^(query|mutation|subscription)(?=[\s({@])/
+/** Apollo's planner has given a name already. */
+const KEYWORD = /^(query|mutation|subscription)(?: \w+)?(?=[\s({@])/
 
 /** `Name__service__number`, numbered in the order of the plan. Requests for an operation without a name have none. */
 export function nameFetches(plan: PlanNode, name: string | undefined): PlanNode {

@@ -109,7 +109,7 @@ function asksOf(node: PlanNode): readonly Asks[] {
       return [{ ...node, entities: new Map(aliases.map(({ alias, requires }) => [alias, requires])) }]
     }
     case 'Subscription':
-      return asksOf(node.primary)
+      return asksOf({ ...node.primary, kind: 'Fetch' }) // Hive's planner leaves out its kind
     case 'Flatten':
       return asksOf(node.node)
     case 'Sequence':

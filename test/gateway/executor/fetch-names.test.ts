@@ -31,3 +31,11 @@ test('requests to subgraphs are named after the operation, and numbered', () => 
 test('an operation without a name gives none', () => {
   expect(nameFetches(PLAN, undefined)).toBe(PLAN)
 })
+
+test('a request that has a name already is named anew', () => {
+  const named = fetch('articles', 'subscription Published__articles__0{published{id}}')
+  expect(nameFetches(named, 'Page')).toMatchObject({
+    operation: 'subscription Page__articles__0{published{id}}',
+    operationName: 'Page__articles__0',
+  })
+})
