@@ -91,9 +91,8 @@ async function takeOver(db: Db, from: string, to: string): Promise<void> {
   const shadow = db.collection<StoredDocument>(from)
   const kept = new Set<string>()
   for await (const rows of inBatches(shadow.find())) {
-    await live.bulkWrite(
-      rows.map(({ _id, ...row }) => ({ replaceOne: { filter: { _id }, replacement: row, upsert: true } })),
-    )
+    const updates = rows.map(({ _id, ...row }) => ({ filter: { _id }, update: { $set: row }, upsert: true }))
+    await live.bulkWrite(updates.map(updateMany => ({ updateMany })))
     for (const { _id } of rows) kept.add(_id)
   }
   for await (const rows of inBatches(live.find({}, { projection: { _id: 1 } }))) {

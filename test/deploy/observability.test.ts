@@ -7,23 +7,25 @@ import { BASE, type ComposeService } from '#test/deploy/compose.ts'
 import { readText, readYaml } from '#test/deploy/files.ts'
 import { ROOT } from '#test/docs/pages.ts'
 
-type Target = { readonly targets: readonly string[]; readonly labels: { readonly service_name: string } }
+type Lookup = { readonly names: readonly string[]; readonly type: string; readonly port: number }
+type Relabeling = { readonly source_labels: readonly string[]; readonly target_label: string }
 
 const compose = readYaml(BASE) as { services: Record<string, ComposeService> }
 const prometheus = readYaml('deploy/prometheus/prometheus.yml') as {
   rule_files: string[]
-  scrape_configs: { job_name: string; static_configs: Target[] }[]
+  scrape_configs: { job_name: string; dns_sd_configs: Lookup[]; relabel_configs: Relabeling[] }[]
 }
 const dashboard = JSON.parse(readText('deploy/grafana/dashboards/waybill.json')) as {
   panels: { id: number; type: string; title: string; targets?: { expr: string }[] }[]
 }
 
-test('Prometheus asks every service, at its own port', () => {
-  const asked = prometheus.scrape_configs.flatMap(({ static_configs }) =>
-    static_configs.map(({ targets, labels }) => [labels.service_name, ...targets]),
-  )
-  const expected = SERVICE_NAMES.map(name => [name, `${name}:${4000 + PORT_OFFSETS[name]}`])
-  expect(asked.sort()).toEqual(expected.sort())
+test('Prometheus asks every instance of every service, at its own port, and names the service', () => {
+  const asked = prometheus.scrape_configs.flatMap(({ dns_sd_configs }) => dns_sd_configs)
+  const expected = SERVICE_NAMES.map(name => ({ names: [name], type: 'A', port: 4000 + PORT_OFFSETS[name] }))
+  const byName = (one: Lookup, other: Lookup) => (String(one.names) < String(other.names) ? -1 : 1)
+  expect(asked.toSorted(byName)).toEqual(expected.toSorted(byName))
+  for (const { relabel_configs } of prometheus.scrape_configs)
+    expect(relabel_configs).toEqual([{ source_labels: ['__meta_dns_name'], target_label: 'service_name' }])
 })
 
 test('the dashboard and the alerts ask for metrics that the services have', () => {
