@@ -20,6 +20,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'does not end; test/platform/graphql/persisted.test.ts runs a server so',
   'npm test': 'runs this very test',
   'npm run test:engines': 'takes minutes, and builds engines',
+  'npm run test:fleet': 'takes many minutes, and kills processes and engines',
   'npm run reset': 'deletes the data of the copy in .data; it refuses while the copy under test is running',
   'npm run bench': 'takes minutes, and overwrites the results in bench/results',
   'npm run bench -- checkout --quick': 'takes a minute, and overwrites the results in bench/results',
