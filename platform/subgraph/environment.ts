@@ -7,12 +7,25 @@ import { checkEventBusUrl } from '#platform/event-bus/url.ts'
 import type { SubgraphConfig } from '#platform/subgraph/subgraph.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 
+const oneServer = urlOf('postgres', 'postgresql', 'mongodb', 'mongodb+srv')
+/** MongoDB's URLs list the members of a replica set, with a port each, which no other kind of URL does. */
+const MEMBERS = /^(mongodb:\/\/(?:[^@/?]*@)?)([^@/?]*)(.*)$/s
+
+const readModelsUrl = z
+  .string()
+  .refine(text => {
+    const [, login = '', members, rest = ''] = MEMBERS.exec(text) ?? []
+    if (members === undefined) return oneServer.safeParse(text).success
+    return members.split(',').every(one => one && oneServer.safeParse(login + one + rest).success)
+  })
+  .describe(oneServer.description ?? '')
+
 /** Spread into a subgraph's own `z.object({...})`, which `readConfig` reads. */
 export const subgraphVariables = {
   HOST: z.string().default('127.0.0.1').describe('an address to listen on'),
   PORT: portNumber,
   DATABASE_URL: urlOf('postgres', 'postgresql'),
-  READ_MODELS_URL: urlOf('postgres', 'postgresql', 'mongodb', 'mongodb+srv').optional(),
+  READ_MODELS_URL: readModelsUrl.optional(),
   EVENT_BUS_URL: z.string().superRefine(checkEventBusUrl).describe('a URL such as postgres://… or kafka://…'),
   AUTH_JWKS_URL: urlOf('file', 'http', 'https'),
   AUTH_ISSUER: z.string().describe('the issuer of access tokens'),
