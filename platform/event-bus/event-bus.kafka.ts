@@ -3,7 +3,7 @@ import { OperatorError } from '#platform/domain/errors.ts'
 import { checkName } from '#platform/event-bus/check.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { follow } from '#platform/event-bus/follow.ts'
-import { openGroup, startGroup } from '#platform/event-bus/group.kafka.ts'
+import { type Group, openGroup, startGroup } from '#platform/event-bus/group.kafka.ts'
 import { openHead } from '#platform/event-bus/head.kafka.ts'
 import { asPublishFault, isRefusedLogin, type Lane, openLane } from '#platform/event-bus/lane.kafka.ts'
 import { openTopicLog, type TopicLog } from '#platform/event-bus/log.kafka.ts'
@@ -14,6 +14,7 @@ import { type KafkaSettings, parseKafkaUrl } from '#platform/event-bus/settings.
 import { checkTopics, openTopic } from '#platform/event-bus/topic.kafka.ts'
 import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
 import { groupIdOf, startTrimming, trimTopic } from '#platform/event-bus/trim.kafka.ts'
+import { isOutage } from '#platform/event-store/outage.ts'
 import type { Log } from '#platform/postgres/pool.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'
 
@@ -31,6 +32,7 @@ export type KafkaEventBusOptions = {
 const RETENTION_MS = 7 * 86_400_000
 const TRIM_EVERY_MS = 600_000
 const PATIENCE_MS = 60_000
+const GROUP_PATIENCE_MS = 30_000
 
 type Ports = {
   readonly settings: KafkaSettings
@@ -135,11 +137,17 @@ async function openFeed({ settings, logger, log }: Ports, topic: string): Promis
   }
 }
 
-async function join({ settings, log }: Ports, name: string, topic: string) {
+/** A cluster that has just started takes a while until it keeps groups: that is waited for. */
+async function join({ settings, log, logger }: Ports, name: string, topic: string): Promise<Group> {
   const lane = openLane(settings, `group-${name}`)
   try {
     const group = openGroup(lane, (await log(topic)).topic, groupIdOf(settings.namespace, name, topic))
-    await startGroup(group)
+    await waitFor(() => startGroup(group), {
+      logger: logger ?? SILENT,
+      what: `Kafka's group ${group.id} (EVENT_BUS_URL)`,
+      patienceMs: GROUP_PATIENCE_MS,
+      isFinal: error => !isOutage(error),
+    })
     return group
   } catch (error) {
     await lane[Symbol.asyncDispose]()

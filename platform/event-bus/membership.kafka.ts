@@ -2,6 +2,7 @@
 import type { BusMessage, Delivery } from '#platform/event-bus/event-bus.ts'
 import { follow } from '#platform/event-bus/follow.ts'
 import {
+  type Checkpoint,
   createMember,
   type Group,
   type GroupMember,
@@ -83,15 +84,13 @@ type Ownership = {
 /** Follows the topic as long as it is surely this process's. */
 function createOwnership(membership: Membership, member: GroupMember): Ownership {
   const { group, signal, logger } = membership
+  const progress = trackProgress(member)
   let heardAt = 0
   let lost = new AbortController()
   let following: Promise<void> | undefined
-  let commit: (() => Promise<void>) | undefined
 
   async function own(): Promise<void> {
-    const { offsets, position } = await member.checkpoint()
-    const progress = trackProgress([...offsets], position, member)
-    commit = progress.commit
+    const after = progress.resume(await member.checkpoint())
     const watch = setInterval(() => {
       if (performance.now() - heardAt > SESSION_MS - MARGIN_MS) lost.abort()
     }, LOOK_MS)
@@ -99,7 +98,7 @@ function createOwnership(membership: Membership, member: GroupMember): Ownership
       await follow({
         ...membership,
         topic: group.topic.name,
-        after: position,
+        after,
         deliver: async messages => {
           await membership.deliver(messages)
           progress.note(messages)
@@ -124,7 +123,7 @@ function createOwnership(membership: Membership, member: GroupMember): Ownership
   return {
     async keep(at) {
       heardAt = at
-      if (following) return commit?.().catch(onError)
+      if (following) return progress.commit().catch(onError)
       lost = new AbortController()
       following = own()
         .catch(onError)
@@ -139,10 +138,19 @@ function createOwnership(membership: Membership, member: GroupMember): Ownership
   }
 }
 
-/** How far the topic was delivered, and how much of it the group's checkpoint says. */
-function trackProgress(offsets: bigint[], start: number, member: GroupMember) {
-  let [delivered, committed] = [start, start]
+/** How far this process has delivered the topic, and how much of it the group's checkpoint says. */
+function trackProgress(member: GroupMember) {
+  const offsets: bigint[] = []
+  let [delivered, committed] = [0, 0]
   return {
+    /** Where to go on: what was delivered here before the topic was lost and came back is not delivered again. */
+    resume(checkpoint: Checkpoint): number {
+      for (const [partition, offset] of checkpoint.offsets.entries())
+        if (offset > (offsets[partition] ?? -1n)) offsets[partition] = offset
+      committed = checkpoint.position
+      delivered = Math.max(delivered, committed)
+      return delivered
+    },
     note(messages: readonly BusMessage[]): void {
       for (const message of messages) {
         const place = placeOf(message)

@@ -150,7 +150,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     await vi.waitFor(() => expect(tailed.positions.at(-1)).toBe(299), { timeout: 30_000 })
     await vi.waitFor(() => expect(grouped.positions.at(-1)).toBe(299), { timeout: 30_000 })
     expect(tailed.positions).toEqual([...range(1, 10), ...range(100, 299)])
-    expect(asSeen(grouped.positions)).toEqual([...range(1, 10), ...range(100, 299)])
+    expect(grouped.positions).toEqual([...range(1, 10), ...range(100, 299)])
     expect(await bus.end('orders')).toBe(299)
   }, 180_000)
 
@@ -170,7 +170,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     await vi.waitFor(() => expect(tailed.positions.at(-1)).toBe(60), { timeout: 30_000 })
     await vi.waitFor(() => expect(grouped.positions.at(-1)).toBe(60), { timeout: 30_000 })
     expect(tailed.positions).toEqual(range(1, 60))
-    expect(asSeen(grouped.positions)).toEqual(range(1, 60))
+    expect(grouped.positions).toEqual(range(1, 60)) // not even what its session ran out over
   }, 180_000)
 
   test('a broker that comes only later is waited for', async () => {
