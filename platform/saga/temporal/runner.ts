@@ -9,7 +9,7 @@ import { adoptSagas } from '#platform/saga/temporal/adopt.ts'
 import { createDeciding } from '#platform/saga/temporal/deciding.ts'
 import { openPasts, type Pasts } from '#platform/saga/temporal/past.ts'
 import { connect, type Log, serve } from '#platform/saga/temporal/serving.ts'
-import { createActivities } from '#platform/saga/temporal/step.ts'
+import { createActivities, failFinally } from '#platform/saga/temporal/step.ts'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
 import type { RunState } from '#platform/saga/temporal/wire.ts'
 import { openWorkflows, type Workflows } from '#platform/saga/temporal/workflows.ts'
@@ -59,10 +59,17 @@ export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
   open.defer(() => writer.close())
   const { namespace, taskQueue = `waybill-${saga}` } = place
   const { runLength = RUN_LENGTH } = options
-  const activities = {
-    ...createDeciding({ store, definition, folder, pasts, statuses, writer, runLength }),
-    ...createActivities({ perform, policy, logger, now: () => new Date() }),
-  }
+  const { begin, decide, close } = createDeciding({
+    store,
+    definition,
+    folder,
+    pasts,
+    statuses,
+    writer,
+    runLength,
+  })
+  const steps = createActivities({ perform, policy, logger, now: () => new Date() })
+  const activities = { begin: failFinally(begin), decide: failFinally(decide), close, ...steps }
   const serving = open.use(await serve({ connection, namespace, taskQueue, activities, logger }))
   const workflows = openWorkflows({ connection, namespace, taskQueue, saga })
   open.use(await adoptSagas({ store, statuses, workflows, saga, logger }))

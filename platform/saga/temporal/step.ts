@@ -1,6 +1,8 @@
-// Makes a saga's calls as Temporal's activities, with the tries and delays of the event-store runner's policy.
+// Temporal's activities: a saga's calls, with the tries and delays of the event-store runner's policy, and what of a
+// definition's own faults Temporal is to know.
 import { ApplicationFailure, activityInfo, heartbeat } from '@temporalio/activity'
 import { fullJitter } from '#platform/event-store/bell.ts'
+import { isOutage } from '#platform/event-store/outage.ts'
 import {
   answerEvent,
   attemptCall,
@@ -77,4 +79,19 @@ function whatBecomes(options: StepOptions, request: StepRequest, error: unknown)
 
 function arrivalOf({ sagaId, call }: StepRequest, what: string): Pick<Arrival, 'commandId' | 'schema'> {
   return { commandId: `${keyOf(sagaId, call.step)}:${what}`, schema: 1 }
+}
+
+/**
+ * `work`, for the workflow to ask. What fails while an engine is away is tried again; a definition that throws, or an
+ * event of a newer build, is not: another process may have the build that can.
+ */
+export function failFinally<Asked, Answer>(work: (asked: Asked) => Promise<Answer>) {
+  return async (asked: Asked): Promise<Answer> => {
+    try {
+      return await work(asked)
+    } catch (error) {
+      if (isOutage(error)) throw error
+      throw ApplicationFailure.create({ message: describeFailure(error), nonRetryable: true })
+    }
+  }
 }

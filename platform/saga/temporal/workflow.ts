@@ -4,7 +4,6 @@
 // A change to the order of what is asked of Temporal here goes behind `patched()`: runs under way are replayed.
 import {
   ActivityFailure,
-  ApplicationFailure,
   CancellationScope,
   condition,
   continueAsNew,
@@ -79,7 +78,8 @@ export async function saga(start: SagaStart): Promise<void> {
   }
   setHandler(defineQuery<RunState>(RUN), () => ({ base: run.base, events: run.events, inbox: run.inbox }))
   setHandler(defineSignal<[Arrival]>(ARRIVE), arrival => note(run, arrival))
-  await decideUntilOver(run)
+  // A request to cancel the workflow is none to end the saga: what has been taken would not be given back.
+  await CancellationScope.nonCancellable(() => decideUntilOver(run))
 }
 
 async function decideUntilOver(run: Run): Promise<void> {
@@ -173,13 +173,16 @@ async function keepTime(run: Run, timer: string, dueAt: string): Promise<void> {
   })
 }
 
-/** A definition that throws, or a build too old for an event, fails the task and not the saga: another build goes on. */
+/**
+ * A definition that throws, or a build too old for an event, fails the task and not the saga: another build goes on. That
+ * is what an error of any class but Temporal's own does.
+ */
 async function settled<T>(deciding: Promise<T>): Promise<T> {
   try {
     return await deciding
   } catch (error) {
-    if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure)
-      throw new Error(error.cause.message)
-    throw error
+    if (isCancellation(error)) throw error
+    const reason = error instanceof ActivityFailure ? error.cause : error
+    throw new Error(reason instanceof Error ? reason.message : String(reason))
   }
 }

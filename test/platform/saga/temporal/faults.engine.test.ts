@@ -145,6 +145,27 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     expect(keys).toEqual(['t1:pay', 't1:insure'])
   })
 
+  test('a definition that throws keeps its saga waiting, until a build that can goes on with it', async () => {
+    const thrown = Promise.withResolvers<void>()
+    const broken: SagaDefinition<Trip, TripEvent> = {
+      ...trip,
+      evolve(state, event) {
+        if (event.type !== 'StepSucceeded') return trip.evolve(state, event)
+        thrown.resolve()
+        throw new Error('this build cannot')
+      },
+    }
+    const before = await runTripsOnTemporal(place, { perform: async () => SUCCESS, definition: broken })
+    await before.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
+    await thrown.promise
+    await before[Symbol.asyncDispose]()
+
+    const { keys, perform } = performing()
+    const running = await run({ perform })
+    await untilHistory(running, 't1', 'StepSucceeded pay')
+    expect(keys).toEqual(['t1:pay'])
+  })
+
   test('the server killed and started again loses nothing, and nothing needs a restart', async () => {
     const { keys, perform } = performing()
     const running = await run({ perform })
