@@ -205,6 +205,7 @@ async function compile(
         fragments,
         withheld: permitted?.fields ?? NOTHING_WITHHELD,
         plannedName,
+        hidden: supergraph.hiddenValues,
         maxText: answerBytes,
       }),
       answerBytes,

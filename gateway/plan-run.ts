@@ -78,6 +78,8 @@ async function runOtherwise(toRun: ToRun, supergraph: Supergraph, instead: Inste
     const planned = await supergraph.planOtherwise(print(document), toRun.operationName)
     if ('unplanned' in planned) return fallBack(instead, planned.unplanned)
     if (planned.doubt !== undefined) return fallBack(instead, planned.doubt)
+    // It leaves out what it takes for impossible, to the whole operation.
+    if (planned.node === undefined) return fallBack(instead, 'nothing would be asked of any subgraph')
     return compile(planned.node, toRun, supergraph)
   }
 

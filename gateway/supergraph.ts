@@ -4,11 +4,13 @@ import {
   buildASTSchema,
   type DocumentNode,
   type GraphQLSchema,
+  isEnumType,
   Kind,
   parse,
   print,
   type ValueNode,
 } from 'graphql'
+import type { HiddenValues } from '#gateway/executor/leaves.ts'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
 import { createPlannedName, type PlannedName } from '#gateway/planner/planned-names.ts'
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
@@ -30,6 +32,7 @@ export type Supergraph = AsyncDisposable & {
   /** The same, by the planner that is asked when the first has no plan. */
   readonly planOtherwise: Planner['planOtherwise']
   readonly plannedName: PlannedName
+  readonly hiddenValues: HiddenValues
   /** Interfaces that some subgraph has an object in place of. */
   readonly standIns: ReadonlySet<string>
   /** Public interfaces and unions that hidden object types are of. */
@@ -59,6 +62,7 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
     plan: planner.plan,
     planOtherwise: planner.planOtherwise,
     plannedName: createPlannedName(document, schema),
+    hiddenValues: hiddenValuesOf(document, schema),
     standIns: standInsOf(document),
     veiled: veiledOf(document, schema),
     [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
@@ -102,6 +106,17 @@ function subgraphsOf(document: DocumentNode): Map<string, string> {
   }
   if (subgraphs.size === 0) throw new Error('it names no subgraphs: is it a Federation 2 supergraph?')
   return subgraphs
+}
+
+function hiddenValuesOf({ definitions }: DocumentNode, schema: GraphQLSchema): HiddenValues {
+  return new Map(
+    definitions.flatMap(definition => {
+      const shown = definition.kind === Kind.ENUM_TYPE_DEFINITION && schema.getType(definition.name.value)
+      if (!shown || !isEnumType(shown)) return []
+      const values = definition.values?.map(({ name }) => name.value) ?? []
+      return [[shown.name, new Set(values.filter(value => !shown.getValue(value)))]]
+    }),
+  )
 }
 
 function veiledOf(supergraph: DocumentNode, schema: GraphQLSchema): ReadonlySet<string> {

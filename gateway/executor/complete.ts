@@ -19,7 +19,7 @@ import {
   type PathKey,
   type SharedValues,
 } from '#gateway/executor/execution.ts'
-import { leafWriter } from '#gateway/executor/leaves.ts'
+import { type HiddenValues, leafWriter } from '#gateway/executor/leaves.ts'
 import { type CollectedField, createCollector, type Selected } from '#gateway/executor/selections.ts'
 import type { PlannedName } from '#gateway/planner/planned-names.ts'
 
@@ -53,19 +53,26 @@ export type CompileCompletion = {
   readonly withheld: ReadonlySet<FieldNode>
   /** What a field is called in what the subgraphs gave. */
   readonly plannedName: PlannedName
+  readonly hidden: HiddenValues
   /** Characters of a list's text; past them AnswerTooLarge is thrown. */
   readonly maxText: number
 }
 
 /** Writes the whole `data`; 'null' when a null reaches the root. Root fields that introspection answers are written as they are. */
 export function compileCompletion(options: CompileCompletion): Write {
-  const { schema, operation, plannedName, maxText } = options
+  const { schema, operation, plannedName, hidden, maxText } = options
   const collect = createCollector(options)
   const root = schema.getRootType(operation.operation)
   if (!root) return () => 'null'
 
   function compileType(type: GraphQLOutputType, selected: readonly Selected[], parent: string): Write {
-    if (isNonNullType(type)) return notNull(compileInner(type.ofType, selected, parent), parent)
+    if (isNonNullType(type)) {
+      const { ofType } = type
+      const inner = isLeafType(ofType)
+        ? leafWriter(ofType, { parent, hidden, nullable: false })
+        : compileInner(ofType, selected, parent)
+      return notNull(inner, parent)
+    }
     const inner = compileInner(type, selected, parent)
     return (value, completion) =>
       value === null || value === undefined ? 'null' : (inner(value, completion) ?? 'null')
@@ -74,7 +81,7 @@ export function compileCompletion(options: CompileCompletion): Write {
   function compileInner(type: GraphQLOutputType, selected: readonly Selected[], parent: string): Write {
     if (isNonNullType(type)) return compileType(type, selected, parent)
     if (isListType(type)) return list(compileType(type.ofType, selected, parent), parent, maxText)
-    if (isLeafType(type)) return leafWriter(type, parent)
+    if (isLeafType(type)) return leafWriter(type, { parent, hidden, nullable: true })
     if (isAbstractType(type)) return compileAbstract(type, selected, parent)
     return object(
       lazily(() => compileFields(type, selected)),

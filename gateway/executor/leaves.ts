@@ -5,10 +5,26 @@ import { type Completion, fail, type Write } from '#gateway/executor/complete.ts
 const MAX_INT = 2_147_483_647
 const MIN_INT = -2_147_483_648
 
+/** Values of enums that some subgraph has and clients do not see, by the enum's name. */
+export type HiddenValues = ReadonlyMap<string, ReadonlySet<unknown>>
+
+export type LeafPlace = {
+  /** `Type.field`, for messages. */
+  readonly parent: string
+  /** Whether it may be null. */
+  readonly nullable: boolean
+  readonly hidden: HiddenValues
+}
+
 /** Null and undefined do not reach it. */
-export function leafWriter(type: GraphQLLeafType, parent: string): Write {
-  if (isEnumType(type))
-    return enumWriter(new Set(type.getValues().map(({ name }) => name)), type.name, parent)
+export function leafWriter(type: GraphQLLeafType, { parent, nullable, hidden }: LeafPlace): Write {
+  if (isEnumType(type)) {
+    const values = new Set(type.getValues().map(({ name }) => name))
+    return enumWriter(
+      { name: type.name, values, silent: nullable ? hidden.get(type.name) : undefined },
+      parent,
+    )
+  }
   switch (type.name) {
     case 'Int':
       return (value, completion) =>
@@ -42,10 +58,22 @@ function textOf(value: unknown): string | undefined {
   }
 }
 
-/** A value that the public graph does not have is hidden: the message does not tell it. */
-function enumWriter(values: ReadonlySet<unknown>, name: string, parent: string): Write {
-  return (value, completion) =>
-    typeof value === 'string' && values.has(value) ? `"${value}"` : wrong(completion, parent, name)
+type WrittenEnum = {
+  readonly name: string
+  readonly values: ReadonlySet<unknown>
+  /** Nothing but a null. */
+  readonly silent: ReadonlySet<unknown> | undefined
+}
+
+/**
+ * A hidden value is a null, and nobody's fault where a null may be: so does Apollo's gateway. Any other value that the
+ * public graph does not have is wrong; the message does not tell it.
+ */
+function enumWriter({ name, values, silent }: WrittenEnum, parent: string): Write {
+  return (value, completion) => {
+    if (typeof value === 'string' && values.has(value)) return `"${value}"`
+    return silent?.has(value) ? 'null' : wrong(completion, parent, name)
+  }
 }
 
 function wrong(completion: Completion, parent: string, type: string): undefined {

@@ -7,6 +7,7 @@ import {
   type GraphQLOutputType,
   type GraphQLSchema,
   isAbstractType,
+  isObjectType,
   Kind,
   type SelectionSetNode,
 } from 'graphql'
@@ -50,10 +51,9 @@ export function createCollector(options: {
   function concerns(type: GraphQLCompositeType, condition: string | undefined): boolean {
     if (condition === undefined || condition === type.name) return true
     const other = schema.getType(condition)
-    if (!isAbstractType(other)) return false
-    return isAbstractType(type)
-      ? schema.getPossibleTypes(type).every(possible => schema.isSubType(other, possible))
-      : schema.isSubType(other, type)
+    const covers = (object: GraphQLCompositeType) =>
+      object === other || (isAbstractType(other) && isObjectType(object) && schema.isSubType(other, object))
+    return isAbstractType(type) ? schema.getPossibleTypes(type).every(covers) : covers(type)
   }
 
   function visit(

@@ -176,8 +176,11 @@ function lackingIn(asks: Asks, { requirements, schema }: Known): string | undefi
       for (const one of those) {
         if (one.kind === 'InlineFragment') {
           if (path !== '' || covers(one.typeCondition, object)) add(one.selections, path)
-        } else if (one.selections?.length) add(one.selections, `${path}${one.name}.`)
-        else leaves.add(path + one.name)
+          continue
+        }
+        const sentAs = path + (one.alias ?? one.name)
+        if (one.selections?.length) add(one.selections, `${sentAs}.`)
+        else leaves.add(sentAs)
       }
     }
     add(selections, '')

@@ -164,3 +164,60 @@ describe('an object that stands for an interface', () => {
     expect(errors?.map(({ path }) => path)).toEqual([['top', 2, '__typename']])
   })
 })
+
+describe('an interface that one type alone implements', () => {
+  const sole = federate({
+    shop: {
+      sdl: `${FEDERATION_2}
+        type Query { bread: Product }
+        interface Product @key(fields: "id") { id: ID! }
+        type Bread implements Product @key(fields: "id") { id: ID! grams: Int }`,
+      resolvers: {
+        Query: { bread: () => ({ __typename: 'Bread', id: 'p1', grams: 500 }) },
+        Product: {
+          __resolveReference: ({ id }: { id: string }) => ({ __typename: 'Bread', id, grams: 500 }),
+        },
+        Bread: { __resolveReference: ({ id }: { id: string }) => ({ id, grams: 500 }) },
+      },
+    },
+    offers: {
+      sdl: `${FEDERATION_2}
+        type Query { offer: Product! }
+        type Product @key(fields: "id", resolvable: false) @interfaceObject { id: ID! }`,
+      resolvers: { Query: { offer: () => ({ id: 'p1' }) } },
+    },
+  })
+  afterAll(async () => (await sole)[Symbol.asyncDispose]())
+
+  test.each([
+    ['{ bread { ... on Bread { id } } }', { bread: { id: 'p1' } }],
+    ['{ bread { ... on Bread { id grams } } }', { bread: { id: 'p1', grams: 500 } }],
+    ['{ offer { ... on Bread { id } } }', { offer: { id: 'p1' } }],
+    ['{ offer { ... on Bread { grams } } }', { offer: { grams: 500 } }],
+    ['{ offer { __typename id } }', { offer: { __typename: 'Bread', id: 'p1' } }],
+  ])('shows what is selected of that type: %s', async (query, data) => {
+    const answered = await (await sole).ask(query)
+    expect(answered.errors).toBeUndefined()
+    expect(answered.data).toEqual(data)
+  })
+})
+
+test('a field of an object that nobody can look up is refused, not left out', async () => {
+  await using lost = await federate({
+    nodes: {
+      sdl: `${FEDERATION_2}
+        type Query { node: Node }
+        interface Node @key(fields: "id") { id: ID! }`,
+    },
+    marks: {
+      sdl: `${FEDERATION_2}
+        type Query { marked: Node }
+        type Node @key(fields: "id", resolvable: false) @interfaceObject { id: ID! mark: String }`,
+      resolvers: { Query: { marked: () => ({ id: '1', mark: 'x' }) } },
+    },
+  })
+  expect((await lost.ask('{ marked { id mark } }')).data).toEqual({ marked: { id: '1', mark: 'x' } })
+  const { data, errors } = await lost.ask('{ node { mark } }')
+  expect(data).toBeUndefined()
+  expect(errors).toHaveLength(1)
+})

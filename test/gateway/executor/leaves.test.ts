@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { leafWriter } from '#gateway/executor/leaves.ts'
 
 test('texts are written as JSON.stringify writes them, whatever is in them', () => {
-  const write = leafWriter(GraphQLString, 'Query.text')
+  const write = leafWriter(GraphQLString, { parent: 'Query.text', nullable: true, hidden: new Map() })
   const completion = { errors: [], variables: {} }
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 60 }), text => {
@@ -16,6 +16,6 @@ test('texts are written as JSON.stringify writes them, whatever is in them', () 
 })
 
 test('a number is an ID, as text', () => {
-  const write = leafWriter(GraphQLID, 'Query.id')
+  const write = leafWriter(GraphQLID, { parent: 'Query.id', nullable: true, hidden: new Map() })
   expect(write(7, { errors: [], variables: {} })).toBe('"7"')
 })

@@ -59,6 +59,12 @@ test('a plan in which entities bring along what is required is right', () => {
   expect(check(entities('stock', '...on Product{delivery}', ...inParts))).toBeUndefined()
 })
 
+test('what counts is the name under which it is sent', () => {
+  const renamed: RequiredSelection = { kind: 'Field', name: '_internal_qp_alias_0', alias: 'weight' }
+  const box = field('box', field('width'))
+  expect(check(entities('stock', '...on Product{delivery}', of('Product', renamed, box)))).toBeUndefined()
+})
+
 test('one in which a part of it is missing is not', () => {
   expect(check(entities('stock', '...on Product{delivery}', of('Product', field('weight'))))).toBe(LACKS)
   expect(check(entities('stock', '...on Product{sku}', of('Product')))).toBeUndefined()
