@@ -1,6 +1,6 @@
 // Live settings in a key of Consul's store, followed by a blocking query. Free of what they say.
 import type { SettingsSource } from '#platform/config/source.ts'
-import { type ConsulAnswer, openConsul, watchConsul } from '#platform/consul/consul.ts'
+import { type ConsulAnswer, deniedForGood, openConsul, watchConsul } from '#platform/consul/consul.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -37,8 +37,8 @@ export function openConsulSource({ url, token, logger, patienceMs }: ConsulSourc
     from,
     async read() {
       const what = `Consul at ${consul.where}, which CONFIG_URL names`
-      const isFinal = (error: unknown) => error instanceof OperatorError && error.code === 'CONSUL_DENIED'
-      return textOf(await waitFor(() => consul.send(request), { logger, what, patienceMs, isFinal }))
+      const patience = { logger, what, patienceMs, isFinal: deniedForGood() }
+      return textOf(await waitFor(() => consul.send(request), patience))
     },
     follow(told, failed) {
       following = watchConsul(consul, {

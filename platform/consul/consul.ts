@@ -158,3 +158,17 @@ export async function askForLeader({ send, where }: Consul): Promise<void> {
   const { text } = await send({ path: '/v1/status/leader', timeoutMs: CONNECT_MS })
   if (text.length <= 2) throw new OperatorError('CONSUL_AWAY', `Consul at ${where} has no leader yet`)
 }
+
+/** A Consul that has just begun may not know its tokens yet. */
+const DENIED_MS = 3000
+
+/** Whether waiting is no use: true of denials that have gone on for three seconds. */
+export function deniedForGood(): (error: unknown) => boolean {
+  let since: number | undefined
+  return error => {
+    const isDenied = error instanceof OperatorError && error.code === 'CONSUL_DENIED'
+    const now = performance.now()
+    since = isDenied ? (since ?? now) : undefined
+    return since !== undefined && now - since > DENIED_MS
+  }
+}

@@ -1,9 +1,8 @@
 // One instance's registration in Consul, kept there while the instance lives. Free of looking others up.
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Consul } from '#platform/consul/consul.ts'
+import { type Consul, deniedForGood } from '#platform/consul/consul.ts'
 import type { Presence } from '#platform/discovery/discovery.ts'
 import type { Trouble } from '#platform/discovery/troubles.ts'
-import { OperatorError } from '#platform/domain/errors.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -37,8 +36,7 @@ export async function announceInConsul(
       timeoutMs: SEND_MS,
     })
   const what = `Consul at ${consul.where}, which DISCOVERY_URL names`
-  const isFinal = (error: unknown) => error instanceof OperatorError && error.code === 'CONSUL_DENIED'
-  await waitFor(register, { logger, what, patienceMs, isFinal })
+  await waitFor(register, { logger, what, patienceMs, isFinal: deniedForGood() })
   logger.info({ id: definition.ID }, 'this instance is announced in Consul')
 
   async function look(): Promise<void> {

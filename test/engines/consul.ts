@@ -115,7 +115,7 @@ export async function startConsul({ acl = false }: { readonly acl?: boolean } = 
   await writeFile(path.join(folder, 'agent.json'), JSON.stringify(settings(folder, acl ? token : undefined)))
   const launch = async () => {
     const server = spawn(binary, agentArguments(folder, ports), { stdio: 'ignore' })
-    await answers(server, ports.http)
+    await answers(server, ports.http, acl ? token : undefined)
     return server
   }
   let server = await launch()
@@ -174,12 +174,12 @@ function agentArguments(
   ].flat()
 }
 
-/** Resolves once there is a leader. */
-async function answers(server: ChildProcess, port: number): Promise<void> {
+/** Resolves once there is a leader, which knows the token. */
+async function answers(server: ChildProcess, port: number, token: string | undefined): Promise<void> {
   const deadline = Date.now() + START_MS
   while (Date.now() < deadline) {
     if (server.exitCode !== null) throw new Error(`Consul ended with ${server.exitCode}`)
-    if (await hasLeader(port)) return
+    if ((await hasLeader(port)) && (token === undefined || (await knows(port, token)))) return
     await delay(50)
   }
   server.kill('SIGKILL')
@@ -187,11 +187,20 @@ async function answers(server: ChildProcess, port: number): Promise<void> {
 }
 
 async function hasLeader(port: number): Promise<boolean> {
+  return (await ask(port, '/v1/status/leader')).length > 2
+}
+
+async function knows(port: number, token: string): Promise<boolean> {
+  return (await ask(port, '/v1/acl/token/self', { 'x-consul-token': token })) !== ''
+}
+
+/** Nothing for anything but HTTP 200. */
+async function ask(port: number, path: string, headers: Record<string, string> = {}): Promise<string> {
   try {
-    const answer = await request(`http://127.0.0.1:${port}/v1/status/leader`)
+    const answer = await request(`http://127.0.0.1:${port}${path}`, { headers })
     const text = await answer.body.text()
-    return answer.statusCode === 200 && text.length > 2
+    return answer.statusCode === 200 ? text : ''
   } catch {
-    return false
+    return ''
   }
 }

@@ -255,7 +255,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
         /the token in CONSUL_HTTP_TOKEN may not do this/,
       ],
     ])(
-      'says of %s that it is denied, names both variables, and waits for nothing',
+      'says of %s that it is denied, names both variables, and does not wait for long',
       async (_what, token, said) => {
         const { logger, lines } = recordingLogger()
         await using discovery = await connect(token, logger)
