@@ -7,6 +7,7 @@ import { temporal } from '#test/engines/temporal.ts'
 import { historyOf, type Perform, runTrips, SUCCESS, untilHistory } from '#test/platform/saga/running.ts'
 import { startDoomed } from '#test/platform/saga/temporal/doomed.ts'
 import {
+  cancelWorkflow,
   freshPlace,
   runTripsOnTemporal,
   type TemporalRunning,
@@ -188,6 +189,38 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     console.log(`after the server was back, a new saga had ended in ${Date.now() - restartedAt} ms`)
     await untilHistory(running, 't1', 'StepSucceeded remind')
     expect(keys.toSorted()).toEqual(['t1:remind', 't2:book'])
+  })
+
+  test('a server that answers nothing makes health false and calls unavailable, until it answers', async () => {
+    const { keys, perform } = performing()
+    const running = await run({ perform })
+    await running.runner.deliver('t1', 'in1', tripUntil(new Date('2999-01-01')))
+    faults().pause()
+    try {
+      await expect(running.runner.health.check()).rejects.toThrow()
+      const late = running.runner.deliver('t2', 'in1', tripOf('book'))
+      await expect(late).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    } finally {
+      faults().resume()
+    }
+    await vi.waitFor(async () => expect(await running.runner.health.check()).toMatchObject({ ok: true }), {
+      timeout: 30_000,
+      interval: 200,
+    })
+    await running.runner.deliver('t2', 'in1', tripOf('book')) // which may have been taken the first time, too
+    await untilHistory(running, 't2', 'StepSucceeded book')
+    expect(await historyOf(running, 't2')).toEqual(['TripStarted', 'StepSucceeded book'])
+    expect(keys).toEqual(['t2:book'])
+  })
+
+  test('a workflow that somebody cancels goes on: only its definition ends a saga', async () => {
+    const running = await run({ perform: async () => SUCCESS })
+    await running.runner.deliver('t1', 'in1', tripUntil(new Date('2999-01-01')))
+    await untilHistory(running, 't1', 'TripStarted')
+    await cancelWorkflow(place.url, 'trip-t1')
+    await running.runner.deliver('t1', 'in2', tripOf('book'))
+    await untilHistory(running, 't1', 'StepSucceeded book')
+    expect((await running.runner.inspect('t1'))?.status.timers).toHaveProperty('deadline')
   })
 
   test('sagas that the runner on the event store left are taken over, in the middle of a step and before a timer', async () => {

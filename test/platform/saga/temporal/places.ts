@@ -1,7 +1,7 @@
 // Trip runners on Temporal for tests: each place is a database and a namespace of its own on one server.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Connection, type WorkflowService } from '@temporalio/client'
+import { Client, Connection, type WorkflowService } from '@temporalio/client'
 import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
@@ -39,6 +39,14 @@ export async function freshNamespace(url: string): Promise<string> {
     await connection.close()
   }
   return url.replace(/\/[^/]*$/, `/${namespace}`)
+}
+
+/** As an operator may, by Temporal's own tools. */
+export async function cancelWorkflow(url: string, workflowId: string): Promise<void> {
+  const connection = await Connection.connect({ address: addressOf(url) })
+  const { workflow } = new Client({ connection, namespace: new URL(url).pathname.slice(1) })
+  await workflow.getHandle(workflowId).cancel()
+  await connection.close()
 }
 
 function addressOf(url: string): string {
