@@ -17,7 +17,7 @@ export type Member = AsyncDisposable & {
   readonly port: number
   /** Does not wait until it is ready. */
   launch(): void
-  /** Resolves once it says that it is ready; throws with its log when it ends before, or after a minute and a half. */
+  /** Resolves once it says that it is ready; throws with its log when it ends before, or after three minutes. */
   ready(): Promise<void>
   /** As a machine that loses power would. Resolves when the process is gone. */
   kill(): Promise<void>
@@ -35,7 +35,7 @@ export type MemberOptions = {
   readonly logFile: string
 }
 
-const READY_DEADLINE_MS = 90_000
+const READY_DEADLINE_MS = 180_000
 const STOP_DEADLINE_MS = 25_000
 const LOOK_MS = 50
 

@@ -14,7 +14,7 @@ export type Recovery = {
 export type Prober = { recover(): Promise<Recovery> }
 
 const SKU = 'probe'
-const PATIENCE_MS = 90_000
+const PATIENCE_MS = 180_000
 const LOOK_MS = 100
 const STATUS = 'query($id: ID!) { orderPage(id: $id) { status } }'
 

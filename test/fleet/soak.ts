@@ -37,7 +37,7 @@ export type Soak = {
 }
 
 const IMPORT = fileURLToPath(new URL('../../tools/import/main.ts', import.meta.url))
-const SETTLE_MS = 120_000
+const SETTLE_MS = 180_000
 const LOOK_MS = 200
 /** How long an engine stays away. */
 const AWAY_MS = 5_000
