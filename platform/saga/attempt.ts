@@ -3,7 +3,7 @@ import { CallerError } from '#platform/domain/errors.ts'
 import type { EventMeta, NewEvent } from '#platform/event-store/event-store.ts'
 import type { AskedCall } from '#platform/saga/history.ts'
 import type { Call, StepAnswer } from '#platform/saga/saga.ts'
-import { counter } from '#platform/telemetry/metrics.ts'
+import { counter, gauge } from '#platform/telemetry/metrics.ts'
 import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 
 export type SagaPolicy = {
@@ -76,4 +76,9 @@ export function countTry(saga: string, { call }: AskedCall, outcome: string): vo
     'command',
     'outcome',
   ]).inc({ saga, command: call.command, outcome })
+}
+
+/** Tells operators how many calls this process has under way. */
+export function tellInFlight(saga: string, calls: number): void {
+  gauge('waybill_saga_calls_in_flight', 'Saga calls under way', ['saga']).set({ saga }, calls)
 }

@@ -11,11 +11,11 @@ import {
   limitsOf,
   MAX_ACTIVE,
   type SagaPolicy,
+  tellInFlight,
 } from '#platform/saga/attempt.ts'
 import type { AskedCall } from '#platform/saga/history.ts'
 import type { Call, StepAnswer } from '#platform/saga/saga.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { gauge } from '#platform/telemetry/metrics.ts'
 
 export type CallsOptions = {
   readonly saga: string
@@ -51,8 +51,6 @@ const MAX_READY = 1_024
 /** Failed calls that wait for another try; those beyond are forgotten here, and taken up again from their status. */
 const MAX_RETRYING = 10_000
 
-const inFlight = () => gauge('waybill_saga_calls_in_flight', 'Saga calls under way', ['saga'])
-
 export function createCalls(options: CallsOptions): Calls {
   const { saga, now, logger } = options
   const { attempts: limit, maxElapsedMs, firstDelayMs, lastDelayMs } = limitsOf(options.policy)
@@ -68,12 +66,12 @@ export function createCalls(options: CallsOptions): Calls {
       ready.delete(job)
       const running = attempt(job).finally(() => {
         active.delete(running)
-        inFlight().set({ saga }, active.size)
+        tellInFlight(saga, active.size)
         pump()
       })
       active.add(running)
     }
-    inFlight().set({ saga }, active.size)
+    tellInFlight(saga, active.size)
     if (ready.size < MAX_READY || stopped) {
       for (const wake of waiters) wake()
       waiters = []

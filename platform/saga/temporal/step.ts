@@ -1,5 +1,6 @@
 // Temporal's activities: a saga's calls, with the tries and delays of the event-store runner's policy, and what of a
 // definition's own faults Temporal is to know.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { ApplicationFailure, activityInfo, heartbeat } from '@temporalio/activity'
 import { fullJitter } from '#platform/event-store/bell.ts'
 import { isOutage } from '#platform/event-store/outage.ts'
@@ -12,6 +13,7 @@ import {
   keyOf,
   limitsOf,
   type SagaPolicy,
+  tellInFlight,
 } from '#platform/saga/attempt.ts'
 import type { Call, StepAnswer } from '#platform/saga/saga.ts'
 import type { Activities, Arrival, StepOutcome, StepRequest } from '#platform/saga/temporal/wire.ts'
@@ -28,22 +30,30 @@ export type StepOptions = {
 const HEARTBEAT_MS = 2_000
 
 export function createActivities(options: StepOptions): Pick<Activities, 'performStep'> {
+  // Temporal calls from a context of its own: spans belong to the service that opened the runner.
+  const within = AsyncLocalStorage.snapshot()
+  let underWay = 0
   return {
     async performStep(request) {
       const beating = setInterval(heartbeat, HEARTBEAT_MS)
+      tellInFlight(request.saga, ++underWay)
       try {
-        return await attempt(options, request)
+        return await attempt({ ...options, within }, request)
       } finally {
+        tellInFlight(request.saga, --underWay)
         clearInterval(beating)
       }
     },
   }
 }
 
-async function attempt(options: StepOptions, request: StepRequest): Promise<StepOutcome> {
+async function attempt(
+  options: StepOptions & { readonly within: <T>(work: () => T) => T },
+  request: StepRequest,
+): Promise<StepOutcome> {
   const { saga, sagaId, call } = request
   try {
-    const { answer, meta } = await attemptCall({ ...options, saga }, sagaId, request)
+    const { answer, meta } = await options.within(() => attemptCall({ ...options, saga }, sagaId, request))
     countTry(saga, request, answer.status)
     const { type, data } = answerEvent(call.step, answer, options.now())
     return { kind: 'event', arrival: { ...arrivalOf(request, 'answer'), type, data, meta } }
