@@ -125,18 +125,9 @@ export async function versionOf(packageName: string): Promise<string> {
     : 'unknown'
 }
 
-/** Prints the goals and writes the report to bench/results/NAME.json. */
+/** Prints the goals, if there are any, and writes the report to bench/results/NAME.json. */
 export async function publish(name: string, report: Report): Promise<void> {
-  console.log()
-  printTable(
-    ['goal', 'value', 'wanted', ''],
-    report.goals.map(goal => [
-      goal.name,
-      `${goal.value} ${goal.unit}`,
-      goal.goal,
-      goal.met ? 'met' : 'NOT MET',
-    ]),
-  )
+  if (report.goals.length > 0) printGoals(report.goals)
   const folder = new URL('results/', import.meta.url)
   await mkdir(folder, { recursive: true })
   const { figures, goals } = report
@@ -144,6 +135,14 @@ export async function publish(name: string, report: Report): Promise<void> {
   const text = JSON.stringify({ machine: machine(), versions, figures, goals }, undefined, 2)
   await writeFile(new URL(`${name}.json`, folder), `${text}\n`)
   console.log(`\nwritten to bench/results/${name}.json`)
+}
+
+function printGoals(goals: readonly Goal[]): void {
+  console.log()
+  printTable(
+    ['goal', 'value', 'wanted', ''],
+    goals.map(goal => [goal.name, `${goal.value} ${goal.unit}`, goal.goal, goal.met ? 'met' : 'NOT MET']),
+  )
 }
 
 function machine(): Record<string, unknown> {
