@@ -1,12 +1,11 @@
 // Two processes of each service on PostgreSQL alone: to whoever calls they are one platform, and either may die.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { SERVICE_NAMES, SUBGRAPHS } from '#start/layout.ts'
+import { SERVICE_NAMES } from '#start/layout.ts'
 import { freshDatabases } from '#test/fleet/databases.ts'
 import { type Databases, type Fleet, startFleet } from '#test/fleet/fleet.ts'
 import { type Lease, readLeases, untilHeld } from '#test/fleet/leases.ts'
 import type { Member } from '#test/fleet/member.ts'
 import { createProber, type Prober } from '#test/fleet/recovery.ts'
-import { catalogueOf } from '#test/fleet/schema-catalogue.ts'
 import {
   addProduct,
   CHECKOUT,
@@ -26,7 +25,6 @@ const QUICK = {
   PAYMENT_SANDBOX_APPROVAL_MS: '100',
   APPROVAL_TIMEOUT_MS: '3000',
 }
-const NONE = Object.fromEntries(SERVICE_NAMES.map(name => [name, 0]))
 
 let databases: Databases
 let fleet: Fleet
@@ -179,17 +177,3 @@ test('when one of two machines dies the other takes over all that it owned, and 
   }
   await Promise.all(followers.map(follower => follower[Symbol.asyncDispose]()))
 }, 180_000)
-
-test('four processes that start at one instant on empty databases make what one makes', async () => {
-  const [alone, together] = await Promise.all([freshDatabases(), freshDatabases()])
-  const only = (copies: number) => ({ ...NONE, orders: copies })
-  const catalogues = async (places: Databases) =>
-    Promise.all([...SUBGRAPHS, 'bus' as const].map(name => catalogueOf(places[name])))
-  await using one = await startFleet({ databases: alone, copies: only(1) })
-  await using four = await startFleet({ databases: together, copies: only(4) })
-  expect(await catalogues(together)).toEqual(await catalogues(alone))
-  expect((await catalogueOf(together.orders)).length).toBeGreaterThan(20)
-  expect(one.members.length).toBe(1)
-  for (const member of four.members)
-    expect(await member.log(), member.name).not.toMatch(/"level":"(warn|error|fatal)"/)
-}, 60_000)
