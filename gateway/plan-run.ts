@@ -6,6 +6,7 @@ import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import { conditionsOf, type Decide, decided } from '#gateway/planner/decided.ts'
+import { leftOut } from '#gateway/planner/left-out.ts'
 import { namesAreUnambiguous, withConditionsAtFields } from '#gateway/planner/planned-operation.ts'
 import { withWholeInterfaces } from '#gateway/planner/whole-interfaces.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
@@ -64,23 +65,26 @@ function compile(node: PlanNode | undefined, { document, name }: ToRun, { matche
 type Instead = { readonly doubtful: PlanRun | undefined; readonly reasons: readonly string[] }
 
 /**
- * Apollo's plans are right for operations without conditions: there is one for each way in which they are decided, made
+ * Both planners do best by operations without conditions: there is a plan for each way in which they are decided, made
  * when it is first needed.
  */
 async function runOtherwise(toRun: ToRun, supergraph: Supergraph, instead: Instead): Promise<PlanRun> {
   const conditions = conditionsOf(toRun.document)
-  if (conditions.length > 0 && toRun.kind === 'subscription') return fallBack(instead)
+  if (conditions.length === 0) return makeOtherwise(toRun, supergraph, instead)
+  if (toRun.kind === 'subscription') return fallBack(instead)
   const ways = new LRUCache<string, Promise<PlanRun>>({ max: MAX_WAYS })
 
   async function make(decide: Decide): Promise<PlanRun> {
     const document = decided(toRun.document, decide)
     if (!document) return NOTHING
-    const planned = await supergraph.planOtherwise(print(document), toRun.operationName)
-    if ('unplanned' in planned) return fallBack(instead, planned.unplanned)
-    if (planned.doubt !== undefined) return fallBack(instead, planned.doubt)
-    // It leaves out what it takes for impossible, to the whole operation.
-    if (planned.node === undefined) return fallBack(instead, 'nothing would be asked of any subgraph')
-    return compile(planned.node, toRun, supergraph)
+    const planned = await supergraph.plan(print(document), toRun.operationName)
+    if ('node' in planned && planned.doubt === undefined)
+      return compile(
+        planned.node && withWholeInterfaces(planned.node, document, supergraph),
+        toRun,
+        supergraph,
+      )
+    return makeOtherwise({ ...toRun, document }, supergraph, instead)
   }
 
   function wayOf(decide: Decide): Promise<PlanRun> {
@@ -95,8 +99,6 @@ async function runOtherwise(toRun: ToRun, supergraph: Supergraph, instead: Inste
     return made
   }
 
-  const first = await wayOf(() => true)
-  if (conditions.length === 0) return first
   return {
     source: undefined,
     async run(execution) {
@@ -105,10 +107,22 @@ async function runOtherwise(toRun: ToRun, supergraph: Supergraph, instead: Inste
         await run(execution)
       } catch (error) {
         if (!(error instanceof GraphQLError)) throw error
-        execution.errors.push({ message: error.message, path: [], extensions: {} })
+        execution.errors.push({ message: error.message, extensions: {} })
       }
     },
   }
+}
+
+/** By Apollo's planner. */
+async function makeOtherwise(toRun: ToRun, supergraph: Supergraph, instead: Instead): Promise<PlanRun> {
+  const { document, operationName } = toRun
+  const planned = await supergraph.planOtherwise(print(document), operationName)
+  if ('unplanned' in planned) return fallBack(instead, planned.unplanned)
+  if (planned.doubt !== undefined) return fallBack(instead, planned.doubt)
+  // It leaves out what it takes for impossible.
+  const left = leftOut(document, planned.node)
+  if (left !== undefined) return fallBack(instead, `the plan leaves out ${left}`)
+  return compile(planned.node, toRun, supergraph)
 }
 
 function fallBack({ doubtful, reasons }: Instead, reason?: string): PlanRun {

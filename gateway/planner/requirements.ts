@@ -1,4 +1,4 @@
-// Whether a plan gives subgraphs what their fields require before it asks for these fields. Pure.
+// Whether a request of a plan brings along what the fields that it asks for require. Pure.
 import {
   buildASTSchema,
   type DirectiveNode,
@@ -11,36 +11,26 @@ import {
   isObjectType,
   Kind,
   parse,
+  print,
   type SelectionNode,
   type SelectionSetNode,
   visit,
 } from 'graphql'
-import type { PlanNode, RequiredSelection } from '#gateway/executor/plan.ts'
+import type { RequiredSelection } from '#gateway/executor/plan.ts'
+import type { Asks } from '#gateway/planner/plan-check.ts'
 
-/** By `subgraph Type.field`: paths of leaves, such as `dimensions.width`. */
-type Requirements = ReadonlyMap<string, readonly string[]>
+/** Such as `dimensions.width`; `asked` is the same with arguments. */
+type Leaf = { readonly path: string; readonly asked: string }
+/** By `subgraph Type.field`. */
+type Requirements = ReadonlyMap<string, readonly Leaf[]>
 /** `schema` has all types of the supergraph, hidden ones included. */
-type Known = { readonly requirements: Requirements; readonly schema: GraphQLSchema }
-type Brought = readonly RequiredSelection[] | undefined
+export type Required = { readonly requirements: Requirements; readonly schema: GraphQLSchema }
+/** What entities bring along, and how what they bring was asked for by the fields that have been looked at. */
+type Brought =
+  | { readonly selections: readonly RequiredSelection[]; readonly asked: Map<string, string> }
+  | undefined
 
-/**
- * Finds the first field that is asked for otherwise than of entities that bring along what it requires; undefined when
- * there is none. The supergraph is read when the first plan is checked.
- */
-export function createPlanCheck(sdl: string): (plan: PlanNode) => string | undefined {
-  let known: Known | undefined
-  return plan => {
-    known ??= readRequirements(sdl)
-    if (known.requirements.size === 0) return undefined
-    for (const asked of asksOf(plan)) {
-      const field = lackingIn(asked, known)
-      if (field !== undefined) return `${asked.serviceName} is asked for ${field} without what it requires`
-    }
-    return undefined
-  }
-}
-
-function readRequirements(sdl: string): Known {
+export function readRequirements(sdl: string): Required {
   const document = parse(sdl)
   const requirements = requirementsOf(document, subgraphNames(document))
   return { requirements, schema: buildASTSchema(document, { assumeValid: true, assumeValidSDL: true }) }
@@ -68,7 +58,7 @@ function textsOf({ arguments: given = [] }: DirectiveNode): ReadonlyMap<string, 
 
 /** Of `@join__field(graph: STOCK, requires: "weight dimensions { width }")`. */
 function requirementsOf(supergraph: DocumentNode, names: ReadonlyMap<string, string>): Requirements {
-  const requirements = new Map<string, readonly string[]>()
+  const requirements = new Map<string, readonly Leaf[]>()
   let type = ''
   let field = ''
   visit(supergraph, {
@@ -93,34 +83,11 @@ function requirementsOf(supergraph: DocumentNode, names: ReadonlyMap<string, str
   return requirements
 }
 
-/** A request of a plan; by the names of its fields of entities, what these bring along. */
-type Asks = {
-  readonly serviceName: string
-  readonly operation: string
-  readonly entities: ReadonlyMap<string, readonly RequiredSelection[]>
-}
-
-function asksOf(node: PlanNode): readonly Asks[] {
-  switch (node.kind) {
-    case 'Fetch':
-      return [{ ...node, entities: new Map([['_entities', node.requires ?? []]]) }]
-    case 'BatchFetch': {
-      const { aliases } = node.entityBatch
-      return [{ ...node, entities: new Map(aliases.map(({ alias, requires }) => [alias, requires])) }]
-    }
-    case 'Subscription':
-      return asksOf({ ...node.primary, kind: 'Fetch' }) // Hive's planner leaves out its kind
-    case 'Flatten':
-      return asksOf(node.node)
-    case 'Sequence':
-    case 'Parallel':
-      return node.nodes.flatMap(asksOf)
-    case 'Condition':
-      return [node.ifClause, node.elseClause].flatMap(clause => (clause ? asksOf(clause) : []))
-  }
-}
-
-function lackingIn(asks: Asks, { requirements, schema }: Known): string | undefined {
+/**
+ * The first field that is asked for otherwise than of entities that bring along what it requires, such as
+ * `Product.delivery`; undefined when there is none.
+ */
+export function lackingIn(asks: Asks, { requirements, schema }: Required): string | undefined {
   const { serviceName } = asks
   const [operation] = parse(asks.operation).definitions
   if (operation?.kind !== Kind.OPERATION_DEFINITION) return undefined
@@ -152,7 +119,7 @@ function lackingIn(asks: Asks, { requirements, schema }: Known): string | undefi
     }
     const { name, alias, selectionSet } = selection
     if (name.value === '_entities')
-      return selectionSet && find(selectionSet, type, asks.entities.get((alias ?? name).value) ?? [])
+      return selectionSet && find(selectionSet, type, broughtTo((alias ?? name).value))
     const required = requirements.get(`${serviceName} ${type.name}.${name.value}`) ?? []
     if (required.length > 0 && !brings(brought, type, required)) return `${type.name}.${name.value}`
     const field = 'getFields' in type ? type.getFields()[name.value] : undefined
@@ -160,14 +127,28 @@ function lackingIn(asks: Asks, { requirements, schema }: Known): string | undefi
     return selectionSet && isCompositeType(inner) ? find(selectionSet, inner, undefined) : undefined
   }
 
-  /** Whether entities of each object type, of which any are sent, have all that is required. */
-  function brings(brought: Brought, type: GraphQLCompositeType, required: readonly string[]): boolean {
+  function broughtTo(entities: string): Brought {
+    return { selections: asks.entities.get(entities) ?? [], asked: new Map() }
+  }
+
+  /**
+   * Whether entities of each object type, of which any are sent, have all that is required, and whether what one field
+   * requires is not required with other arguments by another: only one of them can be sent.
+   */
+  function brings(brought: Brought, type: GraphQLCompositeType, required: readonly Leaf[]): boolean {
     if (brought === undefined) return false
     const objects = isAbstractType(type) ? schema.getPossibleTypes(type) : [type]
     return objects.every(object => {
-      const leaves = leavesFor(brought, object)
-      return leaves.size === 0 || required.every(leaf => leaves.has(leaf))
+      const leaves = leavesFor(brought.selections, object)
+      return leaves.size === 0 || required.every(leaf => leaves.has(leaf.path) && isSole(leaf, object.name))
     })
+
+    function isSole({ path, asked }: Leaf, object: string): boolean {
+      const key = `${object}.${path}`
+      const before = brought?.asked.get(key) ?? asked
+      brought?.asked.set(key, asked)
+      return before === asked
+    }
   }
 
   function leavesFor(selections: readonly RequiredSelection[], object: GraphQLCompositeType): Set<string> {
@@ -202,11 +183,15 @@ function selectionOf(fields: string): SelectionSetNode {
   return definition.selectionSet
 }
 
-function leavesOf({ selections }: SelectionSetNode, path = ''): string[] {
+function leavesOf({ selections }: SelectionSetNode, within?: Leaf): Leaf[] {
   return selections.flatMap(selection => {
     if (selection.kind === Kind.FRAGMENT_SPREAD) return []
-    if (selection.kind === Kind.INLINE_FRAGMENT) return leavesOf(selection.selectionSet, path)
-    const name = path + selection.name.value
-    return selection.selectionSet ? leavesOf(selection.selectionSet, `${name}.`) : [name]
+    if (selection.kind === Kind.INLINE_FRAGMENT) return leavesOf(selection.selectionSet, within)
+    const { name, selectionSet, arguments: given = [] } = selection
+    const leaf = {
+      path: within ? `${within.path}.${name.value}` : name.value,
+      asked: `${within?.asked ?? ''}.${name.value}(${given.map(print).sort().join()})`,
+    }
+    return selectionSet ? leavesOf(selectionSet, leaf) : [leaf]
   })
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import type { FromPlanner, ToPlanner } from '#gateway/planner/messages.ts'
-import { createPlanCheck } from '#gateway/planner/requirements.ts'
+import { createPlanCheck } from '#gateway/planner/plan-check.ts'
 
 /** What a planner makes of a supergraph. */
 export type ReadSupergraph = {

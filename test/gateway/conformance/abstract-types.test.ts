@@ -217,7 +217,13 @@ test('a field of an object that nobody can look up is refused, not left out', as
     },
   })
   expect((await lost.ask('{ marked { id mark } }')).data).toEqual({ marked: { id: '1', mark: 'x' } })
-  const { data, errors } = await lost.ask('{ node { mark } }')
-  expect(data).toBeUndefined()
-  expect(errors).toHaveLength(1)
+  for (const query of ['{ node { mark } }', '{ node { mark } marked { id } }']) {
+    const { data, errors } = await lost.ask(query)
+    expect(data).toBeUndefined()
+    expect(errors).toHaveLength(1)
+  }
+  const condition = 'query ($with: Boolean = false) { node @include(if: $with) { mark } marked { id } }'
+  expect(await lost.ask(condition)).toMatchObject({ data: { marked: { id: '1' } } })
+  const { errors } = await lost.ask(condition, { with: true })
+  expect(errors?.[0]?.message).toBe('The operation cannot be planned.')
 })

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { PlanNode, RequiredSelection } from '#gateway/executor/plan.ts'
-import { createPlanCheck } from '#gateway/planner/requirements.ts'
+import { createPlanCheck } from '#gateway/planner/plan-check.ts'
 import { composed, FEDERATION_2 } from '#test/gateway/conformance/federation.ts'
 
 const check = createPlanCheck(
@@ -103,4 +103,55 @@ test('several fetches in one request bring along what is theirs', () => {
   })
   expect(check(batch(of('Product', field('weight'), field('box', field('width')))))).toBeUndefined()
   expect(check(batch(of('Product')))).toBe(LACKS)
+})
+
+describe('a request that asks for different things under one name is wrong', () => {
+  const asks = (operation: string) => check({ kind: 'Fetch', serviceName: 'products', operation })
+  const wrong = 'products is asked for different things called weight'
+
+  test.each([
+    '{product{weight(in:"KG") weight(in:"G")}}',
+    '{product{weight ...on Product{sku}} product{weight:sku}}',
+    'query($a:Boolean!){product{weight(in:"KG")@include(if:$a) weight(in:"G")@skip(if:$a)}}',
+  ])('%s', operation => expect(asks(operation)).toBe(wrong))
+
+  test.each([
+    '{product{weight(in:"KG") weight(in:"KG")}}',
+    '{product{box{weight} weight(in:"G")}}',
+    '{item{...on Product{weight(in:"KG")} ...on Parcel{weight(in:"G")}}}',
+  ])('but not %s', operation => expect(asks(operation)).toBeUndefined())
+})
+
+test('what two fields of one request require with other arguments cannot be sent', () => {
+  const prices = createPlanCheck(
+    composed({
+      goods: {
+        sdl: `${FEDERATION_2}
+          type Query { good: Good }
+          type Good @key(fields: "id") { id: ID! price(in: String): Int maker: Maker }
+          type Maker { fee(in: String): Int }`,
+      },
+      tax: {
+        sdl: `${FEDERATION_2}
+          type Good @key(fields: "id") {
+            id: ID!
+            price(in: String): Int @external
+            maker: Maker @external
+            euros: Int @requires(fields: "price(in: \\"EUR\\") maker { fee(in: \\"EUR\\") }")
+            dollars: Int @requires(fields: "price(in: \\"USD\\")")
+            fee: Int @requires(fields: "maker { fee(in: \\"USD\\") }")
+          }
+          type Maker @external { fee(in: String): Int }`,
+      },
+    }),
+  )
+  const all: RequiredSelection = {
+    kind: 'InlineFragment',
+    typeCondition: 'Good',
+    selections: [field('__typename'), field('id'), field('price'), field('maker', field('fee'))],
+  }
+  expect(prices(entities('tax', '...on Good{euros}', all))).toBeUndefined()
+  expect(prices(entities('tax', '...on Good{dollars fee}', all))).toBeUndefined()
+  expect(prices(entities('tax', '...on Good{euros dollars}', all))).toMatch('Good.dollars')
+  expect(prices(entities('tax', '...on Good{euros fee}', all))).toMatch('Good.fee')
 })
