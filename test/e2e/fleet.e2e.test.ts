@@ -123,7 +123,7 @@ test('what a process has answered shows at the other one under its token', async
 
 test('when one of two machines dies the other takes over all that it owned, and orders go on', async () => {
   const usual = await prober.recover()
-  const traffic = await startTraffic(fleet, 3, 500)
+  const traffic = await startTraffic(fleet, 3, { pauseMs: 500 })
   const ops = await fleet.token('ops')
   const query = `subscription ($after: String) { operationsFeed(after: $after) { kind cursor events { id service orderId } } }`
   const followers = [0, 1].map(bff => {

@@ -71,9 +71,18 @@ export type Traffic = {
 
 const PATIENCE_MS = 60_000
 const PAUSE_MS = 100
+const SETTLE_MS = 2_000
 
-/** `graphs` are those of what runs at the moment. A shopper waits `pauseMs` between two orders. */
-export async function startTraffic(graphs: Graphs, width: number, pauseMs = 0): Promise<Traffic> {
+export type Pace = {
+  /** Between two orders of a shopper; none when left out. */
+  readonly pauseMs?: number
+  /** How long a checkout waits for the order's confirmation, so that no more is asked than is done; 2 s when left out. */
+  readonly settleWithinMs?: number
+}
+
+/** `graphs` are those of what runs at the moment. */
+export async function startTraffic(graphs: Graphs, width: number, pace: Pace = {}): Promise<Traffic> {
+  const { pauseMs = 0, settleWithinMs = SETTLE_MS } = pace
   const [shoppers] = await Promise.all([
     Promise.all(Array.from({ length: width }, (_, index) => registerShopper(graphs, `Shopper ${index}`))),
     ...Object.entries(STOCK).map(([sku, stock]) => addProduct(graphs, { sku, price: '19.99', stock })),
@@ -86,7 +95,7 @@ export async function startTraffic(graphs: Graphs, width: number, pauseMs = 0): 
       const number = state.next++
       const kind = KINDS[number % KINDS.length] as OrderKind
       const key = `order-${number}`
-      const orderId = await checkout(graphs, shopper, key, kind)
+      const orderId = await checkout(graphs, shopper, { key, kind, settleWithinMs })
       if (kind.cancels && orderId) await cancel(graphs, shopper, key, orderId)
       answered.push({ key, kind, shopper, orderId })
       const { heard } = state
@@ -114,7 +123,7 @@ export async function startTraffic(graphs: Graphs, width: number, pauseMs = 0): 
       state.finishing = true
       await shopping
     },
-    repeat: ({ shopper, key, kind }) => checkout(graphs, shopper, key, kind),
+    repeat: ({ shopper, ...asked }) => checkout(graphs, shopper, { ...asked, settleWithinMs }),
   }
 }
 
@@ -141,8 +150,7 @@ type CheckoutAnswer = {
 async function checkout(
   graphs: Graphs,
   { token }: Shopper,
-  key: string,
-  kind: OrderKind,
+  { key, kind, settleWithinMs }: Pick<Answered, 'key' | 'kind'> & Required<Pick<Pace, 'settleWithinMs'>>,
 ): Promise<string | undefined> {
   const input = {
     idempotencyKey: key,
@@ -157,7 +165,7 @@ async function checkout(
         : [{ kind: 'CARD', token: kind.card }],
     deliveryAddress: ADDRESS,
     deliveryInstructions: kind.instructions,
-    settleWithinMs: 2_000,
+    settleWithinMs,
   }
   const { checkout: answer } = await untilAnswered<{ checkout: CheckoutAnswer }>(
     graphs,
