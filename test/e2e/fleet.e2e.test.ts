@@ -144,7 +144,7 @@ test('when one of two machines dies the other takes over all that it owned, and 
     const [held, recovery] = await Promise.all([untilHeld(leasePlaces(), since), prober.recover()])
     const after = ownersOf(await readLeases(leasePlaces()))
     const moved = before.filter(({ name, owner }) => after.get(name) !== owner).map(({ name }) => name)
-    const slowest = Math.max(...moved.map(name => held.get(name) ?? 0))
+    const slowest = Math.max(0, ...moved.map(name => held.get(name) ?? 0))
     console.log(
       `${moved.length} of ${after.size} leases moved, the last after ${slowest} ms; an order went all its way ` +
         `after ${recovery.completedMs.toFixed(0)} ms (undisturbed ${usual.completedMs.toFixed(0)} ms)`,
