@@ -27,67 +27,67 @@ export type ToRun = {
   readonly name: string | undefined
 }
 
-const NOTHING: PlanRun = { run() {}, source: undefined }
+/** `node` is undefined when no subgraph is to be asked. */
+type Right = { readonly node: PlanNode | undefined }
+/** Why there is no plan that is surely right. */
+type Reasons = readonly string[]
+
 /** Of one operation: ways of deciding its conditions. */
 const MAX_WAYS = 32
 
 /**
- * By Hive's planner, unless it has no plan or one that is doubtful; then by Apollo's, unless that has none either. Rejects
- * with a GraphQLError when there is none at all.
+ * By Hive's planner, and where it has no plan, or a doubtful one, by either planner for each way in which the operation's
+ * conditions are decided. Rejects with a GraphQLError when there is none, at the first run where there are conditions.
  */
 export async function planRun(toRun: ToRun, supergraph: Supergraph): Promise<PlanRun> {
-  const { document, operationName } = toRun
+  const planned = await byHive(toRun, supergraph)
+  if ('node' in planned) return compile(planned, toRun, supergraph)
+  const conditions = conditionsOf(toRun.document)
+  if (conditions.length === 0) return compile(await byApollo(toRun, supergraph, planned), toRun, supergraph)
+  if (toRun.kind === 'subscription') throw unplanned(planned)
+  return { run: runDecided(toRun, supergraph, conditions), source: undefined }
+}
+
+async function byHive({ document, operationName }: ToRun, supergraph: Supergraph): Promise<Right | string[]> {
   const other = withConditionsAtFields(document)
   const reasons: string[] = []
-  let doubtful: PlanRun | undefined
   for (const form of other === document ? [document] : [document, other]) {
     const planned = await supergraph.plan(print(form), operationName)
-    if ('unplanned' in planned) {
-      reasons.push(planned.unplanned)
-      continue
-    }
-    const plan = planned.node && withWholeInterfaces(planned.node, form, supergraph)
-    const run = compile(plan, toRun, supergraph)
-    if (planned.doubt === undefined) return run
-    reasons.push(planned.doubt)
-    doubtful ??= run
+    if ('unplanned' in planned) reasons.push(planned.unplanned)
+    else if (planned.doubt !== undefined) reasons.push(planned.doubt)
+    else return { node: planned.node && withWholeInterfaces(planned.node, form, supergraph) }
   }
-  return runOtherwise(toRun, supergraph, { doubtful, reasons })
+  return reasons
 }
 
-function compile(node: PlanNode | undefined, { document, name }: ToRun, { matches }: Supergraph): PlanRun {
-  const plan = node && nameFetches(node, name)
-  const known = { matches, shares: namesAreUnambiguous(document) }
-  return { run: compilePlan(plan, known), source: compileSubscription(plan, known) }
+/** Its plans leave out what it takes for impossible: such a plan is none. */
+async function byApollo(
+  { document, operationName }: ToRun,
+  supergraph: Supergraph,
+  before: Reasons,
+): Promise<Right> {
+  const planned = await supergraph.planOtherwise(print(document), operationName)
+  if ('unplanned' in planned) throw unplanned([...before, planned.unplanned])
+  if (planned.doubt !== undefined) throw unplanned([...before, planned.doubt])
+  const left = leftOut(document, planned.node)
+  if (left !== undefined) throw unplanned([...before, `the plan leaves out ${left}`])
+  return planned
 }
 
-/** What there is instead, and why it is not what is run. */
-type Instead = { readonly doubtful: PlanRun | undefined; readonly reasons: readonly string[] }
+/** Both planners do best by operations without conditions: there is a plan for each way, made when it is first needed. */
+function runDecided(toRun: ToRun, supergraph: Supergraph, conditions: readonly string[]): Step {
+  const ways = new LRUCache<string, Promise<Step>>({ max: MAX_WAYS })
 
-/**
- * Both planners do best by operations without conditions: there is a plan for each way in which they are decided, made
- * when it is first needed.
- */
-async function runOtherwise(toRun: ToRun, supergraph: Supergraph, instead: Instead): Promise<PlanRun> {
-  const conditions = conditionsOf(toRun.document)
-  if (conditions.length === 0) return makeOtherwise(toRun, supergraph, instead)
-  if (toRun.kind === 'subscription') return fallBack(instead)
-  const ways = new LRUCache<string, Promise<PlanRun>>({ max: MAX_WAYS })
-
-  async function make(decide: Decide): Promise<PlanRun> {
+  async function make(decide: Decide): Promise<Step> {
     const document = decided(toRun.document, decide)
-    if (!document) return NOTHING
-    const planned = await supergraph.plan(print(document), toRun.operationName)
-    if ('node' in planned && planned.doubt === undefined)
-      return compile(
-        planned.node && withWholeInterfaces(planned.node, document, supergraph),
-        toRun,
-        supergraph,
-      )
-    return makeOtherwise({ ...toRun, document }, supergraph, instead)
+    if (!document) return () => {}
+    const way = { ...toRun, document }
+    const planned = await byHive(way, supergraph)
+    const right = 'node' in planned ? planned : await byApollo(way, supergraph, planned)
+    return compile(right, way, supergraph).run
   }
 
-  function wayOf(decide: Decide): Promise<PlanRun> {
+  function wayOf(decide: Decide): Promise<Step> {
     const key = conditions.map(name => (decide(name) ? '+' : '-')).join('')
     const known = ways.get(key)
     if (known) return known
@@ -99,34 +99,24 @@ async function runOtherwise(toRun: ToRun, supergraph: Supergraph, instead: Inste
     return made
   }
 
-  return {
-    source: undefined,
-    async run(execution) {
-      try {
-        const { run } = await wayOf(name => execution.variables[name] === true)
-        await run(execution)
-      } catch (error) {
-        if (!(error instanceof GraphQLError)) throw error
-        execution.errors.push({ message: error.message, extensions: {} })
-      }
-    },
+  return async execution => {
+    try {
+      const run = await wayOf(name => execution.variables[name] === true)
+      await run(execution)
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error
+      execution.errors.push({ message: error.message, extensions: {} })
+    }
   }
 }
 
-/** By Apollo's planner. */
-async function makeOtherwise(toRun: ToRun, supergraph: Supergraph, instead: Instead): Promise<PlanRun> {
-  const { document, operationName } = toRun
-  const planned = await supergraph.planOtherwise(print(document), operationName)
-  if ('unplanned' in planned) return fallBack(instead, planned.unplanned)
-  if (planned.doubt !== undefined) return fallBack(instead, planned.doubt)
-  // It leaves out what it takes for impossible.
-  const left = leftOut(document, planned.node)
-  if (left !== undefined) return fallBack(instead, `the plan leaves out ${left}`)
-  return compile(planned.node, toRun, supergraph)
+function compile({ node }: Right, { document, name }: ToRun, { matches }: Supergraph): PlanRun {
+  const plan = node && nameFetches(node, name)
+  const known = { matches, shares: namesAreUnambiguous(document) }
+  return { run: compilePlan(plan, known), source: compileSubscription(plan, known) }
 }
 
-function fallBack({ doubtful, reasons }: Instead, reason?: string): PlanRun {
-  if (doubtful) return doubtful
-  const all = reason === undefined ? reasons : [...reasons, reason]
-  throw new GraphQLError('The operation cannot be planned.', { originalError: new Error(all.join('; ')) })
+function unplanned(reasons: Reasons): GraphQLError {
+  const originalError = new Error(reasons.join('; '))
+  return new GraphQLError('The operation cannot be planned.', { originalError })
 }

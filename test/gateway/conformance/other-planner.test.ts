@@ -90,6 +90,73 @@ describe('an operation that only the other planner has a plan for', () => {
   })
 })
 
+describe('fields that require another with different arguments', () => {
+  const goods = federate({
+    goods: {
+      sdl: `${FEDERATION_2}
+        type Query { good: Good }
+        type Good @key(fields: "id") { id: ID! price(in: String): Int maker: Maker }
+        type Maker { fee(in: String): Int }`,
+      resolvers: {
+        Query: { good: () => ({ id: '1', maker: {} }) },
+        Good: { price: (_: unknown, { in: currency }: { in: string }) => (currency === 'EUR' ? 1 : 2) },
+        Maker: { fee: (_: unknown, { in: currency }: { in: string }) => (currency === 'EUR' ? 3 : 4) },
+      },
+    },
+    tax: {
+      sdl: `${FEDERATION_2}
+        type Good @key(fields: "id") {
+          id: ID!
+          price(in: String): Int @external
+          maker: Maker @external
+          euros: Int @requires(fields: "price(in: \\"EUR\\")")
+          dollars: Int @requires(fields: "price(in: \\"USD\\")")
+          feeEuros: Int @requires(fields: "maker { fee(in: \\"EUR\\") }")
+          feeDollars: Int @requires(fields: "maker { fee(in: \\"USD\\") }")
+        }
+        type Maker @external { fee(in: String): Int }`,
+      resolvers: {
+        Good: {
+          __resolveReference: (reference: object) => reference,
+          euros: ({ price }: { price: number }) => price,
+          dollars: ({ price }: { price: number }) => price,
+          feeEuros: ({ maker }: { maker: { fee: number } }) => maker.fee,
+          feeDollars: ({ maker }: { maker: { fee: number } }) => maker.fee,
+        },
+      },
+    },
+  })
+  afterAll(async () => (await goods)[Symbol.asyncDispose]())
+  const ask = async (query: string, variables = {}) => (await goods).ask(query, variables)
+
+  test('each get their own', async () => {
+    expect(await ask('{ good { euros dollars } }')).toMatchObject({
+      data: { good: { euros: 1, dollars: 2 } },
+    })
+    expect(await ask('{ good { feeEuros } }')).toMatchObject({ data: { good: { feeEuros: 3 } } })
+  })
+
+  test.each([
+    [true, true],
+    [true, false],
+    [false, true],
+    [false, false],
+  ])('each get their own under conditions that are %s and %s', async (one, other) => {
+    const query = `query ($one: Boolean!, $other: Boolean!) {
+      good { id euros @include(if: $one) dollars @include(if: $other) }
+    }`
+    const { data, errors } = await ask(query, { one, other })
+    expect(errors).toBeUndefined()
+    expect(data).toEqual({ good: { id: '1', ...(one && { euros: 1 }), ...(other && { dollars: 2 }) } })
+  })
+
+  test('are refused rather than answered wrongly where no planner can tell them apart', async () => {
+    const { data, errors } = await ask('{ good { feeEuros feeDollars } }')
+    expect(data).toBeUndefined()
+    expect(errors).toEqual([expect.objectContaining({ message: 'The operation cannot be planned.' })])
+  })
+})
+
 test('an operation that neither has a plan for, or none that gives what is required, is refused', async () => {
   await using chain = await federate({
     products: {

@@ -15,6 +15,17 @@ export function explained({ data, errors = [] }: Answered): readonly string[] {
   return [...new Set(places)].sort()
 }
 
+/** What graphql-js and Apollo's gateway say of a value that the public graph's enum does not have. */
+const OF_HIDDEN = /^Enum "\w+" cannot represent value|^Invalid value found for field /
+
+/** Without errors about hidden values of enums that are nulls at their own place: ours says nothing of those. */
+export function withoutHidden({ data, errors }: Answered): Answered {
+  const told = errors?.filter(
+    ({ message, path = [] }) => !OF_HIDDEN.test(message) || nullOn(data, path) !== `/${path.join('/')}`,
+  )
+  return { data, ...(told?.length && { errors: told }) }
+}
+
 function nullOn(data: unknown, path: readonly (string | number)[]): string | undefined {
   let value = data
   for (let depth = 0; ; depth++) {
