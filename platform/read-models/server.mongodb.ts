@@ -19,9 +19,11 @@ const SELECTION_MS = 10_000
  */
 export async function openMongodbServer(url: string): Promise<MongodbServer> {
   const timeout = /serverSelectionTimeoutMS=/i.test(url) ? {} : { serverSelectionTimeoutMS: SELECTION_MS }
+  // A stream of news from a server that was killed may end in silence: it is asked instead, as often as the URL says.
+  const monitoring = /serverMonitoringMode=/i.test(url) ? {} : { serverMonitoringMode: 'poll' as const }
   let client: MongoClient | undefined
   try {
-    client = new MongoClient(url, { appName: 'waybill', ...timeout })
+    client = new MongoClient(url, { appName: 'waybill', ...timeout, ...monitoring })
     const { options } = client
     const db = client.db(
       /^[^/]+\/\/[^/]+\/[^?]/.test(url) ? undefined : 'waybill',
