@@ -13,24 +13,19 @@ import { createReaders, shareFeeds } from '#platform/event-bus/readers.ts'
 import { type KafkaSettings, parseKafkaUrl } from '#platform/event-bus/settings.kafka.ts'
 import { checkTopics, openTopic } from '#platform/event-bus/topic.kafka.ts'
 import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
-import { groupIdOf, startTrimming, trimTopic } from '#platform/event-bus/trim.kafka.ts'
+import { groupIdOf, trimTopic } from '#platform/event-bus/trim.kafka.ts'
+import { type Keeping, startTrimming } from '#platform/event-bus/trimming.ts'
 import { isOutage } from '#platform/event-store/outage.ts'
 import type { Log } from '#platform/postgres/pool.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'
 
-export type KafkaEventBusOptions = {
+export type KafkaEventBusOptions = Keeping & {
   readonly url: string
   readonly logger?: Log
-  /** How long messages are kept; 7 days when left out. What a living group has yet to get is kept longer. */
-  readonly retentionMs?: number
-  /** How often old messages are deleted; 10 minutes when left out. */
-  readonly trimEveryMs?: number
   /** How long a broker is waited for that does not answer; a minute when left out. */
   readonly patienceMs?: number
 }
 
-const RETENTION_MS = 7 * 86_400_000
-const TRIM_EVERY_MS = 600_000
 const PATIENCE_MS = 60_000
 const GROUP_PATIENCE_MS = 30_000
 
@@ -47,12 +42,7 @@ type Ports = {
  * when no broker answers in time or the login is refused, EVENT_BUS_TOPIC_WRONG.
  */
 export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<EventBus> {
-  const {
-    logger,
-    patienceMs = PATIENCE_MS,
-    retentionMs = RETENTION_MS,
-    trimEveryMs = TRIM_EVERY_MS,
-  } = options
+  const { logger, patienceMs = PATIENCE_MS } = options
   const settings = parseKafkaUrl(options.url)
   await using opening = new AsyncDisposableStack()
   const lane = opening.use(openLane(settings, 'event-bus'))
@@ -62,7 +52,7 @@ export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<
   const ports: Ports = { settings, lane, logger, log }
   const publisher = opening.use(openPublisher(settings, lane))
   const feeds = opening.use(shareFeeds(topic => openFeed(ports, topic)))
-  opening.use(startTrimming({ trim: () => trimAll(ports, retentionMs), everyMs: trimEveryMs, logger }))
+  opening.use(startTrimming(retentionMs => trimAll(ports, retentionMs), options))
   const readers = opening.use(createReaders())
   const open = opening.move()
 

@@ -1,5 +1,4 @@
 // The event bus port on PostgreSQL: a table of messages, NOTIFY as the wake-up, leases for groups. Free of events' meaning.
-import { setTimeout as delay } from 'node:timers/promises'
 import { checkName } from '#platform/event-bus/check.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { follow } from '#platform/event-bus/follow.ts'
@@ -9,21 +8,14 @@ import { takePart } from '#platform/event-bus/membership.postgres.ts'
 import { createReaders, shareFeeds } from '#platform/event-bus/readers.ts'
 import { prepareSchema } from '#platform/event-bus/schema.postgres.ts'
 import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
-import { jittered } from '#platform/event-store/bell.ts'
+import { type Keeping, startTrimming } from '#platform/event-bus/trimming.ts'
 import { type Log, openPool, type Pool, unreachable } from '#platform/postgres/pool.ts'
 import { openWakeups, type Wakeups } from '#platform/postgres/wakeups.ts'
 
-export type PostgresEventBusOptions = {
+export type PostgresEventBusOptions = Keeping & {
   readonly url: string
   readonly logger?: Log
-  /** How long messages are kept; 7 days when left out. What a living group has yet to get is kept longer. */
-  readonly retentionMs?: number
-  /** How often old messages are deleted; 10 minutes when left out. */
-  readonly trimEveryMs?: number
 }
-
-const RETENTION_MS = 7 * 86_400_000
-const TRIM_EVERY_MS = 600_000
 
 type Ports = {
   /** Commits are on disk when they return: a publisher's checkpoint relies on them. */
@@ -46,7 +38,7 @@ export async function openPostgresEventBus(options: PostgresEventBusOptions): Pr
   const wakeups = open.use(openWakeups({ url, channel: 'waybill_event_bus', run, logger }))
   const ports: Ports = { pool, soft, wakeups, logger }
   const feeds = open.use(shareFeeds(topic => openFeed(ports, topic)))
-  open.use(startTrimming(ports, options))
+  open.use(startTrimming(retentionMs => trimTopics(pool, retentionMs), options))
   const readers = open.use(createReaders())
 
   return {
@@ -99,26 +91,4 @@ async function openFeed({ pool, wakeups, logger }: Ports, topic: string): Promis
     onError: (err: unknown) => logger?.warn({ err, topic }, 'reading messages of the bus failed'),
   }
   return openTopicFeed(source, end)
-}
-
-function startTrimming({ pool, logger }: Ports, options: PostgresEventBusOptions): AsyncDisposable {
-  const { retentionMs = RETENTION_MS, trimEveryMs = TRIM_EVERY_MS } = options
-  const closing = new AbortController()
-  const { signal } = closing
-  async function trimOn(): Promise<void> {
-    while (!signal.aborted) {
-      await delay(jittered(trimEveryMs), undefined, { signal, ref: false }).catch(() => {})
-      if (signal.aborted) return
-      await trimTopics(pool, retentionMs).catch((err: unknown) =>
-        logger?.warn({ err }, 'old messages of the bus could not be deleted'),
-      )
-    }
-  }
-  const running = trimOn()
-  return {
-    async [Symbol.asyncDispose]() {
-      closing.abort()
-      await running
-    },
-  }
 }

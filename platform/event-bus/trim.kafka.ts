@@ -1,11 +1,8 @@
 // Deletes a topic's old messages in the order of their positions, but for what a group has yet to get. Free of readers.
-import { setTimeout as delay } from 'node:timers/promises'
 import { endsOf, OffsetOutOfRange, offsetsAt, startsOf } from '#platform/event-bus/fetch.kafka.ts'
 import { type Lane, request } from '#platform/event-bus/lane.kafka.ts'
 import { recordsAt, seek } from '#platform/event-bus/seek.kafka.ts'
 import type { Topic } from '#platform/event-bus/topic.kafka.ts'
-import { jittered } from '#platform/event-store/bell.ts'
-import type { Log } from '#platform/postgres/pool.ts'
 
 /** Deletes what was published more than `retentionMs` ago. The last message of each partition stays, whatever its age. */
 export async function trimTopic(lane: Lane, topic: Topic, retentionMs: number): Promise<void> {
@@ -58,32 +55,4 @@ async function leastCheckpoint(lane: Lane, { name, kafkaName, layout }: Topic): 
       .reduce<number | undefined>((most, { metadata }) => Math.max(most ?? 0, Number(metadata)), undefined),
   )
   return Math.min(Number.MAX_SAFE_INTEGER, ...positions.filter(position => position !== undefined))
-}
-
-export type Trimming = {
-  readonly trim: () => Promise<void>
-  readonly everyMs: number
-  readonly logger: Log | undefined
-}
-
-/** Now and then, not at the same moment as other processes. */
-export function startTrimming({ trim, everyMs, logger }: Trimming): AsyncDisposable {
-  const closing = new AbortController()
-  const { signal } = closing
-  async function trimOn(): Promise<void> {
-    while (!signal.aborted) {
-      await delay(jittered(everyMs), undefined, { signal, ref: false }).catch(() => {})
-      if (signal.aborted) return
-      await trim().catch((err: unknown) =>
-        logger?.warn({ err }, 'old messages of the bus could not be deleted'),
-      )
-    }
-  }
-  const running = trimOn()
-  return {
-    async [Symbol.asyncDispose]() {
-      closing.abort()
-      await running
-    },
-  }
 }
