@@ -107,13 +107,15 @@ async function run(shown: readonly Shown[]): Promise<string[]> {
 
 const WORD_OF_THE_SCHEMA = /^[A-Z][A-Z_]+$/
 
-/** What must be the same in an answer of today: the keys, the kinds of values, and the words that the schema knows. */
-function shape(value: unknown, key = ''): unknown {
-  if (Array.isArray(value)) return value.map(item => shape(item))
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, shape(member, name)]))
-  if (typeof value === 'string' && (key === '__typename' || WORD_OF_THE_SCHEMA.test(value))) return value
-  return value === null ? null : `a ${typeof value}`
+/** What an answer of today must be like: the page's keys, kinds of values, and words that the schema knows. */
+function like(shown: unknown, key = ''): unknown {
+  if (Array.isArray(shown)) return shown.map(item => like(item))
+  if (typeof shown === 'object' && shown !== null)
+    return Object.fromEntries(Object.entries(shown).map(([name, member]) => [name, like(member, name)]))
+  if (typeof shown === 'string' && key !== '__typename' && !WORD_OF_THE_SCHEMA.test(shown))
+    return expect.any(String)
+  if (typeof shown === 'number') return expect.any(Number)
+  return typeof shown === 'boolean' ? expect.any(Boolean) : shown
 }
 
 /** Ids, numbers and spacing are another each time. */
@@ -122,8 +124,7 @@ function gist(text: string): string {
 }
 
 function compare({ command, output }: Shown, printed: string): void {
-  if (output?.language === 'json')
-    expect(shape(JSON.parse(printed)), command).toEqual(shape(JSON.parse(output.text)))
+  if (output?.language === 'json') expect(JSON.parse(printed), command).toEqual(like(JSON.parse(output.text)))
   if (output?.language === 'text') expect(gist(printed), command).toBe(gist(output.text))
   for (const line of printed.split('\n').filter(text => text.startsWith('{') && output === undefined))
     expect(JSON.parse(line), command).not.toHaveProperty('errors')
