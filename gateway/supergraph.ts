@@ -8,10 +8,10 @@ import {
   Kind,
   parse,
   print,
-  type ValueNode,
 } from 'graphql'
 import type { HiddenValues } from '#gateway/executor/leaves.ts'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
+import { joinGraphs } from '#gateway/join-graphs.ts'
 import { createPlannedName, type PlannedName } from '#gateway/planner/planned-names.ts'
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
 import { publicSchemaOf } from '#gateway/planner/public-schema.ts'
@@ -93,17 +93,8 @@ function withoutSchemaDescription(document: DocumentNode): DocumentNode {
   }
 }
 
-/** `enum join__Graph { ORDERS @join__graph(name: "orders", url: "…") }` of the join specification. */
 function subgraphsOf(document: DocumentNode): Map<string, string> {
-  const subgraphs = new Map<string, string>()
-  for (const definition of document.definitions) {
-    if (definition.kind !== Kind.ENUM_TYPE_DEFINITION || definition.name.value !== 'join__Graph') continue
-    for (const value of definition.values ?? []) {
-      const described = value.directives?.find(({ name }) => name.value === 'join__graph')
-      const given = new Map(described?.arguments?.map(({ name, value: text }) => [name.value, textOf(text)]))
-      subgraphs.set(given.get('name') ?? value.name.value, given.get('url') ?? '')
-    }
-  }
+  const subgraphs = new Map(joinGraphs(document).map(({ name, url }) => [name, url]))
   if (subgraphs.size === 0) throw new Error('it names no subgraphs: is it a Federation 2 supergraph?')
   return subgraphs
 }
@@ -146,8 +137,4 @@ function standInsOf(document: DocumentNode): ReadonlySet<string> {
         : [],
     ),
   )
-}
-
-function textOf(value: ValueNode): string {
-  return value.kind === Kind.STRING ? value.value : ''
 }

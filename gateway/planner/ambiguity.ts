@@ -1,12 +1,9 @@
 // Whether a request of a plan asks for different things under one name, which no subgraph answers. Pure.
-import { Kind, parse, print, type SelectionNode, type SelectionSetNode } from 'graphql'
+import { Kind, type OperationDefinitionNode, print, type SelectionNode, type SelectionSetNode } from 'graphql'
 
 /** A name under which a request asks for one thing here and for another there; undefined when there is none. */
-export function ambiguousIn(operation: string): string | undefined {
-  const [definition] = parse(operation).definitions
-  return definition?.kind === Kind.OPERATION_DEFINITION
-    ? ambiguousAmong(definition.selectionSet, new Map(), '')
-    : undefined
+export function ambiguousIn({ selectionSet }: OperationDefinitionNode): string | undefined {
+  return ambiguousAmong(selectionSet, new Map(), '')
 }
 
 /** Objects of different types may have different fields under one name. */

@@ -17,6 +17,7 @@ import {
   visit,
 } from 'graphql'
 import type { RequiredSelection } from '#gateway/executor/plan.ts'
+import { joinGraphs } from '#gateway/join-graphs.ts'
 import type { Asks } from '#gateway/planner/plan-check.ts'
 
 /** Such as `dimensions.width`; `asked` is the same with arguments. */
@@ -30,26 +31,13 @@ type Brought =
   | { readonly selections: readonly RequiredSelection[]; readonly asked: Map<string, string> }
   | undefined
 
-export function readRequirements(sdl: string): Required {
+/** Undefined when no field requires anything. */
+export function readRequirements(sdl: string): Required | undefined {
   const document = parse(sdl)
-  const requirements = requirementsOf(document, subgraphNames(document))
+  const names = new Map(joinGraphs(document).map(({ graph, name }) => [graph, name]))
+  const requirements = requirementsOf(document, names)
+  if (requirements.size === 0) return undefined
   return { requirements, schema: buildASTSchema(document, { assumeValid: true, assumeValidSDL: true }) }
-}
-
-/** By `join__Graph`'s values, as plans name them. */
-function subgraphNames({ definitions }: DocumentNode): ReadonlyMap<string, string> {
-  const graphs = definitions.flatMap(definition =>
-    definition.kind === Kind.ENUM_TYPE_DEFINITION && definition.name.value === 'join__Graph'
-      ? (definition.values ?? [])
-      : [],
-  )
-  return new Map(
-    graphs.map(({ name, directives = [] }) => [
-      name.value,
-      directives.map(directive => textsOf(directive).get('name')).find(text => text !== undefined) ??
-        name.value,
-    ]),
-  )
 }
 
 function textsOf({ arguments: given = [] }: DirectiveNode): ReadonlyMap<string, string> {
@@ -89,10 +77,9 @@ function requirementsOf(supergraph: DocumentNode, names: ReadonlyMap<string, str
  */
 export function lackingIn(asks: Asks, { requirements, schema }: Required): string | undefined {
   const { serviceName } = asks
-  const [operation] = parse(asks.operation).definitions
-  if (operation?.kind !== Kind.OPERATION_DEFINITION) return undefined
-  const root = schema.getRootType(operation.operation)
-  return root ? find(operation.selectionSet, root, undefined) : undefined
+  const { operation, selectionSet } = asks.operation
+  const root = schema.getRootType(operation)
+  return root ? find(selectionSet, root, undefined) : undefined
 
   /** `brought` is what entities bring along; undefined below them, and where there are none. */
   function find(
