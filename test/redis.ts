@@ -1,6 +1,5 @@
 // A Redis of its own for tests, which can be killed, paused, filled and started again. Says why there is none.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,18 +7,13 @@ import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '#start/postgres-server.ts'
+import { type Server, startServer } from '#test/engines/server.ts'
 
 const CLUSTER_DEADLINE_MS = 30_000
 
-export type RedisProcess = AsyncDisposable & {
+/** Started again, it is empty. */
+export type RedisProcess = Server & {
   readonly url: string
-  /** SIGKILL. */
-  kill(): Promise<void>
-  /** An empty one on the same port, after `kill`. */
-  restart(): Promise<void>
-  /** SIGSTOP: connections are taken, and nothing is answered. */
-  pause(): void
-  resume(): void
   /** What redis-cli would print, for one command. */
   ask(...command: string[]): Promise<string>
 }
@@ -55,38 +49,14 @@ export function kindOnPath(): 'redis' | 'valkey' | undefined {
 /** `settings` as on the command line: `{ maxmemory: '2mb' }`. */
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisProcess> {
   const port = await freePort()
-  let server = await launch(port, settings)
-  const ask = (...command: string[]) => talk(port, command)
-  async function kill(): Promise<void> {
-    if (server.exitCode !== null || server.signalCode !== null) return
-    const ended = once(server, 'exit')
-    server.kill('SIGKILL') // a paused one, too
-    await ended
-  }
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    kill,
-    async restart() {
-      await kill()
-      server = await launch(port, settings)
-    },
-    pause: () => void server.kill('SIGSTOP'),
-    resume: () => void server.kill('SIGCONT'),
-    ask,
-    [Symbol.asyncDispose]: kill,
-  }
-}
-
-async function launch(port: number, settings: Readonly<Record<string, string>>): Promise<ChildProcess> {
   const all = { port: String(port), bind: '127.0.0.1', save: '', appendonly: 'no', ...settings }
   const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
-  const server = spawn(`${kindOnPath()}-server`, flags, { stdio: 'ignore' })
-  await once(server, 'spawn')
-  while (!/^(\+PONG|-NOAUTH)/.test(await talk(port, ['PING']).catch(() => ''))) {
-    if (server.exitCode !== null) throw new Error(`redis-server ended with ${server.exitCode}`)
-    await delay(10)
-  }
-  return server
+  const server = await startServer({
+    name: 'Redis',
+    launch: () => spawn(`${kindOnPath()}-server`, flags, { stdio: 'ignore' }),
+    answers: async () => /^(\+PONG|-NOAUTH)/.test(await talk(port, ['PING'])),
+  })
+  return { ...server, url: `redis://127.0.0.1:${port}`, ask: (...command) => talk(port, command) }
 }
 
 export type RedisCluster = AsyncDisposable & {

@@ -1,17 +1,26 @@
 // Kafka for tests: one broker that is its own controller (KRaft), on Java 17, from the server's jars. Free of what is in its topics.
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
-import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Base } from '@platformatic/kafka'
 import { freePort } from '#start/postgres-server.ts'
-import { ENGINES_FOLDER, type Engine, type RunningEngine } from '#test/engines/engine.ts'
+import {
+  ENGINES_FOLDER,
+  type Engine,
+  type Faults,
+  givenBy,
+  obtainOnce,
+  onPath,
+  printedBy,
+  type RunningEngine,
+} from '#test/engines/engine.ts'
+import { createServer } from '#test/engines/server.ts'
 
 const VERSION = '4.3.1'
 const OBTAINED = path.join(ENGINES_FOLDER, `kafka-${VERSION}`)
@@ -23,7 +32,6 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   </dependency></dependencies>
 </project>
 `
-const START_DEADLINE_MS = 60_000
 
 /** Where the server's jars are; undefined when there are none, or Kafka was given by its URL. */
 export function jarsOf(): string | undefined {
@@ -34,13 +42,8 @@ export function jarsOf(): string | undefined {
 export const kafka: Engine = {
   name: 'Kafka',
   find() {
-    const url = process.env.KAFKA_URL
-    if (url)
-      return {
-        version: 'Kafka',
-        from: 'KAFKA_URL',
-        start: async () => ({ url, async [Symbol.asyncDispose]() {} }),
-      }
+    const given = givenBy('KAFKA_URL', 'Kafka')
+    if (given) return given
     const [jars, from] = [jarsOnPath(), 'PATH']
     if (jars) return { version: versionOf(jars), from, start: () => startKafka({ jars }) }
     if (!existsSync(OBTAINED) || !javaRuns()) return undefined
@@ -49,16 +52,11 @@ export const kafka: Engine = {
   },
   async obtain() {
     if (!javaRuns()) throw new Error('there is no Java 17 or newer on PATH to run Kafka')
-    if (existsSync(OBTAINED)) return
-    await mkdir(ENGINES_FOLDER, { recursive: true })
-    const folder = await mkdtemp(path.join(ENGINES_FOLDER, 'kafka-'))
-    try {
+    await obtainOnce(OBTAINED, async folder => {
       await writeFile(path.join(folder, 'pom.xml'), POM)
       await copyJars(folder)
-      await rename(path.join(folder, 'lib'), OBTAINED)
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
+      return path.join(folder, 'lib')
+    })
   },
 }
 
@@ -73,21 +71,14 @@ async function copyJars(folder: string): Promise<void> {
 }
 
 function javaRuns(): boolean {
-  try {
-    const text = execFileSync('java', ['--version'], { encoding: 'utf8' })
-    return Number(/\d+/.exec(text)?.[0] ?? 0) >= 17
-  } catch {
-    return false
-  }
+  return Number(/\d+/.exec(printedBy('java', '--version') ?? '')?.[0] ?? 0) >= 17
 }
 
 /** The jars beside a `kafka-server-start.sh` that is on PATH. */
 function jarsOnPath(): string | undefined {
-  return (process.env.PATH ?? '')
-    .split(path.delimiter)
-    .filter(folder => existsSync(path.join(folder, 'kafka-server-start.sh')))
-    .map(folder => path.join(folder, '..', 'libs'))
-    .find(existsSync)
+  const script = onPath('kafka-server-start.sh')
+  const jars = script && path.join(script, '..', '..', 'libs')
+  return jars && existsSync(jars) ? jars : undefined
 }
 
 function versionOf(jars: string): string {
@@ -104,8 +95,6 @@ export type KafkaSetup = {
   /** Clients must say who they are (SASL PLAIN); anybody is let in when left out. */
   readonly user?: { readonly name: string; readonly password: string }
 }
-
-type Faults = NonNullable<RunningEngine['faults']>
 
 /** `faults` hurt all brokers at once. */
 export type RunningKafka = RunningEngine & { readonly brokers: readonly Faults[]; readonly faults: Faults }
@@ -125,8 +114,14 @@ export async function startKafka({ jars, brokers: count = 1, user }: KafkaSetup)
     })
   const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A') // not to be taken for an option
   await Promise.all(places.map(place => format(jars, cluster, place, settingsOf(place, places, user))))
-  const brokers = places.map(place => createBroker(jars, place, user))
-  for (const broker of brokers) open.defer(broker.kill)
+  const brokers = places.map(place =>
+    createServer({
+      name: 'Kafka',
+      launch: () => spawnJava(jars, ['kafka.Kafka', propertiesOf(place)]),
+      answers: () => hasBroker(place.port, user),
+    }),
+  )
+  for (const broker of brokers) open.use(broker)
   await Promise.all(brokers.map(broker => broker.restart()))
   const all = async (work: (broker: Faults) => Promise<void> | void) => {
     await Promise.all(brokers.map(work))
@@ -168,27 +163,6 @@ async function format(
   const args = ['kafka.tools.StorageTool', 'format', '-t', cluster, '-c', propertiesOf(place)]
   const [code] = await once(spawnJava(jars, args), 'exit')
   if (code !== 0) throw new Error(`Kafka's storage could not be formatted (${code})`)
-}
-
-/** One that is yet to be started. */
-function createBroker(jars: string, place: Place, user: KafkaSetup['user']): Faults {
-  let server: ChildProcess | undefined
-  async function kill(): Promise<void> {
-    if (!server || server.exitCode !== null || server.signalCode !== null) return
-    const ended = once(server, 'exit')
-    server.kill('SIGKILL') // a paused one, too
-    await ended
-  }
-  return {
-    kill,
-    async restart() {
-      await kill()
-      server = spawnJava(jars, ['kafka.Kafka', propertiesOf(place)])
-      await answers(server, place.port, user)
-    },
-    pause: () => void server?.kill('SIGSTOP'),
-    resume: () => void server?.kill('SIGCONT'),
-  }
 }
 
 function settingsOf(
@@ -234,17 +208,7 @@ function spawnJava(jars: string, args: readonly string[]): ChildProcess {
   return spawn('java', [...small, '-cp', path.join(jars, '*'), ...args], { stdio: 'ignore' })
 }
 
-/** Resolves once the broker has taken its place in the cluster, which is when it answers for its topics. */
-async function answers(server: ChildProcess, port: number, user: KafkaSetup['user']): Promise<void> {
-  const deadline = Date.now() + START_DEADLINE_MS
-  for (;;) {
-    if (server.exitCode !== null) throw new Error(`Kafka ended with ${server.exitCode}`)
-    if (await hasBroker(port, user)) return
-    if (Date.now() > deadline) throw new Error(`Kafka does not answer within ${START_DEADLINE_MS / 1000} s`)
-    await delay(100)
-  }
-}
-
+/** Whether the broker has taken its place in the cluster, which is when it answers for its topics. */
 async function hasBroker(port: number, user: KafkaSetup['user']): Promise<boolean> {
   const sasl = user && { mechanism: 'PLAIN' as const, username: user.name, password: user.password }
   const client = new Base({
@@ -256,8 +220,6 @@ async function hasBroker(port: number, user: KafkaSetup['user']): Promise<boolea
   try {
     const { brokers } = await client.metadata({})
     return brokers.size > 0
-  } catch {
-    return false
   } finally {
     await client.close()
   }

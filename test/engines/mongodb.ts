@@ -1,62 +1,60 @@
 // MongoDB for tests: at its URL, from PATH, or FerretDB, which speaks its protocol, built by Go and with a PostgreSQL behind it.
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import process from 'node:process'
-import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { MongoClient } from 'mongodb'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
 import { freePort } from '#start/postgres-server.ts'
-import { ENGINES_FOLDER, type Engine, type FoundEngine, type RunningEngine } from '#test/engines/engine.ts'
+import {
+  ENGINES_FOLDER,
+  type Engine,
+  type FoundEngine,
+  givenBy,
+  printedBy,
+  type RunningEngine,
+} from '#test/engines/engine.ts'
+import { buildWithGo, copyModule, type Go } from '#test/engines/go-build.ts'
+import { startServer } from '#test/engines/server.ts'
 
 /** The last of the versions that need no extension in PostgreSQL. */
 const FERRETDB = '1.24.0'
 const OBTAINED = path.join(ENGINES_FOLDER, `ferretdb-${FERRETDB}`)
 const BUILD_MS = 900_000
-const START_MS = 60_000
 
 export const mongodb: Engine = {
   name: 'MongoDB',
   find: () => findRealMongodb() ?? findFerretdb(),
   async obtain() {
-    if (existsSync(OBTAINED)) return
-    await mkdir(ENGINES_FOLDER, { recursive: true })
-    const folder = await mkdtemp(path.join(ENGINES_FOLDER, 'ferretdb-build-'))
     try {
-      await build(folder)
-      await rename(path.join(folder, 'ferretdb'), OBTAINED)
+      await buildWithGo({
+        name: `FerretDB ${FERRETDB}`,
+        place: OBTAINED,
+        env: { GOTOOLCHAIN: 'local' },
+        limitMs: BUILD_MS,
+        build,
+      })
     } catch (cause) {
-      const reason = `Go could not build FerretDB ${FERRETDB}: ${reasonOf(cause)}`
-      throw new Error(`mongod is not on PATH, and ${reason}`, { cause })
-    } finally {
-      await rm(folder, { recursive: true, force: true })
+      throw new Error(`mongod is not on PATH, and ${cause instanceof Error ? cause.message : cause}`, {
+        cause,
+      })
     }
   },
 }
 
 /** `MONGODB_URL`, else `mongod` from PATH: what takes nothing to be there. */
 export function findRealMongodb(): FoundEngine | undefined {
-  const url = process.env.MONGODB_URL
-  if (url)
-    return {
-      version: 'MongoDB',
-      from: 'MONGODB_URL',
-      start: async () => ({ url, async [Symbol.asyncDispose]() {} }),
-    }
-  const text = firstLine('mongod', '--version')
+  const given = givenBy('MONGODB_URL', 'MongoDB')
+  if (given) return given
+  const text = printedBy('mongod', '--version')
   const version = text && `MongoDB ${/\d+\.\d+\.\d+/.exec(text)?.[0] ?? text}`
   return version ? { version, from: 'PATH', start: startMongod } : undefined
 }
 
 function findFerretdb(): FoundEngine | undefined {
-  const version = existsSync(OBTAINED) && firstLine(OBTAINED, '--version')
-  if (!version) return undefined
+  if (!printedBy(OBTAINED, '--version')) return undefined
   return {
     version: `FerretDB ${FERRETDB} on PostgreSQL`,
     from: 'the Go module proxy',
@@ -69,51 +67,13 @@ export function freshMongodb(server: RunningEngine): string {
   return server.url.replace(/^([^/]+\/\/[^/?]+)\/?[^?]*/, `$1/test_${randomUUID().replaceAll('-', '')}`)
 }
 
-function firstLine(program: string, ...args: string[]): string | undefined {
-  try {
-    return execFileSync(program, args, { encoding: 'utf8', timeout: 10_000 }).split('\n')[0]
-  } catch {
-    return undefined
-  }
-}
-
 /** From a copy of the module, which wants to be told its version; packages are read from the module cache. */
-async function build(folder: string): Promise<void> {
-  const run = (cwd: string, ...args: string[]) =>
-    promisify(execFile)('nice', ['-n', '10', 'go', ...args], {
-      cwd,
-      env: { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' },
-      timeout: BUILD_MS,
-      maxBuffer: 2 ** 26,
-    })
-  await writeFile(path.join(folder, 'go.mod'), 'module waybill/engines\n')
-  const { stdout } = await run(
-    folder,
-    'mod',
-    'download',
-    '-json',
-    `github.com/FerretDB/FerretDB@v${FERRETDB}`,
-  )
-  const source = path.join(folder, 'source')
-  await cp(String(JSON.parse(stdout).Dir), source, { recursive: true })
-  await makeWritable(source)
+async function build(go: Go, folder: string): Promise<string> {
+  const source = await copyModule(go, folder, `github.com/FerretDB/FerretDB@v${FERRETDB}`)
   await writeFile(path.join(source, 'build', 'version', 'version.txt'), `v${FERRETDB}`)
-  await run(source, 'build', '-trimpath', '-o', path.join(folder, 'ferretdb'), './cmd/ferretdb')
-}
-
-/** A module in the cache is read-only, and so are its copies. */
-async function makeWritable(folder: string): Promise<void> {
-  await chmod(folder, 0o755)
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }))
-    await chmod(path.join(entry.parentPath, entry.name), 0o755)
-}
-
-function reasonOf(cause: unknown): string {
-  if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return 'go is not on PATH'
-  if (cause instanceof Error && 'killed' in cause && cause.killed === true)
-    return `not done within ${BUILD_MS / 60_000} min`
-  const lines = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n')
-  return lines.at(-1) ?? 'for no reason given'
+  const program = path.join(folder, 'ferretdb')
+  await go(source, 'build', '-trimpath', '-o', program, './cmd/ferretdb')
+  return program
 }
 
 async function startMongod(): Promise<RunningEngine> {
@@ -157,45 +117,16 @@ export async function startFerretdb(user?: {
 
 /** `rest` goes after the server. */
 async function keep(port: number, launch: () => ChildProcess, rest: AsyncDisposable): Promise<RunningEngine> {
-  const start = async () => {
-    const started = launch()
-    await answers(started, port)
-    return started
-  }
-  let server = await start()
-  async function kill(): Promise<void> {
-    if (server.exitCode !== null || server.signalCode !== null) return
-    const ended = once(server, 'exit')
-    server.kill('SIGKILL') // a paused one, too
-    await ended
-  }
+  const answers = async () => (await listens(port)) && (await pings(port))
+  const server = await startServer({ name: 'MongoDB', launch, answers })
   return {
     url: `mongodb://127.0.0.1:${port}/waybill`,
-    faults: {
-      kill,
-      async restart() {
-        await kill()
-        server = await start()
-      },
-      pause: () => void server.kill('SIGSTOP'),
-      resume: () => void server.kill('SIGCONT'),
-    },
+    faults: server,
     async [Symbol.asyncDispose]() {
-      await kill()
+      await server.kill()
       await rest[Symbol.asyncDispose]()
     },
   }
-}
-
-async function answers(server: ChildProcess, port: number): Promise<void> {
-  const deadline = Date.now() + START_MS
-  while (Date.now() < deadline) {
-    if (server.exitCode !== null) throw new Error(`MongoDB ended with ${server.exitCode}`)
-    if ((await listens(port)) && (await pings(port))) return
-    await delay(50)
-  }
-  server.kill('SIGKILL')
-  throw new Error(`MongoDB did not answer within ${START_MS / 1000} s`)
 }
 
 function listens(port: number): Promise<boolean> {
@@ -213,8 +144,6 @@ async function pings(port: number): Promise<boolean> {
   try {
     await client.db('admin').command({ ping: 1 })
     return true
-  } catch {
-    return false
   } finally {
     await client.close()
   }

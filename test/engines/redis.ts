@@ -2,7 +2,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import process from 'node:process'
 import { promisify } from 'node:util'
-import type { Engine } from '#test/engines/engine.ts'
+import { type Engine, givenBy } from '#test/engines/engine.ts'
 import { kindOnPath, startRedis } from '#test/redis.ts'
 
 const INSTALL_MS = 120_000
@@ -10,13 +10,8 @@ const INSTALL_MS = 120_000
 export const redis: Engine = {
   name: 'Redis',
   find() {
-    const url = process.env.REDIS_URL
-    if (url)
-      return {
-        version: 'Redis',
-        from: 'REDIS_URL',
-        start: async () => ({ url, async [Symbol.asyncDispose]() {} }),
-      }
+    const given = givenBy('REDIS_URL', 'Redis')
+    if (given) return given
     const kind = kindOnPath()
     return kind && { version: versionOf(kind), from: 'PATH', start }
   },
@@ -37,6 +32,6 @@ function versionOf(kind: 'redis' | 'valkey'): string {
 }
 
 async function start() {
-  const { kill, restart, pause, resume, ...rest } = await startRedis()
-  return { ...rest, faults: { kill, restart, pause, resume } }
+  const server = await startRedis()
+  return { url: server.url, faults: server, [Symbol.asyncDispose]: () => server.kill() }
 }

@@ -1,105 +1,69 @@
 // Temporal for tests: its development server, found on PATH or built by Go from the module proxy. Free of any workflow.
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import process from 'node:process'
-import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { Connection } from '@temporalio/client'
 import { freePort } from '#start/postgres-server.ts'
-import { ENGINES_FOLDER, type Engine, type RunningEngine } from '#test/engines/engine.ts'
+import {
+  ENGINES_FOLDER,
+  type Engine,
+  givenBy,
+  onPath,
+  printedBy,
+  type RunningEngine,
+} from '#test/engines/engine.ts'
+import { buildWithGo } from '#test/engines/go-build.ts'
+import { startServer } from '#test/engines/server.ts'
 
 /** The newest that `go install` takes: later ones replace a module by one that is not published. */
 const VERSION = '1.5.1'
 const MODULE = `github.com/temporalio/cli/cmd/temporal@v${VERSION}`
 const OBTAINED = path.join(ENGINES_FOLDER, `temporal-${VERSION}`)
 const BUILD_MS = 3_600_000
-const START_MS = 60_000
 
 export const temporal: Engine = {
   name: 'Temporal',
   find() {
-    const url = process.env.TEMPORAL_URL
-    if (url) {
-      const start = async () => ({ url, async [Symbol.asyncDispose]() {} })
-      return { version: 'Temporal', from: 'TEMPORAL_URL', start }
-    }
-    const binary = temporalBinary()
-    const version = binary && versionOf(binary)
-    if (binary === undefined || version === undefined) return undefined
+    const given = givenBy('TEMPORAL_URL', 'Temporal')
+    if (given) return given
+    const binary = onPath('temporal') ?? OBTAINED
+    const version = versionOf(binary)
     const from = binary === OBTAINED ? 'the Go module proxy' : 'PATH'
-    return { version, from, start: () => startTemporal(binary) }
+    return version ? { version, from, start: () => startTemporal(binary) } : undefined
   },
-  async obtain() {
-    if (existsSync(OBTAINED)) return
-    await mkdir(ENGINES_FOLDER, { recursive: true })
-    const folder = await mkdtemp(path.join(ENGINES_FOLDER, 'temporal-'))
-    try {
-      const env = { ...process.env, GOBIN: folder, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' }
-      const build = ['-n', '10', 'go', 'install', '-trimpath', '-ldflags', '-s -w', MODULE]
-      await promisify(execFile)('nice', build, { env, timeout: BUILD_MS, maxBuffer: 2 ** 26 })
-      await rename(path.join(folder, 'temporal'), OBTAINED)
-    } catch (cause) {
-      throw new Error(`Go could not build Temporal ${VERSION}: ${reasonOf(cause)}`, { cause })
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
-  },
-}
-
-function reasonOf(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause)
-  return text.includes('ENOENT') ? 'go is not on PATH' : text.trim().split('\n').slice(-2).join(' ')
-}
-
-/** What is on PATH, else what was built. */
-function temporalBinary(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(path.delimiter)
-  return [...folders.map(folder => path.join(folder, 'temporal')), OBTAINED].find(existsSync)
+  obtain: () =>
+    buildWithGo({
+      name: `Temporal ${VERSION}`,
+      place: OBTAINED,
+      limitMs: BUILD_MS,
+      async build(go, folder) {
+        await go(folder, 'install', '-trimpath', '-ldflags', '-s -w', MODULE)
+        return path.join(folder, 'temporal')
+      },
+    }),
 }
 
 /** `temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)` is Temporal 1.29.1. */
 function versionOf(binary: string): string | undefined {
-  try {
-    const text = execFileSync(binary, ['--version'], { encoding: 'utf8' })
-    return `Temporal ${/Server ([^,)]+)/.exec(text)?.[1] ?? text.trim()}`
-  } catch {
-    return undefined
-  }
+  const text = printedBy(binary, '--version')
+  return text && `Temporal ${/Server ([^,)]+)/.exec(text)?.[1] ?? text}`
 }
 
 /** On loopback, on a free port, with the namespace `default`. */
 async function startTemporal(binary: string): Promise<RunningEngine> {
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-temporal-'))
   const port = await freePort()
-  const launch = async () => {
-    const server = spawn(binary, serverArguments(folder, port), { stdio: 'ignore' })
-    await answers(server, `127.0.0.1:${port}`)
-    return server
-  }
-  let server = await launch()
-  async function kill(): Promise<void> {
-    if (server.exitCode !== null || server.signalCode !== null) return
-    const ended = once(server, 'exit')
-    server.kill('SIGKILL') // a paused one, too
-    await ended
-  }
+  const server = await startServer({
+    name: 'Temporal',
+    launch: () => spawn(binary, serverArguments(folder, port), { stdio: 'ignore' }),
+    answers: () => hasNamespace(`127.0.0.1:${port}`, 'default'),
+  })
   return {
     url: `temporal://127.0.0.1:${port}/default`,
-    faults: {
-      kill,
-      async restart() {
-        await kill()
-        server = await launch()
-      },
-      pause: () => void server.kill('SIGSTOP'),
-      resume: () => void server.kill('SIGCONT'),
-    },
+    faults: server,
     async [Symbol.asyncDispose]() {
-      await kill()
+      await server.kill()
       await rm(folder, { recursive: true, force: true })
     },
   }
@@ -107,25 +71,19 @@ async function startTemporal(binary: string): Promise<RunningEngine> {
 
 /** What it has answered outlives its process, and not the machine: a disk write for each commit would take most of its time. */
 const PRAGMAS = ['journal_mode=WAL', 'synchronous=OFF']
+/** Steps go to the worker that asked for them, not by the queue; and what nobody changes is not read for each request. */
+const SETTINGS = [
+  'system.enableActivityEagerExecution=true',
+  'system.forceSearchAttributesCacheRefreshOnRead=false',
+]
 
 function serverArguments(folder: string, port: number): string[] {
   return [
     ['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port)],
     ['--db-filename', path.join(folder, 'temporal.db'), '--log-level', 'never'],
     PRAGMAS.flatMap(pragma => ['--sqlite-pragma', pragma]),
+    SETTINGS.flatMap(setting => ['--dynamic-config-value', setting]),
   ].flat()
-}
-
-/** Resolves once its namespace is there. */
-async function answers(server: ChildProcess, address: string): Promise<void> {
-  const deadline = Date.now() + START_MS
-  while (Date.now() < deadline) {
-    if (server.exitCode !== null) throw new Error(`Temporal ended with ${server.exitCode}`)
-    if (await hasNamespace(address, 'default')) return
-    await delay(50)
-  }
-  server.kill('SIGKILL')
-  throw new Error(`Temporal did not answer within ${START_MS / 1000} s`)
 }
 
 async function hasNamespace(address: string, namespace: string): Promise<boolean> {
@@ -134,8 +92,6 @@ async function hasNamespace(address: string, namespace: string): Promise<boolean
     const service = connection.workflowService
     await connection.withDeadline(Date.now() + 1_000, () => service.describeNamespace({ namespace }))
     return true
-  } catch {
-    return false
   } finally {
     await connection.close()
   }

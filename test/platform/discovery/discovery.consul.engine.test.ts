@@ -146,13 +146,13 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
         () => expect(discovery.follow('service://called/graphql').current()).toHaveLength(2),
         WAIT,
       )
+      while (new Set(names).size < 2) await ask()
       let stopped = false
       const stopping = other[Symbol.asyncDispose]().then(() => {
         stopped = true
       })
       while (!stopped) await ask()
       await stopping
-      expect(new Set(names)).toEqual(new Set(['one', 'other']))
       const before = names.length
       for (let time = 0; time < 5; time++) await ask()
       expect(names.slice(before)).toEqual(Array(5).fill('one'))
