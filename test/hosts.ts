@@ -7,7 +7,7 @@ import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { environmentOf, type Machine, processGroups, type ServiceName, urlOf } from '#start/layout.ts'
 import { superviseHost } from '#start/supervisor.ts'
 import { freePortBase } from '#test/copy.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabases } from '#test/databases.ts'
 import { createSend, type Graphs } from '#test/platform.ts'
 
 export type Hosts = AsyncDisposable &
@@ -53,17 +53,10 @@ export async function startHosts(env: Readonly<Record<string, string>>): Promise
 type Issuer = Awaited<ReturnType<typeof openEmbeddedIssuer>>
 
 async function machineIn(folder: string, issuer: Issuer, env: Machine['passed']): Promise<Machine> {
-  const [orders, inventory, payment, shipping, bus] = await Promise.all([
-    freshDatabase(),
-    freshDatabase(),
-    freshDatabase(),
-    freshDatabase(),
-    freshDatabase(),
-  ])
   return {
     host: '127.0.0.1',
     portBase: await freePortBase(),
-    databaseUrls: { orders, inventory, payment, shipping, bus },
+    databaseUrls: await freshDatabases(),
     authDirectory: folder,
     jwks: issuer.jwks.href,
     issuer: issuer.issuer,

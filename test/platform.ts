@@ -5,9 +5,9 @@ import path from 'node:path'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import type { Role } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
-import type { ServiceName } from '#start/layout.ts'
+import type { Machine, ServiceName } from '#start/layout.ts'
 import { startServices } from '#start/services.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabases } from '#test/databases.ts'
 
 export type GraphqlReply<T> = {
   readonly status: number
@@ -38,7 +38,7 @@ export type TestPlatform = AsyncDisposable &
     readonly urls: Readonly<Record<ServiceName, string>>
     /** What a service's process would read from its environment, its port a free one. */
     environment(name: 'bff-web' | 'bff-mobile'): Readonly<Record<string, string>>
-    readonly databases: Readonly<Record<'orders' | 'inventory' | 'payment' | 'shipping' | 'bus', string>>
+    readonly databases: Machine['databaseUrls']
   }
 
 const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
@@ -49,14 +49,7 @@ export async function startPlatform(env: Readonly<Record<string, string>> = {}):
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-platform-'))
   open.defer(() => rm(folder, { recursive: true, force: true }))
   const issuer = await openEmbeddedIssuer(folder)
-  const [orders, inventory, payment, shipping, bus] = await Promise.all([
-    freshDatabase(),
-    freshDatabase(),
-    freshDatabase(),
-    freshDatabase(),
-    freshDatabase(),
-  ])
-  const databases = { orders, inventory, payment, shipping, bus }
+  const databases = await freshDatabases()
   const urls: Partial<Record<ServiceName, string>> = {}
 
   const common = {
@@ -68,7 +61,7 @@ export async function startPlatform(env: Readonly<Record<string, string>> = {}):
     AUTH_ISSUER: issuer.issuer,
     AUTH_AUDIENCE: issuer.audience,
     AUTH_EMBEDDED_DIR: folder,
-    EVENT_BUS_URL: bus,
+    EVENT_BUS_URL: databases.bus,
     CARRIER_SANDBOX_STEP_MS: '20',
     PAYMENT_SANDBOX_APPROVAL_MS: '20',
     ...env,
@@ -80,13 +73,16 @@ export async function startPlatform(env: Readonly<Record<string, string>> = {}):
   }
   const urlOf = (name: ServiceName) => `${urls[name]}/graphql`
   await Promise.all([
-    start('inventory', { DATABASE_URL: inventory }),
-    start('payment', { DATABASE_URL: payment, PAYMENT_WEBHOOK_SECRET: 'a-secret-for-tests-only' }),
-    start('shipping', { DATABASE_URL: shipping, CARRIER_WEBHOOK_SECRET: 'a-secret-for-tests-only' }),
+    start('inventory', { DATABASE_URL: databases.inventory }),
+    start('payment', { DATABASE_URL: databases.payment, PAYMENT_WEBHOOK_SECRET: 'a-secret-for-tests-only' }),
+    start('shipping', {
+      DATABASE_URL: databases.shipping,
+      CARRIER_WEBHOOK_SECRET: 'a-secret-for-tests-only',
+    }),
   ])
   const told = (addresses: Readonly<Record<string, string>>) => (env.DISCOVERY_URL ? {} : addresses)
   await start('orders', {
-    DATABASE_URL: orders,
+    DATABASE_URL: databases.orders,
     ...told({
       INVENTORY_URL: urlOf('inventory'),
       PAYMENT_URL: urlOf('payment'),

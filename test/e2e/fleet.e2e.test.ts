@@ -1,7 +1,7 @@
 // Two processes of each service on PostgreSQL alone: to whoever calls they are one platform, and either may die.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SERVICE_NAMES } from '#start/layout.ts'
-import { freshDatabases } from '#test/fleet/databases.ts'
+import { freshDatabases } from '#test/databases.ts'
 import { type Databases, type Fleet, startFleet } from '#test/fleet/fleet.ts'
 import { type Lease, readLeases, untilHeld } from '#test/fleet/leases.ts'
 import type { Member } from '#test/fleet/member.ts'

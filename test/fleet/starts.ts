@@ -1,7 +1,7 @@
 // Several processes of a subgraph that start at one instant on empty databases, held against one that starts alone.
 import { expect } from 'vitest'
 import { SERVICE_NAMES, SUBGRAPHS } from '#start/layout.ts'
-import { freshDatabases } from './databases.ts'
+import { freshDatabases } from '#test/databases.ts'
 import { type Databases, startFleet } from './fleet.ts'
 import { catalogueOf } from './schema-catalogue.ts'
 
