@@ -1,4 +1,5 @@
 // Answers an array of operations in one HTTP exchange: each runs by itself, with its own context and trace.
+
 import { type ApolloServer, HeaderMap } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -11,6 +12,7 @@ import {
   STALE_HEADER,
 } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
+import { isRecord } from '#platform/graphql/record.ts'
 import { inSpan, isTracing } from '#platform/telemetry/tracing.ts'
 
 export type BatchSetup = {
@@ -79,10 +81,6 @@ export function memberTraceparent(member: unknown): string | undefined {
   if (!isRecord(member) || !isRecord(member.extensions)) return undefined
   const { traceparent } = member.extensions
   return typeof traceparent === 'string' ? traceparent : undefined
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }
 
 function headersOf(request: FastifyRequest): HeaderMap {

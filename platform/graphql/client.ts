@@ -11,6 +11,7 @@ import {
 } from '#platform/graphql/consistency.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 import { type Instances, openInstances, type Post } from '#platform/graphql/instances.ts'
+import { isRecord } from '#platform/graphql/record.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { openSpan, traceparent } from '#platform/telemetry/tracing.ts'
 
@@ -274,8 +275,4 @@ export function failureOf({ message, extensions = {} }: RemoteError, name: strin
 
 function isRemoteError(value: unknown): value is RemoteError {
   return isRecord(value) && typeof value.message === 'string'
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }

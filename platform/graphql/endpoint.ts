@@ -1,5 +1,6 @@
 // Mounts a GraphQL schema on an HTTP server, as stages in the order a request meets them: kept answers,
 // parsing, batches, Apollo Server, compression. Free of what the schema is about.
+
 import type { ApolloServer, ApolloServerPlugin } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -18,6 +19,7 @@ import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { OwnConsistency } from '#platform/graphql/operation-plugin.ts'
 import type { NamedOperation, PersistedOperations } from '#platform/graphql/persisted.ts'
 import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
+import { isRecord } from '#platform/graphql/record.ts'
 import { headerText } from '#platform/http/header-text.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -190,10 +192,6 @@ function parsedOrNothing(text: unknown): unknown {
   } catch {
     return undefined
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }
 
 function baseContext(

@@ -1,11 +1,7 @@
 // The client's messages of graphql-transport-ws, read and checked. Pure.
 import { MessageType } from 'graphql-ws'
-import {
-  isRecord,
-  type JsonRecord,
-  type LiveRequest,
-  readLiveRequest,
-} from '#platform/graphql/live-request.ts'
+import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-request.ts'
+import { isRecord, type JsonRecord } from '#platform/graphql/record.ts'
 
 export type ClientMessage =
   | { readonly type: MessageType.ConnectionInit; readonly payload: JsonRecord }

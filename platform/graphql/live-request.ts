@@ -1,4 +1,5 @@
 // What a live client asks to run, as it comes in a message, a body or a query string: its shape checked. Pure.
+import { isRecord } from '#platform/graphql/record.ts'
 
 /** `query` is missing where a persisted operation is named by `extensions` instead. */
 export type LiveRequest = {
@@ -8,12 +9,6 @@ export type LiveRequest = {
   readonly extensions?: Readonly<Record<string, unknown>>
   /** Mutations are refused. */
   readonly readOnly?: boolean
-}
-
-export type JsonRecord = Readonly<Record<string, unknown>>
-
-export function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The request, or what is wrong with its shape. Null counts as left out. */

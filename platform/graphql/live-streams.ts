@@ -2,8 +2,9 @@
 import type { FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Answer, answerJson } from '#platform/graphql/live-answers.ts'
-import { isRecord, type LiveRequest, readLiveRequest } from '#platform/graphql/live-request.ts'
+import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-request.ts'
 import { type Framing, type LiveStreams, type Refusal, refuse } from '#platform/graphql/live-responses.ts'
+import { isRecord } from '#platform/graphql/record.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 
 const COMPLETE = 'event: complete\ndata: \n\n'

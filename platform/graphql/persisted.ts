@@ -1,4 +1,5 @@
 // Operations that are named by a hash: those of a front end's manifest, and those that clients register. Free of transport.
+
 import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { ApolloServerOptions } from '@apollo/server'
@@ -7,6 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
+import { isRecord } from '#platform/graphql/record.ts'
 
 const manifestSchema = z.object({
   format: z.literal('apollo-persisted-query-manifest'),
@@ -156,8 +158,4 @@ function notSupported(): never {
   throw new GraphQLError('PersistedQueryNotSupported', {
     extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' },
   })
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }

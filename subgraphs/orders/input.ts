@@ -82,12 +82,6 @@ function readMoney(field: string, amount: string, currency: string): Money {
   }
 }
 
-/** No two entries have the same key. */
-export function checkDistinct(field: string, keys: readonly string[], hint: string): void {
-  const repeated = keys.find((key, index) => keys.indexOf(key) !== index)
-  if (repeated !== undefined) malformed(field, hint, repeated)
-}
-
 const EMAIL = /^[^\s@<>"]+@[^\s@<>"]+$/
 
 export function checkEmail(field: string, email: string): string {
