@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { fromDecimal } from '#platform/domain/money.ts'
 import type { Fate } from '#tools/import/olist.ts'
+import { createPatience, type Patience } from '#tools/import/patience.ts'
 import type { Progress } from '#tools/import/progress.ts'
 import type { Placement } from '#tools/import/replay.ts'
 import { inParallel, type WebClient } from '#tools/import/web-client.ts'
@@ -59,6 +60,7 @@ const RESTING_STATUS: Readonly<Record<Fate, string>> = {
   held: 'CONFIRMED',
   cancelled: 'CANCELLED',
 }
+/** A busy system may take long over many orders, and brings some to rest all the while. */
 const REST_PATIENCE_MS = 180_000
 
 function noSums(): Sums {
@@ -103,7 +105,10 @@ function actualOf(page: NonNullable<OrderAnswer['orderPage']>): Sums {
   }
 }
 
-/** Waits up to three minutes for each order to come to rest. An order that was refused counts as a difference. */
+/**
+ * Waits for each order to come to rest, until none has for three minutes. An order that was refused counts as a
+ * difference.
+ */
 export async function reconcile(
   web: WebClient,
   placements: readonly Placement[],
@@ -113,9 +118,10 @@ export async function reconcile(
   const byStatus = new Map<string, number>()
   const [actual, expected] = [noSums(), noSums()]
   const differences: string[] = []
+  const patience = createPatience(REST_PATIENCE_MS)
   await inParallel(placements, width, async placement => {
     add(expected, expectedOf(placement))
-    const page = placement.id ? await orderAtRest(web, placement, placement.id) : undefined
+    const page = placement.id ? await orderAtRest(web, placement, placement.id, patience) : undefined
     if (page) add(actual, actualOf(page))
     const status = page?.status ?? 'REFUSED'
     byStatus.set(status, (byStatus.get(status) ?? 0) + 1)
@@ -134,14 +140,15 @@ async function orderAtRest(
   web: WebClient,
   placement: Placement,
   id: string,
+  patience: Patience,
 ): Promise<NonNullable<OrderAnswer['orderPage']> | undefined> {
-  const deadline = Date.now() + REST_PATIENCE_MS
   for (let wait = 50; ; wait = Math.min(wait * 2, 2000)) {
     const { orderPage } = await web.send<OrderAnswer>(ORDER, { id })
     const rested =
       orderPage?.status === RESTING_STATUS[placement.order.fate] &&
       differingSums(actualOf(orderPage), expectedOf(placement)).length === 0
-    if (rested || Date.now() > deadline) return orderPage ?? undefined
+    if (rested) patience.renew()
+    if (rested || patience.isOver()) return orderPage ?? undefined
     await delay(wait)
   }
 }
