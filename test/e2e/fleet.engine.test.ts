@@ -10,7 +10,7 @@ import { expectEnds, untilAtRest, untilEmpty } from '#test/start/ends.ts'
 import { startTraffic } from '#test/start/traffic.ts'
 
 const IMPORTED = Number(process.env.FLEET_ORDERS ?? 1_000)
-const TIMEOUT_MS = 45 * 60_000
+const TIMEOUT_MS = 90 * 60_000
 const SHOPPERS = 5
 /** Two checkouts a second at most, and fewer where they are not done as fast. */
 const PACE = { pauseMs: 2_000, settleWithinMs: 10_000 }
