@@ -4,7 +4,7 @@ import { chmod, cp, readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
-import { obtainOnce } from '#test/engines/engine.ts'
+import { obtainOnce, onPath } from '#test/engines/engine.ts'
 
 /** Runs `go` in a folder, in the background of everything else. Returns what it printed. */
 export type Go = (folder: string, ...args: string[]) => Promise<string>
@@ -31,6 +31,7 @@ export function buildWithGo({ name, place, env = {}, limitMs, build }: GoBuild):
     const go: Go = async (cwd, ...args) =>
       (await promisify(execFile)('nice', ['-n', '10', 'go', ...args], { ...options, cwd })).stdout
     try {
+      if (!onPath('go')) throw new Error('go is not on PATH')
       return await build(go, folder)
     } catch (cause) {
       throw new Error(`Go could not build ${name}: ${reasonOf(cause, limitMs)}`, { cause })
@@ -59,5 +60,5 @@ function reasonOf(cause: unknown, limitMs: number): string {
   if (cause instanceof Error && 'killed' in cause && cause.killed === true)
     return `not done within ${limitMs / 60_000} min`
   const text = cause instanceof Error ? cause.message : String(cause)
-  return text.includes('ENOENT') ? 'go is not on PATH' : text.trim().split('\n').slice(-2).join(' ')
+  return text.trim().split('\n').slice(-2).join(' ')
 }
