@@ -17,7 +17,8 @@ const SOCKET_CODES = new Set([
 const SQL_STATES = /^(08|53|57P|58|25006$)/
 const DRIVER_TEXTS =
   /connection (terminated|ended|error)|not queryable|timeout exceeded when trying to connect|query read timeout/i
-const MONGO_NAMES = /^Mongo(Network|ServerSelection|PoolCleared|NotConnected|Topology)/
+const MONGO_NAMES =
+  /^Mongo(Network|ServerSelection|PoolCleared|PoolClosed|NotConnected|Topology|ServerClosed|ClientClosed)/
 
 /**
  * True when `error`, or what caused it, says that an engine or service cannot be reached at the moment: trying the

@@ -1,12 +1,13 @@
 // Chooses the read models' adapter by URL. Free of any driver until one is chosen.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { ReadModels } from '#platform/read-models/read-models.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 
 /**
  * Opens `postgres://…` or `mongodb://…`. Throws OperatorError READ_MODELS_UNREACHABLE when nothing answers there,
- * READ_MODELS_URL_UNKNOWN for another kind of URL.
+ * READ_MODELS_URL_UNKNOWN for another kind of URL. `logger` is told what a driver had to be helped out of.
  */
-export async function openReadModels(url: string): Promise<ReadModels> {
+export async function openReadModels(url: string, logger?: Pick<Logger, 'warn'>): Promise<ReadModels> {
   const protocol = URL.canParse(url) ? new URL(url).protocol : url.slice(0, url.indexOf(':') + 1)
   switch (protocol) {
     case 'postgres:':
@@ -17,7 +18,7 @@ export async function openReadModels(url: string): Promise<ReadModels> {
     case 'mongodb:':
     case 'mongodb+srv:': {
       const { openMongodbReadModels } = await import('#platform/read-models/read-models.mongodb.ts')
-      return openMongodbReadModels({ url })
+      return openMongodbReadModels({ url, ...(logger && { logger }) })
     }
     default:
       throw new OperatorError(

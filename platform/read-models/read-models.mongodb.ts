@@ -23,6 +23,7 @@ import type {
 import { type MongodbServer, openMongodbServer } from '#platform/read-models/server.mongodb.ts'
 import { createCollection, createShadow } from '#platform/read-models/shadow.mongodb.ts'
 import { foldTerms } from '#platform/read-models/terms.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 
 const DUPLICATE_KEY = 11_000
 /** A read that met the moment of a swap; the next try finds the new collection. */
@@ -34,9 +35,11 @@ const WRITE_ATTEMPTS = 10
 /** Runs the work on a collection's documents that may not go on at once. */
 type Turns = <T>(name: string, work: () => Promise<T>) => Promise<T>
 
+export type MongodbOptions = { readonly url: string; readonly logger?: Pick<Logger, 'warn'> }
+
 /** Opens the read models in the database that `url` names: see `openMongodbServer`. */
-export async function openMongodbReadModels({ url }: { readonly url: string }): Promise<ReadModels> {
-  const server = await openMongodbServer(url)
+export async function openMongodbReadModels({ url, logger }: MongodbOptions): Promise<ReadModels> {
+  const server = await openMongodbServer(url, logger)
   const turns = turnsOn(server)
   const open = <Doc extends Document>(definition: CollectionDefinition<Doc>, name: string) =>
     mongoCollection({ server, turns, definition, name })

@@ -1,6 +1,8 @@
 // A session with the MongoDB that a URL names, and what its server can do. Free of documents.
-import { type Db, MongoClient } from 'mongodb'
+import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { watchOver } from '#platform/read-models/watch.mongodb.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type MongodbServer = AsyncDisposable & {
   readonly db: Db
@@ -12,34 +14,56 @@ export type MongodbServer = AsyncDisposable & {
 }
 
 const SELECTION_MS = 10_000
+/** After it a server is taken for silent. */
+const CONNECT_MS = 10_000
 
 /**
  * The database that `url` names, `waybill` if it names none. What the URL says of read preference, write concern and
  * retries counts; writes wait for a majority when it says nothing. Throws OperatorError READ_MODELS_UNREACHABLE.
  */
-export async function openMongodbServer(url: string): Promise<MongodbServer> {
-  const timeout = /serverSelectionTimeoutMS=/i.test(url) ? {} : { serverSelectionTimeoutMS: SELECTION_MS }
+export async function openMongodbServer(url: string, logger?: Pick<Logger, 'warn'>): Promise<MongodbServer> {
+  const timeout = {
+    ...(!/serverSelectionTimeoutMS=/i.test(url) && { serverSelectionTimeoutMS: SELECTION_MS }),
+    ...(!/connectTimeoutMS=/i.test(url) && { connectTimeoutMS: CONNECT_MS }),
+  }
   // A stream of news from a server that was killed may end in silence: it is asked instead, as often as the URL says.
   const monitoring = /serverMonitoringMode=/i.test(url) ? {} : { serverMonitoringMode: 'poll' as const }
-  let client: MongoClient | undefined
+  const client = openClient(url, { appName: 'waybill', ...timeout, ...monitoring })
+  await using open = new AsyncDisposableStack()
+  open.defer(() => client.close())
+  open.use(
+    watchOver(client, address =>
+      logger?.warn({ address }, 'nothing was heard of a server of READ_MODELS_URL, and it is connected anew'),
+    ),
+  )
   try {
-    client = new MongoClient(url, { appName: 'waybill', ...timeout, ...monitoring })
     const { options } = client
     const db = client.db(
       /^[^/]+\/\/[^/]+\/[^?]/.test(url) ? undefined : 'waybill',
       options.writeConcern ? {} : { writeConcern: { w: 'majority' } },
     )
     const build = await db.command({ buildInfo: 1 })
-    return { db, isFerretdb: 'ferretdbVersion' in build, [Symbol.asyncDispose]: closing(client) }
+    const running = open.move()
+    return {
+      db,
+      isFerretdb: 'ferretdbVersion' in build,
+      [Symbol.asyncDispose]: () => running.disposeAsync(),
+    }
   } catch (cause) {
-    await client?.close()
-    const hosts = client ? client.options.hosts.join() : 'a connection string that cannot be parsed'
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `the read models could not be opened at ${hosts}: ${reason}`
-    throw new OperatorError('READ_MODELS_UNREACHABLE', message, cause)
+    throw unreachable(client.options.hosts.join(), cause)
   }
 }
 
-function closing(client: MongoClient): () => Promise<void> {
-  return () => client.close()
+function openClient(url: string, options: MongoClientOptions): MongoClient {
+  try {
+    return new MongoClient(url, options)
+  } catch (cause) {
+    throw unreachable('a connection string that cannot be parsed', cause)
+  }
+}
+
+function unreachable(where: string, cause: unknown): OperatorError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const message = `the read models could not be opened at ${where}: ${reason}`
+  return new OperatorError('READ_MODELS_UNREACHABLE', message, cause)
 }

@@ -155,7 +155,7 @@ async function openEngines(
   )
   open.use(store)
   const readModels = await openWhenThere({ variable: ofViews, url: readModelsUrl, logger }, () =>
-    openReadModels(readModelsUrl),
+    openReadModels(readModelsUrl, logger),
   )
   open.use(readModels)
   const bus = await openWhenThere({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>

@@ -16,6 +16,10 @@ test.each<[string, unknown]>([
   ['a lost session', new Error('Connection terminated unexpectedly')],
   ['a pool without a session in time', new Error('timeout exceeded when trying to connect')],
   ['MongoDB without a server', Object.assign(new Error('x'), { name: 'MongoServerSelectionError' })],
+  [
+    'MongoDB while a client is connected anew',
+    Object.assign(new Error('x'), { name: 'MongoClientClosedError' }),
+  ],
   ['a port that is UNAVAILABLE', new CallerError('UNAVAILABLE', 'x')],
   ['what one of them caused', new OperatorError('X', 'x', new Error('y', { cause: coded('ECONNRESET') }))],
 ])('%s is an outage', (_, error) => {

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { MongoClient } from 'mongodb'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { openMongodbServer } from '#platform/read-models/server.mongodb.ts'
 import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
@@ -48,6 +49,21 @@ describe.skipIf(missing)(missing ? `on MongoDB (skipped: ${missing})` : `on ${fo
     },
   )
 
+  test.skipIf(!isOurs)('a client whose watch over its server has stopped is connected anew', async () => {
+    const { faults } = server
+    const quick = 'heartbeatFrequencyMS=500&connectTimeoutMS=1000&serverSelectionTimeoutMS=300'
+    await using opened = await openMongodbServer(`${url}?${quick}`)
+    const ping = () => opened.db.command({ ping: 1 })
+    stopWatch(opened.db.client)
+    faults?.pause()
+    const underWay = ping() // what it meets tells the client that the server is gone
+    underWay.catch(() => {})
+    await faults?.kill()
+    await expect(underWay).rejects.toThrow()
+    await faults?.restart()
+    await vi.waitFor(ping, { timeout: 20_000 })
+  })
+
   test.skipIf(!isOurs)('calls say that it is away while it is, and work again when it is back', async () => {
     const { faults } = server
     await using models = await openReadModels(`${url}?serverSelectionTimeoutMS=300`)
@@ -62,3 +78,19 @@ describe.skipIf(missing)(missing ? `on MongoDB (skipped: ${missing})` : `on ${fo
     expect(await collection.get('a')).toEqual({ total: 2 })
   })
 })
+
+/** As the driver's was seen to, when a server was killed. */
+function stopWatch(client: MongoClient): void {
+  const monitors = membersOf(client, 'topology', 's', 'servers')
+  if (!(monitors instanceof Map)) throw new Error('the driver keeps its servers elsewhere now')
+  for (const server of monitors.values()) {
+    const interval = membersOf(server, 'monitor', 'monitorId')
+    const stop: unknown = Reflect.get(Object(interval), 'stop')
+    if (typeof stop !== 'function') throw new Error('the driver watches in another way now')
+    stop.call(interval)
+  }
+}
+
+function membersOf(value: unknown, ...names: readonly string[]): unknown {
+  return names.reduce((inner, name) => Reflect.get(Object(inner), name), value)
+}
