@@ -15,6 +15,7 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, ...(onEngines ? [] : [engines])],
     testTimeout: onEngines ? 120_000 : 30_000,
     hookTimeout: onEngines ? 120_000 : 60_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     maxWorkers: onEngines ? 1 : 2,
     globalSetup: ['test/database.setup.ts'],

@@ -12,6 +12,7 @@ import {
   startPlatform,
   type TestPlatform,
 } from '#test/platform.ts'
+import { WAIT } from '#test/wait.ts'
 
 let platform: TestPlatform
 let shopper: Shopper
@@ -276,7 +277,7 @@ describe('the operations dashboard', () => {
       expect(paymentTotals).toMatchObject([{ currency: 'USD' }])
       expect(operations.lowStock).toContainEqual({ sku: 'sold-out', availability: 'OUT_OF_STOCK' })
       expect(operations.stuckFulfilments).toEqual([])
-    })
+    }, WAIT)
     await support.ask(QUERY)
   })
 

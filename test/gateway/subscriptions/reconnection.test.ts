@@ -6,6 +6,7 @@ import { reconnecting } from '#gateway/subscriptions/reconnection.ts'
 import type { UpstreamRequest } from '#gateway/subscriptions/upstream.ts'
 import { openUpstreams } from '#gateway/subscriptions/upstreams.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { WAIT } from '#test/wait.ts'
 
 const LIMITS = { connectMs: 1000, heartbeatMs: 1000, maxEventBytes: 1000 }
 const REQUEST = { service: 'orders', headers: {}, body: '{"query":"subscription{n}"}', lastId: undefined }
@@ -71,7 +72,7 @@ test('waiting for a subgraph ends at once when it is not followed any more', asy
   const lost = vi.fn()
   await using following = follow('http://127.0.0.1:1/graphql/stream', lost)
   const next = following.events.next()
-  await vi.waitFor(() => expect(lost).toHaveBeenCalled())
+  await vi.waitFor(() => expect(lost).toHaveBeenCalled(), WAIT)
   following.stop.abort()
   expect(await next).toEqual({ done: true, value: undefined })
 })

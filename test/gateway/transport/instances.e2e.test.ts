@@ -4,6 +4,7 @@ import { connectSubgraph } from '#gateway/transport/connect.ts'
 import type { Subgraph } from '#gateway/transport/subgraph.ts'
 import { metricsText } from '#platform/telemetry/metrics.ts'
 import { startLibrary } from '#test/gateway/library.ts'
+import { WAIT } from '#test/wait.ts'
 import { type Liar, type Lie, says, saysJson, startLiar } from './liar.ts'
 import { from, NOBODY, query } from './one-subgraph.ts'
 
@@ -61,7 +62,7 @@ describe('requests are spread over the instances', () => {
     const release: (() => void)[] = []
     liars[0].lie(exchange => void release.push(() => WELL(exchange)))
     const held = ask(to)
-    await vi.waitFor(() => expect(release).toHaveLength(1))
+    await vi.waitFor(() => expect(release).toHaveLength(1), WAIT)
     await askTimes(to, 6)
     expect(counts()).toEqual([1, 3, 3])
     for (const answer of release) answer()
@@ -109,7 +110,7 @@ describe.each([
     await vi.waitFor(async () => {
       await askTimes(to, 3)
       expect(counts()[1]).toBeGreaterThan(before + 2)
-    })
+    }, WAIT)
   })
 })
 
@@ -147,12 +148,12 @@ describe('with checks', () => {
   test('an instance that says it is not well gets no requests until it says that it is', async () => {
     const to = connect({ health: checks })
     liars[2].lie(unwell)
-    await vi.waitFor(async () => expect(await isUp(2)).toBe('0'))
+    await vi.waitFor(async () => expect(await isUp(2)).toBe('0'), WAIT)
     const before = counts()[2]
     await askTimes(to, 6)
     expect(counts()[2]).toBe(before)
     liars[2].lie(WELL)
-    await vi.waitFor(async () => expect(await isUp(2)).toBe('1'))
+    await vi.waitFor(async () => expect(await isUp(2)).toBe('1'), WAIT)
     await askTimes(to, 3)
     expect(counts()[2]).toBe((before ?? 0) + 1)
   })
@@ -160,11 +161,11 @@ describe('with checks', () => {
   test('end with the subgraph', async () => {
     const first = connect({ health: checks })
     const checksOf = (path: string) => liars[0].asked.filter(one => one.path === path).length
-    await vi.waitFor(() => expect(checksOf('/health')).toBeGreaterThan(0))
+    await vi.waitFor(() => expect(checksOf('/health')).toBeGreaterThan(0), WAIT)
     await first[Symbol.asyncDispose]()
     const before = checksOf('/health')
     connect({ health: { ...checks, path: '/later' } })
-    await vi.waitFor(() => expect(checksOf('/later')).toBeGreaterThan(6))
+    await vi.waitFor(() => expect(checksOf('/later')).toBeGreaterThan(6), WAIT)
     expect(checksOf('/health')).toBe(before)
     expect(await isUp(0)).toBe('1') // a check that went on would fail by now
   })

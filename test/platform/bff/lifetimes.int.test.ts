@@ -14,6 +14,7 @@ import { openPostgresEventBus } from '#platform/event-bus/event-bus.postgres.ts'
 import { freshDatabase } from '#test/database.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+import { WAIT } from '#test/wait.ts'
 
 type Shown = { readonly customer: { readonly id: string } }
 
@@ -70,7 +71,7 @@ test('pages that are read from now on are kept for as long as the live settings 
   await vi.waitFor(async () => {
     await read('cus_2')
     expect(upstream.state.asked).toBeGreaterThan(3)
-  })
+  }, WAIT)
   const before = upstream.state.asked
   await read('cus_1')
   expect(upstream.state.asked).toBe(before) // it was read before

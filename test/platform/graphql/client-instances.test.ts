@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import { metricsText } from '#platform/telemetry/metrics.ts'
+import { WAIT } from '#test/wait.ts'
 
 type Behaviour = 'answers' | 'hangs up' | 'is closing' | 'is silent'
 
@@ -67,7 +68,7 @@ describe('when one is killed', () => {
     const to = connect()
     await askTimes(to, 4)
     await one.kill()
-    await vi.waitFor(async () => expect(await askTimes(to, 4)).toEqual(Array(4).fill('other')))
+    await vi.waitFor(async () => expect(await askTimes(to, 4)).toEqual(Array(4).fill('other')), WAIT)
     expect(await askTimes(to, 10, { idempotent: false })).toEqual(Array(10).fill('other'))
     expect(await metricsText()).toContain(
       `waybill_dependency_instance_up{dependency="pair",instance="http://127.0.0.1:${one.port}"} 0`,
@@ -112,7 +113,7 @@ test('one that is silent collects no calls: the other gets them', async () => {
   const to = connect({ timeoutMs: 60_000 })
   one.state.behaviour = 'is silent'
   const calls = Array.from({ length: 2 }, () => ask(to).catch(() => 'cut off'))
-  await vi.waitFor(() => expect(one.state.asked).toBe(1))
+  await vi.waitFor(() => expect(one.state.asked).toBe(1), WAIT)
   expect(await askTimes(to, 10)).toEqual(Array(10).fill('other'))
   await one.kill()
   expect(await Promise.all(calls)).toEqual(['other', 'other'])

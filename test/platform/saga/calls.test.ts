@@ -4,6 +4,7 @@ import type { NewEvent } from '#platform/event-store/event-store.ts'
 import { type CallsOptions, createCalls } from '#platform/saga/calls.ts'
 import type { AskedCall } from '#platform/saga/history.ts'
 import type { StepAnswer } from '#platform/saga/saga.ts'
+import { WAIT } from '#test/wait.ts'
 import { SUCCESS } from './running.ts'
 
 function asked(step: string, patience: 'bounded' | 'endless' = 'endless'): AskedCall {
@@ -54,7 +55,7 @@ test('a call that is under way is not made a second time', async () => {
   calls.start('t1', asked('book'))
   calls.start('t1', asked('book'))
   expect(calls.has('t1', 'book')).toBe(true)
-  await vi.waitFor(() => expect(recorded).toEqual(['StepSucceeded t1:book:answer']))
+  await vi.waitFor(() => expect(recorded).toEqual(['StepSucceeded t1:book:answer']), WAIT)
   expect(calls.has('t1', 'book')).toBe(false)
   expect(perform).toHaveBeenCalledTimes(1)
 })
@@ -66,9 +67,9 @@ test('an answer that could not be recorded is asked for again', async () => {
     if (isAway) throw new CallerError('UNAVAILABLE', 'the store is away')
   })
   calls.start('t1', asked('try-book', 'bounded'))
-  await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(4))
+  await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(4), WAIT)
   isAway = false
-  await vi.waitFor(() => expect(recorded).toHaveLength(1))
+  await vi.waitFor(() => expect(recorded).toHaveLength(1), WAIT)
 })
 
 test('an endless call that can never work is told to be stuck at once, once, and goes on', async () => {
@@ -80,9 +81,9 @@ test('an endless call that can never work is told to be stuck at once, once, and
     triesWhenTold.push(perform.mock.calls.length)
   })
   calls.start('t1', asked('pay'))
-  await vi.waitFor(() => expect(recorded).toEqual(['StepStuck t1:pay:stuck']))
+  await vi.waitFor(() => expect(recorded).toEqual(['StepStuck t1:pay:stuck']), WAIT)
   expect(triesWhenTold).toEqual([1])
-  await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(3))
+  await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(3), WAIT)
   expect(recorded).toHaveLength(1)
   await calls.stop()
 })
@@ -93,7 +94,7 @@ test('nothing is retried after the stop', async () => {
   })
   const { calls } = setUp(perform)
   calls.start('t1', asked('pay'))
-  await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(1))
+  await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(1), WAIT)
   await calls.stop()
   const times = perform.mock.calls.length
   await new Promise(resolve => setTimeout(resolve, 20))
@@ -107,6 +108,6 @@ test('calls that wait for another try do not hold up others', async () => {
   })
   for (let index = 0; index < 300; index++) calls.start(`t${index}`, asked('pay'))
   calls.start('other', asked('book'))
-  await vi.waitFor(() => expect(recorded).toContain('StepSucceeded other:book:answer'))
+  await vi.waitFor(() => expect(recorded).toContain('StepSucceeded other:book:answer'), WAIT)
   await calls.stop()
 })

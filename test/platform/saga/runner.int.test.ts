@@ -3,6 +3,7 @@ import { freshDatabase } from '#test/database.ts'
 import { HASTY, historyOf, runTrips, SUCCESS, untilHistory } from '#test/platform/saga/running.ts'
 import { sagaContract } from '#test/platform/saga/saga.contract.ts'
 import { tripOf, tripUntil } from '#test/platform/saga/trip.ts'
+import { WAIT } from '#test/wait.ts'
 
 sagaContract('the event store', async () => {
   const url = await freshDatabase()
@@ -60,7 +61,7 @@ test('a clock that is behind does not fire a timer, and its right one does after
   const anHourAgo = () => new Date(Date.now() - 3_600_000)
   const first = await runTrips(url, async () => SUCCESS, HASTY, anHourAgo)
   await first.runner.deliver('t1', 'in1', tripUntil(new Date(Date.now() - 1_000)))
-  await vi.waitFor(async () => expect(await first.runner.list()).toHaveLength(1))
+  await vi.waitFor(async () => expect(await first.runner.list()).toHaveLength(1), WAIT)
   expect(await historyOf(first, 't1')).toEqual(['TripStarted'])
   await first[Symbol.asyncDispose]()
 

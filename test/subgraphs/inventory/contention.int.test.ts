@@ -1,4 +1,5 @@
 // Many orders want the same units at once, through one process and through two: never one unit too many.
+
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Handled } from '#platform/event-store/aggregate.ts'
@@ -10,6 +11,7 @@ import { addProduct, available } from '#subgraphs/inventory/domain/stock.ts'
 import type { StockRepository } from '#subgraphs/inventory/inventory.ts'
 import { stockAggregate } from '#subgraphs/inventory/stored-events.ts'
 import { freshDatabase } from '#test/database.ts'
+import { WAIT } from '#test/wait.ts'
 import { AT, CUSTOMER, facts, LATER } from './domain/given.ts'
 
 const ORDERS = 200
@@ -109,7 +111,7 @@ it('a busy SKU is restored from its snapshot to the same state', async () => {
   const snapshot = await vi.waitFor(async () => {
     const saved = await store.loadSnapshot(`stock-${sku}`, 1)
     return saved ?? Promise.reject(new Error('no snapshot yet'))
-  })
+  }, WAIT)
   expect(snapshot.version).toBe(200)
   const restored = await createRepository(store, stockAggregate).load(sku)
   expect(restored).toEqual(await repositoryOf(0).load(sku))

@@ -1,7 +1,9 @@
 // The running subgraph over HTTP: who may do what, what is refused, what is written, and what is seen afterwards.
+
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
+import { WAIT } from '#test/wait.ts'
 import {
   type Answer,
   type Caller,
@@ -436,7 +438,7 @@ it('totals add up over all that happened', async () => {
     expect(totals.onHand).toBe(totals.received - totals.shipped + totals.restocked)
     expect(totals.held).toBe(totals.reserved - totals.released - totals.shipped)
     expect(totals.shipped).toBeGreaterThan(0)
-  })
+  }, WAIT)
   const { data } = await inventory.ask(nobody, '{ categories warehouses { code } }')
   expect(data?.categories).toContain('Furniture')
   expect(data?.warehouses).toContainEqual({ code: 'BER-1' })
