@@ -1,5 +1,4 @@
 // Answers an array of operations in one HTTP exchange: each runs by itself, with its own context and trace.
-
 import { type ApolloServer, HeaderMap } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'

@@ -1,6 +1,5 @@
 // Mounts a GraphQL schema on an HTTP server, as stages in the order a request meets them: kept answers,
 // parsing, batches, Apollo Server, compression. Free of what the schema is about.
-
 import type { ApolloServer, ApolloServerPlugin } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyReply, FastifyRequest } from 'fastify'

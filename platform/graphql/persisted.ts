@@ -1,5 +1,4 @@
 // Operations that are named by a hash: those of a front end's manifest, and those that clients register. Free of transport.
-
 import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { ApolloServerOptions } from '@apollo/server'
@@ -131,11 +130,11 @@ export async function readManifest(file: URL): Promise<PersistedManifest> {
 }
 
 function hashOf(extensions: unknown): string | undefined {
-  if (!isRecord(extensions) || !isRecord(extensions.persistedQuery)) return undefined
-  const { version, sha256Hash } = extensions.persistedQuery
-  if (version !== 1 || typeof sha256Hash !== 'string')
+  const persisted = isRecord(extensions) ? extensions.persistedQuery : undefined
+  if (typeof persisted !== 'object' || persisted === null) return undefined
+  if (!isRecord(persisted) || persisted.version !== 1 || typeof persisted.sha256Hash !== 'string')
     throw new CallerError('BAD_USER_INPUT', 'persistedQuery should be { version: 1, sha256Hash: "…" }')
-  return sha256Hash
+  return persisted.sha256Hash
 }
 
 function sha256(text: string): string {
