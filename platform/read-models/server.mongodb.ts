@@ -26,9 +26,7 @@ export async function openMongodbServer(url: string, logger?: Pick<Logger, 'warn
     ...(!/serverSelectionTimeoutMS=/i.test(url) && { serverSelectionTimeoutMS: SELECTION_MS }),
     ...(!/connectTimeoutMS=/i.test(url) && { connectTimeoutMS: CONNECT_MS }),
   }
-  // A stream of news from a server that was killed may end in silence: it is asked instead, as often as the URL says.
-  const monitoring = /serverMonitoringMode=/i.test(url) ? {} : { serverMonitoringMode: 'poll' as const }
-  const client = openClient(url, { appName: 'waybill', ...timeout, ...monitoring })
+  const client = openClient(url, { appName: 'waybill', ...timeout })
   await using open = new AsyncDisposableStack()
   open.defer(() => client.close())
   open.use(
