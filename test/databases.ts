@@ -1,5 +1,4 @@
 // The databases of one Waybill. Free of what is in them.
-
 import type { Machine } from '#start/layout.ts'
 import { freshDatabase } from '#test/database.ts'
 

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import type { Role } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
-import type { Machine, ServiceName } from '#start/layout.ts'
+import { type Machine, type ServiceName, SUBGRAPHS } from '#start/layout.ts'
 import { startServices } from '#start/services.ts'
 import { freshDatabases } from '#test/databases.ts'
 
@@ -40,8 +40,6 @@ export type TestPlatform = AsyncDisposable &
     environment(name: 'bff-web' | 'bff-mobile'): Readonly<Record<string, string>>
     readonly databases: Machine['databaseUrls']
   }
-
-const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
 
 /** `env` is added to every service's environment. With a DISCOVERY_URL in it, nobody is told where the others are. */
 export async function startPlatform(env: Readonly<Record<string, string>> = {}): Promise<TestPlatform> {

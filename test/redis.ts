@@ -7,6 +7,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '#start/postgres-server.ts'
+import { printedBy } from '#test/engines/engine.ts'
 import { type Server, startServer } from '#test/engines/server.ts'
 
 const CLUSTER_DEADLINE_MS = 30_000
@@ -36,24 +37,18 @@ function isInstalled(): boolean {
 
 /** Redis, or Valkey in its place: the beginning of the programs' names. */
 export function kindOnPath(): 'redis' | 'valkey' | undefined {
-  return (['redis', 'valkey'] as const).find(kind => {
-    try {
-      execFileSync(`${kind}-server`, ['--version'], { stdio: 'ignore' })
-      return true
-    } catch {
-      return false
-    }
-  })
+  return (['redis', 'valkey'] as const).find(kind => printedBy(`${kind}-server`, '--version') !== undefined)
 }
 
 /** `settings` as on the command line: `{ maxmemory: '2mb' }`. */
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisProcess> {
   const port = await freePort()
+  const program = `${kindOnPath()}-server`
   const all = { port: String(port), bind: '127.0.0.1', save: '', appendonly: 'no', ...settings }
   const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
   const server = await startServer({
     name: 'Redis',
-    launch: () => spawn(`${kindOnPath()}-server`, flags, { stdio: 'ignore' }),
+    launch: () => spawn(program, flags, { stdio: 'ignore' }),
     answers: async () => /^(\+PONG|-NOAUTH)/.test(await talk(port, ['PING'])),
   })
   return { ...server, url: `redis://127.0.0.1:${port}`, ask: (...command) => talk(port, command) }

@@ -17,6 +17,7 @@ import {
   printSchema,
 } from 'graphql'
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/fragments.ts'
+import { SUBGRAPHS } from '#start/layout.ts'
 
 type Mapper = { readonly type: string; readonly from: string }
 
@@ -30,7 +31,6 @@ const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
   'bff-mobile': {},
 }
 
-const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
 const BFFS = ['bff-web', 'bff-mobile'] as const
 const ROOT = new URL('../', import.meta.url)
 const OUTPUT = new URL('schema/generated/', ROOT)

@@ -15,10 +15,10 @@ import {
   isObjectType,
   parse,
 } from 'graphql'
+import { SUBGRAPHS } from '#start/layout.ts'
 
 /** Graphs that clients use; the public one is composed of the subgraphs', without what is inaccessible. */
 const GRAPHS = ['bff-web', 'bff-mobile'] as const
-const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
 const PUBLIC = 'supergraph'
 const MAIN_BRANCHES = ['origin/HEAD', 'main', 'master']
 

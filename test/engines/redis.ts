@@ -1,8 +1,8 @@
 // Redis or Valkey for tests: at its URL, from PATH, or from Debian's packages. Free of what is in it.
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import process from 'node:process'
 import { promisify } from 'node:util'
-import { type Engine, givenBy } from '#test/engines/engine.ts'
+import { type Engine, givenBy, printedBy } from '#test/engines/engine.ts'
 import { kindOnPath, startRedis } from '#test/redis.ts'
 
 const INSTALL_MS = 120_000
@@ -27,8 +27,8 @@ export const redis: Engine = {
 }
 
 function versionOf(kind: 'redis' | 'valkey'): string {
-  const text = execFileSync(`${kind}-server`, ['--version'], { encoding: 'utf8', timeout: 10_000 })
-  return `${kind === 'redis' ? 'Redis' : 'Valkey'} ${/v=([\d.]+)/.exec(text)?.[1] ?? text.trim()}`
+  const text = printedBy(`${kind}-server`, '--version') ?? ''
+  return `${kind === 'redis' ? 'Redis' : 'Valkey'} ${/v=([\d.]+)/.exec(text)?.[1] ?? text}`
 }
 
 async function start() {

@@ -1,5 +1,4 @@
 // Many orders want the same units at once, through one process and through two: never one unit too many.
-
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Handled } from '#platform/event-store/aggregate.ts'

@@ -1,5 +1,4 @@
 // The running subgraph over HTTP: who may do what, what is refused, what is written, and what is seen afterwards.
-
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
