@@ -79,23 +79,26 @@ function orderOfCancel(result: CancelResult): CardPartsFragment | null {
 
 function checkoutOutcome(result: CheckoutResult, texts: Texts): CheckoutOutcome {
   const card = cardOrNull(orderOfCheckout(result), texts)
+  const pending = result.__typename === 'OrderPending'
   switch (result.__typename) {
     case 'OrderAccepted':
-      return { order: card, refusal: null }
+    case 'OrderPending':
+      return { order: card, refusal: null, pending }
     case 'OutOfStock':
       return {
+        pending,
         order: card,
         refusal: { ...refusal(result), skus: result.shortages.map(({ sku }) => sku) },
       }
     case 'UnknownProduct':
-      return { order: null, refusal: { ...refusal(result), skus: result.skus } }
+      return { order: null, refusal: { ...refusal(result), skus: result.skus }, pending }
     case 'OrderNotFulfilled':
     case 'PaymentDeclined':
     case 'UnknownCustomer':
     case 'TotalChanged':
     case 'TenderMismatch':
     case 'MixedCurrencies':
-      return { order: card, refusal: refusal(result) }
+      return { order: card, refusal: refusal(result), pending }
   }
 }
 

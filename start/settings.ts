@@ -12,6 +12,7 @@ const schema = z.object({
   CARRIER_SANDBOX_STEP_MS: z.coerce.number().int().min(0).max(86_400_000).default(2000),
   PAYMENT_SANDBOX_APPROVAL_MS: z.coerce.number().int().min(0).max(86_400_000).default(1000),
   APPROVAL_TIMEOUT_MS: z.coerce.number().int().min(100).max(86_400_000).default(600_000),
+  AUTHORISATION_TIMEOUT_MS: z.coerce.number().int().min(100).max(86_400_000).default(300_000),
   RESERVATION_MS: z.coerce.number().int().min(1000).max(86_400_000).default(1_800_000),
   EVENT_BUS_URL: z.string().superRefine(checkEventBusUrl).optional(),
   WORKFLOW_URL: urlOf('temporal').optional(),
@@ -34,6 +35,7 @@ const PASSED = [
   'CARRIER_SANDBOX_STEP_MS',
   'PAYMENT_SANDBOX_APPROVAL_MS',
   'APPROVAL_TIMEOUT_MS',
+  'AUTHORISATION_TIMEOUT_MS',
   'RESERVATION_MS',
 ] as const
 

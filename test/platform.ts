@@ -197,6 +197,7 @@ export const CHECKOUT = `mutation($input: CheckoutInput!) {
   checkout(input: $input) {
     __typename
     ... on OrderAccepted { order { id status } }
+    ... on OrderPending { order { id status } }
     ... on OrderNotFulfilled { order { id status } }
     ... on OutOfStock { cancelledOrder { id status } shortages { sku requested available } }
     ... on PaymentDeclined { cancelledOrder { id status } }

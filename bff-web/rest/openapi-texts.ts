@@ -29,7 +29,10 @@ const TEXTS: Readonly<Record<string, RouteTexts>> = {
     summary: 'Place an order',
     description:
       'Answers when the order is confirmed, refused, or waits for an approval, at the latest after `settleWithinMs`.',
-    success: { 201: 'The order, placed now or by an earlier request with the same key' },
+    success: {
+      201: 'The order, placed now or by an earlier request with the same key',
+      202: 'The order is placed; whether it can be fulfilled is not known yet',
+    },
     problems: [400, 401, 403, 409, 415, 422, 429, 500, 503],
   },
   'GET /orders/{id}': {

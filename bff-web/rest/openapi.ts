@@ -119,7 +119,7 @@ function describeRoute(scope: Scope, route: RestRoute): Json {
     status,
     {
       description: text,
-      headers: answerHeaders(route, status),
+      headers: answerHeaders(route),
       content: { [JSON_TYPE]: { schema } },
     },
   ])
@@ -135,11 +135,11 @@ function describeRoute(scope: Scope, route: RestRoute): Json {
   }
 }
 
-function answerHeaders({ method }: RestRoute, status: string): Json {
+function answerHeaders({ method, path }: RestRoute): Json {
   return {
     'waybill-consistency': { $ref: '#/components/headers/Consistency' },
     ...(method === 'GET' && { etag: { $ref: '#/components/headers/ETag' } }),
-    ...(status === '201' && { location: { $ref: '#/components/headers/Location' } }),
+    ...(path === '/orders' && { location: { $ref: '#/components/headers/Location' } }),
   }
 }
 

@@ -61,6 +61,9 @@ export const CHECKOUT_REFUSALS: Readonly<Record<string, 409 | 422>> = {
   OrderNotFulfilled: 422,
 }
 
+/** A placed order that is not decided yet is accepted, and not created. */
+const CHECKOUT_SUCCESSES: Readonly<Record<string, 201 | 202>> = { OrderAccepted: 201, OrderPending: 202 }
+
 const KEY_HEADER = 'the header Idempotency-Key'
 
 /** Every route but the OpenAPI file's. */
@@ -79,9 +82,10 @@ function placeOrder(schema: GraphQLSchema): RestRoute {
     variables: ({ body, idempotencyKey }) => ({ input: readBody(schema, input, body, { idempotencyKey }) }),
     answer({ checkout }) {
       const outcome = fieldsOf(checkout)
-      if (outcome.__typename !== 'OrderAccepted') return refuse(outcome, CHECKOUT_REFUSALS)
+      const status = CHECKOUT_SUCCESSES[String(outcome.__typename)]
+      if (status === undefined) return refuse(outcome, CHECKOUT_REFUSALS)
       const order = fieldsOf(outcome.order)
-      return { status: 201, body: order, location: `${API_PATH}/orders/${order.id}` }
+      return { status, body: order, location: `${API_PATH}/orders/${order.id}` }
     },
   }
 }

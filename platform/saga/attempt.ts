@@ -7,13 +7,13 @@ import { counter, gauge } from '#platform/telemetry/metrics.ts'
 import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 
 export type SagaPolicy = {
-  /** Tries of a bounded step, and tries of an endless one until it counts as stuck; 5 when left out. */
-  readonly attempts?: number
-  /** The same limit as a time since the first try; 30 seconds when left out. */
-  readonly maxElapsedMs?: number
-  /** Before the second try, at most; doubles with each (full jitter). 1.3 seconds when left out: 5 tries take 10 seconds. */
+  /** How long a bounded step is tried, however often, before it has failed; 5 minutes when left out. */
+  readonly boundedForMs?: number
+  /** How long an endless step fails until it counts as stuck; 30 seconds when left out. */
+  readonly stuckAfterMs?: number
+  /** Before the second try, at most; doubles with each (full jitter). 1.3 seconds when left out. */
   readonly firstDelayMs?: number
-  /** Between tries, at most; 30 seconds when left out. */
+  /** Between tries, at most; 10 seconds when left out. */
   readonly lastDelayMs?: number
 }
 
@@ -24,7 +24,7 @@ export const MAX_ACTIVE = 256
 const PERMANENT = new Set(['BAD_USER_INPUT', 'CONFLICT', 'FORBIDDEN'])
 
 export function limitsOf(policy: SagaPolicy = {}): Required<SagaPolicy> {
-  return { attempts: 5, maxElapsedMs: 30_000, firstDelayMs: 1_300, lastDelayMs: 30_000, ...policy }
+  return { boundedForMs: 300_000, stuckAfterMs: 30_000, firstDelayMs: 1_300, lastDelayMs: 10_000, ...policy }
 }
 
 /** The idempotency key of a call. */
@@ -59,8 +59,23 @@ export function answerEvent(step: string, answer: StepAnswer, now: Date): NewEve
   return { type: 'StepRefused', data: { step, code, message, details, at } }
 }
 
+/**
+ * Whether a step that has failed for `elapsedMs` has used up its time. Tries are not counted: those that an open
+ * circuit turns away cost nothing, and an outage is as long as it is.
+ */
+export function isSpent(
+  { patience }: Pick<AskedCall['call'], 'patience'>,
+  policy: Required<SagaPolicy>,
+  elapsedMs: number,
+  error: unknown,
+): boolean {
+  return (
+    isPermanent(error) || elapsedMs >= (patience === 'bounded' ? policy.boundedForMs : policy.stuckAfterMs)
+  )
+}
+
 /** Whether trying again is of no use. */
-export function isPermanent(error: unknown): boolean {
+function isPermanent(error: unknown): boolean {
   return error instanceof CallerError && PERMANENT.has(error.code)
 }
 

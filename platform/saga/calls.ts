@@ -6,7 +6,7 @@ import {
   attemptCall,
   countTry,
   describeFailure,
-  isPermanent,
+  isSpent,
   keyOf,
   limitsOf,
   MAX_ACTIVE,
@@ -53,7 +53,7 @@ const MAX_RETRYING = 10_000
 
 export function createCalls(options: CallsOptions): Calls {
   const { saga, now, logger } = options
-  const { attempts: limit, maxElapsedMs, firstDelayMs, lastDelayMs } = limitsOf(options.policy)
+  const limits = limitsOf(options.policy)
   const jobs = new Map<string, Job>()
   const ready = new Set<Job>()
   const active = new Set<Promise<void>>()
@@ -95,16 +95,16 @@ export function createCalls(options: CallsOptions): Calls {
   }
 
   async function fail(job: Job, error: unknown): Promise<void> {
-    job.attempts = isPermanent(error) ? Math.max(job.attempts + 1, limit) : job.attempts + 1
-    const isSpent = job.attempts >= limit || now().getTime() - job.firstAt >= maxElapsedMs
+    job.attempts += 1
+    const isOver = isSpent(job.asked.call, limits, now().getTime() - job.firstAt, error)
     const { step, patience } = job.asked.call
     const failure = { step, error: describeFailure(error), at: now().toISOString() }
     try {
-      if (isSpent && patience === 'bounded') {
+      if (isOver && patience === 'bounded') {
         await recordAnswer(job, { type: 'StepFailed', data: failure }, job.asked.meta)
         return countTry(saga, job.asked, 'failed')
       }
-      if (isSpent && !job.toldStuck) {
+      if (isOver && !job.toldStuck) {
         const event = { type: 'StepStuck', data: failure }
         await options.record(job.sagaId, `${job.key}:stuck`, event, job.asked.meta)
         job.toldStuck = true
@@ -130,7 +130,7 @@ export function createCalls(options: CallsOptions): Calls {
         ready.add(job)
         pump()
       },
-      fullJitter(job.attempts - 1, firstDelayMs, lastDelayMs),
+      fullJitter(job.attempts - 1, limits.firstDelayMs, limits.lastDelayMs),
     )
   }
 

@@ -18,13 +18,13 @@ export type Standing<State> = {
   /** Calls not answered yet, by step. */
   readonly pending: ReadonlyMap<string, AskedCall>
   readonly timers: ReadonlyMap<string, RunningTimer>
-  /** Pending steps that have failed more often than a bounded step may. */
+  /** Pending endless steps that have failed for longer than the policy's `stuckAfterMs`. */
   readonly stuck: ReadonlySet<string>
   readonly lastError?: string
 }
 
 /**
- * The runner's own note in a saga's stream: an endless step has failed more often than a bounded one may, and goes on.
+ * The runner's own note in a saga's stream: an endless step has failed for long, and goes on.
  * Definitions do not see it.
  */
 export type StepStuck = {

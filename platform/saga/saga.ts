@@ -5,7 +5,7 @@ import type { EventMeta } from '#platform/event-store/event-store.ts'
 
 export type SagaEvent = { readonly type: string; readonly data: JsonObject }
 
-/** How a step's call ended. `failed` only after the retries that its policy allows. Recorded in the saga's stream. */
+/** How a step's call ended. `failed` only after the time that its policy allows. Recorded in the saga's stream. */
 export type StepEvent =
   | {
       readonly type: 'StepSucceeded'
@@ -29,7 +29,7 @@ export type StepEvent =
 
 /**
  * A `call` is made at least once with the idempotency key `sagaId:step`; a step name is used once in a saga's life.
- * `patience` bounded: gives StepFailed when retries run out (for steps that can be compensated).
+ * `patience` bounded: gives StepFailed when its time runs out (for steps that can be compensated).
  * `patience` endless: retried until it is answered, and listed as stuck meanwhile (for compensations and money owed).
  */
 export type Effect =
@@ -86,7 +86,7 @@ export type SagaStatus = {
   readonly pending: readonly string[]
   /** Timer name to due instant. */
   readonly timers: Readonly<Record<string, string>>
-  /** True once a pending step has failed more often than a bounded step may. */
+  /** True once a pending endless step has failed for longer than the policy's `stuckAfterMs`. */
   readonly stuck: boolean
   readonly lastError?: string
   readonly updatedAt: string

@@ -204,6 +204,7 @@ export type MobileCheckoutMutationVariables = Exact<{
 
 export type MobileCheckoutMutation = { readonly placeOrder:
     | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } }
+    | { readonly __typename: 'OrderPending', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } }
     | { readonly __typename: 'UnknownProduct', readonly code: string, readonly message: string, readonly skus: ReadonlyArray<string> }
     | { readonly __typename: 'UnknownCustomer', readonly code: string, readonly message: string }
     | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } | null }
@@ -408,6 +409,11 @@ export const MobileCheckoutDocument = `mutation MobileCheckout($input: PlaceOrde
   placeOrder(input: $input) {
     __typename
     ... on OrderAccepted {
+      order {
+        ...CardParts
+      }
+    }
+    ... on OrderPending {
       order {
         ...CardParts
       }

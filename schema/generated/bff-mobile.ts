@@ -302,6 +302,8 @@ export type AddressInput = {
 export type CheckoutOutcome = {
   readonly order?: Maybe<OrderCard>;
   readonly refusal?: Maybe<Refusal>;
+  /** True while it is not known whether the order can be fulfilled: its stock or its payment is still being asked for. */
+  readonly pending: Scalars['Boolean']['output'];
 };
 
 export type OrderOutcome = {
@@ -595,6 +597,7 @@ export type ProductCardResolvers<ContextType = RequestContext, ParentType extend
 export type CheckoutOutcomeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['CheckoutOutcome'] = ResolversParentTypes['CheckoutOutcome']> = {
   order?: Resolver<Maybe<ResolversTypes['OrderCard']>, ParentType, ContextType>;
   refusal?: Resolver<Maybe<ResolversTypes['Refusal']>, ParentType, ContextType>;
+  pending?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
 };
 
 export type OrderOutcomeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderOutcome'] = ResolversParentTypes['OrderOutcome']> = {

@@ -312,6 +312,7 @@ export type CheckoutMutationVariables = Exact<{
 
 export type CheckoutMutation = { readonly placeOrder:
     | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'OrderPending', readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } }
     | { readonly __typename: 'UnknownProduct', readonly code: string, readonly message: string, readonly skus: ReadonlyArray<string> }
     | { readonly __typename: 'UnknownCustomer', readonly code: string, readonly message: string, readonly customerId: string }
     | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string, readonly requested: number, readonly available: number }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly updatedAt: string, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number }>, readonly total: { readonly amount: string, readonly currency: string } } | null }
@@ -626,6 +627,12 @@ export const CheckoutDocument = `mutation Checkout($input: PlaceOrderInput!) {
   placeOrder(input: $input) {
     __typename
     ... on OrderAccepted {
+      order {
+        ...OrderSummaryParts
+      }
+    }
+    ... on OrderPending {
+      message
       order {
         ...OrderSummaryParts
       }

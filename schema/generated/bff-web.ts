@@ -841,10 +841,22 @@ export type DispatchShipmentInput = {
   readonly shipmentId: Scalars['ID']['input'];
 };
 
-export type CheckoutResult = OrderAccepted | UnknownProduct | UnknownCustomer | OutOfStock | PaymentDeclined | TotalChanged | TenderMismatch | MixedCurrencies | OrderNotFulfilled;
+export type CheckoutResult = OrderAccepted | OrderPending | UnknownProduct | UnknownCustomer | OutOfStock | PaymentDeclined | TotalChanged | TenderMismatch | MixedCurrencies | OrderNotFulfilled;
 
+/** The order is confirmed, or has gone on from there, or its payment waits for the customer's or the bank's approval. */
 export type OrderAccepted = {
   readonly order: OrderSummary;
+};
+
+/**
+ * The order is placed, and whether it can be fulfilled is not known yet: its stock or its payment is still being asked for.
+ * Watch the order, or repeat the checkout with the same key, to hear what became of it.
+ */
+export type OrderPending = {
+  /** The order as it stands: its status is PLACED. */
+  readonly order: OrderSummary;
+  /** A sentence for people. */
+  readonly message: Scalars['String']['output'];
 };
 
 export type UnknownProduct = Refusal & {
@@ -1072,6 +1084,7 @@ export type DirectiveResolverFn<TResult = Record<PropertyKey, never>, TParent = 
 export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
   CheckoutResult:
     | ( OrderAccepted )
+    | ( OrderPending )
     | ( UnknownProduct )
     | ( UnknownCustomer )
     | ( OutOfStock )
@@ -1232,6 +1245,7 @@ export type ResolversTypes = {
   DispatchShipmentInput: DispatchShipmentInput;
   CheckoutResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['CheckoutResult']>;
   OrderAccepted: ResolverTypeWrapper<OrderAccepted>;
+  OrderPending: ResolverTypeWrapper<OrderPending>;
   UnknownProduct: ResolverTypeWrapper<UnknownProduct>;
   UnknownCustomer: ResolverTypeWrapper<UnknownCustomer>;
   OutOfStock: ResolverTypeWrapper<OutOfStock>;
@@ -1344,6 +1358,7 @@ export type ResolversParentTypes = {
   DispatchShipmentInput: DispatchShipmentInput;
   CheckoutResult: ResolversUnionTypes<ResolversParentTypes>['CheckoutResult'];
   OrderAccepted: OrderAccepted;
+  OrderPending: OrderPending;
   UnknownProduct: UnknownProduct;
   UnknownCustomer: UnknownCustomer;
   OutOfStock: OutOfStock;
@@ -1772,11 +1787,17 @@ export type FulfilmentTimerResolvers<ContextType = RequestContext, ParentType ex
 };
 
 export type CheckoutResultResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['CheckoutResult'] = ResolversParentTypes['CheckoutResult']> = {
-  __resolveType: TypeResolveFn<'OrderAccepted' | 'UnknownProduct' | 'UnknownCustomer' | 'OutOfStock' | 'PaymentDeclined' | 'TotalChanged' | 'TenderMismatch' | 'MixedCurrencies' | 'OrderNotFulfilled', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'OrderAccepted' | 'OrderPending' | 'UnknownProduct' | 'UnknownCustomer' | 'OutOfStock' | 'PaymentDeclined' | 'TotalChanged' | 'TenderMismatch' | 'MixedCurrencies' | 'OrderNotFulfilled', ParentType, ContextType>;
 };
 
 export type OrderAcceptedResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderAccepted'] = ResolversParentTypes['OrderAccepted']> = {
   order?: Resolver<ResolversTypes['OrderSummary'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type OrderPendingResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderPending'] = ResolversParentTypes['OrderPending']> = {
+  order?: Resolver<ResolversTypes['OrderSummary'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
@@ -2020,6 +2041,7 @@ export type Resolvers<ContextType = RequestContext> = {
   FulfilmentTimer?: FulfilmentTimerResolvers<ContextType>;
   CheckoutResult?: CheckoutResultResolvers<ContextType>;
   OrderAccepted?: OrderAcceptedResolvers<ContextType>;
+  OrderPending?: OrderPendingResolvers<ContextType>;
   UnknownProduct?: UnknownProductResolvers<ContextType>;
   UnknownCustomer?: UnknownCustomerResolvers<ContextType>;
   OutOfStock?: OutOfStockResolvers<ContextType>;

@@ -125,7 +125,8 @@ export type Mutation = {
   readonly registerCustomer: Customer;
   /**
    * Places an order. It is confirmed once its stock is held and its payment authorised: wait for that with
-   * `settleWithinMs`, or watch the order. A failed reservation or payment within that time comes back as the refusal.
+   * `settleWithinMs`, or watch the order. A failed reservation or payment within that time comes back as the refusal, and
+   * an order that is not decided by then as OrderPending: it may still be confirmed or cancelled.
    */
   readonly placeOrder: PlaceOrderResult;
   /** Cancels an order of which nothing is dispatched yet. Stock and money go back. */
@@ -480,10 +481,22 @@ export type DecideReturnInput = {
   readonly returnId: Scalars['ID']['input'];
 };
 
-export type PlaceOrderResult = OrderAccepted | UnknownProduct | UnknownCustomer | OutOfStock | PaymentDeclined | TotalChanged | TenderMismatch | MixedCurrencies | OrderNotFulfilled;
+export type PlaceOrderResult = OrderAccepted | OrderPending | UnknownProduct | UnknownCustomer | OutOfStock | PaymentDeclined | TotalChanged | TenderMismatch | MixedCurrencies | OrderNotFulfilled;
 
+/** The order is confirmed, or has gone on from there, or its payment waits for the customer's or the bank's approval. */
 export type OrderAccepted = {
   readonly order: Order;
+};
+
+/**
+ * The order is placed, and whether it can be fulfilled is not known yet: its stock or its payment is still being asked for.
+ * Watch the order, or repeat the command with the same key, to hear what became of it.
+ */
+export type OrderPending = {
+  /** The order as it stands: its status is PLACED. */
+  readonly order: Order;
+  /** A sentence for people. */
+  readonly message: Scalars['String']['output'];
 };
 
 export type UnknownProduct = Refusal & {
@@ -680,6 +693,7 @@ export type FederationReferenceTypes = {
 export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
   PlaceOrderResult:
     | ( OrderAccepted )
+    | ( OrderPending )
     | ( UnknownProduct )
     | ( UnknownCustomer )
     | ( OutOfStock )
@@ -773,6 +787,7 @@ export type ResolversTypes = {
   DecideReturnInput: DecideReturnInput;
   PlaceOrderResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['PlaceOrderResult']>;
   OrderAccepted: ResolverTypeWrapper<OrderAccepted>;
+  OrderPending: ResolverTypeWrapper<OrderPending>;
   UnknownProduct: ResolverTypeWrapper<UnknownProduct>;
   UnknownCustomer: ResolverTypeWrapper<UnknownCustomer>;
   OutOfStock: ResolverTypeWrapper<OutOfStock>;
@@ -839,6 +854,7 @@ export type ResolversParentTypes = {
   DecideReturnInput: DecideReturnInput;
   PlaceOrderResult: ResolversUnionTypes<ResolversParentTypes>['PlaceOrderResult'];
   OrderAccepted: OrderAccepted;
+  OrderPending: OrderPending;
   UnknownProduct: UnknownProduct;
   UnknownCustomer: UnknownCustomer;
   OutOfStock: OutOfStock;
@@ -1057,11 +1073,17 @@ export type FulfilmentEntryResolvers<ContextType = RequestContext, ParentType ex
 };
 
 export type PlaceOrderResultResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['PlaceOrderResult'] = ResolversParentTypes['PlaceOrderResult']> = {
-  __resolveType: TypeResolveFn<'OrderAccepted' | 'UnknownProduct' | 'UnknownCustomer' | 'OutOfStock' | 'PaymentDeclined' | 'TotalChanged' | 'TenderMismatch' | 'MixedCurrencies' | 'OrderNotFulfilled', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'OrderAccepted' | 'OrderPending' | 'UnknownProduct' | 'UnknownCustomer' | 'OutOfStock' | 'PaymentDeclined' | 'TotalChanged' | 'TenderMismatch' | 'MixedCurrencies' | 'OrderNotFulfilled', ParentType, ContextType>;
 };
 
 export type OrderAcceptedResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderAccepted'] = ResolversParentTypes['OrderAccepted']> = {
   order?: Resolver<ResolversTypes['Order'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type OrderPendingResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderPending'] = ResolversParentTypes['OrderPending']> = {
+  order?: Resolver<ResolversTypes['Order'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
@@ -1204,6 +1226,7 @@ export type Resolvers<ContextType = RequestContext> = {
   FulfilmentEntry?: FulfilmentEntryResolvers<ContextType>;
   PlaceOrderResult?: PlaceOrderResultResolvers<ContextType>;
   OrderAccepted?: OrderAcceptedResolvers<ContextType>;
+  OrderPending?: OrderPendingResolvers<ContextType>;
   UnknownProduct?: UnknownProductResolvers<ContextType>;
   UnknownCustomer?: UnknownCustomerResolvers<ContextType>;
   OutOfStock?: OutOfStockResolvers<ContextType>;

@@ -17,6 +17,15 @@ const variables = z.object({
     .max(86_400_000)
     .default(600_000)
     .describe('milliseconds that a payment may wait for approval, 100 to 86400000'),
+  AUTHORISATION_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(86_400_000)
+    .default(300_000)
+    .describe(
+      'milliseconds that an authorisation is asked for while payment does not answer, 100 to 86400000',
+    ),
   WORKFLOW_URL: urlOf('temporal').optional(),
   RESERVATION_MS: z.coerce
     .number()
@@ -37,6 +46,7 @@ export function readOrdersConfig(env: Environment): OrdersConfig {
     paymentUrl: read.PAYMENT_URL ?? namedUrl('payment'),
     shippingUrl: read.SHIPPING_URL ?? namedUrl('shipping'),
     approvalTimeoutMs: read.APPROVAL_TIMEOUT_MS,
+    sagaPolicy: { boundedForMs: read.AUTHORISATION_TIMEOUT_MS },
     reservationMs: read.RESERVATION_MS,
     ...(read.WORKFLOW_URL && { workflowUrl: read.WORKFLOW_URL }),
   }

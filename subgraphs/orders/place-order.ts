@@ -32,6 +32,7 @@ export type Placement = {
 /** Refusals that come after the order was recorded carry it, as it was cancelled. */
 export type PlacementAnswer =
   | { readonly is: 'OrderAccepted'; readonly order: PlacedOrder }
+  | { readonly is: 'OrderPending'; readonly order: PlacedOrder; readonly message: string }
   | (PlacementRefusal & { readonly cancelledOrder?: PlacedOrder })
   | (Refusal & {
       readonly is: 'PaymentDeclined'
@@ -180,9 +181,13 @@ function isSettled(order: PlacedOrder): boolean {
   return order.status !== 'PLACED' || order.awaitingApproval
 }
 
+const PENDING =
+  'The order is placed. Its stock or its payment is still being asked for; watch the order to hear more.'
+
 /** What the caller is told of a recorded order, from its state. */
 function answerFor(order: PlacedOrder): PlacementAnswer {
   const { status, cancellation } = order
+  if (!isSettled(order)) return { is: 'OrderPending', order, message: PENDING }
   if (status !== 'CANCELLED' || !cancellation) return { is: 'OrderAccepted', order }
   const { reason, message, details } = cancellation
   switch (reason) {

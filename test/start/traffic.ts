@@ -131,6 +131,7 @@ const CHECKOUT = `mutation($input: CheckoutInput!) {
   checkout(input: $input) {
     __typename
     ... on OrderAccepted { order { id } }
+    ... on OrderPending { order { id } }
     ... on OrderNotFulfilled { order { id } }
     ... on OutOfStock { cancelledOrder { id } }
     ... on PaymentDeclined { cancelledOrder { id } }

@@ -14,6 +14,7 @@ const CHECKOUT = `mutation ImportOrder($input: CheckoutInput!) {
   checkout(input: $input) {
     __typename
     ... on OrderAccepted { order { id } }
+    ... on OrderPending { order { id } }
     ... on OrderNotFulfilled { order { id } }
     ... on OutOfStock { cancelledOrder { id } }
     ... on PaymentDeclined { cancelledOrder { id } }

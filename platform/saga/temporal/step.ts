@@ -9,7 +9,7 @@ import {
   attemptCall,
   countTry,
   describeFailure,
-  isPermanent,
+  isSpent,
   keyOf,
   limitsOf,
   type SagaPolicy,
@@ -65,20 +65,19 @@ async function attempt(
 /** Failed, stuck, or (thrown) to be tried again. */
 function whatBecomes(options: StepOptions, request: StepRequest, error: unknown): StepOutcome {
   const { saga, sagaId, call, meta } = request
-  const { attempts, maxElapsedMs, firstDelayMs, lastDelayMs } = limitsOf(options.policy)
+  const limits = limitsOf(options.policy)
   const info = activityInfo()
   const tries = request.tries + info.attempt
   const now = options.now()
-  const isSpent =
-    isPermanent(error) || tries >= attempts || now.getTime() - info.scheduledTimestampMs >= maxElapsedMs
+  const isOver = isSpent(call, limits, now.getTime() - info.scheduledTimestampMs, error)
   const data = { step: call.step, error: describeFailure(error), at: now.toISOString() }
-  if (isSpent && call.patience === 'bounded') {
+  if (isOver && call.patience === 'bounded') {
     countTry(saga, request, 'failed')
     return { kind: 'event', arrival: { ...arrivalOf(request, 'answer'), type: 'StepFailed', data, meta } }
   }
   countTry(saga, request, 'unknown')
-  const delay = Math.max(1, Math.round(fullJitter(tries - 1, firstDelayMs, lastDelayMs)))
-  if (isSpent && !request.isStuck) {
+  const delay = Math.max(1, Math.round(fullJitter(tries - 1, limits.firstDelayMs, limits.lastDelayMs)))
+  if (isOver && !request.isStuck) {
     const detail = { err: error, saga, sagaId, step: call.step }
     options.logger?.warn(detail, 'a saga step is stuck and goes on trying')
     const arrival = { ...arrivalOf(request, 'stuck'), type: 'StepStuck', data, meta }

@@ -69,6 +69,15 @@ describe('placing an order', () => {
     })
   })
 
+  it('answers 202 and where the order is while it is not decided', async () => {
+    const order = { ...SUMMARY, status: 'PLACED' }
+    await using rest = await placing(() => ({ __typename: 'OrderPending', message: 'Wait.', order }))
+    const answer = await rest.ask('POST', '/orders', { body: BODY })
+    expect(answer.status).toBe(202)
+    expect(answer.headers.get('location')).toBe('/api/v1/orders/ord_1')
+    expect(await answer.json()).toEqual(order)
+  })
+
   it('needs an Idempotency-Key of 1 to 200 visible characters', async () => {
     await using rest = await placing(() => ({ __typename: 'OrderAccepted', order: SUMMARY }))
     for (const key of ['', ' ', '""', 'a b', 'é', 'x'.repeat(201)]) {

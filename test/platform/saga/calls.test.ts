@@ -11,9 +11,13 @@ function asked(step: string, patience: 'bounded' | 'endless' = 'endless'): Asked
   return { call: { kind: 'call', step, command: `trips.${step}`, input: {}, patience }, meta: {} }
 }
 
-function setUp(perform: CallsOptions['perform'], record: CallsOptions['record'] = async () => {}) {
+function setUp(
+  perform: CallsOptions['perform'],
+  record: CallsOptions['record'] = async () => {},
+  changes: Partial<CallsOptions> = {},
+) {
   const recorded: string[] = []
-  const policy = { attempts: 3, firstDelayMs: 1, lastDelayMs: 2 }
+  const policy = { boundedForMs: 30, stuckAfterMs: 30, firstDelayMs: 1, lastDelayMs: 2 }
   const calls = createCalls({
     saga: 'trip',
     perform,
@@ -24,6 +28,7 @@ function setUp(perform: CallsOptions['perform'], record: CallsOptions['record'] 
     policy,
     logger: undefined,
     now: () => new Date(),
+    ...changes,
   })
   return { calls, recorded }
 }
@@ -86,6 +91,19 @@ test('an endless call that can never work is told to be stuck at once, once, and
   await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(3), WAIT)
   expect(recorded).toHaveLength(1)
   await calls.stop()
+})
+
+test('a bounded call is tried however often until its time is up, and has then failed', async () => {
+  let clock = 0
+  const perform = vi.fn(async () => {
+    clock += 100
+    throw new CallerError('UNAVAILABLE', 'the circuit is open')
+  })
+  const policy = { boundedForMs: 5_000, stuckAfterMs: 200, firstDelayMs: 1, lastDelayMs: 1 }
+  const { calls, recorded } = setUp(perform, undefined, { policy, now: () => new Date(clock) })
+  calls.start('t1', asked('try-book', 'bounded'))
+  await vi.waitFor(() => expect(recorded).toEqual(['StepFailed t1:try-book:answer']), WAIT)
+  expect(perform).toHaveBeenCalledTimes(50)
 })
 
 test('nothing is retried after the stop', async () => {

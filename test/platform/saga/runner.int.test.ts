@@ -47,7 +47,7 @@ test('two runners: the owner performs, and the other takes over when it closes',
 
 test('a new owner takes up at once what the last one would have tried later', async () => {
   const url = await freshDatabase()
-  const later = { attempts: 1, firstDelayMs: 60_000, lastDelayMs: 60_000 }
+  const later = { stuckAfterMs: 0, firstDelayMs: 60_000, lastDelayMs: 60_000 }
   const first = await runTrips(url, () => Promise.reject(new Error('line down')), later)
   await first.runner.deliver('t1', 'in1', tripOf('pay'))
   await untilHistory(first, 't1', 'StepStuck pay')

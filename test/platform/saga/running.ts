@@ -9,7 +9,12 @@ import { type TripEvent, trip } from './trip.ts'
 export const SUCCESS: StepAnswer = { status: 'succeeded', result: {} }
 
 /** Failures are retried within milliseconds. */
-export const HASTY: SagaPolicy = { attempts: 3, firstDelayMs: 1, lastDelayMs: 10 }
+export const HASTY: SagaPolicy = {
+  boundedForMs: 30,
+  stuckAfterMs: 30,
+  firstDelayMs: 1,
+  lastDelayMs: 10,
+}
 
 export type Perform = (call: Call) => Promise<StepAnswer>
 

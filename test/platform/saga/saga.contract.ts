@@ -131,7 +131,7 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
       expect(inspected?.status).toMatchObject({ phase: 'ended', pending: [], stuck: false })
     })
 
-    test('a bounded step that gets no answer is tried a few times under one key, and has then failed', async () => {
+    test('a bounded step that gets no answer is tried under one key until its time is up, and has then failed', async () => {
       const keys: string[] = []
       const running = await run(async ({ step, key }) => {
         keys.push(key)
@@ -140,7 +140,8 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
       })
       await running.runner.deliver('t1', 'in1', tripOf('try-book'))
       await untilHistory(running, 't1', 'StepSucceeded undo')
-      expect(keys).toEqual(['t1:try-book', 't1:try-book', 't1:try-book', 't1:undo'])
+      expect(new Set(keys)).toEqual(new Set(['t1:try-book', 't1:undo']))
+      expect(keys.at(-1)).toBe('t1:undo')
       expect(await historyOf(running, 't1')).toContain('StepFailed try-book')
     })
 
@@ -216,7 +217,7 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
       const failing = vi.fn<Perform>(async () => {
         throw new Error('line down')
       })
-      const first = await place.run(failing, { attempts: 1, firstDelayMs: 2_000, lastDelayMs: 2_000 })
+      const first = await place.run(failing, { stuckAfterMs: 0, firstDelayMs: 2_000, lastDelayMs: 2_000 })
       await first.runner.deliver('t1', 'in1', tripOf('pay'))
       await untilHistory(first, 't1', 'StepStuck pay')
       await first[Symbol.asyncDispose]()

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { siblingId } from '#platform/domain/ids.ts'
+import { counter } from '#platform/telemetry/metrics.ts'
 import {
   anOrder,
   type Data,
@@ -11,6 +12,7 @@ import {
   runSubgraphs,
   SUPPORT,
 } from '#test/subgraphs/orders/running.ts'
+import { WAIT } from '#test/wait.ts'
 
 /** Views of other services follow within moments of what the order's own answer told. */
 const SOON = { timeout: 5000, interval: 10 }
@@ -19,7 +21,8 @@ let all: Running
 let ada: Viewer
 
 beforeAll(async () => {
-  all = await runSubgraphs({ approvalMs: 60_000, approvalTimeoutMs: 300 })
+  const sagaPolicy = { boundedForMs: 600_000, firstDelayMs: 20, lastDelayMs: 40 }
+  all = await runSubgraphs({ approvalMs: 60_000, approvalTimeoutMs: 300, sagaPolicy })
   ada = await all.newCustomer()
   await all.addProduct('MUG', { 'BER-1': 100 })
 })
@@ -62,6 +65,41 @@ test('an approval that does not come in time cancels the order, and one that com
     __typename: 'OrderNotFulfilled',
     order: { id },
   })
+})
+
+/** How often an authorisation has been tried without an answer, the tries that an open circuit turned away included. */
+async function triesInVain(): Promise<number> {
+  const tries = await counter('waybill_saga_steps_total', '', ['saga', 'command', 'outcome']).get()
+  const ofPayment = tries.values.find(
+    ({ labels }) => labels.command === 'payment.authorisePayment' && labels.outcome === 'unknown',
+  )
+  return ofPayment?.value ?? 0
+}
+
+test('orders placed while payment is away are pending, however often it is asked, and confirmed once it is back', async () => {
+  const ORDERS = 20
+  await all.stop('payment')
+  const before = await triesInVain()
+  const pending = await Promise.all(
+    Array.from({ length: ORDERS }, async () => {
+      const variables = anOrder('MUG', { settleWithinMs: 50 })
+      const { placeOrder } = (await all.ask(ada, PLACE, { variables })).data
+      expect(placeOrder).toMatchObject({
+        __typename: 'OrderPending',
+        message: expect.stringContaining('still being asked for'),
+        order: { status: 'PLACED', awaitingApproval: false },
+      })
+      return { variables, id: placeOrder.order.id }
+    }),
+  )
+  const everyOneTenTimes = before + 10 * ORDERS
+  await expect.poll(triesInVain, WAIT).toBeGreaterThan(everyOneTenTimes)
+  await all.startPaymentAgain()
+  for (const { id, variables } of pending) {
+    await all.happened(id, 'OrderConfirmed')
+    const repeated = await all.ask(ada, PLACE, { variables })
+    expect(repeated.data.placeOrder).toMatchObject({ __typename: 'OrderAccepted', order: { id } })
+  }
 })
 
 test('a repeat is answered while inventory and shipping are away; a new placement is told to come back', async () => {

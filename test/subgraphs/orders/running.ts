@@ -49,10 +49,12 @@ export type Running = AsyncDisposable & {
   /** Sends payment a notice as its provider would; answers the HTTP status. */
   notifyPayment(notice: object): Promise<number>
   stop(service: ServiceName): Promise<void>
+  /** Starts payment anew, where it was before it was stopped. */
+  startPaymentAgain(): Promise<void>
 }
 
 export type Settings = Partial<
-  Pick<OrdersConfig, 'approvalTimeoutMs' | 'reservationMs' | 'now' | 'workflowUrl'>
+  Pick<OrdersConfig, 'approvalTimeoutMs' | 'reservationMs' | 'now' | 'workflowUrl' | 'sagaPolicy'>
 > & {
   readonly approvalMs?: number
 }
@@ -104,9 +106,11 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
     configOf('shipping'),
     configOf('orders'),
   ])
+  const runPayment = (port: number) =>
+    startPayment({ ...payment, port, webhookSecret, sandboxApprovalMs: approvalMs })
   await Promise.all([
     started('inventory', startInventory({ ...inventory, expirySweepMs: 100 })),
-    started('payment', startPayment({ ...payment, webhookSecret, sandboxApprovalMs: approvalMs })),
+    started('payment', runPayment(0)),
     started('shipping', startShipping({ ...shipping, webhookSecret, sandboxStepMs: 15 })),
   ])
   const { inventory: inventoryUrl = '', payment: paymentUrl = '', shipping: shippingUrl = '' } = urls
@@ -172,6 +176,10 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
       return (await fetch(url, { method: 'POST', headers, body })).status
     },
     stop: async service => stops[service]?.(),
+    async startPaymentAgain() {
+      const again = await runPayment(Number(new URL(paymentUrl).port))
+      open.use(again)
+    },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }
@@ -229,6 +237,7 @@ export const PLACE = `mutation($input: PlaceOrderInput!) {
     __typename
     ... on Refusal { code message }
     ... on OrderAccepted { order { ...Whole } }
+    ... on OrderPending { message order { ...Whole } }
     ... on UnknownProduct { skus }
     ... on UnknownCustomer { customerId }
     ... on OutOfStock { shortages { sku requested available } cancelledOrder { ...Whole } }

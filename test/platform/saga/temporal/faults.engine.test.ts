@@ -112,7 +112,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
         held.resolve()
         throw new Error('not yet')
       },
-      policy: { attempts: 1, firstDelayMs: 500, lastDelayMs: 500 },
+      policy: { stuckAfterMs: 0, firstDelayMs: 500, lastDelayMs: 500 },
     })
     await before.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
     await untilHistory(before, 't1', 'StepStuck pay')
@@ -224,7 +224,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
   })
 
   test('sagas that the runner on the event store left are taken over, in the middle of a step and before a timer', async () => {
-    const stuck = { attempts: 1, firstDelayMs: 60_000, lastDelayMs: 60_000 }
+    const stuck = { stuckAfterMs: 0, firstDelayMs: 60_000, lastDelayMs: 60_000 }
     const store = await runTrips(
       place.databaseUrl,
       async ({ step }) => {
