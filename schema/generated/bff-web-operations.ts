@@ -103,6 +103,16 @@ export type TenderKind =
   | 'VOUCHER'
   | 'BANK_SLIP';
 
+/** Who owes a debt: the customer for goods that left without payment, the shop for a refund that was refused. */
+export type Debtor =
+  | 'CUSTOMER'
+  | 'SHOP';
+
+/** How a debt ended: the money moved after all, or an operator wrote it off. */
+export type DebtResolution =
+  | 'PAID'
+  | 'WRITTEN_OFF';
+
 export type ReturnStatus =
   | 'REQUESTED'
   | 'RECEIVED'
@@ -466,7 +476,7 @@ export type OrderPageQueryVariables = Exact<{
 }>;
 
 
-export type OrderPageQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly shippingOption: ShippingOption, readonly placedAt: string, readonly updatedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly returnedQuantity: number, readonly unitPrice: { readonly amount: string, readonly currency: string }, readonly total: { readonly amount: string, readonly currency: string }, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } | null }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly adjustments: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly deliveryAddress: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string, readonly country: string }, readonly timeline: ReadonlyArray<{ readonly at: string, readonly type: string, readonly text: string }>, readonly reservation?: { readonly status: ReservationStatus, readonly expiresAt: string | null, readonly allocations: ReadonlyArray<{ readonly sku: string, readonly quantity: number, readonly shipped: number, readonly warehouse: { readonly code: string } }> } | null, readonly payments?: ReadonlyArray<{ readonly id: string, readonly status: PaymentStatus, readonly declineReason: string | null, readonly amount: { readonly amount: string, readonly currency: string }, readonly authorised: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly tenders: ReadonlyArray<{ readonly id: string, readonly kind: TenderKind, readonly status: TenderStatus, readonly amount: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> }> | null, readonly returns: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }> } | null };
+export type OrderPageQuery = { readonly order: { readonly id: string, readonly number: string, readonly reference: string | null, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly cancellationRequested: boolean, readonly shippingOption: ShippingOption, readonly placedAt: string, readonly updatedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason, readonly message: string, readonly at: string } | null, readonly customer: { readonly id: string, readonly name: string, readonly email: string }, readonly lines: ReadonlyArray<{ readonly lineNo: number, readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly returnedQuantity: number, readonly unitPrice: { readonly amount: string, readonly currency: string }, readonly total: { readonly amount: string, readonly currency: string }, readonly product?: { readonly sku: string, readonly title: string, readonly category: string | null, readonly available: number, readonly availability: Availability, readonly price: { readonly amount: string, readonly currency: string } } | null }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly adjustments: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly deliveryAddress: { readonly name: string, readonly line1: string, readonly line2: string | null, readonly city: string, readonly region: string | null, readonly postalCode: string, readonly country: string }, readonly timeline: ReadonlyArray<{ readonly at: string, readonly type: string, readonly text: string }>, readonly reservation?: { readonly status: ReservationStatus, readonly expiresAt: string | null, readonly allocations: ReadonlyArray<{ readonly sku: string, readonly quantity: number, readonly shipped: number, readonly warehouse: { readonly code: string } }> } | null, readonly payments?: ReadonlyArray<{ readonly id: string, readonly status: PaymentStatus, readonly declineReason: string | null, readonly amount: { readonly amount: string, readonly currency: string }, readonly authorised: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly tenders: ReadonlyArray<{ readonly id: string, readonly kind: TenderKind, readonly status: TenderStatus, readonly amount: { readonly amount: string, readonly currency: string }, readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> }> | null, readonly shipments?: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> }> | null, readonly returns: ReadonlyArray<{ readonly id: string, readonly status: ReturnStatus, readonly reason: string, readonly requestedAt: string, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly refund: { readonly amount: string, readonly currency: string } }>, readonly debts: ReadonlyArray<{ readonly id: string, readonly owedBy: Debtor, readonly code: string, readonly since: string, readonly resolution: DebtResolution | null, readonly resolvedAt: string | null, readonly amount: { readonly amount: string, readonly currency: string } }> } | null };
 
 export type OrderSummaryQueryVariables = Exact<{
   id: string;
@@ -1301,6 +1311,17 @@ export const OrderPageDocument = `query OrderPage($id: ID!, $products: Boolean!,
     }
     returns {
       ...ReturnParts
+    }
+    debts {
+      id
+      owedBy
+      amount {
+        ...MoneyParts
+      }
+      code
+      since
+      resolution
+      resolvedAt
     }
   }
 }

@@ -312,8 +312,33 @@ export type OrderPage = {
   /** Null, with a notice, while they cannot be loaded. */
   readonly shipments?: Maybe<ReadonlyArray<Shipment>>;
   readonly returns: ReadonlyArray<Return>;
+  /** Money that the payment provider would not move: what the customer owes for goods that left, and refunds not yet paid. */
+  readonly debts: ReadonlyArray<Debt>;
   /** What is missing on the page for the moment; empty on a whole page. */
   readonly notices: ReadonlyArray<SectionNotice>;
+};
+
+/** Who owes a debt: the customer for goods that left without payment, the shop for a refund that was refused. */
+export type Debtor =
+  | 'CUSTOMER'
+  | 'SHOP';
+
+/** How a debt ended: the money moved after all, or an operator wrote it off. */
+export type DebtResolution =
+  | 'PAID'
+  | 'WRITTEN_OFF';
+
+export type Debt = {
+  /** The id of the refused movement of money by which an operator settles it. */
+  readonly id: Scalars['ID']['output'];
+  readonly owedBy: Debtor;
+  readonly amount: Money;
+  /** The provider's reason, such as `card_expired`. */
+  readonly code: Scalars['String']['output'];
+  readonly since: Scalars['DateTime']['output'];
+  /** Null while the debt is open. */
+  readonly resolution?: Maybe<DebtResolution>;
+  readonly resolvedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
 /** A part of the page that could not be loaded; the rest of the page stands. */
@@ -1175,6 +1200,9 @@ export type ResolversTypes = {
   CancellationReason: CancellationReason;
   ShippingOption: ShippingOption;
   OrderPage: ResolverTypeWrapper<OrderPage>;
+  Debtor: Debtor;
+  DebtResolution: DebtResolution;
+  Debt: ResolverTypeWrapper<Debt>;
   SectionNotice: ResolverTypeWrapper<SectionNotice>;
   OrderSection: OrderSection;
   OrderLine: ResolverTypeWrapper<OrderLine>;
@@ -1299,6 +1327,7 @@ export type ResolversParentTypes = {
   PageInfo: PageInfo;
   Customer: Customer;
   OrderPage: OrderPage;
+  Debt: Debt;
   SectionNotice: SectionNotice;
   OrderLine: OrderLine;
   ProductCard: ProductCard;
@@ -1503,7 +1532,18 @@ export type OrderPageResolvers<ContextType = RequestContext, ParentType extends 
   payments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Payment']>>, ParentType, ContextType>;
   shipments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Shipment']>>, ParentType, ContextType>;
   returns?: Resolver<ReadonlyArray<ResolversTypes['Return']>, ParentType, ContextType>;
+  debts?: Resolver<ReadonlyArray<ResolversTypes['Debt']>, ParentType, ContextType>;
   notices?: Resolver<ReadonlyArray<ResolversTypes['SectionNotice']>, ParentType, ContextType>;
+};
+
+export type DebtResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Debt'] = ResolversParentTypes['Debt']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  owedBy?: Resolver<ResolversTypes['Debtor'], ParentType, ContextType>;
+  amount?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  since?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  resolution?: Resolver<Maybe<ResolversTypes['DebtResolution']>, ParentType, ContextType>;
+  resolvedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
 };
 
 export type SectionNoticeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['SectionNotice'] = ResolversParentTypes['SectionNotice']> = {
@@ -2002,6 +2042,7 @@ export type Resolvers<ContextType = RequestContext> = {
   PageInfo?: PageInfoResolvers<ContextType>;
   Customer?: CustomerResolvers<ContextType>;
   OrderPage?: OrderPageResolvers<ContextType>;
+  Debt?: DebtResolvers<ContextType>;
   SectionNotice?: SectionNoticeResolvers<ContextType>;
   OrderLine?: OrderLineResolvers<ContextType>;
   ProductCard?: ProductCardResolvers<ContextType>;

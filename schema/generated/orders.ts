@@ -226,6 +226,31 @@ export type Order = {
   /** What the caller may do with the order now. */
   readonly allowedActions: ReadonlyArray<OrderAction>;
   readonly returns: ReadonlyArray<Return>;
+  /** Money that the payment provider would not move: what the customer owes for goods that left, and refunds not yet paid. */
+  readonly debts: ReadonlyArray<Debt>;
+};
+
+/** Who owes a debt: the customer for goods that left without payment, the shop for a refund that was refused. */
+export type Debtor =
+  | 'CUSTOMER'
+  | 'SHOP';
+
+/** How a debt ended: the money moved after all, or an operator wrote it off. */
+export type DebtResolution =
+  | 'PAID'
+  | 'WRITTEN_OFF';
+
+export type Debt = {
+  /** The id of the refused movement of money by which an operator settles it. */
+  readonly id: Scalars['ID']['output'];
+  readonly owedBy: Debtor;
+  readonly amount: Money;
+  /** The provider's reason, such as `card_expired`. */
+  readonly code: Scalars['String']['output'];
+  readonly since: Scalars['DateTime']['output'];
+  /** Null while the debt is open. */
+  readonly resolution?: Maybe<DebtResolution>;
+  readonly resolvedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
 export type OrderLine = {
@@ -754,6 +779,9 @@ export type ResolversTypes = {
   ShippingOption: ShippingOption;
   TenderKind: TenderKind;
   Order: ResolverTypeWrapper<Order>;
+  Debtor: Debtor;
+  DebtResolution: DebtResolution;
+  Debt: ResolverTypeWrapper<Debt>;
   OrderLine: ResolverTypeWrapper<OrderLine>;
   Product: ResolverTypeWrapper<Product>;
   Adjustment: ResolverTypeWrapper<Adjustment>;
@@ -823,6 +851,7 @@ export type ResolversParentTypes = {
   Int: Scalars['Int']['output'];
   Mutation: Record<PropertyKey, never>;
   Order: Order | FederationReferenceTypes['Order'];
+  Debt: Debt;
   OrderLine: OrderLine;
   Product: Product;
   Adjustment: Adjustment;
@@ -945,6 +974,17 @@ export type OrderResolvers<ContextType = RequestContext, ParentType extends Reso
   timeline?: Resolver<ReadonlyArray<ResolversTypes['TimelineEntry']>, ParentType, ContextType>;
   allowedActions?: Resolver<ReadonlyArray<ResolversTypes['OrderAction']>, ParentType, ContextType>;
   returns?: Resolver<ReadonlyArray<ResolversTypes['Return']>, ParentType, ContextType>;
+  debts?: Resolver<ReadonlyArray<ResolversTypes['Debt']>, ParentType, ContextType>;
+};
+
+export type DebtResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Debt'] = ResolversParentTypes['Debt']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  owedBy?: Resolver<ResolversTypes['Debtor'], ParentType, ContextType>;
+  amount?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  since?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  resolution?: Resolver<Maybe<ResolversTypes['DebtResolution']>, ParentType, ContextType>;
+  resolvedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
 };
 
 export type OrderLineResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderLine'] = ResolversParentTypes['OrderLine']> = {
@@ -1206,6 +1246,7 @@ export type Resolvers<ContextType = RequestContext> = {
   Query?: QueryResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   Order?: OrderResolvers<ContextType>;
+  Debt?: DebtResolvers<ContextType>;
   OrderLine?: OrderLineResolvers<ContextType>;
   Product?: ProductResolvers<ContextType>;
   Adjustment?: AdjustmentResolvers<ContextType>;

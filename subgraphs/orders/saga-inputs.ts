@@ -46,6 +46,8 @@ export function inputFromOrder(recorded: RecordedEvent, patience: Patience): Sag
     case 'ReturnRequested':
     case 'ReturnRejected':
     case 'ReturnRefunded':
+    case 'DebtRecorded':
+    case 'DebtResolved':
       return undefined
   }
 }

@@ -7,6 +7,7 @@ import type { Money } from '#platform/domain/money.ts'
 import type { GraphqlClient } from '#platform/graphql/client.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'
 import type { Call, StepAnswer } from '#platform/saga/saga.ts'
+import { recordDebt, resolveDebt } from '#subgraphs/orders/domain/debts.ts'
 import type { Order, OrderEvent } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import { noteReturnRefunded } from '#subgraphs/orders/domain/returns.ts'
@@ -145,6 +146,14 @@ const rejection = z.object({ message: z.string() })
 const shipping = z.object({ shipmentId: z.string(), lines })
 const delivery = z.object({ shipmentId: z.string() })
 const refunded = z.object({ returnId: z.string() })
+const money = z.object({ minor: z.int(), currency: z.string() })
+const debt = z.object({
+  debtId: z.string(),
+  owedBy: z.enum(['CUSTOMER', 'SHOP']),
+  amount: money,
+  code: z.string(),
+})
+const resolution = z.object({ debtId: z.string(), resolution: z.enum(['PAID', 'WRITTEN_OFF']) })
 
 const LOCAL: Readonly<Record<string, Local>> = {
   'orders.noteApprovalAwaited': (order, _, at) => decide.noteApprovalAwaited(order, { at }),
@@ -157,6 +166,8 @@ const LOCAL: Readonly<Record<string, Local>> = {
   'orders.completeOrder': (order, _, at) => decide.complete(order, { at }),
   'orders.noteReturnRefunded': (order, input, at) =>
     noteReturnRefunded(order, { ...refunded.parse(input), at }),
+  'orders.recordDebt': (order, input, at) => recordDebt(order, { ...debt.parse(input), at }),
+  'orders.resolveDebt': (order, input, at) => resolveDebt(order, { ...resolution.parse(input), at }),
 }
 
 async function decideHere({ orders, now }: StepPorts, local: Local, call: Call): Promise<StepAnswer> {

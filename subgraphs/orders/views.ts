@@ -36,7 +36,7 @@ export type OrderDoc = PlacedOrder & { readonly changedAt: number }
 export const ordersView: View<OrderDoc> = {
   collection: {
     name: 'orders',
-    version: 2,
+    version: 3,
     indexes: [
       ['placedAt'],
       ['customer.id', 'placedAt'],

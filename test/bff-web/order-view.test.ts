@@ -34,6 +34,7 @@ const order: Parameters<typeof orderView>[0] = {
   payments: [],
   shipments: [],
   returns: [],
+  debts: [],
 }
 const away = { message: 'shipping is not available', extensions: { code: 'UNAVAILABLE' } }
 

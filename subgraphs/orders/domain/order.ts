@@ -2,6 +2,7 @@
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { Aggregate } from '#platform/event-store/aggregate.ts'
+import type { Debt, DebtResolution } from '#subgraphs/orders/domain/debts.ts'
 import { addToTimeline, describe, type TimelineEntry } from '#subgraphs/orders/domain/timeline.ts'
 
 export type OrderStatus =
@@ -95,6 +96,15 @@ export type OrderEvent =
   | { readonly type: 'ReturnReceived'; readonly data: Moved & ReturnContents }
   | { readonly type: 'ReturnRejected'; readonly data: Noted & OfReturn }
   | { readonly type: 'ReturnRefunded'; readonly data: Noted & OfReturn & { readonly refund: Money } }
+  | {
+      readonly type: 'DebtRecorded'
+      readonly data: Noted & Pick<Debt, 'debtId' | 'owedBy' | 'amount' | 'code'>
+    }
+  | {
+      readonly type: 'DebtResolved'
+      readonly data: Noted &
+        Pick<Debt, 'debtId' | 'owedBy' | 'amount'> & { readonly resolution: DebtResolution }
+    }
 
 export type OrderLine = OrderedLine & { readonly shipped: number; readonly returned: number }
 export type OrderShipment = {
@@ -128,6 +138,8 @@ export type PlacedOrder = Omit<OrderPlaced, 'orderId' | 'tenders' | 'lines'> & {
   readonly lines: readonly OrderLine[]
   readonly shipments: readonly OrderShipment[]
   readonly returns: readonly OrderReturn[]
+  /** Money that the provider would not move, open and resolved. */
+  readonly debts: readonly Debt[]
   readonly timeline: readonly TimelineEntry[]
   readonly updatedAt: string
 }
@@ -160,6 +172,7 @@ function placed({ orderId, tenders: _, ...order }: OrderPlaced): PlacedOrder {
     lines: order.lines.map(line => ({ ...line, shipped: 0, returned: 0 })),
     shipments: [],
     returns: [],
+    debts: [],
     timeline: [{ at: order.placedAt, type: 'OrderPlaced', text: 'Order placed' }],
     updatedAt: order.placedAt,
   }
@@ -213,6 +226,18 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
       return { returns: withStatus(order.returns, event.data.returnId, 'REJECTED') }
     case 'ReturnRefunded':
       return { returns: withStatus(order.returns, event.data.returnId, 'REFUNDED') }
+    case 'DebtRecorded': {
+      const { debtId, owedBy, amount, code, at } = event.data
+      return { debts: [...order.debts, { debtId, owedBy, amount, code, since: at }] }
+    }
+    case 'DebtResolved': {
+      const { debtId, resolution, at } = event.data
+      return {
+        debts: order.debts.map(debt =>
+          debt.debtId === debtId ? { ...debt, resolution, resolvedAt: at } : debt,
+        ),
+      }
+    }
   }
 }
 
@@ -263,6 +288,8 @@ const TYPES: Readonly<Record<OrderEvent['type'], true>> = {
   ReturnReceived: true,
   ReturnRejected: true,
   ReturnRefunded: true,
+  DebtRecorded: true,
+  DebtResolved: true,
 }
 
 /** The order as the event store keeps it: category `order`, stream `order-<ord_id>`. */

@@ -1,5 +1,8 @@
 // An order's timeline: each event in a sentence for people, and a bound on how many are kept. Free of I/O.
+import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { OrderEvent, SkuQuantity } from '#subgraphs/orders/domain/order.ts'
+
+type Resolved = Extract<OrderEvent, { type: 'DebtResolved' }>['data']
 
 export type TimelineEntry = { readonly at: string; readonly type: string; readonly text: string }
 
@@ -43,7 +46,24 @@ export function describe(event: OrderEvent): string {
       return 'Return not accepted'
     case 'ReturnRefunded':
       return 'Return refunded'
+    case 'DebtRecorded':
+      return event.data.owedBy === 'CUSTOMER'
+        ? `The payment of ${money(event.data.amount)} was refused and is still owed`
+        : `The refund of ${money(event.data.amount)} was refused and is still owed to the customer`
+    case 'DebtResolved':
+      return resolved(event.data)
   }
+}
+
+function resolved({ owedBy, amount, resolution }: Resolved): string {
+  if (resolution === 'WRITTEN_OFF') return `The debt of ${money(amount)} was written off`
+  return owedBy === 'CUSTOMER'
+    ? `The payment of ${money(amount)} was taken`
+    : `The refund of ${money(amount)} was paid`
+}
+
+function money(amount: Money): string {
+  return `${toDecimal(amount)} ${amount.currency}`
 }
 
 function units(lines: readonly SkuQuantity[]): string {

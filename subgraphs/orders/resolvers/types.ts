@@ -3,6 +3,7 @@ import { mayActFor } from '#platform/auth/viewer.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
+import type { Debt } from '#subgraphs/orders/domain/debts.ts'
 import type { OrderLine, OrderReturn, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import { returnable } from '#subgraphs/orders/domain/returns.ts'
 import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
@@ -35,6 +36,7 @@ export function types(desk: OrdersDesk) {
         minor: unitPrice.minor * quantity,
       }),
     },
+    Debt: { id: ({ debtId }: Debt) => debtId },
     Return: { id: ({ returnId }: OrderReturn) => returnId },
     Customer: {
       __resolveReference: async ({ id }: Reference, context: RequestContext) =>

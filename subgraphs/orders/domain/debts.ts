@@ -1,0 +1,50 @@
+// Debts on an order: money that the provider would not move, and that somebody still owes. Decisions. Free of I/O.
+import { accept, type Refusal, refuse } from '#platform/domain/decision.ts'
+import type { Money } from '#platform/domain/money.ts'
+import type { Order } from '#subgraphs/orders/domain/order.ts'
+import { NOT_FOUND, noted, type OrderDecision } from '#subgraphs/orders/domain/order-commands.ts'
+
+/** Who owes it: the customer for goods that left without payment, the shop for a refund that was refused. */
+export type Debtor = 'CUSTOMER' | 'SHOP'
+
+/** How a debt ended: the money moved after all, or an operator wrote it off. */
+export type DebtResolution = 'PAID' | 'WRITTEN_OFF'
+
+export type Debt = {
+  /** The id of payment's refused movement, by which an operator settles it. */
+  readonly debtId: string
+  readonly owedBy: Debtor
+  readonly amount: Money
+  /** The provider's reason, such as `card_expired`. */
+  readonly code: string
+  readonly since: string
+  readonly resolution?: DebtResolution
+  readonly resolvedAt?: string
+}
+
+const DEBT_NOT_FOUND: Refusal = { code: 'DEBT_NOT_FOUND', message: 'The order has no such debt.' }
+
+export type RecordDebt = Pick<Debt, 'debtId' | 'owedBy' | 'amount' | 'code'> & { readonly at: string }
+
+/** A debt counts once; what is owed on an order never ends the order, and never changes its status. */
+export function recordDebt(order: Order, { at, ...debt }: RecordDebt): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  if (order.debts.some(({ debtId }) => debtId === debt.debtId)) return accept()
+  return accept({ type: 'DebtRecorded', data: { ...noted(order, at), ...debt } })
+}
+
+export type ResolveDebt = {
+  readonly debtId: string
+  readonly resolution: DebtResolution
+  readonly at: string
+}
+
+/** The first resolution counts. */
+export function resolveDebt(order: Order, { debtId, resolution, at }: ResolveDebt): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  const debt = order.debts.find(candidate => candidate.debtId === debtId)
+  if (!debt) return refuse(DEBT_NOT_FOUND)
+  if (debt.resolution !== undefined) return accept()
+  const { owedBy, amount } = debt
+  return accept({ type: 'DebtResolved', data: { ...noted(order, at), debtId, owedBy, amount, resolution } })
+}
