@@ -32,7 +32,8 @@ export const PAGE_PARAMETERS = {
 export function searchParameters(schema: GraphQLSchema): SearchParameters {
   return {
     text: text(
-      "Words that begin the order's id, number, reference, or the customer's name or email.",
+      "Each word begins a word of the order's id, number, reference or SKUs, of the customer's name or email, or of " +
+        "the recipient's name, whatever its case and accents. Text without a letter or a digit finds nothing.",
       MAX_TEXT,
     ),
     status: oneOf(schema, 'OrderStatus', 'Orders in any of these states.'),

@@ -43,8 +43,7 @@ function whereConditions(where: readonly Filter[]): Condition[] {
 }
 
 function filterConditions(filter: Filter): Condition[] {
-  if ('matching' in filter)
-    return queryWords(filter.matching).map(word => ({ terms: { $regex: `^${word}` } }) as Condition)
+  if ('matching' in filter) return matchingConditions(filter.matching)
   const field = fieldOf(filter.path)
   if ('equals' in filter) return [{ [field]: { $eq: storedValue(filter.equals) } }]
   if ('in' in filter) return [{ [field]: { $in: filter.in.map(storedValue) } }]
@@ -52,6 +51,13 @@ function filterConditions(filter: Filter): Condition[] {
     ...(filter.from === undefined ? [] : [{ [field]: { $gte: storedValue(filter.from) } }]),
     ...(filter.to === undefined ? [] : [{ [field]: { $lt: storedValue(filter.to) } }]),
   ]
+}
+
+/** Words are letters, digits and marks only, which a regular expression may hold as they are. */
+function matchingConditions(text: string): Condition[] {
+  const words = queryWords(text)
+  if (words.length === 0) return [{ _id: { $in: [] } }]
+  return words.map(word => ({ terms: { $regex: `^${word}` } }) as Condition)
 }
 
 /** A comparison sees values of its own type only, so that the types beyond it are named. */

@@ -73,10 +73,10 @@ function keySql(value: Scalar | null, values: Values): string {
   return `${SCHEMA}.view_key(${values.add(storableJson(value))}::jsonb)`
 }
 
-/** Words are letters and digits only, which a quoted lexeme may hold as they are. */
+/** Words are letters, digits and marks only, which a quoted lexeme may hold as they are. */
 function matchingSql(text: string, values: Values): string[] {
   const words = queryWords(text)
-  if (words.length === 0) return []
+  if (words.length === 0) return ['false']
   return [`terms @@ ${values.add(words.map(word => `'${word}':*`).join(' & '))}::tsquery`]
 }
 

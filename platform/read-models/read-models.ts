@@ -14,7 +14,7 @@ export type CollectionDefinition<Doc extends Document> = {
   readonly version: number
   /** Each is a list of paths, filtered by equality or range in that order; the document id breaks ties. */
   readonly indexes: readonly (readonly string[])[]
-  /** Words by which `matching` finds the document. They are folded to lower case without accents. */
+  /** Words by which `matching` finds the document. They are folded as `foldWords` says, and so is what is looked for. */
   terms?(doc: Doc): readonly string[]
 }
 
@@ -23,7 +23,7 @@ export type Filter =
   | { readonly path: string; readonly in: readonly (string | number)[] }
   /** From `from` (included) to `to` (excluded), among values of the type of the bound. */
   | { readonly path: string; readonly from?: string | number; readonly to?: string | number }
-  /** Each word of the text begins one of the document's terms. */
+  /** Each word of the text begins one of the document's terms. A text without a word (symbols, an emoji) finds nothing. */
   | { readonly matching: string }
 
 export type Query = {

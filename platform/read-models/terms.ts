@@ -1,20 +1,47 @@
 // Search terms: how text is folded into words, for documents and for queries alike. Free of any driver.
+import { deburr } from 'es-toolkit/string'
 import { CallerError } from '#platform/domain/errors.ts'
+
+/**
+ * Raise it with every change of what `foldText` or `foldWords` gives. The stored name of a collection with terms holds
+ * it, so that documents that were folded another way are never searched: the view is filled anew from the log.
+ */
+export const FOLDING_VERSION = 2
 
 /** Characters of a word that count; the rest is cut off on both sides, so that prefixes still meet. */
 const WORD_LENGTH = 100
 const MOST_TERMS = 1_000
 const MOST_QUERY_WORDS = 32
 
-/** The words of `text`: lower case, without accents, split at whatever is neither letter nor digit. */
+/**
+ * Marks that people leave out when they type: accents of Latin, Greek and Cyrillic letters, points of Hebrew, Arabic and
+ * Syriac ones. The vowel signs of Indic and Thai script and the voicing marks of Japanese make another word: they stay.
+ */
+const ACCENTS =
+  /[[\p{M}&&[\p{sc=Inherited}\p{sc=Latin}\p{sc=Greek}\p{sc=Cyrillic}\p{sc=Hebrew}\p{sc=Arabic}\p{sc=Syriac}]]--[\p{scx=Deva}\u3099\u309a]]/gv
+/** Soft hyphens, joiners and variation selectors: they change how a text looks, not what it says. */
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu
+const WORD = /\p{M}*[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu
+
+/**
+ * `text` without the differences of case, accent, width and ligature: ł is l, ø is o, æ is ae, ß is ss, ı is i, and
+ * full-width letters are plain ones. Folding twice changes nothing.
+ */
+export function foldText(text: string): string {
+  const plain = foldCase(foldCase(text).normalize('NFKD')) // a compatibility form may hold capitals, as ℡ does
+  return deburr(plain.replace(ACCENTS, '').replace(INVISIBLE, '')).normalize('NFC')
+}
+
+/** Upper case first and lower case then is Unicode's full case folding, but for the two small sigmas. */
+function foldCase(text: string): string {
+  return text.toUpperCase().toLowerCase().replaceAll('ς', 'σ')
+}
+
+/** The words of `text`: folded, split at whatever is neither letter, digit nor a mark on one. */
 export function foldWords(text: string): string[] {
-  return text
-    .toLowerCase()
-    .normalize('NFD')
-    .replace(/\p{M}/gu, '')
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter(word => word !== '')
-    .map(word => (word.length > WORD_LENGTH ? [...word].slice(0, WORD_LENGTH).join('') : word))
+  return [...foldText(text).matchAll(WORD)].map(([word]) =>
+    word.length > WORD_LENGTH ? [...word].slice(0, WORD_LENGTH).join('') : word,
+  )
 }
 
 /** The distinct folded words of a document's terms, at most 1,000 of them. */

@@ -26,7 +26,10 @@ export type Query = {
   readonly orders: OrderCards;
   /** One order's screen; null when there is none, or it is not the caller's. */
   readonly order?: Maybe<OrderScreen>;
-  /** `first` is 1 to 50. */
+  /**
+   * Each word of `search` begins a word of the title, the category or the SKU, whatever its case and accents; without a
+   * letter or a digit it finds nothing, and blank it is no filter. `first` is 1 to 50.
+   */
   readonly products: ProductCards;
   readonly product?: Maybe<ProductCard>;
   readonly me?: Maybe<Profile>;

@@ -23,7 +23,10 @@ export type ReservationStatus =
   | 'SHIPPED';
 
 export type ProductFilter = {
-  /** Words that begin a word of the title, the category or the SKU. */
+  /**
+   * Each word begins a word of the title, the category or the SKU. Case, accents and width do not matter. Text without a
+   * letter or a digit finds nothing; blank text is no filter. At most 32 words.
+   */
   readonly text?: string | null | undefined;
   readonly category?: string | null | undefined;
   /** Only products with units to order. */
@@ -125,7 +128,11 @@ export type FulfilmentPhase =
   | 'ENDED';
 
 export type OrderFilter = {
-  /** Words that begin the order's id, number, reference, or the customer's name or email. */
+  /**
+   * Each word begins a word of the order's id, number, reference or SKUs, of the customer's name or email, or of the
+   * recipient's name. Case, accents and width do not matter: "lukasz" finds Łukasz. Text without a letter or a digit finds
+   * nothing; blank text is no filter. At most 32 words.
+   */
   readonly text?: string | null | undefined;
   readonly status?: ReadonlyArray<OrderStatus> | null | undefined;
   readonly customerId?: string | null | undefined;

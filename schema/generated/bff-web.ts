@@ -708,7 +708,11 @@ export type FulfilmentTimer = {
 };
 
 export type OrderFilter = {
-  /** Words that begin the order's id, number, reference, or the customer's name or email. */
+  /**
+   * Each word begins a word of the order's id, number, reference or SKUs, of the customer's name or email, or of the
+   * recipient's name. Case, accents and width do not matter: "lukasz" finds Łukasz. Text without a letter or a digit finds
+   * nothing; blank text is no filter. At most 32 words.
+   */
   readonly text?: InputMaybe<Scalars['String']['input']>;
   readonly status?: InputMaybe<ReadonlyArray<OrderStatus>>;
   readonly customerId?: InputMaybe<Scalars['ID']['input']>;
@@ -719,6 +723,10 @@ export type OrderFilter = {
 };
 
 export type CatalogueFilter = {
+  /**
+   * Each word begins a word of the title, the category or the SKU. Case, accents and width do not matter. Text without a
+   * letter or a digit finds nothing; blank text is no filter.
+   */
   readonly text?: InputMaybe<Scalars['String']['input']>;
   readonly category?: InputMaybe<Scalars['String']['input']>;
   readonly inStock?: InputMaybe<Scalars['Boolean']['input']>;

@@ -242,7 +242,10 @@ export type Allocation = {
 };
 
 export type ProductFilter = {
-  /** Words that begin a word of the title, the category or the SKU. */
+  /**
+   * Each word begins a word of the title, the category or the SKU. Case, accents and width do not matter. Text without a
+   * letter or a digit finds nothing; blank text is no filter. At most 32 words.
+   */
   readonly text?: InputMaybe<Scalars['String']['input']>;
   readonly category?: InputMaybe<Scalars['String']['input']>;
   /** Only products with units to order. */

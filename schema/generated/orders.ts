@@ -406,7 +406,11 @@ export type FulfilmentEntry = {
 };
 
 export type OrderFilter = {
-  /** Words that begin the order's id, number, reference, or the customer's name or email. */
+  /**
+   * Each word begins a word of the order's id, number, reference or SKUs, of the customer's name or email, or of the
+   * recipient's name. Case, accents and width do not matter: "lukasz" finds Łukasz. Text without a letter or a digit finds
+   * nothing; blank text is no filter. At most 32 words.
+   */
   readonly text?: InputMaybe<Scalars['String']['input']>;
   readonly status?: InputMaybe<ReadonlyArray<OrderStatus>>;
   readonly customerId?: InputMaybe<Scalars['ID']['input']>;

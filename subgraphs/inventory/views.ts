@@ -1,6 +1,7 @@
 // The read models of inventory as pure functions from event to document change. Free of I/O.
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { Change, View } from '#platform/read-models/projection.ts'
+import { foldText } from '#platform/read-models/terms.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
 import type { Units } from '#subgraphs/inventory/domain/holds.ts'
 import type { ProductFacts, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
@@ -19,7 +20,7 @@ function projecting<Doc>(changes: ChangesOf<Doc>): (recorded: RecordedEvent) => 
 // products: one document per SKU.
 
 export type WarehouseUnits = { readonly warehouse: string; readonly onHand: number; readonly held: number }
-/** `stock` is sorted by warehouse; `available`, `inStock` and `low` follow from it; `sortTitle` ignores case and accents. */
+/** `stock` is sorted by warehouse; `available`, `inStock` and `low` follow from it; `sortTitle` is the title folded as searches fold it. */
 export type ProductDoc = ProductFacts & {
   readonly sku: string
   readonly sortTitle: string
@@ -32,7 +33,7 @@ export type ProductDoc = ProductFacts & {
 export const productsView: View<ProductDoc> = {
   collection: {
     name: 'products',
-    version: 1,
+    version: 2,
     indexes: [
       ['sortTitle'],
       ['category', 'sortTitle'],
@@ -59,8 +60,7 @@ function productAfter(doc: ProductDoc | undefined, event: StockEvent): ProductDo
 }
 
 function added(data: ProductFacts & { sku: string }): ProductDoc {
-  const sortTitle = data.title.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
-  return { ...data, sortTitle, stock: [], available: 0, inStock: false, low: true }
+  return { ...data, sortTitle: foldText(data.title), stock: [], available: 0, inStock: false, low: true }
 }
 
 function withStock(doc: ProductDoc, stock: readonly WarehouseUnits[]): ProductDoc {

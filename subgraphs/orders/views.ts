@@ -44,12 +44,14 @@ export const ordersView: View<OrderDoc> = {
       ['changedAt'],
       ['customer.id', 'changedAt'],
     ],
-    terms: ({ id, number, reference, customer }) => [
+    terms: ({ id, number, reference, customer, deliveryAddress, lines }) => [
       id,
       number,
       reference ?? '',
       customer.name,
       customer.email,
+      deliveryAddress.name,
+      ...lines.map(({ sku }) => sku),
     ],
   },
   categories: [orderAggregate.category],

@@ -84,7 +84,7 @@ function filters({ text, status, customerId, placedFrom, placedTo }: OrderFilter
       ...(placedFrom && { from: placedFrom }),
       ...(placedTo && { to: placedTo }),
     })
-  if (text) found.push({ matching: text })
+  if (text?.trim()) found.push({ matching: text })
   return found
 }
 

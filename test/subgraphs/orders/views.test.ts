@@ -76,7 +76,7 @@ test('the document of an order is its state, with the position of its last chang
   expect(docs.get(OTHER_ID)).toMatchObject({ status: 'CANCELLED', changedAt: 4 })
 })
 
-test('an order is found by the words of its id, number, reference and customer', () => {
+test('an order is found by the words of its id, number, reference, customer, recipient and SKUs', () => {
   const doc = project(ordersView, record([placedEvent()])).get(ORDER_ID)
   if (!doc) throw new Error('there is no document')
   expect(ordersView.collection.terms?.(doc)).toEqual([
@@ -85,6 +85,9 @@ test('an order is found by the words of its id, number, reference and customer',
     'PO-77',
     'Ada Byron',
     'ada@example.com',
+    'Ada',
+    'MUG',
+    'POT',
   ])
 })
 
