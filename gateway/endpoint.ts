@@ -11,18 +11,20 @@ import type { Admission } from '#gateway/safety/admission.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import { nameOperation } from '#gateway/safety/persisted/named-operation.ts'
 import type { Sharing } from '#gateway/sharing.ts'
-import type { AnswerInParts } from '#gateway/subscriptions/multipart.ts'
+import { type AnswerInParts, takenParts } from '#gateway/subscriptions/multipart.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
-import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
+import { CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
 import { memberTraceparent } from '#platform/graphql/batch.ts'
 import { ANONYMOUS, identifyCaller } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, formatToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
-import { formatError } from '#platform/graphql/errors.ts'
 import type { PersistedOperations } from '#platform/graphql/persisted.ts'
-import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
+import { parseBody } from '#platform/graphql/raw-body.ts'
+import { answerType, JSON_TYPE, mountGraphqlRoute, RESPONSE_TYPE } from '#platform/graphql/route.ts'
 import { sandboxPage } from '#platform/graphql/sandbox-page.ts'
 import { headerText } from '#platform/http/header-text.ts'
+import { preferredType } from '#platform/http/media-types.ts'
+import { isRead } from '#platform/http/methods.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -49,26 +51,18 @@ export type GatewayEndpointOptions = {
 
 type Stages = GatewayEndpointOptions & { readonly watch: WatchOperations }
 
-const JSON_TYPE = 'application/json; charset=utf-8'
-/** GraphQL over HTTP: the status tells whether anything was executed. */
-const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8'
-
 /**
- * GET (queries only) and POST `path`: one operation, or an array of them. An invalid or expired token is UNAUTHENTICATED
- * with HTTP 401; no token is an anonymous caller. A POST must be `application/json`, which no other site's form sends.
+ * GET (queries only), HEAD and POST `path`: one operation, or an array of them. An invalid or expired token is
+ * UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. See `mountGraphqlRoute` for bodies and errors.
  */
 export function mountGateway(
   http: HttpServer,
   options: GatewayEndpointOptions & { readonly path?: string },
 ): void {
   const stages: Stages = { ...options, watch: watchOperations(http.name) }
-  void http.app.register(async scope => {
-    keepJsonRaw(scope)
-    scope.route({
-      method: ['GET', 'POST'],
-      url: options.path ?? '/graphql',
-      handler: (request, reply) => answer(stages, request, reply),
-    })
+  mountGraphqlRoute(http, {
+    url: options.path ?? '/graphql',
+    handler: (request, reply) => answer(stages, request, reply),
   })
 }
 
@@ -78,40 +72,29 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
     const { html, headers } = sandboxPage()
     return reply.headers(headers).send(html)
   }
-  const type = mediaType(request.headers.accept)
+  // Who takes parts reads what is no subscription, or wrong, as JSON.
+  const type = answerType(request.headers.accept) ?? (takenParts(request).length > 0 ? JSON_TYPE : undefined)
   if (type === undefined)
     return reply
       .code(406)
       .type('text/plain')
       .send('This endpoint answers with application/graphql-response+json or application/json.\n')
   const format = createFormat({ requestId: request.id, logger })
-  try {
-    const inParts = stages.answerInParts?.(request, reply)
-    if (inParts && (await inParts)) return undefined
-    const { token, verified } = verifier
-      ? await identifyCaller(verifier, request.headers.authorization, request.raw.socket)
-      : ANONYMOUS
-    using inUse = stages.current.use()
-    return await run(stages, {
-      request,
-      reply,
-      token,
-      claims: verified?.claims,
-      type,
-      format,
-      graph: inUse.graph,
-    })
-  } catch (error) {
-    const status = error instanceof CallerError ? CALLER_CODES[error.code] : statusOf(error)
-
-    const known = error instanceof CallerError ? error : status < 500 ? badRequest(error) : error
-    const text = `{"errors":[${JSON.stringify(formatError(known, { requestId: request.id, logger }))}]}`
-    return sendAnswer(
-      request,
-      reply.code(status),
-      createAnswer({ text, headers: { 'content-type': type }, tagged: false }),
-    )
-  }
+  const inParts = stages.answerInParts?.(request, reply)
+  if (inParts && (await inParts)) return undefined
+  const { token, verified } = verifier
+    ? await identifyCaller(verifier, request.headers.authorization, request.raw.socket)
+    : ANONYMOUS
+  using inUse = stages.current.use()
+  return await run(stages, {
+    request,
+    reply,
+    token,
+    claims: verified?.claims,
+    type,
+    format,
+    graph: inUse.graph,
+  })
 }
 
 type Exchange = {
@@ -126,7 +109,7 @@ type Exchange = {
 
 async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
   const { request, reply, type } = exchange
-  const asked = request.method === 'GET' ? queryString(request) : bodyOf(request)
+  const asked = isRead(request) ? queryString(request) : parseBody(request)
   const notes = emptyNotes()
   const required = formatToken(parseToken(headerText(request.headers[CONSISTENCY_HEADER])))
   const ask = (member: unknown) => executeMember(stages, exchange, { member, required, notes })
@@ -148,7 +131,8 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
   for (const [name, value] of notes.headers ?? []) void reply.header(name, value)
   for (const { headers } of answers) if (headers) void reply.headers(headers)
   void reply.code(answers.length === 1 && first ? statusFor(first, type) : 200)
-  const tagged = request.method === 'GET' && reply.statusCode === 200
+  if (reply.statusCode === 405) void reply.header('allow', 'POST')
+  const tagged = isRead(request) && reply.statusCode === 200
   return sendAnswer(request, reply, createAnswer({ text, headers: { 'content-type': type }, tagged }))
 }
 
@@ -171,7 +155,7 @@ async function executeMember(
   const asked = {
     ...checkMember(named.request),
     traceparent: memberTraceparent(member),
-    queriesOnly: request.method === 'GET',
+    queriesOnly: isRead(request),
   }
   const { headers, ip: address } = request
   const sender = { headers, address, requestId: request.id, token, claims, required }
@@ -203,16 +187,6 @@ function checkMember(member: unknown): Checked {
   return { query, operationName: operationName || undefined, variables: variables ?? {} }
 }
 
-function bodyOf(request: FastifyRequest): unknown {
-  const type = request.headers['content-type'] ?? ''
-  if (!/^application\/json(\s*;|$)/i.test(type))
-    throw new CallerError(
-      'BAD_USER_INPUT',
-      `the body's content type is ${JSON.stringify(type)}; it should be application/json`,
-    )
-  return parseBody(request)
-}
-
 function queryString({ query }: FastifyRequest): unknown {
   if (!isObject(query)) return {}
   const { variables, extensions, ...rest } = query
@@ -228,37 +202,10 @@ function parsed(name: string, text: unknown): unknown {
   }
 }
 
-/** A client that takes parts reads what is no subscription, or wrong, as JSON. */
-const JSON_TYPES: ReadonlySet<string> = new Set([
-  'application/json',
-  'application/*',
-  '*/*',
-  'multipart/mixed',
-])
-
-/** Undefined when the client takes neither type. */
-function mediaType(accept: string | undefined): string | undefined {
-  if (!accept) return JSON_TYPE
-  for (const entry of accept.toLowerCase().split(',')) {
-    const [type = ''] = entry.split(';').map(part => part.trim())
-    if (type === 'application/graphql-response+json') return RESPONSE_TYPE
-    if (JSON_TYPES.has(type)) return JSON_TYPE
-  }
-  return undefined
-}
-
+/** A page in place of an answer, where a browser asks for no operation. */
 function wantsPage({ method, headers, query }: FastifyRequest): boolean {
-  return method === 'GET' && !!headers.accept?.includes('text/html') && !(isObject(query) && 'query' in query)
-}
-
-function statusOf(error: unknown): number {
-  const status = isObject(error) || error instanceof Error ? Reflect.get(error, 'statusCode') : undefined
-  return typeof status === 'number' ? status : 500
-}
-
-function badRequest(error: unknown): CallerError {
-  return new CallerError(
-    'BAD_USER_INPUT',
-    error instanceof Error ? error.message : 'the request is malformed',
+  const isAsked = isObject(query) && 'query' in query
+  return (
+    method === 'GET' && !isAsked && preferredType(headers.accept, [JSON_TYPE, 'text/html']) === 'text/html'
   )
 }

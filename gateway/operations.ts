@@ -43,6 +43,7 @@ import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.t
 import type { Supergraph } from '#gateway/supergraph.ts'
 import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
+import { rootTypeRule } from '#platform/graphql/root-types.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -99,6 +100,7 @@ export function createOperations(
   const rules = [
     ...specifiedRules,
     limitRule(options.limits),
+    rootTypeRule,
     ...(options.introspection ? [] : [noIntrospection]),
   ]
   const { tokens, answerBytes = DEFAULT_ANSWER_BYTES } = options.limits

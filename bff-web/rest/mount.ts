@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { GraphQLSchema } from 'graphql'
-import { isJson, notFoundHere, parseJson, sendUnsupportedType } from '#bff-web/rest/http.ts'
+import { parseJson, sendNotFound } from '#bff-web/rest/http.ts'
 import { createRunOperation, type RunOperation } from '#bff-web/rest/operations.ts'
 import { readIdempotencyKey, readSearch } from '#bff-web/rest/parameters.ts'
-import { operationProblem, refusalProblem, sendProblem, thrownProblem } from '#bff-web/rest/problem.ts'
+import { operationProblem, refusalProblem, sendProblem, sendThrown } from '#bff-web/rest/problem.ts'
 import { sendBody, sendKept } from '#bff-web/rest/reply.ts'
 import { API_PATH, createRoutes, type RestRoute } from '#bff-web/rest/routes.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
@@ -14,6 +14,7 @@ import { identifyCaller } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, formatToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import { headerText } from '#platform/http/header-text.ts'
+import { requireJson } from '#platform/http/media-types.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { knownTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
@@ -27,6 +28,8 @@ export type RestOptions = {
 
 type Setup = Pick<RestOptions, 'verifier'> & { readonly run: RunOperation }
 
+/** Of each route here. */
+const ERRORS = { sendError: sendThrown }
 const DESCRIPTION = new URL('../../schema/bff-web.openapi.json', import.meta.url)
 
 /**
@@ -44,11 +47,10 @@ export function mountRest(http: HttpServer, options: RestOptions): void {
     async scope => {
       scope.removeAllContentTypeParsers()
       scope.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson(scope))
-      scope.setErrorHandler((error, request, reply) =>
-        sendProblem(reply, thrownProblem(error, request.id, logger)),
+      scope.setNotFoundHandler(sendNotFound)
+      scope.get('/openapi.json', { config: ERRORS }, (request, reply) =>
+        sendKept(request, reply, description),
       )
-      scope.setNotFoundHandler(notFoundHere(routes))
-      scope.get('/openapi.json', (request, reply) => sendKept(request, reply, description))
       for (const route of routes) mountRoute(scope, route, { verifier, run })
     },
     { prefix: API_PATH },
@@ -60,11 +62,9 @@ function mountRoute(scope: FastifyInstance, route: RestRoute, { verifier, run }:
   scope.route({
     method: route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    config: ERRORS,
     // Before the body is read: who shows no token is not listened to.
-    async onRequest(request, reply) {
-      contexts.set(request, await contextOf(verifier, request))
-      if (route.method === 'POST' && !isJson(request)) return sendUnsupportedType(reply)
-    },
+    onRequest: [async request => void contexts.set(request, await contextOf(verifier, request)), requireJson],
     async handler(request, reply) {
       const context = contexts.get(request)
       if (context === undefined) throw new Error('a request without a context')

@@ -3,10 +3,9 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { Outcome } from '#bff-web/rest/operations.ts'
 import type { Fields, Refusal } from '#bff-web/rest/routes.ts'
-import { CALLER_CODES, CallerError, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
+import { CALLER_CODES, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
-import { clientStatus } from '#platform/http/errors.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
+import { callerFault, type SendError, statusOf } from '#platform/http/errors.ts'
 
 export type Problem = {
   readonly status: number
@@ -56,18 +55,12 @@ export function operationProblem({
   return { status, code: isCallerCode(code) ? code : 'INTERNAL', detail: message, more: details }
 }
 
-/** What was thrown: a caller's fault, a complaint of the HTTP server about the request, or a fault of ours. */
-export function thrownProblem(error: unknown, requestId: string, logger: Logger): Problem {
-  if (error instanceof CallerError)
-    return {
-      status: CALLER_CODES[error.code],
-      code: error.code,
-      detail: error.message,
-      more: error.details,
-    }
-  const status = clientStatus(error)
-  if (status !== undefined && error instanceof Error)
-    return { status, code: 'BAD_USER_INPUT', detail: error.message }
-  logger.error({ err: error, request_id: requestId }, 'a REST request failed')
-  return { status: 500, code: 'INTERNAL', detail: INTERNAL_MESSAGE }
+/** Answers what was thrown: a caller's fault, a complaint of the HTTP server about the request, or a fault of ours. */
+export const sendThrown: SendError = (error, { request, reply, logger }) => {
+  const status = statusOf(error)
+  const fault = callerFault(error)
+  if (fault !== undefined)
+    return sendProblem(reply, { status, code: fault.code, detail: fault.message, more: fault.details })
+  logger.error({ err: error, request_id: request.id }, 'a REST request failed')
+  return sendProblem(reply, { status, code: 'INTERNAL', detail: INTERNAL_MESSAGE })
 }

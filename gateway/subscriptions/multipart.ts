@@ -6,6 +6,7 @@ import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-reques
 import type { Framing, LiveStreams } from '#platform/graphql/live-responses.ts'
 import type { PersistedOperations } from '#platform/graphql/persisted.ts'
 import { parseBody } from '#platform/graphql/raw-body.ts'
+import { preferredType } from '#platform/http/media-types.ts'
 
 /**
  * Resolves with true when it has answered: the client takes parts, and the operation is a subscription. Undefined, at
@@ -13,8 +14,9 @@ import { parseBody } from '#platform/graphql/raw-body.ts'
  */
 export type AnswerInParts = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean> | undefined
 
-const ACCEPTED = /multipart\/mixed\s*;[^,]*\bsubscriptionSpec="?1\.0\b/i
-const JSON_BODY = /^application\/json(\s*;|$)/i
+const PARTS_TYPES = /multipart\/mixed[^,]*/gi
+const WEIGHT = /;\s*q\s*=[^;]*/i
+const SUBSCRIPTIONS = /\bsubscriptionSpec="?1\.0\b/i
 
 // A part is seen by its reader when the delimiter behind it is: that goes out with it.
 const PART_HEAD = Buffer.from('\r\ncontent-type: application/json; charset=utf-8\r\n\r\n{"payload":')
@@ -52,14 +54,15 @@ export function createMultipart(
   }
 }
 
+/** The types of answers in parts that a client takes: those with a weight of 0 are not among them. */
+export function takenParts({ headers: { accept = '' } }: FastifyRequest): string[] {
+  const named = (accept.match(PARTS_TYPES) ?? []).map(type => type.replace(WEIGHT, ''))
+  return named.filter(type => preferredType(accept, [type]) !== undefined)
+}
+
 /** What is no such request, or malformed, is for others to answer. */
 function subscriptionIn(request: FastifyRequest): LiveRequest | undefined {
-  const { method, headers } = request
-  if (
-    method !== 'POST' ||
-    !ACCEPTED.test(headers.accept ?? '') ||
-    !JSON_BODY.test(headers['content-type'] ?? '')
-  )
+  if (request.method !== 'POST' || !takenParts(request).some(type => SUBSCRIPTIONS.test(type)))
     return undefined
   const wanted = readLiveRequest(parseBody(request))
   return 'problem' in wanted ? undefined : wanted

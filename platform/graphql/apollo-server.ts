@@ -14,6 +14,7 @@ import type { GraphqlOptions } from '#platform/graphql/endpoint.ts'
 import { createErrorFormatter } from '#platform/graphql/error-formatter.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
 import { createOperationPlugin, type OperationPluginOptions } from '#platform/graphql/operation-plugin.ts'
+import { rootTypeRule } from '#platform/graphql/root-types.ts'
 
 export type GraphqlSource = { readonly schema: GraphQLSchema }
 
@@ -39,7 +40,7 @@ export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestCont
     stringifyResult: value => JSON.stringify(value),
     formatError: createErrorFormatter(logger),
     parseOptions: { maxTokens: limits.tokens },
-    validationRules: [limitRule(limits)],
+    validationRules: [limitRule(limits), rootTypeRule],
     persistedQueries: persisted ? { cache: persisted.store } : false,
     plugins: [
       createOperationPlugin(service, { consistency: options.consistency, onWhole }),

@@ -1,8 +1,9 @@
 // Answers an array of operations in one HTTP exchange: each runs by itself, with its own context and trace.
-import { type ApolloServer, HeaderMap } from '@apollo/server'
+import type { ApolloServer } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Answer, createAnswer } from '#platform/graphql/answers-body.ts'
+import { executeHttp, type HttpResult } from '#platform/graphql/apollo-http.ts'
 import {
   CONSISTENCY_HEADER,
   formatToken,
@@ -21,8 +22,6 @@ export type BatchSetup = {
   readonly limit: number
 }
 
-type MemberAnswer = { readonly status: number; readonly headers: HeaderMap; readonly body: string }
-
 /**
  * An array of results in the order of the operations, to be sent; undefined when the body is no array. The status is that of the members when they agree, and 200
  * otherwise; consistency headers cover all members. Throws CallerError BAD_USER_INPUT past the limit.
@@ -39,8 +38,7 @@ export async function answerBatch(
       'BAD_USER_INPUT',
       `a batch has 1 to ${setup.limit} operations; this one has ${body.length}`,
     )
-  const headers = headersOf(request)
-  const answers = await Promise.all(body.map(member => answerMember(setup, request, headers, member)))
+  const answers = await Promise.all(body.map(member => answerMember(setup, request, member)))
   const status = answers[0]?.status ?? 200
   const consistency = mergeTokens(
     ...answers.map(answer => parseToken(answer.headers.get(CONSISTENCY_HEADER))),
@@ -59,18 +57,10 @@ export async function answerBatch(
 function answerMember(
   { server, contextOf }: BatchSetup,
   request: FastifyRequest,
-  headers: HeaderMap,
   member: unknown,
-): Promise<MemberAnswer> {
-  const execute = async (): Promise<MemberAnswer> => {
-    const response = await server.executeHTTPGraphQLRequest({
-      httpGraphQLRequest: { method: 'POST', headers, search: '', body: member },
-      context: () => contextOf(request, member),
-    })
-    if (response.body.kind !== 'complete')
-      throw new CallerError('BAD_USER_INPUT', 'a batched operation cannot be answered in parts')
-    return { status: response.status ?? 200, headers: response.headers, body: response.body.string }
-  }
+): Promise<HttpResult> {
+  const execute = () =>
+    executeHttp(server, request, { body: member, context: () => contextOf(request, member) })
   const parent = memberTraceparent(member)
   return isTracing() ? inSpan('graphql.operation', { parent }, execute) : execute()
 }
@@ -80,11 +70,4 @@ export function memberTraceparent(member: unknown): string | undefined {
   if (!isRecord(member) || !isRecord(member.extensions)) return undefined
   const { traceparent } = member.extensions
   return typeof traceparent === 'string' ? traceparent : undefined
-}
-
-function headersOf(request: FastifyRequest): HeaderMap {
-  const headers = new HeaderMap()
-  for (const [name, value] of Object.entries(request.headers))
-    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
-  return headers
 }

@@ -1,12 +1,12 @@
 // Mounts a GraphQL schema on an HTTP server, as stages in the order a request meets them: kept answers,
 // parsing, batches, Apollo Server, compression. Free of what the schema is about.
 import type { ApolloServer, ApolloServerPlugin } from '@apollo/server'
-import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { type AnswerPolicy, type Answers, createAnswers } from '#platform/graphql/answers.ts'
 import { type Answer, createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
 import { type Asked, askQuestion } from '#platform/graphql/answers-stage.ts'
+import { executeHttp } from '#platform/graphql/apollo-http.ts'
 import { createApolloServer, type GraphqlSource } from '#platform/graphql/apollo-server.ts'
 import { answerBatch, memberTraceparent } from '#platform/graphql/batch.ts'
 import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
@@ -17,9 +17,11 @@ import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/limits.t
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { OwnConsistency } from '#platform/graphql/operation-plugin.ts'
 import type { NamedOperation, PersistedOperations } from '#platform/graphql/persisted.ts'
-import { keepJsonRaw, parseBody } from '#platform/graphql/raw-body.ts'
+import { parseBody } from '#platform/graphql/raw-body.ts'
 import { isRecord } from '#platform/graphql/record.ts'
+import { mountGraphqlRoute } from '#platform/graphql/route.ts'
 import { headerText } from '#platform/http/header-text.ts'
+import { isRead } from '#platform/http/methods.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { knownTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
@@ -49,7 +51,7 @@ export type GraphqlOptions = {
 export type GraphqlEndpoint = AsyncDisposable & { readonly path: string }
 
 /**
- * GET and POST `path`, one operation or an array of them. An invalid or expired token gives every operation
+ * GET, HEAD and POST `path`, one operation or an array of them. An invalid or expired token gives every operation
  * UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. Batched operations succeed or fail one by one, each
  * with a context of its own. Answers of 1 KB and more go out compressed to who takes that; a GET's has a tag, and is
  * 304 when it is known. Call before `http.listen`.
@@ -79,16 +81,12 @@ export async function mountGraphql(
     batch: limits.batch,
     count: createOperationCounter(http.name),
   }
-  void http.app.register(async scope => {
-    keepJsonRaw(scope)
-    scope.route({
-      method: ['GET', 'POST'],
-      url: path,
-      // Returns nothing: a returned reply would be waited for, which costs more than to find the answer.
-      handler: (request, reply) => {
-        answer(stages, request, reply).catch((error: unknown) => reply.send(error))
-      },
-    })
+  mountGraphqlRoute(http, {
+    url: path,
+    // Returns nothing: a returned reply would be waited for, which costs more than to find the answer.
+    handler: (request, reply) => {
+      answer(stages, request, reply).catch((error: unknown) => reply.send(error))
+    },
   })
   return { path, [Symbol.asyncDispose]: () => server.stop() }
 }
@@ -132,24 +130,28 @@ type Exchange = {
   readonly asked: Asked | undefined
 }
 
-/** Undefined for an answer in parts, which is on its way already. */
-async function answerOne(stages: Stages, { request, reply, asked }: Exchange): Promise<Answer | undefined> {
+async function answerOne(stages: Stages, { request, reply, asked }: Exchange): Promise<Answer> {
   const held: { context?: RequestContext } = {}
-  const run = fastifyApolloHandler(stages.server, {
+  const {
+    status,
+    headers: given,
+    body: text,
+  } = await executeHttp(stages.server, request, {
+    body: request.body,
     context: async () => {
       held.context = await stages.contextOf(request, undefined, asked?.caller)
       return held.context
     },
   })
-  const text: unknown = await run.call(request.server, request, reply)
-  if (typeof text !== 'string') return undefined
+  for (const [name, value] of given) void reply.header(name, value)
+  void reply.code(status)
   const { sources } = held.context ?? {}
   const query = sources && stages.whole.get(sources)
   const headers = headersOf(reply)
   const isGood = reply.statusCode === 200
   if (stages.answers && asked && sources && query && isGood)
     return stages.answers.keep(asked.question, { sources, text, headers, ...query })
-  return createAnswer({ text, headers, tagged: isGood && request.method === 'GET' })
+  return createAnswer({ text, headers, tagged: isGood && isRead(request) })
 }
 
 /** Those that belong to the answer, not to this sending of it. */

@@ -17,6 +17,7 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { DEFAULT_LIMITS, limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
+import { rootTypeRule } from '#platform/graphql/root-types.ts'
 
 /** A text that may be run. `number` is its own: texts with equal numbers are equal. */
 export type CheckedDocument = {
@@ -44,7 +45,12 @@ export function createDocumentCheck({
 }: DocumentCheck): (text: string) => Checked {
   const known = new LRUCache<string, Checked>({ max: MAX_DOCUMENTS })
   const all = { ...DEFAULT_LIMITS, ...limits }
-  const rules = [...specifiedRules, limitRule(all), ...(development ? [] : [NoSchemaIntrospectionCustomRule])]
+  const rules = [
+    ...specifiedRules,
+    limitRule(all),
+    rootTypeRule,
+    ...(development ? [] : [NoSchemaIntrospectionCustomRule]),
+  ]
   let number = 0
   return text => {
     const found = known.get(text)

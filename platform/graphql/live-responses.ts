@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { GraphQLFormattedError } from 'graphql'
+import { CallerError } from '#platform/domain/errors.ts'
 import { CONSISTENCY_HEADER, parseToken } from '#platform/graphql/consistency.ts'
 import type { Answer } from '#platform/graphql/live-answers.ts'
 import type { LiveSetup } from '#platform/graphql/live-conversation.ts'
@@ -26,8 +27,8 @@ export type Framing = {
 
 export type LiveStreams = {
   /**
-   * Answers `request` with what `wanted` gives, part by part. Throws CallerError as sessions do, with nothing sent;
-   * answers 503 when there are too many connections.
+   * Answers `request` with what `wanted` gives, part by part; HEAD with the headers alone. Throws CallerError as sessions
+   * do, and UNAVAILABLE when there are too many connections, with nothing sent.
    */
   serve(request: FastifyRequest, reply: FastifyReply, lasting: Lasting): Promise<unknown>
 }
@@ -41,17 +42,22 @@ export function createLiveStreams(setup: LiveSetup, places: LivePlaces): LiveStr
   const open = gauge('waybill_live_streams', 'Open event streams', ['service'])
   return {
     async serve(request, reply, { wanted, framing }) {
-      if (places.isFull())
-        return refuse(reply.header('retry-after', '5'), {
-          status: 503,
-          message: 'there are too many connections',
-        })
+      if (places.isFull()) {
+        reply.header('retry-after', '5')
+        throw new CallerError('UNAVAILABLE', 'there are too many connections: try again in some seconds')
+      }
       let stream: Stream | undefined
       const entered = await enter(request, setup, () => stream?.expire())
       if (reply.raw.destroyed) return entered[Symbol.dispose]()
+      if (request.method === 'HEAD') {
+        entered[Symbol.dispose]()
+        return reply.headers(framing.headers).send()
+      }
       leaveUntimed(request)
       reply.hijack()
-      reply.raw.setHeader('x-request-id', request.id)
+      // Those that hooks set, such as for other origins: a hijacked reply sends none of them.
+      for (const [name, value] of Object.entries(reply.getHeaders()))
+        if (value !== undefined) reply.raw.setHeader(name, value)
       open.inc({ service: setup.service })
       const leave = places.enter(() => stream?.breakOff())
       reply.raw.once('close', () => {
@@ -63,13 +69,6 @@ export function createLiveStreams(setup: LiveSetup, places: LivePlaces): LiveStr
       stream = inService(setup.service, () => openStream(reply.raw, { wanted, framing, entered, setup }))
     },
   }
-}
-
-export type Refusal = { readonly status: number; readonly message: string }
-
-export function refuse(reply: FastifyReply, { status, message }: Refusal): FastifyReply {
-  const code = status === 503 ? 'UNAVAILABLE' : 'BAD_USER_INPUT'
-  return reply.code(status).send({ error: { code, message, requestId: reply.request.id } })
 }
 
 function enter(

@@ -3,8 +3,13 @@ import type { FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Answer, answerJson } from '#platform/graphql/live-answers.ts'
 import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-request.ts'
-import { type Framing, type LiveStreams, type Refusal, refuse } from '#platform/graphql/live-responses.ts'
+import type { Framing, LiveStreams } from '#platform/graphql/live-responses.ts'
+import { parseBody } from '#platform/graphql/raw-body.ts'
 import { isRecord } from '#platform/graphql/record.ts'
+import { mountGraphqlRoute } from '#platform/graphql/route.ts'
+import { RequestError } from '#platform/http/errors.ts'
+import { preferredType } from '#platform/http/media-types.ts'
+import { isRead } from '#platform/http/methods.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 
 const COMPLETE = 'event: complete\ndata: \n\n'
@@ -27,37 +32,27 @@ const EVENTS: Framing = {
  * a client that connects again with Last-Event-ID goes on behind it, where the operation has a variable `$after`.
  */
 export function mountStreams(http: HttpServer, url: string, streams: LiveStreams): void {
-  http.app.route({
-    method: ['GET', 'POST'],
+  mountGraphqlRoute(http, {
     url,
-    exposeHeadRoute: false,
-    config: { lasting: true },
-    handler: async (request, reply) => {
-      const problem = mediaProblem(request)
-      return problem
-        ? refuse(reply, problem)
-        : streams.serve(request, reply, { wanted: readRequest(request), framing: EVENTS })
+    lasting: true,
+    async handler(request, reply) {
+      if (preferredType(request.headers.accept, ['text/event-stream']) === undefined)
+        throw new RequestError(406, 'this path answers with event streams: accept text/event-stream')
+      return streams.serve(request, reply, { wanted: readRequest(request), framing: EVENTS })
     },
   })
 }
 
-function mediaProblem({ method, headers }: FastifyRequest): Refusal | undefined {
-  if (!/\btext\/event-stream\b/i.test(headers.accept ?? ''))
-    return { status: 406, message: 'this path answers with event streams: accept text/event-stream' }
-  if (method === 'POST' && !/^application\/json\b/i.test(headers['content-type'] ?? ''))
-    return { status: 415, message: 'the body should be application/json' }
-  return undefined
-}
-
 /** Throws CallerError BAD_USER_INPUT. A GET changes nothing: it is for queries and subscriptions. */
-function readRequest({ method, body, query, headers }: FastifyRequest): LiveRequest {
-  const read = readLiveRequest(method === 'GET' ? fromQueryString(query) : body)
+function readRequest(request: FastifyRequest): LiveRequest {
+  const { query, headers } = request
+  const read = readLiveRequest(isRead(request) ? fromQueryString(query) : parseBody(request))
   if ('problem' in read) throw new CallerError('BAD_USER_INPUT', read.problem)
   const last = headers['last-event-id']
   const parent = headers.traceparent
   return {
     ...read,
-    ...(method === 'GET' && { readOnly: true }),
+    ...(isRead(request) && { readOnly: true }),
     ...(typeof last === 'string' && last !== '' && { variables: { ...read.variables, after: last } }),
     ...(typeof parent === 'string' && { extensions: { traceparent: parent, ...read.extensions } }),
   }

@@ -4,8 +4,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 /** What `request.body` is in a scope that keeps JSON raw, until `parseBody`. */
 type RawJson = { readonly rawJson: Buffer }
 
-/** Bodies of `application/json` in this scope stay raw. */
+/** Bodies of `application/json` in this scope stay raw; there are no others. */
 export function keepJsonRaw(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers()
   scope.addContentTypeParser<Buffer>(
     'application/json',
     { parseAs: 'buffer' },

@@ -1,28 +1,63 @@
-// What plain HTTP endpoints answer when something goes wrong: the same codes and sentences as GraphQL.
+// What an HTTP endpoint answers when something goes wrong, in the form that its route chose. Free of GraphQL.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CALLER_CODES, CallerError, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-type Exchange = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly logger: Logger }
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answers what goes wrong on this route, a method that its path does not have included; `sendError` when left out. */
+    readonly sendError?: SendError
+  }
+}
 
-/** `{ error: { code, message, requestId } }` with the code's HTTP status; operators' faults are logged, not told. */
+export type Exchange = {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly logger: Logger
+}
+export type SendError = (error: unknown, exchange: Exchange) => FastifyReply
+
+/** A caller's fault in the HTTP request itself, with a status of its own: a method, a media type. */
+export class RequestError extends CallerError {
+  readonly status: number
+  constructor(status: number, message: string) {
+    super('BAD_USER_INPUT', message)
+    this.name = 'RequestError'
+    this.status = status
+  }
+}
+
+/** `{ error: { code, message, requestId } }` with the status of `statusOf`; operators' faults are logged, not told. */
 export function sendError(error: unknown, { request, reply, logger }: Exchange): FastifyReply {
   const requestId = request.id
-  if (error instanceof CallerError)
-    return reply.code(CALLER_CODES[error.code]).send({
-      error: { ...error.details, code: error.code, message: error.message, requestId },
-    })
+  const fault = callerFault(error)
+  const told = fault
+    ? { ...fault.details, code: fault.code, message: fault.message }
+    : { code: 'INTERNAL', message: INTERNAL_MESSAGE }
+  if (fault === undefined)
+    logger.error(
+      { err: error, request_id: requestId, path: request.url.split('?', 1)[0] },
+      'a request failed',
+    )
+  return reply.code(statusOf(error)).send({ error: { ...told, requestId } })
+}
+
+/** The HTTP status that says who is at fault; 500 for what is not the caller's. */
+export function statusOf(error: unknown): number {
+  const fault = callerFault(error)
+  if (fault === undefined) return 500
+  return fault instanceof RequestError ? fault.status : CALLER_CODES[fault.code]
+}
+
+/** `error` as a fault of the caller's, the complaints of Fastify about a request included; undefined for any other. */
+export function callerFault(error: unknown): CallerError | undefined {
+  if (error instanceof CallerError) return error
   const status = clientStatus(error)
-  if (status !== undefined)
-    return reply
-      .code(status)
-      .send({ error: { code: 'BAD_USER_INPUT', message: messageOf(error), requestId } })
-  logger.error({ err: error, request_id: requestId, path: request.url.split('?', 1)[0] }, 'a request failed')
-  return reply.code(500).send({ error: { code: 'INTERNAL', message: INTERNAL_MESSAGE, requestId } })
+  return status === undefined ? undefined : new RequestError(status, messageOf(error))
 }
 
 /** Fastify's own complaints about a request: too large, not JSON, an unknown content type. */
-export function clientStatus(error: unknown): number | undefined {
+function clientStatus(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('statusCode' in error) || !('code' in error)) return undefined
   const { statusCode, code } = error
   const isFastify = typeof code === 'string' && code.startsWith('FST_ERR')

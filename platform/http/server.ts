@@ -7,6 +7,8 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { sendError } from '#platform/http/errors.ts'
 import { addHealthRoutes, type HealthCheck, type NamedCheck } from '#platform/http/health.ts'
+import { refuseCompressedBody } from '#platform/http/media-types.ts'
+import { answerOtherMethods } from '#platform/http/methods.ts'
 import { observeRequests } from '#platform/http/observe.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { METRICS_CONTENT_TYPE, metricsText, startProcessMetrics } from '#platform/telemetry/metrics.ts'
@@ -53,6 +55,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const state = { stopping: false }
   startProcessMetrics()
   observeRequests(app, options)
+  app.addHook('onRequest', refuseCompressedBody)
+  answerOtherMethods(app, options.logger)
   app.addHook('onSend', (request, reply, payload, done) => {
     void reply.header('x-request-id', request.id)
     // A kept-alive connection would hold up the end until its client lets go.
@@ -98,7 +102,9 @@ function createApp({ bodyLimit = DEFAULT_BODY_LIMIT, logger, name }: HttpServerO
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: true,
   })
-  app.setErrorHandler((error, request, reply) => sendError(error, { request, reply, logger }))
+  app.setErrorHandler((error, request, reply) =>
+    (request.routeOptions.config.sendError ?? sendError)(error, { request, reply, logger }),
+  )
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: { code: 'NOT_FOUND', message: `${name} has nothing at this path` } }),
   )

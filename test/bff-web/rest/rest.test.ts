@@ -389,7 +389,7 @@ describe('every route', () => {
     await using rest = await serveRest()
     const put = await rest.ask('PUT', '/orders/ord_1')
     expect((await problemOf(put)).status).toBe(405)
-    expect(put.headers.get('allow')).toBe('GET')
+    expect(put.headers.get('allow')).toBe('GET, HEAD')
     expect((await rest.ask('GET', '/orders')).headers.get('allow')).toBe('POST')
     const preflight = await rest.ask('OPTIONS', '/orders')
     expect([...preflight.headers.keys()].filter(name => name.startsWith('access-control'))).toEqual([])

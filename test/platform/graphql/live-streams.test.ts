@@ -180,7 +180,10 @@ describe('an event stream', () => {
     const flat = 'subscription { countdown(from: 1000000) }'
     const open = await openStreamWith(small, flat, ann)
     const refused = await post(small, { query: flat }, ann)
-    expect([refused.status, await refused.json()]).toMatchObject([429, { error: { code: 'RATE_LIMITED' } }])
+    expect([refused.status, await refused.json()]).toMatchObject([
+      429,
+      { errors: [{ extensions: { code: 'RATE_LIMITED' } }] },
+    ])
     using third = await openRaw(small, ann)
     expect(await third.closed).toMatchObject({ code: 4429 })
     using _another = await openIntroduced(small, await small.bearer('bob'))
@@ -208,9 +211,9 @@ describe('a request for an event stream', () => {
   ])('that %s is refused with %i', async (_what, status, headers) => {
     const response = await post(graph, { query: '{ twice(x: 1) }' }, headers)
     expect(response.status).toBe(status)
-    expect(await response.json()).toMatchObject({
-      error: { message: expect.any(String), requestId: expect.any(String) },
-    })
+    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    const { errors } = (await response.json()) as { errors: unknown }
+    expect(errors).toEqual([{ message: expect.any(String), extensions: { code: expect.any(String) } }])
   })
 
   test.each(['{"query":', '[]', '{}', '{"query":1}', '{"query":"{ a }","variables":[]}'])(
@@ -219,7 +222,7 @@ describe('a request for an event stream', () => {
       const response = await post(graph, body)
       expect([response.status, await response.json()]).toMatchObject([
         400,
-        { error: { code: 'BAD_USER_INPUT' } },
+        { errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] },
       ])
     },
   )

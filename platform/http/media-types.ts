@@ -1,0 +1,57 @@
+// Media types and codings of requests: which one an answer should have, and what a body may be. Free of routes.
+import { MIMEType } from 'node:util'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import Negotiator from 'negotiator'
+import { RequestError } from '#platform/http/errors.ts'
+
+/**
+ * The one of `types` that an Accept header weighs highest (RFC 9110, 12.5.1): a weight of 0 excludes, what is named more
+ * exactly counts before a range, and the first of `types` is taken where the client has no wish. Undefined when it takes none.
+ */
+export function preferredType<Type extends string>(
+  accept: string | undefined,
+  types: readonly Type[],
+): Type | undefined {
+  if (!accept) return types[0]
+  const liked = new Negotiator({ headers: { accept } }).mediaType(types)
+  return types.find(type => type === liked)
+}
+
+/** Whether a content type is JSON in UTF-8, which no form of another site can send. */
+export function isJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
+  const type = headers['content-type']
+  if (type === 'application/json') return true // which is what most send
+  if (type === undefined) return false
+  try {
+    const { essence, params } = new MIMEType(type)
+    const charset = params.get('charset')?.toLowerCase() ?? 'utf-8'
+    return essence === 'application/json' && (charset === 'utf-8' || charset === 'utf8')
+  } catch {
+    return false
+  }
+}
+
+/** An `onRequest` hook: RequestError 415 for a POST whose content type is not JSON. Its body is not read. */
+export function requireJson(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+): void {
+  if (request.method !== 'POST' || isJson(request)) return void done()
+  const type = JSON.stringify(request.headers['content-type'] ?? '')
+  done(new RequestError(415, `the body's content type is ${type}; it should be application/json, in UTF-8`))
+}
+
+/** An `onRequest` hook: RequestError 415 for a compressed body, with what is taken instead (RFC 9110, 12.5.3). */
+export function refuseCompressedBody(
+  { headers }: FastifyRequest,
+  reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+): void {
+  const coding = headers['content-encoding']?.trim().toLowerCase() ?? ''
+  if (coding === '' || coding === 'identity') return void done()
+  reply.header('accept-encoding', 'identity')
+  done(
+    new RequestError(415, `the body's content encoding is ${JSON.stringify(coding)}; send it uncompressed`),
+  )
+}
