@@ -1,5 +1,7 @@
-// npm run bench -- [NAME…] [--quick]: runs the named benchmarks, or all of them. Free of measuring.
+// npm run bench: runs the named benchmarks, or all of them. Free of measuring.
 import { type Bench, publish } from '#bench/harness.ts'
+import { runCommand, wrongUsage } from '#tools/command-line.ts'
+import { bench as benchCommand } from '#tools/commands.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   'event-store': () => import('#bench/event-store.ts'),
@@ -10,18 +12,20 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   gateway: () => import('#bench/gateway.ts'),
 }
 
-const args = process.argv.slice(2)
-const quick = args.includes('--quick')
-const names = args.filter(arg => arg !== '--quick')
-const unknown = names.filter(name => !BENCHES[name])
-
-if (unknown.length > 0) {
-  console.error(`no benchmark ${unknown.join(', ')}: there are ${Object.keys(BENCHES).join(', ')}`)
-  process.exitCode = 1
-} else
+/** Runs the named ones, or all. Throws OperatorError USAGE for a name that is none. */
+async function run(names: readonly string[], quick: boolean): Promise<void> {
+  const unknown = names.filter(name => !Object.hasOwn(BENCHES, name))
+  if (unknown.length > 0)
+    throw wrongUsage(
+      benchCommand,
+      `There is no benchmark ${unknown.join(', ')}: there are ${Object.keys(BENCHES).join(', ')}.`,
+    )
   for (const [name, open] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue
     console.log(`\n${name}${quick ? ' (quick)' : ''}`)
     const { bench } = await open()
     await publish(name, await bench({ quick }))
   }
+}
+
+await runCommand(benchCommand, ({ values: { quick = false }, operands }) => run(operands, quick))

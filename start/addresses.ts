@@ -1,6 +1,7 @@
 // The last thing that a start prints: where everything is, and a query to try.
 import { SEED_CUSTOMERS } from '#start/catalogue.ts'
 import { type Machine, type ServiceName, urlOf } from '#start/layout.ts'
+import { variablesOf } from '#start/local-copy.ts'
 import type { StartSettings } from '#start/settings.ts'
 
 const DESCRIPTIONS: Readonly<Record<ServiceName, string>> = {
@@ -26,7 +27,7 @@ export function printAddresses(
   say(`
 Try it: a customer's orders, newest first
 
-  TOKEN=$(npm run --silent token -- --role customer --subject ${SEED_CUSTOMERS[0].id})
+  TOKEN=$(${variablesOf(settings)}npm run --silent token -- --role customer --subject ${SEED_CUSTOMERS[0].id})
   curl -s ${urlOf(machine, 'bff-web')}/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
     -d '{"query":"{ orders { nodes { number status total { amount currency } lines { quantity title } } } }"}'
 

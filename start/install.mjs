@@ -31,7 +31,7 @@ if (!sufficient.includes(installed)) {
     'production temporal': ', with those for Temporal',
     production: '',
   }
-  console.log(`install    packages from package-lock.json${more[kind]} (once; a minute or less)`)
+  console.error(`install    packages from package-lock.json${more[kind]} (once; a minute or less)`)
   rmSync(marker, { force: true })
   // Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, which some registries do not carry.
   const args = [
@@ -56,7 +56,7 @@ if (!sufficient.includes(installed)) {
     process.exit(run.status ?? 1)
   }
   writeFileSync(marker, `${lock} ${kind}`)
-  console.log(`install    done in ${((Date.now() - started) / 1000).toFixed(0)} s`)
+  console.error(`install    done in ${((Date.now() - started) / 1000).toFixed(0)} s`)
 }
 
 /** They are development packages, so that nobody downloads them who does not ask. */

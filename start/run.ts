@@ -13,6 +13,7 @@ import {
   type ServiceName,
   urlOf,
 } from '#start/layout.ts'
+import { removeNote, variablesOf, writeNote } from '#start/local-copy.ts'
 import { checkPorts, prepareMachine } from '#start/machine.ts'
 import { seed } from '#start/seed.ts'
 import { readStartSettings, type StartSettings } from '#start/settings.ts'
@@ -46,7 +47,7 @@ export async function run(env: NodeJS.ProcessEnv): Promise<number> {
     if (why) console.error(why.message)
     say('\nstopping   services')
   }
-  say('stopped    data is kept; npm run reset deletes it')
+  say(`stopped    data is kept; ${variablesOf(settings)}npm run reset deletes it`)
   return why ? 1 : 0
 }
 
@@ -69,6 +70,8 @@ async function start({ settings, open, stop }: Run): Promise<readonly Supervised
   const machine = prepareMachine(settings, { open, say })
   const hosts = await startHosts(machine, { settings, open, stop })
   const ready = await machine
+  open.defer(() => removeNote(settings))
+  await writeNote(settings)
   stop.throwIfAborted()
   await seedOnce(ready, settings)
   printAddresses(ready, settings, performance.now(), say)

@@ -1,5 +1,5 @@
 // Writes schema/generated/: TypeScript types of every SDL and of the BFFs' operations. `--check` only says what is stale.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { composeServices } from '@apollo/composition'
 import { codegen } from '@graphql-codegen/core'
 import * as typescript from '@graphql-codegen/typescript'
@@ -18,6 +18,9 @@ import {
 } from 'graphql'
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/fragments.ts'
 import { SUBGRAPHS } from '#start/layout.ts'
+import { runCommand } from '#tools/command-line.ts'
+import { codegen as codegenCommand } from '#tools/commands.ts'
+import { type GeneratedFile, writeGenerated } from '#tools/generated-files.ts'
 
 type Mapper = { readonly type: string; readonly from: string }
 
@@ -172,25 +175,12 @@ function readText(path: string): Promise<string> {
   return readFile(new URL(path, ROOT), 'utf8')
 }
 
-/** Names of the generated files that are not as they should be. */
-export async function staleFiles(): Promise<string[]> {
-  const generated = await generate()
-  const stale = await Promise.all(
-    generated.map(async ({ name, text }) => {
-      const committed = await readFile(new URL(`${name}.ts`, OUTPUT), 'utf8').catch(() => '')
-      return committed === text ? [] : [`schema/generated/${name}.ts`]
-    }),
-  )
-  return stale.flat()
+/** Each generated file with its text, as it should be. */
+export async function generatedFiles(): Promise<GeneratedFile[]> {
+  return (await generate()).map(({ name, text }) => ({ file: new URL(`${name}.ts`, OUTPUT), text }))
 }
 
-if (import.meta.main) {
-  if (process.argv.includes('--check')) {
-    const stale = await staleFiles()
-    for (const file of stale) console.error(`${file} is stale: run \`npm run codegen\``)
-    if (stale.length > 0) process.exitCode = 1
-  } else {
-    await mkdir(OUTPUT, { recursive: true })
-    for (const { name, text } of await generate()) await writeFile(new URL(`${name}.ts`, OUTPUT), text)
-  }
-}
+if (import.meta.main)
+  await runCommand(codegenCommand, async ({ values }) =>
+    writeGenerated(codegenCommand, await generatedFiles(), values),
+  )

@@ -1,7 +1,10 @@
 // Composes schema/supergraph.graphql from the four subgraph SDLs. `--check` only says whether it is stale.
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
+import { runCommand } from '#tools/command-line.ts'
+import { compose } from '#tools/commands.ts'
+import { writeGenerated } from '#tools/generated-files.ts'
 
 const SUBGRAPHS = { orders: 4101, inventory: 4102, payment: 4103, shipping: 4104 } as const
 const SUPERGRAPH = new URL('../schema/supergraph.graphql', import.meta.url)
@@ -22,12 +25,7 @@ export async function composeSupergraph(): Promise<string> {
   return result.supergraphSdl
 }
 
-if (import.meta.main) {
-  const composed = await composeSupergraph()
-  const committed = await readFile(SUPERGRAPH, 'utf8').catch(() => '')
-  if (!process.argv.includes('--check')) await writeFile(SUPERGRAPH, composed)
-  else if (composed !== committed) {
-    console.error('schema/supergraph.graphql is stale: run `npm run compose`')
-    process.exitCode = 1
-  }
-}
+if (import.meta.main)
+  await runCommand(compose, async ({ values }) =>
+    writeGenerated(compose, [{ file: SUPERGRAPH, text: await composeSupergraph() }], values),
+  )

@@ -1,27 +1,38 @@
 // npm run dead-letters: lists the events that consumers moved past, and hands them to their consumers again.
-import { parseArgs } from 'node:util'
-import { OperatorError } from '#platform/domain/errors.ts'
+import process from 'node:process'
 import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { DeadLetter, EventStore } from '#platform/event-store/event-store.ts'
 import { SUBGRAPHS } from '#start/layout.ts'
+import { type Input, runCommand, wrongUsage } from '#tools/command-line.ts'
+import { deadLetters } from '#tools/commands.ts'
 import { localDatabase } from '#tools/local-database.ts'
 
-export const USAGE = `npm run dead-letters -- [--service NAME | --database URL] COMMAND
-  list [CONSUMER]                  parked events, oldest first: why each failed, or what it waits for
-  replay CONSUMER [POSITION…]      tries the streams of these events again, or of all
-NAME is one of ${SUBGRAPHS.join(', ')}, of the copy that \`npm start\` runs in DATA_DIR.
-URL is the database of one service; DATABASE_URL names it when neither option does.`
+type DeadLetterOptions = Input<typeof deadLetters.options>['values']
 
-/** Runs one command and answers what to print. Undefined when the arguments make no sense. */
-export async function run(store: EventStore, args: readonly string[]): Promise<string | undefined> {
-  const [command, consumer, ...rest] = args
-  if (command === 'list' && rest.length === 0) return list(await store.listDeadLetters(consumer))
-  const positions = rest.map(Number)
-  if (command !== 'replay' || consumer === undefined || !positions.every(Number.isSafeInteger))
-    return undefined
+type DeadLetterCommand =
+  | { readonly kind: 'list'; readonly consumer: string | undefined }
+  | { readonly kind: 'replay'; readonly consumer: string; readonly positions: readonly number[] }
+
+/** Throws OperatorError USAGE when the operands make no sense. */
+function readCommand([kind, consumer, ...rest]: readonly string[]): DeadLetterCommand {
+  if (kind === 'list' && rest.length === 0) return { kind, consumer }
+  if (kind === 'list') throw wrongUsage(deadLetters, `list takes one consumer, not ${rest.length + 1}.`)
+  if (kind !== 'replay')
+    throw wrongUsage(deadLetters, `Say list or replay${kind === undefined ? '' : `, not "${kind}"`}.`)
+  if (consumer === undefined) throw wrongUsage(deadLetters, 'replay needs the name of a consumer.')
+  const wrong = rest.find(position => !/^\d{1,15}$/.test(position))
+  if (wrong !== undefined)
+    throw wrongUsage(deadLetters, `A position is a number that list shows, not "${wrong}".`)
+  return { kind, consumer, positions: rest.map(Number) }
+}
+
+/** Runs one command and answers what to print. */
+async function run(store: EventStore, command: DeadLetterCommand): Promise<string> {
+  if (command.kind === 'list') return list(await store.listDeadLetters(command.consumer))
+  const { consumer, positions } = command
   const count = await store.replayDeadLetters(consumer, positions.length > 0 ? positions : undefined)
   return count === 0
-    ? `nothing of ${consumer} is parked${positions.length > 0 ? ' there' : ''}`
+    ? `nothing of ${consumer} is parked${positions.length > 0 ? ' there' : ''}, and nothing was changed`
     : `${count} marked: ${consumer}'s owner tries them now, or when it next runs`
 }
 
@@ -36,29 +47,22 @@ function describe({ consumer, event, error, attempts, parkedAt, behind }: DeadLe
   return `${consumer}  ${event.position}  ${event.stream} v${event.version}  ${event.type}  parked ${parkedAt}\n    ${why}`
 }
 
-async function databaseUrl(options: { service?: string; database?: string }): Promise<string | undefined> {
-  const { service, database } = options
-  if (service === undefined) return database ?? process.env.DATABASE_URL
+async function databaseUrl({ service, database }: DeadLetterOptions): Promise<string> {
+  const url = database ?? process.env.DATABASE_URL
+  if (service !== undefined && database !== undefined)
+    throw wrongUsage(deadLetters, '--service and --database name the same thing: give one of them.')
+  if (service === undefined && url === undefined)
+    throw wrongUsage(deadLetters, `--service or --database should say whose events: ${SUBGRAPHS.join(', ')}.`)
+  if (service === undefined) return url ?? ''
   const name = SUBGRAPHS.find(known => known === service)
-  if (name === undefined || database !== undefined) throw new OperatorError('USAGE', USAGE)
+  if (name === undefined)
+    throw wrongUsage(deadLetters, `--service should be one of ${SUBGRAPHS.join(', ')}, not "${service}".`)
   return localDatabase(name)
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { database: { type: 'string' }, service: { type: 'string' } },
-  })
-  const url = await databaseUrl(values)
-  if (url === undefined || positionals.length === 0) throw new OperatorError('USAGE', USAGE)
-  await using store = await openPostgresEventStore({ url })
-  const text = await run(store, positionals)
-  if (text === undefined) throw new OperatorError('USAGE', USAGE)
-  console.log(text)
-}
-
 if (import.meta.main)
-  await main().catch(error => {
-    console.error(error instanceof Error ? error.message : String(error))
-    process.exitCode = 1
+  await runCommand(deadLetters, async ({ values, operands }) => {
+    const command = readCommand(operands)
+    await using store = await openPostgresEventStore({ url: await databaseUrl(values) })
+    console.log(await run(store, command))
   })

@@ -1,15 +1,23 @@
-// Where a service of the copy in DATA_DIR keeps its data, for tools that run beside it. Free of what they do there.
+// Where a service of the copy on this machine keeps its data, for commands that run beside it.
 import path from 'node:path'
+import process from 'node:process'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { runningDatabase } from '#start/embedded-postgres.ts'
 import type { SUBGRAPHS } from '#start/layout.ts'
-import { readStartSettings } from '#start/settings.ts'
+import { describeCopy, findLocalCopy } from '#start/local-copy.ts'
 
-/** The connection string of its database. Throws OperatorError USAGE when no copy is running there. */
+/**
+ * The connection string of its database; says on standard error which copy that is. Throws OperatorError NOT_RUNNING
+ * when no copy is running there.
+ */
 export async function localDatabase(service: (typeof SUBGRAPHS)[number]): Promise<string> {
-  const { dataDir } = readStartSettings(process.env)
-  const url = await runningDatabase(path.join(dataDir, 'postgres'), `waybill_${service}`)
+  const copy = await findLocalCopy(process.env)
+  const url = await runningDatabase(path.join(copy.dataDir, 'postgres'), `waybill_${service}`)
   if (url === undefined)
-    throw new OperatorError('USAGE', `no copy is running in ${dataDir}: start it, or set DATABASE_URL`)
+    throw new OperatorError(
+      'NOT_RUNNING',
+      `${describeCopy(copy)} is not running: start it with npm start, name another with DATA_DIR, or set DATABASE_URL`,
+    )
+  console.error(`This is ${describeCopy(copy)}.`)
   return url
 }

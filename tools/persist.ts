@@ -1,6 +1,6 @@
 // Writes schema/persisted/: what the front ends may run, from their operation files. `--check` only says what is stale.
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import {
   buildSchema,
   type DocumentNode,
@@ -15,6 +15,9 @@ import {
 } from 'graphql'
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/fragments.ts'
 import type { PersistedManifest } from '#platform/graphql/persisted.ts'
+import { runCommand } from '#tools/command-line.ts'
+import { persist as persistCommand } from '#tools/commands.ts'
+import { type GeneratedFile, writeGenerated } from '#tools/generated-files.ts'
 
 /** Each front end with the graph that it talks to. */
 const CLIENTS = { web: 'bff-web', mobile: 'bff-mobile' } as const
@@ -93,25 +96,12 @@ function addTypenames(document: DocumentNode): DocumentNode {
   })
 }
 
-/** Names of the manifests that are not as they should be. */
-export async function staleManifests(): Promise<string[]> {
-  const manifests = await generateManifests()
-  const stale = await Promise.all(
-    manifests.map(async ({ name, text }) => {
-      const committed = await readFile(new URL(name, OUTPUT), 'utf8').catch(() => '')
-      return committed === text ? [] : [`schema/persisted/${name}`]
-    }),
-  )
-  return stale.flat()
+/** Each manifest with its text, as it should be. */
+export async function manifestFiles(): Promise<GeneratedFile[]> {
+  return (await generateManifests()).map(({ name, text }) => ({ file: new URL(name, OUTPUT), text }))
 }
 
-if (import.meta.main) {
-  if (process.argv.includes('--check')) {
-    const stale = await staleManifests()
-    for (const file of stale) console.error(`${file} is stale: run \`npm run persist\``)
-    if (stale.length > 0) process.exitCode = 1
-  } else {
-    await mkdir(OUTPUT, { recursive: true })
-    for (const { name, text } of await generateManifests()) await writeFile(new URL(name, OUTPUT), text)
-  }
-}
+if (import.meta.main)
+  await runCommand(persistCommand, async ({ values }) =>
+    writeGenerated(persistCommand, await manifestFiles(), values),
+  )

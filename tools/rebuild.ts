@@ -1,10 +1,12 @@
 // npm run rebuild: fills views of a service anew from its log, beside the live ones, and puts them in their place.
-import { OperatorError } from '#platform/domain/errors.ts'
+import process from 'node:process'
 import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'
 import { rebuildView } from '#platform/read-models/rebuild.ts'
+import { runCommand, wrongUsage } from '#tools/command-line.ts'
+import { rebuild } from '#tools/commands.ts'
 import { localDatabase } from '#tools/local-database.ts'
 
 const VIEWS = {
@@ -15,19 +17,16 @@ const VIEWS = {
 } as const
 type Service = keyof typeof VIEWS
 
-const USAGE = `npm run rebuild -- SERVICE [VIEW…]
-  SERVICE is one of ${Object.keys(VIEWS).join(', ')}; all of its views are rebuilt when none is named.
-The service may go on running: readers see the old view until the new one takes its place.
-DATABASE_URL and READ_MODELS_URL say where the service keeps its data, as they do for the service itself;
-without them it is the copy that \`npm start\` runs in DATA_DIR.`
-
-async function main(args: readonly string[]): Promise<void> {
-  const [service, ...names] = args
-  if (!isService(service)) throw new OperatorError('USAGE', USAGE)
+async function main([service, ...names]: readonly string[]): Promise<void> {
+  if (!isService(service))
+    throw wrongUsage(
+      rebuild,
+      `SERVICE should be one of ${Object.keys(VIEWS).join(', ')}${service === undefined ? '' : `, not "${service}"`}.`,
+    )
   const views = await chosenViews(service, names)
-  const url = process.env.DATABASE_URL ?? (await localDatabase(service))
+  const url = process.env.DATABASE_URL || (await localDatabase(service))
   await using store = await openPostgresEventStore({ url })
-  await using readModels = await openReadModels(process.env.READ_MODELS_URL ?? url)
+  await using readModels = await openReadModels(process.env.READ_MODELS_URL || url)
   for (const view of views) {
     const startedAt = performance.now()
     const events = await rebuildView(store, readModels, view)
@@ -46,7 +45,7 @@ async function chosenViews(service: Service, names: readonly string[]): Promise<
   const known = views.map(view => view.collection.name)
   const unknown = names.find(name => !known.includes(name))
   if (unknown !== undefined)
-    throw new OperatorError('USAGE', `${service} has no view "${unknown}"; it has ${known.join(', ')}`)
+    throw wrongUsage(rebuild, `${service} has no view "${unknown}"; it has ${known.join(', ')}.`)
   return names.length === 0 ? views : views.filter(view => names.includes(view.collection.name))
 }
 
@@ -54,8 +53,4 @@ function isView(value: unknown): value is View<Document> {
   return typeof value === 'object' && value !== null && 'collection' in value && 'project' in value
 }
 
-if (import.meta.main)
-  await main(process.argv.slice(2)).catch(error => {
-    console.error(error instanceof Error ? error.message : String(error))
-    process.exitCode = 1
-  })
+if (import.meta.main) await runCommand(rebuild, ({ operands }) => main(operands))

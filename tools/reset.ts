@@ -1,12 +1,16 @@
-// `npm run reset`: deletes the data of the copy in DATA_DIR. Refuses while that copy is running.
+// npm run reset: deletes the data of a copy. Refuses while that copy is running.
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
-import { OperatorError } from '#platform/domain/errors.ts'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
+import { describeCopy, findLocalCopy } from '#start/local-copy.ts'
 import { databaseFolders } from '#start/postgres-files.ts'
-import { readStartSettings } from '#start/settings.ts'
+import { runCommand } from '#tools/command-line.ts'
+import { reset } from '#tools/commands.ts'
+
+/** What a copy writes into its data folder; a person's own files beside it are left alone. */
+const OWN_FILES = ['postgres', 'auth', 'logs', 'seeded', 'running.json']
 
 /** Starting and stopping the database proves that no living copy holds it, and ends one that a killed copy left. */
 async function endLeftOverDatabase(directory: string): Promise<void> {
@@ -15,18 +19,16 @@ async function endLeftOverDatabase(directory: string): Promise<void> {
   await postgres[Symbol.asyncDispose]()
 }
 
-try {
-  const { dataDir } = readStartSettings(process.env)
-  const known = ['postgres', 'auth', 'logs', 'seeded'].map(name => path.join(dataDir, name))
-  if (!known.some(existsSync)) console.log(`nothing to delete in ${dataDir}`)
-  else {
-    const directory = path.join(dataDir, 'postgres')
+if (import.meta.main)
+  await runCommand(reset, async ({ confirm }) => {
+    const copy = await findLocalCopy(process.env)
+    const files = OWN_FILES.map(name => path.join(copy.dataDir, name))
+    if (!files.some(existsSync))
+      return console.log(`Nothing was changed: there is no data in ${copy.dataDir}.`)
+    await confirm(`This deletes all data of ${describeCopy(copy)}. Delete it?`)
+    const directory = path.join(copy.dataDir, 'postgres')
     await endLeftOverDatabase(directory)
-    const folders = await databaseFolders(directory)
-    for (const folder of [...folders, ...known]) await rm(folder, { recursive: true, force: true })
-    console.log(`deleted the data in ${dataDir}; the next start seeds a fresh copy`)
-  }
-} catch (error) {
-  console.error(error instanceof OperatorError ? `${error.code}: ${error.message}` : error)
-  process.exitCode = 1
-}
+    for (const folder of [...(await databaseFolders(directory)), ...files])
+      await rm(folder, { recursive: true, force: true })
+    console.log(`Deleted the data in ${copy.dataDir}; the next start makes a fresh copy.`)
+  })

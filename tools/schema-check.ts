@@ -1,4 +1,4 @@
-// npm run schema-check [-- --against REF]: names what would break clients, beside the schemas of an earlier commit.
+// npm run schema-check: names what would break clients, beside the schemas of an earlier commit.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -15,7 +15,10 @@ import {
   isObjectType,
   parse,
 } from 'graphql'
+import { OperatorError } from '#platform/domain/errors.ts'
 import { SUBGRAPHS } from '#start/layout.ts'
+import { runCommand } from '#tools/command-line.ts'
+import { schemaCheck } from '#tools/commands.ts'
 
 /** Graphs that clients use; the public one is composed of the subgraphs', without what is inaccessible. */
 const GRAPHS = ['bff-web', 'bff-mobile'] as const
@@ -47,7 +50,7 @@ export async function checkSchemas(root: string, against?: string): Promise<Sche
     return { against: undefined, reason: 'there is no history of this folder to compare with' }
   const commit = against ?? (await defaultReference(git))
   if (!(await git('rev-parse', '--verify', '--quiet', `${commit}^{commit}`)))
-    throw new Error(`there is no commit ${commit}`)
+    throw new OperatorError('NO_COMMIT', `there is no commit ${commit} to compare with`)
   const before = await readGraphs(file => git('show', `${commit}:./${file}`))
   const after = await readGraphs(file => readFile(path.join(root, file), 'utf8').catch(() => undefined))
   const changes = [...before].flatMap(([graph, schema]) => compareSchemas(graph, schema, after.get(graph)))
@@ -142,15 +145,6 @@ function isDeprecated(schema: GraphQLSchema, { type: name, member, argument }: R
   return Boolean(field?.args.find(each => each.name === argument)?.deprecationReason)
 }
 
-/** The commit to compare with, if the arguments name one. */
-function readArguments(args: readonly string[]): string | undefined {
-  const [option, reference, ...rest] = args
-  if (option === undefined) return undefined
-  if (option !== '--against' || !reference || rest.length > 0)
-    throw new Error('usage: npm run schema-check [-- --against REF]')
-  return reference
-}
-
 function report(check: SchemaCheck): number {
   if (check.against === undefined) {
     console.log(`Nothing was compared: ${check.reason}.`)
@@ -165,12 +159,8 @@ function report(check: SchemaCheck): number {
   return breaking.length > 0 ? 1 : 0
 }
 
-if (import.meta.main) {
-  try {
+if (import.meta.main)
+  await runCommand(schemaCheck, async ({ values }) => {
     const root = path.resolve(import.meta.dirname, '..')
-    process.exitCode = report(await checkSchemas(root, readArguments(process.argv.slice(2))))
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error)
-    process.exitCode = 1
-  }
-}
+    return report(await checkSchemas(root, values.against))
+  })

@@ -67,10 +67,9 @@ describe('the errors reference', () => {
 
   test('lists the codes that operators get, and no others', () => {
     const thrown = captured(/OperatorError\(\s*'([A-Z_]+)'/g)
-    const ofTheTokenTool = captured(/refuse\(\s*'([A-Z_]+)'/g, 'tools/token.ts')
     const ofTheStart = captured(/\bcode: '([A-Z_]+)'/g, 'start/supervisor.ts')
     expect(words(firstColumn(sectionOf(page, 'Codes for operators')))).toEqual(
-      words([...thrown, ...ofTheTokenTool, ...ofTheStart]),
+      words([...thrown, ...ofTheStart]),
     )
   })
 

@@ -15,13 +15,14 @@ import {
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_LIMITS, limitRule } from '#platform/graphql/limits.ts'
 import { readManifest } from '#platform/graphql/persisted.ts'
-import { persist, readOperations, staleManifests } from '#tools/persist.ts'
+import { staleFiles } from '#tools/generated-files.ts'
+import { manifestFiles, persist, readOperations } from '#tools/persist.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 const readText = (file: string) => readFile(new URL(file, ROOT), 'utf8')
 
 it('the manifests are those of the operation files: else run `npm run persist`', async () => {
-  expect(await staleManifests()).toEqual([])
+  expect(await staleFiles(await manifestFiles())).toEqual([])
 })
 
 describe.each([

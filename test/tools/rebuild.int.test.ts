@@ -52,6 +52,6 @@ test('every service has views to rebuild, and a slip of the keyboard is told wha
   )
   for (const text of printed) expect(text).toMatch(/rebuilt from 0 events/)
   const url = await freshDatabase()
-  expect(await tool(url, 'odrers')).toMatch(/SERVICE is one of orders, inventory, payment, shipping/)
+  expect(await tool(url, 'odrers')).toMatch(/SERVICE should be one of orders, inventory, payment, shipping/)
   expect(await tool(url, 'orders', 'custmers')).toMatch(/no view "custmers"; it has .*customers/)
 })

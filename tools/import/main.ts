@@ -2,8 +2,10 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
-import { parseArgs } from 'node:util'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
+import { describeCopy, findLocalCopy, type LocalCopy } from '#start/local-copy.ts'
+import { type Input, runCommand, wrongUsage } from '#tools/command-line.ts'
+import { importOrders } from '#tools/commands.ts'
 import { planOlist } from '#tools/import/olist.ts'
 import { startProgress } from '#tools/import/progress.ts'
 import { reconcile } from '#tools/import/reconcile.ts'
@@ -11,21 +13,13 @@ import { addProducts, replayOrders } from '#tools/import/replay.ts'
 import { describe, reconciles } from '#tools/import/report.ts'
 import { createWebClient } from '#tools/import/web-client.ts'
 
-const USAGE = `npm run import -- <folder> [--url http://127.0.0.1:4000/graphql] [--at-once 16] [--limit N] [--report FILE]
-  folder     holds orders.csv, items.csv, payments.csv, products.csv and customers.csv
-  --at-once  orders under way at the same time
-  --limit    only the first N orders
-  --report   writes the report to a file as well
-Signs in as ops: with WAYBILL_TOKEN if it is set, else with the development issuer in DATA_DIR.
-Running it again is safe: what stands there already is recognised by its key.`
-
 const TOKEN_LIFE_SECONDS = 3600
 
 /** An ops token, made anew before the last one expires. */
-function opsToken(): () => Promise<string> {
+function opsToken({ dataDir }: LocalCopy): () => Promise<string> {
   const given = process.env.WAYBILL_TOKEN
   if (given) return async () => given
-  const folder = path.join(process.env.DATA_DIR ?? '.data', 'auth')
+  const folder = path.join(dataDir, 'auth')
   let current: { token: Promise<string>; until: number } | undefined
   return () => {
     if (!current || current.until < Date.now()) {
@@ -38,25 +32,21 @@ function opsToken(): () => Promise<string> {
   }
 }
 
-async function main(): Promise<void> {
-  const portBase = process.env.PORT_BASE ?? '4000'
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      url: { type: 'string', default: `http://127.0.0.1:${portBase}/graphql` },
-      'at-once': { type: 'string', default: '16' },
-      limit: { type: 'string' },
-      report: { type: 'string' },
-    },
-  })
-  const [folder] = positionals
+async function main({ values, operands: [folder] }: Input<typeof importOrders.options>): Promise<number> {
+  const copy = await findLocalCopy(process.env)
   const width = Number(values['at-once'])
   const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : Number(values.limit)
-  if (!folder || !Number.isInteger(width) || width < 1 || width > 256 || !(limit > 0)) throw new Error(USAGE)
+  if (!folder) throw wrongUsage(importOrders, 'FOLDER should name the folder of the CSV files.')
+  if (!Number.isInteger(width) || width < 1 || width > 256)
+    throw wrongUsage(importOrders, `--at-once should be a number from 1 to 256, not ${values['at-once']}.`)
+  if (!(limit > 0))
+    throw wrongUsage(importOrders, `--limit should be a number of orders, not ${values.limit}.`)
+  if (values.url === undefined) console.error(`This is ${describeCopy(copy)}.`)
+  const url = values.url ?? `http://127.0.0.1:${copy.portBase}/graphql`
 
   const plan = await planOlist(folder, limit)
   const began = performance.now()
-  await using web = createWebClient(values.url, opsToken(), width)
+  await using web = createWebClient(url, opsToken(copy), width)
   const loading = startProgress('products', plan.products.length)
   const refusals = await addProducts(web, plan.products, width, loading)
   loading.end()
@@ -77,12 +67,7 @@ async function main(): Promise<void> {
   }
   console.log(describe(report))
   if (values.report) await writeFile(values.report, `${describe(report)}\n`)
-  if (!reconciles(report)) process.exitCode = 1
+  return reconciles(report) ? 0 : 1
 }
 
-try {
-  await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 2
-}
+if (import.meta.main) await runCommand(importOrders, main)

@@ -1,0 +1,290 @@
+// Every command of package.json, declared: `npm run help` lists them, and each checks its arguments by its declaration.
+import { DEFAULT_TTL_SECONDS } from '#platform/auth/issuer.ts'
+import { ROLES } from '#platform/auth/viewer.ts'
+import { SEED_CUSTOMERS } from '#start/catalogue.ts'
+import { SUBGRAPHS } from '#start/layout.ts'
+import { type Command, declare } from '#tools/command-line.ts'
+
+const SERVICES = SUBGRAPHS.join(', ')
+const COPY_VARIABLES =
+  'DATA_DIR and PORT_BASE name the copy: .data in this folder and 4000 when they are not set. With PORT_BASE alone, the\ncopy that runs there is looked for in the folders .data* of this one.'
+
+const check = { type: 'boolean', description: 'writes nothing, and fails when a file is stale' } as const
+const testOptions = {
+  'test-name-pattern': {
+    type: 'string',
+    short: 't',
+    value: 'PATTERN',
+    description: 'only the tests whose name matches this regular expression',
+  },
+  update: { type: 'boolean', short: 'u', description: 'overwrites the snapshots that no longer match' },
+} as const
+const testFiles = { usage: '[PART…]', description: 'only the test files whose path contains PART' }
+
+export const start = declare({
+  name: 'start',
+  purpose: 'Runs the whole platform on this machine with stores of its own, until Ctrl-C.',
+  options: {},
+  details: `PORT_BASE is where its ports begin (4000), DATA_DIR is where its data lies (.data), and HOST is where it listens
+(127.0.0.1). docs/reference/configuration.md has all variables.`,
+  examples: ['npm start', 'PORT_BASE=5000 DATA_DIR=.data-2 npm start'],
+})
+
+export const help = declare({
+  name: 'help',
+  purpose: 'Lists the commands of this project.',
+  options: {},
+  examples: ['npm run help'],
+})
+
+export const token = declare({
+  name: 'token',
+  purpose: 'Prints an access token of the development issuer of a copy that npm start has run.',
+  options: {
+    role: { type: 'string', value: 'ROLE', description: `one of ${ROLES.join(', ')}` },
+    subject: {
+      type: 'string',
+      value: 'SUBJECT',
+      description: 'whom the token is for: the id of a customer (cus_…), or a name for any other role',
+    },
+    ttl: {
+      type: 'string',
+      value: 'TIME',
+      description: 'how long it holds, 1s to 7d: a number with s, m, h or d',
+      default: `${DEFAULT_TTL_SECONDS / 3600}h`,
+    },
+  },
+  details: COPY_VARIABLES,
+  examples: [
+    `npm run --silent token -- --role customer --subject ${SEED_CUSTOMERS[0].id}`,
+    'npm run --silent token -- --role ops --subject olga --ttl 90m',
+  ],
+})
+
+export const reset = declare({
+  name: 'reset',
+  purpose: 'Deletes the data of a copy that is not running; the next start makes a fresh one.',
+  destroys: true,
+  options: {},
+  details: COPY_VARIABLES,
+  examples: ['npm run reset', 'DATA_DIR=.data-2 npm run reset -- --yes'],
+})
+
+export const importOrders = declare({
+  name: 'import',
+  purpose:
+    'Loads the products of a folder of CSV files with stock, and replays its orders through the web BFF.',
+  operands: {
+    usage: 'FOLDER',
+    description: 'holds orders.csv, items.csv, payments.csv, products.csv and customers.csv',
+    most: 1,
+  },
+  options: {
+    url: { type: 'string', value: 'URL', description: 'the web BFF; the one of the copy when left out' },
+    'at-once': {
+      type: 'string',
+      value: 'N',
+      description: 'orders under way at the same time',
+      default: '16',
+    },
+    limit: { type: 'string', value: 'N', description: 'only the first N orders' },
+    report: { type: 'string', value: 'FILE', description: 'writes the report to this file as well' },
+  },
+  details: `It signs in as ops: with WAYBILL_TOKEN if that is set, else with the development issuer of the copy. Running it again
+is safe, since what is there already is recognised by its key.\n${COPY_VARIABLES}`,
+  examples: ['npm run import -- test/tools/import/fixture --limit 2'],
+})
+
+export const rebuild = declare({
+  name: 'rebuild',
+  purpose: 'Fills views of a service anew from its log, beside the live ones, and puts them in their place.',
+  operands: {
+    usage: 'SERVICE [VIEW…]',
+    description: `SERVICE is one of ${SERVICES}; all of its views are rebuilt when none is named`,
+  },
+  options: {},
+  details: `The service may go on running: readers see the old view until the new one takes its place. DATABASE_URL and
+READ_MODELS_URL say where the service keeps its data; without DATABASE_URL it is the copy on this machine.\n${COPY_VARIABLES}`,
+  examples: ['npm run rebuild -- orders orders customers'],
+})
+
+export const deadLetters = declare({
+  name: 'dead-letters',
+  purpose: 'Lists the events that consumers moved past, and hands them to their consumers again.',
+  operands: {
+    usage: 'list [CONSUMER] | replay CONSUMER [POSITION…]',
+    description:
+      'list prints parked events, oldest first: why each failed, or what it waits for;\nreplay tries the streams of these events again, or of all',
+  },
+  options: {
+    service: { type: 'string', value: 'NAME', description: `a service of the copy: ${SERVICES}` },
+    database: {
+      type: 'string',
+      value: 'URL',
+      description: 'the database of one service, instead of --service',
+    },
+  },
+  details: `DATABASE_URL names the database when neither option does.\n${COPY_VARIABLES}`,
+  examples: [
+    'npm run dead-letters -- --service orders list',
+    'npm run dead-letters -- --service orders replay views',
+  ],
+})
+
+export const gateway = declare({
+  name: 'gateway',
+  purpose: 'Serves a Federation 2 supergraph, until Ctrl-C.',
+  options: {},
+  details: `SUPERGRAPH is its file or URL (schema/supergraph.graphql), PORT is where it listens (4020), and GATEWAY_SETTINGS is a
+file of settings. docs/reference/gateway.md has all of them.`,
+  examples: ['SUPERGRAPH=supergraph.graphql PORT=4020 npm run gateway'],
+})
+
+export const installTemporal = declare({
+  name: 'install:temporal',
+  purpose: 'Installs the packages of Temporal (250 MB), which WORKFLOW_URL needs.',
+  options: {},
+  examples: ['npm run install:temporal'],
+})
+
+export const test = declare({
+  name: 'test',
+  purpose: 'Checks types, style and generated files, and runs the tests.',
+  operands: testFiles,
+  options: testOptions,
+  examples: ['npm test', 'npm test -- test/gateway'],
+})
+
+export const testEngines = declare({
+  name: 'test:engines',
+  purpose: 'Gets Kafka, MongoDB, Redis, Temporal and Consul where it can, and runs the tests that need them.',
+  operands: testFiles,
+  options: testOptions,
+  examples: ['npm run test:engines -- test/platform/read-models'],
+})
+
+export const testKill = declare({
+  name: 'test:kill',
+  purpose: 'Kills a running copy at random moments many times, and checks that nothing was lost.',
+  options: testOptions,
+  details: 'KILLS is how often (20).',
+  examples: ['npm run test:kill'],
+})
+
+export const testResume = declare({
+  name: 'test:resume',
+  purpose: 'Cuts the connections of subscribers at random while orders change, for two minutes.',
+  options: testOptions,
+  details: 'RESUME_SECONDS is for how long (120).',
+  examples: ['npm run test:resume'],
+})
+
+export const testFleet = declare({
+  name: 'test:fleet',
+  purpose: 'Kills each process and each engine of a fleet in turn, and prints how long it took to recover.',
+  options: testOptions,
+  examples: ['npm run test:fleet'],
+})
+
+export const fuzzGateway = declare({
+  name: 'fuzz:gateway',
+  purpose: 'Compares answers of the gateway to random operations with those of the specification.',
+  options: testOptions,
+  details: 'FUZZ_RUNS is how many operations (5000).',
+  examples: ['FUZZ_RUNS=20000 npm run fuzz:gateway'],
+})
+
+export const lint = declare({
+  name: 'lint',
+  purpose: 'Checks the style of the code and finds common mistakes in it.',
+  operands: { usage: '[PATH…]', description: 'only these files and folders' },
+  options: { write: { type: 'boolean', description: 'mends what can be mended without a person' } },
+  examples: ['npm run lint', 'npm run lint -- --write platform'],
+})
+
+export const typecheck = declare({
+  name: 'typecheck',
+  purpose: 'Checks the types of the code.',
+  options: {},
+  examples: ['npm run typecheck'],
+})
+
+export const codegen = declare({
+  name: 'codegen',
+  purpose: 'Writes schema/generated/: TypeScript types of every SDL and of the operations of the BFFs.',
+  options: { check },
+  examples: ['npm run codegen', 'npm run codegen -- --check'],
+})
+
+export const compose = declare({
+  name: 'compose',
+  purpose: 'Composes schema/supergraph.graphql from the SDL of the four subgraphs.',
+  options: { check },
+  examples: ['npm run compose', 'npm run compose -- --check'],
+})
+
+export const persist = declare({
+  name: 'persist',
+  purpose: 'Writes schema/persisted/: what the front ends may run, from their operation files.',
+  options: { check },
+  examples: ['npm run persist', 'npm run persist -- --check'],
+})
+
+export const schemaCheck = declare({
+  name: 'schema-check',
+  purpose: 'Names the changes of the schemas that would break clients.',
+  options: {
+    against: {
+      type: 'string',
+      value: 'REF',
+      description:
+        'the commit to compare with; when left out, where this branch left the main branch,\nelse the last tag, else the last commit',
+    },
+  },
+  examples: ['npm run schema-check', 'npm run schema-check -- --against v0.1.0'],
+})
+
+export const openapi = declare({
+  name: 'openapi',
+  purpose: 'Writes schema/bff-web.openapi.json, the description of the REST routes.',
+  options: { check },
+  examples: ['npm run openapi', 'npm run openapi -- --check'],
+})
+
+export const bench = declare({
+  name: 'bench',
+  purpose: 'Runs benchmarks, each against a peer and a limit, and writes their results to bench/results/.',
+  operands: {
+    usage: '[NAME…]',
+    description: 'event-store, checkout, engines, bff, live or gateway; all of them when none is named',
+  },
+  options: { quick: { type: 'boolean', description: 'shorter runs, for a first look' } },
+  examples: ['npm run bench -- checkout --quick'],
+})
+
+/** In the order in which `npm run help` lists them. */
+export const COMMANDS: readonly Command[] = [
+  start,
+  help,
+  token,
+  reset,
+  importOrders,
+  rebuild,
+  deadLetters,
+  gateway,
+  installTemporal,
+  test,
+  testEngines,
+  testKill,
+  testResume,
+  testFleet,
+  fuzzGateway,
+  lint,
+  typecheck,
+  codegen,
+  compose,
+  persist,
+  schemaCheck,
+  openapi,
+  bench,
+]

@@ -1,0 +1,45 @@
+// Writes generated files, or says which of them are stale.
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { type Command, callOf } from '#tools/command-line.ts'
+
+export type GeneratedFile = { readonly file: URL; readonly text: string }
+
+/** Those that are not there, or hold another text. */
+export async function staleFiles(files: readonly GeneratedFile[]): Promise<GeneratedFile[]> {
+  const stale = await Promise.all(
+    files.map(async one =>
+      (await readFile(one.file, 'utf8').catch(() => undefined)) === one.text ? [] : [one],
+    ),
+  )
+  return stale.flat()
+}
+
+/** Writes the stale ones and says which; with `check` it writes none, and resolves with exit code 1 when there are any. */
+export async function writeGenerated(
+  command: Command,
+  files: readonly GeneratedFile[],
+  { check = false }: { readonly check?: boolean | undefined },
+): Promise<number> {
+  const stale = await staleFiles(files)
+  if (stale.length === 0) console.log(`Nothing was changed: ${count(files)} up to date.`)
+  for (const { file, text } of stale) {
+    if (check) console.error(`${nameOf(file)} is stale: run \`${callOf(command).replace(/ --$/, '')}\``)
+    else {
+      await mkdir(path.dirname(fileURLToPath(file)), { recursive: true })
+      await writeFile(file, text)
+      console.log(`Wrote ${nameOf(file)}.`)
+    }
+  }
+  return check && stale.length > 0 ? 1 : 0
+}
+
+function count(files: readonly GeneratedFile[]): string {
+  return files.length === 1 ? 'the file is' : `the ${files.length} files are`
+}
+
+function nameOf(file: URL): string {
+  return path.relative(process.cwd(), fileURLToPath(file))
+}
