@@ -65,3 +65,29 @@ export function fromDecimal(amount: string, currency: string): Money {
   if (minor > MAX_MINOR) throw new RangeError(`${amount} ${currency} is more than the most that is accepted`)
   return { minor: match[1] && minor !== 0 ? -minor : minor, currency }
 }
+
+/**
+ * Splits `amount` in proportion to `weights` by the largest remainder: whole minor units that add up to `amount`. Of
+ * equal remainders the earlier part gets the unit, and weights that are all 0 count as equal. Takes whole numbers of 0
+ * or more, and at least one weight unless `amount` is 0.
+ */
+export function apportion(amount: number, weights: readonly number[]): number[] {
+  const total = sum(weights)
+  if (total === 0n && amount > 0)
+    return apportion(
+      amount,
+      weights.map(() => 1),
+    )
+  // The product of two amounts does not fit a double exactly.
+  const exact = weights.map(weight => BigInt(amount) * BigInt(weight))
+  const parts = exact.map(product => (total === 0n ? 0 : Number(product / total)))
+  const left = amount - Number(sum(parts))
+  const remainders = exact.map((product, index) => ({ index, rest: total === 0n ? 0n : product % total }))
+  remainders.sort((one, other) => Number(other.rest - one.rest))
+  const topped = new Set(remainders.slice(0, left).map(({ index }) => index))
+  return parts.map((part, index) => (topped.has(index) ? part + 1 : part))
+}
+
+function sum(numbers: readonly number[]): bigint {
+  return numbers.reduce((total, number) => total + BigInt(number), 0n)
+}

@@ -1,5 +1,8 @@
 // Splits an order's allocated stock into parcels, one a warehouse, and its total among them. Pure.
 import type { Json, JsonObject } from '#platform/domain/json.ts'
+import { apportion } from '#platform/domain/money.ts'
+import { packUnits, valuer } from '#subgraphs/orders/domain/money-back.ts'
+import type { UnitRange } from '#subgraphs/orders/domain/order.ts'
 import type { Fulfilment, FulfilmentOrder, Parcel, Quantity } from './fulfilment-state.ts'
 import { createStep, inFlight, partsAreCertain } from './fulfilment-state.ts'
 
@@ -12,52 +15,54 @@ export function quantities(order: FulfilmentOrder): Quantity[] {
   return [...bySku].map(([sku, quantity]) => ({ sku, quantity }))
 }
 
-/**
- * One parcel a warehouse, in the order in which `reserve-stock` names them. A parcel's share is the value of its
- * lines; when discounts bring the total below that of the lines, each share shrinks in proportion, rounded down.
- */
+/** One parcel a warehouse, in the order in which `reserve-stock` names them. */
 export function packParcels(order: FulfilmentOrder, result: JsonObject): Parcel[] {
-  const priced = priceUnits(order)
-  const parcels = new Map<string, { lines: Quantity[]; weightGrams: number; value: number }>()
-  for (const { sku, quantity, warehouse } of allocationsIn(result.allocations)) {
-    const parcel = parcels.get(warehouse) ?? { lines: [], weightGrams: 0, value: 0 }
-    const { value, weightGrams } = priced(sku, quantity)
-    parcels.set(warehouse, {
-      lines: [...parcel.lines, { sku, quantity }],
-      weightGrams: parcel.weightGrams + weightGrams,
-      value: parcel.value + value,
-    })
-  }
-  const items = [...parcels.values()].reduce((sum, { value }) => sum + value, 0)
-  return [...parcels].map(([warehouse, { value, ...contents }]) => ({
-    warehouse,
-    ...contents,
-    share: shareOf(value, items, order.total.minor),
-    fate: 'open',
-  }))
-}
-
-function shareOf(value: number, items: number, total: number): number {
-  // The product of two amounts does not fit a double exactly.
-  return items <= total ? value : Number((BigInt(value) * BigInt(total)) / BigInt(items))
-}
-
-/** Hands out the order's units line by line, so that lines of one SKU at two prices are each charged once. */
-function priceUnits(order: FulfilmentOrder) {
-  const left = order.lines.map(line => line.quantity)
-  return (sku: string, quantity: number): { value: number; weightGrams: number } => {
-    let open = quantity
-    let value = 0
-    let weightGrams = 0
-    for (const [index, line] of order.lines.entries()) {
-      const units = line.sku === sku ? Math.min(open, left[index] ?? 0) : 0
-      left[index] = (left[index] ?? 0) - units
-      open -= units
-      value += units * line.unitPrice.minor
-      weightGrams += units * line.weightGrams
+  const contents = [...Map.groupBy(allocationsIn(result.allocations), ({ warehouse }) => warehouse)]
+  const packed = packUnits(
+    order.lines,
+    contents.map(([, allocations]) => allocations),
+  )
+  const shares = sharesOf(order, packed)
+  return contents.map(([warehouse, allocations], index) => {
+    const units = packed[index] ?? []
+    return {
+      warehouse,
+      lines: allocations.map(({ sku, quantity }) => ({ sku, quantity })),
+      units,
+      weightGrams: sum(units.map(({ lineNo, from, to }) => (to - from) * weightOf(order, lineNo))),
+      share: shares[index] ?? 0,
+      fate: 'open',
     }
-    return { value, weightGrams }
-  }
+  })
+}
+
+function weightOf({ lines }: FulfilmentOrder, lineNo: number): number {
+  return lines[lineNo - 1]?.weightGrams ?? 0
+}
+
+/** What the goods in each parcel are worth, in minor units. */
+function sharesOf(order: FulfilmentOrder, packed: readonly (readonly UnitRange[])[]): number[] {
+  if (!order.goodsTotal) return olderSharesOf(order, packed)
+  const worthOf = valuer({ lines: order.lines, goods: order.goodsTotal.minor })
+  return packed.map(units => sum(units.map(worthOf)))
+}
+
+/**
+ * The rule of histories without `goodsTotal`: the price of the goods, lowered in proportion and rounded down when the
+ * order's total, fee included, is less than all goods.
+ */
+function olderSharesOf(order: FulfilmentOrder, packed: readonly (readonly UnitRange[])[]): number[] {
+  const price = (lineNo: number) => order.lines[lineNo - 1]?.unitPrice.minor ?? 0
+  const values = packed.map(units => sum(units.map(({ lineNo, from, to }) => (to - from) * price(lineNo))))
+  const [items, total] = [sum(values), order.total.minor]
+  // The product of two amounts does not fit a double exactly.
+  return values.map(value =>
+    items <= total ? value : Number((BigInt(value) * BigInt(total)) / BigInt(items)),
+  )
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }
 
 function allocationsIn(json: Json | undefined): Allocation[] {
@@ -72,30 +77,50 @@ function isAllocation(json: Json): json is Allocation {
 }
 
 /**
- * Says what to capture for the parcels that are with the carrier. That waits until it is certain which parcels ship, so
- * that the last outstanding one can take all that remains: the fee, and what rounding left over.
+ * Says what to capture for the parcels that are with the carrier: what their goods are worth, and their part of the
+ * charges, which are spread by weight over the parcels that ship. That waits until it is certain which those are.
  */
 export function bill(state: Fulfilment): Fulfilment {
   if (!partsAreCertain(state) || !state.parcels.some(isUnbilled)) return state
-  const rest = remainder(state)
-  let outstanding = state.parcels.filter(
-    parcel => isUnbilled(parcel) || (parcel.fate === 'open' && state.stop === null),
-  ).length
-  const parcels = state.parcels.map(parcel => {
+  const charges = state.order?.goodsTotal ? chargesOf(state) : olderChargesOf(state)
+  const parcels = state.parcels.map((parcel, index) => {
     if (!isUnbilled(parcel)) return parcel
-    outstanding -= 1
-    return { ...parcel, billed: parcel.share + (outstanding === 0 ? rest : 0) }
+    const part = charges[index] ?? 0
+    return { ...parcel, charges: part, billed: parcel.share + part }
   })
   return { ...state, parcels }
 }
 
-function isUnbilled({ billed, fate }: Parcel): boolean {
-  return billed === undefined && (fate === 'dispatched' || fate === 'delivered' || fate === 'lost')
+/** The charges of each parcel; 0 for those that do not ship. */
+function chargesOf(state: Fulfilment): number[] {
+  const { total, goodsTotal } = state.order ?? {}
+  const charges = (total?.minor ?? 0) - (goodsTotal?.minor ?? 0)
+  const ships = state.parcels.filter(parcel => isWithCarrier(parcel) || isToShip(state, parcel))
+  const parts = apportion(
+    charges,
+    ships.map(({ weightGrams }) => weightGrams),
+  )
+  return state.parcels.map(parcel => parts[ships.indexOf(parcel)] ?? 0)
 }
 
-function remainder(state: Fulfilment): number {
-  const shares = state.parcels.reduce((sum, { share }) => sum + share, 0)
-  return (state.order?.total.minor ?? 0) - shares
+/** The rule of histories without `goodsTotal`: the last outstanding parcel takes all that remains, rounding included. */
+function olderChargesOf(state: Fulfilment): number[] {
+  const rest = (state.order?.total.minor ?? 0) - sum(state.parcels.map(({ share }) => share))
+  const isLast = !state.parcels.some(parcel => isToShip(state, parcel))
+  const last = isLast ? state.parcels.findLast(isUnbilled) : undefined
+  return state.parcels.map(parcel => (parcel === last ? rest : 0))
+}
+
+function isToShip(state: Fulfilment, { fate }: Parcel): boolean {
+  return fate === 'open' && state.stop === null
+}
+
+function isWithCarrier({ fate }: Parcel): boolean {
+  return fate === 'dispatched' || fate === 'delivered' || fate === 'lost'
+}
+
+function isUnbilled(parcel: Parcel): boolean {
+  return parcel.billed === undefined && isWithCarrier(parcel)
 }
 
 /** `news` of a shipment; of one whose creation is not answered yet it is kept for later. Each parcel's end is final. */

@@ -1,5 +1,6 @@
 // What a fulfilment wants done, from what it knows: the whole list at any time, asked for already or not. Pure.
 import type { JsonObject } from '#platform/domain/json.ts'
+import type { Money } from '#platform/domain/money.ts'
 import type { Effect } from '#platform/saga/saga.ts'
 import { quantities } from './fulfilment-parcels.ts'
 import type { Fulfilment, FulfilmentOrder, Parcel, ReceivedReturn } from './fulfilment-state.ts'
@@ -125,19 +126,35 @@ function deliverParcels(state: Known): Effect[] {
 }
 
 function deliverParcel(state: Known, parcel: Parcel): Effect[] {
-  const { warehouse, lines, shipmentId, fate, billed = 0 } = parcel
-  const { orderId, total } = state.order
-  const amount = { minor: billed, currency: total.currency }
+  const { warehouse, lines, units, shipmentId = '', fate, billed = 0 } = parcel
+  const { orderId, total, goodsTotal } = state.order
+  const { currency } = total
+  const back = state.refunds[shipmentId] ?? 0
+  const contents = goodsTotal ? { lines, units } : { lines }
   const effects = [
     call(`ship-stock:${shipmentId}`, 'inventory.shipStock', { orderId, warehouse, lines }),
-    call(`note-shipped:${shipmentId}`, 'orders.noteShipped', { orderId, shipmentId, lines }),
+    call(`note-shipped:${shipmentId}`, 'orders.noteShipped', { orderId, shipmentId, ...contents }),
   ]
-  if (billed > 0) effects.push(call(`capture:${shipmentId}`, 'payment.capturePayment', { orderId, amount }))
+  if (billed > 0) effects.push(takeMoney(`capture:${shipmentId}`, orderId, { minor: billed, currency }))
   if (fate === 'delivered' && answered(state, `note-shipped:${shipmentId}`))
     effects.push(call(`note-delivered:${shipmentId}`, 'orders.noteDelivered', { orderId, shipmentId }))
-  if (fate === 'lost' && succeeded(state, `capture:${shipmentId}`))
-    effects.push(call(`refund:${shipmentId}`, 'payment.refundPayment', { orderId, amount }))
+  if (isToldLost(state, parcel) && answered(state, `note-shipped:${shipmentId}`))
+    effects.push(call(`note-lost:${shipmentId}`, 'orders.noteLost', { orderId, shipmentId }))
+  if (back > 0) effects.push(giveBack(`refund:${shipmentId}`, orderId, { minor: back, currency }))
   return effects
+}
+
+/** Histories of older builds do not tell the order of a loss. */
+function isToldLost({ order }: Known, { fate }: Parcel): boolean {
+  return fate === 'lost' && order.goodsTotal !== undefined
+}
+
+function takeMoney(step: string, orderId: string, amount: Money): Effect {
+  return call(step, 'payment.capturePayment', { orderId, amount })
+}
+
+function giveBack(step: string, orderId: string, amount: Money): Effect {
+  return call(step, 'payment.refundPayment', { orderId, amount })
 }
 
 /** Nothing ships: money and stock go back, side by side; the order is cancelled when both have. */
@@ -186,12 +203,13 @@ function complete(state: Known): Effect[] {
   return isOver ? [call('complete-order', 'orders.completeOrder', { orderId: state.order.orderId })] : []
 }
 
-function parcelIsOver(state: Known, { fate, shipmentId }: Parcel): boolean {
+function parcelIsOver(state: Known, parcel: Parcel): boolean {
+  const { fate, shipmentId = '' } = parcel
   if (!answered(state, `note-shipped:${shipmentId}`)) return false
   if (fate === 'delivered') return answered(state, `note-delivered:${shipmentId}`)
-  return (
-    fate === 'lost' && (answered(state, `refund:${shipmentId}`) || !succeeded(state, `capture:${shipmentId}`))
-  )
+  if (fate !== 'lost') return false
+  if (isToldLost(state, parcel) && !answered(state, `note-lost:${shipmentId}`)) return false
+  return !state.refunds[shipmentId] || answered(state, `refund:${shipmentId}`)
 }
 
 /** A cancellation that came too late, for all of the order or for a part of it. */
@@ -212,15 +230,15 @@ function settleReturns(state: Known): Effect[] {
 }
 
 /** A refund that was refused is not noted as one: the return stays received, for people to look into. */
-function settleReturn(state: Known, { returnId, lines, refund }: ReceivedReturn): Effect[] {
-  const { orderId } = state.order
-  const isFree = refund.minor <= 0
-  const effects: Effect[] = isFree
-    ? []
-    : [call(`refund:${returnId}`, 'payment.refundPayment', { orderId, amount: refund })]
+function settleReturn(state: Known, { returnId, lines }: ReceivedReturn): Effect[] {
+  const { orderId, total, goodsTotal } = state.order
+  const refund = { minor: state.refunds[returnId] ?? 0, currency: total.currency }
+  const effects: Effect[] = refund.minor > 0 ? [giveBack(`refund:${returnId}`, orderId, refund)] : []
   effects.push(call(`restock:${returnId}`, 'inventory.restock', { orderId, lines }))
-  if ((isFree || succeeded(state, `refund:${returnId}`)) && answered(state, `restock:${returnId}`))
-    effects.push(call(`note-refunded:${returnId}`, 'orders.noteReturnRefunded', { orderId, returnId }))
+  const isRefunded = refund.minor === 0 || succeeded(state, `refund:${returnId}`)
+  const noted = goodsTotal ? { orderId, returnId, refund } : { orderId, returnId }
+  if (isRefunded && answered(state, `restock:${returnId}`))
+    effects.push(call(`note-refunded:${returnId}`, 'orders.noteReturnRefunded', noted))
   return effects
 }
 

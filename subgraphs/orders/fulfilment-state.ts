@@ -2,6 +2,7 @@
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { Effect } from '#platform/saga/saga.ts'
+import type { UnitRange } from '#subgraphs/orders/domain/order.ts'
 
 export type OrderLine = {
   readonly sku: string
@@ -18,6 +19,11 @@ export type FulfilmentOrder = {
   readonly lines: readonly OrderLine[]
   /** Lines, shipping fee and adjustments together. The tenders add up to it. */
   readonly total: Money
+  /**
+   * The part of `total` that pays for the goods, discounts taken off; the rest is the charges. Missing in the histories
+   * of older builds: those orders go on by the rules that they began with, so that a replay asks for the same amounts.
+   */
+  readonly goodsTotal?: Money
   readonly tenders: readonly { readonly kind: string; readonly token: string; readonly amount: Money }[]
   readonly option: string
   readonly address: JsonObject
@@ -60,6 +66,7 @@ type ShipmentNews = { readonly shipmentId: string; readonly at: string }
 export type ReceivedReturn = {
   readonly returnId: string
   readonly lines: readonly Quantity[]
+  /** What the order expected when the goods came back. */
   readonly refund: Money
 }
 
@@ -68,12 +75,15 @@ export type Parcel = {
   readonly warehouse: string
   readonly lines: readonly Quantity[]
   readonly weightGrams: number
-  /** Its part of the order's total, in minor units, without the fee. */
+  /** Which units of the order's lines it holds. */
+  readonly units: readonly UnitRange[]
+  /** What its goods are worth, discounts taken off, in minor units. */
   readonly share: number
   readonly shipmentId?: string
   readonly fate: 'open' | 'dispatched' | 'delivered' | 'lost' | 'cancelled' | 'dropped'
-  /** What is captured for it, in minor units; set once, when it is certain which parcels ship. */
+  /** What is captured for it, in minor units, and the charges in it; set once, when it is certain which parcels ship. */
   readonly billed?: number
+  readonly charges?: number
 }
 
 export type CancellationReason =
@@ -110,6 +120,8 @@ export type Fulfilment = {
   /** News of shipments whose `create-shipment` is not answered yet, by shipment id. */
   readonly early: Readonly<Record<string, 'dispatched' | 'delivered' | 'lost'>>
   readonly returns: readonly ReceivedReturn[]
+  /** What is given back for each lost shipment and each return, by its id, in minor units; each is set once. */
+  readonly refunds: Readonly<Record<string, number>>
   /** What the last event asks for. */
   readonly effects: readonly Effect[]
 }
@@ -128,6 +140,7 @@ export const initial: Fulfilment = {
   parcels: [],
   early: {},
   returns: [],
+  refunds: {},
   effects: [],
 }
 
@@ -202,6 +215,11 @@ export function isGivenUp(state: Fulfilment): boolean {
 /** Stopped, but too late for a part of it: that part goes on to delivery. */
 export function goesOnInPart(state: Fulfilment): boolean {
   return state.stop !== null && partsAreCertain(state) && shipped(state).length > 0
+}
+
+/** The money for a parcel was taken, if there was any to take. */
+export function isPaid(state: Fulfilment, { billed, shipmentId }: Parcel): boolean {
+  return billed === 0 || (billed !== undefined && succeeded(state, `capture:${shipmentId}`))
 }
 
 /** What was captured, in minor units. */

@@ -1,16 +1,17 @@
 // The fulfilment saga: an order from placing to delivery, return or compensation, as a pure decider. Free of I/O.
 //
-// Each event is first learned (facts), then judged (may the order go on?), then billed (what to capture); what the
-// resulting state wishes for and has not asked for yet is the event's effect. So a repeated, late or early event,
+// Each event is first learned (facts), then judged (may the order go on?), then billed (what to capture) and refunded
+// (what to give back); what the resulting state wishes for and has not asked for yet is the event's effect. So a repeated, late or early event,
 // which teaches nothing, asks for nothing, and no step is ever asked for twice.
 //
 // The order is stopped by its first cause only. Stopping waits for the steps under way, calls back the shipments,
 // and then looks at what is left: if nothing was dispatched, money and stock go back and the order is cancelled; if
 // something was, that part is delivered and charged (the shipping fee with it), and the rest is released and voided.
-// A lost parcel counts as ended once what was captured for it is refunded.
+// A lost parcel counts as ended once its refund is answered.
 import type { Effect, SagaDefinition, StepEvent } from '#platform/saga/saga.ts'
 import { adopt, bill, hear, packParcels, withParcel } from './fulfilment-parcels.ts'
 import { wishes } from './fulfilment-plan.ts'
+import { refund } from './fulfilment-refunds.ts'
 import type { CancellationReason, Fulfilment, FulfilmentInput, Parcel, Stop } from './fulfilment-state.ts'
 import {
   answered,
@@ -43,7 +44,7 @@ export const fulfilment: SagaDefinition<Fulfilment, FulfilmentInput> = {
     'ShipmentLost',
     'ReturnReceived',
   ],
-  evolve: (state, event) => ask(bill(judge(learn(state, event)))),
+  evolve: (state, event) => ask(refund(bill(judge(learn(state, event))))),
   react: state => state.effects,
   phase,
 }
@@ -90,9 +91,12 @@ function requestCancellation(state: Fulfilment): Fulfilment {
   return isTooLate ? requested : stop(requested, 'CUSTOMER_REQUEST', 'Cancelled as requested.')
 }
 
-function receiveReturn(state: Fulfilment, { returnId, lines, refund }: Data<'ReturnReceived'>): Fulfilment {
+function receiveReturn(
+  state: Fulfilment,
+  { returnId, lines, refund: expected }: Data<'ReturnReceived'>,
+): Fulfilment {
   if (state.returns.some(known => known.returnId === returnId)) return state
-  return { ...state, returns: [...state.returns, { returnId, lines, refund }] }
+  return { ...state, returns: [...state.returns, { returnId, lines, refund: expected }] }
 }
 
 function succeed(state: Fulfilment, { step, result, at }: Data<'StepSucceeded'>): Fulfilment {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { SagaRunner } from '#platform/saga/saga.ts'
+import { goodsTotal } from '#subgraphs/orders/domain/money-back.ts'
 import type { OrderPlaced } from '#subgraphs/orders/domain/order.ts'
 import type { FulfilmentInput } from '#subgraphs/orders/fulfilment.ts'
 import { orderEventOf } from '#subgraphs/orders/views.ts'
@@ -41,6 +42,7 @@ export function inputFromOrder(recorded: RecordedEvent, patience: Patience): Sag
     case 'CancellationRejected':
     case 'OrderCancelled':
     case 'OrderShipped':
+    case 'OrderShipmentLost':
     case 'OrderDelivered':
     case 'OrderCompleted':
     case 'ReturnRequested':
@@ -67,6 +69,7 @@ function startOf(placed: OrderPlaced, patience: Patience) {
         weightGrams,
       })),
       total,
+      goodsTotal: { ...total, minor: goodsTotal(placed) },
       tenders,
       option: shippingOption,
       address: deliveryAddress,

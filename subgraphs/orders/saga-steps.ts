@@ -143,10 +143,11 @@ const reason = z.enum([
 ])
 const cancellation = z.object({ reason, message: z.string(), details: z.record(z.string(), z.json()) })
 const rejection = z.object({ message: z.string() })
-const shipping = z.object({ shipmentId: z.string(), lines })
+const unitRange = z.object({ lineNo: z.int(), from: z.int(), to: z.int() })
+const shipping = z.object({ shipmentId: z.string(), lines, units: z.array(unitRange).exactOptional() })
 const delivery = z.object({ shipmentId: z.string() })
-const refunded = z.object({ returnId: z.string() })
 const money = z.object({ minor: z.int(), currency: z.string() })
+const refunded = z.object({ returnId: z.string(), refund: money.exactOptional() })
 const debt = z.object({
   debtId: z.string(),
   owedBy: z.enum(['CUSTOMER', 'SHOP']),
@@ -162,6 +163,7 @@ const LOCAL: Readonly<Record<string, Local>> = {
   'orders.rejectCancellation': (order, input, at) =>
     decide.rejectCancellation(order, { ...rejection.parse(input), at }),
   'orders.noteShipped': (order, input, at) => decide.noteShipped(order, { ...shipping.parse(input), at }),
+  'orders.noteLost': (order, input, at) => decide.noteLost(order, { ...delivery.parse(input), at }),
   'orders.noteDelivered': (order, input, at) => decide.noteDelivered(order, { ...delivery.parse(input), at }),
   'orders.completeOrder': (order, _, at) => decide.complete(order, { at }),
   'orders.noteReturnRefunded': (order, input, at) =>

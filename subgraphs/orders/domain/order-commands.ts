@@ -11,6 +11,7 @@ import {
   type OrderShipment,
   type PlacedOrder,
   type SkuQuantity,
+  type UnitRange,
   unitsBySku,
 } from '#subgraphs/orders/domain/order.ts'
 
@@ -121,11 +122,12 @@ export function cancel(order: Order, { reason, message, details, at }: Cancel): 
 export type NoteShipped = {
   readonly shipmentId: string
   readonly lines: readonly SkuQuantity[]
+  readonly units?: readonly UnitRange[]
   readonly at: string
 }
 
 /** Goods have left. A shipment counts once; no more units of a line are sent than were ordered. */
-export function noteShipped(order: Order, { shipmentId, lines, at }: NoteShipped): OrderDecision {
+export function noteShipped(order: Order, { shipmentId, lines, units, at }: NoteShipped): OrderDecision {
   switch (order.status) {
     case 'ABSENT':
       return refuse(NOT_FOUND)
@@ -143,7 +145,7 @@ export function noteShipped(order: Order, { shipmentId, lines, at }: NoteShipped
       if (isClosed(order) || !fits(order.lines, lines)) return refuse(TOO_MUCH_SHIPPED)
       const to = isAllShipped(addUnits(order.lines, lines, 'shipped')) ? 'SHIPPED' : 'PARTIALLY_SHIPPED'
       const moved = { ...noted(order, at), from: order.status, to } as const
-      return accept({ type: 'OrderShipped', data: { ...moved, shipmentId, lines } })
+      return accept({ type: 'OrderShipped', data: { ...moved, shipmentId, lines, ...(units && { units }) } })
     }
   }
 }
@@ -153,6 +155,23 @@ const TOO_MUCH_SHIPPED: Refusal = {
   message: 'The shipment holds more than is still to be sent.',
 }
 
+const SHIPMENT_NOT_FOUND: Refusal = {
+  code: 'SHIPMENT_NOT_FOUND',
+  message: 'The order has no such shipment under way.',
+}
+
+/** The carrier gave a shipment up. Says so once; a shipment that arrived is not lost. */
+export function noteLost(
+  order: Order,
+  { shipmentId, at }: { shipmentId: string; at: string },
+): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  const shipment = order.shipments.find(candidate => candidate.shipmentId === shipmentId)
+  if (!shipment) return refuse(SHIPMENT_NOT_FOUND)
+  if (shipment.lost || shipment.delivered) return accept()
+  return accept({ type: 'OrderShipmentLost', data: { ...noted(order, at), shipmentId } })
+}
+
 /** A shipment has arrived. The order is delivered once all its units are sent and all its shipments have arrived. */
 export function noteDelivered(
   order: Order,
@@ -160,8 +179,7 @@ export function noteDelivered(
 ): OrderDecision {
   if (order.status === 'ABSENT') return refuse(NOT_FOUND)
   const shipment = order.shipments.find(candidate => candidate.shipmentId === shipmentId)
-  if (!shipment)
-    return refuse({ code: 'SHIPMENT_NOT_FOUND', message: 'The order has no such shipment under way.' })
+  if (!shipment) return refuse(SHIPMENT_NOT_FOUND)
   if (shipment.delivered) return accept()
   const others = order.shipments.filter(candidate => candidate !== shipment)
   const to = order.status === 'SHIPPED' && others.every(hasArrived) ? 'DELIVERED' : order.status

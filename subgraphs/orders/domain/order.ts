@@ -43,6 +43,8 @@ export type OrderedLine = {
   readonly weightGrams: number
 }
 export type SkuQuantity = { readonly sku: string; readonly quantity: number }
+/** Units of one line, counted from 0: `from` is the first, `to` is past the last. */
+export type UnitRange = { readonly lineNo: number; readonly from: number; readonly to: number }
 export type Adjustment = { readonly label: string; readonly amount: Money }
 export type Tender = { readonly kind: TenderKind; readonly token: string; readonly amount: Money }
 
@@ -88,8 +90,14 @@ export type OrderEvent =
     }
   | {
       readonly type: 'OrderShipped'
-      readonly data: Moved & { readonly shipmentId: string; readonly lines: readonly SkuQuantity[] }
+      /** `units` is missing in events of older builds. */
+      readonly data: Moved & {
+        readonly shipmentId: string
+        readonly lines: readonly SkuQuantity[]
+        readonly units?: readonly UnitRange[]
+      }
     }
+  | { readonly type: 'OrderShipmentLost'; readonly data: Noted & { readonly shipmentId: string } }
   | { readonly type: 'OrderDelivered'; readonly data: Moved & { readonly shipmentId: string } }
   | { readonly type: 'OrderCompleted'; readonly data: Moved }
   | { readonly type: 'ReturnRequested'; readonly data: Noted & ReturnContents & { readonly reason: string } }
@@ -110,7 +118,11 @@ export type OrderLine = OrderedLine & { readonly shipped: number; readonly retur
 export type OrderShipment = {
   readonly shipmentId: string
   readonly lines: readonly SkuQuantity[]
+  /** Which units of the order's lines these are; missing in events of older builds. */
+  readonly units?: readonly UnitRange[]
   readonly delivered: boolean
+  /** True once the carrier gave it up. */
+  readonly lost?: boolean
 }
 export type ReturnStatus = 'REQUESTED' | 'RECEIVED' | 'REFUNDED' | 'REJECTED'
 export type OrderReturn = {
@@ -118,6 +130,7 @@ export type OrderReturn = {
   readonly status: ReturnStatus
   readonly reason: string
   readonly lines: readonly SkuQuantity[]
+  /** Expected until the return is refunded, then what was refunded. */
   readonly refund: Money
   readonly requestedAt: string
 }
@@ -195,20 +208,20 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
       return { status: to, awaitingApproval: false, cancellation: { reason, message, details, at } }
     }
     case 'OrderShipped': {
-      const { to, shipmentId, lines } = event.data
+      const { to, shipmentId, lines, units } = event.data
+      const sent: OrderShipment = { shipmentId, lines, ...(units && { units }), delivered: false }
       return {
         status: to,
-        shipments: [...order.shipments, { shipmentId, lines, delivered: false }],
+        shipments: [...order.shipments, sent],
         lines: addUnits(order.lines, lines, 'shipped'),
       }
     }
-    case 'OrderDelivered':
-      return {
-        status: event.data.to,
-        shipments: order.shipments.map(shipment =>
-          shipment.shipmentId === event.data.shipmentId ? { ...shipment, delivered: true } : shipment,
-        ),
-      }
+    case 'OrderShipmentLost':
+      return { shipments: withEnd(order.shipments, event.data.shipmentId, { lost: true }) }
+    case 'OrderDelivered': {
+      const { to, shipmentId } = event.data
+      return { status: to, shipments: withEnd(order.shipments, shipmentId, { delivered: true }) }
+    }
     case 'OrderCompleted':
       return { status: event.data.to }
     case 'ReturnRequested': {
@@ -216,16 +229,20 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
       const requested: OrderReturn = { returnId, status: 'REQUESTED', reason, lines, refund, requestedAt: at }
       return { returns: [...order.returns, requested] }
     }
-    case 'ReturnReceived':
+    case 'ReturnReceived': {
+      const { to, returnId, lines, refund } = event.data
       return {
-        status: event.data.to,
-        returns: withStatus(order.returns, event.data.returnId, 'RECEIVED'),
-        lines: addUnits(order.lines, event.data.lines, 'returned'),
+        status: to,
+        returns: withStatus(order.returns, returnId, { status: 'RECEIVED', refund }),
+        lines: addUnits(order.lines, lines, 'returned'),
       }
+    }
     case 'ReturnRejected':
-      return { returns: withStatus(order.returns, event.data.returnId, 'REJECTED') }
-    case 'ReturnRefunded':
-      return { returns: withStatus(order.returns, event.data.returnId, 'REFUNDED') }
+      return { returns: withStatus(order.returns, event.data.returnId, { status: 'REJECTED' }) }
+    case 'ReturnRefunded': {
+      const { returnId, refund } = event.data
+      return { returns: withStatus(order.returns, returnId, { status: 'REFUNDED', refund }) }
+    }
     case 'DebtRecorded': {
       const { debtId, owedBy, amount, code, at } = event.data
       return { debts: [...order.debts, { debtId, owedBy, amount, code, since: at }] }
@@ -269,9 +286,17 @@ export function unitsBySku(lines: readonly SkuQuantity[]): Map<string, number> {
 function withStatus(
   returns: readonly OrderReturn[],
   returnId: string,
-  status: ReturnStatus,
+  now: Partial<Pick<OrderReturn, 'status' | 'refund'>>,
 ): readonly OrderReturn[] {
-  return returns.map(entry => (entry.returnId === returnId ? { ...entry, status } : entry))
+  return returns.map(entry => (entry.returnId === returnId ? { ...entry, ...now } : entry))
+}
+
+function withEnd(
+  shipments: readonly OrderShipment[],
+  shipmentId: string,
+  end: { readonly delivered: true } | { readonly lost: true },
+): readonly OrderShipment[] {
+  return shipments.map(entry => (entry.shipmentId === shipmentId ? { ...entry, ...end } : entry))
 }
 
 const TYPES: Readonly<Record<OrderEvent['type'], true>> = {
@@ -282,6 +307,7 @@ const TYPES: Readonly<Record<OrderEvent['type'], true>> = {
   CancellationRejected: true,
   OrderCancelled: true,
   OrderShipped: true,
+  OrderShipmentLost: true,
   OrderDelivered: true,
   OrderCompleted: true,
   ReturnRequested: true,

@@ -1,6 +1,7 @@
 // Sending goods back: who may return what, and how much money that is. Decisions on the order. Free of I/O.
 import { accept, type Refusal, refuse } from '#platform/domain/decision.ts'
 import type { Money } from '#platform/domain/money.ts'
+import { goodsTotal, moneyBack, packUnits, type Sale } from '#subgraphs/orders/domain/money-back.ts'
 import {
   type Order,
   type OrderReturn,
@@ -40,7 +41,7 @@ export function requestReturn(order: Order, command: RequestReturn): OrderDecisi
       message: `${left.get(tooMany.sku) ?? 0} units of ${tooMany.sku} can be sent back, not ${tooMany.quantity}.`,
     })
   const { returnId, lines, reason, at } = command
-  const refund = refundFor(order, lines)
+  const refund = refundFor(order, standing(order), lines)
   return accept({
     type: 'ReturnRequested',
     data: { ...noted(order, at), returnId, lines, refund, reason },
@@ -62,7 +63,8 @@ export function receiveReturn(
     case 'REFUNDED':
       return accept()
     case 'REQUESTED': {
-      const { lines, refund } = found
+      const { lines } = found
+      const refund = refundFor(order, received(order), lines)
       const to = isAllBack(order, lines) ? 'RETURNED' : order.status
       const moved = { ...noted(order, at), from: order.status, to } as const
       return accept({ type: 'ReturnReceived', data: { ...moved, returnId, lines, refund } })
@@ -88,10 +90,10 @@ export function rejectReturn(
   }
 }
 
-/** The money of a received return is on its way back. */
+/** The money of a received return is back: `refund`, or what was expected when it is left out. */
 export function noteReturnRefunded(
   order: Order,
-  { returnId, at }: { returnId: string; at: string },
+  { returnId, refund, at }: { returnId: string; refund?: Money; at: string },
 ): OrderDecision {
   if (order.status === 'ABSENT') return refuse(NOT_FOUND)
   const found = order.returns.find(entry => entry.returnId === returnId)
@@ -105,7 +107,7 @@ export function noteReturnRefunded(
     case 'RECEIVED':
       return accept({
         type: 'ReturnRefunded',
-        data: { ...noted(order, at), returnId, refund: found.refund },
+        data: { ...noted(order, at), returnId, refund: refund ?? found.refund },
       })
   }
 }
@@ -129,34 +131,42 @@ function standing(order: PlacedOrder): OrderReturn[] {
 }
 
 /**
- * What all returns that stand are worth together with the new one, less what the others were promised. Refunds so never
- * come to more than was captured for the goods: a discount on the order lowers them in proportion, rounded down, and
- * of a SKU with several prices the cheapest units go back first.
+ * What `lines` are expected to give back after the returns in `before`: what the customer gets back with them, less what
+ * was to be given back without. Returns of older builds may have been promised more: they are not promised it twice.
  */
-function refundFor(order: PlacedOrder, lines: readonly SkuQuantity[]): Money {
-  const returned = [...standing(order).flatMap(entry => entry.lines), ...lines]
-  const promised = standing(order).reduce((sum, entry) => sum + entry.refund.minor, 0)
-  const { minor: total, currency } = order.total
-  const items = order.itemsTotal.minor
-  const value = priceOf(order, returned)
-  // The product of two amounts does not fit a double exactly.
-  const worth = items <= total ? value : Number((BigInt(value) * BigInt(total)) / BigInt(items))
-  return { minor: worth - promised, currency }
+function refundFor(order: PlacedOrder, before: readonly OrderReturn[], lines: readonly SkuQuantity[]): Money {
+  const sale = saleOf(order)
+  const lost = new Set(order.shipments.flatMap(({ shipmentId, lost }) => (lost ? [shipmentId] : [])))
+  const back = before.flatMap(entry => entry.lines)
+  const promised = before.reduce((sum, { refund }) => sum + refund.minor, 0)
+  const known = Math.max(
+    moneyBack(sale, { lost, returned: back }),
+    moneyBack(sale, { lost, returned: [] }) + promised,
+  )
+  const minor = Math.max(moneyBack(sale, { lost, returned: [...back, ...lines] }) - known, 0)
+  return { minor, currency: order.total.currency }
 }
 
-function priceOf(order: PlacedOrder, returned: readonly SkuQuantity[]): number {
-  const left = unitsBySku(returned)
-  let price = 0
-  for (const line of order.lines.toSorted((one, other) => one.unitPrice.minor - other.unitPrice.minor)) {
-    const units = Math.min(left.get(line.sku) ?? 0, line.quantity)
-    left.set(line.sku, (left.get(line.sku) ?? 0) - units)
-    price += units * line.unitPrice.minor
-  }
-  return price
+/** As far as the order knows: that all of it is paid, and nothing of the charges, which no return gives back. */
+function saleOf(order: PlacedOrder): Sale {
+  const packed = packUnits(
+    order.lines,
+    order.shipments.map(({ lines }) => lines),
+  )
+  const parcels = order.shipments.map(({ shipmentId, units }, index) => ({
+    id: shipmentId,
+    units: units ?? packed[index] ?? [],
+    charges: 0,
+    isPaid: true,
+  }))
+  return { lines: order.lines, goods: goodsTotal(order), parcels }
+}
+
+function received(order: PlacedOrder): OrderReturn[] {
+  return order.returns.filter(({ status }) => status === 'RECEIVED' || status === 'REFUNDED')
 }
 
 function isAllBack(order: PlacedOrder, arriving: readonly SkuQuantity[]): boolean {
-  const received = order.returns.filter(({ status }) => status === 'RECEIVED' || status === 'REFUNDED')
-  const back = unitsBySku([...received.flatMap(entry => entry.lines), ...arriving])
+  const back = unitsBySku([...received(order).flatMap(entry => entry.lines), ...arriving])
   return [...deliveredUnits(order)].every(([sku, units]) => back.get(sku) === units)
 }

@@ -34,6 +34,8 @@ export function describe(event: OrderEvent): string {
       return `Order cancelled: ${event.data.message}`
     case 'OrderShipped':
       return `${units(event.data.lines)} sent`
+    case 'OrderShipmentLost':
+      return 'A shipment was lost on its way: its money is refunded'
     case 'OrderDelivered':
       return 'Shipment delivered'
     case 'OrderCompleted':

@@ -207,6 +207,14 @@ test('a lost parcel is refunded', () => {
   })
 })
 
+test('no refund is more than what was captured and not refunded', () => {
+  holds(({ log, world }) => {
+    const refusals = log.filter(({ type, data }) => type === 'StepRefused' && data.step.startsWith('refund:'))
+    expect(refusals).toEqual([])
+    expect(world.refunded).toBeLessThanOrEqual(world.captured)
+  })
+})
+
 test('replaying the log gives the same effects and state, through JSON too', () => {
   holds(({ log, asked, state }) => {
     const told = tell(...log)

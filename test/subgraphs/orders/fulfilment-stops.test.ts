@@ -236,7 +236,8 @@ describe('a cancellation', () => {
       'capture:shp_m',
       'reject-cancellation',
     ])
-    expect(inputOf(tell(...gone), 'capture:shp_m')).toMatchObject({ amount: { minor: 1500 } })
+    expect(inputOf(tell(...gone), 'capture:shp_b')).toMatchObject({ amount: { minor: 7448 } })
+    expect(inputOf(tell(...gone), 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
   })
 
   test('that finds a part gone: the rest stays cancelled, released and voided; the fee is paid', () => {

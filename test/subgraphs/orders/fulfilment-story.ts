@@ -7,9 +7,14 @@ import {
   type FulfilmentOrder,
   fulfilment,
 } from '#subgraphs/orders/fulfilment.ts'
+import type { Quantity } from '#subgraphs/orders/fulfilment-state.ts'
 
 export type StoryEvent = FulfilmentInput | StepEvent
 export const AT = '2026-03-01T12:00:00.000Z'
+
+export function eur(minor: number): { minor: number; currency: string } {
+  return { minor, currency: 'EUR' }
+}
 
 /** 3 mugs at 10.00 and a lamp at 50.00, with a fee of 5.00: 85.00. */
 export const order: FulfilmentOrder = {
@@ -20,12 +25,13 @@ export const order: FulfilmentOrder = {
     { sku: 'LAMP', quantity: 1, unitPrice: { minor: 5000, currency: 'EUR' }, weightGrams: 2000 },
   ],
   total: { minor: 8500, currency: 'EUR' },
+  goodsTotal: { minor: 8000, currency: 'EUR' },
   tenders: [{ kind: 'CARD', token: 'tok_visa', amount: { minor: 8500, currency: 'EUR' } }],
   option: 'STANDARD',
   address: { name: 'A. Person', line1: 'Street 1', city: 'Berlin', postalCode: '10115', country: 'DE' },
 }
 
-/** Two mugs and the lamp from BER, the third mug from MUC: shares of 70.00 and 10.00. */
+/** Two mugs and the lamp from BER, the third mug from MUC: 70.00 and 10.00, and by weight 4.48 and 0.52 of the fee. */
 export const twoWarehouses = {
   allocations: [
     { sku: 'MUG', warehouse: 'BER', quantity: 2 },
@@ -77,8 +83,11 @@ export function lost(shipmentId: string): StoryEvent {
   return { type: 'ShipmentLost', data: { shipmentId, at: AT } }
 }
 
-export function returned(returnId: string, minor: number): StoryEvent {
-  const lines = [{ sku: 'MUG', quantity: 1 }]
+export function returned(
+  returnId: string,
+  minor: number,
+  lines: readonly Quantity[] = [{ sku: 'MUG', quantity: 1 }],
+): StoryEvent {
   return { type: 'ReturnReceived', data: { returnId, lines, refund: { minor, currency: 'EUR' }, at: AT } }
 }
 

@@ -9,11 +9,13 @@ import {
   deliveredAndNoted,
   dispatched,
   dispatchedAndTaken,
+  eur,
   failed,
   held,
   inputOf,
   labelled,
   lost,
+  names,
   ok,
   oneWarehouse,
   order,
@@ -87,7 +89,7 @@ describe('the way to delivery', () => {
     })
   })
 
-  test('takes a dispatched shipment’s share, and all that remains with the last one', () => {
+  test('takes what a dispatched shipment’s goods are worth, and its part of the fee by weight', () => {
     const one = tell(...labelled, dispatched('shp_b'))
     expect(asks(...labelled, dispatched('shp_b'))).toEqual([
       'ship-stock:shp_b',
@@ -96,11 +98,11 @@ describe('the way to delivery', () => {
     ])
     expect(inputOf(one, 'capture:shp_b')).toEqual({
       orderId: 'ord_1',
-      amount: { minor: 7000, currency: 'EUR' },
+      amount: { minor: 7448, currency: 'EUR' },
     })
     expect(inputOf(one, 'ship-stock:shp_b')).toMatchObject({ warehouse: 'BER' })
     const both = tell(...labelled, dispatched('shp_b'), dispatched('shp_m'))
-    expect(inputOf(both, 'capture:shp_m')).toMatchObject({ amount: { minor: 1500 } })
+    expect(inputOf(both, 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
   })
 
   test('completes once all is delivered, noted and paid, and has then ended', () => {
@@ -121,7 +123,7 @@ describe('the way to delivery', () => {
   })
 
   test('asks for no money when the order is free', () => {
-    const free = startedWith({ total: { minor: 0, currency: 'EUR' }, tenders: [] })
+    const free = startedWith({ total: eur(0), goodsTotal: eur(0), tenders: [] })
     expect(asks(free, ok('reserve-stock', oneWarehouse))).toEqual(['commit-stock'])
     const toEnd = [
       free,
@@ -139,10 +141,10 @@ describe('the way to delivery', () => {
 
   test('spreads a discount over the shipments, to the last cent', () => {
     const [, reserved, ...rest] = [...labelled, dispatched('shp_b'), dispatched('shp_m')]
-    const discounted = startedWith({ total: { minor: 4001, currency: 'EUR' } })
+    const discounted = startedWith({ total: eur(4001), goodsTotal: eur(3501) })
     const told = tell(discounted, ...(reserved ? [reserved] : []), ...rest)
-    expect(inputOf(told, 'capture:shp_b')).toMatchObject({ amount: { minor: 3500 } })
-    expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: { minor: 501 } })
+    expect(inputOf(told, 'capture:shp_b')).toMatchObject({ amount: eur(3063 + 448) })
+    expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: eur(438 + 52) })
   })
 
   test('charges two lines of one SKU at their own prices, each unit once', () => {
@@ -150,7 +152,8 @@ describe('the way to delivery', () => {
     if (!mug || !lamp) throw new Error('the order has two lines')
     const dearer = { ...mug, quantity: 1, unitPrice: { minor: 1500, currency: 'EUR' } }
     const lines = [{ ...mug, quantity: 2 }, dearer, lamp]
-    const told = tell(startedWith({ lines }), ...labelled.slice(1), dispatched('shp_m'), dispatched('shp_b'))
+    const free = startedWith({ lines, goodsTotal: eur(8500) })
+    const told = tell(free, ...labelled.slice(1), dispatched('shp_m'), dispatched('shp_b'))
     expect(inputOf(told, 'reserve-stock')).toMatchObject({ lines: [{ sku: 'MUG', quantity: 3 }, {}] })
     expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: { minor: 1500 } })
     expect(inputOf(told, 'capture:shp_b')).toMatchObject({ amount: { minor: 7000 } })
@@ -246,13 +249,12 @@ describe('news of shipments', () => {
   test('of a loss gives the parcel’s money back once it is taken, and ends it', () => {
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
     const told = tell(...gone, lost('shp_m'))
-    expect(inputOf(told, 'refund:shp_m')).toEqual({
-      orderId: 'ord_1',
-      amount: { minor: 1500, currency: 'EUR' },
-    })
+    expect(names(told.effects)).toEqual(['note-lost:shp_m', 'refund:shp_m'])
+    expect(inputOf(told, 'refund:shp_m')).toEqual({ orderId: 'ord_1', amount: eur(1052) })
     const rest = [...gone, lost('shp_m'), ...deliveredAndNoted('shp_b')]
     expect(asks(...rest)).toEqual([])
-    expect(asks(...rest, ok('refund:shp_m'))).toEqual(['complete-order'])
+    expect(asks(...rest, ok('refund:shp_m'))).toEqual([])
+    expect(asks(...rest, ok('refund:shp_m'), ok('note-lost:shp_m'))).toEqual(['complete-order'])
   })
 
   test('lets go of money that a refused capture leaves', () => {

@@ -37,11 +37,12 @@ function message(type: string, data: BusMessage['data']): BusMessage {
 }
 
 test('a placed order starts its fulfilment with all that the steps need, and the time they have', () => {
-  const found = inputFromOrder(recorded(placedEvent({ instructions: 'Ring' })), {
+  const sale = { adjustments: [{ label: 'Sale', amount: usd(-100) }], total: usd(8400) }
+  const found = inputFromOrder(recorded(placedEvent({ ...sale, instructions: 'Ring' })), {
     reservationMs: 5,
     approvalTimeoutMs: 6,
   })
-  const { deliveryAddress, tenders, total } = placement()
+  const { deliveryAddress, tenders, total } = placement(sale)
   expect(found).toEqual({
     sagaId: ORDER_ID,
     id: 'evt-1',
@@ -60,6 +61,7 @@ test('a placed order starts its fulfilment with all that the steps need, and the
             { sku: 'POT', quantity: 2, unitPrice: usd(2500), weightGrams: 900 },
           ],
           total,
+          goodsTotal: usd(7900),
           tenders,
           option: 'STANDARD',
           address: deliveryAddress,

@@ -1,6 +1,6 @@
 // Returns: who may send what back, how much money that is, and what becomes of the order.
 import { describe, expect, test } from 'vitest'
-import type { OrderPlaced } from '#subgraphs/orders/domain/order.ts'
+import type { OrderEvent, OrderPlaced, UnitRange } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
 import { AT, given, must, outcome, placement, type Step, usd } from '#test/subgraphs/orders/fixtures.ts'
@@ -8,9 +8,9 @@ import { AT, given, must, outcome, placement, type Step, usd } from '#test/subgr
 const at = AT
 const confirm: Step = order => decide.confirm(order, { at })
 const ship =
-  (shipmentId: string, lines: { sku: string; quantity: number }[]): Step =>
+  (shipmentId: string, lines: { sku: string; quantity: number }[], units?: UnitRange[]): Step =>
   order =>
-    decide.noteShipped(order, { shipmentId, lines, at })
+    decide.noteShipped(order, { shipmentId, lines, ...(units && { units }), at })
 const deliver: Step = order => decide.noteDelivered(order, { shipmentId: 'shp_1', at })
 const complete: Step = order => decide.complete(order, { at })
 const everything = [
@@ -38,6 +38,18 @@ const refunded =
   (returnId: string): Step =>
   order =>
     returns.noteReturnRefunded(order, { returnId, at })
+
+function sale(minor: number): Partial<OrderPlaced> {
+  return { adjustments: [{ label: 'Sale', amount: usd(minor) }], total: usd(8500 + minor) }
+}
+
+function acceptedBy(decision: ReturnType<Step>): readonly OrderEvent[] {
+  return 'accepted' in decision ? decision.accepted : []
+}
+
+function refunds(...steps: Step[]): number[] {
+  return must(given(...steps)).returns.map(entry => entry.refund.minor)
+}
 
 function delivered(changes: Partial<OrderPlaced> = {}): Step[] {
   return [order => decide.place(order, placement(changes)), confirm, ship('shp_1', everything), deliver]
@@ -76,9 +88,10 @@ describe('asking for a return', () => {
   })
 
   test('a discount on the order lowers refunds in proportion, and together they are what the goods cost', () => {
-    const discount = { adjustments: [{ label: 'Sale', amount: usd(-3500) }], total: usd(5001) }
-    const parts = [...delivered(discount), ask('ret_1', ['MUG', 1]), ask('ret_2', ['MUG', 2], ['POT', 2])]
-    expect(must(given(...parts)).returns.map(entry => entry.refund.minor)).toEqual([625, 4376])
+    const parts = [ask('ret_1', ['MUG', 1]), ask('ret_2', ['MUG', 2], ['POT', 2])]
+    expect(refunds(...delivered(sale(-100)), ...parts)).toEqual([987, 6913])
+    expect(refunds(...delivered(sale(-3500)), ...parts)).toEqual([562, 3938])
+    expect(refunds(...delivered(sale(-8400)), ...parts)).toEqual([0, 0])
   })
 
   test('of a product at two prices the cheaper units go back first', () => {
@@ -87,8 +100,35 @@ describe('asking for a return', () => {
       { lineNo: 2, sku: 'POT', title: 'Pot', quantity: 1, unitPrice: usd(2500), weightGrams: 900 },
       { lineNo: 3, sku: 'POT', title: 'Pot', quantity: 1, unitPrice: usd(2000), weightGrams: 900 },
     ]
-    const parts = [...delivered({ lines }), ask('ret_1', ['POT', 1]), ask('ret_2', ['POT', 1])]
-    expect(must(given(...parts)).returns.map(entry => entry.refund.minor)).toEqual([2000, 2500])
+    const two = { lines, itemsTotal: usd(7500), total: usd(8000) }
+    expect(refunds(...delivered(two), ask('ret_1', ['POT', 1]), ask('ret_2', ['POT', 1]))).toEqual([
+      2000, 2500,
+    ])
+  })
+
+  test('what the goods cost comes back, never the fee or a surcharge', () => {
+    const wrapped = { adjustments: [{ label: 'Gift wrap', amount: usd(300) }], total: usd(8800) }
+    expect(refunds(...delivered(wrapped), ask('ret_1', ['MUG', 3], ['POT', 2]))).toEqual([8000])
+  })
+
+  test('beside a lost unit of the same product at another price, both come to what both cost', () => {
+    const lines = [
+      { lineNo: 1, sku: 'SOCK', title: 'Sock', quantity: 1, unitPrice: usd(1000), weightGrams: 100 },
+      { lineNo: 2, sku: 'SOCK', title: 'Sock', quantity: 1, unitPrice: usd(200), weightGrams: 100 },
+    ]
+    const sock = [{ sku: 'SOCK', quantity: 1 }]
+    const steps = (lost: number): Step[] => [
+      o => decide.place(o, placement({ lines, itemsTotal: usd(1200), total: usd(1700) })),
+      confirm,
+      ship('shp_2', sock, [{ lineNo: 2 - lost, from: 0, to: 1 }]),
+      ship('shp_1', sock, [{ lineNo: 1 + lost, from: 0, to: 1 }]),
+      deliver,
+      o => decide.noteLost(o, { shipmentId: 'shp_2', at }),
+      complete,
+      ask('ret_1', ['SOCK', 1]),
+    ]
+    expect(refunds(...steps(0))).toEqual([1000])
+    expect(refunds(...steps(1))).toEqual([200])
   })
 
   test('an order takes a bounded number of returns', () => {
@@ -117,6 +157,32 @@ describe('deciding on a return', () => {
     const back = [...asked, receive('ret_1'), refunded('ret_1')]
     expect(must(given(...back)).returns[0]?.status).toBe('REFUNDED')
     expect(outcome(refunded('ret_1')(given(...back)))).toBe('nothing')
+  })
+
+  test('the refund is counted again when the goods arrive, and is what was refunded in the end', () => {
+    const lines = [
+      { lineNo: 1, sku: 'MUG', title: 'Mug', quantity: 1, unitPrice: usd(500), weightGrams: 300 },
+      { lineNo: 2, sku: 'MUG', title: 'Mug', quantity: 2, unitPrice: usd(1000), weightGrams: 300 },
+    ]
+    const mugs = [{ sku: 'MUG', quantity: 3 }]
+    const two = { lines, itemsTotal: usd(2500), total: usd(3000) }
+    const both = [
+      ...[(o => decide.place(o, placement(two))) satisfies Step, confirm, ship('shp_1', mugs), deliver],
+      ...[ask('ret_1', ['MUG', 1]), ask('ret_2', ['MUG', 1])],
+    ]
+    expect(refunds(...both)).toEqual([500, 1000])
+    const turned = [...both, receive('ret_2'), receive('ret_1')]
+    expect(refunds(...turned)).toEqual([1000, 500])
+    const told: Step = o => returns.noteReturnRefunded(o, { returnId: 'ret_1', refund: usd(499), at })
+    expect(refunds(...turned, told)).toEqual([499, 500])
+  })
+
+  test('what an older build promised too much for is not promised again', () => {
+    const history = given(...delivered(sale(-100)), ask('ret_1', ['MUG', 3]), receive('ret_1'))
+    const [older] = must(history).returns
+    const promised = { ...must(history), returns: older ? [{ ...older, refund: usd(3000) }] : [] }
+    const [event] = acceptedBy(ask('ret_2', ['POT', 2])(promised))
+    expect(event).toMatchObject({ type: 'ReturnRequested', data: { refund: usd(7900 - 3000) } })
   })
 
   test('the order is returned once every unit is back', () => {

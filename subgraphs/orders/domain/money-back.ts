@@ -1,0 +1,118 @@
+// What a customer gets back for an order: one function of what was paid, what was lost and what came back. Free of I/O.
+//
+// The price of an order has two parts. Its goods are worth the lines less the discounts, spread over the lines in
+// proportion to their prices by the largest remainder. All else that was paid (the shipping fee and surcharges) is the
+// charges, spread over the parcels by weight. A lost parcel gives back what its goods are worth and its part of the
+// charges. Returned goods give back what they are worth, and nothing of the charges.
+//
+// Units of a line are numbered, so the worth of a set of units is the sum over its units. What is lost or back is such a
+// set, and it only grows: hence the sum never falls, is the same for every order of the same happenings, and comes to
+// all that was paid for the goods once all of them are lost or back.
+import { apportion, type Money } from '#platform/domain/money.ts'
+import type { SkuQuantity, UnitRange } from '#subgraphs/orders/domain/order.ts'
+
+export type SoldLine = { readonly sku: string; readonly quantity: number; readonly unitPrice: Money }
+
+export type SentParcel = {
+  readonly id: string
+  readonly units: readonly UnitRange[]
+  /** Its part of the charges, in minor units. */
+  readonly charges: number
+  /** False when no money was taken for the parcel: then nothing is given back for it either. */
+  readonly isPaid: boolean
+}
+
+export type Sale = {
+  readonly lines: readonly SoldLine[]
+  /** What the goods of the whole order are worth, in minor units: see `goodsTotal`. */
+  readonly goods: number
+  /** Those that ship. */
+  readonly parcels: readonly SentParcel[]
+}
+
+/** The ids of lost parcels, and what came back in all returns together. */
+export type Happenings = { readonly lost: ReadonlySet<string>; readonly returned: readonly SkuQuantity[] }
+
+/** What an order's goods cost its customer, in minor units: the lines less all discounts, and never more than the total. */
+export function goodsTotal(order: {
+  readonly itemsTotal: Money
+  readonly adjustments: readonly { readonly amount: Money }[]
+  readonly total: Money
+}): number {
+  const discounts = order.adjustments.reduce((sum, { amount }) => sum + Math.min(amount.minor, 0), 0)
+  return Math.min(Math.max(order.itemsTotal.minor + discounts, 0), order.total.minor)
+}
+
+/**
+ * Hands out the units of `lines` to parcels with these contents, in order and line by line, so that lines of one SKU at
+ * two prices are each sent once. Units beyond what was ordered are in no range.
+ */
+export function packUnits(
+  lines: readonly SoldLine[],
+  contents: readonly (readonly SkuQuantity[])[],
+): UnitRange[][] {
+  const packed = lines.map(() => 0)
+  return contents.map(parcel =>
+    parcel.flatMap(({ sku, quantity }) => {
+      let open = quantity
+      return lines.flatMap((line, index) => {
+        const from = packed[index] ?? 0
+        const units = line.sku === sku ? Math.min(open, line.quantity - from) : 0
+        packed[index] = from + units
+        open -= units
+        return units > 0 ? [{ lineNo: index + 1, from, to: from + units }] : []
+      })
+    }),
+  )
+}
+
+/** What units of an order are worth, in minor units, when all of its `lines` together are worth `goods`. */
+export function valuer({ lines, goods }: Pick<Sale, 'lines' | 'goods'>): (range: UnitRange) => number {
+  const worth = apportion(
+    goods,
+    lines.map(({ quantity, unitPrice }) => quantity * unitPrice.minor),
+  )
+  return ({ lineNo, from, to }) => {
+    const of = BigInt(worth[lineNo - 1] ?? 0)
+    const quantity = BigInt(lines[lineNo - 1]?.quantity ?? 1)
+    return Number((of * BigInt(to)) / quantity - (of * BigInt(from)) / quantity)
+  }
+}
+
+/** What the customer gets back in all, in minor units: 0 up to what was paid. It never falls as more is lost or back. */
+export function moneyBack(sale: Sale, { lost, returned }: Happenings): number {
+  const worthOf = valuer(sale)
+  const gone = sale.parcels.filter(({ id, isPaid }) => isPaid && lost.has(id))
+  const forLost = gone.reduce((sum, { units, charges }) => sum + charges + sumOf(units, worthOf), 0)
+  return forLost + sumOf(returnedUnits(sale, { lost, returned }), worthOf)
+}
+
+/**
+ * The paid units that count as returned: units of one SKU look alike, so the cheapest that are not lost go back first,
+ * and before them those that were never paid.
+ */
+function returnedUnits({ lines, parcels }: Sale, { lost, returned }: Happenings): UnitRange[] {
+  const open = new Map<string, number>()
+  for (const { sku, quantity } of returned) open.set(sku, (open.get(sku) ?? 0) + quantity)
+  const price = ({ lineNo }: UnitRange) => lines[lineNo - 1]?.unitPrice.minor ?? 0
+  const sent = parcels
+    .filter(({ id }) => !lost.has(id))
+    .flatMap(({ units, isPaid }) => units.map(range => ({ range, isPaid })))
+    .sort(
+      (one, other) =>
+        Number(one.isPaid) - Number(other.isPaid) ||
+        price(one.range) - price(other.range) ||
+        one.range.lineNo - other.range.lineNo ||
+        one.range.from - other.range.from,
+    )
+  return sent.flatMap(({ range, isPaid }) => {
+    const sku = lines[range.lineNo - 1]?.sku ?? ''
+    const units = Math.min(open.get(sku) ?? 0, range.to - range.from)
+    open.set(sku, (open.get(sku) ?? 0) - units)
+    return isPaid && units > 0 ? [{ ...range, to: range.from + units }] : []
+  })
+}
+
+function sumOf(ranges: readonly UnitRange[], worthOf: (range: UnitRange) => number): number {
+  return ranges.reduce((sum, range) => sum + worthOf(range), 0)
+}
