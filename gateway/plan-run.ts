@@ -6,9 +6,7 @@ import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import { conditionsOf, type Decide, decided } from '#gateway/planner/decided.ts'
-import { leftOut } from '#gateway/planner/left-out.ts'
 import { namesAreUnambiguous, withConditionsAtFields } from '#gateway/planner/planned-operation.ts'
-import { withWholeInterfaces } from '#gateway/planner/whole-interfaces.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
 
 export type PlanRun = {
@@ -55,12 +53,11 @@ async function byHive({ document, operationName }: ToRun, supergraph: Supergraph
     const planned = await supergraph.plan(print(form), operationName)
     if ('unplanned' in planned) reasons.push(planned.unplanned)
     else if (planned.doubt !== undefined) reasons.push(planned.doubt)
-    else return { node: planned.node && withWholeInterfaces(planned.node, form, supergraph) }
+    else return planned
   }
   return reasons
 }
 
-/** Its plans leave out what it takes for impossible: such a plan is none. */
 async function byApollo(
   { document, operationName }: ToRun,
   supergraph: Supergraph,
@@ -69,8 +66,6 @@ async function byApollo(
   const planned = await supergraph.planOtherwise(print(document), operationName)
   if ('unplanned' in planned) throw unplanned([...before, planned.unplanned])
   if (planned.doubt !== undefined) throw unplanned([...before, planned.doubt])
-  const left = leftOut(document, planned.node)
-  if (left !== undefined) throw unplanned([...before, `the plan leaves out ${left}`])
   return planned
 }
 

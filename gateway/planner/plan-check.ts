@@ -1,7 +1,8 @@
 // Whether a plan can be right: what fields require comes along with them, and no name stands for two things. Pure.
-import { Kind, type OperationDefinitionNode, parse } from 'graphql'
+import type { OperationDefinitionNode } from 'graphql'
 import type { BatchFetchNode, FetchNode, PlanNode, RequiredSelection } from '#gateway/executor/plan.ts'
 import { ambiguousIn } from '#gateway/planner/ambiguity.ts'
+import { operationIn } from '#gateway/planner/request-text.ts'
 import { lackingIn, type Required, readRequirements } from '#gateway/planner/requirements.ts'
 
 /** Says why a plan is wrong, or is to be doubted; undefined when it is not. The supergraph is read for the first plan. */
@@ -47,7 +48,6 @@ function asksOf(node: PlanNode): readonly Asks[] {
 }
 
 function asks(node: FetchNode | BatchFetchNode, entities: Asks['entities']): readonly Asks[] {
-  const [operation] = parse(node.operation).definitions
-  if (operation?.kind !== Kind.OPERATION_DEFINITION) return []
+  const operation = operationIn(node.operation)
   return [{ serviceName: node.serviceName, operation, entities }]
 }

@@ -1,8 +1,9 @@
 // The process that a planner runs in: answers what its gateway asks, one after the other. Free of any planner.
 import { createHash } from 'node:crypto'
+import { parse } from 'graphql'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import type { FromPlanner, ToPlanner } from '#gateway/planner/messages.ts'
-import { createPlanCheck } from '#gateway/planner/plan-check.ts'
+import { createSettle } from '#gateway/planner/settled-plan.ts'
 
 /** What a planner makes of a supergraph. */
 export type ReadSupergraph = {
@@ -14,20 +15,20 @@ export type ReadSupergraph = {
 /** `read` throws an Error that says what is wrong with a supergraph. */
 export function servePlanner(read: (sdl: string) => ReadSupergraph): void {
   let supergraph: ReadSupergraph | undefined
-  let check: ReturnType<typeof createPlanCheck> = () => undefined
+  let settle: ReturnType<typeof createSettle> | undefined
   let refusal = 'there is no supergraph yet'
 
   function answer(message: ToPlanner): FromPlanner {
     try {
       if (message.kind === 'supergraph') {
         supergraph = read(message.sdl)
-        check = createPlanCheck(message.sdl)
+        settle = createSettle(message.sdl)
         const { publicSchema } = supergraph
         return { kind: 'ready', ...(publicSchema !== undefined && { publicSchema }) }
       }
-      if (!supergraph) return { kind: 'refused', reason: refusal }
-      const node = supergraph.plan(message.text, message.operationName)
-      return { kind: 'planned', node, doubt: node && check(node) }
+      if (!supergraph || !settle) return { kind: 'refused', reason: refusal }
+      const plan = supergraph.plan(message.text, message.operationName)
+      return { kind: 'planned', ...settle(plan, parse(message.text, { noLocation: true })) }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       if (message.kind === 'supergraph') refusal = reason

@@ -1,40 +1,11 @@
 // Mends plans that ask a subgraph, which has an object in place of an interface, for some of the interface's types only. Pure.
-import { type DocumentNode, type GraphQLSchema, isAbstractType, isObjectType, Kind, visit } from 'graphql'
 import type { FlattenPath, PlanNode, RequiredSelection, Rewrite } from '#gateway/executor/plan.ts'
 
-type Known = { readonly schema: GraphQLSchema; readonly standIns: ReadonlySet<string> }
-
 /**
- * The planner takes fetches that differ by the object type alone for one, when the subgraph does not know these types.
- * Where an operation selects by several of them, such a fetch is made for all objects of the interface.
+ * Hive's planner takes fetches that differ by the object type alone for one, when the subgraph does not know these types.
+ * Here such fetches are made for all objects of the interface.
  */
-export function withWholeInterfaces(plan: PlanNode, planned: DocumentNode, known: Known): PlanNode {
-  return selectsBySeveral(planned, known) ? widened(plan) : plan
-}
-
-function selectsBySeveral(planned: DocumentNode, { schema, standIns }: Known): boolean {
-  const interfaces = [...standIns].map(name => schema.getType(name)).filter(isAbstractType)
-  let several = false
-  visit(planned, {
-    SelectionSet({ selections }) {
-      const types = selections.flatMap(selection =>
-        selection.kind === Kind.INLINE_FRAGMENT && selection.typeCondition
-          ? [selection.typeCondition.name.value]
-          : [],
-      )
-      several ||= interfaces.some(type => {
-        const members = types.filter(name => {
-          const member = schema.getType(name)
-          return isObjectType(member) && schema.isSubType(type, member)
-        })
-        return new Set(members).size > 1
-      })
-    },
-  })
-  return several
-}
-
-function widened(node: PlanNode): PlanNode {
+export function withWholeInterfaces(node: PlanNode): PlanNode {
   switch (node.kind) {
     case 'Fetch': {
       const type = standInOf(node.inputRewrites)
@@ -53,18 +24,18 @@ function widened(node: PlanNode): PlanNode {
       const type = node.node.kind === 'Fetch' ? standInOf(node.node.inputRewrites) : undefined
       return {
         ...node,
-        node: widened(node.node),
+        node: withWholeInterfaces(node.node),
         ...(type !== undefined && { path: toWhole(node.path, type) }),
       }
     }
     case 'Sequence':
     case 'Parallel':
-      return { ...node, nodes: node.nodes.map(widened) }
+      return { ...node, nodes: node.nodes.map(withWholeInterfaces) }
     case 'Condition':
       return {
         ...node,
-        ifClause: node.ifClause ? widened(node.ifClause) : null,
-        elseClause: node.elseClause ? widened(node.elseClause) : null,
+        ifClause: node.ifClause ? withWholeInterfaces(node.ifClause) : null,
+        elseClause: node.elseClause ? withWholeInterfaces(node.elseClause) : null,
       }
     case 'Subscription':
       return node

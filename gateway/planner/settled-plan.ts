@@ -1,0 +1,35 @@
+// The plan that is carried out for what a planner made: as it is, or mended, if it stands the check. Pure.
+import { type DocumentNode, parse } from 'graphql'
+import type { PlanNode } from '#gateway/executor/plan.ts'
+import { uncovered } from '#gateway/planner/coverage.ts'
+import { type FederatedTypes, readFederatedTypes } from '#gateway/planner/federated-types.ts'
+import { createPlanCheck } from '#gateway/planner/plan-check.ts'
+import { withRequirementsApart } from '#gateway/planner/requirements-apart.ts'
+import { withWholeInterfaces } from '#gateway/planner/whole-interfaces.ts'
+
+/** `doubt` is why the plan may be wrong, whichever way it is mended. */
+export type Settled = { readonly node: PlanNode | undefined; readonly doubt: string | undefined }
+
+/** Of plans for operations in the plain form. The supergraph is read for the first of them. */
+export function createSettle(sdl: string): (plan: PlanNode | undefined, document: DocumentNode) => Settled {
+  const checkRequests = createPlanCheck(sdl)
+  let types: FederatedTypes | undefined
+
+  return (plan, document) => {
+    types ??= readFederatedTypes(parse(sdl, { noLocation: true }))
+    const doubtOf = (node: PlanNode | undefined, known: FederatedTypes) =>
+      (node && checkRequests(node)) ?? uncovered(document, node, known)
+    const doubt = doubtOf(plan, types)
+    if (doubt === undefined || plan === undefined) return { node: plan, doubt }
+    for (const node of mended(plan, types))
+      if (doubtOf(node, types) === undefined) return { node, doubt: undefined }
+    return { node: plan, doubt }
+  }
+}
+
+function* mended(plan: PlanNode, types: FederatedTypes): Generator<PlanNode> {
+  const whole = withWholeInterfaces(plan)
+  yield whole
+  yield withRequirementsApart(plan, types)
+  yield withRequirementsApart(whole, types)
+}
