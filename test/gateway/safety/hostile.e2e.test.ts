@@ -46,7 +46,7 @@ describe('a page of another site', () => {
     const url = new URL(clinic.url)
     url.searchParams.set('query', 'mutation { wave }')
     const response = await fetch(url)
-    expect(response.status).toBe(405)
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST'])
     expect(clinic.requests()).toEqual([])
   })
 })
