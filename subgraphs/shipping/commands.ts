@@ -50,10 +50,15 @@ export type ShipmentCommands = {
   cancel(shipmentId: string, asked: Asked): Promise<Outcome>
   /** Has the carrier collect a labelled shipment now. */
   dispatch(shipmentId: string, asked: Asked): Promise<Outcome>
-  /** Takes in a notice. `before` is what the shipment was when it came. */
+  /** Takes in a notice. `before` is what the shipment was when it came. One about another parcel changes nothing. */
   note(shipmentId: string, notice: Notice, asked: Asked): Promise<Noted>
 }
-export type Noted = { readonly before: Shipment['status']; readonly changed: boolean }
+export type Noted = {
+  readonly before: Shipment['status']
+  readonly changed: boolean
+  /** Why it is not taken. */
+  readonly refusal?: ShipmentRefusal['code']
+}
 
 export function createCommands(ports: ShippingPorts): ShipmentCommands {
   return {
@@ -124,6 +129,7 @@ async function noteNotice(id: string, notice: Notice, asked: Asked, ports: Shipp
     noted = { before: state.status, changed: 'accepted' in decision && decision.accepted.length > 0 }
     return decision
   })
+  if (handled.status === 'refused') return { ...noted, changed: false, refusal: handled.refusal.code }
   return handled.repeated ? { ...noted, changed: false } : noted
 }
 

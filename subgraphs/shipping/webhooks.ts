@@ -1,12 +1,13 @@
 // Takes in the carrier's notices: POST /webhooks/carrier, signed, in batches, at least once. Free of rules about shipments.
-import { z } from 'zod'
+import type { z } from 'zod'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isId } from '#platform/domain/ids.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { counter } from '#platform/telemetry/metrics.ts'
 import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 import { mountWebhook } from '#platform/webhooks/endpoint.ts'
-import { type CarrierNotice, noticesSchema } from './carrier/carrier.ts'
+import { type CarrierNotice, deliverySchema, noticeSchema } from './carrier/carrier.ts'
 import type { Noted, ShipmentCommands } from './commands.ts'
 
 export const CARRIER_WEBHOOK = '/webhooks/carrier'
@@ -20,11 +21,25 @@ export type CarrierWebhookOptions = {
   readonly logger: Logger
 }
 
-type Fate = 'recorded' | 'known' | 'cancelled' | 'unknown' | 'reused' | 'failed'
+type Fate =
+  | 'recorded'
+  | 'known'
+  | 'cancelled'
+  | 'unknown'
+  | 'reused'
+  | 'mismatched'
+  | 'malformed'
+  | 'refused'
+  | 'failed'
+
+/** What became of one notice; `problem` says why it is not taken. */
+type Taken = { readonly id?: string | undefined; readonly fate: Fate; readonly problem?: string | undefined }
 
 /**
- * 204 once every notice is kept or found to change nothing; 401 for a wrong signature and 400 for a malformed body,
- * of which nothing is written; 503 with `error.failed`, the ids of the notices to send again. A notice about a
+ * Every notice of a call is taken by itself. 204 once each is kept or found to change nothing; 401 for a wrong
+ * signature and 400 for a body that is no call, of which nothing is written. 400 with `error.refused` also when some
+ * notices can never be taken (malformed, or about another parcel than the shipment's): the others are kept. 503 with
+ * `error.failed`, the ids of the notices to send again, which is said before what is refused. A notice about a
  * shipment that is not ours is done with: the shipment is written before the carrier hears of it, so that no later
  * try can find it. Notices of one shipment are taken one after another, those of different ones at once.
  */
@@ -37,52 +52,113 @@ export function mountCarrierWebhook(http: HttpServer, options: CarrierWebhookOpt
     secret: options.secret,
     now: options.now,
     async receive(body, { requestId }) {
-      const { events } = readNotices(body)
-      const take = (notice: CarrierNotice) => takeNotice(notice, requestId, options)
-      const failed: string[] = []
-      const parcels = [...Map.groupBy(events, ({ reference }) => reference).values()]
-      await Promise.all(
-        parcels.map(async notices => {
-          for (const notice of notices) {
-            const fate = await take(notice)
-            counted.inc({ fate })
-            if (fate === 'failed') failed.push(notice.id)
-          }
-        }),
-      )
-      if (failed.length > 0)
-        throw new CallerError('UNAVAILABLE', 'Some notices could not be kept: send them again.', { failed })
+      const { notices, malformed } = readNotices(body)
+      for (const { id, problem } of malformed)
+        options.logger.warn({ notice_id: id, problem }, 'a notice of the carrier is malformed')
+      const parcels = [...Map.groupBy(notices, ({ reference }) => reference).values()]
+      const taken = await Promise.all(parcels.map(parcel => takeInOrder(parcel, requestId, options)))
+      const all = [...malformed, ...taken.flat()]
+      for (const { fate } of all) counted.inc({ fate })
+      answerFor(all)
     },
   })
 }
 
-function readNotices(body: unknown) {
-  const parsed = noticesSchema.safeParse(body)
-  if (parsed.success) return parsed.data
-  throw new CallerError('BAD_USER_INPUT', `the notices are malformed: ${z.prettifyError(parsed.error)}`)
+async function takeInOrder(
+  notices: readonly CarrierNotice[],
+  requestId: string,
+  options: CarrierWebhookOptions,
+): Promise<Taken[]> {
+  const taken: Taken[] = []
+  for (const notice of notices)
+    taken.push({ id: notice.id, ...(await takeNotice(notice, requestId, options)) })
+  return taken
+}
+
+/** Throws what the carrier is to be told, unless every notice is done with. */
+function answerFor(all: readonly Taken[]): void {
+  const failed = all.flatMap(({ id, fate }) => (fate === 'failed' && id !== undefined ? [id] : []))
+  const refused = all.flatMap(({ id, problem }) =>
+    problem === undefined ? [] : [{ id: id ?? null, problem }],
+  )
+  if (failed.length > 0)
+    throw new CallerError('UNAVAILABLE', 'Some notices could not be kept: send them again.', {
+      failed,
+      ...(refused.length > 0 && { refused }),
+    })
+  if (refused.length === 0) return
+  const first = refused[0]?.problem
+  throw new CallerError(
+    'BAD_USER_INPUT',
+    `${refused.length} of ${all.length} notices cannot be taken, and the others are done with; the first: ${first}. Sending them again does not help.`,
+    { refused },
+  )
+}
+
+/** Those that can be read, and what is wrong with the others. Throws CallerError BAD_USER_INPUT for what is no call. */
+function readNotices(body: unknown): { notices: CarrierNotice[]; malformed: Taken[] } {
+  const parsed = deliverySchema.safeParse(body)
+  if (!parsed.success)
+    throw new CallerError('BAD_USER_INPUT', `the notices are malformed: ${problemsOf(parsed.error)}`)
+  const notices: CarrierNotice[] = []
+  const malformed: Taken[] = []
+  for (const [index, event] of parsed.data.events.entries()) {
+    const notice = noticeSchema.safeParse(event)
+    if (notice.success) notices.push(notice.data)
+    else
+      malformed.push({
+        id: noticeSchema.shape.id.safeParse(idOf(event)).data,
+        fate: 'malformed',
+        problem: problemsOf(notice.error, [`events[${index}]`]),
+      })
+  }
+  return { notices, malformed }
+}
+
+function idOf(event: unknown): unknown {
+  return typeof event === 'object' && event !== null && 'id' in event ? event.id : undefined
+}
+
+function problemsOf({ issues }: z.ZodError, place: readonly string[] = []): string {
+  return issues.map(({ path, message }) => `${[...place, ...path].join('.')}: ${message}`).join('; ')
 }
 
 async function takeNotice(
   notice: CarrierNotice,
   requestId: string,
   options: CarrierWebhookOptions,
-): Promise<Fate> {
+): Promise<Omit<Taken, 'id'>> {
   const { logger } = options
   const about = { notice_id: notice.id, shipment_id: notice.reference, status: notice.status }
   try {
-    const fate = fateOf(await recordNotice(notice, requestId, options))
-    if (fate === 'cancelled')
-      logger.warn(about, 'the carrier reports on a cancelled shipment; it stays cancelled')
-    if (fate === 'unknown') logger.warn(about, 'the carrier reports on a shipment that is not ours')
-    return fate
+    const fate = isId('shipment', notice.reference)
+      ? fateOf(await recordNotice(notice, requestId, options))
+      : 'unknown'
+    const warning = WARNINGS[fate]
+    if (warning) logger.warn(about, warning)
+    return fate === 'mismatched' ? { fate, problem: mismatch(notice) } : { fate }
   } catch (err) {
     if (err instanceof CallerError && err.code === 'CONFLICT') {
       logger.warn(about, 'the carrier used the id of a notice for another shipment')
-      return 'reused'
+      return { fate: 'reused' }
+    }
+    if (err instanceof CallerError && err.code === 'BAD_USER_INPUT') {
+      logger.warn({ err, ...about }, 'a notice of the carrier cannot be stored')
+      return { fate: 'refused', problem: `notice ${notice.id}: ${err.message}` }
     }
     logger.error({ err, ...about }, 'a notice of the carrier could not be kept')
-    return 'failed'
+    return { fate: 'failed' }
   }
+}
+
+const WARNINGS: Partial<Readonly<Record<Fate, string>>> = {
+  cancelled: 'the carrier reports on a cancelled shipment; it stays cancelled',
+  unknown: 'the carrier reports on a shipment that is not ours',
+  mismatched: 'the carrier reports on another parcel than the one of this shipment; nothing is changed',
+}
+
+function mismatch({ id, trackingNumber, reference }: CarrierNotice): string {
+  return `notice ${id}: ${trackingNumber} is not the tracking number of ${reference}`
 }
 
 /** Goes on with the shipment's own trace: a call brings notices of many. */
@@ -104,7 +180,8 @@ async function recordNotice(
   })
 }
 
-function fateOf({ before, changed }: Noted): Fate {
+function fateOf({ before, changed, refusal }: Noted): Fate {
+  if (refusal === 'TRACKING_NUMBER_MISMATCH') return 'mismatched'
   if (changed) return 'recorded'
   if (before === 'ABSENT') return 'unknown'
   return before === 'CANCELLED' ? 'cancelled' : 'known'

@@ -1,6 +1,7 @@
 // The payment provider port: authorise, capture, void, refund, and the notices it sends. Adapters: payment-provider.*.ts.
 import { z } from 'zod'
 import type { Money } from '#platform/domain/money.ts'
+import { storableText } from '#platform/webhooks/text.ts'
 import type { TenderKind } from '#subgraphs/payment/domain/payment.ts'
 
 /** `reference` is the payment id; with the tender id it names one authorisation. */
@@ -18,11 +19,11 @@ export type MoveCall = ProviderCall & { readonly amount: Money }
 /** With `providerRef` only that authorisation is meant; without, whatever the tender has, or comes to have. */
 export type VoidCall = ProviderCall & { readonly providerRef?: string }
 
-const refText = z.string().min(1).max(200)
+const refText = storableText(200)
 const declined = z.object({
   status: z.literal('declined'),
   /** In the provider's words, lower snake case: insufficient_funds. */
-  code: z.string().min(1).max(100),
+  code: storableText(100),
   /** True when the same token may work later. */
   retryable: z.boolean(),
 })
@@ -63,7 +64,7 @@ export const noticeSchema = z.object({
   tenderId: refText,
   providerRef: refText,
   /** Of a decline. */
-  code: z.string().min(1).max(100).optional(),
+  code: storableText(100).optional(),
   retryable: z.boolean().optional(),
 })
 export type ProviderNotice = Readonly<z.infer<typeof noticeSchema>>

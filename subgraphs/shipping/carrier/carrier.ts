@@ -1,5 +1,6 @@
 // The carrier port: book, cancel, collect, and the notices it sends back. Adapters: carrier.*.ts. Free of any transport.
 import { z } from 'zod'
+import { mendedText, storableText } from '#platform/webhooks/text.ts'
 import type { Address, Label, ShippingOption } from '#subgraphs/shipping/domain/shipment.ts'
 
 export type Booking = {
@@ -30,28 +31,31 @@ export interface Carrier extends AsyncDisposable {
 /** Notices in one webhook call, at most. */
 export const MAX_NOTICES = 100
 
-const instant = z.iso.datetime({ offset: true }).transform(text => new Date(text).toISOString())
+const instant = z.iso
+  .datetime({ offset: true, error: 'should be an instant of ISO 8601, such as 2026-11-30T15:00:00Z' })
+  .refine(text => !Number.isNaN(Date.parse(text)), 'is no time that there is')
+  .transform(text => new Date(text).toISOString())
 
-/** The body of POST /webhooks/carrier. `id` names a notice for ever: repeating it changes nothing. */
-export const noticesSchema = z.object({
-  id: z.string().min(1).max(100),
-  events: z
-    .array(
-      z.object({
-        id: z.string().min(1).max(100),
-        reference: z.string().min(1).max(100),
-        trackingNumber: z.string().min(1).max(64),
-        status: z.enum(['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED', 'LOST']),
-        text: z.string().min(1).max(500),
-        at: instant,
-        estimatedDelivery: instant.nullish(),
-      }),
-    )
-    .min(1)
-    .max(MAX_NOTICES),
+const STATUSES = ['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED', 'LOST'] as const
+
+/** One notice. `id` names it for ever: repeating it changes nothing. */
+export const noticeSchema = z.object({
+  id: storableText(100),
+  reference: storableText(100),
+  trackingNumber: storableText(64),
+  status: z.enum(STATUSES, { error: `should be one of ${STATUSES.join(', ')}` }),
+  text: mendedText(500),
+  at: instant,
+  estimatedDelivery: instant.nullish(),
 })
-export type CarrierNotices = z.infer<typeof noticesSchema>
-export type CarrierNotice = CarrierNotices['events'][number]
+export type CarrierNotice = z.infer<typeof noticeSchema>
+
+/** The body of POST /webhooks/carrier. Each of its events is a notice, and is read by itself. */
+export const deliverySchema = z.object({
+  id: z.string().min(1).max(100),
+  events: z.array(z.unknown()).min(1).max(MAX_NOTICES),
+})
+export type CarrierNotices = { readonly id: string; readonly events: readonly CarrierNotice[] }
 
 /** What answers, with 503, a call of which some notices could not be kept: the others need not come again. */
 export const failedSchema = z.object({ error: z.object({ failed: z.array(z.string()).max(MAX_NOTICES) }) })

@@ -92,6 +92,7 @@ export type ShipmentRefusalCode =
   | 'SHIPMENT_DISPATCHED'
   | 'SHIPMENT_CANCELLED'
   | 'SHIPMENT_NOT_LABELLED'
+  | 'TRACKING_NUMBER_MISMATCH'
 export type ShipmentRefusal = { readonly code: ShipmentRefusalCode; readonly message: string }
 type Decided = Decision<ShipmentEvent, ShipmentRefusal>
 
@@ -256,12 +257,14 @@ function handOver(state: KnownShipment, carrier: 'collected' | 'cancelled' | 'un
 
 /**
  * A notice of the carrier. One that skips steps implies the label and the dispatch, which are recorded first; one
- * that is older than what is known, or known already, changes nothing; nor does any after the parcel's end.
+ * that is older than what is known, or known already, changes nothing; nor does any after the parcel's end. One with
+ * another tracking number than the label's is about another parcel, and is refused.
  */
 export function note(state: Shipment, notice: Notice): Decided {
+  if (state.status === 'ABSENT') return notFound()
+  if (state.trackingNumber !== null && state.trackingNumber !== notice.label.trackingNumber)
+    return anotherParcel()
   switch (state.status) {
-    case 'ABSENT':
-      return notFound()
     case 'REFUSED':
     case 'CANCELLED':
     case 'DELIVERED':
@@ -320,6 +323,13 @@ function of({ id, orderId, customerId }: KnownShipment, at: string): Of {
 
 function notFound(): Decided {
   return refuse({ code: 'SHIPMENT_NOT_FOUND', message: 'There is no such shipment.' })
+}
+
+function anotherParcel(): Decided {
+  return refuse({
+    code: 'TRACKING_NUMBER_MISMATCH',
+    message: 'The notice is about another parcel: its tracking number is not that of this shipment.',
+  })
 }
 
 function withCarrier(): Decided {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
@@ -338,6 +339,22 @@ describe('webhooks', () => {
     expect(await payment.notify({ ...notice, reference: newId('payment') })).toBe(204)
     expect(await payment.store.head()).toBe(head)
     expect(payment.log.join()).toContain(notice.id)
+  })
+
+  test('is taken or refused whatever text it holds, never asked for again', async () => {
+    const { notice } = await awaiting()
+    const field = fc.constantFrom('id', 'type', 'reference', 'tenderId', 'providerRef', 'code')
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 220 }),
+      fc.constantFrom('', '\0', 'a\0b', '\ud800', 'pay_\udc00', '\u2028', '\n', ' '),
+    )
+    await fc.assert(
+      fc.asyncProperty(field, text, async (name, value) => {
+        const told = { ...notice, id: `evt_${randomUUID()}`, type: 'payment.declined', [name]: value }
+        expect([204, 400]).toContain(await payment.notify(told))
+      }),
+      { numRuns: 100 },
+    )
   })
 
   test('that is no notice is 400', async () => {

@@ -1,5 +1,6 @@
 // The carrier's webhook over HTTP: signatures, batches, repeats, what is not ours, and what could not be kept.
 import { randomUUID } from 'node:crypto'
+import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
@@ -129,4 +130,112 @@ test('what could not be kept is named, and is kept when it comes again', async (
   expect(failed).toMatchObject({ status: 503, body: { error: { code: 'UNAVAILABLE', failed: [late.id] } } })
   expect((await shipping.notify(call(late))).status).toBe(204)
   expect(await statusOf(shipment.id)).toBe('DISPATCHED')
+})
+
+test('an unknown status does not keep the other notices of the call out, and is named', async () => {
+  const shipment = await created()
+  const unknown = notice(shipment, 'NEW_STATUS')
+  const answer = await shipping.notify(call(unknown, notice(shipment, 'DISPATCHED'), { reference: 7 }))
+  expect(answer).toMatchObject({
+    status: 400,
+    body: {
+      error: {
+        code: 'BAD_USER_INPUT',
+        message: expect.stringContaining('2 of 3 notices cannot be taken, and the others are done with'),
+        refused: [
+          {
+            id: unknown.id,
+            problem: expect.stringContaining('events[0].status: should be one of DISPATCHED'),
+          },
+          { id: null, problem: expect.stringContaining('events[2].id') },
+        ],
+      },
+    },
+  })
+  expect(await statusOf(shipment.id)).toBe('DISPATCHED')
+})
+
+test('a text that cannot be stored is mended, so that the delivery is not lost for a character', async () => {
+  const shipment = await created()
+  const told = { ...notice(shipment, 'DISPATCHED'), text: 'Depot 7\0 \ud800!' }
+  expect((await shipping.notify(call(told))).status).toBe(204)
+  const { state } = await createRepository(store, shipmentAggregate).load(shipment.id)
+  expect(state).toMatchObject({ status: 'DISPATCHED', tracking: [{ text: 'Depot 7\ufffd \ufffd!' }] })
+})
+
+test('a notice with another tracking number than that of the shipment is refused, alone or among others', async () => {
+  const [one, other] = [await created(), await created()]
+  const wrong = notice({ id: one.id, trackingNumber: other.trackingNumber }, 'DELIVERED')
+  expect(await shipping.notify(call(wrong, notice(other, 'DISPATCHED')))).toMatchObject({
+    status: 400,
+    body: {
+      error: {
+        refused: [
+          {
+            id: wrong.id,
+            problem: `notice ${wrong.id}: ${other.trackingNumber} is not the tracking number of ${one.id}`,
+          },
+        ],
+      },
+    },
+  })
+  expect(await statusOf(one.id)).toBe('LABELLED')
+  expect(await statusOf(other.id)).toBe('DISPATCHED')
+})
+
+test('what is refused and what is to be sent again stand in one answer', async () => {
+  const shipment = await created()
+  const late = notice(shipment, 'DISPATCHED')
+  const unknown = notice(shipment, 'NEW_STATUS')
+  const session = new pg.Client({ connectionString: databaseUrl })
+  await session.connect()
+  await session.query('ALTER TABLE event_store.events ADD CONSTRAINT stop CHECK (false) NOT VALID')
+  const answer = await shipping.notify(call(late, unknown))
+  await session.query('ALTER TABLE event_store.events DROP CONSTRAINT stop')
+  await session.end()
+  expect(answer).toMatchObject({
+    status: 503,
+    body: { error: { failed: [late.id], refused: [{ id: unknown.id }] } },
+  })
+})
+
+/** Texts that databases and stream names have trouble with, beside ordinary ones. */
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 120 }),
+  fc.constantFrom(
+    '',
+    '\0',
+    'a\0b',
+    '\ud800',
+    '\udc00x',
+    '\u2028',
+    '\n',
+    ' ',
+    '\uffff',
+    '0000-01-01T00:00:00Z',
+  ),
+  fc.constantFrom('2026-02-30T00:00:00Z', '2026-01-01T00:00:00+24:00', '9999-12-31T23:59:59-23:59'),
+)
+
+test('whatever text stands where, a notice is kept or refused, never asked for again, and its neighbour is kept', async () => {
+  const field = fc.constantFrom(
+    'id',
+    'reference',
+    'trackingNumber',
+    'status',
+    'text',
+    'at',
+    'estimatedDelivery',
+  )
+  await fc.assert(
+    fc.asyncProperty(field, anyText, async (name, text) => {
+      const [odd, fine] = [await created(), await created()]
+      const answer = await shipping.notify(
+        call({ ...notice(odd, 'DISPATCHED'), [name]: text }, notice(fine, 'DISPATCHED')),
+      )
+      expect([204, 400]).toContain(answer.status)
+      expect(await statusOf(fine.id)).toBe('DISPATCHED')
+    }),
+    { numRuns: 60 },
+  )
 })

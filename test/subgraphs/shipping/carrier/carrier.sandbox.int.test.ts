@@ -6,7 +6,7 @@ import pino from 'pino'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { verifyWebhook } from '#platform/webhooks/signature.ts'
 import { openSandboxCarrier, type SandboxCarrier } from '#subgraphs/shipping/carrier/carrier.sandbox.ts'
-import { type CarrierNotice, noticesSchema } from '#subgraphs/shipping/carrier/carrier.ts'
+import { type CarrierNotice, deliverySchema, noticeSchema } from '#subgraphs/shipping/carrier/carrier.ts'
 import { openParcels } from '#subgraphs/shipping/carrier/parcels.postgres.ts'
 import { freshDatabase } from '#test/database.ts'
 import { aBooking, describeCarrier } from './carrier.contract.ts'
@@ -58,7 +58,7 @@ async function openShop(
     for await (const chunk of request) chunks.push(chunk)
     const text = Buffer.concat(chunks).toString('utf8')
     verifyWebhook(SECRET, request.headers, text, new Date())
-    const { events } = noticesSchema.parse(JSON.parse(text))
+    const events = deliverySchema.parse(JSON.parse(text)).events.map(event => noticeSchema.parse(event))
     const { status, body } = await reply(calls.push(events), events)
     if (status < 300) taken.push(...events)
     response.writeHead(status).end(body ? JSON.stringify(body) : undefined)

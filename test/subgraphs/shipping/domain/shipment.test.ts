@@ -138,6 +138,14 @@ test.each([
 })
 
 describe('a notice of the carrier', () => {
+  test.each([
+    ['LABELLED', LABELLED],
+    ['IN_TRANSIT', IN_TRANSIT],
+  ])('with another tracking number is about another parcel, and is refused: %s', (_, state) => {
+    const wrong = { ...notice(9, 'DELIVERED'), label: { trackingNumber: 'ZZ', estimatedDelivery: null } }
+    expect(note(state, wrong)).toMatchObject({ refused: { code: 'TRACKING_NUMBER_MISMATCH' } })
+  })
+
   test('in the right order moves the shipment one step', () => {
     expect(note(LABELLED, notice(2, 'DISPATCHED'))).toEqual({ accepted: [dispatched] })
     expect(note(DISPATCHED, notice(3, 'IN_TRANSIT'))).toEqual({ accepted: [inTransit] })
