@@ -4,6 +4,7 @@ import { connectionLoss } from '#platform/discovery/connection-loss.ts'
 import type { Followed } from '#platform/discovery/discovery.ts'
 import { followMembers, type Member, type Members, type MembersOptions } from '#platform/discovery/members.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { TimeLimitExceeded } from '#platform/resilience/time-limit.ts'
 
 export type BalancedOptions<Connection extends AsyncDisposable> = MembersOptions<Connection> & {
   /** The service's name, in errors. */
@@ -53,7 +54,7 @@ export function openBalanced<Connection extends AsyncDisposable>(
       else choice.failed(member, call)
       return reply
     } catch (error) {
-      choice.failed(member, call)
+      if (!isStarved(call.signal)) choice.failed(member, call)
       throw error
     } finally {
       member.active -= 1
@@ -73,6 +74,11 @@ export function openBalanced<Connection extends AsyncDisposable>(
     connections: () => members.all().map(({ connection }) => connection),
     [Symbol.asyncDispose]: () => members[Symbol.asyncDispose](),
   }
+}
+
+/** The process was too busy to hear an answer: nothing is known of the instance. */
+function isStarved({ reason }: AbortSignal): boolean {
+  return reason instanceof TimeLimitExceeded && reason.starved
 }
 
 function maySendAgain(error: unknown, { repeatable, signal }: Asked): boolean {

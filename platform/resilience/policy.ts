@@ -14,18 +14,16 @@ import {
   isBrokenCircuitError,
   retry,
   SamplingBreaker,
-  TaskCancelledError,
-  TimeoutStrategy,
-  timeout,
   wrap,
 } from 'cockatiel'
 import { CallerError } from '#platform/domain/errors.ts'
+import { limitTime, TimeLimitExceeded } from '#platform/resilience/time-limit.ts'
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 
 export type PolicyOptions = {
   /** The dependency's name, in metrics and messages. */
   readonly name: string
-  /** For one attempt. */
+  /** For one attempt, not counting what the event loop of this process stood still meanwhile. */
   readonly timeoutMs: number
   /** Attempts after the first, for idempotent calls. */
   readonly retries: number
@@ -67,7 +65,7 @@ export type Policy = {
   readonly name: string
   /**
    * Runs `work`; again after a fault, with full jitter between attempts, only if it is `idempotent`. Faults are anything
-   * but a CallerError other than UNAVAILABLE. Throws CallerError UNAVAILABLE (`details.reason`: TIMED_OUT, CIRCUIT_OPEN,
+   * but a CallerError other than UNAVAILABLE, and a time-out in which this process was too busy to listen. Throws CallerError UNAVAILABLE (`details.reason`: TIMED_OUT, CIRCUIT_OPEN,
    * OVERLOADED) for its own refusals; what `work` threw otherwise.
    */
   run<T>(work: (signal: AbortSignal) => Promise<T>, call: { readonly idempotent: boolean }): Promise<T>
@@ -82,7 +80,11 @@ const HEALTH: Readonly<Record<CircuitState, CircuitHealth>> = {
 }
 const GAUGE_VALUE: Readonly<Record<CircuitHealth, number>> = { closed: 0, 'half-open': 1, open: 2 }
 
-const isFault = (error: unknown): boolean => !(error instanceof CallerError) || error.code === 'UNAVAILABLE'
+/** A time-out of a process that was too busy to listen says nothing of the dependency. */
+const isFault = (error: unknown): boolean => {
+  if (error instanceof TimeLimitExceeded) return !error.starved
+  return !(error instanceof CallerError) || error.code === 'UNAVAILABLE'
+}
 
 /** A queued or broken call never went out: trying again at once would only lengthen the queue. */
 const isWorthRetrying = (error: unknown): boolean =>
@@ -111,12 +113,13 @@ export function createPolicy(options: PolicyOptions): Policy {
     health: () => HEALTH[current().breaker.state],
     async run(work, { idempotent }) {
       const { once, retrying, options: now } = current()
+      const attempt = () => limitTime(work, now.timeoutMs)
       try {
-        return await execute(idempotent ? retrying : once, work)
+        return await (idempotent ? retrying : once).execute(attempt)
       } catch (error) {
         const reason = refusalReason(error)
         if (reason === undefined) throw error
-        rejected.inc({ dependency: name, reason })
+        rejected.inc({ dependency: name, reason: isStarved(error) ? 'STARVED' : reason })
         throw unavailable(now, reason, error)
       }
     },
@@ -137,11 +140,8 @@ function createChain(options: PolicyOptions, limit: BulkheadPolicy, before?: Cha
     before && isDeepStrictEqual(before.options.breaker, options.breaker)
       ? before.breaker
       : createBreaker(options)
-  // Aborting the signal of a call that has ended would cost as much as the rest of the policy.
-  const inTime = timeout(options.timeoutMs, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false })
-  const attempt = wrap(breaker, inTime)
-  const once = wrap(limit, attempt)
-  const retrying = options.retries > 0 ? wrap(limit, createRetry(options), attempt) : once
+  const once = wrap(limit, breaker)
+  const retrying = options.retries > 0 ? wrap(limit, createRetry(options), breaker) : once
   return { options, breaker, once, retrying }
 }
 
@@ -154,10 +154,6 @@ function adjust(options: PolicyOptions, { timeoutMs, breaker }: Adjustment = {})
   }
 }
 
-function execute<T>(policy: IPolicy, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  return policy.execute(({ signal }) => work(signal))
-}
-
 function createRetry({ retries, retriesTimeouts = true }: PolicyOptions) {
   const backoff = new ExponentialBackoff({
     generator: fullJitterGenerator,
@@ -166,7 +162,7 @@ function createRetry({ retries, retriesTimeouts = true }: PolicyOptions) {
   })
   const isHandled = retriesTimeouts
     ? isWorthRetrying
-    : (error: unknown) => isWorthRetrying(error) && !(error instanceof TaskCancelledError)
+    : (error: unknown) => isWorthRetrying(error) && !(error instanceof TimeLimitExceeded)
   return retry(handleWhen(isHandled), { maxAttempts: retries, backoff })
 }
 
@@ -187,10 +183,14 @@ function createBreaker({ name, breaker = {} }: PolicyOptions) {
 type RefusalReason = 'TIMED_OUT' | 'CIRCUIT_OPEN' | 'OVERLOADED'
 
 function refusalReason(error: unknown): RefusalReason | undefined {
-  if (error instanceof TaskCancelledError) return 'TIMED_OUT'
+  if (error instanceof TimeLimitExceeded) return 'TIMED_OUT'
   if (isBrokenCircuitError(error)) return 'CIRCUIT_OPEN'
   if (error instanceof BulkheadRejectedError) return 'OVERLOADED'
   return undefined
+}
+
+function isStarved(error: unknown): boolean {
+  return error instanceof TimeLimitExceeded && error.starved
 }
 
 function unavailable({ name, timeoutMs }: PolicyOptions, reason: RefusalReason, cause: unknown): CallerError {

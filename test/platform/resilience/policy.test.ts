@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
 import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
@@ -130,5 +132,66 @@ describe('a circuit', () => {
     }
     for (let call = 0; call < 50; call++) await made.run(mistake, { idempotent: true }).catch(() => {})
     expect(made.health()).toBe('closed')
+  })
+})
+
+/** Holds the event loop of this process, as a large computation does. */
+function standStill(ms: number): void {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
+
+describe('a process that is too busy to listen', () => {
+  const breaker = { threshold: 0.1, windowMs: 60_000, minimumPerSecond: 0.01, halfOpenAfterMs: 60_000 }
+  const starving = (name: string) => policy({ name, timeoutMs: 200, retries: 0, breaker })
+
+  /** Answers each message at once, on a thread that this process's event loop does not hold up. */
+  function echo() {
+    const worker = new Worker(
+      "const { parentPort } = require('node:worker_threads'); parentPort.on('message', text => parentPort.postMessage(text))",
+      { eval: true },
+    )
+    return {
+      ask: (text: string) =>
+        new Promise<string>(resolve => {
+          worker.once('message', resolve)
+          worker.postMessage(text)
+        }),
+      [Symbol.asyncDispose]: async () => void (await worker.terminate()),
+    }
+  }
+
+  it('takes the answer that arrived while it stood still, though the time is over', async () => {
+    await using peer = echo()
+    await peer.ask('ready')
+    const made = starving('heard-late')
+    const answered = made.run(() => peer.ask('hello'), { idempotent: true })
+    standStill(1_000)
+    await expect(answered).resolves.toBe('hello')
+    expect(made.health()).toBe('closed')
+  })
+
+  it('gives up on an answer after twice the time, and does not open the circuit for it', async () => {
+    const made = starving('never-heard')
+    for (let call = 0; call < 5; call++) {
+      const answered = made.run(() => new Promise<never>(() => {}), { idempotent: true })
+      const refused = expect(answered).rejects.toMatchObject({ details: { reason: 'TIMED_OUT' } })
+      standStill(500)
+      await refused
+    }
+    expect(made.health()).toBe('closed')
+    expect(await metricsText()).toContain(
+      'waybill_dependency_rejected_total{dependency="never-heard",reason="STARVED"} 5',
+    )
+  })
+
+  it('still opens the circuit of a dependency that does not answer an idle process', async () => {
+    const made = starving('silent')
+    await expect
+      .poll(async () => {
+        await made.run(() => delay(60_000, undefined, { ref: false }), { idempotent: true }).catch(() => {})
+        return made.health()
+      })
+      .toBe('open')
   })
 })
