@@ -85,7 +85,7 @@ const PARAMETERS = {
     in: 'header',
     required: true,
     description:
-      'Names the wish, and is yours to choose. The same key gives the same result again, and never a second effect; the same key for another request is refused with 409.',
+      'Names the wish, and is yours to choose. The same key for the same request gives the same result again, refusals included, and never a second effect. The same key for another request is refused with 409, unless the first was refused and nothing was recorded: the key is then free for the mended request.',
     schema: { type: 'string', minLength: 1, maxLength: 200, pattern: '^[!-~]+$' },
   },
   Consistency: {

@@ -59,14 +59,16 @@ export interface Repository<State, Event extends DomainEvent> {
   history(id: string): Promise<{ event: Event; recorded: RecordedEvent }[]>
   /**
    * The first answer to the command, if its key was used before: what `handle` would repeat, whichever aggregate it was
-   * for. Throws CallerError CONFLICT when the key was used with another body.
+   * for. Throws CallerError CONFLICT when the key was used with another body, unless that was refused.
    */
   answered<R extends Refusal>(command: CommandContext): Promise<Handled<R> | undefined>
   /**
    * Decides on one aggregate and appends. `outcome` is what a repeat of the command gets back; as a function it is made
-   * of the accepted events. A refusal is decided on the state as stored, never on a cached one, and is recorded too.
-   * `decide` may be called again when somebody else wrote meanwhile. What it throws is thrown, and nothing is recorded.
-   * Throws CallerError CONFLICT when the key was used with another body, UNAVAILABLE when conflicts outlast the retries.
+   * of the accepted events. A refusal is decided on the state as stored, never on a cached one, and is recorded too:
+   * the same command is refused again. A refusal wrote nothing, so the key is free for another body, which is decided in
+   * its place. `decide` may be called again when somebody else wrote meanwhile. What it throws is thrown, and nothing is
+   * recorded. Throws CallerError CONFLICT when the key was used with another body that was accepted, UNAVAILABLE when
+   * conflicts outlast the retries.
    */
   handle<R extends Refusal>(
     id: string,

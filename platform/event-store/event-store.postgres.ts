@@ -58,6 +58,8 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
     readLog: async range => whileOpen('read the log', () => log.readLog(range)),
     head: async () => whileOpen('read its head', log.head),
     findCommand: async id => whileOpen('look up a command', () => log.findCommand(id)),
+    forgetCommand: async (id, fingerprint) =>
+      whileOpen('forget a command', () => log.forgetCommand(id, fingerprint)),
     onAppended: listener => wakeups.listen('events', () => listener()),
     loadSnapshot: async (stream, schema) =>
       whileOpen('load a snapshot', () => log.loadSnapshot(stream, schema)),

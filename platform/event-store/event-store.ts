@@ -140,6 +140,11 @@ export interface EventStore extends AsyncDisposable {
   head(): Promise<number>
   /** What was recorded of a command, if it was. */
   findCommand(id: string): Promise<{ fingerprint: string; outcome: Json; position: number } | undefined>
+  /**
+   * Forgets a command, so that its id can be used anew. Does nothing when it is not there, or bears another fingerprint.
+   * Only for a command that wrote no events.
+   */
+  forgetCommand(id: string, fingerprint: string): Promise<void>
   /** Calls `listener` soon after new events are committed, by any process. A hint: it may be late, early or merged. */
   onAppended(listener: () => void): () => void
   loadSnapshot(stream: StreamId, schema: number): Promise<Snapshot | undefined>

@@ -30,7 +30,7 @@ export type LogStretch = { readonly events: readonly RecordedEvent[]; readonly s
 
 export type LogReader = Pick<
   EventStore,
-  'readStream' | 'readLog' | 'head' | 'findCommand' | 'loadSnapshot' | 'saveSnapshot'
+  'readStream' | 'readLog' | 'head' | 'findCommand' | 'forgetCommand' | 'loadSnapshot' | 'saveSnapshot'
 > & { readStretch(range: LogRange): Promise<LogStretch> }
 
 export const MAX_LIMIT = 10_000
@@ -81,6 +81,10 @@ export function createLogReader(sessions: Pick<Sessions, 'read' | 'soft'>): LogR
         [id],
       )
       return row && { ...row, position: toPosition(row.position) }
+    },
+    async forgetCommand(id, fingerprint) {
+      checkKey('a command id', id)
+      await read('DELETE FROM event_store.commands WHERE id = $1 AND fingerprint = $2', [id, fingerprint])
     },
     async loadSnapshot(stream, schema) {
       checkStream(stream)

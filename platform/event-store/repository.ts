@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
-import type { Json } from '#platform/domain/json.ts'
+import type { Json, JsonObject } from '#platform/domain/json.ts'
 import type {
   Aggregate,
   CommandContext,
@@ -75,7 +75,8 @@ export const createRepository: CreateRepository = (store, aggregate, options = {
     },
     async answered(context) {
       const first = await store.findCommand(context.key)
-      return first && repeatedAnswer(context, { status: 'repeated', ...first })
+      if (!first || isMended(context, first)) return undefined
+      return repeatedAnswer(context, { status: 'repeated', ...first })
     },
     handle: (id, context, decide, outcome = null) =>
       queue.run([id], () =>
@@ -169,6 +170,10 @@ async function handle<State, Event extends DomainEvent, R extends Refusal>(
     const { seen, decision } =
       attempt === 0 && command.context.creates ? decideOnNew(desk, command) : await decideOn(desk, command)
     const result = await append(desk, command, seen, decision)
+    if (result.status === 'repeated' && isMended(command.context, result)) {
+      await desk.store.forgetCommand(command.context.key, result.fingerprint)
+      continue
+    }
     if (result.status !== 'conflict') {
       if (result.status === 'appended' && 'accepted' in decision) advance(desk, seen, decision.accepted)
       return answer(command, decision, result)
@@ -298,6 +303,17 @@ function answer<State, Event extends DomainEvent, R extends Refusal>(
   return { status: 'accepted', outcome: told, position, repeated: false }
 }
 
+type First = { readonly fingerprint: string; readonly outcome: Json }
+
+/** The key's first body was refused, which wrote nothing, and this is another body. */
+function isMended({ body }: CommandContext, { fingerprint: first, outcome }: First): boolean {
+  return isRefusal(outcome) && first !== fingerprint(body)
+}
+
+function isRefusal(outcome: Json): outcome is JsonObject & { readonly refused: Json } {
+  return typeof outcome === 'object' && outcome !== null && 'refused' in outcome
+}
+
 function repeatedAnswer<R extends Refusal>(
   context: CommandContext,
   first: Extract<AppendResult, { status: 'repeated' }>,
@@ -305,7 +321,7 @@ function repeatedAnswer<R extends Refusal>(
   const { position, outcome } = first
   if (first.fingerprint !== fingerprint(context.body))
     throw new CallerError('CONFLICT', 'This idempotency key was used for another request. Use a new key.')
-  if (typeof outcome === 'object' && outcome !== null && 'refused' in outcome)
+  if (isRefusal(outcome))
     // Only refusals of this kind of command are recorded under its fingerprint.
     return { status: 'refused', refusal: outcome.refused as R, position, repeated: true }
   if (typeof outcome === 'object' && outcome !== null && 'accepted' in outcome)

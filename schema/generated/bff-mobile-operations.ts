@@ -74,7 +74,11 @@ export type OrderFilter = {
 };
 
 export type PlaceOrderInput = {
-  /** 1 to 200 characters; the same key gives the same result again, and never a second order. */
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and never a second order. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   /** Staff only: on whose behalf. A customer orders for itself. */
   readonly customerId?: string | null | undefined;
@@ -129,6 +133,11 @@ export type AdjustmentInput = {
 };
 
 export type CancelOrderInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   readonly orderId: string;
   /** Wait up to this long, 0 to 10000, for the end of the cancellation. */

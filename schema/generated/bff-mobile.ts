@@ -80,6 +80,7 @@ export type QueryChangesSinceArgs = {
 export type Mutation = {
   /** Places the order and waits up to five seconds for its confirmation. */
   readonly checkout: CheckoutOutcome;
+  /** Cancels an order of which nothing is with the carrier yet. `idempotencyKey` is as in CheckoutInput. */
   readonly cancelOrder: OrderOutcome;
 };
 
@@ -278,7 +279,11 @@ export type ProductCard = {
 };
 
 export type CheckoutInput = {
-  /** 1 to 200 characters; the same key gives the same result again, and never a second order. */
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and never a second order. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly lines: ReadonlyArray<LineInput>;
   readonly cardToken: Scalars['String']['input'];

@@ -34,6 +34,11 @@ export type ProductFilter = {
 };
 
 export type AddProductInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   /** 1 to 64 letters, digits, dots, dashes and underscores. */
   readonly sku: string;
@@ -59,12 +64,22 @@ export type StockInput = {
 };
 
 export type ChangePriceInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   readonly sku: string;
   readonly price: MoneyInput;
 };
 
 export type AdjustStockInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   readonly sku: string;
   readonly warehouse: string;
@@ -143,7 +158,11 @@ export type OrderFilter = {
 };
 
 export type RegisterCustomerInput = {
-  /** 1 to 200 characters; the same key gives the same result again. */
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   /** Staff only: a customer registers itself under its token's subject. */
   readonly id?: string | null | undefined;
@@ -152,7 +171,11 @@ export type RegisterCustomerInput = {
 };
 
 export type PlaceOrderInput = {
-  /** 1 to 200 characters; the same key gives the same result again, and never a second order. */
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and never a second order. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   /** Staff only: on whose behalf. A customer orders for itself. */
   readonly customerId?: string | null | undefined;
@@ -207,6 +230,11 @@ export type AdjustmentInput = {
 };
 
 export type CancelOrderInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   readonly orderId: string;
   /** Wait up to this long, 0 to 10000, for the end of the cancellation. */
@@ -214,6 +242,11 @@ export type CancelOrderInput = {
 };
 
 export type RequestReturnInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   readonly orderId: string;
   readonly lines: ReadonlyArray<ReturnLineInput>;
@@ -227,6 +260,11 @@ export type ReturnLineInput = {
 };
 
 export type DecideReturnInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   readonly orderId: string;
   readonly returnId: string;
@@ -271,6 +309,11 @@ export type QuoteShippingInput = {
 };
 
 export type ShipmentInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: string;
   readonly shipmentId: string;
 };

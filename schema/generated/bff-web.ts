@@ -738,6 +738,11 @@ export type MoneyInput = {
 };
 
 export type RegisterCustomerInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   /** Staff only: a customer registers itself under its token's subject. */
   readonly id?: InputMaybe<Scalars['ID']['input']>;
@@ -746,7 +751,11 @@ export type RegisterCustomerInput = {
 };
 
 export type CheckoutInput = {
-  /** 1 to 200 characters; the same key gives the same result again, and never a second order. */
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and never a second order. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   /** Staff only: on whose behalf. */
   readonly customerId?: InputMaybe<Scalars['ID']['input']>;
@@ -800,6 +809,11 @@ export type AdjustmentInput = {
 };
 
 export type CancelOrderInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly orderId: Scalars['ID']['input'];
   /** 0 to 10000. */
@@ -807,6 +821,11 @@ export type CancelOrderInput = {
 };
 
 export type RequestReturnInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly orderId: Scalars['ID']['input'];
   readonly lines: ReadonlyArray<ReturnLineInput>;
@@ -819,6 +838,11 @@ export type ReturnLineInput = {
 };
 
 export type DecideReturnInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly orderId: Scalars['ID']['input'];
   readonly returnId: Scalars['ID']['input'];
@@ -833,6 +857,11 @@ export type ShippingQuoteInput = {
 };
 
 export type AddProductInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly sku: Scalars['ID']['input'];
   readonly title: Scalars['String']['input'];
@@ -856,12 +885,22 @@ export type StockInput = {
 };
 
 export type ChangePriceInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly sku: Scalars['ID']['input'];
   readonly price: MoneyInput;
 };
 
 export type AdjustStockInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly sku: Scalars['ID']['input'];
   readonly warehouse: Scalars['ID']['input'];
@@ -870,6 +909,11 @@ export type AdjustStockInput = {
 };
 
 export type DispatchShipmentInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly shipmentId: Scalars['ID']['input'];
 };

@@ -253,6 +253,11 @@ export type ProductFilter = {
 };
 
 export type AddProductInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   /** 1 to 64 letters, digits, dots, dashes and underscores. */
   readonly sku: Scalars['ID']['input'];
@@ -278,12 +283,22 @@ export type StockInput = {
 };
 
 export type ChangePriceInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly sku: Scalars['ID']['input'];
   readonly price: MoneyInput;
 };
 
 export type AdjustStockInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly sku: Scalars['ID']['input'];
   readonly warehouse: Scalars['ID']['input'];
@@ -294,6 +309,11 @@ export type AdjustStockInput = {
 };
 
 export type SetLowStockThresholdInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly sku: Scalars['ID']['input'];
   readonly threshold: Scalars['Int']['input'];

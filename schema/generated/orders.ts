@@ -421,7 +421,11 @@ export type OrderFilter = {
 };
 
 export type RegisterCustomerInput = {
-  /** 1 to 200 characters; the same key gives the same result again. */
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   /** Staff only: a customer registers itself under its token's subject. */
   readonly id?: InputMaybe<Scalars['ID']['input']>;
@@ -430,7 +434,11 @@ export type RegisterCustomerInput = {
 };
 
 export type PlaceOrderInput = {
-  /** 1 to 200 characters; the same key gives the same result again, and never a second order. */
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and never a second order. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   /** Staff only: on whose behalf. A customer orders for itself. */
   readonly customerId?: InputMaybe<Scalars['ID']['input']>;
@@ -485,6 +493,11 @@ export type AdjustmentInput = {
 };
 
 export type CancelOrderInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly orderId: Scalars['ID']['input'];
   /** Wait up to this long, 0 to 10000, for the end of the cancellation. */
@@ -492,6 +505,11 @@ export type CancelOrderInput = {
 };
 
 export type RequestReturnInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly orderId: Scalars['ID']['input'];
   readonly lines: ReadonlyArray<ReturnLineInput>;
@@ -505,6 +523,11 @@ export type ReturnLineInput = {
 };
 
 export type DecideReturnInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly orderId: Scalars['ID']['input'];
   readonly returnId: Scalars['ID']['input'];

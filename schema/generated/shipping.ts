@@ -180,6 +180,11 @@ export type QuoteShippingInput = {
 };
 
 export type ShipmentInput = {
+  /**
+   * 1 to 200 characters: your own name for the wish. The same key with the same input gives the same result again, refusals
+   * included, and has no second effect. With another input it is a CONFLICT, unless the first was refused and nothing was
+   * recorded: the key is then free for the mended input.
+   */
   readonly idempotencyKey: Scalars['String']['input'];
   readonly shipmentId: Scalars['ID']['input'];
 };

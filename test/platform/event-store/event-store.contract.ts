@@ -142,6 +142,18 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.findCommand('c2')).toBeUndefined()
       })
 
+      test('a forgotten command leaves its id free; one of another body or none is left as it is', async () => {
+        await store.append({ writes: [], command: command('c1') })
+        await store.forgetCommand('c1', 'another body')
+        await store.forgetCommand('c2', 'body')
+        expect(await store.findCommand('c1')).toMatchObject({ fingerprint: 'body' })
+        await store.forgetCommand('c1', 'body')
+        expect(await store.findCommand('c1')).toBeUndefined()
+        expect(await store.append({ ...write('order-1', 0), command: command('c1') })).toMatchObject({
+          status: 'appended',
+        })
+      })
+
       test('a command that met a conflict is not recorded', async () => {
         await store.append(write('order-1', 0))
         await store.append({ ...write('order-1', 0), command: command('c1') })

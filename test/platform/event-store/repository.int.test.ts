@@ -131,6 +131,34 @@ describe('commands', () => {
     expect(await accounts.handle('1', key('a'), withdraw(5))).toEqual({ ...refused, repeated: true })
   })
 
+  test('a refusal leaves its key to another body, which is decided and recorded in its place', async () => {
+    await begin()
+    await accounts.handle('1', key('open'), deposit(10))
+    const refused = await accounts.handle('1', key('a', 'too much'), withdraw(50))
+    expect(await accounts.answered(key('a', 'less'))).toBeUndefined()
+    const mended = await accounts.handle('1', key('a', 'less'), withdraw(5), 'done')
+    expect([refused.status, mended.status, mended.repeated]).toEqual(['refused', 'accepted', false])
+    expect(await accounts.handle('1', key('a', 'less'), withdraw(5))).toEqual({ ...mended, repeated: true })
+    await expect(accounts.handle('1', key('a', 'too much'), withdraw(50))).rejects.toMatchObject({
+      code: 'CONFLICT',
+    })
+    expect(await accounts.load('1')).toMatchObject({ state: { balance: 5 } })
+  })
+
+  test('a key that was refused is given to one of many other bodies at once', async () => {
+    await begin()
+    const elsewhere = createRepository(await openStore(), ACCOUNT)
+    await accounts.handle('1', key('open'), deposit(100))
+    await accounts.handle('1', key('a', 'first'), withdraw(500))
+    const results = await Promise.allSettled(
+      upTo(20).map(n => (n % 2 ? accounts : elsewhere).handle('1', key('a', `mended ${n}`), withdraw(1))),
+    )
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    for (const result of results)
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'CONFLICT' })
+    expect(await accounts.load('1')).toMatchObject({ state: { balance: 99 } })
+  })
+
   test('a repeated command gets its first outcome, also when it would be refused now', async () => {
     await begin()
     await accounts.handle('1', key('a'), deposit(10))
@@ -162,9 +190,11 @@ describe('commands', () => {
   test('the first answer to a command can be asked for', async () => {
     await begin()
     expect(await accounts.answered(key('a'))).toBeUndefined()
-    const first = await accounts.handle('1', key('a'), withdraw(1))
-    expect(await accounts.answered(key('a'))).toEqual({ ...first, repeated: true })
-    await expect(accounts.answered(key('a', 'another'))).rejects.toMatchObject({ code: 'CONFLICT' })
+    const refused = await accounts.handle('1', key('a'), withdraw(1))
+    expect(await accounts.answered(key('a'))).toEqual({ ...refused, repeated: true })
+    const accepted = await accounts.handle('1', key('b'), deposit(1))
+    expect(await accounts.answered(key('b'))).toEqual({ ...accepted, repeated: true })
+    await expect(accounts.answered(key('b', 'another'))).rejects.toMatchObject({ code: 'CONFLICT' })
   })
 
   test('what decide throws is thrown, and nothing is recorded', async () => {

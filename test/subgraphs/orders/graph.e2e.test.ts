@@ -247,6 +247,16 @@ describe('placing', () => {
     })
   })
 
+  test('mended after a refusal keeps its key, and the key of an order stays its own', async () => {
+    const variables = anOrder('MUG', { expectedTotal: { amount: '1.00', currency: 'USD' } })
+    const refused = await placed(ada, variables)
+    const mended = { input: { ...variables.input, expectedTotal: refused.actual } }
+    const order = await placed(ada, mended)
+    expect([refused.__typename, order.__typename]).toEqual(['TotalChanged', 'OrderAccepted'])
+    expect((await placed(ada, mended)).order.id).toBe(order.order.id)
+    expect((await all.ask(ada, PLACE, { variables })).codes).toEqual(['CONFLICT'])
+  })
+
   test('is for staff with prices, fee and adjustments as agreed', async () => {
     const agreed = {
       customerId: ada.subject,
