@@ -10,6 +10,7 @@ export const ID_PREFIXES = {
   refund: 'ref',
   shipment: 'shp',
   return: 'ret',
+  void: 'voi',
 } as const
 export type IdKind = keyof typeof ID_PREFIXES
 

@@ -37,15 +37,34 @@ export type Refusal = {
   readonly message: Scalars['String']['output'];
 };
 
+export type PageInfo = {
+  readonly hasNextPage: Scalars['Boolean']['output'];
+  readonly endCursor?: Maybe<Scalars['String']['output']>;
+};
+
 export type Query = {
   readonly payment?: Maybe<Payment>;
   /** Staff only, one a currency. */
   readonly paymentTotals: ReadonlyArray<PaymentTotals>;
+  /**
+   * Staff only: movements of money that the payment provider refused, oldest first; the open ones when no filter is given.
+   * `first` is 1 to 100.
+   */
+  readonly refusedMovements: RefusedMovementConnection;
+  /** Staff only: what is open on the worklist, by kind and currency. */
+  readonly refusedMovementTotals: ReadonlyArray<RefusedMovementTotals>;
 };
 
 
 export type QueryPaymentArgs = {
   id: Scalars['ID']['input'];
+};
+
+
+export type QueryRefusedMovementsArgs = {
+  filter?: InputMaybe<RefusedMovementFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
 };
 
 export type Mutation = {
@@ -57,6 +76,15 @@ export type Mutation = {
   readonly voidPayment: MovePaymentResult;
   /** Gives back part of what is captured; the sum of refunds never passes the captures. */
   readonly refundPayment: MovePaymentResult;
+  /** Support and ops: asks the provider for a refused movement again. */
+  readonly retryMovement: MovementResult;
+  /**
+   * Support and ops: takes a refused capture under a new authorisation, of the same tender or of another one that the
+   * customer gave. It replaces the old authorisation, which is let go.
+   */
+  readonly reauthoriseMovement: MovementResult;
+  /** Ops only: gives a refused movement up, or notes that it was settled outside of this system. */
+  readonly writeOffMovement: MovementResult;
 };
 
 
@@ -77,6 +105,21 @@ export type MutationVoidPaymentArgs = {
 
 export type MutationRefundPaymentArgs = {
   input: MovePaymentInput;
+};
+
+
+export type MutationRetryMovementArgs = {
+  input: RetryMovementInput;
+};
+
+
+export type MutationReauthoriseMovementArgs = {
+  input: ReauthoriseMovementInput;
+};
+
+
+export type MutationWriteOffMovementArgs = {
+  input: WriteOffMovementInput;
 };
 
 export type PaymentStatus =
@@ -110,8 +153,11 @@ export type Payment = {
   readonly authorised: Money;
   readonly captured: Money;
   readonly refunded: Money;
+  /** A tender that was authorised again has a further entry, with an id of its own. */
   readonly tenders: ReadonlyArray<Tender>;
   readonly declineReason?: Maybe<Scalars['String']['output']>;
+  /** Staff only; null for others. Movements that the provider refused, open and closed, oldest first. */
+  readonly refusedMovements?: Maybe<ReadonlyArray<RefusedMovement>>;
   readonly createdAt: Scalars['DateTime']['output'];
   readonly updatedAt: Scalars['DateTime']['output'];
 };
@@ -141,6 +187,117 @@ export type PaymentTotals = {
   readonly captured: Scalars['Decimal']['output'];
   readonly voided: Scalars['Decimal']['output'];
   readonly refunded: Scalars['Decimal']['output'];
+};
+
+export type MovementKind =
+  /** Takes what is authorised. */
+  | 'CAPTURE'
+  /** Gives back what was captured. */
+  | 'REFUND'
+  /** Lets go of what is authorised and not captured. */
+  | 'VOID';
+
+export type MovementStatus =
+  | 'OPEN'
+  /** It was tried again, and the provider carried it out. */
+  | 'SETTLED'
+  /** An operator gave it up, or settled it elsewhere. */
+  | 'WRITTEN_OFF'
+  /** Nothing is owed any more: the payment was voided as a whole. */
+  | 'DROPPED';
+
+/** A movement of money that the payment provider refused: an entry on the operators' worklist. */
+export type RefusedMovement = {
+  /** The id of the capture or refund; a void has one too. */
+  readonly id: Scalars['ID']['output'];
+  readonly order: Order;
+  readonly kind: MovementKind;
+  readonly status: MovementStatus;
+  /** What is still to be moved. */
+  readonly amount: Money;
+  /** The provider's reason, or ours for an answer that contradicts what was asked, such as `partial_capture`. */
+  readonly code: Scalars['String']['output'];
+  /** True when the provider says that the same may work later. */
+  readonly retryable: Scalars['Boolean']['output'];
+  /** When it was first refused. */
+  readonly refusedAt: Scalars['DateTime']['output'];
+  /** How often it was refused. */
+  readonly tries: Scalars['Int']['output'];
+  /** True from an operator's retry until the provider has answered it. */
+  readonly underWay: Scalars['Boolean']['output'];
+  /** When it was settled, written off or dropped. */
+  readonly closedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The subject of the token of who wrote it off. */
+  readonly closedBy?: Maybe<Scalars['String']['output']>;
+  /** Why it was written off. */
+  readonly note?: Maybe<Scalars['String']['output']>;
+};
+
+export type RefusedMovementConnection = {
+  readonly nodes: ReadonlyArray<RefusedMovement>;
+  readonly edges: ReadonlyArray<RefusedMovementEdge>;
+  readonly pageInfo: PageInfo;
+};
+
+export type RefusedMovementEdge = {
+  readonly cursor: Scalars['String']['output'];
+  readonly node: RefusedMovement;
+};
+
+export type RefusedMovementTotals = {
+  readonly kind: MovementKind;
+  readonly currency: Scalars['Currency']['output'];
+  readonly count: Scalars['Int']['output'];
+  readonly amount: Scalars['Decimal']['output'];
+};
+
+export type RefusedMovementFilter = {
+  /** OPEN when left out. */
+  readonly status?: InputMaybe<MovementStatus>;
+  /** Every kind when left out. */
+  readonly kind?: InputMaybe<MovementKind>;
+};
+
+export type RetryMovementInput = {
+  readonly idempotencyKey: Scalars['String']['input'];
+  readonly movementId: Scalars['ID']['input'];
+};
+
+export type ReauthoriseMovementInput = {
+  readonly idempotencyKey: Scalars['String']['input'];
+  readonly movementId: Scalars['ID']['input'];
+  /** The tender's own token when left out. */
+  readonly tender?: InputMaybe<ReauthoriseTenderInput>;
+};
+
+export type ReauthoriseTenderInput = {
+  readonly kind: TenderKind;
+  /** The provider's token of another card, voucher or slip of the customer: never a card number. */
+  readonly token: Scalars['String']['input'];
+};
+
+export type WriteOffMovementInput = {
+  readonly idempotencyKey: Scalars['String']['input'];
+  readonly movementId: Scalars['ID']['input'];
+  /** Why: 1 to 500 characters. */
+  readonly note: Scalars['String']['input'];
+};
+
+export type MovementResult = MovementChanged | MovementUnchanged;
+
+/** What was asked for is done. A retry may have been refused again: then the entry is open, with one try more. */
+export type MovementChanged = {
+  readonly movement: RefusedMovement;
+  readonly payment: Payment;
+};
+
+/**
+ * Nothing was done: MOVEMENT_NOT_FOUND, MOVEMENT_CLOSED, MOVEMENT_UNDER_WAY, MOVEMENT_NOT_REPEATABLE,
+ * AUTHORISATION_GONE, REFUND_EXCEEDS_CAPTURES or NOT_A_CAPTURE.
+ */
+export type MovementUnchanged = Refusal & {
+  readonly code: Scalars['String']['output'];
+  readonly message: Scalars['String']['output'];
 };
 
 export type AuthorisePaymentInput = {
@@ -187,6 +344,13 @@ export type PaymentRefused = Refusal & {
   readonly message: Scalars['String']['output'];
   /** True when the same tender may work later. */
   readonly retryable: Scalars['Boolean']['output'];
+  /**
+   * The refused movement that operators have on their worklist, which is the capture or refund itself; null when nothing
+   * was asked of the provider.
+   */
+  readonly movementId?: Maybe<Scalars['ID']['output']>;
+  /** What of the capture or refund was not moved: all of it, unless the provider moved a part; null without a movement. */
+  readonly outstanding?: Maybe<Money>;
 };
 
 
@@ -285,6 +449,10 @@ export type FederationReferenceTypes = {
 
 /** Mapping of union types */
 export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
+  MovementResult:
+    | ( MovementChanged )
+    | ( MovementUnchanged )
+  ;
   AuthorisePaymentResult:
     | ( PaymentAuthorisation )
     | ( PaymentRefused )
@@ -297,7 +465,10 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
 
 /** Mapping of interface types */
 export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = {
-  Refusal: ( PaymentRefused );
+  Refusal:
+    | ( MovementUnchanged )
+    | ( PaymentRefused )
+  ;
 };
 
 /** Mapping between all available schema types and the resolvers types */
@@ -309,8 +480,11 @@ export type ResolversTypes = {
   MoneyInput: MoneyInput;
   Refusal: ResolverTypeWrapper<ResolversInterfaceTypes<ResolversTypes>['Refusal']>;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
+  PageInfo: ResolverTypeWrapper<PageInfo>;
+  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   PaymentStatus: PaymentStatus;
   TenderKind: TenderKind;
@@ -319,6 +493,20 @@ export type ResolversTypes = {
   Tender: ResolverTypeWrapper<Tender>;
   Order: ResolverTypeWrapper<Order>;
   PaymentTotals: ResolverTypeWrapper<PaymentTotals>;
+  MovementKind: MovementKind;
+  MovementStatus: MovementStatus;
+  RefusedMovement: ResolverTypeWrapper<RefusedMovement>;
+  RefusedMovementConnection: ResolverTypeWrapper<RefusedMovementConnection>;
+  RefusedMovementEdge: ResolverTypeWrapper<RefusedMovementEdge>;
+  RefusedMovementTotals: ResolverTypeWrapper<RefusedMovementTotals>;
+  RefusedMovementFilter: RefusedMovementFilter;
+  RetryMovementInput: RetryMovementInput;
+  ReauthoriseMovementInput: ReauthoriseMovementInput;
+  ReauthoriseTenderInput: ReauthoriseTenderInput;
+  WriteOffMovementInput: WriteOffMovementInput;
+  MovementResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['MovementResult']>;
+  MovementChanged: ResolverTypeWrapper<MovementChanged>;
+  MovementUnchanged: ResolverTypeWrapper<MovementUnchanged>;
   AuthorisePaymentInput: AuthorisePaymentInput;
   AuthoriseTenderInput: AuthoriseTenderInput;
   MovePaymentInput: MovePaymentInput;
@@ -326,7 +514,6 @@ export type ResolversTypes = {
   AuthorisePaymentResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['AuthorisePaymentResult']>;
   MovePaymentResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['MovePaymentResult']>;
   PaymentAuthorisation: ResolverTypeWrapper<PaymentAuthorisation>;
-  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   PaymentMoved: ResolverTypeWrapper<PaymentMoved>;
   PaymentRefused: ResolverTypeWrapper<PaymentRefused>;
 };
@@ -340,13 +527,28 @@ export type ResolversParentTypes = {
   MoneyInput: MoneyInput;
   Refusal: ResolversInterfaceTypes<ResolversParentTypes>['Refusal'];
   String: Scalars['String']['output'];
+  PageInfo: PageInfo;
+  Boolean: Scalars['Boolean']['output'];
   Query: Record<PropertyKey, never>;
   ID: Scalars['ID']['output'];
+  Int: Scalars['Int']['output'];
   Mutation: Record<PropertyKey, never>;
   Payment: Payment | FederationReferenceTypes['Payment'];
   Tender: Tender;
   Order: Order | FederationReferenceTypes['Order'];
   PaymentTotals: PaymentTotals;
+  RefusedMovement: RefusedMovement;
+  RefusedMovementConnection: RefusedMovementConnection;
+  RefusedMovementEdge: RefusedMovementEdge;
+  RefusedMovementTotals: RefusedMovementTotals;
+  RefusedMovementFilter: RefusedMovementFilter;
+  RetryMovementInput: RetryMovementInput;
+  ReauthoriseMovementInput: ReauthoriseMovementInput;
+  ReauthoriseTenderInput: ReauthoriseTenderInput;
+  WriteOffMovementInput: WriteOffMovementInput;
+  MovementResult: ResolversUnionTypes<ResolversParentTypes>['MovementResult'];
+  MovementChanged: MovementChanged;
+  MovementUnchanged: MovementUnchanged;
   AuthorisePaymentInput: AuthorisePaymentInput;
   AuthoriseTenderInput: AuthoriseTenderInput;
   MovePaymentInput: MovePaymentInput;
@@ -354,7 +556,6 @@ export type ResolversParentTypes = {
   AuthorisePaymentResult: ResolversUnionTypes<ResolversParentTypes>['AuthorisePaymentResult'];
   MovePaymentResult: ResolversUnionTypes<ResolversParentTypes>['MovePaymentResult'];
   PaymentAuthorisation: PaymentAuthorisation;
-  Boolean: Scalars['Boolean']['output'];
   PaymentMoved: PaymentMoved;
   PaymentRefused: PaymentRefused;
 };
@@ -377,12 +578,19 @@ export type MoneyResolvers<ContextType = RequestContext, ParentType extends Reso
 };
 
 export type RefusalResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Refusal'] = ResolversParentTypes['Refusal']> = {
-  __resolveType: TypeResolveFn<'PaymentRefused', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'MovementUnchanged' | 'PaymentRefused', ParentType, ContextType>;
+};
+
+export type PageInfoResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['PageInfo'] = ResolversParentTypes['PageInfo']> = {
+  hasNextPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  endCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
 export type QueryResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
   payment?: Resolver<Maybe<ResolversTypes['Payment']>, ParentType, ContextType, RequireFields<QueryPaymentArgs, 'id'>>;
   paymentTotals?: Resolver<ReadonlyArray<ResolversTypes['PaymentTotals']>, ParentType, ContextType>;
+  refusedMovements?: Resolver<ResolversTypes['RefusedMovementConnection'], ParentType, ContextType, RequireFields<QueryRefusedMovementsArgs, 'first'>>;
+  refusedMovementTotals?: Resolver<ReadonlyArray<ResolversTypes['RefusedMovementTotals']>, ParentType, ContextType>;
 };
 
 export type MutationResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
@@ -390,6 +598,9 @@ export type MutationResolvers<ContextType = RequestContext, ParentType extends R
   capturePayment?: Resolver<ResolversTypes['MovePaymentResult'], ParentType, ContextType, RequireFields<MutationCapturePaymentArgs, 'input'>>;
   voidPayment?: Resolver<ResolversTypes['MovePaymentResult'], ParentType, ContextType, RequireFields<MutationVoidPaymentArgs, 'input'>>;
   refundPayment?: Resolver<ResolversTypes['MovePaymentResult'], ParentType, ContextType, RequireFields<MutationRefundPaymentArgs, 'input'>>;
+  retryMovement?: Resolver<ResolversTypes['MovementResult'], ParentType, ContextType, RequireFields<MutationRetryMovementArgs, 'input'>>;
+  reauthoriseMovement?: Resolver<ResolversTypes['MovementResult'], ParentType, ContextType, RequireFields<MutationReauthoriseMovementArgs, 'input'>>;
+  writeOffMovement?: Resolver<ResolversTypes['MovementResult'], ParentType, ContextType, RequireFields<MutationWriteOffMovementArgs, 'input'>>;
 };
 
 export type PaymentResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Payment'] = ResolversParentTypes['Payment'], FederationReferenceType extends FederationReferenceTypes['Payment'] = FederationReferenceTypes['Payment']> = {
@@ -403,6 +614,7 @@ export type PaymentResolvers<ContextType = RequestContext, ParentType extends Re
   refunded?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
   tenders?: Resolver<ReadonlyArray<ResolversTypes['Tender']>, ParentType, ContextType>;
   declineReason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  refusedMovements?: Resolver<Maybe<ReadonlyArray<ResolversTypes['RefusedMovement']>>, ParentType, ContextType>;
   createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   updatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
 };
@@ -431,6 +643,56 @@ export type PaymentTotalsResolvers<ContextType = RequestContext, ParentType exte
   refunded?: Resolver<ResolversTypes['Decimal'], ParentType, ContextType>;
 };
 
+export type RefusedMovementResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovement'] = ResolversParentTypes['RefusedMovement']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  order?: Resolver<ResolversTypes['Order'], ParentType, ContextType>;
+  kind?: Resolver<ResolversTypes['MovementKind'], ParentType, ContextType>;
+  status?: Resolver<ResolversTypes['MovementStatus'], ParentType, ContextType>;
+  amount?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  retryable?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  refusedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  tries?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  underWay?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  closedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  closedBy?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  note?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type RefusedMovementConnectionResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovementConnection'] = ResolversParentTypes['RefusedMovementConnection']> = {
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['RefusedMovement']>, ParentType, ContextType>;
+  edges?: Resolver<ReadonlyArray<ResolversTypes['RefusedMovementEdge']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type RefusedMovementEdgeResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovementEdge'] = ResolversParentTypes['RefusedMovementEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['RefusedMovement'], ParentType, ContextType>;
+};
+
+export type RefusedMovementTotalsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovementTotals'] = ResolversParentTypes['RefusedMovementTotals']> = {
+  kind?: Resolver<ResolversTypes['MovementKind'], ParentType, ContextType>;
+  currency?: Resolver<ResolversTypes['Currency'], ParentType, ContextType>;
+  count?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  amount?: Resolver<ResolversTypes['Decimal'], ParentType, ContextType>;
+};
+
+export type MovementResultResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['MovementResult'] = ResolversParentTypes['MovementResult']> = {
+  __resolveType: TypeResolveFn<'MovementChanged' | 'MovementUnchanged', ParentType, ContextType>;
+};
+
+export type MovementChangedResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['MovementChanged'] = ResolversParentTypes['MovementChanged']> = {
+  movement?: Resolver<ResolversTypes['RefusedMovement'], ParentType, ContextType>;
+  payment?: Resolver<ResolversTypes['Payment'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type MovementUnchangedResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['MovementUnchanged'] = ResolversParentTypes['MovementUnchanged']> = {
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
 export type AuthorisePaymentResultResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['AuthorisePaymentResult'] = ResolversParentTypes['AuthorisePaymentResult']> = {
   __resolveType: TypeResolveFn<'PaymentAuthorisation' | 'PaymentRefused', ParentType, ContextType>;
 };
@@ -454,6 +716,8 @@ export type PaymentRefusedResolvers<ContextType = RequestContext, ParentType ext
   code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   retryable?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  movementId?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
+  outstanding?: Resolver<Maybe<ResolversTypes['Money']>, ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
@@ -463,12 +727,20 @@ export type Resolvers<ContextType = RequestContext> = {
   DateTime?: GraphQLScalarType;
   Money?: MoneyResolvers<ContextType>;
   Refusal?: RefusalResolvers<ContextType>;
+  PageInfo?: PageInfoResolvers<ContextType>;
   Query?: QueryResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   Payment?: PaymentResolvers<ContextType>;
   Tender?: TenderResolvers<ContextType>;
   Order?: OrderResolvers<ContextType>;
   PaymentTotals?: PaymentTotalsResolvers<ContextType>;
+  RefusedMovement?: RefusedMovementResolvers<ContextType>;
+  RefusedMovementConnection?: RefusedMovementConnectionResolvers<ContextType>;
+  RefusedMovementEdge?: RefusedMovementEdgeResolvers<ContextType>;
+  RefusedMovementTotals?: RefusedMovementTotalsResolvers<ContextType>;
+  MovementResult?: MovementResultResolvers<ContextType>;
+  MovementChanged?: MovementChangedResolvers<ContextType>;
+  MovementUnchanged?: MovementUnchangedResolvers<ContextType>;
   AuthorisePaymentResult?: AuthorisePaymentResultResolvers<ContextType>;
   MovePaymentResult?: MovePaymentResultResolvers<ContextType>;
   PaymentAuthorisation?: PaymentAuthorisationResolvers<ContextType>;

@@ -3,11 +3,17 @@ import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
 import type { Money } from '#platform/domain/money.ts'
 import { type MoneyText, moneyIn } from '#platform/graphql/scalars.ts'
-import type { AuthorisePaymentInput, MovePaymentInput, VoidPaymentInput } from '#schema/generated/payment.ts'
+import type {
+  AuthorisePaymentInput,
+  MovePaymentInput,
+  ReauthoriseTenderInput,
+  VoidPaymentInput,
+} from '#schema/generated/payment.ts'
 import type { AuthoriseCommand, MoveCommand } from './payments.ts'
 
 const MAX_TENDERS = 20
 const MAX_TEXT = 200
+const MAX_NOTE = 500
 /** ISO/IEC 7812: 12 to 19 digits, however they are grouped. */
 const CARD_NUMBER = /^\d(?:[ .-]?\d){11,18}$/
 
@@ -34,6 +40,25 @@ export function voidCommand(input: VoidPaymentInput): { orderId: string } {
   return { orderId: orderIn(input.orderId) }
 }
 
+export function tenderIn({ kind, token }: ReauthoriseTenderInput): ReauthoriseTenderInput {
+  return { kind, token: tokenIn('tender.token', token) }
+}
+
+export function movementIdIn(id: string): string {
+  return textIn('movementId', id)
+}
+
+export function noteIn(note: string): string {
+  return textIn('note', note.trim(), MAX_NOTE)
+}
+
+/** How many items a page may have: 1 to 100. */
+export function firstIn(first: number | null | undefined): number {
+  const wanted = first ?? 20
+  if (wanted < 1 || wanted > 100) throw bad('first', 'a whole number from 1 to 100', `${wanted}`)
+  return wanted
+}
+
 export function keyIn(idempotencyKey: string): string {
   return textIn('idempotencyKey', idempotencyKey)
 }
@@ -49,9 +74,8 @@ function orderIn(id: string): string {
   return id
 }
 
-function textIn(field: string, text: string): string {
-  if (text.length < 1 || text.length > MAX_TEXT)
-    throw bad(field, `1 to ${MAX_TEXT} characters`, `${text.length}`)
+function textIn(field: string, text: string, most = MAX_TEXT): string {
+  if (text.length < 1 || text.length > most) throw bad(field, `1 to ${most} characters`, `${text.length}`)
   return text
 }
 

@@ -1,6 +1,6 @@
 // Carries out what is asked of a payment: the intent is recorded, the provider asked, its answers recorded. Free of GraphQL.
 import { createHash } from 'node:crypto'
-import type { Decision } from '#platform/domain/decision.ts'
+import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isId, newId, siblingId } from '#platform/domain/ids.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
@@ -18,19 +18,14 @@ import {
   requestRefund,
   requestVoid,
 } from '#subgraphs/payment/domain/commands.ts'
-import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
-import {
-  evolve,
-  isStanding,
-  type Payment,
-  type PaymentEvent,
-  type RequestedTender,
-  type StandingPayment,
-} from '#subgraphs/payment/domain/payment.ts'
+import type { PaymentEvent, RequestedTender } from '#subgraphs/payment/domain/events.ts'
+import { entryOf, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
+import { evolve, isStanding, type Payment, type StandingPayment } from '#subgraphs/payment/domain/payment.ts'
+import type { RefusedMovement } from '#subgraphs/payment/domain/refused-movement.ts'
 import { ask } from './ask.ts'
 import type { PaymentProvider, ProviderNotice } from './provider/payment-provider.ts'
 
-/** Authorise, void what was declined, void what was approved late: that is three. */
+/** Capture, authorise anew, capture under it, give an excess back, void what is left: that is five. */
 const MAX_ROUNDS = 8
 
 export type PaymentRepository = Repository<Payment, PaymentEvent>
@@ -54,6 +49,13 @@ export type MoveCommand = { readonly orderId: string; readonly amount: Money }
 /** `payment` is the state that the answer was made of; a reader that has reached `position` sees it. */
 export type Accepted = { readonly payment: StandingPayment; readonly position: number }
 export type Refused = { readonly refused: PaymentRefusal; readonly position: number }
+export type OperatorDecision = {
+  readonly paymentId: string
+  readonly movementId: string
+  readonly decide: (payment: Payment) => Decision<PaymentEvent, Refusal>
+}
+export type Operated = Accepted & { readonly movement: RefusedMovement }
+export type Unmoved = { readonly refused: Refusal; readonly position: number }
 
 /**
  * Every command may be repeated under its key: it goes on where it stopped and gives the answer of the payment as it
@@ -72,6 +74,11 @@ export interface Payments {
     context: CommandContext,
   ): Promise<{ readonly payment: StandingPayment | undefined; readonly position: number }>
   /**
+   * What an operator decides about a refused movement of the payment, carried out as far as the provider answers. Nothing
+   * is done when `decide` refuses.
+   */
+  operate(command: OperatorDecision, context: CommandContext): Promise<Operated | Unmoved>
+  /**
    * Records what the provider says of its own accord, once per notice id, then does what follows from it as far as
    * the provider answers. Throws CallerError NOT_FOUND, and writes nothing, when there is no such payment.
    */
@@ -86,6 +93,7 @@ export function createPayments(options: PaymentsOptions): Payments {
     capture: (command, context) => move(options, 'capture', command, context),
     refund: (command, context) => move(options, 'refund', command, context),
     void: (command, context) => letGo(options, command, context),
+    operate: (command, context) => operate(options, command, context),
     hear: (notice, meta) => hear(options, notice, meta),
     async carryOn(paymentId, meta) {
       const { state } = await options.repository.load(paymentId)
@@ -147,6 +155,19 @@ async function letGo(
   return { payment: isStanding(payment) ? payment : undefined, position }
 }
 
+async function operate(
+  options: PaymentsOptions,
+  { paymentId, movementId, decide }: OperatorDecision,
+  context: CommandContext,
+): Promise<Operated | Unmoved> {
+  const asked = await act(options, paymentId, context, decide)
+  if (asked.handled.status === 'refused') return refusedBy(asked.handled)
+  const { payment, position, failure } = await settle(options, paymentId, asked, context.meta)
+  const movement = isStanding(payment) ? entryOf(payment, movementId) : undefined
+  if (!isStanding(payment) || !movement || movement.underWay) throw unanswered(failure)
+  return { payment, movement, position }
+}
+
 async function hear(options: PaymentsOptions, notice: ProviderNotice, meta: EventMeta): Promise<void> {
   const { id, reference: paymentId, tenderId, providerRef } = notice
   if (!isId('payment', paymentId)) throw noPayment(paymentId)
@@ -169,16 +190,16 @@ async function hear(options: PaymentsOptions, notice: ProviderNotice, meta: Even
 
 /** `failure` is set when the provider did not answer all that was asked. */
 type Reached = { readonly payment: Payment; readonly position: number; readonly failure?: unknown }
-type Acted = Reached & { readonly handled: Handled<PaymentRefusal> }
+type Acted<R extends Refusal> = Reached & { readonly handled: Handled<R> }
 
 /** Decides and appends; gives the state after it without reading it again, unless the command was a repeat. */
-async function act(
+async function act<R extends Refusal>(
   { repository, head }: PaymentsOptions,
   paymentId: string,
   context: CommandContext,
-  decide: (payment: Payment) => Decision<PaymentEvent, PaymentRefusal>,
+  decide: (payment: Payment) => Decision<PaymentEvent, R>,
   outcome: string | null = null,
-): Promise<Acted> {
+): Promise<Acted<R>> {
   let after: Payment = { phase: 'absent' }
   const deciding = (payment: Payment) => {
     const decision = decide(payment)
@@ -226,7 +247,10 @@ function record(
   return act(options, paymentId, context, payment => recordAnswers(payment, answers, at))
 }
 
-function refusedBy({ refusal, position }: Extract<Handled<PaymentRefusal>, { status: 'refused' }>): Refused {
+function refusedBy<R extends Refusal>({
+  refusal,
+  position,
+}: Extract<Handled<R>, { status: 'refused' }>): { readonly refused: R; readonly position: number } {
   return { refused: refusal, position }
 }
 

@@ -14,20 +14,18 @@ import type {
   MutationCapturePaymentArgs,
   MutationRefundPaymentArgs,
   MutationVoidPaymentArgs,
-  Payment,
   PaymentTotals,
   QueryPaymentArgs,
-  Tender as TenderOut,
   VoidPaymentInput,
 } from '#schema/generated/payment.ts'
-import { paymentStatus, sums } from '#subgraphs/payment/domain/figures.ts'
-import type { StandingPayment, Tender } from '#subgraphs/payment/domain/payment.ts'
+import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import { authoriseCommand, keyIn, moveCommand, paymentIdIn, voidCommand } from './inputs.ts'
+import { type MovementPorts, movementCommands, movementQueries } from './movement-resolvers.ts'
+import { paymentOut } from './payment-out.ts'
 import type { Payments, Refused } from './payments.ts'
 import type { PaymentDoc, TotalsDoc } from './views.ts'
 
-export type ResolverPorts = {
-  readonly payments: Payments
+export type ResolverPorts = MovementPorts & {
   readonly documents: Collection<PaymentDoc>
   readonly totals: Collection<TotalsDoc>
 }
@@ -46,8 +44,9 @@ export function createResolvers(ports: ResolverPorts) {
         const { items } = await ports.totals.find({ limit: MAX_CURRENCIES })
         return items.map(({ doc }) => totalsOut(doc))
       },
+      ...movementQueries(ports),
     },
-    Mutation: commands(ports.payments),
+    Mutation: { ...commands(ports.payments), ...movementCommands(ports) },
     Payment: {
       __resolveReference: ({ id }: { id: string }, context: RequestContext) =>
         visiblePayment(ports, id, context),
@@ -70,25 +69,25 @@ function commands(payments: Payments) {
       context.consistency.reached('payment', answer.position)
       if ('refused' in answer) return refusalOut(answer)
       const { payment, pending } = answer
-      return { __typename: 'PaymentAuthorisation', payment: paymentOut(payment), pending }
+      return { __typename: 'PaymentAuthorisation', payment: paymentOut(payment, context.viewer), pending }
     },
     async capturePayment(_: unknown, { input }: MutationCapturePaymentArgs, context: RequestContext) {
       const command = commandOf('capturePayment', input, context)
       const answer = await payments.capture(moveCommand(input), command)
       context.consistency.reached('payment', answer.position)
-      return 'refused' in answer ? refusalOut(answer) : movedOut(answer.payment)
+      return 'refused' in answer ? refusalOut(answer) : movedOut(answer.payment, context)
     },
     async refundPayment(_: unknown, { input }: MutationRefundPaymentArgs, context: RequestContext) {
       const command = commandOf('refundPayment', input, context)
       const answer = await payments.refund(moveCommand(input), command)
       context.consistency.reached('payment', answer.position)
-      return 'refused' in answer ? refusalOut(answer) : movedOut(answer.payment)
+      return 'refused' in answer ? refusalOut(answer) : movedOut(answer.payment, context)
     },
     async voidPayment(_: unknown, { input }: MutationVoidPaymentArgs, context: RequestContext) {
       const command = commandOf('voidPayment', input, context)
       const { payment, position } = await payments.void(voidCommand(input), command)
       context.consistency.reached('payment', position)
-      return movedOut(payment)
+      return movedOut(payment, context)
     },
   }
 }
@@ -108,7 +107,7 @@ async function visiblePayment({ documents }: ResolverPorts, id: string, context:
   if (!context.viewer) return null
   const loader = loaderOf(context, 'payments', () => paymentLoader(documents))
   const payment = await loader.load(id)
-  return payment && mayActFor(context.viewer, payment.customerId) ? paymentOut(payment) : null
+  return payment && mayActFor(context.viewer, payment.customerId) ? paymentOut(payment, context.viewer) : null
 }
 
 function paymentLoader(documents: Collection<PaymentDoc>): DataLoader<string, PaymentDoc | undefined> {
@@ -118,49 +117,18 @@ function paymentLoader(documents: Collection<PaymentDoc>): DataLoader<string, Pa
   })
 }
 
-/** The order's own fields are the orders subgraph's. */
-type PaymentOut = Omit<Payment, 'order'> & {
-  readonly __typename: 'Payment'
-  readonly order: { readonly __typename: 'Order'; readonly id: string }
-}
-
-function paymentOut(payment: StandingPayment): PaymentOut {
-  const { orderId, currency, createdAt, updatedAt } = payment
-  const money = (minor: number) => moneyOut({ minor, currency })
-  const { authorised, captured, refunded } = sums(payment)
-  return {
-    __typename: 'Payment',
-    id: siblingId('payment', orderId),
-    order: { __typename: 'Order', id: orderId },
-    status: paymentStatus(payment),
-    amount: money(payment.amount),
-    authorised: money(authorised),
-    captured: money(captured),
-    refunded: money(refunded),
-    tenders: payment.tenders.map(tender => tenderOut(tender, money)),
-    declineReason: payment.decline?.message ?? null,
-    createdAt,
-    updatedAt,
-  }
-}
-
-function tenderOut(tender: Tender, money: (minor: number) => TenderOut['amount']): TenderOut {
-  return {
-    id: tender.tenderId,
-    kind: tender.kind,
-    status: tender.status,
-    amount: money(tender.amount),
-    captured: money(tender.captured),
-    refunded: money(tender.refunded),
-  }
-}
-
-function movedOut(payment: StandingPayment | undefined) {
-  return { __typename: 'PaymentMoved', payment: payment ? paymentOut(payment) : null }
+function movedOut(payment: StandingPayment | undefined, { viewer }: RequestContext) {
+  return { __typename: 'PaymentMoved', payment: payment ? paymentOut(payment, viewer) : null }
 }
 
 function refusalOut({ refused }: Refused) {
-  return { __typename: 'PaymentRefused', ...refused }
+  const { outstanding, movementId, ...refusal } = refused
+  return {
+    __typename: 'PaymentRefused',
+    ...refusal,
+    movementId: movementId ?? null,
+    outstanding: outstanding ? moneyOut(outstanding) : null,
+  }
 }
 
 function totalsOut({ currency, ...sums }: TotalsDoc): PaymentTotals {

@@ -13,7 +13,7 @@ import { createPayments } from './payments.ts'
 import { type OpenProvider, openProvider, PROVIDER } from './provider/open.ts'
 import { createResolvers } from './resolvers.ts'
 import { startSweeping } from './unfinished.ts'
-import { paymentsView, totalsView } from './views.ts'
+import { movementsView, movementTotalsView, paymentsView, totalsView } from './views.ts'
 import { mountPaymentWebhook, PAYMENT_WEBHOOK } from './webhooks.ts'
 
 export type PaymentConfig = SubgraphConfig & {
@@ -37,7 +37,7 @@ export async function startPayment(config: PaymentConfig): Promise<RunningServic
   )
   const service = open.use(
     await startSubgraph(config, {
-      views: [paymentsView, totalsView],
+      views: [paymentsView, totalsView, movementsView, movementTotalsView],
       dependencies: [PROVIDER],
       async build(ports) {
         adjusted = ports.adjusted(PROVIDER)
@@ -67,5 +67,12 @@ function build(
     { essential: false },
   )
   open.use(startSweeping({ payments, unfinished: documents, now, logger }))
-  return createResolvers({ payments, documents, totals: projections.collection(totalsView) })
+  return createResolvers({
+    payments,
+    documents,
+    totals: projections.collection(totalsView),
+    movements: projections.collection(movementsView),
+    movementTotals: projections.collection(movementTotalsView),
+    now,
+  })
 }

@@ -2,15 +2,22 @@
 import { createCodec } from '#platform/event-store/codec.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { Change, View } from '#platform/read-models/projection.ts'
+import type { MovementKind, PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import {
   evolve,
   isStanding,
   type Payment,
-  type PaymentEvent,
   paymentAggregate,
   type StandingPayment,
 } from '#subgraphs/payment/domain/payment.ts'
+
+import {
+  afterMovement,
+  isMovementEvent,
+  type MovementEvent,
+  type RefusedMovement,
+} from '#subgraphs/payment/domain/refused-movement.ts'
 
 const codec = createCodec<Payment, PaymentEvent>(paymentAggregate)
 const categories = [paymentAggregate.category]
@@ -27,7 +34,7 @@ export type PaymentDoc = StandingPayment & { readonly unfinishedSince?: string }
 
 /** The payment as its aggregate has it, without the tokens. An order's payment has an id made of the order's. */
 export const paymentsView: View<PaymentDoc> = {
-  collection: { name: 'payments', version: 1, indexes: [['orderId'], ['unfinishedSince']] },
+  collection: { name: 'payments', version: 2, indexes: [['orderId'], ['unfinishedSince']] },
   categories,
   project: projecting((event, id) => [{ id, update: doc => paymentAfter(doc, withoutTokens(event)) }]),
 }
@@ -40,6 +47,8 @@ function paymentAfter(doc: PaymentDoc | undefined, event: PaymentEvent): Payment
 }
 
 function withoutTokens(event: PaymentEvent): PaymentEvent {
+  if (event.type === 'ReauthorisationRequested')
+    return { ...event, data: { ...event.data, tender: { ...event.data.tender, token: '' } } }
   if (event.type !== 'PaymentRequested') return event
   const tenders = event.data.tenders.map(tender => ({ ...tender, token: '' }))
   return { ...event, data: { ...event.data, tenders } }
@@ -82,4 +91,65 @@ function noTotals(currency: string): TotalsDoc {
 
 function added(totals: TotalsDoc, sum: Sum, minor: number): TotalsDoc {
   return minor === 0 ? totals : { ...totals, [sum]: totals[sum] + minor }
+}
+
+export type MovementDoc = RefusedMovement & { readonly paymentId: string; readonly orderId: string }
+
+/** One document a refused movement, by its id, open and closed. */
+export const movementsView: View<MovementDoc> = {
+  collection: {
+    name: 'refused_movements',
+    version: 1,
+    indexes: [
+      ['status', 'refusedAt'],
+      ['status', 'kind', 'refusedAt'],
+    ],
+  },
+  categories,
+  project: projecting((event, paymentId) => {
+    if (!isMovementEvent(event)) return []
+    const { movementId: id, orderId } = event.data
+    const update = (doc: MovementDoc | undefined) => {
+      const after = afterMovement(doc, event)
+      return after && { ...after, paymentId, orderId }
+    }
+    return [{ id, update }]
+  }),
+}
+
+/** What is open on the worklist, in minor units. */
+export type MovementTotalsDoc = {
+  readonly kind: MovementKind
+  readonly currency: string
+  readonly count: number
+  readonly minor: number
+}
+
+/** One document a kind and currency. */
+export const movementTotalsView: View<MovementTotalsDoc> = {
+  collection: { name: 'refused_movement_totals', version: 1, indexes: [] },
+  categories,
+  project: projecting(event => {
+    if (!isMovementEvent(event) || event.type === 'MovementRetried') return []
+    const { kind, amount } = event.data
+    const { currency } = amount
+    const { count, minor } = openedBy(event)
+    const update = (doc: MovementTotalsDoc | undefined) => ({
+      kind,
+      currency,
+      count: (doc?.count ?? 0) + count,
+      minor: (doc?.minor ?? 0) + minor,
+    })
+    return [{ id: `${kind}:${currency}`, update }]
+  }),
+}
+
+function openedBy(event: Exclude<MovementEvent, { type: 'MovementRetried' }>): {
+  count: number
+  minor: number
+} {
+  const { minor } = event.data.amount
+  if (event.type !== 'MovementRefused') return { count: -1, minor: -minor }
+  const { before } = event.data
+  return before ? { count: 0, minor: minor - before.minor } : { count: 1, minor }
 }

@@ -1,21 +1,34 @@
 // Decides what a payment is asked to do: request, capture, void, refund. Each records the intent only. Free of I/O.
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
-import { sums } from '#subgraphs/payment/domain/figures.ts'
-import { toRelease, uncaptured } from '#subgraphs/payment/domain/outstanding.ts'
+import type { PaymentEvent, RequestedTender, Share } from '#subgraphs/payment/domain/events.ts'
 import {
+  entryOf,
+  isReleasable,
+  isReplaced,
+  toRelease,
+  uncaptured,
+  underWay,
+} from '#subgraphs/payment/domain/outstanding.ts'
+import {
+  advance,
   isStanding,
-  type Move,
+  type LaterEvent,
   type Payment,
-  type PaymentEvent,
-  type RequestedTender,
-  type Share,
   type StandingPayment,
   type Tender,
 } from '#subgraphs/payment/domain/payment.ts'
+import { expiresSoon, reauthorise } from '#subgraphs/payment/domain/reauthorisation.ts'
 
-/** `retryable` is true when the same tender may work later. */
-export type PaymentRefusal = Refusal & { readonly retryable: boolean }
+/**
+ * `retryable` is true when the same tender may work later. `movementId` names the entry on the operators' worklist, and
+ * `outstanding` what was not moved, when the provider refused it.
+ */
+export type PaymentRefusal = Refusal & {
+  readonly retryable: boolean
+  readonly movementId?: string
+  readonly outstanding?: Money
+}
 type PaymentDecision = Decision<PaymentEvent, PaymentRefusal>
 
 export type RequestPayment = {
@@ -44,7 +57,10 @@ export function requestPayment(payment: Payment, command: RequestPayment): Payme
   return accept({ type: 'PaymentRequested', data: { ...command } })
 }
 
-/** Splits the amount over what is authorised and not yet captured: vouchers first, then in the order of the tenders. */
+/**
+ * Splits the amount over what is authorised and not yet captured: vouchers first, then in the order of the tenders. An
+ * authorisation that is about to expire is first asked for again.
+ */
 export function requestCapture(payment: Payment, { moveId, amount, at }: MoveMoney): PaymentDecision {
   if (!isStanding(payment)) return notFound()
   if (payment.phase === 'voiding' || payment.phase === 'voided')
@@ -53,13 +69,42 @@ export function requestCapture(payment: Payment, { moveId, amount, at }: MoveMon
     return no('PAYMENT_NOT_AUTHORISED', 'the payment is not authorised: nothing can be captured')
   const foreign = foreignCurrency(payment, amount)
   if (foreign) return foreign
-  const shares = split(payment, amount, tender => uncaptured(tender) - underWay(payment.captures, tender))
-  return shares
-    ? accept({ type: 'CaptureRequested', data: { captureId: moveId, amount, shares, at } })
-    : no(
-        'CAPTURE_EXCEEDS_AUTHORISATION',
-        `${inWords(amount)} is more than is authorised and not yet captured`,
-      )
+  const shares = captureShares(payment, amount)
+  if (!shares)
+    return no(
+      'CAPTURE_EXCEEDS_AUTHORISATION',
+      `${inWords(amount)} is more than is authorised and not yet captured`,
+    )
+  const asked: LaterEvent = { type: 'CaptureRequested', data: { captureId: moveId, amount, shares, at } }
+  return accept(asked, ...reauthoriseExpiring(advance(payment, asked), moveId, at))
+}
+
+/** How a capture of `amount` is split; undefined when it is more than is there. */
+export function captureShares(payment: StandingPayment, amount: Money): Share[] | undefined {
+  return split(payment, amount, tender => captureRoom(payment, tender))
+}
+
+function captureRoom(payment: StandingPayment, tender: Tender): number {
+  if (isReplaced(payment, tender)) return 0
+  const awaited = tender.status === 'REQUESTED' && tender.replaces !== undefined
+  return (awaited ? tender.amount : uncaptured(tender)) - underWay(payment.captures, tender.tenderId)
+}
+
+/** New authorisations for the shares of a capture under way whose own are about to expire. */
+export function reauthoriseExpiring(payment: StandingPayment, movementId: string, at: string): LaterEvent[] {
+  const shares = payment.captures.find(({ id }) => id === movementId)?.shares ?? []
+  const expiring = shares.filter(share =>
+    payment.tenders.some(
+      tender => tender.tenderId === share.tenderId && !share.reauthorised && expiresSoon(tender, at),
+    ),
+  )
+  let now = payment
+  return expiring.flatMap(share => {
+    const event = reauthorise(now, { movementId, shares: [share], at })
+    if (!event) return []
+    now = advance(now, event)
+    return [event]
+  })
 }
 
 /** Splits the amount over what is captured and not yet refunded, in the same order as a capture. */
@@ -67,30 +112,52 @@ export function requestRefund(payment: Payment, { moveId, amount, at }: MoveMone
   if (!isStanding(payment)) return notFound()
   const foreign = foreignCurrency(payment, amount)
   if (foreign) return foreign
-  const room = (tender: Tender) => tender.captured - tender.refunded - underWay(payment.refunds, tender)
-  const shares = split(payment, amount, room)
+  const shares = refundShares(payment, amount)
   return shares
     ? accept({ type: 'RefundRequested', data: { refundId: moveId, amount, shares, at } })
     : no('REFUND_EXCEEDS_CAPTURES', `${inWords(amount)} is more than is captured and not yet refunded`)
 }
 
-/** Always accepted: what is authorised and not captured is let go, and nothing can be authorised afterwards. */
+/** How a refund of `amount` is split; undefined when it is more than is there. */
+export function refundShares(payment: StandingPayment, amount: Money): Share[] | undefined {
+  const room = ({ tenderId, captured, refunded }: Tender) =>
+    captured - refunded - underWay(payment.refunds, tenderId)
+  return split(payment, amount, room)
+}
+
+/**
+ * Always accepted: what is authorised and not captured is let go, and nothing can be authorised afterwards. Nothing is
+ * owed any more, so captures that the provider refused are off the worklist.
+ */
 export function requestVoid(payment: Payment, command: { orderId: string; at: string }): PaymentDecision {
   switch (payment.phase) {
     case 'absent':
       return accept({ type: 'PaymentForestalled', data: command })
     case 'requested':
       return accept({ type: 'VoidRequested', data: command })
-    case 'authorised': {
-      const { authorised, captured } = sums(payment)
-      return authorised > captured ? accept({ type: 'VoidRequested', data: command }) : accept()
-    }
+    case 'authorised':
+      return accept(
+        ...droppedCaptures(payment, command.at),
+        ...(payment.tenders.some(tender => isReleasable(payment, tender))
+          ? [{ type: 'VoidRequested' as const, data: command }]
+          : []),
+      )
     case 'forestalled':
     case 'declined':
     case 'voiding':
     case 'voided':
       return accept() // a repeated void must look like success
   }
+}
+
+/** Captures on the worklist that nobody is trying again at the moment. */
+export function droppedCaptures({ orderId, refused }: StandingPayment, at: string): LaterEvent[] {
+  return refused
+    .filter(({ kind, status, underWay }) => kind === 'CAPTURE' && status === 'OPEN' && !underWay)
+    .map(({ id: movementId, kind, amount }) => ({
+      type: 'MovementDropped',
+      data: { orderId, movementId, kind, amount, at },
+    }))
 }
 
 /** The answer to an authorisation as the payment stands now; undefined while the provider's answer is not known. */
@@ -119,12 +186,14 @@ export function moveAnswer(
 ): 'done' | { readonly refused: PaymentRefusal } | undefined {
   const moves = kind === 'capture' ? payment.captures : payment.refunds
   const declined = payment.declinedMoves[moveId]
-  if (declined)
+  const entry = entryOf(payment, moveId)
+  if (declined && entry?.status !== 'SETTLED')
     return {
       refused: {
         code: kind === 'capture' ? 'CAPTURE_DECLINED' : 'REFUND_DECLINED',
         message: `the payment provider declined the ${kind}: ${declined.code}`,
         retryable: declined.retryable,
+        ...(entry && { movementId: entry.id, outstanding: entry.amount }),
       },
     }
   return moves.some(({ id }) => id === moveId) ? undefined : 'done'
@@ -152,11 +221,6 @@ function split(
 
 function isVoucher(tender: Tender): boolean {
   return tender.kind === 'VOUCHER'
-}
-
-function underWay(moves: readonly Move[], { tenderId }: Tender): number {
-  const shares = moves.flatMap(entry => entry.shares).filter(share => share.tenderId === tenderId)
-  return shares.reduce((sum, share) => sum + share.amount, 0)
 }
 
 function foreignCurrency(payment: StandingPayment, { currency }: Money): PaymentDecision | undefined {

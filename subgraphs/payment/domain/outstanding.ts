@@ -1,12 +1,18 @@
 // What a payment still wants from the provider: recorded intents without a recorded answer. Free of I/O.
 import type { Money } from '#platform/domain/money.ts'
+import type { TenderKind } from '#subgraphs/payment/domain/events.ts'
 import {
   isStanding,
+  type LateApproval,
+  type Move,
   type Payment,
   type StandingPayment,
   type Tender,
-  type TenderKind,
 } from '#subgraphs/payment/domain/payment.ts'
+import { type RefusedMovement, voidId } from '#subgraphs/payment/domain/refused-movement.ts'
+
+/** `attempt` counts from 2: the provider refused the movement before, and an operator had it tried again. */
+type Attempted = { readonly attempt?: number }
 
 /** One call to the provider, wholly described by the payment's history: whoever repeats it repeats it exactly. */
 export type Operation =
@@ -17,59 +23,108 @@ export type Operation =
       readonly token: string
       readonly amount: Money
     }
-  | {
+  | (Attempted & {
       readonly kind: 'capture' | 'refund'
       readonly moveId: string
       readonly tenderId: string
       readonly amount: Money
-    }
-  | { readonly kind: 'void'; readonly tenderId: string }
-  | { readonly kind: 'void-late'; readonly tenderId: string; readonly providerRef: string }
+    })
+  | (Attempted & { readonly kind: 'void'; readonly tenderId: string })
+  | (Attempted & { readonly kind: 'void-late'; readonly tenderId: string; readonly providerRef: string })
 
 /** Operations that can go out now, side by side. A void waits for the captures that were asked for before it. */
 export function outstanding(payment: Payment): Operation[] {
   if (!isStanding(payment)) return []
-  const authorisations = payment.phase === 'requested' ? payment.tenders.filter(unasked) : []
   return [
-    ...authorisations.map(tender => authorisation(payment, tender)),
+    ...payment.tenders
+      .filter(tender => isUnasked(payment, tender))
+      .map(tender => authorisation(payment, tender)),
     ...movements(payment, 'capture'),
     ...movements(payment, 'refund'),
-    ...toRelease(payment).map(({ tenderId }): Operation => ({ kind: 'void', tenderId })),
-    ...payment.tenders.flatMap(lateApprovals),
+    ...toRelease(payment).map(
+      ({ tenderId }): Operation => ({ kind: 'void', tenderId, ...attempt(payment, voidId(tenderId)) }),
+    ),
+    ...payment.tenders.flatMap(tender => lateApprovals(payment, tender)),
   ]
 }
 
-/** Tenders that a declined or void payment has yet to let go of. */
+/**
+ * Tenders that are to be let go now: of a declined or void payment, or replaced by another. A void that the provider
+ * refused waits for an operator.
+ */
 export function toRelease(payment: StandingPayment): Tender[] {
-  const letsGo = payment.phase === 'declined' || payment.phase === 'voiding'
-  if (!letsGo || payment.captures.length > 0) return []
   return payment.tenders.filter(
     tender =>
-      tender.status === 'REQUESTED' || tender.status === 'AWAITING_APPROVAL' || uncaptured(tender) > 0,
+      isReleasable(payment, tender) &&
+      (isAllLetGo(payment) || isReplaced(payment, tender, true) || isRetried(payment, tender)),
   )
+}
+
+/** True when something may be held on it, and no operator has yet to look at a void that was refused. */
+export function isReleasable(payment: StandingPayment, tender: Tender): boolean {
+  const entry = entryOf(payment, voidId(tender.tenderId))
+  if (entry && !entry.underWay && entry.status !== 'SETTLED') return false
+  return tender.status === 'REQUESTED' || tender.status === 'AWAITING_APPROVAL' || uncaptured(tender) > 0
+}
+
+function isAllLetGo({ phase, captures }: StandingPayment): boolean {
+  return (phase === 'declined' || phase === 'voiding') && captures.length === 0
+}
+
+function isRetried(payment: StandingPayment, { tenderId }: Tender): boolean {
+  return entryOf(payment, voidId(tenderId))?.underWay === true
+}
+
+/**
+ * Whether another tender was authorised in its place, or, unless that has to be `done`, is about to be. While captures
+ * are still made of it, it is not done with.
+ */
+export function isReplaced(payment: StandingPayment, { tenderId }: Tender, done = false): boolean {
+  const replaced = payment.tenders.some(
+    ({ replaces, status, held }) =>
+      replaces?.includes(tenderId) && (held > 0 || (!done && status === 'REQUESTED')),
+  )
+  return replaced && !(done && underWay(payment.captures, tenderId) > 0)
 }
 
 export function uncaptured(tender: Tender): number {
   return tender.held - tender.captured
 }
 
+/** Minor units that moves under way ask of the tender. */
+export function underWay(moves: readonly Move[], tenderId: string): number {
+  const shares = moves.flatMap(entry => entry.shares).filter(share => share.tenderId === tenderId)
+  return shares.reduce((sum, share) => sum + share.amount, 0)
+}
+
 /** The provider's idempotency key of an operation: the same for ever, and no other operation has it. */
 export function operationKey(paymentId: string, operation: Operation): string {
   const base = `${paymentId}:${operation.tenderId}:${operation.kind}`
+  const nth = 'attempt' in operation && operation.attempt !== undefined ? `:${operation.attempt}` : ''
   switch (operation.kind) {
     case 'authorise':
-    case 'void':
       return base
+    case 'void':
+      return `${base}${nth}`
     case 'capture':
     case 'refund':
-      return `${base}:${operation.moveId}`
+      return `${base}:${operation.moveId}${nth}`
     case 'void-late':
-      return `${base}:${operation.providerRef}`
+      return `${base}:${operation.providerRef}${nth}`
   }
 }
 
-function unasked(tender: Tender): boolean {
-  return tender.status === 'REQUESTED'
+export function entryOf({ refused }: StandingPayment, id: string): RefusedMovement | undefined {
+  return refused.find(entry => entry.id === id)
+}
+
+function attempt(payment: StandingPayment, id: string): Attempted {
+  const entry = entryOf(payment, id)
+  return entry ? { attempt: entry.tries + 1 } : {}
+}
+
+function isUnasked({ phase }: StandingPayment, { status, replaces }: Tender): boolean {
+  return status === 'REQUESTED' && (phase === 'requested' || replaces !== undefined)
 }
 
 function authorisation({ currency }: StandingPayment, tender: Tender): Operation {
@@ -82,20 +137,29 @@ function authorisation({ currency }: StandingPayment, tender: Tender): Operation
   }
 }
 
+/** A share of a tender that has yet to be authorised waits for it. */
 function movements(payment: StandingPayment, kind: 'capture' | 'refund'): Operation[] {
   const moves = kind === 'capture' ? payment.captures : payment.refunds
+  const waiting = payment.tenders.filter(({ status }) => status !== 'AUTHORISED' && status !== 'VOIDED')
   return moves.flatMap(({ id, shares }) =>
-    shares.map(({ tenderId, amount }) => ({
-      kind,
-      moveId: id,
-      tenderId,
-      amount: { minor: amount, currency: payment.currency },
-    })),
+    shares
+      .filter(share => !waiting.some(({ tenderId }) => tenderId === share.tenderId))
+      .map(({ tenderId, amount }) => ({
+        kind,
+        moveId: id,
+        tenderId,
+        amount: { minor: amount, currency: payment.currency },
+        ...attempt(payment, id),
+      })),
   )
 }
 
-function lateApprovals({ tenderId, late }: Tender): Operation[] {
-  return late
-    .filter(({ voided }) => !voided)
-    .map(({ providerRef }) => ({ kind: 'void-late', tenderId, providerRef }))
+function lateApprovals(payment: StandingPayment, { tenderId, late }: Tender): Operation[] {
+  return late.flatMap(({ providerRef, voided }: LateApproval, index) => {
+    const id = voidId(tenderId, index)
+    const entry = entryOf(payment, id)
+    return voided || (entry && !entry.underWay)
+      ? []
+      : [{ kind: 'void-late', tenderId, providerRef, ...attempt(payment, id) }]
+  })
 }

@@ -1,66 +1,18 @@
 // The payment of one order: its events, its state and how they make it. Free of I/O, clocks and ids.
 import type { Money } from '#platform/domain/money.ts'
 import type { Aggregate } from '#platform/event-store/aggregate.ts'
-
-export type TenderKind = 'CARD' | 'VOUCHER' | 'BANK_SLIP'
-
-/** `token` is what the provider gave the client for the card, voucher or slip: never a card number. */
-export type RequestedTender = {
-  readonly tenderId: string
-  readonly kind: TenderKind
-  readonly token: string
-  readonly amount: Money
-}
-
-export type Share = { readonly tenderId: string; readonly amount: Money }
-
-type Happening<Type extends string, Data extends object> = {
-  readonly type: Type
-  readonly data: Readonly<Data> & { readonly at: string }
-}
-type OfTender = { readonly tenderId: string; readonly amount: Money }
-
-/**
- * `…Requested` is the intent, recorded before the provider is asked; the answers follow it. `PaymentDeclined` is an
- * intent as well: what is held on the other tenders is let go. Each money movement is a `Tender…` event, and the
- * `Payment…` event after the last of them closes the matter.
- */
-export type PaymentEvent =
-  | Happening<
-      'PaymentRequested',
-      { orderId: string; customerId: string; amount: Money; tenders: readonly RequestedTender[] }
-    >
-  | Happening<'TenderAuthorised', OfTender & { providerRef: string }>
-  | Happening<'TenderApprovalAwaited', { tenderId: string; providerRef: string }>
-  | Happening<'TenderDeclined', { tenderId: string; code: string; retryable: boolean }>
-  | Happening<'PaymentAuthorised', { orderId: string; customerId: string; amount: Money }>
-  | Happening<
-      'PaymentDeclined',
-      {
-        orderId: string
-        customerId: string
-        code: string
-        message: string
-        retryable: boolean
-        reason: string
-      }
-    >
-  | Happening<'CaptureRequested', { captureId: string; amount: Money; shares: readonly Share[] }>
-  | Happening<'TenderCaptured', OfTender & { captureId: string }>
-  | Happening<'PaymentCaptured', { orderId: string; captureId: string; amount: Money }>
-  | Happening<'CaptureDeclined', { orderId: string; captureId: string; code: string; retryable: boolean }>
-  | Happening<'RefundRequested', { refundId: string; amount: Money; shares: readonly Share[] }>
-  | Happening<'TenderRefunded', OfTender & { refundId: string }>
-  | Happening<'PaymentRefunded', { orderId: string; refundId: string; amount: Money }>
-  | Happening<'RefundDeclined', { orderId: string; refundId: string; code: string; retryable: boolean }>
-  | Happening<'VoidRequested', { orderId: string }>
-  | Happening<'TenderVoided', OfTender>
-  | Happening<'PaymentVoided', { orderId: string; amount: Money }>
-  /** A void that came before any request: whatever is requested later is refused. */
-  | Happening<'PaymentForestalled', { orderId: string }>
-  /** The provider approved what was declined, or void, by then; it is voided there under its own reference. */
-  | Happening<'TenderApprovedLate', { tenderId: string; providerRef: string }>
-  | Happening<'LateApprovalVoided', { tenderId: string; providerRef: string }>
+import {
+  PAYMENT_EVENT_TYPES,
+  type PaymentEvent,
+  type RequestedTender,
+  type Share,
+  type TenderKind,
+} from '#subgraphs/payment/domain/events.ts'
+import {
+  afterMovement,
+  type MovementEvent,
+  type RefusedMovement,
+} from '#subgraphs/payment/domain/refused-movement.ts'
 
 export type TenderStatus = 'REQUESTED' | 'AWAITING_APPROVAL' | 'AUTHORISED' | 'DECLINED' | 'VOIDED'
 
@@ -78,14 +30,31 @@ export type Tender = {
   readonly decline?: ProviderRefusal
   /** The provider's name of the authorisation, once there is one. */
   readonly providerRef?: string
-  readonly late: readonly { readonly providerRef: string; readonly voided: boolean }[]
+  /** From then on the provider captures nothing under the authorisation. */
+  readonly expiresAt?: string
+  /** The tenders in whose place this one was authorised, as a movement could not be made of them. */
+  readonly replaces?: readonly string[]
+  readonly late: readonly LateApproval[]
 }
 
-/** A capture or refund under way; `shares` are those that the provider has not carried out yet. */
+export type LateApproval = {
+  readonly providerRef: string
+  readonly amount?: Money
+  readonly voided: boolean
+}
+
+/** Minor units. `reauthorised` when the tender was authorised anew for this share. */
+export type OpenShare = { readonly tenderId: string; readonly amount: number; readonly reauthorised?: true }
+
+/**
+ * A capture or refund under way; `shares` are those that the provider has not answered yet, `rest` what it left out of
+ * those that it has.
+ */
 export type Move = {
   readonly id: string
   readonly amount: number
-  readonly shares: readonly { readonly tenderId: string; readonly amount: number }[]
+  readonly shares: readonly OpenShare[]
+  readonly rest: readonly OpenShare[]
 }
 
 export type ProviderRefusal = { readonly code: string; readonly retryable: boolean }
@@ -102,6 +71,8 @@ export type StandingPayment = {
   readonly refunds: readonly Move[]
   /** Captures and refunds that the provider would not carry out, by id. */
   readonly declinedMoves: Readonly<Record<string, ProviderRefusal>>
+  /** The worklist's entries of this payment, open and closed, oldest first. */
+  readonly refused: readonly RefusedMovement[]
   readonly decline?: { readonly code: string; readonly message: string; readonly retryable: boolean }
   readonly authorisedAt?: string
   /** Let go since the void, or the decline, was recorded. */
@@ -135,22 +106,29 @@ function requested({ data }: Extract<PaymentEvent, { type: 'PaymentRequested' }>
     customerId: data.customerId,
     currency: data.amount.currency,
     amount: data.amount.minor,
-    tenders: data.tenders.map(tender => ({
-      ...tender,
-      amount: tender.amount.minor,
-      status: 'REQUESTED',
-      awaited: false,
-      held: 0,
-      captured: 0,
-      refunded: 0,
-      late: [],
-    })),
+    tenders: data.tenders.map(newTender),
     captures: [],
     refunds: [],
     declinedMoves: {},
+    refused: [],
     released: 0,
     createdAt: data.at,
     updatedAt: data.at,
+  }
+}
+
+function newTender({ tenderId, kind, token, amount }: RequestedTender): Tender {
+  return {
+    tenderId,
+    kind,
+    token,
+    amount: amount.minor,
+    status: 'REQUESTED',
+    awaited: false,
+    held: 0,
+    captured: 0,
+    refunded: 0,
+    late: [],
   }
 }
 
@@ -159,13 +137,15 @@ export function advance(payment: StandingPayment, event: LaterEvent): StandingPa
   return { ...payment, ...change(payment, event), updatedAt: event.data.at }
 }
 
-function change(payment: StandingPayment, { type, data }: LaterEvent): Partial<StandingPayment> {
+function change(payment: StandingPayment, event: LaterEvent): Partial<StandingPayment> {
+  const { type, data } = event
   switch (type) {
     case 'TenderAuthorised':
       return withTender(payment, data.tenderId, tender => ({
         status: 'AUTHORISED',
         held: tender.amount,
         providerRef: data.providerRef,
+        ...(data.expiresAt !== undefined && { expiresAt: data.expiresAt }),
       }))
     case 'TenderApprovalAwaited':
       return withTender(payment, data.tenderId, () => ({ status: 'AWAITING_APPROVAL', awaited: true }))
@@ -182,8 +162,8 @@ function change(payment: StandingPayment, { type, data }: LaterEvent): Partial<S
       return { captures: [...payment.captures, move(data.captureId, data)] }
     case 'TenderCaptured':
       return {
-        ...withTender(payment, data.tenderId, ({ captured }) => ({ captured: captured + data.amount.minor })),
-        captures: shareDone(payment.captures, data.captureId, data.tenderId),
+        ...withTender(payment, data.tenderId, tender => captured(tender, data.amount.minor)),
+        captures: shareDone(payment.captures, data.captureId, data),
       }
     case 'PaymentCaptured':
       return { captures: without(payment.captures, data.captureId) }
@@ -197,7 +177,7 @@ function change(payment: StandingPayment, { type, data }: LaterEvent): Partial<S
     case 'TenderRefunded':
       return {
         ...withTender(payment, data.tenderId, ({ refunded }) => ({ refunded: refunded + data.amount.minor })),
-        refunds: shareDone(payment.refunds, data.refundId, data.tenderId),
+        refunds: shareDone(payment.refunds, data.refundId, data),
       }
     case 'PaymentRefunded':
       return { refunds: without(payment.refunds, data.refundId) }
@@ -219,15 +199,70 @@ function change(payment: StandingPayment, { type, data }: LaterEvent): Partial<S
     case 'PaymentVoided':
       return { phase: 'voided' }
     case 'TenderApprovedLate':
-      return withTender(payment, data.tenderId, ({ late }) => ({
-        late: [...late, { providerRef: data.providerRef, voided: false }],
-      }))
+      return withTender(payment, data.tenderId, ({ late }) => ({ late: [...late, lateApproval(data)] }))
     case 'LateApprovalVoided':
       return withTender(payment, data.tenderId, ({ late }) => ({
         late: late.map(entry =>
           entry.providerRef === data.providerRef ? { ...entry, voided: true } : entry,
         ),
       }))
+    case 'ReauthorisationRequested':
+      return reauthorising(payment, data)
+    case 'MovementRefused':
+    case 'MovementRetried':
+    case 'MovementSettled':
+    case 'MovementWrittenOff':
+    case 'MovementDropped':
+      return movementChanged(payment, event)
+  }
+}
+
+/** A provider that took more than it had authorised has, in truth, authorised that much. */
+function captured(tender: Tender, minor: number): Partial<Tender> {
+  const taken = tender.captured + minor
+  return { captured: taken, held: Math.max(tender.held, taken) }
+}
+
+function lateApproval({ providerRef, amount }: { providerRef: string; amount?: Money }): LateApproval {
+  return { providerRef, voided: false, ...(amount && { amount }) }
+}
+
+type Data<Type extends PaymentEvent['type']> = Extract<PaymentEvent, { type: Type }>['data']
+
+/** The movement's shares of the tenders that are replaced become one share of the new one. */
+function reauthorising(
+  { tenders, captures }: StandingPayment,
+  { movementId, tender, replaces }: Data<'ReauthorisationRequested'>,
+): Partial<StandingPayment> {
+  const moved = (entry: Move): Move => {
+    const [old, kept] = partition(entry.shares, share => replaces.includes(share.tenderId))
+    const amount = old.reduce((sum, share) => sum + share.amount, 0)
+    return { ...entry, shares: [...kept, { tenderId: tender.tenderId, amount, reauthorised: true }] }
+  }
+  return {
+    tenders: [...tenders, { ...newTender(tender), replaces }],
+    captures: captures.map(entry => (entry.id === movementId ? moved(entry) : entry)),
+  }
+}
+
+function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(belongs), items.filter(item => !belongs(item))]
+}
+
+function movementChanged(payment: StandingPayment, event: MovementEvent): Partial<StandingPayment> {
+  const { movementId: id, kind } = event.data
+  const before = payment.refused.find(entry => entry.id === id)
+  const after = afterMovement(before, event)
+  if (!after) return {}
+  const refused = before
+    ? payment.refused.map(entry => (entry === before ? after : entry))
+    : [...payment.refused, after]
+  const list = kind === 'CAPTURE' ? 'captures' : kind === 'REFUND' ? 'refunds' : undefined
+  if (!list) return { refused }
+  const others = without(payment[list], id)
+  return {
+    refused,
+    [list]: event.type === 'MovementRetried' ? [...others, move(id, event.data)] : others,
   }
 }
 
@@ -248,13 +283,24 @@ function move(id: string, data: { readonly amount: Money; readonly shares: reado
     id,
     amount: data.amount.minor,
     shares: data.shares.map(({ tenderId, amount }) => ({ tenderId, amount: amount.minor })),
+    rest: [],
   }
 }
 
-function shareDone(moves: readonly Move[], id: string, tenderId: string): Move[] {
-  return moves.map(entry =>
-    entry.id === id ? { ...entry, shares: entry.shares.filter(share => share.tenderId !== tenderId) } : entry,
-  )
+/** The share has been answered: what the provider left out of it is not asked for again under the same key. */
+function shareDone(
+  moves: readonly Move[],
+  id: string,
+  { tenderId, amount }: { readonly tenderId: string; readonly amount: Money },
+): Move[] {
+  return moves.map(entry => {
+    if (entry.id !== id) return entry
+    const [answered, shares] = partition(entry.shares, share => share.tenderId === tenderId)
+    const rest = answered
+      .map(share => ({ ...share, amount: share.amount - amount.minor }))
+      .filter(share => share.amount > 0)
+    return { ...entry, shares, rest: [...entry.rest, ...rest] }
+  })
 }
 
 function without(moves: readonly Move[], id: string): Move[] {
@@ -265,37 +311,10 @@ function refusalOf({ code, retryable }: ProviderRefusal): ProviderRefusal {
   return { code, retryable }
 }
 
-const TYPES: Readonly<Record<PaymentEvent['type'], true>> = {
-  PaymentRequested: true,
-  TenderAuthorised: true,
-  TenderApprovalAwaited: true,
-  TenderDeclined: true,
-  PaymentAuthorised: true,
-  PaymentDeclined: true,
-  CaptureRequested: true,
-  TenderCaptured: true,
-  PaymentCaptured: true,
-  CaptureDeclined: true,
-  RefundRequested: true,
-  TenderRefunded: true,
-  PaymentRefunded: true,
-  RefundDeclined: true,
-  VoidRequested: true,
-  TenderVoided: true,
-  PaymentVoided: true,
-  PaymentForestalled: true,
-  TenderApprovedLate: true,
-  LateApprovalVoided: true,
-}
-
-export function isPaymentEventType(type: string): type is PaymentEvent['type'] {
-  return Object.hasOwn(TYPES, type)
-}
-
 /** Streams are short (a few events a shipment), so no snapshots are kept. */
 export const paymentAggregate: Aggregate<Payment, PaymentEvent> = {
   category: 'payment',
   initial: { phase: 'absent' },
   evolve,
-  types: Object.keys(TYPES).filter(isPaymentEventType),
+  types: PAYMENT_EVENT_TYPES,
 }

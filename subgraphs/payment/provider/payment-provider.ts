@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Money } from '#platform/domain/money.ts'
 import { storableText } from '#platform/webhooks/text.ts'
-import type { TenderKind } from '#subgraphs/payment/domain/payment.ts'
+import type { TenderKind } from '#subgraphs/payment/domain/events.ts'
 
 /** `reference` is the payment id; with the tender id it names one authorisation. */
 export type ProviderCall = {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'
-import type { PaymentEvent } from '#subgraphs/payment/domain/payment.ts'
+import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { type PaymentDoc, paymentsView, totalsView } from '#subgraphs/payment/views.ts'
 import {
   AT,

@@ -1,9 +1,9 @@
 // What the provider's answers make of a payment: in order, late, twice and contradictory.
 import { describe, expect, test } from 'vitest'
 import { type Answer, recordAnswers } from '#subgraphs/payment/domain/answers.ts'
+import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { paymentStatus, sums } from '#subgraphs/payment/domain/figures.ts'
 import { operationKey, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
-import type { PaymentEvent } from '#subgraphs/payment/domain/payment.ts'
 import {
   AT,
   AUTHORISED,
@@ -166,7 +166,11 @@ describe('capturing', () => {
   })
 
   test('a decline closes it, with what was captured before it kept', () => {
-    expect(added(split, captured('v1'), captureDeclined('t1'))).toEqual(['TenderCaptured', 'CaptureDeclined'])
+    expect(added(split, captured('v1'), captureDeclined('t1'))).toEqual([
+      'TenderCaptured',
+      'CaptureDeclined',
+      'MovementRefused',
+    ])
   })
 
   test('a decline waits for the shares whose answer is not known', () => {

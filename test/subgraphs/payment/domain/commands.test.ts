@@ -8,8 +8,8 @@ import {
   requestRefund,
   requestVoid,
 } from '#subgraphs/payment/domain/commands.ts'
+import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
-import type { PaymentEvent } from '#subgraphs/payment/domain/payment.ts'
 import {
   AT,
   AUTHORISED,

@@ -3,14 +3,8 @@ import { expect } from 'vitest'
 import type { Decision } from '#platform/domain/decision.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { PaymentRefusal } from '#subgraphs/payment/domain/commands.ts'
-import {
-  evolve,
-  isStanding,
-  type Payment,
-  type PaymentEvent,
-  type RequestedTender,
-  type StandingPayment,
-} from '#subgraphs/payment/domain/payment.ts'
+import type { PaymentEvent, RequestedTender } from '#subgraphs/payment/domain/events.ts'
+import { evolve, isStanding, type Payment, type StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 
 export const AT = '2026-01-31T12:00:00.000Z'
 export const ORDER = 'ord_0190a5b2-0000-7000-8000-000000000001'

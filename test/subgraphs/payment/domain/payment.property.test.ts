@@ -10,9 +10,10 @@ import {
   requestRefund,
   requestVoid,
 } from '#subgraphs/payment/domain/commands.ts'
+import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { type PaymentStatus, paymentStatus, sums } from '#subgraphs/payment/domain/figures.ts'
 import { type Operation, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
-import { evolve, isStanding, type Payment, type PaymentEvent } from '#subgraphs/payment/domain/payment.ts'
+import { evolve, isStanding, type Payment } from '#subgraphs/payment/domain/payment.ts'
 import { AT, CUSTOMER, card, eur, fold, ORDER, voucher } from './payment-history.ts'
 
 /** Every change of status there is. What is not listed cannot happen. */

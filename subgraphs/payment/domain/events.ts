@@ -1,0 +1,130 @@
+// The events of a payment: what is stored for ever, and what other services hear of. Free of I/O.
+import type { Money } from '#platform/domain/money.ts'
+
+export type TenderKind = 'CARD' | 'VOUCHER' | 'BANK_SLIP'
+
+/** `token` is what the provider gave the client for the card, voucher or slip: never a card number. */
+export type RequestedTender = {
+  readonly tenderId: string
+  readonly kind: TenderKind
+  readonly token: string
+  readonly amount: Money
+}
+
+export type Share = { readonly tenderId: string; readonly amount: Money }
+
+export type MovementKind = 'CAPTURE' | 'REFUND' | 'VOID'
+
+type Happening<Type extends string, Data extends object> = {
+  readonly type: Type
+  readonly data: Readonly<Data> & { readonly at: string }
+}
+type OfTender = { readonly tenderId: string; readonly amount: Money }
+/** `amount` is what was still to be moved when it happened. */
+type OfMovement = { orderId: string; movementId: string; kind: MovementKind; amount: Money }
+
+/**
+ * `…Requested` is the intent, recorded before the provider is asked; the answers follow it. `PaymentDeclined` is an
+ * intent as well: what is held on the other tenders is let go. Each money movement is a `Tender…` event, and the
+ * `Payment…` event after the last of them closes the matter.
+ *
+ * A movement that the provider refuses gets an entry on the worklist, `MovementRefused`, under the id of its capture or
+ * refund; a void has an id made of its tender's. The entry stays open until it is settled, written off or dropped.
+ */
+export type PaymentEvent =
+  | Happening<
+      'PaymentRequested',
+      { orderId: string; customerId: string; amount: Money; tenders: readonly RequestedTender[] }
+    >
+  /** `expiresAt`: the provider captures nothing under this authorisation from then on. */
+  | Happening<'TenderAuthorised', OfTender & { providerRef: string; expiresAt?: string }>
+  | Happening<'TenderApprovalAwaited', { tenderId: string; providerRef: string }>
+  | Happening<'TenderDeclined', { tenderId: string; code: string; retryable: boolean }>
+  | Happening<'PaymentAuthorised', { orderId: string; customerId: string; amount: Money }>
+  | Happening<
+      'PaymentDeclined',
+      {
+        orderId: string
+        customerId: string
+        code: string
+        message: string
+        retryable: boolean
+        reason: string
+      }
+    >
+  | Happening<'CaptureRequested', { captureId: string; amount: Money; shares: readonly Share[] }>
+  /** `amount` is what the provider says that it took, which may differ from the share that was asked for. */
+  | Happening<'TenderCaptured', OfTender & { captureId: string }>
+  | Happening<'PaymentCaptured', { orderId: string; captureId: string; amount: Money }>
+  | Happening<'CaptureDeclined', { orderId: string; captureId: string; code: string; retryable: boolean }>
+  | Happening<'RefundRequested', { refundId: string; amount: Money; shares: readonly Share[] }>
+  | Happening<'TenderRefunded', OfTender & { refundId: string }>
+  | Happening<'PaymentRefunded', { orderId: string; refundId: string; amount: Money }>
+  | Happening<'RefundDeclined', { orderId: string; refundId: string; code: string; retryable: boolean }>
+  | Happening<'VoidRequested', { orderId: string }>
+  | Happening<'TenderVoided', OfTender>
+  | Happening<'PaymentVoided', { orderId: string; amount: Money }>
+  /** A void that came before any request: whatever is requested later is refused. */
+  | Happening<'PaymentForestalled', { orderId: string }>
+  /** The provider approved what was declined, or void, by then; it is voided there under its own reference. */
+  | Happening<'TenderApprovedLate', { tenderId: string; providerRef: string; amount?: Money }>
+  | Happening<'LateApprovalVoided', { tenderId: string; providerRef: string }>
+  /**
+   * `tender` is to be authorised in the place of those that it replaces, and the movement is made of it. Once it is
+   * authorised, what is left of the others is let go. `by` is the operator who asked for it, if one did.
+   */
+  | Happening<
+      'ReauthorisationRequested',
+      {
+        orderId: string
+        movementId: string
+        tender: RequestedTender
+        replaces: readonly string[]
+        by?: string
+      }
+    >
+  /** `before` is what the entry held open, if there was one: it has been tried again, and is refused again. */
+  | Happening<
+      'MovementRefused',
+      OfMovement & { code: string; retryable: boolean; shares: readonly Share[]; before?: Money }
+    >
+  | Happening<'MovementRetried', OfMovement & { by: string; shares: readonly Share[] }>
+  | Happening<'MovementSettled', OfMovement>
+  | Happening<'MovementWrittenOff', OfMovement & { by: string; note: string }>
+  /** Nothing is owed any more: the payment was voided as a whole. */
+  | Happening<'MovementDropped', OfMovement>
+
+const TYPES: Readonly<Record<PaymentEvent['type'], true>> = {
+  PaymentRequested: true,
+  TenderAuthorised: true,
+  TenderApprovalAwaited: true,
+  TenderDeclined: true,
+  PaymentAuthorised: true,
+  PaymentDeclined: true,
+  CaptureRequested: true,
+  TenderCaptured: true,
+  PaymentCaptured: true,
+  CaptureDeclined: true,
+  RefundRequested: true,
+  TenderRefunded: true,
+  PaymentRefunded: true,
+  RefundDeclined: true,
+  VoidRequested: true,
+  TenderVoided: true,
+  PaymentVoided: true,
+  PaymentForestalled: true,
+  TenderApprovedLate: true,
+  LateApprovalVoided: true,
+  ReauthorisationRequested: true,
+  MovementRefused: true,
+  MovementRetried: true,
+  MovementSettled: true,
+  MovementWrittenOff: true,
+  MovementDropped: true,
+}
+
+export function isPaymentEventType(type: string): type is PaymentEvent['type'] {
+  return Object.hasOwn(TYPES, type)
+}
+
+export const PAYMENT_EVENT_TYPES = Object.keys(TYPES).filter(isPaymentEventType)

@@ -1,0 +1,71 @@
+// Authorisations that expire, and those that are asked for in their place. Free of I/O.
+import type { PaymentEvent, RequestedTender } from '#subgraphs/payment/domain/events.ts'
+import { isReplaced, uncaptured, underWay } from '#subgraphs/payment/domain/outstanding.ts'
+import type { Move, StandingPayment, Tender } from '#subgraphs/payment/domain/payment.ts'
+
+/** A capture this close to the end of its authorisation may reach the provider after it. */
+const EXPIRY_MARGIN_MS = 60_000
+
+export function expiresSoon({ expiresAt }: Tender, at: string): boolean {
+  return expiresAt !== undefined && Date.parse(expiresAt) <= Date.parse(at) + EXPIRY_MARGIN_MS
+}
+
+export type Reauthorisation = {
+  readonly movementId: string
+  /** The tenders to be replaced, with the minor units that the movement asks of each. */
+  readonly shares: readonly { readonly tenderId: string; readonly amount: number }[]
+  /** The replaced tender's own when left out. */
+  readonly token?: Pick<RequestedTender, 'kind' | 'token'>
+  readonly by?: string
+  readonly at: string
+}
+
+/**
+ * Asks for all that the replaced tenders were still to bring, not only for this movement's part: once it is authorised,
+ * they are let go. What other captures under way ask of them stays theirs.
+ */
+export function reauthorise(
+  payment: StandingPayment,
+  { movementId, shares, token, by, at }: Reauthorisation,
+): Extract<PaymentEvent, { type: 'ReauthorisationRequested' }> | undefined {
+  const replaced = payment.tenders.filter(tender =>
+    shares.some(share => isIn(payment, tender, share.tenderId)),
+  )
+  const [first] = replaced
+  if (!first) return undefined
+  const others = payment.captures.filter(({ id }) => id !== movementId)
+  const asked = shares.reduce((sum, share) => sum + share.amount, 0)
+  const left = replaced.reduce((sum, tender) => sum + stillToBring(payment, others, tender), 0)
+  const minor = Math.max(asked, left)
+  const tender = {
+    tenderId: nextTenderId(payment, first),
+    kind: token?.kind ?? first.kind,
+    token: token?.token ?? first.token,
+    amount: { minor, currency: payment.currency },
+  }
+  const replaces = replaced.map(({ tenderId }) => tenderId)
+  const { orderId } = payment
+  return {
+    type: 'ReauthorisationRequested',
+    data: { orderId, movementId, tender, replaces, ...(by !== undefined && { by }), at },
+  }
+}
+
+/** The tender that a share is of, or one that this was to replace before it was declined. */
+function isIn(payment: StandingPayment, tender: Tender, tenderId: string): boolean {
+  if (tender.tenderId === tenderId) return true
+  const named = payment.tenders.find(other => other.tenderId === tenderId)
+  const before = named?.status === 'DECLINED' ? (named.replaces ?? []) : []
+  return before.some(id => isIn(payment, tender, id))
+}
+
+function stillToBring(payment: StandingPayment, others: readonly Move[], tender: Tender): number {
+  return isReplaced(payment, tender) ? 0 : uncaptured(tender) - underWay(others, tender.tenderId)
+}
+
+/** The id of the tender that the customer gave, and the number of this authorisation. */
+function nextTenderId(payment: StandingPayment, tender: Tender): string {
+  const before = tender.replaces?.[0]
+  const original = payment.tenders.find(({ tenderId }) => tenderId === before)
+  return original ? nextTenderId(payment, original) : `${tender.tenderId}-${payment.tenders.length + 1}`
+}
