@@ -13,6 +13,7 @@ const schema = z.object({
   PAYMENT_SANDBOX_APPROVAL_MS: z.coerce.number().int().min(0).max(86_400_000).default(1000),
   APPROVAL_TIMEOUT_MS: z.coerce.number().int().min(100).max(86_400_000).default(600_000),
   AUTHORISATION_TIMEOUT_MS: z.coerce.number().int().min(100).max(86_400_000).default(300_000),
+  CAPTURE_AT: z.enum(['label', 'dispatch']).default('label'),
   RESERVATION_MS: z.coerce.number().int().min(1000).max(86_400_000).default(1_800_000),
   EVENT_BUS_URL: z.string().superRefine(checkEventBusUrl).optional(),
   WORKFLOW_URL: urlOf('temporal').optional(),
@@ -36,6 +37,7 @@ const PASSED = [
   'PAYMENT_SANDBOX_APPROVAL_MS',
   'APPROVAL_TIMEOUT_MS',
   'AUTHORISATION_TIMEOUT_MS',
+  'CAPTURE_AT',
   'RESERVATION_MS',
 ] as const
 

@@ -26,6 +26,10 @@ const variables = z.object({
     .describe(
       'milliseconds that an authorisation is asked for while payment does not answer, 100 to 86400000',
     ),
+  CAPTURE_AT: z
+    .enum(['label', 'dispatch'])
+    .default('label')
+    .describe('label or dispatch: when the money for a parcel is taken'),
   WORKFLOW_URL: urlOf('temporal').optional(),
   RESERVATION_MS: z.coerce
     .number()
@@ -48,6 +52,7 @@ export function readOrdersConfig(env: Environment): OrdersConfig {
     approvalTimeoutMs: read.APPROVAL_TIMEOUT_MS,
     sagaPolicy: { boundedForMs: read.AUTHORISATION_TIMEOUT_MS },
     reservationMs: read.RESERVATION_MS,
+    captureAt: read.CAPTURE_AT,
     ...(read.WORKFLOW_URL && { workflowUrl: read.WORKFLOW_URL }),
   }
 }

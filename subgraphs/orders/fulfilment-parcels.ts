@@ -77,10 +77,12 @@ function isAllocation(json: Json): json is Allocation {
 }
 
 /**
- * Says what to capture for the parcels that are with the carrier: what their goods are worth, and their part of the
- * charges, which are spread by weight over the parcels that ship. That waits until it is certain which those are.
+ * Says what to capture for each parcel: what its goods are worth, and its part of the charges, which are spread by weight
+ * over the parcels that ship. That waits until it is certain which those are: once all labels are there, or the parcels
+ * that will not ship are known.
  */
 export function bill(state: Fulfilment): Fulfilment {
+  const isUnbilled = unbilledIn(state)
   if (!partsAreCertain(state) || !state.parcels.some(isUnbilled)) return state
   const charges = state.order?.goodsTotal ? chargesOf(state) : olderChargesOf(state)
   const parcels = state.parcels.map((parcel, index) => {
@@ -107,7 +109,7 @@ function chargesOf(state: Fulfilment): number[] {
 function olderChargesOf(state: Fulfilment): number[] {
   const rest = (state.order?.total.minor ?? 0) - sum(state.parcels.map(({ share }) => share))
   const isLast = !state.parcels.some(parcel => isToShip(state, parcel))
-  const last = isLast ? state.parcels.findLast(isUnbilled) : undefined
+  const last = isLast ? state.parcels.findLast(unbilledIn(state)) : undefined
   return state.parcels.map(parcel => (parcel === last ? rest : 0))
 }
 
@@ -119,8 +121,12 @@ function isWithCarrier({ fate }: Parcel): boolean {
   return fate === 'dispatched' || fate === 'delivered' || fate === 'lost'
 }
 
-function isUnbilled(parcel: Parcel): boolean {
-  return parcel.billed === undefined && isWithCarrier(parcel)
+function unbilledIn(state: Fulfilment): (parcel: Parcel) => boolean {
+  const atLabel = state.captureAt === 'label'
+  return parcel => {
+    if (parcel.billed !== undefined) return false
+    return isWithCarrier(parcel) || (atLabel && isToShip(state, parcel) && parcel.shipmentId !== undefined)
+  }
 }
 
 /** `news` of a shipment; of one whose creation is not answered yet it is kept for later. Each parcel's end is final. */

@@ -1,21 +1,26 @@
 // What a fulfilment wants done, from what it knows: the whole list at any time, asked for already or not. Pure.
 import type { JsonObject } from '#platform/domain/json.ts'
-import type { Money } from '#platform/domain/money.ts'
 import type { Effect } from '#platform/saga/saga.ts'
+import { tellDebts } from './fulfilment-debts.ts'
 import { quantities } from './fulfilment-parcels.ts'
 import type { Fulfilment, FulfilmentOrder, Parcel, ReceivedReturn } from './fulfilment-state.ts'
 import {
   APPROVAL_TIMER,
   answered,
+  call,
   captured,
+  captureStep,
   createStep,
   forwardInFlight,
   goesOnInPart,
   inFlight,
+  isCaptureOver,
   isGivenUp,
+  isTakingMoney,
   mayHaveHappened,
   partsAreCertain,
   paymentStanding,
+  resolutionOf,
   shipped,
   succeeded,
 } from './fulfilment-state.ts'
@@ -39,21 +44,15 @@ const WISHES: readonly Wish[] = [
   approvalTimer,
   cancelShipments,
   deliverParcels,
+  takeMoney,
+  giveMoneyBack,
+  tellDebts,
   giveUp,
   giveBackTheRest,
   complete,
   rejectCancellation,
   settleReturns,
 ]
-
-function call(
-  step: string,
-  command: string,
-  input: JsonObject,
-  patience: 'bounded' | 'endless' = 'endless',
-): Effect {
-  return { kind: 'call', step, command, input, patience }
-}
 
 /** The way to the shipments, a step at a time; each has the answers of those before it. */
 function forward(state: Known): Effect[] {
@@ -120,27 +119,23 @@ function cancelShipments(state: Known): Effect[] {
     .map(({ shipmentId }) => call(`cancel-shipment:${shipmentId}`, 'shipping.cancelShipment', { shipmentId }))
 }
 
-/** Goods that left: stock follows, the customer is told, and the money is taken. A lost parcel's money goes back. */
+/** Goods that left: stock follows, and the customer is told. */
 function deliverParcels(state: Known): Effect[] {
   return shipped(state).flatMap(parcel => deliverParcel(state, parcel))
 }
 
 function deliverParcel(state: Known, parcel: Parcel): Effect[] {
-  const { warehouse, lines, units, shipmentId = '', fate, billed = 0 } = parcel
-  const { orderId, total, goodsTotal } = state.order
-  const { currency } = total
-  const back = state.refunds[shipmentId] ?? 0
+  const { warehouse, lines, units, shipmentId = '', fate } = parcel
+  const { orderId, goodsTotal } = state.order
   const contents = goodsTotal ? { lines, units } : { lines }
   const effects = [
     call(`ship-stock:${shipmentId}`, 'inventory.shipStock', { orderId, warehouse, lines }),
     call(`note-shipped:${shipmentId}`, 'orders.noteShipped', { orderId, shipmentId, ...contents }),
   ]
-  if (billed > 0) effects.push(takeMoney(`capture:${shipmentId}`, orderId, { minor: billed, currency }))
   if (fate === 'delivered' && answered(state, `note-shipped:${shipmentId}`))
     effects.push(call(`note-delivered:${shipmentId}`, 'orders.noteDelivered', { orderId, shipmentId }))
   if (isToldLost(state, parcel) && answered(state, `note-shipped:${shipmentId}`))
     effects.push(call(`note-lost:${shipmentId}`, 'orders.noteLost', { orderId, shipmentId }))
-  if (back > 0) effects.push(giveBack(`refund:${shipmentId}`, orderId, { minor: back, currency }))
   return effects
 }
 
@@ -149,22 +144,38 @@ function isToldLost({ order }: Known, { fate }: Parcel): boolean {
   return fate === 'lost' && order.goodsTotal !== undefined
 }
 
-function takeMoney(step: string, orderId: string, amount: Money): Effect {
-  return call(step, 'payment.capturePayment', { orderId, amount })
+/** For every parcel that is billed: before it is collected, so that goods which are not paid for can be kept back. */
+function takeMoney({ parcels, order: { orderId, total } }: Known): Effect[] {
+  return parcels.flatMap(parcel => {
+    const amount = { minor: parcel.billed ?? 0, currency: total.currency }
+    return amount.minor > 0 ? [call(captureStep(parcel), 'payment.capturePayment', { orderId, amount })] : []
+  })
 }
 
-function giveBack(step: string, orderId: string, amount: Money): Effect {
-  return call(step, 'payment.refundPayment', { orderId, amount })
+/** Those of parcels; a return's refund holds nothing up. */
+function areRefundsAnswered(state: Known): boolean {
+  return state.parcels.every(
+    ({ shipmentId = '' }) => !state.refunds[shipmentId] || answered(state, `refund:${shipmentId}`),
+  )
+}
+
+function giveMoneyBack({ refunds, order: { orderId, total } }: Known): Effect[] {
+  return Object.entries(refunds).flatMap(([id, minor]) => {
+    const amount = { minor, currency: total.currency }
+    return minor > 0 ? [call(`refund:${id}`, 'payment.refundPayment', { orderId, amount })] : []
+  })
 }
 
 /** Nothing ships: money and stock go back, side by side; the order is cancelled when both have. */
 function giveUp(state: Known): Effect[] {
-  if (!isGivenUp(state) || !state.stop) return []
-  const { orderId } = state.order
+  if (!isGivenUp(state) || !state.stop || isTakingMoney(state)) return []
+  const { orderId, total } = state.order
   const back: Effect[] = []
-  if (mayHaveHappened(state, 'authorise-payment')) back.push(voidPayment(orderId))
+  const isHeld = captured(state) < total.minor
+  if (mayHaveHappened(state, 'authorise-payment') && isHeld) back.push(voidPayment(orderId))
   if (mayHaveHappened(state, 'reserve-stock')) back.push(releaseStock(state.order))
-  if (!back.every(effect => effect.kind === 'call' && answered(state, effect.step))) return back
+  const isBack = back.every(effect => effect.kind === 'call' && answered(state, effect.step))
+  if (!isBack || !areRefundsAnswered(state)) return back
   const { reason, message, details } = state.stop
   return [...back, call('cancel-order', 'orders.cancelFulfilment', { orderId, reason, message, details })]
 }
@@ -179,13 +190,12 @@ function giveBackTheRest(state: Known): Effect[] {
   return effects
 }
 
-/** The parcels that ship are all dispatched, and their stock and money have moved. */
+/** The parcels that ship are all dispatched, and their stock and money have moved; none of them is in debt. */
 function isSettled(state: Known): boolean {
   if (!isUnderWay(state)) return false
+  if (isTakingMoney(state)) return false
   return shipped(state).every(
-    ({ shipmentId, billed }) =>
-      answered(state, `ship-stock:${shipmentId}`) &&
-      (billed === 0 || answered(state, `capture:${shipmentId}`)),
+    parcel => answered(state, `ship-stock:${parcel.shipmentId}`) && isCaptureOver(state, parcel),
   )
 }
 
@@ -199,6 +209,7 @@ function complete(state: Known): Effect[] {
   const isOver =
     isSettled(state) &&
     giveBackTheRest(state).every(effect => effect.kind === 'call' && answered(state, effect.step)) &&
+    areRefundsAnswered(state) &&
     shipped(state).every(parcel => parcelIsOver(state, parcel))
   return isOver ? [call('complete-order', 'orders.completeOrder', { orderId: state.order.orderId })] : []
 }
@@ -208,8 +219,7 @@ function parcelIsOver(state: Known, parcel: Parcel): boolean {
   if (!answered(state, `note-shipped:${shipmentId}`)) return false
   if (fate === 'delivered') return answered(state, `note-delivered:${shipmentId}`)
   if (fate !== 'lost') return false
-  if (isToldLost(state, parcel) && !answered(state, `note-lost:${shipmentId}`)) return false
-  return !state.refunds[shipmentId] || answered(state, `refund:${shipmentId}`)
+  return !isToldLost(state, parcel) || answered(state, `note-lost:${shipmentId}`)
 }
 
 /** A cancellation that came too late, for all of the order or for a part of it. */
@@ -218,24 +228,23 @@ function rejectCancellation(state: Known): Effect[] {
   if (!isTooLate) return []
   const { orderId } = state.order
   const message = state.stop
-    ? 'Part of the order is already with the carrier and will be delivered; the rest is cancelled and not charged.'
+    ? 'Part of the order is already with the carrier and will be delivered; the rest is cancelled, and its money goes back.'
     : 'The order is already with the carrier and cannot be cancelled any more.'
   return [call('reject-cancellation', 'orders.rejectCancellation', { orderId, message })]
 }
 
 function settleReturns(state: Known): Effect[] {
-  const isTakingMoney = state.parcels.some(({ shipmentId }) => inFlight(state, `capture:${shipmentId}`))
-  if (isTakingMoney || shipped(state).length === 0) return []
+  if (isTakingMoney(state) || shipped(state).length === 0) return []
   return state.returns.flatMap(received => settleReturn(state, received))
 }
 
-/** A refund that was refused is not noted as one: the return stays received, for people to look into. */
+/** A refund that was refused is not noted as one until it is paid: the return stays received, with a debt to settle. */
 function settleReturn(state: Known, { returnId, lines }: ReceivedReturn): Effect[] {
   const { orderId, total, goodsTotal } = state.order
   const refund = { minor: state.refunds[returnId] ?? 0, currency: total.currency }
-  const effects: Effect[] = refund.minor > 0 ? [giveBack(`refund:${returnId}`, orderId, refund)] : []
-  effects.push(call(`restock:${returnId}`, 'inventory.restock', { orderId, lines }))
-  const isRefunded = refund.minor === 0 || succeeded(state, `refund:${returnId}`)
+  const effects: Effect[] = [call(`restock:${returnId}`, 'inventory.restock', { orderId, lines })]
+  const step = `refund:${returnId}`
+  const isRefunded = refund.minor === 0 || succeeded(state, step) || resolutionOf(state, step) === 'PAID'
   const noted = goodsTotal ? { orderId, returnId, refund } : { orderId, returnId }
   if (isRefunded && answered(state, `restock:${returnId}`))
     effects.push(call(`note-refunded:${returnId}`, 'orders.noteReturnRefunded', noted))

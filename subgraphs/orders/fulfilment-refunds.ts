@@ -1,31 +1,33 @@
-// Says how much money goes back for each lost shipment and each return of a fulfilment. Pure.
+// Says how much money goes back for each shipment that is lost or called back, and each return of a fulfilment. Pure.
 //
 // A refund is what the customer gets back in all by now, less the refunds before it: those carried out, those under way
 // and those that the provider refused, which people look into. So it is set once, never negative, and all refunds
 // together come to the same whatever order the news came in.
 import { moneyBack } from './domain/money-back.ts'
+import { capturesPaidLater } from './fulfilment-debts.ts'
 import type { Fulfilment } from './fulfilment-state.ts'
-import { inFlight, isPaid, shipped } from './fulfilment-state.ts'
+import { isCaptureAnswered, isTakingMoney, shipped, taken } from './fulfilment-state.ts'
 
-/** Sets the refund of every loss and return whose payment is certain, and which has none yet. */
+/** Sets the refund of everything that gives money back, whose payment is certain, and which has none yet. */
 export function refund(state: Fulfilment): Fulfilment {
-  return [...lossesDue(state), ...returnsDue(state)].reduce(setRefund, state)
+  return [...parcelsDue(state), ...returnsDue(state), ...capturesPaidLater(state)]
+    .filter(id => state.refunds[id] === undefined)
+    .reduce(setRefund, state)
 }
 
-/** A parcel whose money was not taken, or is not yet, is owed none. */
-function lossesDue(state: Fulfilment): string[] {
+/** A parcel that is lost, or was called back, after its money was taken. */
+function parcelsDue(state: Fulfilment): string[] {
   return state.parcels.flatMap(parcel => {
-    const { fate, shipmentId } = parcel
-    const isDue = fate === 'lost' && shipmentId !== undefined && state.refunds[shipmentId] === undefined
-    return isDue && isPaid(state, parcel) ? [shipmentId] : []
+    const { fate, shipmentId, billed } = parcel
+    const isBack = (fate === 'lost' || fate === 'cancelled') && billed !== undefined
+    return isBack && shipmentId !== undefined && isCaptureAnswered(state, parcel) ? [shipmentId] : []
   })
 }
 
 /** Returned units may be of any parcel, so all captures are waited for. */
 function returnsDue(state: Fulfilment): string[] {
-  const isTakingMoney = state.parcels.some(({ shipmentId }) => inFlight(state, `capture:${shipmentId}`))
-  if (isTakingMoney || shipped(state).length === 0) return []
-  return state.returns.map(({ returnId }) => returnId).filter(id => state.refunds[id] === undefined)
+  if (isTakingMoney(state) || shipped(state).length === 0) return []
+  return state.returns.map(({ returnId }) => returnId)
 }
 
 function setRefund(state: Fulfilment, id: string): Fulfilment {
@@ -40,12 +42,19 @@ function refundFor(state: Fulfilment, id: string): number {
 
 /** What the customer gets back for the shipments and returns in `ids`, in minor units. */
 function owed(state: Fulfilment, ids: ReadonlySet<string>): number {
+  const calledBack = state.parcels.filter(
+    ({ fate, shipmentId = '' }) => fate === 'cancelled' && ids.has(shipmentId),
+  )
+  return calledBack.reduce((sum, parcel) => sum + taken(state, parcel), owedOfShipped(state, ids))
+}
+
+function owedOfShipped(state: Fulfilment, ids: ReadonlySet<string>): number {
   const { lines = [], goodsTotal } = state.order ?? {}
   const parcels = shipped(state).map(parcel => ({
     id: parcel.shipmentId ?? '',
     units: parcel.units,
     charges: parcel.charges ?? 0,
-    isPaid: isPaid(state, parcel),
+    unpaid: (parcel.billed ?? 0) - taken(state, parcel),
   }))
   const returned = state.returns.filter(({ returnId }) => ids.has(returnId)).flatMap(entry => entry.lines)
   return moneyBack({ lines, goods: goodsTotal?.minor ?? 0, parcels }, { lost: ids, returned })
@@ -54,7 +63,7 @@ function owed(state: Fulfilment, ids: ReadonlySet<string>): number {
 /** The rule of histories without `goodsTotal`: what was captured for a lost parcel, and what the order said of a return. */
 function olderRefundFor(state: Fulfilment, id: string): number {
   const parcel = state.parcels.find(({ shipmentId }) => shipmentId === id)
-  if (parcel) return parcel.billed ?? 0
+  if (parcel) return taken(state, parcel)
   const received = state.returns.find(({ returnId }) => returnId === id)
   return Math.max(received?.refund.minor ?? 0, 0)
 }

@@ -2,6 +2,7 @@
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { Effect } from '#platform/saga/saga.ts'
+import type { DebtResolution } from '#subgraphs/orders/domain/debts.ts'
 import type { UnitRange } from '#subgraphs/orders/domain/order.ts'
 
 export type OrderLine = {
@@ -30,6 +31,9 @@ export type FulfilmentOrder = {
   readonly instructions?: string
 }
 
+/** When the money for a parcel is taken: once its label is there, before it can leave, or when the carrier has it. */
+export type CaptureAt = 'label' | 'dispatch'
+
 export type Quantity = { readonly sku: string; readonly quantity: number }
 
 /** What reaches a fulfilment from outside, schema 1 each. Any of them may come late, twice or too early. */
@@ -42,6 +46,8 @@ export type FulfilmentInput =
         readonly reservationMs?: number
         /** How long an approval is waited for; 10 minutes when left out. */
         readonly approvalTimeoutMs?: number
+        /** When left out, at the dispatch: so it was in the histories of older builds. */
+        readonly captureAt?: CaptureAt
         readonly at: string
       }
     }
@@ -60,7 +66,11 @@ export type FulfilmentInput =
   | { readonly type: 'ShipmentDelivered'; readonly data: ShipmentNews }
   | { readonly type: 'ShipmentLost'; readonly data: ShipmentNews }
   | { readonly type: 'ReturnReceived'; readonly data: ReceivedReturn & { readonly at: string } }
+  /** An operator had a refused movement of money carried out after all, or wrote it off. */
+  | { readonly type: 'MovementSettled'; readonly data: MovementNews }
+  | { readonly type: 'MovementWrittenOff'; readonly data: MovementNews }
 
+type MovementNews = { readonly movementId: string; readonly at: string }
 type ShipmentNews = { readonly shipmentId: string; readonly at: string }
 
 export type ReceivedReturn = {
@@ -86,6 +96,15 @@ export type Parcel = {
   readonly charges?: number
 }
 
+/** A capture or refund that the provider refused, in whole or in part. */
+export type RefusedMovement = {
+  /** The movement's id at payment, under which operators settle it. */
+  readonly debtId: string
+  readonly code: string
+  /** What was not moved, in minor units. */
+  readonly outstanding: number
+}
+
 export type CancellationReason =
   | 'CUSTOMER_REQUEST'
   | 'OUT_OF_STOCK'
@@ -107,6 +126,7 @@ export type Fulfilment = {
   readonly startedAt: string
   readonly reservationMs: number
   readonly approvalTimeoutMs: number
+  readonly captureAt: CaptureAt
   /** Every step ever asked for, by name, and how it stands. */
   readonly steps: Readonly<Record<string, 'asked' | 'succeeded' | 'refused' | 'failed'>>
   /** What the provider said of the approval: its first word counts. */
@@ -120,8 +140,15 @@ export type Fulfilment = {
   /** News of shipments whose `create-shipment` is not answered yet, by shipment id. */
   readonly early: Readonly<Record<string, 'dispatched' | 'delivered' | 'lost'>>
   readonly returns: readonly ReceivedReturn[]
-  /** What is given back for each lost shipment and each return, by its id, in minor units; each is set once. */
+  /**
+   * What is given back for each lost or called back shipment, each return, and each debt that was paid later, by its id,
+   * in minor units; each is set once.
+   */
   readonly refunds: Readonly<Record<string, number>>
+  /** By step. */
+  readonly refused: Readonly<Record<string, RefusedMovement>>
+  /** What operators did about refused movements, by movement id: it may be heard before the refusal is. */
+  readonly resolutions: Readonly<Record<string, DebtResolution>>
   /** What the last event asks for. */
   readonly effects: readonly Effect[]
 }
@@ -131,6 +158,7 @@ export const initial: Fulfilment = {
   startedAt: '',
   reservationMs: 0,
   approvalTimeoutMs: 0,
+  captureAt: 'dispatch',
   steps: {},
   verdict: null,
   pendingSince: null,
@@ -141,6 +169,8 @@ export const initial: Fulfilment = {
   early: {},
   returns: [],
   refunds: {},
+  refused: {},
+  resolutions: {},
   effects: [],
 }
 
@@ -217,14 +247,52 @@ export function goesOnInPart(state: Fulfilment): boolean {
   return state.stop !== null && partsAreCertain(state) && shipped(state).length > 0
 }
 
-/** The money for a parcel was taken, if there was any to take. */
-export function isPaid(state: Fulfilment, { billed, shipmentId }: Parcel): boolean {
-  return billed === 0 || (billed !== undefined && succeeded(state, `capture:${shipmentId}`))
+export function captureStep({ shipmentId }: Parcel): string {
+  return `capture:${shipmentId}`
+}
+
+/** What an operator did about the refused movement of `step`. */
+export function resolutionOf(state: Fulfilment, step: string): DebtResolution | undefined {
+  return state.resolutions[state.refused[step]?.debtId ?? '']
+}
+
+/** The provider has said whether the money for a parcel can be taken; nothing is asked when there is none to take. */
+export function isCaptureAnswered(state: Fulfilment, parcel: Parcel): boolean {
+  return parcel.billed === 0 || answered(state, captureStep(parcel))
+}
+
+/** The same, and nobody is still to do something about a refusal. */
+export function isCaptureOver(state: Fulfilment, parcel: Parcel): boolean {
+  const step = captureStep(parcel)
+  if (!isCaptureAnswered(state, parcel)) return false
+  return state.refused[step] === undefined || resolutionOf(state, step) !== undefined
+}
+
+export function isTakingMoney(state: Fulfilment): boolean {
+  return state.parcels.some(parcel => inFlight(state, captureStep(parcel)))
+}
+
+/** What was captured for a parcel, in minor units: a refused capture may have taken a part, or all of it later. */
+export function taken(state: Fulfilment, parcel: Parcel): number {
+  const { billed = 0 } = parcel
+  const step = captureStep(parcel)
+  if (succeeded(state, step)) return billed
+  const refused = state.refused[step]
+  if (!refused) return 0
+  return resolutionOf(state, step) === 'PAID' ? billed : billed - refused.outstanding
 }
 
 /** What was captured, in minor units. */
 export function captured(state: Fulfilment): number {
-  return shipped(state)
-    .filter(parcel => succeeded(state, `capture:${parcel.shipmentId}`))
-    .reduce((sum, parcel) => sum + (parcel.billed ?? 0), 0)
+  return state.parcels.reduce((sum, parcel) => sum + taken(state, parcel), 0)
 }
+
+export function call(
+  step: string,
+  command: string,
+  input: JsonObject,
+  patience: 'bounded' | 'endless' = 'endless',
+): CallEffect {
+  return { kind: 'call', step, command, input, patience }
+}
+type CallEffect = Extract<Effect, { kind: 'call' }>

@@ -6,15 +6,20 @@
 //
 // The order is stopped by its first cause only. Stopping waits for the steps under way, calls back the shipments,
 // and then looks at what is left: if nothing was dispatched, money and stock go back and the order is cancelled; if
-// something was, that part is delivered and charged (the shipping fee with it), and the rest is released and voided.
-// A lost parcel counts as ended once its refund is answered.
+// something was, that part is delivered, and what was taken for the rest goes back.
+//
+// A parcel is paid for once its label is there, before it leaves, unless told otherwise: a refused capture stops the order
+// while goods can be kept back. For goods that have left it makes a debt of the customer's, and the order is complete only once an operator
+// has had it paid or written it off.
 import type { Effect, SagaDefinition, StepEvent } from '#platform/saga/saga.ts'
+import { keepRefusal, resolve } from './fulfilment-debts.ts'
 import { adopt, bill, hear, packParcels, withParcel } from './fulfilment-parcels.ts'
 import { wishes } from './fulfilment-plan.ts'
 import { refund } from './fulfilment-refunds.ts'
 import type { CancellationReason, Fulfilment, FulfilmentInput, Parcel, Stop } from './fulfilment-state.ts'
 import {
   answered,
+  captureStep,
   createStep,
   goesOnInPart,
   inFlight,
@@ -43,6 +48,8 @@ export const fulfilment: SagaDefinition<Fulfilment, FulfilmentInput> = {
     'ShipmentDelivered',
     'ShipmentLost',
     'ReturnReceived',
+    'MovementSettled',
+    'MovementWrittenOff',
   ],
   evolve: (state, event) => ask(refund(bill(judge(learn(state, event))))),
   react: state => state.effects,
@@ -67,6 +74,10 @@ function learn(state: Fulfilment, event: Event): Fulfilment {
       return hear(state, event.data.shipmentId, 'lost')
     case 'ReturnReceived':
       return receiveReturn(state, event.data)
+    case 'MovementSettled':
+      return resolve(state, event.data.movementId, 'PAID')
+    case 'MovementWrittenOff':
+      return resolve(state, event.data.movementId, 'WRITTEN_OFF')
     case 'StepSucceeded':
       return inFlight(state, event.data.step) ? succeed(state, event.data) : state
     case 'StepRefused':
@@ -80,8 +91,9 @@ function learn(state: Fulfilment, event: Event): Fulfilment {
 
 function start(state: Fulfilment, data: Data<'FulfilmentStarted'>): Fulfilment {
   if (state.order) return state
-  const { order, at, reservationMs = RESERVATION_MS, approvalTimeoutMs = APPROVAL_TIMEOUT_MS } = data
-  return { ...state, order, startedAt: at, reservationMs, approvalTimeoutMs }
+  const { order, at, captureAt = 'dispatch' } = data
+  const { reservationMs = RESERVATION_MS, approvalTimeoutMs = APPROVAL_TIMEOUT_MS } = data
+  return { ...state, order, startedAt: at, reservationMs, approvalTimeoutMs, captureAt }
 }
 
 /** Goods with the carrier cannot be called back; before that the request stops the order. */
@@ -115,7 +127,7 @@ function succeed(state: Fulfilment, { step, result, at }: Data<'StepSucceeded'>)
 
 function beRefused(state: Fulfilment, refusal: Data<'StepRefused'>): Fulfilment {
   const { step, message, details } = refusal
-  const now = answer(state, step, 'refused')
+  const now = keepRefusal(answer(state, step, 'refused'), refusal)
   switch (step) {
     case 'reserve-stock':
       return stop(now, 'OUT_OF_STOCK', message, { shortages: [], ...details })
@@ -132,7 +144,13 @@ function beRefused(state: Fulfilment, refusal: Data<'StepRefused'>): Fulfilment 
   // Whatever cannot be called back is with the carrier.
   const calledBack = parcelCalledBackBy(now, step)
   if (calledBack?.shipmentId !== undefined) return hear(now, calledBack.shipmentId, 'dispatched')
-  return now
+  return isUnpaidFor(now, step) ? stopBy(now, declined(refusal)) : now
+}
+
+/** The money for a parcel cannot be taken while goods can still be kept back. */
+function isUnpaidFor({ parcels, refused }: Fulfilment, step: string): boolean {
+  const isOfParcel = parcels.some(parcel => captureStep(parcel) === step)
+  return isOfParcel && refused[step] !== undefined && parcels.some(({ fate }) => fate === 'open')
 }
 
 /** Only steps with bounded patience fail; the others are here so that no policy of a runner can strand an order. */

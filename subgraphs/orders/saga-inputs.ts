@@ -6,6 +6,7 @@ import type { SagaRunner } from '#platform/saga/saga.ts'
 import { goodsTotal } from '#subgraphs/orders/domain/money-back.ts'
 import type { OrderPlaced } from '#subgraphs/orders/domain/order.ts'
 import type { FulfilmentInput } from '#subgraphs/orders/fulfilment.ts'
+import type { CaptureAt } from '#subgraphs/orders/fulfilment-state.ts'
 import { orderEventOf } from '#subgraphs/orders/views.ts'
 
 /** `id` is that of the event behind it: an input that is delivered twice counts once. */
@@ -16,10 +17,15 @@ export type SagaInput = {
   readonly meta: EventMeta
 }
 
-export type Patience = { readonly approvalTimeoutMs?: number; readonly reservationMs?: number }
+/** How fulfilments that start now go: it is kept with each, so that a change leaves those under way as they are. */
+export type FulfilmentSettings = {
+  readonly approvalTimeoutMs?: number
+  readonly reservationMs?: number
+  readonly captureAt?: CaptureAt
+}
 
 /** What an order's own event means to its fulfilment, if anything. */
-export function inputFromOrder(recorded: RecordedEvent, patience: Patience): SagaInput | undefined {
+export function inputFromOrder(recorded: RecordedEvent, settings: FulfilmentSettings): SagaInput | undefined {
   const event = orderEventOf(recorded)
   if (!event) return undefined
   const input = (fulfilmentInput: FulfilmentInput): SagaInput => ({
@@ -30,7 +36,7 @@ export function inputFromOrder(recorded: RecordedEvent, patience: Patience): Sag
   })
   switch (event.type) {
     case 'OrderPlaced':
-      return input({ type: 'FulfilmentStarted', data: startOf(event.data, patience) })
+      return input({ type: 'FulfilmentStarted', data: startOf(event.data, settings) })
     case 'CancellationRequested':
       return input({ type: 'CancellationRequested', data: { at: event.data.at } })
     case 'ReturnReceived': {
@@ -54,10 +60,10 @@ export function inputFromOrder(recorded: RecordedEvent, patience: Patience): Sag
   }
 }
 
-function startOf(placed: OrderPlaced, patience: Patience) {
+function startOf(placed: OrderPlaced, settings: FulfilmentSettings) {
   const { orderId, customer, lines, total, tenders, shippingOption, deliveryAddress, instructions } = placed
   return {
-    ...patience,
+    ...settings,
     at: placed.placedAt,
     order: {
       orderId,
@@ -79,6 +85,7 @@ function startOf(placed: OrderPlaced, patience: Patience) {
 }
 
 const ofOrder = z.object({ orderId: z.string() })
+const ofMovement = ofOrder.extend({ movementId: z.string() })
 const ofShipment = ofOrder.extend({ shipmentId: z.string() })
 const ofDecline = ofOrder.extend({ code: z.string(), message: z.string(), retryable: z.boolean() })
 
@@ -93,9 +100,16 @@ const READERS: Readonly<
     const { orderId, ...decline } = ofDecline.parse(data)
     return { sagaId: orderId, event: { type: 'PaymentRejected', data: { ...decline, at } } }
   },
+  MovementSettled: message => movementNews('MovementSettled', message),
+  MovementWrittenOff: message => movementNews('MovementWrittenOff', message),
   ShipmentDispatched: message => shipmentNews('ShipmentDispatched', message),
   ShipmentDelivered: message => shipmentNews('ShipmentDelivered', message),
   ShipmentLost: message => shipmentNews('ShipmentLost', message),
+}
+
+function movementNews(type: 'MovementSettled' | 'MovementWrittenOff', { data, at }: BusMessage) {
+  const { orderId, movementId } = ofMovement.parse(data)
+  return { sagaId: orderId, event: { type, data: { movementId, at } } }
 }
 
 function shipmentNews(

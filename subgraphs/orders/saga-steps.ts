@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
-import type { Money } from '#platform/domain/money.ts'
+import { fromDecimal, type Money } from '#platform/domain/money.ts'
 import type { GraphqlClient } from '#platform/graphql/client.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'
 import type { Call, StepAnswer } from '#platform/saga/saga.ts'
@@ -66,9 +66,9 @@ const REMOTE: Readonly<Record<string, Remote>> = {
     },
     isSlow: true,
   },
-  'payment.capturePayment': { operation: OPERATIONS.capturePayment, isSlow: true },
+  'payment.capturePayment': { operation: OPERATIONS.capturePayment, refusal: refusedMovement, isSlow: true },
   'payment.voidPayment': { operation: OPERATIONS.voidPayment, isSlow: true },
-  'payment.refundPayment': { operation: OPERATIONS.refundPayment, isSlow: true },
+  'payment.refundPayment': { operation: OPERATIONS.refundPayment, refusal: refusedMovement, isSlow: true },
   'shipping.createShipment': {
     operation: OPERATIONS.createShipment,
     result: answer => ({ shipmentId: creation.parse(answer).shipment.id }),
@@ -82,7 +82,23 @@ const allocation = z
   .transform(({ sku, quantity, warehouse }) => ({ sku, quantity, warehouse: warehouse.code }))
 const authorisation = z.object({ pending: z.boolean(), payment: z.object({ id: z.string() }) })
 const creation = z.object({ shipment: z.object({ id: z.string() }) })
+const refusedPayment = z.object({
+  code: z.string(),
+  retryable: z.boolean(),
+  movementId: z.string().nullable(),
+  outstanding: z.object({ amount: z.string(), currency: z.string() }).nullable(),
+})
 const lines = z.array(z.object({ sku: z.string(), quantity: z.int() }))
+
+/** `movementId` is that of the operators' worklist, `outstanding` what was not moved, in minor units. */
+function refusedMovement(answer: Answer): { code: string; details: JsonObject } {
+  const { code, retryable, movementId, outstanding } = refusedPayment.parse(answer)
+  const moved = {
+    movementId,
+    outstanding: outstanding && fromDecimal(outstanding.amount, outstanding.currency).minor,
+  }
+  return { code, details: { retryable, ...(movementId !== null && moved) } }
+}
 
 /** Of a product that is not there, there is none: that is a shortage too. */
 function shortagesOf({ shortages, sku }: Answer, input: JsonObject): JsonObject {

@@ -18,13 +18,18 @@ import { fulfilment } from '#subgraphs/orders/fulfilment.ts'
 import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
 import { createQuotes } from '#subgraphs/orders/quotes.ts'
 import { createResolvers } from '#subgraphs/orders/resolvers.ts'
-import { deliverAll, inputFromBus, inputFromOrder, type Patience } from '#subgraphs/orders/saga-inputs.ts'
+import {
+  deliverAll,
+  type FulfilmentSettings,
+  inputFromBus,
+  inputFromOrder,
+} from '#subgraphs/orders/saga-inputs.ts'
 import { createSteps, type Services } from '#subgraphs/orders/saga-steps.ts'
 import { createSettlements } from '#subgraphs/orders/settlements.ts'
 import { customersView, ordersView, totalsView } from '#subgraphs/orders/views.ts'
 
 export type OrdersConfig = SubgraphConfig &
-  Patience & {
+  FulfilmentSettings & {
     readonly name: 'orders'
     /** GraphQL endpoints of the services that orders calls, as URL variables say where they are. */
     readonly inventoryUrl: string
@@ -108,10 +113,11 @@ async function startFulfilments(
   config: OrdersConfig,
   perform: ReturnType<typeof createSteps>,
 ): Promise<SagaRunner> {
-  const { logger, now, sagaPolicy, workflowUrl, approvalTimeoutMs, reservationMs } = config
-  const patience: Patience = {
+  const { logger, now, sagaPolicy, workflowUrl, approvalTimeoutMs, reservationMs, captureAt } = config
+  const settings: FulfilmentSettings = {
     ...(approvalTimeoutMs !== undefined && { approvalTimeoutMs }),
     ...(reservationMs !== undefined && { reservationMs }),
+    ...(captureAt !== undefined && { captureAt }),
   }
   const sagas = open.use(
     await openSagaRunner({
@@ -133,7 +139,7 @@ async function startFulfilments(
       handle: events =>
         deliverAll(
           sagas,
-          events.flatMap(event => inputFromOrder(event, patience) ?? []),
+          events.flatMap(event => inputFromOrder(event, settings) ?? []),
         ),
     }),
   )

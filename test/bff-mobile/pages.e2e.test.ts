@@ -30,7 +30,10 @@ let ada: Browser
 let eve: Browser
 let ids: string[]
 beforeAll(async () => {
-  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  platform = await startPlatform({
+    CARRIER_SANDBOX_STEP_MS: '3600000', // parcels stay where they are
+    CAPTURE_AT: 'dispatch', // and so does their money
+  })
   edge = await startEdge(platform, ['shipping', 'payment'], 'bff-mobile')
   const skus = ['a-mug-to-drink-from', 'a-lamp-to-read-by-at-night', 'a-chair']
   for (const sku of skus) await addProduct(platform, { sku, price: '12.00', stock: { 'BER-1': 500 } })

@@ -57,12 +57,13 @@ async function buy(browser: Browser, idempotencyKey: string): Promise<string> {
   return checkout.order?.id ?? ''
 }
 
-/** Until nothing more happens to the order by itself: its label is booked. */
+/** Until nothing more happens to the order by itself: its label is booked, and its money is taken. */
 async function settled(id: string): Promise<void> {
-  const page = 'query ($id: ID!) { orderPage(id: $id) { shipments { status } } }'
+  const page = 'query ($id: ID!) { orderPage(id: $id) { shipments { status } payments { status } } }'
   await vi.waitFor(async () => {
     const { orderPage } = await support.ask<{ orderPage: OrderPage }>(page, { id })
     expect(orderPage.shipments).toEqual([{ status: 'LABELLED' }])
+    expect(orderPage.payments).toEqual([{ status: 'CAPTURED' }])
   }, 10_000)
 }
 
@@ -90,7 +91,7 @@ describe('a cold page', () => {
     )
     expect(result).toMatchObject({
       a: { status: 'CONFIRMED', reservation: { status: 'COMMITTED' } },
-      b: { payments: [{ status: 'AUTHORISED' }] },
+      b: { payments: [{ status: 'CAPTURED' }] },
       me: { name: 'Ada' },
       catalogue: { categories: ['test'] },
     })

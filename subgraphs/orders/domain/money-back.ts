@@ -18,8 +18,8 @@ export type SentParcel = {
   readonly units: readonly UnitRange[]
   /** Its part of the charges, in minor units. */
   readonly charges: number
-  /** False when no money was taken for the parcel: then nothing is given back for it either. */
-  readonly isPaid: boolean
+  /** What was billed for the parcel and not taken, in minor units: so much less is given back for it. */
+  readonly unpaid: number
 }
 
 export type Sale = {
@@ -82,22 +82,27 @@ export function valuer({ lines, goods }: Pick<Sale, 'lines' | 'goods'>): (range:
 /** What the customer gets back in all, in minor units: 0 up to what was paid. It never falls as more is lost or back. */
 export function moneyBack(sale: Sale, { lost, returned }: Happenings): number {
   const worthOf = valuer(sale)
-  const gone = sale.parcels.filter(({ id, isPaid }) => isPaid && lost.has(id))
-  const forLost = gone.reduce((sum, { units, charges }) => sum + charges + sumOf(units, worthOf), 0)
-  return forLost + sumOf(returnedUnits(sale, { lost, returned }), worthOf)
+  const back = returnedUnits(sale, { lost, returned })
+  return sale.parcels.reduce((sum, { id, units, charges, unpaid }) => {
+    const value = lost.has(id) ? charges + sumOf(units, worthOf) : sumOf(back.get(id) ?? [], worthOf)
+    return sum + Math.max(value - unpaid, 0)
+  }, 0)
 }
 
 /**
- * The paid units that count as returned: units of one SKU look alike, so the cheapest that are not lost go back first,
- * and before them those that were never paid.
+ * The units of each parcel that count as returned: units of one SKU look alike, so the cheapest that are not lost go
+ * back first, and before them those of parcels that are not paid for.
  */
-function returnedUnits({ lines, parcels }: Sale, { lost, returned }: Happenings): UnitRange[] {
+function returnedUnits(
+  { lines, parcels }: Sale,
+  { lost, returned }: Happenings,
+): ReadonlyMap<string, UnitRange[]> {
   const open = new Map<string, number>()
   for (const { sku, quantity } of returned) open.set(sku, (open.get(sku) ?? 0) + quantity)
   const price = ({ lineNo }: UnitRange) => lines[lineNo - 1]?.unitPrice.minor ?? 0
   const sent = parcels
     .filter(({ id }) => !lost.has(id))
-    .flatMap(({ units, isPaid }) => units.map(range => ({ range, isPaid })))
+    .flatMap(({ id, units, unpaid }) => units.map(range => ({ id, range, isPaid: unpaid === 0 })))
     .sort(
       (one, other) =>
         Number(one.isPaid) - Number(other.isPaid) ||
@@ -105,12 +110,14 @@ function returnedUnits({ lines, parcels }: Sale, { lost, returned }: Happenings)
         one.range.lineNo - other.range.lineNo ||
         one.range.from - other.range.from,
     )
-  return sent.flatMap(({ range, isPaid }) => {
+  const back = sent.map(({ id, range }) => {
     const sku = lines[range.lineNo - 1]?.sku ?? ''
     const units = Math.min(open.get(sku) ?? 0, range.to - range.from)
     open.set(sku, (open.get(sku) ?? 0) - units)
-    return isPaid && units > 0 ? [{ ...range, to: range.from + units }] : []
+    return { id, range: { ...range, to: range.from + units } }
   })
+  const byParcel = Map.groupBy(back, ({ id }) => id)
+  return new Map([...byParcel].map(([id, ranges]) => [id, ranges.map(({ range }) => range)]))
 }
 
 function sumOf(ranges: readonly UnitRange[], worthOf: (range: UnitRange) => number): number {

@@ -157,7 +157,7 @@ function saleOf(order: PlacedOrder): Sale {
     id: shipmentId,
     units: units ?? packed[index] ?? [],
     charges: 0,
-    isPaid: true,
+    unpaid: 0,
   }))
   return { lines: order.lines, goods: goodsTotal(order), parcels }
 }

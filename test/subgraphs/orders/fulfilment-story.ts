@@ -46,7 +46,7 @@ export const oneWarehouse = {
   ],
 }
 
-export const started: StoryEvent = { type: 'FulfilmentStarted', data: { order, at: AT } }
+export const started: StoryEvent = { type: 'FulfilmentStarted', data: { order, captureAt: 'label', at: AT } }
 export const cancelled: StoryEvent = { type: 'CancellationRequested', data: { at: AT } }
 export const approved: StoryEvent = { type: 'PaymentApproved', data: { at: AT } }
 export const rejected: StoryEvent = {
@@ -56,7 +56,7 @@ export const rejected: StoryEvent = {
 export const timedOut: StoryEvent = { type: 'TimerFired', data: { timer: 'approval', at: AT } }
 
 export function startedWith(changes: Partial<FulfilmentOrder>): StoryEvent {
-  return { type: 'FulfilmentStarted', data: { order: { ...order, ...changes }, at: AT } }
+  return { type: 'FulfilmentStarted', data: { order: { ...order, ...changes }, captureAt: 'label', at: AT } }
 }
 
 export function ok(step: string, result: JsonObject = {}): StoryEvent {
@@ -91,6 +91,14 @@ export function returned(
   return { type: 'ReturnReceived', data: { returnId, lines, refund: { minor, currency: 'EUR' }, at: AT } }
 }
 
+export function settled(movementId: string): StoryEvent {
+  return { type: 'MovementSettled', data: { movementId, at: AT } }
+}
+
+export function writtenOff(movementId: string): StoryEvent {
+  return { type: 'MovementWrittenOff', data: { movementId, at: AT } }
+}
+
 export const held = [started, ok('reserve-stock', twoWarehouses)]
 export const awaitingApproval = [...held, ok('authorise-payment', { pending: true }), ok('await-approval')]
 export const authorised = [...held, ok('authorise-payment', { pending: false })]
@@ -101,7 +109,10 @@ export const labelled = [
   ok('create-shipment:MUC', { shipmentId: 'shp_m' }),
 ]
 
-/** The answers to what a dispatch and then a delivery ask for. */
+/** The labels are there, and the money is taken. */
+export const paid = [...labelled, ok('capture:shp_b'), ok('capture:shp_m')]
+
+/** The answers to what a dispatch and then a delivery ask for, and to the capture. */
 export function dispatchedAndTaken(shipmentId: string): StoryEvent[] {
   const steps = ['ship-stock', 'note-shipped', 'capture'].map(step => ok(`${step}:${shipmentId}`))
   return [dispatched(shipmentId), ...steps]

@@ -14,6 +14,11 @@ export type World = {
   captured: number
   voided: number
   refunded: number
+  /** By shipment: what was asked for it, and what was taken, refused movements that were settled included. */
+  bills: Map<string, { asked: number; taken: number }>
+  /** By what they are for: a shipment, a return, or a debt. */
+  refunds: Map<string, number>
+  movements: Map<string, Movement>
   hold: 'none' | 'held' | 'committed' | 'gone'
   reserved: number
   shipped: number
@@ -24,6 +29,14 @@ export type World = {
   unheard: StoryEvent[]
   heard: StoryEvent[]
 }
+/** A movement of money that the provider refused, in whole or in part. */
+export type Movement = {
+  readonly kind: 'capture' | 'refund'
+  /** The shipment, return or debt that it is for. */
+  readonly id: string
+  readonly outstanding: number
+  status: 'open' | 'settled' | 'written-off' | 'dropped'
+}
 type Shipment = 'labelled' | 'dispatched' | 'delivered' | 'lost' | 'cancelled'
 
 export function newWorld(): World {
@@ -33,6 +46,9 @@ export function newWorld(): World {
     captured: 0,
     voided: 0,
     refunded: 0,
+    bills: new Map(),
+    refunds: new Map(),
+    movements: new Map(),
     hold: 'none',
     reserved: 0,
     shipped: 0,
@@ -61,11 +77,11 @@ export function perform(world: World, { step, command, input }: CallEffect, mood
     case 'payment.authorisePayment':
       return authorise(world, step, mood)
     case 'payment.capturePayment':
-      return capture(world, step, amountOf(input))
+      return capture(world, step, amountOf(input), mood)
     case 'payment.voidPayment':
       return voidPayment(world, step)
     case 'payment.refundPayment':
-      return refund(world, step, amountOf(input))
+      return refund(world, step, amountOf(input), mood)
     case 'shipping.createShipment':
       return createShipment(world, step, mood)
     case 'shipping.cancelShipment':
@@ -137,24 +153,66 @@ export function deny(world: World): void {
   hearLater(world, rejection)
 }
 
-function capture(world: World, step: string, amount: number): StoryEvent {
+/** Half-heartedly, half of it is taken. */
+function capture(world: World, step: string, amount: number, mood: Mood): StoryEvent {
   const left = world.authorised - world.captured - world.voided
   if (amount <= 0 || amount > left) throw new Error(`${step}: ${amount} of ${left}`)
   if (world.hold !== 'committed') throw new Error(`${step}: stock is ${world.hold}`)
-  world.captured += amount
-  return ok(step)
+  const id = step.slice('capture:'.length)
+  const taken = carriedOut(amount, mood)
+  world.captured += taken
+  world.bills.set(id, { asked: amount, taken })
+  return answerFor(world, step, { kind: 'capture', id, outstanding: amount - taken, status: 'open' })
+}
+
+function carriedOut(amount: number, mood: Mood): number {
+  if (mood === 'willing') return amount
+  return mood === 'hesitant' ? Math.floor(amount / 2) : 0
+}
+
+function answerFor(world: World, step: string, movement: Movement): StoryEvent {
+  const { outstanding } = movement
+  if (outstanding === 0) return ok(step)
+  const movementId = `mov_${step}`
+  world.movements.set(movementId, movement)
+  return refused(step, 'PROVIDER_DECLINED', { movementId, outstanding, retryable: false })
+}
+
+/** An operator has the money moved after all, or writes it off. */
+export function settleMovement(world: World, movementId: string | undefined, isPaid: boolean): void {
+  const movement = world.movements.get(movementId ?? '')
+  if (movement?.status !== 'open' || movementId === undefined) return
+  movement.status = isPaid ? 'settled' : 'written-off'
+  const { kind, id, outstanding } = movement
+  const bill = world.bills.get(id)
+  if (isPaid && kind === 'capture' && bill) {
+    world.captured += outstanding
+    bill.taken += outstanding
+  } else if (isPaid) payBack(world, id, outstanding)
+  const type = isPaid ? 'MovementSettled' : 'MovementWrittenOff'
+  hearLater(world, { type, data: { movementId, at: AT } })
+}
+
+function payBack(world: World, id: string, amount: number): void {
+  world.refunded += amount
+  world.refunds.set(id, (world.refunds.get(id) ?? 0) + amount)
 }
 
 function voidPayment(world: World, step: string): StoryEvent {
+  for (const movement of world.movements.values())
+    if (movement.kind === 'capture' && movement.status === 'open') movement.status = 'dropped'
   world.voided = world.authorised - world.captured
   if (world.payment !== 'declined') world.payment = 'voided'
   return ok(step)
 }
 
-function refund(world: World, step: string, amount: number): StoryEvent {
-  if (amount <= 0 || amount > world.captured - world.refunded) return refused(step, 'REFUND_EXCEEDS_CAPTURES')
-  world.refunded += amount
-  return ok(step)
+function refund(world: World, step: string, amount: number, mood: Mood): StoryEvent {
+  if (amount <= 0 || amount > world.captured - world.refunded)
+    throw new Error(`${step}: ${amount} of ${world.captured - world.refunded}`)
+  const id = step.slice('refund:'.length)
+  const paid = carriedOut(amount, mood)
+  payBack(world, id, paid)
+  return answerFor(world, step, { kind: 'refund', id, outstanding: amount - paid, status: 'open' })
 }
 
 function createShipment(world: World, step: string, mood: Mood): StoryEvent {

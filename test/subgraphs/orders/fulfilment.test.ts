@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  AT,
   approved,
   asks,
   authorised,
@@ -22,10 +23,13 @@ import {
   refused,
   rejected,
   returned,
+  type StoryEvent,
+  settled,
   started,
   startedWith,
   tell,
   timedOut,
+  writtenOff,
 } from './fulfilment-story.ts'
 
 const completed = [
@@ -89,20 +93,36 @@ describe('the way to delivery', () => {
     })
   })
 
-  test('takes what a dispatched shipment’s goods are worth, and its part of the fee by weight', () => {
+  test('takes what each shipment’s goods are worth, and its part of the fee by weight, once all labels are there', () => {
+    expect(asks(...labelled.slice(0, -1))).toEqual([])
+    expect(asks(...labelled)).toEqual(['capture:shp_b', 'capture:shp_m'])
+    const told = tell(...labelled)
+    expect(inputOf(told, 'capture:shp_b')).toEqual({
+      orderId: 'ord_1',
+      amount: { minor: 7448, currency: 'EUR' },
+    })
+    expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
+  })
+
+  test('has the stock follow a dispatch, and tells the order', () => {
     const one = tell(...labelled, dispatched('shp_b'))
-    expect(asks(...labelled, dispatched('shp_b'))).toEqual([
+    expect(asks(...labelled, dispatched('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    expect(inputOf(one, 'ship-stock:shp_b')).toMatchObject({ warehouse: 'BER' })
+  })
+
+  test('takes the money when a shipment leaves in the histories of older builds', () => {
+    const { goodsTotal: _, ...older } = order
+    const start: StoryEvent = { type: 'FulfilmentStarted', data: { order: older, at: AT } }
+    const before = [start, ...labelled.slice(1)]
+    expect(asks(...before)).toEqual([])
+    expect(asks(...before, dispatched('shp_b'))).toEqual([
       'ship-stock:shp_b',
       'note-shipped:shp_b',
       'capture:shp_b',
     ])
-    expect(inputOf(one, 'capture:shp_b')).toEqual({
-      orderId: 'ord_1',
-      amount: { minor: 7448, currency: 'EUR' },
-    })
-    expect(inputOf(one, 'ship-stock:shp_b')).toMatchObject({ warehouse: 'BER' })
-    const both = tell(...labelled, dispatched('shp_b'), dispatched('shp_m'))
-    expect(inputOf(both, 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
+    const taken = [...before, ...dispatchedAndTaken('shp_b'), dispatched('shp_m')]
+    const refusal = [ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), refused('capture:shp_m')]
+    expect(asks(...taken, ...refusal)).toEqual(['void-payment'])
   })
 
   test('completes once all is delivered, noted and paid, and has then ended', () => {
@@ -227,15 +247,15 @@ describe('news of shipments', () => {
 
   test('takes money only when every shipment is answered for', () => {
     const early = [...confirmed, dispatched('shp_b'), ok('create-shipment:BER', { shipmentId: 'shp_b' })]
-    expect(asks(...early, ok('create-shipment:MUC', { shipmentId: 'shp_m' }))).toEqual(['capture:shp_b'])
+    expect(asks(...early)).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    expect(asks(...early, ok('create-shipment:MUC', { shipmentId: 'shp_m' }))).toEqual([
+      'capture:shp_b',
+      'capture:shp_m',
+    ])
   })
 
   test('of a delivery tells of the dispatch too, and is noted after it', () => {
-    expect(asks(...labelled, delivered('shp_b'))).toEqual([
-      'ship-stock:shp_b',
-      'note-shipped:shp_b',
-      'capture:shp_b',
-    ])
+    expect(asks(...labelled, delivered('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
     expect(asks(...labelled, delivered('shp_b'), dispatched('shp_b'))).toEqual([])
     expect(asks(...labelled, delivered('shp_b'), ok('note-shipped:shp_b'))).toEqual(['note-delivered:shp_b'])
   })
@@ -255,12 +275,6 @@ describe('news of shipments', () => {
     expect(asks(...rest)).toEqual([])
     expect(asks(...rest, ok('refund:shp_m'))).toEqual([])
     expect(asks(...rest, ok('refund:shp_m'), ok('note-lost:shp_m'))).toEqual(['complete-order'])
-  })
-
-  test('lets go of money that a refused capture leaves', () => {
-    const declined = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m')]
-    const answers = [ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), refused('capture:shp_m')]
-    expect(asks(...declined, ...answers)).toEqual(['void-payment'])
   })
 })
 
@@ -283,9 +297,21 @@ describe('a return', () => {
     ])
   })
 
-  test('whose refund is refused is not noted as refunded', () => {
-    const back = [...completed, returned('ret_1', 1000), refused('refund:ret_1')]
-    expect(tell(...back, ok('restock:ret_1'))).toMatchObject({ effects: [], phase: 'ended' })
+  test('whose refund is refused leaves a debt of the shop, and is noted as refunded once that is paid', () => {
+    const refusal = refused('refund:ret_1', 'PROVIDER_DECLINED', { movementId: 'ref_1', outstanding: 1000 })
+    const back = [...completed, returned('ret_1', 1000), ok('restock:ret_1'), refusal]
+    expect(asks(...back)).toEqual(['record-debt:ref_1'])
+    expect(inputOf(tell(...back), 'record-debt:ref_1')).toEqual({
+      orderId: 'ord_1',
+      debtId: 'ref_1',
+      owedBy: 'SHOP',
+      amount: { minor: 1000, currency: 'EUR' },
+      code: 'PROVIDER_DECLINED',
+    })
+    const noted = [...back, ok('record-debt:ref_1')]
+    expect(tell(...noted)).toMatchObject({ effects: [], phase: 'ended' })
+    expect(asks(...noted, settled('ref_1'))).toEqual(['resolve-debt:ref_1', 'note-refunded:ret_1'])
+    expect(asks(...noted, writtenOff('ref_1'))).toEqual(['resolve-debt:ref_1'])
   })
 
   test('of an order of which nothing was sent asks for nothing', () => {

@@ -23,7 +23,7 @@ function saleOf(lines: SoldLine[], goods: number, charges: number, contents: Sku
     packed.map(units => units.reduce((sum, { from, to }) => sum + to - from, 0)),
   )
   const parcels = packed.map((units, index) => ({
-    ...{ id: `p${index + 1}`, units, isPaid: true },
+    ...{ id: `p${index + 1}`, units, unpaid: 0 },
     charges: parts[index] ?? 0,
   }))
   return { lines, goods, parcels }
@@ -66,7 +66,7 @@ describe('money back', () => {
   })
 
   test('is nothing for a lost parcel that was not paid, and its units count as returned first', () => {
-    const parcels = twoPrices.parcels.map(parcel => ({ ...parcel, isPaid: parcel.id !== 'p1' }))
+    const parcels = twoPrices.parcels.map(parcel => ({ ...parcel, unpaid: parcel.id === 'p1' ? 1250 : 0 }))
     const unpaid = { ...twoPrices, parcels }
     expect(moneyBack(unpaid, { lost: new Set(['p1']), returned: [] })).toBe(0)
     expect(moneyBack(unpaid, { lost: NOTHING, returned: one })).toBe(0)
@@ -169,10 +169,14 @@ describe('for every order and every story', () => {
     }) => void,
   ) => {
     fc.assert(fc.property(anyStory, check), { numRuns: 2000 })
-    // With parcels that were never paid, too.
+    // With parcels that were never paid, or not in full, too.
     fc.assert(
-      fc.property(anyStory, told => {
-        const parcels = told.sale.parcels.map((parcel, at) => ({ ...parcel, isPaid: told.paid[at] === true }))
+      fc.property(anyStory, fc.array(fc.double({ min: 0, max: 1, noNaN: true })), (told, parts) => {
+        const worthOf = valuer(told.sale)
+        const parcels = told.sale.parcels.map((parcel, at) => {
+          const billed = parcel.charges + total(parcel.units.map(worthOf))
+          return { ...parcel, unpaid: told.paid[at] === true ? 0 : Math.round(billed * (parts[at] ?? 1)) }
+        })
         check({ ...told, sale: { ...told.sale, parcels } })
       }),
       { numRuns: 1000 },
@@ -196,12 +200,14 @@ describe('for every order and every story', () => {
   test('all goods lost or back is all that was paid for them, and all lost is the charges as well', () => {
     holds(({ sale, contents }) => {
       const ids = sale.parcels.map(({ id }) => id)
-      const charges = (lost: ReadonlySet<string>) =>
-        total(sale.parcels.map(({ id, charges, isPaid }) => (isPaid && lost.has(id) ? charges : 0)))
+      const worthOf = valuer(sale)
       for (const lost of subsetsOf(ids)) {
         const returned = contents.filter((_, at) => !lost.has(`p${at + 1}`)).flat()
-        const goods = paidFor(sale) - charges(new Set(ids))
-        expect(moneyBack(sale, { lost, returned })).toBe(goods + charges(lost))
+        const back = sale.parcels.map(({ id, units, charges, unpaid }) => {
+          const goods = total(units.map(worthOf))
+          return Math.max((lost.has(id) ? charges : 0) + goods - unpaid, 0)
+        })
+        expect(moneyBack(sale, { lost, returned })).toBe(total(back))
       }
       expect(moneyBack(sale, { lost: new Set(ids), returned: [] })).toBe(paidFor(sale))
     })
@@ -218,9 +224,7 @@ describe('for every order and every story', () => {
 
 function paidFor(sale: Sale): number {
   const worthOf = valuer(sale)
-  return total(
-    sale.parcels.map(({ units, charges, isPaid }) => (isPaid ? charges + total(units.map(worthOf)) : 0)),
-  )
+  return total(sale.parcels.map(({ units, charges, unpaid }) => charges + total(units.map(worthOf)) - unpaid))
 }
 
 function subsetsOf(ids: readonly string[]): ReadonlySet<string>[] {

@@ -1,0 +1,70 @@
+// Movements of money that the provider refused: what is still owed for them, and what became of it. Pure.
+import type { Money } from '#platform/domain/money.ts'
+import type { Effect, StepEvent } from '#platform/saga/saga.ts'
+import type { Debtor, DebtResolution } from './domain/debts.ts'
+import type { Fulfilment, RefusedMovement } from './fulfilment-state.ts'
+import { answered, call, resolutionOf, shipped } from './fulfilment-state.ts'
+
+type Refusal = Extract<StepEvent, { type: 'StepRefused' }>['data']
+type Debt = RefusedMovement & { readonly owedBy: Debtor; readonly amount: Money }
+
+/**
+ * Keeps what a refused capture or refund left unmoved. A payment that names no movement is one of an older build: its
+ * histories go on as they began, without a debt.
+ */
+export function keepRefusal(state: Fulfilment, { step, code, details }: Refusal): Fulfilment {
+  if (!step.startsWith('capture:') && !step.startsWith('refund:')) return state
+  const { movementId, outstanding } = details
+  if (typeof movementId !== 'string' && !state.order?.goodsTotal) return state
+  const refused: RefusedMovement = {
+    debtId: typeof movementId === 'string' ? movementId : step,
+    code: typeof details.code === 'string' ? details.code : code,
+    outstanding: typeof outstanding === 'number' ? outstanding : askedFor(state, step),
+  }
+  return { ...state, refused: { ...state.refused, [step]: refused } }
+}
+
+/** The whole of a refused movement, in minor units, when its refusal does not say how much of it was left unmoved. */
+function askedFor(state: Fulfilment, step: string): number {
+  const [kind, id = ''] = step.split(':')
+  if (kind === 'refund') return state.refunds[id] ?? 0
+  return state.parcels.find(({ shipmentId }) => shipmentId === id)?.billed ?? 0
+}
+
+/** An operator's word on a movement; the first counts. */
+export function resolve(state: Fulfilment, movementId: string, resolution: DebtResolution): Fulfilment {
+  if (state.resolutions[movementId]) return state
+  return { ...state, resolutions: { ...state.resolutions, [movementId]: resolution } }
+}
+
+/** Tells the order of every debt, and then of its end. */
+export function tellDebts(state: Fulfilment): Effect[] {
+  const { orderId } = state.order ?? {}
+  if (orderId === undefined) return []
+  return debts(state).flatMap(({ debtId, owedBy, amount, code }) => {
+    const record = `record-debt:${debtId}`
+    const resolution = state.resolutions[debtId]
+    const effects = [call(record, 'orders.recordDebt', { orderId, debtId, owedBy, amount, code })]
+    if (resolution !== undefined && answered(state, record))
+      effects.push(call(`resolve-debt:${debtId}`, 'orders.resolveDebt', { orderId, debtId, resolution }))
+    return effects
+  })
+}
+
+/** The customer owes for goods that left without payment, the shop for every refund that was refused. */
+function debts(state: Fulfilment): Debt[] {
+  const currency = state.order?.total.currency ?? ''
+  const left = new Set(shipped(state).map(({ shipmentId }) => `capture:${shipmentId}`))
+  return Object.entries(state.refused).flatMap(([step, refused]): Debt[] => {
+    const amount = { minor: refused.outstanding, currency }
+    if (step.startsWith('refund:')) return [{ ...refused, owedBy: 'SHOP', amount }]
+    return left.has(step) ? [{ ...refused, owedBy: 'CUSTOMER', amount }] : []
+  })
+}
+
+/** Captures that an operator has brought about after all: what is owed back is looked at again for each. */
+export function capturesPaidLater(state: Fulfilment): string[] {
+  return Object.entries(state.refused).flatMap(([step, { debtId }]) =>
+    step.startsWith('capture:') && resolutionOf(state, step) === 'PAID' ? [debtId] : [],
+  )
+}
