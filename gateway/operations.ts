@@ -28,6 +28,7 @@ import {
 } from '#gateway/known-operations.ts'
 import { isDeeper } from '#gateway/nesting.ts'
 import { type PlanRun, planRun } from '#gateway/plan-run.ts'
+import { createPlannedNames, type PlannedNames } from '#gateway/planner/planned-names.ts'
 import { plannedOperation } from '#gateway/planner/planned-operation.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import {
@@ -186,13 +187,14 @@ async function compile(
   { name, document, operation: asked, fragments, listSize, answerBytes }: Checked,
   permitted: Permitted | undefined,
 ): Promise<PreparedOperation> {
-  const { schema, plannedName } = supergraph
+  const { schema } = supergraph
+  const names = createPlannedNames(asked, fragments.values(), supergraph.isReserved)
   const operation = permitted?.operation ?? asked
   const roots = rootFields(asked.selectionSet.selections, fragments)
   const needsPlan = permitted ? permitted.planned : roots.some(field => !field.startsWith('__'))
-  const toPlan = plannedOperation(permitted?.planned ?? operation, { ...supergraph, fragments })
+  const toPlan = plannedOperation(permitted?.planned ?? operation, { ...supergraph, fragments, names })
   const kind = operation.operation
-  const toRun = { document: toPlan, operationName: name, kind, name: operation.name?.value }
+  const toRun = { document: toPlan, names, operationName: name, kind, name: operation.name?.value }
   const { run, source } = needsPlan ? await planRun(toRun, supergraph) : NOTHING_TO_RUN
   const definitions = operation.variableDefinitions ?? []
   return {
@@ -206,7 +208,7 @@ async function compile(
         operation,
         fragments,
         withheld: permitted?.fields ?? NOTHING_WITHHELD,
-        plannedName,
+        nameOf: names.nameOf,
         hidden: supergraph.hiddenValues,
         maxText: answerBytes,
       }),
@@ -218,7 +220,9 @@ async function compile(
       })
       if (errors) return { errors }
       const isTooDeep = isDeeper(coerced, MAX_VARIABLE_LEVELS)
-      return isTooDeep ? { errors: [new GraphQLError(TOO_DEEP_VALUES)] } : { variables: coerced }
+      return isTooDeep
+        ? { errors: [new GraphQLError(TOO_DEEP_VALUES)] }
+        : { variables: withPlannedNames(coerced, names) }
     },
     introspect: roots.some(field => field === '__schema' || field === '__type')
       ? variables => introspect(schema, { document, operation: asked, fragments }, variables)
@@ -234,6 +238,15 @@ async function compile(
       }),
     ),
   }
+}
+
+/** A variable that has another name in the plan is known by both. */
+function withPlannedNames(coerced: Variables, { variables }: PlannedNames): Variables {
+  if (variables.size === 0) return coerced
+  const renamed = [...variables].flatMap(([name, planned]) =>
+    Object.hasOwn(coerced, name) ? [[planned, coerced[name]]] : [],
+  )
+  return { ...coerced, ...Object.fromEntries(renamed) }
 }
 
 function once<T>(make: () => T): () => T {

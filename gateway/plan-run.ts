@@ -1,12 +1,14 @@
 // An operation's plan, asked of one planner after the other, made into what runs it. Free of completion.
-import { type DocumentNode, GraphQLError, print } from 'graphql'
+import { type DocumentNode, GraphQLError, Kind, print } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan.ts'
 import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import { conditionsOf, type Decide, decided } from '#gateway/planner/decided.ts'
-import { namesAreUnambiguous, withConditionsAtFields } from '#gateway/planner/planned-operation.ts'
+import { withExecutableDirectives } from '#gateway/planner/executable-directives.ts'
+import type { PlannedNames } from '#gateway/planner/planned-names.ts'
+import { withConditionsAtFields } from '#gateway/planner/planned-operation.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
 
 export type PlanRun = {
@@ -18,6 +20,7 @@ export type PlanRun = {
 export type ToRun = {
   /** In the plain form. */
   readonly document: DocumentNode
+  readonly names: PlannedNames
   /** Which of the document's operations, as the caller says. */
   readonly operationName: string | undefined
   readonly kind: 'query' | 'mutation' | 'subscription'
@@ -105,9 +108,13 @@ function runDecided(toRun: ToRun, supergraph: Supergraph, conditions: readonly s
   }
 }
 
-function compile({ node }: Right, { document, name }: ToRun, { matches }: Supergraph): PlanRun {
-  const plan = node && nameFetches(node, name)
-  const known = { matches, shares: namesAreUnambiguous(document) }
+function compile({ node }: Right, { document, names, name }: ToRun, { matches }: Supergraph): PlanRun {
+  const { directives, askedPath } = names
+  const definitions = document.definitions.flatMap(one =>
+    one.kind === Kind.OPERATION_DEFINITION ? (one.variableDefinitions ?? []) : [],
+  )
+  const plan = node && nameFetches(withExecutableDirectives(node, { directives, definitions }), name)
+  const known = { matches, askedPath }
   return { run: compilePlan(plan, known), source: compileSubscription(plan, known) }
 }
 

@@ -12,7 +12,7 @@ import {
 import type { HiddenValues } from '#gateway/executor/leaves.ts'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
 import { joinGraphs } from '#gateway/join-graphs.ts'
-import { createPlannedName, type PlannedName } from '#gateway/planner/planned-names.ts'
+import { createReservedNames, type IsReserved } from '#gateway/planner/planned-names.ts'
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
 import { publicSchemaOf } from '#gateway/planner/public-schema.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
@@ -27,11 +27,11 @@ export type Supergraph = AsyncDisposable & {
   readonly matches: TypeMatch
   readonly authorization: AuthorizationRules
   readonly costs: CostRules
-  /** Of an operation whose response names are those of `plannedName`. */
+  /** Of an operation in the plain form. */
   readonly plan: Planner['plan']
   /** The same, by the planner that is asked when the first has no plan. */
   readonly planOtherwise: Planner['planOtherwise']
-  readonly plannedName: PlannedName
+  readonly isReserved: IsReserved
   readonly hiddenValues: HiddenValues
   /** Interfaces that some subgraph has an object in place of. */
   readonly standIns: ReadonlySet<string>
@@ -61,7 +61,7 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
     costs: readCostRules(document),
     plan: planner.plan,
     planOtherwise: planner.planOtherwise,
-    plannedName: createPlannedName(document, schema),
+    isReserved: createReservedNames(document, schema),
     hiddenValues: hiddenValuesOf(document, schema),
     standIns: standInsOf(document),
     veiled: veiledOf(document, schema),

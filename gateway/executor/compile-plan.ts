@@ -2,6 +2,7 @@
 import {
   compileBatchFetch,
   compileEntityFetch,
+  compileNestedRootFetch,
   compileRootFetch,
   compileRootRequest,
   type Known,
@@ -20,9 +21,10 @@ export function compilePlan(node: PlanNode | null | undefined, known: Known): St
     case 'Subscription':
       return () => {} // what it fetched has come before the plan runs
     case 'Flatten':
-      return node.node.kind === 'Fetch'
+      if (node.node.kind !== 'Fetch') return compilePlan(node.node, known)
+      return node.node.requires?.length
         ? compileEntityFetch(node.node, node.path, known)
-        : compilePlan(node.node, known)
+        : compileNestedRootFetch(node.node, node.path, known)
     case 'Sequence':
       return inSequence(node.nodes.map(inner => compilePlan(inner, known)))
     case 'Parallel':

@@ -21,7 +21,7 @@ import {
 } from '#gateway/executor/execution.ts'
 import { type HiddenValues, leafWriter } from '#gateway/executor/leaves.ts'
 import { type CollectedField, createCollector, type Selected } from '#gateway/executor/selections.ts'
-import type { PlannedName } from '#gateway/planner/planned-names.ts'
+import type { PlannedNames } from '#gateway/planner/planned-names.ts'
 
 /** Of one answer. A list may have a wrong value at each of its places. */
 const MAX_ERRORS = 1000
@@ -45,6 +45,9 @@ type FieldWriter = {
   readonly write: Write
 }
 
+/** An object's fields in the order of the answer. */
+type FieldsInOrder = (variables: Completion['variables']) => readonly FieldWriter[]
+
 export type CompileCompletion = {
   readonly schema: GraphQLSchema
   readonly operation: OperationDefinitionNode
@@ -52,7 +55,7 @@ export type CompileCompletion = {
   /** Fields of the operation that are written as null, whatever there is of them. */
   readonly withheld: ReadonlySet<FieldNode>
   /** What a field is called in what the subgraphs gave. */
-  readonly plannedName: PlannedName
+  readonly nameOf: PlannedNames['nameOf']
   readonly hidden: HiddenValues
   /** Characters of a list's text; past them AnswerTooLarge is thrown. */
   readonly maxText: number
@@ -60,7 +63,7 @@ export type CompileCompletion = {
 
 /** Writes the whole `data`; 'null' when a null reaches the root. Root fields that introspection answers are written as they are. */
 export function compileCompletion(options: CompileCompletion): Write {
-  const { schema, operation, plannedName, hidden, maxText } = options
+  const { schema, operation, nameOf, hidden, maxText } = options
   const collect = createCollector(options)
   const root = schema.getRootType(operation.operation)
   if (!root) return () => 'null'
@@ -119,10 +122,12 @@ export function compileCompletion(options: CompileCompletion): Write {
     return isAbstractType(found) ? type : undefined
   }
 
-  function compileFields(type: GraphQLCompositeType, selected: readonly Selected[]): readonly FieldWriter[] {
-    return collect(type, selected).map(({ key, name, fieldType, applies, granted, inner }) => {
+  function compileFields(type: GraphQLCompositeType, selected: readonly Selected[]): FieldsInOrder {
+    const collected = collect(type, selected)
+    const writers = collected.map(({ key, node, fieldType, applies, granted, inner }) => {
       const quoted = `${JSON.stringify(key)}:`
-      const from = type === root ? key : plannedName(key, name)
+      const name = node.name.value
+      const from = nameOf(node)
       const known = { key, from, quoted, applies }
       if (name === '__typename')
         return { ...known, write: isAbstractType(type) ? unknownType : constant(type.name) }
@@ -131,6 +136,7 @@ export function compileCompletion(options: CompileCompletion): Write {
       if (granted === undefined) return { ...known, write }
       return { ...known, write: ifGranted(granted, write, isNonNullType(fieldType)) }
     })
+    return inOrder(collected, writers)
   }
 
   const write = object(
@@ -138,6 +144,25 @@ export function compileCompletion(options: CompileCompletion): Write {
     root.name,
   )
   return (value, completion) => write(value, completion) ?? 'null'
+}
+
+/** The order differs from one execution to the next only where a field is selected again behind a condition. */
+function inOrder(collected: readonly CollectedField[], writers: readonly FieldWriter[]): FieldsInOrder {
+  if (collected.every(({ position }) => position === undefined)) return () => writers
+  let known:
+    | { readonly variables: Completion['variables']; readonly ordered: readonly FieldWriter[] }
+    | undefined
+  return variables => {
+    if (known?.variables === variables) return known.ordered
+    const placed = collected.map(({ position, first }, index) => ({
+      at: position?.(variables) ?? first,
+      writer: writers[index],
+    }))
+    placed.sort((one, other) => one.at - other.at)
+    const ordered = placed.flatMap(({ writer }) => writer ?? [])
+    known = { variables, ordered }
+    return ordered
+  }
 }
 
 /** Whoever withholds a field reports it: its null is no second error. */
@@ -169,12 +194,12 @@ function lazily<T>(make: () => T): () => T {
   }
 }
 
-function object(fields: () => readonly FieldWriter[], parent: string): Write {
+function object(fields: () => FieldsInOrder, parent: string): Write {
   return once((value, completion) => {
     if (!isObject(value)) return fail(completion, `${parent} is an object; the subgraph gave something else`)
     const { errors, variables } = completion
     let text = ''
-    for (const { key, from, quoted, applies, write } of fields()) {
+    for (const { key, from, quoted, applies, write } of fields()(variables)) {
       if (applies !== undefined && !applies(variables)) continue
       const before = errors.length
       const written = write(value[from], completion)

@@ -16,13 +16,13 @@ import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import { compileRepresentation, type Representation } from '#gateway/executor/representations.ts'
 import { createRewrites } from '#gateway/executor/rewrites.ts'
 import { compilePath, type Place, pathOf, type Targets } from '#gateway/executor/targets.ts'
-import { askedPath } from '#gateway/planner/planned-names.ts'
+import type { PlannedNames } from '#gateway/planner/planned-names.ts'
 
 /** What a plan is compiled with. */
 export type Known = {
   readonly matches: TypeMatch
-  /** Whether a response name is the same field wherever it stands: then an object may stand in several places. */
-  readonly shares: boolean
+  /** From places in what the subgraphs gave to places in the answer. */
+  readonly askedPath: PlannedNames['askedPath']
 }
 
 export type Step = (execution: Execution) => Promise<void> | void
@@ -45,13 +45,13 @@ export type RootRequest = {
   take(answer: SubgraphAnswer, execution: Execution): void
 }
 
-export function compileRootRequest(node: FetchNode, { matches }: Known): RootRequest {
+export function compileRootRequest(node: FetchNode, { matches, askedPath }: Known): RootRequest {
   const request = compileRequest(node)
   const rewrite = node.outputRewrites?.length ? createRewrites(node.outputRewrites, matches) : undefined
   return {
     request: variables => request(variables, ''),
     take({ data, errors }, execution) {
-      if (errors) addErrors(execution.errors, errors, path => [path])
+      if (errors) addErrors(execution.errors, errors, path => [askedPath(path)])
       if (!isObject(data)) return
       rewrite?.(data)
       mergeInto(execution.data, data, matches)
@@ -64,6 +64,39 @@ export function compileRootFetch(node: FetchNode, known: Known): Step {
   const { request, take } = compileRootRequest(node, known)
   return async execution => take(await execution.fetch(request(execution.variables)), execution)
 }
+
+/**
+ * A fetch of root fields for each object of a root type that `path` leads to. Queries are asked once for all of them; each
+ * mutation is carried out on its own, one after the other.
+ */
+export function compileNestedRootFetch(node: FetchNode, path: FlattenPath, known: Known): Step {
+  const { matches } = known
+  const request = compileRequest(node)
+  const { places } = compilePath(path, matches)
+  const rewrite = node.outputRewrites?.length ? createRewrites(node.outputRewrites, matches) : undefined
+  const atOnce = node.operationKind === 'mutation' ? 1 : Number.POSITIVE_INFINITY
+
+  async function fetchFor(targets: readonly NestedRoot[], execution: Execution): Promise<void> {
+    const { data, errors } = await execution.fetch(request(execution.variables, ''))
+    if (errors)
+      addErrors(execution.errors, errors, path =>
+        targets.map(({ place }) => known.askedPath([...pathOf(place), ...path])),
+      )
+    if (!isObject(data)) return
+    rewrite?.(data)
+    for (const [index, { target }] of targets.entries())
+      mergeInto(target, index === 0 ? data : copyOf(data), matches)
+  }
+
+  return async execution => {
+    const targets: NestedRoot[] = []
+    places(execution.data, (target, place) => targets.push({ target, place }))
+    for (let from = 0; from < targets.length; from += atOnce)
+      await fetchFor(targets.slice(from, from + atOnce), execution)
+  }
+}
+
+type NestedRoot = { readonly target: JsonObject; readonly place: Place | undefined }
 
 /** A fetch of the entities that `path` leads to. */
 export function compileEntityFetch(node: FetchNode, path: FlattenPath, known: Known): Step {
@@ -172,20 +205,23 @@ function spread({ data, errors }: SubgraphAnswer, spreading: Spread): void {
     if (field.rewrite && !field.rewritesWhole) field.rewrite(entities)
     const those = found[position] ?? NOTHING
     if (!told && !answersAll(entities, those))
-      tellUnanswered(entities, locate(field, those, execution), execution)
+      tellUnanswered(entities, locate(field, those, execution), spreading)
     giveOut(entities, those, spreading)
   }
-  if (errors) addErrors(execution.errors, errors, path => relocate(path, fields, places))
+  if (errors)
+    addErrors(execution.errors, errors, path =>
+      relocate(path, fields, places).map(place => spreading.known.askedPath(place)),
+    )
 }
 
 /**
- * Several objects may get the same entity. What is nested in it is then one object in several places, unless what is
- * fetched for it later may differ by where it stands.
+ * Several objects may get the same entity. What is nested in it is then one object in several places: a name in a plan is
+ * one field with the same arguments wherever it stands, so that what is fetched for it later does not differ by place.
  */
 function giveOut(
   entities: readonly unknown[],
   { targets }: Entities,
-  { execution, known: { matches, shares } }: Spread,
+  { execution, known: { matches } }: Spread,
 ): void {
   for (let index = 0; index < targets.length; index++) {
     const entity = entities[index]
@@ -193,9 +229,9 @@ function giveOut(
     const those = targets[index] ?? NO_TARGETS
     for (let at = 0; at < those.length; at++) {
       const target = those[at]
-      if (target) mergeInto(target, shares || at === those.length - 1 ? entity : copyOf(entity), matches)
+      if (target) mergeInto(target, entity, matches)
     }
-    if (shares && those.length > 1) noteShared(entity, execution)
+    if (those.length > 1) noteShared(entity, execution)
   }
 }
 
@@ -219,12 +255,16 @@ function answers(entity: unknown): boolean {
 }
 
 /** A list of entities that is missing, too short, or of something else is the subgraph's fault, never just nothing. */
-function tellUnanswered(entities: readonly unknown[], places: Places, { errors }: Execution): void {
+function tellUnanswered(
+  entities: readonly unknown[],
+  places: Places,
+  { execution: { errors }, known: { askedPath } }: Spread,
+): void {
   const unanswered = places.flatMap((those, index) => (answers(entities[index]) ? [] : those))
   for (const place of unanswered.slice(0, MAX_ERRORS))
     errors.push({
       message: 'a subgraph did not answer for this',
-      path: pathOf(place),
+      path: askedPath(pathOf(place)),
       extensions: { code: 'UNAVAILABLE' },
     })
 }
@@ -281,7 +321,7 @@ function addErrors(
     const places = place(path)
     for (const at of places.length > 0 ? places : [[]]) {
       if (errors.length >= end) return
-      errors.push(toldAt(error, askedPath(at)))
+      errors.push(toldAt(error, [...at]))
     }
   }
 }

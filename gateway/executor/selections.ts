@@ -21,23 +21,33 @@ export type Selected = { readonly set: SelectionSetNode; readonly conditions: re
 export type CollectedField = {
   /** The response name. */
   readonly key: string
-  readonly name: string
+  /** Its first occurrence: others are the same field with the same arguments. */
+  readonly node: FieldNode
   /** Undefined for the fields of introspection. */
   readonly fieldType: GraphQLOutputType | undefined
   /** Undefined when it always counts. */
   readonly applies: ((variables: Variables) => boolean) | undefined
   /** Whether it counts at a place where it is not withheld; undefined when it is withheld nowhere. */
   readonly granted: ((variables: Variables) => boolean) | undefined
+  /** Where it stands among the fields that count: by its first occurrence that does. Undefined when that is always the first. */
+  readonly position: ((variables: Variables) => number) | undefined
+  /** The position of its first occurrence. */
+  readonly first: number
   readonly inner: readonly Selected[]
 }
 
 type Occurrences = {
-  readonly name: string
+  readonly node: FieldNode
   readonly conditions: (readonly Condition[])[]
+  /** By occurrence, how many there were before it of all fields. */
+  readonly positions: number[]
   /** Those of `conditions` where it is not withheld. */
   readonly granted: (readonly Condition[])[]
   readonly inner: Selected[]
 }
+
+/** Of one selection: fragments that have been followed, and how many fields were met. */
+type Spread = { readonly seen: Set<string>; occurrences: number }
 
 export function createCollector(options: {
   readonly schema: GraphQLSchema
@@ -60,7 +70,7 @@ export function createCollector(options: {
     { set, conditions }: Selected,
     type: GraphQLCompositeType,
     fields: Map<string, Occurrences>,
-    spread: Set<string>,
+    spread: Spread,
   ): void {
     for (const selection of set.selections) {
       const all = withDirectives(conditions, selection.directives)
@@ -68,13 +78,15 @@ export function createCollector(options: {
       if (selection.kind === Kind.FIELD) {
         const key = (selection.alias ?? selection.name).value
         const field = fields.get(key) ?? {
-          name: selection.name.value,
+          node: selection,
           conditions: [],
+          positions: [],
           granted: [],
           inner: [],
         }
         fields.set(key, field)
         field.conditions.push(all)
+        field.positions.push(spread.occurrences++)
         if (withheld.has(selection)) continue
         field.granted.push(all)
         if (selection.selectionSet) field.inner.push({ set: selection.selectionSet, conditions: all })
@@ -91,13 +103,15 @@ export function createCollector(options: {
 
   return (type, selected) => {
     const fields = new Map<string, Occurrences>()
-    const spread = new Set<string>()
+    const spread: Spread = { seen: new Set(), occurrences: 0 }
     for (const one of selected) visit(one, type, fields, spread)
-    return [...fields].map(([key, { name, conditions, granted, inner }]) => ({
+    return [...fields].map(([key, { node, conditions, positions, granted, inner }]) => ({
       key,
-      name,
-      fieldType: 'getFields' in type ? type.getFields()[name]?.type : undefined,
+      node,
+      fieldType: 'getFields' in type ? type.getFields()[node.name.value]?.type : undefined,
       applies: anyHolds(conditions),
+      position: positionOf(conditions, positions),
+      first: positions[0] ?? 0,
       granted: granted.length < conditions.length ? anyHolds(granted) : undefined,
       inner,
     }))
@@ -105,10 +119,10 @@ export function createCollector(options: {
 }
 
 /** Fragments that spread one another again and again add nothing new to a selection. */
-function spreadOnce(name: string, conditions: readonly Condition[], spread: Set<string>): boolean {
+function spreadOnce(name: string, conditions: readonly Condition[], { seen }: Spread): boolean {
   const key = `${name} ${conditions.map(({ variable, wanted }) => `${wanted}${variable}`).join()}`
-  if (spread.has(key)) return false
-  spread.add(key)
+  if (seen.has(key)) return false
+  seen.add(key)
   return true
 }
 
@@ -130,8 +144,20 @@ export function withDirectives(
 
 function anyHolds(alternatives: readonly (readonly Condition[])[]): CollectedField['applies'] {
   if (alternatives.some(conditions => conditions.length === 0)) return undefined
+  return variables => alternatives.some(conditions => hold(conditions, variables))
+}
+
+function hold(conditions: readonly Condition[], variables: Variables): boolean {
+  return conditions.every(({ variable, wanted }) => (variables[variable] === true) === wanted)
+}
+
+/** A field that is skipped makes no place for itself (CollectFields of the specification). */
+function positionOf(
+  occurrences: readonly (readonly Condition[])[],
+  positions: readonly number[],
+): CollectedField['position'] {
+  const [first = []] = occurrences
+  if (first.length === 0 || occurrences.length === 1) return undefined
   return variables =>
-    alternatives.some(conditions =>
-      conditions.every(({ variable, wanted }) => (variables[variable] === true) === wanted),
-    )
+    positions[occurrences.findIndex(conditions => hold(conditions, variables))] ?? Number.POSITIVE_INFINITY
 }

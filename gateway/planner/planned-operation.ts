@@ -1,9 +1,11 @@
 // An operation as the planner gets it: the same fields, in one plain form of which its plans are right. Free of plans.
 import {
   type DocumentNode,
+  doTypesOverlap,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
+  GraphQLError,
   type GraphQLSchema,
   getNamedType,
   isAbstractType,
@@ -17,11 +19,11 @@ import {
   visit,
 } from 'graphql'
 import { type Condition, withDirectives } from '#gateway/executor/selections.ts'
-import type { PlannedName } from '#gateway/planner/planned-names.ts'
+import { type PlannedNames, renameVariables } from '#gateway/planner/planned-names.ts'
 
 export type ToPlan = {
   readonly schema: GraphQLSchema
-  readonly plannedName: PlannedName
+  readonly names: PlannedNames
   /** Interfaces that some subgraph has an object in place of. */
   readonly standIns: ReadonlySet<string>
   /** Interfaces and unions whose objects may be hidden, which their type alone tells. */
@@ -44,8 +46,7 @@ const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: 
 /**
  * Without fragments by name, and without fragments in fragments unless their conditions need it. Each field is there once
  * under the same conditions: it is no larger than the operation's fields times the types that they are selected of,
- * however often fragments spread one another. Mutations keep their order. Fields are called as `plannedName` says, root fields excepted. A selection of which nothing may be left
- * has `__typename`: a plan leaves a field out of which nothing is selected, and it would be taken for null.
+ * however often fragments spread one another. Mutations keep their order. Fields and variables are called as `names` says. A selection of which nothing may be left has `__typename`: a plan leaves a field out of which nothing is selected, and it would be taken for null.
  */
 export function plannedOperation(operation: OperationDefinitionNode, toPlan: ToPlan): DocumentNode {
   const root = toPlan.schema.getRootType(operation.operation)
@@ -55,7 +56,7 @@ export function plannedOperation(operation: OperationDefinitionNode, toPlan: ToP
     root,
     inTurn: operation.operation === 'mutation',
   })
-  return {
+  const document: DocumentNode = {
     kind: Kind.DOCUMENT,
     definitions: [
       {
@@ -67,6 +68,7 @@ export function plannedOperation(operation: OperationDefinitionNode, toPlan: ToP
       },
     ],
   }
+  return renameVariables(document, toPlan.names.variables)
 }
 
 /** The same with conditions at fields and not at fragments: of some operations there is a plan in this form alone. */
@@ -83,21 +85,6 @@ export function withConditionsAtFields(planned: DocumentNode): DocumentNode {
   })
 }
 
-/** Whether each response name stands for one field with one set of arguments, wherever it is selected. */
-export function namesAreUnambiguous(document: DocumentNode): boolean {
-  const fields = new Map<string, string>()
-  let unambiguous = true
-  visit(document, {
-    Field({ alias, name, arguments: given = [] }) {
-      const key = (alias ?? name).value
-      const field = [name.value, ...given.map(print).sort()].join()
-      unambiguous &&= (fields.get(key) ?? field) === field
-      fields.set(key, field)
-    },
-  })
-  return unambiguous
-}
-
 type Known = ToPlan & {
   readonly root: GraphQLCompositeType
   /** Whether root fields are carried out one after the other. */
@@ -107,6 +94,7 @@ type Known = ToPlan & {
 function plain(selected: readonly Selected[], type: GraphQLCompositeType, known: Known): SelectionNode[] {
   const groups = new Map<string, Group>()
   const seen = new Set<string>()
+  const names = new Map<string, { readonly of: GraphQLCompositeType; readonly planned: string }[]>()
   let named = false
   for (const { set, type: of } of selected) collect(set, { of, conditions: [] })
   if (known.standIns.has(type.name)) gather(groups, type, known)
@@ -141,12 +129,31 @@ function plain(selected: readonly Selected[], type: GraphQLCompositeType, known:
     }
   }
 
+  /** Of overlapping types, validation has seen to it that nothing but directives may differ. */
+  function noteName(node: FieldNode, of: GraphQLCompositeType): void {
+    const key = (node.alias ?? node.name).value
+    const planned = known.names.nameOf(node)
+    const others = names.get(key) ?? []
+    names.set(key, others)
+    if (others.some(other => other.of === of && other.planned === planned)) return
+    for (const other of others)
+      if (other.planned !== planned && overlap(of, other.of, known.schema))
+        throw new GraphQLError(
+          `${key} is selected with different directives: give each an alias of its own.`,
+          {
+            nodes: node,
+          },
+        )
+    others.push({ of, planned })
+  }
+
   function add(node: FieldNode, at: At): void {
     if (isAbstractType(at.of) && !hasField(at.of, node)) {
       for (const of of known.schema.getPossibleTypes(at.of)) add(node, { ...at, of })
       return
     }
     const name = (node.alias ?? node.name).value
+    noteName(node, at.of)
     const key = keyOf(at, known.inTurn && type === known.root ? name : '')
     const group = groups.get(key) ?? { type: at.of, conditions: at.conditions, fields: new Map() }
     groups.set(key, group)
@@ -190,6 +197,10 @@ function narrowed(
   return isInterfaceType(of) && isInterfaceType(other) && schema.isSubType(of, other) ? [other] : both
 }
 
+function overlap(one: GraphQLCompositeType, other: GraphQLCompositeType, schema: GraphQLSchema): boolean {
+  return one === other || doTypesOverlap(schema, one, other)
+}
+
 function hasField(type: GraphQLCompositeType, { name }: FieldNode): boolean {
   return name.value === '__typename' || ('getFields' in type && name.value in type.getFields())
 }
@@ -205,11 +216,11 @@ function gather(groups: Map<string, Group>, type: GraphQLCompositeType, known: K
     if (first !== members[0]) continue
     const others = members.map(of => groups.get(keyOf({ of, conditions }, ''))?.fields)
     for (const [name, field] of fields) {
-      const text = print(writeField(field.node, field.inner, first, known))
+      const text = print(writeField(field.node, field.inner, known))
       const same = others.every((those, index) => {
         const other = those?.get(name)
         const of = members[index]
-        return other && of && print(writeField(other.node, other.inner, of, known)) === text
+        return other && of && print(writeField(other.node, other.inner, known)) === text
       })
       if (!same || !hasField(type, field.node)) continue
       const key = keyOf({ of: type, conditions }, '')
@@ -236,7 +247,7 @@ function write(
   within: GraphQLCompositeType,
   known: Known,
 ): SelectionNode[] {
-  const selections = [...fields.values()].map(({ node, inner }) => writeField(node, inner, type, known))
+  const selections = [...fields.values()].map(({ node, inner }) => writeField(node, inner, known))
   if (type === within && conditions.length === 0) return selections
   const wrapped = wrap(selections, type, conditions)
   return known.inTurn && type === known.root ? wrapped.flatMap(atFields) : wrapped
@@ -252,15 +263,10 @@ function atFields(selection: SelectionNode): readonly SelectionNode[] {
     : [selection]
 }
 
-function writeField(
-  { name, alias, arguments: given }: FieldNode,
-  inner: readonly Selected[],
-  parent: GraphQLCompositeType,
-  known: Known,
-): FieldNode {
+function writeField(node: FieldNode, inner: readonly Selected[], known: Known): FieldNode {
+  const { name, arguments: given } = node
   if (name.value === '__typename') return TYPENAME
-  const key = (alias ?? name).value
-  const planned = parent === known.root ? key : known.plannedName(key, name.value)
+  const planned = known.names.nameOf(node)
   const [first] = inner
   const selections = first ? plain(inner, first.type, known) : []
   const surely =

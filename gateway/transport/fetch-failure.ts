@@ -51,7 +51,7 @@ function emptyPaths(query: string, variables: FailedFetch['variables']): Path[] 
 }
 
 function entityPaths(entities: FieldNode, fragments: Fragments, variables: FailedFetch['variables']): Path[] {
-  const representations = variables?.representations
+  const representations = variables?.[representationsOf(entities)]
   if (!Array.isArray(representations)) return []
   const selections = entities.selectionSet?.selections ?? []
   return representations.slice(0, MAX_ERRORS).flatMap((representation, index) => {
@@ -59,6 +59,12 @@ function entityPaths(entities: FieldNode, fragments: Fragments, variables: Faile
     if (fields.length === 0) return [[responseName(entities), index]] // selected by an interface of the entity's
     return fields.map(field => [responseName(entities), index, responseName(field)])
   })
+}
+
+/** Requests for entities of several places have a variable for each. */
+function representationsOf({ arguments: given = [] }: FieldNode): string {
+  const value = given.find(({ name }) => name.value === 'representations')?.value
+  return value?.kind === Kind.VARIABLE ? value.name.value : 'representations'
 }
 
 /** The fields that are selected of an object of `type`; those under any condition when `type` is undefined. */
