@@ -8,6 +8,7 @@ import {
   Kind,
   parse,
   print,
+  visit,
 } from 'graphql'
 import type { HiddenValues } from '#gateway/executor/leaves.ts'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
@@ -46,8 +47,8 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
   checkSecurityFeatures(document)
   await nextTurn()
   await using open = new AsyncDisposableStack()
-  const planner = open.use(await startPlanner(await printInSteps(withoutSchemaDescription(document))))
-  const publicDocument = publicSchemaOf(planner.publicSchema, document)
+  const planner = open.use(await startPlanner(await printInSteps(forPlanners(document))))
+  const publicDocument = publicSchemaOf(document)
   await nextTurn()
   const schema = buildASTSchema(publicDocument)
   await nextTurn()
@@ -81,16 +82,17 @@ async function printInSteps({ definitions }: DocumentNode): Promise<string> {
   return parts.join('\n\n')
 }
 
-/** The planner's parser does not know one. */
-function withoutSchemaDescription(document: DocumentNode): DocumentNode {
-  return {
-    ...document,
-    definitions: document.definitions.map(definition => {
-      if (definition.kind !== Kind.SCHEMA_DEFINITION) return definition
-      const { description: _left, ...rest } = definition
-      return rest
-    }),
-  }
+/**
+ * Without texts that no plan depends on: the parser of Hive's planner does not know a description of the schema, nor all
+ * ways of writing a string.
+ */
+function forPlanners(document: DocumentNode): DocumentNode {
+  return visit(document, {
+    enter(node) {
+      if (node.kind === Kind.DIRECTIVE && node.name.value === 'deprecated') return null
+      return 'description' in node && node.description ? { ...node, description: undefined } : undefined
+    },
+  })
 }
 
 function subgraphsOf(document: DocumentNode): Map<string, string> {

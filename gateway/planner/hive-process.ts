@@ -9,7 +9,6 @@ const NO_LABELS = new Set<string>()
 servePlanner(sdl => {
   const planner = new QueryPlanner(sdl)
   return {
-    publicSchema: planner.consumerSchema,
     plan(text, operationName) {
       const { node } = planner.plan(text, operationName, NO_LABELS, shareOf(text))
       return (node ?? undefined) as PlanNode | undefined

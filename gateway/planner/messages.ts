@@ -6,8 +6,7 @@ export type ToPlanner =
   | { readonly kind: 'plan'; readonly text: string; readonly operationName: string | undefined }
 
 export type FromPlanner =
-  /** What clients see of the supergraph, as SDL, where the planner tells it. */
-  | { readonly kind: 'ready'; readonly publicSchema?: string }
+  | { readonly kind: 'ready' }
   /** `doubt` is why the plan may be wrong. */
   | { readonly kind: 'planned'; readonly node: unknown; readonly doubt: string | undefined }
   /** Of the supergraph or of an operation: why not. */

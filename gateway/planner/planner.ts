@@ -17,8 +17,6 @@ export type Planned =
 export type Plan = (text: string, operationName: string | undefined) => Promise<Planned>
 
 export type Planner = AsyncDisposable & {
-  /** What clients see of the supergraph, as SDL. */
-  readonly publicSchema: string
   /** By Hive's planner, which asks the least of subgraphs. */
   readonly plan: Plan
   /** By Apollo's, which is started when the first operation needs it. */
@@ -36,7 +34,7 @@ const CLOSED = 'the planner is closed'
 export async function startPlanner(sdl: string): Promise<Planner> {
   const hive = converse(HIVE, { kind: 'supergraph', sdl })
   const ready = await hive.opened
-  if (ready.kind !== 'ready' || ready.publicSchema === undefined) {
+  if (ready.kind !== 'ready') {
     hive.close()
     throw new Error(ready.kind === 'refused' ? ready.reason : 'the planner does not take it')
   }
@@ -52,7 +50,6 @@ export async function startPlanner(sdl: string): Promise<Planner> {
   }
 
   return {
-    publicSchema: ready.publicSchema,
     plan: planWith(async () => hive),
     planOtherwise: planWith(async () => opened()),
     async [Symbol.asyncDispose]() {

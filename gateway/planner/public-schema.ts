@@ -1,37 +1,55 @@
 // What clients see of a supergraph, freed of what federation itself needs to describe one. Pure.
 import {
+  type ConstDirectiveNode,
+  type DefinitionNode,
   type DocumentNode,
   type InterfaceTypeDefinitionNode,
   Kind,
   type NamedTypeNode,
   type ObjectTypeDefinitionNode,
-  parse,
   specifiedDirectives,
   type ValueNode,
   visit,
 } from 'graphql'
+import { linkedDirective } from '#gateway/safety/linked-directives.ts'
 
 /**
- * Of the planner's public schema, which spells introspection out, names hidden types where they belong to unions and
- * interfaces, and has some of the definitions that the supergraph links.
+ * Without what is `@inaccessible`, and without the definitions that the supergraph links and what is said with them. All
+ * texts, of descriptions and default values say, are those of the supergraph.
  */
-export function publicSchemaOf(planners: string, supergraph: DocumentNode): DocumentNode {
+export function publicSchemaOf(supergraph: DocumentNode): DocumentNode {
   const linked = linkedNames(supergraph)
   const builtIn = new Set(specifiedDirectives.map(({ name }) => name))
+  const isInaccessible = linkedDirective(supergraph, 'inaccessible', 'inaccessible')
   const hides = (name: string) =>
     linked.imported.has(name) || linked.specifications.has(name.split('__')[0] ?? '')
-  const document: DocumentNode = visit(parse(planners), {
-    DirectiveDefinition: ({ name }) =>
-      builtIn.has(name.value) || hides(`@${name.value}`) || hides(name.value) ? null : undefined,
-    Directive: ({ name }) => (hides(`@${name.value}`) || hides(name.value) ? null : undefined),
-    FieldDefinition: ({ name }) => (name.value.startsWith('__') ? null : undefined),
-  })
-  const definitions = document.definitions.filter(
-    definition =>
-      !('name' in definition && definition.name && definition.kind !== Kind.DIRECTIVE_DEFINITION) ||
-      !(isPartOf(definition.name.value, linked) || definition.name.value.startsWith('__')),
+  const shown = ({ directives }: { readonly directives?: readonly ConstDirectiveNode[] | undefined }) =>
+    isInaccessible(directives) ? null : undefined
+  const document: DocumentNode = visit(
+    { ...supergraph, definitions: supergraph.definitions.filter(one => isPublic(one, linked)) },
+    {
+      ObjectTypeDefinition: shown,
+      InterfaceTypeDefinition: shown,
+      UnionTypeDefinition: shown,
+      EnumTypeDefinition: shown,
+      InputObjectTypeDefinition: shown,
+      ScalarTypeDefinition: shown,
+      FieldDefinition: shown,
+      InputValueDefinition: shown,
+      EnumValueDefinition: shown,
+      DirectiveDefinition: ({ name }) =>
+        builtIn.has(name.value) || hides(`@${name.value}`) || hides(name.value) ? null : undefined,
+      Directive: ({ name }) =>
+        !builtIn.has(name.value) && (hides(`@${name.value}`) || hides(name.value)) ? null : undefined,
+    },
   )
-  return closed({ ...document, definitions })
+  return closed(document)
+}
+
+function isPublic(definition: DefinitionNode, linked: Linked): boolean {
+  if (!('name' in definition) || !definition.name || definition.kind === Kind.DIRECTIVE_DEFINITION)
+    return true
+  return !isPartOf(definition.name.value, linked)
 }
 
 type Linked = {

@@ -7,7 +7,6 @@ import { createSettle } from '#gateway/planner/settled-plan.ts'
 
 /** What a planner makes of a supergraph. */
 export type ReadSupergraph = {
-  readonly publicSchema?: string
   /** Throws an Error that says why there is no plan. */
   readonly plan: (text: string, operationName: string | undefined) => PlanNode | undefined
 }
@@ -23,8 +22,7 @@ export function servePlanner(read: (sdl: string) => ReadSupergraph): void {
       if (message.kind === 'supergraph') {
         supergraph = read(message.sdl)
         settle = createSettle(message.sdl)
-        const { publicSchema } = supergraph
-        return { kind: 'ready', ...(publicSchema !== undefined && { publicSchema }) }
+        return { kind: 'ready' }
       }
       if (!supergraph || !settle) return { kind: 'refused', reason: refusal }
       const plan = supergraph.plan(message.text, message.operationName)

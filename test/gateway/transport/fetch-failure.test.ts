@@ -35,12 +35,31 @@ describe('a fetch that failed has an error', () => {
   })
 
   test('at the entity itself, when its fields are selected by an interface', () => {
-    const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Media { stars } } }'
+    const query =
+      'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Media { stars } } }'
     expect(pathsOf(query, entities('Book'))).toEqual([['_entities', 0]])
   })
 
+  test('at each field of each place, when one request asks for entities of several', () => {
+    const query = `query ($__batch_reps_0: [_Any!]!, $__batch_reps_1: [_Any!]!) {
+      _e0: _entities(representations: $__batch_reps_0) { ... on Book { stars } }
+      _e1: _entities(representations: $__batch_reps_1) { ... on Film { rating cast } }
+    }`
+    const variables = {
+      __batch_reps_0: [{ __typename: 'Book' }, { __typename: 'Book' }],
+      __batch_reps_1: [{ __typename: 'Film' }],
+    }
+    expect(pathsOf(query, variables)).toEqual([
+      ['_e0', 0, 'stars'],
+      ['_e0', 1, 'stars'],
+      ['_e1', 0, 'rating'],
+      ['_e1', 0, 'cast'],
+    ])
+  })
+
   test('at fifty places at most', () => {
-    const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Book { stars quotes } } }'
+    const query =
+      'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Book { stars quotes } } }'
     expect(pathsOf(query, entities(...Array<string>(1000).fill('Book')))).toHaveLength(50)
   })
 
