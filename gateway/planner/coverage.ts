@@ -6,12 +6,12 @@ import { conditionsOf } from '#gateway/planner/decided.ts'
 import type { FederatedTypes } from '#gateway/planner/federated-types.ts'
 import {
   createBudget,
+  Doubt,
   emptyPlace,
   existsWhen,
   type FetchedField,
   fetchedWhen,
   type Place,
-  TooLarge,
   type Tree,
 } from '#gateway/planner/fetched-tree.ts'
 import { askedText, responseName } from '#gateway/planner/field-set.ts'
@@ -34,7 +34,7 @@ export function uncovered(
   try {
     if (plan) runThrough(plan, conditions.always, { tree, root, budget: createBudget() })
   } catch (error) {
-    if (error instanceof TooLarge) return error.message
+    if (error instanceof Doubt) return error.message
     throw error
   }
   const all = { set: operation.selectionSet, when: conditions.always }

@@ -29,7 +29,8 @@ export type Tree = {
   alike(types: readonly string[]): readonly string[]
 }
 
-export class TooLarge extends Error {}
+/** Why a plan is not to be carried out, found while it is looked at. */
+export class Doubt extends Error {}
 const MAX_PLACES = 100_000
 
 export function emptyPlace(type: string): Place {
@@ -73,6 +74,10 @@ function answerField(
     tell(place, local, when, node)
     return
   }
+  if (tree.types.contextArguments(service, local, node.name.value).length > 0)
+    throw new Doubt(
+      `${local}.${node.name.value} takes arguments from its context, which are not set (@fromContext)`,
+    )
   const named = tree.types.fieldType(service, local, node.name.value)
   const possible = named === undefined || !node.selectionSet ? [] : tree.types.possibleIn(service, named)
   const field: FetchedField = place.fields.get(responseName(node)) ?? { asked: [], places: new Map() }
@@ -82,7 +87,7 @@ function answerField(
   if (named === undefined || !node.selectionSet) return
   const standsIn = tree.types.isStandIn(service, named)
   for (const type of types) {
-    if (--budget.places < 0) throw new TooLarge('the plan is too large to be checked')
+    if (--budget.places < 0) throw new Doubt('the plan is too large to be checked')
     const inner = field.places.get(type) ?? emptyPlace(type)
     field.places.set(type, inner)
     answer(node.selectionSet, { place: inner, local: standsIn ? named : type, when }, answering)

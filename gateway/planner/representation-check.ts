@@ -4,6 +4,7 @@ import type { RequiredSelection, Rewrite } from '#gateway/executor/plan.ts'
 import { type Conditions, NEVER, type When } from '#gateway/planner/conditions.ts'
 import type { FederatedTypes } from '#gateway/planner/federated-types.ts'
 import {
+  Doubt,
   existsWhen,
   type FetchedField,
   fetchedWhen,
@@ -66,7 +67,9 @@ function sendable(place: Place, sent: SentAs, known: Known): When {
   const { when, paths } = written(place, sent.requires, { name: sent.name, within: '', asked, ...known })
   const keys = types.keysOf(sent.service, sent.type)
   const isKnown = keys.some(key => leavesOf(key, '').every(leaf => paths.has(renamed(leaf, sent.rewrites))))
-  return isKnown ? when : NEVER
+  if (paths.size === 0) return NEVER // the executor sends nothing of which the type alone is known
+  if (!isKnown && when !== NEVER) throw new Doubt(`${sent.service} is asked for ${place.type} without a key`)
+  return when
 }
 
 /** A key that is sent by another name than it is fetched by. */

@@ -1,35 +1,32 @@
-// Mends plans in which entities are not asked for at all since some of them lack what one field requires. Pure.
+// Mends plans in which entities of some types lack what those of others bring along. Pure.
 import { type FieldNode, Kind, print, type SelectionNode, type SelectionSetNode } from 'graphql'
 import type { FetchNode, PlanNode, RequiredSelection } from '#gateway/executor/plan.ts'
 import type { FederatedTypes } from '#gateway/planner/federated-types.ts'
+import { withEntityFetches } from '#gateway/planner/plan-walk.ts'
 import { operationIn } from '#gateway/planner/request-text.ts'
 
 /**
  * Each request for entities becomes two: fields that require nothing are asked for with the keys alone, those that
  * require others with all. An object of which not all is known then loses what requires it, and nothing else.
  */
-export function withRequirementsApart(node: PlanNode, types: FederatedTypes): PlanNode {
-  switch (node.kind) {
-    case 'Flatten': {
-      if (node.node.kind !== 'Fetch') return { ...node, node: withRequirementsApart(node.node, types) }
-      const apart = fetchesApart(node.node, types)
-      if (apart.length < 2) return node
-      return { kind: 'Sequence', nodes: apart.map(fetch => ({ ...node, node: fetch })) }
-    }
-    case 'Sequence':
-    case 'Parallel':
-      return { ...node, nodes: node.nodes.map(inner => withRequirementsApart(inner, types)) }
-    case 'Condition':
-      return {
-        ...node,
-        ifClause: node.ifClause ? withRequirementsApart(node.ifClause, types) : null,
-        elseClause: node.elseClause ? withRequirementsApart(node.elseClause, types) : null,
-      }
-    case 'Fetch':
-    case 'BatchFetch':
-    case 'Subscription':
-      return node
-  }
+export function withRequirementsApart(plan: PlanNode, types: FederatedTypes): PlanNode {
+  return withEntityFetches(plan, ({ path, node }) =>
+    fetchesApart(node, types).map(fetch => ({ path, node: fetch })),
+  )
+}
+
+/** Keys that only entities of some types bring along are brought along by all: a plan may have lost them on its way. */
+export function withKeysOfAll(plan: PlanNode, types: FederatedTypes): PlanNode {
+  return withEntityFetches(plan, ({ path, node }) => {
+    const { requires = [], serviceName } = node
+    const keys = onlyKeys(requires, keyFields(requires, serviceName, types)).flatMap(one =>
+      one.kind === 'InlineFragment' ? one.selections : [one],
+    )
+    const withKeys = requires.map(one =>
+      one.kind === 'InlineFragment' ? { ...one, selections: [...one.selections, ...keys] } : one,
+    )
+    return [{ path, node: { ...node, requires: withKeys } }]
+  })
 }
 
 function fetchesApart(fetch: FetchNode, types: FederatedTypes): readonly FetchNode[] {

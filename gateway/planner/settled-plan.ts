@@ -4,7 +4,7 @@ import type { PlanNode } from '#gateway/executor/plan.ts'
 import { uncovered } from '#gateway/planner/coverage.ts'
 import { type FederatedTypes, readFederatedTypes } from '#gateway/planner/federated-types.ts'
 import { createPlanCheck } from '#gateway/planner/plan-check.ts'
-import { withRequirementsApart } from '#gateway/planner/requirements-apart.ts'
+import { withKeysOfAll, withRequirementsApart } from '#gateway/planner/requirements-apart.ts'
 import { withWholeInterfaces } from '#gateway/planner/whole-interfaces.ts'
 
 /** `doubt` is why the plan may be wrong, whichever way it is mended. */
@@ -28,8 +28,10 @@ export function createSettle(sdl: string): (plan: PlanNode | undefined, document
 }
 
 function* mended(plan: PlanNode, types: FederatedTypes): Generator<PlanNode> {
-  const whole = withWholeInterfaces(plan)
-  yield whole
-  yield withRequirementsApart(plan, types)
-  yield withRequirementsApart(whole, types)
+  for (const one of [plan, withWholeInterfaces(plan)]) {
+    if (one !== plan) yield one
+    yield withRequirementsApart(one, types)
+    yield withKeysOfAll(one, types)
+    yield withRequirementsApart(withKeysOfAll(one, types), types)
+  }
 }

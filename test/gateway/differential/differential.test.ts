@@ -19,6 +19,10 @@ const LONG = 3_600_000
 /** Of the operations. */
 const MOST = 0.6
 
+/** What the gateway says of an operation rather than to answer it wrongly: of few, and never in silence. */
+const REFUSAL = /^The operation cannot be planned|is selected with different directives/
+const MOST_REFUSED = 0.02
+
 const tape = fc.array(fc.nat(1000), { minLength: 5, maxLength: 120, size: 'max' })
 const faults = fc.record({ seed: fc.nat(1000), every: fc.constantFrom(0, 40, 12, 6) })
 
@@ -48,6 +52,7 @@ describe.each(Object.entries(TERRAINS))('random operations over %s', (_, terrain
       const { ours, stock, single, schema } = comparison
       const differences: Record<string, number> = {}
       let asked = 0
+      let refused = 0
       const property = fc.asyncProperty(tape, faults, async (numbers, fault) => {
         const operation = operationOf(schema, numbers)
         fc.pre(operation !== undefined)
@@ -55,9 +60,15 @@ describe.each(Object.entries(TERRAINS))('random operations over %s', (_, terrain
         const right = withoutHidden(await single(operation, fault))
         const context = () =>
           JSON.stringify({ ...operation, fault, ours: answer.errors, single: right.errors }, null, 1)
-        expect(answer.data, context()).toEqual(right.data)
-        expect(explained(answer), context()).toEqual(explained(right))
         asked += 1
+        if (answer.errors?.some(({ message }) => REFUSAL.test(message))) {
+          refused += 1
+          show('refused', operation.query)
+          return
+        }
+        expect(answer.data, context()).toEqual(right.data)
+        expect(JSON.stringify(answer.data), 'the order of keys').toBe(JSON.stringify(right.data))
+        expect(explained(answer), context()).toEqual(explained(right))
         const theirs = await stock(operation, fault).then(withoutHidden, String)
         const difference = stockDiffers(theirs, answer)
         if (difference === undefined) return
@@ -65,7 +76,8 @@ describe.each(Object.entries(TERRAINS))('random operations over %s', (_, terrain
         show(difference, operation.query, operation.variables, fault, theirs)
       })
       await fc.assert(property, { numRuns: RUNS, seed: SEED })
-      if (process.env.FUZZ_RUNS) console.log({ asked, differences })
+      if (process.env.FUZZ_RUNS) console.log({ asked, refused, differences })
+      expect(refused / asked).toBeLessThan(MOST_REFUSED)
       const different = Object.values(differences).reduce((sum, count) => sum + count, 0)
       expect(different / asked, JSON.stringify(differences)).toBeLessThan(1 - MOST)
     },

@@ -36,6 +36,17 @@ export function operationOf(schema: GraphQLSchema, tape: readonly number[]): Ran
 }
 
 const MAX_DEPTH = 7
+/** Names that the gateway and its planners use in what they ask of subgraphs. */
+const OUR_VARIABLES = ['', 'representations', '__batch_reps_0', '__batch_reps_1', 'contextualArgument_1_0']
+const OUR_NAMES = [
+  '_asked_id',
+  '_asked_a',
+  '_e0',
+  '_internal_qp_alias_0',
+  'a__alias_0',
+  '__typename',
+  '_entities',
+]
 
 function write(schema: GraphQLSchema, tape: readonly number[], aliases: boolean): RandomOperation {
   let at = 0
@@ -48,7 +59,8 @@ function write(schema: GraphQLSchema, tape: readonly number[], aliases: boolean)
   const over = () => at >= tape.length
 
   function variable(type: string, given: unknown, fallback?: string): string {
-    const name = `v${declared.length}`
+    const number = declared.length
+    const name = (number > 0 && choose(8) === 1 && OUR_VARIABLES[number]) || `v${number}`
     declared.push(`$${name}: ${type}${fallback === undefined ? '' : ` = ${fallback}`}`)
     if (given !== undefined) variables[name] = given
     return `$${name}`
@@ -66,6 +78,14 @@ function write(schema: GraphQLSchema, tape: readonly number[], aliases: boolean)
     if (choice === 6)
       return ` @skip(if: ${variable('Boolean!', flag)}) @include(if: ${variable('Boolean!', choose(2) === 0)})`
     return ''
+  }
+
+  /** A directive of the subgraphs' own, which may be repeated. */
+  function loud(): string {
+    if (!schema.getDirective('loud') || over() || choose(6) !== 1) return ''
+    const times = choose(3)
+    const given = ['', `(times: ${times})`, `(times: ${variable('Int!', times)})`][choose(3)] ?? ''
+    return ` @loud${given}${choose(4) === 1 ? ' @loud(times: 9)' : ''}`
   }
 
   function input(type: GraphQLInputType, depth: number): unknown {
@@ -102,11 +122,12 @@ function write(schema: GraphQLSchema, tape: readonly number[], aliases: boolean)
     const given = definition.args
       .filter(one => isRequiredArgument(one) || (choose(2) === 1 && !over()))
       .map(argument)
-    const alias =
-      choose(5) === 1 && aliases ? `${['a', 'id', 'name', 'x', definition.name][choose(5)]}: ` : ''
+    const chosen = aliases ? choose(6) : 0
+    const names = chosen === 1 ? ['a', 'id', 'name', 'x', definition.name] : OUR_NAMES
+    const alias = chosen === 1 || (chosen === 2 && choose(5) === 1) ? `${names[choose(names.length)]}: ` : ''
     const type = getNamedType(definition.type)
     const inner = isCompositeType(type) ? ` ${selections(type, depth + 1)}` : ''
-    return `${alias}${definition.name}${given.length > 0 ? `(${given.join(', ')})` : ''}${directives()}${inner}`
+    return `${alias}${definition.name}${given.length > 0 ? `(${given.join(', ')})` : ''}${directives()}${loud()}${inner}`
   }
 
   function fragment(type: GraphQLCompositeType, depth: number): string {

@@ -208,9 +208,54 @@ const WAYBILL: Terrain = {
   ],
 }
 
+const OWN = `${LINK} directive @loud(times: Int! = 1) repeatable on FIELD
+  input Style { by: String! = "\\n", face: String = "😀 \\"\\\\\\u0007", note: String = """
+    Two lines,
+      one further in: \\\\n
+  """ }\n`
+
+/**
+ * What planners and gateways have mixed up: one name under several types, root types reached again, objects that stand for
+ * interfaces and require, defaults that are hard to write, directives of the subgraphs' own.
+ */
+const FEED: Terrain = {
+  subgraphs: {
+    feed: `${OWN}
+      type Query { feed(first: Int = 3): [Entry] top(style: Style): Entry me: Reader word(style: Style): String }
+      interface Entry { id: ID! cover: Picture }
+      type Film implements Entry @key(fields: "id") { id: ID! cover: Picture title(style: Style): String pair: Post }
+      type Post implements Entry @key(fields: "id") { id: ID! cover: Picture title(style: Style): String words(in: Int): Int }
+      type Picture @key(fields: "id") { id: ID! }
+      type Reader @key(fields: "id") { id: ID! root: Query latest: Entry }`,
+    pictures: `${OWN}
+      type Query { picture(style: Style): Picture named(by: Style): String }
+      type Picture @key(fields: "id") { id: ID! url(size: String): String title: String alt(style: Style): String }
+      type Film @key(fields: "id") { id: ID! likes(by: String): Int stars: Int pictures(first: Int): [Picture!] }
+      type Post @key(fields: "id") { id: ID! likes(by: String): Int pictures(first: Int): [Picture!] }
+      type Reader @key(fields: "id") { id: ID! portrait: Picture }`,
+    zoo: `${OWN}
+      type Query { beasts: [Beast] beast: Beast }
+      interface Beast @key(fields: "tag") { tag: ID! weight: Int name(style: Style): String }
+      type Owl implements Beast @key(fields: "tag") { tag: ID! weight: Int name(style: Style): String span: Int }
+      type Fox implements Beast @key(fields: "tag") { tag: ID! weight: Int name(style: Style): String den: Reader }
+      type Reader @key(fields: "id") { id: ID! pet: Beast }`,
+    vet: `${OWN}
+      type Query { patients: [Beast!] }
+      type Beast @key(fields: "tag") @interfaceObject {
+        tag: ID!
+        weight: Int @external
+        dose(style: Style): Int @requires(fields: "weight")
+        mate: Beast
+        label: String
+      }`,
+  },
+  requires: { 'Beast.dose': [[{ field: 'weight' }]] },
+}
+
 export const TERRAINS: Readonly<Record<string, Terrain>> = {
   shop: SHOP,
   media: MEDIA,
+  feed: FEED,
   travel: TRAVEL,
   waybill: WAYBILL,
 }

@@ -5,6 +5,7 @@ import {
   type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLOutputType,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
   type GraphQLTypeResolver,
   isEnumType,
@@ -13,6 +14,7 @@ import {
   isNonNullType,
   isObjectType,
   isUnionType,
+  valueFromASTUntyped,
 } from 'graphql'
 import { isObject } from '#gateway/executor/execution.ts'
 
@@ -118,19 +120,19 @@ export function createWorld(lore: Lore, faults: Faults): World {
       lore.members[source.__typename] === undefined
         ? source.__typename
         : memberOf(type.name, numberOf(source)),
-    resolveField: (source, given, _context, { fieldName, parentType, returnType }) =>
-      resolve({ source, given, parentType, fieldName, returnType }),
+    resolveField: (source, given, _context, info) =>
+      resolve({ source, given, ...info, written: writtenAt(info) }),
   }
 
-  function resolve({ source, given, parentType, fieldName, returnType }: Asked): unknown {
+  function resolve({ source, given, parentType, fieldName, returnType, written = '' }: Asked): unknown {
     const type = familyOf(parentType.name)
-    const number = numberOf(source)
+    const number = type === 'Query' ? 0 : numberOf(source)
     if (isKey(type, fieldName))
       return isObjectType(unwrapped(returnType)) ? { $: number } : `${type}-${fieldName}-${number}`
     const required = (lore.requires[`${type}.${fieldName}`] ?? []).map(leafPath =>
       requiredLeaf(leafPath, source, parentType),
     )
-    const cell = `${type}.${fieldName}(${canonical(given)})@${number}`
+    const cell = `${type}.${fieldName}(${canonical(given)})@${number}${written}`
     const sound = faults.every === 0 || lore.sound.includes(`${type}.${fieldName}`)
     const fault = !sound ? hashOf(`${faults.seed}!${cell}`) % faults.every : -1
     if (fault === 0) return null
@@ -163,6 +165,22 @@ type Asked = {
   readonly parentType: GraphQLObjectType
   readonly fieldName: string
   readonly returnType: GraphQLOutputType
+  /** The directives at the field, but for conditions. */
+  readonly written?: string
+}
+
+/** As sets: what is selected twice may be asked once. */
+function writtenAt({ fieldNodes, variableValues }: GraphQLResolveInfo): string {
+  const texts = fieldNodes.map(({ directives = [] }) =>
+    directives
+      .filter(({ name }) => name.value !== 'skip' && name.value !== 'include')
+      .map(({ name, arguments: given = [] }) => {
+        const values = given.map(one => [one.name.value, valueFromASTUntyped(one.value, variableValues)])
+        return `@${name.value}${JSON.stringify(values)}`
+      })
+      .join(),
+  )
+  return [...new Set(texts)].sort().join('')
 }
 
 function attempt(read: () => unknown): unknown {
