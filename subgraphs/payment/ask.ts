@@ -1,7 +1,8 @@
 // Turns what a payment wants into one call to the provider, and the provider's answer into the domain's. Free of storage.
 import type { Answer } from '#subgraphs/payment/domain/answers.ts'
 import { type Operation, operationKey } from '#subgraphs/payment/domain/outstanding.ts'
-import type { PaymentProvider } from './provider/payment-provider.ts'
+import type { ProviderRefusal } from '#subgraphs/payment/domain/payment.ts'
+import type { PaymentProvider, VoidAnswer } from './provider/payment-provider.ts'
 
 /** Throws CallerError UNAVAILABLE when the answer is not known; asking again has no second effect. */
 export async function ask(
@@ -20,13 +21,29 @@ export async function ask(
     case 'refund': {
       const { kind, moveId, amount } = operation
       const said = await provider[kind]({ ...named, amount })
-      return { to: kind, moveId, tenderId, said }
+      return { to: kind, moveId, tenderId, ...attemptOf(operation), said }
     }
     case 'void':
-      await provider.void(named)
-      return { to: 'void', tenderId }
-    case 'void-late':
-      await provider.void({ ...named, providerRef: operation.providerRef })
-      return { to: 'void-late', tenderId, providerRef: operation.providerRef }
+      return {
+        to: 'void',
+        tenderId,
+        ...attemptOf(operation),
+        ...declinedIn(await provider.void(named)),
+      }
+    case 'void-late': {
+      const { providerRef } = operation
+      const said = await provider.void({ ...named, providerRef })
+      return { to: 'void-late', tenderId, providerRef, ...attemptOf(operation), ...declinedIn(said) }
+    }
   }
+}
+
+function attemptOf({ attempt }: { readonly attempt?: number }): { readonly attempt?: number } {
+  return attempt === undefined ? {} : { attempt }
+}
+
+function declinedIn(said: VoidAnswer): { readonly declined?: ProviderRefusal } {
+  if (said.status === 'approved') return {}
+  const { code, retryable } = said
+  return { declined: { code, retryable } }
 }

@@ -176,7 +176,12 @@ async function hear(options: PaymentsOptions, notice: ProviderNotice, meta: Even
     tenderId,
     said:
       notice.type === 'payment.approved'
-        ? { status: 'approved', providerRef }
+        ? {
+            status: 'approved',
+            providerRef,
+            ...(notice.amount && { amount: notice.amount }),
+            ...(notice.expiresAt !== undefined && { expiresAt: notice.expiresAt }),
+          }
         : { status: 'declined', code: notice.code ?? 'declined', retryable: notice.retryable ?? false },
   }
   const at = options.now().toISOString()

@@ -1,16 +1,20 @@
 // A payment provider behind HTTP: POST <url>/authorise, /capture, /void and /refund, JSON both ways.
 import { Pool } from 'undici'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import { toDecimal } from '#platform/domain/money.ts'
 import {
-  authoriseAnswerSchema,
+  type AuthoriseAnswer,
+  codeText,
+  instantText,
+  type MoveAnswer,
   type MoveCall,
-  moveAnswerSchema,
   type PaymentProvider,
   type ProviderCall,
-  voidAnswerSchema,
+  refText,
+  type VoidAnswer,
 } from './payment-provider.ts'
+import { amountIn } from './provider-amounts.ts'
 
 const CONNECTIONS = 16
 /** An answer is a few hundred bytes. */
@@ -19,7 +23,7 @@ const MAX_ANSWER_BYTES = 64 * 1024
 /**
  * Each call carries the header `idempotency-key` and a body with `reference`, `tenderId`, `amount` as decimal text and
  * `currency`; authorise adds `kind` and `token`, a late void `providerRef`. The answer is 200 with the port's answer as
- * JSON. A user and password in the URL go out as basic authentication. 408, 425, 429, 5xx and faults of the network
+ * JSON, in which an amount is decimal text beside its `currency` as well. A user and password in the URL go out as basic authentication. 408, 425, 429, 5xx and faults of the network
  * are CallerError UNAVAILABLE; any other status or shape is OperatorError PROVIDER_PROTOCOL.
  */
 export function openHttpProvider(providerUrl: string): PaymentProvider {
@@ -30,12 +34,46 @@ export function openHttpProvider(providerUrl: string): PaymentProvider {
     authorise: (call, signal) => post(wire, 'authorise', moneyCall(call), authoriseAnswerSchema, signal),
     capture: (call, signal) => post(wire, 'capture', moneyCall(call), moveAnswerSchema, signal),
     refund: (call, signal) => post(wire, 'refund', moneyCall(call), moveAnswerSchema, signal),
-    async void(call, signal) {
-      await post(wire, 'void', call, voidAnswerSchema, signal)
-    },
+    void: (call, signal) => post(wire, 'void', call, voidAnswerSchema, signal),
     [Symbol.asyncDispose]: () => pool.close(),
   }
 }
+
+const declinedSchema = z.object({
+  status: z.literal('declined'),
+  code: codeText,
+  retryable: z.boolean(),
+})
+/** Both or neither; decimal text that is not negative. */
+const amountFields = { amount: z.string().optional(), currency: z.string().optional() }
+
+const authoriseAnswerSchema: z.ZodType<AuthoriseAnswer> = z.discriminatedUnion('status', [
+  z
+    .object({
+      status: z.literal('approved'),
+      providerRef: refText,
+      ...amountFields,
+      expiresAt: instantText.optional(),
+    })
+    .transform(({ expiresAt, ...answer }, context) => ({
+      status: answer.status,
+      providerRef: answer.providerRef,
+      ...amountIn(answer, context),
+      ...(expiresAt !== undefined && { expiresAt }),
+    })),
+  z.object({ status: z.literal('pending'), providerRef: refText }),
+  declinedSchema,
+])
+const moveAnswerSchema: z.ZodType<MoveAnswer> = z.discriminatedUnion('status', [
+  z
+    .object({ status: z.literal('approved'), ...amountFields })
+    .transform((answer, context) => ({ status: answer.status, ...amountIn(answer, context) })),
+  declinedSchema,
+])
+const voidAnswerSchema: z.ZodType<VoidAnswer> = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('approved') }),
+  declinedSchema,
+])
 
 type Wire = {
   readonly pool: Pool

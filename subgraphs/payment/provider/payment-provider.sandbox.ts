@@ -1,6 +1,7 @@
 // The payment provider that ships with Waybill: test tokens, durable idempotency keys, and the notices a real one sends.
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
+import type { Money } from '#platform/domain/money.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import type {
   AuthoriseAnswer,
@@ -53,11 +54,12 @@ export async function openSandboxProvider(options: SandboxProviderOptions): Prom
     refund: call => move('refund', call, bank),
     async void({ providerRef, ...call }) {
       const operation = { operation: 'void', minor: 0, currency: null, wanted: 'approved' } as const
-      await ledger.operate({
+      const row = await ledger.operate({
         ...named(call, bank),
         ...operation,
         ...(providerRef !== undefined && { onlyRef: providerRef }),
       })
+      return row.status === 'declined' ? declined(row) : { status: 'approved' }
     },
     sums: reference => ledger.sums(reference),
     start(webhookUrl) {
@@ -72,7 +74,7 @@ export async function openSandboxProvider(options: SandboxProviderOptions): Prom
 }
 
 async function authorise(call: AuthoriseCall, bank: Bank, signal?: AbortSignal): Promise<AuthoriseAnswer> {
-  const { verdict, fault } = scenarioOf(call.token, call.amount.minor)
+  const { verdict, fault, script, expiresInMs } = scenarioOf(call.token, call.amount.minor)
   if (fault === 'down') throw noAnswer()
   const approval = verdict.outcome === 'pending' ? approvalOf(verdict.approval, bank) : undefined
   const row = await bank.ledger.operate({
@@ -83,6 +85,9 @@ async function authorise(call: AuthoriseCall, bank: Bank, signal?: AbortSignal):
     wanted: verdict.outcome,
     ...(verdict.outcome === 'declined' && { code: verdict.code, retryable: verdict.retryable }),
     ...approval,
+    token: call.token,
+    ...(script && { script }),
+    ...(expiresInMs !== undefined && { expiresAt: new Date(bank.now().getTime() + expiresInMs) }),
   })
   if (approval?.noticeAt) bank.expect(approval.noticeAt)
   if (row.status === 'failed') throw noAnswer()
@@ -101,14 +106,25 @@ async function move(operation: 'capture' | 'refund', call: MoveCall, bank: Bank)
     operation,
     wanted: 'approved',
   })
-  return row.status === 'declined' ? declined(row) : { status: 'approved' }
+  return row.status === 'declined' ? declined(row) : { status: 'approved', ...moneyOf(row) }
 }
 
 /** The first answer, whatever became of the authorisation since: a pending one was answered `pending`. */
 function answerOf(row: LedgerRow): AuthoriseAnswer {
   const { providerRef } = row
   if (row.approval !== null) return { status: 'pending', providerRef }
-  return row.status === 'declined' ? declined(row) : { status: 'approved', providerRef }
+  if (row.status === 'declined') return declined(row)
+  const { expiresAt } = row
+  return {
+    status: 'approved',
+    providerRef,
+    ...moneyOf(row),
+    ...(expiresAt && { expiresAt: expiresAt.toISOString() }),
+  }
+}
+
+function moneyOf({ minor, currency }: LedgerRow): { readonly amount?: Money } {
+  return currency === null ? {} : { amount: { minor, currency } }
 }
 
 function declined({ code, retryable }: LedgerRow) {

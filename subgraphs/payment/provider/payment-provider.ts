@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Money } from '#platform/domain/money.ts'
 import { storableText } from '#platform/webhooks/text.ts'
 import type { TenderKind } from '#subgraphs/payment/domain/events.ts'
+import { amountIn } from './provider-amounts.ts'
 
 /** `reference` is the payment id; with the tender id it names one authorisation. */
 export type ProviderCall = {
@@ -19,27 +20,28 @@ export type MoveCall = ProviderCall & { readonly amount: Money }
 /** With `providerRef` only that authorisation is meant; without, whatever the tender has, or comes to have. */
 export type VoidCall = ProviderCall & { readonly providerRef?: string }
 
-const refText = storableText(200)
-const declined = z.object({
-  status: z.literal('declined'),
-  /** In the provider's words, lower snake case: insufficient_funds. */
-  code: storableText(100),
-  /** True when the same token may work later. */
-  retryable: z.boolean(),
-})
-export const authoriseAnswerSchema = z.discriminatedUnion('status', [
-  z.object({ status: z.literal('approved'), providerRef: refText }),
-  /** A notice will say how the approval went. */
-  z.object({ status: z.literal('pending'), providerRef: refText }),
-  declined,
-])
-export const moveAnswerSchema = z.discriminatedUnion('status', [
-  z.object({ status: z.literal('approved') }),
-  declined,
-])
-export const voidAnswerSchema = z.object({ status: z.literal('approved') })
-export type AuthoriseAnswer = Readonly<z.infer<typeof authoriseAnswerSchema>>
-export type MoveAnswer = Readonly<z.infer<typeof moveAnswerSchema>>
+/** `code` is the provider's, in lower snake case: insufficient_funds. `retryable`: the same may work later. */
+export type DeclinedAnswer = {
+  readonly status: 'declined'
+  readonly code: string
+  readonly retryable: boolean
+}
+
+/**
+ * `amount` is what the provider says that it authorised or moved: what was asked for, when it says nothing. Nothing is
+ * captured under an authorisation from `expiresAt` on. `pending`: a notice will say how the approval went.
+ */
+export type AuthoriseAnswer =
+  | {
+      readonly status: 'approved'
+      readonly providerRef: string
+      readonly amount?: Money
+      readonly expiresAt?: string
+    }
+  | { readonly status: 'pending'; readonly providerRef: string }
+  | DeclinedAnswer
+export type MoveAnswer = { readonly status: 'approved'; readonly amount?: Money } | DeclinedAnswer
+export type VoidAnswer = { readonly status: 'approved' } | DeclinedAnswer
 
 /**
  * Every call may be repeated: the same idempotency key has one effect and one answer, for ever. A call whose answer is
@@ -48,23 +50,39 @@ export type MoveAnswer = Readonly<z.infer<typeof moveAnswerSchema>>
 export interface PaymentProvider extends AsyncDisposable {
   /** After a void of the same tender it is declined. */
   authorise(call: AuthoriseCall, signal?: AbortSignal): Promise<AuthoriseAnswer>
-  /** Declined when it is more than is authorised and not captured or void. */
+  /** Declined when it is more than is authorised and not captured or void; `authorisation_expired` when it is too late. */
   capture(call: MoveCall, signal?: AbortSignal): Promise<MoveAnswer>
   /** Declined when it is more than is captured and not refunded. */
   refund(call: MoveCall, signal?: AbortSignal): Promise<MoveAnswer>
   /** Lets go of what is authorised and not captured; with nothing authorised, sees to it that nothing will be. */
-  void(call: VoidCall, signal?: AbortSignal): Promise<void>
+  void(call: VoidCall, signal?: AbortSignal): Promise<VoidAnswer>
 }
 
-/** The body of POST /webhooks/payment. `id` names a notice for ever: repeating it changes nothing. */
-export const noticeSchema = z.object({
-  id: refText,
-  type: z.enum(['payment.approved', 'payment.declined']),
-  reference: refText,
-  tenderId: refText,
-  providerRef: refText,
-  /** Of a decline. */
-  code: storableText(100).optional(),
-  retryable: z.boolean().optional(),
-})
+export const refText = storableText(200)
+/** Any offset, as a UTC instant. */
+export const instantText = z.iso.datetime({ offset: true }).transform(text => new Date(text).toISOString())
+export const codeText = storableText(100)
+
+/**
+ * The body of POST /webhooks/payment. `id` names a notice for ever: repeating it changes nothing. `amount` and `currency`
+ * are what was approved, and `expiresAt` is when that ends, if the provider says so.
+ */
+export const noticeSchema = z
+  .object({
+    id: refText,
+    type: z.enum(['payment.approved', 'payment.declined']),
+    reference: refText,
+    tenderId: refText,
+    providerRef: refText,
+    amount: z.string().optional(),
+    currency: z.string().optional(),
+    expiresAt: instantText.optional(),
+    /** Of a decline. */
+    code: codeText.optional(),
+    retryable: z.boolean().optional(),
+  })
+  .transform(({ amount, currency, ...notice }, context) => ({
+    ...notice,
+    ...amountIn({ amount, currency }, context),
+  }))
 export type ProviderNotice = Readonly<z.infer<typeof noticeSchema>>

@@ -1,6 +1,7 @@
 // The sandbox provider's own books: one row an operation, in schema `sandbox_provider` of the payment database.
 import { inTransaction, type Log, openPool } from '#platform/postgres/pool.ts'
 import type { ProviderNotice } from './payment-provider.ts'
+import type { Script } from './sandbox-tokens.ts'
 
 /** Advisory locks: under which the table is made, and the space of those that operations on one tender take in turn. */
 const SCHEMA_LOCK = 7_234_105
@@ -8,7 +9,8 @@ const TENDER_LOCKS = 7_234_106
 
 /**
  * `notify_at`: when the notice about a pending approval is due, and how long an instance that tells it keeps it to
- * itself; null when there is none, or none any more. A `failed` row remembers a first call that was let fail.
+ * itself; null when there is none, or none any more. A `failed` row remembers a first call that was let fail. `script`,
+ * of an authorisation, is what its token does at the first, second … call of each kind in one payment.
  */
 const SCHEMA = `
   CREATE SCHEMA IF NOT EXISTS sandbox_provider;
@@ -28,6 +30,10 @@ const SCHEMA = `
     attempts integer NOT NULL DEFAULT 0,
     made_at timestamptz NOT NULL
   ) WITH (fillfactor = 80);
+  ALTER TABLE sandbox_provider.operations
+    ADD COLUMN IF NOT EXISTS token text,
+    ADD COLUMN IF NOT EXISTS script jsonb,
+    ADD COLUMN IF NOT EXISTS expires_at timestamptz;
   CREATE INDEX IF NOT EXISTS operations_tender ON sandbox_provider.operations (reference, tender_id);
   CREATE INDEX IF NOT EXISTS operations_due ON sandbox_provider.operations (notify_at) WHERE notify_at IS NOT NULL;
 `
@@ -40,7 +46,8 @@ const OPERATE = `
 CREATE OR REPLACE FUNCTION sandbox_provider.operate(
   call_key text, call_operation text, call_reference text, call_tender text, call_minor bigint, call_currency text,
   call_ref text, call_only_ref text, wanted text, wanted_code text, wanted_retryable boolean,
-  wanted_approval text, notice_at timestamptz, let_fail boolean, made timestamptz
+  wanted_approval text, notice_at timestamptz, let_fail boolean, made timestamptz,
+  call_token text, call_script jsonb, call_expiry timestamptz
 ) RETURNS SETOF sandbox_provider.operations LANGUAGE plpgsql AS $$
 DECLARE
   known sandbox_provider.operations;
@@ -49,7 +56,12 @@ DECLARE
   void_before boolean;
   result text := wanted;
   reason text := wanted_code;
+  again boolean := coalesce(wanted_retryable, false);
   amount bigint := call_minor;
+  money text := call_currency;
+  script jsonb := call_script;
+  owner text := call_token;
+  step jsonb;
 BEGIN
   PERFORM pg_advisory_xact_lock(${TENDER_LOCKS}, hashtext(call_reference || ' ' || call_tender));
   SELECT * INTO known FROM sandbox_provider.operations o WHERE o.idempotency_key = call_key;
@@ -74,25 +86,47 @@ BEGIN
    WHERE o.reference = call_reference AND o.tender_id = call_tender AND o.status = 'approved'
      AND (o.currency = call_currency OR call_operation = 'void' OR o.operation = 'void');
 
+  IF call_operation <> 'authorise' THEN
+    script := authorised.script;
+    owner := authorised.token;
+  END IF;
+  IF script ? call_operation THEN
+    step := script -> call_operation -> (
+      SELECT count(*)::int FROM sandbox_provider.operations o
+       WHERE o.reference = call_reference AND o.operation = call_operation AND o.token = owner);
+  END IF;
+
   CASE call_operation
     WHEN 'authorise' THEN
       IF void_before THEN result := 'declined'; reason := 'voided'; END IF;
       IF let_fail AND known.idempotency_key IS NULL THEN result := 'failed'; END IF;
     WHEN 'void' THEN
-      amount := CASE WHEN call_only_ref IS NULL OR call_only_ref = authorised.provider_ref THEN room ELSE 0 END;
+      amount := CASE WHEN call_only_ref IS NULL OR call_only_ref = authorised.provider_ref
+        THEN greatest(room, 0) ELSE 0 END;
       UPDATE sandbox_provider.operations o SET status = 'cancelled', notify_at = NULL
-       WHERE o.idempotency_key = authorised.idempotency_key AND o.status = 'pending'
+       WHERE o.idempotency_key = authorised.idempotency_key AND o.status = 'pending' AND NOT coalesce(step ? 'code', false)
          AND (call_only_ref IS NULL OR call_only_ref = authorised.provider_ref);
     ELSE
       IF room < call_minor THEN result := 'declined'; reason := 'amount_too_large'; END IF;
+      IF call_operation = 'capture' AND authorised.expires_at <= made THEN
+        result := 'declined'; reason := 'authorisation_expired';
+      END IF;
   END CASE;
+  IF result = 'approved' AND step IS NOT NULL THEN
+    IF step ? 'code' THEN
+      result := 'declined'; reason := step ->> 'code'; again := (step ->> 'retryable')::boolean;
+    END IF;
+    IF step ? 'share' THEN amount := floor(amount * (step ->> 'share')::numeric); END IF;
+    money := coalesce(step ->> 'currency', money);
+  END IF;
 
   RETURN QUERY
   INSERT INTO sandbox_provider.operations AS o (idempotency_key, operation, reference, tender_id, minor, currency,
-    status, code, retryable, provider_ref, approval, notify_at, made_at)
-  VALUES (call_key, call_operation, call_reference, call_tender, amount, call_currency,
-    result, CASE WHEN result = 'declined' THEN reason END, coalesce(wanted_retryable, false), call_ref,
-    CASE WHEN result = 'pending' THEN wanted_approval END, CASE WHEN result = 'pending' THEN notice_at END, made)
+    status, code, retryable, provider_ref, approval, notify_at, made_at, token, script, expires_at)
+  VALUES (call_key, call_operation, call_reference, call_tender, amount, money,
+    result, CASE WHEN result = 'declined' THEN reason END, again, call_ref,
+    CASE WHEN result = 'pending' THEN wanted_approval END, CASE WHEN result = 'pending' THEN notice_at END, made,
+    owner, call_script, call_expiry)
   ON CONFLICT (idempotency_key) DO UPDATE SET status = excluded.status, code = excluded.code
   RETURNING o.*;
 END $$;
@@ -142,6 +176,10 @@ export type LedgerCall = {
   readonly noticeAt?: Date
   readonly letFail?: boolean
   readonly at: Date
+  /** Of an authorisation: its token, what that does later, and when the authorisation ends. */
+  readonly token?: string
+  readonly script?: Script
+  readonly expiresAt?: Date
 }
 
 /** `failed`: the call was let fail, and the next one under its key will not be. */
@@ -151,6 +189,10 @@ export type LedgerRow = {
   readonly retryable: boolean | null
   readonly providerRef: string
   readonly approval: string | null
+  /** What was really authorised or moved. */
+  readonly minor: number
+  readonly currency: string | null
+  readonly expiresAt: Date | null
 }
 
 /** What was really moved for one tender, in minor units, and which approved operations did it, oldest first. */
@@ -196,8 +238,9 @@ export async function openLedger(databaseUrl: string, logger: Log): Promise<Ledg
   return {
     async operate(call) {
       const text = `
-        SELECT status, code, retryable, provider_ref AS "providerRef", approval
-        FROM sandbox_provider.operate($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+        SELECT status, code, retryable, provider_ref AS "providerRef", approval, minor::float8 AS minor, currency,
+          expires_at AS "expiresAt"
+        FROM sandbox_provider.operate($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
       const rows = await pool.query<LedgerRow>({ name: 'sandbox-operate', text, values: valuesOf(call) })
       const [row] = rows
       if (!row) throw new Error('the sandbox ledger answered nothing')
@@ -224,5 +267,6 @@ function valuesOf(call: LedgerCall): unknown[] {
     ...[call.key, call.operation, call.reference, call.tenderId, call.minor, call.currency],
     ...[call.providerRef, call.onlyRef ?? null, call.wanted, call.code ?? null, call.retryable ?? null],
     ...[call.approval ?? null, call.noticeAt ?? null, call.letFail ?? false, call.at],
+    ...[call.token ?? null, call.script ? JSON.stringify(call.script) : null, call.expiresAt ?? null],
   ]
 }

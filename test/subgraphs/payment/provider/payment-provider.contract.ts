@@ -21,6 +21,10 @@ export type Moved = {
   readonly refunded: number
 }
 
+function approved(minor: number) {
+  return { status: 'approved', amount: { minor, currency: 'EUR' } }
+}
+
 export function providerContract(adapter: string, open: () => Promise<ProviderUnderTest>): void {
   describe(`payment provider contract: ${adapter}`, () => {
     let opened: ProviderUnderTest
@@ -108,9 +112,9 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       const { authorisation, call, moved } = tender()
       await opened.provider.authorise(authorisation('tok_approve'))
       const [capture, refund] = [call(3_000), call(2_000)]
-      for (const _ of [1, 2]) expect(await opened.provider.capture(capture)).toEqual({ status: 'approved' })
+      for (const _ of [1, 2]) expect(await opened.provider.capture(capture)).toEqual(approved(3_000))
       expect(await opened.provider.capture(call(2_001))).toMatchObject({ status: 'declined' })
-      for (const _ of [1, 2]) expect(await opened.provider.refund(refund)).toEqual({ status: 'approved' })
+      for (const _ of [1, 2]) expect(await opened.provider.refund(refund)).toEqual(approved(2_000))
       expect(await opened.provider.refund(call(1_001))).toMatchObject({ status: 'declined' })
       expect(await moved()).toMatchObject({ authorised: 5_000, captured: 3_000, refunded: 2_000 })
     })
@@ -171,7 +175,97 @@ export function providerContract(adapter: string, open: () => Promise<ProviderUn
       await opened.provider.authorise(authorisation('tok_approve'))
       await opened.provider.void({ ...call(0), providerRef: 'some-other-authorisation' })
       expect(await moved()).toMatchObject({ authorised: 5_000, voided: 0 })
-      expect(await opened.provider.capture(call(5_000))).toEqual({ status: 'approved' })
+      expect(await opened.provider.capture(call(5_000))).toEqual(approved(5_000))
+    })
+
+    test.each([
+      ['tok_capture_declined', 'declined', false],
+      ['tok_capture_retryable', 'try_again_later', true],
+      ['tok_capture_expired', 'authorisation_expired', false],
+    ])(
+      '%s refuses a capture as %s, for ever under its key, and takes the next',
+      async (token, code, retryable) => {
+        const { authorisation, call, moved } = tender()
+        await opened.provider.authorise(authorisation(token))
+        const refused = call(2_000)
+        for (const _ of [1, 2])
+          expect(await opened.provider.capture(refused)).toEqual({ status: 'declined', code, retryable })
+        expect(await opened.provider.capture(call(2_000))).toEqual(approved(2_000))
+        expect(await moved()).toMatchObject({ captured: 2_000 })
+      },
+    )
+
+    test('a number at the end of a token is how often it refuses', async () => {
+      const { authorisation, call } = tender()
+      await opened.provider.authorise(authorisation('tok_capture_declined_3'))
+      for (const _ of [1, 2, 3])
+        expect(await opened.provider.capture(call(10))).toMatchObject({ status: 'declined' })
+      expect(await opened.provider.capture(call(10))).toMatchObject({ status: 'approved' })
+    })
+
+    test.each([
+      ['tok_capture_partial', 1_000],
+      ['tok_capture_excess', 3_000],
+    ])('%s answers a capture of 2000 with what it really took, %i', async (token, taken) => {
+      const { authorisation, call, moved } = tender()
+      await opened.provider.authorise(authorisation(token))
+      expect(await opened.provider.capture(call(2_000))).toEqual(approved(taken))
+      expect(await moved()).toMatchObject({ captured: taken })
+    })
+
+    test.each([
+      ['tok_refund_declined', { status: 'declined', code: 'declined', retryable: false }, 0],
+      ['tok_refund_retryable', { status: 'declined', code: 'try_again_later', retryable: true }, 0],
+      ['tok_refund_partial', approved(500), 500],
+      ['tok_refund_excess', approved(1_500), 1_500],
+    ])('%s answers a refund of 1000 with what it really gave back', async (token, answer, refunded) => {
+      const { authorisation, call, moved } = tender()
+      await opened.provider.authorise(authorisation(token))
+      await opened.provider.capture(call(2_000))
+      expect(await opened.provider.refund(call(1_000))).toEqual(answer)
+      expect(await moved()).toMatchObject({ refunded })
+      expect(await opened.provider.refund(call(500))).toEqual(approved(500))
+    })
+
+    test.each([
+      ['tok_void_declined', 'declined'],
+      ['tok_void_expired', 'authorisation_expired'],
+      ['tok_void_captured', 'already_captured'],
+    ])('%s refuses a void as %s, and carries out the next', async (token, code) => {
+      const { authorisation, call, moved } = tender()
+      await opened.provider.authorise(authorisation(token))
+      const refused = call(0)
+      for (const _ of [1, 2])
+        expect(await opened.provider.void(refused)).toEqual({ status: 'declined', code, retryable: false })
+      expect(await moved()).toMatchObject({ authorised: 5_000, voided: 0 })
+      expect(await opened.provider.void(call(0))).toEqual({ status: 'approved' })
+      expect(await moved()).toMatchObject({ authorised: 5_000, voided: 5_000 })
+    })
+
+    test.each([
+      ['tok_authorise_less', { minor: 2_500, currency: 'EUR' }],
+      ['tok_authorise_more', { minor: 10_000, currency: 'EUR' }],
+      ['tok_authorise_currency', { minor: 5_000, currency: 'CHF' }],
+    ])('%s says what it authorised in the place of 5000', async (token, amount) => {
+      expect(await opened.provider.authorise(tender().authorisation(token))).toMatchObject({
+        status: 'approved',
+        amount,
+      })
+    })
+
+    test('an authorisation says when it ends, and nothing is captured under it from then on', async () => {
+      const { authorisation, call } = tender()
+      const before = Date.now()
+      const answer = await opened.provider.authorise(authorisation('tok_expires_0'))
+      if (answer.status !== 'approved') throw new Error('the authorisation was not approved')
+      expect(Date.parse(answer.expiresAt ?? '')).toBeGreaterThanOrEqual(before)
+      expect(await opened.provider.capture(call(1))).toMatchObject({
+        status: 'declined',
+        code: 'authorisation_expired',
+      })
+      const lasting = tender()
+      await opened.provider.authorise(lasting.authorisation('tok_expires_3600'))
+      expect(await opened.provider.capture(lasting.call(1))).toMatchObject({ status: 'approved' })
     })
   })
 }

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
-import { fromDecimal } from '#platform/domain/money.ts'
+import { fromDecimal, type Money, toDecimal } from '#platform/domain/money.ts'
 import { openHttpProvider } from '#subgraphs/payment/provider/payment-provider.http.ts'
 import type { PaymentProvider } from '#subgraphs/payment/provider/payment-provider.ts'
 import { providerContract } from './payment-provider.contract.ts'
@@ -26,6 +26,12 @@ async function serve(handler: Handler) {
   }
 }
 
+/** An amount is decimal text beside its currency. */
+function onWire(answer: object & { amount?: Money }): object {
+  const { amount, ...rest } = answer
+  return amount ? { ...rest, amount: toDecimal(amount), currency: amount.currency } : rest
+}
+
 /** The provider's side of the protocol, in front of a sandbox. */
 function speaking(sandbox: PaymentProvider): Handler {
   return async (request, response, text) => {
@@ -35,8 +41,8 @@ function speaking(sandbox: PaymentProvider): Handler {
       idempotencyKey: request.headers['idempotency-key'],
       ...(typeof amount === 'string' && { amount: fromDecimal(amount, currency) }),
     }
-    const reply = (status: number, answer: unknown) =>
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    const reply = (status: number, answer: object) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(onWire(answer)))
     try {
       const closed = new AbortController()
       response.on('close', () => closed.abort())
@@ -48,8 +54,7 @@ function speaking(sandbox: PaymentProvider): Handler {
         case '/v1/refund':
           return void reply(200, await sandbox.refund(call))
         case '/v1/void':
-          await sandbox.void(call)
-          return void reply(200, { status: 'approved' })
+          return void reply(200, await sandbox.void(call))
         default:
           return void reply(404, { error: 'not here' })
       }
@@ -99,9 +104,23 @@ describe('a provider that does not keep to the protocol', () => {
     [400, '{}'],
     [200, 'no json'],
     [200, '{"status":"perhaps"}'],
+    [200, '{"status":"approved","amount":"1.00"}'],
+    [200, '{"status":"approved","amount":"-1.00","currency":"EUR"}'],
+    [200, '{"status":"approved","amount":"1.001","currency":"EUR"}'],
+    [200, '{"status":"approved","amount":"1.00","currency":"euros"}'],
+    [200, '{"status":"declined"}'],
   ])('status %i with the body %s is our operator’s fault', async (status, body) => {
     expect(await answerOf((_, response) => void response.writeHead(status).end(body))).toMatchObject({
       code: 'PROVIDER_PROTOCOL',
+    })
+  })
+
+  test('an answer may leave the amount out, or name it', async () => {
+    const answering = (body: string) => answerOf((_, response) => void response.writeHead(200).end(body))
+    expect(await answering('{"status":"approved"}')).toEqual({ status: 'approved' })
+    expect(await answering('{"status":"approved","amount":"0.01","currency":"EUR"}')).toEqual({
+      status: 'approved',
+      amount: { minor: 1, currency: 'EUR' },
     })
   })
 
