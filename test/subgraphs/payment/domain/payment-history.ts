@@ -65,6 +65,19 @@ export function paymentCaptured(captureId: string, minor: number): PaymentEvent 
   return { type: 'PaymentCaptured', data: { orderId: ORDER, captureId, amount: eur(minor), at: AT } }
 }
 
+export function refundRequested(refundId: string, ...shares: [string, number][]): PaymentEvent {
+  const amount = eur(shares.reduce((sum, [, minor]) => sum + minor, 0))
+  return {
+    type: 'RefundRequested',
+    data: {
+      refundId,
+      amount,
+      shares: shares.map(([tenderId, minor]) => ({ tenderId, amount: eur(minor) })),
+      at: AT,
+    },
+  }
+}
+
 export const voidRequested: PaymentEvent = { type: 'VoidRequested', data: { orderId: ORDER, at: AT } }
 
 /** One card of 100.00, authorised. */
