@@ -84,8 +84,11 @@ export type PlaceOrderInput = {
   readonly customerId?: string | null | undefined;
   /** 1 to 100 lines. */
   readonly lines: ReadonlyArray<OrderLineInput>;
-  /** 1 to 20 tenders whose amounts make up the total; one may leave its amount out and takes the rest. */
-  readonly tenders: ReadonlyArray<TenderInput>;
+  /**
+   * Up to 20 tenders whose amounts make up the total. One may leave its amount out: it takes the rest, and is not used when
+   * the others cover all. An order that is free needs none.
+   */
+  readonly tenders?: ReadonlyArray<TenderInput>;
   readonly deliveryAddress: AddressInput;
   readonly shippingOption?: ShippingOption | null | undefined;
   /** Passed to the carrier; at most 500 characters. */

@@ -76,7 +76,7 @@ function readLine(line: PlaceOrderInput['lines'][number], index: number): Reques
 }
 
 function readTenders(given: PlaceOrderInput['tenders']): readonly RequestedTender[] {
-  const tenders = checkCount('tenders', given, 1, 20).map(({ kind, token, amount }, index) => ({
+  const tenders = checkCount('tenders', given ?? [], 0, 20).map(({ kind, token, amount }, index) => ({
     kind,
     token: checkToken(`tenders[${index}].token`, token),
     ...(amount && { amount: checkMoney(`tenders[${index}].amount`, amount, 1) }),

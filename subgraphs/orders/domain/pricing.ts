@@ -17,7 +17,7 @@ export type RequestedLine = {
   readonly quantity: number
   readonly agreedUnitPrice?: Money
 }
-/** A tender without an amount takes what the others leave; at most one has none. */
+/** A tender without an amount takes what the others leave, which may be nothing; at most one has none. */
 export type RequestedTender = { readonly kind: TenderKind; readonly token: string; readonly amount?: Money }
 
 /** A placement that is well formed; whether it can be done is another question. */
@@ -125,8 +125,8 @@ function settleTenders(requested: readonly RequestedTender[], total: Money): Pri
   const named = sum(requested.map(({ amount }) => amount?.minor ?? 0))
   const rest = total.minor - named
   const takesRest = requested.some(({ amount }) => amount === undefined)
-  const fits = takesRest ? rest > 0 || total.minor === 0 : rest === 0
-  if (!fits || rest < 0) return { refused: tenderMismatch(total, { ...total, minor: named }) }
+  if (rest < 0 || (rest > 0 && !takesRest))
+    return { refused: tenderMismatch(total, { ...total, minor: named }) }
   const tenders = requested.map(({ kind, token, amount }) => ({
     kind,
     token,
@@ -180,8 +180,19 @@ function totalChanged(expected: Money, actual: Money): PlacementRefusal {
 }
 
 function tenderMismatch(total: Money, tendered: Money): PlacementRefusal {
-  const message = `The tenders come to ${say(tendered)}; the order comes to ${say(total)}.`
+  const message = mismatchText(total, tendered)
   return { is: 'TenderMismatch', code: 'TENDER_MISMATCH', message, total, tendered }
+}
+
+function mismatchText(total: Money, tendered: Money): string {
+  const difference = say({ ...total, minor: Math.abs(total.minor - tendered.minor) })
+  if (tendered.minor === 0) return `The order comes to ${say(total)}, and no tender pays for it: give one.`
+  if (tendered.minor > total.minor)
+    return `The tenders come to ${say(tendered)}, ${difference} more than the order's ${say(total)}: lower an amount.`
+  return (
+    `The tenders come to ${say(tendered)}, ${difference} less than the order's ${say(total)}: ` +
+    'raise an amount, or leave one out so that its tender takes the rest.'
+  )
 }
 
 function say(amount: Money): string {

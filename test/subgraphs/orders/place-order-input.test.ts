@@ -42,7 +42,7 @@ describe('a malformed placement', () => {
     ['lines[0].agreedUnitPrice.amount: should be 0 or more', line({ agreedUnitPrice: money('-1') })],
     ['lines[0].agreedUnitPrice.amount: "1.234" has 3 decimals', line({ agreedUnitPrice: money('1.234') })],
     ['lines[0].agreedUnitPrice.currency: should be one of', line({ agreedUnitPrice: money('1', 'XXX') })],
-    ['tenders: should be 1 to 20 entries; got 0', { tenders: [] }],
+    ['tenders: should be 0 to 20 entries; got 21', { tenders: new Array(21).fill(tender({}).tenders[0]) }],
     ['tenders: should be given an amount each', { tenders: [...tender({}).tenders, ...tender({}).tenders] }],
     ['tenders[0].token: should be 1 to 200 characters', tender({ token: ' ' })],
     ['tenders[0].token: should be printable', tender({ token: 'tok en' })],

@@ -90,6 +90,11 @@ describe('items', () => {
   })
 })
 
+/** A card that pays `minor`, or the rest. */
+function tender(minor: number | undefined) {
+  return { kind: 'CARD' as const, token: 'c', ...(minor !== undefined && { amount: usd(minor) }) }
+}
+
 describe('the order', () => {
   test('is items, fee and adjustments, and a tender without an amount takes the rest', () => {
     const tenders = [
@@ -114,19 +119,33 @@ describe('the order', () => {
     expect(priceOrder(request({ expectedTotal: usd(8500) }), usd(8000), usd(500))).toHaveProperty('priced')
   })
 
-  test.each([
-    ['too little', [8499]],
-    ['too much', [8000, 501]],
-    ['nothing left for the one without an amount', [8500, undefined]],
-    ['more than all, and one without an amount', [9000, undefined]],
-  ])('whose tenders are %s is refused', (_, amounts) => {
-    const tenders = amounts.map(minor => ({
-      kind: 'CARD' as const,
-      token: 'c',
-      ...(minor !== undefined && { amount: usd(minor) }),
-    }))
-    expect(priceOrder(request({ tenders }), usd(8000), usd(500))).toMatchObject({
-      refused: { is: 'TenderMismatch', total: usd(8500) },
+  test.each<[string, (number | undefined)[], string]>([
+    [
+      'too little',
+      [8499],
+      "The tenders come to 84.99 USD, 0.01 USD less than the order's 85.00 USD: raise an amount, or leave one out so that its tender takes the rest.",
+    ],
+    [
+      'too much',
+      [8000, 501],
+      "The tenders come to 85.01 USD, 0.01 USD more than the order's 85.00 USD: lower an amount.",
+    ],
+    [
+      'more than all, and one without an amount',
+      [9000, undefined],
+      "The tenders come to 90.00 USD, 5.00 USD more than the order's 85.00 USD: lower an amount.",
+    ],
+    ['none', [], 'The order comes to 85.00 USD, and no tender pays for it: give one.'],
+  ])('whose tenders are %s is refused, and told what to change', (_, amounts, message) => {
+    expect(priceOrder(request({ tenders: amounts.map(tender) }), usd(8000), usd(500))).toMatchObject({
+      refused: { is: 'TenderMismatch', total: usd(8500), message },
+    })
+  })
+
+  test('that a voucher covers takes nothing of the card beside it', () => {
+    const tenders = [8500, undefined].map(tender)
+    expect(priceOrder(request({ tenders }), usd(8000), usd(500))).toEqual({
+      priced: { total: usd(8500), tenders: tenders.slice(0, 1) },
     })
   })
 
@@ -142,22 +161,27 @@ describe('the order', () => {
 
   test('that is free needs no money, and one below zero is malformed', () => {
     const gift = (minor: number) => request({ adjustments: [{ label: 'Gift', amount: usd(minor) }] })
-    expect(priceOrder(gift(-8500), usd(8000), usd(500))).toEqual({ priced: { total: usd(0), tenders: [] } })
+    const free = { priced: { total: usd(0), tenders: [] } }
+    expect(priceOrder(gift(-8500), usd(8000), usd(500))).toEqual(free)
+    expect(priceOrder({ ...gift(-8500), tenders: [] }, usd(8000), usd(500))).toEqual(free)
+    expect(priceOrder({ ...gift(-8500), tenders: [tender(1)] }, usd(8000), usd(500))).toMatchObject({
+      refused: {
+        message: "The tenders come to 0.01 USD, 0.01 USD more than the order's 0.00 USD: lower an amount.",
+      },
+    })
     expect(() => priceOrder(gift(-8501), usd(8000), usd(500))).toThrow('adjustments:')
   })
 
   test('tenders always make up the total, or it is refused', () => {
     const minor = fc.integer({ min: 1, max: 5000 })
-    const tenders = fc.array(fc.option(minor, { nil: undefined, freq: 4 }), { minLength: 1, maxLength: 4 })
+    const tenders = fc.array(fc.option(minor, { nil: undefined, freq: 4 }), { maxLength: 4 })
     fc.assert(
       fc.property(minor, minor, tenders, (items, fee, amounts) => {
         if (amounts.filter(amount => amount === undefined).length > 1) return
-        const requested = amounts.map(amount => ({
-          kind: 'CARD' as const,
-          token: 'c',
-          ...(amount !== undefined && { amount: usd(amount) }),
-        }))
-        const found = priceOrder(request({ tenders: requested }), usd(items), usd(fee))
+        const found = priceOrder(request({ tenders: amounts.map(tender) }), usd(items), usd(fee))
+        const named = amounts.reduce<number>((sum, amount) => sum + (amount ?? 0), 0)
+        const fits = amounts.includes(undefined) ? named <= items + fee : named === items + fee
+        expect('priced' in found).toBe(fits)
         if ('refused' in found) {
           expect(found.refused.is).toBe('TenderMismatch')
           return
