@@ -143,10 +143,15 @@ export async function registerShopper(platform: Graphs, name = 'Test Shopper'): 
   return { id, token }
 }
 
-/** A product with stock, in USD. */
+/** A product with stock, in USD, of 500 g and a decimetre each way unless it says otherwise. */
 export async function addProduct(
   platform: Graphs,
-  product: { readonly sku: string; readonly price: string; readonly stock: Readonly<Record<string, number>> },
+  product: {
+    readonly sku: string
+    readonly price: string
+    readonly stock: Readonly<Record<string, number>>
+    readonly dimensions?: { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
+  },
 ): Promise<void> {
   const token = await platform.token('ops')
   const reply = await platform.send<{ addProduct: { __typename: string } }>(
@@ -161,7 +166,7 @@ export async function addProduct(
         category: 'test',
         price: { amount: product.price, currency: 'USD' },
         weightGrams: 500,
-        dimensions: { lengthCm: 10, widthCm: 10, heightCm: 10 },
+        dimensions: product.dimensions ?? { lengthCm: 10, widthCm: 10, heightCm: 10 },
         stock: Object.entries(product.stock).map(([warehouse, quantity]) => ({ warehouse, quantity })),
       },
     },

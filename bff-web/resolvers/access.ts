@@ -1,5 +1,6 @@
 // Who may see which part of a page, decided on its value, and the checks of the ids that pages are asked for by.
 import { isStaff, mayActFor, requireRole, type Viewer } from '#platform/auth/viewer.ts'
+import { COUNTRY_CODE, isCountry } from '#platform/domain/country.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { ID_PREFIXES, isId } from '#platform/domain/ids.ts'
 
@@ -42,11 +43,9 @@ export function isSku(value: string): boolean {
   return SKU.test(value)
 }
 
-const COUNTRY = /^[A-Z]{2}$/
-
-/** Throws CallerError BAD_USER_INPUT for what is no ISO 3166-1 code. */
+/** Throws CallerError BAD_USER_INPUT for what is no country's code. */
 export function checkCountry(field: string, value: string): string {
-  return COUNTRY.test(value) ? value : malformed(field, 'an ISO 3166 code in capitals, such as DE', value)
+  return isCountry(value) ? value : malformed(field, COUNTRY_CODE, value)
 }
 
 /** Throws CallerError BAD_USER_INPUT when it is not a whole number from `min` to `max`. */

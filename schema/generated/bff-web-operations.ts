@@ -52,6 +52,7 @@ export type AddProductInput = {
   readonly stock?: ReadonlyArray<StockInput> | null | undefined;
 };
 
+/** Whole centimetres, 1 to 1000 each. */
 export type DimensionsInput = {
   readonly lengthCm: number;
   readonly widthCm: number;
@@ -303,12 +304,24 @@ export type ShipmentStatus =
   | 'LOST';
 
 export type QuoteShippingInput = {
+  /** ISO 3166-1 alpha-2, as in an order's address. */
   readonly country: string;
   readonly postalCode?: string | null | undefined;
-  /** Of the whole order, 1 to 1000000. */
-  readonly weightGrams: number;
+  /** Of the whole order, 1 to 1000000, when its size is not known. Either this or `goods`. */
+  readonly weightGrams?: number | null | undefined;
+  /** 1 to 100 kinds of goods, charged by weight and size as an order of them is. Either this or `weightGrams`. */
+  readonly goods?: ReadonlyArray<GoodsInput> | null | undefined;
   readonly option?: ShippingOption | null | undefined;
   readonly currency: string;
+};
+
+/** Units of one kind; weight and size are those of one unit. */
+export type GoodsInput = {
+  /** 1 to 10000. */
+  readonly quantity: number;
+  /** 1 to 1000000. */
+  readonly weightGrams: number;
+  readonly dimensions: DimensionsInput;
 };
 
 export type ShipmentInput = {

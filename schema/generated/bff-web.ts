@@ -852,11 +852,24 @@ export type DecideReturnInput = {
 };
 
 export type ShippingQuoteInput = {
+  /** ISO 3166-1 alpha-2, as in an order's address. */
   readonly country: Scalars['String']['input'];
   readonly postalCode?: InputMaybe<Scalars['String']['input']>;
-  readonly weightGrams: Scalars['Int']['input'];
+  /** Of the whole order, 1 to 1000000, when its size is not known. Either this or `goods`. */
+  readonly weightGrams?: InputMaybe<Scalars['Int']['input']>;
+  /** 1 to 100 kinds of goods, charged by weight and size as an order of them is. Either this or `weightGrams`. */
+  readonly goods?: InputMaybe<ReadonlyArray<GoodsInput>>;
   readonly option?: InputMaybe<ShippingOption>;
   readonly currency: Scalars['Currency']['input'];
+};
+
+/** Units of one kind; weight and size are those of one unit. */
+export type GoodsInput = {
+  /** 1 to 10000. */
+  readonly quantity: Scalars['Int']['input'];
+  /** 1 to 1000000. */
+  readonly weightGrams: Scalars['Int']['input'];
+  readonly dimensions: DimensionsInput;
 };
 
 export type AddProductInput = {
@@ -1320,6 +1333,7 @@ export type ResolversTypes = {
   ReturnLineInput: ReturnLineInput;
   DecideReturnInput: DecideReturnInput;
   ShippingQuoteInput: ShippingQuoteInput;
+  GoodsInput: GoodsInput;
   AddProductInput: AddProductInput;
   DimensionsInput: DimensionsInput;
   StockInput: StockInput;
@@ -1434,6 +1448,7 @@ export type ResolversParentTypes = {
   ReturnLineInput: ReturnLineInput;
   DecideReturnInput: DecideReturnInput;
   ShippingQuoteInput: ShippingQuoteInput;
+  GoodsInput: GoodsInput;
   AddProductInput: AddProductInput;
   DimensionsInput: DimensionsInput;
   StockInput: StockInput;

@@ -34,7 +34,10 @@ export type Refusal = {
 
 export type Query = {
   readonly shipment?: Maybe<Shipment>;
-  /** What sending this weight there costs, valid until the instant given. */
+  /**
+   * What sending goods there costs, valid until the instant given. An order of the same goods is charged the same, and so is
+   * the estimate of one unit.
+   */
   readonly quoteShipping: QuoteShippingResult;
   /** Staff only: shipments by status, oldest first. `first` is 1 to 100. */
   readonly shipments: ShipmentConnection;
@@ -148,7 +151,10 @@ export type Product = {
   readonly sku: Scalars['ID']['output'];
   readonly weightGrams: Scalars['Int']['output'];
   readonly dimensions: Dimensions;
-  /** Cost and days for one unit, from its weight and size; null where the carrier does not go. */
+  /**
+   * Cost and days for one unit, from its weight and size, as `quoteShipping` and an order have them; null where the carrier
+   * does not go.
+   */
   readonly shippingEstimate?: Maybe<ShippingEstimate>;
 };
 
@@ -171,12 +177,31 @@ export type ShippingEstimate = {
 };
 
 export type QuoteShippingInput = {
+  /** ISO 3166-1 alpha-2, as in an order's address. */
   readonly country: Scalars['String']['input'];
   readonly postalCode?: InputMaybe<Scalars['String']['input']>;
-  /** Of the whole order, 1 to 1000000. */
-  readonly weightGrams: Scalars['Int']['input'];
+  /** Of the whole order, 1 to 1000000, when its size is not known. Either this or `goods`. */
+  readonly weightGrams?: InputMaybe<Scalars['Int']['input']>;
+  /** 1 to 100 kinds of goods, charged by weight and size as an order of them is. Either this or `weightGrams`. */
+  readonly goods?: InputMaybe<ReadonlyArray<GoodsInput>>;
   readonly option?: InputMaybe<ShippingOption>;
   readonly currency: Scalars['Currency']['input'];
+};
+
+/** Units of one kind; weight and size are those of one unit. */
+export type GoodsInput = {
+  /** 1 to 10000. */
+  readonly quantity: Scalars['Int']['input'];
+  /** 1 to 1000000. */
+  readonly weightGrams: Scalars['Int']['input'];
+  readonly dimensions: DimensionsInput;
+};
+
+/** Whole centimetres, 1 to 1000 each. */
+export type DimensionsInput = {
+  readonly lengthCm: Scalars['Int']['input'];
+  readonly widthCm: Scalars['Int']['input'];
+  readonly heightCm: Scalars['Int']['input'];
 };
 
 export type ShipmentInput = {
@@ -402,6 +427,8 @@ export type ResolversTypes = {
   Dimensions: ResolverTypeWrapper<Dimensions>;
   ShippingEstimate: ResolverTypeWrapper<ShippingEstimate>;
   QuoteShippingInput: QuoteShippingInput;
+  GoodsInput: GoodsInput;
+  DimensionsInput: DimensionsInput;
   ShipmentInput: ShipmentInput;
   CreateShipmentInput: CreateShipmentInput;
   ShipmentLineInput: ShipmentLineInput;
@@ -441,6 +468,8 @@ export type ResolversParentTypes = {
   Dimensions: Dimensions;
   ShippingEstimate: ShippingEstimate;
   QuoteShippingInput: QuoteShippingInput;
+  GoodsInput: GoodsInput;
+  DimensionsInput: DimensionsInput;
   ShipmentInput: ShipmentInput;
   CreateShipmentInput: CreateShipmentInput;
   ShipmentLineInput: ShipmentLineInput;

@@ -1,5 +1,6 @@
 // Checks a placement and puts it into the domain's words. Free of I/O: whether it can be done is another question.
 import { isStaff, type Viewer } from '#platform/auth/viewer.ts'
+import { COUNTRY_CODE, isCountry } from '#platform/domain/country.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 import type { AddressInput, PlaceOrderInput } from '#schema/generated/orders.ts'
@@ -110,16 +111,9 @@ function readAddress(address: AddressInput): Address {
   }
 }
 
-const REGIONS = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' })
-
-/** ISO 3166-1 alpha-2, as far as Unicode knows it; not its codes for the unknown or for groups of countries. */
 function checkCountry(field: string, country: string): string {
-  const isCountry = /^[A-Z]{2}$/.test(country) && !NO_COUNTRIES.has(country) && REGIONS.of(country)
-  if (!isCountry) malformed(field, 'an ISO 3166-1 alpha-2 country code, such as DE', country)
-  return country
+  return isCountry(country) ? country : malformed(field, COUNTRY_CODE, country)
 }
-
-const NO_COUNTRIES: ReadonlySet<string> = new Set(['EU', 'EZ', 'UN', 'XA', 'XB', 'ZZ', 'QO', 'UK'])
 
 function readAdjustment(
   { label, amount }: { readonly label: string; readonly amount: MoneyText },

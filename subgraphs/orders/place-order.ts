@@ -1,6 +1,6 @@
 // Placing an order: price it, record it once per key, and wait for what becomes of it if asked to. Free of GraphQL.
 import { type Refusal, refuse } from '#platform/domain/decision.ts'
-import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { CommandContext, Handled } from '#platform/event-store/aggregate.ts'
@@ -103,20 +103,12 @@ async function price(
   }
 }
 
-/** The most that shipping quotes for. */
-const MAX_GRAMS = 1_000_000
-
-function quote({ quotes }: PlacingDesk, request: OrderRequest, { total, weightGrams }: Items) {
-  if (weightGrams > MAX_GRAMS)
-    throw new CallerError(
-      'BAD_USER_INPUT',
-      `lines: the order weighs ${weightGrams} g; up to ${MAX_GRAMS} g are shipped at the tariff`,
-    )
+function quote({ quotes }: PlacingDesk, request: OrderRequest, { total, goods }: Items) {
   const { country, postalCode } = request.deliveryAddress
   return quotes.fee({
     country,
     postalCode,
-    weightGrams: Math.max(1, weightGrams),
+    goods,
     option: request.shippingOption,
     currency: total.currency,
   })

@@ -1,22 +1,24 @@
 // What shipping costs: shipping's quotes, kept until they are no longer valid. Free of pricing.
+import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { GraphqlClient } from '#platform/graphql/client.ts'
 import { type MoneyText, moneyIn } from '#platform/graphql/scalars.ts'
 import type { ShippingOption } from '#subgraphs/orders/domain/order.ts'
+import type { Goods } from '#subgraphs/orders/domain/pricing.ts'
 import { OPERATIONS } from '#subgraphs/orders/operations.ts'
 
 export type QuoteRequest = {
   readonly country: string
   readonly postalCode: string
-  readonly weightGrams: number
+  readonly goods: readonly Goods[]
   readonly option: ShippingOption
   readonly currency: string
 }
 
 export type Quotes = {
-  /** The fee. Throws CallerError BAD_USER_INPUT when the carrier does not go there. */
+  /** The fee. Throws CallerError BAD_USER_INPUT when the carrier does not go there, or not with so much. */
   fee(request: QuoteRequest): Promise<Money>
 }
 
@@ -42,7 +44,7 @@ export function createQuotes(client: GraphqlClient, now: () => Date): Quotes {
 
   return {
     async fee(request) {
-      const key = JSON.stringify(Object.entries(request).sort(([one], [other]) => (one < other ? -1 : 1)))
+      const key = keyOf(request)
       const known = quotes.get(key)
       const quote = await known
       if (quote && quote.validUntil > now().getTime()) return quote.fee
@@ -50,6 +52,15 @@ export function createQuotes(client: GraphqlClient, now: () => Date): Quotes {
       return (await (newer && newer !== known ? newer : ask(key, request))).fee
     },
   }
+}
+
+/** As short for 100 lines as for one. */
+function keyOf({ country, postalCode, goods, option, currency }: QuoteRequest): string {
+  const sizes = goods.map(({ quantity, weightGrams, dimensions: { lengthCm, widthCm, heightCm } }) =>
+    [quantity, weightGrams, lengthCm, widthCm, heightCm].join(' '),
+  )
+  const whole = JSON.stringify([country, postalCode, option, currency, ...sizes.sort()])
+  return createHash('sha256').update(whole).digest('base64url')
 }
 
 async function requestQuote(client: GraphqlClient, input: QuoteRequest): Promise<Quote> {
@@ -60,6 +71,10 @@ async function requestQuote(client: GraphqlClient, input: QuoteRequest): Promise
   })
   const quote = data.quoteShipping
   if (quote.__typename === 'NotShippable')
-    throw new CallerError('BAD_USER_INPUT', `deliveryAddress: ${quote.message}`, { refusal: quote.code })
+    throw new CallerError('BAD_USER_INPUT', `${fieldOf(quote)}: ${quote.message}`, { refusal: quote.code })
   return { fee: moneyIn(quote.fee), validUntil: Date.parse(quote.validUntil) }
+}
+
+function fieldOf({ code }: { readonly code: string }): string {
+  return code === 'TOO_HEAVY' ? 'lines' : 'deliveryAddress'
 }

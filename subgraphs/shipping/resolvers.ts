@@ -15,7 +15,7 @@ import type {
 } from '#schema/generated/shipping.ts'
 import type { Asked, Outcome, ShipmentCommands } from './commands.ts'
 import type { ShipmentLine } from './domain/shipment.ts'
-import { chargeableGrams, MAX_WEIGHT_GRAMS, QUOTE_VALID_MS, quote } from './domain/tariff.ts'
+import { type Dimensions, QUOTE_VALID_MS, quoteGoods } from './domain/tariff.ts'
 import {
   checked,
   createShipmentInput,
@@ -30,7 +30,7 @@ import type { ShipmentDocument } from './views.ts'
 type ProductReference = {
   readonly sku: string
   readonly weightGrams: number
-  readonly dimensions: { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
+  readonly dimensions: Dimensions
 }
 
 export type ResolverPorts = {
@@ -54,9 +54,8 @@ function queries({ shipments, now }: ResolverPorts) {
       return visible(await shipments.get(checked(shipmentIdInput, args).id), known)
     },
     quoteShipping(_: unknown, { input }: QueryQuoteShippingArgs) {
-      const asked = checked(quoteInput, input)
-      const quoted = quote(asked)
-      if (!quoted) return { __typename: 'NotShippable', ...notServed(asked.country) }
+      const quoted = quoteGoods(checked(quoteInput, input))
+      if ('refused' in quoted) return { __typename: 'NotShippable', ...quoted.refused }
       const validUntil = new Date(now().getTime() + QUOTE_VALID_MS).toISOString()
       return { __typename: 'ShippingQuote', fee: moneyOut(quoted.fee), days: quoted.days, validUntil }
     },
@@ -128,10 +127,9 @@ function entities({ shipments }: ResolverPorts) {
 
 /** Null also for a unit that is too heavy for any parcel service. */
 function shippingEstimate({ weightGrams, dimensions }: ProductReference, args: ProductShippingEstimateArgs) {
-  const asked = checked(estimateInput, args)
-  const charged = chargeableGrams(weightGrams, dimensions)
-  const quoted = charged <= MAX_WEIGHT_GRAMS ? quote({ ...asked, weightGrams: charged }) : undefined
-  return quoted ? { fee: moneyOut(quoted.fee), days: quoted.days } : null
+  const goods = [{ quantity: 1, weightGrams, dimensions }]
+  const quoted = quoteGoods({ ...checked(estimateInput, args), goods })
+  return 'refused' in quoted ? null : { fee: moneyOut(quoted.fee), days: quoted.days }
 }
 
 /** Somebody else's shipment looks like none. */
@@ -197,8 +195,4 @@ function changed(outcome: Outcome, { consistency }: RequestContext) {
 
 function askedBy(subject: string, command: string, key: string, { meta }: RequestContext): Asked {
   return { key: `${subject}:${command}:${key}`, meta }
-}
-
-function notServed(country: string) {
-  return { code: 'COUNTRY_NOT_SERVED', message: `Nothing is shipped to ${country}.` }
 }

@@ -38,9 +38,13 @@ export type PricedProduct = {
   readonly sku: string
   readonly title: string
   readonly price: Money
+  /** Of one unit. */
   readonly weightGrams: number
+  readonly dimensions: Dimensions
   readonly available: number
 }
+/** Whole centimetres of one unit. */
+type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
 
 export type Shortage = { readonly sku: string; readonly requested: number; readonly available: number }
 
@@ -55,10 +59,13 @@ export type PlacementRefusal = { readonly code: string; readonly message: string
 )
 export type Priced<T> = { readonly priced: T } | { readonly refused: PlacementRefusal }
 
+/** Units of one kind, as shipping quotes for them. */
+export type Goods = Pick<PricedProduct, 'weightGrams' | 'dimensions'> & { readonly quantity: number }
 export type Items = {
   readonly lines: readonly OrderedLine[]
   readonly total: Money
-  readonly weightGrams: number
+  /** What is to be sent, one entry a line. */
+  readonly goods: readonly Goods[]
 }
 
 /** The lines with title, price and weight; refused when a product is unknown or short, or prices differ in currency. */
@@ -78,8 +85,11 @@ export function priceItems(
   const [currency] = currencies
   if (currency === undefined || currencies.length > 1) return { refused: mixedCurrencies(currencies) }
   const minor = sum(lines.map(line => line.unitPrice.minor * line.quantity))
-  const weightGrams = sum(lines.map(line => line.weightGrams * line.quantity))
-  return { priced: { lines, total: within('lines', { minor, currency }), weightGrams } }
+  const goods = request.lines.flatMap(({ sku, quantity }) => {
+    const product = products.get(sku)
+    return product ? [{ quantity, weightGrams: product.weightGrams, dimensions: product.dimensions }] : []
+  })
+  return { priced: { lines, total: within('lines', { minor, currency }), goods } }
 }
 
 function orderedLine(line: RequestedLine, product: PricedProduct, index: number): OrderedLine {

@@ -1,11 +1,11 @@
-// What a parcel costs and how long it takes, by country, option and weight: pure tables in integers. Free of I/O.
+// What sending goods costs and how long it takes, by country, option, weight and size: pure tables in integers. Free of I/O.
 import { CURRENCIES, type Money } from '#platform/domain/money.ts'
 import type { ShippingOption } from './shipment.ts'
 
 export const ZONES = ['domestic', 'continental', 'europe', 'americas', 'asia-pacific', 'world'] as const
 export type Zone = (typeof ZONES)[number]
 
-/** Heaviest consignment that is quoted, in grams. */
+/** Heaviest consignment that is quoted, in chargeable grams. */
 export const MAX_WEIGHT_GRAMS = 1_000_000
 /** How long a quoted price holds. */
 export const QUOTE_VALID_MS = 10 * 60_000
@@ -77,14 +77,24 @@ const FACTORS: Readonly<Record<string, number>> = {
   ZAR: 2_000,
 }
 
-export type Parcel = {
+/** Whole centimetres of one unit. */
+export type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
+/** Units of one kind. Without dimensions they are charged by their weight. */
+export type Goods = {
+  readonly quantity: number
+  /** Of one unit. */
+  readonly weightGrams: number
+  readonly dimensions?: Dimensions
+}
+export type Consignment = {
   /** ISO 3166-1 alpha-2, upper case. */
   readonly country: string
-  /** 1 to MAX_WEIGHT_GRAMS. */
-  readonly weightGrams: number
+  readonly goods: readonly Goods[]
   readonly option: ShippingOption
   readonly currency: string
 }
+type Parcel = Omit<Consignment, 'goods'> & { readonly weightGrams: number }
+export type Unquoted = { readonly code: 'COUNTRY_NOT_SERVED' | 'TOO_HEAVY'; readonly message: string }
 export type Quote = { readonly fee: Money; readonly days: number }
 
 /** Undefined where the carrier does not go. */
@@ -96,6 +106,23 @@ export function zoneOf(country: string): Zone | undefined {
 export function deliveryDays(country: string, option: ShippingOption): number | undefined {
   const zone = zoneOf(country)
   return zone && DAYS[option][zone]
+}
+
+/**
+ * The one price of sending goods: for a unit on its product page, for a quote and for an order. Refused where the carrier
+ * does not go, and when the goods together are charged as more than MAX_WEIGHT_GRAMS.
+ */
+export function quoteGoods({ goods, ...consignment }: Consignment): Quote | { readonly refused: Unquoted } {
+  const { country } = consignment
+  const weightGrams = goods.reduce((sum, one) => sum + one.quantity * chargeableGrams(one), 0)
+  if (weightGrams > MAX_WEIGHT_GRAMS)
+    return { refused: { code: 'TOO_HEAVY', message: tooHeavy(weightGrams) } }
+  const quoted = quote({ ...consignment, weightGrams })
+  return quoted ?? { refused: { code: 'COUNTRY_NOT_SERVED', message: `Nothing is shipped to ${country}.` } }
+}
+
+function tooHeavy(grams: number): string {
+  return `The goods are charged as ${grams} g by their weight and size; up to ${MAX_WEIGHT_GRAMS} g are shipped at the tariff.`
 }
 
 /** Undefined where the carrier does not go. Throws a RangeError for a weight or a currency that is none. */
@@ -110,10 +137,8 @@ export function quote({ country, weightGrams, option, currency }: Parcel): Quote
 }
 
 /** What a light but bulky unit is charged as: the larger of its weight and length x width x height / 5000, in kg. */
-export function chargeableGrams(
-  weightGrams: number,
-  { lengthCm, widthCm, heightCm }: { lengthCm: number; widthCm: number; heightCm: number },
-): number {
+export function chargeableGrams({ weightGrams, dimensions }: Omit<Goods, 'quantity'>): number {
+  const { lengthCm, widthCm, heightCm } = dimensions ?? { lengthCm: 0, widthCm: 0, heightCm: 0 }
   return Math.max(weightGrams, ceilDivide(lengthCm * widthCm * heightCm, 5), 1)
 }
 

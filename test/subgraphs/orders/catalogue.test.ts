@@ -7,6 +7,8 @@ import { createQuotes } from '#subgraphs/orders/quotes.ts'
 import { usd } from '#test/subgraphs/orders/fixtures.ts'
 import { type StandIn, standIn } from '#test/subgraphs/orders/stand-in.ts'
 
+const DIMENSIONS = { lengthCm: 1, widthCm: 2, heightCm: 3 }
+
 let open: AsyncDisposableStack
 beforeEach(() => {
   open = new AsyncDisposableStack()
@@ -29,7 +31,10 @@ describe('products', () => {
     products: (skus as string[]).map(sku =>
       sku === 'NONE'
         ? null
-        : { sku, title: sku, weightGrams: 5, available: 7, price: { amount: price, currency: 'USD' } },
+        : {
+            ...{ sku, title: sku, weightGrams: 5, dimensions: DIMENSIONS, available: 7 },
+            price: { amount: price, currency: 'USD' },
+          },
     ),
   })
 
@@ -46,6 +51,7 @@ describe('products', () => {
       sku: 'A',
       title: 'A',
       weightGrams: 5,
+      dimensions: DIMENSIONS,
       available: 7,
       price: usd(100),
     })
@@ -78,10 +84,11 @@ describe('products', () => {
 })
 
 describe('quotes', () => {
+  const goods = { quantity: 1, weightGrams: 5, dimensions: DIMENSIONS }
   const request = {
     country: 'DE',
     postalCode: '1',
-    weightGrams: 5,
+    goods: [goods],
     option: 'STANDARD',
     currency: 'USD',
   } as const
@@ -106,11 +113,14 @@ describe('quotes', () => {
     const others = [
       { country: 'FR' },
       { postalCode: '2' },
-      { weightGrams: 6 },
+      { goods: [{ ...goods, weightGrams: 6 }] },
+      { goods: [{ ...goods, quantity: 2 }] },
+      { goods: [{ ...goods, dimensions: { ...DIMENSIONS, widthCm: 9 } }] },
+      { goods: [goods, goods] },
       { option: 'EXPRESS' as const },
     ]
     for (const other of [{}, ...others, { currency: 'EUR' }]) await quotes.fee({ ...request, ...other })
-    expect(service.sent).toHaveLength(6)
+    expect(service.sent).toHaveLength(9)
   })
 
   test('that cannot be had are asked for again', async () => {
@@ -132,6 +142,16 @@ describe('quotes', () => {
     await expect(createQuotes(client, () => new Date()).fee(request)).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
       message: 'deliveryAddress: Not there.',
+    })
+  })
+
+  test('of too much are the caller’s to mend in the lines', async () => {
+    const { client } = await serving(() => ({
+      quoteShipping: { __typename: 'NotShippable', code: 'TOO_HEAVY', message: 'Too much.' },
+    }))
+    await expect(createQuotes(client, () => new Date()).fee(request)).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+      message: 'lines: Too much.',
     })
   })
 })

@@ -61,6 +61,8 @@ describe('a malformed placement', () => {
     ['deliveryAddress.country: should be an ISO 3166-1', to({ country: 'de' })],
     ['deliveryAddress.country: should be an ISO 3166-1', to({ country: 'ZZ' })],
     ['deliveryAddress.country: should be an ISO 3166-1', to({ country: 'EU' })],
+    ['deliveryAddress.country: should be an ISO 3166-1', to({ country: 'UK' })],
+    ['deliveryAddress.country: should be an ISO 3166-1', to({ country: 'YU' })],
     ['deliveryInstructions: should be 1 to 500 characters', { deliveryInstructions: 'x'.repeat(501) }],
     ['reference: should be 1 to 100 characters', { reference: 'x'.repeat(101) }],
     ['expectedTotal.amount: should be 0 or more', { expectedTotal: money('-1') }],

@@ -43,11 +43,18 @@ export type Running = AsyncDisposable & {
   /** Resolves with the first event of the order or its payment that has the type, also if it was published before. */
   happened(orderId: string, type: string): Promise<BusMessage>
   /** Adds a product with stock by warehouse. */
-  addProduct(sku: string, stock: Readonly<Record<string, number>>, amount?: string): Promise<void>
+  addProduct(
+    sku: string,
+    stock: Readonly<Record<string, number>>,
+    amount?: string,
+    dimensions?: { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number },
+  ): Promise<void>
   /** A registered customer of its own. */
   newCustomer(name?: string): Promise<Viewer>
   /** Sends payment a notice as its provider would; answers the HTTP status. */
   notifyPayment(notice: object): Promise<number>
+  /** Sends shipping notices as its carrier would, in one call; answers the HTTP status. */
+  notifyCarrier(notices: readonly object[]): Promise<number>
   stop(service: ServiceName): Promise<void>
   /** Starts payment anew, where it was before it was stopped. */
   startPaymentAgain(): Promise<void>
@@ -141,19 +148,28 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
     }
   }
 
+  async function notify(url: URL, notice: object): Promise<number> {
+    const body = JSON.stringify(notice)
+    const headers = {
+      'content-type': 'application/json',
+      [SIGNATURE_HEADER]: signWebhook(webhookSecret, body, new Date()),
+    }
+    return (await fetch(url, { method: 'POST', headers, body })).status
+  }
+
   const open = opening.move()
   return {
     databaseUrl: orders.databaseUrl,
     ask,
     happened,
-    async addProduct(sku, stock, amount = '10.00') {
+    async addProduct(sku, stock, amount = '10.00', dimensions = { lengthCm: 10, widthCm: 10, heightCm: 10 }) {
       const input = {
         idempotencyKey: sku,
         sku,
         title: `A ${sku}`,
         price: { amount, currency: 'USD' },
         weightGrams: 400,
-        dimensions: { lengthCm: 10, widthCm: 10, heightCm: 10 },
+        dimensions,
         stock: Object.entries(stock).map(([warehouse, quantity]) => ({ warehouse, quantity })),
       }
       const added = await ask(OPS, ADD_PRODUCT, { on: 'inventory', variables: { input } })
@@ -166,15 +182,8 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
       })
       return customer
     },
-    async notifyPayment(notice) {
-      const body = JSON.stringify(notice)
-      const headers = {
-        'content-type': 'application/json',
-        [SIGNATURE_HEADER]: signWebhook(webhookSecret, body, new Date()),
-      }
-      const url = new URL('/webhooks/payment', paymentUrl)
-      return (await fetch(url, { method: 'POST', headers, body })).status
-    },
+    notifyPayment: notice => notify(new URL('/webhooks/payment', paymentUrl), notice),
+    notifyCarrier: events => notify(new URL('/webhooks/carrier', shippingUrl), { id: randomUUID(), events }),
     stop: async service => stops[service]?.(),
     async startPaymentAgain() {
       const again = await runPayment(Number(new URL(paymentUrl).port))

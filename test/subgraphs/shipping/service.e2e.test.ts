@@ -270,6 +270,10 @@ describe('the shipments of orders', () => {
 })
 
 describe('prices', () => {
+  const BOX = { weightGrams: 300, dimensions: { lengthCm: 50, widthCm: 40, heightCm: 30 } }
+  const ESTIMATE = `query ($of: [_Any!]!, $country: String!) { _entities(representations: $of) { ... on Product {
+    shippingEstimate(country: $country, currency: "EUR") { fee { amount } days } } } }`
+
   test('a quote holds ten minutes', async () => {
     const before = Date.now()
     const { data } = await shipping.ask<Quoted>(undefined, QUOTE, {
@@ -288,6 +292,44 @@ describe('prices', () => {
     expect(data.quoteShipping).toMatchObject({ __typename: 'NotShippable', code: 'COUNTRY_NOT_SERVED' })
   })
 
+  test.each(['UK', 'ZZ', 'EU', 'de'])(
+    'neither a quote nor an estimate takes %s for a country',
+    async country => {
+      const quoted = await shipping.ask(undefined, QUOTE, {
+        input: { country, weightGrams: 1, currency: 'EUR' },
+      })
+      const of = [{ __typename: 'Product', sku: 'BOX', weightGrams: 300, dimensions: BOX.dimensions }]
+      const estimated = await shipping.ask(undefined, ESTIMATE, { of, country })
+      const message = `country: should be an ISO 3166-1 alpha-2 country code, such as DE; got "${country}"`
+      for (const { errors } of [quoted, estimated])
+        expect(errors?.map(error => error.message)).toEqual([message])
+    },
+  )
+
+  test('a quote of goods is by weight and size, and of one unit what its product is estimated at', async () => {
+    const of = [{ __typename: 'Product', sku: 'BOX', ...BOX }]
+    const estimated = await shipping.ask(undefined, ESTIMATE, { of, country: 'US' })
+    const input = { country: 'US', goods: [{ quantity: 1, ...BOX }], currency: 'EUR' }
+    const quoted = await shipping.ask(undefined, QUOTE, { input })
+    expect(estimated.data._entities).toEqual([{ shippingEstimate: { fee: { amount: '109.90' }, days: 10 } }])
+    expect(quoted.data.quoteShipping).toMatchObject({ fee: { amount: '109.90' }, days: 10 })
+    const many = { ...input, goods: [{ quantity: 84, ...BOX }] }
+    const heavy = await shipping.ask(undefined, QUOTE, { input: many })
+    expect(heavy.data.quoteShipping).toMatchObject({ __typename: 'NotShippable', code: 'TOO_HEAVY' })
+  })
+
+  test.each([
+    ['neither weight nor goods', { country: 'DE', currency: 'EUR' }],
+    [
+      'both weight and goods',
+      { country: 'DE', currency: 'EUR', weightGrams: 1, goods: [{ quantity: 1, ...BOX }] },
+    ],
+    ['no goods', { country: 'DE', currency: 'EUR', goods: [] }],
+    ['no unit of goods', { country: 'DE', currency: 'EUR', goods: [{ quantity: 0, ...BOX }] }],
+  ])('a quote for %s is bad input', async (_, input) => {
+    expect(await codes(undefined, QUOTE, { input })).toEqual(['BAD_USER_INPUT'])
+  })
+
   test.each([
     ['weight', { country: 'DE', weightGrams: 0, currency: 'EUR' }],
     ['weight', { country: 'DE', weightGrams: 1_000_001, currency: 'EUR' }],
@@ -298,14 +340,10 @@ describe('prices', () => {
   })
 
   test('a product is estimated by its weight or its size', async () => {
-    const query = `query ($of: [_Any!]!, $country: String!) { _entities(representations: $of) { ... on Product {
-      shippingEstimate(country: $country, currency: EUR) { fee { amount } days } } } }`
-    const dimensions = { lengthCm: 50, widthCm: 40, heightCm: 30 }
-    const of = [{ __typename: 'Product', sku: 'BOX', weightGrams: 300, dimensions }]
-    const currency = query.replace('currency: EUR', 'currency: "EUR"')
-    const { data } = await shipping.ask(undefined, currency, { of, country: 'DE' })
+    const of = [{ __typename: 'Product', sku: 'BOX', ...BOX }]
+    const { data } = await shipping.ask(undefined, ESTIMATE, { of, country: 'DE' })
     expect(data._entities).toEqual([{ shippingEstimate: { fee: { amount: '16.90' }, days: 2 } }])
-    const nowhere = await shipping.ask(undefined, currency, { of, country: 'AQ' })
+    const nowhere = await shipping.ask(undefined, ESTIMATE, { of, country: 'AQ' })
     expect(nowhere.data._entities).toEqual([{ shippingEstimate: null }])
   })
 })

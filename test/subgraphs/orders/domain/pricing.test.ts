@@ -10,8 +10,13 @@ import {
 } from '#subgraphs/orders/domain/pricing.ts'
 import { CUSTOMER_ID, placement, usd } from '#test/subgraphs/orders/fixtures.ts'
 
+const dimensions = { lengthCm: 20, widthCm: 10, heightCm: 5 }
+
 function product(sku: string, minor: number, changes: Partial<PricedProduct> = {}): [string, PricedProduct] {
-  return [sku, { sku, title: `${sku}!`, price: usd(minor), weightGrams: 100, available: 10, ...changes }]
+  return [
+    sku,
+    { sku, title: `${sku}!`, price: usd(minor), weightGrams: 100, dimensions, available: 10, ...changes },
+  ]
 }
 
 const products = new Map([product('MUG', 1000), product('POT', 2500, { available: 2 })])
@@ -41,7 +46,10 @@ describe('items', () => {
           { lineNo: 2, sku: 'POT', title: 'POT!', quantity: 2, unitPrice: usd(2500), weightGrams: 100 },
         ],
         total: usd(8000),
-        weightGrams: 500,
+        goods: [
+          { quantity: 3, weightGrams: 100, dimensions },
+          { quantity: 2, weightGrams: 100, dimensions },
+        ],
       },
     })
   })

@@ -1,0 +1,124 @@
+// The money of a checkout through the web graph: the fee that the product page shows, and tenders that take nothing.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ProductPage } from '#schema/generated/bff-web.ts'
+import { type Browser, openBrowser } from '#test/browser.ts'
+import {
+  ADDRESS,
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+  startPlatform,
+  type TestPlatform,
+} from '#test/platform.ts'
+
+const KETTLE = { lengthCm: 28, widthCm: 18, heightCm: 22 }
+
+let platform: TestPlatform
+beforeAll(async () => {
+  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  await Promise.all([
+    addProduct(platform, { sku: 'kettle', price: '59.00', stock: { 'BER-1': 10 }, dimensions: KETTLE }),
+    addProduct(platform, { sku: 'coffee-mug', price: '12.00', stock: { 'BER-1': 100 } }),
+  ])
+})
+afterAll(() => platform?.[Symbol.asyncDispose]())
+
+async function shopperNamed(name: string): Promise<Browser> {
+  return openBrowser(platform, 'bff-web', (await registerShopper(platform, name)).token)
+}
+
+async function buy(browser: Browser, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
+  const { checkout } = await browser.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) })
+  expect(checkout.__typename).toBe('OrderAccepted')
+  return checkout.order?.id ?? ''
+}
+
+describe("a product's page", () => {
+  const PAGE = `query ($country: String) { productPage(sku: "kettle", country: $country) {
+    shippingEstimate { fee { amount } } } }`
+
+  test('shows the fee that an order of one unit is charged, by its size, and that a quote for it has', async () => {
+    const ada = await shopperNamed('Ada')
+    const { shippingEstimate } = (await ada.ask<{ productPage: ProductPage }>(PAGE, { country: 'US' }))
+      .productPage
+    expect(shippingEstimate?.fee.amount).toBe('43.10')
+    const goods = [{ quantity: 1, weightGrams: 500, dimensions: KETTLE }]
+    const input = { country: 'US', goods, currency: 'USD' }
+    const quote =
+      'query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) { ... on ShippingQuote { fee { amount } } } }'
+    expect(await ada.ask(quote, { input })).toEqual({ shippingQuote: { fee: { amount: '43.10' } } })
+    const id = await buy(ada, { idempotencyKey: 'kettle', sku: 'kettle' })
+    const page = 'query ($id: ID!) { orderPage(id: $id) { shippingFee { amount } } }'
+    expect(await ada.ask(page, { id })).toEqual({ orderPage: { shippingFee: { amount: '43.10' } } })
+  })
+
+  test.each(['UK', 'ZZ', 'EU', 'us'])(
+    'refuses %s for a country as a quote and a checkout do',
+    async country => {
+      const ada = await shopperNamed('Ada')
+      const page = 'query ($country: String) { productPage(sku: "kettle", country: $country) { sku } }'
+      const quote = 'query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) { __typename } }'
+      const order = checkoutInput({ idempotencyKey: `to-${country}`, sku: 'kettle' })
+      const input = { ...order, deliveryAddress: { ...ADDRESS, country } }
+      expect(await ada.codeOf(page, { country })).toBe('BAD_USER_INPUT')
+      expect(await ada.codeOf(quote, { input: { country, weightGrams: 1, currency: 'USD' } })).toBe(
+        'BAD_USER_INPUT',
+      )
+      expect(await ada.codeOf(CHECKOUT, { input })).toBe('BAD_USER_INPUT')
+    },
+  )
+})
+
+describe('the tenders of a checkout', () => {
+  const voucher = (amount: string) => ({
+    ...{ kind: 'VOUCHER', token: 'vch_gift' },
+    amount: { amount, currency: 'USD' },
+  })
+  const card = { kind: 'CARD', token: 'tok_approve' }
+  const pay = async (browser: Browser, idempotencyKey: string, ...tenders: object[]) =>
+    (
+      await browser.ask<CheckoutReply & { checkout: { message?: string } }>(CHECKOUT, {
+        input: checkoutInput({ idempotencyKey, sku: 'coffee-mug', tenders }),
+      })
+    ).checkout
+
+  test('may be a voucher that covers all beside a card, which is not used', async () => {
+    const ada = await shopperNamed('Ada')
+    const { order } = await pay(ada, 'gift', voucher('25.94'), card)
+    const page = `query ($id: ID!) { orderPage(id: $id) {
+      total { amount } payments { tenders { kind amount { amount } } } } }`
+    await expect
+      .poll(() => ada.ask(page, { id: order?.id }), { timeout: 5000 })
+      .toEqual({
+        orderPage: {
+          total: { amount: '25.94' },
+          payments: [{ tenders: [{ kind: 'VOUCHER', amount: { amount: '25.94' } }] }],
+        },
+      })
+  })
+
+  test('that do not make up the total are refused with what to change', async () => {
+    const ada = await shopperNamed('Ada')
+    const refused = { __typename: 'TenderMismatch', code: 'TENDER_MISMATCH' }
+    expect(await pay(ada, 'nothing')).toMatchObject({
+      ...refused,
+      message: 'The order comes to 25.94 USD, and no tender pays for it: give one.',
+    })
+    expect(await pay(ada, 'more', voucher('30.00'), card)).toMatchObject({
+      ...refused,
+      message: "The tenders come to 30.00 USD, 4.06 USD more than the order's 25.94 USD: lower an amount.",
+    })
+  })
+
+  test('may be none when staff gives the order away', async () => {
+    const { id } = await registerShopper(platform, 'Ada')
+    const ops = openBrowser(platform, 'bff-web', await platform.token('ops'))
+    const gift = { customerId: id, adjustments: [{ label: 'Gift', amount: voucher('-25.94').amount }] }
+    const order = checkoutInput({ idempotencyKey: 'free', sku: 'coffee-mug', ...gift })
+    const { tenders: _, ...free } = { tenders: [], ...order }
+    const { checkout } = await ops.ask<CheckoutReply>(CHECKOUT, { input: free })
+    expect(checkout).toMatchObject({ __typename: 'OrderAccepted', order: { status: 'CONFIRMED' } })
+  })
+})
