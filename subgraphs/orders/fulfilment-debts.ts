@@ -3,7 +3,7 @@ import type { Money } from '#platform/domain/money.ts'
 import type { Effect, StepEvent } from '#platform/saga/saga.ts'
 import type { Debtor, DebtResolution } from './domain/debts.ts'
 import type { Fulfilment, RefusedMovement } from './fulfilment-state.ts'
-import { answered, call, resolutionOf, shipped } from './fulfilment-state.ts'
+import { answered, call, shipped } from './fulfilment-state.ts'
 
 type Refusal = Extract<StepEvent, { type: 'StepRefused' }>['data']
 type Debt = RefusedMovement & { readonly owedBy: Debtor; readonly amount: Money }
@@ -60,11 +60,4 @@ function debts(state: Fulfilment): Debt[] {
     if (step.startsWith('refund:')) return [{ ...refused, owedBy: 'SHOP', amount }]
     return left.has(step) ? [{ ...refused, owedBy: 'CUSTOMER', amount }] : []
   })
-}
-
-/** Captures that an operator has brought about after all: what is owed back is looked at again for each. */
-export function capturesPaidLater(state: Fulfilment): string[] {
-  return Object.entries(state.refused).flatMap(([step, { debtId }]) =>
-    step.startsWith('capture:') && resolutionOf(state, step) === 'PAID' ? [debtId] : [],
-  )
 }

@@ -4,16 +4,29 @@
 // and those that the provider refused, which people look into. So it is set once, never negative, and all refunds
 // together come to the same whatever order the news came in.
 import { moneyBack } from './domain/money-back.ts'
-import { capturesPaidLater } from './fulfilment-debts.ts'
 import type { Fulfilment } from './fulfilment-state.ts'
 import { isCaptureAnswered, isTakingMoney, shipped, taken } from './fulfilment-state.ts'
 
-/** Sets the refund of everything that gives money back, whose payment is certain, and which has none yet. */
+/**
+ * Sets the refund of everything that gives money back, whose payment is certain, and which has none yet. Money that is
+ * taken for a parcel after some of its units came back is owed at once: it is refunded by itself.
+ */
 export function refund(state: Fulfilment): Fulfilment {
-  return [...parcelsDue(state), ...returnsDue(state), ...capturesPaidLater(state)]
+  const settled = [...parcelsDue(state), ...returnsDue(state)]
     .filter(id => state.refunds[id] === undefined)
     .reduce(setRefund, state)
+  if (!state.order?.goodsTotal || isTakingMoney(state)) return settled
+  const late = lateRefund(settled)
+  return refundFor(settled, late) > 0 ? setRefund(settled, late) : settled
 }
+
+/** The id of the next refund of money that was taken late. */
+function lateRefund({ refunds }: Fulfilment): string {
+  const count = Object.keys(refunds).filter(id => id.startsWith(LATE)).length
+  return `${LATE}${count + 1}`
+}
+
+const LATE = 'late-payment-'
 
 /** A parcel that is lost, or was called back, after its money was taken. */
 function parcelsDue(state: Fulfilment): string[] {

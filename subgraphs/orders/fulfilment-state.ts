@@ -268,6 +268,7 @@ export function isCaptureOver(state: Fulfilment, parcel: Parcel): boolean {
   return state.refused[step] === undefined || resolutionOf(state, step) !== undefined
 }
 
+/** A capture is asked for and not answered yet, so what was paid is not certain. */
 export function isTakingMoney(state: Fulfilment): boolean {
   return state.parcels.some(parcel => inFlight(state, captureStep(parcel)))
 }

@@ -10,6 +10,7 @@ import {
   eur,
   inputOf,
   labelled,
+  labelledUnpaid,
   lost,
   names,
   ok,
@@ -103,6 +104,20 @@ describe('a return', () => {
     expect(refunds(...other)).toEqual({ 'refund:shp_b': eur(10 + 3), 'refund:ret_1': eur(2) })
     const late = [...socks, ...bothTaken, delivered('shp_b'), back, lost('shp_m')]
     expect(refunds(...late)).toEqual({ 'refund:ret_1': eur(2), 'refund:shp_m': eur(10 + 2) })
+  })
+
+  test('of units whose money is taken only later is refunded when it is', () => {
+    const events = [
+      ...[...dispatchedAndTaken('shp_b'), returned('ret_1', 1, mug(1))],
+      ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), lost('shp_b')],
+    ]
+    const before = { 'refund:ret_1': eur(1000), 'refund:shp_b': eur(6448) }
+    expect(refunds(...labelledUnpaid, ...events)).toEqual(before)
+    const late = { ...before, 'refund:late-payment-1': eur(1000) }
+    expect(refunds(...labelledUnpaid, ...events, ok('capture:shp_m'))).toEqual(late)
+    expect(refunds(...labelledUnpaid, ...events, refused('capture:shp_m'))).toEqual(before)
+    const all = refunds(...labelledUnpaid, ...bothTaken, lost('shp_b'), returned('ret_1', 1, mug(1)))
+    expect(all).toEqual({ 'refund:shp_b': eur(7448), 'refund:ret_1': eur(1000) })
   })
 
   test('counts on what was refused before: nobody is refunded twice', () => {

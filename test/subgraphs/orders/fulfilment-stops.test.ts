@@ -229,7 +229,9 @@ describe('a payment that cannot be taken', () => {
   test('and is paid after its parcel was lost goes back', () => {
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m'), declined, lost('shp_m')]
     expect(names(tell(...gone).all)).not.toContain('refund:shp_m')
-    expect(inputOf(tell(...gone, settled('cap_m')), 'refund:cap_m')).toMatchObject({ amount: eur(1052) })
+    expect(inputOf(tell(...gone, settled('cap_m')), 'refund:late-payment-1')).toMatchObject({
+      amount: eur(1052),
+    })
   })
 })
 

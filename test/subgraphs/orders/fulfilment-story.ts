@@ -109,6 +109,12 @@ export const labelled = [
   ok('create-shipment:MUC', { shipmentId: 'shp_m' }),
 ]
 
+/** The same of an order whose money is taken when its parcels leave. */
+export const labelledUnpaid: StoryEvent[] = [
+  { type: 'FulfilmentStarted', data: { order, captureAt: 'dispatch', at: AT } },
+  ...labelled.slice(1),
+]
+
 /** The labels are there, and the money is taken. */
 export const paid = [...labelled, ok('capture:shp_b'), ok('capture:shp_m')]
 
