@@ -201,7 +201,7 @@ function mismatchText(total: Money, tendered: Money): string {
     return `The tenders come to ${say(tendered)}, ${difference} more than the order's ${say(total)}: lower an amount.`
   return (
     `The tenders come to ${say(tendered)}, ${difference} less than the order's ${say(total)}: ` +
-    'raise an amount, or leave one out so that its tender takes the rest.'
+    "raise an amount, or leave out one tender's amount so that it takes the rest."
   )
 }
 

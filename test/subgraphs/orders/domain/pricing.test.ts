@@ -131,7 +131,7 @@ describe('the order', () => {
     [
       'too little',
       [8499],
-      "The tenders come to 84.99 USD, 0.01 USD less than the order's 85.00 USD: raise an amount, or leave one out so that its tender takes the rest.",
+      "The tenders come to 84.99 USD, 0.01 USD less than the order's 85.00 USD: raise an amount, or leave out one tender's amount so that it takes the rest.",
     ],
     [
       'too much',
