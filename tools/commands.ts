@@ -73,26 +73,46 @@ export const reset = declare({
 export const importOrders = declare({
   name: 'import',
   purpose:
-    'Loads the products of a folder of CSV files with stock, and replays its orders through the web BFF.',
-  operands: {
-    usage: 'FOLDER',
-    description: 'holds orders.csv, items.csv, payments.csv, products.csv and customers.csv',
-    most: 1,
-  },
+    'Loads the products of a shop’s CSV files with stock, replays its orders, and checks money and stock.',
+  operands: { usage: 'FOLDER', description: 'holds the files that the mapping names', most: 1 },
   options: {
-    url: { type: 'string', value: 'URL', description: 'the web BFF; the one of the copy when left out' },
+    mapping: {
+      type: 'string',
+      value: 'MAPPING',
+      description: 'a JSON file, or one that is shipped: olist or northwind',
+      default: 'olist',
+    },
+    encoding: {
+      type: 'string',
+      value: 'NAME',
+      description: 'of the files, such as latin1; the mapping’s, or utf-8, when left out',
+    },
+    currency: { type: 'string', value: 'CODE', description: 'instead of the one in the mapping' },
+    'dry-run': { type: 'boolean', description: 'reads, maps and checks the files, and changes nothing' },
+    limit: { type: 'string', value: 'N', description: 'only the first N orders' },
     'at-once': {
       type: 'string',
       value: 'N',
-      description: 'orders under way at the same time',
+      description: 'orders under way at the same time, 1 to 256',
       default: '16',
     },
-    limit: { type: 'string', value: 'N', description: 'only the first N orders' },
+    patience: {
+      type: 'string',
+      value: 'SECONDS',
+      description: 'how long to wait for an answer before giving up',
+      default: '120',
+    },
     report: { type: 'string', value: 'FILE', description: 'writes the report to this file as well' },
+    url: { type: 'string', value: 'URL', description: 'the web BFF; the one of the copy when left out' },
   },
-  details: `It signs in as ops: with WAYBILL_TOKEN if that is set, else with the development issuer of the copy. Running it again
-is safe, since what is there already is recognised by its key.\n${COPY_VARIABLES}`,
-  examples: ['npm run import -- test/tools/import/fixture --limit 2'],
+  details: `Exit code: 0 all is imported and reconciles; 1 orders differ from the files; 2 nothing was imported;
+3 it reconciles, but rows were left out, each named; 4 not finished, as there was no answer: run it again.
+Running it again is safe: what is there already is recognised by its key, and nothing is placed twice.
+It signs in as ops: with WAYBILL_TOKEN if that is set, else with the development issuer of the copy.\n${COPY_VARIABLES}`,
+  examples: [
+    'npm run import -- test/tools/import/northwind --mapping northwind --dry-run',
+    'npm run import -- test/tools/import/northwind --mapping northwind',
+  ],
 })
 
 export const rebuild = declare({

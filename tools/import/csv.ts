@@ -1,67 +1,111 @@
-// Reads a CSV file row by row, each with its line number; a row that cannot be read is reported, and the rest goes on.
-import { createReadStream } from 'node:fs'
+// Reads a CSV file as a stream of records, each with the line on which it begins. A record that cannot be read is reported.
 import path from 'node:path'
-import { parse } from 'csv-parse'
-import type { z } from 'zod'
+import { Readable } from 'node:stream'
+import { type CsvError, parse } from 'csv-parse'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { decodedText } from '#tools/import/decode.ts'
 
-/** A row that cannot be used: where it stands, and why. */
-export type Reject = {
-  readonly file: string
-  readonly line: number
-  readonly reason: string
-  /** The row's first column, where it could be read: what the row belongs to. */
-  readonly key?: string
+/** Values by the names in the header. */
+export type CsvRecord = Readonly<Record<string, string>>
+
+export type CsvRow =
+  | { readonly line: number; readonly record: CsvRecord }
+  /** `fields` are those that could be read, in the order of the header. */
+  | { readonly line: number; readonly unreadable: string; readonly fields: CsvRecord }
+
+export type CsvOptions = {
+  readonly encoding: string
+  readonly delimiter: string
+  /** Columns that the header must have. */
+  readonly columns: readonly string[]
 }
 
-export type Rows<T> = {
-  readonly rows: readonly { readonly line: number; readonly row: T }[]
-  readonly rejects: readonly Reject[]
-}
+/** More bytes in one record than this mean a quotation mark that is never closed. */
+const MAX_RECORD_BYTES = 1_000_000
 
-/** Every row of `file` that fits `schema`; the others as rejects. Throws only when the file cannot be opened. */
-export async function readRows<T>(file: string, schema: z.ZodType<T>): Promise<Rows<T>> {
+/**
+ * Every row of `file`, in order; memory is bounded by one record. Throws OperatorError IMPORT_HEADER_INCOMPLETE that
+ * names the columns which the header lacks, IMPORT_FILE_EMPTY for a file without a header, and IMPORT_FILE_UNREADABLE as
+ * `decodedText` does.
+ */
+export async function* readCsv(file: string, options: CsvOptions): AsyncGenerator<CsvRow> {
   const name = path.basename(file)
-  const rejects: Reject[] = []
-  const rows: { line: number; row: T }[] = []
-  const parser = createReadStream(file).pipe(
-    parse({
-      columns: true,
-      bom: true,
-      info: true,
-      skip_empty_lines: true,
-      skip_records_with_error: true,
-      on_skip: error => {
-        if (error)
-          rejects.push({
-            file: name,
-            line: Number(error.lines ?? 0),
-            reason: `unreadable: ${error.message}`,
-            ...keyOf(error.record),
-          })
-        return undefined
-      },
-    }),
-  )
-  for await (const { record, info } of parser as AsyncIterable<{
-    record: unknown
-    info: { lines: number }
-  }>) {
-    const read = schema.safeParse(record)
-    if (read.success) rows.push({ line: info.lines, row: read.data })
-    else
-      rejects.push({
-        file: name,
-        line: info.lines,
-        reason: read.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`).join('; '),
-        ...keyOf(record),
-      })
+  let header: readonly string[] | undefined
+  const skipped: CsvRow[] = []
+  const parser = parse({
+    delimiter: options.delimiter,
+    columns: (names: string[]) => {
+      header = names.map(column => column.trim())
+      checkHeader(name, header, options)
+      return [...header]
+    },
+    info: true,
+    raw: true,
+    skip_empty_lines: true,
+    skip_records_with_error: true,
+    max_record_size: MAX_RECORD_BYTES,
+    on_skip: error => {
+      if (error) skipped.push(unreadableRow(error, header ?? []))
+      return undefined
+    },
+  })
+  const source = Readable.from(decodedText(file, options.encoding))
+  source.once('error', error => parser.destroy(error))
+  source.pipe(parser)
+  try {
+    for await (const parsed of parser as AsyncIterable<Parsed>) {
+      yield* skipped.splice(0)
+      yield { line: firstLine(parsed), record: parsed.record }
+    }
+  } catch (error) {
+    throw error instanceof OperatorError ? error : unparsable(name, error)
+  } finally {
+    source.destroy()
   }
-  rejects.sort((a, b) => a.line - b.line)
-  return { rows, rejects }
+  yield* skipped
+  if (header === undefined)
+    throw new OperatorError('IMPORT_FILE_EMPTY', `${name} is empty: it should begin with a header line.`)
 }
 
-function keyOf(record: unknown): { key?: string } {
-  if (typeof record !== 'object' || record === null) return {}
-  const [first] = Object.values(record)
-  return typeof first === 'string' ? { key: first } : {}
+type Parsed = {
+  readonly record: CsvRecord
+  readonly raw: string
+  readonly info: { readonly lines: number }
+}
+
+/** The parser counts the line ends up to the end of the record, which may itself be several lines long. */
+function firstLine({ raw, info }: Parsed): number {
+  const text = raw.replace(/^[\r\n]+|[\r\n]+$/g, '')
+  return info.lines - (text.match(/\r\n|\r|\n/g) ?? []).length
+}
+
+function unreadableRow(error: CsvError, header: readonly string[]): CsvRow {
+  const record: unknown = error.record
+  const values = Array.isArray(record) ? record : []
+  const fields = Object.fromEntries(header.map((column, index) => [column, String(values[index] ?? '')]))
+  return { line: Number(error.lines ?? 0), unreadable: `unreadable: ${error.message}`, fields }
+}
+
+function checkHeader(name: string, header: readonly string[], { columns, delimiter }: CsvOptions): void {
+  const missing = columns.filter(column => !header.includes(column))
+  const twice = header.find((column, index) => header.indexOf(column) !== index)
+  if (missing.length > 0)
+    throw new OperatorError(
+      'IMPORT_HEADER_INCOMPLETE',
+      `${name} lacks ${missing.length === 1 ? 'the column' : 'the columns'} ${missing.join(', ')}: its header, split at "${delimiter}", has ${header.join(', ').slice(0, 200)}.`,
+    )
+  if (twice !== undefined)
+    throw new OperatorError(
+      'IMPORT_HEADER_INCOMPLETE',
+      `${name} has the column ${twice} twice: give each column a name of its own.`,
+    )
+}
+
+function unparsable(name: string, error: unknown): OperatorError {
+  const message = error instanceof Error ? error.message : String(error)
+  return new OperatorError(
+    'IMPORT_FILE_UNREADABLE',
+    `${name} is no CSV file that can be read: ${message}.`,
+    error,
+  )
 }

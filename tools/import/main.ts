@@ -1,16 +1,21 @@
-// `npm run import -- <folder>`: loads the Olist products with stock and replays the orders through the web BFF.
+// `npm run import -- FOLDER`: loads the products of a shop's files with stock, and replays its orders through the web BFF.
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
+import { CURRENCIES } from '#platform/domain/money.ts'
+import { describeFault } from '#platform/process/fault.ts'
 import { describeCopy, findLocalCopy, type LocalCopy } from '#start/local-copy.ts'
 import { type Input, runCommand, wrongUsage } from '#tools/command-line.ts'
 import { importOrders } from '#tools/commands.ts'
-import { planOlist } from '#tools/import/olist.ts'
+import { checkOrders } from '#tools/import/check.ts'
+import { checkEncoding } from '#tools/import/decode.ts'
+import { readMapping } from '#tools/import/mapping.ts'
+import { type Plan, planImport } from '#tools/import/plan.ts'
 import { startProgress } from '#tools/import/progress.ts'
-import { reconcile } from '#tools/import/reconcile.ts'
-import { addProducts, replayOrders } from '#tools/import/replay.ts'
-import { describe, reconciles } from '#tools/import/report.ts'
+import { addProducts, type Placement, type Replay, replayOrders } from '#tools/import/replay.ts'
+import { describe, describePlan, EXIT, type ExitCode, exitCodeOf } from '#tools/import/report.ts'
+import { readTables } from '#tools/import/tables.ts'
 import { createWebClient } from '#tools/import/web-client.ts'
 
 const TOKEN_LIFE_SECONDS = 3600
@@ -32,42 +37,115 @@ function opsToken({ dataDir }: LocalCopy): () => Promise<string> {
   }
 }
 
-async function main({ values, operands: [folder] }: Input<typeof importOrders.options>): Promise<number> {
-  const copy = await findLocalCopy(process.env)
-  const width = Number(values['at-once'])
-  const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : Number(values.limit)
-  if (!folder) throw wrongUsage(importOrders, 'FOLDER should name the folder of the CSV files.')
-  if (!Number.isInteger(width) || width < 1 || width > 256)
-    throw wrongUsage(importOrders, `--at-once should be a number from 1 to 256, not ${values['at-once']}.`)
-  if (!(limit > 0))
-    throw wrongUsage(importOrders, `--limit should be a number of orders, not ${values.limit}.`)
-  if (values.url === undefined) console.error(`This is ${describeCopy(copy)}.`)
-  const url = values.url ?? `http://127.0.0.1:${copy.portBase}/graphql`
+type Options = ReturnType<typeof readOptions>
 
-  const plan = await planOlist(folder, limit)
-  const began = performance.now()
-  await using web = createWebClient(url, opsToken(copy), width)
-  const loading = startProgress('products', plan.products.length)
-  const refusals = await addProducts(web, plan.products, width, loading)
-  loading.end()
-  const placing = startProgress('orders  ', plan.orders.length)
-  const placements = await replayOrders(web, plan.orders, width, placing)
-  placing.end()
-  const checking = startProgress('check   ', placements.length)
-  const reconciliation = await reconcile(web, placements, width, checking)
-  checking.end()
-
-  const report = {
-    orders: plan.orders.length,
-    products: plan.products.length,
-    seconds: (performance.now() - began) / 1000,
-    rejects: plan.rejects,
-    refusals,
-    reconciliation,
+/** Throws OperatorError USAGE that names the option and what it should be. */
+function readOptions({ values, operands: [folder] }: Input<typeof importOrders.options>) {
+  const { encoding, currency, url } = values
+  if (folder === undefined) throw wrongUsage(importOrders, 'FOLDER should name the folder of the CSV files.')
+  if (encoding !== undefined) checkEncoding(encoding)
+  if (currency !== undefined && !Object.hasOwn(CURRENCIES, currency))
+    throw wrongUsage(
+      importOrders,
+      `--currency should be one of ${Object.keys(CURRENCIES).join(', ')}, not ${currency}.`,
+    )
+  if (url !== undefined && !URL.canParse(url))
+    throw wrongUsage(
+      importOrders,
+      `--url should be an address such as http://127.0.0.1:4000/graphql, not ${url}.`,
+    )
+  return {
+    ...values,
+    folder,
+    width: wholeNumber('--at-once', values['at-once'], 256),
+    patienceMs: wholeNumber('--patience', values.patience, 86_400) * 1000,
+    limit: values.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber('--limit', values.limit, 1e9),
   }
-  console.log(describe(report))
-  if (values.report) await writeFile(values.report, `${describe(report)}\n`)
-  return reconciles(report) ? 0 : 1
+}
+
+function wholeNumber(name: string, given: string, max: number): number {
+  const value = /^\d{1,10}$/.test(given) ? Number(given) : Number.NaN
+  if (!(value >= 1 && value <= max))
+    throw wrongUsage(importOrders, `${name} should be a whole number from 1 to ${max}, not ${given}.`)
+  return value
+}
+
+async function importFiles(options: Options): Promise<ExitCode> {
+  const read = await readMapping(options.mapping)
+  const mapping = { ...read, ...(options.currency && { currency: options.currency }) }
+  const tables = await readTables(options.folder, mapping, options.encoding)
+  const plan = planImport(tables, mapping, options.limit)
+  if (options['dry-run']) {
+    await print(describePlan(plan, mapping.currency), options)
+    return plan.rejects.length > 0 ? EXIT.rowsLeftOut : EXIT.imported
+  }
+  const report = await runImport(plan, mapping, options)
+  await print(describe(report), options)
+  return exitCodeOf(report)
+}
+
+async function runImport(
+  plan: Plan,
+  { name, currency }: { name: string; currency: string },
+  options: Options,
+) {
+  const began = performance.now()
+  const copy = await findLocalCopy(process.env)
+  const { width, patienceMs, url = `http://127.0.0.1:${copy.portBase}/graphql` } = options
+  if (options.url === undefined) console.error(`This is ${describeCopy(copy)}.`)
+  await using web = createWebClient({ url, token: opsToken(copy), connections: width, patienceMs })
+  const replay: Replay = { web, source: name, currency, width, since: Date.now() }
+  const failedProducts = await addAll(replay, plan.products)
+  const placements = await placeAll(replay, plan.orders, failedProducts)
+  const placed = placements.filter(({ status }) => status === 'placed')
+  const check = await checkOrders(replay, placed, startProgress('check   ', placed.length))
+  const last = [...placements, ...check.orders.map(({ placement }) => placement)]
+  return {
+    plan,
+    currency,
+    seconds: (performance.now() - began) / 1000,
+    failedProducts,
+    failedOrders: last.filter(placement => placement.status !== 'placed'),
+    check,
+  }
+}
+
+type Failures = Awaited<ReturnType<typeof addProducts>>
+
+/** Products that got no answer are tried once more when all others have been. */
+async function addAll(replay: Replay, products: Plan['products']): Promise<Failures> {
+  const first = await addProducts(replay, products, startProgress('products', products.length))
+  const open = products.filter(({ sku }) => first.get(sku)?.status === 'unanswered')
+  if (open.length === 0 || replay.web.isAway()) return first
+  const second = await addProducts(replay, open, startProgress('again   ', open.length))
+  return new Map([...first].filter(([, { status }]) => status !== 'unanswered').concat([...second]))
+}
+
+/** Orders that got no answer are tried once more when all others have been. */
+async function placeAll(replay: Replay, orders: Plan['orders'], failed: Failures): Promise<Placement[]> {
+  const first = await replayOrders(replay, orders, failed, startProgress('orders  ', orders.length))
+  const open = first.flatMap(({ status, order }) => (status === 'unanswered' ? [order] : []))
+  if (open.length === 0 || replay.web.isAway()) return first
+  const second = await replayOrders(replay, open, failed, startProgress('again   ', open.length))
+  return [...first.filter(({ status }) => status !== 'unanswered'), ...second]
+}
+
+async function print(text: string, { report }: Options): Promise<void> {
+  console.log(text)
+  if (report === undefined) return
+  await writeFile(report, `${text}\n`)
+  console.log(`The report is in ${report} too.`)
+}
+
+/** A fault of the files or of the platform as a whole ends the import before it has begun. */
+async function main(input: Input<typeof importOrders.options>): Promise<ExitCode> {
+  const options = readOptions(input)
+  try {
+    return await importFiles(options)
+  } catch (error) {
+    console.error(describeFault(error))
+    return EXIT.notBegun
+  }
 }
 
 if (import.meta.main) await runCommand(importOrders, main)

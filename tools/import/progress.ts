@@ -1,6 +1,7 @@
 // Shows how far a long job is: a bar with rate and time left on a terminal, a line now and then elsewhere.
 
-export type Progress = { readonly step: (done?: number) => void; readonly end: () => void }
+/** What failed is counted apart: it is no progress. */
+export type Progress = { readonly step: (outcome: 'done' | 'failed') => void; readonly end: () => void }
 
 const BAR_WIDTH = 28
 const TERMINAL_EVERY_MS = 100
@@ -14,13 +15,14 @@ export function startProgress(
 ): Progress {
   const began = performance.now()
   let done = 0
+  let failed = 0
   let shown = Number.NEGATIVE_INFINITY
   const show = (force: boolean) => {
     const now = performance.now()
     if (!force && now - shown < (stream.isTTY ? TERMINAL_EVERY_MS : LINE_EVERY_MS)) return
     shown = now
     const rate = done / Math.max((now - began) / 1000, 0.001)
-    const text = `${label} ${done}/${total}  ${rate.toFixed(0)}/s  ${done < total ? `${timeLeft((total - done) / rate)} left` : `in ${timeLeft((now - began) / 1000)}`}`
+    const text = `${label} ${done}/${total}${failed > 0 ? `, ${failed} failed` : ''}  ${rate.toFixed(0)}/s  ${done + failed < total ? `${timeLeft((total - done - failed) / rate)} left` : `in ${timeLeft((now - began) / 1000)}`}`
     if (!stream.isTTY) stream.write(`${text}\n`)
     else {
       const filled = total === 0 ? BAR_WIDTH : Math.round((BAR_WIDTH * done) / total)
@@ -28,8 +30,9 @@ export function startProgress(
     }
   }
   return {
-    step: (count = 1) => {
-      done += count
+    step: outcome => {
+      if (outcome === 'done') done++
+      else failed++
       show(false)
     },
     end: () => {

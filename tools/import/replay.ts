@@ -1,8 +1,10 @@
 // Replays a plan through the web BFF: products with stock, then each order as a client would place, and cancel, it.
+import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { toDecimal } from '#platform/domain/money.ts'
-import { CURRENCY, type PlannedOrder, type PlannedProduct } from '#tools/import/olist.ts'
+import type { PlannedOrder, PlannedProduct } from '#tools/import/plan.ts'
 import type { Progress } from '#tools/import/progress.ts'
-import { inParallel, type WebClient } from '#tools/import/web-client.ts'
+import { inParallel, RequestRefused, Unanswered, type WebClient } from '#tools/import/web-client.ts'
 
 const ADD_PRODUCT = `mutation ImportProduct($input: AddProductInput!) {
   addProduct(input: $input) { __typename ... on Refusal { code message } }
@@ -24,111 +26,304 @@ const CHECKOUT = `mutation ImportOrder($input: CheckoutInput!) {
 const CANCEL = `mutation ImportCancellation($input: CancelOrderInput!) {
   cancelOrder(input: $input) { __typename ... on Refusal { code message } }
 }`
+const CANCELLATION = `query ImportedCancellation($id: ID!) {
+  orderPage(id: $id) { status cancellation { reason message at } }
+}`
+const BY_REFERENCE = `query ImportedEarlier($filter: OrderFilter!) {
+  orders(filter: $filter, first: 100) { nodes { id reference status } }
+}`
 
 /** Sandbox carrier scenarios: how far a parcel goes on its own. */
-const INSTRUCTIONS: Readonly<Record<PlannedOrder['fate'], string>> = {
+const INSTRUCTIONS: Readonly<Record<PlannedOrder['outcome'], string>> = {
   delivered: 'SANDBOX_FAST',
   shipped: 'SANDBOX_FAST SANDBOX_STOP_AFTER_DISPATCH',
   held: 'SANDBOX_HOLD',
   cancelled: 'SANDBOX_HOLD',
 }
+/**
+ * A refusal stays under its key for ever, so that another try of the order needs another key. The keys of an order are
+ * a fixed series: every run goes through it from the start, and finds the order that an earlier one has placed.
+ */
+const MOST_KEYS = 20
+/** Tries of one run that the platform refuses anew. */
+const MOST_FRESH_REFUSALS = 3
+const RETRY_PAUSE_MS = 1_000
+
+export type Replay = {
+  readonly web: WebClient
+  /** The mapping's name, which begins every key. */
+  readonly source: string
+  readonly currency: string
+  readonly width: number
+  /** When this run began: what was refused later was refused anew. */
+  readonly since: number
+}
 
 /** What the platform answered: the order's id, or why there is none. */
-export type Placement = { readonly order: PlannedOrder; readonly id?: string; readonly refusal?: string }
+export type Placement = {
+  readonly order: PlannedOrder
+  /** The number of the key under which it was placed, or refused last. */
+  readonly keyNumber: number
+} & (
+  | { readonly status: 'placed'; readonly id: string }
+  | { readonly status: 'refused' | 'unanswered'; readonly reason: string }
+)
+/** A product that is not in the catalogue now, and why. */
+export type Failure = { readonly status: 'refused' | 'unanswered'; readonly reason: string }
 
-type CheckoutAnswer = {
-  readonly checkout: {
-    readonly order?: { readonly id: string }
-    readonly cancelledOrder?: { readonly id: string } | null
-    readonly code?: string
-    readonly message?: string
-  }
+type Checkout = {
+  readonly __typename: string
+  readonly order?: { readonly id: string }
+  readonly cancelledOrder?: { readonly id: string } | null
+  readonly code?: string
+  readonly message?: string
 }
 
-function money(minor: number): { amount: string; currency: string } {
-  return { amount: toDecimal({ minor, currency: CURRENCY }), currency: CURRENCY }
+/** What the platform says of one row. Other errors are ours, or mean that no row can be imported: they are thrown. */
+function failureOf(error: unknown): Failure {
+  if (error instanceof RequestRefused) return { status: 'refused', reason: error.message }
+  if (error instanceof Unanswered) return { status: 'unanswered', reason: error.message }
+  throw error
 }
 
-/** Adds the products; one that stands there from an earlier run is left as it is. Returns refusals by SKU. */
+/** Adds the products; one that stands there from an earlier run is left as it is. Returns failures by SKU. */
 export async function addProducts(
-  web: WebClient,
+  replay: Replay,
   products: readonly PlannedProduct[],
-  width: number,
   progress: Progress,
-): Promise<string[]> {
-  const refusals: string[] = []
-  await inParallel(products, width, async ({ priceMinor, ...product }) => {
-    const input = { idempotencyKey: `olist:product:${product.sku}`, ...product, price: money(priceMinor) }
+): Promise<Map<string, Failure>> {
+  const failures = new Map<string, Failure>()
+  await inParallel(products, replay.width, async product => {
+    const failure = await addProduct(replay, product)
+    if (failure) failures.set(product.sku, failure)
+    progress.step(failure ? 'failed' : 'done')
+  })
+  progress.end()
+  return failures
+}
+
+async function addProduct(
+  { web, source, currency }: Replay,
+  { at: _, priceMinor, ...product }: PlannedProduct,
+): Promise<Failure | undefined> {
+  const price = money(priceMinor, currency)
+  const input = { idempotencyKey: `${source}:product:${product.sku}`, ...product, price }
+  try {
     const { addProduct } = await web.send<{ addProduct: { code?: string; message?: string } }>(ADD_PRODUCT, {
       input,
     })
-    if (addProduct.code) refusals.push(`product ${product.sku}: ${addProduct.code} ${addProduct.message}`)
-    progress.step()
-  })
-  return refusals
+    if (addProduct.code === undefined) return undefined
+    return { status: 'refused', reason: `${addProduct.code} ${addProduct.message}` }
+  } catch (error) {
+    return failureOf(error)
+  }
 }
 
 /** Places the orders in their order, `width` at a time, and cancels those that their customers cancelled. */
 export async function replayOrders(
-  web: WebClient,
+  replay: Replay,
   orders: readonly PlannedOrder[],
-  width: number,
+  failedProducts: ReadonlyMap<string, Failure>,
   progress: Progress,
 ): Promise<Placement[]> {
   const placements: Placement[] = []
-  await inParallel(orders, width, async order => {
-    placements.push(
-      await replayOrder(web, order).catch((error: Error) => ({ order, refusal: error.message })),
-    )
-    progress.step()
+  await inParallel(orders, replay.width, async order => {
+    const placement = lackingProduct(order, failedProducts) ?? (await placeOrder(replay, order))
+    placements.push(placement)
+    progress.step(placement.status === 'placed' ? 'done' : 'failed')
   })
+  progress.end()
   return placements
 }
 
-async function replayOrder(web: WebClient, order: PlannedOrder): Promise<Placement> {
-  await web.send(REGISTER, {
-    input: { idempotencyKey: `olist:customer:${order.customer.id}`, ...order.customer },
-  })
-  const { checkout } = await web.send<CheckoutAnswer>(CHECKOUT, { input: checkoutInput(order) })
-  const id = checkout.order?.id ?? checkout.cancelledOrder?.id
-  if (!id || checkout.code)
-    return { order, ...(id && { id }), refusal: `${checkout.code} ${checkout.message}` }
-  if (order.fate === 'cancelled')
-    await web.send(CANCEL, { input: { idempotencyKey: `olist:cancel:${order.sourceId}`, orderId: id } })
-  return { order, id }
+function lackingProduct(order: PlannedOrder, failed: ReadonlyMap<string, Failure>): Placement | undefined {
+  for (const { sku } of order.lines) {
+    const failure = failed.get(sku)
+    if (failure)
+      return { order, keyNumber: 0, status: failure.status, reason: `product ${sku}: ${failure.reason}` }
+  }
+  return undefined
 }
 
-function checkoutInput(order: PlannedOrder): Readonly<Record<string, unknown>> {
+/** Goes through the order's keys, from number `from` on, to the first one that is not refused. */
+export async function placeOrder(replay: Replay, order: PlannedOrder, from = 1): Promise<Placement> {
+  let fresh = 0
+  let keyNumber = from
+  try {
+    await registerCustomer(replay, order)
+    for (; ; keyNumber++) {
+      const outcome = await tryKey(replay, order, keyNumber)
+      if (outcome.status !== 'again') return { order, keyNumber, ...outcome }
+      if (outcome.isFresh) fresh++
+      if (fresh >= MOST_FRESH_REFUSALS || keyNumber >= MOST_KEYS)
+        return { order, keyNumber, status: 'refused', reason: outcome.reason }
+      if (outcome.isFresh) await delay(RETRY_PAUSE_MS * fresh)
+    }
+  } catch (error) {
+    return { order, keyNumber, ...failureOf(error) }
+  }
+}
+
+type Outcome =
+  | { readonly status: 'placed'; readonly id: string }
+  | { readonly status: 'refused'; readonly reason: string }
+  | { readonly status: 'again'; readonly reason: string; readonly isFresh: boolean }
+
+/** Answers that tell of an order which was not cancelled by then. */
+const LIVING = new Set(['OrderAccepted', 'OrderPending'])
+
+async function tryKey(replay: Replay, order: PlannedOrder, keyNumber: number): Promise<Outcome> {
+  const checkout = await checkOut(replay, order, keyNumber)
+  if (checkout === 'used') return afterOtherContent(replay, order)
+  const id = checkout.order?.id ?? checkout.cancelledOrder?.id
+  if (id === undefined) return afterRefusal(checkout)
+  const lost = LIVING.has(checkout.__typename) ? undefined : await lostOrder(replay, order, id)
+  if (lost) return lost
+  if (order.outcome === 'cancelled') await cancel(replay, order, { id, keyNumber })
+  return { status: 'placed', id }
+}
+
+/** `used` when the key was used for an order with other content. */
+async function checkOut(replay: Replay, order: PlannedOrder, keyNumber: number): Promise<Checkout | 'used'> {
+  try {
+    const input = checkoutInput(replay, order, keyNumber)
+    const { checkout } = await replay.web.send<{ checkout: Checkout }>(CHECKOUT, { input })
+    return checkout
+  } catch (error) {
+    if (error instanceof RequestRefused && error.code === 'CONFLICT') return 'used'
+    throw error
+  }
+}
+
+/** Customer and products were there when the order was sent, so that a refusal which denies it is from an earlier run. */
+const OUTDATED = new Set(['UNKNOWN_PRODUCT', 'UNKNOWN_CUSTOMER'])
+
+function afterRefusal({ code = '', message = '' }: Checkout): Outcome {
+  const reason = `${code} ${message}`.trim()
+  return OUTDATED.has(code) ? { status: 'again', reason, isFresh: false } : { status: 'refused', reason }
+}
+
+type CancelledPage = {
+  readonly orderPage: {
+    readonly status: string
+    readonly cancellation: { readonly reason: string; readonly message: string; readonly at: string } | null
+  } | null
+}
+
+/** Cancellations that say something of the moment, and not of the order. */
+const PASSING = new Set([
+  'OUT_OF_STOCK',
+  'PAYMENT_UNAVAILABLE',
+  'APPROVAL_TIMED_OUT',
+  'STOCK_HOLD_EXPIRED',
+  'CARRIER_REFUSED',
+])
+
+/** Whether another try of a cancelled order may end otherwise. */
+export function isPassing(cancellation: { readonly reason: string } | null): boolean {
+  return cancellation !== null && PASSING.has(cancellation.reason)
+}
+
+/** What to do with an order that was placed and is cancelled; undefined for one that lives, or was meant to be cancelled. */
+async function lostOrder(
+  { web, since }: Replay,
+  order: PlannedOrder,
+  id: string,
+): Promise<Exclude<Outcome, { status: 'placed' }> | undefined> {
+  const { orderPage } = await web.send<CancelledPage>(CANCELLATION, { id })
+  const cancellation = orderPage?.status === 'CANCELLED' ? orderPage.cancellation : null
+  if (!cancellation) return undefined
+  if (cancellation.reason === 'CUSTOMER_REQUEST' && order.outcome === 'cancelled') return undefined
+  const reason = `order ${id} was cancelled: ${cancellation.reason} ${cancellation.message}`
+  if (!isPassing(cancellation)) return { status: 'refused', reason }
+  return { status: 'again', reason, isFresh: Date.parse(cancellation.at) >= since }
+}
+
+/** An order of other content that was placed stays as it is; one that was only refused may be placed as it is now. */
+async function afterOtherContent({ web, source }: Replay, order: PlannedOrder): Promise<Outcome> {
+  const filter = { text: order.sourceId, customerId: customerIdOf(source, order) }
+  type Found = { readonly id: string; readonly reference: string | null; readonly status: string }
+  const { orders } = await web.send<{ orders: { readonly nodes: readonly Found[] } }>(BY_REFERENCE, {
+    filter,
+  })
+  const standing = orders.nodes.find(
+    ({ reference, status }) => reference === order.sourceId && status !== 'CANCELLED',
+  )
+  return standing
+    ? {
+        status: 'refused',
+        reason: `it was imported before with other content, as ${standing.id}, which is left as it is`,
+      }
+    : { status: 'again', reason: 'its key was used with other content', isFresh: false }
+}
+
+async function registerCustomer({ web, source }: Replay, order: PlannedOrder): Promise<void> {
+  const { sourceId, name, email } = order.customer
+  const digest = createHash('sha256').update(`${name}\n${email}`).digest('hex').slice(0, 16)
+  const idempotencyKey = `${source}:customer:${sourceId}:${digest}`.slice(0, 200)
+  await web.send(REGISTER, { input: { idempotencyKey, id: customerIdOf(source, order), name, email } })
+}
+
+async function cancel(
+  { web, source }: Replay,
+  order: PlannedOrder,
+  placed: { readonly id: string; readonly keyNumber: number },
+): Promise<void> {
+  const idempotencyKey = keyOf(`${source}:cancel:${order.sourceId}`, placed.keyNumber)
+  await web.send(CANCEL, { input: { idempotencyKey, orderId: placed.id } })
+}
+
+function keyOf(name: string, keyNumber: number): string {
+  return keyNumber === 1 ? name : `${name}:${keyNumber}`
+}
+
+/** The same id for the same customer of the same source, in every run: a UUID made of a digest (version 8). */
+export function customerIdOf(source: string, { customer }: Pick<PlannedOrder, 'customer'>): string {
+  const hex = createHash('sha256').update(`${source}\n${customer.sourceId}`).digest('hex')
+  return `cus_${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+function checkoutInput(
+  { source, currency }: Replay,
+  order: PlannedOrder,
+  keyNumber: number,
+): Readonly<Record<string, unknown>> {
+  const { name, line2, region, ...address } = order.address
   return {
-    idempotencyKey: `olist:order:${order.sourceId}`,
-    customerId: order.customer.id,
+    idempotencyKey: keyOf(`${source}:order:${order.sourceId}`, keyNumber),
+    customerId: customerIdOf(source, order),
     reference: order.sourceId,
     lines: order.lines.map(line => ({
       sku: line.sku,
       quantity: line.quantity,
-      agreedUnitPrice: money(line.unitPriceMinor),
+      agreedUnitPrice: money(line.unitPriceMinor, currency),
     })),
-    agreedShippingFee: money(order.freightMinor),
-    adjustments: adjustments(order.adjustmentMinor),
+    agreedShippingFee: money(order.freightMinor, currency),
+    adjustments: adjustments(order, currency),
     tenders: order.tenders.map(tender => ({
       kind: tender.kind,
       token: tokenFor(tender),
-      amount: money(tender.amountMinor),
+      amount: money(tender.amountMinor, currency),
     })),
-    expectedTotal: money(order.totalMinor),
+    expectedTotal: money(order.totalMinor, currency),
     deliveryAddress: {
-      name: order.customer.name,
-      line1: 'Street not published',
-      ...order.address,
-      country: 'BR',
+      name: name ?? order.customer.name,
+      ...address,
+      ...(line2 !== null && { line2 }),
+      ...(region !== null && { region }),
     },
-    deliveryInstructions: INSTRUCTIONS[order.fate],
+    deliveryInstructions: INSTRUCTIONS[order.outcome],
   }
 }
 
-function adjustments(minor: number): { label: string; amount: { amount: string; currency: string } }[] {
-  if (minor === 0) return []
-  return [{ label: minor > 0 ? 'Instalment interest' : 'Rounding', amount: money(minor) }]
+function adjustments({ discountMinor, surplusMinor }: PlannedOrder, currency: string) {
+  const parts = [
+    { label: 'Discount', minor: -discountMinor },
+    { label: surplusMinor > 0 ? 'Instalment interest' : 'Rounding', minor: surplusMinor },
+  ]
+  return parts
+    .filter(({ minor }) => minor !== 0)
+    .map(({ label, minor }) => ({ label, amount: money(minor, currency) }))
 }
 
 function tokenFor(tender: PlannedOrder['tenders'][number]): string {
@@ -138,6 +333,10 @@ function tokenFor(tender: PlannedOrder['tenders'][number]): string {
     case 'VOUCHER':
       return `vch_${tender.amountMinor}`
     case 'BANK_SLIP':
-      return 'slip_olist'
+      return 'slip_import'
   }
+}
+
+function money(minor: number, currency: string): { amount: string; currency: string } {
+  return { amount: toDecimal({ minor, currency }), currency }
 }

@@ -1,59 +1,146 @@
-// The import's closing report: statuses, money and stock beside what the files demand, and every row that was not used.
+// The import's closing report: what became of the orders, money and stock beside the files, every row that was not used.
 import { toDecimal } from '#platform/domain/money.ts'
-import type { Reject } from '#tools/import/csv.ts'
-import { CURRENCY } from '#tools/import/olist.ts'
-import type { Reconciliation, Sums } from '#tools/import/reconcile.ts'
+import { type Check, MONEY_SUMS, type Sums, UNIT_SUMS } from '#tools/import/check.ts'
+import type { Plan, PlannedOrder } from '#tools/import/plan.ts'
+import type { Failure, Placement } from '#tools/import/replay.ts'
+import type { Reject, RowRef } from '#tools/import/tables.ts'
 
 export type ImportReport = {
-  readonly orders: number
-  readonly products: number
+  readonly plan: Plan
+  readonly currency: string
   readonly seconds: number
-  readonly rejects: readonly Reject[]
-  readonly refusals: readonly string[]
-  readonly reconciliation: Reconciliation
+  /** By SKU. */
+  readonly failedProducts: ReadonlyMap<string, Failure>
+  /** Orders that were not placed. */
+  readonly failedOrders: readonly Exclude<Placement, { status: 'placed' }>[]
+  readonly check: Check
 }
 
-const MONEY: readonly (keyof Sums)[] = ['placed', 'authorised', 'captured', 'refunded']
-const UNITS: readonly (keyof Sums)[] = ['reserved', 'shipped', 'released', 'held']
-const LISTED_DIFFERENCES = 50
+/** What the command ends with; docs/how-to/import-orders.md explains each. */
+export const EXIT = { imported: 0, differs: 1, notBegun: 2, rowsLeftOut: 3, unfinished: 4 } as const
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-export function reconciles(report: ImportReport): boolean {
-  const { actual, expected, differences } = report.reconciliation
-  return (
-    differences.length === 0 &&
-    report.refusals.length === 0 &&
-    [...MONEY, ...UNITS].every(name => actual[name] === expected[name])
-  )
+const VERDICTS: Readonly<Record<ExitCode, string>> = {
+  [EXIT.imported]: 'All orders are imported, and reconcile to the cent and to the unit.',
+  [EXIT.differs]: 'DOES NOT RECONCILE: orders are not as the files demand; see the differences.',
+  [EXIT.notBegun]: 'NOTHING WAS IMPORTED.',
+  [EXIT.rowsLeftOut]:
+    'What was imported reconciles to the cent and to the unit. ROWS WERE LEFT OUT: each is named above.',
+  [EXIT.unfinished]: 'NOT FINISHED: the platform did not answer for some rows. Run the same command again.',
+}
+
+export function exitCodeOf(report: ImportReport): ExitCode {
+  const { plan, check, failedOrders, failedProducts } = report
+  const failures = [...failedOrders, ...failedProducts.values()]
+  if (check.orders.some(({ verdict }) => verdict === 'differs')) return EXIT.differs
+  if (failures.some(({ status }) => status === 'unanswered')) return EXIT.unfinished
+  if (check.orders.some(({ verdict, placement }) => verdict === 'unknown' && placement.status === 'placed'))
+    return EXIT.unfinished
+  if (!check.orders.some(({ verdict }) => verdict === 'as planned')) return EXIT.notBegun
+  return plan.rejects.length > 0 || failures.length > 0 ? EXIT.rowsLeftOut : EXIT.imported
 }
 
 /** The report as text, for a terminal or a file. */
 export function describe(report: ImportReport): string {
-  const { byStatus, actual, expected, differences } = report.reconciliation
-  const amount = (minor: number) => `${toDecimal({ minor, currency: CURRENCY })} ${CURRENCY}`
+  const { plan, check, currency, seconds, failedOrders } = report
+  const asPlanned = check.orders.filter(({ verdict }) => verdict === 'as planned').length
+  const differing = check.orders.filter(({ verdict }) => verdict === 'differs')
+  const products = plan.products.length - report.failedProducts.size
+  return [
+    `\nImported ${asPlanned} of ${several(plan.orders.length, 'order')}, with ${products} of ${several(plan.products.length, 'product')}, in ${seconds.toFixed(1)} s`,
+    ...section(
+      'Orders by status',
+      [...check.byStatus].sort().map(([status, count]) => counted(status, count)),
+    ),
+    ...comparison(check, currency),
+    ...section(`Differences: ${differing.length}`, differing.map(differenceLine)),
+    ...section('Not imported', [
+      ...failedOrders.map(({ order, status, reason }) =>
+        lineOf(order.at, `order ${order.sourceId}: ${status}: ${reason}`, order.rows),
+      ),
+      ...plan.products.flatMap(product => {
+        const failure = report.failedProducts.get(product.sku)
+        return failure
+          ? [lineOf(product.at, `product ${product.sku}: ${failure.status}: ${failure.reason}`)]
+          : []
+      }),
+    ]),
+    ...rowSections(plan),
+    `\n${VERDICTS[exitCodeOf(report)]}`,
+  ].join('\n')
+}
+
+/** What an import would do, as text. */
+export function describePlan(plan: Plan, currency: string): string {
+  const byOutcome = Map.groupBy(plan.orders, ({ outcome }) => outcome)
+  const total = (pick: (order: PlannedOrder) => number) =>
+    plan.orders.reduce((sum, order) => sum + pick(order), 0)
+  const money = (minor: number) => `${toDecimal({ minor, currency })} ${currency}`
+  return [
+    `\nWould import ${several(plan.orders.length, 'order')} of ${several(plan.products.length, 'product')}`,
+    ...section(
+      'Orders by outcome',
+      [...byOutcome].map(([outcome, orders]) => counted(outcome, orders.length)).sort(),
+    ),
+    ...section('Sums', [
+      `paid        ${money(total(order => order.totalMinor))}`,
+      `freight     ${money(total(order => order.freightMinor))}`,
+      `discounts   ${money(total(order => order.discountMinor))}`,
+      `units       ${total(order => order.units)}`,
+    ]),
+    ...rowSections(plan),
+    '\nNothing was changed: this was a dry run.',
+  ].join('\n')
+}
+
+function rowSections({ rejects, unused, beyondLimit }: Plan): string[] {
+  const named = (rows: readonly Reject[]) => rows.map(row => lineOf(row, row.reason, row.with))
+  const count = rejects.reduce((sum, { with: others = [] }) => sum + 1 + others.length, 0)
+  return [
+    `\nRows not used: ${count}`,
+    ...named(rejects).map(indented),
+    ...section(`Rows not needed: ${unused.length}`, named(unused)),
+    ...(beyondLimit > 0 ? [`\nPast the limit, and not imported: ${several(beyondLimit, 'order')}`] : []),
+  ]
+}
+
+function comparison({ actual, expected }: Check, currency: string): string[] {
+  const amount = (minor: number) => `${toDecimal({ minor, currency })} ${currency}`
   const row = (name: keyof Sums, show: (value: number) => string) =>
     `  ${name.padEnd(11)}${show(actual[name]).padStart(18)}${show(expected[name]).padStart(18)}  ${actual[name] === expected[name] ? 'ok' : 'DIFFERS'}`
-  const head = (title: string) => `${title.padEnd(13)}${'platform'.padStart(18)}${'files'.padStart(18)}`
+  const head = (title: string) => `\n${title.padEnd(13)}${'platform'.padStart(18)}${'files'.padStart(18)}`
   return [
-    `\nImported ${report.orders} orders of ${report.products} products in ${report.seconds.toFixed(1)} s`,
-    '\nOrders by final status',
-    ...[...byStatus].sort().map(([status, count]) => `  ${status.padEnd(20)}${String(count).padStart(7)}`),
-    '',
     head('Money'),
-    ...MONEY.map(name => row(name, amount)),
-    '',
+    ...MONEY_SUMS.map(name => row(name, amount)),
     head('Units'),
-    ...UNITS.map(name => row(name, String)),
-    `\nRows not used: ${report.rejects.length}`,
-    ...report.rejects.map(reject => `  ${reject.file}:${reject.line}  ${reject.reason}`),
-    ...(report.refusals.length > 0
-      ? [`\nRefused: ${report.refusals.length}`, ...report.refusals.map(line => `  ${line}`)]
-      : []),
-    ...(differences.length > 0
-      ? [
-          `\nDifferences: ${differences.length}`,
-          ...differences.slice(0, LISTED_DIFFERENCES).map(line => `  ${line}`),
-        ]
-      : []),
-    `\n${reconciles(report) ? 'Reconciles to the cent and to the unit.' : 'DOES NOT RECONCILE: see above.'}`,
-  ].join('\n')
+    ...UNIT_SUMS.map(name => row(name, String)),
+  ]
+}
+
+function differenceLine({ placement, difference = '' }: Check['orders'][number]): string {
+  return lineOf(placement.order.at, `order ${placement.order.sourceId}: ${difference}`)
+}
+
+/** `orders.csv:7  why, and with it items.csv:9,10`. */
+function lineOf({ file, line }: RowRef, reason: string, others: readonly RowRef[] = []): string {
+  const byFile = [...Map.groupBy(others, other => other.file)].map(
+    ([name, rows]) => `${name}:${rows.map(row => row.line).join(',')}`,
+  )
+  return `${file}:${line}  ${reason}${byFile.length > 0 ? `; with it ${byFile.join(' and ')}` : ''}`
+}
+
+function several(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
+function counted(name: string, count: number): string {
+  return `${name.padEnd(20)}${String(count).padStart(7)}`
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length > 0 ? [`\n${title}`, ...lines.map(indented)] : []
+}
+
+function indented(line: string): string {
+  return `  ${line}`
 }

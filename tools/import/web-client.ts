@@ -1,52 +1,128 @@
 // Talks to the web BFF as a front end would: GraphQL over HTTP with a bearer token, a bounded number of requests at once.
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
+import { OperatorError } from '#platform/domain/errors.ts'
 
 export type WebClient = AsyncDisposable & {
-  /** The data, or an Error with the first message. Idempotent requests are tried again while the server is away. */
+  /**
+   * The data. A request that finds a service away, or no answer, is sent again: every mutation here carries an
+   * idempotency key. Throws RequestRefused for what the platform answers otherwise; Unanswered when this request has no
+   * answer within `patienceMs` while others have, or when nobody has had one for so long; OperatorError NOT_ALLOWED when
+   * the token is not accepted.
+   */
   readonly send: <T>(document: string, variables: Readonly<Record<string, unknown>>) => Promise<T>
+  /** Nothing has been answered for `patienceMs`: every request now throws Unanswered at once. */
+  readonly isAway: () => boolean
 }
 
-const PATIENCE_MS = 60_000
-const TRANSIENT = new Set(['UNAVAILABLE', 'RATE_LIMITED'])
+/** The platform's answer is an error that another try would not change. */
+export class RequestRefused extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(`${code} ${message}`.trim())
+    this.name = 'RequestRefused'
+    this.code = code
+  }
+}
 
-type Answer<T> = {
+/** Whether the platform carried the request out is not known: another run finds out by its key. */
+export class Unanswered extends Error {
+  constructor(lastProblem: string) {
+    super(`no answer in time; the last problem was: ${lastProblem}`)
+    this.name = 'Unanswered'
+  }
+}
+
+export type WebClientOptions = {
+  readonly url: string
+  readonly token: () => Promise<string>
+  readonly connections: number
+  /** How long one request, and all of them, may go without an answer. */
+  readonly patienceMs: number
+}
+
+/** What may pass by itself. A fault of the server's may be one of starting or stopping. */
+const TRANSIENT = new Set(['UNAVAILABLE', 'RATE_LIMITED', 'INTERNAL', 'INTERNAL_SERVER_ERROR'])
+const NOT_ALLOWED = new Set(['UNAUTHENTICATED', 'FORBIDDEN'])
+/** Tries for a fault of the server's own, which mostly comes again. */
+const FAULT_TRIES = 5
+const FIRST_WAIT_MS = 100
+const LONGEST_WAIT_MS = 5_000
+const RESPONSE_TIMEOUT_MS = 60_000
+
+type Problem = { readonly code: string; readonly message: string }
+type Answer<T> = { readonly data: T } | { readonly problem: Problem; readonly heard: boolean }
+
+export function createWebClient({ url, token, connections, patienceMs }: WebClientOptions): WebClient {
+  const { origin, pathname } = new URL(url)
+  const pool = new Pool(origin, {
+    connections,
+    headersTimeout: RESPONSE_TIMEOUT_MS,
+    bodyTimeout: RESPONSE_TIMEOUT_MS,
+  })
+  let lastAnswer = performance.now()
+  const isAway = () => performance.now() - lastAnswer > patienceMs
+  const attempt = async <T>(body: string): Promise<Answer<T>> => {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${await token()}` }
+    const answer = await ask<T>(pool, { path: pathname, method: 'POST', headers, body })
+    if ('data' in answer || answer.heard) lastAnswer = performance.now()
+    return answer
+  }
+  return {
+    isAway,
+    async send<T>(document: string, variables: Readonly<Record<string, unknown>>) {
+      const body = JSON.stringify({ query: document, variables })
+      const began = performance.now()
+      for (let tries = 1, wait = FIRST_WAIT_MS; ; tries++, wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+        if (isAway()) throw new Unanswered('the server is away')
+        const answer = await attempt<T>(body)
+        if ('data' in answer) return answer.data
+        throwIfFinal(answer.problem, tries)
+        const othersAreAnswered = lastAnswer > began
+        if (isAway() || (othersAreAnswered && performance.now() - began > patienceMs))
+          throw new Unanswered(answer.problem.message)
+        await delay(wait * (0.5 + Math.random()))
+      }
+    },
+    [Symbol.asyncDispose]: () => pool.destroy(),
+  }
+}
+
+function throwIfFinal({ code, message }: Problem, tries: number): void {
+  if (NOT_ALLOWED.has(code))
+    throw new OperatorError('NOT_ALLOWED', `The platform does not accept the token: ${message}`)
+  const isFault = code.startsWith('INTERNAL')
+  if (!TRANSIENT.has(code) || (isFault && tries >= FAULT_TRIES)) throw new RequestRefused(code, message)
+}
+
+/** Never throws: no answer, and an answer that is no GraphQL, are as a service that is away. */
+async function ask<T>(pool: Pool, request: Parameters<Pool['request']>[0]): Promise<Answer<T>> {
+  try {
+    const response = await pool.request(request)
+    return readAnswer<T>(await response.body.json(), response.statusCode)
+  } catch (error) {
+    return { problem: { code: 'UNAVAILABLE', message: describe(error) }, heard: false }
+  }
+}
+
+type Body<T> = {
   readonly data?: T | null
   readonly errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[]
 }
 
-/** Every mutation that is sent carries an idempotency key, so that trying again is safe. */
-export function createWebClient(url: string, token: () => Promise<string>, connections: number): WebClient {
-  const { origin, pathname } = new URL(url)
-  const pool = new Pool(origin, { connections, headersTimeout: 60_000, bodyTimeout: 60_000 })
-  const attempt = async <T>(body: string): Promise<Answer<T>> => {
-    const headers = { 'content-type': 'application/json', authorization: `Bearer ${await token()}` }
-    const response = await pool.request({ path: pathname, method: 'POST', headers, body })
-    return (await response.body.json()) as Answer<T>
-  }
-  return {
-    async send<T>(document: string, variables: Readonly<Record<string, unknown>>) {
-      const body = JSON.stringify({ query: document, variables })
-      const deadline = Date.now() + PATIENCE_MS
-      for (let wait = 100; ; wait = Math.min(wait * 2, 5000)) {
-        const answer = await attempt<T>(body).catch(
-          (error: unknown) =>
-            ({ errors: [{ message: String(error), extensions: { code: 'UNAVAILABLE' } }] }) as Answer<T>,
-        )
-        const problem = answer.errors?.[0]
-        if (!problem && answer.data) return answer.data
-        const transient = TRANSIENT.has(problem?.extensions?.code ?? '')
-        if (!transient || Date.now() > deadline)
-          throw new Error(
-            problem
-              ? `${problem.extensions?.code ?? ''} ${problem.message}`.trim()
-              : 'the answer holds no data',
-          )
-        await delay(wait * (0.5 + Math.random()))
-      }
-    },
-    [Symbol.asyncDispose]: () => pool.close(),
-  }
+/** `heard` when the platform itself spoke, and not of being away. */
+function readAnswer<T>(json: unknown, status: number): Answer<T> {
+  const { data, errors } = (json ?? {}) as Body<T>
+  const [error] = errors ?? []
+  if (!error && data) return { data }
+  const code = error?.extensions?.code ?? (status >= 500 || !error ? 'UNAVAILABLE' : 'BAD_USER_INPUT')
+  const message = error?.message ?? `the answer with status ${status} holds no data`
+  return { problem: { code, message }, heard: !TRANSIENT.has(code) || code === 'RATE_LIMITED' }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.message || ('code' in error ? String(error.code) : error.name)
 }
 
 /** Runs `work` on each of `values`, started in their order, at most `width` at once. */

@@ -1,0 +1,334 @@
+// Reads the files of an import into tables by their mapping; a row that cannot be used is named with file, line and reason.
+import path from 'node:path'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { type CsvRecord, type CsvRow, readCsv } from '#tools/import/csv.ts'
+import {
+  columnsOf,
+  evaluate,
+  type Field,
+  type Lookups,
+  type Mapping,
+  OUTCOMES,
+  type Outcome,
+  TENDER_KINDS,
+  type TenderKind,
+} from '#tools/import/mapping.ts'
+import {
+  amount,
+  instant,
+  matching,
+  oneOf,
+  optionalText,
+  part,
+  type Read,
+  text,
+  whole,
+} from '#tools/import/values.ts'
+
+export type RowRef = { readonly file: string; readonly line: number }
+/** A row that is not used. `with` are rows that cannot be used without it. */
+export type Reject = RowRef & { readonly reason: string; readonly with?: readonly RowRef[] }
+
+export type Address = {
+  readonly name: string | null
+  readonly line1: string
+  readonly line2: string | null
+  readonly city: string
+  readonly region: string | null
+  readonly postalCode: string
+  readonly country: string
+}
+export type OrderRow = {
+  readonly id: string
+  readonly customer: string
+  /** Milliseconds since 1970. */
+  readonly placedAt: number
+  readonly outcome: Outcome
+  readonly freight: number
+  readonly discount: number
+  readonly address: Address | null
+}
+/** Amounts are minor units; `unitPrice` is of one unit, `discount` and `freight` are of the row. */
+export type LineRow = {
+  readonly order: string
+  readonly number: number | null
+  readonly product: string
+  readonly quantity: number
+  readonly unitPrice: number
+  readonly discount: number
+  readonly freight: number
+  readonly warehouse: string
+}
+export type PaymentRow = {
+  readonly order: string
+  readonly number: number | null
+  readonly kind: TenderKind
+  readonly amount: number
+}
+export type ProductRow = {
+  readonly id: string
+  readonly sku: string
+  readonly title: string
+  readonly category: string | null
+  /** Null when the files have none: then the highest price that it was sold at counts. */
+  readonly price: number | null
+  readonly weightGrams: number
+  readonly dimensions: { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
+  readonly spareStock: number
+}
+export type CustomerRow = {
+  readonly id: string
+  readonly name: string
+  readonly email: string
+  readonly address: Address | null
+}
+
+export type Located<Row> = { readonly line: number; readonly row: Row }
+export type Table<Row> = {
+  readonly file: string
+  readonly rows: readonly Located<Row>[]
+  readonly rejects: readonly Reject[]
+  /** By the key of what a rejected row belongs to, its line. */
+  readonly rejectedKeys: ReadonlyMap<string, number>
+}
+export type Tables = {
+  readonly orders: Table<OrderRow>
+  readonly lines: Table<LineRow>
+  readonly payments: Table<PaymentRow>
+  readonly products: Table<ProductRow>
+  readonly customers: Table<CustomerRow>
+}
+
+/** All rows of an import are joined in memory, about 1 KB each. */
+const MAX_ROWS = 2_000_000
+
+type Cell = <Value>(field: Field | undefined, read: Read<Value>) => Value
+type Source = { readonly folder: string; readonly mapping: Mapping; readonly encoding: string; rows: number }
+
+/**
+ * The tables of the files in `folder`. Throws OperatorError: for a file that cannot be read at all, whose header lacks
+ * columns of the mapping (all such files at once), or when they have no rows, or more than 2,000,000.
+ */
+export async function readTables(
+  folder: string,
+  mapping: Mapping,
+  encoding = mapping.encoding,
+): Promise<Tables> {
+  const source: Source = { folder, mapping, encoding, rows: 0 }
+  const { orders, lines, payments, products, customers } = mapping
+  const lookups = await readLookups(source)
+  const build = rowBuilders(mapping)
+  const read = <Row>(section: { file: string }, key: Field, toRow: (cell: Cell) => Row) =>
+    readTable(source, { section, key, lookups, toRow })
+  const reading = [
+    read(orders, orders.id, build.order),
+    read(lines, lines.order, build.line),
+    'file' in payments ? read(payments, payments.order, build.payment(payments)) : noTable<PaymentRow>(),
+    read(products, products.id, build.product),
+    read(customers, customers.id, build.customer),
+  ] as const
+  await throwEveryFault(reading)
+  const [ordersRead, linesRead, paymentsRead, productsRead, customersRead] = await Promise.all(reading)
+  return {
+    orders: ordersRead,
+    lines: linesRead,
+    payments: paymentsRead,
+    products: productsRead,
+    customers: customersRead,
+  }
+}
+
+/** Waits for all of them, so that the faults of several files are told at once. */
+async function throwEveryFault(work: readonly Promise<unknown>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(work)
+  const faults = outcomes.flatMap((outcome): unknown[] =>
+    outcome.status === 'rejected' ? [outcome.reason] : [],
+  )
+  const told = faults.filter(fault => fault instanceof OperatorError)
+  const [first] = told
+  if (first && told.length === faults.length)
+    throw new OperatorError(first.code, told.map(({ message }) => message).join('\n'), first)
+}
+
+async function noTable<Row>(): Promise<Table<Row>> {
+  return { file: '', rows: [], rejects: [], rejectedKeys: new Map() }
+}
+
+type TableOptions<Row> = {
+  readonly section: { readonly file: string }
+  readonly key: Field
+  readonly lookups: Lookups
+  readonly toRow: (cell: Cell) => Row
+}
+
+async function readTable<Row>(
+  source: Source,
+  { section, key, lookups, toRow }: TableOptions<Row>,
+): Promise<Table<Row>> {
+  const rows: Located<Row>[] = []
+  const rejects: Reject[] = []
+  const rejectedKeys = new Map<string, number>()
+  for await (const csv of rowsOf(source, section.file, columnsOf(section))) {
+    const read = readRow(csv, lookups, toRow)
+    if ('row' in read) rows.push({ line: csv.line, row: read.row })
+    else {
+      rejects.push({ file: section.file, line: csv.line, reason: read.reason })
+      const owner = keyOf(key, 'record' in csv ? csv.record : csv.fields, lookups)
+      if (owner !== '') rejectedKeys.set(owner, csv.line)
+    }
+  }
+  return { file: section.file, rows, rejects, rejectedKeys }
+}
+
+async function* rowsOf(source: Source, file: string, columns: readonly string[]): AsyncGenerator<CsvRow> {
+  const { delimiter } = source.mapping
+  const options = { encoding: source.encoding, delimiter, columns }
+  for await (const row of readCsv(path.join(source.folder, file), options)) {
+    source.rows++
+    if (source.rows > MAX_ROWS)
+      throw new OperatorError(
+        'IMPORT_TOO_LARGE',
+        `The files have more than ${MAX_ROWS} rows, which is the most for one import: import them in parts, by order.`,
+      )
+    yield row
+  }
+}
+
+function readRow<Row>(
+  csv: CsvRow,
+  lookups: Lookups,
+  toRow: (cell: Cell) => Row,
+): { readonly row: Row } | { readonly reason: string } {
+  if ('unreadable' in csv) return { reason: csv.unreadable }
+  try {
+    return { row: toRow(cellsOf(csv.record, lookups)) }
+  } catch (error) {
+    if (error instanceof RangeError) return { reason: error.message }
+    throw error
+  }
+}
+
+/** What reads one field of a row; a field that the mapping leaves out is an empty text. */
+function cellsOf(record: CsvRecord, lookups: Lookups): Cell {
+  return (field, read) => {
+    try {
+      return read(field ? evaluate(field, record, lookups) : '')
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new RangeError(`${columnsOf(field).join(' and ') || 'a value of the mapping'}: ${reason}`)
+    }
+  }
+}
+
+function keyOf(key: Field, record: CsvRecord, lookups: Lookups): string {
+  try {
+    return evaluate(key, record, lookups)
+  } catch {
+    return ''
+  }
+}
+
+async function readLookups(source: Source): Promise<Lookups> {
+  const lookups = new Map<string, ReadonlyMap<string, string>>()
+  for (const [name, { file, key, value }] of Object.entries(source.mapping.lookups)) {
+    const values = new Map<string, string>()
+    for await (const row of rowsOf(source, file, [key, value])) {
+      if ('unreadable' in row)
+        throw new OperatorError('IMPORT_FILE_UNREADABLE', `${file}:${row.line} is ${row.unreadable}.`)
+      values.set(row.record[key] ?? '', row.record[value] ?? '')
+    }
+    lookups.set(name, values)
+  }
+  return lookups
+}
+
+const id = text(100)
+const SKU = matching(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 letters, digits, dots, dashes and underscores')
+const WAREHOUSE = matching(/^[A-Z0-9][A-Z0-9-]{0,31}$/, '1 to 32 upper case letters, digits and dashes')
+const COUNTRY = matching(/^[A-Z]{2}$/, 'an ISO 3166-1 alpha-2 code such as DE')
+const LARGEST_NUMBER = 1_000_000
+const number: Read<number | null> = given => (given === '' ? null : whole(1, LARGEST_NUMBER)(given))
+
+function rowBuilders(mapping: Mapping) {
+  const { orders, lines, products, customers } = mapping
+  const money = amount(mapping)
+  const moneyOrZero = amount(mapping, true)
+  const centimetres = whole(1, 1000)
+  return {
+    order: (cell: Cell): OrderRow => ({
+      id: cell(orders.id, id),
+      customer: cell(orders.customer, id),
+      placedAt: cell(orders.placedAt, instant(mapping.dateFormat)),
+      outcome: cell(orders.outcome, oneOf(OUTCOMES)),
+      freight: cell(orders.freight, moneyOrZero),
+      discount: cell(orders.discount, moneyOrZero),
+      address: readAddress(cell, orders.address),
+    }),
+    line: (cell: Cell): LineRow => {
+      const quantity = cell(lines.quantity, whole(1, 10_000))
+      const unitPrice = cell(lines.unitPrice, money)
+      return {
+        order: cell(lines.order, id),
+        number: cell(lines.number, number),
+        product: cell(lines.product, id),
+        quantity,
+        unitPrice,
+        discount: discountOf(cell, mapping, unitPrice * quantity),
+        freight: cell(lines.freight, moneyOrZero),
+        warehouse: cell(lines.warehouse, WAREHOUSE),
+      }
+    },
+    payment:
+      (payments: Extract<Mapping['payments'], { file: string }>) =>
+      (cell: Cell): PaymentRow => ({
+        order: cell(payments.order, id),
+        number: cell(payments.number, number),
+        kind: cell(payments.kind, oneOf(TENDER_KINDS)),
+        amount: cell(payments.amount, money),
+      }),
+    product: (cell: Cell): ProductRow => ({
+      id: cell(products.id, id),
+      sku: cell(products.sku, SKU),
+      title: cell(products.title, text(200)),
+      category: cell(products.category, optionalText(100)),
+      price: products.price ? cell(products.price, money) : null,
+      weightGrams: cell(products.weightGrams, whole(1, 1_000_000)),
+      dimensions: {
+        lengthCm: cell(products.lengthCm, centimetres),
+        widthCm: cell(products.widthCm, centimetres),
+        heightCm: cell(products.heightCm, centimetres),
+      },
+      spareStock: cell(products.spareStock, whole(0, 1_000_000)),
+    }),
+    customer: (cell: Cell): CustomerRow => ({
+      id: cell(customers.id, id),
+      name: cell(customers.name, text(200)),
+      email: cell(customers.email, text(200)),
+      address: readAddress(cell, customers.address),
+    }),
+  }
+}
+
+function readAddress(cell: Cell, fields: Mapping['orders']['address']): Address | null {
+  if (!fields) return null
+  return {
+    name: cell(fields.name, optionalText(200)),
+    line1: cell(fields.line1, text(200)),
+    line2: cell(fields.line2, optionalText(200)),
+    city: cell(fields.city, text(100)),
+    region: cell(fields.region, optionalText(100)),
+    postalCode: cell(fields.postalCode, text(20)),
+    country: cell(fields.country, COUNTRY),
+  }
+}
+
+function discountOf(cell: Cell, mapping: Mapping, gross: number): number {
+  const { discount, discountAs } = mapping.lines
+  if (discountAs !== 'amount')
+    return cell(discount, part(mapping.decimalSeparator, discountAs === 'percent')).of(gross)
+  return cell(discount, given => {
+    const minor = amount(mapping, true)(given)
+    if (minor > gross) throw new RangeError(`${JSON.stringify(given)} is more than the line`)
+    return minor
+  })
+}
