@@ -115,6 +115,30 @@ It signs in as ops: with WAYBILL_TOKEN if that is set, else with the development
   ],
 })
 
+export const reconcile = declare({
+  name: 'reconcile',
+  purpose: 'Compares orders, payments, stock and parcels across the services, and names every difference.',
+  options: {
+    json: { type: 'boolean', description: 'prints one JSON object: counts, and the differences' },
+    metrics: {
+      type: 'string',
+      value: 'FILE',
+      description: 'writes the result for the textfile collector of Prometheus’ node_exporter as well',
+    },
+    settle: {
+      type: 'string',
+      value: 'SECONDS',
+      description: 'how long to wait before what differs is looked at again',
+      default: '10',
+    },
+  },
+  details: `Exit code: 0 the services agree; 1 they differ; 2 they could not be compared. It changes nothing, and the services may
+go on running: an order in motion is looked at again before it is reported.
+It reads the databases of the copy, or those that ORDERS_DATABASE_URL, INVENTORY_DATABASE_URL, PAYMENT_DATABASE_URL and
+SHIPPING_DATABASE_URL name; ORDERS_READ_MODELS_URL and so on say where views are kept elsewhere.\n${COPY_VARIABLES}`,
+  examples: ['npm run reconcile', 'npm run reconcile -- --json'],
+})
+
 export const rebuild = declare({
   name: 'rebuild',
   purpose: 'Fills views of a service anew from its log, beside the live ones, and puts them in their place.',
@@ -289,6 +313,7 @@ export const COMMANDS: readonly Command[] = [
   token,
   reset,
   importOrders,
+  reconcile,
   rebuild,
   deadLetters,
   gateway,

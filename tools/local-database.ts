@@ -6,18 +6,25 @@ import { runningDatabase } from '#start/embedded-postgres.ts'
 import type { SUBGRAPHS } from '#start/layout.ts'
 import { describeCopy, findLocalCopy } from '#start/local-copy.ts'
 
+type ServiceName = (typeof SUBGRAPHS)[number]
+
 /**
  * The connection string of its database; says on standard error which copy that is. Throws OperatorError NOT_RUNNING
  * when no copy is running there.
  */
-export async function localDatabase(service: (typeof SUBGRAPHS)[number]): Promise<string> {
+export async function localDatabase(service: ServiceName): Promise<string> {
+  return (await localDatabases())(service)
+}
+
+/** As `localDatabase`, for any service of the one copy. */
+export async function localDatabases(): Promise<(service: ServiceName) => string> {
   const copy = await findLocalCopy(process.env)
-  const url = await runningDatabase(path.join(copy.dataDir, 'postgres'), `waybill_${service}`)
+  const url = await runningDatabase(path.join(copy.dataDir, 'postgres'), 'postgres')
   if (url === undefined)
     throw new OperatorError(
       'NOT_RUNNING',
       `${describeCopy(copy)} is not running: start it with npm start, name another with DATA_DIR, or set DATABASE_URL`,
     )
   console.error(`This is ${describeCopy(copy)}.`)
-  return url
+  return service => Object.assign(new URL(url), { pathname: `/waybill_${service}` }).href
 }

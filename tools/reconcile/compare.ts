@@ -1,0 +1,204 @@
+// What the services say of one order, held against one another: every difference, named. Pure.
+import { toDecimal } from '#platform/domain/money.ts'
+import type { ReservationDoc } from '#subgraphs/inventory/views.ts'
+import { type OrderStatus, type PlacedOrder, unitsBySku } from '#subgraphs/orders/domain/order.ts'
+import { sums } from '#subgraphs/payment/domain/figures.ts'
+import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
+import type { KnownShipment, ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
+
+/** What each service has of one order; what it does not have is left out. */
+export type Facts = {
+  readonly orderId: string
+  readonly order?: PlacedOrder | undefined
+  readonly payment?: StandingPayment | undefined
+  readonly reservation?: ReservationDoc | undefined
+  readonly shipments: readonly KnownShipment[]
+}
+
+/** Each kind of difference, with what it means. */
+export const KINDS = {
+  'payment-without-order': 'payment has it, orders does not',
+  'reservation-without-order': 'inventory has it, orders does not',
+  'shipment-without-order': 'shipping has it, orders does not',
+  'payment-missing': 'the order is confirmed, and payment knows nothing of it',
+  'payment-amount': 'the payment is not of the order’s total',
+  'payment-not-authorised': 'the order is confirmed, and its payment is not authorised',
+  'captured-unlike-owed': 'what was captured is not what is owed for the goods that left',
+  'refunded-unlike-owed': 'what was refunded is not what the returns come to',
+  'money-kept': 'the order is cancelled, and money that was captured is not refunded',
+  'money-held': 'the order has ended, and money is still authorised beyond what was captured',
+  'reservation-missing': 'the order is confirmed, and inventory holds nothing for it',
+  'reserved-unlike-ordered': 'the units that were reserved are not those of the order’s lines',
+  'stock-held': 'the order has ended, and stock is still held for it',
+  'shipped-unlike-stock': 'the units that left by the order are not those that left the stock',
+  'shipped-unlike-parcels': 'the units that left by the order are not those of the dispatched parcels',
+  'parcel-missing': 'the order has, or waits for, a parcel that shipping does not know',
+  'parcel-unlike-order': 'order and shipping differ on what became of a parcel',
+  'stock-impossible': 'less than nothing is on hand, or more is held than is on hand',
+  'stock-unlike-reservations': 'the units that are held are not those of the open reservations',
+} as const
+export type Kind = keyof typeof KINDS
+
+/** `subject` is an order's id, or a SKU and its warehouse. */
+export type Difference = { readonly kind: Kind; readonly subject: string; readonly text: string }
+
+type Found = readonly [Kind, string]
+
+const BEFORE_CONFIRMATION: ReadonlySet<OrderStatus> = new Set(['PLACED', 'CANCELLED'])
+const ENDED: ReadonlySet<OrderStatus> = new Set(['COMPLETED', 'CANCELLED', 'RETURNED'])
+const DISPATCHED: ReadonlySet<ShipmentStatus> = new Set([
+  'DISPATCHED',
+  'IN_TRANSIT',
+  'OUT_FOR_DELIVERY',
+  'DELIVERED',
+  'LOST',
+])
+const GIVEN_UP: ReadonlySet<ShipmentStatus> = new Set(['CANCELLED', 'REFUSED'])
+
+/** All differences of one order, in a fixed order; none when the services agree. */
+export function compare(facts: Facts): Difference[] {
+  const { order, orderId } = facts
+  const found = order ? compareOrder({ ...facts, order }) : withoutOrder(facts)
+  return found.map(([kind, text]) => ({ kind, subject: orderId, text }))
+}
+
+function withoutOrder({ payment, reservation, shipments }: Facts): Found[] {
+  const parcels = shipments.map(
+    ({ id, status }): Found => ['shipment-without-order', `shipment ${id} is ${status}`],
+  )
+  return [
+    ...(payment ? [['payment-without-order', `${moneyOf(payment)}, phase ${payment.phase}`] as const] : []),
+    ...(reservation ? [['reservation-without-order', `its stock is ${reservation.status}`] as const] : []),
+    ...parcels,
+  ]
+}
+
+type OrderFacts = Facts & { readonly order: PlacedOrder }
+
+function compareOrder(facts: OrderFacts): Found[] {
+  return [...comparePayment(facts), ...compareStock(facts), ...compareParcels(facts)]
+}
+
+function comparePayment({ order, payment }: OrderFacts): Found[] {
+  const isConfirmed = !BEFORE_CONFIRMATION.has(order.status)
+  if (!payment)
+    return isConfirmed && order.total.minor > 0
+      ? [['payment-missing', `the order is ${order.status}, its total ${amount(order, order.total.minor)}`]]
+      : []
+  const found: Found[] = []
+  if (payment.amount !== order.total.minor || payment.currency !== order.total.currency)
+    found.push([
+      'payment-amount',
+      `${moneyOf(payment)}; the order's total is ${amount(order, order.total.minor)}`,
+    ])
+  if (isConfirmed && payment.authorisedAt === undefined)
+    found.push(['payment-not-authorised', `the order is ${order.status}, the payment ${payment.phase}`])
+  return [...found, ...compareMoney(order, payment)]
+}
+
+function compareMoney(order: PlacedOrder, payment: StandingPayment): Found[] {
+  const { authorised, captured, refunded } = sums(payment)
+  const found: Found[] = []
+  const state = `${moneyOf(payment)}; the order is ${order.status}`
+  if (ENDED.has(order.status) && authorised > captured) found.push(['money-held', state])
+  if (order.status === 'CANCELLED') {
+    if (captured !== refunded) found.push(['money-kept', state])
+    return found
+  }
+  const allLeft = order.lines.every(line => line.shipped === line.quantity)
+  if (allLeft && captured !== order.total.minor)
+    found.push(['captured-unlike-owed', `${state}, its total is ${amount(order, order.total.minor)}`])
+  const owedBack = order.returns
+    .filter(({ status }) => status === 'RECEIVED' || status === 'REFUNDED')
+    .reduce((sum, { refund }) => sum + refund.minor, 0)
+  return refunded < owedBack || refunded > captured
+    ? [...found, ['refunded-unlike-owed', `${state}, its returns come to ${amount(order, owedBack)}`]]
+    : found
+}
+
+function compareStock({ order, reservation }: OrderFacts): Found[] {
+  const isConfirmed = !BEFORE_CONFIRMATION.has(order.status)
+  if (!reservation) return isConfirmed ? [['reservation-missing', `the order is ${order.status}`]] : []
+  const isHeld = reservation.status === 'HELD' || reservation.status === 'COMMITTED'
+  const reserved = unitsBySku(reservation.allocations)
+  const ordered = unitsBySku(order.lines)
+  const left = unitsBySku(shippedLines(order))
+  const leftStock = unitsBySku(
+    reservation.allocations.map(({ sku, shipped }) => ({ sku, quantity: shipped })),
+  )
+  return [
+    ...(ENDED.has(order.status) && isHeld
+      ? [['stock-held', `the order is ${order.status}, its stock ${reservation.status}`] as const]
+      : []),
+    ...(isConfirmed ? unlike('reserved-unlike-ordered', ['ordered', ordered], ['reserved', reserved]) : []),
+    ...unlike('shipped-unlike-stock', ['shipped by the order', left], ['shipped from stock', leftStock]),
+  ]
+}
+
+function shippedLines(order: PlacedOrder) {
+  return order.lines.map(({ sku, shipped }) => ({ sku, quantity: shipped }))
+}
+
+function compareParcels({ order, shipments }: OrderFacts): Found[] {
+  const dispatched = shipments.filter(({ status }) => DISPATCHED.has(status))
+  const known = new Set(shipments.map(({ id }) => id))
+  const missing = order.shipments
+    .filter(({ shipmentId }) => !known.has(shipmentId))
+    .map(({ shipmentId }): Found => ['parcel-missing', `shipping does not know ${shipmentId}`])
+  const [left, inParcels] = [shippedLines(order), dispatched.flatMap(({ lines }) => lines)].map(unitsBySku)
+  return [
+    ...missing,
+    ...awaitedParcels(order, shipments),
+    ...(missing.length > 0 || !left || !inParcels
+      ? []
+      : unlike(
+          'shipped-unlike-parcels',
+          ['shipped by the order', left],
+          ['in dispatched parcels', inParcels],
+        )),
+    ...differentFates(order, shipments),
+  ]
+}
+
+/** A confirmed order has parcels for all its units, unless a part of it is being given up. */
+function awaitedParcels(order: PlacedOrder, shipments: readonly KnownShipment[]): Found[] {
+  if (order.status !== 'CONFIRMED' || order.cancellationRequested) return []
+  const parcels = unitsBySku(
+    shipments.filter(({ status }) => !GIVEN_UP.has(status)).flatMap(({ lines }) => lines),
+  )
+  return unlike('parcel-missing', ['ordered', unitsBySku(order.lines)], ['in parcels', parcels])
+}
+
+function differentFates(order: PlacedOrder, shipments: readonly KnownShipment[]): Found[] {
+  const isDelivered = new Map(order.shipments.map(({ shipmentId, delivered }) => [shipmentId, delivered]))
+  return shipments.flatMap(({ id, status }): Found[] => {
+    const hasEnded = order.status === 'CANCELLED' || order.status === 'COMPLETED'
+    const isOpen = !GIVEN_UP.has(status) && status !== 'DELIVERED' && status !== 'LOST'
+    if (hasEnded && isOpen) return [['parcel-unlike-order', `${id} is ${status}, the order ${order.status}`]]
+    if (isDelivered.get(id) === true && status !== 'DELIVERED')
+      return [['parcel-unlike-order', `${id} is ${status}, and delivered by the order`]]
+    return isDelivered.get(id) === false && status === 'DELIVERED'
+      ? [['parcel-unlike-order', `${id} is ${status}, and not delivered by the order`]]
+      : []
+  })
+}
+
+type Named = readonly [name: string, units: ReadonlyMap<string, number>]
+
+function unlike(kind: Kind, [oneName, one]: Named, [otherName, other]: Named): Found[] {
+  const skus = [...new Set([...one.keys(), ...other.keys()])].sort()
+  return skus.flatMap((sku): Found[] => {
+    const [here, there] = [one.get(sku) ?? 0, other.get(sku) ?? 0]
+    return here === there ? [] : [[kind, `${sku}: ${here} ${oneName}, ${there} ${otherName}`]]
+  })
+}
+
+function moneyOf(payment: StandingPayment): string {
+  const { authorised, captured, refunded } = sums(payment)
+  const show = (minor: number) => toDecimal({ minor, currency: payment.currency })
+  return `requested ${show(payment.amount)}, authorised ${show(authorised)}, captured ${show(captured)}, refunded ${show(refunded)} ${payment.currency}`
+}
+
+function amount(order: PlacedOrder, minor: number): string {
+  return `${toDecimal({ minor, currency: order.total.currency })} ${order.total.currency}`
+}

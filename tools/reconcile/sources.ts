@@ -1,0 +1,169 @@
+// Where the reconciler reads: views of the four services in the order of orders, page by page, and single orders from the log.
+import { siblingId } from '#platform/domain/ids.ts'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import type { EventStore } from '#platform/event-store/event-store.ts'
+import { createRepository } from '#platform/event-store/repository.ts'
+import { openReadModels } from '#platform/read-models/open.ts'
+import type { Collection, Document, Query } from '#platform/read-models/read-models.ts'
+import type { SUBGRAPHS } from '#start/layout.ts'
+import {
+  type ProductDoc,
+  productsView,
+  type ReservationDoc,
+  reservationsView,
+} from '#subgraphs/inventory/views.ts'
+import { orderAggregate } from '#subgraphs/orders/domain/order.ts'
+import { type OrderDoc, ordersView } from '#subgraphs/orders/views.ts'
+import { isStanding, paymentAggregate } from '#subgraphs/payment/domain/payment.ts'
+import { type PaymentDoc, paymentsView } from '#subgraphs/payment/views.ts'
+import { type KnownShipment, shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
+import { type ShipmentDocument, shipmentsView } from '#subgraphs/shipping/views.ts'
+import type { Facts } from '#tools/reconcile/compare.ts'
+
+export type ServiceName = (typeof SUBGRAPHS)[number]
+/** Where each service keeps its events and its views. */
+export type Places = Readonly<Record<ServiceName, { readonly database: string; readonly readModels: string }>>
+
+export type Sources = AsyncDisposable & {
+  /** What the views have of every order that any service knows, by order id ascending. Memory: one page a view. */
+  readonly orders: () => AsyncGenerator<Facts>
+  /** What the services have of one order now. Its events are read where an order's own are kept together. */
+  readonly order: (orderId: string) => Promise<Facts>
+  readonly products: () => AsyncGenerator<ProductDoc>
+  readonly reservations: () => AsyncGenerator<ReservationDoc>
+}
+
+const PAGE = 500
+/** More parcels of one order than that are not looked at: one a warehouse, and at most 100 warehouses. */
+const MAX_PARCELS = 1_000
+
+export async function openSources(places: Places): Promise<Sources> {
+  await using open = new AsyncDisposableStack()
+  const [orders, inventory, payment, shipping] = await Promise.all([
+    openPlace(places.orders, open),
+    openPlace(places.inventory, open),
+    openPlace(places.payment, open),
+    openPlace(places.shipping, open),
+  ])
+  const views: Views = {
+    orders: await orders.models.collection(ordersView.collection),
+    payments: await payment.models.collection(paymentsView.collection),
+    reservations: await inventory.models.collection(reservationsView.collection),
+    products: await inventory.models.collection(productsView.collection),
+    shipments: await shipping.models.collection(shipmentsView.collection),
+  }
+  const order = orderReader(views, { orders: orders.store, payment: payment.store, shipping: shipping.store })
+  const kept = open.move()
+  return {
+    orders: () => joinedOrders(views),
+    order,
+    products: () => documents(views.products),
+    reservations: () => documents(views.reservations),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}
+
+type Views = {
+  readonly orders: Collection<OrderDoc>
+  readonly payments: Collection<PaymentDoc>
+  readonly reservations: Collection<ReservationDoc>
+  readonly products: Collection<ProductDoc>
+  readonly shipments: Collection<ShipmentDocument>
+}
+
+async function openPlace({ database, readModels }: Places[ServiceName], open: AsyncDisposableStack) {
+  const store = open.use(await openPostgresEventStore({ url: database }))
+  const models = open.use(await openReadModels(readModels))
+  return { store, models }
+}
+
+async function* documents<Doc extends Document>(
+  collection: Collection<Doc>,
+  orderBy?: Query['orderBy'],
+): AsyncGenerator<Doc> {
+  let after: string | undefined
+  do {
+    const page = await collection.find({ limit: PAGE, ...(orderBy && { orderBy }), ...(after && { after }) })
+    for (const { doc } of page.items) yield doc
+    after = page.hasNext ? page.items.at(-1)?.cursor : undefined
+  } while (after !== undefined)
+}
+
+/** Ids sort by time, and what belongs to one order is found under the order's id: so four sorted readings are merged. */
+async function* joinedOrders(views: Views): AsyncGenerator<Facts> {
+  const orders = lookAhead(documents(views.orders), doc => doc.id)
+  const payments = lookAhead(documents(views.payments), doc => doc.orderId)
+  const reservations = lookAhead(documents(views.reservations), doc => doc.orderId)
+  const shipments = lookAhead(documents(views.shipments, { path: 'orderId' }), doc => doc.orderId)
+  for (;;) {
+    const next = await Promise.all([orders, payments, reservations, shipments].map(reader => reader.key()))
+    const [orderId] = next.filter(key => key !== undefined).sort()
+    if (orderId === undefined) return
+    yield {
+      orderId,
+      order: (await orders.take(orderId)).at(0),
+      payment: (await payments.take(orderId)).at(0),
+      reservation: (await reservations.take(orderId)).at(0),
+      shipments: await shipments.take(orderId),
+    }
+  }
+}
+
+type LookAhead<Doc> = {
+  readonly key: () => Promise<string | undefined>
+  /** All that come next under `key`. */
+  readonly take: (key: string) => Promise<Doc[]>
+}
+
+function lookAhead<Doc>(source: AsyncGenerator<Doc>, keyOf: (doc: Doc) => string): LookAhead<Doc> {
+  let next: Promise<IteratorResult<Doc>> | undefined
+  const peek = () => {
+    next ??= source.next()
+    return next
+  }
+  return {
+    async key() {
+      const { done, value } = await peek()
+      return done ? undefined : keyOf(value)
+    },
+    async take(key) {
+      const taken: Doc[] = []
+      for (
+        let { done, value } = await peek();
+        !done && keyOf(value) === key;
+        { done, value } = await peek()
+      ) {
+        taken.push(value)
+        next = undefined
+      }
+      return taken
+    },
+  }
+}
+
+type Stores = Readonly<Record<'orders' | 'payment' | 'shipping', EventStore>>
+
+function orderReader(views: Views, stores: Stores): Sources['order'] {
+  const orders = createRepository(stores.orders, orderAggregate)
+  const payments = createRepository(stores.payment, paymentAggregate)
+  const shipping = createRepository(stores.shipping, shipmentAggregate)
+  return async orderId => {
+    const [{ state: order }, { state: payment }, reservation, listed] = await Promise.all([
+      orders.load(orderId),
+      payments.load(siblingId('payment', orderId)),
+      views.reservations.get(orderId),
+      views.shipments.find({ where: [{ path: 'orderId', equals: orderId }], limit: MAX_PARCELS }),
+    ])
+    const placed = order.status === 'ABSENT' ? undefined : order
+    const ids = [...listed.items.map(({ id }) => id), ...(placed?.shipments ?? []).map(of => of.shipmentId)]
+    const loaded = await Promise.all([...new Set(ids)].map(async id => (await shipping.load(id)).state))
+    const shipments = loaded.filter((state): state is KnownShipment => state.status !== 'ABSENT')
+    return {
+      orderId,
+      order: placed,
+      payment: isStanding(payment) ? payment : undefined,
+      reservation,
+      shipments: shipments.filter(shipment => shipment.orderId === orderId),
+    }
+  }
+}
