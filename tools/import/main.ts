@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
 import { CURRENCIES } from '#platform/domain/money.ts'
 import { describeFault } from '#platform/process/fault.ts'
 import { describeCopy, findLocalCopy, type LocalCopy } from '#start/local-copy.ts'
@@ -93,9 +94,20 @@ async function runImport(
   const copy = await findLocalCopy(process.env)
   const { width, patienceMs, url = `http://127.0.0.1:${copy.portBase}/graphql` } = options
   if (options.url === undefined) console.error(`This is ${describeCopy(copy)}.`)
-  await using web = createWebClient({ url, token: opsToken(copy), connections: width, patienceMs })
+  await using web = createWebClient({
+    url,
+    token: opsToken(copy),
+    connections: width,
+    patienceMs,
+    onSilence: problem => console.error(`${url} does not answer (${problem}); trying again …`),
+  })
   const replay: Replay = { web, source: name, currency, width, since: Date.now() }
   const failedProducts = await addAll(replay, plan.products)
+  if (!web.hasAnswered())
+    throw new OperatorError(
+      'NOT_REACHABLE',
+      `Nothing was imported: ${url} has not answered for ${patienceMs / 1000} seconds. Start the platform, or correct --url.`,
+    )
   const placements = await placeAll(replay, plan.orders, failedProducts)
   const placed = placements.filter(({ status }) => status === 'placed')
   const check = await checkOrders(replay, placed, startProgress('check   ', placed.length))

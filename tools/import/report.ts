@@ -20,6 +20,8 @@ export type ImportReport = {
 export const EXIT = { imported: 0, differs: 1, notBegun: 2, rowsLeftOut: 3, unfinished: 4 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
+const MOST_SILENCES = 50
+
 const VERDICTS: Readonly<Record<ExitCode, string>> = {
   [EXIT.imported]: 'All orders are imported, and reconcile to the cent and to the unit.',
   [EXIT.differs]: 'DOES NOT RECONCILE: orders are not as the files demand; see the differences.',
@@ -42,7 +44,7 @@ export function exitCodeOf(report: ImportReport): ExitCode {
 
 /** The report as text, for a terminal or a file. */
 export function describe(report: ImportReport): string {
-  const { plan, check, currency, seconds, failedOrders } = report
+  const { plan, check, currency, seconds } = report
   const asPlanned = check.orders.filter(({ verdict }) => verdict === 'as planned').length
   const differing = check.orders.filter(({ verdict }) => verdict === 'differs')
   const products = plan.products.length - report.failedProducts.size
@@ -54,20 +56,42 @@ export function describe(report: ImportReport): string {
     ),
     ...comparison(check, currency),
     ...section(`Differences: ${differing.length}`, differing.map(differenceLine)),
-    ...section('Not imported', [
-      ...failedOrders.map(({ order, status, reason }) =>
-        lineOf(order.at, `order ${order.sourceId}: ${status}: ${reason}`, order.rows),
-      ),
-      ...plan.products.flatMap(product => {
-        const failure = report.failedProducts.get(product.sku)
-        return failure
-          ? [lineOf(product.at, `product ${product.sku}: ${failure.status}: ${failure.reason}`)]
-          : []
-      }),
-    ]),
+    ...section('Refused by the platform', refusals(report)),
+    ...section('Not answered, and left for another run', silences(report)),
     ...rowSections(plan),
     `\n${VERDICTS[exitCodeOf(report)]}`,
   ].join('\n')
+}
+
+/** Every row that the platform refused, with the rows that depend on it. */
+function refusals({ plan, failedProducts, failedOrders }: ImportReport): string[] {
+  const products = plan.products.flatMap(({ sku, at }) => {
+    const failure = failedProducts.get(sku)
+    return failure?.status === 'refused' ? [lineOf(at, `product ${sku}: ${failure.reason}`)] : []
+  })
+  const orders = failedOrders
+    .filter(({ status }) => status === 'refused')
+    .map(({ order, reason }) => lineOf(order.at, `order ${order.sourceId}: ${reason}`, order.rows))
+  return [...products, ...orders]
+}
+
+/** Nothing is lost with a row that has no answer; a platform that is away leaves thousands, of which the first are named. */
+function silences({ plan, failedOrders, failedProducts, check }: ImportReport): string[] {
+  const products = plan.products.flatMap(({ sku, at }) => {
+    const failure = failedProducts.get(sku)
+    return failure?.status === 'unanswered' ? [lineOf(at, `product ${sku}: ${failure.reason}`)] : []
+  })
+  const orders = failedOrders
+    .filter(({ status }) => status === 'unanswered')
+    .map(({ order, reason }) => lineOf(order.at, `order ${order.sourceId}: ${reason}`))
+  const unchecked = check.orders
+    .filter(({ verdict, placement }) => verdict === 'unknown' && placement.status === 'placed')
+    .map(({ placement: { order } }) =>
+      lineOf(order.at, `order ${order.sourceId}: it is placed, and not checked`),
+    )
+  const all = [...products, ...orders, ...unchecked]
+  const more = all.length - MOST_SILENCES
+  return more > 0 ? [...all.slice(0, MOST_SILENCES), `and ${several(more, 'more row')}`] : all
 }
 
 /** What an import would do, as text. */

@@ -13,6 +13,8 @@ export type WebClient = AsyncDisposable & {
   readonly send: <T>(document: string, variables: Readonly<Record<string, unknown>>) => Promise<T>
   /** Nothing has been answered for `patienceMs`: every request now throws Unanswered at once. */
   readonly isAway: () => boolean
+  /** Whether the platform has answered at all. */
+  readonly hasAnswered: () => boolean
 }
 
 /** The platform's answer is an error that another try would not change. */
@@ -28,7 +30,7 @@ export class RequestRefused extends Error {
 /** Whether the platform carried the request out is not known: another run finds out by its key. */
 export class Unanswered extends Error {
   constructor(lastProblem: string) {
-    super(`no answer in time; the last problem was: ${lastProblem}`)
+    super(`no answer in time (${lastProblem})`)
     this.name = 'Unanswered'
   }
 }
@@ -39,6 +41,8 @@ export type WebClientOptions = {
   readonly connections: number
   /** How long one request, and all of them, may go without an answer. */
   readonly patienceMs: number
+  /** Told once each time that the platform ceases to answer, with the first problem. */
+  readonly onSilence?: (problem: string) => void
 }
 
 /** What may pass by itself. A fault of the server's may be one of starting or stopping. */
@@ -53,7 +57,8 @@ const RESPONSE_TIMEOUT_MS = 60_000
 type Problem = { readonly code: string; readonly message: string }
 type Answer<T> = { readonly data: T } | { readonly problem: Problem; readonly heard: boolean }
 
-export function createWebClient({ url, token, connections, patienceMs }: WebClientOptions): WebClient {
+export function createWebClient(options: WebClientOptions): WebClient {
+  const { url, token, connections, patienceMs } = options
   const { origin, pathname } = new URL(url)
   const pool = new Pool(origin, {
     connections,
@@ -61,20 +66,33 @@ export function createWebClient({ url, token, connections, patienceMs }: WebClie
     bodyTimeout: RESPONSE_TIMEOUT_MS,
   })
   let lastAnswer = performance.now()
+  let answers = 0
+  let lastProblem: string | undefined
   const isAway = () => performance.now() - lastAnswer > patienceMs
+  const note = (answer: Answer<unknown>) => {
+    if ('data' in answer || answer.heard) {
+      lastAnswer = performance.now()
+      answers++
+      lastProblem = undefined
+    } else {
+      if (lastProblem === undefined) options.onSilence?.(answer.problem.message)
+      lastProblem = answer.problem.message
+    }
+  }
   const attempt = async <T>(body: string): Promise<Answer<T>> => {
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${await token()}` }
     const answer = await ask<T>(pool, { path: pathname, method: 'POST', headers, body })
-    if ('data' in answer || answer.heard) lastAnswer = performance.now()
+    note(answer)
     return answer
   }
   return {
     isAway,
+    hasAnswered: () => answers > 0,
     async send<T>(document: string, variables: Readonly<Record<string, unknown>>) {
       const body = JSON.stringify({ query: document, variables })
       const began = performance.now()
       for (let tries = 1, wait = FIRST_WAIT_MS; ; tries++, wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
-        if (isAway()) throw new Unanswered('the server is away')
+        if (isAway()) throw new Unanswered(lastProblem ?? 'none')
         const answer = await attempt<T>(body)
         if ('data' in answer) return answer.data
         throwIfFinal(answer.problem, tries)

@@ -1,7 +1,8 @@
 // What the services say of one order, held against one another: every difference, named. Pure.
-import { toDecimal } from '#platform/domain/money.ts'
+import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { ReservationDoc } from '#subgraphs/inventory/views.ts'
 import { type OrderStatus, type PlacedOrder, unitsBySku } from '#subgraphs/orders/domain/order.ts'
+import type { MovementKind } from '#subgraphs/payment/domain/events.ts'
 import { sums } from '#subgraphs/payment/domain/figures.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import type { KnownShipment, ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
@@ -27,6 +28,7 @@ export const KINDS = {
   'refunded-unlike-owed': 'what was refunded is not what the returns come to',
   'money-kept': 'the order is cancelled, and money that was captured is not refunded',
   'money-held': 'the order has ended, and money is still authorised beyond what was captured',
+  'debts-differ': 'the open debts of the order are not the refused movements of its payment',
   'reservation-missing': 'the order is confirmed, and inventory holds nothing for it',
   'reserved-unlike-ordered': 'the units that were reserved are not those of the order’s lines',
   'stock-held': 'the order has ended, and stock is still held for it',
@@ -96,24 +98,58 @@ function comparePayment({ order, payment }: OrderFacts): Found[] {
   return [...found, ...compareMoney(order, payment)]
 }
 
+/** What the provider refused to move is explained: it is on the operators' worklist, or was written off there. */
 function compareMoney(order: PlacedOrder, payment: StandingPayment): Found[] {
   const { authorised, captured, refunded } = sums(payment)
-  const found: Found[] = []
+  const unmoved = (kind: MovementKind) => unmovedBy(payment, kind)
   const state = `${moneyOf(payment)}; the order is ${order.status}`
-  if (ENDED.has(order.status) && authorised > captured) found.push(['money-held', state])
-  if (order.status === 'CANCELLED') {
-    if (captured !== refunded) found.push(['money-kept', state])
-    return found
-  }
+  const found = debtsThatDiffer(order, payment)
+  const held = authorised - captured - unmoved('CAPTURE') - unmoved('VOID')
+  if (ENDED.has(order.status) && held > 0) found.push(['money-held', state])
+  if (order.status === 'CANCELLED')
+    return captured === refunded + unmoved('REFUND') ? found : [...found, ['money-kept', state]]
   const allLeft = order.lines.every(line => line.shipped === line.quantity)
-  if (allLeft && captured !== order.total.minor)
+  if (allLeft && captured + unmoved('CAPTURE') !== order.total.minor)
     found.push(['captured-unlike-owed', `${state}, its total is ${amount(order, order.total.minor)}`])
-  const owedBack = order.returns
-    .filter(({ status }) => status === 'RECEIVED' || status === 'REFUNDED')
-    .reduce((sum, { refund }) => sum + refund.minor, 0)
-  return refunded < owedBack || refunded > captured
+  const owedBack = sumOf(order.returns.filter(isBack).map(({ refund }) => refund))
+  return refunded + unmoved('REFUND') < owedBack || refunded > captured
     ? [...found, ['refunded-unlike-owed', `${state}, its returns come to ${amount(order, owedBack)}`]]
     : found
+}
+
+function isBack({ status }: PlacedOrder['returns'][number]): boolean {
+  return status === 'RECEIVED' || status === 'REFUNDED'
+}
+
+function unmovedBy({ refused }: StandingPayment, kind: MovementKind): number {
+  const entries = refused.filter(entry => entry.kind === kind)
+  return sumOf(
+    entries.filter(({ status }) => status === 'OPEN' || status === 'WRITTEN_OFF').map(entry => entry.amount),
+  )
+}
+
+/** Refused captures and refunds are debts of the order, under the same ids. */
+function debtsThatDiffer(order: PlacedOrder, payment: StandingPayment): Found[] {
+  const debts = order.debts.filter(({ resolution }) => resolution === undefined).map(({ debtId }) => debtId)
+  const refused = payment.refused
+    .filter(({ kind, status }) => kind !== 'VOID' && status === 'OPEN')
+    .map(({ id }) => id)
+  return [
+    ...debts
+      .filter(id => !refused.includes(id))
+      .map(
+        (id): Found => ['debts-differ', `${id} is a debt of the order, and no open refusal of its payment`],
+      ),
+    ...refused
+      .filter(id => !debts.includes(id))
+      .map(
+        (id): Found => ['debts-differ', `${id} is an open refusal of the payment, and no debt of the order`],
+      ),
+  ]
+}
+
+function sumOf(amounts: readonly Money[]): number {
+  return amounts.reduce((sum, { minor }) => sum + minor, 0)
 }
 
 function compareStock({ order, reservation }: OrderFacts): Found[] {
