@@ -185,7 +185,7 @@ function sourceText({ column, template, value }: Field, row: Readonly<Record<str
   if (template === undefined) return value ?? ''
   return template
     .replace(PLACEHOLDER, (_, name: string, length?: string) =>
-      (row[name] ?? '').slice(0, Number(length ?? 500)),
+      (row[name] ?? '').trim().slice(0, Number(length ?? 500)),
     )
     .trim()
 }

@@ -52,7 +52,7 @@ const NOT_ALLOWED = new Set(['UNAUTHENTICATED', 'FORBIDDEN'])
 const FAULT_TRIES = 5
 const FIRST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 5_000
-const RESPONSE_TIMEOUT_MS = 60_000
+const LONGEST_RESPONSE_MS = 60_000
 
 type Problem = { readonly code: string; readonly message: string }
 type Answer<T> = { readonly data: T } | { readonly problem: Problem; readonly heard: boolean }
@@ -60,11 +60,8 @@ type Answer<T> = { readonly data: T } | { readonly problem: Problem; readonly he
 export function createWebClient(options: WebClientOptions): WebClient {
   const { url, token, connections, patienceMs } = options
   const { origin, pathname } = new URL(url)
-  const pool = new Pool(origin, {
-    connections,
-    headersTimeout: RESPONSE_TIMEOUT_MS,
-    bodyTimeout: RESPONSE_TIMEOUT_MS,
-  })
+  const timeout = Math.min(LONGEST_RESPONSE_MS, patienceMs)
+  const pool = new Pool(origin, { connections, headersTimeout: timeout, bodyTimeout: timeout })
   let lastAnswer = performance.now()
   let answers = 0
   let lastProblem: string | undefined
