@@ -2,14 +2,13 @@
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeFault } from '#platform/process/fault.ts'
-import { SUBGRAPHS } from '#start/layout.ts'
 import { type Input, runCommand, wrongUsage } from '#tools/command-line.ts'
 import { reconcile as command } from '#tools/commands.ts'
-import { localDatabases } from '#tools/local-database.ts'
 import { type Difference, KINDS } from '#tools/reconcile/compare.ts'
 import { metricsText, writeMetrics } from '#tools/reconcile/metrics.ts'
+import { readPlaces } from '#tools/reconcile/places.ts'
 import { reconcile, type Summary } from '#tools/reconcile/reconcile.ts'
-import { openSources, type Places, type ServiceName } from '#tools/reconcile/sources.ts'
+import { openSources } from '#tools/reconcile/sources.ts'
 
 const EXIT = { agree: 0, differ: 1, notCompared: 2 } as const
 /** Differences that are kept for the end of the run; all of them are counted. */
@@ -21,28 +20,6 @@ function readSettle(settle: string): number {
   if (!(seconds >= 1 && seconds <= 3600))
     throw wrongUsage(command, `--settle should be a whole number of seconds from 1 to 3600, not ${settle}.`)
   return seconds * 1000
-}
-
-/** The databases that the environment names, or those of the copy. Throws OperatorError USAGE when it names some only. */
-async function readPlaces(env: NodeJS.ProcessEnv): Promise<Places> {
-  const variableOf = (service: ServiceName) => `${service.toUpperCase()}_DATABASE_URL`
-  const missing = SUBGRAPHS.filter(service => !env[variableOf(service)]).map(variableOf)
-  if (missing.length > 0 && missing.length < SUBGRAPHS.length)
-    throw wrongUsage(
-      command,
-      `${missing.join(' and ')} should be set too: name the databases of all services, or of none.`,
-    )
-  const local = missing.length > 0 ? await localDatabases() : () => ''
-  const placeOf = (service: ServiceName) => {
-    const database = env[variableOf(service)] || local(service)
-    return { database, readModels: env[`${service.toUpperCase()}_READ_MODELS_URL`] || database }
-  }
-  return {
-    orders: placeOf('orders'),
-    inventory: placeOf('inventory'),
-    payment: placeOf('payment'),
-    shipping: placeOf('shipping'),
-  }
 }
 
 type Result = Summary & { readonly byKind: Map<Difference['kind'], number>; readonly listed: Difference[] }

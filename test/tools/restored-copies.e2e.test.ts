@@ -1,0 +1,109 @@
+// Imports into a copy, restores databases of different moments beside one another, and sees what the reconciler says.
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import pg from 'pg'
+import { expect, test } from 'vitest'
+import { SUBGRAPHS } from '#start/layout.ts'
+import { databaseOf, freePortBase, openDataDir, startCopy } from '#test/copy.ts'
+import { ROOT } from '#test/docs/pages.ts'
+
+type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string }
+type Variables = Readonly<Record<string, string>>
+
+function run(tool: string, args: readonly string[], env: Variables): Promise<Ended> {
+  return new Promise(resolve => {
+    const child = execFile(
+      process.execPath,
+      [path.join(ROOT, 'tools', tool), ...args],
+      { cwd: ROOT, env: { ...process.env, ...env } },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    )
+  })
+}
+
+const importNorthwind = (env: Variables) =>
+  run('import/main.ts', ['test/tools/import/northwind', '--mapping', 'northwind'], env)
+const reconcile = (env: Variables, ...args: string[]) =>
+  run('reconcile/main.ts', ['--settle', '1', ...args], env)
+
+/** A copy of the database as it is now. No service may be connected to it. */
+async function copyDatabase(url: string, name: string): Promise<string> {
+  const client = new pg.Client({
+    connectionString: Object.assign(new URL(url), { pathname: '/postgres' }).href,
+  })
+  await client.connect()
+  try {
+    const source = new URL(url).pathname.slice(1)
+    await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [source])
+    await client.query(`CREATE DATABASE ${name} TEMPLATE ${source}`)
+  } finally {
+    await client.end()
+  }
+  return Object.assign(new URL(url), { pathname: `/${name}` }).href
+}
+
+/** The variables that name a database for each service. */
+async function databases(dataDir: string): Promise<Record<string, string>> {
+  const entries = SUBGRAPHS.map(async name => [
+    `${name.toUpperCase()}_DATABASE_URL`,
+    await databaseOf(dataDir, name),
+  ])
+  return Object.fromEntries(await Promise.all(entries))
+}
+
+test('databases restored from different moments are told from those that agree', async () => {
+  await using data = await openDataDir()
+  const options = {
+    dataDir: data.dataDir,
+    portBase: await freePortBase(),
+    env: { CARRIER_SANDBOX_STEP_MS: '50' },
+  }
+  const env = { DATA_DIR: options.dataDir, PORT_BASE: String(options.portBase) }
+  {
+    await using before = await startCopy(options)
+    await before.kill()
+  }
+  const early = await copyDatabase(await databaseOf(data.dataDir, 'orders'), 'orders_early')
+  await using copy = await startCopy(options)
+  expect(await importNorthwind(env)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('All orders are imported, and reconcile'),
+  })
+  expect(await importNorthwind(env)).toMatchObject({ code: 0 }) // finds what is there
+  const file = path.join(data.dataDir, 'reconcile.prom')
+  expect(await reconcile(env, '--metrics', file)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/The services agree\.\n$/),
+  })
+  expect(await readFile(file, 'utf8')).toContain(
+    'waybill_reconcile_differences{kind="payment-without-order"} 0',
+  )
+  await copy.kill()
+
+  const restored = { ...env, ...(await databases(data.dataDir)), ORDERS_DATABASE_URL: early }
+  const { code, stdout } = await reconcile(restored, '--json', '--metrics', file)
+  expect(code).toBe(1)
+  expect(JSON.parse(stdout)).toMatchObject({
+    byKind: { 'payment-without-order': 3, 'reservation-without-order': 3, 'shipment-without-order': 3 },
+  })
+  expect(await readFile(file, 'utf8')).toContain(
+    'waybill_reconcile_differences{kind="payment-without-order"} 3',
+  )
+}, 180_000)
+
+test('what cannot be compared is told in a sentence, with a code of its own', async () => {
+  const url = 'postgres://127.0.0.1:1/none'
+  expect(await reconcile({ ORDERS_DATABASE_URL: url })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(
+      'INVENTORY_DATABASE_URL and PAYMENT_DATABASE_URL and SHIPPING_DATABASE_URL should be set too',
+    ),
+  })
+  const all = Object.fromEntries(SUBGRAPHS.map(name => [`${name.toUpperCase()}_DATABASE_URL`, url]))
+  expect(await reconcile(all)).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/^EVENT_STORE_UNREACHABLE: .*\n$/),
+  })
+})
