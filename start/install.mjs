@@ -33,7 +33,7 @@ if (!sufficient.includes(installed)) {
   }
   console.error(`install    packages from package-lock.json${more[kind]} (once; a minute or less)`)
   rmSync(marker, { force: true })
-  // Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, which some registries do not carry.
+  // Not `npm ci`, which would first take node_modules away from a copy that is running. `install` changes what differs.
   const args = [
     'install',
     '--no-save',
