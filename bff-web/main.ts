@@ -1,11 +1,13 @@
 // The web BFF as a process of its own.
-import process from 'node:process'
-import { stopSignal } from '#platform/http/stop-signal.ts'
-import { startTracing } from '#platform/telemetry/tracing.ts'
+import { runService } from '#platform/process/run-service.ts'
 
-await using open = new AsyncDisposableStack()
-open.use(await startTracing({ service: 'bff-web', endpoint: process.env.OTEL_EXPORTER_OTLP_ENDPOINT }))
-const { readBffConfig } = await import('#platform/bff/config.ts')
-const { startBffWeb } = await import('#bff-web/service.ts')
-open.use(await startBffWeb(readBffConfig('bff-web', process.env)))
-await stopSignal()
+await runService({
+  name: 'bff-web',
+  async load() {
+    const [{ readBffConfig }, { startBffWeb }] = await Promise.all([
+      import('#platform/bff/config.ts'),
+      import('#bff-web/service.ts'),
+    ])
+    return { readConfig: env => readBffConfig('bff-web', env), start: startBffWeb }
+  },
+})

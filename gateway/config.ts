@@ -6,6 +6,7 @@ import { DEFAULT_SETTINGS, type GatewaySettings, readSettings } from '#gateway/s
 import { portNumber, readConfig, urlOf } from '#platform/config/config.ts'
 import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { faultOf } from '#platform/process/fault.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
 const schema = z.object({
@@ -100,10 +101,10 @@ function readSettingsFile(file: string): GatewaySettings {
     return readSettings(JSON.parse(readFileSync(file, 'utf8')))
   } catch (cause) {
     if (cause instanceof OperatorError) throw cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = cause instanceof SyntaxError ? `it is not JSON (${cause.message})` : faultOf(cause).message
     throw new OperatorError(
       'CONFIG_INVALID',
-      `GATEWAY_SETTINGS names ${file}, which cannot be read: ${reason}`,
+      `GATEWAY_SETTINGS names a file that is not usable: ${reason}`,
       cause,
     )
   }

@@ -1,29 +1,28 @@
 // The gateway as a process of its own. SIGHUP reads the supergraph again; a terminal that is closed sends one too, and ends it.
 import { enableCompileCache } from 'node:module'
 import process from 'node:process'
-import { readGatewayConfig } from '#gateway/config.ts'
-import { OperatorError } from '#platform/domain/errors.ts'
-import { stopSignal } from '#platform/http/stop-signal.ts'
-import { startTracing } from '#platform/telemetry/tracing.ts'
+import { runService } from '#platform/process/run-service.ts'
 
-try {
-  await run()
-} catch (error) {
-  console.error(error instanceof OperatorError ? `${error.code}: ${error.message}` : error)
-  process.exitCode = 1
-}
-
-/** What a person reads goes to standard error: standard output has the log, one JSON object a line. */
-async function run(): Promise<void> {
-  const config = readGatewayConfig(process.env)
-  await using open = new AsyncDisposableStack()
-  open.use(await startTracing({ service: 'gateway', endpoint: process.env.OTEL_EXPORTER_OTLP_ENDPOINT }))
-  enableCompileCache() // the second start is faster, and leaves out 20 MB that reading TypeScript takes
-  const { startGateway } = await import('#gateway/service.ts')
-  const { firstLines } = await import('#gateway/first-lines.ts')
-  const gateway = open.use(await startGateway(config))
-  if (!process.stdin.isTTY) process.on('SIGHUP', () => void gateway.reload())
-  const stopped = stopSignal()
-  console.error(firstLines(gateway, config)) // whoever reads them may stop it at once
-  await stopped
-}
+await runService({
+  name: 'gateway',
+  async load() {
+    enableCompileCache() // the second start is faster, and leaves out 20 MB that reading TypeScript takes
+    const [{ readGatewayConfig }, { startGateway }, { firstLines }] = await Promise.all([
+      import('#gateway/config.ts'),
+      import('#gateway/service.ts'),
+      import('#gateway/first-lines.ts'),
+    ])
+    return {
+      readConfig: readGatewayConfig,
+      async start(config) {
+        const gateway = await startGateway(config)
+        return Object.assign(gateway, { firstLines: firstLines(gateway, config) })
+      },
+    }
+  },
+  /** What a person reads goes to standard error: standard output has the log, one JSON object a line. */
+  onStarted(gateway) {
+    if (!process.stdin.isTTY) process.on('SIGHUP', () => void gateway.reload())
+    console.error(gateway.firstLines) // whoever reads them may stop it at once
+  },
+})

@@ -1,6 +1,5 @@
 // Operations made ready to run, once per text: parsed, checked, planned, compiled. Bounded. Free of transport.
 import {
-  type ASTVisitor,
   type DocumentNode,
   execute,
   GraphQLError,
@@ -11,7 +10,6 @@ import {
   parse,
   type SelectionNode,
   specifiedRules,
-  type ValidationContext,
   validate,
 } from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
@@ -44,6 +42,7 @@ import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.t
 import type { Supergraph } from '#gateway/supergraph.ts'
 import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
+import { noIntrospection } from '#platform/graphql/no-introspection.ts'
 import { rootTypeRule } from '#platform/graphql/root-types.ts'
 
 type Variables = Readonly<Record<string, unknown>>
@@ -149,18 +148,6 @@ function forCallers(supergraph: Supergraph, checked: Checked, guard: Guard): For
       variants.set(key, prepared)
       prepared.catch(() => variants.delete(key))
       return prepared
-    },
-  }
-}
-
-/** Said once an operation, not at every field of it. */
-function noIntrospection(context: ValidationContext): ASTVisitor {
-  let said = false
-  return {
-    Field(node) {
-      if (said || (node.name.value !== '__schema' && node.name.value !== '__type')) return
-      said = true
-      context.reportError(new GraphQLError('GraphQL introspection is switched off here.', { nodes: node }))
     },
   }
 }

@@ -14,6 +14,7 @@ import {
   subgraphSchema,
   subgraphSettings,
 } from '#gateway/transport/settings.ts'
+import { inOurWords, placedProblems } from '#platform/config/words.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
 
@@ -54,12 +55,12 @@ export type GatewaySettings = z.infer<typeof settings>
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem with its place. */
 export function readSettings(json: unknown): GatewaySettings {
-  const read = settings.safeParse(json)
+  const read = settings.safeParse(json, { error: inOurWords })
   if (read.success) return read.data
-  const problems = read.error.issues.map(
-    ({ path, message }) => `  ${path.join('.') || 'the file'}: ${message}`,
+  throw new OperatorError(
+    'CONFIG_INVALID',
+    `the gateway's settings are not usable:\n${placedProblems(read.error)}`,
   )
-  throw new OperatorError('CONFIG_INVALID', `the gateway's settings are not usable:\n${problems.join('\n')}`)
 }
 
 export const DEFAULT_SETTINGS: GatewaySettings = readSettings({})

@@ -1,14 +1,14 @@
 // Reads the environment into a checked, frozen configuration object. Free of files, defaults and knowledge of any service.
 import { z } from 'zod'
+import { inOurWords, NOT_USABLE } from '#platform/config/words.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 
 /** The variables of a process: `process.env`, or a plain object in tests. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const SECRET_NAME = /SECRET|TOKEN|PASSWORD|PASSPHRASE|CREDENTIAL|PRIVATE|(?:^|_)KEY(?:$|_)/i
+const SECRET_PARAMETER = /([?&][^=&#]*(?:secret|token|password|passphrase|credential|key)[^=&#]*=)[^&#]+/gi
 const MAX_SHOWN = 120
-/** Of a check that was given no message. */
-const GENERIC_MESSAGE = 'Invalid input'
 
 /**
  * Reads the variables that `schema` names. An empty variable counts as unset.
@@ -22,7 +22,7 @@ export function readConfig<Shape extends z.ZodRawShape>(
   const given = Object.fromEntries(
     Object.keys(schema.shape).flatMap(name => (env[name] ? [[name, env[name]]] : [])),
   )
-  const parsed = schema.safeParse(given)
+  const parsed = schema.safeParse(given, { error: inOurWords })
   if (parsed.success) return Object.freeze(parsed.data)
   const problems = parsed.error.issues.map(issue => describeIssue(schema, issue, env))
   throw new OperatorError(
@@ -46,7 +46,7 @@ function holds(name: string, value: string | undefined): string {
 /** A check's own words come first: they may be about more than the one variable. */
 function shouldHold(field: unknown, issue: z.core.$ZodIssue): string {
   const description = descriptionOf(field)
-  if (description === undefined || (issue.code === 'custom' && issue.message !== GENERIC_MESSAGE))
+  if (description === undefined || (issue.code === 'custom' && issue.message !== NOT_USABLE))
     return decapitalised(issue.message)
   return `should hold ${description}`
 }
@@ -63,10 +63,10 @@ function decapitalised(message: string): string {
   return message.charAt(0).toLowerCase() + message.slice(1)
 }
 
-/** What may be shown of a variable: nothing when its name says secret, a URL without its password otherwise. */
+/** What may be shown of a variable: nothing when its name says secret, a URL without its password and the parameters that say secret otherwise. */
 export function maskSecret(name: string, value: string): string {
   if (SECRET_NAME.test(name)) return '***'
-  return value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):.*@/i, '$1:***@')
+  return value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):.*@/i, '$1:***@').replace(SECRET_PARAMETER, '$1***')
 }
 
 /** A TCP port; 0 asks the system for a free one. */

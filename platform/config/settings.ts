@@ -1,6 +1,7 @@
 // Live settings: one JSON value, followed where it is kept, checked before it counts. Free of the environment and of any service's settings.
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { SettingsSource } from '#platform/config/source.ts'
+import { inOurWords, placedProblems } from '#platform/config/words.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Health } from '#platform/http/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -121,7 +122,7 @@ function parseSettings<T>(text: string, schema: z.ZodType<T>, from: string): T {
   } catch (cause) {
     throw new OperatorError('SETTINGS_INVALID', `${from} is not JSON`, cause)
   }
-  const parsed = schema.safeParse(json)
+  const parsed = schema.safeParse(json, { error: inOurWords })
   if (parsed.success) return parsed.data
-  throw new OperatorError('SETTINGS_INVALID', `${from} is not usable:\n${z.prettifyError(parsed.error)}`)
+  throw new OperatorError('SETTINGS_INVALID', `${from} is not usable:\n${placedProblems(parsed.error)}`)
 }

@@ -13,6 +13,7 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import type { GraphqlOptions } from '#platform/graphql/endpoint.ts'
 import { createErrorFormatter } from '#platform/graphql/error-formatter.ts'
 import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
+import { noIntrospection } from '#platform/graphql/no-introspection.ts'
 import { createOperationPlugin, type OperationPluginOptions } from '#platform/graphql/operation-plugin.ts'
 import { rootTypeRule } from '#platform/graphql/root-types.ts'
 
@@ -34,13 +35,13 @@ export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestCont
     ...source,
     logger,
     nodeEnv: development ? 'development' : 'production',
-    introspection: development,
+    introspection: true, // Apollo's refusal tells callers how to set up the server; ours stands among the rules
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     stringifyResult: value => JSON.stringify(value),
     formatError: createErrorFormatter(logger),
     parseOptions: { maxTokens: limits.tokens },
-    validationRules: [limitRule(limits), rootTypeRule],
+    validationRules: [limitRule(limits), rootTypeRule, ...(development ? [] : [noIntrospection])],
     persistedQueries: persisted ? { cache: persisted.store } : false,
     plugins: [
       createOperationPlugin(service, { consistency: options.consistency, onWhole }),

@@ -7,7 +7,6 @@ import {
   type GraphQLSchema,
   getOperationAST,
   Kind,
-  NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   parse,
   specifiedRules,
@@ -17,6 +16,7 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { DEFAULT_LIMITS, limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
+import { noIntrospection } from '#platform/graphql/no-introspection.ts'
 import { rootTypeRule } from '#platform/graphql/root-types.ts'
 
 /** A text that may be run. `number` is its own: texts with equal numbers are equal. */
@@ -45,12 +45,7 @@ export function createDocumentCheck({
 }: DocumentCheck): (text: string) => Checked {
   const known = new LRUCache<string, Checked>({ max: MAX_DOCUMENTS })
   const all = { ...DEFAULT_LIMITS, ...limits }
-  const rules = [
-    ...specifiedRules,
-    limitRule(all),
-    rootTypeRule,
-    ...(development ? [] : [NoSchemaIntrospectionCustomRule]),
-  ]
+  const rules = [...specifiedRules, limitRule(all), rootTypeRule, ...(development ? [] : [noIntrospection])]
   let number = 0
   return text => {
     const found = known.get(text)

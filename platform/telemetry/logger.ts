@@ -1,5 +1,6 @@
 // Structured logs for operators: JSON lines with trace ids, free of tokens, card numbers and addresses.
 import pino from 'pino'
+import { type LogOutput, openLogOutput } from '#platform/telemetry/log-output.ts'
 import { activeTrace } from '#platform/telemetry/tracing.ts'
 
 export type Logger = pino.Logger
@@ -26,7 +27,13 @@ const BEARER = /\bbearer\s+[^\s"\\]+/gi
 const CARD_NUMBER = /\b\d(?:[ -]?\d){12,18}\b/g
 const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^:/@\s"]*):[^@\s"]+@/gi
 
-/** One JSON object a line on standard output. Every line has `service`, and `trace_id` and `span_id` inside a span. */
+/** One for the process, however many services are in it. */
+let standardOutput: LogOutput | undefined
+
+/**
+ * One JSON object a line on standard output. Every line has `service`, and `trace_id` and `span_id` inside a span. Logging
+ * never throws: lines that cannot be written are lost and counted, and the log says how many once it can.
+ */
 export function createLogger({ service, level, destination }: LoggerOptions): Logger {
   const options: pino.LoggerOptions = {
     level,
@@ -37,7 +44,14 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
     mixin: () => activeTrace() ?? {},
     hooks: { streamWrite: redact },
   }
-  return destination === undefined ? pino(options) : pino(options, destination)
+  if (destination !== undefined) return pino(options, destination)
+  standardOutput ??= openLogOutput({ fd: 1, onResumed: lost => sayLost(logger, lost) })
+  const logger = pino(options, standardOutput)
+  return logger
+}
+
+function sayLost(logger: Logger, lost: number): void {
+  logger.error({ lost }, `logging works again; ${lost} lines before this one were lost`)
 }
 
 /** Blanks what a log line must not hold, wherever in the line it stands. */

@@ -11,6 +11,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
+import { OperatorError } from '#platform/domain/errors.ts'
 
 export type SpanSettings = {
   /** A W3C traceparent to go on from; the active span when left out. Anything malformed counts as left out. */
@@ -66,6 +67,7 @@ export async function startTracing(options: {
 }): Promise<AsyncDisposable> {
   const { service, endpoint } = options
   if (!endpoint) return { async [Symbol.asyncDispose]() {} }
+  if (!/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) throw notAnEndpoint(endpoint)
   const { openTracer } = await import('#platform/telemetry/tracing-sdk.ts')
   const opened = openTracer({ service, endpoint, contextual })
   tracers.set(service, opened.tracer)
@@ -75,6 +77,13 @@ export async function startTracing(options: {
       await opened.close()
     },
   }
+}
+
+function notAnEndpoint(endpoint: string): OperatorError {
+  return new OperatorError(
+    'CONFIG_INVALID',
+    `the configuration is not usable:\n  OTEL_EXPORTER_OTLP_ENDPOINT: holds ${JSON.stringify(endpoint)}; should hold a URL such as http://127.0.0.1:4318`,
+  )
 }
 
 /** The spans that `work`, and whatever it sets going, opens belong to `service`. */

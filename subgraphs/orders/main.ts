@@ -1,11 +1,13 @@
 // The orders service as a process of its own.
-import process from 'node:process'
-import { stopSignal } from '#platform/http/stop-signal.ts'
-import { startTracing } from '#platform/telemetry/tracing.ts'
-import { readOrdersConfig } from '#subgraphs/orders/config.ts'
+import { runService } from '#platform/process/run-service.ts'
 
-await using open = new AsyncDisposableStack()
-open.use(await startTracing({ service: 'orders', endpoint: process.env.OTEL_EXPORTER_OTLP_ENDPOINT }))
-const { startOrders } = await import('#subgraphs/orders/service.ts')
-open.use(await startOrders(readOrdersConfig(process.env)))
-await stopSignal()
+await runService({
+  name: 'orders',
+  async load() {
+    const [{ readOrdersConfig }, { startOrders }] = await Promise.all([
+      import('#subgraphs/orders/config.ts'),
+      import('#subgraphs/orders/service.ts'),
+    ])
+    return { readConfig: readOrdersConfig, start: startOrders }
+  },
+})

@@ -1,13 +1,13 @@
 // Shipping as a process of its own.
-import process from 'node:process'
-import { stopSignal } from '#platform/http/stop-signal.ts'
-import { startTracing } from '#platform/telemetry/tracing.ts'
+import { runService } from '#platform/process/run-service.ts'
 
-await using open = new AsyncDisposableStack()
-open.use(await startTracing({ service: 'shipping', endpoint: process.env.OTEL_EXPORTER_OTLP_ENDPOINT }))
-const [{ readShippingConfig }, { startShipping }] = await Promise.all([
-  import('./config.ts'),
-  import('./service.ts'),
-])
-open.use(await startShipping(readShippingConfig(process.env)))
-await stopSignal()
+await runService({
+  name: 'shipping',
+  async load() {
+    const [{ readShippingConfig }, { startShipping }] = await Promise.all([
+      import('#subgraphs/shipping/config.ts'),
+      import('#subgraphs/shipping/service.ts'),
+    ])
+    return { readConfig: readShippingConfig, start: startShipping }
+  },
+})

@@ -32,7 +32,7 @@ export function checkEnvironment(service: ServiceName, env: Environment): void {
   READERS[service](env)
 }
 
-/** By its configuration, and by its main.ts before that. */
+/** By its configuration, and by what runs every service before that. */
 export function variablesOf(service: ServiceName): ReadonlySet<string> {
   const asked = new Set<string>()
   const env = new Proxy<Environment>(
@@ -49,6 +49,7 @@ export function variablesOf(service: ServiceName): ReadonlySet<string> {
   } catch {
     // Nothing is set: what matters is what was asked for.
   }
-  for (const [, name = ''] of readText(mainOf(service)).matchAll(/process\.env\.([A-Z_]+)/g)) asked.add(name)
+  const runner = readText('platform/process/run-service.ts')
+  for (const [, name = ''] of runner.matchAll(/\benv\.([A-Z_]+)/g)) asked.add(name)
   return asked
 }

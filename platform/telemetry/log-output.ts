@@ -1,0 +1,62 @@
+// Where log lines go when they leave the process: written in the background, so that a full disk, a closed pipe or a reader
+// that stands still costs lines and nothing else. The writing itself is sonic-boom's, as in pino.
+import process from 'node:process'
+import sonicBoom, { type SonicBoom } from 'sonic-boom'
+import { counter } from '#platform/telemetry/metrics.ts'
+
+export type LogOutput = {
+  /** Never throws and never waits. A line for which there is no room is lost, and counted. */
+  write(line: string): void
+}
+
+export type LogOutputOptions = {
+  /** An open file: 1 is standard output. */
+  readonly fd: number
+  /** Bytes that wait to be written; what comes while so many wait is lost. 1 MB when left out. */
+  readonly maxWaitingBytes?: number
+  /** Told how many lines were lost, once everything that waited has been written. */
+  readonly onResumed: (lost: number) => void
+}
+
+const MAX_WAITING_BYTES = 1024 * 1024
+const RETRY_MS = 500
+
+/** What waits is written when the process ends, if the file takes it. */
+export function openLogOutput(options: LogOutputOptions): LogOutput {
+  const { fd, maxWaitingBytes = MAX_WAITING_BYTES, onResumed } = options
+  const failures = counter('waybill_log_write_failures_total', 'Writes of log lines that failed', ['code'])
+  const losses = counter('waybill_log_lines_lost_total', 'Log lines that could not be written')
+  const stream = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: maxWaitingBytes })
+  let lost = 0
+  let retry: NodeJS.Timeout | undefined
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    failures.inc({ code: error.code ?? 'unknown' })
+    // An empty line has room always, and takes along what waits.
+    retry ??= setInterval(() => stream.write(''), RETRY_MS).unref()
+  })
+  stream.on('drop', () => {
+    lost++
+    losses.inc()
+  })
+  stream.on('write', (bytes: number) => {
+    if (bytes === 0) return
+    clearInterval(retry)
+    retry = undefined
+  })
+  stream.on('drain', () => {
+    if (lost === 0) return
+    const before = lost
+    lost = 0
+    onResumed(before)
+  })
+  process.once('exit', () => flush(stream))
+  return { write: line => void stream.write(line) }
+}
+
+function flush(stream: SonicBoom): void {
+  try {
+    stream.flushSync()
+  } catch {
+    // Nobody is left to be told.
+  }
+}
