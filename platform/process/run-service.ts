@@ -56,17 +56,21 @@ async function serve<Config extends { readonly logger: Logger }, Service extends
   await using open = new AsyncDisposableStack()
   open.use(await startTracing({ service: name, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT }))
   const { readConfig, start } = await load()
-  const asked = new Set<string>()
-  const config = readConfig(watched(env, asked))
+  const read = new Set<string>()
+  const config = readConfig(watched(env, read))
   const { logger } = config
-  if (isProduction()) logger.info({ ...thisProcess(), ...settingsOf(env, asked) }, `${name} is starting`)
+  if (isProduction()) logger.info({ ...thisProcess(), ...settingsOf(env, read) }, `${name} is starting`)
   const stopped = stopSignal()
   const starting = start(config)
   const early = stopped.then(signal => leaveEarly(name, { logger, signal, starting }))
-  open.defer(() => logger.info({ uptimeSeconds: Math.round(process.uptime()) }, `${name} has stopped`))
+  let asked = false
+  open.defer(() => {
+    if (asked) logger.info({ uptimeSeconds: Math.round(process.uptime()) }, `${name} has stopped`)
+  })
   const running = open.use(await Promise.race([starting, early]))
   onStarted?.(running, config)
   logger.info({ signal: await stopped }, `${name} is stopping: it was asked to`)
+  asked = true
 }
 
 /**
