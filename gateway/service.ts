@@ -53,7 +53,9 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     followSupergraph({ source, served: sdl, current, open: openNext, settings: settings.reload, logger }),
   )
   const http = createHttpServer({ name: 'gateway', logger })
-  const verifying = auth && { verifier: createVerifier({ ...auth, roles: 'any' }) }
+  const verifying = auth && {
+    verifier: createVerifier({ ...auth, roles: 'any', nameClaims: nameClaims(settings) }),
+  }
   const { admission, persisted } = open.use(
     await openSafety({ ...config, live: config.settingsUrl === undefined ? undefined : live }),
   )
@@ -103,6 +105,11 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     reload: follower.reload,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+/** Claims that authorization reads names from. */
+function nameClaims({ authorization }: GatewayConfig['settings']): readonly string[] {
+  return [...authorization.scopeClaims, ...authorization.policyClaims]
 }
 
 function openLiveGatewaySettings(config: GatewayConfig): Promise<Settings<GatewayLiveSettings>> {

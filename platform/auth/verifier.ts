@@ -6,10 +6,18 @@ import {
   createRemoteJWKSet,
   errors,
   type JSONWebKeySet,
+  type JWTPayload,
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
 import { LRUCache } from 'lru-cache'
+import {
+  type ClaimSet,
+  claimNamed,
+  expiryProblem,
+  namesProblem,
+  subjectProblem,
+} from '#platform/auth/claims.ts'
 import { isRole, type Viewer } from '#platform/auth/viewer.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 
@@ -23,6 +31,8 @@ export type VerifierOptions = {
    * least.
    */
   readonly roles?: 'known' | 'any'
+  /** Claims that somebody reads names from, such as scopes. A token where one of them is malformed is refused. */
+  readonly nameClaims?: readonly string[]
   readonly now?: () => Date
 }
 
@@ -31,7 +41,7 @@ export type VerifiedToken = {
   /** In milliseconds of the epoch. */
   readonly expiresAt: number
   /** All that the token says. */
-  readonly claims: Readonly<Record<string, unknown>>
+  readonly claims: ClaimSet
 }
 
 export type Verifier = {
@@ -70,7 +80,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
 async function checkToken(
   token: string,
   keys: JWTVerifyGetKey,
-  { issuer, audience, roles = 'known' }: VerifierOptions,
+  { issuer, audience, roles = 'known', nameClaims = [] }: VerifierOptions,
   currentDate: Date,
 ): Promise<VerifiedToken> {
   try {
@@ -83,13 +93,24 @@ async function checkToken(
       requiredClaims: roles === 'known' ? ['exp', 'sub', 'role'] : ['exp', 'sub'],
     })
     const { sub, exp } = payload
+    const problem = problemOf(payload, nameClaims)
+    if (problem !== undefined || sub === undefined || exp === undefined)
+      throw malformed(problem ?? 'it has no subject or no end')
     const role = isRole(payload.role) || roles === 'known' ? payload.role : 'customer'
-    if (!sub || !isRole(role) || exp === undefined)
-      throw malformed('its role or subject is not one that is known')
+    if (!isRole(role)) throw malformed('its role is not one that is known')
     return { viewer: { subject: sub, role }, expiresAt: exp * 1000, claims: payload }
   } catch (error) {
     throw explain(error)
   }
+}
+
+/** The types of `payload` are what a token should have: its issuer may have signed anything. */
+function problemOf(payload: JWTPayload, nameClaims: readonly string[]): string | undefined {
+  return (
+    subjectProblem(payload.sub) ??
+    expiryProblem(payload.exp) ??
+    nameClaims.map(name => namesProblem(name, claimNamed(payload, name))).find(text => text !== undefined)
+  )
 }
 
 function explain(error: unknown): unknown {

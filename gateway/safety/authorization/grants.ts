@@ -1,6 +1,7 @@
 // What a caller may do, by the claims of a token that was verified. Free of tokens themselves and of any schema.
 import type { AnyOfAll, Rule } from '#gateway/safety/authorization/rules.ts'
 import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
+import { claimNamed } from '#platform/auth/claims.ts'
 
 /** Of a verified token. */
 export type Claims = Readonly<Record<string, unknown>>
@@ -49,19 +50,13 @@ function holdsAny(alternatives: AnyOfAll, held: ReadonlySet<string>): boolean {
   return alternatives.some(all => all.every(name => held.has(name)))
 }
 
-/** A claim is a list of names, or a text with spaces between them. Dots in its name lead into objects. */
+/** A claim is a list of names, or a text with spaces between them. */
 function namesIn(claims: Claims, names: readonly string[]): ReadonlySet<string> {
   return new Set(
     names.flatMap(name => {
-      const value = Object.hasOwn(claims, name) ? claims[name] : name.split('.').reduce<unknown>(into, claims)
+      const value = claimNamed(claims, name)
       if (typeof value === 'string') return value.split(' ').filter(text => text !== '')
       return Array.isArray(value) ? value.filter(text => typeof text === 'string') : []
     }),
   )
-}
-
-function into(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? Reflect.get(value, key)
-    : undefined
 }

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
+import { CompactSign, generateKeyPair, importJWK, SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
@@ -17,6 +17,74 @@ async function setUp() {
 const unauthenticated = (message: RegExp) => ({
   code: 'UNAUTHENTICATED',
   message: expect.stringMatching(message),
+})
+
+/** Signs whatever claims it is given, with the issuer's own key. */
+async function signAnything({ folder, issuer }: Awaited<ReturnType<typeof setUp>>, claims: object) {
+  const jwk = JSON.parse(await readFile(path.join(folder.path, 'issuer-key.json'), 'utf8'))
+  const kid = JSON.parse(await readFile(fileURLToPath(issuer.jwks), 'utf8')).keys[0].kid
+  const exp = Math.floor(Date.now() / 1000) + 600
+  const payload = { iss: issuer.issuer, aud: issuer.audience, sub: 'ann', exp, role: 'customer', ...claims }
+  return new CompactSign(Buffer.from(JSON.stringify(payload)))
+    .setProtectedHeader({ alg: 'EdDSA', kid })
+    .sign(await importJWK(jwk, 'EdDSA'))
+}
+
+describe('claims of a token that the issuer signed', () => {
+  const PLAIN = /subject should have no control characters/
+  it.each<[string, object, RegExp]>([
+    ['a subject in a list', { sub: ['ann'] }, /subject is a list; it should be a text/],
+    ['a subject that is a number', { sub: 7 }, /subject is a number/],
+    ['a subject that is true', { sub: true }, /subject is a boolean/],
+    ['a subject that is an object', { sub: { id: 'ann' } }, /subject is an object/],
+    ['a subject that is null', { sub: null }, /subject is null/],
+    ['an empty subject', { sub: '' }, /subject has 0 characters; it should have 1 to 255/],
+    ['an overlong subject', { sub: 'x'.repeat(256) }, /subject has 256 characters/],
+    ['a subject with a line break', { sub: 'ann\nops' }, PLAIN],
+    ['a subject with U+0000', { sub: 'ann\u0000' }, PLAIN],
+    ['a subject with a blank behind it', { sub: 'ann ' }, PLAIN],
+    ['a subject that changes the direction of text', { sub: 'ann\u202e' }, PLAIN],
+    ['a subject with half a surrogate', { sub: 'ann\ud800' }, PLAIN],
+    ['a subject with a line separator', { sub: 'ann\u2028' }, PLAIN],
+    ['a role in a list', { role: ['ops'] }, /role is not one that is known/],
+    ['a role that is an object', { role: { ops: true } }, /role is not one that is known/],
+    ['an expiry past all dates', { exp: 1e300 }, /expiry should be a time/],
+    ['an expiry that is a text', { exp: '9999999999' }, /token/],
+    ['scopes that are a number', { scope: 7 }, /claim scope should be a text or a list of texts/],
+    ['scopes that are an object', { scope: { admin: true } }, /claim scope/],
+    ['scopes of which one is no text', { scope: ['read', 7] }, /claim scope/],
+    ['scopes with a control character', { scope: 'read\u0007' }, /claim scope/],
+    ['names in an object that are a number', { realm: { roles: 7 } }, /claim realm.roles/],
+  ])('are refused with 401 for %s', async (_what, claims, said) => {
+    await using setup = await setUp()
+    const nameClaims = ['scope', 'realm.roles']
+    const token = await signAnything(setup, claims)
+    await expect(createVerifier({ ...setup.issuer, nameClaims }).verify(token)).rejects.toMatchObject(
+      unauthenticated(said),
+    )
+    const isAboutRole = 'role' in claims
+    const lenient = createVerifier({ ...setup.issuer, nameClaims, roles: 'any' })
+    if (isAboutRole) expect((await lenient.verify(token)).role).toBe('customer')
+    else await expect(lenient.verify(token)).rejects.toMatchObject(unauthenticated(said))
+  })
+
+  it.each<[string, object]>([
+    ['an address for a subject', { sub: 'ann.b+c@shop.example' }],
+    ['a service account of Kubernetes', { sub: 'system:serviceaccount:shop:bff-web' }],
+    ['a subject with blanks within', { sub: 'CN=Ann B, O=Shop' }],
+    ['a subject in another script', { sub: '顧客-ñ' }],
+    ['the longest subject', { sub: 'x'.repeat(255) }],
+    ['scopes in a text and names in a list', { scope: 'read write', realm: { roles: ['a', 'b'] } }],
+    ['claims that are null', { scope: null, realm: null }],
+  ])('are taken with %s', async (_what, claims) => {
+    await using setup = await setUp()
+    const verifier = createVerifier({ ...setup.issuer, nameClaims: ['scope', 'realm.roles'] })
+    const token = await signAnything(setup, claims)
+    expect(await verifier.verify(token)).toMatchObject({
+      role: 'customer',
+      ...('sub' in claims && { subject: claims.sub }),
+    })
+  })
 })
 
 describe('a verifier', () => {
