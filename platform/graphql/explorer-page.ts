@@ -1,5 +1,5 @@
 // The explorer's HTML, what it may load, and who may have a sample token with it. Pure.
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import type { ExplorerOptions } from '#platform/graphql/explorer.ts'
 import { SCRIPTS, STYLES } from '#platform/graphql/explorer-assets.ts'
@@ -61,13 +61,24 @@ export function contentPolicy(nonce: string, host: string | undefined): string {
   ].join('; ')
 }
 
+/** Headers that proxies add; a browser that opens a page sends none of them. */
+const OF_PROXIES = /^(?:forwarded|via|cdn-loop|client-ip|(?:x|cf|fly|true|fastly)-.*)$/
+/** A page of another site asks otherwise. */
+const OWN_PAGE: ReadonlySet<unknown> = new Set([undefined, 'none', 'same-origin'])
+
+type Arrived = Pick<IncomingMessage, 'headers' | 'httpVersion'> & {
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
 /**
- * True for a request from this machine to this machine's own name. A name that somebody else chose could be a page
- * of theirs that resolves to here, and what a proxy passes on may come from anywhere.
+ * True for a request from this machine to this machine's own name, by no way round. A name that somebody else chose could
+ * be a page of theirs that resolves to here, and what a proxy passes on may come from anywhere: one says so in a header,
+ * or speaks HTTP/1.0, as no browser does.
  */
-export function isOnThisMachine(headers: IncomingHttpHeaders, remoteAddress: string | undefined): boolean {
-  if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) return false
-  return isLoopback(remoteAddress ?? '') && isLoopback(hostName(headers.host ?? ''))
+export function isOnThisMachine({ headers, httpVersion, socket }: Arrived): boolean {
+  if (httpVersion === '1.0' || Object.keys(headers).some(name => OF_PROXIES.test(name))) return false
+  if (!OWN_PAGE.has(headers['sec-fetch-site'])) return false
+  return isLoopback(socket.remoteAddress ?? '') && isLoopback(hostName(headers.host ?? ''))
 }
 
 function hostName(host: string): string {

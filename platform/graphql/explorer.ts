@@ -21,7 +21,7 @@ export type ExplorerOptions = {
   /** Where the graph is, over HTTP and WebSocket; `/graphql` when left out. */
   readonly endpoint?: string
   readonly operations: readonly ExampleOperation[]
-  /** A sample token that the page starts with, if there is one. Given only to a browser on this machine. */
+  /** A sample token that the page starts with, if there is one. Given only to a browser on this machine, past no proxy. */
   readonly token?: () => Promise<string | undefined>
 }
 
@@ -58,7 +58,5 @@ function mountAsset(http: HttpServer, path: string, asset: Asset): void {
 }
 
 function sampleToken(request: FastifyRequest, { token }: ExplorerOptions) {
-  return token !== undefined && isOnThisMachine(request.headers, request.socket.remoteAddress)
-    ? token()
-    : undefined
+  return token !== undefined && isOnThisMachine(request.raw) ? token() : undefined
 }

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
-import { expect, it } from 'vitest'
+import { connect } from 'node:net'
+import { describe, expect, it } from 'vitest'
 import { exploreGraph } from './explored-graph.ts'
 
 const html = async (url: string, headers: Record<string, string> = {}) =>
@@ -82,18 +83,53 @@ it('keeps titles and examples from becoming part of the page', async () => {
   expect(settingsOf(page)).toMatchObject({ title, operations: [{ name: 'A', text }] })
 })
 
-it('hands its sample token to a browser on this machine only', async () => {
-  await using graph = await exploreGraph({ token: async () => 'a.sample.token' })
-  expect(settingsOf(await html(graph.page)).token).toBe('a.sample.token')
-  expect(settingsOf(await html(graph.page.replace('127.0.0.1', 'localhost'))).token).toBe('a.sample.token')
-  for (const header of ['x-forwarded-for', 'forwarded'])
-    expect(settingsOf(await html(graph.page, { [header]: '192.0.2.7' })).token, header).toBeUndefined()
-  const rebound = await new Promise<string>((resolve, reject) => {
-    const headers = { host: 'rebound.example' }
-    request(graph.page, { headers }, async response => resolve((await response.toArray()).join('')))
-      .on('error', reject)
-      .end()
+/** What the page holds for a request with `headers`, which no tidy client would send. */
+async function openedWith(page: string, headers: Record<string, string>) {
+  const { hostname: host, port, pathname } = new URL(page)
+  const socket = connect(Number(port), host)
+  const lines = Object.entries({ host: `${host}:${port}`, connection: 'close', ...headers })
+  const version = headers.version ?? '1.1'
+  socket.end(
+    `GET ${pathname} HTTP/${version}\r\n${lines.map(([name, value]) => `${name}: ${value}`).join('\r\n')}\r\n\r\n`,
+  )
+  return settingsOf((await socket.toArray()).join(''))
+}
+
+describe('the sample token', () => {
+  const token = async () => 'a.sample.token'
+
+  it('is handed to a browser on this machine', async () => {
+    await using graph = await exploreGraph({ token })
+    const pages = [graph.page, graph.page.replace('127.0.0.1', 'localhost')]
+    for (const page of pages) {
+      expect(settingsOf(await html(page)).token).toBe('a.sample.token')
+      for (const site of ['none', 'same-origin'])
+        expect((await openedWith(page, { 'sec-fetch-site': site })).token).toBe('a.sample.token')
+    }
   })
-  expect(settingsOf(rebound).title).toBe('Explored graph')
-  expect(settingsOf(rebound).token).toBeUndefined()
+
+  it.each([
+    ...['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-server'],
+    ...['x-real-ip', 'x-client-ip', 'client-ip', 'true-client-ip', 'cf-connecting-ip', 'fastly-client-ip'],
+    ...['x-cluster-client-ip', 'x-original-host', 'x-original-forwarded-for', 'x-envoy-external-address'],
+    ...['x-amzn-trace-id', 'x-remote-addr', 'x-proxyuser-ip', 'cdn-loop', 'fly-client-ip'],
+  ])('is not handed past a proxy that sends %s', async header => {
+    await using graph = await exploreGraph({ token })
+    const opened = await openedWith(graph.page, { [header]: '127.0.0.1' })
+    expect(opened.title).toBe('Explored graph')
+    expect(opened.token).toBeUndefined()
+  })
+
+  it.each([
+    ['to another name', { host: 'rebound.example' }],
+    ['to a name that begins like ours', { host: 'localhost.example' }],
+    ['to a page of another site', { 'sec-fetch-site': 'cross-site' }],
+    ['to a page of another port', { 'sec-fetch-site': 'same-site' }],
+    ['to a proxy that says nothing but speaks HTTP/1.0', { version: '1.0' }],
+  ])('is not handed %s', async (_what, headers) => {
+    await using graph = await exploreGraph({ token })
+    const opened = await openedWith(graph.page, headers)
+    expect(opened.title).toBe('Explored graph')
+    expect(opened.token).toBeUndefined()
+  })
 })
