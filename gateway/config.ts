@@ -6,6 +6,7 @@ import { DEFAULT_SETTINGS, type GatewaySettings, readSettings } from '#gateway/s
 import { portNumber, readConfig, urlOf } from '#platform/config/config.ts'
 import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { corsOrigins, type Origins, originsOf } from '#platform/http/cors.ts'
 import { faultOf } from '#platform/process/fault.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
@@ -23,6 +24,7 @@ const schema = z.object({
     .refine(text => text.split(',').every(url => urlOf('redis', 'rediss').safeParse(url).success))
     .describe('redis://… or rediss://…, several with commas between for a cluster')
     .optional(),
+  CORS_ORIGINS: corsOrigins,
   CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
   ...discoveryVariables,
   NODE_ENV: z.string().optional(),
@@ -40,6 +42,8 @@ export type GatewayConfig = {
   readonly discovery?: DiscoverySettings
   /** How bearer tokens are checked. Without it everybody is anonymous. */
   readonly auth?: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
+  /** Pages of other origins that may use it; none when left out. */
+  readonly origins?: Origins
   readonly settings: GatewaySettings
   /** Where processes share rate limits: one URL, or several of a cluster with commas between. Nowhere when left out. */
   readonly cacheUrl?: string
@@ -72,6 +76,7 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
       read.GATEWAY_SETTINGS === undefined ? DEFAULT_SETTINGS : readSettingsFile(read.GATEWAY_SETTINGS),
     discovery: discoverySettings(read),
     development: read.NODE_ENV === 'development',
+    origins: originsOf(read.CORS_ORIGINS, read.NODE_ENV === 'development'),
     ...(read.CACHE_URL && { cacheUrl: read.CACHE_URL }),
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: 'gateway', level: read.LOG_LEVEL }),

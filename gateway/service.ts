@@ -52,7 +52,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   const follower = open.use(
     followSupergraph({ source, served: sdl, current, open: openNext, settings: settings.reload, logger }),
   )
-  const http = createHttpServer({ name: 'gateway', logger })
+  const http = createHttpServer({ name: 'gateway', logger, origins: config.origins ?? [] })
   const verifying = auth && {
     verifier: createVerifier({ ...auth, roles: 'any', nameClaims: nameClaims(settings) }),
   }

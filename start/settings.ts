@@ -3,6 +3,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { readConfig, urlOf } from '#platform/config/config.ts'
 import { checkEventBusUrl } from '#platform/event-bus/url.ts'
+import { corsOrigins } from '#platform/http/cors.ts'
 
 const schema = z.object({
   PORT_BASE: z.coerce.number().int().min(1024).max(65_000).default(4000),
@@ -17,6 +18,7 @@ const schema = z.object({
   RESERVATION_MS: z.coerce.number().int().min(1000).max(86_400_000).default(1_800_000),
   EVENT_BUS_URL: z.string().superRefine(checkEventBusUrl).optional(),
   WORKFLOW_URL: urlOf('temporal').optional(),
+  CORS_ORIGINS: corsOrigins,
   WAYBILL_PROCESSES: z.coerce.number().int().min(1).max(3).default(2),
 })
 
@@ -55,6 +57,7 @@ export function readStartSettings(env: Readonly<Record<string, string | undefine
       ...Object.fromEntries(PASSED.map(name => [name, String(read[name])])),
       ...(read.EVENT_BUS_URL && { EVENT_BUS_URL: read.EVENT_BUS_URL }),
       ...(read.WORKFLOW_URL && { WORKFLOW_URL: read.WORKFLOW_URL }),
+      ...(read.CORS_ORIGINS && { CORS_ORIGINS: read.CORS_ORIGINS.join() }),
       ...(endpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),
     },
   }

@@ -29,7 +29,7 @@ export type RestOptions = {
 type Setup = Pick<RestOptions, 'verifier'> & { readonly run: RunOperation }
 
 /** Of each route here. */
-const ERRORS = { sendError: sendThrown }
+const CONFIG = { sendError: sendThrown, crossOrigin: true }
 const DESCRIPTION = new URL('../../schema/bff-web.openapi.json', import.meta.url)
 
 /**
@@ -48,7 +48,7 @@ export function mountRest(http: HttpServer, options: RestOptions): void {
       scope.removeAllContentTypeParsers()
       scope.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson(scope))
       scope.setNotFoundHandler(sendNotFound)
-      scope.get('/openapi.json', { config: ERRORS }, (request, reply) =>
+      scope.get('/openapi.json', { config: CONFIG }, (request, reply) =>
         sendKept(request, reply, description),
       )
       for (const route of routes) mountRoute(scope, route, { verifier, run })
@@ -62,7 +62,7 @@ function mountRoute(scope: FastifyInstance, route: RestRoute, { verifier, run }:
   scope.route({
     method: route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-    config: ERRORS,
+    config: CONFIG,
     // Before the body is read: who shows no token is not listened to.
     onRequest: [async request => void contexts.set(request, await contextOf(verifier, request)), requireJson],
     async handler(request, reply) {

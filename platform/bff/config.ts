@@ -5,6 +5,7 @@ import { readConfig, urlOf } from '#platform/config/config.ts'
 import { graphqlUrl, located, namedUrl } from '#platform/discovery/addresses.ts'
 import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { checkEventBusUrl } from '#platform/event-bus/url.ts'
+import { corsOrigins, type Origins, originsOf } from '#platform/http/cors.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
 const schema = located(
@@ -26,6 +27,7 @@ const schema = located(
       .refine(text => text.split(',').every(url => urlOf('redis', 'rediss').safeParse(url).success))
       .describe('redis://… or rediss://…, several with commas between for a cluster')
       .optional(),
+    CORS_ORIGINS: corsOrigins,
     PERSISTED_OPERATIONS: z.enum(['allow', 'only']).default('allow'),
     CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
     ...discoveryVariables,
@@ -49,6 +51,8 @@ export type BffConfig = {
   readonly eventBusUrl: string
   /** Tier 2 of the cache: one URL, or several of a cluster with commas between. None when left out. */
   readonly cacheUrl?: string
+  /** Pages of other origins that may use it. */
+  readonly origins: Origins
   /** Nothing may be run but the operations of schema/persisted/. */
   readonly onlyPersisted: boolean
   readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
@@ -79,6 +83,7 @@ export function readBffConfig(
         ? { file: read.SERVICE_TOKEN_FILE }
         : { directory: read.AUTH_EMBEDDED_DIR ?? '' },
     ),
+    origins: originsOf(read.CORS_ORIGINS, read.NODE_ENV === 'development'),
     onlyPersisted: read.PERSISTED_OPERATIONS === 'only',
     development: read.NODE_ENV === 'development',
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),

@@ -123,7 +123,7 @@ async function start<Order extends object>(
     typeDefs: await readFile(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8'),
     resolvers: [scalars, definition.createResolvers(pages, feed)],
   })
-  const http = createHttpServer({ name, logger })
+  const http = createHttpServer({ name, logger, origins: config.origins })
   const verifier = createVerifier(config.auth)
   const manifest = await readManifest(new URL(`../../schema/persisted/${name}.json`, import.meta.url))
   const persisted = createPersistedOperations({ manifest, only: config.onlyPersisted })

@@ -25,7 +25,7 @@ type Packed = { readonly bytes: Buffer; readonly headers: Headers }
  */
 const SHARED_HEADERS: Headers = {
   'cache-control': 'private, no-cache',
-  vary: 'authorization, accept, accept-language, accept-encoding',
+  vary: 'authorization, accept, accept-language, accept-encoding, origin',
 }
 
 export type AnswerParts = {

@@ -34,7 +34,7 @@ export function mountGraphqlRoute(http: HttpServer, { url, lasting = false, hand
     scope.route({
       method: ['GET', 'POST'],
       url,
-      config: { sendError: sendErrors, lasting },
+      config: { sendError: sendErrors, crossOrigin: true, lasting },
       onRequest: requireJson,
       handler,
     })

@@ -42,10 +42,11 @@ export function requireJson(
   done(new RequestError(415, `the body's content type is ${type}; it should be application/json, in UTF-8`))
 }
 
-/** An `onRequest` hook: RequestError 415 for a compressed body, with what is taken instead (RFC 9110, 12.5.3). */
+/** A `preParsing` hook: RequestError 415 for a compressed body, with what is taken instead (RFC 9110, 12.5.3). */
 export function refuseCompressedBody(
   { headers }: FastifyRequest,
   reply: FastifyReply,
+  _payload: unknown,
   done: HookHandlerDoneFunction,
 ): void {
   const coding = headers['content-encoding']?.trim().toLowerCase() ?? ''

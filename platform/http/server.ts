@@ -5,11 +5,13 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { allowOrigins, mayOpenSocket, type Origins } from '#platform/http/cors.ts'
 import { sendError } from '#platform/http/errors.ts'
 import { addHealthRoutes, type HealthCheck, type NamedCheck } from '#platform/http/health.ts'
 import { refuseCompressedBody } from '#platform/http/media-types.ts'
 import { answerOtherMethods } from '#platform/http/methods.ts'
 import { observeRequests } from '#platform/http/observe.ts'
+import { notePaths } from '#platform/http/paths.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { METRICS_CONTENT_TYPE, metricsText, startProcessMetrics } from '#platform/telemetry/metrics.ts'
 
@@ -19,6 +21,8 @@ export type HttpServerOptions = {
   readonly logger: Logger
   /** Bytes of a request body; 256 KB when left out. */
   readonly bodyLimit?: number
+  /** Pages that may read answers of its `crossOrigin` routes, and open its sockets; only its own when left out. */
+  readonly origins?: Origins
   /** How long requests under way may go on after the server stops; 10 s when left out. */
   readonly drainMs?: number
 }
@@ -35,7 +39,7 @@ export type HttpServer = AsyncDisposable & {
    * takes 2 s is not ok. Returns how to take it away again; these may come and go after `listen` too.
    */
   addHealthCheck(name: string, check: HealthCheck, options?: { readonly essential: boolean }): () => void
-  /** WebSocket upgrades for one path; other paths are refused with 404. */
+  /** WebSocket upgrades for one path; other paths are refused with 404, pages of other origins with 403. */
   onUpgrade(path: string, upgrade: Upgrade): void
   /** Called first when the server stops, while it still answers: for long-lived connections. */
   onShutdown(work: () => Promise<void>): void
@@ -48,6 +52,7 @@ const DEFAULT_DRAIN_MS = 10_000
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { origins = [] } = options
   const app = createApp(options)
   const checks = new Map<string, NamedCheck>()
   const upgrades = new Map<string, Upgrade>()
@@ -55,8 +60,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const state = { stopping: false }
   startProcessMetrics()
   observeRequests(app, options)
-  app.addHook('onRequest', refuseCompressedBody)
-  answerOtherMethods(app, options.logger)
+  const findPath = notePaths(app)
+  allowOrigins(app, origins, findPath)
+  answerOtherMethods(app, findPath, options.logger)
+  app.addHook('preParsing', refuseCompressedBody)
   app.addHook('onSend', (request, reply, payload, done) => {
     void reply.header('x-request-id', request.id)
     // A kept-alive connection would hold up the end until its client lets go.
@@ -68,7 +75,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     void reply.type(METRICS_CONTENT_TYPE)
     return metricsText()
   })
-  const upgraded = routeUpgrades(app, upgrades)
+  const upgraded = routeUpgrades(app, upgrades, origins)
   const connections = trackConnections(app)
   return {
     name: options.name,
@@ -127,11 +134,16 @@ function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
 }
 
 /** Hands upgrades to their path's owner; returns the set of sockets that are upgraded and open. */
-function routeUpgrades(app: FastifyInstance, upgrades: ReadonlyMap<string, Upgrade>): ReadonlySet<Duplex> {
+function routeUpgrades(
+  app: FastifyInstance,
+  upgrades: ReadonlyMap<string, Upgrade>,
+  origins: Origins,
+): ReadonlySet<Duplex> {
   const sockets = new Set<Duplex>()
   app.server.on('upgrade', (request, socket, head) => {
     const upgrade = upgrades.get((request.url ?? '').split('?', 1)[0] ?? '')
-    if (upgrade === undefined) return refuseUpgrade(socket)
+    if (upgrade === undefined) return refuseUpgrade(socket, '404 Not Found')
+    if (!mayOpenSocket(request, origins)) return refuseUpgrade(socket, '403 Forbidden')
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     upgrade(request, socket, head)
@@ -139,9 +151,9 @@ function routeUpgrades(app: FastifyInstance, upgrades: ReadonlyMap<string, Upgra
   return sockets
 }
 
-function refuseUpgrade(socket: Duplex): void {
+function refuseUpgrade(socket: Duplex, status: string): void {
   socket.once('error', () => socket.destroy())
-  socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
 async function listen(

@@ -1,0 +1,76 @@
+// Pages of other origins: which may read answers (CORS) and open WebSockets. Free of what is served.
+import type { IncomingMessage } from 'node:http'
+import cors, { type FastifyCorsOptions } from '@fastify/cors'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { CONSISTENCY_HEADER, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import type { FindPath } from '#platform/http/paths.ts'
+
+/** Origins such as `https://shop.example`; `localhost` for this machine on any port; `*` for everybody. */
+export type Origins = readonly string[]
+
+/** The setting as an operator writes it: undefined when left out, which `originsOf` knows to read. */
+export const corsOrigins = z
+  .string()
+  .transform(text => text.split(',').map(entry => entry.trim()))
+  .refine(entries => entries.every(isSetting))
+  .describe('origins with commas between, such as https://shop.example; or localhost, none or *')
+  .optional()
+
+/** In development pages of this machine are let in when nothing is set; in production nobody is. */
+export function originsOf(setting: Origins | undefined, development: boolean): Origins {
+  return setting?.filter(entry => entry !== 'none') ?? (development ? [LOCALHOST] : [])
+}
+
+const LOCALHOST = 'localhost'
+const ANYBODY = '*'
+const OF_THIS_MACHINE = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/
+/** Of answers, beside those that every page may read. */
+const EXPOSED = [CONSISTENCY_HEADER, STALE_HEADER, 'x-request-id', 'retry-after', 'etag', 'location', 'allow']
+/** Seconds that a browser may remember the answer to a preflight: Chromium's most. */
+const PREFLIGHT_SECONDS = 7200
+
+/**
+ * Lets pages of `origins` read the answers of paths that are `crossOrigin`. A page that is named may send credentials;
+ * with `*`, nobody may. Nothing is told to pages of other origins, and of other paths.
+ */
+export function allowOrigins(app: FastifyInstance, origins: Origins, findPath: FindPath): void {
+  if (origins.length === 0) return
+  app.register(cors, {
+    delegator(request: FastifyRequest, done: (error: Error | null, options?: FastifyCorsOptions) => void) {
+      done(null, optionsFor(request, origins, findPath))
+    },
+  })
+}
+
+function optionsFor(request: FastifyRequest, origins: Origins, findPath: FindPath): FastifyCorsOptions {
+  const { origin } = request.headers
+  const path = origin !== undefined && isAllowed(origin, origins) ? findPath(request) : undefined
+  if (!path?.crossOrigin || origin === undefined) return { origin: false }
+  return {
+    ...(origins.includes(ANYBODY) ? { origin: ANYBODY } : { origin, credentials: true }),
+    methods: [...path.methods],
+    exposedHeaders: EXPOSED,
+    maxAge: PREFLIGHT_SECONDS,
+    preflight: request.headers['access-control-request-method'] !== undefined,
+  }
+}
+
+/**
+ * Whether a WebSocket may be opened by who asks: no page (it sends no Origin), a page of this very server, or one of
+ * `origins`. Browsers open sockets without a preflight, so that the server has to look.
+ */
+export function mayOpenSocket({ headers: { origin, host } }: IncomingMessage, origins: Origins): boolean {
+  if (origin === undefined || isAllowed(origin, origins)) return true
+  return URL.canParse(origin) && new URL(origin).host === host
+}
+
+function isAllowed(origin: string, origins: Origins): boolean {
+  if (origins.includes(ANYBODY) || origins.includes(origin)) return true
+  return origins.includes(LOCALHOST) && OF_THIS_MACHINE.test(origin)
+}
+
+function isSetting(entry: string): boolean {
+  if ([LOCALHOST, ANYBODY, 'none'].includes(entry)) return true
+  return /^https?:[^*]+$/.test(entry) && URL.canParse(entry) && new URL(entry).origin === entry
+}
