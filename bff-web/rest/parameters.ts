@@ -2,7 +2,7 @@
 import { GraphQLEnumType, type GraphQLSchema } from 'graphql'
 import type { JsonSchema } from '#bff-web/rest/json-schema.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { scalars } from '#platform/graphql/scalars.ts'
+import { LOST_PLUS, readInstant } from '#platform/graphql/scalars.ts'
 
 export type SearchParameter = {
   readonly description: string
@@ -125,13 +125,12 @@ function wholeNumber(
   return { description, repeats: false, read, schema: { type: 'integer', minimum: from, maximum: to } }
 }
 
+/** An instant holds no blank: one before its offset is a + that was not escaped. */
 function instant(description: string): SearchParameter {
   const read = (value: string) => {
-    try {
-      return scalars.DateTime.parseValue(value)
-    } catch {
-      throw new Error(`should be an instant such as 2026-01-31T12:00:00Z, not ${shown(value)}`)
-    }
+    const found = readInstant(value.replace(LOST_PLUS, '+'))
+    if ('instant' in found) return found.instant
+    throw new Error(`should be an instant such as 2026-01-31T12:00:00Z, not ${shown(value)}${found.because}`)
   }
   return { description, repeats: false, read, schema: { type: 'string', format: 'date-time' } }
 }

@@ -35,18 +35,43 @@ function parseCurrency(text: string): string {
   return text
 }
 
-/** Any ISO 8601 instant with a zone comes in; inside it is UTC with milliseconds. */
 function parseInstant(text: string): string {
-  const time = INSTANT.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time) || !sameDay(text))
-    throw new GraphQLError(`${shown(text)} is not an instant such as 2026-01-31T12:00:00.000Z`)
-  return new Date(time).toISOString()
+  const read = readInstant(text)
+  if ('instant' in read) return read.instant
+  throw new GraphQLError(`${shown(text)} is not an instant such as 2026-01-31T12:00:00.000Z${read.because}`)
 }
 
+/** `because` goes on from a sentence that says what was expected; it is empty where that says enough. */
+export type ReadInstant = { readonly instant: string } | { readonly because: string }
+
+/** Any ISO 8601 instant with a zone comes in; inside it is UTC with milliseconds, of the years 0000 to 9999. */
+export function readInstant(text: string): ReadInstant {
+  const time = INSTANT.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(time)) return { because: LOST_PLUS.test(text) ? PLUS_HINT : '' }
+  if (!hasDay(text)) return { because: `: ${monthOf(text)} has no day ${Number(text.slice(8, 10))}` }
+  const instant = new Date(time).toISOString()
+  return instant.length === LENGTH
+    ? { instant }
+    : { because: ': in UTC it is outside of the years 0 to 9999' }
+}
+
+/** Years outside of 0000 to 9999 have a sign and six digits, which no longer sort by time. */
+const LENGTH = '2026-01-31T12:00:00.000Z'.length
+/** What the query string of a URL makes of the + of an offset. */
+export const LOST_PLUS = /(?<=T[\d:.]+) (?=\d{2}:\d{2}$)/
+const PLUS_HINT = ': a + in the query string of a URL stands for a blank, and is written %2B'
+
 /** Date.parse turns 30 February into 2 March. */
-function sameDay(text: string): boolean {
+function hasDay(text: string): boolean {
   const day = text.slice(0, 10)
   return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+}
+
+const MONTHS = new Intl.DateTimeFormat('en', { month: 'long', year: 'numeric', timeZone: 'UTC' })
+
+/** Such as February 2026. */
+function monthOf(text: string): string {
+  return MONTHS.format(new Date(`${text.slice(0, 7)}-01T00:00:00Z`))
 }
 
 function shown(text: string): string {

@@ -265,6 +265,18 @@ describe('lists', () => {
   })
 
   it.each([
+    ['2026-01-01T01:00:00+01:00', '2026-01-01T00:00:00.000Z'],
+    ['2026-01-01T01:00:00.5+01:00', '2026-01-01T00:00:00.500Z'],
+    ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
+    ['0000-01-01T00:00:00Z', '0000-01-01T00:00:00.000Z'],
+  ])('understand an instant as people write it: %s', async (written, read) => {
+    const { asked, rest } = await listing()
+    await using _ = rest
+    expect((await rest.ask('GET', `/orders/search?placedTo=${written}`)).status).toBe(200)
+    expect(asked).toEqual([{ filter: { placedTo: read }, first: 20 }])
+  })
+
+  it.each([
     ['frist=5', 'frist', 'is not known: there is text, status, placedFrom'],
     ['first=0', 'first', 'should be a whole number from 1 to 100, not "0"'],
     ['first=1e9', 'first', 'should be a whole number from 1 to 100, not "1e9"'],
@@ -273,6 +285,9 @@ describe('lists', () => {
     ['status=', 'status', 'not ""'],
     ['placedFrom=yesterday', 'placedFrom', 'should be an instant such as 2026-01-31T12:00:00Z'],
     ['placedTo=2026-02-30T00:00:00Z', 'placedTo', 'should be an instant'],
+    ['placedTo=2026-02-30T00:00:00Z', 'placedTo', 'February 2026 has no day 30'],
+    ['placedTo=9999-12-31T23%3A59%3A59-05%3A00', 'placedTo', 'outside of the years 0 to 9999'],
+    ['placedFrom=0000-01-01T00%3A00%3A00%2B01%3A00', 'placedFrom', 'outside of the years 0 to 9999'],
     [
       'placedFrom=2026-02-01T00:00:00Z&placedTo=2026-02-01T00:00:00Z',
       'placedFrom',

@@ -36,6 +36,37 @@ describe('DateTime', () => {
   )
 })
 
+describe('DateTime says why it refuses', () => {
+  it.each([
+    ['2026-02-30T12:00:00Z', 'February 2026 has no day 30'],
+    ['2025-02-29T12:00:00Z', 'February 2025 has no day 29'],
+    ['2026-04-31T12:00:00+02:00', 'April 2026 has no day 31'],
+    ['2026-01-31T12:00:00 01:00', 'is written %2B'],
+    ['9999-12-31T23:59:59-05:00', 'outside of the years 0 to 9999'],
+    ['0000-01-01T00:00:00+01:00', 'outside of the years 0 to 9999'],
+  ])('%s: %s', (value, why) => {
+    expect(() => scalars.DateTime.parseValue(value)).toThrow(why)
+    expect(() => scalars.DateTime.parseValue(value)).toThrow(JSON.stringify(value))
+  })
+
+  it('what it takes sorts by time, to the end of time', () => {
+    const edge = fc.constantFrom('0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '2024-02-29T23:59:59Z')
+    const some = fc.date({ min: new Date('0000-01-02'), max: new Date('9999-12-30'), noInvalidDate: true })
+    const instant = fc.oneof(
+      edge,
+      some.map(date => date.toISOString()),
+    )
+    fc.assert(
+      fc.property(instant, instant, (one, other) => {
+        const [a, b] = [one, other].map(text => scalars.DateTime.parseValue(text))
+        expect(Math.sign(String(a).localeCompare(String(b), 'en'))).toBe(
+          Math.sign(Date.parse(one) - Date.parse(other)),
+        )
+      }),
+    )
+  })
+})
+
 describe('money', () => {
   it('goes out and comes in again unchanged', () => {
     const money = fc.record({
