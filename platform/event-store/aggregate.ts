@@ -53,8 +53,8 @@ export type EventOf<Event> = { readonly id: string; readonly event: Event }
 export interface Repository<State, Event extends DomainEvent> {
   /** The state as it is stored now. */
   load(id: string): Promise<Loaded<State>>
-  /** The state as it was at `at`. */
-  loadAt(id: string, at: Date): Promise<Loaded<State>>
+  /** The last state of its history before the first of which `holds` is false. */
+  loadWhile(id: string, holds: (state: State) => boolean): Promise<Loaded<State>>
   /** The decoded history, oldest first. */
   history(id: string): Promise<{ event: Event; recorded: RecordedEvent }[]>
   /**

@@ -67,8 +67,8 @@ export type AppendResult =
       readonly actual: number
     }
 
-/** Bounds of a stream read. `after` and `upTo` are versions; `at` is an instant: events recorded later are left out. */
-export type StreamRange = { readonly after?: number; readonly upTo?: number; readonly at?: Date }
+/** Bounds of a stream read, by version. */
+export type StreamRange = { readonly after?: number; readonly upTo?: number }
 
 /** Bounds of a read of the whole store, in position order. `limit` at most 10,000. */
 export type LogRange = {

@@ -38,16 +38,9 @@ export const MAX_LIMIT = 10_000
 export const EVENT_COLUMNS =
   'e.position, e.stream, e.version, e.id, e.type, e.schema, e.data, e.meta, e.recorded_at'
 
-/** Times recorded by several clocks need not rise with the version: the stream is cut at the first that is too late. */
 const READ_STREAM = `
   SELECT ${EVENT_COLUMNS} FROM event_store.events e
    WHERE e.stream = $1 AND e.version > $2 AND e.version <= $3 ORDER BY e.version`
-const READ_STREAM_AT = `
-  SELECT ${EVENT_COLUMNS} FROM event_store.events e
-   WHERE e.stream = $1 AND e.version > $2 AND e.version <= $3
-     AND e.version < coalesce((SELECT min(l.version) FROM event_store.events l
-                                WHERE l.stream = $1 AND l.recorded_at > $4), 2147483647)
-   ORDER BY e.version`
 
 const READ_LOG = `
   SELECT ${EVENT_COLUMNS} FROM event_store.events e WHERE e.position > $1 ORDER BY e.position LIMIT $2`
@@ -100,10 +93,8 @@ export function createLogReader(sessions: Pick<Sessions, 'read' | 'soft'>): LogR
 
 async function readStream(read: Query, stream: StreamId, range: StreamRange = {}): Promise<RecordedEvent[]> {
   checkStream(stream)
-  const { after = 0, upTo = 2_147_483_647, at } = range
-  const rows = at
-    ? await read<EventRow>(READ_STREAM_AT, [stream, after, upTo, at.toISOString()])
-    : await read<EventRow>(READ_STREAM, [stream, after, upTo])
+  const { after = 0, upTo = 2_147_483_647 } = range
+  const rows = await read<EventRow>(READ_STREAM, [stream, after, upTo])
   return rows.map(toEvent)
 }
 

@@ -66,7 +66,7 @@ export const createRepository: CreateRepository = (store, aggregate, options = {
   }
   return {
     load: id => refresh(desk, id),
-    loadAt: async (id, at) => fold(desk, await read(desk, id, { at })),
+    loadWhile: async (id, holds) => foldWhile(desk, await read(desk, id), holds),
     async history(id) {
       return (await read(desk, id)).flatMap(recorded => {
         const event = codec.decode(recorded)
@@ -129,6 +129,20 @@ function fold<State, Event extends DomainEvent>(
     version = recorded.version
   }
   return { state, version }
+}
+
+function foldWhile<State, Event extends DomainEvent>(
+  desk: Desk<State, Event>,
+  events: readonly RecordedEvent[],
+  holds: (state: State) => boolean,
+): Loaded<State> {
+  let loaded: Loaded<State> = { state: desk.aggregate.initial, version: 0 }
+  for (const recorded of events) {
+    const next = fold(desk, [recorded], loaded)
+    if (!holds(next.state)) return loaded
+    loaded = next
+  }
+  return loaded
 }
 
 /** The cached state, or else the snapshot, brought up to date from the store. */

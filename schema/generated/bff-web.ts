@@ -27,7 +27,10 @@ export type Query = {
   readonly orderPage?: Maybe<OrderPage>;
   /** Newest first. Customers see their own orders, support and ops all. `first` is 1 to 100. */
   readonly orders: OrderList;
-  /** The order as it stood at a past instant; null before it was placed. */
+  /**
+   * The order as it stood at a past instant; null before it was placed. At an instant of its timeline it is as that event
+   * made it.
+   */
   readonly orderAsOf?: Maybe<OrderSnapshot>;
   /** `first` is 1 to 100. */
   readonly catalogue: Catalogue;

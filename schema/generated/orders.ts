@@ -56,7 +56,10 @@ export type Query = {
   readonly orderIds: ReadonlyArray<Scalars['ID']['output']>;
   /** Newest first. Customers see their own orders, support and ops all. `first` is 1 to 100. */
   readonly orders: OrderConnection;
-  /** The order as it stood at a past instant, from its history; null before it was placed. */
+  /**
+   * The order as it stood at a past instant, from its history; null before it was placed. At an instant of its timeline it
+   * is as that event made it.
+   */
   readonly orderAsOf?: Maybe<OrderSnapshot>;
   readonly customer?: Maybe<Customer>;
   /** The customer whose token this is; null for staff, and before registration. */

@@ -160,19 +160,30 @@ export type Order = { readonly status: 'ABSENT' } | PlacedOrder
 
 export const absent: Order = { status: 'ABSENT' }
 
+/**
+ * An event counts from its own time, or from that of the one before it should another clock have been ahead: so the
+ * timeline never goes back, and its times are those at which the order became what it was.
+ */
 export function evolve(order: Order, event: OrderEvent): Order {
   if (event.type === 'OrderPlaced') return order.status === 'ABSENT' ? placed(event.data) : order
   if (order.status === 'ABSENT') return order
+  const at = later(order.updatedAt, event.data.at)
   return {
     ...order,
     ...changes(order, event),
-    timeline: addToTimeline(order.timeline, {
-      at: event.data.at,
-      type: event.type,
-      text: describe(event),
-    }),
-    updatedAt: event.data.at,
+    timeline: addToTimeline(order.timeline, { at, type: event.type, text: describe(event) }),
+    updatedAt: at,
   }
+}
+
+function later(one: string, other: string): string {
+  if (one < other) return other
+  return one
+}
+
+/** True of an order of which nothing happened after `at`, an instant as events hold it: its timeline ends there. */
+export function isKnownAt(order: Order, at: string): boolean {
+  return order.status === 'ABSENT' || order.updatedAt <= at
 }
 
 function placed({ orderId, tenders: _, ...order }: OrderPlaced): PlacedOrder {

@@ -10,7 +10,7 @@ import type {
   QueryOrdersArgs,
   QueryOrdersByIdArgs,
 } from '#schema/generated/orders.ts'
-import type { OrderStatus, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import { isKnownAt, type OrderStatus, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import { checkCount, checkId, checkInt } from '#subgraphs/orders/input.ts'
 import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
 import { loadCustomer, loadOrder, ownOrders, visibleOrder } from '#subgraphs/orders/resolvers/access.ts'
@@ -112,7 +112,8 @@ function connection(page: Page<PlacedOrder>) {
 
 async function orderAsOf(desk: OrdersDesk, { id, at }: QueryOrderAsOfArgs, { viewer }: RequestContext) {
   const known = requireViewer(viewer)
-  const { state, version } = await desk.orders.loadAt(checkId('id', 'order', id), new Date(at))
+  const orderId = checkId('id', 'order', id)
+  const { state, version } = await desk.orders.loadWhile(orderId, order => isKnownAt(order, at))
   if (state.status === 'ABSENT' || !visibleOrder(state, known)) return null
   const { status, awaitingApproval, lines, total } = state
   return { id, at, version, status, awaitingApproval, lines, total }

@@ -191,16 +191,6 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.readStream('order-2')).toEqual([])
       })
 
-      test('a stream is read as it was at an instant, also when a later clock was behind', async () => {
-        const at = (minute: number) => new Date(Date.UTC(2026, 0, 1, 0, minute))
-        for (const [version, minute] of [1, 3, 2, 4].entries()) {
-          clock = at(minute)
-          await store.append(write('order-1', version))
-        }
-        const known = async (minute: number) => (await store.readStream('order-1', { at: at(minute) })).length
-        expect(await Promise.all([0, 1, 2, 3, 4].map(known))).toEqual([0, 1, 1, 3, 4])
-      })
-
       test('the log is read in position order, in stretches and by category', async () => {
         await store.append(write('order-1', 0, event('A'), event('B')))
         await store.append(write('stock-x-1', 0))

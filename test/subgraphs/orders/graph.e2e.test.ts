@@ -97,20 +97,17 @@ describe('an order', () => {
       lines: [{ sku: 'MUG', quantity: 1, total: { amount: '10.00' } }],
       total: order.total.amount === undefined ? {} : { amount: order.total.amount },
     })
-    const [placed, confirmed] = await history(id)
-    const between = new Date((Date.parse(placed) + Date.parse(confirmed)) / 2).toISOString()
-    expect(await asOf(between)).toMatchObject({ version: 1, status: 'PLACED' })
-    expect(await asOf(confirmed, eve)).toBeNull()
+    const times = order.timeline.map((entry: Data) => entry.at)
+    for (const at of times)
+      expect(await asOf(at)).toMatchObject({ version: times.filter((time: string) => time <= at).length })
+    expect(await asOf(order.placedAt)).toMatchObject({ status: 'PLACED' })
+    expect(await asOf(confirmedAt)).toMatchObject({ status: 'CONFIRMED' })
+    expect(await asOf(new Date(Date.parse(confirmedAt) - 1).toISOString())).toMatchObject({
+      version: 1,
+      status: 'PLACED',
+    })
+    expect(await asOf(confirmedAt, eve)).toBeNull()
   })
-
-  /** When its events were recorded. */
-  async function history(id: string): Promise<[string, string]> {
-    const [placed, confirmed] = await Promise.all([
-      all.happened(id, 'OrderPlaced'),
-      all.happened(id, 'OrderConfirmed'),
-    ])
-    return [placed.at, confirmed.at]
-  }
 })
 
 describe('the list of orders', () => {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import {
   absent,
   evolve,
+  isKnownAt,
   type Order,
   type OrderEvent,
   type OrderStatus,
@@ -174,3 +175,28 @@ test('replaying the events, through JSON, gives the same state', () => {
     }),
   )
 })
+
+test('at each instant of its timeline an order is as that event made it, whatever the clocks said', () => {
+  fc.assert(
+    fc.property(commands, fc.infiniteStream(fc.integer({ min: 0, max: 5 })), (steps, minutes) => {
+      const events = run(steps).events.map(event => happenedAt(event, minutes.next().value))
+      const visited = events.map((_, index) => events.slice(0, index + 1).reduce(evolve, absent as Order))
+      const order = visited.at(-1)
+      if (!order || !isPlaced(order)) return
+      const times = order.timeline.map(entry => entry.at)
+      expect(times).toEqual(times.toSorted())
+      times.forEach(time => {
+        const known = visited.filter(state => isKnownAt(state, time))
+        expect(known).toEqual(visited.slice(0, times.filter(other => other <= time).length))
+      })
+    }),
+    { numRuns: 500 },
+  )
+})
+
+function happenedAt(event: OrderEvent, minute: number): OrderEvent {
+  const time = `2026-03-01T10:0${minute}:00.000Z`
+  return event.type === 'OrderPlaced'
+    ? { ...event, data: { ...event.data, placedAt: time } }
+    : ({ ...event, data: { ...event.data, at: time } } as OrderEvent)
+}
