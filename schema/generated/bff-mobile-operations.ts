@@ -126,7 +126,8 @@ export type AddressInput = {
   readonly line2?: string | null | undefined;
   readonly city: string;
   readonly region?: string | null | undefined;
-  readonly postalCode: string;
+  /** At most 20 characters; required but for countries that have none, such as HK and AE. */
+  readonly postalCode?: string | null | undefined;
   readonly country: string;
 };
 

@@ -302,7 +302,8 @@ export type AddressInput = {
   readonly line2?: InputMaybe<Scalars['String']['input']>;
   readonly city: Scalars['String']['input'];
   readonly region?: InputMaybe<Scalars['String']['input']>;
-  readonly postalCode: Scalars['String']['input'];
+  /** At most 20 characters; required but for countries that have none, such as HK and AE. */
+  readonly postalCode?: InputMaybe<Scalars['String']['input']>;
   readonly country: Scalars['String']['input'];
 };
 

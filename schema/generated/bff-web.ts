@@ -402,7 +402,8 @@ export type Address = {
   readonly line2?: Maybe<Scalars['String']['output']>;
   readonly city: Scalars['String']['output'];
   readonly region?: Maybe<Scalars['String']['output']>;
-  readonly postalCode: Scalars['String']['output'];
+  /** Null where the country has none and none was given. */
+  readonly postalCode?: Maybe<Scalars['String']['output']>;
   readonly country: Scalars['String']['output'];
 };
 
@@ -804,7 +805,8 @@ export type AddressInput = {
   readonly line2?: InputMaybe<Scalars['String']['input']>;
   readonly city: Scalars['String']['input'];
   readonly region?: InputMaybe<Scalars['String']['input']>;
-  readonly postalCode: Scalars['String']['input'];
+  /** At most 20 characters; required but for countries that have none, such as HK and AE. */
+  readonly postalCode?: InputMaybe<Scalars['String']['input']>;
   /** ISO 3166-1 alpha-2. */
   readonly country: Scalars['String']['input'];
 };
@@ -1663,7 +1665,7 @@ export type AddressResolvers<ContextType = RequestContext, ParentType extends Re
   line2?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   city?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   region?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
-  postalCode?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  postalCode?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   country?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 

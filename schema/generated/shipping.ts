@@ -237,7 +237,8 @@ export type AddressInput = {
   readonly line2?: InputMaybe<Scalars['String']['input']>;
   readonly city: Scalars['String']['input'];
   readonly region?: InputMaybe<Scalars['String']['input']>;
-  readonly postalCode: Scalars['String']['input'];
+  /** Left out where the country has none. */
+  readonly postalCode?: InputMaybe<Scalars['String']['input']>;
   readonly country: Scalars['String']['input'];
 };
 

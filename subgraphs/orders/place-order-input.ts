@@ -2,6 +2,7 @@
 import { isStaff, type Viewer } from '#platform/auth/viewer.ts'
 import { COUNTRY_CODE, isCountry } from '#platform/domain/country.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { hasPostalCodes } from '#platform/domain/postal-codes.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 import type { AddressInput, PlaceOrderInput } from '#schema/generated/orders.ts'
 import type { Address, Adjustment } from '#subgraphs/orders/domain/order.ts'
@@ -100,15 +101,31 @@ function checkToken(field: string, token: string): string {
 function readAddress(address: AddressInput): Address {
   const line2 = checkOptionalText('deliveryAddress.line2', address.line2, 200)
   const region = checkOptionalText('deliveryAddress.region', address.region, 100)
+  const country = checkCountry('deliveryAddress.country', address.country)
+  const postalCode = checkPostalCode('deliveryAddress.postalCode', address.postalCode, country)
   return {
     name: checkText('deliveryAddress.name', address.name, 200),
     line1: checkText('deliveryAddress.line1', address.line1, 200),
     ...(line2 !== undefined && { line2 }),
     city: checkText('deliveryAddress.city', address.city, 100),
     ...(region !== undefined && { region }),
-    postalCode: checkText('deliveryAddress.postalCode', address.postalCode, 20),
-    country: checkCountry('deliveryAddress.country', address.country),
+    ...(postalCode !== undefined && { postalCode }),
+    country,
   }
+}
+
+const POSTAL_CODE_LENGTH = 20
+
+/** Undefined where the country has no postal codes, and none is given. */
+function checkPostalCode(
+  field: string,
+  code: string | null | undefined,
+  country: string,
+): string | undefined {
+  const given = checkOptionalText(field, code, POSTAL_CODE_LENGTH)
+  if (given === undefined && hasPostalCodes(country))
+    malformed(field, `1 to ${POSTAL_CODE_LENGTH} characters for an address in ${country}`, code ?? undefined)
+  return given
 }
 
 function checkCountry(field: string, country: string): string {

@@ -107,7 +107,7 @@ function quote({ quotes }: PlacingDesk, request: OrderRequest, { total, goods }:
   const { country, postalCode } = request.deliveryAddress
   return quotes.fee({
     country,
-    postalCode,
+    ...(postalCode !== undefined && { postalCode }),
     goods,
     option: request.shippingOption,
     currency: total.currency,

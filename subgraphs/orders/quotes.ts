@@ -11,7 +11,7 @@ import { OPERATIONS } from '#subgraphs/orders/operations.ts'
 
 export type QuoteRequest = {
   readonly country: string
-  readonly postalCode: string
+  readonly postalCode?: string
   readonly goods: readonly Goods[]
   readonly option: ShippingOption
   readonly currency: string

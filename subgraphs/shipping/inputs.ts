@@ -25,7 +25,7 @@ const address = z.object({
   line2: orNull(z.string().trim().max(200)),
   city: text(100),
   region: orNull(z.string().trim().max(100)),
-  postalCode: text(20),
+  postalCode: orNull(text(20)),
   country: z.string().regex(/^[A-Z]{2}$/, 'should be two letters in capitals, such as DE'),
 })
 

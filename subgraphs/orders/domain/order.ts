@@ -31,7 +31,8 @@ export type Address = {
   readonly line2?: string
   readonly city: string
   readonly region?: string
-  readonly postalCode: string
+  /** Missing where the country has none, and none was given. */
+  readonly postalCode?: string
   readonly country: string
 }
 export type OrderedLine = {

@@ -21,7 +21,8 @@ export type Address = {
   readonly line2: string | null
   readonly city: string
   readonly region: string | null
-  readonly postalCode: string
+  /** Null where the country has none. */
+  readonly postalCode: string | null
   readonly country: string
 }
 

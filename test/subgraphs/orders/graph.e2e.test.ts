@@ -254,6 +254,17 @@ describe('placing', () => {
     expect((await all.ask(ada, PLACE, { variables })).codes).toEqual(['CONFLICT'])
   })
 
+  test('to a country without postal codes needs none, to its delivery', async () => {
+    const deliveryAddress = { name: 'Chan Tai Man', line1: '12 Nathan Road', city: 'Kowloon', country: 'HK' }
+    const { order } = await placed(ada, anOrder('MUG', { deliveryAddress }))
+    expect(order.deliveryAddress).toMatchObject({ country: 'HK', postalCode: null })
+    await all.happened(order.id, 'OrderCompleted')
+    const { codes } = await all.ask(ada, PLACE, {
+      variables: anOrder('MUG', { deliveryAddress: { ...deliveryAddress, country: 'DE' } }),
+    })
+    expect(codes).toEqual(['BAD_USER_INPUT'])
+  })
+
   test('is for staff with prices, fee and adjustments as agreed', async () => {
     const agreed = {
       customerId: ada.subject,

@@ -57,6 +57,11 @@ describe('a malformed placement', () => {
     ['deliveryAddress.line1: should be text without control', to({ line1: 'a\u0000b' })],
     ['deliveryAddress.city: should be 1 to 100 characters', to({ city: '' })],
     ['deliveryAddress.postalCode: should be 1 to 20 characters', to({ postalCode: '' })],
+    [
+      'deliveryAddress.postalCode: should be 1 to 20 characters for an address in GB',
+      to({ postalCode: null }),
+    ],
+    ['deliveryAddress.postalCode: should be 1 to 20', to({ postalCode: 'x'.repeat(21), country: 'HK' })],
     ['deliveryAddress.country: should be an ISO 3166-1', to({ country: 'Germany' })],
     ['deliveryAddress.country: should be an ISO 3166-1', to({ country: 'de' })],
     ['deliveryAddress.country: should be an ISO 3166-1', to({ country: 'ZZ' })],
@@ -133,4 +138,14 @@ test('a full placement is read into the domain, trimmed, in minor units', () => 
 test('a command waits for up to ten seconds, and not at all unless it is told to', () => {
   expect([readSettleWithin(undefined), readSettleWithin(10_000)]).toEqual([0, 10_000])
   expect(fault(() => readSettleWithin(10_001)).message).toContain('settleWithinMs: should be')
+})
+
+test.each([undefined, null, '', ' '])('an address in a country without postal codes needs none: %j', code => {
+  const { postalCode: _, ...rest } = address
+  const deliveryAddress = { ...rest, country: 'HK', ...(code !== undefined && { postalCode: code }) }
+  const read = readPlacement({ ...input, customerId: CUSTOMER_ID, deliveryAddress }, staff)
+  expect(read.deliveryAddress).toEqual({ ...rest, country: 'HK' })
+  const given = { ...deliveryAddress, postalCode: '999077' }
+  const kept = readPlacement({ ...input, customerId: CUSTOMER_ID, deliveryAddress: given }, staff)
+  expect(kept.deliveryAddress.postalCode).toBe('999077')
 })
