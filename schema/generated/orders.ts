@@ -229,6 +229,8 @@ export type Order = {
   /** What the caller may do with the order now. */
   readonly allowedActions: ReadonlyArray<OrderAction>;
   readonly returns: ReadonlyArray<Return>;
+  /** What was given back so far, for goods that were lost or came back; 0 when nothing was. */
+  readonly refunded: Money;
   /** Money that the payment provider would not move: what the customer owes for goods that left, and refunds not yet paid. */
   readonly debts: ReadonlyArray<Debt>;
 };
@@ -264,7 +266,12 @@ export type OrderLine = {
   readonly sku: Scalars['ID']['output'];
   readonly title: Scalars['String']['output'];
   readonly quantity: Scalars['Int']['output'];
+  /** Units that left, delivered and lost ones included. */
   readonly shippedQuantity: Scalars['Int']['output'];
+  readonly deliveredQuantity: Scalars['Int']['output'];
+  /** Units that the carrier lost. */
+  readonly lostQuantity: Scalars['Int']['output'];
+  /** Delivered units that came back. */
   readonly returnedQuantity: Scalars['Int']['output'];
   readonly unitPrice: Money;
   readonly total: Money;
@@ -1009,6 +1016,7 @@ export type OrderResolvers<ContextType = RequestContext, ParentType extends Reso
   timeline?: Resolver<ReadonlyArray<ResolversTypes['TimelineEntry']>, ParentType, ContextType>;
   allowedActions?: Resolver<ReadonlyArray<ResolversTypes['OrderAction']>, ParentType, ContextType>;
   returns?: Resolver<ReadonlyArray<ResolversTypes['Return']>, ParentType, ContextType>;
+  refunded?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
   debts?: Resolver<ReadonlyArray<ResolversTypes['Debt']>, ParentType, ContextType>;
 };
 
@@ -1029,6 +1037,8 @@ export type OrderLineResolvers<ContextType = RequestContext, ParentType extends 
   title?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   quantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   shippedQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  deliveredQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  lostQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   returnedQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   unitPrice?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
   total?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;

@@ -126,7 +126,7 @@ function deliverParcels(state: Known): Effect[] {
 
 function deliverParcel(state: Known, parcel: Parcel): Effect[] {
   const { warehouse, lines, units, shipmentId = '', fate } = parcel
-  const { orderId, goodsTotal } = state.order
+  const { orderId, total, goodsTotal } = state.order
   const contents = goodsTotal ? { lines, units } : { lines }
   const effects = [
     call(`ship-stock:${shipmentId}`, 'inventory.shipStock', { orderId, warehouse, lines }),
@@ -136,7 +136,23 @@ function deliverParcel(state: Known, parcel: Parcel): Effect[] {
     effects.push(call(`note-delivered:${shipmentId}`, 'orders.noteDelivered', { orderId, shipmentId }))
   if (isToldLost(state, parcel) && answered(state, `note-shipped:${shipmentId}`))
     effects.push(call(`note-lost:${shipmentId}`, 'orders.noteLost', { orderId, shipmentId }))
+  if (isToldRefunded(state, parcel)) {
+    const refund = { minor: state.refunds[shipmentId] ?? 0, currency: total.currency }
+    effects.push(call(refundNote(shipmentId), 'orders.noteLossRefunded', { orderId, shipmentId, refund }))
+  }
   return effects
+}
+
+function refundNote(shipmentId: string): string {
+  return `note-loss-refunded:${shipmentId}`
+}
+
+/** A refund that was refused is not noted as one until it is paid. */
+function isToldRefunded(state: Known, parcel: Parcel): boolean {
+  const { shipmentId } = parcel
+  if (!isToldLost(state, parcel) || !answered(state, `note-lost:${shipmentId}`)) return false
+  const step = `refund:${shipmentId}`
+  return succeeded(state, step) || resolutionOf(state, step) === 'PAID'
 }
 
 /** Histories of older builds do not tell the order of a loss. */
@@ -219,7 +235,8 @@ function parcelIsOver(state: Known, parcel: Parcel): boolean {
   if (!answered(state, `note-shipped:${shipmentId}`)) return false
   if (fate === 'delivered') return answered(state, `note-delivered:${shipmentId}`)
   if (fate !== 'lost') return false
-  return !isToldLost(state, parcel) || answered(state, `note-lost:${shipmentId}`)
+  if (isToldLost(state, parcel) && !answered(state, `note-lost:${shipmentId}`)) return false
+  return !isToldRefunded(state, parcel) || answered(state, refundNote(shipmentId))
 }
 
 /** A cancellation that came too late, for all of the order or for a part of it. */

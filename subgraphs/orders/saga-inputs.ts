@@ -49,6 +49,7 @@ export function inputFromOrder(recorded: RecordedEvent, settings: FulfilmentSett
     case 'OrderCancelled':
     case 'OrderShipped':
     case 'OrderShipmentLost':
+    case 'LossRefunded':
     case 'OrderDelivered':
     case 'OrderCompleted':
     case 'ReturnRequested':

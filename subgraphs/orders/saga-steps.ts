@@ -163,6 +163,7 @@ const unitRange = z.object({ lineNo: z.int(), from: z.int(), to: z.int() })
 const shipping = z.object({ shipmentId: z.string(), lines, units: z.array(unitRange).exactOptional() })
 const delivery = z.object({ shipmentId: z.string() })
 const money = z.object({ minor: z.int(), currency: z.string() })
+const lossRefund = z.object({ shipmentId: z.string(), refund: money })
 const refunded = z.object({ returnId: z.string(), refund: money.exactOptional() })
 const debt = z.object({
   debtId: z.string(),
@@ -180,6 +181,8 @@ const LOCAL: Readonly<Record<string, Local>> = {
     decide.rejectCancellation(order, { ...rejection.parse(input), at }),
   'orders.noteShipped': (order, input, at) => decide.noteShipped(order, { ...shipping.parse(input), at }),
   'orders.noteLost': (order, input, at) => decide.noteLost(order, { ...delivery.parse(input), at }),
+  'orders.noteLossRefunded': (order, input, at) =>
+    decide.noteLossRefunded(order, { ...lossRefund.parse(input), at }),
   'orders.noteDelivered': (order, input, at) => decide.noteDelivered(order, { ...delivery.parse(input), at }),
   'orders.completeOrder': (order, _, at) => decide.complete(order, { at }),
   'orders.noteReturnRefunded': (order, input, at) =>

@@ -1,6 +1,7 @@
 // The order's decisions from placing to completion: state and command in, events or a refusal out. Free of I/O.
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
+import type { Money } from '#platform/domain/money.ts'
 import {
   addUnits,
   type CancellationReason,
@@ -169,7 +170,24 @@ export function noteLost(
   const shipment = order.shipments.find(candidate => candidate.shipmentId === shipmentId)
   if (!shipment) return refuse(SHIPMENT_NOT_FOUND)
   if (shipment.lost || shipment.delivered) return accept()
-  return accept({ type: 'OrderShipmentLost', data: { ...noted(order, at), shipmentId } })
+  const { lines } = shipment
+  return accept({ type: 'OrderShipmentLost', data: { ...noted(order, at), shipmentId, lines } })
+}
+
+export type NoteLossRefunded = { readonly shipmentId: string; readonly refund: Money; readonly at: string }
+
+/** The money of a lost shipment is on its way back. Says so once. */
+export function noteLossRefunded(order: Order, { shipmentId, refund, at }: NoteLossRefunded): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  const shipment = order.shipments.find(candidate => candidate.shipmentId === shipmentId)
+  if (!shipment?.lost) return refuse(SHIPMENT_NOT_LOST)
+  if (shipment.refund) return accept()
+  return accept({ type: 'LossRefunded', data: { ...noted(order, at), shipmentId, refund } })
+}
+
+const SHIPMENT_NOT_LOST: Refusal = {
+  code: 'SHIPMENT_NOT_LOST',
+  message: 'The order has no such shipment that was lost.',
 }
 
 /** A shipment has arrived. The order is delivered once all its units are sent and all its shipments have arrived. */

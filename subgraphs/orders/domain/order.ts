@@ -98,7 +98,14 @@ export type OrderEvent =
         readonly units?: readonly UnitRange[]
       }
     }
-  | { readonly type: 'OrderShipmentLost'; readonly data: Noted & { readonly shipmentId: string } }
+  | {
+      readonly type: 'OrderShipmentLost'
+      readonly data: Noted & { readonly shipmentId: string; readonly lines: readonly SkuQuantity[] }
+    }
+  | {
+      readonly type: 'LossRefunded'
+      readonly data: Noted & { readonly shipmentId: string; readonly refund: Money }
+    }
   | { readonly type: 'OrderDelivered'; readonly data: Moved & { readonly shipmentId: string } }
   | { readonly type: 'OrderCompleted'; readonly data: Moved }
   | { readonly type: 'ReturnRequested'; readonly data: Noted & ReturnContents & { readonly reason: string } }
@@ -115,7 +122,8 @@ export type OrderEvent =
         Pick<Debt, 'debtId' | 'owedBy' | 'amount'> & { readonly resolution: DebtResolution }
     }
 
-export type OrderLine = OrderedLine & { readonly shipped: number; readonly returned: number }
+/** Units: `delivered` and `lost` are of those shipped, `returned` of those delivered. */
+export type OrderLine = OrderedLine & Readonly<Record<'shipped' | 'delivered' | 'lost' | 'returned', number>>
 export type OrderShipment = {
   readonly shipmentId: string
   readonly lines: readonly SkuQuantity[]
@@ -124,6 +132,8 @@ export type OrderShipment = {
   readonly delivered: boolean
   /** True once the carrier gave it up. */
   readonly lost?: boolean
+  /** What was refunded for its loss. */
+  readonly refund?: Money
 }
 export type ReturnStatus = 'REQUESTED' | 'RECEIVED' | 'REFUNDED' | 'REJECTED'
 export type OrderReturn = {
@@ -194,7 +204,7 @@ function placed({ orderId, tenders: _, ...order }: OrderPlaced): PlacedOrder {
     status: 'PLACED',
     awaitingApproval: false,
     cancellationRequested: false,
-    lines: order.lines.map(line => ({ ...line, shipped: 0, returned: 0 })),
+    lines: order.lines.map(line => ({ ...line, shipped: 0, delivered: 0, lost: 0, returned: 0 })),
     shipments: [],
     returns: [],
     debts: [],
@@ -228,14 +238,31 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
         lines: addUnits(order.lines, lines, 'shipped'),
       }
     }
-    case 'OrderShipmentLost':
-      return { shipments: withEnd(order.shipments, event.data.shipmentId, { lost: true }) }
+    case 'OrderShipmentLost': {
+      const { shipmentId, lines } = event.data
+      return {
+        shipments: withNews(order.shipments, shipmentId, { lost: true }),
+        lines: addUnits(order.lines, lines, 'lost'),
+      }
+    }
+    case 'LossRefunded': {
+      const { shipmentId, refund } = event.data
+      return { shipments: withNews(order.shipments, shipmentId, { refund }) }
+    }
     case 'OrderDelivered': {
       const { to, shipmentId } = event.data
-      return { status: to, shipments: withEnd(order.shipments, shipmentId, { delivered: true }) }
+      return {
+        status: to,
+        shipments: withNews(order.shipments, shipmentId, { delivered: true }),
+        lines: addUnits(order.lines, contentsOf(order, shipmentId), 'delivered'),
+      }
     }
     case 'OrderCompleted':
-      return { status: event.data.to }
+      // Histories of older builds do not tell of a loss: what has not arrived by completion was lost.
+      return {
+        status: event.data.to,
+        lines: order.lines.map(line => ({ ...line, lost: line.shipped - line.delivered })),
+      }
     case 'ReturnRequested': {
       const { returnId, lines, refund, reason, at } = event.data
       const requested: OrderReturn = { returnId, status: 'REQUESTED', reason, lines, refund, requestedAt: at }
@@ -270,18 +297,23 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
   }
 }
 
-/**
- * `lines` with the units of `moved` added to what was shipped (up to what was ordered) or returned (up to what was
- * shipped). Lines of one SKU are filled in their order.
- */
+/** How many units of a line may still be added, by what is added. */
+const OPEN_UNITS = {
+  shipped: ({ quantity, shipped }: OrderLine) => quantity - shipped,
+  delivered: ({ shipped, delivered, lost }: OrderLine) => shipped - delivered - lost,
+  lost: ({ shipped, delivered, lost }: OrderLine) => shipped - delivered - lost,
+  returned: ({ delivered, returned }: OrderLine) => delivered - returned,
+}
+
+/** `lines` with the units of `moved` added to one of their counts. Lines of one SKU are filled in their order. */
 export function addUnits(
   lines: readonly OrderLine[],
   moved: readonly SkuQuantity[],
-  field: 'shipped' | 'returned',
+  field: keyof typeof OPEN_UNITS,
 ): OrderLine[] {
   const left = unitsBySku(moved)
   return lines.map(line => {
-    const open = (field === 'shipped' ? line.quantity : line.shipped) - line[field]
+    const open = OPEN_UNITS[field](line)
     const units = Math.min(left.get(line.sku) ?? 0, open)
     left.set(line.sku, (left.get(line.sku) ?? 0) - units)
     return units === 0 ? line : { ...line, [field]: line[field] + units }
@@ -303,12 +335,16 @@ function withStatus(
   return returns.map(entry => (entry.returnId === returnId ? { ...entry, ...now } : entry))
 }
 
-function withEnd(
+function withNews(
   shipments: readonly OrderShipment[],
   shipmentId: string,
-  end: { readonly delivered: true } | { readonly lost: true },
+  news: Partial<Pick<OrderShipment, 'delivered' | 'lost' | 'refund'>>,
 ): readonly OrderShipment[] {
-  return shipments.map(entry => (entry.shipmentId === shipmentId ? { ...entry, ...end } : entry))
+  return shipments.map(entry => (entry.shipmentId === shipmentId ? { ...entry, ...news } : entry))
+}
+
+function contentsOf({ shipments }: PlacedOrder, shipmentId: string): readonly SkuQuantity[] {
+  return shipments.find(entry => entry.shipmentId === shipmentId)?.lines ?? []
 }
 
 const TYPES: Readonly<Record<OrderEvent['type'], true>> = {
@@ -320,6 +356,7 @@ const TYPES: Readonly<Record<OrderEvent['type'], true>> = {
   OrderCancelled: true,
   OrderShipped: true,
   OrderShipmentLost: true,
+  LossRefunded: true,
   OrderDelivered: true,
   OrderCompleted: true,
   ReturnRequested: true,

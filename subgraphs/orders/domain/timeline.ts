@@ -35,7 +35,9 @@ export function describe(event: OrderEvent): string {
     case 'OrderShipped':
       return `${units(event.data.lines)} sent`
     case 'OrderShipmentLost':
-      return 'A shipment was lost on its way: its money is refunded'
+      return `${units(event.data.lines)} lost on the way`
+    case 'LossRefunded':
+      return `Refunded for what was lost: ${money(event.data.refund)}`
     case 'OrderDelivered':
       return 'Shipment delivered'
     case 'OrderCompleted':
@@ -47,7 +49,7 @@ export function describe(event: OrderEvent): string {
     case 'ReturnRejected':
       return 'Return not accepted'
     case 'ReturnRefunded':
-      return 'Return refunded'
+      return `Refunded for what came back: ${money(event.data.refund)}`
     case 'DebtRecorded':
       return event.data.owedBy === 'CUSTOMER'
         ? `The payment of ${money(event.data.amount)} was refused and is still owed`

@@ -5,6 +5,7 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import type { RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
 import type { Debt } from '#subgraphs/orders/domain/debts.ts'
 import type { OrderLine, OrderReturn, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import { refundedSoFar } from '#subgraphs/orders/domain/refunded.ts'
 import { returnable } from '#subgraphs/orders/domain/returns.ts'
 import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
 import { loadCustomer, loadOrder, visibleOrder } from '#subgraphs/orders/resolvers/access.ts'
@@ -26,10 +27,13 @@ export function types(desk: OrdersDesk) {
         context.viewer ? visibleOrder(await loadOrder(desk, context, id), context.viewer) : null,
       customer: ({ customer }: PlacedOrder): CustomerOfOrder => ({ id: customer.id, asOrdered: customer }),
       allowedActions,
+      refunded: refundedSoFar,
     },
     OrderLine: {
       product: ({ sku }: OrderLine) => ({ sku }),
       shippedQuantity: (line: OrderLine) => line.shipped,
+      deliveredQuantity: (line: OrderLine) => line.delivered,
+      lostQuantity: (line: OrderLine) => line.lost,
       returnedQuantity: (line: OrderLine) => line.returned,
       total: ({ unitPrice, quantity }: OrderLine): Money => ({
         ...unitPrice,

@@ -274,7 +274,16 @@ describe('news of shipments', () => {
     const rest = [...gone, lost('shp_m'), ...deliveredAndNoted('shp_b')]
     expect(asks(...rest)).toEqual([])
     expect(asks(...rest, ok('refund:shp_m'))).toEqual([])
-    expect(asks(...rest, ok('refund:shp_m'), ok('note-lost:shp_m'))).toEqual(['complete-order'])
+    const refunded = [...rest, ok('refund:shp_m'), ok('note-lost:shp_m')]
+    expect(asks(...refunded)).toEqual(['note-loss-refunded:shp_m'])
+    expect(inputOf(tell(...refunded), 'note-loss-refunded:shp_m')).toMatchObject({ refund: eur(1052) })
+    expect(asks(...refunded, ok('note-loss-refunded:shp_m'))).toEqual(['complete-order'])
+  })
+
+  test('of a loss whose refund is refused notes the loss, and no refund', () => {
+    const gone = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
+    const rest = [...gone, lost('shp_m'), ...deliveredAndNoted('shp_b'), ok('note-lost:shp_m')]
+    expect(asks(...rest, refused('refund:shp_m'))).not.toContain('note-loss-refunded:shp_m')
   })
 })
 

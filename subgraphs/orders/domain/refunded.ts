@@ -1,0 +1,12 @@
+// What an order's customer got back so far. Free of I/O.
+import type { Money } from '#platform/domain/money.ts'
+import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+
+/** What was given back to the customer, as far as the order was told: for losses and for returns. */
+export function refundedSoFar({ total, shipments, returns }: PlacedOrder): Money {
+  const given = [
+    ...shipments.flatMap(({ refund }) => refund ?? []),
+    ...returns.flatMap(({ status, refund }) => (status === 'REFUNDED' ? [refund] : [])),
+  ]
+  return { minor: given.reduce((sum, { minor }) => sum + minor, 0), currency: total.currency }
+}
