@@ -6,10 +6,9 @@ import { tag } from '#platform/bff/order-tags.ts'
 import type { Pages } from '#platform/bff/pages.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type {
-  CheckoutOutcome,
   MutationCheckoutArgs,
   MutationResolvers,
-  OrderOutcome,
+  ResolversParentTypes,
 } from '#schema/generated/bff-mobile.ts'
 import {
   type CardPartsFragment,
@@ -65,6 +64,8 @@ function checkoutVariables(input: MutationCheckoutArgs['input']) {
   }
 }
 
+type CheckoutOutcome = ResolversParentTypes['CheckoutOutcome']
+type OrderOutcome = ResolversParentTypes['OrderOutcome']
 type CheckoutResult = MobileCheckoutMutation['placeOrder']
 type CancelResult = MobileCancelMutation['cancelOrder']
 

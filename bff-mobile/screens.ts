@@ -1,5 +1,6 @@
 // The mobile screens from the gateway's answers: short texts in the user's language. Pure.
-import { statusText, type Texts, toneOf } from '#bff-mobile/texts.ts'
+import { factsOf, type Situation, situationOf } from '#bff-mobile/situation.ts'
+import { joined, remarkTexts, statusText, type Texts } from '#bff-mobile/texts.ts'
 import { fromDecimal, toDecimal } from '#platform/domain/money.ts'
 import type {
   OrderCard,
@@ -22,15 +23,30 @@ type Shipment = NonNullable<WholeOrder['shipments']>[number]
 export type Failures = Readonly<Partial<Record<OrderSection, string>>>
 type Product = ProductsQuery['searchProducts']['nodes'][number]
 
-export function orderCard(order: CardPartsFragment, texts: Texts): OrderCard {
+/** What resolvers get of the types that have dates: the instants, which the fields put into the time zone asked for. */
+export type CardView = Omit<OrderCard, 'placed'>
+export type ParcelView = Omit<Parcel, 'expected'>
+export type ScreenView = Omit<OrderScreen, 'placed' | 'headline' | 'parcels'> & {
+  readonly parcels: readonly ParcelView[] | null
+  readonly headline: Headline
+}
+/** `text`, or the day of `expectedAt` when that is known, and the remarks behind it. */
+type Headline = {
+  readonly text: string
+  readonly expectedAt: string | null
+  readonly remarks: readonly string[]
+}
+
+export function orderCard(order: CardPartsFragment, texts: Texts): CardView {
+  const situation = situationOf(factsOf(order))
   return {
     id: order.id,
     number: order.number,
     title: titleOf(order.lines, texts),
-    status: statusText(texts, order.status, order.awaitingApproval),
-    tone: toneOf(order.status, order.awaitingApproval),
+    status: statusText(texts, situation, order.refunded),
+    tone: situation.tone,
     total: texts.money(order.total),
-    placed: texts.date(order.placedAt),
+    placedAt: order.placedAt,
   }
 }
 
@@ -41,37 +57,48 @@ function titleOf(lines: CardPartsFragment['lines'], texts: Texts): string {
 }
 
 /** Sections that are null are missing, and have a notice each; `failures` says why, where it is known. */
-export function orderScreen(order: WholeOrder, failures: Failures, texts: Texts): OrderScreen {
+export function orderScreen(order: WholeOrder, failures: Failures, texts: Texts): ScreenView {
+  const situation = situationOf(factsOf(order))
   return {
     id: order.id,
     number: order.number,
-    status: statusText(texts, order.status, order.awaitingApproval),
-    tone: toneOf(order.status, order.awaitingApproval),
-    placed: texts.date(order.placedAt),
-    headline: headlineOf(order, texts),
+    status: statusText(texts, situation, order.refunded),
+    tone: situation.tone,
+    placedAt: order.placedAt,
+    headline: headlineOf(order, situation, texts),
     lines: order.lines.map(({ sku, title, quantity, total }) => ({
       sku,
       title,
       quantity,
       total: texts.money(total),
     })),
-    items: texts.money(order.itemsTotal),
-    shipping: texts.money(order.shippingFee),
-    total: texts.money(order.total),
+    ...sumsOf(order, texts),
     paid: paidOf(order, texts),
+    refunded: Number(order.refunded.amount) > 0 ? texts.money(order.refunded) : null,
     parcels: order.shipments?.map(shipment => parcel(shipment, texts)) ?? null,
     actions: order.allowedActions,
     notices: noticesOf(order, failures, texts),
   }
 }
 
+/** The lines of the bill: `items`, `shipping` and `adjustments` come to `total`. */
+function sumsOf({ itemsTotal, shippingFee, adjustments, total }: WholeOrder, texts: Texts) {
+  return {
+    items: texts.money(itemsTotal),
+    shipping: texts.money(shippingFee),
+    adjustments: adjustments.map(({ label, amount }) => ({ label, amount: texts.money(amount) })),
+    total: texts.money(total),
+  }
+}
+
 function paidOf({ payments, total: { currency } }: WholeOrder, texts: Texts): string | null {
   if (payments === null) return null
-  const captured = payments.reduce(
-    (sum, payment) => sum + fromDecimal(payment.captured.amount, currency).minor,
+  const minor = (amount: string) => fromDecimal(amount, currency).minor
+  const kept = payments.reduce(
+    (sum, { captured, refunded }) => sum + minor(captured.amount) - minor(refunded.amount),
     0,
   )
-  return texts.money({ amount: toDecimal({ minor: captured, currency }), currency })
+  return texts.money({ amount: toDecimal({ minor: kept, currency }), currency })
 }
 
 function noticesOf(order: WholeOrder, failures: Failures, texts: Texts): SectionNotice[] {
@@ -95,24 +122,37 @@ const STILL_COMING: ReadonlySet<Shipment['status']> = new Set([
 ])
 
 /** Why it does not come, or when it comes, or how it stands. */
-function headlineOf(order: WholeOrder, texts: Texts): string {
-  if (order.cancellation) return texts.words.cancelled[order.cancellation.reason]
-  const expected = (order.shipments ?? []).flatMap(({ estimatedDelivery, status }) =>
+function headlineOf(order: WholeOrder, situation: Situation, texts: Texts): Headline {
+  const { cancellation, shipments, refunded } = order
+  const remarks = remarkTexts(texts, situation, refunded)
+  if (cancellation) return { text: texts.words.cancelled[cancellation.reason], expectedAt: null, remarks }
+  const expected = (shipments ?? []).flatMap(({ estimatedDelivery, status }) =>
     estimatedDelivery && STILL_COMING.has(status) ? [estimatedDelivery] : [],
   )
-  const last = expected.sort().at(-1)
-  return last
-    ? texts.words.expected(texts.date(last))
-    : statusText(texts, order.status, order.awaitingApproval)
+  return {
+    text: texts.words.order[situation.progress],
+    expectedAt: expected.sort().at(-1) ?? null,
+    remarks,
+  }
 }
 
-function parcel(shipment: Shipment, texts: Texts): Parcel {
+/** Throws CallerError for a time zone that is none. */
+export function headlineText(
+  { text, expectedAt, remarks }: Headline,
+  texts: Texts,
+  timeZone: string,
+): string {
+  const first = expectedAt === null ? text : texts.words.expected(texts.date(expectedAt, timeZone))
+  return joined([first, ...remarks])
+}
+
+function parcel(shipment: Shipment, texts: Texts): ParcelView {
   return {
     id: shipment.id,
     status: texts.words.shipment[shipment.status],
     trackingNumber: shipment.trackingNumber ?? null,
     latest: shipment.tracking.at(-1)?.text ?? null,
-    expected: shipment.estimatedDelivery ? texts.date(shipment.estimatedDelivery) : null,
+    expectedAt: shipment.estimatedDelivery ?? null,
   }
 }
 

@@ -7,7 +7,7 @@ import { requireRole } from '#platform/auth/viewer.ts'
 import type { Pages } from '#platform/bff/pages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type { OrderChanges } from '#schema/generated/bff-mobile.ts'
+import type { ResolversParentTypes } from '#schema/generated/bff-mobile.ts'
 import { OrdersChangedDocument, type OrdersChangedQuery } from '#schema/generated/bff-mobile-operations.ts'
 
 type Asked = { readonly cursor: string | null; readonly first: number }
@@ -20,7 +20,7 @@ export async function changesSince(
   pages: Pages,
   { cursor, first }: Asked,
   context: RequestContext,
-): Promise<OrderChanges> {
+): Promise<ResolversParentTypes['OrderChanges']> {
   const { subject } = requireRole(context.viewer, 'customer')
   const nowS = Math.floor(Date.now() / 1000)
   const since = cursor === null ? undefined : decodeSyncCursor(subject, cursor, nowS)

@@ -1,28 +1,18 @@
 // Texts of the mobile screens in the user's language: statuses, money, dates. Pure; unknown locales fall back to en-US.
+import type { Situation } from '#bff-mobile/situation.ts'
 import { ENGLISH, GERMAN, PORTUGUESE, type Words } from '#bff-mobile/words.ts'
-import type { OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
-
-export type Tone = 'WAITING' | 'ACTIVE' | 'DONE' | 'PROBLEM'
+import { CallerError } from '#platform/domain/errors.ts'
+import type { MoneyText } from '#platform/graphql/scalars.ts'
 
 const LANGUAGES: Readonly<Record<string, Words>> = { en: ENGLISH, de: GERMAN, pt: PORTUGUESE }
 const FALLBACK = 'en-US'
 
-const TONES: Readonly<Record<OrderStatus, Tone>> = {
-  PLACED: 'WAITING',
-  CONFIRMED: 'ACTIVE',
-  PARTIALLY_SHIPPED: 'ACTIVE',
-  SHIPPED: 'ACTIVE',
-  DELIVERED: 'DONE',
-  COMPLETED: 'DONE',
-  CANCELLED: 'PROBLEM',
-  RETURNED: 'DONE',
-}
-
 export type Texts = {
   readonly locale: string
   readonly words: Words
-  readonly money: (money: { readonly amount: string; readonly currency: string }) => string
-  readonly date: (instant: string) => string
+  readonly money: (money: MoneyText) => string
+  /** The day of an instant in an IANA time zone, or at an offset such as +09:00. Throws CallerError for what is neither. */
+  readonly date: (instant: string, timeZone: string) => string
 }
 
 /** Between a language and its weight, with the spaces that RFC 9110 allows. */
@@ -74,10 +64,10 @@ export function textsFor(locale: string): Texts {
 }
 
 const CACHED_LOCALES = 50
+const CACHED_ZONES = 100
 const cache = new Map<string, Texts>()
 
 function createTexts(locale: string): Texts {
-  const dates = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' })
   const currencies = new Map<string, Intl.NumberFormat>()
   const formatter = (currency: string): Intl.NumberFormat => {
     const existing =
@@ -85,19 +75,43 @@ function createTexts(locale: string): Texts {
     if (currencies.size < CACHED_LOCALES) currencies.set(currency, existing)
     return existing
   }
+  const zones = new Map<string, Intl.DateTimeFormat>()
+  const calendar = (timeZone: string): Intl.DateTimeFormat => {
+    const existing = zones.get(timeZone) ?? calendarOf(locale, timeZone)
+    if (zones.size < CACHED_ZONES) zones.set(timeZone, existing)
+    return existing
+  }
   return {
     locale,
     words: LANGUAGES[languageOf(locale)] ?? ENGLISH,
     // A decimal string keeps its exact value: Intl formats text without going through a float.
     money: ({ amount, currency }) => formatter(currency).format(amount as Intl.StringNumericLiteral),
-    date: instant => dates.format(new Date(instant)),
+    date: (instant, timeZone) => calendar(timeZone).format(new Date(instant)),
   }
 }
 
-export function toneOf(status: OrderStatus, awaitingApproval: boolean): Tone {
-  return awaitingApproval && status === 'PLACED' ? 'WAITING' : TONES[status]
+function calendarOf(locale: string, timeZone: string): Intl.DateTimeFormat {
+  try {
+    return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone })
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    const got = JSON.stringify(timeZone.slice(0, 60))
+    const expected = 'a time zone such as Europe/Berlin, or an offset such as +09:00'
+    throw new CallerError('BAD_USER_INPUT', `timeZone: should be ${expected}; got ${got}`, {
+      field: 'timeZone',
+    })
+  }
 }
 
-export function statusText(texts: Texts, status: OrderStatus, awaitingApproval: boolean): string {
-  return awaitingApproval && status === 'PLACED' ? texts.words.approval : texts.words.order[status]
+/** The order's progress, and behind it what else happened: "Lost on its way · $27.94 refunded". */
+export function statusText(texts: Texts, situation: Situation, refunded: MoneyText): string {
+  return joined([texts.words.order[situation.progress], ...remarkTexts(texts, situation, refunded)])
+}
+
+export function remarkTexts(texts: Texts, { remarks }: Situation, refunded: MoneyText): string[] {
+  return remarks.map(remark => texts.words.remark[remark](texts.money(refunded)))
+}
+
+export function joined(parts: readonly string[]): string {
+  return parts.join(' · ')
 }

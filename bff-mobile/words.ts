@@ -1,19 +1,17 @@
 // The words of the mobile screens in each language that there are texts for. Pure data.
+import type { Progress, Remark } from '#bff-mobile/situation.ts'
 import type { OrderSection } from '#schema/generated/bff-mobile.ts'
-import type {
-  CancellationReason,
-  OrderStatus,
-  ShipmentStatus,
-} from '#schema/generated/bff-mobile-operations.ts'
+import type { CancellationReason, ShipmentStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 export type Words = {
-  readonly order: Readonly<Record<OrderStatus, string>>
+  readonly order: Readonly<Record<Progress, string>>
+  /** Said behind the order's progress; `refunded` is what was given back. */
+  readonly remark: Readonly<Record<Remark, (refunded: string) => string>>
   readonly shipment: Readonly<Record<ShipmentStatus, string>>
   /** Why an order does not come. */
   readonly cancelled: Readonly<Record<CancellationReason, string>>
   /** What is missing on a screen for the moment. */
   readonly notice: Readonly<Record<OrderSection, string>>
-  readonly approval: string
   readonly more: (title: string, count: number) => string
   readonly expected: (date: string) => string
   readonly stock: { readonly in: string; readonly low: string; readonly out: string }
@@ -21,14 +19,24 @@ export type Words = {
 
 export const ENGLISH: Words = {
   order: {
+    APPROVAL: 'Waiting for your payment',
     PLACED: 'Being confirmed',
     CONFIRMED: 'Confirmed',
-    PARTIALLY_SHIPPED: 'Partly on its way',
-    SHIPPED: 'On its way',
+    PARTLY_ON_ITS_WAY: 'Partly on its way',
+    ON_ITS_WAY: 'On its way',
+    PARTLY_DELIVERED: 'Partly delivered',
     DELIVERED: 'Delivered',
-    COMPLETED: 'Delivered',
-    CANCELLED: 'Cancelled',
     RETURNED: 'Returned',
+    LOST: 'Lost on its way',
+    CANCELLED: 'Cancelled',
+  },
+  remark: {
+    PARTLY_LOST: () => 'part of it was lost',
+    REST_CANCELLED: () => 'the rest was cancelled',
+    PARTLY_RETURNED: () => 'partly returned',
+    REFUNDED: refunded => `${refunded} refunded`,
+    REFUND_OWED: () => 'a refund is outstanding',
+    PAYMENT_OWED: () => 'a payment is outstanding',
   },
   shipment: {
     REQUESTED: 'Being packed',
@@ -54,7 +62,6 @@ export const ENGLISH: Words = {
     PAYMENTS: 'The payment cannot be shown at the moment.',
     SHIPMENTS: 'The parcels cannot be shown at the moment.',
   },
-  approval: 'Waiting for your payment',
   more: (title, count) => `${title} and ${count} more`,
   expected: date => `Expected ${date}`,
   stock: { in: 'In stock', low: 'Only a few left', out: 'Sold out' },
@@ -62,14 +69,24 @@ export const ENGLISH: Words = {
 
 export const GERMAN: Words = {
   order: {
+    APPROVAL: 'Wartet auf Ihre Zahlung',
     PLACED: 'Wird bestätigt',
     CONFIRMED: 'Bestätigt',
-    PARTIALLY_SHIPPED: 'Teilweise unterwegs',
-    SHIPPED: 'Unterwegs',
+    PARTLY_ON_ITS_WAY: 'Teilweise unterwegs',
+    ON_ITS_WAY: 'Unterwegs',
+    PARTLY_DELIVERED: 'Teilweise zugestellt',
     DELIVERED: 'Zugestellt',
-    COMPLETED: 'Zugestellt',
-    CANCELLED: 'Storniert',
     RETURNED: 'Zurückgeschickt',
+    LOST: 'Verloren gegangen',
+    CANCELLED: 'Storniert',
+  },
+  remark: {
+    PARTLY_LOST: () => 'ein Teil ging verloren',
+    REST_CANCELLED: () => 'der Rest wurde storniert',
+    PARTLY_RETURNED: () => 'teilweise zurückgeschickt',
+    REFUNDED: refunded => `${refunded} erstattet`,
+    REFUND_OWED: () => 'eine Erstattung steht aus',
+    PAYMENT_OWED: () => 'eine Zahlung steht aus',
   },
   shipment: {
     REQUESTED: 'Wird gepackt',
@@ -95,7 +112,6 @@ export const GERMAN: Words = {
     PAYMENTS: 'Die Zahlung kann gerade nicht angezeigt werden.',
     SHIPMENTS: 'Die Pakete können gerade nicht angezeigt werden.',
   },
-  approval: 'Wartet auf Ihre Zahlung',
   more: (title, count) => `${title} und ${count} weitere`,
   expected: date => `Erwartet am ${date}`,
   stock: { in: 'Auf Lager', low: 'Nur noch wenige', out: 'Ausverkauft' },
@@ -103,14 +119,24 @@ export const GERMAN: Words = {
 
 export const PORTUGUESE: Words = {
   order: {
+    APPROVAL: 'Aguardando o seu pagamento',
     PLACED: 'Em confirmação',
     CONFIRMED: 'Confirmado',
-    PARTIALLY_SHIPPED: 'Parcialmente a caminho',
-    SHIPPED: 'A caminho',
+    PARTLY_ON_ITS_WAY: 'Parcialmente a caminho',
+    ON_ITS_WAY: 'A caminho',
+    PARTLY_DELIVERED: 'Parcialmente entregue',
     DELIVERED: 'Entregue',
-    COMPLETED: 'Entregue',
-    CANCELLED: 'Cancelado',
     RETURNED: 'Devolvido',
+    LOST: 'Extraviado',
+    CANCELLED: 'Cancelado',
+  },
+  remark: {
+    PARTLY_LOST: () => 'uma parte foi extraviada',
+    REST_CANCELLED: () => 'o restante foi cancelado',
+    PARTLY_RETURNED: () => 'parcialmente devolvido',
+    REFUNDED: refunded => `${refunded} reembolsados`,
+    REFUND_OWED: () => 'há um reembolso pendente',
+    PAYMENT_OWED: () => 'há um pagamento pendente',
   },
   shipment: {
     REQUESTED: 'Em preparação',
@@ -136,7 +162,6 @@ export const PORTUGUESE: Words = {
     PAYMENTS: 'O pagamento não pode ser exibido no momento.',
     SHIPMENTS: 'As encomendas não podem ser exibidas no momento.',
   },
-  approval: 'Aguardando o seu pagamento',
   more: (title, count) => `${title} e mais ${count}`,
   expected: date => `Previsto para ${date}`,
   stock: { in: 'Em estoque', low: 'Últimas unidades', out: 'Esgotado' },

@@ -31,7 +31,11 @@ const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
   payment: {},
   shipping: {},
   'bff-web': {},
-  'bff-mobile': {},
+  'bff-mobile': {
+    OrderCard: { type: 'CardView', from: '#bff-mobile/screens.ts' },
+    OrderScreen: { type: 'ScreenView', from: '#bff-mobile/screens.ts' },
+    Parcel: { type: 'ParcelView', from: '#bff-mobile/screens.ts' },
+  },
 }
 
 const BFFS = ['bff-web', 'bff-mobile'] as const

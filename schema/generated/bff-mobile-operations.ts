@@ -28,12 +28,16 @@ export type ProductFilter = {
 
 export type OrderStatus =
   | 'PLACED'
+  /** Stock is held and the payment authorised. */
   | 'CONFIRMED'
   | 'PARTIALLY_SHIPPED'
   | 'SHIPPED'
+  /** All of it has arrived. */
   | 'DELIVERED'
+  /** Nothing more will be sent. It need not all have arrived: the lines say what was delivered, lost, and never sent. */
   | 'COMPLETED'
   | 'CANCELLED'
+  /** All that arrived came back. */
   | 'RETURNED';
 
 export type OrderAction =
@@ -57,6 +61,16 @@ export type TenderKind =
   | 'CARD'
   | 'VOUCHER'
   | 'BANK_SLIP';
+
+/** Who owes a debt: the customer for goods that left without payment, the shop for a refund that was refused. */
+export type Debtor =
+  | 'CUSTOMER'
+  | 'SHOP';
+
+/** How a debt ended: the money moved after all, or an operator wrote it off. */
+export type DebtResolution =
+  | 'PAID'
+  | 'WRITTEN_OFF';
 
 export type OrderFilter = {
   /**
@@ -159,7 +173,11 @@ export type ShipmentStatus =
   | 'DELIVERED'
   | 'LOST';
 
-export type CardPartsFragment = { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } };
+export type CardPartsFragment = { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> };
+
+export type UnitPartsFragment = { readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number };
+
+export type MoneyBackPartsFragment = { readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> };
 
 export type OrderCardsQueryVariables = Exact<{
   filter?: OrderFilter | null | undefined;
@@ -168,14 +186,14 @@ export type OrderCardsQueryVariables = Exact<{
 }>;
 
 
-export type OrderCardsQuery = { readonly orders: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+export type OrderCardsQuery = { readonly orders: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
 
 export type OrderCardOneQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type OrderCardOneQuery = { readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } | null };
+export type OrderCardOneQuery = { readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null };
 
 export type OrdersChangedQueryVariables = Exact<{
   after: string;
@@ -185,14 +203,14 @@ export type OrdersChangedQueryVariables = Exact<{
 }>;
 
 
-export type OrdersChangedQuery = { readonly orderChanges: { readonly position: string, readonly hasMore: boolean, readonly nodes: ReadonlyArray<{ readonly updatedAt: string, readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } }> }, readonly left?: { readonly nodes: ReadonlyArray<{ readonly id: string }>, readonly pageInfo: { readonly hasNextPage: boolean } } };
+export type OrdersChangedQuery = { readonly orderChanges: { readonly position: string, readonly hasMore: boolean, readonly nodes: ReadonlyArray<{ readonly updatedAt: string, readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> }> }, readonly left?: { readonly nodes: ReadonlyArray<{ readonly id: string }>, readonly pageInfo: { readonly hasNextPage: boolean } } };
 
 export type OrderScreenQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type OrderScreenQuery = { readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason } | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number, readonly total: { readonly amount: string, readonly currency: string } }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly payments: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string } }> | null, readonly shipments: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly tracking: ReadonlyArray<{ readonly text: string, readonly at: string }> }> | null } | null };
+export type OrderScreenQuery = { readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason } | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly total: { readonly amount: string, readonly currency: string } }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly adjustments: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly payments: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> | null, readonly shipments: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly tracking: ReadonlyArray<{ readonly text: string, readonly at: string }> }> | null, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null };
 
 export type ProductsQueryVariables = Exact<{
   filter?: ProductFilter | null | undefined;
@@ -223,16 +241,16 @@ export type MobileCheckoutMutationVariables = Exact<{
 
 
 export type MobileCheckoutMutation = { readonly placeOrder:
-    | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } }
-    | { readonly __typename: 'OrderPending', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } }
+    | { readonly __typename: 'OrderAccepted', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
+    | { readonly __typename: 'OrderPending', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
     | { readonly __typename: 'UnknownProduct', readonly code: string, readonly message: string, readonly skus: ReadonlyArray<string> }
     | { readonly __typename: 'UnknownCustomer', readonly code: string, readonly message: string }
-    | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } | null }
-    | { readonly __typename: 'PaymentDeclined', readonly code: string, readonly message: string, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } | null }
+    | { readonly __typename: 'OutOfStock', readonly code: string, readonly message: string, readonly shortages: ReadonlyArray<{ readonly sku: string }>, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null }
+    | { readonly __typename: 'PaymentDeclined', readonly code: string, readonly message: string, readonly cancelledOrder: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null }
     | { readonly __typename: 'TotalChanged', readonly code: string, readonly message: string }
     | { readonly __typename: 'TenderMismatch', readonly code: string, readonly message: string }
     | { readonly __typename: 'MixedCurrencies', readonly code: string, readonly message: string }
-    | { readonly __typename: 'OrderNotFulfilled', readonly code: string, readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } }
+    | { readonly __typename: 'OrderNotFulfilled', readonly code: string, readonly message: string, readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
    };
 
 export type MobileCancelMutationVariables = Exact<{
@@ -241,7 +259,7 @@ export type MobileCancelMutationVariables = Exact<{
 
 
 export type MobileCancelMutation = { readonly cancelOrder:
-    | { readonly __typename: 'OrderCancellation', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string } } }
+    | { readonly __typename: 'OrderCancellation', readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly lines: ReadonlyArray<{ readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } }
     | { readonly __typename: 'CannotCancel', readonly code: string, readonly message: string }
    };
 
@@ -264,14 +282,33 @@ fragment CardParts on Order {
   awaitingApproval
   lines {
     title
+    ...UnitParts
   }
   total {
     amount
     currency
   }
+  ...MoneyBackParts
   placedAt
   customer {
     id
+  }
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    amount
+    currency
+  }
+  debts {
+    owedBy
+    resolution
   }
 }` as TypedDocument<OrderCardsQuery, OrderCardsQueryVariables>
 
@@ -287,14 +324,33 @@ fragment CardParts on Order {
   awaitingApproval
   lines {
     title
+    ...UnitParts
   }
   total {
     amount
     currency
   }
+  ...MoneyBackParts
   placedAt
   customer {
     id
+  }
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    amount
+    currency
+  }
+  debts {
+    owedBy
+    resolution
   }
 }` as TypedDocument<OrderCardOneQuery, OrderCardOneQueryVariables>
 
@@ -323,14 +379,33 @@ fragment CardParts on Order {
   awaitingApproval
   lines {
     title
+    ...UnitParts
   }
   total {
     amount
     currency
   }
+  ...MoneyBackParts
   placedAt
   customer {
     id
+  }
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    amount
+    currency
+  }
+  debts {
+    owedBy
+    resolution
   }
 }` as TypedDocument<OrdersChangedQuery, OrdersChangedQueryVariables>
 
@@ -346,7 +421,7 @@ export const OrderScreenDocument = `query OrderScreen($id: ID!) {
     lines {
       sku
       title
-      quantity
+      ...UnitParts
       total {
         amount
         currency
@@ -360,10 +435,18 @@ export const OrderScreenDocument = `query OrderScreen($id: ID!) {
       amount
       currency
     }
+    adjustments {
+      label
+      amount {
+        amount
+        currency
+      }
+    }
     total {
       amount
       currency
     }
+    ...MoneyBackParts
     placedAt
     allowedActions
     customer {
@@ -371,6 +454,10 @@ export const OrderScreenDocument = `query OrderScreen($id: ID!) {
     }
     payments {
       captured {
+        amount
+        currency
+      }
+      refunded {
         amount
         currency
       }
@@ -385,6 +472,23 @@ export const OrderScreenDocument = `query OrderScreen($id: ID!) {
         at
       }
     }
+  }
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    amount
+    currency
+  }
+  debts {
+    owedBy
+    resolution
   }
 }` as TypedDocument<OrderScreenQuery, OrderScreenQueryVariables>
 
@@ -472,14 +576,33 @@ fragment CardParts on Order {
   awaitingApproval
   lines {
     title
+    ...UnitParts
   }
   total {
     amount
     currency
   }
+  ...MoneyBackParts
   placedAt
   customer {
     id
+  }
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    amount
+    currency
+  }
+  debts {
+    owedBy
+    resolution
   }
 }` as TypedDocument<MobileCheckoutMutation, MobileCheckoutMutationVariables>
 
@@ -504,13 +627,32 @@ fragment CardParts on Order {
   awaitingApproval
   lines {
     title
+    ...UnitParts
   }
   total {
     amount
     currency
   }
+  ...MoneyBackParts
   placedAt
   customer {
     id
+  }
+}
+fragment UnitParts on OrderLine {
+  quantity
+  shippedQuantity
+  deliveredQuantity
+  lostQuantity
+  returnedQuantity
+}
+fragment MoneyBackParts on Order {
+  refunded {
+    amount
+    currency
+  }
+  debts {
+    owedBy
+    resolution
   }
 }` as TypedDocument<MobileCancelMutation, MobileCancelMutationVariables>

@@ -262,12 +262,16 @@ export type Customer = {
 
 export type OrderStatus =
   | 'PLACED'
+  /** Stock is held and the payment authorised. */
   | 'CONFIRMED'
   | 'PARTIALLY_SHIPPED'
   | 'SHIPPED'
+  /** All of it has arrived. */
   | 'DELIVERED'
+  /** Nothing more will be sent. It need not all have arrived: the lines say what was delivered, lost, and never sent. */
   | 'COMPLETED'
   | 'CANCELLED'
+  /** All that arrived came back. */
   | 'RETURNED';
 
 export type OrderAction =
@@ -314,6 +318,8 @@ export type OrderPage = {
   readonly payments?: Maybe<ReadonlyArray<Payment>>;
   /** Null, with a notice, while they cannot be loaded. */
   readonly shipments?: Maybe<ReadonlyArray<Shipment>>;
+  /** What was given back so far, for goods that were lost or came back; 0 when nothing was. */
+  readonly refunded: Money;
   readonly returns: ReadonlyArray<Return>;
   /** Money that the payment provider would not move: what the customer owes for goods that left, and refunds not yet paid. */
   readonly debts: ReadonlyArray<Debt>;
@@ -363,7 +369,12 @@ export type OrderLine = {
   readonly sku: Scalars['ID']['output'];
   readonly title: Scalars['String']['output'];
   readonly quantity: Scalars['Int']['output'];
+  /** Units that left, delivered and lost ones included. */
   readonly shippedQuantity: Scalars['Int']['output'];
+  readonly deliveredQuantity: Scalars['Int']['output'];
+  /** Units that the carrier lost. */
+  readonly lostQuantity: Scalars['Int']['output'];
+  /** Delivered units that came back. */
   readonly returnedQuantity: Scalars['Int']['output'];
   readonly unitPrice: Money;
   readonly total: Money;
@@ -1606,6 +1617,7 @@ export type OrderPageResolvers<ContextType = RequestContext, ParentType extends 
   reservation?: Resolver<Maybe<ResolversTypes['Reservation']>, ParentType, ContextType>;
   payments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Payment']>>, ParentType, ContextType>;
   shipments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Shipment']>>, ParentType, ContextType>;
+  refunded?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
   returns?: Resolver<ReadonlyArray<ResolversTypes['Return']>, ParentType, ContextType>;
   debts?: Resolver<ReadonlyArray<ResolversTypes['Debt']>, ParentType, ContextType>;
   notices?: Resolver<ReadonlyArray<ResolversTypes['SectionNotice']>, ParentType, ContextType>;
@@ -1633,6 +1645,8 @@ export type OrderLineResolvers<ContextType = RequestContext, ParentType extends 
   title?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   quantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   shippedQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  deliveredQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  lostQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   returnedQuantity?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   unitPrice?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
   total?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;

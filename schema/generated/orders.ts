@@ -174,12 +174,16 @@ export type MutationRejectReturnArgs = {
 
 export type OrderStatus =
   | 'PLACED'
+  /** Stock is held and the payment authorised. */
   | 'CONFIRMED'
   | 'PARTIALLY_SHIPPED'
   | 'SHIPPED'
+  /** All of it has arrived. */
   | 'DELIVERED'
+  /** Nothing more will be sent. It need not all have arrived: the lines say what was delivered, lost, and never sent. */
   | 'COMPLETED'
   | 'CANCELLED'
+  /** All that arrived came back. */
   | 'RETURNED';
 
 export type OrderAction =

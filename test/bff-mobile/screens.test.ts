@@ -1,10 +1,13 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { orderCard, orderScreen, productCard, type WholeOrder } from '#bff-mobile/screens.ts'
+import { headlineText, orderCard, orderScreen, productCard, type WholeOrder } from '#bff-mobile/screens.ts'
 import { textsFor } from '#bff-mobile/texts.ts'
 
 const english = textsFor('en-US')
 const german = textsFor('de')
 const usd = (amount: string) => ({ amount, currency: 'USD' })
+
+const CONFIRMED = { shippedQuantity: 0, deliveredQuantity: 0, lostQuantity: 0, returnedQuantity: 0 }
 
 const ORDER: WholeOrder = {
   id: 'ord_1',
@@ -13,17 +16,23 @@ const ORDER: WholeOrder = {
   awaitingApproval: false,
   cancellation: null,
   lines: [
-    { sku: 'mug', title: 'Mug', quantity: 2, total: usd('24.00') },
-    { sku: 'pen', title: 'Pen', quantity: 1, total: usd('3.00') },
-    { sku: 'cup', title: 'Cup', quantity: 1, total: usd('9.00') },
+    { sku: 'mug', title: 'Mug', quantity: 2, total: usd('24.00'), ...CONFIRMED },
+    { sku: 'pen', title: 'Pen', quantity: 1, total: usd('3.00'), ...CONFIRMED },
+    { sku: 'cup', title: 'Cup', quantity: 1, total: usd('9.00'), ...CONFIRMED },
   ],
   itemsTotal: usd('36.00'),
   shippingFee: usd('4.00'),
+  adjustments: [],
   total: usd('40.00'),
+  refunded: usd('0.00'),
+  debts: [],
   placedAt: '2026-11-21T10:00:00.000Z',
   allowedActions: ['CANCEL'],
   customer: { id: 'cus_1' },
-  payments: [{ captured: usd('15.50') }, { captured: usd('4.50') }],
+  payments: [
+    { captured: usd('15.50'), refunded: usd('0.00') },
+    { captured: usd('4.50'), refunded: usd('0.00') },
+  ],
   shipments: [],
 }
 
@@ -35,10 +44,17 @@ const shipment = (status: Shipment['status'], estimatedDelivery: string | null):
   estimatedDelivery,
   tracking: [],
 })
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
+const cents = (minor: number) => usd((minor / 100).toFixed(2))
+/** What a reader of "-$1,234.50" reads, in cents. */
+const shownCents = (text: string) => Math.round(Number(text.replaceAll(/[$,]/g, '')) * 100)
 const EARLY = '2026-11-24T10:00:00.000Z'
 const LATE = '2026-11-26T10:00:00.000Z'
-const headline = (order: Partial<WholeOrder>, texts = english) =>
-  orderScreen({ ...ORDER, ...order }, {}, texts).headline
+const sent = (counts: Partial<typeof CONFIRMED>) => ({
+  lines: ORDER.lines.map(line => ({ ...line, shippedQuantity: line.quantity, ...counts })),
+})
+const headline = (order: Partial<WholeOrder>, texts = english, timeZone = 'UTC') =>
+  headlineText(orderScreen({ ...ORDER, ...order }, {}, texts).headline, texts, timeZone)
 
 describe("an order's screen", () => {
   test('is text, ready to be shown', () => {
@@ -47,8 +63,8 @@ describe("an order's screen", () => {
       number: 'W-1',
       status: 'Confirmed',
       tone: 'ACTIVE',
-      placed: 'Nov 21, 2026',
-      headline: 'Confirmed',
+      placedAt: '2026-11-21T10:00:00.000Z',
+      headline: { text: 'Confirmed', expectedAt: null, remarks: [] },
       lines: [
         { sku: 'mug', title: 'Mug', quantity: 2, total: '$24.00' },
         { sku: 'pen', title: 'Pen', quantity: 1, total: '$3.00' },
@@ -56,12 +72,78 @@ describe("an order's screen", () => {
       ],
       items: '$36.00',
       shipping: '$4.00',
+      adjustments: [],
       total: '$40.00',
       paid: '$20.00',
+      refunded: null,
       parcels: [],
       actions: ['CANCEL'],
       notices: [],
     })
+  })
+
+  test('of an order that was lost and refunded neither says Delivered nor paid', () => {
+    const screen = orderScreen(
+      {
+        ...ORDER,
+        lines: ORDER.lines.map(line => ({
+          ...line,
+          shippedQuantity: line.quantity,
+          lostQuantity: line.quantity,
+        })),
+        status: 'COMPLETED',
+        refunded: usd('40.00'),
+        payments: [{ captured: usd('40.00'), refunded: usd('40.00') }],
+        shipments: [shipment('LOST', LATE)],
+      },
+      {},
+      english,
+    )
+    expect(screen).toMatchObject({
+      status: 'Lost on its way · $40.00 refunded',
+      tone: 'PROBLEM',
+      paid: '$0.00',
+      refunded: '$40.00',
+    })
+    expect(headlineText(screen.headline, english, 'UTC')).toBe('Lost on its way · $40.00 refunded')
+  })
+
+  test('has a line for each adjustment, and adds up', () => {
+    const amount = fc.integer({ min: 0, max: 10_000_000 })
+    const adjustment = fc.record({
+      label: fc.constantFrom('Spring sale', 'VAT', 'Gift wrapping', 'Voucher'),
+      minor: fc.integer({ min: -1_000_000, max: 1_000_000 }),
+    })
+    fc.assert(
+      fc.property(
+        fc.array(amount, { maxLength: 20 }),
+        amount,
+        fc.array(adjustment, { maxLength: 20 }),
+        (lines, fee, adjustments) => {
+          const items = sum(lines)
+          const adjusted = sum(adjustments.map(({ minor }) => minor))
+          const order: WholeOrder = {
+            ...ORDER,
+            lines: lines.map(minor => ({
+              ...CONFIRMED,
+              sku: 'mug',
+              title: 'Mug',
+              quantity: 1,
+              total: cents(minor),
+            })),
+            itemsTotal: cents(items),
+            shippingFee: cents(fee),
+            adjustments: adjustments.map(({ label, minor }) => ({ label, amount: cents(minor) })),
+            total: cents(items + fee + adjusted),
+          }
+          const screen = orderScreen(order, {}, english)
+          expect(sum(screen.lines.map(({ total }) => shownCents(total)))).toBe(shownCents(screen.items))
+          expect(screen.adjustments.map(({ label }) => label)).toEqual(adjustments.map(({ label }) => label))
+          const parts = [screen.items, screen.shipping, ...screen.adjustments.map(entry => entry.amount)]
+          expect(sum(parts.map(shownCents))).toBe(shownCents(screen.total))
+        },
+      ),
+    )
   })
 
   test('shows each parcel with its newest event', () => {
@@ -76,7 +158,7 @@ describe("an order's screen", () => {
         status: 'Unterwegs',
         trackingNumber: 'SB1',
         latest: 'In the depot',
-        expected: '26.11.2026',
+        expectedAt: LATE,
       },
     ])
   })
@@ -100,7 +182,7 @@ describe("an order's screen", () => {
     ],
     [
       'no day for a parcel that is lost',
-      { status: 'SHIPPED', shipments: [shipment('LOST', LATE)] },
+      { status: 'SHIPPED', ...sent({}), shipments: [shipment('LOST', LATE)] },
       'On its way',
     ],
     [
@@ -119,6 +201,14 @@ describe("an order's screen", () => {
     ],
   ])('has for a headline %s', (_what, order, text) => {
     expect(headline(order)).toBe(text)
+  })
+
+  test('has for a headline a day of the time zone that is asked for', () => {
+    const shipments = [shipment('IN_TRANSIT', '2026-11-26T22:30:00.000Z')]
+    const order = { status: 'SHIPPED' as const, ...sent({}), shipments }
+    expect(headline(order)).toBe('Expected Nov 26, 2026')
+    expect(headline(order, english, 'Europe/Berlin')).toBe('Expected Nov 26, 2026')
+    expect(headline(order, english, 'Asia/Tokyo')).toBe('Expected Nov 27, 2026')
   })
 
   test('tells in each language why it does not come', () => {

@@ -21,6 +21,8 @@ function order(id: string, status: OrderStatus, daysAgo: number, updatedAt = NOW
     awaitingApproval: false,
     lines: [],
     total: { amount: '1.00', currency: 'USD' },
+    refunded: { amount: '0.00', currency: 'USD' },
+    debts: [],
     customer: { id: 'cus_1' },
     placedAt: at(NOW - daysAgo * DAY),
     updatedAt: at(updatedAt),

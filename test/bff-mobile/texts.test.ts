@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chooseLocale, statusText, textsFor, toneOf } from '#bff-mobile/texts.ts'
-import type { OrderStatus, ShipmentStatus } from '#schema/generated/bff-mobile-operations.ts'
+import { chooseLocale, textsFor } from '#bff-mobile/texts.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import type { ShipmentStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 describe('chooseLocale', () => {
   test.each([
@@ -40,7 +41,7 @@ describe('chooseLocale', () => {
         expect(locale).toMatch(/^(en|de|pt)\b/)
         const texts = textsFor(locale)
         expect(texts.money({ amount: '1.00', currency: 'EUR' })).not.toBe('')
-        expect(texts.date('2026-11-21T10:00:00.000Z')).not.toBe('')
+        expect(texts.date('2026-11-21T10:00:00.000Z', 'UTC')).not.toBe('')
       }),
     )
   })
@@ -84,21 +85,30 @@ describe('dates', () => {
     ['de', '21.11.2026'],
     ['pt-BR', '21 de nov. de 2026'],
   ])('in %s are like %s, by UTC wherever the server stands', (locale, text) => {
-    expect(textsFor(locale).date('2026-11-21T00:00:00.000Z')).toBe(text)
-    expect(textsFor(locale).date('2026-11-21T23:59:59.999Z')).toBe(text)
+    expect(textsFor(locale).date('2026-11-21T00:00:00.000Z', 'UTC')).toBe(text)
+    expect(textsFor(locale).date('2026-11-21T23:59:59.999Z', 'UTC')).toBe(text)
   })
+
+  test.each([
+    ['UTC', 'Nov 30, 2026'],
+    ['Asia/Tokyo', 'Dec 1, 2026'],
+    ['America/Los_Angeles', 'Nov 30, 2026'],
+    ['+09:00', 'Dec 1, 2026'],
+    ['-11:00', 'Nov 30, 2026'],
+  ])('in the time zone %s are days of it', (timeZone, text) => {
+    expect(textsFor('en-US').date('2026-11-30T15:44:40.531Z', timeZone)).toBe(text)
+  })
+
+  test.each(['', 'Tokyo', 'Europe/Berlin ', '+25:00', '\0', 'x'.repeat(5_000)])(
+    'in the time zone %j are refused by its name',
+    timeZone => {
+      const date = () => textsFor('en-US').date('2026-11-30T15:44:40.531Z', timeZone)
+      expect(date).toThrow(CallerError)
+      expect(date).toThrow(/^timeZone: should be a time zone such as Europe\/Berlin, .{1,120}$/)
+    },
+  )
 })
 
-const ORDER_STATUSES: Readonly<Record<OrderStatus, true>> = {
-  PLACED: true,
-  CONFIRMED: true,
-  PARTIALLY_SHIPPED: true,
-  SHIPPED: true,
-  DELIVERED: true,
-  COMPLETED: true,
-  CANCELLED: true,
-  RETURNED: true,
-}
 const SHIPMENT_STATUSES: Readonly<Record<ShipmentStatus, true>> = {
   REQUESTED: true,
   LABELLED: true,
@@ -117,20 +127,14 @@ describe.each(['en-US', 'de', 'pt-BR'])('in %s', locale => {
 
   test('every status has its text, and none is the code', () => {
     const all = [
-      ...keysOf(ORDER_STATUSES).map(status => statusText(texts, status, false)),
+      ...Object.values(texts.words.order),
       ...keysOf(SHIPMENT_STATUSES).map(status => texts.words.shipment[status]),
     ]
     for (const text of all) expect(text).toMatch(/^\p{Lu}[\p{Ll} ]/u)
   })
-
-  test('an order that waits for an approval says so only while it is placed', () => {
-    expect(statusText(texts, 'PLACED', true)).toBe(texts.words.approval)
-    expect(statusText(texts, 'CONFIRMED', true)).toBe(statusText(texts, 'CONFIRMED', false))
-    expect(toneOf('PLACED', true)).toBe('WAITING')
-  })
 })
 
 test('languages differ from each other in what they say', () => {
-  const said = ['en-US', 'de', 'pt-BR'].map(locale => statusText(textsFor(locale), 'SHIPPED', false))
+  const said = ['en-US', 'de', 'pt-BR'].map(locale => textsFor(locale).words.order.ON_ITS_WAY)
   expect(said).toEqual(['On its way', 'Unterwegs', 'A caminho'])
 })

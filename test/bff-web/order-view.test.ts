@@ -16,6 +16,7 @@ const order: Parameters<typeof orderView>[0] = {
   shippingFee: money,
   adjustments: [],
   total: money,
+  refunded: money,
   deliveryAddress: {
     name: 'Ada',
     line1: '1 Street',

@@ -50,6 +50,8 @@ export const PAGE = {
       title: 'Mug',
       quantity: 2,
       shippedQuantity: 0,
+      deliveredQuantity: 0,
+      lostQuantity: 0,
       returnedQuantity: 0,
       unitPrice: MONEY,
       total: MONEY,
@@ -59,6 +61,7 @@ export const PAGE = {
   itemsTotal: MONEY,
   shippingFee: MONEY,
   adjustments: [],
+  refunded: MONEY,
   deliveryAddress: {
     name: 'Ada',
     line1: '1 Street',

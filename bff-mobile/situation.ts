@@ -1,0 +1,116 @@
+// How an order stands, from all that happened to it: tables of facts, from which the screens take their words. Pure.
+import type { CardPartsFragment, OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
+
+/** Units are of all lines together. Nothing of `coming` is left once the order has ended. */
+export type Facts = {
+  readonly status: OrderStatus
+  readonly awaitingApproval: boolean
+  readonly ordered: number
+  readonly delivered: number
+  readonly lost: number
+  readonly returned: number
+  /** With the carrier. */
+  readonly underWay: number
+  /** Under way, or still to be sent. */
+  readonly coming: number
+  readonly isRefunded: boolean
+  /** A refund that the payment provider refused. */
+  readonly isRefundOwed: boolean
+  /** Goods left, and their payment was refused. */
+  readonly isPaymentOwed: boolean
+}
+
+export type Tone = 'WAITING' | 'ACTIVE' | 'DONE' | 'PROBLEM'
+export type Progress =
+  | 'APPROVAL'
+  | 'PLACED'
+  | 'CONFIRMED'
+  | 'PARTLY_ON_ITS_WAY'
+  | 'ON_ITS_WAY'
+  | 'PARTLY_DELIVERED'
+  | 'DELIVERED'
+  | 'RETURNED'
+  | 'LOST'
+  | 'CANCELLED'
+export type Remark =
+  | 'PARTLY_LOST'
+  | 'REST_CANCELLED'
+  | 'PARTLY_RETURNED'
+  | 'REFUNDED'
+  | 'REFUND_OWED'
+  | 'PAYMENT_OWED'
+
+/** How far the order has come, and what else happened to it, in the order in which it is said. */
+export type Situation = {
+  readonly progress: Progress
+  readonly remarks: readonly Remark[]
+  readonly tone: Tone
+}
+
+type Holds = (facts: Facts) => boolean
+type ProgressRow = readonly [progress: Progress, tone: Tone, holds: Holds]
+
+/** The first row that holds counts; the last one always does. */
+const PROGRESS: readonly ProgressRow[] = [
+  ['CANCELLED', 'PROBLEM', ({ status }) => status === 'CANCELLED'],
+  ['APPROVAL', 'WAITING', ({ status, awaitingApproval }) => status === 'PLACED' && awaitingApproval],
+  ['PLACED', 'WAITING', ({ status }) => status === 'PLACED'],
+  ['LOST', 'PROBLEM', ({ coming, delivered }) => coming === 0 && delivered === 0],
+  ['RETURNED', 'DONE', ({ coming, delivered, returned }) => coming === 0 && returned === delivered],
+  ['DELIVERED', 'DONE', ({ delivered, ordered }) => delivered === ordered],
+  ['PARTLY_DELIVERED', 'DONE', ({ coming }) => coming === 0],
+  ['PARTLY_DELIVERED', 'ACTIVE', ({ delivered }) => delivered > 0],
+  ['ON_ITS_WAY', 'ACTIVE', ({ underWay, ordered }) => underWay === ordered],
+  ['PARTLY_ON_ITS_WAY', 'ACTIVE', ({ underWay }) => underWay > 0],
+  ['CONFIRMED', 'ACTIVE', () => true],
+]
+
+type RemarkRow = readonly [remark: Remark, tone: Tone | undefined, holds: Holds]
+
+/** Every row that holds is said; one with a tone changes the icon. */
+const REMARKS: readonly RemarkRow[] = [
+  ['PARTLY_LOST', 'PROBLEM', ({ lost, delivered, coming }) => lost > 0 && delivered + coming > 0],
+  ['REST_CANCELLED', undefined, isCutShort],
+  ['PARTLY_RETURNED', undefined, ({ returned, delivered }) => returned > 0 && returned < delivered],
+  ['REFUNDED', undefined, ({ isRefunded }) => isRefunded],
+  ['REFUND_OWED', 'PROBLEM', ({ isRefundOwed }) => isRefundOwed],
+  ['PAYMENT_OWED', 'PROBLEM', ({ isPaymentOwed }) => isPaymentOwed],
+]
+
+/** It ended before all of it was sent. */
+function isCutShort({ status, coming, delivered, lost, ordered }: Facts): boolean {
+  return status !== 'CANCELLED' && coming === 0 && delivered + lost < ordered
+}
+
+export function situationOf(facts: Facts): Situation {
+  const [progress, tone] = PROGRESS.find(([, , holds]) => holds(facts)) ?? ['CONFIRMED', 'ACTIVE']
+  const said = REMARKS.filter(([, , holds]) => holds(facts))
+  const [alarm] = said.flatMap(([, remarkTone]) => remarkTone ?? [])
+  return { progress, remarks: said.map(([remark]) => remark), tone: alarm ?? tone }
+}
+
+type OrderParts = Pick<CardPartsFragment, 'status' | 'awaitingApproval' | 'lines' | 'refunded' | 'debts'>
+type Count = Exclude<keyof CardPartsFragment['lines'][number], 'title'>
+
+const ENDED: ReadonlySet<OrderStatus> = new Set(['COMPLETED', 'CANCELLED', 'RETURNED'])
+
+export function factsOf({ status, awaitingApproval, lines, refunded, debts }: OrderParts): Facts {
+  const units = (count: Count) => lines.reduce((sum, line) => sum + line[count], 0)
+  const isOwedBy = (debtor: 'CUSTOMER' | 'SHOP') =>
+    debts.some(({ owedBy, resolution }) => owedBy === debtor && !resolution)
+  const [ordered, delivered, lost] = [units('quantity'), units('deliveredQuantity'), units('lostQuantity')]
+  const hasEnded = ENDED.has(status)
+  return {
+    status,
+    awaitingApproval,
+    ordered,
+    delivered,
+    lost,
+    returned: units('returnedQuantity'),
+    underWay: hasEnded ? 0 : units('shippedQuantity') - delivered - lost,
+    coming: hasEnded ? 0 : ordered - delivered - lost,
+    isRefunded: Number(refunded.amount) > 0,
+    isRefundOwed: isOwedBy('SHOP'),
+    isPaymentOwed: isOwedBy('CUSTOMER'),
+  }
+}
