@@ -23,6 +23,8 @@ const order: PlacedOrder = {
       unitPrice: eur(500),
       weightGrams: 1,
       shipped: 2,
+      delivered: 2,
+      lost: 0,
       returned: 0,
     },
   ],
