@@ -18,6 +18,8 @@ import {
   type CheckoutMutation,
   DispatchShipmentDocument,
   type DispatchShipmentMutation,
+  ReauthoriseMovementDocument,
+  type ReauthoriseMovementMutation,
   ReceiveReturnDocument,
   type ReceiveReturnMutation,
   RegisterCustomerDocument,
@@ -25,10 +27,19 @@ import {
   type RejectReturnMutation,
   RequestReturnDocument,
   type RequestReturnMutation,
+  RetryMovementDocument,
+  type RetryMovementMutation,
+  WriteOffMovementDocument,
+  type WriteOffMovementMutation,
 } from '#schema/generated/bff-web-operations.ts'
 
 export function mutations(pages: Pages): Required<MutationResolvers> {
-  return { ...customerCommands(pages), ...orderCommands(pages), ...staffCommands(pages) }
+  return {
+    ...customerCommands(pages),
+    ...orderCommands(pages),
+    ...staffCommands(pages),
+    ...moneyCommands(pages),
+  }
 }
 
 function customerCommands(pages: Pages) {
@@ -106,6 +117,27 @@ function staffCommands(pages: Pages) {
       return (await pages.command(DispatchShipmentDocument, args, context, touches)).dispatchShipment
     },
   } satisfies MutationResolvers
+}
+
+function moneyCommands(pages: Pages) {
+  return {
+    async retryMovement(_root, args, context) {
+      const touches = (result: RetryMovementMutation) => tagsOfMovement(result.retryMovement)
+      return (await pages.command(RetryMovementDocument, args, context, touches)).retryMovement
+    },
+    async reauthoriseMovement(_root, args, context) {
+      const touches = (result: ReauthoriseMovementMutation) => tagsOfMovement(result.reauthoriseMovement)
+      return (await pages.command(ReauthoriseMovementDocument, args, context, touches)).reauthoriseMovement
+    },
+    async writeOffMovement(_root, args, context) {
+      const touches = (result: WriteOffMovementMutation) => tagsOfMovement(result.writeOffMovement)
+      return (await pages.command(WriteOffMovementDocument, args, context, touches)).writeOffMovement
+    },
+  } satisfies MutationResolvers
+}
+
+function tagsOfMovement(answer: RetryMovementMutation['retryMovement']): readonly string[] {
+  return 'movement' in answer ? [tag.order(answer.movement.orderId), tag.operations] : []
 }
 
 type Recorded = { readonly id: string; readonly customer: { readonly id: string } }

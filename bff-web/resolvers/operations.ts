@@ -1,9 +1,11 @@
-// The operations dashboard and the list of fulfilments: for staff.
+// The operations dashboard, the list of fulfilments and the worklist of refused movements: for staff.
 import { requireStaff } from '#bff-web/resolvers/access.ts'
 import { type Notice, noticeOf } from '#bff-web/resolvers/notices.ts'
 import {
   inventoryTotals,
   lowStock,
+  movementTotals,
+  openMovements,
   orderTotals,
   paymentTotals,
   stuckFulfilments,
@@ -13,7 +15,7 @@ import type { Page, Pages } from '#platform/bff/pages.ts'
 import { failureOf } from '#platform/graphql/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { OperationsSection, QueryResolvers } from '#schema/generated/bff-web.ts'
-import { FulfilmentsDocument } from '#schema/generated/bff-web-operations.ts'
+import { FulfilmentsDocument, RefusedMovementsDocument } from '#schema/generated/bff-web-operations.ts'
 
 const MESSAGES: Readonly<Record<OperationsSection, string>> = {
   ORDER_TOTALS: 'The totals of orders cannot be shown at the moment.',
@@ -21,11 +23,13 @@ const MESSAGES: Readonly<Record<OperationsSection, string>> = {
   PAYMENT_TOTALS: 'The totals of payments cannot be shown at the moment.',
   LOW_STOCK: 'Products that run low cannot be shown at the moment.',
   STUCK_FULFILMENTS: 'Fulfilments that are stuck cannot be shown at the moment.',
+  REFUSED_MOVEMENTS: 'Refused movements of money cannot be shown at the moment.',
+  REFUSED_MOVEMENT_TOTALS: 'The totals of refused movements cannot be shown at the moment.',
 }
 
 export function operationsQueries(
   pages: Pages,
-): Required<Pick<QueryResolvers, 'operations' | 'fulfilments'>> {
+): Required<Pick<QueryResolvers, 'operations' | 'fulfilments' | 'refusedMovements'>> {
   return {
     /** Each part is a page of its own, since one that fails would take a common one with it; they go as one request. */
     async operations(_root, _args, context, info) {
@@ -36,12 +40,14 @@ export function operationsQueries(
         section: OperationsSection,
         page: Page<Result, Record<string, never>>,
       ) => (selects(info, field) ? readPart(pages, { page, section, notices }, context) : undefined)
-      const [orders, inventory, payments, low, stuck] = await Promise.all([
+      const [orders, inventory, payments, low, stuck, refused, refusedTotals] = await Promise.all([
         part('orderTotals', 'ORDER_TOTALS', orderTotals),
         part('inventoryTotals', 'INVENTORY_TOTALS', inventoryTotals),
         part('paymentTotals', 'PAYMENT_TOTALS', paymentTotals),
         part('lowStock', 'LOW_STOCK', lowStock),
         part('stuckFulfilments', 'STUCK_FULFILMENTS', stuckFulfilments),
+        part('refusedMovements', 'REFUSED_MOVEMENTS', openMovements),
+        part('refusedMovementTotals', 'REFUSED_MOVEMENT_TOTALS', movementTotals),
       ])
       return {
         orderTotals: orders?.orderTotals ?? null,
@@ -49,11 +55,15 @@ export function operationsQueries(
         paymentTotals: payments?.paymentTotals ?? null,
         lowStock: low?.lowStock.nodes ?? null,
         stuckFulfilments: stuck?.fulfilments ?? null,
+        refusedMovements: refused?.refusedMovements.nodes ?? null,
+        refusedMovementTotals: refusedTotals?.refusedMovementTotals ?? null,
         notices,
       }
     },
     fulfilments: async (_root, args, context) =>
       (await pages.run(FulfilmentsDocument, args, context)).fulfilments,
+    refusedMovements: async (_root, args, context) =>
+      (await pages.run(RefusedMovementsDocument, args, context)).refusedMovements,
   }
 }
 

@@ -11,6 +11,8 @@ import {
   type InventoryTotalsQuery,
   LowStockDocument,
   type LowStockQuery,
+  OpenMovementsDocument,
+  type OpenMovementsQuery,
   OrderTotalsDocument,
   type OrderTotalsQuery,
   PaymentTotalsDocument,
@@ -21,6 +23,8 @@ import {
   ProductShippingDocument,
   type ProductShippingQuery,
   type ProductShippingQueryVariables,
+  RefusedMovementTotalsDocument,
+  type RefusedMovementTotalsQuery,
   StuckFulfilmentsDocument,
   type StuckFulfilmentsQuery,
 } from '#schema/generated/bff-web-operations.ts'
@@ -109,6 +113,22 @@ export const stuckFulfilments: Page<StuckFulfilmentsQuery, None> = {
   name: 'stuck-fulfilments',
   document: StuckFulfilmentsDocument,
   ttlMs: 1_000,
+  tags: { always: () => [tag.operations] },
+  isThere: always,
+}
+
+export const openMovements: Page<OpenMovementsQuery, None> = {
+  name: 'open-movements',
+  document: OpenMovementsDocument,
+  ...KEPT,
+  tags: { always: () => [tag.operations] },
+  isThere: always,
+}
+
+export const movementTotals: Page<RefusedMovementTotalsQuery, None> = {
+  name: 'movement-totals',
+  document: RefusedMovementTotalsDocument,
+  ...KEPT,
   tags: { always: () => [tag.operations] },
   isThere: always,
 }

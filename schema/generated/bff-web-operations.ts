@@ -297,6 +297,55 @@ export type TenderStatus =
   | 'DECLINED'
   | 'VOIDED';
 
+export type MovementKind =
+  /** Takes what is authorised. */
+  | 'CAPTURE'
+  /** Gives back what was captured. */
+  | 'REFUND'
+  /** Lets go of what is authorised and not captured. */
+  | 'VOID';
+
+export type MovementStatus =
+  | 'OPEN'
+  /** It was tried again, and the provider carried it out. */
+  | 'SETTLED'
+  /** An operator gave it up, or settled it elsewhere. */
+  | 'WRITTEN_OFF'
+  /** Nothing is owed any more: the payment was voided as a whole. */
+  | 'DROPPED';
+
+export type RefusedMovementFilter = {
+  /** OPEN when left out. */
+  readonly status?: MovementStatus | null | undefined;
+  /** Every kind when left out. */
+  readonly kind?: MovementKind | null | undefined;
+};
+
+export type RetryMovementInput = {
+  readonly idempotencyKey: string;
+  readonly movementId: string;
+};
+
+export type ReauthoriseMovementInput = {
+  readonly idempotencyKey: string;
+  readonly movementId: string;
+  /** The tender's own token when left out. */
+  readonly tender?: ReauthoriseTenderInput | null | undefined;
+};
+
+export type ReauthoriseTenderInput = {
+  readonly kind: TenderKind;
+  /** The provider's token of another card, voucher or slip of the customer: never a card number. */
+  readonly token: string;
+};
+
+export type WriteOffMovementInput = {
+  readonly idempotencyKey: string;
+  readonly movementId: string;
+  /** Why: 1 to 500 characters. */
+  readonly note: string;
+};
+
 export type ShipmentStatus =
   | 'REQUESTED'
   | 'LABELLED'
@@ -462,6 +511,8 @@ export type ReturnPartsFragment = { readonly id: string, readonly status: Return
 
 export type FulfilmentPartsFragment = { readonly phase: FulfilmentPhase, readonly pending: ReadonlyArray<string>, readonly stuck: boolean, readonly lastError: string | null, readonly updatedAt: string, readonly order: { readonly id: string, readonly number: string }, readonly timers: ReadonlyArray<{ readonly name: string, readonly dueAt: string }> };
 
+export type RefusedMovementPartsFragment = { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } };
+
 export type OrderTotalsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -536,6 +587,55 @@ export type DispatchShipmentMutationVariables = Exact<{
 export type DispatchShipmentMutation = { readonly dispatchShipment:
     | { readonly __typename: 'ShipmentChanged', readonly shipment: { readonly id: string, readonly status: ShipmentStatus, readonly warehouse: string, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly order: { readonly id: string }, readonly lines: ReadonlyArray<{ readonly sku: string, readonly quantity: number }>, readonly tracking: ReadonlyArray<{ readonly at: string, readonly status: ShipmentStatus, readonly text: string }> } }
     | { readonly __typename: 'ShipmentRefused', readonly code: string, readonly message: string }
+   };
+
+export type RefusedMovementsQueryVariables = Exact<{
+  filter?: RefusedMovementFilter | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type RefusedMovementsQuery = { readonly refusedMovements: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly pageInfo: { readonly hasNextPage: boolean, readonly endCursor: string | null } } };
+
+export type OpenMovementsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type OpenMovementsQuery = { readonly refusedMovements: { readonly nodes: ReadonlyArray<{ readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } }> } };
+
+export type RefusedMovementTotalsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type RefusedMovementTotalsQuery = { readonly refusedMovementTotals: ReadonlyArray<{ readonly kind: MovementKind, readonly currency: string, readonly count: number, readonly amount: string }> };
+
+export type RetryMovementMutationVariables = Exact<{
+  input: RetryMovementInput;
+}>;
+
+
+export type RetryMovementMutation = { readonly retryMovement:
+    | { readonly __typename: 'MovementChanged', readonly movement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'MovementUnchanged', readonly code: string, readonly message: string }
+   };
+
+export type ReauthoriseMovementMutationVariables = Exact<{
+  input: ReauthoriseMovementInput;
+}>;
+
+
+export type ReauthoriseMovementMutation = { readonly reauthoriseMovement:
+    | { readonly __typename: 'MovementChanged', readonly movement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'MovementUnchanged', readonly code: string, readonly message: string }
+   };
+
+export type WriteOffMovementMutationVariables = Exact<{
+  input: WriteOffMovementInput;
+}>;
+
+
+export type WriteOffMovementMutation = { readonly writeOffMovement:
+    | { readonly __typename: 'MovementChanged', readonly movement: { readonly id: string, readonly orderId: string, readonly kind: MovementKind, readonly status: MovementStatus, readonly code: string, readonly retryable: boolean, readonly refusedAt: string, readonly tries: number, readonly underWay: boolean, readonly closedAt: string | null, readonly closedBy: string | null, readonly note: string | null, readonly order: { readonly id: string, readonly number: string } | null, readonly amount: { readonly amount: string, readonly currency: string } } }
+    | { readonly __typename: 'MovementUnchanged', readonly code: string, readonly message: string }
    };
 
 export type OrderPageQueryVariables = Exact<{
@@ -1267,6 +1367,205 @@ fragment ShipmentParts on Shipment {
     text
   }
 }` as TypedDocument<DispatchShipmentMutation, DispatchShipmentMutationVariables>
+
+export const RefusedMovementsDocument = `query RefusedMovements($filter: RefusedMovementFilter, $first: Int, $after: String) {
+  refusedMovements(filter: $filter, first: $first, after: $after) {
+    nodes {
+      ...RefusedMovementParts
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+fragment RefusedMovementParts on RefusedMovement {
+  id
+  orderId
+  order {
+    id
+    number
+  }
+  kind
+  status
+  amount {
+    ...MoneyParts
+  }
+  code
+  retryable
+  refusedAt
+  tries
+  underWay
+  closedAt
+  closedBy
+  note
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<RefusedMovementsQuery, RefusedMovementsQueryVariables>
+
+export const OpenMovementsDocument = `query OpenMovements {
+  refusedMovements(first: 20) {
+    nodes {
+      ...RefusedMovementParts
+    }
+  }
+}
+fragment RefusedMovementParts on RefusedMovement {
+  id
+  orderId
+  order {
+    id
+    number
+  }
+  kind
+  status
+  amount {
+    ...MoneyParts
+  }
+  code
+  retryable
+  refusedAt
+  tries
+  underWay
+  closedAt
+  closedBy
+  note
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<OpenMovementsQuery, OpenMovementsQueryVariables>
+
+export const RefusedMovementTotalsDocument = `query RefusedMovementTotals {
+  refusedMovementTotals {
+    kind
+    currency
+    count
+    amount
+  }
+}` as TypedDocument<RefusedMovementTotalsQuery, RefusedMovementTotalsQueryVariables>
+
+export const RetryMovementDocument = `mutation RetryMovement($input: RetryMovementInput!) {
+  retryMovement(input: $input) {
+    __typename
+    ... on MovementChanged {
+      movement {
+        ...RefusedMovementParts
+      }
+    }
+    ... on MovementUnchanged {
+      code
+      message
+    }
+  }
+}
+fragment RefusedMovementParts on RefusedMovement {
+  id
+  orderId
+  order {
+    id
+    number
+  }
+  kind
+  status
+  amount {
+    ...MoneyParts
+  }
+  code
+  retryable
+  refusedAt
+  tries
+  underWay
+  closedAt
+  closedBy
+  note
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<RetryMovementMutation, RetryMovementMutationVariables>
+
+export const ReauthoriseMovementDocument = `mutation ReauthoriseMovement($input: ReauthoriseMovementInput!) {
+  reauthoriseMovement(input: $input) {
+    __typename
+    ... on MovementChanged {
+      movement {
+        ...RefusedMovementParts
+      }
+    }
+    ... on MovementUnchanged {
+      code
+      message
+    }
+  }
+}
+fragment RefusedMovementParts on RefusedMovement {
+  id
+  orderId
+  order {
+    id
+    number
+  }
+  kind
+  status
+  amount {
+    ...MoneyParts
+  }
+  code
+  retryable
+  refusedAt
+  tries
+  underWay
+  closedAt
+  closedBy
+  note
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<ReauthoriseMovementMutation, ReauthoriseMovementMutationVariables>
+
+export const WriteOffMovementDocument = `mutation WriteOffMovement($input: WriteOffMovementInput!) {
+  writeOffMovement(input: $input) {
+    __typename
+    ... on MovementChanged {
+      movement {
+        ...RefusedMovementParts
+      }
+    }
+    ... on MovementUnchanged {
+      code
+      message
+    }
+  }
+}
+fragment RefusedMovementParts on RefusedMovement {
+  id
+  orderId
+  order {
+    id
+    number
+  }
+  kind
+  status
+  amount {
+    ...MoneyParts
+  }
+  code
+  retryable
+  refusedAt
+  tries
+  underWay
+  closedAt
+  closedBy
+  note
+}
+fragment MoneyParts on Money {
+  amount
+  currency
+}` as TypedDocument<WriteOffMovementMutation, WriteOffMovementMutationVariables>
 
 export const OrderPageDocument = `query OrderPage($id: ID!, $products: Boolean!, $reservation: Boolean!, $payments: Boolean!, $shipments: Boolean!) {
   order(id: $id) {

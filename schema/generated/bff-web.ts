@@ -41,6 +41,11 @@ export type Query = {
   readonly operations: Operations;
   /** Staff only: fulfilments by phase, or only those that are stuck. */
   readonly fulfilments: ReadonlyArray<Fulfilment>;
+  /**
+   * Staff only: movements of money that the payment provider refused, oldest first; the open ones when no filter is given.
+   * `first` is 1 to 100.
+   */
+  readonly refusedMovements: RefusedMovementList;
 };
 
 
@@ -87,6 +92,13 @@ export type QueryFulfilmentsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
 };
 
+
+export type QueryRefusedMovementsArgs = {
+  filter?: InputMaybe<RefusedMovementFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
 export type Mutation = {
   readonly registerCustomer: Customer;
   /** Places the order and waits up to `settleWithinMs` until it is confirmed, refused, or waits for an approval. */
@@ -105,6 +117,15 @@ export type Mutation = {
   readonly adjustStock: AdjustStockResult;
   /** Ops only. */
   readonly dispatchShipment: DispatchShipmentResult;
+  /** Support and ops: asks the payment provider for a refused movement again. */
+  readonly retryMovement: MovementResult;
+  /**
+   * Support and ops: takes a refused capture under a new authorisation, of the same tender or of another one that the
+   * customer gave.
+   */
+  readonly reauthoriseMovement: MovementResult;
+  /** Ops only: gives a refused movement up, or notes that it was settled outside of this system. */
+  readonly writeOffMovement: MovementResult;
 };
 
 
@@ -155,6 +176,21 @@ export type MutationAdjustStockArgs = {
 
 export type MutationDispatchShipmentArgs = {
   input: DispatchShipmentInput;
+};
+
+
+export type MutationRetryMovementArgs = {
+  input: RetryMovementInput;
+};
+
+
+export type MutationReauthoriseMovementArgs = {
+  input: ReauthoriseMovementInput;
+};
+
+
+export type MutationWriteOffMovementArgs = {
+  input: WriteOffMovementInput;
 };
 
 export type Subscription = {
@@ -646,6 +682,10 @@ export type Operations = {
   readonly paymentTotals?: Maybe<ReadonlyArray<PaymentTotals>>;
   readonly lowStock?: Maybe<ReadonlyArray<ProductCard>>;
   readonly stuckFulfilments?: Maybe<ReadonlyArray<Fulfilment>>;
+  /** The oldest 20 that are open; the query refusedMovements has the rest. */
+  readonly refusedMovements?: Maybe<ReadonlyArray<RefusedMovement>>;
+  /** What is open of them, by kind and currency. */
+  readonly refusedMovementTotals?: Maybe<ReadonlyArray<RefusedMovementTotals>>;
   /** What is missing on the page for the moment; empty on a whole page. */
   readonly notices: ReadonlyArray<OperationsNotice>;
 };
@@ -663,7 +703,65 @@ export type OperationsSection =
   | 'INVENTORY_TOTALS'
   | 'PAYMENT_TOTALS'
   | 'LOW_STOCK'
-  | 'STUCK_FULFILMENTS';
+  | 'STUCK_FULFILMENTS'
+  | 'REFUSED_MOVEMENTS'
+  | 'REFUSED_MOVEMENT_TOTALS';
+
+export type MovementKind =
+  /** Takes what is authorised. */
+  | 'CAPTURE'
+  /** Gives back what was captured. */
+  | 'REFUND'
+  /** Lets go of what is authorised and not captured. */
+  | 'VOID';
+
+export type MovementStatus =
+  | 'OPEN'
+  /** It was tried again, and the provider carried it out. */
+  | 'SETTLED'
+  /** An operator gave it up, or settled it elsewhere. */
+  | 'WRITTEN_OFF'
+  /** Nothing is owed any more: the payment was voided as a whole. */
+  | 'DROPPED';
+
+export type RefusedMovementList = {
+  readonly nodes: ReadonlyArray<RefusedMovement>;
+  readonly pageInfo: PageInfo;
+};
+
+/** A movement of money that the payment provider refused: an entry on the operators' worklist. */
+export type RefusedMovement = {
+  readonly id: Scalars['ID']['output'];
+  readonly orderId: Scalars['ID']['output'];
+  /** Null while orders does not answer. */
+  readonly order?: Maybe<FulfilmentOrder>;
+  readonly kind: MovementKind;
+  readonly status: MovementStatus;
+  /** What is still to be moved. */
+  readonly amount: Money;
+  /** The provider's reason, or ours for an answer that contradicts what was asked, such as `partial_capture`. */
+  readonly code: Scalars['String']['output'];
+  /** True when the provider says that the same may work later. */
+  readonly retryable: Scalars['Boolean']['output'];
+  /** When it was first refused. */
+  readonly refusedAt: Scalars['DateTime']['output'];
+  /** How often it was refused. */
+  readonly tries: Scalars['Int']['output'];
+  /** True from an operator's retry until the provider has answered it. */
+  readonly underWay: Scalars['Boolean']['output'];
+  readonly closedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The subject of the token of who wrote it off. */
+  readonly closedBy?: Maybe<Scalars['String']['output']>;
+  /** Why it was written off. */
+  readonly note?: Maybe<Scalars['String']['output']>;
+};
+
+export type RefusedMovementTotals = {
+  readonly kind: MovementKind;
+  readonly currency: Scalars['Currency']['output'];
+  readonly count: Scalars['Int']['output'];
+  readonly amount: Scalars['Decimal']['output'];
+};
 
 export type OrderTotals = {
   readonly byStatus: ReadonlyArray<StatusCount>;
@@ -1120,6 +1218,51 @@ export type ShipmentRefused = Refusal & {
   readonly message: Scalars['String']['output'];
 };
 
+export type RefusedMovementFilter = {
+  /** OPEN when left out. */
+  readonly status?: InputMaybe<MovementStatus>;
+  /** Every kind when left out. */
+  readonly kind?: InputMaybe<MovementKind>;
+};
+
+export type RetryMovementInput = {
+  readonly idempotencyKey: Scalars['String']['input'];
+  readonly movementId: Scalars['ID']['input'];
+};
+
+export type ReauthoriseMovementInput = {
+  readonly idempotencyKey: Scalars['String']['input'];
+  readonly movementId: Scalars['ID']['input'];
+  /** The tender's own token when left out. */
+  readonly tender?: InputMaybe<ReauthoriseTenderInput>;
+};
+
+export type ReauthoriseTenderInput = {
+  readonly kind: TenderKind;
+  /** The payment provider's token of another card, voucher or slip of the customer: never a card number. */
+  readonly token: Scalars['String']['input'];
+};
+
+export type WriteOffMovementInput = {
+  readonly idempotencyKey: Scalars['String']['input'];
+  readonly movementId: Scalars['ID']['input'];
+  /** Why: 1 to 500 characters. */
+  readonly note: Scalars['String']['input'];
+};
+
+export type MovementResult = MovementChanged | MovementUnchanged;
+
+/** What was asked for is done. A retry may have been refused again: then the entry is open, with one try more. */
+export type MovementChanged = {
+  readonly movement: RefusedMovement;
+};
+
+/** Nothing was done, for instance as the movement is closed (MOVEMENT_CLOSED) or being tried (MOVEMENT_UNDER_WAY). */
+export type MovementUnchanged = Refusal & {
+  readonly code: Scalars['String']['output'];
+  readonly message: Scalars['String']['output'];
+};
+
 
 
 export type ResolverTypeWrapper<T> = Promise<T> | T;
@@ -1236,6 +1379,10 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( ShipmentChanged )
     | ( ShipmentRefused )
   ;
+  MovementResult:
+    | ( MovementChanged )
+    | ( MovementUnchanged )
+  ;
 };
 
 /** Mapping of interface types */
@@ -1256,6 +1403,7 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
     | ( NoSuchProduct )
     | ( StockBelowReserved )
     | ( ShipmentRefused )
+    | ( MovementUnchanged )
   ;
 };
 
@@ -1327,6 +1475,11 @@ export type ResolversTypes = {
   Operations: ResolverTypeWrapper<Operations>;
   OperationsNotice: ResolverTypeWrapper<OperationsNotice>;
   OperationsSection: OperationsSection;
+  MovementKind: MovementKind;
+  MovementStatus: MovementStatus;
+  RefusedMovementList: ResolverTypeWrapper<RefusedMovementList>;
+  RefusedMovement: ResolverTypeWrapper<RefusedMovement>;
+  RefusedMovementTotals: ResolverTypeWrapper<RefusedMovementTotals>;
   OrderTotals: ResolverTypeWrapper<OrderTotals>;
   StatusCount: ResolverTypeWrapper<StatusCount>;
   InventoryTotals: ResolverTypeWrapper<InventoryTotals>;
@@ -1390,6 +1543,14 @@ export type ResolversTypes = {
   DispatchShipmentResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['DispatchShipmentResult']>;
   ShipmentChanged: ResolverTypeWrapper<ShipmentChanged>;
   ShipmentRefused: ResolverTypeWrapper<ShipmentRefused>;
+  RefusedMovementFilter: RefusedMovementFilter;
+  RetryMovementInput: RetryMovementInput;
+  ReauthoriseMovementInput: ReauthoriseMovementInput;
+  ReauthoriseTenderInput: ReauthoriseTenderInput;
+  WriteOffMovementInput: WriteOffMovementInput;
+  MovementResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['MovementResult']>;
+  MovementChanged: ResolverTypeWrapper<MovementChanged>;
+  MovementUnchanged: ResolverTypeWrapper<MovementUnchanged>;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
@@ -1443,6 +1604,9 @@ export type ResolversParentTypes = {
   Warehouse: Warehouse;
   Operations: Operations;
   OperationsNotice: OperationsNotice;
+  RefusedMovementList: RefusedMovementList;
+  RefusedMovement: RefusedMovement;
+  RefusedMovementTotals: RefusedMovementTotals;
   OrderTotals: OrderTotals;
   StatusCount: StatusCount;
   InventoryTotals: InventoryTotals;
@@ -1505,6 +1669,14 @@ export type ResolversParentTypes = {
   DispatchShipmentResult: ResolversUnionTypes<ResolversParentTypes>['DispatchShipmentResult'];
   ShipmentChanged: ShipmentChanged;
   ShipmentRefused: ShipmentRefused;
+  RefusedMovementFilter: RefusedMovementFilter;
+  RetryMovementInput: RetryMovementInput;
+  ReauthoriseMovementInput: ReauthoriseMovementInput;
+  ReauthoriseTenderInput: ReauthoriseTenderInput;
+  WriteOffMovementInput: WriteOffMovementInput;
+  MovementResult: ResolversUnionTypes<ResolversParentTypes>['MovementResult'];
+  MovementChanged: MovementChanged;
+  MovementUnchanged: MovementUnchanged;
 };
 
 export interface DecimalScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['Decimal'], any> {
@@ -1529,6 +1701,7 @@ export type QueryResolvers<ContextType = RequestContext, ParentType extends Reso
   shippingQuote?: Resolver<ResolversTypes['ShippingQuoteResult'], ParentType, ContextType, RequireFields<QueryShippingQuoteArgs, 'input'>>;
   operations?: Resolver<ResolversTypes['Operations'], ParentType, ContextType>;
   fulfilments?: Resolver<ReadonlyArray<ResolversTypes['Fulfilment']>, ParentType, ContextType, RequireFields<QueryFulfilmentsArgs, 'first'>>;
+  refusedMovements?: Resolver<ResolversTypes['RefusedMovementList'], ParentType, ContextType, RequireFields<QueryRefusedMovementsArgs, 'first'>>;
 };
 
 export type MutationResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
@@ -1542,6 +1715,9 @@ export type MutationResolvers<ContextType = RequestContext, ParentType extends R
   changePrice?: Resolver<ResolversTypes['ChangePriceResult'], ParentType, ContextType, RequireFields<MutationChangePriceArgs, 'input'>>;
   adjustStock?: Resolver<ResolversTypes['AdjustStockResult'], ParentType, ContextType, RequireFields<MutationAdjustStockArgs, 'input'>>;
   dispatchShipment?: Resolver<ResolversTypes['DispatchShipmentResult'], ParentType, ContextType, RequireFields<MutationDispatchShipmentArgs, 'input'>>;
+  retryMovement?: Resolver<ResolversTypes['MovementResult'], ParentType, ContextType, RequireFields<MutationRetryMovementArgs, 'input'>>;
+  reauthoriseMovement?: Resolver<ResolversTypes['MovementResult'], ParentType, ContextType, RequireFields<MutationReauthoriseMovementArgs, 'input'>>;
+  writeOffMovement?: Resolver<ResolversTypes['MovementResult'], ParentType, ContextType, RequireFields<MutationWriteOffMovementArgs, 'input'>>;
 };
 
 export type SubscriptionResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
@@ -1575,7 +1751,7 @@ export type OrderEventResolvers<ContextType = RequestContext, ParentType extends
 };
 
 export type RefusalResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Refusal'] = ResolversParentTypes['Refusal']> = {
-  __resolveType: TypeResolveFn<'UnknownProduct' | 'UnknownCustomer' | 'OutOfStock' | 'PaymentDeclined' | 'TotalChanged' | 'TenderMismatch' | 'MixedCurrencies' | 'OrderNotFulfilled' | 'CannotCancel' | 'CannotReturn' | 'NotShippable' | 'ProductExists' | 'NoSuchProduct' | 'StockBelowReserved' | 'ShipmentRefused', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'UnknownProduct' | 'UnknownCustomer' | 'OutOfStock' | 'PaymentDeclined' | 'TotalChanged' | 'TenderMismatch' | 'MixedCurrencies' | 'OrderNotFulfilled' | 'CannotCancel' | 'CannotReturn' | 'NotShippable' | 'ProductExists' | 'NoSuchProduct' | 'StockBelowReserved' | 'ShipmentRefused' | 'MovementUnchanged', ParentType, ContextType>;
 };
 
 export type MoneyResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['Money'] = ResolversParentTypes['Money']> = {
@@ -1855,6 +2031,8 @@ export type OperationsResolvers<ContextType = RequestContext, ParentType extends
   paymentTotals?: Resolver<Maybe<ReadonlyArray<ResolversTypes['PaymentTotals']>>, ParentType, ContextType>;
   lowStock?: Resolver<Maybe<ReadonlyArray<ResolversTypes['ProductCard']>>, ParentType, ContextType>;
   stuckFulfilments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Fulfilment']>>, ParentType, ContextType>;
+  refusedMovements?: Resolver<Maybe<ReadonlyArray<ResolversTypes['RefusedMovement']>>, ParentType, ContextType>;
+  refusedMovementTotals?: Resolver<Maybe<ReadonlyArray<ResolversTypes['RefusedMovementTotals']>>, ParentType, ContextType>;
   notices?: Resolver<ReadonlyArray<ResolversTypes['OperationsNotice']>, ParentType, ContextType>;
 };
 
@@ -1862,6 +2040,35 @@ export type OperationsNoticeResolvers<ContextType = RequestContext, ParentType e
   section?: Resolver<ResolversTypes['OperationsSection'], ParentType, ContextType>;
   code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type RefusedMovementListResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovementList'] = ResolversParentTypes['RefusedMovementList']> = {
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['RefusedMovement']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type RefusedMovementResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovement'] = ResolversParentTypes['RefusedMovement']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  orderId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  order?: Resolver<Maybe<ResolversTypes['FulfilmentOrder']>, ParentType, ContextType>;
+  kind?: Resolver<ResolversTypes['MovementKind'], ParentType, ContextType>;
+  status?: Resolver<ResolversTypes['MovementStatus'], ParentType, ContextType>;
+  amount?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  retryable?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  refusedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  tries?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  underWay?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  closedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  closedBy?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  note?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type RefusedMovementTotalsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovementTotals'] = ResolversParentTypes['RefusedMovementTotals']> = {
+  kind?: Resolver<ResolversTypes['MovementKind'], ParentType, ContextType>;
+  currency?: Resolver<ResolversTypes['Currency'], ParentType, ContextType>;
+  count?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  amount?: Resolver<ResolversTypes['Decimal'], ParentType, ContextType>;
 };
 
 export type OrderTotalsResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['OrderTotals'] = ResolversParentTypes['OrderTotals']> = {
@@ -2116,6 +2323,21 @@ export type ShipmentRefusedResolvers<ContextType = RequestContext, ParentType ex
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
+export type MovementResultResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['MovementResult'] = ResolversParentTypes['MovementResult']> = {
+  __resolveType: TypeResolveFn<'MovementChanged' | 'MovementUnchanged', ParentType, ContextType>;
+};
+
+export type MovementChangedResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['MovementChanged'] = ResolversParentTypes['MovementChanged']> = {
+  movement?: Resolver<ResolversTypes['RefusedMovement'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type MovementUnchangedResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['MovementUnchanged'] = ResolversParentTypes['MovementUnchanged']> = {
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
 export type Resolvers<ContextType = RequestContext> = {
   Decimal?: GraphQLScalarType;
   Currency?: GraphQLScalarType;
@@ -2162,6 +2384,9 @@ export type Resolvers<ContextType = RequestContext> = {
   Warehouse?: WarehouseResolvers<ContextType>;
   Operations?: OperationsResolvers<ContextType>;
   OperationsNotice?: OperationsNoticeResolvers<ContextType>;
+  RefusedMovementList?: RefusedMovementListResolvers<ContextType>;
+  RefusedMovement?: RefusedMovementResolvers<ContextType>;
+  RefusedMovementTotals?: RefusedMovementTotalsResolvers<ContextType>;
   OrderTotals?: OrderTotalsResolvers<ContextType>;
   StatusCount?: StatusCountResolvers<ContextType>;
   InventoryTotals?: InventoryTotalsResolvers<ContextType>;
@@ -2203,4 +2428,7 @@ export type Resolvers<ContextType = RequestContext> = {
   DispatchShipmentResult?: DispatchShipmentResultResolvers<ContextType>;
   ShipmentChanged?: ShipmentChangedResolvers<ContextType>;
   ShipmentRefused?: ShipmentRefusedResolvers<ContextType>;
+  MovementResult?: MovementResultResolvers<ContextType>;
+  MovementChanged?: MovementChangedResolvers<ContextType>;
+  MovementUnchanged?: MovementUnchangedResolvers<ContextType>;
 };

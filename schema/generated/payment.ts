@@ -210,7 +210,9 @@ export type MovementStatus =
 export type RefusedMovement = {
   /** The id of the capture or refund; a void has one too. */
   readonly id: Scalars['ID']['output'];
-  readonly order: Order;
+  readonly orderId: Scalars['ID']['output'];
+  /** Null while orders does not answer: the worklist stands without it. */
+  readonly order?: Maybe<Order>;
   readonly kind: MovementKind;
   readonly status: MovementStatus;
   /** What is still to be moved. */
@@ -293,7 +295,7 @@ export type MovementChanged = {
 
 /**
  * Nothing was done: MOVEMENT_NOT_FOUND, MOVEMENT_CLOSED, MOVEMENT_UNDER_WAY, MOVEMENT_NOT_REPEATABLE,
- * AUTHORISATION_GONE, REFUND_EXCEEDS_CAPTURES or NOT_A_CAPTURE.
+ * AUTHORISATION_GONE, REFUND_EXCEEDS_CAPTURES, NOT_A_CAPTURE or TOO_MANY_AUTHORISATIONS.
  */
 export type MovementUnchanged = Refusal & {
   readonly code: Scalars['String']['output'];
@@ -645,7 +647,8 @@ export type PaymentTotalsResolvers<ContextType = RequestContext, ParentType exte
 
 export type RefusedMovementResolvers<ContextType = RequestContext, ParentType extends ResolversParentTypes['RefusedMovement'] = ResolversParentTypes['RefusedMovement']> = {
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  order?: Resolver<ResolversTypes['Order'], ParentType, ContextType>;
+  orderId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  order?: Resolver<Maybe<ResolversTypes['Order']>, ParentType, ContextType>;
   kind?: Resolver<ResolversTypes['MovementKind'], ParentType, ContextType>;
   status?: Resolver<ResolversTypes['MovementStatus'], ParentType, ContextType>;
   amount?: Resolver<ResolversTypes['Money'], ParentType, ContextType>;

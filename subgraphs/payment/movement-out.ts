@@ -13,6 +13,7 @@ export function movementOut(movement: RefusedMovement, orderId: string): Movemen
   const { closedAt = null, closedBy = null, note = null } = movement
   return {
     ...{ id, kind, status, code, retryable, refusedAt, tries, underWay, closedAt, closedBy, note },
+    orderId,
     order: { __typename: 'Order', id: orderId },
     amount: moneyOut(amount),
   }

@@ -24,6 +24,7 @@ import { evolve, isStanding, type Payment, type StandingPayment } from '#subgrap
 import type { RefusedMovement } from '#subgraphs/payment/domain/refused-movement.ts'
 import { ask } from './ask.ts'
 import type { PaymentProvider, ProviderNotice } from './provider/payment-provider.ts'
+import { countRefusals } from './worklist-metrics.ts'
 
 /** Capture, authorise anew, capture under it, give an excess back, void what is left: that is five. */
 const MAX_ROUNDS = 8
@@ -206,13 +207,18 @@ async function act<R extends Refusal>(
   outcome: string | null = null,
 ): Promise<Acted<R>> {
   let after: Payment = { phase: 'absent' }
+  let events: readonly PaymentEvent[] = []
   const deciding = (payment: Payment) => {
     const decision = decide(payment)
-    after = 'refused' in decision ? payment : decision.accepted.reduce(evolve, payment)
+    events = 'refused' in decision ? [] : decision.accepted
+    after = events.reduce(evolve, payment)
     return decision
   }
   const handled = await repository.handle(paymentId, context, deciding, outcome)
-  if (!handled.repeated) return { handled, payment: after, position: handled.position }
+  if (!handled.repeated) {
+    countRefusals(events)
+    return { handled, payment: after, position: handled.position }
+  }
   const [position, { state }] = [await head(), await repository.load(paymentId)]
   return { handled, payment: state, position }
 }

@@ -15,6 +15,7 @@ import { createResolvers } from './resolvers.ts'
 import { startSweeping } from './unfinished.ts'
 import { movementsView, movementTotalsView, paymentsView, totalsView } from './views.ts'
 import { mountPaymentWebhook, PAYMENT_WEBHOOK } from './webhooks.ts'
+import { startWorklistMetrics } from './worklist-metrics.ts'
 
 export type PaymentConfig = SubgraphConfig & {
   /** Shared with the provider: it signs its notices with it. */
@@ -67,12 +68,14 @@ function build(
     { essential: false },
   )
   open.use(startSweeping({ payments, unfinished: documents, now, logger }))
+  const movementTotals = projections.collection(movementTotalsView)
+  open.use(startWorklistMetrics({ totals: movementTotals, logger }))
   return createResolvers({
     payments,
     documents,
     totals: projections.collection(totalsView),
     movements: projections.collection(movementsView),
-    movementTotals: projections.collection(movementTotalsView),
+    movementTotals,
     now,
   })
 }

@@ -92,7 +92,8 @@ function scripted(token: string): { readonly script: Script } | undefined {
 }
 
 function expiring(token: string): { readonly expiresInMs: number } | undefined {
-  const seconds = /^tok_expires_(\d{1,7})$/.exec(token)?.[1]
+  if (!token.startsWith('tok_expires_')) return undefined
+  const seconds = /_(\d{1,7})$/.exec(token)?.[1]
   return seconds === undefined ? undefined : { expiresInMs: Number(seconds) * 1_000 }
 }
 

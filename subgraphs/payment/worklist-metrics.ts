@@ -1,0 +1,92 @@
+// What Prometheus is told of refused movements: how many are open, what they come to, and every refusal by its code.
+import { toDecimal } from '#platform/domain/money.ts'
+import { createBell } from '#platform/event-store/bell.ts'
+import type { Collection } from '#platform/read-models/read-models.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import { counter, gauge } from '#platform/telemetry/metrics.ts'
+import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
+import { AUTHORISATION_EXPIRED, CONTRADICTION } from '#subgraphs/payment/domain/refused-movement.ts'
+import type { MovementTotalsDoc } from './views.ts'
+
+const EVERY_MS = 10_000
+/** Three kinds, and as many currencies as there are. */
+const MAX_TOTALS = 1_000
+
+/** Codes that have a label of their own; a provider may have any others. */
+const CODES: readonly string[] = [
+  ...Object.values(CONTRADICTION),
+  AUTHORISATION_EXPIRED,
+  'already_captured',
+  'amount_too_large',
+  'approval_declined',
+  'card_declined',
+  'declined',
+  'insufficient_funds',
+  'try_again_later',
+  'unknown_token',
+  'voided',
+  'voucher_too_small',
+]
+
+/** Counts what the provider refused, at every step. */
+export function countRefusals(events: readonly PaymentEvent[]): void {
+  const refusals = counter('waybill_payment_refusals_total', 'What the payment provider refused', [
+    'step',
+    'code',
+  ])
+  for (const event of events) {
+    const step = stepOf(event)
+    if (step === undefined || !('code' in event.data)) continue
+    const { code } = event.data
+    refusals.inc({ step, code: CODES.includes(code) ? code : 'other' })
+  }
+}
+
+function stepOf(event: PaymentEvent): string | undefined {
+  if (event.type === 'TenderDeclined') return 'authorise'
+  return event.type === 'MovementRefused' ? event.data.kind.toLowerCase() : undefined
+}
+
+export type WorklistMetricsOptions = {
+  readonly totals: Pick<Collection<MovementTotalsDoc>, 'find'>
+  readonly logger: Logger
+}
+
+/** Looks at the totals at once and then every ten seconds, until disposed. Every process of the service tells the same. */
+export function startWorklistMetrics(options: WorklistMetricsOptions): AsyncDisposable {
+  const bell = createBell()
+  let stopped = false
+  const run = async (): Promise<void> => {
+    while (!stopped) {
+      await report(options).catch(err =>
+        options.logger.warn({ err }, 'open refused movements could not be counted; trying again in 10 s'),
+      )
+      if (!stopped) await bell.wait(EVERY_MS)
+    }
+  }
+  const running = run()
+  return {
+    async [Symbol.asyncDispose]() {
+      stopped = true
+      bell.ring()
+      await running
+    },
+  }
+}
+
+async function report({ totals }: WorklistMetricsOptions): Promise<void> {
+  const open = gauge('waybill_payment_refused_movements', 'Refused movements of money that are open', [
+    'kind',
+    'currency',
+  ])
+  const amount = gauge('waybill_payment_refused_amount', 'What open refused movements come to', [
+    'kind',
+    'currency',
+  ])
+  const { items } = await totals.find({ limit: MAX_TOTALS })
+  for (const { doc } of items) {
+    const labels = { kind: doc.kind, currency: doc.currency }
+    open.set(labels, doc.count)
+    amount.set(labels, Number(toDecimal(doc)))
+  }
+}
