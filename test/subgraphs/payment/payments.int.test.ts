@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
 import { paymentStatus, sums } from '#subgraphs/payment/domain/figures.ts'
+import type { Payment } from '#subgraphs/payment/domain/payment.ts'
+import { reauthoriseMovement, retryMovement, writeOffMovement } from '#subgraphs/payment/domain/worklist.ts'
 import type { AuthoriseCommand } from '#subgraphs/payment/payments.ts'
 import type { PaymentProvider } from '#subgraphs/payment/provider/payment-provider.ts'
 import { freshDatabase } from '#test/database.ts'
@@ -329,4 +331,163 @@ describe('a notice of the provider', () => {
     await expect(heard).rejects.toMatchObject({ code: 'NOT_FOUND' })
     expect(await desk.head()).toBe(head)
   })
+})
+
+describe('a refused movement', () => {
+  type Operator = 'retry' | 'reauthorise' | 'write off'
+  function operate(
+    what: Operator,
+    order: AuthoriseCommand,
+    movementId: string,
+    key: string,
+    at: Desk = desk,
+  ) {
+    const command = { movementId, by: 'olga', at: new Date().toISOString() }
+    const decide = (payment: Payment) => {
+      if (what === 'retry') return retryMovement(payment, command)
+      if (what === 'reauthorise') return reauthoriseMovement(payment, command)
+      return writeOffMovement(payment, { ...command, note: 'paid at the counter' })
+    }
+    return at.payments.operate({ paymentId: payOf(order), movementId, decide }, under(`${key}:${movementId}`))
+  }
+  function movementOf(answer: Awaited<ReturnType<typeof move>>): string {
+    if (!('refused' in answer)) throw new Error('it was not refused')
+    return answer.refused.movementId ?? ''
+  }
+  async function refusedCapture(token: string): Promise<[AuthoriseCommand, string]> {
+    const order = await authorised([token, 10_000])
+    const answer = await move('capture', order, 6_000, `first-of-${order.orderId}`)
+    expect(answer).toMatchObject({ refused: { code: 'CAPTURE_DECLINED', outstanding: euros(6_000) } })
+    return [order, movementOf(answer)]
+  }
+
+  test('is named by its refusal, also when the command is repeated, and is done once it is settled', async () => {
+    const [order, movementId] = await refusedCapture('tok_capture_declined')
+    const again = () => move('capture', order, 6_000, `first-of-${order.orderId}`)
+    expect(movementOf(await again())).toBe(movementId)
+    expect(await operate('retry', order, movementId, 'one')).toMatchObject({
+      movement: { status: 'SETTLED' },
+    })
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 6_000 }])
+    expect(await again()).not.toHaveProperty('refused')
+  })
+
+  test('that two operators retry at once, four times each, moves money once', async () => {
+    const [order, movementId] = await refusedCapture('tok_capture_declined')
+    await using other = await openDesk(databaseUrl)
+    const tries = Array.from({ length: 8 }, (_, nth) =>
+      operate('retry', order, movementId, `at-once-${nth}`, nth % 2 ? desk : other),
+    )
+    const answers = await Promise.all(tries)
+    expect(answers.filter(answer => 'movement' in answer)).toHaveLength(1)
+    for (const answer of answers)
+      if ('refused' in answer)
+        expect(['MOVEMENT_UNDER_WAY', 'MOVEMENT_CLOSED']).toContain(answer.refused.code)
+    const [moved] = await desk.sandbox.sums(payOf(order))
+    expect(moved).toMatchObject({ captured: 6_000, operations: ['authorise', 'capture'] })
+  })
+
+  test('under one key twice is tried once, and answers the same', async () => {
+    const [order, movementId] = await refusedCapture('tok_capture_declined_3')
+    const calls = desk.asked.length
+    for (const _ of [1, 2])
+      expect(await operate('retry', order, movementId, 'twice')).toMatchObject({
+        movement: { status: 'OPEN', tries: 2, underWay: false },
+      })
+    expect(desk.asked.slice(calls)).toEqual(['capture'])
+  })
+
+  test('whose answer is lost stays under way, and the sweep finishes it without taking it again', async () => {
+    const [order, movementId] = await refusedCapture('tok_capture_declined')
+    await using broken = await openDesk(databaseUrl, sandbox => after(sandbox, lost))
+    await expect(operate('retry', order, movementId, 'lost', broken)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    })
+    expect(await operate('retry', order, movementId, 'meanwhile')).toMatchObject({
+      refused: { code: 'MOVEMENT_UNDER_WAY' },
+    })
+    expect(await desk.payments.carryOn(payOf(order), { actor: 'service:payment' })).toBe(true)
+    expect(await operate('retry', order, movementId, 'lost')).toMatchObject({
+      movement: { status: 'SETTLED' },
+    })
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 6_000 }])
+  })
+
+  test('whose authorisation has expired is authorised anew, twice if an operator says so', async () => {
+    const order = await authorised(['tok_capture_expired_2', 10_000])
+    const movementId = movementOf(await move('capture', order, 6_000))
+    expect(await operate('reauthorise', order, movementId, 'anew')).toMatchObject({
+      movement: { status: 'SETTLED' },
+    })
+    const moved = await desk.sandbox.sums(payOf(order))
+    expect(moved.reduce((sum, { captured }) => sum + captured, 0)).toBe(6_000)
+    const held = moved.reduce((sum, { authorised, voided }) => sum + authorised - voided, 0)
+    expect(held).toBe(10_000)
+  })
+
+  test('needs no operator when the new authorisation is approved', async () => {
+    const order = await authorised(['tok_expires_30', 10_000])
+    expect(await move('capture', order, 6_000)).not.toHaveProperty('refused')
+    expect(await desk.history(payOf(order))).toEqual([
+      ...['PaymentRequested', 'TenderAuthorised', 'PaymentAuthorised', 'CaptureRequested'],
+      ...[
+        'ReauthorisationRequested',
+        'TenderAuthorised',
+        'TenderCaptured',
+        'TenderVoided',
+        'PaymentCaptured',
+      ],
+    ])
+  })
+
+  test.each([
+    ['tok_capture_partial', { captured: 3_000, refunded: 0 }, 'partial_capture'],
+    ['tok_reauthorise_declined', { captured: 0, refunded: 0 }, 'insufficient_funds'],
+  ])('of %s records what was really taken', async (token, sums, code) => {
+    const order = await authorised([token, 10_000])
+    const answer = await move('capture', order, 6_000)
+    expect(answer).toMatchObject({ refused: { message: expect.stringContaining(code) } })
+    expect((await desk.sandbox.sums(payOf(order)))[0]).toMatchObject(sums)
+  })
+
+  test('is none when too much was captured: the excess is given back', async () => {
+    const order = await authorised(['tok_capture_excess', 10_000])
+    const answer = await move('capture', order, 6_000)
+    expect(answer).not.toHaveProperty('refused')
+    expect('payment' in answer && sums(answer.payment)).toEqual({
+      authorised: 10_000,
+      captured: 9_000,
+      refunded: 3_000,
+    })
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 9_000, refunded: 3_000 }])
+  })
+
+  test('of a void does not hold the order up, and is retried', async () => {
+    const order = await authorised(['tok_void_declined', 10_000])
+    expect(await letGo(order)).toMatchObject({ payment: { phase: 'voided' } })
+    const movementId = siblingId('void', (await desk.sandbox.sums(payOf(order)))[0]?.tenderId ?? '')
+    expect(await operate('retry', order, movementId, 'void')).toMatchObject({
+      movement: { status: 'SETTLED' },
+    })
+    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
+  })
+
+  test('is dropped by the void of the payment, and cannot be retried', async () => {
+    const [order, movementId] = await refusedCapture('tok_capture_declined')
+    expect(await letGo(order)).toMatchObject({ payment: { phase: 'voided' } })
+    expect(await operate('retry', order, movementId, 'late')).toMatchObject({
+      refused: { code: 'MOVEMENT_CLOSED' },
+    })
+  })
+
+  test.each(['tok_authorise_less', 'tok_authorise_more', 'tok_authorise_currency'])(
+    '%s is declined, and what it authorised is let go',
+    async token => {
+      const order = orderOf([token, 10_000])
+      expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_DECLINED' } })
+      const [moved] = await desk.sandbox.sums(payOf(order))
+      expect(moved?.authorised).toBe(moved?.voided)
+      expect(moved?.authorised).toBeGreaterThan(0)
+    },
+  )
 })
