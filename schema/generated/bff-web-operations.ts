@@ -323,11 +323,13 @@ export type RefusedMovementFilter = {
 
 export type RetryMovementInput = {
   readonly idempotencyKey: string;
+  readonly orderId: string;
   readonly movementId: string;
 };
 
 export type ReauthoriseMovementInput = {
   readonly idempotencyKey: string;
+  readonly orderId: string;
   readonly movementId: string;
   /** The tender's own token when left out. */
   readonly tender?: ReauthoriseTenderInput | null | undefined;
@@ -341,6 +343,7 @@ export type ReauthoriseTenderInput = {
 
 export type WriteOffMovementInput = {
   readonly idempotencyKey: string;
+  readonly orderId: string;
   readonly movementId: string;
   /** Why: 1 to 500 characters. */
   readonly note: string;

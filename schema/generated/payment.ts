@@ -262,11 +262,13 @@ export type RefusedMovementFilter = {
 
 export type RetryMovementInput = {
   readonly idempotencyKey: Scalars['String']['input'];
+  readonly orderId: Scalars['ID']['input'];
   readonly movementId: Scalars['ID']['input'];
 };
 
 export type ReauthoriseMovementInput = {
   readonly idempotencyKey: Scalars['String']['input'];
+  readonly orderId: Scalars['ID']['input'];
   readonly movementId: Scalars['ID']['input'];
   /** The tender's own token when left out. */
   readonly tender?: InputMaybe<ReauthoriseTenderInput>;
@@ -280,6 +282,7 @@ export type ReauthoriseTenderInput = {
 
 export type WriteOffMovementInput = {
   readonly idempotencyKey: Scalars['String']['input'];
+  readonly orderId: Scalars['ID']['input'];
   readonly movementId: Scalars['ID']['input'];
   /** Why: 1 to 500 characters. */
   readonly note: Scalars['String']['input'];

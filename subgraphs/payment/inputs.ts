@@ -68,7 +68,7 @@ export function paymentIdIn(id: string): string {
   return id
 }
 
-function orderIn(id: string): string {
+export function orderIn(id: string): string {
   if (!isId('order', id))
     throw bad('orderId', 'an order id such as ord_0190a5b2-…', JSON.stringify(shown(id)))
   return id

@@ -1,6 +1,7 @@
 // GraphQL of the worklist of refused movements: staff only. Free of decisions and storage.
 import { requireRole, type Viewer } from '#platform/auth/viewer.ts'
 import type { Refusal } from '#platform/domain/decision.ts'
+import { siblingId } from '#platform/domain/ids.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Collection, Filter } from '#platform/read-models/read-models.ts'
@@ -12,13 +13,8 @@ import type {
   RefusedMovementTotals,
 } from '#schema/generated/payment.ts'
 import type { Payment } from '#subgraphs/payment/domain/payment.ts'
-import {
-  movementNotFound,
-  reauthoriseMovement,
-  retryMovement,
-  writeOffMovement,
-} from '#subgraphs/payment/domain/worklist.ts'
-import { firstIn, keyIn, movementIdIn, noteIn, tenderIn } from './inputs.ts'
+import { reauthoriseMovement, retryMovement, writeOffMovement } from '#subgraphs/payment/domain/worklist.ts'
+import { firstIn, keyIn, movementIdIn, noteIn, orderIn, tenderIn } from './inputs.ts'
 import { movementOut } from './movement-out.ts'
 import { paymentOut } from './payment-out.ts'
 import type { OperatorDecision, Payments } from './payments.ts'
@@ -102,16 +98,14 @@ type Ordered = Pick<OperatorDecision, 'decide'> & {
 
 /** The input without its key is what a repeated key is compared with. */
 async function operate(
-  { payments, movements }: MovementPorts,
+  { payments }: MovementPorts,
   { name, viewer, input, decide }: Ordered,
   { consistency, meta }: RequestContext,
 ) {
   const { idempotencyKey, ...body } = input
   const key = `${viewer.subject}:${name}:${keyIn(idempotencyKey)}`
-  const { movementId } = body
-  const found = await movements.get(movementId)
-  if (!found) return unchanged(movementNotFound().refused)
-  const { paymentId } = found
+  const { movementId, orderId } = body
+  const paymentId = siblingId('payment', orderIn(orderId))
   const answer = await payments.operate({ paymentId, movementId, decide }, { key, body, meta })
   consistency.reached('payment', answer.position)
   if ('refused' in answer) return unchanged(answer.refused)

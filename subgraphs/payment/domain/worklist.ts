@@ -81,7 +81,8 @@ type Found = { readonly standing: StandingPayment; readonly entry: RefusedMoveme
 function open(payment: Payment, movementId: string): Found | { readonly refused: Refusal } {
   const standing = isStanding(payment) ? payment : undefined
   const entry = standing && entryOf(standing, movementId)
-  if (!standing || !entry) return movementNotFound()
+  if (!standing || !entry)
+    return no('MOVEMENT_NOT_FOUND', 'the payment of this order has no such refused movement')
   if (entry.status !== 'OPEN')
     return no('MOVEMENT_CLOSED', `the movement is closed already: ${CLOSED[entry.status]}`)
   if (entry.underWay)
@@ -90,10 +91,6 @@ function open(payment: Payment, movementId: string): Found | { readonly refused:
 }
 
 const CLOSED = { SETTLED: 'it was settled', WRITTEN_OFF: 'it was written off', DROPPED: 'it was dropped' }
-
-export function movementNotFound(): { readonly refused: Refusal } {
-  return no('MOVEMENT_NOT_FOUND', 'there is no such refused movement')
-}
 
 function repeatable(payment: Payment, movementId: string): Found | { readonly refused: Refusal } {
   const found = open(payment, movementId)

@@ -5,13 +5,21 @@ import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
-import { type PaymentDoc, paymentsView, totalsView } from '#subgraphs/payment/views.ts'
+import { reauthoriseMovement } from '#subgraphs/payment/domain/worklist.ts'
+import {
+  movementsView,
+  movementTotalsView,
+  type PaymentDoc,
+  paymentsView,
+  totalsView,
+} from '#subgraphs/payment/views.ts'
 import {
   AT,
   AUTHORISED,
   captureRequested,
   card,
   eur,
+  fold,
   ORDER,
   paymentCaptured,
   requested,
@@ -21,7 +29,9 @@ import {
   voidRequested,
   voucher,
 } from './domain/payment-history.ts'
+import { after, CAPTURING, captures, DECLINED } from './domain/provider-outcomes.ts'
 
+const REFUSED = after(CAPTURING, captures(DECLINED))
 const PAYMENT = 'pay_0190a5b2-0000-7000-8000-000000000001'
 
 function recorded(events: readonly PaymentEvent[], paymentId = PAYMENT, from = 1): RecordedEvent[] {
@@ -70,6 +80,49 @@ test('no token gets into a document', () => {
     requested(card('t1', 500, 'tok_secret_one'), { ...voucher('v1', 500), token: 'vch_secret' }),
   ]
   expect(JSON.stringify([...projected(paymentsView, recorded(history))])).not.toMatch(/secret/)
+})
+
+test('the token of a new authorisation does not get into one either', () => {
+  const asked = reauthoriseMovement(fold(REFUSED), {
+    ...{ movementId: 'cap_1', by: 'olga', at: AT },
+    token: { kind: 'CARD', token: 'tok_secret_two' },
+  })
+  if ('refused' in asked) throw new Error(asked.refused.code)
+  const history = [...REFUSED, ...asked.accepted]
+  for (const view of [paymentsView, movementsView])
+    expect(JSON.stringify([...projected<Document>(view, recorded(history))])).not.toMatch(/secret/)
+})
+
+test('a refused movement is one document, and what is open adds up by kind and currency', () => {
+  const again: PaymentEvent = {
+    type: 'MovementRefused',
+    data: {
+      ...{
+        orderId: ORDER,
+        movementId: 'cap_1',
+        kind: 'CAPTURE',
+        amount: eur(2_000),
+        before: eur(6_000),
+        at: AT,
+      },
+      ...{ code: 'partial_capture', retryable: true, shares: [] },
+    },
+  }
+  const closed: PaymentEvent = {
+    type: 'MovementSettled',
+    data: { orderId: ORDER, movementId: 'cap_1', kind: 'CAPTURE', amount: eur(2_000), at: AT },
+  }
+  const seen = [REFUSED, [...REFUSED, again], [...REFUSED, again, closed]].map(history => {
+    const [events, id] = [recorded(history), 'CAPTURE:EUR']
+    const { count, minor } = projected(movementTotalsView, events).get(id) ?? { count: 0, minor: 0 }
+    const { status, tries } = projected(movementsView, events).get('cap_1') ?? {}
+    return { count, minor, status, tries }
+  })
+  expect(seen).toEqual([
+    { count: 1, minor: 6_000, status: 'OPEN', tries: 1 },
+    { count: 1, minor: 2_000, status: 'OPEN', tries: 2 },
+    { count: 0, minor: 0, status: 'SETTLED', tries: 2 },
+  ])
 })
 
 test('a document says since when the provider has not answered, and no more once it has', () => {
