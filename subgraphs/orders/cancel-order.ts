@@ -7,7 +7,7 @@ import {
   NOT_FOUND,
   type OrderDecision,
   requestCancellation,
-  SHIPPED,
+  tooLateToCancel,
 } from '#subgraphs/orders/domain/order-commands.ts'
 import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
 import { settle } from '#subgraphs/orders/settle.ts'
@@ -61,5 +61,5 @@ function isDecided(order: PlacedOrder): boolean {
 function answerFor(order: PlacedOrder): CancellationAnswer {
   return order.status === 'CANCELLED' || order.cancellationRequested
     ? { is: 'OrderCancellation', order }
-    : { is: 'CannotCancel', ...SHIPPED, status: order.status }
+    : { is: 'CannotCancel', ...tooLateToCancel(order), status: order.status }
 }

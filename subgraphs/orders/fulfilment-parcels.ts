@@ -9,9 +9,9 @@ import { createStep, inFlight, partsAreCertain } from './fulfilment-state.ts'
 type Allocation = Quantity & { readonly warehouse: string }
 
 /** The order's quantities by SKU: two lines of one SKU become one. */
-export function quantities(order: FulfilmentOrder): Quantity[] {
+export function quantities({ lines }: { readonly lines: readonly Quantity[] }): Quantity[] {
   const bySku = new Map<string, number>()
-  for (const { sku, quantity } of order.lines) bySku.set(sku, (bySku.get(sku) ?? 0) + quantity)
+  for (const { sku, quantity } of lines) bySku.set(sku, (bySku.get(sku) ?? 0) + quantity)
   return [...bySku].map(([sku, quantity]) => ({ sku, quantity }))
 }
 

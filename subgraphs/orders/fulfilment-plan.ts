@@ -245,9 +245,28 @@ function rejectCancellation(state: Known): Effect[] {
   if (!isTooLate) return []
   const { orderId } = state.order
   const message = state.stop
-    ? 'Part of the order is already with the carrier and will be delivered; the rest is cancelled, and its money goes back.'
+    ? cancelledInPart(state)
     : 'The order is already with the carrier and cannot be cancelled any more.'
   return [call('reject-cancellation', 'orders.rejectCancellation', { orderId, message })]
+}
+
+function cancelledInPart(state: Known): string {
+  const sent = shipped(state)
+  const rest = state.parcels.filter(parcel => !sent.includes(parcel))
+  return (
+    `What is with the carrier already cannot be cancelled any more: ${contentsOf(sent)}; ` +
+    `the rest is cancelled, and its money goes back: ${contentsOf(rest)}.`
+  )
+}
+
+const MOST_NAMED = 10
+
+/** Such as "2 x mug-01, 1 x pen-01"; of many products, the first ten and how many more. */
+function contentsOf(parcels: readonly Parcel[]): string {
+  const units = quantities({ lines: parcels.flatMap(({ lines }) => lines) })
+  const named = units.map(({ sku, quantity }) => `${quantity} x ${sku}`)
+  const more = named.length - MOST_NAMED
+  return named.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }
 
 function settleReturns(state: Known): Effect[] {

@@ -10,6 +10,7 @@ import {
   type OrderLine,
   type OrderPlaced,
   type OrderShipment,
+  type OrderStatus,
   type PlacedOrder,
   type SkuQuantity,
   type UnitRange,
@@ -20,9 +21,22 @@ export type OrderDecision = Decision<OrderEvent, Refusal>
 
 export const NOT_FOUND: Refusal = { code: 'ORDER_NOT_FOUND', message: 'There is no such order.' }
 const CANCELLED: Refusal = { code: 'ORDER_CANCELLED', message: 'The order is cancelled.' }
-export const SHIPPED: Refusal = {
-  code: 'ORDER_SHIPPED',
-  message: 'The order is on its way, or has arrived: it can be sent back after delivery, not cancelled.',
+const LEAVING = 'The order is already with the carrier: it cannot be cancelled any more.'
+const TOO_LATE: Readonly<Record<OrderStatus, string>> = {
+  PLACED: LEAVING,
+  CONFIRMED: LEAVING,
+  PARTIALLY_SHIPPED:
+    'A part of the order is on its way, and the rest is about to follow: it cannot be cancelled any more.',
+  SHIPPED: 'The order is on its way: it can be sent back after delivery, not cancelled any more.',
+  DELIVERED: 'The order has arrived: it can be sent back, not cancelled any more.',
+  COMPLETED: 'The order is completed: what has arrived can be sent back, not cancelled any more.',
+  CANCELLED: 'The order is cancelled already.',
+  RETURNED: 'The order came back: nothing is left of it to cancel.',
+}
+
+/** Says what cannot be cancelled any more, and what was when a request came in time for a part only. */
+export function tooLateToCancel({ status, cancellationRefusal }: PlacedOrder): Refusal {
+  return { code: 'ORDER_SHIPPED', message: cancellationRefusal ?? TOO_LATE[status] }
 }
 
 /** A repeat with the same id changes nothing: an order is placed once. */
@@ -75,7 +89,7 @@ export function requestCancellation(order: Order, { at }: { at: string }): Order
     case 'DELIVERED':
     case 'COMPLETED':
     case 'RETURNED':
-      return refuse(SHIPPED)
+      return refuse(tooLateToCancel(order))
   }
 }
 
@@ -116,7 +130,7 @@ export function cancel(order: Order, { reason, message, details, at }: Cancel): 
     case 'DELIVERED':
     case 'COMPLETED':
     case 'RETURNED':
-      return refuse(SHIPPED)
+      return refuse(tooLateToCancel(order))
   }
 }
 

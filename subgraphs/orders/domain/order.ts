@@ -158,6 +158,8 @@ export type PlacedOrder = Omit<OrderPlaced, 'orderId' | 'tenders' | 'lines'> & {
   readonly status: OrderStatus
   readonly awaitingApproval: boolean
   readonly cancellationRequested: boolean
+  /** Why the last request came too late: what cannot be cancelled any more, and what was. */
+  readonly cancellationRefusal?: string
   readonly cancellation?: Cancellation
   readonly lines: readonly OrderLine[]
   readonly shipments: readonly OrderShipment[]
@@ -224,7 +226,7 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
     case 'CancellationRequested':
       return { cancellationRequested: true }
     case 'CancellationRejected':
-      return { cancellationRequested: false }
+      return { cancellationRequested: false, cancellationRefusal: event.data.message }
     case 'OrderCancelled': {
       const { to, reason, message, details, at } = event.data
       return { status: to, awaitingApproval: false, cancellation: { reason, message, details, at } }

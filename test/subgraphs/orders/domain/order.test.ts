@@ -243,6 +243,21 @@ test('approval is awaited until the order is confirmed', () => {
   expect(must(given(place, awaitApproval, confirm)).awaitingApproval).toBe(false)
 })
 
+test.each<[string, Step[], RegExp]>([
+  ['on its way', [place, confirm, shipAll], /on its way: it can be sent back after delivery/],
+  ['partly on its way', [place, confirm, ship('shp_1', ['MUG', 1])], /A part of the order is on its way/],
+  ['there', [place, confirm, shipAll, deliver('shp_1')], /has arrived: it can be sent back/],
+  ['completed', [place, confirm, shipAll, complete], /is completed/],
+  [
+    'partly cancelled',
+    [place, confirm, requestCancellation, rejectCancellation, ship('shp_1', ['MUG', 1])],
+    /^It has left\.$/,
+  ],
+])('a cancellation of an order that is %s is refused with what cannot be cancelled', (_what, steps, why) => {
+  const decision = requestCancellation(given(...steps))
+  expect(decision).toMatchObject({ refused: { code: 'ORDER_SHIPPED', message: expect.stringMatching(why) } })
+})
+
 test('a rejected cancellation can be asked for again', () => {
   const order = given(place, requestCancellation, rejectCancellation)
   expect(must(order).cancellationRequested).toBe(false)
