@@ -121,14 +121,17 @@ const STILL_COMING: ReadonlySet<Shipment['status']> = new Set([
   'OUT_FOR_DELIVERY',
 ])
 
+/** Null for a parcel that has arrived, is lost, or was never sent. */
+function expectedAt({ estimatedDelivery, status }: Shipment): string | null {
+  return STILL_COMING.has(status) ? (estimatedDelivery ?? null) : null
+}
+
 /** Why it does not come, or when it comes, or how it stands. */
 function headlineOf(order: WholeOrder, situation: Situation, texts: Texts): Headline {
   const { cancellation, shipments, refunded } = order
   const remarks = remarkTexts(texts, situation, refunded)
   if (cancellation) return { text: texts.words.cancelled[cancellation.reason], expectedAt: null, remarks }
-  const expected = (shipments ?? []).flatMap(({ estimatedDelivery, status }) =>
-    estimatedDelivery && STILL_COMING.has(status) ? [estimatedDelivery] : [],
-  )
+  const expected = (shipments ?? []).flatMap(shipment => expectedAt(shipment) ?? [])
   return {
     text: texts.words.order[situation.progress],
     expectedAt: expected.sort().at(-1) ?? null,
@@ -152,7 +155,7 @@ function parcel(shipment: Shipment, texts: Texts): ParcelView {
     status: texts.words.shipment[shipment.status],
     trackingNumber: shipment.trackingNumber ?? null,
     latest: shipment.tracking.at(-1)?.text ?? null,
-    expectedAt: shipment.estimatedDelivery ?? null,
+    expectedAt: expectedAt(shipment),
   }
 }
 

@@ -323,7 +323,7 @@ export type Parcel = {
   readonly trackingNumber?: Maybe<Scalars['String']['output']>;
   /** The newest tracking event, in the carrier's words. */
   readonly latest?: Maybe<Scalars['String']['output']>;
-  /** The day on which it is expected, in `timeZone`; null while that is not known. */
+  /** The day on which it is expected, in `timeZone`; null while that is not known, and once it does not come any more. */
   readonly expected?: Maybe<Scalars['String']['output']>;
   readonly expectedAt?: Maybe<Scalars['DateTime']['output']>;
 };

@@ -163,6 +163,14 @@ describe("an order's screen", () => {
     ])
   })
 
+  test.each(['DELIVERED', 'LOST', 'CANCELLED', 'REFUSED'] as const)(
+    'expects no parcel any more that is %s',
+    status => {
+      const { parcels } = orderScreen({ ...ORDER, shipments: [shipment(status, LATE)] }, {}, english)
+      expect(parcels?.[0]?.expectedAt).toBeNull()
+    },
+  )
+
   test.each<[string, Partial<WholeOrder>, string]>([
     ['how it stands, while nothing is on its way', {}, 'Confirmed'],
     [
