@@ -8,7 +8,6 @@ import type { Graph } from '#gateway/graph.ts'
 import { type WatchOperations, watchOperations } from '#gateway/observe/operations.ts'
 import { createFormat, emptyNotes, type Notes, runOperation } from '#gateway/operation.ts'
 import type { Admission } from '#gateway/safety/admission.ts'
-import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import { nameOperation } from '#gateway/safety/persisted/named-operation.ts'
 import type { Sharing } from '#gateway/sharing.ts'
 import { type AnswerInParts, takenParts } from '#gateway/subscriptions/multipart.ts'
@@ -16,13 +15,12 @@ import type { Verifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
 import { memberTraceparent } from '#platform/graphql/batch.ts'
-import { ANONYMOUS, identifyCaller } from '#platform/graphql/caller.ts'
-import { CONSISTENCY_HEADER, formatToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
+import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import type { PersistedOperations } from '#platform/graphql/persisted.ts'
 import { parseBody } from '#platform/graphql/raw-body.ts'
 import { answerType, JSON_TYPE, mountGraphqlRoute, RESPONSE_TYPE } from '#platform/graphql/route.ts'
 import { sandboxPage } from '#platform/graphql/sandbox-page.ts'
-import { headerText } from '#platform/http/header-text.ts'
 import { preferredType } from '#platform/http/media-types.ts'
 import { isRead } from '#platform/http/methods.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -82,26 +80,23 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
   const format = createFormat({ requestId: request.id, logger })
   const inParts = stages.answerInParts?.(request, reply)
   if (inParts && (await inParts)) return undefined
-  const { token, verified } = verifier
+  const caller = verifier
     ? await identifyCaller(verifier, request.headers.authorization, request.raw.socket)
     : ANONYMOUS
   using inUse = stages.current.use()
   return await run(stages, {
     request,
     reply,
-    token,
-    claims: verified?.claims,
+    ...caller,
     type,
     format,
     graph: inUse.graph,
   })
 }
 
-type Exchange = {
+type Exchange = Caller & {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
-  readonly token: string | undefined
-  readonly claims: Claims | undefined
   readonly type: string
   readonly format: FormatError
   readonly graph: Graph
@@ -111,7 +106,7 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
   const { request, reply, type } = exchange
   const asked = isRead(request) ? queryString(request) : parseBody(request)
   const notes = emptyNotes()
-  const required = formatToken(parseToken(headerText(request.headers[CONSISTENCY_HEADER])))
+  const required = formatToken(requiredBy(exchange, request.headers[CONSISTENCY_HEADER]))
   const ask = (member: unknown) => executeMember(stages, exchange, { member, required, notes })
   if (Array.isArray(asked) && (asked.length === 0 || asked.length > stages.batch))
     throw new CallerError(
@@ -147,7 +142,7 @@ type Member = { readonly member: unknown; readonly required: string; readonly no
 
 async function executeMember(
   stages: Stages,
-  { request, token, claims, format, graph }: Exchange,
+  { request, token, verified, format, graph }: Exchange,
   { member, required, notes }: Member,
 ): Promise<GatewayAnswer> {
   const named = stages.persisted ? nameOperation(stages.persisted, member, format) : { request: member }
@@ -158,7 +153,7 @@ async function executeMember(
     queriesOnly: isRead(request),
   }
   const { headers, ip: address } = request
-  const sender = { headers, address, requestId: request.id, token, claims, required }
+  const sender = { headers, address, requestId: request.id, token, claims: verified?.claims, required }
   const { watch, admission, sharing } = stages
   return runOperation({ graph, format, notes, watch, admission, sharing }, asked, sender)
 }

@@ -10,10 +10,9 @@ import { sendBody, sendKept } from '#bff-web/rest/reply.ts'
 import { API_PATH, createRoutes, type RestRoute } from '#bff-web/rest/routes.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { requireViewer } from '#platform/auth/viewer.ts'
-import { identifyCaller } from '#platform/graphql/caller.ts'
-import { CONSISTENCY_HEADER, formatToken, parseToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import { identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
+import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
-import { headerText } from '#platform/http/header-text.ts'
 import { requireJson } from '#platform/http/media-types.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -101,14 +100,15 @@ async function answer(route: RestRoute, run: RunOperation, exchange: Exchange): 
 
 /** Throws CallerError UNAUTHENTICATED for a caller without a token that holds. */
 async function contextOf(verifier: Verifier, { headers, id }: FastifyRequest): Promise<RequestContext> {
-  const { token, verified } = await identifyCaller(verifier, headers.authorization)
+  const caller = await identifyCaller(verifier, headers.authorization)
+  const { token, verified } = caller
   return createRequestContext({
     viewer: requireViewer(verified?.viewer),
     token,
     requestId: id,
     language: headers['accept-language'],
     traceparent: traceparent() ?? knownTraceparent(headers.traceparent),
-    required: parseToken(headerText(headers[CONSISTENCY_HEADER])),
+    required: requiredBy(caller, headers[CONSISTENCY_HEADER]),
   })
 }
 

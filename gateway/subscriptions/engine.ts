@@ -26,7 +26,8 @@ import type { Connect } from '#gateway/subscriptions/upstream.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { memberTraceparent } from '#platform/graphql/batch.ts'
-import { CONSISTENCY_HEADER, formatToken, mergeTokens, parseToken } from '#platform/graphql/consistency.ts'
+import { requiredBy } from '#platform/graphql/caller.ts'
+import { CONSISTENCY_HEADER, formatToken, mergeTokens } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import { type Answer, answerOfText } from '#platform/graphql/live-answers.ts'
 import { once } from '#platform/graphql/live-delivery.ts'
@@ -247,7 +248,7 @@ function askedBy(request: LiveRequest, persisted: PersistedOperations | undefine
 function senderOf({ extensions }: LiveRequest, session: LiveSession): () => Sender {
   const own = extensions?.[CONSISTENCY_HEADER]
   const required = formatToken(
-    mergeTokens(session.required, parseToken(typeof own === 'string' ? own : undefined)),
+    mergeTokens(session.required, requiredBy(session.caller, typeof own === 'string' ? own : undefined)),
   )
   return () => ({
     headers: session.headers,

@@ -1,4 +1,5 @@
 // Pages of a front end out of the cache: read once for everybody, current for whoever reads. Free of any page's content.
+import { createReadAhead } from '#platform/bff/ahead-of-bus.ts'
 import type { BusFollower } from '#platform/bff/bus-follower.ts'
 import type { GatewayClient } from '#platform/bff/gateway-client.ts'
 import type { Lifetime } from '#platform/bff/live-settings.ts'
@@ -88,6 +89,7 @@ const NOT_THERE: PageResult<never> = { data: undefined, errors: [] }
 
 export function createPages(options: PagesOptions): Pages {
   const { gateway, cache, follower, recent, mayExist, lifetimeOf } = options
+  const readAhead = createReadAhead(follower.heard)
   /** How far the bus was heard when a command began: what its result contains at the least. */
   const begun = new WeakMap<RequestContext, Vector>()
 
@@ -144,7 +146,7 @@ export function createPages(options: PagesOptions): Pages {
         sources.uncacheable = true
         return NOT_THERE
       }
-      const { value, lease } = await get(page, variables, required)
+      const { value, lease } = await readAhead(context, required, admitted => get(page, variables, admitted))
       if (lease) sources.leases.push(lease)
       else sources.uncacheable = true
       return value ?? NOT_THERE

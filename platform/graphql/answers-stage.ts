@@ -2,10 +2,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import type { Answers, Question } from '#platform/graphql/answers.ts'
-import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
-import { CONSISTENCY_HEADER, type ConsistencyToken, parseToken } from '#platform/graphql/consistency.ts'
+import { type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
+import { CONSISTENCY_HEADER } from '#platform/graphql/consistency.ts'
 import { rawJsonOf } from '#platform/graphql/raw-body.ts'
-import { headerText } from '#platform/http/header-text.ts'
 
 export type Asked = { readonly question: Question; readonly caller: Caller }
 
@@ -26,14 +25,10 @@ export function askQuestion(
   const ask = (caller: Caller): Asked => {
     const { 'accept-language': language, accept } = headers
     const asker = { viewer: caller.verified?.viewer, language, accept, operation }
-    return { caller, question: answers.ask(asker, requiredBy(headers[CONSISTENCY_HEADER])) }
+    return { caller, question: answers.ask(asker, requiredBy(caller, headers[CONSISTENCY_HEADER])) }
   }
   // Why a token does not hold is said by the stage that makes the context.
   return identifyCaller(verifier, headers.authorization, request.raw.socket).then(ask, () => undefined)
-}
-
-function requiredBy(header: string | string[] | undefined): ConsistencyToken {
-  return parseToken(headerText(header))
 }
 
 function operationOf(request: FastifyRequest): Buffer | undefined {

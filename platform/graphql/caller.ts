@@ -1,13 +1,27 @@
 // Who sent a request: the bearer token of a header, checked. Shared by HTTP and live connections; free of both.
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { type ConsistencyToken, parseToken } from '#platform/graphql/consistency.ts'
+import { headerText } from '#platform/http/header-text.ts'
 
 /** `token` and `verified` are undefined for a caller that shows no token. */
 export type Caller = { readonly token: string | undefined; readonly verified: VerifiedToken | undefined }
 
 export const ANONYMOUS: Caller = { token: undefined, verified: undefined }
+const NO_POSITIONS: ConsistencyToken = Object.freeze({})
 const NOBODY = Promise.resolve(ANONYMOUS)
 const BEARER = /^bearer +([^\s]+)$/i
+
+/**
+ * The positions that a request must see, by its consistency header. An answer may wait for them, so that they are honoured
+ * for signed-in callers only.
+ */
+export function requiredBy(
+  { verified }: Pick<Caller, 'verified'>,
+  header: string | string[] | undefined,
+): ConsistencyToken {
+  return verified === undefined ? NO_POSITIONS : parseToken(headerText(header))
+}
 
 /** A withdrawn key is noticed that much later on a connection that goes on showing the same token. */
 const SHOWN_MS = 10_000

@@ -9,8 +9,8 @@ import { type Asked, askQuestion } from '#platform/graphql/answers-stage.ts'
 import { executeHttp } from '#platform/graphql/apollo-http.ts'
 import { createApolloServer, type GraphqlSource } from '#platform/graphql/apollo-server.ts'
 import { answerBatch, memberTraceparent } from '#platform/graphql/batch.ts'
-import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
-import { CONSISTENCY_HEADER, parseToken } from '#platform/graphql/consistency.ts'
+import { type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
+import { CONSISTENCY_HEADER } from '#platform/graphql/consistency.ts'
 import { type AnswerSources, createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import { contextFailure } from '#platform/graphql/error-formatter.ts'
 import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/limits.ts'
@@ -20,7 +20,6 @@ import type { NamedOperation, PersistedOperations } from '#platform/graphql/pers
 import { parseBody } from '#platform/graphql/raw-body.ts'
 import { isRecord } from '#platform/graphql/record.ts'
 import { mountGraphqlRoute } from '#platform/graphql/route.ts'
-import { headerText } from '#platform/http/header-text.ts'
 import { isRead } from '#platform/http/methods.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -195,17 +194,14 @@ function parsedOrNothing(text: unknown): unknown {
   }
 }
 
-function baseContext(
-  { token, verified }: Caller,
-  { headers, id }: FastifyRequest,
-  member: unknown,
-): RequestContext {
+function baseContext(caller: Caller, { headers, id }: FastifyRequest, member: unknown): RequestContext {
+  const { token, verified } = caller
   return createRequestContext({
     viewer: verified?.viewer,
     token,
     requestId: id,
     language: headers['accept-language'],
     traceparent: traceparent() ?? knownTraceparent(memberTraceparent(member) ?? headers.traceparent),
-    required: parseToken(headerText(headers[CONSISTENCY_HEADER])),
+    required: requiredBy(caller, headers[CONSISTENCY_HEADER]),
   })
 }

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { CloseCode, MessageType } from 'graphql-ws'
 import { CallerError } from '#platform/domain/errors.ts'
-import { CONSISTENCY_HEADER, parseToken } from '#platform/graphql/consistency.ts'
+import { CONSISTENCY_HEADER } from '#platform/graphql/consistency.ts'
 import { type Accepted, type Channel, openChannel } from '#platform/graphql/live-channel.ts'
 import type { Delivery } from '#platform/graphql/live-delivery.ts'
 import { frameStart } from '#platform/graphql/live-frames.ts'
@@ -127,7 +127,7 @@ async function introduce(conversation: Conversation, payload: JsonRecord): Promi
     authorization: textOf(payload.authorization ?? payload.Authorization) ?? from.authorization,
     address: from.address,
     language: from['accept-language'],
-    required: parseToken(textOf(payload[CONSISTENCY_HEADER])),
+    required: textOf(payload[CONSISTENCY_HEADER]),
     headers: from.headers,
     expired: () => channel.close(LIVE_CLOSE.unauthenticated, 'the token has expired'),
   })

@@ -10,7 +10,8 @@ import {
 } from 'graphql'
 import { CallerError } from '#platform/domain/errors.ts'
 import { memberTraceparent } from '#platform/graphql/batch.ts'
-import { CONSISTENCY_HEADER, formatToken, mergeTokens, parseToken } from '#platform/graphql/consistency.ts'
+import { requiredBy } from '#platform/graphql/caller.ts'
+import { CONSISTENCY_HEADER, formatToken, mergeTokens } from '#platform/graphql/consistency.ts'
 import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import { type Answer, encodeAnswer, type MaybePromise } from '#platform/graphql/live-answers.ts'
@@ -168,7 +169,7 @@ function createLiveContext(
 ): RequestContext {
   const required = request.extensions?.[CONSISTENCY_HEADER]
   const parent = memberTraceparent(request)
-  const own = parseToken(typeof required === 'string' ? required : undefined)
+  const own = requiredBy(session.caller, typeof required === 'string' ? required : undefined)
   const made = createRequestContext({
     viewer: session.caller.verified?.viewer,
     token: session.caller.token,

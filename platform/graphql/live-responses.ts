@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { GraphQLFormattedError } from 'graphql'
 import { CallerError } from '#platform/domain/errors.ts'
-import { CONSISTENCY_HEADER, parseToken } from '#platform/graphql/consistency.ts'
+import { CONSISTENCY_HEADER } from '#platform/graphql/consistency.ts'
 import type { Answer } from '#platform/graphql/live-answers.ts'
 import type { LiveSetup } from '#platform/graphql/live-conversation.ts'
 import type { Delivery } from '#platform/graphql/live-delivery.ts'
@@ -76,12 +76,11 @@ function enter(
   { sessions, keep }: LiveSetup,
   expired: () => void,
 ): Promise<OpenSession> {
-  const required = request.headers[CONSISTENCY_HEADER]
   return sessions.open({
     authorization: request.headers.authorization,
     address: request.raw.socket.remoteAddress,
     language: request.headers['accept-language'],
-    required: parseToken(typeof required === 'string' ? required : undefined),
+    required: request.headers[CONSISTENCY_HEADER],
     headers: keep(request.headers),
     requestId: request.id,
     expired,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { ANONYMOUS, type Caller, identifyCaller } from '#platform/graphql/caller.ts'
+import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
 import type { ConsistencyToken } from '#platform/graphql/consistency.ts'
 import type { Deadline, Wheel } from '#platform/graphql/live-wheel.ts'
 
@@ -24,7 +24,8 @@ export type Arrival = {
   readonly authorization: string | undefined
   readonly address: string | undefined
   readonly language: string | undefined
-  readonly required: ConsistencyToken
+  /** Its consistency header. */
+  readonly required: string | string[] | undefined
   readonly headers: IncomingHttpHeaders
   readonly requestId?: string
   /** Called once, when the token has expired. */
@@ -78,7 +79,14 @@ export function createLiveSessions({
       const caller = await identify(authorization)
       const countedAs = caller.verified?.viewer.subject ?? `address ${address}`
       take(countedAs)
-      const session: LiveSession = { requestId, address, language, required, headers, caller }
+      const session: LiveSession = {
+        requestId,
+        address,
+        language,
+        required: requiredBy(caller, required),
+        headers,
+        caller,
+      }
       let expiry = expireAt(wheel, caller, expired)
       let open = true
       return {

@@ -1,14 +1,15 @@
 // What happens around each operation: the wait for a required position, headers about consistency, a count.
 import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server'
+import type { Viewer } from '#platform/auth/viewer.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { attributeErrors } from '#platform/graphql/error-formatter.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 
-/** The positions of one service: `reached` resolves false when its read models are not there in time. */
+/** The positions of one service: `reached` resolves false when its read models are not there in time, or not waited for. */
 export type OwnConsistency = {
   readonly service: string
-  reached(position: number, timeoutMs: number): Promise<boolean>
+  reached(position: number, timeoutMs: number, viewer: Viewer | undefined): Promise<boolean>
 }
 
 export const CONSISTENCY_WAIT_MS = 2000
@@ -52,7 +53,8 @@ async function awaitPosition(
 ): Promise<void> {
   const position = contextValue.consistency.required[service]
   if (position === undefined || operation?.operation !== 'query') return
-  if (!(await reached(position, CONSISTENCY_WAIT_MS))) contextValue.consistency.stale.push(service)
+  if (!(await reached(position, CONSISTENCY_WAIT_MS, contextValue.viewer)))
+    contextValue.consistency.stale.push(service)
 }
 
 function isWhole({ operation, errors, contextValue, response }: Operation): boolean {

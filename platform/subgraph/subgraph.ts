@@ -17,6 +17,7 @@ import type { Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { type Projections, startProjections } from '#platform/read-models/run-projections.ts'
 import { openWhenThere } from '#platform/resilience/opening.ts'
 import type { PolicyOptions } from '#platform/resilience/policy.ts'
+import { createPositionWaits } from '#platform/subgraph/position-waits.ts'
 import { type ResolverMap, subgraphSchema } from '#platform/subgraph/schema.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { histogram } from '#platform/telemetry/metrics.ts'
@@ -165,7 +166,7 @@ async function openEngines(
 }
 
 async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Promise<AsyncDisposable> {
-  const { http, config, projections } = ports
+  const { http, config, projections, store } = ports
   const schema = await subgraphSchema(config.name, resolvers)
   return mountGraphql(
     http,
@@ -176,7 +177,12 @@ async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Prom
       logger: config.logger,
       consistency: {
         service: config.name,
-        reached: (position, timeoutMs) => projections.reached(position, timeoutMs),
+        reached: createPositionWaits({
+          service: config.name,
+          head: () => store.head(),
+          shown: () => projections.consumer.status().checkpoint,
+          reached: (position, timeoutMs) => projections.reached(position, timeoutMs),
+        }),
       },
     },
   )

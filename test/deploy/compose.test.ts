@@ -237,7 +237,9 @@ describe('.env', () => {
     const defaults = [BASE, ...Object.values(OVERLAYS)]
       .flatMap(file => demandsOf(readText(file)))
       .filter(({ operator }) => operator === ':-')
-    expect(new Set(defaults.map(({ name }) => name))).toEqual(new Set(['WAYBILL_IMAGE', 'LOG_LEVEL']))
+    expect(new Set(defaults.map(({ name }) => name))).toEqual(
+      new Set(['WAYBILL_IMAGE', 'LOG_LEVEL', 'CORS_ORIGINS']),
+    )
   })
 
   test('with an issuer of your own demands it, and providers: nothing falls back to the trial', () => {

@@ -59,9 +59,14 @@ describe('a query over two subgraphs', () => {
 
   test('says which subgraphs were behind what the caller has seen', async () => {
     library.reviews.conduct.behind = true
-    const reply = await library.send(WHOLE, { 'waybill-consistency': 'catalogue=1,reviews=9' })
+    const headers = { 'waybill-consistency': 'catalogue=1,reviews=9' }
+    const reply = await library.send(WHOLE, headers, await library.token('ann'))
     expect(reply.errors).toBeUndefined()
     expect(reply.headers.get('waybill-stale')).toBe('reviews')
+    library.catalogue.seen.length = 0
+    expect((await library.send(WHOLE, headers)).headers.get('waybill-stale')).toBeNull()
+    for (const { headers: sent } of library.catalogue.seen)
+      expect(sent).not.toHaveProperty('waybill-consistency')
   })
 })
 

@@ -132,13 +132,21 @@ describe('a query that came out of the cache', () => {
 
   it('is read again for a caller that must see more, and then serves both', async () => {
     await using pages = await servePages()
-    await pages.post(PAGE)
+    const ann = { authorization: `Bearer ${await pages.token('customer', 'ann')}` }
+    await pages.post(PAGE, ann)
     pages.state.heard = 8
-    await pages.post(PAGE, { 'waybill-consistency': 'orders=7' })
+    await pages.post(PAGE, { ...ann, 'waybill-consistency': 'orders=7' })
     expect(pages.state.reads).toBe(2)
-    await pages.post(PAGE, { 'waybill-consistency': 'orders=7' })
-    expect(await (await pages.post(PAGE)).json()).toEqual({ data: { page: 'page 1 read 2 for undefined' } })
+    await pages.post(PAGE, { ...ann, 'waybill-consistency': 'orders=7' })
+    expect(await (await pages.post(PAGE, ann)).json()).toEqual({ data: { page: 'page 1 read 2 for ann' } })
     expect(pages.state.reads).toBe(2)
+  })
+
+  it('is served to nobody in particular, whatever position the header has', async () => {
+    await using pages = await servePages()
+    await pages.post(PAGE)
+    await pages.post(PAGE, { 'waybill-consistency': 'orders=999999999999' })
+    expect(pages.state.reads).toBe(1)
   })
 
   it("is never another viewer's, with another token of one's own it is the same", async () => {

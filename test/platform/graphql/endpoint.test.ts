@@ -171,7 +171,8 @@ describe('consistency', () => {
   it('makes a query wait once for the position of this service, and a mutation not at all', async () => {
     const { asked, consistency } = behindAfter(100)
     await using graph = await serveGraph({ consistency })
-    const headers = { 'waybill-consistency': 'orders=12,payment=7' }
+    const authorization = `Bearer ${await graph.token('customer', 'ann')}`
+    const headers = { authorization, 'waybill-consistency': 'orders=12,payment=7' }
     const answer = await graph.post({ query: '{ a: twice(x: 1) b: twice(x: 2) me }' }, headers)
     expect(answer.headers.has('waybill-stale')).toBe(false)
     expect(asked).toEqual([12])
@@ -180,10 +181,19 @@ describe('consistency', () => {
     expect(asked).toEqual([12])
   })
 
+  it('does not wait for anything in the name of nobody', async () => {
+    const { asked, consistency } = behindAfter(10)
+    await using graph = await serveGraph({ consistency })
+    const answer = await graph.post({ query: '{ twice(x: 1) }' }, { 'waybill-consistency': 'orders=12' })
+    expect([asked, await answer.json()]).toEqual([[], { data: { twice: 2 } }])
+  })
+
   it('answers all the same when the wait is given up, and says so', async () => {
     const { consistency } = behindAfter(10)
     await using graph = await serveGraph({ consistency })
-    const answer = await graph.post({ query: '{ twice(x: 1) }' }, { 'waybill-consistency': 'orders=12' })
+    const authorization = `Bearer ${await graph.token('customer', 'ann')}`
+    const headers = { authorization, 'waybill-consistency': 'orders=12' }
+    const answer = await graph.post({ query: '{ twice(x: 1) }' }, headers)
     expect(answer.headers.get('waybill-stale')).toBe('orders')
     expect(await answer.json()).toEqual({ data: { twice: 2 }, extensions: { stale: ['orders'] } })
   })

@@ -171,8 +171,15 @@ describe('an operation', () => {
     },
   )
 
-  it('says what its caller must see, and is told what it has reached', async () => {
+  it('has no positions to wait for without a token', async () => {
     using raw = await openIntroduced(graph, { 'waybill-consistency': 'news=3,orders=1' })
+    raw.subscribe('1', '{ required }', { extensions: { 'waybill-consistency': 'orders=7' } })
+    expect(await raw.seen(ofType('next'))).toMatchObject({ payload: { data: { required: '{}' } } })
+  })
+
+  it('says what its caller must see, and is told what it has reached', async () => {
+    const ann = await graph.bearer('ann')
+    using raw = await openIntroduced(graph, { ...ann, 'waybill-consistency': 'news=3,orders=1' })
     const extensions = { 'waybill-consistency': 'orders=7' }
     raw.subscribe('1', '{ required }', { extensions })
     expect(await raw.seen(ofType('next'))).toMatchObject({

@@ -66,6 +66,7 @@ async function setUp(overrides: Partial<SubgraphConfig> = {}) {
 }
 
 const VOID = 'mutation { voidPayment(input: { idempotencyKey: "k", orderId: "o" }) { __typename } }'
+const TOTALS = '{ paymentTotals { currency requested } }'
 const post = (url: string, query: string, headers: Record<string, string> = {}) =>
   fetch(`${url}/graphql`, {
     method: 'POST',
@@ -81,13 +82,41 @@ describe('a subgraph', () => {
       const written = await post(service.url, VOID)
       const token = written.headers.get('waybill-consistency') ?? ''
       expect(token).toBe(`payment=${count}`)
-      const read = await post(service.url, '{ paymentTotals { currency requested } }', {
+      const read = await post(service.url, TOTALS, {
         'waybill-consistency': token,
+        authorization: `Bearer ${await setup.config.serviceToken()}`,
       })
       expect(await read.json()).toEqual({
         data: { paymentTotals: [{ currency: 'EUR', requested: `${count}.00` }] },
       })
     }
+  })
+
+  it('does not wait for a position that it never reached, whoever asks, and says so', async () => {
+    await using setup = await setUp()
+    const asked: number[] = []
+    const watched = (ports: SubgraphPorts) => {
+      const { projections } = ports
+      const reached: typeof projections.reached = (position, timeoutMs) => {
+        asked.push(position)
+        return projections.reached(position, timeoutMs)
+      }
+      Object.assign(projections, { reached })
+      return build(ports)
+    }
+    await using service = await startSubgraph(setup.config, { views: [payments], build: watched })
+    await post(service.url, VOID)
+    const authorization = `Bearer ${await setup.config.serviceToken()}`
+    const stale = async (position: number, headers = {}) => {
+      const token = { 'waybill-consistency': `payment=${position}` }
+      return (await post(service.url, TOTALS, { ...token, ...headers })).headers.get('waybill-stale')
+    }
+    expect(await stale(1, { authorization })).toBeNull()
+    asked.length = 0
+    const forged = Array.from({ length: 100 }, (_, index) => stale(2 + index, { authorization }))
+    expect(new Set(await Promise.all(forged))).toEqual(new Set(['payment']))
+    expect(await stale(2)).toBeNull() // nobody's positions are not looked at
+    expect(asked).toEqual([])
   })
 
   it('publishes its events for other services', async () => {

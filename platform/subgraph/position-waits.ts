@@ -1,0 +1,70 @@
+// Waits of queries for positions of a service's own views: only for positions that there are, and for so many at once.
+import type { Viewer } from '#platform/auth/viewer.ts'
+import type { OwnConsistency } from '#platform/graphql/operation-plugin.ts'
+import { createWaitingPlaces } from '#platform/graphql/waiting-places.ts'
+import { counter } from '#platform/telemetry/metrics.ts'
+
+export type PositionWaitsOptions = {
+  readonly service: string
+  /** The position of the newest event that the store holds. */
+  readonly head: () => Promise<number>
+  /** A position up to which the views are known to show everything. */
+  readonly shown: () => number
+  /** True once the views show every event up to `position`; false after `timeoutMs`. */
+  readonly reached: (position: number, timeoutMs: number) => Promise<boolean>
+}
+
+/** A wait keeps a connection of the gateway's 64 to this service. */
+const MOST_WAITS = 32
+const MOST_WAITS_OF_CALLER = 8
+
+/**
+ * False at once for a position past the newest event, which nobody can have been told of, and when too many wait. A
+ * service asks for many people, and shares the whole with all the others.
+ */
+export function createPositionWaits(options: PositionWaitsOptions): OwnConsistency['reached'] {
+  const { service, head, shown, reached } = options
+  const count = counter('waybill_position_waits_total', 'Queries that asked for a position not yet shown', [
+    'service',
+    'outcome',
+  ])
+  const ended = (outcome: 'shown' | 'late' | 'unknown' | 'crowded') => {
+    count.inc({ service, outcome })
+    return outcome === 'shown'
+  }
+  const places = createWaitingPlaces({ perCaller: MOST_WAITS_OF_CALLER, total: MOST_WAITS })
+  const isRecorded = createHeadCheck(head)
+  return async (position, timeoutMs, viewer) => {
+    if (position <= shown()) return reached(position, timeoutMs)
+    if (!(await isRecorded(position))) return ended('unknown')
+    using place = places.take(callerOf(viewer))
+    if (place === undefined) return ended('crowded')
+    return ended((await reached(position, timeoutMs)) ? 'shown' : 'late')
+  }
+}
+
+function callerOf(viewer: Viewer | undefined): string | undefined {
+  return viewer?.role === 'service' ? undefined : viewer?.subject
+}
+
+/** However many ask, one look at the store is under way at a time; each is answered by one that began after it asked. */
+function createHeadCheck(head: () => Promise<number>): (position: number) => Promise<boolean> {
+  let known = 0
+  let underWay: Promise<unknown> = Promise.resolve()
+  let next: Promise<void> | undefined
+
+  async function look(): Promise<void> {
+    next = undefined
+    known = Math.max(known, await head().catch(() => 0)) // while the store is away, no view will catch up with it
+  }
+
+  return async position => {
+    if (position <= known) return true
+    if (next === undefined) {
+      next = underWay.then(look)
+      underWay = next
+    }
+    await next
+    return position <= known
+  }
+}
