@@ -1,6 +1,8 @@
 // GraphQL over HTTP as every endpoint has it: methods, media types, bodies, and operations that the schema has no root for.
+import { request } from 'node:http'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { makeExecutableSchema } from '@graphql-tools/schema'
+import fc from 'fast-check'
 import { type GraphQLSchema, parse } from 'graphql'
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -110,6 +112,150 @@ const WITHOUT_ROOT: [string, RegExp][] = [
 
 const FAULT = { message: expect.any(String), extensions: { code: 'BAD_USER_INPUT' } }
 
+const text = fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: 'binary', maxLength: 40 }))
+/** A document that is nearly right: pieces of the language in any order. */
+const document = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        '{',
+        '}',
+        '(',
+        ')',
+        'n',
+        'twice',
+        'x:',
+        '$x',
+        ': Int!',
+        '1',
+        '"',
+        '"""',
+        '@skip(if: true)',
+      ),
+      fc.constantFrom(
+        'query',
+        'mutation',
+        'subscription',
+        'fragment F on Query',
+        '...F',
+        '... on Query',
+        '__typename',
+      ),
+      fc.constantFrom(
+        '@include',
+        '[',
+        ']',
+        '1e999',
+        '-',
+        '"\\u{110000}"',
+        '"\\uD800"',
+        '#',
+        '__schema',
+        'extend',
+        'null',
+      ),
+      text,
+    ),
+    { maxLength: 14 },
+  )
+  .map(pieces => pieces.join(' '))
+const operation = fc.record(
+  {
+    query: fc.oneof(document, fc.constant('query($x: Int!) { twice(x: $x) }'), fc.jsonValue()),
+    variables: fc.oneof(
+      fc.dictionary(text, fc.jsonValue()),
+      fc.record({ x: fc.jsonValue() }),
+      fc.jsonValue(),
+    ),
+    operationName: fc.oneof(text, fc.jsonValue()),
+    extensions: fc.oneof(
+      fc.jsonValue(),
+      fc.record({
+        persistedQuery: fc.oneof(fc.jsonValue(), fc.record({ version: fc.jsonValue(), sha256Hash: text })),
+      }),
+    ),
+  },
+  { requiredKeys: [] },
+)
+const body = fc.oneof(
+  operation.map(one => JSON.stringify(one)),
+  fc.array(operation, { maxLength: 3 }).map(batch => JSON.stringify(batch)),
+  fc.json(),
+  text,
+)
+/** As Node's client lets them be sent. */
+const headerValue = fc.string({
+  unit: fc.constantFrom(...' !"#$%&()*+,-./:;<=>?@[]^_{|}~abcq019'),
+  maxLength: 30,
+})
+const headers = fc.dictionary(
+  fc.constantFrom(
+    ...[
+      'accept',
+      'content-type',
+      'authorization',
+      'waybill-consistency',
+      'traceparent',
+      'tracestate',
+      'origin',
+    ],
+    ...[
+      'accept-encoding',
+      'accept-language',
+      'if-none-match',
+      'x-request-id',
+      'last-event-id',
+      'content-encoding',
+    ],
+  ),
+  headerValue,
+)
+const sent = fc.oneof(
+  fc.record({
+    method: fc.constant('POST'),
+    path: fc.constantFrom('/graphql', '/graphql/stream'),
+    headers: headers.map(all => ({ 'content-type': JSON_TYPE, ...all })),
+    body,
+  }),
+  fc.record({
+    method: fc.constantFrom('GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'QUERY'),
+    path: fc.oneof(
+      document.map(query => `/graphql?query=${encodeURIComponent(query.toWellFormed())}`),
+      fc.webQueryParameters().map(query => `/graphql?${query}`),
+      fc.constantFrom(
+        '/graphql?query=%ff',
+        '/graphql?variables=%7B',
+        '/%',
+        '/graphql/%00',
+        '//graphql',
+        '/graphql/',
+      ),
+      fc.webPath().map(path => path || '/'),
+    ),
+    headers: headers.map(all => ({ accept: EVENTS, 'apollo-require-preflight': '1', ...all })),
+    body: fc.constant(undefined),
+  }),
+)
+type Sent = {
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+}
+
+/** The status of what no tidy client would send. */
+function statusOf(url: string, { method, path, headers: given, body: text }: Sent): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url)
+    const asked = request({ hostname, port, method, path, headers: given }, response => {
+      response.resume()
+      response.on('end', () => resolve(response.statusCode ?? 0))
+    })
+    asked.on('error', reject)
+    asked.end(text)
+  })
+}
+
 /** `start` serves `NUMBERS_SDL` at `/graphql`, over HTTP, WebSocket and as event streams. */
 export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>): void {
   describe(`${name}, over HTTP,`, () => {
@@ -210,6 +356,16 @@ export function speaksGraphqlOverHttp(name: string, start: () => Promise<Served>
         expect([refused.status, await refused.json()]).toEqual([status, { errors: [FAULT] }])
       }
       expect(faults()).toEqual([])
+    })
+
+    test('blames callers for whatever they send, and logs none of it as its own fault', async () => {
+      await fc.assert(
+        fc.asyncProperty(sent, async one => {
+          expect(await statusOf(served.url, one)).toBeLessThan(500)
+          expect(faults()).toEqual([])
+        }),
+        { numRuns: 200 },
+      )
     })
 
     test.each(WITHOUT_ROOT)(
