@@ -5,6 +5,7 @@ import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan
 import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import type { PlanNode } from '#gateway/executor/plan.ts'
+import { createIsSelected } from '#gateway/executor/selected-places.ts'
 import { conditionsOf, type Decide, decided } from '#gateway/planner/decided.ts'
 import { withExecutableDirectives } from '#gateway/planner/executable-directives.ts'
 import type { PlannedNames } from '#gateway/planner/planned-names.ts'
@@ -109,12 +110,12 @@ function runDecided(toRun: ToRun, supergraph: Supergraph, conditions: readonly s
 }
 
 function compile({ node }: Right, { document, names, name }: ToRun, { matches }: Supergraph): PlanRun {
-  const { directives, askedPath } = names
+  const { directives } = names
   const definitions = document.definitions.flatMap(one =>
     one.kind === Kind.OPERATION_DEFINITION ? (one.variableDefinitions ?? []) : [],
   )
   const plan = node && nameFetches(withExecutableDirectives(node, { directives, definitions }), name)
-  const known = { matches, askedPath }
+  const known = { matches, names, isSelected: createIsSelected(document, matches) }
   return { run: compilePlan(plan, known), source: compileSubscription(plan, known) }
 }
 

@@ -3,7 +3,6 @@ import { copyOf } from '#gateway/executor/copy.ts'
 import { createDistinct } from '#gateway/executor/distinct.ts'
 import {
   type Execution,
-  type ExecutionError,
   isObject,
   type JsonObject,
   type PathKey,
@@ -15,20 +14,16 @@ import type { BatchFetchNode, FetchNode, FlattenPath } from '#gateway/executor/p
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import { compileRepresentation, type Representation } from '#gateway/executor/representations.ts'
 import { createRewrites } from '#gateway/executor/rewrites.ts'
+import { MAX_ERRORS, type Telling, tellErrors } from '#gateway/executor/subgraph-errors.ts'
 import { compilePath, type Place, pathOf, type Targets } from '#gateway/executor/targets.ts'
-import type { PlannedNames } from '#gateway/planner/planned-names.ts'
 
 /** What a plan is compiled with. */
-export type Known = {
+export type Known = Telling & {
   readonly matches: TypeMatch
-  /** From places in what the subgraphs gave to places in the answer. */
-  readonly askedPath: PlannedNames['askedPath']
 }
 
 export type Step = (execution: Execution) => Promise<void> | void
 
-/** Errors of one fetch that are told, at most. */
-const MAX_ERRORS = 100
 const ENTITIES = '_entities'
 const NO_TARGETS: readonly JsonObject[] = []
 const NOTHING: Entities = { texts: [], targets: [] }
@@ -45,16 +40,19 @@ export type RootRequest = {
   take(answer: SubgraphAnswer, execution: Execution): void
 }
 
-export function compileRootRequest(node: FetchNode, { matches, askedPath }: Known): RootRequest {
+export function compileRootRequest(node: FetchNode, known: Known): RootRequest {
+  const { matches } = known
   const request = compileRequest(node)
   const rewrite = node.outputRewrites?.length ? createRewrites(node.outputRewrites, matches) : undefined
   return {
     request: variables => request(variables, ''),
-    take({ data, errors }, execution) {
-      if (errors) addErrors(execution.errors, errors, path => [askedPath(path)])
-      if (!isObject(data)) return
-      rewrite?.(data)
-      mergeInto(execution.data, data, matches)
+    take(answer, execution) {
+      const { data } = answer
+      if (isObject(data)) {
+        rewrite?.(data)
+        mergeInto(execution.data, data, matches)
+      }
+      tellErrors(answer, path => [path], { execution, ...known })
     },
   }
 }
@@ -77,15 +75,14 @@ export function compileNestedRootFetch(node: FetchNode, path: FlattenPath, known
   const atOnce = node.operationKind === 'mutation' ? 1 : Number.POSITIVE_INFINITY
 
   async function fetchFor(targets: readonly NestedRoot[], execution: Execution): Promise<void> {
-    const { data, errors } = await execution.fetch(request(execution.variables, ''))
-    if (errors)
-      addErrors(execution.errors, errors, path =>
-        targets.map(({ place }) => known.askedPath([...pathOf(place), ...path])),
-      )
-    if (!isObject(data)) return
-    rewrite?.(data)
-    for (const [index, { target }] of targets.entries())
-      mergeInto(target, index === 0 ? data : copyOf(data), matches)
+    const answer = await execution.fetch(request(execution.variables, ''))
+    const { data } = answer
+    if (isObject(data)) {
+      rewrite?.(data)
+      for (const { target } of targets) mergeInto(target, copyOf(data), matches)
+    }
+    const placesOf = (inner: readonly PathKey[]) => targets.map(({ place }) => [...pathOf(place), ...inner])
+    tellErrors(answer, placesOf, { execution, ...known })
   }
 
   return async execution => {
@@ -191,7 +188,8 @@ type Spread = {
   readonly known: Known
 }
 
-function spread({ data, errors }: SubgraphAnswer, spreading: Spread): void {
+function spread(answer: SubgraphAnswer, spreading: Spread): void {
+  const { data, errors } = answer
   const { fields, found, execution } = spreading
   const told = errors !== undefined && errors.length > 0
   const places = told
@@ -208,10 +206,7 @@ function spread({ data, errors }: SubgraphAnswer, spreading: Spread): void {
       tellUnanswered(entities, locate(field, those, execution), spreading)
     giveOut(entities, those, spreading)
   }
-  if (errors)
-    addErrors(execution.errors, errors, path =>
-      relocate(path, fields, places).map(place => spreading.known.askedPath(place)),
-    )
+  tellErrors(answer, path => relocate(path, fields, places), { execution, ...spreading.known })
 }
 
 /**
@@ -258,13 +253,13 @@ function answers(entity: unknown): boolean {
 function tellUnanswered(
   entities: readonly unknown[],
   places: Places,
-  { execution: { errors }, known: { askedPath } }: Spread,
+  { execution: { errors }, known: { names } }: Spread,
 ): void {
   const unanswered = places.flatMap((those, index) => (answers(entities[index]) ? [] : those))
   for (const place of unanswered.slice(0, MAX_ERRORS))
     errors.push({
       message: 'a subgraph did not answer for this',
-      path: askedPath(pathOf(place)),
+      path: names.askedPath(pathOf(place)),
       extensions: { code: 'UNAVAILABLE' },
     })
 }
@@ -307,33 +302,4 @@ function compileRequest(node: FetchNode | BatchFetchNode): BuildRequest {
     const body = inner === '' ? `${head}}` : `${head},"variables":{${inner}}}`
     return { service, body, operation, kind }
   }
-}
-
-function addErrors(
-  errors: ExecutionError[],
-  told: readonly unknown[],
-  place: (path: readonly PathKey[]) => readonly (readonly PathKey[])[],
-): void {
-  const end = errors.length + MAX_ERRORS
-  for (const error of told.slice(0, MAX_ERRORS)) {
-    if (!isObject(error)) continue
-    const path = Array.isArray(error.path) ? error.path.filter(isPathKey) : []
-    const places = place(path)
-    for (const at of places.length > 0 ? places : [[]]) {
-      if (errors.length >= end) return
-      errors.push(toldAt(error, [...at]))
-    }
-  }
-}
-
-function toldAt({ message, extensions }: JsonObject, path: PathKey[]): ExecutionError {
-  return {
-    message: typeof message === 'string' ? message : 'a subgraph failed',
-    ...(path.length > 0 && { path }),
-    extensions: isObject(extensions) ? { ...extensions } : {},
-  }
-}
-
-function isPathKey(value: unknown): value is PathKey {
-  return typeof value === 'string' || typeof value === 'number'
 }

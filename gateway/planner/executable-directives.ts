@@ -9,6 +9,7 @@ import {
   visit,
 } from 'graphql'
 import type { BatchFetchNode, FetchNode, PlanNode } from '#gateway/executor/plan.ts'
+import { RENAMED } from '#gateway/planner/planned-names.ts'
 
 export type WrittenDirectives = {
   /** By the field's name in the plan, which no other field has. */
@@ -16,9 +17,6 @@ export type WrittenDirectives = {
   /** Of the operation, as it was planned. */
   readonly definitions: readonly VariableDefinitionNode[]
 }
-
-/** Of fields that a plan fetches under another name, to rename them. */
-const RENAMED = /__alias_\d+$/
 
 /** A supergraph has a directive for operations only if all of its subgraphs know it. */
 export function withExecutableDirectives(node: PlanNode, written: WrittenDirectives): PlanNode {

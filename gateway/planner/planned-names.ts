@@ -23,6 +23,8 @@ export type PlannedNames = {
   nameOf(field: FieldNode): string
   /** A path in a subgraph's answer as clients know it: it ends above what was fetched for the plan alone. */
   askedPath(path: readonly (string | number)[]): (string | number)[]
+  /** Whether it is the planned name of one of several things that the client calls by one name. */
+  isAmbiguous(name: string | number | undefined): boolean
   /** By planned name, what else than conditions the client wrote at the field. */
   readonly directives: ReadonlyMap<string, readonly DirectiveNode[]>
   /** By the client's name, what a variable is called in the plan, where that is another name. */
@@ -34,6 +36,8 @@ const PREFIX = '_asked_'
 const OF_PLANNER = '_internal_qp_alias'
 /** Response names that planners give, and `__typename`, by which the executor tells types. */
 const PLANNERS_NAME = /^__|^_internal_qp_alias|__alias_\d+$|^_e\d+$|^_entities$/
+/** Of fields that a plan fetches under another name, to rename them. */
+export const RENAMED = /__alias_\d+$/
 const PLANNERS_VARIABLE = /^representations$|^__batch_reps_|^contextualArgument/
 
 /** Fields of keys, of `@requires`, `@provides` and `@fromContext` are fetched by their own names. */
@@ -64,10 +68,12 @@ export function createPlannedNames(
   const asked = new Map<string, string>()
   const directives = new Map<string, readonly DirectiveNode[]>()
   const kept = new Set<string>()
+  const meanings = new Map<string, number>()
   for (const field of fields) {
     const key = responseName(field)
     const identity = identityOf(field)
     if (planned.has(identity) || field.name.value.startsWith('__')) continue
+    meanings.set(key, (meanings.get(key) ?? 0) + 1)
     const own = directivesOf(field)
     const keeps = own.length === 0 && !kept.has(key) && !isReserved(key, field.name.value)
     const name = keeps ? key : free(PREFIX + key, taken)
@@ -81,7 +87,14 @@ export function createPlannedNames(
     nameOf: field => planned.get(identityOf(field)) ?? responseName(field),
     askedPath(path) {
       const end = path.findIndex(key => typeof key === 'string' && key.startsWith(OF_PLANNER))
-      return (end < 0 ? path : path.slice(0, end)).map(key => asked.get(String(key)) ?? key)
+      return (end < 0 ? path : path.slice(0, end)).map(key => {
+        const name = typeof key === 'string' ? key.replace(RENAMED, '') : ''
+        return typeof key === 'string' ? (asked.get(name) ?? name) : key
+      })
+    },
+    isAmbiguous(name) {
+      const own = typeof name === 'string' ? name.replace(RENAMED, '') : ''
+      return (meanings.get(asked.get(own) ?? own) ?? 0) > 1
     },
     directives: new Map([...directives].map(([name, own]) => [name, withVariables(own, variables)])),
     variables,
@@ -111,7 +124,7 @@ function directivesOf({ directives = [] }: FieldNode): readonly DirectiveNode[] 
 /** Takes it, too. */
 function free(wanted: string, taken: Set<string>): string {
   let name = wanted
-  for (let number = 2; taken.has(name); number++) name = `${wanted}_${number}`
+  for (let number = 2; taken.has(name) || RENAMED.test(name); number++) name = `${wanted}_${number}`
   taken.add(name)
   return name
 }
