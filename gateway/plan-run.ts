@@ -6,8 +6,9 @@ import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import { createIsSelected } from '#gateway/executor/selected-places.ts'
-import { conditionsOf, type Decide, decided } from '#gateway/planner/decided.ts'
+import { conditionsOf, type Decide, decided, repeatsAtRoot } from '#gateway/planner/decided.ts'
 import { withExecutableDirectives } from '#gateway/planner/executable-directives.ts'
+import { FROM_CONTEXT } from '#gateway/planner/fetched-tree.ts'
 import type { PlannedNames } from '#gateway/planner/planned-names.ts'
 import { withConditionsAtFields } from '#gateway/planner/planned-operation.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
@@ -40,11 +41,14 @@ const MAX_WAYS = 32
 /**
  * By Hive's planner, and where it has no plan, or a doubtful one, by either planner for each way in which the operation's
  * conditions are decided. Rejects with a GraphQLError when there is none, at the first run where there are conditions.
+ * Mutations that stand several times, under conditions, are planned for each way too: a plan may carry them out twice.
  */
 export async function planRun(toRun: ToRun, supergraph: Supergraph): Promise<PlanRun> {
+  const conditions = conditionsOf(toRun.document)
+  if (toRun.kind === 'mutation' && conditions.length > 0 && repeatsAtRoot(toRun.document))
+    return { run: runDecided(toRun, supergraph, conditions), source: undefined }
   const planned = await byHive(toRun, supergraph)
   if ('node' in planned) return compile(planned, toRun, supergraph)
-  const conditions = conditionsOf(toRun.document)
   if (conditions.length === 0) return compile(await byApollo(toRun, supergraph, planned), toRun, supergraph)
   if (toRun.kind === 'subscription') throw unplanned(planned)
   return { run: runDecided(toRun, supergraph, conditions), source: undefined }
@@ -121,5 +125,7 @@ function compile({ node }: Right, { document, names, name }: ToRun, { matches }:
 
 function unplanned(reasons: Reasons): GraphQLError {
   const originalError = new Error(reasons.join('; '))
-  return new GraphQLError('The operation cannot be planned.', { originalError })
+  const known = reasons.find(reason => reason.includes(FROM_CONTEXT))
+  const why = known === undefined ? '.' : `: ${known}.`
+  return new GraphQLError(`The operation cannot be planned${why}`, { originalError })
 }

@@ -7,6 +7,21 @@ const TYPENAME: SelectionSetNode = {
   selections: [{ kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }],
 }
 
+/** Whether a response name stands several times at the root of the document's operation. */
+export function repeatsAtRoot({ definitions }: DocumentNode): boolean {
+  const names = definitions.flatMap(one =>
+    one.kind === Kind.OPERATION_DEFINITION ? rootNames(one.selectionSet) : [],
+  )
+  return new Set(names).size < names.length
+}
+
+function rootNames({ selections }: SelectionSetNode): string[] {
+  return selections.flatMap(selection => {
+    if (selection.kind === Kind.FIELD) return (selection.alias ?? selection.name).value
+    return selection.kind === Kind.INLINE_FRAGMENT ? rootNames(selection.selectionSet) : []
+  })
+}
+
 export type Decide = (variable: string) => boolean
 
 /** Variables that `@skip` and `@include` go by, each once. */

@@ -29,6 +29,9 @@ export type Tree = {
   alike(types: readonly string[]): readonly string[]
 }
 
+/** In the reason why an operation is refused that selects a field with such an argument. */
+export const FROM_CONTEXT = 'from its context (@fromContext)'
+
 /** Why a plan is not to be carried out, found while it is looked at. */
 export class Doubt extends Error {}
 const MAX_PLACES = 100_000
@@ -76,7 +79,7 @@ function answerField(
   }
   if (tree.types.contextArguments(service, local, node.name.value).length > 0)
     throw new Doubt(
-      `${local}.${node.name.value} takes arguments from its context, which are not set (@fromContext)`,
+      `${local}.${node.name.value} takes an argument ${FROM_CONTEXT}, which this gateway does not set`,
     )
   const named = tree.types.fieldType(service, local, node.name.value)
   const possible = named === undefined || !node.selectionSet ? [] : tree.types.possibleIn(service, named)

@@ -141,6 +141,29 @@ describe('variables', () => {
   })
 })
 
+describe('the order of what is shown is that of what counts', () => {
+  test.each([
+    ['{ good { stock @include(if: $n) id stock } }', false, ['id', 'stock']],
+    ['{ good { stock @include(if: $n) id stock } }', true, ['stock', 'id']],
+    ['{ good { ...F @skip(if: $n) id ...F } } fragment F on Good { stock }', true, ['id', 'stock']],
+    ['{ good { ... @skip(if: $n) { stock id } id stock } }', true, ['id', 'stock']],
+    ['{ good { ... @skip(if: $n) { stock id } id stock } }', false, ['stock', 'id']],
+  ])('%s with %s', async (selected, n, order) => {
+    const { data } = await shop.ask(`query ($n: Boolean!) ${selected}`, { n })
+    expect(JSON.stringify(data)).toMatch(new RegExp(`"good":{"${order[0]}":[^,]+,"${order[1]}"`))
+  })
+
+  test('at the root as well, in one execution after the other', async () => {
+    const query = 'query ($n: Boolean!) { a: __typename @include(if: $n) good { id } a: __typename }'
+    for (const [n, order] of [
+      [true, ['a', 'good']],
+      [false, ['good', 'a']],
+      [true, ['a', 'good']],
+    ] as const)
+      expect(Object.keys(Object((await shop.ask(query, { n })).data))).toEqual(order)
+  })
+})
+
 describe('fragments', () => {
   test('that spread one another again and again cost no more than their fields', async () => {
     const levels = Array.from(

@@ -108,6 +108,18 @@ describe('mutations of several subgraphs', () => {
     expect(log).toEqual(['add 1'])
   })
 
+  test.each([
+    [true, ['add 1', 'discount 5']],
+    [false, ['discount 5', 'add 1']],
+  ])('happen once and in the order of those that count, with others between (%s)', async (first, order) => {
+    const query = `mutation ($first: Boolean!) {
+      a: add(sku: 1) @include(if: $first) { id } discount(percent: 5) a: add(sku: 1) { skus }
+    }`
+    const { data } = await shop.ask(query, { first })
+    expect(log).toEqual(order)
+    expect(Object.keys(Object(data))).toEqual(first ? ['a', 'discount'] : ['discount', 'a'])
+  })
+
   test('that are skipped do not happen', async () => {
     const { data } = await shop.ask(
       'mutation ($no: Boolean!) { add(sku: 1) @include(if: $no) { id } ... @include(if: $no) { clear { id } } discount(percent: 3) }',

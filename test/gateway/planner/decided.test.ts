@@ -1,6 +1,6 @@
 import { parse, print } from 'graphql'
 import { expect, test } from 'vitest'
-import { conditionsOf, decided } from '#gateway/planner/decided.ts'
+import { conditionsOf, decided, repeatsAtRoot } from '#gateway/planner/decided.ts'
 
 const QUERY = parse(`query ($a: Boolean!, $b: Boolean!) {
   x @include(if: $a)
@@ -23,6 +23,11 @@ test('what does not count is gone, and so are the conditions', () => {
   expect(way('a')).toBe(`${head} { x y { z } ... on Query { w { v } } }`)
   expect(way('ab')).toBe(`${head} { x }`)
   expect(way('')).toBe(`${head} { ... on Query { w { __typename } } }`)
+})
+
+test('names that stand several times at the root are found, in fragments too', () => {
+  expect(repeatsAtRoot(parse('{ a b: a c { a } }'))).toBe(false)
+  expect(repeatsAtRoot(parse('{ a ... @include(if: true) { b: c a } }'))).toBe(true)
 })
 
 test('an operation of which nothing counts is none', () => {
