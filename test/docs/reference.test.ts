@@ -14,6 +14,7 @@ import {
   readPage,
   sectionOf,
 } from '#test/docs/pages.ts'
+import { KINDS } from '#tools/reconcile/compare.ts'
 
 const SOURCES = globSync('{platform,subgraphs,gateway,bff-web,bff-mobile,start,tools}/**/*.ts', { cwd: ROOT })
 
@@ -158,3 +159,32 @@ describe('the sandbox reference', () => {
     for (const word of listed) expect(carrierScenario(word), word).not.toEqual(carrierScenario(null))
   })
 })
+
+test('the page on operation names every kind of difference that the reconciler reports', () => {
+  const section = sectionOf(readPage('docs/how-to/operate.md'), 'Reconcile')
+  const listed = firstColumn(section)
+  expect(words(listed)).toEqual(words(Object.keys(KINDS)))
+})
+
+test('the page on imports names every member of a mapping', () => {
+  const page = readPage('docs/how-to/import-orders.md')
+  const members = ['olist', 'northwind'].flatMap(name =>
+    membersOf(JSON.parse(read(`tools/import/mappings/${name}.json`))),
+  )
+  expect(members.length).toBeGreaterThan(20)
+  expect(
+    words(members).filter(member => !page.includes(`\`${member}\``) && !page.includes(`"${member}"`)),
+  ).toEqual([])
+})
+
+/** The names of all members but those of maps, which are data. */
+function membersOf(part: unknown): string[] {
+  if (typeof part !== 'object' || part === null || Array.isArray(part)) return []
+  return Object.entries(part).flatMap(([name, member]) =>
+    name === 'map' || name === 'replace'
+      ? [name]
+      : name === 'lookups'
+        ? [name]
+        : [name, ...membersOf(member)],
+  )
+}

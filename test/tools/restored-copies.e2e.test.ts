@@ -100,10 +100,9 @@ test('what cannot be compared is told in a sentence, with a code of its own', as
       'INVENTORY_DATABASE_URL and PAYMENT_DATABASE_URL and SHIPPING_DATABASE_URL should be set too',
     ),
   })
-  const all = Object.fromEntries(SUBGRAPHS.map(name => [`${name.toUpperCase()}_DATABASE_URL`, url]))
-  expect(await reconcile(all)).toMatchObject({
+  expect(await reconcile({ ORDERS_DATABASE_URL: 'http://127.0.0.1' })).toMatchObject({
     code: 2,
     stdout: '',
-    stderr: expect.stringMatching(/^EVENT_STORE_UNREACHABLE: .*\n$/),
+    stderr: expect.stringMatching(/^CONFIG_INVALID: .*\n {2}ORDERS_DATABASE_URL: /),
   })
 })

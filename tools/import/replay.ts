@@ -196,11 +196,13 @@ async function checkOut(replay: Replay, order: PlannedOrder, keyNumber: number):
 }
 
 /** Customer and products were there when the order was sent, so that a refusal which denies it is from an earlier run. */
-const OUTDATED = new Set(['UNKNOWN_PRODUCT', 'UNKNOWN_CUSTOMER'])
+const OUTDATED = new Set(['UnknownProduct', 'UnknownCustomer'])
 
-function afterRefusal({ code = '', message = '' }: Checkout): Outcome {
+function afterRefusal({ __typename, code = '', message = '' }: Checkout): Outcome {
   const reason = `${code} ${message}`.trim()
-  return OUTDATED.has(code) ? { status: 'again', reason, isFresh: false } : { status: 'refused', reason }
+  return OUTDATED.has(__typename)
+    ? { status: 'again', reason, isFresh: false }
+    : { status: 'refused', reason }
 }
 
 type CancelledPage = {

@@ -88,7 +88,7 @@ describe('an order whose key keeps a refusal', () => {
 
   test('is placed under its next key when its product was missing in an earlier run', async () => {
     const { result } = await against(
-      { ImportOrder: byKey(refused('UnknownProduct', 'UNKNOWN_PRODUCT'), accepted('ord_2')) },
+      { ImportOrder: byKey(refused('UnknownProduct', 'PRODUCT_UNKNOWN'), accepted('ord_2')) },
       replay => placeOrder(replay, order),
     )
     expect(result).toMatchObject({ status: 'placed', id: 'ord_2' })
@@ -118,7 +118,7 @@ describe('an order whose key keeps a refusal', () => {
 
   test('has an end of its keys', async () => {
     const { result, requests } = await against(
-      { ImportOrder: () => refused('UnknownCustomer', 'UNKNOWN_CUSTOMER') },
+      { ImportOrder: () => refused('UnknownCustomer', 'CUSTOMER_UNKNOWN') },
       replay => placeOrder(replay, order),
     )
     expect(result).toMatchObject({ status: 'refused', keyNumber: 20 })
