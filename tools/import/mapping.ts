@@ -52,7 +52,7 @@ const address = z.strictObject({
   line2: field.optional(),
   city: field,
   region: field.optional(),
-  postalCode: field,
+  postalCode: field.optional(),
   country: field,
 })
 

@@ -290,7 +290,7 @@ function checkoutInput(
   order: PlannedOrder,
   keyNumber: number,
 ): Readonly<Record<string, unknown>> {
-  const { name, line2, region, ...address } = order.address
+  const { name, line2, region, postalCode, ...address } = order.address
   return {
     idempotencyKey: keyOf(`${source}:order:${order.sourceId}`, keyNumber),
     customerId: customerIdOf(source, order),
@@ -313,6 +313,7 @@ function checkoutInput(
       ...address,
       ...(line2 !== null && { line2 }),
       ...(region !== null && { region }),
+      ...(postalCode !== null && { postalCode }),
     },
     deliveryInstructions: INSTRUCTIONS[order.outcome],
   }

@@ -35,7 +35,8 @@ export type Address = {
   readonly line2: string | null
   readonly city: string
   readonly region: string | null
-  readonly postalCode: string
+  /** Null where there is none, as in some countries. */
+  readonly postalCode: string | null
   readonly country: string
 }
 export type OrderRow = {
@@ -317,7 +318,7 @@ function readAddress(cell: Cell, fields: Mapping['orders']['address']): Address 
     line2: cell(fields.line2, optionalText(200)),
     city: cell(fields.city, text(100)),
     region: cell(fields.region, optionalText(100)),
-    postalCode: cell(fields.postalCode, text(20)),
+    postalCode: cell(fields.postalCode, optionalText(20)),
     country: cell(fields.country, COUNTRY),
   }
 }
