@@ -182,7 +182,7 @@ describe.each(['bff-web', 'bff-mobile'] as const)('%s refuses', service => {
     [
       'a text that a form of another site could post',
       () => fetch(url(), { method: 'POST', body: '{"query":"{ me { id } }"}' }),
-      400,
+      415,
       CODE,
     ],
     ['a GET that a page of another site could send', () => fetch(`${url()}?query={me{id}}`), 400, CODE],
