@@ -26,8 +26,6 @@ const order: PlacedOrder = {
       delivered: 2,
       lost: 0,
       returned: 0,
-      delivered: 2,
-      lost: 0,
     },
   ],
   itemsTotal: eur(1000),
