@@ -90,7 +90,7 @@ test('databases restored from different moments are told from those that agree',
   expect(await readFile(file, 'utf8')).toContain(
     'waybill_reconcile_differences{kind="payment-without-order"} 3',
   )
-}, 180_000)
+}, 400_000)
 
 test('what cannot be compared is told in a sentence, with a code of its own', async () => {
   const url = 'postgres://127.0.0.1:1/none'
