@@ -28,6 +28,11 @@ function lateRefund({ refunds }: Fulfilment): string {
 
 const LATE = 'late-payment-'
 
+/** The refunds of money that was taken late, by id, in minor units. */
+export function lateRefunds({ refunds }: Fulfilment): [string, number][] {
+  return Object.entries(refunds).filter(([id]) => id.startsWith(LATE))
+}
+
 /** A parcel that is lost, or was called back, after its money was taken. */
 function parcelsDue(state: Fulfilment): string[] {
   return state.parcels.flatMap(parcel => {

@@ -199,6 +199,15 @@ export function noteLossRefunded(order: Order, { shipmentId, refund, at }: NoteL
   return accept({ type: 'LossRefunded', data: { ...noted(order, at), shipmentId, refund } })
 }
 
+export type NoteLateRefunded = { readonly refundId: string; readonly refund: Money; readonly at: string }
+
+/** Money that was taken late went back. Says so once. */
+export function noteLateRefunded(order: Order, { refundId, refund, at }: NoteLateRefunded): OrderDecision {
+  if (order.status === 'ABSENT') return refuse(NOT_FOUND)
+  if (order.lateRefunds?.some(known => known.refundId === refundId)) return accept()
+  return accept({ type: 'LatePaymentRefunded', data: { ...noted(order, at), refundId, refund } })
+}
+
 const SHIPMENT_NOT_LOST: Refusal = {
   code: 'SHIPMENT_NOT_LOST',
   message: 'The order has no such shipment that was lost.',

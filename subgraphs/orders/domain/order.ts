@@ -106,6 +106,11 @@ export type OrderEvent =
       readonly type: 'LossRefunded'
       readonly data: Noted & { readonly shipmentId: string; readonly refund: Money }
     }
+  | {
+      /** Goods that were lost or came back unpaid were paid for later: what that makes owed has gone back. */
+      readonly type: 'LatePaymentRefunded'
+      readonly data: Noted & { readonly refundId: string; readonly refund: Money }
+    }
   | { readonly type: 'OrderDelivered'; readonly data: Moved & { readonly shipmentId: string } }
   | { readonly type: 'OrderCompleted'; readonly data: Moved }
   | { readonly type: 'ReturnRequested'; readonly data: Noted & ReturnContents & { readonly reason: string } }
@@ -164,6 +169,8 @@ export type PlacedOrder = Omit<OrderPlaced, 'orderId' | 'tenders' | 'lines'> & {
   readonly lines: readonly OrderLine[]
   readonly shipments: readonly OrderShipment[]
   readonly returns: readonly OrderReturn[]
+  /** Money that was taken after its goods were lost or back, and went back; missing before the first. */
+  readonly lateRefunds?: readonly { readonly refundId: string; readonly refund: Money }[]
   /** Money that the provider would not move, open and resolved. */
   readonly debts: readonly Debt[]
   readonly timeline: readonly TimelineEntry[]
@@ -250,6 +257,10 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
     case 'LossRefunded': {
       const { shipmentId, refund } = event.data
       return { shipments: withNews(order.shipments, shipmentId, { refund }) }
+    }
+    case 'LatePaymentRefunded': {
+      const { refundId, refund } = event.data
+      return { lateRefunds: [...(order.lateRefunds ?? []), { refundId, refund }] }
     }
     case 'OrderDelivered': {
       const { to, shipmentId } = event.data
@@ -359,6 +370,7 @@ const TYPES: Readonly<Record<OrderEvent['type'], true>> = {
   OrderShipped: true,
   OrderShipmentLost: true,
   LossRefunded: true,
+  LatePaymentRefunded: true,
   OrderDelivered: true,
   OrderCompleted: true,
   ReturnRequested: true,

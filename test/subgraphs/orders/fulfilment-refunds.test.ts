@@ -116,6 +116,12 @@ describe('a return', () => {
     const late = { ...before, 'refund:late-payment-1': eur(1000) }
     expect(refunds(...labelledUnpaid, ...events, ok('capture:shp_m'))).toEqual(late)
     expect(refunds(...labelledUnpaid, ...events, refused('capture:shp_m'))).toEqual(before)
+    const back = [...labelledUnpaid, ...events, ok('capture:shp_m'), ok('refund:late-payment-1')]
+    expect(inputOf(tell(...back), 'note-refund:late-payment-1')).toEqual({
+      orderId: 'ord_1',
+      refundId: 'late-payment-1',
+      refund: eur(1000),
+    })
     const all = refunds(...labelledUnpaid, ...bothTaken, lost('shp_b'), returned('ret_1', 1, mug(1)))
     expect(all).toEqual({ 'refund:shp_b': eur(7448), 'refund:ret_1': eur(1000) })
   })

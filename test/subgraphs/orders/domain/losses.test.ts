@@ -68,4 +68,8 @@ test('what came back is told with its amount, and counts into what was refunded'
   expect(texts(order).at(-1)).toBe('Refunded for what came back: 10.00 USD')
   expect(refundedSoFar(order)).toEqual(usd(6000))
   expect(counts(order)[0]).toEqual(['MUG', 3, 3, 0, 1])
+  const late: Step = o => decide.noteLateRefunded(o, { refundId: 'late-payment-1', refund: usd(500), at })
+  const all = must(given(...sent, deliver, lose, refundLoss, complete, request, receive, refund, late, late))
+  expect(texts(all).at(-1)).toBe('Refunded of the late payment: 5.00 USD')
+  expect(refundedSoFar(all)).toEqual(usd(6500))
 })
