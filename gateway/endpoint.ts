@@ -1,7 +1,7 @@
 // GraphQL over HTTP in front of the executor: what was asked, in whose name, in which media type. Free of planning.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CurrentGraph } from '#gateway/current-graph.ts'
-import type { FormatError, GatewayAnswer } from '#gateway/execute.ts'
+import { type FormatError, type GatewayAnswer, refuse } from '#gateway/execute.ts'
 import { boundAnswers, DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-limit.ts'
 import { isObject } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph.ts'
@@ -14,9 +14,15 @@ import { type AnswerInParts, takenParts } from '#gateway/subscriptions/multipart
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
-import { memberTraceparent } from '#platform/graphql/batch.ts'
+import { type BatchesFrom, checkBatch, memberTraceparent } from '#platform/graphql/batch.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import {
+  createRequestBudget,
+  type OperationLimits,
+  type RequestBudget,
+  spendText,
+} from '#platform/graphql/limits.ts'
 import type { PersistedOperations } from '#platform/graphql/persisted.ts'
 import { parseBody } from '#platform/graphql/raw-body.ts'
 import { answerType, JSON_TYPE, mountGraphqlRoute, RESPONSE_TYPE } from '#platform/graphql/route.ts'
@@ -39,8 +45,8 @@ export type GatewayEndpointOptions = {
   readonly answerInParts?: AnswerInParts | undefined
   /** Equal queries under way are one execution; each has its own when left out. */
   readonly sharing?: Sharing | undefined
-  /** Operations in one request. */
-  readonly batch: number
+  readonly limits: OperationLimits
+  readonly batchesFrom: BatchesFrom
   /** Of a whole answer, before it is packed; as by default when left out. */
   readonly answerBytes?: number
   /** A browser that opens the endpoint is shown Apollo Sandbox. */
@@ -88,6 +94,7 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
     request,
     reply,
     ...caller,
+    isService: caller.verified?.viewer.role === 'service',
     type,
     format,
     graph: inUse.graph,
@@ -97,6 +104,7 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
 type Exchange = Caller & {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
+  readonly isService: boolean
   readonly type: string
   readonly format: FormatError
   readonly graph: Graph
@@ -107,12 +115,10 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
   const asked = isRead(request) ? queryString(request) : parseBody(request)
   const notes = emptyNotes()
   const required = formatToken(requiredBy(exchange, request.headers[CONSISTENCY_HEADER]))
-  const ask = (member: unknown) => executeMember(stages, exchange, { member, required, notes })
-  if (Array.isArray(asked) && (asked.length === 0 || asked.length > stages.batch))
-    throw new CallerError(
-      'BAD_USER_INPUT',
-      `a batch has 1 to ${stages.batch} operations; this one has ${asked.length}`,
-    )
+  if (Array.isArray(asked)) checkBatch(asked, stages, exchange.isService)
+  const isShared = Array.isArray(asked) && !exchange.isService
+  const budget = isShared ? createRequestBudget(stages.limits) : undefined
+  const ask = (member: unknown) => executeMember(stages, exchange, { member, required, notes, budget })
   const answers = await Promise.all((Array.isArray(asked) ? asked : [asked]).map(ask))
   const [first] = answers
   const texts = boundAnswers(
@@ -138,17 +144,26 @@ function statusFor({ outcome, status }: GatewayAnswer, type: string): number {
   return outcome === 'refused' && type === RESPONSE_TYPE ? 400 : 200
 }
 
-type Member = { readonly member: unknown; readonly required: string; readonly notes: Notes }
+type Member = {
+  readonly member: unknown
+  readonly required: string
+  readonly notes: Notes
+  /** What is left for it of the request's limits; undefined for an operation that has the limits for itself. */
+  readonly budget: RequestBudget | undefined
+}
 
 async function executeMember(
   stages: Stages,
   { request, token, verified, format, graph }: Exchange,
-  { member, required, notes }: Member,
+  { member, required, notes, budget }: Member,
 ): Promise<GatewayAnswer> {
   const named = stages.persisted ? nameOperation(stages.persisted, member, format) : { request: member }
   if ('answer' in named) return named.answer
+  const checked = checkMember(named.request)
+  const overspent = budget && spendText(budget, checked.query, stages.limits)
+  if (overspent) return refuse([overspent], undefined, format)
   const asked = {
-    ...checkMember(named.request),
+    ...checked,
     traceparent: memberTraceparent(member),
     queriesOnly: isRead(request),
   }

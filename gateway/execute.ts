@@ -133,7 +133,8 @@ function tellExtensions(extensions: Admitted['extensions']): string {
   return extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`
 }
 
-function refuse(
+/** The answer to an operation of which nothing is executed. */
+export function refuse(
   errors: readonly (ExecutionError | GraphQLError)[],
   prepared: PreparedOperation | undefined,
   format: FormatError,

@@ -7,10 +7,7 @@ import {
   getOperationAST,
   Kind,
   type OperationDefinitionNode,
-  parse,
   type SelectionNode,
-  specifiedRules,
-  validate,
 } from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
@@ -24,7 +21,6 @@ import {
   type Operations,
   type UsedOperation,
 } from '#gateway/known-operations.ts'
-import { isDeeper } from '#gateway/nesting.ts'
 import { type PlanRun, planRun } from '#gateway/plan-run.ts'
 import { createPlannedNames, type PlannedNames } from '#gateway/planner/planned-names.ts'
 import { plannedOperation } from '#gateway/planner/planned-operation.ts'
@@ -40,10 +36,11 @@ import type { AuthorizationSettings } from '#gateway/safety/authorization/settin
 import { type CostEstimate, compileCost } from '#gateway/safety/cost/estimate.ts'
 import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
+import { createTextCheck } from '#platform/graphql/check-text.ts'
 import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
-import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
-import { noIntrospection } from '#platform/graphql/no-introspection.ts'
-import { rootTypeRule } from '#platform/graphql/root-types.ts'
+import type { OperationLimits } from '#platform/graphql/limits.ts'
+import { ownTurn } from '#platform/graphql/own-turn.ts'
+import { MAX_VARIABLE_ERRORS, problemOfValues } from '#platform/graphql/variable-values.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -71,11 +68,7 @@ export type ForCallers = { permitted(claims: Claims | undefined): Promise<Prepar
 
 /** Of introspection alone. */
 const NOTHING_TO_RUN: PlanRun = { run() {}, source: undefined }
-const MAX_VARIABLE_ERRORS = 20
-/** Values of scalars of one's own have the depth that callers give them; text cannot be made of just any. */
-const MAX_VARIABLE_LEVELS = 500
-const TOO_DEEP_VALUES = `Variables are nested at most ${MAX_VARIABLE_LEVELS} levels deep.`
-/** The parser's calls go as deep as the document, until the stack is full: before any rule counts levels. */
+/** What goes through a document calls itself for each level, until the stack is full. */
 const TOO_DEEP = 'The document is nested too deeply.'
 /** Of one operation, by what is withheld of it. */
 const MAX_VARIANTS = 32
@@ -97,25 +90,23 @@ export function createOperations(
     rules: supergraph.authorization,
     ...(options.authorization && { settings: options.authorization }),
   })
-  const rules = [
-    ...specifiedRules,
-    limitRule(options.limits),
-    rootTypeRule,
-    ...(options.introspection ? [] : [noIntrospection]),
-  ]
-  const { tokens, answerBytes = DEFAULT_ANSWER_BYTES } = options.limits
+  const { introspection, limits } = options
+  const check = createTextCheck({ schema, limits, introspection })
+  const { values, answerBytes = DEFAULT_ANSWER_BYTES } = limits
   const { listSize } = options.cost ?? DEFAULT_COST
   return createKnownOperations(make, options.seen)
 
   function make({ text, name }: UsedOperation): Promise<Prepared | ForCallers> {
     return refusing(async () => {
-      const document = parse(text, { maxTokens: tokens })
-      const errors = validate(schema, document, rules)
-      if (errors.length > 0) return { errors }
+      await ownTurn()
+      const read = check(text)
+      if ('errors' in read) return read
+      const { document } = read
       const operation = getOperationAST(document, name)
       if (!operation) return { errors: [new GraphQLError(unknownOperation(name))] }
       const fragments = fragmentsOf(document)
-      const checked = { text, name, document, operation, fragments, listSize, answerBytes }
+      const bounds = { listSize, answerBytes, values, introspection }
+      const checked = { text, name, document, operation, fragments, ...bounds }
       const guard = guardOf(operation, fragments)
       return guard ? forCallers(supergraph, checked, guard) : compile(supergraph, checked, undefined)
     })
@@ -160,6 +151,10 @@ type Checked = UsedOperation & {
   readonly listSize: number
   /** Of `data`, at most. */
   readonly answerBytes: number
+  /** In variables, at most. */
+  readonly values: number
+  /** Whether errors may suggest names of the schema. */
+  readonly introspection: boolean
 }
 
 function unknownOperation(name: string | undefined): string {
@@ -171,7 +166,7 @@ function unknownOperation(name: string | undefined): string {
 /** All of the operation is planned when nothing of it is withheld. */
 async function compile(
   supergraph: Supergraph,
-  { name, document, operation: asked, fragments, listSize, answerBytes }: Checked,
+  { name, document, operation: asked, fragments, listSize, answerBytes, values, introspection }: Checked,
   permitted: Permitted | undefined,
 ): Promise<PreparedOperation> {
   const { schema } = supergraph
@@ -202,14 +197,13 @@ async function compile(
       answerBytes,
     ),
     coerce(given) {
+      const problem = problemOfValues(given, values)
+      if (problem !== undefined) return { errors: [new GraphQLError(problem)] }
       const { coerced, errors } = getVariableValues(schema, definitions, given, {
         maxErrors: MAX_VARIABLE_ERRORS,
+        hideSuggestions: !introspection,
       })
-      if (errors) return { errors }
-      const isTooDeep = isDeeper(coerced, MAX_VARIABLE_LEVELS)
-      return isTooDeep
-        ? { errors: [new GraphQLError(TOO_DEEP_VALUES)] }
-        : { variables: withPlannedNames(coerced, names) }
+      return errors ? { errors } : { variables: withPlannedNames(coerced, names) }
     },
     introspect: roots.some(field => field === '__schema' || field === '__type')
       ? variables => introspect(schema, { document, operation: asked, fragments }, variables)

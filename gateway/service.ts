@@ -78,7 +78,8 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     persisted,
     answerInParts,
     sharing: settings.shareQueries ? createSharing() : undefined,
-    batch: settings.limits.batch,
+    limits: settings.limits,
+    batchesFrom: settings.batchesFrom,
     answerBytes: settings.limits.answerBytes,
     ...verifying,
   })

@@ -16,6 +16,7 @@ import {
 } from '#gateway/transport/settings.ts'
 import { inOurWords, placedProblems } from '#platform/config/words.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { BATCHES_FROM } from '#platform/graphql/batch.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
 
 const count = z.number().int().positive()
@@ -26,6 +27,10 @@ const limits = z.strictObject({
   aliases: count.default(DEFAULT_LIMITS.aliases),
   rootFields: count.default(DEFAULT_LIMITS.rootFields),
   selections: count.default(DEFAULT_LIMITS.selections),
+  fieldPairs: count.default(DEFAULT_LIMITS.fieldPairs),
+  directives: count.default(DEFAULT_LIMITS.directives),
+  variables: count.default(DEFAULT_LIMITS.variables),
+  values: count.default(DEFAULT_LIMITS.values),
   batch: count.default(DEFAULT_LIMITS.batch),
   /** Of a whole answer, before it is packed. */
   answerBytes: count.max(256 * 1024 * 1024).default(DEFAULT_ANSWER_BYTES),
@@ -33,6 +38,8 @@ const limits = z.strictObject({
 
 const settings = z.strictObject({
   limits: limits.prefault({}),
+  /** Who may send several operations in one request; where no tokens are checked, nobody is a service. */
+  batchesFrom: z.enum(BATCHES_FROM).default('services'),
   /** For every subgraph that `subgraphs` does not name. */
   everySubgraph: everySubgraphSchema.default({}).transform(given => subgraphSettings(given)),
   /** By name; what is left out is that of `everySubgraph`. */

@@ -5,6 +5,7 @@ import { readConfig, urlOf } from '#platform/config/config.ts'
 import { graphqlUrl, located, namedUrl } from '#platform/discovery/addresses.ts'
 import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { checkEventBusUrl } from '#platform/event-bus/url.ts'
+import { BATCHES_FROM, type BatchesFrom } from '#platform/graphql/batch.ts'
 import { corsOrigins, type Origins, originsOf } from '#platform/http/cors.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
@@ -28,6 +29,7 @@ const schema = located(
       .describe('redis://… or rediss://…, several with commas between for a cluster')
       .optional(),
     CORS_ORIGINS: corsOrigins,
+    BATCHES_FROM: z.enum(BATCHES_FROM).default('services'),
     PERSISTED_OPERATIONS: z.enum(['allow', 'only']).default('allow'),
     CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
     ...discoveryVariables,
@@ -55,6 +57,8 @@ export type BffConfig = {
   readonly origins: Origins
   /** Nothing may be run but the operations of schema/persisted/. */
   readonly onlyPersisted: boolean
+  /** Who may send several operations in one request. */
+  readonly batchesFrom: BatchesFrom
   readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
   readonly serviceToken: () => Promise<string>
   readonly development: boolean
@@ -85,6 +89,7 @@ export function readBffConfig(
     ),
     origins: originsOf(read.CORS_ORIGINS, read.NODE_ENV === 'development'),
     onlyPersisted: read.PERSISTED_OPERATIONS === 'only',
+    batchesFrom: read.BATCHES_FROM,
     development: read.NODE_ENV === 'development',
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: name, level: read.LOG_LEVEL }),

@@ -135,7 +135,7 @@ async function start<Order extends object>(
       return cache.serves(lease, required)
     },
   }
-  open.use(await mountGraphql(http, { schema }, { ...shared, answers }))
+  open.use(await mountGraphql(http, { schema }, { ...shared, answers, batchesFrom: config.batchesFrom }))
   mountLiveGraphql(http, { schema, ...shared })
   definition.mount?.(http, { schema, verifier, logger })
   if (config.development) explore(http, config)

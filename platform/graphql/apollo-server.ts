@@ -10,12 +10,13 @@ import {
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default'
 import type { GraphQLSchema } from 'graphql'
 import type { RequestContext } from '#platform/graphql/context.ts'
+import { createDocumentPlugin } from '#platform/graphql/document-plugin.ts'
+import { createDocuments } from '#platform/graphql/documents.ts'
 import type { GraphqlOptions } from '#platform/graphql/endpoint.ts'
 import { createErrorFormatter } from '#platform/graphql/error-formatter.ts'
-import { limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
-import { noIntrospection } from '#platform/graphql/no-introspection.ts'
+import type { OperationLimits } from '#platform/graphql/limits.ts'
 import { createOperationPlugin, type OperationPluginOptions } from '#platform/graphql/operation-plugin.ts'
-import { rootTypeRule } from '#platform/graphql/root-types.ts'
+import { MAX_VARIABLE_ERRORS } from '#platform/graphql/variable-values.ts'
 
 export type GraphqlSource = { readonly schema: GraphQLSchema }
 
@@ -31,6 +32,7 @@ export type ApolloSetup = {
 export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestContext> {
   const { service, source, options, limits, onWhole } = setup
   const { development, logger, persisted } = options
+  const documents = createDocuments({ schema: source.schema, limits, introspection: development })
   return new ApolloServer<RequestContext>({
     ...source,
     logger,
@@ -40,10 +42,14 @@ export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestCont
     stopOnTerminationSignals: false,
     stringifyResult: value => JSON.stringify(value),
     formatError: createErrorFormatter(logger),
-    parseOptions: { maxTokens: limits.tokens },
-    validationRules: [limitRule(limits), rootTypeRule, ...(development ? [] : [noIntrospection])],
+    // Checked by the document plugin.
+    dangerouslyDisableValidation: true,
+    documentStore: null,
+    executionOptions: { maxCoercionErrors: MAX_VARIABLE_ERRORS },
+    hideSchemaDetailsFromClientErrors: !development,
     persistedQueries: persisted ? { cache: persisted.store } : false,
     plugins: [
+      createDocumentPlugin({ documents, values: limits.values, logger }),
       createOperationPlugin(service, { consistency: options.consistency, onWhole }),
       development
         ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })

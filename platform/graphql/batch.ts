@@ -1,9 +1,11 @@
 // Answers an array of operations in one HTTP exchange: each runs by itself, with its own context and trace.
 import type { ApolloServer } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Verifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Answer, createAnswer } from '#platform/graphql/answers-body.ts'
 import { executeHttp, type HttpResult } from '#platform/graphql/apollo-http.ts'
+import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
 import {
   CONSISTENCY_HEADER,
   formatToken,
@@ -12,19 +14,29 @@ import {
   STALE_HEADER,
 } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
+import { createRequestBudget, type OperationLimits, type RequestBudget } from '#platform/graphql/limits.ts'
 import { isRecord } from '#platform/graphql/record.ts'
 import { inSpan, isTracing } from '#platform/telemetry/tracing.ts'
 
+/** Who may send several operations in one request: services alone, or everybody. */
+export type BatchesFrom = 'services' | 'everybody'
+export const BATCHES_FROM = ['services', 'everybody'] as const satisfies readonly BatchesFrom[]
+
 export type BatchSetup = {
   readonly server: ApolloServer<RequestContext>
-  readonly contextOf: (request: FastifyRequest, member: unknown) => Promise<RequestContext>
-  /** Operations in one request. */
-  readonly limit: number
+  readonly contextOf: (
+    request: FastifyRequest,
+    of: { readonly member: unknown; readonly budget: RequestBudget | undefined },
+  ) => Promise<RequestContext>
+  readonly verifier: Verifier
+  readonly limits: OperationLimits
+  readonly batchesFrom: BatchesFrom
 }
 
 /**
  * An array of results in the order of the operations, to be sent; undefined when the body is no array. The status is that of the members when they agree, and 200
- * otherwise; consistency headers cover all members. Throws CallerError BAD_USER_INPUT past the limit.
+ * otherwise; consistency headers cover all members. A service's operations have the limits each, anybody else's
+ * together. Throws CallerError BAD_USER_INPUT past the limit, and for a batch of somebody who may send none.
  */
 export async function answerBatch(
   setup: BatchSetup,
@@ -33,12 +45,11 @@ export async function answerBatch(
 ): Promise<Answer | undefined> {
   const { body } = request
   if (!Array.isArray(body)) return undefined
-  if (body.length === 0 || body.length > setup.limit)
-    throw new CallerError(
-      'BAD_USER_INPUT',
-      `a batch has 1 to ${setup.limit} operations; this one has ${body.length}`,
-    )
-  const answers = await Promise.all(body.map(member => answerMember(setup, request, member)))
+  const caller = await callerOf(setup.verifier, request)
+  const isService = caller?.verified?.viewer.role === 'service'
+  checkBatch(body, setup, isService || caller === undefined)
+  const budget = isService ? undefined : createRequestBudget(setup.limits)
+  const answers = await Promise.all(body.map(member => answerMember(setup, { request, budget }, member)))
   const status = answers[0]?.status ?? 200
   const consistency = mergeTokens(
     ...answers.map(answer => parseToken(answer.headers.get(CONSISTENCY_HEADER))),
@@ -54,13 +65,44 @@ export async function answerBatch(
   })
 }
 
+/** `mayBatch` lets a caller through whatever `batchesFrom` says. Throws CallerError BAD_USER_INPUT. */
+export function checkBatch(
+  batch: readonly unknown[],
+  {
+    limits,
+    batchesFrom,
+  }: Pick<BatchSetup, 'batchesFrom'> & { readonly limits: Pick<OperationLimits, 'batch'> },
+  mayBatch: boolean,
+): void {
+  if (!mayBatch && batchesFrom === 'services')
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      'a batch of operations is accepted from services only: send each operation in a request of its own',
+    )
+  if (batch.length === 0 || batch.length > limits.batch)
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      `a batch has 1 to ${limits.batch} operations; this one has ${batch.length}`,
+    )
+}
+
+/** Undefined for a token that does not hold: each member is told why. */
+function callerOf(verifier: Verifier, { headers, raw }: FastifyRequest): Promise<Caller | undefined> {
+  return identifyCaller(verifier, headers.authorization, raw.socket).catch(() => undefined)
+}
+
+type Batched = {
+  readonly request: FastifyRequest
+  readonly budget: RequestBudget | undefined
+}
+
 function answerMember(
   { server, contextOf }: BatchSetup,
-  request: FastifyRequest,
+  { request, budget }: Batched,
   member: unknown,
 ): Promise<HttpResult> {
-  const execute = () =>
-    executeHttp(server, request, { body: member, context: () => contextOf(request, member) })
+  const context = () => contextOf(request, { member, budget })
+  const execute = () => executeHttp(server, request, { body: member, context })
   const parent = memberTraceparent(member)
   return isTracing() ? inSpan('graphql.operation', { parent }, execute) : execute()
 }

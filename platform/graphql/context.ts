@@ -3,6 +3,7 @@ import type { Viewer } from '#platform/auth/viewer.ts'
 import type { Lease } from '#platform/cache/cache.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import { type ConsistencyToken, raise } from '#platform/graphql/consistency.ts'
+import type { RequestBudget } from '#platform/graphql/limits.ts'
 
 /** One per operation: members of a batch have one each. */
 export type RequestContext = {
@@ -20,6 +21,8 @@ export type RequestContext = {
   readonly sources: AnswerSources
   /** DataLoaders of this operation, by name. */
   readonly loaders: Map<string, unknown>
+  /** What the other operations of a batch left of the request's limits; undefined for one that comes alone. */
+  readonly budget?: RequestBudget | undefined
 }
 
 export type Consistency = {
@@ -46,6 +49,7 @@ export type RequestFacts = {
   readonly language?: string | undefined
   readonly traceparent: string | undefined
   readonly required: ConsistencyToken
+  readonly budget?: RequestBudget | undefined
 }
 
 export function createRequestContext(facts: RequestFacts): RequestContext {
@@ -63,6 +67,7 @@ export function createRequestContext(facts: RequestFacts): RequestContext {
     consistency: createConsistency(required),
     sources: { leases: [], uncacheable: false },
     loaders: new Map(),
+    budget: facts.budget,
   }
 }
 

@@ -8,12 +8,12 @@ import { type Answer, createAnswer, sendAnswer } from '#platform/graphql/answers
 import { type Asked, askQuestion } from '#platform/graphql/answers-stage.ts'
 import { executeHttp } from '#platform/graphql/apollo-http.ts'
 import { createApolloServer, type GraphqlSource } from '#platform/graphql/apollo-server.ts'
-import { answerBatch, memberTraceparent } from '#platform/graphql/batch.ts'
+import { answerBatch, type BatchesFrom, memberTraceparent } from '#platform/graphql/batch.ts'
 import { type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER } from '#platform/graphql/consistency.ts'
 import { type AnswerSources, createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import { contextFailure } from '#platform/graphql/error-formatter.ts'
-import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/limits.ts'
+import { DEFAULT_LIMITS, type OperationLimits, type RequestBudget } from '#platform/graphql/limits.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { OwnConsistency } from '#platform/graphql/operation-plugin.ts'
 import type { NamedOperation, PersistedOperations } from '#platform/graphql/persisted.ts'
@@ -39,6 +39,8 @@ export type GraphqlOptions = {
   /** Adds to the context what a service's own resolvers need. Must keep the parts that it gets, by reference. */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
+  /** Who may send several operations in one request; services when left out. */
+  readonly batchesFrom?: BatchesFrom
   /** Keeps whole answers of queries whose context says that they may be kept; none when left out. */
   readonly answers?: AnswerPolicy
   /** Operations that may be named by a hash instead of sent as text; none when left out. */
@@ -50,7 +52,7 @@ export type GraphqlOptions = {
 export type GraphqlEndpoint = AsyncDisposable & { readonly path: string }
 
 /**
- * GET, HEAD and POST `path`, one operation or an array of them. An invalid or expired token gives every operation
+ * GET, HEAD and POST `path`, one operation, or an array of them from who may send one. An invalid or expired token gives every operation
  * UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. Batched operations succeed or fail one by one, each
  * with a context of its own. Answers of 1 KB and more go out compressed to who takes that; a GET's has a tag, and is
  * 304 when it is known. Call before `http.listen`.
@@ -77,7 +79,8 @@ export async function mountGraphql(
     verifier: options.verifier,
     answers: options.answers && createAnswers(http.name, options.answers),
     contextOf: contexts(options),
-    batch: limits.batch,
+    limits,
+    batchesFrom: options.batchesFrom ?? 'services',
     count: createOperationCounter(http.name),
   }
   mountGraphqlRoute(http, {
@@ -98,9 +101,18 @@ type Stages = {
   readonly answers: Answers | undefined
   /** Queries that were answered whole, by what they were made of. */
   readonly whole: WeakMap<AnswerSources, WholeQuery>
-  readonly contextOf: (request: FastifyRequest, member?: unknown, caller?: Caller) => Promise<RequestContext>
-  readonly batch: number
+  readonly contextOf: (request: FastifyRequest, known?: Known) => Promise<RequestContext>
+  readonly limits: OperationLimits
+  readonly batchesFrom: BatchesFrom
   readonly count: ReturnType<typeof createOperationCounter>
+}
+
+/** What a context is made of, as far as it is known already. */
+type Known = {
+  /** Of a batch. */
+  readonly member?: unknown
+  readonly budget?: RequestBudget | undefined
+  readonly caller?: Caller | undefined
 }
 
 /** The way of a kept answer has one wait: for the token's check. */
@@ -116,9 +128,8 @@ function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): P
 }
 
 async function answerAnew(stages: Stages, { request, reply, asked }: Exchange): Promise<void> {
-  const { server, contextOf, batch } = stages
   const made = Array.isArray(parseBody(request))
-    ? await answerBatch({ server, contextOf, limit: batch }, request, reply)
+    ? await answerBatch(stages, request, reply)
     : await answerOne(stages, { request, reply, asked })
   if (made !== undefined) return sendAnswer(request, reply, made)
 }
@@ -138,7 +149,7 @@ async function answerOne(stages: Stages, { request, reply, asked }: Exchange): P
   } = await executeHttp(stages.server, request, {
     body: request.body,
     context: async () => {
-      held.context = await stages.contextOf(request, undefined, asked?.caller)
+      held.context = await stages.contextOf(request, { caller: asked?.caller })
       return held.context
     },
   })
@@ -164,12 +175,12 @@ function headersOf(reply: FastifyReply): Record<string, string> {
 }
 
 function contexts({ verifier, extend, persisted }: GraphqlOptions): Stages['contextOf'] {
-  return async (request, member, caller) => {
+  return async (request, { member, budget, caller } = {}) => {
     try {
       persisted?.admit(namedOperation(request, member))
       const known =
         caller ?? (await identifyCaller(verifier, request.headers.authorization, request.raw.socket))
-      const base = baseContext(known, request, member)
+      const base = baseContext(known, request, { member, budget })
       return extend === undefined ? base : await extend(base)
     } catch (error) {
       throw contextFailure(error, request.id)
@@ -194,7 +205,11 @@ function parsedOrNothing(text: unknown): unknown {
   }
 }
 
-function baseContext(caller: Caller, { headers, id }: FastifyRequest, member: unknown): RequestContext {
+function baseContext(
+  caller: Caller,
+  { headers, id }: FastifyRequest,
+  { member, budget }: Pick<Known, 'member' | 'budget'>,
+): RequestContext {
   const { token, verified } = caller
   return createRequestContext({
     viewer: verified?.viewer,
@@ -203,5 +218,6 @@ function baseContext(caller: Caller, { headers, id }: FastifyRequest, member: un
     language: headers['accept-language'],
     traceparent: traceparent() ?? knownTraceparent(memberTraceparent(member) ?? headers.traceparent),
     required: requiredBy(caller, headers[CONSISTENCY_HEADER]),
+    budget,
   })
 }

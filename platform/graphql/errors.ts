@@ -1,6 +1,7 @@
 // Turns what went wrong in an operation into what its caller is told. Free of HTTP; operators' details go to the log.
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { CALLER_CODES, type CallerCode, CallerError, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
+import { shortened } from '#platform/graphql/short-text.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type ErrorFormatting = { readonly requestId: string; readonly logger: Logger }
@@ -18,18 +19,18 @@ const PROTOCOL: ReadonlySet<unknown> = new Set(['PERSISTED_QUERY_NOT_FOUND', 'PE
 /**
  * A CallerError keeps its code, message and details; what is wrong with the document or its variables is
  * BAD_USER_INPUT; errors of another Waybill service pass as they are; anything else becomes INTERNAL with a fixed
- * sentence and the request id, and is logged with its cause.
+ * sentence and the request id, and is logged with its cause. No message is longer than 400 characters.
  */
 export function formatError(error: unknown, { requestId, logger }: ErrorFormatting): GraphQLFormattedError {
   const place = placeOf(error)
   const root = rootOf(error)
   if (root instanceof CallerError)
-    return { message: root.message, ...place, extensions: { ...root.details, code: root.code } }
+    return { message: shortened(root.message), ...place, extensions: { ...root.details, code: root.code } }
   if (root instanceof GraphQLError) {
     const { code } = root.extensions
     if (PROTOCOL.has(code) || isCallerCode(code)) return remote(root, place)
     if (CALLERS_FAULT.has(code) || isDocumentFault(root))
-      return { message: root.message, ...place, extensions: { code: 'BAD_USER_INPUT' } }
+      return { message: shortened(root.message), ...place, extensions: { code: 'BAD_USER_INPUT' } }
     if (code === 'INTERNAL') return internal(place, foreignRequestId(root) ?? requestId)
   }
   logger.error({ err: root, path: place.path, request_id: requestId }, 'an operation failed')
@@ -66,7 +67,7 @@ function isDocumentFault(error: GraphQLError): boolean {
 
 function remote(error: GraphQLError, place: Place): GraphQLFormattedError {
   const { http: _http, stacktrace: _stack, serviceName: _service, ...extensions } = error.extensions
-  return { message: error.message, ...place, extensions }
+  return { message: shortened(error.message), ...place, extensions }
 }
 
 function internal(place: Place, requestId: string): GraphQLFormattedError {

@@ -1,6 +1,5 @@
 // Operations' texts on live connections: parsed and checked once per text, within the limits. Free of execution.
 import {
-  type ASTVisitor,
   BREAK,
   type DocumentNode,
   GraphQLError,
@@ -8,16 +7,12 @@ import {
   getOperationAST,
   Kind,
   type OperationDefinitionNode,
-  parse,
-  specifiedRules,
-  type ValidationContext,
-  validate,
   visit,
 } from 'graphql'
-import { LRUCache } from 'lru-cache'
-import { DEFAULT_LIMITS, limitRule, type OperationLimits } from '#platform/graphql/limits.ts'
-import { noIntrospection } from '#platform/graphql/no-introspection.ts'
-import { rootTypeRule } from '#platform/graphql/root-types.ts'
+import { createDocuments } from '#platform/graphql/documents.ts'
+import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/limits.ts'
+import type { LiveRequest } from '#platform/graphql/live-request.ts'
+import { problemOfValues } from '#platform/graphql/variable-values.ts'
 
 /** A text that may be run. `number` is its own: texts with equal numbers are equal. */
 export type CheckedDocument = {
@@ -35,24 +30,27 @@ export type DocumentCheck = {
   readonly limits?: Partial<OperationLimits>
 }
 
-const MAX_DOCUMENTS = 1000
-
 /** Errors of the check are the caller's: BAD_USER_INPUT. */
 export function createDocumentCheck({
   schema,
   development,
   limits,
-}: DocumentCheck): (text: string) => Checked {
-  const known = new LRUCache<string, Checked>({ max: MAX_DOCUMENTS })
+}: DocumentCheck): (request: LiveRequest, text: string) => Promise<Checked> {
   const all = { ...DEFAULT_LIMITS, ...limits }
-  const rules = [...specifiedRules, limitRule(all), rootTypeRule, ...(development ? [] : [noIntrospection])]
+  const documents = createDocuments({ schema, limits: all, introspection: development })
+  const known = new WeakMap<DocumentNode, CheckedDocument>()
   let number = 0
-  return text => {
-    const found = known.get(text)
+  return async ({ variables }, text) => {
+    const problem = problemOfValues(variables, all.values)
+    if (problem !== undefined) return { errors: [invalid(problem)] }
+    const checked = await documents(text)
+    if ('errors' in checked) return checked
+    const { document } = checked
+    const found = known.get(document)
     if (found) return found
-    const checked = checkText(text, { schema, rules, limits: all, number: ++number })
-    known.set(text, checked)
-    return checked
+    const made = { number: ++number, document, afterIsBeginning: usesAfterOnlyToBegin(document) }
+    known.set(document, made)
+    return made
   }
 }
 
@@ -67,35 +65,11 @@ export function operationOf(
     name === undefined
       ? 'The document has several operations: say which by operationName.'
       : `The document has no operation "${name.slice(0, 100)}".`
-  return invalid(new GraphQLError(message))
+  return invalid(message)
 }
 
-type Rules = {
-  readonly schema: GraphQLSchema
-  readonly rules: readonly ((context: ValidationContext) => ASTVisitor)[]
-  readonly limits: OperationLimits
-  readonly number: number
-}
-
-function checkText(text: string, { schema, rules, limits, number }: Rules): Checked {
-  try {
-    const document = parse(text, { maxTokens: limits.tokens })
-    const errors = validate(schema, document, rules)
-    if (errors.length > 0) return { errors: errors.map(invalid) }
-    return { number, document, afterIsBeginning: usesAfterOnlyToBegin(document) }
-  } catch (error) {
-    if (error instanceof GraphQLError) return { errors: [invalid(error)] }
-    throw error
-  }
-}
-
-function invalid(error: GraphQLError): GraphQLError {
-  return new GraphQLError(error.message, {
-    nodes: error.nodes ?? null,
-    source: error.source ?? null,
-    positions: error.positions ?? null,
-    extensions: { code: 'BAD_USER_INPUT' },
-  })
+function invalid(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })
 }
 
 /** `$after` stands as the argument `after` of a subscription's own field, and nowhere else. */

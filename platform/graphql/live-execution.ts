@@ -25,6 +25,7 @@ import {
 import type { LiveRequest } from '#platform/graphql/live-request.ts'
 import type { LiveSession } from '#platform/graphql/live-sessions.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
+import { MAX_VARIABLE_ERRORS } from '#platform/graphql/variable-values.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { knownTraceparent, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
@@ -64,8 +65,8 @@ export function createExecution(options: ExecutionOptions): Execution {
   const format = (error: unknown, { requestId }: LiveSession) =>
     formatError(error, { requestId, logger: options.logger })
 
-  function prepare(request: LiveRequest, session: LiveSession): Prepared {
-    const checked = check(options.persisted?.resolve(request) ?? request.query ?? '')
+  async function prepare(request: LiveRequest, session: LiveSession): Promise<Prepared> {
+    const checked = await check(request, options.persisted?.resolve(request) ?? request.query ?? '')
     const operation = 'errors' in checked ? undefined : operationOf(checked, request.operationName)
     const found = operation instanceof GraphQLError ? undefined : operation
     const outcome = found ? 'ok' : 'error'
@@ -91,6 +92,8 @@ export function createExecution(options: ExecutionOptions): Execution {
       operationName: request.operationName ?? null,
       variableValues: request.variables ?? null,
       contextValue,
+      options: { maxCoercionErrors: MAX_VARIABLE_ERRORS },
+      hideSuggestions: !options.development,
     }
   }
 
@@ -138,7 +141,7 @@ export function createExecution(options: ExecutionOptions): Execution {
   return {
     format,
     async begin(request, session) {
-      const prepared = prepare(request, session)
+      const prepared = await prepare(request, session)
       const span = openSpan('live operation', { kind: 'server', parent: memberTraceparent(request) })
       const run = { prepared, span }
       const begin = () =>

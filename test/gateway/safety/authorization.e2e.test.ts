@@ -5,7 +5,10 @@ type Clinic = Awaited<ReturnType<typeof startClinic>>
 
 let clinic: Clinic
 beforeAll(async () => {
-  clinic = await startClinic({ authorization: { policies: { vetted: [['vet', 'level-2']] } } })
+  clinic = await startClinic({
+    authorization: { policies: { vetted: [['vet', 'level-2']] } },
+    batchesFrom: 'everybody',
+  })
 })
 afterAll(() => clinic?.[Symbol.asyncDispose]())
 beforeEach(() => void clinic.requests())

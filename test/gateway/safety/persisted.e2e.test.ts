@@ -28,7 +28,7 @@ const notFound = [{ message: 'PersistedQueryNotFound', extensions: { code: 'PERS
 describe('automatic persisted queries', () => {
   let clinic: Clinic
   beforeAll(async () => {
-    clinic = await startClinic()
+    clinic = await startClinic({ batchesFrom: 'everybody' })
   })
   afterAll(() => clinic?.[Symbol.asyncDispose]())
 

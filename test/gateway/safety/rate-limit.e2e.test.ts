@@ -61,7 +61,7 @@ describe('a rate limit', () => {
   })
 
   test('charges each operation of a batch', async () => {
-    await using clinic = await startClinic({ rateLimit: { ...SLOW, capacity: 2 } })
+    await using clinic = await startClinic({ rateLimit: { ...SLOW, capacity: 2 }, batchesFrom: 'everybody' })
     const response = await clinic.post([
       { query: '{ motto }' },
       { query: '{ motto }' },

@@ -156,7 +156,8 @@ export async function startPress(settings: object = {}, { auth = false } = {}) {
     persisted,
     answerInParts,
     development: false,
-    batch: 10,
+    limits: { ...read.limits, batch: 10 },
+    batchesFrom: 'everybody',
     ...verifying,
   })
   open.use(http)

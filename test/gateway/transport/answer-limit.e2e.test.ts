@@ -12,7 +12,7 @@ beforeAll(async () => {
   catalogue = await startLiar()
   reviews = await startLiar()
   library = await startLibrary({
-    settings: readSettings({ limits: { answerBytes: MAX_BYTES } }),
+    settings: readSettings({ limits: { answerBytes: MAX_BYTES }, batchesFrom: 'everybody' }),
     subgraphUrls: { catalogue: catalogue.url, reviews: reviews.url },
   })
 })

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readSettings } from '#gateway/settings.ts'
 import { startLibrary } from '../library.ts'
 
 let library: Awaited<ReturnType<typeof startLibrary>>
 beforeAll(async () => {
-  library = await startLibrary()
+  library = await startLibrary({ settings: readSettings({ batchesFrom: 'everybody' }) })
 })
 afterAll(() => library?.[Symbol.asyncDispose]())
 beforeEach(() => {

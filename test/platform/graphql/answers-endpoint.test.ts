@@ -71,6 +71,7 @@ async function servePages(options: Partial<GraphqlOptions> = {}) {
       verifier: createVerifier(issuer),
       development: false,
       logger,
+      batchesFrom: 'everybody',
       answers: {
         required: (_viewer, header) => header,
         serves: ({ current, at }, required) => current && (at.orders ?? 0) >= (required.orders ?? 0),

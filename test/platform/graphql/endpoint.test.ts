@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Role } from '#platform/auth/viewer.ts'
 import { serveGraph } from './served-graph.ts'
 
 describe('the viewer', () => {
@@ -88,6 +89,57 @@ describe('limits', () => {
     expect((await graph.post([])).status).toBe(400)
   })
 
+  it('come before the rules of validation', async () => {
+    await using graph = await serveGraph({ limits: { aliases: 2 } })
+    const answer = await graph.post({ query: '{ a: nobody b: nobody c: nobody }' })
+    expect(await answer.json()).toEqual({
+      errors: [
+        {
+          message: 'The operation has 3 aliases; at most 2 are allowed.',
+          locations: [{ line: 1, column: 1 }],
+          extensions: { code: 'BAD_USER_INPUT' },
+        },
+      ],
+    })
+  })
+
+  it('hold for the values of variables before they are looked at', async () => {
+    await using graph = await serveGraph({ limits: { values: 10 } })
+    const x = Object.fromEntries(Array.from({ length: 9000 }, (_, key) => [`key${key}`, key]))
+    const answer = await graph.post({ query: 'query ($x: Int!) { twice(x: $x) }', variables: { x } })
+    expect(await answer.json()).toMatchObject({
+      errors: [{ message: expect.stringContaining('at most 10 are allowed') }],
+    })
+  })
+
+  it('hold for the number and the length of errors, which never repeat what they are about', async () => {
+    await using graph = await serveGraph()
+    const long = 'x'.repeat(50_000)
+    const bodies = [
+      { query: `{ ${Array.from({ length: 100 }, (_, n) => `${long.slice(0, 2000)}${n}`).join(' ')} }` },
+      { query: `query ($x: Int!) { twice(x: $x) }`, variables: { x: long } },
+      { query: `query ($x: Int!) { twice(x: $x) }`, variables: { x: { [long]: long } } },
+      { query: `{ twice(${Array.from({ length: 900 }, () => 'x: 1').join(' ')}) }` },
+      { query: `${'\n'.repeat(100_000)}{ twice(${Array.from({ length: 900 }, () => 'x: 1').join(' ')}) }` },
+      { query: '{ me }', operationName: long },
+    ]
+    for (const body of bodies) {
+      const answer = await graph.post(body)
+      const text = await answer.text()
+      expect(answer.status).toBe(400)
+      expect(text.length).toBeLessThan(4000)
+      expect(JSON.parse(text).errors.length).toBeLessThanOrEqual(6)
+    }
+  })
+
+  it('leave out suggestions of names outside development', async () => {
+    await using production = await serveGraph()
+    await using development = await serveGraph({ development: true })
+    const query = '{ twise(x: 1) }'
+    expect(await (await production.post({ query })).text()).not.toContain('twice')
+    expect(await (await development.post({ query })).text()).toContain('Did you mean')
+  })
+
   it('keep introspection and the landing page to development', async () => {
     await using production = await serveGraph()
     const refused = await production.post({ query: '{ __schema { queryType { name } } }' })
@@ -110,6 +162,34 @@ describe('limits', () => {
 })
 
 describe('a batch', () => {
+  it('is taken from services only, unless the settings say from everybody', async () => {
+    await using graph = await serveGraph({ batchesFrom: 'services' })
+    const batch = [{ query: '{ me }' }, { query: '{ me }' }]
+    const as = async (role: Role) => {
+      const authorization = `Bearer ${await graph.token(role, 'ann')}`
+      return graph.post(batch, { authorization })
+    }
+    expect((await graph.post(batch)).status).toBe(400)
+    expect((await as('ops')).status).toBe(400)
+    const answer = await as('service')
+    expect(await answer.json()).toEqual([{ data: { me: 'ann' } }, { data: { me: 'ann' } }])
+  })
+
+  it('has the limits of one request for all its operations together', async () => {
+    const limits = { aliases: 3 }
+    const batch = Array.from({ length: 3 }, () => ({ query: '{ a: me b: me }' }))
+    await using graph = await serveGraph({ limits })
+    const answers = (await (await graph.post(batch)).json()) as object[]
+    expect(answers).toMatchObject([
+      { data: { a: null } },
+      { errors: [{ message: expect.stringContaining('4 aliases') }] },
+      { errors: [{ message: expect.stringContaining('6 aliases') }] },
+    ])
+    const authorization = `Bearer ${await graph.token('service', 'bff')}`
+    const whole = { data: { a: 'bff', b: 'bff' } }
+    expect(await (await graph.post(batch, { authorization })).json()).toEqual([whole, whole, whole])
+  })
+
   it('is answered in order, each operation by itself', async () => {
     await using graph = await serveGraph()
     const answer = await graph.post([

@@ -23,7 +23,9 @@ async function serve(name: string, resolve: () => unknown) {
   const schema = buildSchema('type Query { answer: Int }')
   Object.assign(schema.getQueryType()?.getFields().answer ?? {}, { resolve })
   const http = createHttpServer({ name, logger })
-  await inService(name, () => mountGraphql(http, { schema }, { verifier, development: false, logger }))
+  await inService(name, () =>
+    mountGraphql(http, { schema }, { verifier, development: false, logger, batchesFrom: 'everybody' }),
+  )
   return { http, ...(await http.listen({ host: '127.0.0.1', port: 0 })) }
 }
 
