@@ -29,6 +29,7 @@ const schema = located(
       .describe('redis://… or rediss://…, several with commas between for a cluster')
       .optional(),
     CORS_ORIGINS: corsOrigins,
+    MAX_COST: z.coerce.number().int().min(1).default(20_000).describe('a whole number of values, from 1'),
     BATCHES_FROM: z.enum(BATCHES_FROM).default('services'),
     PERSISTED_OPERATIONS: z.enum(['allow', 'only']).default('allow'),
     CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
@@ -59,6 +60,8 @@ export type BffConfig = {
   readonly onlyPersisted: boolean
   /** Who may send several operations in one request. */
   readonly batchesFrom: BatchesFrom
+  /** Values that one request may ask for, as estimated. */
+  readonly maxCost: number
   readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
   readonly serviceToken: () => Promise<string>
   readonly development: boolean
@@ -90,6 +93,7 @@ export function readBffConfig(
     origins: originsOf(read.CORS_ORIGINS, read.NODE_ENV === 'development'),
     onlyPersisted: read.PERSISTED_OPERATIONS === 'only',
     batchesFrom: read.BATCHES_FROM,
+    maxCost: read.MAX_COST,
     development: read.NODE_ENV === 'development',
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: name, level: read.LOG_LEVEL }),

@@ -127,7 +127,8 @@ async function start<Order extends object>(
   const verifier = createVerifier(config.auth)
   const manifest = await readManifest(new URL(`../../schema/persisted/${name}.json`, import.meta.url))
   const persisted = createPersistedOperations({ manifest, only: config.onlyPersisted })
-  const shared = { verifier, logger, persisted, development: config.development }
+  const { development, maxCost } = config
+  const shared = { verifier, logger, persisted, development, maxCost }
   const answers: AnswerPolicy = {
     required: recent.required,
     serves(lease, required) {

@@ -49,7 +49,13 @@ export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestCont
     hideSchemaDetailsFromClientErrors: !development,
     persistedQueries: persisted ? { cache: persisted.store } : false,
     plugins: [
-      createDocumentPlugin({ documents, values: limits.values, logger }),
+      createDocumentPlugin({
+        documents,
+        values: limits.values,
+        schema: source.schema,
+        maxCost: options.maxCost,
+        logger,
+      }),
       createOperationPlugin(service, { consistency: options.consistency, onWhole }),
       development
         ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })

@@ -1,10 +1,12 @@
 // Gives Apollo Server documents that were checked already, and answers for those that are refused: it validates before it limits.
 import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server'
-import { type DocumentNode, GraphQLError, Kind } from 'graphql'
+import { type DocumentNode, GraphQLError, type GraphQLSchema, Kind } from 'graphql'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Documents } from '#platform/graphql/documents.ts'
 import { formatError } from '#platform/graphql/errors.ts'
+import { fragmentsOf } from '#platform/graphql/fragments.ts'
+import { costOf, costProblem } from '#platform/graphql/selection-cost.ts'
 import { problemOfValues } from '#platform/graphql/variable-values.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -17,6 +19,9 @@ export type DocumentPluginOptions = {
   readonly documents: Documents
   /** Values in the variables of one operation, at most. */
   readonly values: number
+  readonly schema: GraphQLSchema
+  /** Values that the operations of a request may ask for; any number when undefined. */
+  readonly maxCost: number | undefined
   readonly logger: Logger
 }
 
@@ -29,7 +34,10 @@ export function createDocumentPlugin(options: DocumentPluginOptions): ApolloServ
       if (Array.isArray(found)) refused.set(operation.contextValue, found)
       Object.assign(operation, { document: Array.isArray(found) ? NOTHING : found })
     },
-    async didResolveOperation({ contextValue }) {
+    async didResolveOperation(operation) {
+      const { contextValue } = operation
+      const costly = costlyOf(operation, options)
+      if (costly) refused.set(contextValue, [costly])
       const [first] = refused.get(contextValue) ?? []
       if (first) throw refusal(first)
     },
@@ -57,6 +65,17 @@ async function documentOf(
     if (error instanceof CallerError) return [error]
     throw error
   }
+}
+
+function costlyOf(
+  { operation, document, request, contextValue: { budget } }: Operation,
+  { schema, maxCost }: DocumentPluginOptions,
+): CallerError | undefined {
+  if (maxCost === undefined || !operation || !document) return undefined
+  const priced = { schema, operation, fragments: fragmentsOf(document), variables: request.variables ?? {} }
+  const cost = (budget?.cost ?? 0) + costOf(priced)
+  if (budget) budget.cost = cost
+  return costProblem(cost, maxCost)
 }
 
 /** Says the HTTP status; what the caller is told is written when the response is sent. */

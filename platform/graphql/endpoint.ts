@@ -39,6 +39,8 @@ export type GraphqlOptions = {
   /** Adds to the context what a service's own resolvers need. Must keep the parts that it gets, by reference. */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
+  /** Values that the operations of a request may ask for, as estimated; any number when left out. */
+  readonly maxCost?: number | undefined
   /** Who may send several operations in one request; services when left out. */
   readonly batchesFrom?: BatchesFrom
   /** Keeps whole answers of queries whose context says that they may be kept; none when left out. */

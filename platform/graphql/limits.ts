@@ -45,7 +45,7 @@ export const DEFAULT_LIMITS: OperationLimits = {
   fieldPairs: 20_000,
   directives: 200,
   variables: 100,
-  values: 20_000,
+  values: 10_000,
   batch: 50,
 }
 
@@ -218,6 +218,8 @@ export type RequestBudget = {
   readonly tokens: number
   /** Undefined when there was room for a document of that size; otherwise says which limit the request passes. */
   spend(size: DocumentSize): GraphQLError | undefined
+  /** What the operations ask for together, by `costOf`. */
+  cost: number
 }
 
 /** One for all operations of an HTTP request, or of one message on a socket. */
@@ -241,6 +243,7 @@ export function createRequestBudget(limits: OperationLimits): RequestBudget {
     'variables',
   ] as const
   return {
+    cost: 0,
     get tokens() {
       return Math.max(0, limits.tokens - spent.tokens)
     },

@@ -28,6 +28,8 @@ export type DocumentCheck = {
   readonly schema: GraphQLSchema
   readonly development: boolean
   readonly limits?: Partial<OperationLimits>
+  /** Values that an operation may ask for, as estimated; any number when left out. */
+  readonly maxCost?: number | undefined
 }
 
 /** Errors of the check are the caller's: BAD_USER_INPUT. */

@@ -34,6 +34,8 @@ export type LiveOptions = LiveEndpointOptions & {
    */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
+  /** Values that an operation, or each answer of a subscription, may ask for, as estimated; any number when left out. */
+  readonly maxCost?: number | undefined
   /** Gives the text of an operation that is named by its hash, and throws for one that may not run. */
   readonly persisted?: { resolve(request: LiveRequest): string }
 }

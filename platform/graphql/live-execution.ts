@@ -1,6 +1,7 @@
 // Executes an operation of a live connection: its check, its context, its source, and the answer to each item. Free of transport.
 import {
   createSourceEventStream,
+  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
@@ -14,6 +15,7 @@ import { requiredBy } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, formatToken, mergeTokens } from '#platform/graphql/consistency.ts'
 import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import { formatError } from '#platform/graphql/errors.ts'
+import { fragmentsOf } from '#platform/graphql/fragments.ts'
 import { type Answer, encodeAnswer, type MaybePromise } from '#platform/graphql/live-answers.ts'
 import { once } from '#platform/graphql/live-delivery.ts'
 import {
@@ -25,6 +27,7 @@ import {
 import type { LiveRequest } from '#platform/graphql/live-request.ts'
 import type { LiveSession } from '#platform/graphql/live-sessions.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
+import { costOf, costProblem } from '#platform/graphql/selection-cost.ts'
 import { MAX_VARIABLE_ERRORS } from '#platform/graphql/variable-values.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { knownTraceparent, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
@@ -75,6 +78,8 @@ export function createExecution(options: ExecutionOptions): Execution {
     if (found === undefined) throw operation
     if (request.readOnly && found.operation === 'mutation')
       throw new CallerError('BAD_USER_INPUT', 'a mutation cannot be sent by GET')
+    const costly = costlyOf(options, { document: checked.document, operation: found, request })
+    if (costly) throw costly
     const { query: _query, ...rest } = request
     return { checked, operation: found, request: rest, session }
   }
@@ -150,6 +155,21 @@ export function createExecution(options: ExecutionOptions): Execution {
       return withinSpan(span, begin)
     },
   }
+}
+
+type Asked = {
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  readonly request: LiveRequest
+}
+
+function costlyOf(
+  { schema, maxCost }: ExecutionOptions,
+  { document, operation, request }: Asked,
+): CallerError | undefined {
+  if (maxCost === undefined) return undefined
+  const fragments = fragmentsOf(document)
+  return costProblem(costOf({ schema, operation, fragments, variables: request.variables ?? {} }), maxCost)
 }
 
 /** The span of a subscription ends when it is set up: one that lasts would be told of only at its end. */

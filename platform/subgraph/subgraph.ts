@@ -165,6 +165,9 @@ async function openEngines(
   return { store, readModels, bus: open.use(bus) }
 }
 
+/** In variables: the gateway asks for entities by lists of their keys. */
+const MAX_VALUES = 20_000
+
 async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Promise<AsyncDisposable> {
   const { http, config, projections, store } = ports
   const schema = await subgraphSchema(config.name, resolvers)
@@ -175,6 +178,7 @@ async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Prom
       verifier: createVerifier(config.auth),
       development: config.development,
       logger: config.logger,
+      limits: { values: MAX_VALUES },
       consistency: {
         service: config.name,
         reached: createPositionWaits({

@@ -89,6 +89,27 @@ describe('limits', () => {
     expect((await graph.post([])).status).toBe(400)
   })
 
+  it('hold for what an operation asks for, and the operations of a batch together', async () => {
+    await using graph = await serveGraph({ maxCost: 3, live: { maxCost: 3 } })
+    const many = { query: '{ order(id: 1) { next { next { id } } } }' }
+    const answer = await graph.post(many)
+    expect(answer.status).toBe(400)
+    expect(await answer.json()).toMatchObject({
+      errors: [{ extensions: { code: 'COST_ESTIMATED_TOO_EXPENSIVE', estimated: 4, maximum: 3 } }],
+    })
+    const few = { query: '{ order(id: 1) { id } }' }
+    expect(await (await graph.post([few, few])).json()).toMatchObject([
+      { data: { order: { id: '1' } } },
+      { errors: [{ extensions: { code: 'COST_ESTIMATED_TOO_EXPENSIVE', estimated: 4 } }] },
+    ])
+    const streamed = await fetch(`${graph.url}/stream`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify(many),
+    })
+    expect(await streamed.text()).toContain('COST_ESTIMATED_TOO_EXPENSIVE')
+  })
+
   it('come before the rules of validation', async () => {
     await using graph = await serveGraph({ limits: { aliases: 2 } })
     const answer = await graph.post({ query: '{ a: nobody b: nobody c: nobody }' })
