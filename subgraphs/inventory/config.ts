@@ -13,10 +13,18 @@ const schema = z.object({
     .max(3_600_000)
     .default(2000)
     .describe('milliseconds between two sweeps of expired holds, 50 to 3600000'),
+  OPEN_HOLD_UNITS: z.coerce.number().int().min(1).default(10).describe('a whole number of units, from 1'),
+  OPEN_HOLD_SHARE: z.coerce.number().min(0).max(1).default(0.5).describe('a share of the stock, 0 to 1'),
+  OPEN_HOLD_ORDERS: z.coerce.number().int().min(1).default(200).describe('a whole number of orders, from 1'),
 })
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem. */
 export function readInventoryConfig(env: Environment): InventoryConfig {
   const read = readConfig(schema, env)
-  return { ...subgraphConfig('inventory', read), expirySweepMs: read.EXPIRY_SWEEP_MS }
+  const { OPEN_HOLD_UNITS: units, OPEN_HOLD_SHARE: share, OPEN_HOLD_ORDERS: orders } = read
+  return {
+    ...subgraphConfig('inventory', read),
+    expirySweepMs: read.EXPIRY_SWEEP_MS,
+    holdQuota: { units, share, orders },
+  }
 }

@@ -1,6 +1,7 @@
 // What the resolvers of inventory work with: the aggregates, the read models and the clock. Free of GraphQL.
 import type { Repository } from '#platform/event-store/aggregate.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
+import type { HoldQuota } from '#subgraphs/inventory/domain/holds.ts'
 import type { Stock, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import type { NamedDoc, ProductDoc, ReservationDoc, TotalsDoc } from '#subgraphs/inventory/views.ts'
 
@@ -14,4 +15,6 @@ export type Inventory = {
   readonly categories: Collection<NamedDoc>
   readonly warehouses: Collection<NamedDoc>
   readonly now: () => Date
+  /** Of each customer's holds that no payment is approved for. */
+  readonly holdQuota: HoldQuota
 }

@@ -124,7 +124,7 @@ function reserving(inventory: Inventory, input: ReserveStockInput): Command<Rese
     ...named('reserveStock', input),
     skus: body.lines.map(({ sku }) => sku),
     body,
-    decide: stocks => reserve(stocks, { ...body, at: now.toISOString() }),
+    decide: stocks => reserve(stocks, { ...body, at: now.toISOString(), quota: inventory.holdQuota }),
     outcome: stocks => allocationsOf(stocks, body.orderId),
   }
 }

@@ -1,6 +1,7 @@
 // Wires inventory: its views, its aggregates, its resolvers, and the sweep of expired holds.
 import { createRepository } from '#platform/event-store/repository.ts'
 import { type RunningService, type SubgraphConfig, startSubgraph } from '#platform/subgraph/subgraph.ts'
+import type { HoldQuota } from '#subgraphs/inventory/domain/holds.ts'
 import { startExpirySweep } from '#subgraphs/inventory/expiry.ts'
 import type { Inventory } from '#subgraphs/inventory/inventory.ts'
 import { resolversOf } from '#subgraphs/inventory/resolvers.ts'
@@ -17,6 +18,8 @@ export type InventoryConfig = SubgraphConfig & {
   readonly name: 'inventory'
   /** How often holds that are past their end are swept, in milliseconds. */
   readonly expirySweepMs: number
+  /** Of each customer's holds that no payment is approved for. */
+  readonly holdQuota: HoldQuota
 }
 
 /** Resolves once it listens. Disposing drains requests, awaits a sweep under way, and closes. */
@@ -24,7 +27,7 @@ export function startInventory(config: InventoryConfig): Promise<RunningService>
   return startSubgraph(config, {
     views: [productsView, reservationsView, totalsView, categoriesView, warehousesView],
     async build({ store, projections, open }) {
-      const { logger, now, expirySweepMs } = config
+      const { logger, now, expirySweepMs, holdQuota } = config
       const inventory: Inventory = {
         stocks: createRepository(store, stockAggregate, { logger }),
         products: projections.collection(productsView),
@@ -33,6 +36,7 @@ export function startInventory(config: InventoryConfig): Promise<RunningService>
         categories: projections.collection(categoriesView),
         warehouses: projections.collection(warehousesView),
         now,
+        holdQuota,
       }
       const onFailed = (error: unknown) => logger.warn({ err: error }, 'a sweep of expired holds failed')
       open.use(startExpirySweep(inventory, { everyMs: expirySweepMs, onFailed }))

@@ -70,3 +70,39 @@ export function dueHolds(holds: Holds, at: string): [string, Hold][] {
   }
   return due
 }
+
+/** What one customer may hold of a SKU for orders that no payment is approved for yet. */
+export type HoldQuota = {
+  /** In any case. */
+  readonly units: number
+  /** Of all units on hand, from 0 to 1, where that is more. */
+  readonly share: number
+  /** Orders at a time. */
+  readonly orders: number
+}
+
+export const UNLIMITED_HOLDS: HoldQuota = {
+  units: Number.POSITIVE_INFINITY,
+  share: 1,
+  orders: Number.POSITIVE_INFINITY,
+}
+
+/** Units that the customer may still hold without an approved payment, of `onHand` in all; `holds` are those open now. */
+export function allowance(
+  holds: Holds,
+  { customerId, onHand, quota }: { customerId: string; onHand: number; quota: HoldQuota },
+): number {
+  let orders = 0
+  let units = 0
+  for (const name in holds) {
+    const shard = holds[name]
+    for (const orderId in shard) {
+      const hold = shard[orderId]
+      if (hold?.customerId !== customerId) continue
+      orders += 1
+      for (const { quantity } of hold.allocations) units += quantity
+    }
+  }
+  if (orders >= quota.orders) return 0
+  return Math.max(0, Math.max(quota.units, Math.floor(quota.share * onHand)) - units)
+}

@@ -7,7 +7,13 @@ import {
   type Line,
   mergeLines,
 } from '#subgraphs/inventory/domain/allocation.ts'
-import { type Hold, isDue } from '#subgraphs/inventory/domain/holds.ts'
+import {
+  allowance,
+  type Hold,
+  type HoldQuota,
+  isDue,
+  UNLIMITED_HOLDS,
+} from '#subgraphs/inventory/domain/holds.ts'
 import {
   available,
   ended,
@@ -46,11 +52,14 @@ export type Reserve = {
   readonly lines: readonly Line[]
   readonly expiresAt: string
   readonly at: string
+  /** Of the customer's open holds; none when left out. */
+  readonly quota?: HoldQuota
 }
 
 /**
  * Holds every line or none, and lists every line that falls short. Holds of others that are past their end expire
- * first. An order that already holds exactly these lines keeps what it has.
+ * first. An order that already holds exactly these lines keeps what it has. A customer whose orders without an approved
+ * payment hold as much as its quota allows finds nothing more available.
  */
 export function reserve(stocks: Stocks, command: Reserve): Decision<Change, ReserveRefusal> {
   const lines = mergeLines(command.lines)
@@ -62,7 +71,7 @@ export function reserve(stocks: Stocks, command: Reserve): Decision<Change, Rese
   )
   const held = lines.filter(({ sku }) => holdOf(stockOf(current, sku), command.orderId))
   if (held.length > 0) return alreadyHeld(current, lines, command.orderId)
-  const shortages = shortagesOf(lines, current)
+  const shortages = shortagesOf(lines, current, command)
   if (shortages.length > 0) return refuse(insufficient(shortages))
   const allocations = allocate(lines, current)
   return accept(
@@ -103,18 +112,38 @@ function alreadyHeld(
   return refuse({ code: 'RESERVATION_EXISTS', message: `Order ${orderId} already holds other lines.` })
 }
 
-function shortagesOf(lines: readonly Line[], stocks: Stocks): Shortage[] {
+type Short = Shortage & { readonly byQuota: boolean }
+
+function shortagesOf(
+  lines: readonly Line[],
+  stocks: Stocks,
+  { customerId, quota = UNLIMITED_HOLDS }: Pick<Reserve, 'customerId' | 'quota'>,
+): Short[] {
   return lines
-    .map(({ sku, quantity }) => ({ sku, requested: quantity, available: available(stockOf(stocks, sku)) }))
+    .map(({ sku, quantity }) => {
+      const stock = stockOf(stocks, sku)
+      const free = available(stock)
+      const onHand = Object.values(stock.onHand).reduce((sum, units) => sum + units, 0)
+      const allowed = allowance(stock.pending, { customerId, onHand, quota })
+      return { sku, requested: quantity, available: Math.min(free, allowed), byQuota: allowed < free }
+    })
     .filter(line => line.available < line.requested)
 }
 
-function insufficient(shortages: readonly Shortage[]): ReserveRefusal {
-  const list = shortages.map(({ sku, requested, available }) => `${sku} (${available} of ${requested})`)
+function insufficient(short: readonly Short[]): ReserveRefusal {
+  const listed = (lines: readonly Short[]) =>
+    lines.map(({ sku, requested, available }) => `${sku} (${available} of ${requested})`).join(', ')
+  const byStock = short.filter(({ byQuota }) => !byQuota)
+  const byQuota = short.filter(line => line.byQuota)
+  const sentences = [
+    byStock.length > 0 && `There is not enough stock of ${listed(byStock)}.`,
+    byQuota.length > 0 &&
+      `Until payment is approved, a customer can hold only a part of the stock: ${listed(byQuota)} can be held now.`,
+  ]
   return {
     code: 'INSUFFICIENT_STOCK',
-    message: `There is not enough stock of ${list.join(', ')}.`,
-    shortages,
+    message: sentences.filter(Boolean).join(' '),
+    shortages: short.map(({ byQuota: _byQuota, ...shortage }) => shortage),
   }
 }
 

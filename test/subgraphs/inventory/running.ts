@@ -8,6 +8,7 @@ import type { Role } from '#platform/auth/viewer.ts'
 import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
+import { UNLIMITED_HOLDS } from '#subgraphs/inventory/domain/holds.ts'
 import { startInventory } from '#subgraphs/inventory/service.ts'
 import { freshDatabase } from '#test/database.ts'
 
@@ -55,6 +56,7 @@ export async function runInventory(): Promise<Running> {
       logger: createLogger({ service: 'inventory', level: 'silent' }),
       now,
       expirySweepMs: 50,
+      holdQuota: UNLIMITED_HOLDS,
     }),
   )
   const store = open.use(await openPostgresEventStore({ url: databaseUrl }))

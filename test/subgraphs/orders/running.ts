@@ -11,6 +11,7 @@ import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
+import { UNLIMITED_HOLDS } from '#subgraphs/inventory/domain/holds.ts'
 import { startInventory } from '#subgraphs/inventory/service.ts'
 import { type OrdersConfig, startOrders } from '#subgraphs/orders/service.ts'
 import { startPayment } from '#subgraphs/payment/service.ts'
@@ -116,7 +117,7 @@ export async function runSubgraphs({ approvalMs = 20, ...settings }: Settings = 
   const runPayment = (port: number) =>
     startPayment({ ...payment, port, webhookSecret, sandboxApprovalMs: approvalMs })
   await Promise.all([
-    started('inventory', startInventory({ ...inventory, expirySweepMs: 100 })),
+    started('inventory', startInventory({ ...inventory, expirySweepMs: 100, holdQuota: UNLIMITED_HOLDS })),
     started('payment', runPayment(0)),
     started('shipping', startShipping({ ...shipping, webhookSecret, sandboxStepMs: 15 })),
   ])

@@ -38,6 +38,65 @@ function allocated(from: Stocks, ...lines: [string, number][]): Record<string, n
   return Object.fromEntries(allocations.map(a => [`${a.sku}@${a.warehouse}`, a.quantity]))
 }
 
+describe('the quota of open holds', () => {
+  const quota = { units: 3, share: 0.5, orders: 2 }
+  const ask = (quantity: number, orderId = ORDER, customerId = CUSTOMER) => ({
+    ...command(['a', quantity]),
+    orderId,
+    customerId,
+    quota,
+  })
+  const then = (from: Stocks, ...asked: ReturnType<typeof ask>[]) =>
+    asked.reduce((now, one) => {
+      const decided = reserve(now, one)
+      if ('refused' in decided) throw new Error(decided.refused.message)
+      return after(now, decided.accepted)
+    }, from)
+
+  it('lets one customer hold a part of the stock and no more, and says so', () => {
+    const from = then(given({ a: { 'BER-1': 25 } }), ask(10))
+    expect(reserve(from, ask(3, OTHER))).toEqual({
+      refused: {
+        code: 'INSUFFICIENT_STOCK',
+        message:
+          'Until payment is approved, a customer can hold only a part of the stock: a (2 of 3) can be held now.',
+        shortages: [{ sku: 'a', requested: 3, available: 2 }],
+      },
+    })
+    expect(reserve(from, ask(2, OTHER))).toHaveProperty('accepted')
+    expect(reserve(from, ask(12, OTHER, 'somebody else'))).toHaveProperty('accepted')
+  })
+
+  it('lets it hold few units whatever share of the stock they are', () => {
+    expect(reserve(given({ a: { 'BER-1': 3 } }), ask(3))).toHaveProperty('accepted')
+    expect(reserve(given({ a: { 'BER-1': 4 } }), ask(4))).toHaveProperty('refused')
+  })
+
+  it('counts orders as well as units', () => {
+    const from = then(given({ a: { 'BER-1': 25 } }), ask(1), ask(1, OTHER))
+    expect(reserve(from, ask(1, 'a third'))).toMatchObject({ refused: { code: 'INSUFFICIENT_STOCK' } })
+  })
+
+  it('counts no hold that is committed, released or past its end', () => {
+    const held = then(given({ a: { 'BER-1': 25 } }), ask(12))
+    const paid = commit(held, { orderId: ORDER, at: AT })
+    if ('refused' in paid) throw new Error(paid.refused.message)
+    expect(reserve(after(held, paid.accepted), ask(12, OTHER))).toHaveProperty('accepted')
+    const released = release(held, { orderId: ORDER })
+    if ('refused' in released) throw new Error('a release is never refused')
+    expect(reserve(after(held, released.accepted), ask(12, OTHER))).toHaveProperty('accepted')
+    expect(reserve(held, { ...ask(12, OTHER), at: LATER })).toHaveProperty('accepted')
+  })
+
+  it('says which lines are short of stock and which of the quota', () => {
+    const from = given({ a: { 'BER-1': 25 }, b: { 'BER-1': 1 } })
+    const both = { ...command(['a', 20], ['b', 2]), quota }
+    expect(reserve(from, both)).toMatchObject({
+      refused: { message: expect.stringMatching(/^There is not enough stock of b .*: a \(12 of 20\)/) },
+    })
+  })
+})
+
 describe('reserving', () => {
   it('holds every line in one event per SKU', () => {
     const decided = reserve(given({ a: { 'BER-1': 5 }, b: { 'BER-1': 5 } }), command(['a', 2], ['b', 3]))
