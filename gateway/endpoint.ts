@@ -11,12 +11,13 @@ import type { Admission } from '#gateway/safety/admission.ts'
 import { nameOperation } from '#gateway/safety/persisted/named-operation.ts'
 import type { Sharing } from '#gateway/sharing.ts'
 import { type AnswerInParts, takenParts } from '#gateway/subscriptions/multipart.ts'
-import type { Verifier } from '#platform/auth/verifier.ts'
+import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
 import { type BatchesFrom, checkBatch, memberTraceparent } from '#platform/graphql/batch.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import { type EndClient, FORWARDER_HEADER, parseClient } from '#platform/graphql/end-client.ts'
 import {
   createRequestBudget,
   type OperationLimits,
@@ -95,16 +96,33 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
     reply,
     ...caller,
     isService: caller.verified?.viewer.role === 'service',
+    endClient: await endClientOf(verifier, request, caller.verified),
     type,
     format,
     graph: inUse.graph,
   })
 }
 
+/** A name is believed of a service: by the request's own token, or by one beside it. */
+async function endClientOf(
+  verifier: Verifier | undefined,
+  { headers }: FastifyRequest,
+  verified: VerifiedToken | undefined,
+): Promise<EndClient | undefined> {
+  const named = verifier && parseClient(headers)
+  if (!named) return undefined
+  if (verified?.viewer.role === 'service') return named
+  const token = headerText(headers[FORWARDER_HEADER])
+  if (token === undefined) return undefined
+  const forwarder = await verifier.verify(token).catch(() => undefined)
+  return forwarder?.role === 'service' ? named : undefined
+}
+
 type Exchange = Caller & {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly isService: boolean
+  readonly endClient: EndClient | undefined
   readonly type: string
   readonly format: FormatError
   readonly graph: Graph
@@ -154,7 +172,7 @@ type Member = {
 
 async function executeMember(
   stages: Stages,
-  { request, token, verified, format, graph }: Exchange,
+  { request, token, verified, endClient, format, graph }: Exchange,
   { member, required, notes, budget }: Member,
 ): Promise<GatewayAnswer> {
   const named = stages.persisted ? nameOperation(stages.persisted, member, format) : { request: member }
@@ -168,7 +186,8 @@ async function executeMember(
     queriesOnly: isRead(request),
   }
   const { headers, ip: address } = request
-  const sender = { headers, address, requestId: request.id, token, claims: verified?.claims, required }
+  const claims = verified?.claims
+  const sender = { headers, address, requestId: request.id, token, claims, endClient, required }
   const { watch, admission, sharing } = stages
   return runOperation({ graph, format, notes, watch, admission, sharing }, asked, sender)
 }

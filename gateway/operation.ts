@@ -18,6 +18,7 @@ import { isSubgraphs, nameOrigin, shownError } from '#gateway/transport/disclosu
 import type { ReplyHeaders } from '#gateway/transport/reply-headers.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER, parseToken, raise, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import type { EndClient } from '#platform/graphql/end-client.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import { headerText } from '#platform/http/header-text.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -34,6 +35,8 @@ export type Sender = {
   readonly token: string | undefined
   /** Of that token. */
   readonly claims?: Claims | undefined
+  /** Whom a service names as the end client; whoever else names one is not believed. */
+  readonly endClient?: EndClient | undefined
   /** Positions that answers must have seen, as in the consistency header. */
   readonly required: string
 }
@@ -114,8 +117,9 @@ function keyOf({ subgraphs }: Graph, forwarded: Forwarded): string {
 }
 
 /** Whom the operation is charged to. */
-export function clientOf({ headers, address, claims }: Sender): Client {
+export function clientOf({ headers, address, claims, endClient }: Sender): Client {
   const { sub } = claims ?? {}
+  if (endClient) return { headers, address: undefined, subject: undefined, ...endClient }
   return { headers, address, subject: typeof sub === 'string' ? sub : undefined }
 }
 

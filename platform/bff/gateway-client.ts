@@ -3,6 +3,12 @@ import type { Discovery } from '#platform/discovery/discovery.ts'
 import { createGraphqlClient, type GraphqlAnswer, type TypedDocument } from '#platform/graphql/client.ts'
 import { CONSISTENCY_HEADER, type ConsistencyToken, formatToken } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
+import {
+  CLIENT_HEADER,
+  type EndClient,
+  FORWARDER_HEADER,
+  formatClient,
+} from '#platform/graphql/end-client.ts'
 import { type CircuitHealth, createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 
 export type GatewayClient = AsyncDisposable & {
@@ -14,12 +20,13 @@ export type GatewayClient = AsyncDisposable & {
   ): Promise<Result>
   /**
    * In the BFF's own name, seeing everything that happened up to `positions`: whoever gets the answer is authorised on
-   * its value. Queries of one turn go as one request. Fields that failed are in `errors`.
+   * its value. `client` is charged for it. Queries of one turn for one client go as one request. Fields that failed are in `errors`.
    */
   runAsService<Result, Variables>(
     document: TypedDocument<Result, Variables>,
     variables: Variables,
     positions: ConsistencyToken,
+    client?: EndClient,
   ): Promise<GraphqlAnswer<Result>>
   health(): CircuitHealth
 }
@@ -49,17 +56,18 @@ export function createGatewayClient(options: {
   })
   return {
     async run(document, variables, context) {
-      const headers = headersFor(context)
+      const headers = await headersFor(context, options.serviceToken)
       const call = { document, variables, idempotent: isQuery(document), headers, batch: false }
       const { data, consistency } = await client.request(call)
       for (const [service, position] of Object.entries(consistency))
         context.consistency.reached(service, position)
       return data
     },
-    async runAsService(document, variables, positions) {
+    async runAsService(document, variables, positions, endClient) {
       const required = formatToken(positions)
       const headers = {
         authorization: `Bearer ${await options.serviceToken()}`,
+        ...(endClient && { [CLIENT_HEADER]: formatClient(endClient) }),
         ...(required !== '' && { [CONSISTENCY_HEADER]: required }),
       }
       return client.request({ document, variables, idempotent: true, partial: true, headers })
@@ -74,11 +82,17 @@ function isQuery(document: string): boolean {
   return document.startsWith('query')
 }
 
-function headersFor({ token, requestId, consistency }: RequestContext): Record<string, string> {
+/** Who shows no token is told apart by where it comes from, which the gateway believes of services alone. */
+async function headersFor(
+  { token, client, requestId, consistency }: RequestContext,
+  serviceToken: () => Promise<string>,
+): Promise<Record<string, string>> {
   const required = formatToken(consistency.required)
   return {
     'x-request-id': requestId,
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(token === undefined &&
+      client && { [CLIENT_HEADER]: formatClient(client), [FORWARDER_HEADER]: await serviceToken() }),
     ...(required !== '' && { [CONSISTENCY_HEADER]: required }),
   }
 }

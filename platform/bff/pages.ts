@@ -8,6 +8,7 @@ import type { Cache, GetOptions, Loaded, Vector } from '#platform/cache/cache.ts
 import { failureOf, type RemoteError, type TypedDocument } from '#platform/graphql/client.ts'
 import { mergeTokens } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
+import type { EndClient } from '#platform/graphql/end-client.ts'
 
 /** One gateway query whose answer is kept under its variables, for everybody: who sees it is decided on its value. */
 export type Page<Result, Variables> = {
@@ -97,8 +98,9 @@ export function createPages(options: PagesOptions): Pages {
     page: Page<Result, Variables>,
     variables: Variables,
     required: Vector,
+    client: EndClient | undefined,
   ): Promise<Loaded<PageResult<Result>>> {
-    const { data, errors, stale } = await gateway.runAsService(page.document, variables, required)
+    const { data, errors, stale } = await gateway.runAsService(page.document, variables, required, client)
     const failedRoot = errors.find(({ path }) => (path?.length ?? 0) <= 1)
     const at = stale.length === 0 ? { at: required } : {}
     if (page.isThere(data)) return { value: { data, errors }, keep: errors.length === 0, ...at }
@@ -128,11 +130,12 @@ export function createPages(options: PagesOptions): Pages {
     page: Page<Result, Variables>,
     variables: Variables,
     required: Vector,
+    client?: EndClient,
   ) {
     await follower.touch()?.catch(() => {}) // then nothing is kept, and everything is loaded
     return cache.get(
       keyOf(page, variables),
-      () => load(page, variables, required),
+      () => load(page, variables, required, client),
       optionsOf(page, variables, required),
     )
   }
@@ -146,7 +149,9 @@ export function createPages(options: PagesOptions): Pages {
         sources.uncacheable = true
         return NOT_THERE
       }
-      const { value, lease } = await readAhead(context, required, admitted => get(page, variables, admitted))
+      const { value, lease } = await readAhead(context, required, admitted =>
+        get(page, variables, admitted, context.client),
+      )
       if (lease) sources.leases.push(lease)
       else sources.uncacheable = true
       return value ?? NOT_THERE

@@ -3,6 +3,7 @@ import type { Viewer } from '#platform/auth/viewer.ts'
 import type { Lease } from '#platform/cache/cache.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import { type ConsistencyToken, raise } from '#platform/graphql/consistency.ts'
+import type { EndClient } from '#platform/graphql/end-client.ts'
 import type { RequestBudget } from '#platform/graphql/limits.ts'
 
 /** One per operation: members of a batch have one each. */
@@ -19,6 +20,8 @@ export type RequestContext = {
   readonly consistency: Consistency
   /** What the answer is made of, should it be kept. */
   readonly sources: AnswerSources
+  /** Whom other services may charge what is asked of them for this operation; undefined where nobody is known. */
+  readonly client: EndClient | undefined
   /** DataLoaders of this operation, by name. */
   readonly loaders: Map<string, unknown>
   /** What the other operations of a batch left of the request's limits; undefined for one that comes alone. */
@@ -49,6 +52,8 @@ export type RequestFacts = {
   readonly language?: string | undefined
   readonly traceparent: string | undefined
   readonly required: ConsistencyToken
+  /** Where the request comes from. */
+  readonly address?: string | undefined
   readonly budget?: RequestBudget | undefined
 }
 
@@ -66,9 +71,15 @@ export function createRequestContext(facts: RequestFacts): RequestContext {
     },
     consistency: createConsistency(required),
     sources: { leases: [], uncacheable: false },
+    client: clientOf(facts),
     loaders: new Map(),
     budget: facts.budget,
   }
+}
+
+function clientOf({ viewer, address }: RequestFacts): EndClient | undefined {
+  if (viewer) return { subject: viewer.subject }
+  return address === undefined ? undefined : { address }
 }
 
 function createConsistency(required: ConsistencyToken): Consistency {

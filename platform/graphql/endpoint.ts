@@ -209,7 +209,7 @@ function parsedOrNothing(text: unknown): unknown {
 
 function baseContext(
   caller: Caller,
-  { headers, id }: FastifyRequest,
+  { headers, id, ip: address }: FastifyRequest,
   { member, budget }: Pick<Known, 'member' | 'budget'>,
 ): RequestContext {
   const { token, verified } = caller
@@ -220,6 +220,7 @@ function baseContext(
     language: headers['accept-language'],
     traceparent: traceparent() ?? knownTraceparent(memberTraceparent(member) ?? headers.traceparent),
     required: requiredBy(caller, headers[CONSISTENCY_HEADER]),
+    address,
     budget,
   })
 }

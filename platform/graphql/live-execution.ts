@@ -200,6 +200,7 @@ function createLiveContext(
     language: session.language,
     traceparent: span?.traceparent ?? knownTraceparent(parent),
     required: mergeTokens(session.required, own),
+    address: session.address,
   })
   return Object.defineProperty(made, 'token', { enumerable: true, get: () => session.caller.token })
 }

@@ -48,6 +48,23 @@ describe('a rate limit', () => {
     expect(await statusOf({ sub: 'cyd' })).toBe(200)
   })
 
+  test('charges the end client that a service names, and believes nobody else', async () => {
+    await using clinic = await startClinic({ rateLimit: { ...SLOW, capacity: 1 } })
+    const statusOf = async (client: string, claims?: object, more: Record<string, string> = {}) => {
+      const headers = { 'waybill-client': client, ...more }
+      return (await clinic.send('{ motto }', { headers, ...(claims && { claims: { ...claims } }) })).status
+    }
+    const service = { sub: 'bff', role: 'service' }
+    expect(await statusOf('subject abe', service)).toBe(200)
+    expect(await statusOf('subject abe', service)).toBe(429)
+    expect(await statusOf('subject olive', service)).toBe(200)
+    expect(await statusOf('address 10.0.0.1', service)).toBe(200)
+    expect(await statusOf('subject new', { sub: 'abe' })).toBe(429)
+    expect(await statusOf('subject new')).toBe(200)
+    expect(await statusOf('subject newer')).toBe(429)
+    expect(await statusOf('subject newest', undefined, { 'waybill-forwarder': 'no token' })).toBe(429)
+  })
+
   test('charges operations that are not valid, and does not look at what comes from who has nothing left', async () => {
     await using clinic = await startClinic({ rateLimit: { ...SLOW, capacity: 3 } })
     for (const query of ['{ nothing }', '{', 'query($a: Int!) { motto }']) {
