@@ -45,7 +45,11 @@ const LOCK_NOT_AVAILABLE = '55P03'
 const ATTEMPTS = 5
 const PAUSE_MS = 200
 
-type Copy = ServerSetup & { readonly directory: string; readonly password: string }
+type Copy = ServerSetup & {
+  readonly directory: string
+  readonly password: string
+  readonly log: (line: string) => void
+}
 type Held = { readonly port: number; readonly session: pg.Client }
 
 /**
@@ -59,7 +63,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const directory = await reachableDirectory(path.resolve(options.directory), owner, log)
   const password = await clusterPassword(directory, owner)
   const cluster = await ensureCluster({ binaries, directory, owner })
-  const copy: Copy = { binaries, cluster, owner, volatile, directory, password }
+  const copy: Copy = { binaries, cluster, owner, volatile, directory, password, log }
   const held = await hold(copy)
   const kept = keep(copy, held, log)
   return {
@@ -88,7 +92,7 @@ async function hold(copy: Copy, wantedPort?: number): Promise<Held> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const running = await findServer(copy.cluster)
     const server = running ?? (await launch(copy, wantedPort ?? (await freePort())))
-    const session = await connectWhenReady(urlOf(copy, server.port, 'postgres'), server)
+    const session = await connectWhenReady(urlOf(copy, server.port, 'postgres'), server, copy.log)
     if (session) return { port: server.port, session: await lock(session, copy.directory) }
     await delay(PAUSE_MS)
   }

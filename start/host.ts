@@ -2,6 +2,7 @@
 // ready, and stops when it is told to or when its parent is gone.
 import process from 'node:process'
 import { z } from 'zod'
+import { faultOf } from '#platform/process/fault.ts'
 import type { ServiceName } from '#start/layout.ts'
 import { SERVICE_NAMES } from '#start/layout.ts'
 import { loadServices, type RunningServices, startServices } from '#start/services.ts'
@@ -19,6 +20,9 @@ export type HostReport =
 
 /** The parent's patience is as long; without a parent nobody else would end a stop that hangs. */
 const STOP_DEADLINE_MS = 20_000
+
+// A log that cannot be written is no reason to end.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 let running: RunningServices | undefined
 let leaving = false
@@ -41,10 +45,9 @@ async function begin(message: unknown): Promise<void> {
     running = await startServices(assignment.parse(message).services)
     report({ ready: true })
   } catch (error) {
-    const known = error instanceof Error ? error : new Error(String(error))
-    console.error(known)
-    const code = 'code' in known ? String(known.code) : 'INTERNAL'
-    report({ ready: false, error: known.message, code }, () => process.exit(1))
+    console.error(error)
+    const { code, message } = faultOf(error)
+    report({ ready: false, error: message, code }, () => process.exit(1))
   }
 }
 

@@ -4,12 +4,12 @@ import process from 'node:process'
 import { COMPILE_CACHE } from '#start/layout.ts'
 
 enableCompileCache(COMPILE_CACHE)
-const { OperatorError } = await import('#platform/domain/errors.ts')
+const { describeFault } = await import('#platform/process/fault.ts')
 const { run } = await import('#start/run.ts')
 
 try {
   process.exitCode = await run(process.env)
 } catch (error) {
-  console.error(error instanceof OperatorError ? `${error.code}: ${error.message}` : error)
+  console.error(describeFault(error))
   process.exitCode = 1
 }

@@ -21,7 +21,9 @@ export type ServerSetup = {
 }
 
 const LOOK_MS = 25
-const START_DEADLINE_MS = 60_000
+/** A machine that is short of time needs minutes; a server that cannot start ends, which is seen at once. */
+const START_DEADLINE_MS = 300_000
+const SAY_AFTER_MS = 5_000
 const STOP_DEADLINE_MS = 30_000
 
 /** The server that runs on `cluster`, whoever started it. */
@@ -132,9 +134,29 @@ function startLogOf(cluster: string): string {
   return path.join(path.dirname(cluster), 'start.log')
 }
 
-/** A session as soon as `server` takes one; undefined when it ends instead. Throws OperatorError after a minute. */
-export async function connectWhenReady(url: string, server: Server): Promise<pg.Client | undefined> {
+/**
+ * A session as soon as `server` takes one; undefined when it ends instead. Tells `log` when that takes long. Throws
+ * OperatorError after five minutes.
+ */
+export async function connectWhenReady(
+  url: string,
+  server: Server,
+  log: (line: string) => void,
+): Promise<pg.Client | undefined> {
   const deadline = Date.now() + START_DEADLINE_MS
+  const slow = setTimeout(
+    log,
+    SAY_AFTER_MS,
+    `waiting for PostgreSQL, ${START_DEADLINE_MS / 60_000} minutes at most`,
+  )
+  try {
+    return await connectBefore(deadline, url, server)
+  } finally {
+    clearTimeout(slow)
+  }
+}
+
+async function connectBefore(deadline: number, url: string, server: Server): Promise<pg.Client | undefined> {
   while (isAlive(server.pid)) {
     const client = new pg.Client({ connectionString: url, keepAlive: true, connectionTimeoutMillis: 10_000 })
     client.on('error', () => {}) // its end is heard, too
@@ -143,12 +165,16 @@ export async function connectWhenReady(url: string, server: Server): Promise<pg.
       return client
     } catch (cause) {
       await client.end().catch(() => {})
-      if (Date.now() > deadline || isRefusal(cause))
-        throw new OperatorError('POSTGRES_DID_NOT_START', `PostgreSQL takes no session: ${cause}`, cause)
+      if (Date.now() > deadline || isRefusal(cause)) throw noSession(cause)
       await delay(LOOK_MS)
     }
   }
   return undefined
+}
+
+function noSession(cause: unknown): OperatorError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new OperatorError('POSTGRES_DID_NOT_START', `PostgreSQL takes no session: ${reason}`, cause)
 }
 
 /** The password is wrong, or the account may not enter: waiting does not help. */

@@ -55,7 +55,8 @@ export async function run(env: NodeJS.ProcessEnv): Promise<number> {
 function stopSignal(): AbortSignal {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
-  process.stdout.on('error', () => {}) // a terminal that is closed takes no more lines
+  // A terminal that is closed, or a disk that is full, takes no more lines.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return stop.signal
 }
 
@@ -121,7 +122,7 @@ async function boundedLog(dataDir: string, name: string): Promise<string> {
     found => found.size,
     () => 0,
   )
-  if (size > LOG_LIMIT_BYTES) await truncate(file)
+  if (size > LOG_LIMIT_BYTES) await truncate(file).catch(() => {})
   return file
 }
 

@@ -5,6 +5,7 @@ import { closeSync, openSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { faultOf } from '#platform/process/fault.ts'
 import type { Assignment, HostReport } from '#start/host.ts'
 import type { ServiceName } from '#start/layout.ts'
 
@@ -70,7 +71,7 @@ async function watch(
       state.child = await startHost(options, stop)
     } catch (error) {
       if (stop.aborted) return undefined
-      options.say(`restart    failed: ${error instanceof Error ? error.message : error}`)
+      options.say(`restart    failed: ${faultOf(error).message}`)
     }
   }
 }
@@ -98,11 +99,24 @@ async function startHost(options: HostOptions, signal: AbortSignal): Promise<Chi
   }
 }
 
-function forkHost({ env, logFile, preload = [] }: HostOptions): ChildProcess {
-  const log = openSync(logFile, 'a', 0o600)
-  const child = fork(HOST_MODULE, [...preload], { env: { ...env }, stdio: ['ignore', log, log, 'ipc'] })
-  closeSync(log)
-  return child
+/** The services run without a log rather than not at all. */
+function forkHost({ env, logFile, preload = [], say }: HostOptions): ChildProcess {
+  const log = openLog(logFile, say)
+  const output = log ?? 'ignore'
+  try {
+    return fork(HOST_MODULE, [...preload], { env: { ...env }, stdio: ['ignore', output, output, 'ipc'] })
+  } finally {
+    if (log !== undefined) closeSync(log)
+  }
+}
+
+function openLog(logFile: string, say: (line: string) => void): number | undefined {
+  try {
+    return openSync(logFile, 'a', 0o600)
+  } catch (error) {
+    say(`log        the services run without one: ${faultOf(error).message}`)
+    return undefined
+  }
 }
 
 function firstReport(child: ChildProcess, logFile: string): Promise<HostReport> {

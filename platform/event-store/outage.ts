@@ -16,7 +16,7 @@ const SOCKET_CODES = new Set([
 /** SQLSTATE: connection exceptions, shutdown and start-up, out of disk, memory or sessions, I/O errors, a server that became a standby. */
 const SQL_STATES = /^(08|53|57P|58|25006$)/
 const DRIVER_TEXTS =
-  /connection (terminated|ended|error)|not queryable|timeout exceeded when trying to connect|query read timeout/i
+  /connection (terminated|ended|error)|not queryable|timeout exceeded when trying to connect|timeout expired|query read timeout/i
 const MONGO_NAMES =
   /^Mongo(Network|ServerSelection|PoolCleared|PoolClosed|NotConnected|Topology|ServerClosed|ClientClosed)/
 

@@ -48,6 +48,8 @@ export type HttpServer = AsyncDisposable & {
 }
 
 export const DEFAULT_BODY_LIMIT = 256 * 1024
+/** Connections that may wait to be accepted: a crowd that comes at once is reset beyond that. Node asks for 511. */
+const BACKLOG = 4096
 const DEFAULT_DRAIN_MS = 10_000
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 
@@ -162,7 +164,7 @@ async function listen(
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<{ url: string; port: number }> {
   try {
-    await app.listen({ host, port })
+    await app.listen({ host, port, backlog: BACKLOG })
   } catch (error) {
     throw explainListen(error, name, port)
   }

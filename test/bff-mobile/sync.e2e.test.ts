@@ -195,14 +195,11 @@ describe('a copy of 10,000 orders', () => {
   }
 
   test('is filled with each order once, and is then up to date with one small answer', async () => {
-    const begun = performance.now()
     const pages = await phone.sync(100)
-    const took = performance.now() - begun
     expect(phone.copy.size).toBe(RECENT + LATE + 1)
     expect(pages.flatMap(({ removed }) => removed)).toEqual([])
     const given = pages.slice(0, -1).flatMap(({ changed }) => changed.map(({ id }) => id))
     expect(new Set(given).size).toBe(given.length)
-    expect(took).toBeLessThan(20_000)
     await settled(phone)
     const again = await phone.sync()
     expect(again).toMatchObject([{ changed: [], removed: [], hasMore: false, reset: false }])

@@ -41,7 +41,7 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
   async function start(): Promise<void> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const server = await launch({ binaries, cluster, owner, volatile: false }, port)
-      const session = await connectWhenReady(urlOf('postgres'), server)
+      const session = await connectWhenReady(urlOf('postgres'), server, () => {})
       if (session) return session.end()
       await delay(PAUSE_MS)
     }

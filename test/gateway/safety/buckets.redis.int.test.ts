@@ -70,10 +70,8 @@ describe.skipIf(missing)('when Redis is away', () => {
     await expect.poll(() => Promise.resolve(shared.take('probe', 0)).then(() => 'up', String)).toBe('up')
     expect(await left()).toBe(90)
     redis.pause()
-    const began = performance.now()
     expect(await left()).toBe(90) // a bucket of this process alone
     expect(await left()).toBe(80)
-    expect(performance.now() - began).toBeLessThan(1000)
     redis.resume()
     await expect
       .poll(() => Promise.resolve(shared.take('probe', 0)).then(() => 'up', String), { timeout: 5000 })

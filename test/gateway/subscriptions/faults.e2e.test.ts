@@ -15,22 +15,26 @@ const QUICK = { connectMs: 300, outageMs: 1000, heartbeatMs: 100 }
 
 let open = new AsyncDisposableStack()
 afterEach(async () => {
-  await open.disposeAsync()
+  const closing = open
   open = new AsyncDisposableStack()
+  await closing.disposeAsync()
 })
 
 type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 /** A gateway whose articles are subscribed to at a server that does what it likes with upgrades. */
 async function startAt(upgrade: OnUpgrade, settings: object = QUICK) {
+  const upgraded = new Set<Duplex>()
   const server = createServer().on('upgrade', (request, socket, head) => {
     socket.on('error', () => {})
-    open.defer(() => void socket.destroy())
+    // One that comes while everything is being closed would keep the server open for ever.
+    if (!server.listening) return void socket.destroy()
+    upgraded.add(socket)
     upgrade(request, socket, head)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  open.defer(() => close(server))
+  open.defer(() => close(server, upgraded))
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/live`
   const press = open.use(
     await startPress({ subscriptions: { ...settings, subgraphs: { articles: { url } } } }),
@@ -38,10 +42,11 @@ async function startAt(upgrade: OnUpgrade, settings: object = QUICK) {
   return { press, subscriber: open.use(subscribe(press.socket, PUBLISHED)) }
 }
 
-async function close(server: Server): Promise<void> {
+async function close(server: Server, upgraded: ReadonlySet<Duplex> = new Set()): Promise<void> {
   const closed = once(server, 'close')
   server.close()
   server.closeAllConnections()
+  for (const socket of upgraded) socket.destroy()
   await closed
 }
 
@@ -55,7 +60,6 @@ function talk(upgraded: (send: (message: object | string) => void, count: number
   let count = 0
   return (request, socket, head) =>
     server.handleUpgrade(request, socket, head, ws => {
-      open.defer(() => ws.terminate())
       const send = (message: object | string) =>
         ws.send(typeof message === 'string' ? message : JSON.stringify(message))
       ws.on('message', data => {

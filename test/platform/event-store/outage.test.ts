@@ -15,6 +15,7 @@ test.each<[string, unknown]>([
   ['a server that became a standby', coded('25006')],
   ['a lost session', new Error('Connection terminated unexpectedly')],
   ['a pool without a session in time', new Error('timeout exceeded when trying to connect')],
+  ['a session that was not opened in time', new Error('timeout expired')],
   ['MongoDB without a server', Object.assign(new Error('x'), { name: 'MongoServerSelectionError' })],
   [
     'MongoDB while a client is connected anew',

@@ -21,14 +21,15 @@ async function startRefusing(): Promise<AsyncDisposable & { readonly url: string
   }
 }
 
-test('a key that is not taken ends the wait at once, and is not shown', async () => {
+/** The wait would outlast the test. */
+const NEVER_MS = 3_600_000
+
+test('a key that is not taken ends the wait, and is not shown', async () => {
   await using refusing = await startRefusing()
-  const began = performance.now()
-  const failure = await connect(readTemporalUrl(refusing.url), 60_000, QUIET).catch(error => error)
+  const failure = await connect(readTemporalUrl(refusing.url), NEVER_MS, QUIET).catch(error => error)
   expect(failure).toMatchObject({
     code: 'WORKFLOWS_REFUSED',
     message: expect.stringContaining('WORKFLOW_URL'),
   })
   expect(failure.message).not.toContain('wrong')
-  expect(performance.now() - began).toBeLessThan(50_000)
 }, 60_000)
