@@ -3,7 +3,7 @@ import type { JsonObject } from '#platform/domain/json.ts'
 import type { Effect } from '#platform/saga/saga.ts'
 import { tellDebts } from './fulfilment-debts.ts'
 import { quantities } from './fulfilment-parcels.ts'
-import { lateRefunds } from './fulfilment-refunds.ts'
+import { otherRefunds } from './fulfilment-refunds.ts'
 import type { Fulfilment, FulfilmentOrder, Parcel, ReceivedReturn } from './fulfilment-state.ts'
 import {
   APPROVAL_TIMER,
@@ -53,7 +53,7 @@ const WISHES: readonly Wish[] = [
   complete,
   rejectCancellation,
   settleReturns,
-  noteLateRefunds,
+  noteRefunds,
 ]
 
 /** The way to the shipments, a step at a time; each has the answers of those before it. */
@@ -290,13 +290,13 @@ function settleReturn(state: Known, { returnId, lines }: ReceivedReturn): Effect
 }
 
 /** A loss and a return are noted with their own refunds. */
-function noteLateRefunds(state: Known): Effect[] {
+function noteRefunds(state: Known): Effect[] {
   const { orderId, total } = state.order
-  return lateRefunds(state).flatMap(([refundId, minor]) => {
+  return otherRefunds(state).flatMap(([refundId, minor]) => {
     const step = `refund:${refundId}`
     const isPaid = succeeded(state, step) || resolutionOf(state, step) === 'PAID'
     const noted = { orderId, refundId, refund: { ...total, minor } }
-    return isPaid ? [call(`note-refund:${refundId}`, 'orders.noteLateRefunded', noted)] : []
+    return isPaid ? [call(`note-refund:${refundId}`, 'orders.noteRefunded', noted)] : []
   })
 }
 

@@ -28,9 +28,12 @@ function lateRefund({ refunds }: Fulfilment): string {
 
 const LATE = 'late-payment-'
 
-/** The refunds of money that was taken late, by id, in minor units. */
-export function lateRefunds({ refunds }: Fulfilment): [string, number][] {
-  return Object.entries(refunds).filter(([id]) => id.startsWith(LATE))
+/** The refunds that are of no loss and no return, by id, in minor units: of parcels called back, and of late payments. */
+export function otherRefunds({ refunds, parcels }: Fulfilment): [string, number][] {
+  const calledBack = parcels.filter(({ fate }) => fate === 'cancelled').map(({ shipmentId }) => shipmentId)
+  return Object.entries(refunds).filter(
+    ([id, minor]) => minor > 0 && (id.startsWith(LATE) || calledBack.includes(id)),
+  )
 }
 
 /** A parcel that is lost, or was called back, after its money was taken. */

@@ -50,7 +50,7 @@ export function inputFromOrder(recorded: RecordedEvent, settings: FulfilmentSett
     case 'OrderShipped':
     case 'OrderShipmentLost':
     case 'LossRefunded':
-    case 'LatePaymentRefunded':
+    case 'OrderRefunded':
     case 'OrderDelivered':
     case 'OrderCompleted':
     case 'ReturnRequested':

@@ -164,7 +164,7 @@ const shipping = z.object({ shipmentId: z.string(), lines, units: z.array(unitRa
 const delivery = z.object({ shipmentId: z.string() })
 const money = z.object({ minor: z.int(), currency: z.string() })
 const lossRefund = z.object({ shipmentId: z.string(), refund: money })
-const lateRefund = z.object({ refundId: z.string(), refund: money })
+const otherRefund = z.object({ refundId: z.string(), refund: money })
 const refunded = z.object({ returnId: z.string(), refund: money.exactOptional() })
 const debt = z.object({
   debtId: z.string(),
@@ -182,8 +182,8 @@ const LOCAL: Readonly<Record<string, Local>> = {
     decide.rejectCancellation(order, { ...rejection.parse(input), at }),
   'orders.noteShipped': (order, input, at) => decide.noteShipped(order, { ...shipping.parse(input), at }),
   'orders.noteLost': (order, input, at) => decide.noteLost(order, { ...delivery.parse(input), at }),
-  'orders.noteLateRefunded': (order, input, at) =>
-    decide.noteLateRefunded(order, { ...lateRefund.parse(input), at }),
+  'orders.noteRefunded': (order, input, at) =>
+    decide.noteRefunded(order, { ...otherRefund.parse(input), at }),
   'orders.noteLossRefunded': (order, input, at) =>
     decide.noteLossRefunded(order, { ...lossRefund.parse(input), at }),
   'orders.noteDelivered': (order, input, at) => decide.noteDelivered(order, { ...delivery.parse(input), at }),

@@ -199,13 +199,13 @@ export function noteLossRefunded(order: Order, { shipmentId, refund, at }: NoteL
   return accept({ type: 'LossRefunded', data: { ...noted(order, at), shipmentId, refund } })
 }
 
-export type NoteLateRefunded = { readonly refundId: string; readonly refund: Money; readonly at: string }
+export type NoteRefunded = { readonly refundId: string; readonly refund: Money; readonly at: string }
 
-/** Money that was taken late went back. Says so once. */
-export function noteLateRefunded(order: Order, { refundId, refund, at }: NoteLateRefunded): OrderDecision {
+/** Money went back for no loss and no return: of goods that were called back, or that was taken late. Says so once. */
+export function noteRefunded(order: Order, { refundId, refund, at }: NoteRefunded): OrderDecision {
   if (order.status === 'ABSENT') return refuse(NOT_FOUND)
-  if (order.lateRefunds?.some(known => known.refundId === refundId)) return accept()
-  return accept({ type: 'LatePaymentRefunded', data: { ...noted(order, at), refundId, refund } })
+  if (order.refunds?.some(known => known.refundId === refundId)) return accept()
+  return accept({ type: 'OrderRefunded', data: { ...noted(order, at), refundId, refund } })
 }
 
 const SHIPMENT_NOT_LOST: Refusal = {

@@ -108,7 +108,7 @@ export type OrderEvent =
     }
   | {
       /** Goods that were lost or came back unpaid were paid for later: what that makes owed has gone back. */
-      readonly type: 'LatePaymentRefunded'
+      readonly type: 'OrderRefunded'
       readonly data: Noted & { readonly refundId: string; readonly refund: Money }
     }
   | { readonly type: 'OrderDelivered'; readonly data: Moved & { readonly shipmentId: string } }
@@ -170,7 +170,7 @@ export type PlacedOrder = Omit<OrderPlaced, 'orderId' | 'tenders' | 'lines'> & {
   readonly shipments: readonly OrderShipment[]
   readonly returns: readonly OrderReturn[]
   /** Money that was taken after its goods were lost or back, and went back; missing before the first. */
-  readonly lateRefunds?: readonly { readonly refundId: string; readonly refund: Money }[]
+  readonly refunds?: readonly { readonly refundId: string; readonly refund: Money }[]
   /** Money that the provider would not move, open and resolved. */
   readonly debts: readonly Debt[]
   readonly timeline: readonly TimelineEntry[]
@@ -258,9 +258,9 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
       const { shipmentId, refund } = event.data
       return { shipments: withNews(order.shipments, shipmentId, { refund }) }
     }
-    case 'LatePaymentRefunded': {
+    case 'OrderRefunded': {
       const { refundId, refund } = event.data
-      return { lateRefunds: [...(order.lateRefunds ?? []), { refundId, refund }] }
+      return { refunds: [...(order.refunds ?? []), { refundId, refund }] }
     }
     case 'OrderDelivered': {
       const { to, shipmentId } = event.data
@@ -370,7 +370,7 @@ const TYPES: Readonly<Record<OrderEvent['type'], true>> = {
   OrderShipped: true,
   OrderShipmentLost: true,
   LossRefunded: true,
-  LatePaymentRefunded: true,
+  OrderRefunded: true,
   OrderDelivered: true,
   OrderCompleted: true,
   ReturnRequested: true,

@@ -3,11 +3,11 @@ import type { Money } from '#platform/domain/money.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 
 /** What was given back to the customer, as far as the order was told: for losses and returns, also of late payments. */
-export function refundedSoFar({ total, shipments, returns, lateRefunds = [] }: PlacedOrder): Money {
+export function refundedSoFar({ total, shipments, returns, refunds = [] }: PlacedOrder): Money {
   const given = [
     ...shipments.flatMap(({ refund }) => refund ?? []),
     ...returns.flatMap(({ status, refund }) => (status === 'REFUNDED' ? [refund] : [])),
-    ...lateRefunds.map(({ refund }) => refund),
+    ...refunds.map(({ refund }) => refund),
   ]
   return { minor: given.reduce((sum, { minor }) => sum + minor, 0), currency: total.currency }
 }

@@ -38,8 +38,8 @@ export function describe(event: OrderEvent): string {
       return `${units(event.data.lines)} lost on the way`
     case 'LossRefunded':
       return `Refunded for what was lost: ${money(event.data.refund)}`
-    case 'LatePaymentRefunded':
-      return `Refunded of the late payment: ${money(event.data.refund)}`
+    case 'OrderRefunded':
+      return `Refunded: ${money(event.data.refund)}`
     case 'OrderDelivered':
       return 'Shipment delivered'
     case 'OrderCompleted':

@@ -162,7 +162,7 @@ describe('a payment that cannot be taken', () => {
     expect(asks(...stopped)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
     const back = [...stopped, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
     expect(asks(...back)).toEqual(['void-payment', 'release-stock'])
-    const rest = [...back, ok('refund:shp_b'), ...BOTH_BACK]
+    const rest = [...back, ok('refund:shp_b'), ok('note-refund:shp_b'), ...BOTH_BACK]
     expect(cancellation(...rest)).toMatchObject({ reason: 'PAYMENT_DECLINED' })
     expect(names(tell(...rest).all)).not.toContain('record-debt:cap_m')
   })
@@ -340,15 +340,21 @@ describe('a cancellation', () => {
     const sent = [...mixed, ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
     const rest = [...sent, ok('release-stock'), ok('reject-cancellation'), ...deliveredAndNoted('shp_m')]
     expect(asks(...rest)).toEqual([])
-    expect(asks(...rest, ok('refund:shp_b'))).toEqual(['complete-order'])
-    expect(tell(...rest, ok('refund:shp_b'), ok('complete-order')).phase).toBe('ended')
+    const refunded = [...rest, ok('refund:shp_b')]
+    expect(asks(...refunded)).toEqual(['complete-order', 'note-refund:shp_b'])
+    expect(inputOf(tell(...refunded), 'note-refund:shp_b')).toEqual({
+      orderId: 'ord_1',
+      refundId: 'shp_b',
+      refund: eur(7448),
+    })
+    expect(tell(...refunded, ok('complete-order'), ok('note-refund:shp_b')).phase).toBe('ended')
   })
 
   test('after the money was taken gives all of it back, and waits for a capture under way before that', () => {
     const back = [ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
     expect(asks(...paid, cancelled, ...back)).toEqual(['refund:shp_m', 'release-stock'])
     const all = [...paid, cancelled, ...back, ok('refund:shp_b'), ok('release-stock'), ok('refund:shp_m')]
-    expect(asks(...all)).toEqual(['cancel-order'])
+    expect(asks(...all)).toEqual(['cancel-order', 'note-refund:shp_m'])
     expect(names(tell(...all).all)).not.toContain('void-payment')
     expect(asks(...labelled, cancelled, ...back)).toEqual([])
     expect(asks(...labelled, cancelled, ...back, ok('capture:shp_b'))).toEqual(['refund:shp_b'])
