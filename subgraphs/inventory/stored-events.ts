@@ -17,7 +17,7 @@ export const stockAggregate: Aggregate<Stock, StockEvent> = {
   initial: noStock,
   evolve,
   types: STOCK_EVENT_TYPES,
-  snapshot: { schema: 1, every: 200 },
+  snapshot: { schema: 2, every: 200 },
 }
 
 const KNOWN: ReadonlySet<string> = new Set(STOCK_EVENT_TYPES)

@@ -71,7 +71,28 @@ export function dueHolds(holds: Holds, at: string): [string, Hold][] {
   return due
 }
 
-/** What one customer may hold of a SKU for orders that no payment is approved for yet. */
+/** Customers whose last hold of the SKU to end did so without an approved payment, the latest last. */
+export type Lapses = Readonly<Record<string, true>>
+
+export const noLapses: Lapses = {}
+
+/** More are forgotten, oldest first. */
+const MAX_LAPSES = 1_000
+
+export function addLapse(lapsed: Lapses, customerId: string): Lapses {
+  const others = Object.keys(dropLapse(lapsed, customerId)).slice(1 - MAX_LAPSES)
+  return Object.fromEntries([...others, customerId].map(id => [id, true]))
+}
+
+export function dropLapse(lapsed: Lapses, customerId: string): Lapses {
+  const { [customerId]: known, ...others } = lapsed
+  return known ? others : lapsed
+}
+
+/**
+ * What one customer may hold of a SKU for orders that no payment is approved for yet, beside its first: whoever holds
+ * nothing, and did not let its last hold lapse, may buy all that is there in one order.
+ */
 export type HoldQuota = {
   /** In any case. */
   readonly units: number
@@ -87,9 +108,9 @@ export const UNLIMITED_HOLDS: HoldQuota = {
   orders: Number.POSITIVE_INFINITY,
 }
 
-/** Units that the customer may still hold without an approved payment, of `onHand` in all; `holds` are those open now. */
+/** Units that the customer may still hold without an approved payment, of `onHand` in all; `pending` are open now. */
 export function allowance(
-  holds: Holds,
+  { pending: holds, lapsed }: { readonly pending: Holds; readonly lapsed: Lapses },
   { customerId, onHand, quota }: { customerId: string; onHand: number; quota: HoldQuota },
 ): number {
   let orders = 0
@@ -103,6 +124,7 @@ export function allowance(
       for (const { quantity } of hold.allocations) units += quantity
     }
   }
+  if (orders === 0 && !lapsed[customerId]) return Number.POSITIVE_INFINITY
   if (orders >= quota.orders) return 0
   return Math.max(0, Math.max(quota.units, Math.floor(quota.share * onHand)) - units)
 }

@@ -58,8 +58,8 @@ export type Reserve = {
 
 /**
  * Holds every line or none, and lists every line that falls short. Holds of others that are past their end expire
- * first. An order that already holds exactly these lines keeps what it has. A customer whose orders without an approved
- * payment hold as much as its quota allows finds nothing more available.
+ * first. An order that already holds exactly these lines keeps what it has. A customer who holds units without an
+ * approved payment, or let its last hold lapse, finds no more available than its quota allows.
  */
 export function reserve(stocks: Stocks, command: Reserve): Decision<Change, ReserveRefusal> {
   const lines = mergeLines(command.lines)
@@ -124,7 +124,7 @@ function shortagesOf(
       const stock = stockOf(stocks, sku)
       const free = available(stock)
       const onHand = Object.values(stock.onHand).reduce((sum, units) => sum + units, 0)
-      const allowed = allowance(stock.pending, { customerId, onHand, quota })
+      const allowed = allowance(stock, { customerId, onHand, quota })
       return { sku, requested: quantity, available: Math.min(free, allowed), byQuota: allowed < free }
     })
     .filter(line => line.available < line.requested)
@@ -138,7 +138,7 @@ function insufficient(short: readonly Short[]): ReserveRefusal {
   const sentences = [
     byStock.length > 0 && `There is not enough stock of ${listed(byStock)}.`,
     byQuota.length > 0 &&
-      `Until payment is approved, a customer can hold only a part of the stock: ${listed(byQuota)} can be held now.`,
+      `Until the payment of an order is approved, only a part of the stock can be held: ${listed(byQuota)} can be held now.`,
   ]
   return {
     code: 'INSUFFICIENT_STOCK',

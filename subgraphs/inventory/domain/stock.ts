@@ -2,12 +2,16 @@
 import { accept, type Decision, refuse } from '#platform/domain/decision.ts'
 import type { Money } from '#platform/domain/money.ts'
 import {
+  addLapse,
   dropHold,
+  dropLapse,
   dueHolds,
   findHold,
   type Hold,
   type Holds,
+  type Lapses,
   noHolds,
+  noLapses,
   putHold,
   type Units,
   unshipped,
@@ -78,7 +82,7 @@ type ByWarehouse = Readonly<Record<string, number>>
 /**
  * `held` is the sum of the holds by warehouse; never more than `onHand`. A hold is `pending` until it is committed, then
  * `firm`; it leaves the state once it is released, expired or shipped to the last unit. `returnable` is what was
- * shipped and not restocked.
+ * shipped and not restocked. `lapsed` are the customers whose last hold to end did so without an approved payment.
  */
 export type Stock = {
   readonly product: ProductFacts | null
@@ -86,6 +90,7 @@ export type Stock = {
   readonly held: ByWarehouse
   readonly pending: Holds
   readonly firm: Holds
+  readonly lapsed: Lapses
   readonly returnable: number
 }
 
@@ -95,6 +100,7 @@ export const noStock: Stock = {
   held: {},
   pending: noHolds,
   firm: noHolds,
+  lapsed: noLapses,
   returnable: 0,
 }
 
@@ -141,6 +147,7 @@ export function evolve(stock: Stock, event: StockEvent): Stock {
       return {
         ...withoutHold(stock, event.data.orderId),
         held: add(stock.held, event.data.allocations, -1),
+        lapsed: afterEnd(stock, event.data.orderId),
       }
     case 'StockShipped':
       return shipped(stock, event.data)
@@ -167,6 +174,12 @@ function withoutHold(stock: Stock, orderId: string): Stock {
   return { ...stock, pending: dropHold(stock.pending, orderId), firm: dropHold(stock.firm, orderId) }
 }
 
+/** Only a hold that was never committed lapses. */
+function afterEnd({ pending, lapsed }: Stock, orderId: string): Lapses {
+  const hold = findHold(pending, orderId)
+  return hold ? addLapse(lapsed, hold.customerId) : lapsed
+}
+
 function reserved(stock: Stock, data: Extract<StockEvent, { type: 'StockReserved' }>['data']): Stock {
   const { orderId, customerId, expiresAt } = data
   const allocations = data.allocations.map(units => ({ ...units, shipped: 0 }))
@@ -182,7 +195,8 @@ function committed(stock: Stock, { orderId }: Given): Stock {
   const hold = findHold(stock.pending, orderId)
   if (!hold) return stock
   const firm = putHold(stock.firm, orderId, { ...hold, committed: true })
-  return { ...stock, pending: dropHold(stock.pending, orderId), firm }
+  const lapsed = dropLapse(stock.lapsed, hold.customerId)
+  return { ...stock, pending: dropHold(stock.pending, orderId), firm, lapsed }
 }
 
 function shipped(stock: Stock, { orderId, warehouse, quantity }: Given & Units): Stock {

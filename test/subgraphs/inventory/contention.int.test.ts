@@ -108,7 +108,7 @@ it('a busy SKU is restored from its snapshot to the same state', async () => {
   const [store] = stores
   if (!store) throw new Error('there is no store')
   const snapshot = await vi.waitFor(async () => {
-    const saved = await store.loadSnapshot(`stock-${sku}`, 1)
+    const saved = await store.loadSnapshot(`stock-${sku}`, stockAggregate.snapshot?.schema ?? 0)
     return saved ?? Promise.reject(new Error('no snapshot yet'))
   }, WAIT)
   expect(snapshot.version).toBe(200)

@@ -53,13 +53,24 @@ describe('the quota of open holds', () => {
       return after(now, decided.accepted)
     }, from)
 
-  it('lets one customer hold a part of the stock and no more, and says so', () => {
-    const from = then(given({ a: { 'BER-1': 25 } }), ask(10))
+  const ending = (from: Stocks, decided: ReturnType<typeof commit>) => {
+    if ('refused' in decided) throw new Error(decided.refused.message)
+    return after(from, decided.accepted)
+  }
+  const all = given({ a: { 'BER-1': 25 } })
+  const lapsed = ending(then(all, ask(25)), release(then(all, ask(25)), { orderId: ORDER }))
+
+  it('lets a customer who holds nothing buy all that is there in one order', () => {
+    expect(reserve(all, ask(25))).toHaveProperty('accepted')
+  })
+
+  it('lets one customer hold a part of the stock beside its first order and no more, and says so', () => {
+    const from = then(all, ask(10))
     expect(reserve(from, ask(3, OTHER))).toEqual({
       refused: {
         code: 'INSUFFICIENT_STOCK',
         message:
-          'Until payment is approved, a customer can hold only a part of the stock: a (2 of 3) can be held now.',
+          'Until the payment of an order is approved, only a part of the stock can be held: a (2 of 3) can be held now.',
         shortages: [{ sku: 'a', requested: 3, available: 2 }],
       },
     })
@@ -67,32 +78,45 @@ describe('the quota of open holds', () => {
     expect(reserve(from, ask(12, OTHER, 'somebody else'))).toHaveProperty('accepted')
   })
 
+  it('lets nobody hide all of the stock again whose hold has lapsed, until a payment of theirs is approved', () => {
+    expect(reserve(lapsed, ask(13, OTHER))).toMatchObject({ refused: { code: 'INSUFFICIENT_STOCK' } })
+    expect(reserve(lapsed, ask(12, OTHER))).toHaveProperty('accepted')
+    expect(reserve(lapsed, ask(25, OTHER, 'somebody else'))).toHaveProperty('accepted')
+    const held = then(lapsed, ask(1, OTHER))
+    const paid = ending(held, commit(held, { orderId: OTHER, at: AT }))
+    expect(reserve(paid, ask(24, 'a third'))).toHaveProperty('accepted')
+  })
+
+  it('takes a hold that is past its end for a lapse, as well', () => {
+    const held = then(all, ask(25))
+    expect(reserve(held, { ...ask(13, OTHER), at: LATER })).toMatchObject({
+      refused: { shortages: [{ sku: 'a', requested: 13, available: 12 }] },
+    })
+  })
+
+  it('takes no hold that was committed for a lapse', () => {
+    const held = then(all, ask(25))
+    const paid = ending(held, commit(held, { orderId: ORDER, at: AT }))
+    const released = ending(paid, release(paid, { orderId: ORDER }))
+    expect(reserve(released, ask(25, OTHER))).toHaveProperty('accepted')
+  })
+
   it('lets it hold few units whatever share of the stock they are', () => {
-    expect(reserve(given({ a: { 'BER-1': 3 } }), ask(3))).toHaveProperty('accepted')
-    expect(reserve(given({ a: { 'BER-1': 4 } }), ask(4))).toHaveProperty('refused')
+    const few = given({ a: { 'BER-1': 4 } })
+    expect(reserve(then(few, ask(1)), ask(2, OTHER))).toHaveProperty('accepted')
+    expect(reserve(then(few, ask(1)), ask(3, OTHER))).toHaveProperty('refused')
   })
 
   it('counts orders as well as units', () => {
-    const from = then(given({ a: { 'BER-1': 25 } }), ask(1), ask(1, OTHER))
+    const from = then(all, ask(1), ask(1, OTHER))
     expect(reserve(from, ask(1, 'a third'))).toMatchObject({ refused: { code: 'INSUFFICIENT_STOCK' } })
   })
 
-  it('counts no hold that is committed, released or past its end', () => {
-    const held = then(given({ a: { 'BER-1': 25 } }), ask(12))
-    const paid = commit(held, { orderId: ORDER, at: AT })
-    if ('refused' in paid) throw new Error(paid.refused.message)
-    expect(reserve(after(held, paid.accepted), ask(12, OTHER))).toHaveProperty('accepted')
-    const released = release(held, { orderId: ORDER })
-    if ('refused' in released) throw new Error('a release is never refused')
-    expect(reserve(after(held, released.accepted), ask(12, OTHER))).toHaveProperty('accepted')
-    expect(reserve(held, { ...ask(12, OTHER), at: LATER })).toHaveProperty('accepted')
-  })
-
   it('says which lines are short of stock and which of the quota', () => {
-    const from = given({ a: { 'BER-1': 25 }, b: { 'BER-1': 1 } })
-    const both = { ...command(['a', 20], ['b', 2]), quota }
+    const from = then(given({ a: { 'BER-1': 25 }, b: { 'BER-1': 1 } }), ask(1))
+    const both = { ...command(['a', 20], ['b', 2]), orderId: OTHER, quota }
     expect(reserve(from, both)).toMatchObject({
-      refused: { message: expect.stringMatching(/^There is not enough stock of b .*: a \(12 of 20\)/) },
+      refused: { message: expect.stringMatching(/^There is not enough stock of b .*: a \(11 of 20\)/) },
     })
   })
 })
