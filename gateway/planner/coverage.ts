@@ -1,5 +1,12 @@
 // Whether what a plan fetches is what its operation selects: of each type, under each condition, with these arguments. Pure.
-import { type DocumentNode, type FieldNode, Kind, type SelectionSetNode, visit } from 'graphql'
+import {
+  type DocumentNode,
+  type FieldNode,
+  Kind,
+  OperationTypeNode,
+  type SelectionSetNode,
+  visit,
+} from 'graphql'
 import type { PlanNode } from '#gateway/executor/plan.ts'
 import { createConditions, NEVER, type When } from '#gateway/planner/conditions.ts'
 import { conditionsOf } from '#gateway/planner/decided.ts'
@@ -30,7 +37,7 @@ export function uncovered(
   if (operation?.kind !== Kind.OPERATION_DEFINITION) return 'there is no operation'
   const root = emptyPlace(types.rootOf(operation.operation))
   root.told = conditions.always
-  const tree: Tree = { types, conditions, alike: alikeIn(document, plan, types) }
+  const tree: Tree = { types, conditions, ...readNames(document, plan, types) }
   try {
     if (plan) runThrough(plan, conditions.always, { tree, root, budget: createBudget() })
   } catch (error) {
@@ -42,7 +49,11 @@ export function uncovered(
 }
 
 /** Types that neither the operation nor the plan can tell apart are looked at once. */
-function alikeIn(document: DocumentNode, plan: PlanNode | undefined, types: FederatedTypes): Tree['alike'] {
+function readNames(
+  document: DocumentNode,
+  plan: PlanNode | undefined,
+  types: FederatedTypes,
+): Pick<Tree, 'alike' | 'mentioned'> {
   const named = new Set<string>()
   const fields = new Set<string>()
   const note = (set: DocumentNode | SelectionSetNode) => {
@@ -63,11 +74,14 @@ function alikeIn(document: DocumentNode, plan: PlanNode | undefined, types: Fede
     likenesses.set(type, known)
     return known
   }
-  return those => {
-    if (those.length < 2) return those
-    const firsts = new Map<string, string>()
-    for (const type of those) if (!firsts.has(likeness(type))) firsts.set(likeness(type), type)
-    return [...firsts.values()]
+  return {
+    mentioned: named,
+    alike(those) {
+      if (those.length < 2) return those
+      const firsts = new Map<string, string>()
+      for (const type of those) if (!firsts.has(likeness(type))) firsts.set(likeness(type), type)
+      return [...firsts.values()]
+    },
   }
 }
 
@@ -110,8 +124,28 @@ function lacking({ place, when, path }: At, selected: readonly Selected[], tree:
     const at = `${path}.${key}`
     const found = lackingField(node, { place, when: needed, path: at }, inner, tree)
     if (found !== undefined) return found
+    if (isFetchedInVain(node, { place, when: when & ~asked }, tree))
+      return `the plan fetches ${at} of ${place.type} where it is skipped`
   }
   return undefined
+}
+
+/**
+ * A field that may not be null takes its neighbours with it when it fails, and a mutation is carried out: neither may
+ * happen where the client skips it. What the plan needs for itself it fetches whether the client does or not.
+ */
+function isFetchedInVain(
+  node: FieldNode,
+  { place, when }: Omit<At, 'path'>,
+  { types, mentioned }: Tree,
+): boolean {
+  const { value: name } = node.name
+  const matters =
+    types.isRequired(place.type, name) || place.type === types.rootOf(OperationTypeNode.MUTATION)
+  const field = place.fields.get(responseName(node))
+  return (
+    matters && !mentioned.has(responseName(node)) && (fetchedWhen(field, askedText(node)) & when) !== NEVER
+  )
 }
 
 function lackingField(

@@ -26,6 +26,8 @@ export type FederatedTypes = {
   fieldType(service: string, type: string, field: string): string | undefined
   /** As clients see it. */
   publicFieldType(type: string, field: string): string | undefined
+  /** Whether the field may not be null. */
+  isRequired(type: string, field: string): boolean
   /** The object types that `service` may answer with where it says `type`. */
   possibleIn(service: string, type: string): readonly string[]
   /** By which `service` finds entities of the type. */
@@ -143,6 +145,7 @@ export function readFederatedTypes(document: DocumentNode): FederatedTypes {
       return own !== undefined && kinds.has(own) ? own : publicFieldType(type, field)
     },
     publicFieldType,
+    isRequired: (type, field) => joined.get(type)?.fields.get(field)?.type.kind === Kind.NON_NULL_TYPE,
     possibleIn,
     keysOf: (service, type) =>
       ofType(type, 'join__type', service).flatMap(one => {

@@ -25,6 +25,8 @@ type Asked = { readonly text: string; readonly when: When; readonly possible: Re
 export type Tree = {
   readonly types: FederatedTypes
   readonly conditions: Conditions
+  /** Names that the plan mentions in representations, paths and rewrites. */
+  readonly mentioned: ReadonlySet<string>
   /** Of types that are alike, one: in the order given. */
   alike(types: readonly string[]): readonly string[]
 }

@@ -8,7 +8,7 @@ const settle = createSettle(
   composed({
     feed: {
       sdl: `${FEDERATION_2}
-        type Query { feed: [Entry] }
+        type Query { feed: [Entry] sure: Int! }
         interface Entry { id: ID! cover: Picture }
         type Film implements Entry { id: ID! cover: Picture }
         type Post implements Entry { id: ID! cover: Picture }
@@ -104,6 +104,12 @@ describe('a plan is wrong', () => {
       'query ($a: Boolean!) { feed { cover { url @skip(if: $a) } } }',
       inTurn(COVERS, { kind: 'Condition', condition: 'a', ifClause: pictures('url') }),
       'leaves out .feed.cover.url of Picture',
+    ],
+    [
+      'when it fetches, where it is skipped, what takes its neighbours with it as it fails',
+      'query ($a: Boolean!) { sure @skip(if: $a) feed { id } }',
+      root('{sure feed{__typename id}}'),
+      'fetches .sure of Query where it is skipped',
     ],
     [
       'when nothing tells the types that the answer depends on',
