@@ -91,7 +91,7 @@ function notePlan(node: PlanNode, note: (set: SelectionSetNode) => void, named: 
     case 'BatchFetch':
       note(operationIn(node.operation).selectionSet)
       // Representations, paths and rewrites name types, too: few of many, and each only once.
-      for (const [, type] of JSON.stringify(node).matchAll(/"(\w+)"/g)) if (type) named.add(type)
+      for (const [, type] of JSON.stringify(node).matchAll(/"(\w+)"(?!:)/g)) if (type) named.add(type)
       return
     case 'Subscription':
       notePlan({ ...node.primary, kind: 'Fetch' }, note, named)

@@ -8,7 +8,7 @@ const settle = createSettle(
   composed({
     feed: {
       sdl: `${FEDERATION_2}
-        type Query { feed: [Entry] sure: Int! }
+        type Query { feed: [Entry] sure: Int! name: String! }
         interface Entry { id: ID! cover: Picture }
         type Film implements Entry { id: ID! cover: Picture }
         type Post implements Entry { id: ID! cover: Picture }
@@ -110,6 +110,12 @@ describe('a plan is wrong', () => {
       'query ($a: Boolean!) { sure @skip(if: $a) feed { id } }',
       root('{sure feed{__typename id}}'),
       'fetches .sure of Query where it is skipped',
+    ],
+    [
+      'when it does so beside requests for entities',
+      'query ($a: Boolean!) { feed { cover { url } } name @skip(if: $a) }',
+      inTurn(root('{name feed{cover{__typename id}}}'), pictures('url')),
+      'fetches .name of Query where it is skipped',
     ],
     [
       'when nothing tells the types that the answer depends on',
