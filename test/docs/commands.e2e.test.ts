@@ -142,7 +142,8 @@ function onPortsOfTheStart(printed: string): string {
 
 function compare({ command, output }: Shown, text: string): void {
   const printed = onPortsOfTheStart(text)
-  if (output?.language === 'json') expect.soft(lastingJson(printed), command).toEqual(lastingJson(output.text))
+  if (output?.language === 'json')
+    expect.soft(lastingJson(printed), command).toEqual(lastingJson(output.text))
   if (output?.language === 'text') expect.soft(lasting(printed), command).toBe(lasting(output.text))
   for (const line of printed.split('\n').filter(line => line.startsWith('{') && output === undefined))
     expect.soft(JSON.parse(line), command).not.toHaveProperty('errors')
