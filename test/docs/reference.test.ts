@@ -47,7 +47,7 @@ function leadsSomewhere(page: string, target: string): boolean {
 }
 
 test('the configuration reference names the variables that are read, and no others', () => {
-  const schemas = /^ {2,4}([A-Z][A-Z0-9_]+): (?:z\b|portNumber|urlOf|graphqlUrl|corsOrigins)/gm
+  const schemas = /^ {2,4}([A-Z][A-Z0-9_]+): (?:z\b|[a-z]\w*(?:\(|\.\w+\(|,$))/gm
   const inSchemas = captured(schemas)
   const direct = captured(/\benv\.([A-Z][A-Z0-9_]+)\b(?! (?:\?\?)?= )/g) // what is set is not read
   expect(inSchemas.length).toBeGreaterThan(20)
@@ -64,6 +64,13 @@ describe('the errors reference', () => {
     const rows = [...sectionOf(page, 'Codes in `extensions.code`').matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)]
     const listed = Object.fromEntries(rows.map(([, code, status]) => [code, Number(status)]))
     expect(listed).toEqual({ ...CALLER_CODES, INTERNAL: 500 })
+  })
+
+  test('names every code that a source gives an error of GraphQL, and no others', () => {
+    const given = captured(/\bextensions: \{ (?:\.\.\.[\w.]+, )?code: '([A-Z_]+)'/g)
+    const named = codeWords(sectionOf(page, 'Codes in `extensions.code`')).filter(word => isCode(word))
+    expect(given.length).toBeGreaterThan(5)
+    expect(words(named)).toEqual(words([...Object.keys(CALLER_CODES), ...given, 'INTERNAL']))
   })
 
   test('lists the codes that operators get, and no others', () => {
@@ -84,15 +91,33 @@ describe('the errors reference', () => {
   })
 
   test('lists the codes of refusals, and no others', () => {
-    const lines = captured(/(\bcode: .*|\bno\(\s*'.*)$/gm, 'subgraphs/')
-    const codes = lines.flatMap(line => line.match(/(?<=')[A-Z]+(?:_[A-Z]+)+(?=')/g) ?? [])
     const listed = codeWords(
       refusals.map(row => row[2] ?? '').join() + sectionOf(page, 'Refusals between the services'),
     )
-    const named = listed.filter(word => /^[A-Z]+(_[A-Z]+)+$/.test(word))
-    expect(words(named)).toEqual(words(codes))
+    expect(words(listed.filter(isCompoundCode))).toEqual(words(refusalsIn('subgraphs/')))
+  })
+
+  test('lists a refusal between the services beside the service that gives it', () => {
+    const rows = [...sectionOf(page, 'Refusals between the services').matchAll(/^\| (\w+) \| (`.*) \|$/gm)]
+    expect(rows.map(([, service]) => service)).toEqual(['orders', 'inventory', 'payment', 'shipping'])
+    for (const [, service = '', codes = ''] of rows)
+      expect(refusalsIn(`subgraphs/${service}/`), service).toEqual(expect.arrayContaining(codeWords(codes)))
   })
 })
+
+/** The codes of refusals that the sources under `folder` give. */
+function refusalsIn(folder: string): string[] {
+  const lines = captured(/(\bcode: .*|\bno\(\s*'.*)$/gm, folder)
+  return lines.flatMap(line => line.match(/(?<=')[A-Z]+(?:_[A-Z]+)+(?=')/g) ?? [])
+}
+
+function isCode(word: string): boolean {
+  return /^[A-Z]+(_[A-Z]+)*$/.test(word)
+}
+
+function isCompoundCode(word: string): boolean {
+  return /^[A-Z]+(_[A-Z]+)+$/.test(word)
+}
 
 /** Rows of a table, without its head. A code word in the first cell is what makes a row. */
 function firstToLast(markdown: string): string[][] {
