@@ -39,6 +39,11 @@ test.each(PAGES)('the links of %s lead somewhere', page => {
   expect(broken).toEqual([])
 })
 
+test('the README leads to every page', () => {
+  const linked = linksOf(readPage('README.md')).map(target => target.split('#')[0])
+  expect(PAGES.filter(page => page !== 'README.md' && !linked.includes(page))).toEqual([])
+})
+
 function leadsSomewhere(page: string, target: string): boolean {
   const [file = '', fragment] = target.split('#')
   const linked = file === '' ? page : path.join(path.dirname(page), file)
