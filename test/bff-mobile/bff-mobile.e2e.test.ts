@@ -121,7 +121,9 @@ describe('an order by phone', () => {
     const cancel = `mutation ($id: ID!) { cancelOrder(idempotencyKey: "cancel", orderId: $id) {
       order { id status tone } refusal { code } } }`
     const first = await send<{ cancelOrder: Outcome }>(cancel, { id: order?.id }, GERMAN)
-    const cancelled = { order: { id: order?.id, status: 'Storniert', tone: 'PROBLEM' }, refusal: null }
+    // What was taken for the parcel before the cancellation is told beside it.
+    const status = expect.stringMatching(/^Storniert/)
+    const cancelled = { order: { id: order?.id, status, tone: 'PROBLEM' }, refusal: null }
     expect(first.data.cancelOrder).toEqual(cancelled)
     const again = await send<{ cancelOrder: Outcome }>(cancel, { id: order?.id }, GERMAN)
     expect(again.data.cancelOrder).toEqual(cancelled)

@@ -17,7 +17,10 @@ let platform: TestPlatform
 let ada: Shopper
 let eve: Shopper
 beforeAll(async () => {
-  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  platform = await startPlatform({
+    CARRIER_SANDBOX_STEP_MS: '3600000', // parcels stay where they are
+    CAPTURE_AT: 'dispatch', // and so does their money
+  })
   await addProduct(platform, { sku: 'mug', price: '12.00', stock: { 'BER-1': 500 } })
   ;[ada, eve] = await Promise.all([registerShopper(platform, 'Ada'), registerShopper(platform, 'Eve')])
 })

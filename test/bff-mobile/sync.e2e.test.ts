@@ -23,7 +23,10 @@ import { must, placedEvent } from '#test/subgraphs/orders/fixtures.ts'
 const DAY_MS = 24 * 3_600_000
 let platform: TestPlatform
 beforeAll(async () => {
-  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  platform = await startPlatform({
+    CARRIER_SANDBOX_STEP_MS: '3600000', // parcels stay where they are
+    CAPTURE_AT: 'dispatch', // and so does their money
+  })
   await addProduct(platform, { sku: 'mug', price: '12.00', stock: { 'BER-1': 500 } })
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())

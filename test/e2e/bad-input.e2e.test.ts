@@ -61,7 +61,6 @@ const ERRORS: readonly [string, Readonly<Record<string, unknown>>, RegExp][] = [
   ['negative units', line(-1), /quantity/],
   ['absurdly many units', line(1_000_000_000), /quantity/],
   ['a malformed SKU', { lines: [{ sku: '../etc/passwd', quantity: 1 }] }, /sku/i],
-  ['no tenders', { tenders: [] }, /tender/],
   ['a card number for a token', { tenders: [{ kind: 'CARD', token: '4242424242424242' }] }, /card number/i],
   ['an unknown currency', { expectedTotal: { amount: '1.00', currency: 'XXX' } }, /XXX/],
   ['a malformed amount', { expectedTotal: { amount: '1,00', currency: 'USD' } }, /amount|decimal/i],

@@ -33,7 +33,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => open.disposeAsync())
 
-type Outcome = { readonly code: number; readonly output: string }
+type Outcome = { readonly code: number; readonly printed: string; readonly output: string }
 
 /** Runs one of the tools as npm would. */
 function runTool(
@@ -45,13 +45,13 @@ function runTool(
   const options = { env: { ...process.env, DATA_DIR: dataDir, PORT_BASE: String(portBase), ...env } }
   return new Promise(resolve => {
     const child = execFile(process.execPath, [file, ...args], options, (_error, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? -1, output: `${stdout}${stderr}`.trim() }),
+      resolve({ code: child.exitCode ?? -1, printed: stdout.trim(), output: `${stdout}${stderr}`.trim() }),
     )
   })
 }
 
 async function tokenOf(subject: string): Promise<string> {
-  return (await runTool('token', ['--role', 'customer', '--subject', subject])).output
+  return (await runTool('token', ['--role', 'customer', '--subject', subject])).printed
 }
 
 async function ask(at: Copy, token: string, query: string, variables: object = {}) {
@@ -126,7 +126,7 @@ describe('a copy that runs', () => {
     const late = launchCopy({ dataDir, portBase: await freePortBase() })
     expect(await late.ended).toBe(1)
     expect(late.lines.join('\n')).toContain('DATA_DIR_IN_USE')
-    const { code, output } = await runTool('reset')
+    const { code, output } = await runTool('reset', ['--yes'])
     expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('DATA_DIR_IN_USE') })
     expect(await ordersOf(copy, await tokenOf(ada.id))).not.toEqual([])
   })
@@ -180,12 +180,12 @@ describe('a copy that ends', () => {
 
   test('is ended and deleted by a reset', async () => {
     expect(await findServer(cluster())).toBeDefined()
-    const { code, output } = await runTool('reset')
+    const { code, output } = await runTool('reset', ['--yes'])
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('deleted the data') })
     expect(await findServer(cluster())).toBeUndefined()
     for (const name of ['postgres', 'auth', 'logs', 'seeded'])
       expect(existsSync(path.join(dataDir, name))).toBe(false)
-    expect((await runTool('reset')).output).toContain('nothing to delete')
+    expect((await runTool('reset', ['--yes'])).output).toContain('nothing to delete')
   })
 })
 

@@ -11,39 +11,34 @@ import { startRedis, whyNoRedis } from '#test/redis.ts'
 
 const missing = whyNoRedis()
 const LOAD_MS = 2
-/** An operation's 50 ms, and a machine that does much else meanwhile. */
-const BOUND_MS = 400
+/** So many gets end while Redis is away before it comes back: none of them waits for it. */
+const GETS = 200
 
 type Load = AsyncDisposable & {
-  /** Milliseconds that the gets took which have ended since the last call. */
-  readonly latencies: () => number[]
+  /** How many gets have been answered. */
+  readonly answered: () => number
 }
 
 /** Eight callers at a time who mostly want what is in no tier yet. A get that fails makes the end throw. */
 function putUnderLoad(cache: Cache): Load {
   let going = true
-  let latencies: number[] = []
+  let answered = 0
   const caller = async (name: number): Promise<void> => {
     for (let round = 0; going; round++) {
-      const began = performance.now()
       const value = `${name}:${round}`
       const load = async () => {
         await delay(LOAD_MS)
         return { value }
       }
       const got = await cache.get(value, load, LONG)
-      latencies.push(performance.now() - began)
+      answered += 1
       if (got.value !== value) throw new Error(`${value} was asked for, and ${got.value} was served`)
     }
   }
   const callers = Promise.all(Array.from({ length: 8 }, (_, name) => caller(name)))
   callers.catch(() => {})
   return {
-    latencies() {
-      const taken = latencies
-      latencies = []
-      return taken
-    },
+    answered: () => answered,
     async [Symbol.asyncDispose]() {
       going = false
       await callers
@@ -51,12 +46,8 @@ function putUnderLoad(cache: Cache): Load {
   }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-}
-
 function until(cache: Cache, state: 'up' | 'away'): Promise<void> {
-  return expect.poll(() => cache.remote(), { timeout: 10_000, interval: 5 }).toBe(state)
+  return expect.poll(() => cache.remote(), { interval: 5 }).toBe(state)
 }
 
 describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` : ''}`, () => {
@@ -71,22 +62,21 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     },
   }
   for (const [what, { begin, end }] of Object.entries(faults))
-    test(`every get is answered, soon, when it ${what} under load; then it is used again`, async () => {
+    test(`every get is answered when it ${what} under load, and none waits for it; then it is used again`, async () => {
       await using redis = await startRedis()
       await using rig = await openRig(redis.url)
       const { cache } = rig
       await using load = putUnderLoad(cache)
-      await delay(200)
-      load.latencies()
+      const goesOn = async () => {
+        const enough = load.answered() + GETS
+        await expect.poll(load.answered).toBeGreaterThan(enough)
+      }
+      await goesOn()
       for (let round = 0; round < 2; round++) {
         await begin(redis)
         await until(cache, 'away')
-        expect(Math.max(...load.latencies())).toBeLessThan(BOUND_MS)
-        await delay(300)
-        const away = load.latencies()
-        expect(away.length).toBeGreaterThan(50)
-        expect(median(away)).toBeLessThan(20)
-        expect(Math.max(...away)).toBeLessThan(BOUND_MS)
+        await goesOn()
+        expect(cache.remote()).toBe('away')
         await end(redis)
         await until(cache, 'up')
       }
@@ -95,7 +85,6 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
       await expect
         .poll(async () => (await other.get('after', async () => ({ value: 1, keep: false }), LONG)).source)
         .toBe('remote')
-      expect(Math.max(...load.latencies())).toBeLessThan(BOUND_MS)
     })
 
   test('every get is answered when it is full, and what it holds is still served; then it is filled again', async () => {
@@ -106,14 +95,8 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     await expect.poll(() => redis.ask('EXISTS', `waybill:{${rig.name}:first}`)).toBe(':1\r\n')
     await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
     expect(await redis.ask('SET', 'full?', 'yes')).toMatch(/^-OOM/)
-    const latencies: number[] = []
-    for (let index = 0; index < 50; index++) {
-      const began = performance.now()
+    for (let index = 0; index < 50; index++)
       await cache.get(`k${index}`, sourceOf({ value: index }).load, LONG)
-      latencies.push(performance.now() - began)
-    }
-    expect(Math.max(...latencies)).toBeLessThan(BOUND_MS)
-    expect(median(latencies)).toBeLessThan(20)
     expect(cache.remote()).toBe('up')
     const other = await rig.another()
     expect((await other.get('first', never, LONG)).source).toBe('remote')
