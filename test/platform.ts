@@ -210,6 +210,13 @@ export const CHECKOUT = `mutation($input: CheckoutInput!) {
   }
 }`
 
+/** The answer once the order is decided: a busy machine takes longer than one request waits, so it is repeated. */
+export async function decided(ask: () => Promise<CheckoutReply>): Promise<CheckoutReply> {
+  let reply = await ask()
+  while (reply.checkout.__typename === 'OrderPending') reply = await ask()
+  return reply
+}
+
 /** A checkout's input: one line by card, unless `input` says otherwise. */
 export function checkoutInput(
   input: { readonly idempotencyKey: string; readonly sku: string; readonly quantity?: number } & Readonly<

@@ -8,6 +8,7 @@ import {
   CHECKOUT,
   type CheckoutReply,
   checkoutInput,
+  decided,
   registerShopper,
   startPlatform,
   type TestPlatform,
@@ -30,7 +31,9 @@ async function shopperNamed(name: string): Promise<Browser> {
 }
 
 async function buy(browser: Browser, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
-  const { checkout } = await browser.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) })
+  const { checkout } = await decided(() =>
+    browser.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) }),
+  )
   expect(checkout.__typename).toBe('OrderAccepted')
   return checkout.order?.id ?? ''
 }
@@ -118,7 +121,7 @@ describe('the tenders of a checkout', () => {
     const gift = { customerId: id, adjustments: [{ label: 'Gift', amount: voucher('-25.94').amount }] }
     const order = checkoutInput({ idempotencyKey: 'free', sku: 'coffee-mug', ...gift })
     const { tenders: _, ...free } = { tenders: [], ...order }
-    const { checkout } = await ops.ask<CheckoutReply>(CHECKOUT, { input: free })
+    const { checkout } = await decided(() => ops.ask<CheckoutReply>(CHECKOUT, { input: free }))
     expect(checkout).toMatchObject({ __typename: 'OrderAccepted', order: { status: 'CONFIRMED' } })
   })
 })

@@ -7,6 +7,7 @@ import {
   CHECKOUT,
   type CheckoutReply,
   checkoutInput,
+  decided,
   registerShopper,
   type Shopper,
   startPlatform,
@@ -52,7 +53,7 @@ async function buy(browser: Browser, idempotencyKey: string): Promise<string> {
       { sku: 'scarf', quantity: 2 },
     ],
   }
-  const { checkout } = await browser.ask<CheckoutReply>(CHECKOUT, { input })
+  const { checkout } = await decided(() => browser.ask<CheckoutReply>(CHECKOUT, { input }))
   expect(checkout.__typename).toBe('OrderAccepted')
   return checkout.order?.id ?? ''
 }

@@ -13,6 +13,7 @@ import {
   CHECKOUT,
   type CheckoutReply,
   checkoutInput,
+  decided,
   registerShopper,
   startPlatform,
   type TestPlatform,
@@ -35,7 +36,9 @@ async function shopperNamed(name: string): Promise<Browser> {
 }
 
 async function buy(browser: Browser, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
-  const { checkout } = await browser.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) })
+  const { checkout } = await decided(() =>
+    browser.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) }),
+  )
   expect(checkout.__typename).toBe('OrderAccepted')
   return checkout.order?.id ?? ''
 }

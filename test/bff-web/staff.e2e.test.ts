@@ -7,6 +7,7 @@ import {
   CHECKOUT,
   type CheckoutReply,
   checkoutInput,
+  decided,
   registerShopper,
   type Shopper,
   startPlatform,
@@ -29,7 +30,9 @@ beforeAll(async () => {
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
 async function buy(input: Parameters<typeof checkoutInput>[0]): Promise<string> {
-  const { checkout } = await customer.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) })
+  const { checkout } = await decided(() =>
+    customer.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) }),
+  )
   expect(checkout.__typename).toBe('OrderAccepted')
   return checkout.order?.id ?? ''
 }

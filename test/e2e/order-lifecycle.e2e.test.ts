@@ -7,6 +7,7 @@ import {
   CHECKOUT,
   type CheckoutReply,
   checkoutInput,
+  decided,
   registerShopper,
   type Shopper,
   startPlatform,
@@ -37,11 +38,13 @@ beforeAll(async () => {
 afterAll(() => platform[Symbol.asyncDispose]())
 
 async function checkout(input: Parameters<typeof checkoutInput>[0]) {
-  const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, {
-    input: checkoutInput(input),
+  const { checkout: answer } = await decided(async () => {
+    const variables = { input: checkoutInput(input) }
+    const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, variables)
+    expect(reply.errors).toBeUndefined()
+    return reply.data
   })
-  expect(reply.errors).toBeUndefined()
-  return reply.data.checkout
+  return answer
 }
 
 /** Statuses as a subscriber sees them, until `last`. */

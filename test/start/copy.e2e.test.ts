@@ -181,7 +181,7 @@ describe('a copy that ends', () => {
   test('is ended and deleted by a reset', async () => {
     expect(await findServer(cluster())).toBeDefined()
     const { code, output } = await runTool('reset', ['--yes'])
-    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('deleted the data') })
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('Deleted the data') })
     expect(await findServer(cluster())).toBeUndefined()
     for (const name of ['postgres', 'auth', 'logs', 'seeded'])
       expect(existsSync(path.join(dataDir, name))).toBe(false)
