@@ -77,6 +77,9 @@ export function hostileRequests(target: HostileTarget): HostileRequest[] {
       times(9, n => `fragment F${n} on ${itemType}{${times(9, m => `...F${(n + m) % 9}`)}}`),
     ),
     'fragments that nothing uses': `${inside('__typename')} ${times(450, n => `fragment F${n} on ${itemType}{${leaf}}`)}`,
+    'one field in a fragment that nothing uses': `${inside('__typename')} fragment F on ${rootType}{${times(900, () => `${list}{${leaf}}`)}}`,
+    'one field in a fragment whose name another has': `${onItems('...F')} fragment F on ${rootType}{${times(900, () => `${list}{${leaf}}`)}} fragment F on ${itemType}{${leaf}}`,
+    'one field behind fragments that contain each other': `{a:${root}{...F} b:${root}{${times(700, () => `${list}{${leaf}}`)}}} fragment F on ${rootType}{${times(390, n => `${leaf}${n}`)} ${root}{...F}}`,
     'one fragment spread many times': onItems(
       times(1900, () => '...F'),
       `fragment F on ${itemType}{${leaf}}`,

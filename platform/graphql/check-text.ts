@@ -4,9 +4,13 @@ import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
+  NoFragmentCyclesRule,
+  NoUnusedFragmentsRule,
   parse,
   Source,
   specifiedRules,
+  UniqueFragmentNamesRule,
+  type ValidationRule,
   validate,
   visit,
 } from 'graphql'
@@ -28,6 +32,15 @@ export type TextRules = {
   readonly introspection: boolean
 }
 
+/**
+ * Checked before the others: the limits count what operations reach, while other rules look at every fragment there is,
+ * also at those that nothing uses, that share a name or that contain each other.
+ */
+const FRAGMENT_RULES: readonly ValidationRule[] = [
+  UniqueFragmentNamesRule,
+  NoUnusedFragmentsRule,
+  NoFragmentCyclesRule,
+]
 /** Validation stops there; one more error says so. */
 const MAX_ERRORS = 5
 /** Of one error. */
@@ -43,13 +56,16 @@ export function createTextCheck({
   limits,
   introspection,
 }: TextRules): (text: string, tokens?: number) => CheckedText {
-  const rules = [...specifiedRules, rootTypeRule, ...(introspection ? [] : [noIntrospection])]
+  const otherRules = specifiedRules.filter(rule => !FRAGMENT_RULES.includes(rule))
+  const rules = [...otherRules, rootTypeRule, ...(introspection ? [] : [noIntrospection])]
   const options = { maxErrors: MAX_ERRORS, hideSuggestions: !introspection }
 
   function check(text: string, maxTokens: number): CheckedText {
     const document = parse(text, { maxTokens, noLocation: hasManyLines(text) })
     const { size, errors } = measureDocument(document, limits)
     if (errors.length > 0) return { errors: located(errors, document, text) }
+    const unmeasured = validate(schema, document, FRAGMENT_RULES, options)
+    if (unmeasured.length > 0) return { errors: located(unmeasured, document, text) }
     const invalid = validate(schema, document, rules, options)
     if (invalid.length > 0) return { errors: located(invalid, document, text) }
     const tooMuch = introspection ? introspectionError(schema, document) : undefined
