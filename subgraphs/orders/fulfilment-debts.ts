@@ -1,8 +1,8 @@
 // Movements of money that the provider refused: what is still owed for them, and what became of it. Pure.
 import type { Money } from '#platform/domain/money.ts'
 import type { Effect, StepEvent } from '#platform/saga/saga.ts'
-import type { Debtor, DebtResolution } from './domain/debts.ts'
-import type { Fulfilment, RefusedMovement } from './fulfilment-state.ts'
+import type { Debtor } from './domain/debts.ts'
+import type { Fulfilment, MovementEnd, RefusedMovement } from './fulfilment-state.ts'
 import { answered, call, shipped } from './fulfilment-state.ts'
 
 type Refusal = Extract<StepEvent, { type: 'StepRefused' }>['data']
@@ -31,10 +31,10 @@ function askedFor(state: Fulfilment, step: string): number {
   return state.parcels.find(({ shipmentId }) => shipmentId === id)?.billed ?? 0
 }
 
-/** An operator's word on a movement; the first counts. */
-export function resolve(state: Fulfilment, movementId: string, resolution: DebtResolution): Fulfilment {
-  if (state.resolutions[movementId]) return state
-  return { ...state, resolutions: { ...state.resolutions, [movementId]: resolution } }
+/** The end of a refused movement; the first counts. */
+export function endMovement(state: Fulfilment, movementId: string, end: MovementEnd): Fulfilment {
+  if (state.ends[movementId]) return state
+  return { ...state, ends: { ...state.ends, [movementId]: end } }
 }
 
 /** Tells the order of every debt, and then of its end. */
@@ -43,7 +43,7 @@ export function tellDebts(state: Fulfilment): Effect[] {
   if (orderId === undefined) return []
   return debts(state).flatMap(({ debtId, owedBy, amount, code }) => {
     const record = `record-debt:${debtId}`
-    const resolution = state.resolutions[debtId]
+    const resolution = state.ends[debtId]?.resolution
     const effects = [call(record, 'orders.recordDebt', { orderId, debtId, owedBy, amount, code })]
     if (resolution !== undefined && answered(state, record))
       effects.push(call(`resolve-debt:${debtId}`, 'orders.resolveDebt', { orderId, debtId, resolution }))

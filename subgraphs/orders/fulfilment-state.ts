@@ -68,9 +68,13 @@ export type FulfilmentInput =
   | { readonly type: 'ReturnReceived'; readonly data: ReceivedReturn & { readonly at: string } }
   /** An operator had a refused movement of money carried out after all, or wrote it off. */
   | { readonly type: 'MovementSettled'; readonly data: MovementNews }
-  | { readonly type: 'MovementWrittenOff'; readonly data: MovementNews }
+  | { readonly type: 'MovementWrittenOff'; readonly data: MovementLeft }
+  /** Nothing is owed any more, as the payment was voided. */
+  | { readonly type: 'MovementDropped'; readonly data: MovementLeft }
 
 type MovementNews = { readonly movementId: string; readonly at: string }
+/** `outstanding` was not moved in the end, in minor units: less than was refused at first when a retry moved a part. */
+type MovementLeft = MovementNews & { readonly outstanding: number }
 type ShipmentNews = { readonly shipmentId: string; readonly at: string }
 
 export type ReceivedReturn = {
@@ -104,6 +108,9 @@ export type RefusedMovement = {
   /** What was not moved, in minor units. */
   readonly outstanding: number
 }
+
+/** What became of a refused movement. `outstanding` was not moved, in minor units. */
+export type MovementEnd = { readonly resolution: DebtResolution; readonly outstanding: number }
 
 export type CancellationReason =
   | 'CUSTOMER_REQUEST'
@@ -147,8 +154,8 @@ export type Fulfilment = {
   readonly refunds: Readonly<Record<string, number>>
   /** By step. */
   readonly refused: Readonly<Record<string, RefusedMovement>>
-  /** What operators did about refused movements, by movement id: it may be heard before the refusal is. */
-  readonly resolutions: Readonly<Record<string, DebtResolution>>
+  /** What became of refused movements, by movement id: it may be heard before the refusal is. */
+  readonly ends: Readonly<Record<string, MovementEnd>>
   /** What the last event asks for. */
   readonly effects: readonly Effect[]
 }
@@ -170,7 +177,7 @@ export const initial: Fulfilment = {
   returns: [],
   refunds: {},
   refused: {},
-  resolutions: {},
+  ends: {},
   effects: [],
 }
 
@@ -253,7 +260,11 @@ export function captureStep({ shipmentId }: Parcel): string {
 
 /** What an operator did about the refused movement of `step`. */
 export function resolutionOf(state: Fulfilment, step: string): DebtResolution | undefined {
-  return state.resolutions[state.refused[step]?.debtId ?? '']
+  return endOf(state, step)?.resolution
+}
+
+function endOf(state: Fulfilment, step: string): MovementEnd | undefined {
+  return state.ends[state.refused[step]?.debtId ?? '']
 }
 
 /** The provider has said whether the money for a parcel can be taken; nothing is asked when there is none to take. */
@@ -279,8 +290,7 @@ export function taken(state: Fulfilment, parcel: Parcel): number {
   const step = captureStep(parcel)
   if (succeeded(state, step)) return billed
   const refused = state.refused[step]
-  if (!refused) return 0
-  return resolutionOf(state, step) === 'PAID' ? billed : billed - refused.outstanding
+  return refused ? billed - (endOf(state, step) ?? refused).outstanding : 0
 }
 
 /** What was captured, in minor units. */

@@ -12,7 +12,7 @@
 // while goods can be kept back. For goods that have left it makes a debt of the customer's, and the order is complete only once an operator
 // has had it paid or written it off.
 import type { Effect, SagaDefinition, StepEvent } from '#platform/saga/saga.ts'
-import { keepRefusal, resolve } from './fulfilment-debts.ts'
+import { endMovement, keepRefusal } from './fulfilment-debts.ts'
 import { adopt, bill, hear, packParcels, withParcel } from './fulfilment-parcels.ts'
 import { wishes } from './fulfilment-plan.ts'
 import { refund } from './fulfilment-refunds.ts'
@@ -50,6 +50,7 @@ export const fulfilment: SagaDefinition<Fulfilment, FulfilmentInput> = {
     'ReturnReceived',
     'MovementSettled',
     'MovementWrittenOff',
+    'MovementDropped',
   ],
   evolve: (state, event) => ask(refund(bill(judge(learn(state, event))))),
   react: state => state.effects,
@@ -75,9 +76,12 @@ function learn(state: Fulfilment, event: Event): Fulfilment {
     case 'ReturnReceived':
       return receiveReturn(state, event.data)
     case 'MovementSettled':
-      return resolve(state, event.data.movementId, 'PAID')
+      return endMovement(state, event.data.movementId, { resolution: 'PAID', outstanding: 0 })
     case 'MovementWrittenOff':
-      return resolve(state, event.data.movementId, 'WRITTEN_OFF')
+    case 'MovementDropped': {
+      const { movementId, outstanding } = event.data
+      return endMovement(state, movementId, { resolution: 'WRITTEN_OFF', outstanding })
+    }
     case 'StepSucceeded':
       return inFlight(state, event.data.step) ? succeed(state, event.data) : state
     case 'StepRefused':

@@ -88,6 +88,7 @@ function startOf(placed: OrderPlaced, settings: FulfilmentSettings) {
 
 const ofOrder = z.object({ orderId: z.string() })
 const ofMovement = ofOrder.extend({ movementId: z.string() })
+const ofMovementLeft = ofMovement.extend({ amount: z.object({ minor: z.int() }) })
 const ofShipment = ofOrder.extend({ shipmentId: z.string() })
 const ofDecline = ofOrder.extend({ code: z.string(), message: z.string(), retryable: z.boolean() })
 
@@ -102,16 +103,20 @@ const READERS: Readonly<
     const { orderId, ...decline } = ofDecline.parse(data)
     return { sagaId: orderId, event: { type: 'PaymentRejected', data: { ...decline, at } } }
   },
-  MovementSettled: message => movementNews('MovementSettled', message),
-  MovementWrittenOff: message => movementNews('MovementWrittenOff', message),
+  MovementSettled: ({ data, at }) => {
+    const { orderId, movementId } = ofMovement.parse(data)
+    return { sagaId: orderId, event: { type: 'MovementSettled', data: { movementId, at } } }
+  },
+  MovementWrittenOff: message => movementLeft('MovementWrittenOff', message),
+  MovementDropped: message => movementLeft('MovementDropped', message),
   ShipmentDispatched: message => shipmentNews('ShipmentDispatched', message),
   ShipmentDelivered: message => shipmentNews('ShipmentDelivered', message),
   ShipmentLost: message => shipmentNews('ShipmentLost', message),
 }
 
-function movementNews(type: 'MovementSettled' | 'MovementWrittenOff', { data, at }: BusMessage) {
-  const { orderId, movementId } = ofMovement.parse(data)
-  return { sagaId: orderId, event: { type, data: { movementId, at } } }
+function movementLeft(type: 'MovementWrittenOff' | 'MovementDropped', { data, at }: BusMessage) {
+  const { orderId, movementId, amount } = ofMovementLeft.parse(data)
+  return { sagaId: orderId, event: { type, data: { movementId, outstanding: amount.minor, at } } }
 }
 
 function shipmentNews(

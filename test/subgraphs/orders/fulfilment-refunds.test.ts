@@ -7,6 +7,7 @@ import {
   deliveredAndNoted,
   dispatched,
   dispatchedAndTaken,
+  dropped,
   eur,
   inputOf,
   labelled,
@@ -21,6 +22,7 @@ import {
   startedWith,
   type Told,
   tell,
+  writtenOff,
 } from './fulfilment-story.ts'
 
 /** The history up to the labels, of an order with these `changes`. */
@@ -63,10 +65,32 @@ describe('a lost shipment', () => {
     expect(amounts(told, 'payment.refundPayment')).toEqual({})
   })
 
+  test('gives back what a retry took before the rest of its payment was written off', () => {
+    const declined = refused('capture:shp_m', 'DECLINED', { movementId: 'cap_m', outstanding: 1052 })
+    const gone = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), declined]
+    const history = [...labelled, ...dispatchedAndTaken('shp_b'), ...gone, lost('shp_m')]
+    expect(refunds(...history, writtenOff('cap_m', 1052))).toEqual({})
+    expect(refunds(...history, writtenOff('cap_m', 600))).toEqual({ 'refund:late-payment-1': eur(452) })
+  })
+
   test('waits for its money to be taken', () => {
     const taking = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), lost('shp_m')]
     expect(refunds(...labelled, ...taking)).toEqual({})
     expect(refunds(...labelled, ...taking, ok('capture:shp_m'))).toEqual({ 'refund:shp_m': eur(1052) })
+  })
+})
+
+describe('a shipment that is called back', () => {
+  test('gives back what a retry took before the void of its payment', () => {
+    const declined = refused('capture:shp_m', 'DECLINED', { movementId: 'cap_m', outstanding: 1052 })
+    const calledBack = [ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m'), ok('void-payment')]
+    const history = [...labelled, ok('capture:shp_b'), declined, ...calledBack]
+    const paid = { 'refund:shp_b': eur(7448) }
+    expect(refunds(...history, dropped('cap_m', 1052))).toEqual(paid)
+    expect(refunds(...history, dropped('cap_m', 600))).toEqual({
+      ...paid,
+      'refund:late-payment-1': eur(452),
+    })
   })
 })
 

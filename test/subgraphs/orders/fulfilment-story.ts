@@ -95,8 +95,12 @@ export function settled(movementId: string): StoryEvent {
   return { type: 'MovementSettled', data: { movementId, at: AT } }
 }
 
-export function writtenOff(movementId: string): StoryEvent {
-  return { type: 'MovementWrittenOff', data: { movementId, at: AT } }
+export function writtenOff(movementId: string, outstanding: number): StoryEvent {
+  return { type: 'MovementWrittenOff', data: { movementId, outstanding, at: AT } }
+}
+
+export function dropped(movementId: string, outstanding: number): StoryEvent {
+  return { type: 'MovementDropped', data: { movementId, outstanding, at: AT } }
 }
 
 export const held = [started, ok('reserve-stock', twoWarehouses)]

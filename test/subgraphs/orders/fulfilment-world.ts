@@ -34,7 +34,7 @@ export type Movement = {
   readonly kind: 'capture' | 'refund'
   /** The shipment, return or debt that it is for. */
   readonly id: string
-  readonly outstanding: number
+  outstanding: number
   status: 'open' | 'settled' | 'written-off' | 'dropped'
 }
 type Shipment = 'labelled' | 'dispatched' | 'delivered' | 'lost' | 'cancelled'
@@ -178,19 +178,30 @@ function answerFor(world: World, step: string, movement: Movement): StoryEvent {
   return refused(step, 'PROVIDER_DECLINED', { movementId, outstanding, retryable: false })
 }
 
-/** An operator has the money moved after all, or writes it off. */
+/** An operator has the money moved after all, or writes off the half of it that a retry leaves. */
 export function settleMovement(world: World, movementId: string | undefined, isPaid: boolean): void {
   const movement = world.movements.get(movementId ?? '')
   if (movement?.status !== 'open' || movementId === undefined) return
+  retry(world, movement, isPaid ? 'willing' : 'hesitant')
   movement.status = isPaid ? 'settled' : 'written-off'
+  const { outstanding } = movement
+  hearLater(
+    world,
+    isPaid
+      ? { type: 'MovementSettled', data: { movementId, at: AT } }
+      : { type: 'MovementWrittenOff', data: { movementId, outstanding, at: AT } },
+  )
+}
+
+function retry(world: World, movement: Movement, mood: Mood): void {
   const { kind, id, outstanding } = movement
+  const moved = carriedOut(outstanding, mood)
+  movement.outstanding -= moved
   const bill = world.bills.get(id)
-  if (isPaid && kind === 'capture' && bill) {
-    world.captured += outstanding
-    bill.taken += outstanding
-  } else if (isPaid) payBack(world, id, outstanding)
-  const type = isPaid ? 'MovementSettled' : 'MovementWrittenOff'
-  hearLater(world, { type, data: { movementId, at: AT } })
+  if (kind === 'capture' && bill) {
+    world.captured += moved
+    bill.taken += moved
+  } else payBack(world, id, moved)
 }
 
 function payBack(world: World, id: string, amount: number): void {
@@ -199,8 +210,13 @@ function payBack(world: World, id: string, amount: number): void {
 }
 
 function voidPayment(world: World, step: string): StoryEvent {
-  for (const movement of world.movements.values())
-    if (movement.kind === 'capture' && movement.status === 'open') movement.status = 'dropped'
+  for (const [movementId, movement] of world.movements) {
+    if (movement.kind !== 'capture' || movement.status !== 'open') continue
+    retry(world, movement, 'hesitant')
+    movement.status = 'dropped'
+    const { outstanding } = movement
+    hearLater(world, { type: 'MovementDropped', data: { movementId, outstanding, at: AT } })
+  }
   world.voided = world.authorised - world.captured
   if (world.payment !== 'declined') world.payment = 'voided'
   return ok(step)

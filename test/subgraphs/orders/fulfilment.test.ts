@@ -320,7 +320,7 @@ describe('a return', () => {
     const noted = [...back, ok('record-debt:ref_1')]
     expect(tell(...noted)).toMatchObject({ effects: [], phase: 'ended' })
     expect(asks(...noted, settled('ref_1'))).toEqual(['resolve-debt:ref_1', 'note-refunded:ret_1'])
-    expect(asks(...noted, writtenOff('ref_1'))).toEqual(['resolve-debt:ref_1'])
+    expect(asks(...noted, writtenOff('ref_1', 1000))).toEqual(['resolve-debt:ref_1'])
   })
 
   test('of an order of which nothing was sent asks for nothing', () => {

@@ -119,6 +119,17 @@ test('an event that cannot be read is told of and left out', () => {
   expect(unreadable).toEqual(['ShipmentLost'])
 })
 
+test.each(['MovementWrittenOff', 'MovementDropped'] as const)(
+  'of a movement, %s says how much was not moved in the end',
+  type => {
+    const movement = { orderId: ORDER_ID, movementId: 'cap_1', kind: 'CAPTURE', amount: usd(600) }
+    expect(inputFromBus(message(type, movement), fail)).toMatchObject({
+      sagaId: ORDER_ID,
+      event: { type, data: { movementId: 'cap_1', outstanding: 600, at: AT } },
+    })
+  },
+)
+
 test('inputs of one order are delivered in order, and do not wait for those of others', async () => {
   const delivered: string[] = []
   const first = Promise.withResolvers<void>()
