@@ -15,6 +15,7 @@ import {
   forwardInFlight,
   goesOnInPart,
   inFlight,
+  isCaptureAnswered,
   isCaptureOver,
   isGivenUp,
   isTakingMoney,
@@ -198,22 +199,29 @@ function giveUp(state: Known): Effect[] {
   return [...back, call('cancel-order', 'orders.cancelFulfilment', { orderId, reason, message, details })]
 }
 
-/** What is held beyond the parcels that ship, once those have taken theirs: void and release both let go of everything. */
+/**
+ * What is held beyond the parcels that ship, once those have taken theirs: void and release both let go of everything.
+ * Stock does not wait for a debt, which an operator may take days to settle.
+ */
 function giveBackTheRest(state: Known): Effect[] {
-  if (!isSettled(state)) return []
+  if (!hasLeft(state)) return []
   const { orderId, total } = state.order
   const effects: Effect[] = []
-  if (captured(state) < total.minor) effects.push(voidPayment(orderId))
+  if (isSettled(state) && captured(state) < total.minor) effects.push(voidPayment(orderId))
   if (shipped(state).length < state.parcels.length) effects.push(releaseStock(state.order))
   return effects
 }
 
 /** The parcels that ship are all dispatched, and their stock and money have moved; none of them is in debt. */
 function isSettled(state: Known): boolean {
-  if (!isUnderWay(state)) return false
-  if (isTakingMoney(state)) return false
+  return hasLeft(state) && shipped(state).every(parcel => isCaptureOver(state, parcel))
+}
+
+/** The same, but that some may be in debt. */
+function hasLeft(state: Known): boolean {
+  if (!isUnderWay(state) || isTakingMoney(state)) return false
   return shipped(state).every(
-    parcel => answered(state, `ship-stock:${parcel.shipmentId}`) && isCaptureOver(state, parcel),
+    parcel => answered(state, `ship-stock:${parcel.shipmentId}`) && isCaptureAnswered(state, parcel),
   )
 }
 

@@ -205,6 +205,15 @@ describe('a payment that cannot be taken', () => {
     expect(asks(...stopped, late)).toEqual(['ship-stock:shp_m', 'note-shipped:shp_m', 'record-debt:cap_m'])
   })
 
+  test('holds no stock of what was called back while the debt is open', () => {
+    const left = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
+    const inDebt = [...labelled, ok('capture:shp_b'), ...left, declined, ok('record-debt:cap_m')]
+    const calledBack = [...inDebt, ok('cancel-shipment:shp_b')]
+    expect(asks(...calledBack)).toContain('release-stock')
+    expect(names(tell(...calledBack).all)).not.toContain('void-payment')
+    expect(asks(...calledBack, writtenOff('cap_m', 1052))).toContain('void-payment')
+  })
+
   test('in full: what was taken of it goes back with the goods, the rest is the debt', () => {
     const part = refused('capture:shp_m', 'PAYMENT_REFUSED', { movementId: 'cap_m', outstanding: 1000 })
     const stopped = [...labelled, ok('capture:shp_b'), part]
