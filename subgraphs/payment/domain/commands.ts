@@ -19,6 +19,7 @@ import {
   type Tender,
 } from '#subgraphs/payment/domain/payment.ts'
 import { expiresSoon, reauthorise } from '#subgraphs/payment/domain/reauthorisation.ts'
+import { isRepeatable } from '#subgraphs/payment/domain/refused-movement.ts'
 
 /**
  * `retryable` is true when the same tender may work later. `movementId` names the entry on the operators' worklist, and
@@ -127,7 +128,7 @@ export function refundShares(payment: StandingPayment, amount: Money): Share[] |
 
 /**
  * Always accepted: what is authorised and not captured is let go, and nothing can be authorised afterwards. Nothing is
- * owed any more, so captures that the provider refused are off the worklist.
+ * owed any more, so captures that the provider refused are off the worklist; but not those that may have moved money.
  */
 export function requestVoid(payment: Payment, command: { orderId: string; at: string }): PaymentDecision {
   switch (payment.phase) {
@@ -150,10 +151,11 @@ export function requestVoid(payment: Payment, command: { orderId: string; at: st
   }
 }
 
-/** Captures on the worklist that nobody is trying again at the moment. */
+/** Captures on the worklist that moved nothing, and that nobody is trying again at the moment. */
 export function droppedCaptures({ orderId, refused }: StandingPayment, at: string): LaterEvent[] {
   return refused
-    .filter(({ kind, status, underWay }) => kind === 'CAPTURE' && status === 'OPEN' && !underWay)
+    .filter(entry => isRepeatable(entry) && entry.kind === 'CAPTURE' && entry.status === 'OPEN')
+    .filter(({ underWay }) => !underWay)
     .map(({ id: movementId, kind, amount }) => ({
       type: 'MovementDropped',
       data: { orderId, movementId, kind, amount, at },

@@ -184,6 +184,16 @@ export const ROWS: readonly Row[] = [
       ),
       given: [...CAPTURING, voidRequested],
     },
+    {
+      ...refused(
+        'capture',
+        'approved, another currency, while it is being void',
+        captures(moved(6_000, 'CHF')),
+        [],
+        'CAPTURE 60.00 wrong_currency',
+      ),
+      given: [...CAPTURING, voidRequested],
+    },
     row('capture', 'approved, of another tender', captures(moved(), 't9'), [], 'waits'),
     row('capture', 'nothing', undefined, [], 'waits'),
   ],

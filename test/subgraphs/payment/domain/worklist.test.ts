@@ -138,6 +138,13 @@ describe('a refused capture', () => {
     expect(refusalOf(reauthoriseMovement(fold(odd), BY))).toBe('MOVEMENT_NOT_REPEATABLE')
     expect(refusalOf(writeOffMovement(fold(odd), { ...BY, note: 'seen' }))).toBeUndefined()
   })
+
+  test('of another currency outlives the void of the payment: somebody has to give that money back', () => {
+    const odd = after(CAPTURING, captures({ status: 'approved', amount: { minor: 6_000, currency: 'CHF' } }))
+    const voided = then(odd, payment => requestVoid(payment, { orderId: ORDER, at: AT }))
+    expect(types(voided, odd)).toEqual(['VoidRequested'])
+    expect(entry(voided)).toMatchObject({ status: 'OPEN', code: 'wrong_currency' })
+  })
 })
 
 describe('a new authorisation', () => {
