@@ -5,6 +5,11 @@ import { type OrderStatus, type PlacedOrder, unitsBySku } from '#subgraphs/order
 import type { MovementKind } from '#subgraphs/payment/domain/events.ts'
 import { sums } from '#subgraphs/payment/domain/figures.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
+import {
+  CONTRADICTION,
+  isRepeatable,
+  type RefusedMovement,
+} from '#subgraphs/payment/domain/refused-movement.ts'
 import type { KnownShipment, ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
 
 /** What each service has of one order; what it does not have is left out. */
@@ -108,13 +113,19 @@ function compareMoney(order: PlacedOrder, payment: StandingPayment): Found[] {
   if (ENDED.has(order.status) && held > 0) found.push(['money-held', state])
   if (order.status === 'CANCELLED')
     return captured === refunded + unmoved('REFUND') ? found : [...found, ['money-kept', state]]
-  const allLeft = order.lines.every(line => line.shipped === line.quantity)
-  if (allLeft && captured + unmoved('CAPTURE') !== order.total.minor)
+  const allLeft = hasLeft(order)
+  const tooMuch = captured + unmoved('CAPTURE') - order.total.minor
+  if (allLeft && (tooMuch < 0 || tooMuch > refunded + unmoved('REFUND')))
     found.push(['captured-unlike-owed', `${state}, its total is ${amount(order, order.total.minor)}`])
   const owedBack = sumOf(order.returns.filter(isBack).map(({ refund }) => refund))
-  return refunded + unmoved('REFUND') < owedBack || refunded > captured
+  const dueBack = owedBack + (allLeft ? Math.max(tooMuch, 0) : 0)
+  return refunded + unmoved('REFUND') < dueBack || refunded > captured
     ? [...found, ['refunded-unlike-owed', `${state}, its returns come to ${amount(order, owedBack)}`]]
     : found
+}
+
+function hasLeft({ lines }: PlacedOrder): boolean {
+  return lines.every(line => line.shipped === line.quantity)
 }
 
 function isBack({ status }: PlacedOrder['returns'][number]): boolean {
@@ -122,17 +133,26 @@ function isBack({ status }: PlacedOrder['returns'][number]): boolean {
 }
 
 function unmovedBy({ refused }: StandingPayment, kind: MovementKind): number {
-  const entries = refused.filter(entry => entry.kind === kind)
+  const entries = refused.filter(entry => entry.kind === kind && !movedTooMuch(entry))
   return sumOf(
     entries.filter(({ status }) => status === 'OPEN' || status === 'WRITTEN_OFF').map(entry => entry.amount),
   )
 }
 
-/** Refused captures and refunds are debts of the order, under the same ids. */
+function movedTooMuch({ code }: RefusedMovement): boolean {
+  return code === CONTRADICTION.excessRefund
+}
+
+/**
+ * Refused captures and refunds are debts of the order, under the same ids. None are a refund that was too much, and a
+ * capture that may have moved money for goods that stayed: nobody owes them, and only an operator knows what to do.
+ */
 function debtsThatDiffer(order: PlacedOrder, payment: StandingPayment): Found[] {
+  const allLeft = hasLeft(order)
   const debts = order.debts.filter(({ resolution }) => resolution === undefined).map(({ debtId }) => debtId)
   const refused = payment.refused
     .filter(({ kind, status }) => kind !== 'VOID' && status === 'OPEN')
+    .filter(entry => !movedTooMuch(entry) && (allLeft || entry.kind === 'REFUND' || isRepeatable(entry)))
     .map(({ id }) => id)
   return [
     ...debts

@@ -109,6 +109,13 @@ const refusedCapture: StandingPayment['refused'][number] = {
   ...{ id: 'cap_1', kind: 'CAPTURE', amount: eur(1000), shares: [], code: 'card_expired', retryable: false },
   ...{ refusedAt: AT, tries: 1, status: 'OPEN', underWay: false },
 }
+const excessRefund = {
+  ...refusedCapture,
+  id: 'ref_1-excess-1',
+  kind: 'REFUND',
+  code: 'excess_refund',
+} as const
+const linesThatStayed = order.lines.map(line => ({ ...line, shipped: 0 }))
 const withPayment = (facts: Facts, change: Partial<StandingPayment>): Facts => ({
   ...facts,
   payment: { ...payment, ...facts.payment, ...change },
@@ -121,6 +128,21 @@ const captured = (minor: number) => ({ tenders: [{ ...tender, captured: minor }]
 
 describe('services that agree have no difference', () => {
   test.each([
+    [
+      'a capture that was too much, and whose excess was given back',
+      withPayment(agreed, { tenders: [{ ...tender, held: 1500, captured: 1500, refunded: 500 }] }),
+    ],
+    [
+      'a refund that was too much, which is on the worklist alone',
+      withPayment(
+        { ...cancelled, order: { ...order, status: 'CANCELLED', shipments: [], lines: linesThatStayed } },
+        { tenders: [{ ...tender, refunded: 1000 }], refused: [excessRefund] },
+      ),
+    ],
+    [
+      'a capture in another currency for goods that stayed',
+      withPayment(cancelled, { refused: [{ ...refusedCapture, code: 'wrong_currency' }] }),
+    ],
     ['a completed order', agreed],
     ['a confirmed order', confirmed],
     ['a cancelled order', cancelled],
@@ -178,6 +200,11 @@ describe('what differs is named by kind', () => {
       'a capture was refused, and the order has no debt',
       withPayment(agreed, { ...captured(0), refused: [refusedCapture] }),
       ['debts-differ'],
+    ],
+    [
+      'too much was captured, and the excess was kept',
+      withPayment(agreed, { tenders: [{ ...tender, held: 1500, captured: 1500 }] }),
+      ['captured-unlike-owed', 'refunded-unlike-owed'],
     ],
     ['money of a cancelled order is kept', withPayment(cancelled, captured(1000)), ['money-kept']],
     [
