@@ -254,9 +254,10 @@ function rejectCancellation(state: Known): Effect[] {
   const isTooLate = state.cancellationRequested && (!state.stop || goesOnInPart(state))
   if (!isTooLate) return []
   const { orderId } = state.order
-  const message = state.stop
-    ? cancelledInPart(state)
-    : 'The order is already with the carrier and cannot be cancelled any more.'
+  const message =
+    goesOnInPart(state) && shipped(state).length < state.parcels.length
+      ? cancelledInPart(state)
+      : 'The order is already with the carrier and cannot be cancelled any more.'
   return [call('reject-cancellation', 'orders.rejectCancellation', { orderId, message })]
 }
 

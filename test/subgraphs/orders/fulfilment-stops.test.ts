@@ -331,6 +331,17 @@ describe('a cancellation', () => {
     expect(inputOf(tell(...gone), 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
   })
 
+  test('that finds all of it gone is told so, and not of a rest that there is none of', () => {
+    const gone = [
+      ...[...paid, cancelled],
+      refused('cancel-shipment:shp_b', 'SHIPMENT_DISPATCHED'),
+      refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED'),
+    ]
+    expect(inputOf(tell(...gone), 'reject-cancellation')).toMatchObject({
+      message: 'The order is already with the carrier and cannot be cancelled any more.',
+    })
+  })
+
   test('that finds a part gone: the rest is released, and what was taken for it goes back', () => {
     const mixed = [
       ...paid,
