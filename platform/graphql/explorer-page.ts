@@ -62,7 +62,8 @@ export function contentPolicy(nonce: string, host: string | undefined): string {
 }
 
 /** Headers that proxies add; a browser that opens a page sends none of them. */
-const OF_PROXIES = /^(?:forwarded|via|cdn-loop|client-ip|(?:x|cf|fly|true|fastly)-.*)$/
+const OF_PROXIES =
+  /^(?:forwarded|via|cdn-loop|client-ip|forwarded-for|(?:wl-)?proxy-client-ip|front-end-https|(?:x|cf|fly|true|fastly)-.*)$/
 /** A page of another site asks otherwise. */
 const OWN_PAGE: ReadonlySet<unknown> = new Set([undefined, 'none', 'same-origin'])
 

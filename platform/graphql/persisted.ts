@@ -131,7 +131,7 @@ export async function readManifest(file: URL): Promise<PersistedManifest> {
 
 function hashOf(extensions: unknown): string | undefined {
   const persisted = isRecord(extensions) ? extensions.persistedQuery : undefined
-  if (typeof persisted !== 'object' || persisted === null) return undefined
+  if (persisted === undefined || persisted === null) return undefined
   if (!isRecord(persisted) || persisted.version !== 1 || typeof persisted.sha256Hash !== 'string')
     throw new CallerError('BAD_USER_INPUT', 'persistedQuery should be { version: 1, sha256Hash: "…" }')
   return persisted.sha256Hash

@@ -109,6 +109,7 @@ describe('the sample token', () => {
   })
 
   it.each([
+    ...['forwarded-for', 'proxy-client-ip', 'wl-proxy-client-ip', 'front-end-https'],
     ...['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-server'],
     ...['x-real-ip', 'x-client-ip', 'client-ip', 'true-client-ip', 'cf-connecting-ip', 'fastly-client-ip'],
     ...['x-cluster-client-ip', 'x-original-host', 'x-original-forwarded-for', 'x-envoy-external-address'],

@@ -100,15 +100,20 @@ describe('automatic persisted queries', () => {
     )
   })
 
-  it.each([[[]], [{}], [{ version: 2, sha256Hash: 'a' }], [{ version: 1, sha256Hash: 1 }]])(
-    'are named as they should be, and not by %j',
-    persistedQuery => {
-      const persisted = createPersistedOperations({ only: false })
-      expect(() => persisted.resolve({ query: TWICE, extensions: { persistedQuery } })).toThrow(
-        'persistedQuery should be { version: 1, sha256Hash: "…" }',
-      )
-    },
-  )
+  it.each([
+    [1],
+    ['a'],
+    [true],
+    [[]],
+    [{}],
+    [{ version: 2, sha256Hash: 'a' }],
+    [{ version: 1, sha256Hash: 1 }],
+  ])('are named as they should be, and not by %j', persistedQuery => {
+    const persisted = createPersistedOperations({ only: false })
+    expect(() => persisted.resolve({ query: TWICE, extensions: { persistedQuery } })).toThrow(
+      'persistedQuery should be { version: 1, sha256Hash: "…" }',
+    )
+  })
 
   it('take no more room than there is', () => {
     const persisted = createPersistedOperations({ only: false })
