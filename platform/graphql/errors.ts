@@ -60,10 +60,13 @@ function placeOf(error: unknown): Place {
   return { ...(error.locations && { locations: error.locations }), ...(error.path && { path: error.path }) }
 }
 
-/** Thrown by graphql-js itself, before any resolver ran: no path, and no code yet. */
-function isDocumentFault(error: GraphQLError): boolean {
-  return error.path === undefined && error.extensions.code === undefined && error.nodes !== undefined
+/** Thrown by graphql-js itself, before any resolver ran: no path, no code yet, and a place but where it gave up. */
+function isDocumentFault({ path, extensions, nodes, message }: GraphQLError): boolean {
+  return path === undefined && extensions.code === undefined && (nodes !== undefined || GAVE_UP.test(message))
 }
+
+/** What graphql-js says after as many errors as it lists, of variables or of a document. */
+const GAVE_UP = /^Too many (?:errors processing variables|validation errors), error limit reached/
 
 function remote(error: GraphQLError, place: Place): GraphQLFormattedError {
   const { http: _http, stacktrace: _stack, serviceName: _service, ...extensions } = error.extensions

@@ -47,6 +47,21 @@ describe('formatError', () => {
       })
   })
 
+  it('blames more errors than graphql-js lists on whoever wrote them, too', () => {
+    const schema = buildSchema('type Query { n(i: I): Int } input I { a: Int }')
+    const given = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`unknown${index}`, 1]))
+    const variableValues = { i: given }
+    const document = parse('query($i: I) { n(i: $i) }')
+    const { errors = [] } = executeSync({ schema, document, variableValues })
+    expect(errors.at(-1)?.message).toMatch(/^Too many errors/)
+    const all = [...errors, ...validate(schema, parse(`{ ${'unknown '.repeat(200)} }`))]
+    const told = all.map(error => format(error))
+    expect(new Set(told.map(({ formatted }) => formatted.extensions?.code))).toEqual(
+      new Set(['BAD_USER_INPUT']),
+    )
+    expect(told.flatMap(({ lines }) => lines)).toEqual([])
+  })
+
   it('passes errors of another service with their code, without what is ours to know', () => {
     const remote = new GraphQLError('not yours', {
       extensions: { code: 'FORBIDDEN', serviceName: 'payment', stacktrace: ['at x'], owner: 'cus_1' },
