@@ -1,4 +1,4 @@
-import { GraphQLError, locatedError } from 'graphql'
+import { buildSchema, executeSync, GraphQLError, locatedError, parse, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import { formatError } from '#platform/graphql/errors.ts'
