@@ -354,7 +354,7 @@ export type OrderPage = {
   readonly payments?: Maybe<ReadonlyArray<Payment>>;
   /** Null, with a notice, while they cannot be loaded. */
   readonly shipments?: Maybe<ReadonlyArray<Shipment>>;
-  /** What was given back so far, for goods that were lost or came back; 0 when nothing was. */
+  /** What was given back so far: for goods that were lost, came back or were called back, and of late payments; 0 when nothing was. */
   readonly refunded: Money;
   readonly returns: ReadonlyArray<Return>;
   /** Money that the payment provider would not move: what the customer owes for goods that left, and refunds not yet paid. */

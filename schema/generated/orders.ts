@@ -233,7 +233,7 @@ export type Order = {
   /** What the caller may do with the order now. */
   readonly allowedActions: ReadonlyArray<OrderAction>;
   readonly returns: ReadonlyArray<Return>;
-  /** What was given back so far, for goods that were lost or came back; 0 when nothing was. */
+  /** What was given back so far: for goods that were lost, came back or were called back, and of late payments; 0 when nothing was. */
   readonly refunded: Money;
   /** Money that the payment provider would not move: what the customer owes for goods that left, and refunds not yet paid. */
   readonly debts: ReadonlyArray<Debt>;

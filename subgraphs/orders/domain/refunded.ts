@@ -2,7 +2,7 @@
 import type { Money } from '#platform/domain/money.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 
-/** What was given back to the customer, as far as the order was told: for losses and returns, also of late payments. */
+/** What was given back to the customer, as the order was told: for losses, returns, goods called back and late payments. */
 export function refundedSoFar({ total, shipments, returns, refunds = [] }: PlacedOrder): Money {
   const given = [
     ...shipments.flatMap(({ refund }) => refund ?? []),
