@@ -1,16 +1,16 @@
 // The fulfilment saga: an order from placing to delivery, return or compensation, as a pure decider. Free of I/O.
 //
 // Each event is first learned (facts), then judged (may the order go on?), then billed (what to capture) and refunded
-// (what to give back); what the resulting state wishes for and has not asked for yet is the event's effect. So a repeated, late or early event,
-// which teaches nothing, asks for nothing, and no step is ever asked for twice.
+// (what to give back); what the resulting state wishes for and has not asked for yet is the event's effect. So a
+// repeated, late or early event, which teaches nothing, asks for nothing, and no step is ever asked for twice.
 //
 // The order is stopped by its first cause only. Stopping waits for the steps under way, calls back the shipments,
 // and then looks at what is left: if nothing was dispatched, money and stock go back and the order is cancelled; if
 // something was, that part is delivered, and what was taken for the rest goes back.
 //
-// A parcel is paid for once its label is there, before it leaves, unless told otherwise: a refused capture stops the order
-// while goods can be kept back. For goods that have left it makes a debt of the customer's, and the order is complete only once an operator
-// has had it paid or written it off.
+// A parcel is paid for once its label is there, before it leaves, unless told otherwise: a refused capture stops the
+// order while goods can be kept back. For goods that have left it makes a debt of the customer's, and the order is
+// complete only once an operator has had it paid or written it off.
 import type { Effect, SagaDefinition, StepEvent } from '#platform/saga/saga.ts'
 import { endMovement, keepRefusal } from './fulfilment-debts.ts'
 import { adopt, bill, hear, packParcels, withParcel } from './fulfilment-parcels.ts'
