@@ -19,7 +19,7 @@ import {
   type Tender,
 } from '#subgraphs/payment/domain/payment.ts'
 import { expiresSoon, reauthorise } from '#subgraphs/payment/domain/reauthorisation.ts'
-import { isRepeatable } from '#subgraphs/payment/domain/refused-movement.ts'
+import { CONTRADICTION, isRepeatable } from '#subgraphs/payment/domain/refused-movement.ts'
 
 /**
  * `retryable` is true when the same tender may work later. `movementId` names the entry on the operators' worklist, and
@@ -72,12 +72,42 @@ export function requestCapture(payment: Payment, { moveId, amount, at }: MoveMon
   if (foreign) return foreign
   const shares = captureShares(payment, amount)
   if (!shares)
-    return no(
-      'CAPTURE_EXCEEDS_AUTHORISATION',
-      `${inWords(amount)} is more than is authorised and not yet captured`,
-    )
+    return isStillOwed(payment, amount)
+      ? accept(...usedUp(payment, { moveId, amount, at }))
+      : no(
+          'CAPTURE_EXCEEDS_AUTHORISATION',
+          `${inWords(amount)} is more than is authorised and not yet captured`,
+        )
   const asked: LaterEvent = { type: 'CaptureRequested', data: { captureId: moveId, amount, shares, at } }
   return accept(asked, ...reauthoriseExpiring(advance(payment, asked), moveId, at))
+}
+
+/**
+ * The payment is for more than was taken and kept, is being taken, or waits for an operator: so a capture of `amount` is
+ * due, whatever became of its authorisation.
+ */
+function isStillOwed({ tenders, captures, refused, amount: total }: StandingPayment, amount: Money): boolean {
+  const kept = tenders.reduce(
+    (sum, { tenderId, captured, refunded }) => sum + captured - refunded + underWay(captures, tenderId),
+    0,
+  )
+  const waiting = refused.filter(({ kind, status }) => kind === 'CAPTURE' && status === 'OPEN')
+  return amount.minor <= waiting.reduce((left, entry) => left - entry.amount.minor, total - kept)
+}
+
+/**
+ * An earlier capture took more than was asked, so that too little is authorised for this one. The provider is not asked:
+ * it is a refused movement of the first tender, which operators have authorised anew.
+ */
+function usedUp(payment: StandingPayment, { moveId, amount, at }: MoveMoney): LaterEvent[] {
+  const { orderId, tenders } = payment
+  const shares = tenders.slice(0, 1).map(({ tenderId }) => ({ tenderId, amount }))
+  const about = { orderId, code: CONTRADICTION.usedUp, retryable: false, at }
+  return [
+    { type: 'CaptureRequested', data: { captureId: moveId, amount, shares, at } },
+    { type: 'CaptureDeclined', data: { ...about, captureId: moveId } },
+    { type: 'MovementRefused', data: { ...about, movementId: moveId, kind: 'CAPTURE', amount, shares } },
+  ]
 }
 
 /** How a capture of `amount` is split; undefined when it is more than is there. */

@@ -47,6 +47,7 @@ export const CONTRADICTION = {
   partialRefund: 'partial_refund',
   excessRefund: 'excess_refund',
   approvalNeeded: 'approval_needed',
+  usedUp: 'authorisation_used_up',
 } as const
 
 /** Money may have moved already, so asking again could move it twice: only a person can find out. */

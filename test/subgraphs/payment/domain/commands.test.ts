@@ -10,6 +10,7 @@ import {
 } from '#subgraphs/payment/domain/commands.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
+import { reauthoriseMovement } from '#subgraphs/payment/domain/worklist.ts'
 import {
   AT,
   AUTHORISED,
@@ -112,6 +113,39 @@ describe('capturing', () => {
     const underWay = fold([...AUTHORISED, captureRequested('cap1', ['t1', 6_000])])
     expectRefusal(requestCapture(underWay, move(4_001)), 'CAPTURE_EXCEEDS_AUTHORISATION')
     expect(accepted(requestCapture(underWay, move(4_000)))).toHaveLength(1)
+  })
+
+  test('that is due when an earlier one took too much of the authorisation is a refused movement of its own', () => {
+    const history: PaymentEvent[] = [
+      ...AUTHORISED,
+      captureRequested('cap1', ['t1', 6_000]),
+      tenderCaptured('cap1', 't1', 9_000),
+      paymentCaptured('cap1', 6_000),
+      {
+        type: 'RefundRequested',
+        data: {
+          refundId: 'ref1',
+          amount: eur(3_000),
+          shares: [{ tenderId: 't1', amount: eur(3_000) }],
+          at: AT,
+        },
+      },
+      { type: 'TenderRefunded', data: { refundId: 'ref1', tenderId: 't1', amount: eur(3_000), at: AT } },
+      { type: 'PaymentRefunded', data: { orderId: ORDER, refundId: 'ref1', amount: eur(3_000), at: AT } },
+    ]
+    const tookTooMuch = fold(history)
+    const events = accepted(requestCapture(tookTooMuch, move(4_000, 'cap2')))
+    expect(events.map(({ type }) => type)).toEqual(['CaptureRequested', 'CaptureDeclined', 'MovementRefused'])
+    const after = standing([...history, ...events])
+    expect(outstanding(after)).toEqual([])
+    expect(moveAnswer(after, 'capture', 'cap2')).toMatchObject({
+      refused: { code: 'CAPTURE_DECLINED', movementId: 'cap2', outstanding: eur(4_000) },
+    })
+    expect(reauthoriseMovement(after, { movementId: 'cap2', by: 'olga', at: AT })).toMatchObject({
+      accepted: [{ type: 'MovementRetried' }, { type: 'ReauthorisationRequested' }],
+    })
+    expectRefusal(requestCapture(tookTooMuch, move(4_001)), 'CAPTURE_EXCEEDS_AUTHORISATION')
+    expectRefusal(requestCapture(after, move(1)), 'CAPTURE_EXCEEDS_AUTHORISATION')
   })
 
   test.each([
