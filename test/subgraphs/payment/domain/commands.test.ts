@@ -145,7 +145,7 @@ describe('capturing', () => {
       accepted: [{ type: 'MovementRetried' }, { type: 'ReauthorisationRequested' }],
     })
     expectRefusal(requestCapture(tookTooMuch, move(4_001)), 'CAPTURE_EXCEEDS_AUTHORISATION')
-    expectRefusal(requestCapture(after, move(1)), 'CAPTURE_EXCEEDS_AUTHORISATION')
+    expectRefusal(requestCapture(after, move(1_001)), 'CAPTURE_EXCEEDS_AUTHORISATION')
   })
 
   test.each([
