@@ -4,6 +4,8 @@ import { glob, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { z } from 'zod'
+import { type EmbeddedIssuer, findEmbeddedIssuer } from '#platform/auth/issuer.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
 import { PORT_OFFSETS } from '#start/layout.ts'
 import { readStartSettings, type StartSettings } from '#start/settings.ts'
 
@@ -63,6 +65,17 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
+}
+
+/** Whoever signs its tokens. Throws OperatorError NO_ISSUER_KEY for a copy that was never started: commands make no key. */
+export async function issuerOf(copy: LocalCopy): Promise<EmbeddedIssuer> {
+  const directory = path.join(copy.dataDir, 'auth')
+  const issuer = await findEmbeddedIssuer(directory)
+  if (issuer) return issuer
+  throw new OperatorError(
+    'NO_ISSUER_KEY',
+    `There is no key in ${directory} yet: run \`${variablesOf(copy)}npm start\` first, which makes one, or name another copy with DATA_DIR.`,
+  )
 }
 
 /** As commands name it to people. */

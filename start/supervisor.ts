@@ -36,7 +36,7 @@ export async function superviseHost(options: HostOptions): Promise<SupervisedHos
   const first = await startHost(options, starting)
   const gaveUp = Promise.withResolvers<Error>()
   const state = { child: first }
-  const watching = watch(options, state, stop.signal).then(error => error && gaveUp.resolve(error))
+  const watching = watch(options, state, starting).then(error => error && gaveUp.resolve(error))
   return {
     gaveUp: gaveUp.promise,
     async [Symbol.asyncDispose]() {

@@ -142,7 +142,7 @@ async function confirm(question: string, approved: boolean): Promise<void> {
   if (!process.stdin.isTTY)
     throw new OperatorError(
       'NOT_CONFIRMED',
-      `Nothing was changed: ${question} There is no terminal to answer on, so say it with --yes.`,
+      `${question} Nothing was changed: there is no terminal to answer on. To do it without being asked, add --yes.`,
     )
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   const answer = await terminal.question(`${question} [y/N] `).finally(() => terminal.close())

@@ -49,6 +49,11 @@ function describe({ consumer, event, error, attempts, parkedAt, behind }: DeadLe
 
 async function databaseUrl({ service, database }: DeadLetterOptions): Promise<string> {
   const url = database ?? process.env.DATABASE_URL
+  if (database !== undefined && !/^postgres(ql)?:$/.test(URL.parse(database)?.protocol ?? ''))
+    throw wrongUsage(
+      deadLetters,
+      '--database should be a URL such as postgres://user:password@host:5432/orders.',
+    )
   if (service !== undefined && database !== undefined)
     throw wrongUsage(deadLetters, '--service and --database name the same thing: give one of them.')
   if (service === undefined && url === undefined)

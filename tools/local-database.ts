@@ -4,7 +4,7 @@ import process from 'node:process'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { runningDatabase } from '#start/embedded-postgres.ts'
 import type { SUBGRAPHS } from '#start/layout.ts'
-import { describeCopy, findLocalCopy } from '#start/local-copy.ts'
+import { describeCopy, findLocalCopy, variablesOf } from '#start/local-copy.ts'
 
 type ServiceName = (typeof SUBGRAPHS)[number]
 
@@ -13,17 +13,17 @@ type ServiceName = (typeof SUBGRAPHS)[number]
  * when no copy is running there.
  */
 export async function localDatabase(service: ServiceName): Promise<string> {
-  return (await localDatabases())(service)
+  return (await localDatabases('DATABASE_URL'))(service)
 }
 
-/** As `localDatabase`, for any service of the one copy. */
-export async function localDatabases(): Promise<(service: ServiceName) => string> {
+/** As `localDatabase`, for any service of the one copy. `instead` are the variables that name databases elsewhere. */
+export async function localDatabases(instead: string): Promise<(service: ServiceName) => string> {
   const copy = await findLocalCopy(process.env)
   const url = await runningDatabase(path.join(copy.dataDir, 'postgres'), 'postgres')
   if (url === undefined)
     throw new OperatorError(
       'NOT_RUNNING',
-      `${describeCopy(copy)} is not running: start it with npm start, name another with DATA_DIR, or set DATABASE_URL`,
+      `${describeCopy(copy)} is not running: start it with ${variablesOf(copy)}npm start, name another with DATA_DIR, or set ${instead}`,
     )
   console.error(`This is ${describeCopy(copy)}.`)
   return service => Object.assign(new URL(url), { pathname: `/waybill_${service}` }).href

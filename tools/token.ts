@@ -1,16 +1,10 @@
 // npm run token: prints an access token of the development issuer.
-import path from 'node:path'
 import process from 'node:process'
-import {
-  DEFAULT_TTL_SECONDS,
-  findEmbeddedIssuer,
-  MAX_TTL_SECONDS,
-  type TokenRequest,
-} from '#platform/auth/issuer.ts'
+import { DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, type TokenRequest } from '#platform/auth/issuer.ts'
 import { isRole, ROLES } from '#platform/auth/viewer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
-import { describeCopy, findLocalCopy } from '#start/local-copy.ts'
+import { describeCopy, findLocalCopy, issuerOf } from '#start/local-copy.ts'
 import { type Input, readInput, runCommand, wrongUsage } from '#tools/command-line.ts'
 import { token } from '#tools/commands.ts'
 
@@ -34,13 +28,7 @@ async function sign(options: TokenOptions, env: Environment, say: (line: string)
     )
   const request = readRequest(options)
   const copy = await findLocalCopy(env)
-  const directory = path.join(copy.dataDir, 'auth')
-  const issuer = await findEmbeddedIssuer(directory)
-  if (!issuer)
-    throw new OperatorError(
-      'NO_ISSUER_KEY',
-      `there is no key in ${directory} yet: run \`npm start\` first, which makes one, or name another copy with DATA_DIR`,
-    )
+  const issuer = await issuerOf(copy)
   say(`This token is for ${describeCopy(copy)}.`)
   return issuer.sign(request)
 }

@@ -54,7 +54,7 @@ describe('a command that destroys', () => {
 
   test('changes nothing without a terminal and --yes', async () => {
     await expect(readInput(sink, []).confirm('Sink it?')).rejects.toThrow(
-      'Nothing was changed: Sink it? There is no terminal to answer on, so say it with --yes.',
+      'Sink it? Nothing was changed: there is no terminal to answer on. To do it without being asked, add --yes.',
     )
   })
 

@@ -89,5 +89,27 @@ test('reset with --yes deletes what the copy wrote, leaves other files alone, an
 test('a command for a running copy says that none is running, and where it looked', async () => {
   const { code, stderr } = await run('rebuild', 'orders')
   expect(code).toBe(1)
-  expect(stderr).toMatch(/^NOT_RUNNING: the copy in .* is not running: start it with npm start/)
+  expect(stderr).toMatch(/^NOT_RUNNING: the copy in .* is not running: start it with DATA_DIR=.* npm start/)
+})
+
+const SAMPLE = ['test/tools/import/northwind', '--mapping', 'northwind']
+
+test('import makes no key for a copy that was never started', async () => {
+  const before = await readdir(dataDir)
+  const { code, stderr } = await run('import', ...SAMPLE)
+  expect(code).toBe(2)
+  expect(stderr).toMatch(/NO_ISSUER_KEY: There is no key in .*auth yet: run `DATA_DIR=.* npm start` first/)
+  expect(await readdir(dataDir)).toEqual(before)
+})
+
+test('import finds out before it begins that its report cannot be written', async () => {
+  const { code, stdout, stderr } = await run('import', ...SAMPLE, '--report', '/nowhere/report.txt')
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr).toBe('REPORT_NOT_WRITABLE: --report cannot be written: the folder /nowhere is not there.\n')
+})
+
+test('dead-letters says what a database is named by', async () => {
+  const { code, stderr } = await run('dead-letters', 'list', '--database', 'orders')
+  expect(code).toBe(2)
+  expect(stderr).toContain('--database should be a URL such as postgres://')
 })

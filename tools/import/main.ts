@@ -1,12 +1,11 @@
 // `npm run import -- FOLDER`: loads the products of a shop's files with stock, and replays its orders through the web BFF.
-import { writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
-import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { CURRENCIES } from '#platform/domain/money.ts'
-import { describeFault } from '#platform/process/fault.ts'
-import { describeCopy, findLocalCopy, type LocalCopy } from '#start/local-copy.ts'
+import { describeFault, faultOf } from '#platform/process/fault.ts'
+import { describeCopy, findLocalCopy, issuerOf, type LocalCopy } from '#start/local-copy.ts'
 import { type Input, runCommand, wrongUsage } from '#tools/command-line.ts'
 import { importOrders } from '#tools/commands.ts'
 import { checkOrders } from '#tools/import/check.ts'
@@ -21,17 +20,15 @@ import { createWebClient } from '#tools/import/web-client.ts'
 
 const TOKEN_LIFE_SECONDS = 3600
 
-/** An ops token, made anew before the last one expires. */
-function opsToken({ dataDir }: LocalCopy): () => Promise<string> {
+/** An ops token, made anew before the last one expires. Throws OperatorError NO_ISSUER_KEY. */
+async function opsToken(copy: LocalCopy): Promise<() => Promise<string>> {
   const given = process.env.WAYBILL_TOKEN
   if (given) return async () => given
-  const folder = path.join(dataDir, 'auth')
+  const issuer = await issuerOf(copy)
   let current: { token: Promise<string>; until: number } | undefined
   return () => {
     if (!current || current.until < Date.now()) {
-      const token = openEmbeddedIssuer(folder).then(issuer =>
-        issuer.sign({ role: 'ops', subject: 'import', ttlSeconds: TOKEN_LIFE_SECONDS }),
-      )
+      const token = issuer.sign({ role: 'ops', subject: 'import', ttlSeconds: TOKEN_LIFE_SECONDS })
       current = { token, until: Date.now() + (TOKEN_LIFE_SECONDS * 1000) / 2 }
     }
     return current.token
@@ -76,6 +73,7 @@ async function importFiles(options: Options): Promise<ExitCode> {
   const mapping = { ...read, ...(options.currency && { currency: options.currency }) }
   const tables = await readTables(options.folder, mapping, options.encoding)
   const plan = planImport(tables, mapping, options.limit)
+  if (options.report !== undefined) await checkWritable(options.report)
   if (options['dry-run']) {
     await print(describePlan(plan, mapping.currency), options)
     return plan.rejects.length > 0 ? EXIT.rowsLeftOut : EXIT.imported
@@ -96,7 +94,7 @@ async function runImport(
   if (options.url === undefined) console.error(`This is ${describeCopy(copy)}.`)
   await using web = createWebClient({
     url,
-    token: opsToken(copy),
+    token: await opsToken(copy),
     connections: width,
     patienceMs,
     onSilence: problem => console.error(`${url} does not answer (${problem}); trying again …`),
@@ -140,6 +138,17 @@ async function placeAll(replay: Replay, orders: Plan['orders'], failed: Failures
   if (open.length === 0 || replay.web.isAway()) return first
   const second = await replayOrders(replay, open, failed, startProgress('again   ', open.length))
   return [...first.filter(({ status }) => status !== 'unanswered'), ...second]
+}
+
+/** Before anything is imported. Throws OperatorError REPORT_NOT_WRITABLE. */
+async function checkWritable(report: string): Promise<void> {
+  try {
+    await using _file = await open(report, 'a')
+  } catch (error) {
+    const { code, message } = faultOf(error)
+    const why = code === 'ENOENT' ? `the folder ${path.dirname(report)} is not there.` : message
+    throw new OperatorError('REPORT_NOT_WRITABLE', `--report cannot be written: ${why}`, error)
+  }
 }
 
 async function print(text: string, { report }: Options): Promise<void> {

@@ -1,9 +1,10 @@
 // The mapping of an import: which file and column holds what, and how a value is made of a row. Validated; free of network.
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { CURRENCIES } from '#platform/domain/money.ts'
+import { faultOf } from '#platform/process/fault.ts'
 
 const MAPPINGS = new URL('./mappings/', import.meta.url)
 
@@ -129,7 +130,7 @@ export type Lookups = ReadonlyMap<string, ReadonlyMap<string, string>>
  * shipped. Throws OperatorError MAPPING_INVALID that lists every problem with its place.
  */
 export async function readMapping(source: string): Promise<Mapping> {
-  const given = /^[a-z0-9-]+$/.test(source) ? fileURLToPath(new URL(`${source}.json`, MAPPINGS)) : source
+  const given = /^[a-z0-9-]+$/.test(source) ? await shippedFile(source) : source
   const read = mapping.safeParse(await readJson(given))
   if (read.success) return read.data
   const problems = read.error.issues.map(
@@ -138,9 +139,18 @@ export async function readMapping(source: string): Promise<Mapping> {
   throw new OperatorError('MAPPING_INVALID', `The mapping ${given} cannot be used:\n${problems.join('\n')}`)
 }
 
+async function shippedFile(name: string): Promise<string> {
+  const shipped = (await readdir(MAPPINGS)).map(file => file.replace(/\.json$/, '')).sort()
+  if (shipped.includes(name)) return fileURLToPath(new URL(`${name}.json`, MAPPINGS))
+  throw new OperatorError(
+    'MAPPING_INVALID',
+    `No mapping ${name} is shipped: there are ${shipped.join(' and ')}. One of yours is named by its file, such as ./${name}.json.`,
+  )
+}
+
 async function readJson(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch(cause => {
-    throw new OperatorError('MAPPING_INVALID', `The mapping ${path} cannot be read: ${cause.message}.`, cause)
+    throw new OperatorError('MAPPING_INVALID', `The mapping cannot be read: ${faultOf(cause).message}`, cause)
   })
   try {
     return JSON.parse(text)

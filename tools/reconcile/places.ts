@@ -34,7 +34,7 @@ export async function readPlaces(env: Environment): Promise<Places> {
     const names = missing.map(service => `${service.toUpperCase()}_DATABASE_URL`)
     throw wrongUsage(reconcile, `${names.join(' and ')} should be set too: name all four databases, or none.`)
   }
-  const local = missing.length > 0 ? await localDatabases() : undefined
+  const local = missing.length > 0 ? await localDatabases('the four variables of --help') : undefined
   const place = (database = '', readModels = database) => ({ database, readModels })
   return {
     orders: place(given.orders ?? local?.('orders'), read.ORDERS_READ_MODELS_URL),

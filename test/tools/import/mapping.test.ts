@@ -77,7 +77,10 @@ describe('a mapping file', () => {
 
   test('that is not there, or no JSON, is told in a sentence', async () => {
     await expect(readMapping('no-such-shop')).rejects.toThrow(
-      /The mapping .*no-such-shop\.json cannot be read/,
+      'No mapping no-such-shop is shipped: there are northwind and olist.',
+    )
+    await expect(readMapping('/nowhere/shop.json')).rejects.toThrow(
+      'The mapping cannot be read: /nowhere/shop.json is not there.',
     )
     await expect(readText('{')).rejects.toThrow(/is no JSON/)
   })
