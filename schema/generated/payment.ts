@@ -354,6 +354,8 @@ export type PaymentRefused = Refusal & {
    * was asked of the provider.
    */
   readonly movementId?: Maybe<Scalars['ID']['output']>;
+  /** The provider's reason for it, such as `card_expired`; null without a movement. */
+  readonly reason?: Maybe<Scalars['String']['output']>;
   /** What of the capture or refund was not moved: all of it, unless the provider moved a part; null without a movement. */
   readonly outstanding?: Maybe<Money>;
 };
@@ -723,6 +725,7 @@ export type PaymentRefusedResolvers<ContextType = RequestContext, ParentType ext
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   retryable?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   movementId?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
+  reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   outstanding?: Resolver<Maybe<ResolversTypes['Money']>, ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };

@@ -86,15 +86,17 @@ const refusedPayment = z.object({
   code: z.string(),
   retryable: z.boolean(),
   movementId: z.string().nullable(),
+  reason: z.string().nullish(),
   outstanding: z.object({ amount: z.string(), currency: z.string() }).nullable(),
 })
 const lines = z.array(z.object({ sku: z.string(), quantity: z.int() }))
 
-/** `movementId` is that of the operators' worklist, `outstanding` what was not moved, in minor units. */
+/** In the details, `movementId` is that of the operators' worklist, `code` the provider's, `outstanding` what was not moved, in minor units. */
 function refusedMovement(answer: Answer): { code: string; details: JsonObject } {
-  const { code, retryable, movementId, outstanding } = refusedPayment.parse(answer)
+  const { code, retryable, movementId, reason, outstanding } = refusedPayment.parse(answer)
   const moved = {
     movementId,
+    ...(reason && { code: reason }),
     outstanding: outstanding && fromDecimal(outstanding.amount, outstanding.currency).minor,
   }
   return { code, details: { retryable, ...(movementId !== null && moved) } }

@@ -122,11 +122,12 @@ function movedOut(payment: StandingPayment | undefined, { viewer }: RequestConte
 }
 
 function refusalOut({ refused }: Refused) {
-  const { outstanding, movementId, ...refusal } = refused
+  const { outstanding, movementId, reason, ...refusal } = refused
   return {
     __typename: 'PaymentRefused',
     ...refusal,
     movementId: movementId ?? null,
+    reason: reason ?? null,
     outstanding: outstanding ? moneyOut(outstanding) : null,
   }
 }

@@ -31,6 +31,7 @@ const RESULT = `{ __typename ... on MovementChanged { movement { id status tries
   ... on MovementUnchanged { code message } }`
 const RETRY = `mutation ($input: RetryMovementInput!) { retryMovement(input: $input) ${RESULT} }`
 const WRITE_OFF = `mutation ($input: WriteOffMovementInput!) { writeOffMovement(input: $input) ${RESULT} }`
+const DEBTS = `query ($id: ID!) { orderPage(id: $id) { debts { id owedBy code } } }`
 const LIST = `query ($filter: RefusedMovementFilter) { refusedMovements(filter: $filter) { nodes { id status } } }`
 
 /** The movement on the dashboard of an order whose capture its card refuses. */
@@ -66,6 +67,13 @@ test('a refused capture is on the dashboard with its order and total, and a retr
     order: { number: expect.any(String) },
   })
   await dashboardOnce({ refusedMovementTotals: [{ kind: 'CAPTURE', currency: 'USD', count: 1 }] })
+  await vi.waitFor(
+    async () =>
+      expect(await customer.ask(DEBTS, { id: orderId })).toMatchObject({
+        orderPage: { debts: [{ id: movementId, owedBy: 'CUSTOMER', code: 'declined' }] },
+      }),
+    WAIT,
+  )
   const input = { idempotencyKey: 'retry', orderId, movementId }
   expect(await customer.codeOf(RETRY, { input })).toBe('FORBIDDEN')
   expect(await ops.ask(RETRY, { input })).toMatchObject({

@@ -2,6 +2,7 @@
 import { accept, type Decision } from '#platform/domain/decision.ts'
 import { type AuthorisationAnswer, authorisation } from '#subgraphs/payment/domain/authorisation-answers.ts'
 import { droppedCaptures } from '#subgraphs/payment/domain/commands.ts'
+import { declineMessage } from '#subgraphs/payment/domain/decline-message.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { sums } from '#subgraphs/payment/domain/figures.ts'
 import {
@@ -97,16 +98,8 @@ function declined(payment: StandingPayment, at: string): LaterEvent {
   const data = {
     code: 'PAYMENT_DECLINED',
     reason: reason?.code ?? 'declined',
-    message: MESSAGES[reason?.code ?? ''] ?? 'The payment was declined.',
+    message: declineMessage(reason?.code),
     retryable: reason?.retryable ?? false,
   }
   return { type: 'PaymentDeclined', data: { orderId, customerId, ...data, at } }
-}
-
-/** For people, by the provider's code. */
-const MESSAGES: Readonly<Record<string, string>> = {
-  insufficient_funds: 'The payment was declined: there are not enough funds.',
-  approval_declined: 'The payment was declined: it was not approved.',
-  unknown_token: 'The payment was declined: the card, voucher or slip is not known.',
-  voucher_too_small: 'The payment was declined: the voucher does not cover its amount.',
 }

@@ -1,6 +1,7 @@
 // Decides what a payment is asked to do: request, capture, void, refund. Each records the intent only. Free of I/O.
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
+import { declineMessage } from '#subgraphs/payment/domain/decline-message.ts'
 import type { PaymentEvent, RequestedTender, Share } from '#subgraphs/payment/domain/events.ts'
 import {
   entryOf,
@@ -22,12 +23,13 @@ import { expiresSoon, reauthorise } from '#subgraphs/payment/domain/reauthorisat
 import { CONTRADICTION, isRepeatable } from '#subgraphs/payment/domain/refused-movement.ts'
 
 /**
- * `retryable` is true when the same tender may work later. `movementId` names the entry on the operators' worklist, and
- * `outstanding` what was not moved, when the provider refused it.
+ * `retryable` is true when the same tender may work later. `movementId` names the entry on the operators' worklist,
+ * `reason` the provider's code and `outstanding` what was not moved, when the provider refused it.
  */
 export type PaymentRefusal = Refusal & {
   readonly retryable: boolean
   readonly movementId?: string
+  readonly reason?: string
   readonly outstanding?: Money
 }
 type PaymentDecision = Decision<PaymentEvent, PaymentRefusal>
@@ -223,9 +225,9 @@ export function moveAnswer(
     return {
       refused: {
         code: kind === 'capture' ? 'CAPTURE_DECLINED' : 'REFUND_DECLINED',
-        message: `the payment provider declined the ${kind}: ${declined.code}`,
+        message: kind === 'capture' ? declineMessage(declined.code) : 'The refund was declined.',
         retryable: declined.retryable,
-        ...(entry && { movementId: entry.id, outstanding: entry.amount }),
+        ...(entry && { movementId: entry.id, reason: entry.code, outstanding: entry.amount }),
       },
     }
   return moves.some(({ id }) => id === moveId) ? undefined : 'done'

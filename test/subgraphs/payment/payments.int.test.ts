@@ -446,7 +446,7 @@ describe('a refused movement', () => {
   ])('of %s records what was really taken', async (token, sums, code) => {
     const order = await authorised([token, 10_000])
     const answer = await move('capture', order, 6_000)
-    expect(answer).toMatchObject({ refused: { message: expect.stringContaining(code) } })
+    expect(answer).toMatchObject({ refused: { reason: code } })
     expect((await desk.sandbox.sums(payOf(order)))[0]).toMatchObject(sums)
   })
 

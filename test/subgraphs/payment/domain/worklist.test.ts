@@ -69,6 +69,14 @@ describe('a refused capture', () => {
     })
   })
 
+  test('tells customers a sentence, and services the reason of the provider', () => {
+    const { code: reason } = entry(REFUSED) ?? {}
+    expect(reason).toEqual(expect.any(String))
+    expect(moveAnswer(standing(REFUSED), 'capture', 'cap_1')).toMatchObject({
+      refused: { message: 'The payment was declined.', reason },
+    })
+  })
+
   test('that is tried again and taken is settled, and no longer refused', () => {
     expect(entry(RETRIED)).toMatchObject({ underWay: true, status: 'OPEN' })
     expect(outstanding(fold(RETRIED))).toMatchObject([{ kind: 'capture', moveId: 'cap_1', attempt: 2 }])
