@@ -47,19 +47,18 @@ describe('formatError', () => {
       })
   })
 
-  it('blames more errors than graphql-js lists on whoever wrote them, too', () => {
+  it('blames a list of errors that graphql-js cuts off on whoever wrote them, too', () => {
     const schema = buildSchema('type Query { n(i: I): Int } input I { a: Int }')
-    const given = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`unknown${index}`, 1]))
-    const variableValues = { i: given }
+    const i = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`unknown${index}`, 1]))
     const document = parse('query($i: I) { n(i: $i) }')
-    const { errors = [] } = executeSync({ schema, document, variableValues })
-    expect(errors.at(-1)?.message).toMatch(/^Too many errors/)
-    const all = [...errors, ...validate(schema, parse(`{ ${'unknown '.repeat(200)} }`))]
-    const told = all.map(error => format(error))
-    expect(new Set(told.map(({ formatted }) => formatted.extensions?.code))).toEqual(
-      new Set(['BAD_USER_INPUT']),
-    )
-    expect(told.flatMap(({ lines }) => lines)).toEqual([])
+    const { errors = [] } = executeSync({ schema, document, variableValues: { i } })
+    const invalid = validate(schema, parse(`{ ${'unknown '.repeat(200)} }`))
+    for (const last of [errors.at(-1), invalid.at(-1)]) {
+      const { formatted, lines } = format(last)
+      expect(formatted.message).toMatch(/^Too many/)
+      expect(formatted.extensions).toEqual({ code: 'BAD_USER_INPUT' })
+      expect(lines).toEqual([])
+    }
   })
 
   it('passes errors of another service with their code, without what is ours to know', () => {
