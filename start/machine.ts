@@ -73,6 +73,7 @@ async function openDatabases(
   const postgres = open.use(
     await startEmbeddedPostgres({ directory, log: line => say(`database   ${line}`) }),
   )
+  open.defer(() => say('stopping   the database'))
   const named = [...SUBGRAPHS, 'bus'] as const
   const urls = await Promise.all(
     named.map(async name => [name, await postgres.database(`waybill_${name}`)] as const),

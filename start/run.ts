@@ -37,7 +37,6 @@ export async function run(env: NodeJS.ProcessEnv): Promise<number> {
   let why: Error | undefined
   {
     await using open = new AsyncDisposableStack()
-    open.defer(() => say('stopping   the database'))
     try {
       const hosts = await start({ settings, open, stop })
       why = await Promise.race([aborted(stop), ...hosts.map(host => host.gaveUp)])
