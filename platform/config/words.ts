@@ -49,6 +49,13 @@ function bound({ origin }: { readonly origin: string }, comparison: string, limi
   return `${comparison} ${limit}${UNITS[origin] ?? ''}`
 }
 
+/** All problems in one line, each with its place in the value, which lies at `place`. */
+export function problemsIn({ issues }: z.ZodError, place: readonly string[] = []): string {
+  return issues
+    .map(({ path, message }) => [[...place, ...path].join('.'), message].filter(Boolean).join(': '))
+    .join('; ')
+}
+
 /** A line for each problem: where in the value it is, and what is wrong there. */
 export function placedProblems({ issues }: z.ZodError): string {
   return issues.map(({ path, message }) => `  ${path.join('.') || 'the file'}: ${message}`).join('\n')

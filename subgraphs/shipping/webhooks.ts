@@ -1,5 +1,5 @@
 // Takes in the carrier's notices: POST /webhooks/carrier, signed, in batches, at least once. Free of rules about shipments.
-import type { z } from 'zod'
+import { inOurWords, problemsIn } from '#platform/config/words.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -97,19 +97,19 @@ function answerFor(all: readonly Taken[]): void {
 
 /** Those that can be read, and what is wrong with the others. Throws CallerError BAD_USER_INPUT for what is no call. */
 function readNotices(body: unknown): { notices: CarrierNotice[]; malformed: Taken[] } {
-  const parsed = deliverySchema.safeParse(body)
+  const parsed = deliverySchema.safeParse(body, { error: inOurWords })
   if (!parsed.success)
-    throw new CallerError('BAD_USER_INPUT', `the notices are malformed: ${problemsOf(parsed.error)}`)
+    throw new CallerError('BAD_USER_INPUT', `the notices are malformed: ${problemsIn(parsed.error)}`)
   const notices: CarrierNotice[] = []
   const malformed: Taken[] = []
   for (const [index, event] of parsed.data.events.entries()) {
-    const notice = noticeSchema.safeParse(event)
+    const notice = noticeSchema.safeParse(event, { error: inOurWords })
     if (notice.success) notices.push(notice.data)
     else
       malformed.push({
         id: noticeSchema.shape.id.safeParse(idOf(event)).data,
         fate: 'malformed',
-        problem: problemsOf(notice.error, [`events[${index}]`]),
+        problem: problemsIn(notice.error, [`events[${index}]`]),
       })
   }
   return { notices, malformed }
@@ -117,10 +117,6 @@ function readNotices(body: unknown): { notices: CarrierNotice[]; malformed: Take
 
 function idOf(event: unknown): unknown {
   return typeof event === 'object' && event !== null && 'id' in event ? event.id : undefined
-}
-
-function problemsOf({ issues }: z.ZodError, place: readonly string[] = []): string {
-  return issues.map(({ path, message }) => `${[...place, ...path].join('.')}: ${message}`).join('; ')
 }
 
 async function takeNotice(

@@ -9,7 +9,7 @@ import { readStartSettings } from '#start/settings.ts'
 import { checkEnvironment, variablesOf } from '#test/deploy/variables.ts'
 
 const LIBRARY_WORDS = /expected|received|invalid|\bNaN\b|too (small|big)|\bzod\b|ENOENT|undefined|<=|>=/i
-const PROBLEM = /^ {2}[A-Z][A-Z0-9_]*: (is not set|is empty|holds ".*"); \S/
+const PROBLEM = /^ {2}[A-Z][A-Z0-9_]*: (is not set|is empty|holds ".*"); \S/s
 
 const anyText = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 40 }),

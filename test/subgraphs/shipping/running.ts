@@ -33,7 +33,13 @@ export type Answer<T> = {
 export type Notified = {
   readonly status: number
   readonly body:
-    | { readonly error: { readonly code: string; readonly failed?: readonly string[] } }
+    | {
+        readonly error: {
+          readonly code: string
+          readonly message: string
+          readonly failed?: readonly string[]
+        }
+      }
     | undefined
 }
 

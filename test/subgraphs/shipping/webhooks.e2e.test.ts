@@ -92,16 +92,32 @@ test('a call that was signed more than five minutes ago is refused', async () =>
 })
 
 test.each([
-  ['no events', { id: '1', events: [] }],
-  ['a status that is none', call({ ...notice({ id: 'x', trackingNumber: 'y' }, 'EATEN') })],
-  ['more than a hundred events', call(...Array(101).fill(notice({ id: 'x', trackingNumber: 'y' }, 'LOST')))],
-  ['a time that is none', call({ ...notice({ id: 'x', trackingNumber: 'y' }, 'LOST'), at: 'yesterday' })],
-])('a body with %s is bad input, of which nothing is written', async (_, body) => {
-  const head = await store.head()
-  const answer = await shipping.notify(body)
-  expect([answer.status, answer.body?.error.code]).toEqual([400, 'BAD_USER_INPUT'])
-  expect(await store.head()).toBe(head)
-})
+  ['no events', { id: '1', events: [] }, 'events: should be at least 1 entries'],
+  [
+    'a status that is none',
+    call({ ...notice({ id: 'x', trackingNumber: 'y' }, 'EATEN') }),
+    'events[0].status: should be one of DISPATCHED',
+  ],
+  [
+    'more than a hundred events',
+    call(...Array(101).fill(notice({ id: 'x', trackingNumber: 'y' }, 'LOST'))),
+    'events: should be at most 100 entries',
+  ],
+  [
+    'a time that is none',
+    call({ ...notice({ id: 'x', trackingNumber: 'y' }, 'LOST'), at: 'yesterday' }),
+    'events[0].at: should be an instant of ISO 8601',
+  ],
+])(
+  'a body with %s is bad input, which says so plainly, and nothing of it is written',
+  async (_, body, problem) => {
+    const head = await store.head()
+    const answer = await shipping.notify(body)
+    expect([answer.status, answer.body?.error.code]).toEqual([400, 'BAD_USER_INPUT'])
+    expect(answer.body?.error.message).toContain(problem)
+    expect(await store.head()).toBe(head)
+  },
+)
 
 test('a notice about a shipment that is not ours is done with, and the others are kept', async () => {
   const shipment = await created()
