@@ -145,7 +145,10 @@ async function confirm(question: string, approved: boolean): Promise<void> {
       `${question} Nothing was changed: there is no terminal to answer on. To do it without being asked, add --yes.`,
     )
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await terminal.question(`${question} [y/N] `).finally(() => terminal.close())
+  const answer = await terminal
+    .question(`${question} [y/N] `)
+    .catch(() => '') // Ctrl-C is a no
+    .finally(() => terminal.close())
   if (!/^y(es)?$/i.test(answer.trim()))
     throw new OperatorError('NOT_CONFIRMED', 'Nothing was changed: the answer was not yes.')
 }

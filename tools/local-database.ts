@@ -23,7 +23,7 @@ export async function localDatabases(instead: string): Promise<(service: Service
   if (url === undefined)
     throw new OperatorError(
       'NOT_RUNNING',
-      `${describeCopy(copy)} is not running: start it with ${variablesOf(copy)}npm start, name another with DATA_DIR, or set ${instead}`,
+      `${describeCopy(copy)} is not running: start it with ${variablesOf(copy)}npm start, name another with DATA_DIR, or set ${instead}.`,
     )
   console.error(`This is ${describeCopy(copy)}.`)
   return service => Object.assign(new URL(url), { pathname: `/waybill_${service}` }).href

@@ -185,7 +185,7 @@ describe('a copy that ends', () => {
     expect(await findServer(cluster())).toBeUndefined()
     for (const name of ['postgres', 'auth', 'logs', 'seeded'])
       expect(existsSync(path.join(dataDir, name))).toBe(false)
-    expect((await runTool('reset', ['--yes'])).output).toContain('nothing to delete')
+    expect((await runTool('reset', ['--yes'])).output).toContain('Nothing was changed: there is no data in')
   })
 })
 
