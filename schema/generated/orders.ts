@@ -244,10 +244,11 @@ export type Debtor =
   | 'CUSTOMER'
   | 'SHOP';
 
-/** How a debt ended: the money moved after all, or an operator wrote it off. */
+/** How a debt ended: the money moved after all, an operator wrote it off, or its goods were lost, so nobody owes it. */
 export type DebtResolution =
   | 'PAID'
-  | 'WRITTEN_OFF';
+  | 'WRITTEN_OFF'
+  | 'DROPPED';
 
 export type Debt = {
   /** The id of the refused movement of money by which an operator settles it. */

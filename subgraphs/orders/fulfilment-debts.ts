@@ -3,10 +3,10 @@ import type { Money } from '#platform/domain/money.ts'
 import type { Effect, StepEvent } from '#platform/saga/saga.ts'
 import type { Debtor } from './domain/debts.ts'
 import type { Fulfilment, MovementEnd, RefusedMovement } from './fulfilment-state.ts'
-import { answered, call, shipped } from './fulfilment-state.ts'
+import { answered, call, captureStep, shipped } from './fulfilment-state.ts'
 
 type Refusal = Extract<StepEvent, { type: 'StepRefused' }>['data']
-type Debt = RefusedMovement & { readonly owedBy: Debtor; readonly amount: Money }
+type Debt = RefusedMovement & { readonly owedBy: Debtor; readonly amount: Money; readonly isLost: boolean }
 
 /**
  * Keeps what a refused capture or refund left unmoved. A payment that names no movement is one of an older build: its
@@ -41,9 +41,10 @@ export function endMovement(state: Fulfilment, movementId: string, end: Movement
 export function tellDebts(state: Fulfilment): Effect[] {
   const { orderId } = state.order ?? {}
   if (orderId === undefined) return []
-  return debts(state).flatMap(({ debtId, owedBy, amount, code }) => {
+  return debts(state).flatMap(({ debtId, owedBy, amount, code, isLost }) => {
     const record = `record-debt:${debtId}`
-    const resolution = state.ends[debtId]?.resolution
+    const end = state.ends[debtId]?.resolution
+    const resolution = isLost && end !== 'PAID' ? 'DROPPED' : end
     const effects = [call(record, 'orders.recordDebt', { orderId, debtId, owedBy, amount, code })]
     if (resolution !== undefined && answered(state, record))
       effects.push(call(`resolve-debt:${debtId}`, 'orders.resolveDebt', { orderId, debtId, resolution }))
@@ -51,13 +52,19 @@ export function tellDebts(state: Fulfilment): Effect[] {
   })
 }
 
-/** The customer owes for goods that left without payment, the shop for every refund that was refused. */
+/**
+ * The customer owes for goods that left without payment, the shop for every refund that was refused. Nobody owes for
+ * goods that were lost: theirs is a debt only if it was told before, and ends with the loss.
+ */
 function debts(state: Fulfilment): Debt[] {
   const currency = state.order?.total.currency ?? ''
-  const left = new Set(shipped(state).map(({ shipmentId }) => `capture:${shipmentId}`))
+  const left = new Map(shipped(state).map(parcel => [captureStep(parcel), parcel.fate === 'lost']))
   return Object.entries(state.refused).flatMap(([step, refused]): Debt[] => {
     const amount = { minor: refused.outstanding, currency }
-    if (step.startsWith('refund:')) return [{ ...refused, owedBy: 'SHOP', amount }]
-    return left.has(step) ? [{ ...refused, owedBy: 'CUSTOMER', amount }] : []
+    if (step.startsWith('refund:')) return [{ ...refused, owedBy: 'SHOP', amount, isLost: false }]
+    const isLost = left.get(step)
+    const isTold = state.steps[`record-debt:${refused.debtId}`] !== undefined
+    if (isLost === undefined || (isLost && !isTold)) return []
+    return [{ ...refused, owedBy: 'CUSTOMER', amount, isLost }]
   })
 }

@@ -272,11 +272,12 @@ export function isCaptureAnswered(state: Fulfilment, parcel: Parcel): boolean {
   return parcel.billed === 0 || answered(state, captureStep(parcel))
 }
 
-/** The same, and nobody is still to do something about a refusal. */
+/** The same, and nobody is still to do something about a refusal: for lost goods nobody owes anything. */
 export function isCaptureOver(state: Fulfilment, parcel: Parcel): boolean {
   const step = captureStep(parcel)
   if (!isCaptureAnswered(state, parcel)) return false
-  return state.refused[step] === undefined || resolutionOf(state, step) !== undefined
+  if (state.refused[step] === undefined || parcel.fate === 'lost') return true
+  return resolutionOf(state, step) !== undefined
 }
 
 /** A capture is asked for and not answered yet, so what was paid is not certain. */

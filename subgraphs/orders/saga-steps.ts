@@ -174,7 +174,7 @@ const debt = z.object({
   amount: money,
   code: z.string(),
 })
-const resolution = z.object({ debtId: z.string(), resolution: z.enum(['PAID', 'WRITTEN_OFF']) })
+const resolution = z.object({ debtId: z.string(), resolution: z.enum(['PAID', 'WRITTEN_OFF', 'DROPPED']) })
 
 const LOCAL: Readonly<Record<string, Local>> = {
   'orders.noteApprovalAwaited': (order, _, at) => decide.noteApprovalAwaited(order, { at }),

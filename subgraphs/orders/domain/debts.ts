@@ -7,8 +7,8 @@ import { NOT_FOUND, noted, type OrderDecision } from '#subgraphs/orders/domain/o
 /** Who owes it: the customer for goods that left without payment, the shop for a refund that was refused. */
 export type Debtor = 'CUSTOMER' | 'SHOP'
 
-/** How a debt ended: the money moved after all, or an operator wrote it off. */
-export type DebtResolution = 'PAID' | 'WRITTEN_OFF'
+/** How a debt ended: the money moved after all, an operator wrote it off, or its goods were lost, so nobody owes it. */
+export type DebtResolution = 'PAID' | 'WRITTEN_OFF' | 'DROPPED'
 
 export type Debt = {
   /** The id of payment's refused movement, by which an operator settles it. */

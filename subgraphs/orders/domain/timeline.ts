@@ -63,6 +63,7 @@ export function describe(event: OrderEvent): string {
 
 function resolved({ owedBy, amount, resolution }: Resolved): string {
   if (resolution === 'WRITTEN_OFF') return `The debt of ${money(amount)} was written off`
+  if (resolution === 'DROPPED') return `The ${money(amount)} for what was lost are not owed any more`
   return owedBy === 'CUSTOMER'
     ? `The payment of ${money(amount)} was taken`
     : `The refund of ${money(amount)} was paid`

@@ -235,6 +235,19 @@ describe('a payment that cannot be taken', () => {
     expect(asks(...gone, ok('record-debt:cap_m'))).toEqual(['resolve-debt:cap_m'])
   })
 
+  test('for goods that are lost is owed by nobody: a debt that was told ends, and the order goes on to its end', () => {
+    const sent = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m')]
+    const noted = [...sent, ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
+    const told = [...noted, declined, ok('record-debt:cap_m')]
+    expect(asks(...told, lost('shp_m'))).toEqual(['note-lost:shp_m', 'resolve-debt:cap_m', 'void-payment'])
+    expect(inputOf(tell(...told, lost('shp_m')), 'resolve-debt:cap_m')).toMatchObject({
+      resolution: 'DROPPED',
+    })
+    expect(asks(...noted, lost('shp_m'), declined)).toEqual(['void-payment'])
+    const over = [...noted, lost('shp_m'), declined, ok('void-payment'), ok('note-lost:shp_m')]
+    expect(asks(...over, ...deliveredAndNoted('shp_b'))).toEqual(['complete-order'])
+  })
+
   test('and is paid after its parcel was lost goes back', () => {
     const gone = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m'), declined, lost('shp_m')]
     expect(names(tell(...gone).all)).not.toContain('refund:shp_m')
