@@ -78,7 +78,7 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
     const { html, headers } = sandboxPage()
     return reply.headers(headers).send(html)
   }
-  // Who takes parts reads what is no subscription, or wrong, as JSON.
+  // A client that takes parts still gets JSON for an error, and for what is no subscription.
   const type = answerType(request.headers.accept) ?? (takenParts(request).length > 0 ? JSON_TYPE : undefined)
   if (type === undefined)
     return reply

@@ -151,7 +151,7 @@ type Checked = UsedOperation & {
   readonly listSize: number
   /** Of `data`, at most. */
   readonly answerBytes: number
-  /** In variables, at most. */
+  /** The most values that the variables of a request may hold. */
   readonly values: number
   /** Whether errors may suggest names of the schema. */
   readonly introspection: boolean

@@ -28,7 +28,7 @@ export type Supergraph = AsyncDisposable & {
   readonly matches: TypeMatch
   readonly authorization: AuthorizationRules
   readonly costs: CostRules
-  /** Of an operation in the plain form. */
+  /** Plans an operation in the plain form. */
   readonly plan: Planner['plan']
   /** The same, by the planner that is asked when the first has no plan. */
   readonly planOtherwise: Planner['planOtherwise']

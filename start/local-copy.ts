@@ -78,7 +78,7 @@ export async function issuerOf(copy: LocalCopy): Promise<EmbeddedIssuer> {
   )
 }
 
-/** As commands name it to people. */
+/** The words by which commands name the copy to people. */
 export function describeCopy({ dataDir, portBase }: LocalCopy): string {
   return `the copy in ${dataDir} (ports ${portBase} to ${portBase + Math.max(...Object.values(PORT_OFFSETS))})`
 }

@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import process from 'node:process'
 
-/** In milliseconds, since the probe was last asked to begin. */
+/** Milliseconds since the probe was last asked to begin. */
 export type LoopHold = {
   /** The longest delay that the loop's own histogram saw: it grows with whatever else the machine does. */
   readonly delay: number
@@ -22,7 +22,7 @@ function watchTurns(before: number): void {
   })
 }
 
-/** Of this thread: compilers and collectors on others hold nobody. */
+/** The processor time of this thread alone: compilers and collectors on others hold nobody. */
 function spent(): number {
   const { user, system } = process.threadCpuUsage()
   return (user + system) / 1000

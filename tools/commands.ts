@@ -306,7 +306,7 @@ export const bench = declare({
   examples: ['npm run bench -- checkout --quick'],
 })
 
-/** In the order in which `npm run help` lists them. */
+/** All commands, in the order in which `npm run help` lists them. */
 export const COMMANDS: readonly Command[] = [
   start,
   help,

@@ -16,7 +16,7 @@ export async function localDatabase(service: ServiceName): Promise<string> {
   return (await localDatabases('DATABASE_URL'))(service)
 }
 
-/** As `localDatabase`, for any service of the one copy. `instead` are the variables that name databases elsewhere. */
+/** Does what `localDatabase` does, for any service of the one copy. `instead` are the variables that name databases elsewhere. */
 export async function localDatabases(instead: string): Promise<(service: ServiceName) => string> {
   const copy = await findLocalCopy(process.env)
   const url = await runningDatabase(path.join(copy.dataDir, 'postgres'), 'postgres')

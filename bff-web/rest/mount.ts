@@ -27,7 +27,7 @@ export type RestOptions = {
 
 type Setup = Pick<RestOptions, 'verifier'> & { readonly run: RunOperation }
 
-/** Of each route here. */
+/** Applies to each route below. */
 const CONFIG = { sendError: sendThrown, crossOrigin: true }
 const DESCRIPTION = new URL('../../schema/bff-web.openapi.json', import.meta.url)
 

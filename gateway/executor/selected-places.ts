@@ -1,4 +1,4 @@
-// Whether an operation selects what stands at a place in its data, by the types that the objects on the way have. Pure.
+// Tells whether an operation selects a place in its data, by the runtime types of the objects on the way. Pure.
 import { type DocumentNode, type FieldNode, Kind, type SelectionNode } from 'graphql'
 import { isObject, type JsonObject, type PathKey } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'

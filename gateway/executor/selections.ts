@@ -46,7 +46,7 @@ type Occurrences = {
   readonly inner: Selected[]
 }
 
-/** Of one selection: fragments that have been followed, and how many fields were met. */
+/** The progress within one selection: which fragments were followed, and how many fields were met. */
 type Spread = { readonly seen: Set<string>; occurrences: number }
 
 export function createCollector(options: {

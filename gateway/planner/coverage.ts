@@ -1,4 +1,4 @@
-// Whether what a plan fetches is what its operation selects: of each type, under each condition, with these arguments. Pure.
+// Checks that a plan fetches what its operation selects: for each type, under each condition, with these arguments. Pure.
 import {
   type DocumentNode,
   type FieldNode,

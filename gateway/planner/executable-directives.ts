@@ -14,7 +14,7 @@ import { RENAMED } from '#gateway/planner/planned-names.ts'
 export type WrittenDirectives = {
   /** By the field's name in the plan, which no other field has. */
   readonly directives: ReadonlyMap<string, readonly DirectiveNode[]>
-  /** Of the operation, as it was planned. */
+  /** The variables that the operation defines, as it was planned. */
   readonly definitions: readonly VariableDefinitionNode[]
 }
 

@@ -24,7 +24,7 @@ export type FederatedTypes = {
   isStandIn(service: string, type: string): boolean
   /** The type that `service` gives a field; undefined for leaves and for fields that nobody has. */
   fieldType(service: string, type: string, field: string): string | undefined
-  /** As clients see it. */
+  /** The type that clients see a field to have. */
   publicFieldType(type: string, field: string): string | undefined
   /** Whether the field may not be null. */
   isRequired(type: string, field: string): boolean

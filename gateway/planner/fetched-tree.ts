@@ -27,11 +27,11 @@ export type Tree = {
   readonly conditions: Conditions
   /** Names that the plan mentions in representations, paths and rewrites. */
   readonly mentioned: ReadonlySet<string>
-  /** Of types that are alike, one: in the order given. */
+  /** Keeps one of several types that are alike, in the order given. */
   alike(types: readonly string[]): readonly string[]
 }
 
-/** In the reason why an operation is refused that selects a field with such an argument. */
+/** Stands in the reason why an operation is refused that selects a field with such an argument. */
 export const FROM_CONTEXT = 'from its context (@fromContext)'
 
 /** Why a plan is not to be carried out, found while it is looked at. */

@@ -32,11 +32,11 @@ export type PlannedNames = {
 }
 
 const PREFIX = '_asked_'
-/** Of what Hive's planner fetches for itself. */
+/** Begins the name of what Hive's planner fetches for itself. */
 const OF_PLANNER = '_internal_qp_alias'
 /** Response names that planners give, and `__typename`, by which the executor tells types. */
 const PLANNERS_NAME = /^__|^_internal_qp_alias|__alias_\d+$|^_e\d+$|^_entities$/
-/** Of fields that a plan fetches under another name, to rename them. */
+/** Ends the name under which a plan fetches a field that is renamed in the answer. */
 export const RENAMED = /__alias_\d+$/
 const PLANNERS_VARIABLE = /^representations$|^__batch_reps_|^contextualArgument/
 
@@ -101,7 +101,7 @@ export function createPlannedNames(
   }
 }
 
-/** In the operation's own order. */
+/** All fields, in the operation's own order. */
 function fieldsIn(definitions: readonly (OperationDefinitionNode | FragmentDefinitionNode)[]): FieldNode[] {
   const fields: FieldNode[] = []
   for (const definition of definitions)

@@ -83,7 +83,7 @@ function renamed(leaf: string, rewrites: readonly Rewrite[]): string {
   return leaf
 }
 
-/** Of the fields that are asked for of the entity itself. */
+/** What the fields require that are asked for of the entity itself. */
 function requiredSets(
   { selections }: SelectionSetNode,
   { service, local }: Pick<SentAs, 'service' | 'local'>,

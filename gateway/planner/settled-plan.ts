@@ -10,7 +10,7 @@ import { withWholeInterfaces } from '#gateway/planner/whole-interfaces.ts'
 /** `doubt` is why the plan may be wrong, whichever way it is mended. */
 export type Settled = { readonly node: PlanNode | undefined; readonly doubt: string | undefined }
 
-/** Of plans for operations in the plain form. The supergraph is read for the first of them. */
+/** Settles plans for operations in the plain form. The supergraph is read when the first of them comes. */
 export function createSettle(sdl: string): (plan: PlanNode | undefined, document: DocumentNode) => Settled {
   const checkRequests = createPlanCheck(sdl)
   let types: FederatedTypes | undefined

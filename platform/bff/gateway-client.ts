@@ -82,7 +82,7 @@ function isQuery(document: string): boolean {
   return document.startsWith('query')
 }
 
-/** Who shows no token is told apart by where it comes from, which the gateway believes of services alone. */
+/** Clients without a token are told apart by their address, which the gateway believes when a service names it. */
 async function headersFor(
   { token, client, requestId, consistency }: RequestContext,
   serviceToken: () => Promise<string>,

@@ -20,7 +20,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   regex: 'of another form',
 }
 
-/** Of a check that was given no message of its own. */
+/** What is said when a check has no message of its own. */
 export const NOT_USABLE = 'is not usable'
 
 /** For `safeParse(value, { error: inOurWords })`: a phrase that goes on after the name of what is wrong. */

@@ -43,7 +43,7 @@ const FRAGMENT_RULES: readonly ValidationRule[] = [
 ]
 /** Validation stops there; one more error says so. */
 const MAX_ERRORS = 5
-/** Of one error. */
+/** One error names no more places than these. */
 const MAX_PLACES = 3
 /** To find the line of an error passes over all that stands before it, as often as there are errors. */
 const MAX_LINES = 200

@@ -11,7 +11,7 @@ import { ownTurn } from '#platform/graphql/own-turn.ts'
 export type Documents = (text: string, budget?: RequestBudget) => Promise<CheckedText>
 
 const MAX_DOCUMENTS = 1000
-/** Of all texts together. */
+/** The most characters of all kept texts together. */
 const MAX_CHARACTERS = 4_000_000
 
 /** Only valid documents are kept, so that invalid ones cannot drive them out. */

@@ -111,7 +111,7 @@ type Stages = {
 
 /** What a context is made of, as far as it is known already. */
 type Known = {
-  /** Of a batch. */
+  /** The member of a batch that is answered. */
   readonly member?: unknown
   readonly budget?: RequestBudget | undefined
   readonly caller?: Caller | undefined

@@ -32,7 +32,7 @@ type Sizes = Readonly<Record<string, number>>
 
 const known = new WeakMap<GraphQLSchema, { readonly sizes: Sizes; readonly most: number }>()
 
-/** Of a valid document. Undefined when it asks for at most twice the values that the full introspection query of tools makes. */
+/** The reason to refuse a valid document; undefined when it asks for at most twice what the full introspection query does. */
 export function introspectionError(schema: GraphQLSchema, document: DocumentNode): GraphQLError | undefined {
   const { sizes, most } = measured(schema)
   const cost = costOf(document, sizes)

@@ -25,7 +25,7 @@ export type Priced = {
   readonly schema: GraphQLSchema
   readonly operation: OperationDefinitionNode
   readonly fragments: Fragments
-  /** As they were given. */
+  /** The variables as they were given. */
   readonly variables: Readonly<Record<string, unknown>>
 }
 

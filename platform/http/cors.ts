@@ -17,7 +17,7 @@ export const corsOrigins = z
   .describe('origins with commas between, such as https://shop.example; or localhost, none or *')
   .optional()
 
-/** In development pages of this machine are let in when nothing is set; in production nobody is. */
+/** When nothing is set, development lets in pages of this machine, and production nobody. */
 export function originsOf(setting: Origins | undefined, development: boolean): Origins {
   return setting?.filter(entry => entry !== 'none') ?? (development ? [LOCALHOST] : [])
 }
@@ -25,7 +25,7 @@ export function originsOf(setting: Origins | undefined, development: boolean): O
 const LOCALHOST = 'localhost'
 const ANYBODY = '*'
 const OF_THIS_MACHINE = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/
-/** Of answers, beside those that every page may read. */
+/** The headers of answers that a page may read, beside those that every page may read. */
 const EXPOSED = [CONSISTENCY_HEADER, STALE_HEADER, 'x-request-id', 'retry-after', 'etag', 'location', 'allow']
 /** Seconds that a browser may remember the answer to a preflight: Chromium's most. */
 const PREFLIGHT_SECONDS = 7200

@@ -12,7 +12,7 @@ declare module 'fastify' {
 export type ServedPath = {
   readonly methods: ReadonlySet<string>
   readonly crossOrigin: boolean
-  /** Of the first route at this path. */
+  /** How the first route at this path sends errors. */
   readonly sendError: SendError
 }
 

@@ -165,7 +165,7 @@ async function openEngines(
   return { store, readModels, bus: open.use(bus) }
 }
 
-/** In variables: the gateway asks for entities by lists of their keys. */
+/** The most values in variables: the gateway asks for entities by lists of their keys. */
 const MAX_VALUES = 20_000
 
 async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Promise<AsyncDisposable> {

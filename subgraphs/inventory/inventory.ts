@@ -15,6 +15,6 @@ export type Inventory = {
   readonly categories: Collection<NamedDoc>
   readonly warehouses: Collection<NamedDoc>
   readonly now: () => Date
-  /** Of each customer's holds that no payment is approved for. */
+  /** Bounds each customer's holds that no payment is approved for. */
   readonly holdQuota: HoldQuota
 }

@@ -18,7 +18,7 @@ export type InventoryConfig = SubgraphConfig & {
   readonly name: 'inventory'
   /** How often holds that are past their end are swept, in milliseconds. */
   readonly expirySweepMs: number
-  /** Of each customer's holds that no payment is approved for. */
+  /** Bounds each customer's holds that no payment is approved for. */
   readonly holdQuota: HoldQuota
 }
 

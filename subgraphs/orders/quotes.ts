@@ -54,7 +54,7 @@ export function createQuotes(client: GraphqlClient, now: () => Date): Quotes {
   }
 }
 
-/** As short for 100 lines as for one. */
+/** The key of a quote, as short for 100 lines as for one. */
 function keyOf({ country, postalCode, goods, option, currency }: QuoteRequest): string {
   const sizes = goods.map(({ quantity, weightGrams, dimensions: { lengthCm, widthCm, heightCm } }) =>
     [quantity, weightGrams, lengthCm, widthCm, heightCm].join(' '),

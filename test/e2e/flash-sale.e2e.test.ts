@@ -19,7 +19,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => platform[Symbol.asyncDispose]())
 
-/** As front ends do, sends the same key again when the connection is lost: on a starved machine one may be reset. */
+/** Sends the same key again when the connection is lost, as front ends do: a starved machine may reset one. */
 async function checkOut(token: string | undefined, idempotencyKey: string) {
   const input = checkoutInput({ idempotencyKey, sku: 'flash', deliveryInstructions: 'SANDBOX_HOLD' })
   const send = () => platform.send<CheckoutReply>('bff-web', token, CHECKOUT, { input })

@@ -28,7 +28,7 @@ const list = (index: number, token?: string, headers: Headers = {}) =>
 const forge = (index: number, token: string | undefined) =>
   list(index, token, { 'waybill-consistency': `inventory=${99_999_999_990 + index}` })
 
-/** Of queries at inventory, by how their waits for a position ended. */
+/** Counts queries at inventory by how their waits for a position ended. */
 async function waits(): Promise<Readonly<Record<string, number>>> {
   const text = await (await fetch(`${platform.urls.inventory}/metrics`)).text()
   const lines = text.matchAll(/^waybill_position_waits_total\{service="inventory",outcome="(\w+)"\} (\d+)/gm)

@@ -125,7 +125,7 @@ function priceOf(row: ProductRow, { highestPrices }: Pick<Sources, 'highestPrice
   return row.price ?? highestPrices.get(row.id) ?? 0
 }
 
-/** Of rows with one id the last counts, as in a file to which corrections are added at the end. */
+/** The last of several rows with one id counts, as in a file to which corrections are added at the end. */
 function lastOfEach<Row extends { readonly id: string }>(table: Table<Row>) {
   const byId = new Map<string, Located<Row>>()
   for (const located of table.rows) byId.set(located.row.id, located)

@@ -17,7 +17,7 @@ export function text(max: number): Read<string> {
   }
 }
 
-/** As `text`, and null for an empty one. */
+/** Reads a value as `text` does, and gives null for an empty one. */
 export function optionalText(max: number): Read<string | null> {
   return given => (given === '' ? null : text(max)(given))
 }

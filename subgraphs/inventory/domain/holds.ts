@@ -95,9 +95,9 @@ export function dropLapse(lapsed: Lapses, customerId: string): Lapses {
  * nothing, and did not let its last hold lapse, may buy all that is there in one order.
  */
 export type HoldQuota = {
-  /** In any case. */
+  /** Units that may be held in any case. */
   readonly units: number
-  /** Of all units on hand, from 0 to 1, where that is more. */
+  /** The share of all units on hand, from 0 to 1, that may be held where that is more. */
   readonly share: number
   /** Orders at a time. */
   readonly orders: number

@@ -52,7 +52,7 @@ export type Reserve = {
   readonly lines: readonly Line[]
   readonly expiresAt: string
   readonly at: string
-  /** Of the customer's open holds; none when left out. */
+  /** Bounds the customer's open holds; they are not bounded when it is left out. */
   readonly quota?: HoldQuota
 }
 

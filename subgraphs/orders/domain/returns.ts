@@ -147,7 +147,7 @@ function refundFor(order: PlacedOrder, before: readonly OrderReturn[], lines: re
   return { minor, currency: order.total.currency }
 }
 
-/** As far as the order knows: that all of it is paid, and nothing of the charges, which no return gives back. */
+/** The sale as the order knows it: all of it is paid, and the charges are left out, since no return gives them back. */
 function saleOf(order: PlacedOrder): Sale {
   const packed = packUnits(
     order.lines,

@@ -176,7 +176,7 @@ export type LedgerCall = {
   readonly noticeAt?: Date
   readonly letFail?: boolean
   readonly at: Date
-  /** Of an authorisation: its token, what that does later, and when the authorisation ends. */
+  /** The token of an authorisation, what the token does later, and when the authorisation ends. */
   readonly token?: string
   readonly script?: Script
   readonly expiresAt?: Date

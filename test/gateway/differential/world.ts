@@ -169,7 +169,7 @@ type Asked = {
   readonly written?: string
 }
 
-/** As sets: what is selected twice may be asked once. */
+/** Compared as sets: what is selected twice may be asked once. */
 function writtenAt({ fieldNodes, variableValues }: GraphQLResolveInfo): string {
   const texts = fieldNodes.map(({ directives = [] }) =>
     directives

@@ -24,7 +24,7 @@ export type Served = AsyncDisposable & Pick<Recording, 'entries'> & { readonly u
 export const numbersSchema = () => makeExecutableSchema({ typeDefs: NUMBERS_SDL, resolvers })
 export const numbersSubgraph = () => buildSubgraphSchema({ typeDefs: parse(NUMBERS_SDL), resolvers })
 
-/** As a BFF or a subgraph serves `schema`. */
+/** Serves `schema` as a BFF or a subgraph does. */
 export async function serveNumbers(schema: GraphQLSchema): Promise<Served> {
   await using open = new AsyncDisposableStack()
   const folder = open.use(await temporaryFolder())
@@ -183,7 +183,7 @@ const body = fc.oneof(
   fc.json(),
   text,
 )
-/** As Node's client lets them be sent. */
+/** The characters that Node's client sends in a header. */
 const headerValue = fc.string({
   unit: fc.constantFrom(...' !"#$%&()*+,-./:;<=>?@[]^_{|}~abcq019'),
   maxLength: 30,
