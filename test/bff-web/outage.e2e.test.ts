@@ -18,7 +18,10 @@ let customer: Browser
 let ops: Browser
 let id: string
 beforeAll(async () => {
-  platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
+  platform = await startPlatform({
+    CARRIER_SANDBOX_STEP_MS: '3600000', // parcels stay where they are
+    CAPTURE_AT: 'dispatch', // and so does their money
+  })
   edge = await startEdge(platform, ['orders', 'inventory', 'shipping'])
   for (const sku of ['cap', 'hat']) await addProduct(platform, { sku, price: '9.00', stock: { 'BER-1': 50 } })
   const shopper = await registerShopper(platform)
