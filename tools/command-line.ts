@@ -158,7 +158,7 @@ export function callOf({ name }: Pick<Command, 'name'>): string {
   return name === 'start' || name === 'test' ? `npm ${name} --` : `npm run ${name} --`
 }
 
-/** What `--help` prints. */
+/** The text that `--help` prints. */
 export function helpOf(command: Command): string {
   const options = { ...command.options, ...(command.destroys && { yes: YES }) }
   const rows = [

@@ -70,7 +70,7 @@ function isWanted({ name }: FieldNode, { service, types, wanted }: Wanting, type
   return (types.requiredBy(service, type, name.value) !== undefined) === wanted
 }
 
-/** Of all types that are sent: a field of another type's key does no harm. */
+/** Takes the keys of all types that are sent: a field of another type's key does no harm. */
 function keyFields(
   requires: readonly RequiredSelection[],
   service: string,

@@ -14,6 +14,7 @@ import {
   createStep,
   forwardInFlight,
   goesOnInPart,
+  hasMoved,
   inFlight,
   isCaptureAnswered,
   isCaptureOver,
@@ -22,7 +23,6 @@ import {
   mayHaveHappened,
   partsAreCertain,
   paymentStanding,
-  resolutionOf,
   shipped,
   succeeded,
 } from './fulfilment-state.ts'
@@ -155,7 +155,7 @@ function isToldRefunded(state: Known, parcel: Parcel): boolean {
   const { shipmentId } = parcel
   if (!isToldLost(state, parcel) || !answered(state, `note-lost:${shipmentId}`)) return false
   const step = `refund:${shipmentId}`
-  return succeeded(state, step) || resolutionOf(state, step) === 'PAID'
+  return hasMoved(state, step)
 }
 
 /** Histories of older builds do not tell the order of a loss. */
@@ -291,7 +291,7 @@ function settleReturn(state: Known, { returnId, lines }: ReceivedReturn): Effect
   const refund = { minor: state.refunds[returnId] ?? 0, currency: total.currency }
   const effects: Effect[] = [call(`restock:${returnId}`, 'inventory.restock', { orderId, lines })]
   const step = `refund:${returnId}`
-  const isRefunded = refund.minor === 0 || succeeded(state, step) || resolutionOf(state, step) === 'PAID'
+  const isRefunded = refund.minor === 0 || hasMoved(state, step)
   const noted = goodsTotal ? { orderId, returnId, refund } : { orderId, returnId }
   if (isRefunded && answered(state, `restock:${returnId}`))
     effects.push(call(`note-refunded:${returnId}`, 'orders.noteReturnRefunded', noted))
@@ -303,7 +303,7 @@ function noteRefunds(state: Known): Effect[] {
   const { orderId, total } = state.order
   return otherRefunds(state).flatMap(([refundId, minor]) => {
     const step = `refund:${refundId}`
-    const isPaid = succeeded(state, step) || resolutionOf(state, step) === 'PAID'
+    const isPaid = hasMoved(state, step)
     const noted = { orderId, refundId, refund: { ...total, minor } }
     return isPaid ? [call(`note-refund:${refundId}`, 'orders.noteRefunded', noted)] : []
   })

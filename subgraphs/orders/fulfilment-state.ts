@@ -254,6 +254,11 @@ export function goesOnInPart(state: Fulfilment): boolean {
   return state.stop !== null && partsAreCertain(state) && shipped(state).length > 0
 }
 
+/** The money of `step` moved, at once or after an operator saw to it. */
+export function hasMoved(state: Fulfilment, step: string): boolean {
+  return succeeded(state, step) || resolutionOf(state, step) === 'PAID'
+}
+
 export function captureStep({ shipmentId }: Parcel): string {
   return `capture:${shipmentId}`
 }

@@ -91,7 +91,7 @@ const refusedPayment = z.object({
 })
 const lines = z.array(z.object({ sku: z.string(), quantity: z.int() }))
 
-/** In the details, `movementId` is that of the operators' worklist, `code` the provider's, `outstanding` what was not moved, in minor units. */
+/** The details hold the `movementId` of the operators' worklist, `code` the provider's, `outstanding` what was not moved, in minor units. */
 function refusedMovement(answer: Answer): { code: string; details: JsonObject } {
   const { code, retryable, movementId, reason, outstanding } = refusedPayment.parse(answer)
   const moved = {

@@ -1,4 +1,4 @@
-// What Prometheus is told of refused movements: how many are open, what they come to, and every refusal by its code.
+// Tells Prometheus of refused movements: how many are open, what they come to, and every refusal by its code.
 import { toDecimal } from '#platform/domain/money.ts'
 import { createBell } from '#platform/event-store/bell.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
