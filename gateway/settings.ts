@@ -14,7 +14,7 @@ import {
   subgraphSchema,
   subgraphSettings,
 } from '#gateway/transport/settings.ts'
-import { inOurWords, placedProblems } from '#platform/config/words.ts'
+import { inOurWords, placedProblems } from '#platform/config/validation-messages.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { BATCHES_FROM } from '#platform/graphql/batch.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'

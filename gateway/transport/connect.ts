@@ -15,7 +15,7 @@ import {
   leastConnections,
   roundRobin,
   weighted,
-} from '#platform/discovery/balance.ts'
+} from '#platform/discovery/balancing-strategies.ts'
 import { always, openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
 import type { Discovery, Followed } from '#platform/discovery/discovery.ts'
 import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'

@@ -1,10 +1,10 @@
 // Several instances of a subgraph as one connection. Free of choice between them, and of where they are known from.
 import { isInOrder } from '#gateway/transport/answer.ts'
 import type { Connection } from '#gateway/transport/connection.ts'
-import type { Choose } from '#platform/discovery/balance.ts'
-import { openBalanced } from '#platform/discovery/balanced.ts'
+import type { Choose } from '#platform/discovery/balancing-strategies.ts'
 import type { Followed } from '#platform/discovery/discovery.ts'
 import type { HealthOptions } from '#platform/discovery/instance-health.ts'
+import { openBalanced } from '#platform/discovery/load-balancer.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 export type InstancesOptions = {

@@ -1,6 +1,6 @@
 // Reads of callers who must see more than the bus has told: so many at once, so that they hold nobody else up.
 import type { Vector } from '#platform/cache/cache.ts'
-import { contains } from '#platform/cache/vector.ts'
+import { contains } from '#platform/cache/position-vector.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { createWaitingPlaces } from '#platform/graphql/waiting-places.ts'
 

@@ -25,7 +25,7 @@ import { createPersistedOperations, readManifest } from '#platform/graphql/persi
 import { scalars } from '#platform/graphql/scalars.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { type OrderFeed, openOrderFeed } from '#platform/live/order-feed.ts'
-import { openWhenThere } from '#platform/resilience/opening.ts'
+import { openWhenThere } from '#platform/resilience/startup-wait.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inService } from '#platform/telemetry/tracing.ts'

@@ -1,6 +1,6 @@
 // What has changed: the last change of each tag, by position. Decides what may be trusted. Free of values and clocks.
 import type { Vector } from '#platform/cache/cache.ts'
-import { contains, furthest, NOWHERE } from '#platform/cache/vector.ts'
+import { contains, furthest, NOWHERE } from '#platform/cache/position-vector.ts'
 
 export type Fences = {
   /** A change of `tag`. Repeats and changes in any order leave the furthest of each topic. */

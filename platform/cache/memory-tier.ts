@@ -1,7 +1,7 @@
 // Tier 1: values of this process, bounded by bytes, findable by tag. An entry that is in it lacks no change of its tags.
 import { LRUCache } from 'lru-cache'
 import type { Cached, Lease, Vector } from '#platform/cache/cache.ts'
-import { contains } from '#platform/cache/vector.ts'
+import { contains } from '#platform/cache/position-vector.ts'
 import { weigh } from '#platform/cache/weight.ts'
 
 export type Entry<T = unknown> = {

@@ -1,6 +1,6 @@
 // Opens a cache: tier 1 alone, or with the tier 2 that a URL names. Free of any driver until one is chosen.
 import type { Cache } from '#platform/cache/cache.ts'
-import { createGuard } from '#platform/cache/guard.ts'
+import { createGuard } from '#platform/cache/circuit-breaker.ts'
 import { createCacheMetrics } from '#platform/cache/metrics.ts'
 import { createSharedTier } from '#platform/cache/shared-tier.ts'
 import { createTieredCache } from '#platform/cache/tiered-cache.ts'
@@ -32,7 +32,7 @@ export async function openCache(options: OpenCacheOptions): Promise<Cache> {
   const base = { name, logger, maxBytes, now, metrics }
   if (options.url === undefined) return createTieredCache(base)
   const urls = urlsOf(options.url)
-  const { createRedisTier } = await import('#platform/cache/remote-tier.redis.ts')
+  const { createRedisTier } = await import('#platform/cache/remote-store.redis.ts')
   const guard = createGuard({ open: onLost => createRedisTier({ urls, onLost }), metrics, logger })
   await guard.tried
   const wallClock = options.now ?? Date.now // a clock that is given serves for both

@@ -2,8 +2,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Vector } from '#platform/cache/cache.ts'
+import { type Guard, PATIENCE_MS } from '#platform/cache/circuit-breaker.ts'
 import { decode } from '#platform/cache/encoding.ts'
-import { type Guard, PATIENCE_MS } from '#platform/cache/guard.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
 import { createWriteBehind } from '#platform/cache/write-behind.ts'
 

@@ -1,11 +1,11 @@
 // The cache: tier 1, tier 2 where there is one, and loads, held to the fences. Free of any driver.
 import type { Cache, Cached, GetOptions, Lease, Loaded, Vector } from '#platform/cache/cache.ts'
 import { createFences } from '#platform/cache/fences.ts'
-import { createFlights, type Flight, type Landed } from '#platform/cache/flights.ts'
 import { createEntry, createMemoryTier, type Entry } from '#platform/cache/memory-tier.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
+import { contains, containsTogether, furthest, NOWHERE } from '#platform/cache/position-vector.ts'
 import type { Claim, Kept, SharedTier } from '#platform/cache/shared-tier.ts'
-import { contains, containsTogether, furthest, NOWHERE } from '#platform/cache/vector.ts'
+import { createFlights, type Flight, type Landed } from '#platform/cache/single-flight.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type TieredCacheOptions = {

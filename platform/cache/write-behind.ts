@@ -1,7 +1,7 @@
 // Writes to tier 2, behind the requests that they come from: bounded, a few at a time. Free of any driver.
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Guard } from '#platform/cache/circuit-breaker.ts'
 import { encode } from '#platform/cache/encoding.ts'
-import type { Guard } from '#platform/cache/guard.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
 import type { ToKeep } from '#platform/cache/shared-tier.ts'
 

@@ -1,6 +1,6 @@
 // Reads the environment into a checked, frozen configuration object. Free of files, defaults and knowledge of any service.
 import { z } from 'zod'
-import { inOurWords, NOT_USABLE } from '#platform/config/words.ts'
+import { inOurWords, NOT_USABLE } from '#platform/config/validation-messages.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 
 /** The variables of a process: `process.env`, or a plain object in tests. */

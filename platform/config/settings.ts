@@ -1,7 +1,7 @@
 // Live settings: one JSON value, followed where it is kept, checked before it counts. Free of the environment and of any service's settings.
 import type { z } from 'zod'
-import type { SettingsSource } from '#platform/config/source.ts'
-import { inOurWords, placedProblems } from '#platform/config/words.ts'
+import type { SettingsSource } from '#platform/config/settings-source.ts'
+import { inOurWords, placedProblems } from '#platform/config/validation-messages.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Health } from '#platform/http/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -57,10 +57,10 @@ async function openSource<T>(
   { logger, token, patienceMs = PATIENCE_MS }: SettingsOptions<T>,
 ): Promise<SettingsSource> {
   if (/^consul(\+https)?:/.test(url)) {
-    const { openConsulSource } = await import('#platform/config/source.consul.ts')
+    const { openConsulSource } = await import('#platform/config/settings-source.consul.ts')
     return openConsulSource({ url, token, logger, patienceMs })
   }
-  const { openFileSource } = await import('#platform/config/source.file.ts')
+  const { openFileSource } = await import('#platform/config/settings-source.file.ts')
   return openFileSource(url)
 }
 

@@ -8,10 +8,10 @@ import {
   watchConsul,
 } from '#platform/consul/consul.ts'
 import type { NamedService } from '#platform/discovery/addresses.ts'
-import { announceInConsul } from '#platform/discovery/announcement.consul.ts'
+import { createTroubles } from '#platform/discovery/degradations.ts'
 import type { Discovery, Instance } from '#platform/discovery/discovery.ts'
+import { announceInConsul } from '#platform/discovery/registration.consul.ts'
 import { discoverBy, type Registry } from '#platform/discovery/registry.ts'
-import { createTroubles } from '#platform/discovery/troubles.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'

@@ -1,9 +1,9 @@
 // The instances of a GraphQL service that this process calls: pooled connections to each, a POST to one that is well. Free of schemas.
 import type { IncomingHttpHeaders } from 'node:http'
 import { Pool } from 'undici'
-import { leastConnections } from '#platform/discovery/balance.ts'
-import { openBalanced } from '#platform/discovery/balanced.ts'
+import { leastConnections } from '#platform/discovery/balancing-strategies.ts'
 import type { Followed } from '#platform/discovery/discovery.ts'
+import { openBalanced } from '#platform/discovery/load-balancer.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 export type InstancesOptions = {

@@ -1,5 +1,5 @@
 // Takes in the provider's notices: POST /webhooks/payment, signed, at least once. Free of rules about payments.
-import { inOurWords, problemsIn } from '#platform/config/words.ts'
+import { inOurWords, problemsIn } from '#platform/config/validation-messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'

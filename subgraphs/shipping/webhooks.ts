@@ -1,5 +1,5 @@
 // Takes in the carrier's notices: POST /webhooks/carrier, signed, in batches, at least once. Free of rules about shipments.
-import { inOurWords, problemsIn } from '#platform/config/words.ts'
+import { inOurWords, problemsIn } from '#platform/config/validation-messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
 import type { HttpServer } from '#platform/http/server.ts'

@@ -30,7 +30,7 @@ import {
   type SagaStart,
   type StepOutcome,
   type StepRequest,
-} from '#platform/saga/temporal/wire.ts'
+} from '#platform/saga/temporal/messages.ts'
 
 const local = proxyLocalActivities<LocalActivities>({
   startToCloseTimeout: '1 minute',

@@ -1,7 +1,7 @@
 // What every cache promises, with or without tier 2. Run by a test file for each way to open one.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Cache, GetOptions } from '#platform/cache/cache.ts'
-import { type Clock, gate, LONG, never, type Rig, sourceOf } from '#test/platform/cache/rig.ts'
+import { type Clock, gate, LONG, never, type Rig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 
 export function describeCache(title: string, openRig: (maxBytes?: number) => Promise<Rig>): void {
   describe(title, () => {

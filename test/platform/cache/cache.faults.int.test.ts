@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Cache } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
-import { LONG, never, openRig, sourceOf } from '#test/platform/cache/rig.ts'
+import { LONG, never, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 import { startRedis, whyNoRedis } from '#test/redis.ts'
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
-import { LONG, never, openRig, sourceOf } from '#test/platform/cache/rig.ts'
-import { play, steps } from '#test/platform/cache/world.ts'
+import { LONG, never, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
+import { play, steps } from '#test/platform/cache/simulation.ts'
 import { type RedisCluster, startRedisCluster, whyNoRedis } from '#test/redis.ts'
 
 const missing = whyNoRedis() // a cluster is started here, whatever REDIS_URL names

@@ -5,7 +5,7 @@ import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
 import { redis } from '#test/engines/redis.ts'
 import { bucketsContract } from '#test/gateway/safety/buckets.contract.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
-import { openRig } from '#test/platform/cache/rig.ts'
+import { openRig } from '#test/platform/cache/cache-fixture.ts'
 
 const missing = whyMissing(redis)
 const found = redis.find()

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cache } from '#platform/cache/cache.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
-import { gate, LONG, never, openRig, type Rig, sourceOf } from '#test/platform/cache/rig.ts'
+import { gate, LONG, never, openRig, type Rig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { type RedisProcess, startRedis, whyNoRedis } from '#test/redis.ts'
 
 const missing = whyNoRedis()

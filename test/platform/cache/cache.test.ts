@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { openCache } from '#platform/cache/open.ts'
 import { metricsText } from '#platform/telemetry/metrics.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
-import { LONG, openRig, sourceOf } from '#test/platform/cache/rig.ts'
+import { LONG, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 describeCache('a cache without tier 2', maxBytes => openRig(undefined, maxBytes))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { PAST_ITS_TIME, play, steps } from '#test/platform/cache/world.ts'
+import { PAST_ITS_TIME, play, steps } from '#test/platform/cache/simulation.ts'
 
 test('whatever the order of loads, changes and commands, nothing is served that lacks a change that was heard', async () => {
   const sources: Record<string, number> = {}

@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { freshDatabase } from '#test/database.ts'
-import { runTrips, SUCCESS, untilHistory } from './running.ts'
-import { tripOf, tripUntil } from './trip.ts'
+import { runTrips, SUCCESS, untilHistory } from './runner-fixture.ts'
+import { tripOf, tripUntil } from './trip-saga.ts'
 
 /** A runner in a process of its own; `said` resolves when it has printed `line`. */
 function startDoomed(url: string) {
-  const script = fileURLToPath(new URL('./doomed-runner.ts', import.meta.url))
+  const script = fileURLToPath(new URL('./crash-worker.ts', import.meta.url))
   const child = spawn(process.execPath, [script, url], { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })
   const printed = new Set<string>()

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import { createFolder, statusOf } from '#platform/saga/history.ts'
-import { trip, tripOf, tripUntil } from './trip.ts'
+import { trip, tripOf, tripUntil } from './trip-saga.ts'
 
 function recorded(...events: { type: string; data: JsonObject; schema?: number }[]): RecordedEvent[] {
   return events.map(({ type, data, schema = 1 }, index) => ({

@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest'
 import { freshDatabase } from '#test/database.ts'
-import { HASTY, historyOf, runTrips, SUCCESS, untilHistory } from '#test/platform/saga/running.ts'
+import { HASTY, historyOf, runTrips, SUCCESS, untilHistory } from '#test/platform/saga/runner-fixture.ts'
 import { sagaContract } from '#test/platform/saga/saga.contract.ts'
-import { tripOf, tripUntil } from '#test/platform/saga/trip.ts'
+import { tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
 import { WAIT } from '#test/wait.ts'
 
 sagaContract('the event store', async () => {

@@ -11,8 +11,8 @@ import {
   type Running,
   SUCCESS,
   untilHistory,
-} from '#test/platform/saga/running.ts'
-import { tripOf, tripUntil } from '#test/platform/saga/trip.ts'
+} from '#test/platform/saga/runner-fixture.ts'
+import { tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
 
 export function sagaContract(name: string, openPlace: () => Promise<Place>): void {
   describe(`sagas on ${name}`, () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { siblingId } from '#platform/domain/ids.ts'
 import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
 import { temporal } from '#test/engines/temporal.ts'
-import { freshNamespace } from '#test/platform/saga/temporal/places.ts'
+import { freshNamespace } from '#test/platform/saga/temporal/temporal-fixture.ts'
 import { checkoutContract } from '#test/subgraphs/orders/checkout.contract.ts'
 import {
   anOrder,

@@ -4,8 +4,14 @@ import type { SagaDefinition } from '#platform/saga/saga.ts'
 import { freePort } from '#start/postgres-server.ts'
 import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
 import { temporal } from '#test/engines/temporal.ts'
-import { historyOf, type Perform, runTrips, SUCCESS, untilHistory } from '#test/platform/saga/running.ts'
-import { startDoomed } from '#test/platform/saga/temporal/doomed.ts'
+import { startDoomed } from '#test/platform/saga/killable-process.ts'
+import {
+  historyOf,
+  type Perform,
+  runTrips,
+  SUCCESS,
+  untilHistory,
+} from '#test/platform/saga/runner-fixture.ts'
 import {
   cancelWorkflow,
   freshPlace,
@@ -13,10 +19,10 @@ import {
   type TemporalRunning,
   type TripPlace,
   type TripSettings,
-} from '#test/platform/saga/temporal/places.ts'
-import { type Trip, type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip.ts'
+} from '#test/platform/saga/temporal/temporal-fixture.ts'
+import { type Trip, type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
 
-const DOOMED = new URL('./doomed-worker.ts', import.meta.url)
+const DOOMED = new URL('./crash-worker.ts', import.meta.url)
 
 const found = temporal.find()
 const missing = whyMissing(temporal)

@@ -4,7 +4,7 @@ import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { type SagaPolicy, startSagaRunner } from '#platform/saga/runner.ts'
 import type { Call, SagaRunner, StepAnswer } from '#platform/saga/saga.ts'
-import { type TripEvent, trip } from './trip.ts'
+import { type TripEvent, trip } from './trip-saga.ts'
 
 export const SUCCESS: StepAnswer = { status: 'succeeded', result: {} }
 

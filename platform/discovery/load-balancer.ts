@@ -1,8 +1,13 @@
 // Several instances of a service as one: each request to one of those that are well. Free of what is sent, and how.
-import type { Choose } from '#platform/discovery/balance.ts'
+import type { Choose } from '#platform/discovery/balancing-strategies.ts'
 import { connectionLoss } from '#platform/discovery/connection-loss.ts'
 import type { Followed } from '#platform/discovery/discovery.ts'
-import { followMembers, type Member, type Members, type MembersOptions } from '#platform/discovery/members.ts'
+import {
+  followMembers,
+  type Member,
+  type Members,
+  type MembersOptions,
+} from '#platform/discovery/instance-pool.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { TimeLimitExceeded } from '#platform/resilience/time-limit.ts'
 

@@ -1,5 +1,5 @@
 // A process that runs trips and hangs in every call, to be killed: says on standard output what it was asked for.
-import { runTrips } from './running.ts'
+import { runTrips } from './runner-fixture.ts'
 
 const [url = ''] = process.argv.slice(2)
 await runTrips(url, call => {

@@ -1,6 +1,6 @@
 // Tier 2 on Redis or Valkey, a single server or a cluster. Reconnects only when it is told to.
 import { Cluster, type ClusterNode, Redis, type RedisOptions } from 'ioredis'
-import { RefusedByStore, type RemoteTier } from '#platform/cache/remote-tier.ts'
+import { RefusedByStore, type RemoteTier } from '#platform/cache/remote-store.ts'
 
 const CONNECT_TIMEOUT_MS = 1_000
 const GIVE_BACK = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`

@@ -1,5 +1,5 @@
 // The instances of a service as they come and go, each with its connection and its health. Free of requests.
-import type { Candidate } from '#platform/discovery/balance.ts'
+import type { Candidate } from '#platform/discovery/balancing-strategies.ts'
 import type { Followed, Instance } from '#platform/discovery/discovery.ts'
 import { createHealth, type HealthOptions, type InstanceHealth } from '#platform/discovery/instance-health.ts'
 

@@ -3,9 +3,9 @@ import { LRUCache } from 'lru-cache'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { EventStore, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
-import { streamOf } from '#platform/saga/desk.ts'
+import { streamOf } from '#platform/saga/dependencies.ts'
 import type { Folder, Standing } from '#platform/saga/history.ts'
-import type { Base, RunEvent } from '#platform/saga/temporal/wire.ts'
+import type { Base, RunEvent } from '#platform/saga/temporal/messages.ts'
 
 export type Past<State> = {
   readonly events: readonly RecordedEvent[]

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connect } from '#platform/saga/temporal/serving.ts'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
-import { openWorkflows } from '#platform/saga/temporal/workflows.ts'
+import { connect } from '#platform/saga/temporal/worker.ts'
+import { openWorkflows } from '#platform/saga/temporal/workflow-client.ts'
 import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
 import { temporal } from '#test/engines/temporal.ts'
-import { freshNamespace, QUIET } from '#test/platform/saga/temporal/places.ts'
+import { freshNamespace, QUIET } from '#test/platform/saga/temporal/temporal-fixture.ts'
 
 /** More than what a circuit needs to open. */
 const SWEPT = 40

@@ -1,5 +1,5 @@
 // Live settings in a key of Consul's store, followed by a blocking query. Free of what they say.
-import type { SettingsSource } from '#platform/config/source.ts'
+import type { SettingsSource } from '#platform/config/settings-source.ts'
 import { type ConsulAnswer, deniedForGood, openConsul, watchConsul } from '#platform/consul/consul.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'

@@ -2,8 +2,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { Cache, Loaded, Vector } from '#platform/cache/cache.ts'
-import { contains, furthest } from '#platform/cache/vector.ts'
-import { openRig } from '#test/platform/cache/rig.ts'
+import { contains, furthest } from '#platform/cache/position-vector.ts'
+import { openRig } from '#test/platform/cache/cache-fixture.ts'
 
 const TOPICS = ['orders', 'stock'] as const
 const TAGS = ['a', 'b', 'c', 'd'] as const

@@ -1,11 +1,11 @@
 import { expect, test, vi } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { NewEvent } from '#platform/event-store/event-store.ts'
-import { type CallsOptions, createCalls } from '#platform/saga/calls.ts'
+import { type CallsOptions, createCalls } from '#platform/saga/call-queue.ts'
 import type { AskedCall } from '#platform/saga/history.ts'
 import type { StepAnswer } from '#platform/saga/saga.ts'
 import { WAIT } from '#test/wait.ts'
-import { SUCCESS } from './running.ts'
+import { SUCCESS } from './runner-fixture.ts'
 
 function asked(step: string, patience: 'bounded' | 'endless' = 'endless'): AskedCall {
   return { call: { kind: 'call', step, command: `trips.${step}`, input: {}, patience }, meta: {} }

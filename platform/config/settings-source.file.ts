@@ -3,7 +3,7 @@ import { type FSWatcher, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { SettingsSource } from '#platform/config/source.ts'
+import type { SettingsSource } from '#platform/config/settings-source.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 
 const SETTLE_MS = 50

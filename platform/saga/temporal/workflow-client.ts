@@ -11,8 +11,7 @@ import {
 import type { NativeConnection } from '@temporalio/worker'
 import { CallerError } from '#platform/domain/errors.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
-import { streamOf } from '#platform/saga/desk.ts'
-import { codeOf } from '#platform/saga/temporal/serving.ts'
+import { streamOf } from '#platform/saga/dependencies.ts'
 import {
   ARRIVE,
   type Arrival,
@@ -20,7 +19,8 @@ import {
   RUN,
   type RunState,
   WORKFLOW_TYPE,
-} from '#platform/saga/temporal/wire.ts'
+} from '#platform/saga/temporal/messages.ts'
+import { codeOf } from '#platform/saga/temporal/worker.ts'
 
 export type OpenRun = RunState & { readonly base: Base }
 

@@ -1,11 +1,11 @@
 // One time of owning the sagas of one kind: reacts to new events, makes calls, keeps time. Free of leases.
 import { LRUCache } from 'lru-cache'
 import type { RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
-import { createCalls } from '#platform/saga/calls.ts'
-import { idOf, inTurns, type SagaDesk } from '#platform/saga/desk.ts'
+import { createCalls } from '#platform/saga/call-queue.ts'
+import { idOf, inTurns, type SagaDesk } from '#platform/saga/dependencies.ts'
 import { type Standing, statusOf } from '#platform/saga/history.ts'
+import { startSweeps } from '#platform/saga/recovery.ts'
 import { createStatusWriter } from '#platform/saga/status-writer.ts'
-import { startSweeps } from '#platform/saga/take-up.ts'
 import { createTimers } from '#platform/saga/timers.ts'
 
 export type Tenure = {

@@ -5,12 +5,12 @@ import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { createFolder } from '#platform/saga/history.ts'
 import { openStatuses, type Statuses } from '#platform/saga/statuses.ts'
-import { createDeciding } from '#platform/saga/temporal/deciding.ts'
-import { inheritedId, openPasts } from '#platform/saga/temporal/past.ts'
-import type { RunEvent } from '#platform/saga/temporal/wire.ts'
+import { createDeciding } from '#platform/saga/temporal/decision-activity.ts'
+import type { RunEvent } from '#platform/saga/temporal/messages.ts'
+import { inheritedId, openPasts } from '#platform/saga/temporal/run-history.ts'
 import { freshDatabase } from '#test/database.ts'
-import { runTrips, SUCCESS, untilHistory } from '#test/platform/saga/running.ts'
-import { type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip.ts'
+import { runTrips, SUCCESS, untilHistory } from '#test/platform/saga/runner-fixture.ts'
+import { type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
 
 const T1 = { saga: 'trip', sagaId: 't1' }
 const NOWHERE = { inherited: 0, runs: 0, version: 0, position: 0 }

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { connect } from '#platform/saga/temporal/serving.ts'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
-import { QUIET } from '#test/platform/saga/temporal/places.ts'
+import { connect } from '#platform/saga/temporal/worker.ts'
+import { QUIET } from '#test/platform/saga/temporal/temporal-fixture.ts'
 
 /** Answers every call as a proxy does that asks for another key. */
 async function startRefusing(): Promise<AsyncDisposable & { readonly url: string }> {

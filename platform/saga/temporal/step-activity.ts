@@ -16,7 +16,7 @@ import {
   tellInFlight,
 } from '#platform/saga/attempt.ts'
 import type { Call, StepAnswer } from '#platform/saga/saga.ts'
-import type { Activities, Arrival, StepOutcome, StepRequest } from '#platform/saga/temporal/wire.ts'
+import type { Activities, Arrival, StepOutcome, StepRequest } from '#platform/saga/temporal/messages.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type StepOptions = {

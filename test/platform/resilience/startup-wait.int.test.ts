@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
-import { openWhenThere } from '#platform/resilience/opening.ts'
+import { openWhenThere } from '#platform/resilience/startup-wait.ts'
 import { freshDatabase } from '#test/database.ts'
 import { createDoorway } from '#test/engines/doorway.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'

@@ -6,7 +6,7 @@ import {
   leastConnections,
   roundRobin,
   weighted,
-} from '#platform/discovery/balance.ts'
+} from '#platform/discovery/balancing-strategies.ts'
 
 const at = (url: string, weight = 1, active = 0): Candidate => ({ url, weight, active })
 const NOTHING = () => ''

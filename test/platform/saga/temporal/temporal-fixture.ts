@@ -7,8 +7,8 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
 import { startTemporalSagaRunner, type TemporalSagaRunner } from '#platform/saga/temporal/runner.ts'
 import { freshDatabase } from '#test/database.ts'
-import { HASTY, type Perform, type Place, type Running } from '#test/platform/saga/running.ts'
-import { type Trip, type TripEvent, trip } from '#test/platform/saga/trip.ts'
+import { HASTY, type Perform, type Place, type Running } from '#test/platform/saga/runner-fixture.ts'
+import { type Trip, type TripEvent, trip } from '#test/platform/saga/trip-saga.ts'
 
 /** What goes wrong in these tests is meant to. */
 export const QUIET = { warn() {}, error() {}, debug() {} }

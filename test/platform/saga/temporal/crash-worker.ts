@@ -1,7 +1,7 @@
 // A process that begins trips on Temporal and hangs in every call, to be killed: says on standard output what it was asked for.
 import process from 'node:process'
-import { runTripsOnTemporal } from '#test/platform/saga/temporal/places.ts'
-import { tripOf, tripUntil } from '#test/platform/saga/trip.ts'
+import { runTripsOnTemporal } from '#test/platform/saga/temporal/temporal-fixture.ts'
+import { tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
 
 const [url = '', databaseUrl = '', dueAt = ''] = process.argv.slice(2)
 const { runner } = await runTripsOnTemporal(

@@ -1,6 +1,6 @@
 // Takes up what nobody here does yet: calls and timers that the last owner left, or that there was no room for.
-import type { Calls } from '#platform/saga/calls.ts'
-import { inTurns, type SagaDesk, streamOf } from '#platform/saga/desk.ts'
+import type { Calls } from '#platform/saga/call-queue.ts'
+import { inTurns, type SagaDesk, streamOf } from '#platform/saga/dependencies.ts'
 import { statusOf } from '#platform/saga/history.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
 import type { StatusWriter } from '#platform/saga/status-writer.ts'

@@ -1,10 +1,10 @@
 // Takes over the sagas that the runner on the event store left when WORKFLOW_URL was set. Free of Temporal.
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
-import { idOf, inTurns, streamOf } from '#platform/saga/desk.ts'
+import { idOf, inTurns, streamOf } from '#platform/saga/dependencies.ts'
 import type { Statuses, StatusPage } from '#platform/saga/statuses.ts'
-import { inheritedId } from '#platform/saga/temporal/past.ts'
-import type { Log } from '#platform/saga/temporal/serving.ts'
-import type { Workflows } from '#platform/saga/temporal/workflows.ts'
+import { inheritedId } from '#platform/saga/temporal/run-history.ts'
+import type { Log } from '#platform/saga/temporal/worker.ts'
+import type { Workflows } from '#platform/saga/temporal/workflow-client.ts'
 
 type Adoption = {
   readonly store: EventStore

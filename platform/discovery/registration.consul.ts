@@ -1,8 +1,8 @@
 // One instance's registration in Consul, kept there while the instance lives. Free of looking others up.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Consul, deniedForGood } from '#platform/consul/consul.ts'
+import type { Trouble } from '#platform/discovery/degradations.ts'
 import type { Presence } from '#platform/discovery/discovery.ts'
-import type { Trouble } from '#platform/discovery/troubles.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 

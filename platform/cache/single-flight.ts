@@ -1,7 +1,7 @@
 // One load of a key at a time in this process: who asks meanwhile waits for it, if it can answer. Free of tiers.
 import type { Cached, Vector } from '#platform/cache/cache.ts'
 import type { Fences } from '#platform/cache/fences.ts'
-import { contains } from '#platform/cache/vector.ts'
+import { contains } from '#platform/cache/position-vector.ts'
 
 /** What came of a flight, kept or not. */
 export type Landed<T> = { readonly cached: Cached<T>; readonly at: Vector; readonly tags: readonly string[] }

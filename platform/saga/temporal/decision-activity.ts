@@ -5,8 +5,8 @@ import { type Folder, type Standing, statusOf } from '#platform/saga/history.ts'
 import type { SagaDefinition, SagaEvent } from '#platform/saga/saga.ts'
 import type { StatusWriter } from '#platform/saga/status-writer.ts'
 import type { Statuses } from '#platform/saga/statuses.ts'
-import type { Pasts } from '#platform/saga/temporal/past.ts'
-import type { Activities, Base, Doing, LocalActivities, RunEvent } from '#platform/saga/temporal/wire.ts'
+import type { Activities, Base, Doing, LocalActivities, RunEvent } from '#platform/saga/temporal/messages.ts'
+import type { Pasts } from '#platform/saga/temporal/run-history.ts'
 
 export type Desk<State> = {
   readonly store: EventStore

@@ -1,7 +1,7 @@
 // Keeps the delay of a slow or absent tier 2 off requests: time limits, a breaker, probing. Free of what is asked of it.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
-import { RefusedByStore, type RemoteTier } from '#platform/cache/remote-tier.ts'
+import { RefusedByStore, type RemoteTier } from '#platform/cache/remote-store.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type Guard = AsyncDisposable & {
