@@ -11,10 +11,10 @@ import {
 } from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
-import { boundData, DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-limit.ts'
-import { compileCompletion, type Write } from '#gateway/executor/complete.ts'
+import { compileCompletion, type Write } from '#gateway/executor/completion.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
+import { boundData, DEFAULT_ANSWER_BYTES } from '#gateway/executor/response-limit.ts'
 import {
   createKnownOperations,
   type ObservePrepare,
@@ -22,8 +22,8 @@ import {
   type UsedOperation,
 } from '#gateway/known-operations.ts'
 import { type PlanRun, planRun } from '#gateway/plan-run.ts'
-import { createPlannedNames, type PlannedNames } from '#gateway/planner/planned-names.ts'
-import { plannedOperation } from '#gateway/planner/planned-operation.ts'
+import { plannedOperation } from '#gateway/planner/normalization/normalized-operation.ts'
+import { createPlannedNames, type PlannedNames } from '#gateway/planner/normalization/plan-names.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import {
   createGuards,

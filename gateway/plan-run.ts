@@ -2,15 +2,20 @@
 import { type DocumentNode, GraphQLError, Kind, print } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan.ts'
-import { nameFetches } from '#gateway/executor/fetch-names.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
-import type { PlanNode } from '#gateway/executor/plan.ts'
-import { createIsSelected } from '#gateway/executor/selected-places.ts'
-import { conditionsOf, type Decide, decided, repeatsAtRoot } from '#gateway/planner/decided.ts'
-import { withExecutableDirectives } from '#gateway/planner/executable-directives.ts'
-import { FROM_CONTEXT } from '#gateway/planner/fetched-tree.ts'
-import type { PlannedNames } from '#gateway/planner/planned-names.ts'
-import { withConditionsAtFields } from '#gateway/planner/planned-operation.ts'
+import { createIsSelected } from '#gateway/executor/selected-paths.ts'
+import { FROM_CONTEXT } from '#gateway/planner/check/response-shape.ts'
+import { withConditionsAtFields } from '#gateway/planner/normalization/normalized-operation.ts'
+import type { PlannedNames } from '#gateway/planner/normalization/plan-names.ts'
+import {
+  conditionsOf,
+  type Decide,
+  decided,
+  repeatsAtRoot,
+} from '#gateway/planner/normalization/resolve-conditions.ts'
+import { withExecutableDirectives } from '#gateway/planner/plan/executable-directives.ts'
+import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
+import { nameFetches } from '#gateway/planner/plan/request-names.ts'
 import type { Supergraph } from '#gateway/supergraph.ts'
 
 export type PlanRun = {

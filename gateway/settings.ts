@@ -1,6 +1,6 @@
 // What an operator sets in the gateway's settings file, section by section. Free of the environment and of files.
 import { z } from 'zod'
-import { DEFAULT_ANSWER_BYTES } from '#gateway/executor/answer-limit.ts'
+import { DEFAULT_ANSWER_BYTES } from '#gateway/executor/response-limit.ts'
 import { reloadSettings } from '#gateway/reload/settings.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { costSettings } from '#gateway/safety/cost/settings.ts'

@@ -10,10 +10,10 @@ import {
   print,
   visit,
 } from 'graphql'
-import type { HiddenValues } from '#gateway/executor/leaves.ts'
+import type { HiddenValues } from '#gateway/executor/leaf-values.ts'
 import { createTypeMatch, type TypeMatch } from '#gateway/executor/possible-types.ts'
 import { joinGraphs } from '#gateway/join-graphs.ts'
-import { createReservedNames, type IsReserved } from '#gateway/planner/planned-names.ts'
+import { createReservedNames, type IsReserved } from '#gateway/planner/normalization/plan-names.ts'
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
 import { publicSchemaOf } from '#gateway/planner/public-schema.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'

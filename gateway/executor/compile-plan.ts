@@ -9,7 +9,7 @@ import {
   type RootRequest,
   type Step,
 } from '#gateway/executor/fetches.ts'
-import type { PlanNode } from '#gateway/executor/plan.ts'
+import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
 
 export function compilePlan(node: PlanNode | null | undefined, known: Known): Step {
   if (!node) return () => {}

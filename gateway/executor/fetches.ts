@@ -1,6 +1,6 @@
 // The plan's requests: bodies put together from what was compiled, answers merged where they belong, errors told in place.
-import { copyOf } from '#gateway/executor/copy.ts'
-import { createDistinct } from '#gateway/executor/distinct.ts'
+import { copyOf } from '#gateway/executor/clone-json.ts'
+import { createDistinct } from '#gateway/executor/dedupe-representations.ts'
 import {
   type Execution,
   isObject,
@@ -9,13 +9,13 @@ import {
   type SubgraphAnswer,
   type SubgraphRequest,
 } from '#gateway/executor/execution.ts'
+import { compilePath, type Place, pathOf, type Targets } from '#gateway/executor/flatten-path.ts'
 import { mergeInto } from '#gateway/executor/merge.ts'
-import type { BatchFetchNode, FetchNode, FlattenPath } from '#gateway/executor/plan.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import { compileRepresentation, type Representation } from '#gateway/executor/representations.ts'
 import { createRewrites } from '#gateway/executor/rewrites.ts'
 import { MAX_ERRORS, type Telling, tellErrors } from '#gateway/executor/subgraph-errors.ts'
-import { compilePath, type Place, pathOf, type Targets } from '#gateway/executor/targets.ts'
+import type { BatchFetchNode, FetchNode, FlattenPath } from '#gateway/planner/plan/query-plan.ts'
 
 /** What a plan is compiled with. */
 export type Known = Telling & {

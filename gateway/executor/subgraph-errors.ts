@@ -7,8 +7,8 @@ import {
   type PathKey,
   type SubgraphAnswer,
 } from '#gateway/executor/execution.ts'
-import type { IsSelected } from '#gateway/executor/selected-places.ts'
-import type { PlannedNames } from '#gateway/planner/planned-names.ts'
+import type { IsSelected } from '#gateway/executor/selected-paths.ts'
+import type { PlannedNames } from '#gateway/planner/normalization/plan-names.ts'
 
 /** Errors of one fetch that are told, at most. */
 export const MAX_ERRORS = 100

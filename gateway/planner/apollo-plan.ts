@@ -12,7 +12,7 @@ import type {
   RequiredSelection,
   Rewrite,
   RewritePath,
-} from '#gateway/executor/plan.ts'
+} from '#gateway/planner/plan/query-plan.ts'
 
 type ApolloNode = NonNullable<QueryPlan['node']>
 

@@ -1,8 +1,8 @@
 // Plans operations in processes of their own, which may break or take too long without harm to anybody else. Free of requests.
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { PlanNode } from '#gateway/executor/plan.ts'
-import { Broken, type Conversation, converse } from '#gateway/planner/conversation.ts'
+import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
+import { Broken, type Conversation, converse } from '#gateway/planner/planner-process.ts'
 
 /** `node` is undefined when no subgraph is to be asked; `doubt` is why the plan may be wrong. */
 export type Planned =
@@ -23,8 +23,8 @@ export type Planner = AsyncDisposable & {
   readonly planOtherwise: Plan
 }
 
-const HIVE = new URL('./hive-process.ts', import.meta.url)
-const APOLLO = new URL('./apollo-process.ts', import.meta.url)
+const HIVE = new URL('./hive-worker.ts', import.meta.url)
+const APOLLO = new URL('./apollo-worker.ts', import.meta.url)
 /** Each costs a start of the process. */
 const MAX_BREAKS = 2
 const MAX_BROKEN = 10_000

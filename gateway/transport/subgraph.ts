@@ -1,6 +1,6 @@
 // One subgraph: requests of the executor out, answers in, equal queries under way shared. Free of connections.
 import type { IncomingHttpHeaders } from 'node:http'
-import { copyOf } from '#gateway/executor/copy.ts'
+import { copyOf } from '#gateway/executor/clone-json.ts'
 import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
 import { watchFetches } from '#gateway/observe/fetches.ts'
 import { isInOrder, notGraphql, parseJson, readAnswer } from '#gateway/transport/answer.ts'

@@ -44,8 +44,8 @@ const TOOLS = ['tools/token.ts', 'tools/rebuild.ts', 'tools/dead-letters.ts']
 const ENTRIES = [
   ...SERVICE_NAMES.map(mainOf),
   ...TOOLS,
-  'gateway/planner/apollo-process.ts',
-  'gateway/planner/hive-process.ts',
+  'gateway/planner/apollo-worker.ts',
+  'gateway/planner/hive-worker.ts',
   ...globSync('deploy/trial/*.ts', { cwd: ROOT }),
 ]
 

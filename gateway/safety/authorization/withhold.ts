@@ -16,7 +16,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { type Condition, withDirectives } from '#gateway/executor/selections.ts'
+import { type Condition, withDirectives } from '#gateway/planner/normalization/collect-fields.ts'
 import type { AuthorizationRules, RuleId } from '#gateway/safety/authorization/rules.ts'
 import { possibleTypes } from '#gateway/safety/possible-types.ts'
 

@@ -14,7 +14,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { type Condition, withDirectives } from '#gateway/executor/selections.ts'
+import { type Condition, withDirectives } from '#gateway/planner/normalization/collect-fields.ts'
 import { compileInputCost } from '#gateway/safety/cost/inputs.ts'
 import { compileListSize, type SlicedList } from '#gateway/safety/cost/list-size.ts'
 import type { CostRules } from '#gateway/safety/cost/rules.ts'

@@ -4,11 +4,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Answered } from '#test/gateway/conformance/federation.ts'
-import { explained, withoutHidden } from '#test/gateway/differential/compare.ts'
-import { operationOf } from '#test/gateway/differential/operations.ts'
+import type { Answered } from '#test/gateway/conformance/in-process-federation.ts'
+import { type Comparison, compare } from '#test/gateway/differential/compared-gateways.ts'
+import { operationOf } from '#test/gateway/differential/random-operations.ts'
+import { explained, withoutHidden } from '#test/gateway/differential/response-comparison.ts'
 import { TERRAINS } from '#test/gateway/differential/supergraphs.ts'
-import { type Comparison, compare } from '#test/gateway/differential/terrain.ts'
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 100)
 /** Of `npm test` always the same: what random ones find is for who looks for it. */

@@ -1,6 +1,6 @@
 // The supergraphs that random operations run over, chosen so that all of federation's directives meet. Data only.
 import { readFileSync } from 'node:fs'
-import type { RequiredLeaf } from '#test/gateway/differential/world.ts'
+import type { RequiredLeaf } from '#test/gateway/differential/synthetic-data.ts'
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [
   "@key", "@external", "@provides", "@requires", "@shareable", "@override", "@inaccessible", "@interfaceObject"])\n`

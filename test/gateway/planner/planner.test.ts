@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { startPlanner } from '#gateway/planner/planner.ts'
-import { composed, FEDERATION_2 } from '#test/gateway/conformance/federation.ts'
+import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
 
 /** What `hint` needs is two subgraphs away, and the first does not know one of the keys on the way: the planner breaks on it. */
 const BREAKS = '{ warehouses { items { hint } } }'

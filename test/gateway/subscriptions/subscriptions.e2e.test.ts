@@ -1,9 +1,9 @@
 import { createClient } from 'graphql-sse'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
-import { eventually } from './eventually.ts'
-import { type Part, partsOf } from './parts.ts'
-import { type Press, startPress } from './press.ts'
-import { subscribe } from './subscriber.ts'
+import { type Press, startPress } from './fixtures/articles-gateway.ts'
+import { eventually } from './fixtures/eventually.ts'
+import { type Part, partsOf } from './fixtures/multipart-reader.ts'
+import { subscribe } from './fixtures/websocket-client.ts'
 
 const PUBLISHED = 'subscription Published { published { id headline: title author { name } byline } }'
 const answerFor = (id: string) => ({

@@ -1,0 +1,79 @@
+// A subscription planned on one graph: what is asked of whom, and how each event becomes an answer. Free of connections.
+import { GraphQLError } from 'graphql'
+import type { GraphInUse } from '#gateway/current-graph.ts'
+import { finish } from '#gateway/execute.ts'
+import type { ExecutionError, SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
+import { emptyNotes, fetchFrom, type OperationSetup } from '#gateway/operation.ts'
+import type { PreparedOperation } from '#gateway/operations.ts'
+import { tellNotes } from '#gateway/subscriptions/notes.ts'
+import { type SubscriptionSettings, sourceOf } from '#gateway/subscriptions/settings.ts'
+import { type Place, placeOf } from '#gateway/subscriptions/upstream/upstream.ts'
+import type { Forwarded, Subgraph } from '#gateway/transport/subgraph.ts'
+
+/** Disposing lets go of its graph. */
+export type LivePlan = Disposable & {
+  /** Of the operation. */
+  readonly named: Pick<PreparedOperation, 'name' | 'kind'>
+  readonly place: Place
+  readonly request: SubgraphRequest
+  /** The subgraph that is subscribed to. */
+  readonly subgraph: Pick<Subgraph, 'forward' | 'disclose'>
+  /** The text of the answer that an event becomes. `event` is changed. */
+  answer(event: SubgraphAnswer, forwarded: Forwarded, format: OperationSetup['format']): Promise<string>
+}
+
+export type PlanRefusal = { readonly errors: readonly (ExecutionError | GraphQLError)[] }
+
+export type Planning = {
+  readonly inUse: GraphInUse
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly settings: SubscriptionSettings
+  /** Where a subgraph has several addresses; undefined where it has the one of the graph. */
+  readonly instancesOf: (name: string) => readonly string[] | undefined
+}
+
+/** Takes `inUse` over, unless it refuses. */
+export function planLive(prepared: PreparedOperation, planning: Planning): LivePlan | PlanRefusal {
+  const { inUse, settings } = planning
+  const { graph } = inUse
+  const coerced = prepared.coerce(planning.variables)
+  if ('errors' in coerced) return coerced
+  const { variables } = coerced
+  const withheld = prepared.withheld?.errors(variables) ?? []
+  const { source } = prepared
+  const request = source?.request(variables)
+  const subgraph = request && graph.subgraphs.get(request.service)
+  if (prepared.withheld?.refuses && withheld.length > 0) return { errors: withheld }
+  if (!source || !request || !subgraph)
+    return {
+      errors: withheld.length > 0 ? withheld : [new GraphQLError('No subgraph has this subscription.')],
+    }
+  const addresses = () =>
+    planning.instancesOf(request.service) ?? [graph.addresses.get(request.service) ?? '']
+  return {
+    named: prepared,
+    place: placeOf(sourceOf(settings, request.service), addresses),
+    request,
+    subgraph,
+    async answer(event, forwarded, format) {
+      const notes = emptyNotes()
+      const fetch = (asked: SubgraphRequest) => fetchFrom(graph, asked, forwarded, notes)
+      const execution = { data: {}, errors: [], variables, fetch }
+      const { data = null, errors } = event
+      source.take({ data, ...(errors && { errors: subgraph.disclose(errors) }) }, execution)
+      const { text } = await finish(prepared, execution, { withheld, format })
+      return tellNotes(text, notes)
+    },
+    [Symbol.dispose]: () => inUse[Symbol.dispose](),
+  }
+}
+
+/** True when both follow the same events. */
+export function sameSource(one: LivePlan, other: LivePlan): boolean {
+  return (
+    one.place.urls.join() === other.place.urls.join() &&
+    one.place.protocol === other.place.protocol &&
+    one.request.service === other.request.service &&
+    one.request.body === other.request.body
+  )
+}

@@ -1,0 +1,80 @@
+// Follows a subgraph's subscription as server-sent events, a request each (graphql-sse's distinct connections).
+import { type Agent, request as send } from 'undici'
+import { isObject } from '#gateway/executor/execution.ts'
+import { serverEvents } from '#gateway/subscriptions/upstream/sse-parser.ts'
+import {
+  type Connect,
+  eventOf,
+  Refused,
+  refusalOf,
+  type UpstreamEvent,
+  type UpstreamLimits,
+  type UpstreamRequest,
+} from '#gateway/subscriptions/upstream/upstream.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+
+const MAX_REFUSAL_BYTES = 64 * 1024
+
+/** A stream that breaks off goes on behind its last event where the subgraph's events have ids. */
+export function connectStreams(agent: Agent, { maxEventBytes }: UpstreamLimits): Connect {
+  return (request, signal) => follow(request, signal, { agent, maxEventBytes })
+}
+
+async function* follow(
+  { service, url, headers, body, lastId }: UpstreamRequest,
+  signal: AbortSignal,
+  { agent, maxEventBytes }: { readonly agent: Agent; readonly maxEventBytes: number },
+): AsyncGenerator<UpstreamEvent> {
+  try {
+    const response = await send(url, {
+      method: 'POST',
+      dispatcher: agent,
+      signal,
+      body,
+      headers: {
+        'content-type': 'application/json',
+        accept: 'text/event-stream',
+        ...headers,
+        ...(lastId !== undefined && { 'last-event-id': lastId }),
+      },
+    })
+    if (response.statusCode !== 200 || !isStream(response.headers['content-type']))
+      throw await refusal(service, response)
+    yield { type: 'open' }
+    for await (const event of serverEvents(response.body, maxEventBytes)) {
+      if (event.name === 'complete') return
+      if (event.name === 'next') yield eventOf(service, JSON.parse(event.data), event.id)
+    }
+  } catch (error) {
+    if (signal.aborted) return
+    throw error
+  }
+  throw new CallerError('UNAVAILABLE', `${service} has broken off a subscription`)
+}
+
+function isStream(type: string | string[] | undefined): boolean {
+  return /^text\/event-stream\b/i.test(String(type))
+}
+
+type Response = Awaited<ReturnType<typeof send>>
+
+/** A subgraph may say in JSON what is wrong with the operation. */
+async function refusal(service: string, { statusCode, body }: Response): Promise<Error> {
+  let text = ''
+  for await (const chunk of body) {
+    text += String(chunk)
+    if (text.length > MAX_REFUSAL_BYTES) break
+  }
+  const said = statusCode < 500 && statusCode !== 401 && statusCode !== 403 ? parsed(text) : undefined
+  return isObject(said) && Array.isArray(said.errors) && said.errors.length > 0
+    ? new Refused(service, said.errors)
+    : refusalOf(service, statusCode)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,146 @@
+// Follows a subgraph's subscription over graphql-transport-ws, a WebSocket each, so that one that is not read holds up no other.
+import { on } from 'node:events'
+import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, MessageType } from 'graphql-ws'
+import { WebSocket } from 'ws'
+import { isObject, type JsonObject } from '#gateway/executor/execution.ts'
+import {
+  type Connect,
+  eventOf,
+  Refused,
+  refusalOf,
+  type UpstreamEvent,
+  type UpstreamLimits,
+  type UpstreamRequest,
+} from '#gateway/subscriptions/upstream/upstream.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+
+/** Messages that wait here; the rest waits in the subgraph. */
+const WAITING = { highWaterMark: 16, lowWaterMark: 4 }
+const OPERATION = '1'
+const FAREWELL_MS = 1000
+const COMPLETE = JSON.stringify({ id: OPERATION, type: MessageType.Complete })
+/** Close codes of the protocol, and what they are told as: asking again would end the same. */
+const FINAL: Readonly<Record<number, (service: string, reason: string) => Error>> = {
+  [CloseCode.BadRequest]: badRequest,
+  [CloseCode.BadResponse]: badRequest,
+  [CloseCode.SubprotocolNotAcceptable]: badRequest,
+  [CloseCode.Unauthorized]: service => refusalOf(service, 401),
+  [CloseCode.Forbidden]: service => refusalOf(service, 403),
+}
+
+/** What is forwarded goes with the upgrade, and as the payload of connection_init: servers look at either. */
+export function connectSockets(limits: UpstreamLimits): Connect {
+  return (request, signal) => follow(request, signal, limits)
+}
+
+type Ending = { code: number; reason: string; status: number | undefined }
+
+async function* follow(
+  request: UpstreamRequest,
+  signal: AbortSignal,
+  limits: UpstreamLimits,
+): AsyncGenerator<UpstreamEvent> {
+  const { service, url, headers } = request
+  const ending: Ending = { code: 1006, reason: '', status: undefined }
+  const socket = new WebSocket(url, GRAPHQL_TRANSPORT_WS_PROTOCOL, {
+    headers: { ...headers },
+    maxPayload: limits.maxEventBytes,
+    handshakeTimeout: limits.connectMs,
+    perMessageDeflate: false,
+  })
+  socket.once('open', () =>
+    socket.send(JSON.stringify({ type: MessageType.ConnectionInit, payload: headers })),
+  )
+  socket.once('unexpected-response', (_request, { statusCode }) => {
+    ending.status = statusCode
+    socket.terminate()
+  })
+  socket.once('close', (code, reason) => Object.assign(ending, { code, reason: String(reason) }))
+  socket.on('error', () => {}) // told by what is read from it
+  const acknowledged = watch(socket, limits)
+  try {
+    for await (const [data] of on(socket, 'message', { signal, close: ['close'], ...WAITING })) {
+      const message = read(service, String(data))
+      if (message.type === MessageType.ConnectionAck) acknowledged()
+      const event = answer(socket, request, message)
+      if (event === 'complete') return
+      if (event) yield event
+    }
+  } catch (error) {
+    if (signal.aborted) return
+    throw ending.status === undefined ? error : refusalOf(service, ending.status)
+  } finally {
+    leave(socket)
+  }
+  throw closed(service, ending)
+}
+
+function answer(
+  socket: WebSocket,
+  { service, body }: UpstreamRequest,
+  message: JsonObject,
+): UpstreamEvent | 'complete' | undefined {
+  switch (message.type) {
+    case MessageType.ConnectionAck:
+      socket.send(`{"id":"${OPERATION}","type":"${MessageType.Subscribe}","payload":${body}}`)
+      return { type: 'open' }
+    case MessageType.Ping:
+      socket.send(JSON.stringify({ type: MessageType.Pong }))
+      return undefined
+    case MessageType.Next:
+      return eventOf(service, message.payload, undefined)
+    case MessageType.Error:
+      throw new Refused(service, Array.isArray(message.payload) ? message.payload : [message.payload])
+    case MessageType.Complete:
+      return 'complete'
+    default:
+      return undefined
+  }
+}
+
+function read(service: string, text: string): JsonObject {
+  const message: unknown = JSON.parse(text)
+  if (!isObject(message))
+    throw new CallerError('UNAVAILABLE', `${service} does not speak graphql-transport-ws`)
+  return message
+}
+
+/** Cuts a socket that is not acknowledged in time, or gives no sign of life; one that waits to be read is let be. */
+function watch(socket: WebSocket, { connectMs, heartbeatMs }: UpstreamLimits): () => void {
+  let alive = true
+  const patience = setTimeout(() => socket.terminate(), connectMs)
+  const beat = setInterval(() => {
+    if (socket.readyState !== WebSocket.OPEN || socket.isPaused) return
+    if (!alive) return socket.terminate()
+    alive = false
+    socket.ping()
+  }, heartbeatMs)
+  for (const sign of ['message', 'pong', 'ping'])
+    socket.on(sign, () => {
+      alive = true
+    })
+  socket.once('close', () => {
+    clearTimeout(patience)
+    clearInterval(beat)
+  })
+  return () => clearTimeout(patience)
+}
+
+function leave(socket: WebSocket): void {
+  if (socket.readyState === WebSocket.CLOSED) return
+  if (socket.readyState === WebSocket.OPEN) socket.send(COMPLETE)
+  const cut = setTimeout(() => socket.terminate(), FAREWELL_MS)
+  socket.once('close', () => clearTimeout(cut))
+  socket.resume()
+  socket.close(1000)
+}
+
+function closed(service: string, { code, reason }: Ending): Error {
+  const final = FINAL[code]
+  if (final) return final(service, reason)
+  return new CallerError('UNAVAILABLE', `${service} has closed a subscription (${code} ${reason})`)
+}
+
+function badRequest(service: string, reason: string): Error {
+  return new Refused(service, [{ message: `${service} does not understand the gateway: ${reason}` }])
+}

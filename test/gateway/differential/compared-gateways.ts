@@ -1,0 +1,178 @@
+// One supergraph ready for comparisons: our gateway, the stock one, and all of it as a single schema. Free of what is asked.
+import { buildSubgraphSchema } from '@apollo/subgraph'
+import {
+  buildASTSchema,
+  type DocumentNode,
+  execute,
+  type GraphQLSchema,
+  isObjectType,
+  Kind,
+  parse,
+  type SelectionSetNode,
+  type TypeDefinitionNode,
+} from 'graphql'
+import type { SubgraphAnswer } from '#gateway/executor/execution.ts'
+import {
+  type Answered,
+  composed,
+  type Federation,
+  federateAs,
+  type Received,
+  type Resolvers,
+} from '#test/gateway/conformance/in-process-federation.ts'
+import { startStock } from '#test/gateway/differential/apollo-gateway.ts'
+import type { RandomOperation } from '#test/gateway/differential/random-operations.ts'
+import type { Terrain } from '#test/gateway/differential/supergraphs.ts'
+import { createWorld, type Faults, type Lore, membersOf } from '#test/gateway/differential/synthetic-data.ts'
+
+export type Comparison = AsyncDisposable & {
+  readonly schema: GraphQLSchema
+  readonly ours: Asks
+  readonly stock: Asks
+  /** As if there were one server: what the specification says the answer is. */
+  readonly single: Asks
+}
+type Asks = (operation: RandomOperation, faults: Faults) => Promise<Answered>
+
+export async function compare(terrain: Terrain): Promise<Comparison> {
+  const sources = Object.fromEntries(Object.entries(terrain.subgraphs).map(([name, sdl]) => [name, { sdl }]))
+  const supergraphSdl = composed(sources)
+  const federation = await federateAs(supergraphSdl, sources)
+  const { schema } = federation
+  const full = buildASTSchema(parse(supergraphSdl), { assumeValid: true, assumeValidSDL: true })
+  const lore = loreOf(terrain, full)
+  const schemas = new Map(
+    Object.entries(terrain.subgraphs).map(([name, sdl]) => [name, subgraphSchema(sdl, lore)]),
+  )
+  const stock = await startStock(supergraphSdl)
+  const answer = (faults: Faults) => answerer(schemas, lore, faults)
+  return {
+    schema,
+    ours: ({ query, variables }, faults) => federation.ask(query, variables, answer(faults)),
+    stock: (operation, faults) => stock.ask(operation, answer(faults)),
+    async single({ query, variables }, faults) {
+      const { resolveField, resolveType } = createWorld(lore, faults)
+      const result = await execute({
+        schema,
+        document: parse(query),
+        rootValue: ROOT,
+        variableValues: variables,
+        fieldResolver: resolveField,
+        typeResolver: resolveType,
+      })
+      return JSON.parse(JSON.stringify(result))
+    },
+    async [Symbol.asyncDispose]() {
+      await stock[Symbol.asyncDispose]()
+      await federation[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const ROOT = { $: 0 }
+
+function answerer(schemas: Federation['schemas'], lore: Lore, faults: Faults) {
+  const { resolveField, resolveType } = createWorld(lore, faults)
+  return async ({ service, query, variables }: Received): Promise<SubgraphAnswer> => {
+    const schema = schemas.get(service)
+    if (!schema) throw new Error(`there is no subgraph ${service}`)
+    const result = await execute({
+      schema,
+      document: parse(query),
+      rootValue: ROOT,
+      variableValues: variables,
+      fieldResolver: resolveField,
+      typeResolver: resolveType,
+    })
+    return JSON.parse(JSON.stringify(result))
+  }
+}
+
+/** References of interfaces are told their type; the world reads what any other object is off its reference. */
+function subgraphSchema(sdl: string, lore: Lore): GraphQLSchema {
+  const typeDefs = parse(sdl)
+  const { resolveReference } = createWorld(lore, { seed: 0, every: 0 })
+  const resolvers: Resolvers = Object.fromEntries(
+    typeDefs.definitions.flatMap(definition =>
+      definition.kind === Kind.INTERFACE_TYPE_DEFINITION && keysOf(definition).length > 0
+        ? [[definition.name.value, interfaceReference(definition.name.value)]]
+        : [],
+    ),
+  )
+  return buildSubgraphSchema({ typeDefs, resolvers })
+
+  function interfaceReference(type: string) {
+    return { __resolveReference: (reference: unknown) => resolveReference(type, reference) }
+  }
+}
+
+function loreOf(terrain: Terrain, full: GraphQLSchema): Lore {
+  const documents = Object.values(terrain.subgraphs).map(sdl => parse(sdl))
+  const family = familyOf(documents, full)
+  return {
+    keys: keysByType(documents, full),
+    requires: terrain.requires,
+    members: membersOf(full),
+    family,
+    sound: terrain.sound ?? [],
+    enums: terrain.enums ?? {},
+  }
+}
+
+function familyOf(documents: readonly DocumentNode[], full: GraphQLSchema): Record<string, string> {
+  const members = membersOf(full)
+  const stand = documents.flatMap(document =>
+    document.definitions.flatMap(definition =>
+      isTypeDefinition(definition) &&
+      definition.directives?.some(({ name }) => name.value === 'interfaceObject')
+        ? [definition.name.value]
+        : [],
+    ),
+  )
+  return Object.fromEntries(stand.flatMap(name => (members[name] ?? []).map(member => [member, name])))
+}
+
+function keysByType(documents: readonly DocumentNode[], full: GraphQLSchema): Record<string, string[]> {
+  const keys = new Map<string, Set<string>>()
+  const add = (type: string, { selections }: SelectionSetNode): void => {
+    const found = keys.get(type) ?? new Set()
+    keys.set(type, found)
+    const holder = full.getType(type)
+    for (const selection of selections) {
+      if (selection.kind !== Kind.FIELD) continue
+      found.add(selection.name.value)
+      const field = isObjectType(holder) ? holder.getFields()[selection.name.value] : undefined
+      if (selection.selectionSet && field)
+        add(String(field.type).replaceAll(/\W/g, ''), selection.selectionSet)
+    }
+  }
+  for (const document of documents)
+    for (const definition of document.definitions)
+      if (isTypeDefinition(definition))
+        for (const key of keysOf(definition)) add(definition.name.value, selectionSetOf(key))
+  return Object.fromEntries([...keys].map(([type, fields]) => [type, [...fields]]))
+}
+
+function isTypeDefinition(definition: { readonly kind: string }): definition is TypeDefinitionNode {
+  return (
+    definition.kind === Kind.OBJECT_TYPE_DEFINITION ||
+    definition.kind === Kind.INTERFACE_TYPE_DEFINITION ||
+    definition.kind === Kind.OBJECT_TYPE_EXTENSION
+  )
+}
+
+function keysOf({ directives = [] }: Pick<TypeDefinitionNode, 'directives'>): string[] {
+  return directives.flatMap(({ name, arguments: given = [] }) =>
+    name.value === 'key'
+      ? given.flatMap(({ name: of, value }) =>
+          of.value === 'fields' && value.kind === Kind.STRING ? [value.value] : [],
+        )
+      : [],
+  )
+}
+
+function selectionSetOf(fields: string): SelectionSetNode {
+  const [definition] = parse(`{ ${fields} }`).definitions
+  if (definition?.kind !== Kind.OPERATION_DEFINITION) throw new Error(`no fields: ${fields}`)
+  return definition.selectionSet
+}

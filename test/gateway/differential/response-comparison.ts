@@ -1,0 +1,39 @@
+// Whether two answers say the same: equal data, and an error for the same nulls. Pure.
+import { isObject } from '#gateway/executor/execution.ts'
+import type { Answered } from '#test/gateway/conformance/in-process-federation.ts'
+
+/**
+ * The places in the data that an answer's errors explain, as text: an error may name a field that its own null has
+ * taken away with the object around it, so what counts is the null that the client sees. An error at a place that the
+ * operation does not select (a field fetched for another's sake) explains none.
+ */
+export function explained({ data, errors = [] }: Answered): readonly string[] {
+  const places = errors.flatMap(({ path }) => {
+    const place = path && nullOn(data, path)
+    return place === undefined ? [] : [place]
+  })
+  return [...new Set(places)].sort()
+}
+
+/** What graphql-js and Apollo's gateway say of a value that the public graph's enum does not have. */
+const OF_HIDDEN = /^Enum "\w+" cannot represent value|^Invalid value found for field /
+
+/** Without errors about hidden values of enums that are nulls at their own place: ours says nothing of those. */
+export function withoutHidden({ data, errors }: Answered): Answered {
+  const told = errors?.filter(
+    ({ message, path = [] }) => !OF_HIDDEN.test(message) || nullOn(data, path) !== `/${path.join('/')}`,
+  )
+  return { data, ...(told?.length && { errors: told }) }
+}
+
+function nullOn(data: unknown, path: readonly (string | number)[]): string | undefined {
+  let value = data
+  for (let depth = 0; ; depth++) {
+    if (value === null) return `/${path.slice(0, depth).join('/')}`
+    const key = path[depth]
+    if (key === undefined) return undefined
+    if (Array.isArray(value)) value = value[Number(key)]
+    else if (isObject(value)) value = Object.hasOwn(value, key) ? value[key] : undefined
+    else return undefined
+  }
+}

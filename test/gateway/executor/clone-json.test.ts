@@ -1,0 +1,29 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { copyOf } from '#gateway/executor/clone-json.ts'
+import { isObject } from '#gateway/executor/execution.ts'
+
+/** All objects and lists in it. */
+function partsOf(value: unknown): unknown[] {
+  if (typeof value !== 'object' || value === null) return []
+  return [value, ...Object.values(value).flatMap(partsOf)]
+}
+
+test('a copy is equal to what it is of, and has no object or list in common with it', () => {
+  fc.assert(
+    fc.property(fc.json(), text => {
+      const source: unknown = JSON.parse(text)
+      if (!isObject(source)) return
+      const copy = copyOf(source)
+      expect(JSON.stringify(copy)).toBe(JSON.stringify(source))
+      const parts = new Set(partsOf(source))
+      expect(partsOf(copy).filter(part => parts.has(part))).toEqual([])
+    }),
+  )
+})
+
+test('a key that names the prototype is copied like any other', () => {
+  const copy = copyOf(JSON.parse('{"__proto__":{"a":1},"b":2}'))
+  expect(JSON.stringify(copy)).toBe('{"__proto__":{"a":1},"b":2}')
+  expect(Object.getPrototypeOf(copy)).toBe(Object.prototype)
+})

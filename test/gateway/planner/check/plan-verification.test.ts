@@ -1,0 +1,135 @@
+import { parse } from 'graphql'
+import { describe, expect, test } from 'vitest'
+import { createSettle } from '#gateway/planner/check/plan-verification.ts'
+import type { PlanNode, RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
+import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
+
+const settle = createSettle(
+  composed({
+    feed: {
+      sdl: `${FEDERATION_2}
+        type Query { feed: [Entry] sure: Int! name: String! }
+        interface Entry { id: ID! cover: Picture }
+        type Film implements Entry { id: ID! cover: Picture }
+        type Post implements Entry { id: ID! cover: Picture }
+        type Picture @key(fields: "id") { id: ID! }`,
+    },
+    pictures: {
+      sdl: `${FEDERATION_2} type Picture @key(fields: "id") { id: ID! url(size: String): String title: String }`,
+    },
+  }),
+)
+
+const doubtOf = (operation: string, plan: PlanNode | undefined) => settle(plan, parse(operation)).doubt
+const root = (operation: string): PlanNode => ({ kind: 'Fetch', serviceName: 'feed', operation })
+const ID: RequiredSelection = { kind: 'Field', name: 'id' }
+
+function pictures(selected: string, type?: string, requires: readonly RequiredSelection[] = [ID]): PlanNode {
+  return {
+    kind: 'Flatten',
+    path: [
+      { Field: 'feed' },
+      '@',
+      ...(type === undefined ? [] : [{ TypeCondition: [type] }]),
+      { Field: 'cover' },
+    ],
+    node: {
+      kind: 'Fetch',
+      serviceName: 'pictures',
+      operation: `query($representations:[_Any!]!){_entities(representations:$representations){...on Picture{${selected}}}}`,
+      requires: [{ kind: 'InlineFragment', typeCondition: 'Picture', selections: [...requires] }],
+    },
+  }
+}
+const inTurn = (...nodes: PlanNode[]): PlanNode => ({ kind: 'Sequence', nodes })
+const COVERS = root('{feed{__typename cover{__typename id}}}')
+
+describe('a plan is right', () => {
+  test.each<[string, string, PlanNode]>([
+    ['when one request has all', '{ feed { id } }', root('{feed{__typename id}}')],
+    ['when fragments have names', '{ feed { id } }', root('{feed{...a}} fragment a on Entry{id}')],
+    ['when another subgraph adds to it', '{ feed { cover { url } } }', inTurn(COVERS, pictures('url'))],
+    [
+      'when it asks by type',
+      '{ feed { ... on Film { cover { url(size: "L") } } ... on Post { cover { title } } } }',
+      inTurn(COVERS, pictures('url(size:"L")', 'Film'), pictures('title', 'Post')),
+    ],
+    [
+      'when it fetches under the conditions that it is wanted under',
+      'query ($a: Boolean!) { feed { cover { url @include(if: $a) } } }',
+      inTurn(COVERS, { kind: 'Condition', condition: 'a', ifClause: pictures('url') }),
+    ],
+  ])('%s', (_, operation, plan) => expect(doubtOf(operation, plan)).toBeUndefined())
+})
+
+describe('a plan is wrong', () => {
+  test.each<[string, string, PlanNode | undefined, string]>([
+    ['without a field', '{ feed { id } }', root('{feed{__typename}}'), 'leaves out .feed.id of Film'],
+    ['that is none', '{ feed { id } }', undefined, 'leaves out .feed of Query'],
+    [
+      'for one of the types',
+      '{ feed { cover { url } } }',
+      inTurn(COVERS, pictures('url', 'Film')),
+      'leaves out .feed.cover.url of Picture',
+    ],
+    [
+      'with other arguments',
+      '{ feed { cover { url(size: "L") } } }',
+      inTurn(COVERS, pictures('url(size:"S")')),
+      'leaves out .feed.cover.url of Picture',
+    ],
+    [
+      'with two things under one name',
+      '{ feed { ... on Film { cover { url(size: "L") } } ... on Post { cover { url(size: "S") } } } }',
+      inTurn(COVERS, pictures('url(size:"L")'), pictures('url(size:"S")')),
+      'fetches different things as .feed.cover.url of Picture',
+    ],
+    [
+      'when a key was not fetched',
+      '{ feed { cover { url } } }',
+      inTurn(root('{feed{cover{__typename}}}'), pictures('url')),
+      'leaves out .feed.cover.url of Picture',
+    ],
+    [
+      'when no key is sent',
+      '{ feed { cover { url } } }',
+      inTurn(
+        root('{feed{cover{__typename key:id}}}'),
+        pictures('url', undefined, [{ kind: 'Field', name: 'key' }]),
+      ),
+      'leaves out .feed.cover.url of Picture',
+    ],
+    [
+      'under another condition',
+      'query ($a: Boolean!) { feed { cover { url @skip(if: $a) } } }',
+      inTurn(COVERS, { kind: 'Condition', condition: 'a', ifClause: pictures('url') }),
+      'leaves out .feed.cover.url of Picture',
+    ],
+    [
+      'when it fetches, where it is skipped, what takes its neighbours with it as it fails',
+      'query ($a: Boolean!) { sure @skip(if: $a) feed { id } }',
+      root('{sure feed{__typename id}}'),
+      'fetches .sure of Query where it is skipped',
+    ],
+    [
+      'when it does so beside requests for entities',
+      'query ($a: Boolean!) { feed { cover { url } } name @skip(if: $a) }',
+      inTurn(root('{name feed{cover{__typename id}}}'), pictures('url')),
+      'fetches .name of Query where it is skipped',
+    ],
+    [
+      'when nothing tells the types that the answer depends on',
+      '{ feed { ... on Film { id } } }',
+      root('{feed{...on Film{id}}}'),
+      'does not tell the type of .feed',
+    ],
+  ])('%s', (_, operation, plan, doubt) => expect(doubtOf(operation, plan)).toBe(`the plan ${doubt}`))
+
+  test('when it cannot be looked at in each way', () => {
+    const names = Array.from({ length: 11 }, (_, index) => `$v${index}`)
+    const operation = `query (${names.map(name => `${name}: Boolean!`).join()}) {
+      feed { ${names.map((name, index) => `a${index}: id @include(if: ${name})`).join(' ')} }
+    }`
+    expect(doubtOf(operation, root('{feed{id}}'))).toMatch('too many conditions')
+  })
+})

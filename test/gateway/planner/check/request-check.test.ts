@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest'
+import { createPlanCheck } from '#gateway/planner/check/request-check.ts'
+import type { PlanNode, RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
+import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
+
+const check = createPlanCheck(
+  composed({
+    products: {
+      sdl: `${FEDERATION_2}
+        type Query { product: Product }
+        interface Item @key(fields: "sku") { sku: ID! weight: Int }
+        type Product implements Item @key(fields: "sku") { sku: ID! weight: Int box: Box }
+        type Parcel implements Item @key(fields: "sku") { sku: ID! weight: Int }
+        type Box { width: Int }`,
+    },
+    stock: {
+      sdl: `${FEDERATION_2}
+        type Query { best: Product }
+        type Product @key(fields: "sku") {
+          sku: ID! weight: Int @external box: Box @external delivery: String @requires(fields: "weight box { width }")
+        }
+        type Box @external { width: Int }`,
+    },
+    ratings: {
+      sdl: `${FEDERATION_2}
+        type Item @key(fields: "sku") @interfaceObject {
+          sku: ID! weight: Int @external density: String @requires(fields: "weight")
+        }`,
+    },
+  }),
+)
+
+const field = (name: string, ...selections: RequiredSelection[]): RequiredSelection => ({
+  kind: 'Field',
+  name,
+  ...(selections.length > 0 && { selections }),
+})
+const of = (typeCondition: string, ...selections: RequiredSelection[]): RequiredSelection => ({
+  kind: 'InlineFragment',
+  typeCondition,
+  selections: [field('__typename'), field('sku'), ...selections],
+})
+const entities = (serviceName: string, selected: string, ...requires: RequiredSelection[]): PlanNode => ({
+  kind: 'Flatten',
+  path: ['@'],
+  node: {
+    kind: 'Fetch',
+    serviceName,
+    operation: `query($representations:[_Any!]!){_entities(representations:$representations){${selected}}}`,
+    requires,
+  },
+})
+const LACKS = 'stock is asked for Product.delivery without what it requires'
+
+test('a plan in which entities bring along what is required is right', () => {
+  const all = of('Product', field('weight'), field('box', field('width')))
+  expect(check(entities('stock', '...on Product{delivery}', all))).toBeUndefined()
+  const inParts = [of('Product', field('weight')), of('Product', field('box', field('width')))]
+  expect(check(entities('stock', '...on Product{delivery}', ...inParts))).toBeUndefined()
+})
+
+test('what counts is the name under which it is sent', () => {
+  const renamed: RequiredSelection = { kind: 'Field', name: '_internal_qp_alias_0', alias: 'weight' }
+  const box = field('box', field('width'))
+  expect(check(entities('stock', '...on Product{delivery}', of('Product', renamed, box)))).toBeUndefined()
+})
+
+test('one in which a part of it is missing is not', () => {
+  expect(check(entities('stock', '...on Product{delivery}', of('Product', field('weight'))))).toBe(LACKS)
+  expect(check(entities('stock', '...on Product{sku}', of('Product')))).toBeUndefined()
+})
+
+test('one that asks below an entity, or at the root, is not', () => {
+  const root: PlanNode = { kind: 'Fetch', serviceName: 'stock', operation: '{best{sku delivery}}' }
+  expect(check({ kind: 'Sequence', nodes: [root] })).toBe(LACKS)
+  expect(check({ kind: 'Condition', condition: 'v', elseClause: { kind: 'Parallel', nodes: [root] } })).toBe(
+    LACKS,
+  )
+  expect(check({ kind: 'Fetch', serviceName: 'products', operation: '{product{weight}}' })).toBeUndefined()
+})
+
+test('an object in place of an interface is asked for those of its types that are sent', () => {
+  const density = (...requires: RequiredSelection[]) =>
+    check(entities('ratings', '...on Item{density}', ...requires))
+  expect(density(of('Item', field('weight')))).toBeUndefined()
+  expect(density(of('Product', field('weight')))).toBeUndefined()
+  expect(density(of('Parcel'), of('Product', field('weight')))).toMatch('ratings is asked for Item.density')
+  expect(density(of('Item'), of('Product', field('weight')))).toMatch('ratings is asked for Item.density')
+})
+
+test('several fetches in one request bring along what is theirs', () => {
+  const batch = (...requires: RequiredSelection[]): PlanNode => ({
+    kind: 'BatchFetch',
+    serviceName: 'stock',
+    operation:
+      'query($a:[_Any!]!,$b:[_Any!]!){e0:_entities(representations:$a){...on Product{sku}} e1:_entities(representations:$b){...on Product{delivery}}}',
+    entityBatch: {
+      aliases: [
+        { alias: 'e0', representationsVariableName: 'a', paths: [], requires: [of('Product')] },
+        { alias: 'e1', representationsVariableName: 'b', paths: [], requires },
+      ],
+    },
+  })
+  expect(check(batch(of('Product', field('weight'), field('box', field('width')))))).toBeUndefined()
+  expect(check(batch(of('Product')))).toBe(LACKS)
+})
+
+describe('a request that asks for different things under one name is wrong', () => {
+  const asks = (operation: string) => check({ kind: 'Fetch', serviceName: 'products', operation })
+  const wrong = 'products is asked for different things called weight'
+
+  test.each([
+    '{product{weight(in:"KG") weight(in:"G")}}',
+    '{product{weight ...on Product{sku}} product{weight:sku}}',
+    'query($a:Boolean!){product{weight(in:"KG")@include(if:$a) weight(in:"G")@skip(if:$a)}}',
+  ])('%s', operation => expect(asks(operation)).toBe(wrong))
+
+  test.each([
+    '{product{weight(in:"KG") weight(in:"KG")}}',
+    '{product{box{weight} weight(in:"G")}}',
+    '{item{...on Product{weight(in:"KG")} ...on Parcel{weight(in:"G")}}}',
+  ])('but not %s', operation => expect(asks(operation)).toBeUndefined())
+})
+
+test('what two fields of one request require with other arguments cannot be sent', () => {
+  const prices = createPlanCheck(
+    composed({
+      goods: {
+        sdl: `${FEDERATION_2}
+          type Query { good: Good }
+          type Good @key(fields: "id") { id: ID! price(in: String): Int maker: Maker }
+          type Maker { fee(in: String): Int }`,
+      },
+      tax: {
+        sdl: `${FEDERATION_2}
+          type Good @key(fields: "id") {
+            id: ID!
+            price(in: String): Int @external
+            maker: Maker @external
+            euros: Int @requires(fields: "price(in: \\"EUR\\") maker { fee(in: \\"EUR\\") }")
+            dollars: Int @requires(fields: "price(in: \\"USD\\")")
+            fee: Int @requires(fields: "maker { fee(in: \\"USD\\") }")
+          }
+          type Maker @external { fee(in: String): Int }`,
+      },
+    }),
+  )
+  const all: RequiredSelection = {
+    kind: 'InlineFragment',
+    typeCondition: 'Good',
+    selections: [field('__typename'), field('id'), field('price'), field('maker', field('fee'))],
+  }
+  expect(prices(entities('tax', '...on Good{euros}', all))).toBeUndefined()
+  expect(prices(entities('tax', '...on Good{dollars fee}', all))).toBeUndefined()
+  expect(prices(entities('tax', '...on Good{euros dollars}', all))).toMatch('Good.dollars')
+  expect(prices(entities('tax', '...on Good{euros fee}', all))).toMatch('Good.fee')
+})
