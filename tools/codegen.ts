@@ -27,7 +27,7 @@ type Mapper = { readonly type: string; readonly from: string }
 /** What resolvers of a type get as their parent, where it is not the type itself: exported `type` of module `from`. */
 const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
   orders: {},
-  inventory: { Product: { type: 'ProductSource', from: '#subgraphs/inventory/products.ts' } },
+  inventory: { Product: { type: 'ProductSource', from: '#subgraphs/inventory/queries/loaders.ts' } },
   payment: {},
   shipping: {},
   'bff-web': {},

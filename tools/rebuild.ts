@@ -10,10 +10,10 @@ import { rebuild } from '#tools/commands.ts'
 import { localDatabase } from '#tools/local-database.ts'
 
 const VIEWS = {
-  orders: () => import('#subgraphs/orders/views.ts'),
-  inventory: () => import('#subgraphs/inventory/views.ts'),
-  payment: () => import('#subgraphs/payment/views.ts'),
-  shipping: () => import('#subgraphs/shipping/views.ts'),
+  orders: () => import('#subgraphs/orders/queries/views.ts'),
+  inventory: () => import('#subgraphs/inventory/queries/views.ts'),
+  payment: () => import('#subgraphs/payment/queries/views.ts'),
+  shipping: () => import('#subgraphs/shipping/queries/views.ts'),
 } as const
 type Service = keyof typeof VIEWS
 

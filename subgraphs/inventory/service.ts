@@ -1,18 +1,18 @@
 // Wires inventory: its views, its aggregates, its resolvers, and the sweep of expired holds.
 import { createRepository } from '#platform/event-store/repository.ts'
 import { type RunningService, type SubgraphConfig, startSubgraph } from '#platform/subgraph/subgraph.ts'
+import type { Inventory } from '#subgraphs/inventory/commands/dependencies.ts'
+import { startExpirySweep } from '#subgraphs/inventory/commands/expiry-sweep.ts'
+import { stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
 import type { HoldQuota } from '#subgraphs/inventory/domain/holds.ts'
-import { startExpirySweep } from '#subgraphs/inventory/expiry.ts'
-import type { Inventory } from '#subgraphs/inventory/inventory.ts'
-import { resolversOf } from '#subgraphs/inventory/resolvers.ts'
-import { stockAggregate } from '#subgraphs/inventory/stored-events.ts'
 import {
   categoriesView,
   productsView,
   reservationsView,
   totalsView,
   warehousesView,
-} from '#subgraphs/inventory/views.ts'
+} from '#subgraphs/inventory/queries/views.ts'
+import { resolversOf } from '#subgraphs/inventory/resolvers.ts'
 
 export type InventoryConfig = SubgraphConfig & {
   readonly name: 'inventory'

@@ -1,10 +1,10 @@
 // The resolver map of orders, put together from its parts. Free of logic.
-import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
-import { changes } from '#subgraphs/orders/resolvers/changes.ts'
-import { fulfilments } from '#subgraphs/orders/resolvers/fulfilments.ts'
-import { mutations } from '#subgraphs/orders/resolvers/mutations.ts'
-import { queries } from '#subgraphs/orders/resolvers/queries.ts'
-import { types } from '#subgraphs/orders/resolvers/types.ts'
+import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
+import { mutations } from '#subgraphs/orders/commands/mutations.ts'
+import { changes } from '#subgraphs/orders/queries/changes.ts'
+import { fulfilments } from '#subgraphs/orders/queries/fulfilments.ts'
+import { queries } from '#subgraphs/orders/queries/queries.ts'
+import { types } from '#subgraphs/orders/queries/types.ts'
 
 export function createResolvers(desk: OrdersDesk) {
   const { Query, Fulfilment } = fulfilments(desk)

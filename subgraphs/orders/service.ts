@@ -11,22 +11,22 @@ import {
   type SubgraphPorts,
   startSubgraph,
 } from '#platform/subgraph/subgraph.ts'
-import { createCatalogue } from '#subgraphs/orders/catalogue.ts'
+import { createCatalogue } from '#subgraphs/orders/adapters/catalogue.ts'
+import { createQuotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'
+import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
+import { createSettlements } from '#subgraphs/orders/commands/order-watch.ts'
 import { customerAggregate } from '#subgraphs/orders/domain/customer.ts'
 import { orderAggregate } from '#subgraphs/orders/domain/order.ts'
-import { fulfilment } from '#subgraphs/orders/fulfilment.ts'
-import type { OrdersDesk } from '#subgraphs/orders/ports.ts'
-import { createQuotes } from '#subgraphs/orders/quotes.ts'
-import { createResolvers } from '#subgraphs/orders/resolvers.ts'
 import {
   deliverAll,
   type FulfilmentSettings,
   inputFromBus,
   inputFromOrder,
-} from '#subgraphs/orders/saga-inputs.ts'
-import { createSteps, type Services } from '#subgraphs/orders/saga-steps.ts'
-import { createSettlements } from '#subgraphs/orders/settlements.ts'
-import { customersView, ordersView, totalsView } from '#subgraphs/orders/views.ts'
+} from '#subgraphs/orders/fulfilment/event-mapping.ts'
+import { fulfilment } from '#subgraphs/orders/fulfilment/fulfilment.ts'
+import { createSteps, type Services } from '#subgraphs/orders/fulfilment/step-executor.ts'
+import { customersView, ordersView, totalsView } from '#subgraphs/orders/queries/views.ts'
+import { createResolvers } from '#subgraphs/orders/resolvers.ts'
 
 export type OrdersConfig = SubgraphConfig &
   FulfilmentSettings & {

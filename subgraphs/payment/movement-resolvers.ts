@@ -14,11 +14,11 @@ import type {
 } from '#schema/generated/payment.ts'
 import type { Payment } from '#subgraphs/payment/domain/payment.ts'
 import { reauthoriseMovement, retryMovement, writeOffMovement } from '#subgraphs/payment/domain/worklist.ts'
-import { firstIn, keyIn, movementIdIn, noteIn, orderIn, tenderIn } from './inputs.ts'
-import { movementOut } from './movement-out.ts'
-import { paymentOut } from './payment-out.ts'
-import type { OperatorDecision, Payments } from './payments.ts'
-import type { MovementDoc, MovementTotalsDoc } from './views.ts'
+import { firstIn, keyIn, movementIdIn, noteIn, orderIn, tenderIn } from './commands/input.ts'
+import type { OperatorDecision, Payments } from './commands/payments.ts'
+import { movementOut } from './queries/movement-out.ts'
+import { paymentOut } from './queries/types.ts'
+import type { MovementDoc, MovementTotalsDoc } from './queries/views.ts'
 
 export type MovementPorts = {
   readonly payments: Payments

@@ -19,11 +19,11 @@ import type {
   VoidPaymentInput,
 } from '#schema/generated/payment.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
-import { authoriseCommand, keyIn, moveCommand, paymentIdIn, voidCommand } from './inputs.ts'
+import { authoriseCommand, keyIn, moveCommand, paymentIdIn, voidCommand } from './commands/input.ts'
+import type { Payments, Refused } from './commands/payments.ts'
 import { type MovementPorts, movementCommands, movementQueries } from './movement-resolvers.ts'
-import { paymentOut } from './payment-out.ts'
-import type { Payments, Refused } from './payments.ts'
-import type { PaymentDoc, TotalsDoc } from './views.ts'
+import { paymentOut } from './queries/types.ts'
+import type { PaymentDoc, TotalsDoc } from './queries/views.ts'
 
 export type ResolverPorts = MovementPorts & {
   readonly documents: Collection<PaymentDoc>

@@ -8,14 +8,14 @@ import {
   type SubgraphPorts,
   startSubgraph,
 } from '#platform/subgraph/subgraph.ts'
+import { type OpenProvider, openProvider, PROVIDER } from './adapters/open-provider.ts'
+import { createPayments } from './commands/payments.ts'
+import { startSweeping } from './commands/recovery-sweep.ts'
+import { mountPaymentWebhook, PAYMENT_WEBHOOK } from './commands/webhook.ts'
 import { paymentAggregate } from './domain/payment.ts'
-import { createPayments } from './payments.ts'
-import { type OpenProvider, openProvider, PROVIDER } from './provider/open.ts'
+import { movementsView, movementTotalsView, paymentsView, totalsView } from './queries/views.ts'
+import { startWorklistMetrics } from './queries/worklist-metrics.ts'
 import { createResolvers } from './resolvers.ts'
-import { startSweeping } from './unfinished.ts'
-import { movementsView, movementTotalsView, paymentsView, totalsView } from './views.ts'
-import { mountPaymentWebhook, PAYMENT_WEBHOOK } from './webhooks.ts'
-import { startWorklistMetrics } from './worklist-metrics.ts'
 
 export type PaymentConfig = SubgraphConfig & {
   /** Shared with the provider: it signs its notices with it. */

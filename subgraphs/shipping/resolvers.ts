@@ -13,9 +13,6 @@ import type {
   QueryShipmentArgs,
   QueryShipmentsArgs,
 } from '#schema/generated/shipping.ts'
-import type { Asked, Outcome, ShipmentCommands } from './commands.ts'
-import type { ShipmentLine } from './domain/shipment.ts'
-import { type Dimensions, QUOTE_VALID_MS, quoteGoods } from './domain/tariff.ts'
 import {
   checked,
   createShipmentInput,
@@ -24,8 +21,11 @@ import {
   shipmentIdInput,
   shipmentInput,
   shipmentsInput,
-} from './inputs.ts'
-import type { ShipmentDocument } from './views.ts'
+} from './commands/input.ts'
+import type { Asked, Outcome, ShipmentCommands } from './commands/shipments.ts'
+import type { ShipmentLine } from './domain/shipment.ts'
+import { type Dimensions, QUOTE_VALID_MS, quoteGoods } from './domain/tariff.ts'
+import type { ShipmentDocument } from './queries/views.ts'
 
 type ProductReference = {
   readonly sku: string

@@ -9,14 +9,14 @@ import {
   type SubgraphPorts,
   startSubgraph,
 } from '#platform/subgraph/subgraph.ts'
-import { openHttpCarrier } from './carrier/carrier.http.ts'
-import { openSandboxCarrier } from './carrier/carrier.sandbox.ts'
-import type { Carrier } from './carrier/carrier.ts'
-import { createCommands } from './commands.ts'
+import { openHttpCarrier } from './adapters/carrier.http.ts'
+import { openSandboxCarrier } from './adapters/carrier.sandbox.ts'
+import type { Carrier } from './adapters/carrier.ts'
+import { createCommands } from './commands/shipments.ts'
+import { CARRIER_WEBHOOK, mountCarrierWebhook } from './commands/webhook.ts'
 import { shipmentAggregate } from './domain/shipment.ts'
+import { shipmentsView } from './queries/views.ts'
 import { createResolvers } from './resolvers.ts'
-import { shipmentsView } from './views.ts'
-import { CARRIER_WEBHOOK, mountCarrierWebhook } from './webhooks.ts'
 
 export type ShippingConfig = SubgraphConfig & {
   /** Shared with the carrier: its notices are signed with it, and our requests to an HTTP carrier. */

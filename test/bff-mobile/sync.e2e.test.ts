@@ -7,7 +7,7 @@ import { encodeCursor } from '#platform/live/cursor.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { OrderCard, OrdersChange } from '#schema/generated/bff-mobile.ts'
 import { absent, evolve, type OrderStatus } from '#subgraphs/orders/domain/order.ts'
-import { ordersView } from '#subgraphs/orders/views.ts'
+import { ordersView } from '#subgraphs/orders/queries/views.ts'
 import { openPhone, type Phone } from '#test/bff-mobile/phone.ts'
 import { subscribe } from '#test/live-client.ts'
 import {
@@ -18,7 +18,7 @@ import {
   startPlatform,
   type TestPlatform,
 } from '#test/platform.ts'
-import { must, placedEvent } from '#test/subgraphs/orders/fixtures.ts'
+import { must, placedEvent } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const DAY_MS = 24 * 3_600_000
 let platform: TestPlatform

@@ -4,8 +4,8 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { API_PATH } from '#bff-web/rest/routes.ts'
 import { PORT_OFFSETS, SERVICE_NAMES, type ServiceName } from '#start/layout.ts'
-import { PAYMENT_WEBHOOK } from '#subgraphs/payment/webhooks.ts'
-import { CARRIER_WEBHOOK } from '#subgraphs/shipping/webhooks.ts'
+import { PAYMENT_WEBHOOK } from '#subgraphs/payment/commands/webhook.ts'
+import { CARRIER_WEBHOOK } from '#subgraphs/shipping/commands/webhook.ts'
 import { documentsOf, readText, whyNot } from '#test/deploy/files.ts'
 import {
   BASE,

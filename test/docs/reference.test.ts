@@ -3,7 +3,7 @@ import path from 'node:path'
 import { Kind, parse } from 'graphql'
 import { describe, expect, test } from 'vitest'
 import { CALLER_CODES } from '#platform/domain/errors.ts'
-import { scenarioOf as carrierScenario } from '#subgraphs/shipping/carrier/journeys.ts'
+import { scenarioOf as carrierScenario } from '#subgraphs/shipping/adapters/sandbox-scenarios.ts'
 import {
   anchorsOf,
   codeWords,
@@ -174,7 +174,7 @@ describe('the sandbox reference', () => {
   const page = readPage('docs/reference/sandbox.md')
 
   test('lists the test tokens that the sandbox provider knows, and no others', () => {
-    const source = read('subgraphs/payment/provider/sandbox-tokens.ts')
+    const source = read('subgraphs/payment/adapters/sandbox-scenarios.ts')
     const cards = [...source.matchAll(/^ {2}(tok_\w+):/gm)].flatMap(([, token]) => token ?? [])
     const prefixes = [...source.matchAll(/startsWith\('(\w+_)'\)/g)].map(([, prefix]) => `${prefix}…`)
     expect(cards.length).toBeGreaterThan(5)
@@ -182,7 +182,7 @@ describe('the sandbox reference', () => {
   })
 
   test('lists the words that the sandbox carrier heeds, and no others', () => {
-    const source = read('subgraphs/shipping/carrier/journeys.ts')
+    const source = read('subgraphs/shipping/adapters/sandbox-scenarios.ts')
     const heeded = [...source.matchAll(/says\('(\w+)'\)/g)].flatMap(([, word]) => word ?? [])
     const listed = firstColumn(sectionOf(page, 'Carrier: words in `deliveryInstructions`'))
     expect(words(listed)).toEqual(words(heeded))

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { startProjections } from '#platform/read-models/run-projections.ts'
-import { customersView, ordersView } from '#subgraphs/orders/views.ts'
+import { customersView, ordersView } from '#subgraphs/orders/queries/views.ts'
 import { freshDatabase } from '#test/database.ts'
 
 const TOOL = path.join(import.meta.dirname, '../../tools/rebuild.ts')

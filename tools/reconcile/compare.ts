@@ -1,15 +1,15 @@
 // What the services say of one order, held against one another: every difference, named. Pure.
 import { type Money, toDecimal } from '#platform/domain/money.ts'
-import type { ReservationDoc } from '#subgraphs/inventory/views.ts'
+import type { ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
 import { type OrderStatus, type PlacedOrder, unitsBySku } from '#subgraphs/orders/domain/order.ts'
 import type { MovementKind } from '#subgraphs/payment/domain/events.ts'
-import { sums } from '#subgraphs/payment/domain/figures.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import {
   CONTRADICTION,
   isRepeatable,
   type RefusedMovement,
 } from '#subgraphs/payment/domain/refused-movement.ts'
+import { sums } from '#subgraphs/payment/domain/totals.ts'
 import type { KnownShipment, ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
 
 /** What each service has of one order; what it does not have is left out. */

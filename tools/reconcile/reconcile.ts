@@ -1,5 +1,5 @@
 // Compares the services order by order and SKU by SKU; what differs is looked at again before it is reported.
-import type { ProductDoc } from '#subgraphs/inventory/views.ts'
+import type { ProductDoc } from '#subgraphs/inventory/queries/views.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import { compare, type Difference, type Facts } from '#tools/reconcile/compare.ts'
 import type { Sources } from '#tools/reconcile/sources.ts'

@@ -11,13 +11,13 @@ import {
   productsView,
   type ReservationDoc,
   reservationsView,
-} from '#subgraphs/inventory/views.ts'
+} from '#subgraphs/inventory/queries/views.ts'
 import { orderAggregate } from '#subgraphs/orders/domain/order.ts'
-import { type OrderDoc, ordersView } from '#subgraphs/orders/views.ts'
+import { type OrderDoc, ordersView } from '#subgraphs/orders/queries/views.ts'
 import { isStanding, paymentAggregate } from '#subgraphs/payment/domain/payment.ts'
-import { type PaymentDoc, paymentsView } from '#subgraphs/payment/views.ts'
+import { type PaymentDoc, paymentsView } from '#subgraphs/payment/queries/views.ts'
 import { type KnownShipment, shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
-import { type ShipmentDocument, shipmentsView } from '#subgraphs/shipping/views.ts'
+import { type ShipmentDocument, shipmentsView } from '#subgraphs/shipping/queries/views.ts'
 import type { Facts } from '#tools/reconcile/compare.ts'
 
 export type ServiceName = (typeof SUBGRAPHS)[number]

@@ -12,7 +12,7 @@ import {
   runInventory,
   service,
   support,
-} from './running.ts'
+} from './inventory-fixture.ts'
 
 let inventory: Running
 const customerId = newId('customer')

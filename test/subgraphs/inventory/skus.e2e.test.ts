@@ -1,7 +1,7 @@
 // The SKUs of all products, for services that keep a list of what exists.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { nobody, ops, type Running, runInventory, service, support } from './running.ts'
+import { nobody, ops, type Running, runInventory, service, support } from './inventory-fixture.ts'
 
 let inventory: Running
 beforeAll(async () => {

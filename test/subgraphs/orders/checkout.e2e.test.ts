@@ -1,4 +1,4 @@
 import { checkoutContract } from '#test/subgraphs/orders/checkout.contract.ts'
-import { runSubgraphs } from '#test/subgraphs/orders/running.ts'
+import { runSubgraphs } from '#test/subgraphs/orders/orders-fixture.ts'
 
 checkoutContract('the event store', () => runSubgraphs())

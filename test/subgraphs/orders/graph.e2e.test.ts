@@ -12,7 +12,7 @@ import {
   type Running,
   runSubgraphs,
   SUPPORT,
-} from '#test/subgraphs/orders/running.ts'
+} from '#test/subgraphs/orders/orders-fixture.ts'
 
 let all: Running
 let ada: Viewer

@@ -12,7 +12,7 @@ import {
   type Running,
   runSubgraphs,
   SUPPORT,
-} from '#test/subgraphs/orders/running.ts'
+} from '#test/subgraphs/orders/orders-fixture.ts'
 
 /** Views of other services follow within moments of what the order's own answer told. */
 const SOON = { timeout: 5000, interval: 10 }

@@ -11,7 +11,7 @@ import {
   type Running,
   runSubgraphs,
   SUPPORT,
-} from '#test/subgraphs/orders/running.ts'
+} from '#test/subgraphs/orders/orders-fixture.ts'
 import { WAIT } from '#test/wait.ts'
 
 /** Views of other services follow within moments of what the order's own answer told. */

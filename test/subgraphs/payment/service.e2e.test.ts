@@ -8,7 +8,15 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
-import { type Caller, freshDatabases, nobody, orders, type Running, runPayment, support } from './running.ts'
+import {
+  type Caller,
+  freshDatabases,
+  nobody,
+  orders,
+  type Running,
+  runPayment,
+  support,
+} from './payment-fixture.ts'
 
 let payment: Running
 const customerId = newId('customer')

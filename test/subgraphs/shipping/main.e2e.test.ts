@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { freshDatabase } from '#test/database.ts'
-import { aShipment, followTopic, keyed, SERVICE, WEBHOOK_SECRET } from './running.ts'
+import { aShipment, followTopic, keyed, SERVICE, WEBHOOK_SECRET } from './shipping-fixture.ts'
 
 const MAIN = fileURLToPath(import.meta.resolve('#subgraphs/shipping/main.ts'))
 const CREATE = `mutation ($input: CreateShipmentInput!) { createShipment(input: $input) {

@@ -13,7 +13,7 @@ import {
   SERVICE,
   STRANGER,
   SUPPORT,
-} from './running.ts'
+} from './shipping-fixture.ts'
 
 let shipping: Running
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ReservationDoc } from '#subgraphs/inventory/views.ts'
+import type { ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import type { KnownShipment } from '#subgraphs/shipping/domain/shipment.ts'

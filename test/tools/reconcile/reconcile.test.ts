@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ProductDoc, ReservationDoc } from '#subgraphs/inventory/views.ts'
+import type { ProductDoc, ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
 import type { Difference, Facts } from '#tools/reconcile/compare.ts'
 import { reconcile } from '#tools/reconcile/reconcile.ts'
 import type { Sources } from '#tools/reconcile/sources.ts'

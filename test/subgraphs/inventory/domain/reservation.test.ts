@@ -12,7 +12,7 @@ import {
   ship,
 } from '#subgraphs/inventory/domain/reservation.ts'
 import { noStock, type Stock } from '#subgraphs/inventory/domain/stock.ts'
-import { AT, BEFORE, CUSTOMER, committed, holding, LATER, ORDER, OTHER, stockWith } from './given.ts'
+import { AT, BEFORE, CUSTOMER, committed, holding, LATER, ORDER, OTHER, stockWith } from './stock-fixture.ts'
 
 const command = (...lines: [string, number][]) => ({
   orderId: ORDER,

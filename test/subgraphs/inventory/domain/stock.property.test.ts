@@ -11,8 +11,8 @@ import {
   type Stock,
   type StockEvent,
 } from '#subgraphs/inventory/domain/stock.ts'
-import { CUSTOMER, holdsOn } from './given.ts'
-import { at, eventsOf, lines, run, SKUS, steps, sum } from './histories.ts'
+import { at, eventsOf, lines, run, SKUS, steps, sum } from './random-histories.ts'
+import { CUSTOMER, holdsOn } from './stock-fixture.ts'
 
 it('stock is never negative nor oversold, and available is what is on hand less what is held', () => {
   const property = fc.property(steps, steps => {

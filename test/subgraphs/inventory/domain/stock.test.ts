@@ -9,7 +9,7 @@ import {
   noStock,
   setLowStockThreshold,
 } from '#subgraphs/inventory/domain/stock.ts'
-import { AT, BEFORE, committed, facts, holding, holdsOn, LATER, ORDER, stockWith } from './given.ts'
+import { AT, BEFORE, committed, facts, holding, holdsOn, LATER, ORDER, stockWith } from './stock-fixture.ts'
 
 const sku = 'oak'
 const table = stockWith(sku, { 'BER-1': 10 })

@@ -1,7 +1,7 @@
 // The customer's profile: registering, and registering again.
 import { expect, test } from 'vitest'
 import { absent, type Customer, evolve, register } from '#subgraphs/orders/domain/customer.ts'
-import { AT, CUSTOMER_ID } from '#test/subgraphs/orders/fixtures.ts'
+import { AT, CUSTOMER_ID } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const ada = { customerId: CUSTOMER_ID, name: 'Ada Byron', email: 'ada@example.com', at: AT }
 

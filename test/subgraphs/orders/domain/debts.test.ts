@@ -3,7 +3,15 @@ import { describe, expect, test } from 'vitest'
 import * as debts from '#subgraphs/orders/domain/debts.ts'
 import { absent } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
-import { AT, given, must, outcome, placement, type Step, usd } from '#test/subgraphs/orders/fixtures.ts'
+import {
+  AT,
+  given,
+  must,
+  outcome,
+  placement,
+  type Step,
+  usd,
+} from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const LATER = '2026-03-02T10:00:00.000Z'
 const owed = { debtId: 'cap_1', owedBy: 'CUSTOMER', amount: usd(8500), code: 'card_expired', at: AT } as const

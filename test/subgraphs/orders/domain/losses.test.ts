@@ -4,7 +4,15 @@ import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import { refundedSoFar } from '#subgraphs/orders/domain/refunded.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
-import { AT, given, must, outcome, placement, type Step, usd } from '#test/subgraphs/orders/fixtures.ts'
+import {
+  AT,
+  given,
+  must,
+  outcome,
+  placement,
+  type Step,
+  usd,
+} from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const at = AT
 const place: Step = order => decide.place(order, placement())

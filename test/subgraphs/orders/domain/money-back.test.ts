@@ -11,7 +11,7 @@ import {
   valuer,
 } from '#subgraphs/orders/domain/money-back.ts'
 import type { SkuQuantity } from '#subgraphs/orders/domain/order.ts'
-import { usd } from '#test/subgraphs/orders/fixtures.ts'
+import { usd } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const NOTHING = new Set<string>()
 

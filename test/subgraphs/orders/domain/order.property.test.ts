@@ -11,7 +11,7 @@ import {
 } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
-import { AT, isPlaced, placement, type Step, usd } from '#test/subgraphs/orders/fixtures.ts'
+import { AT, isPlaced, placement, type Step, usd } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const at = AT
 const LEGAL: Readonly<Record<OrderStatus, readonly OrderStatus[]>> = {

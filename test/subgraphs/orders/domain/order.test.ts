@@ -13,7 +13,7 @@ import {
   placement,
   type Step,
   usd,
-} from '#test/subgraphs/orders/fixtures.ts'
+} from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const at = AT
 const place: Step = order => decide.place(order, placement())

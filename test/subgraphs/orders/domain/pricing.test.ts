@@ -8,7 +8,7 @@ import {
   priceItems,
   priceOrder,
 } from '#subgraphs/orders/domain/pricing.ts'
-import { CUSTOMER_ID, placement, usd } from '#test/subgraphs/orders/fixtures.ts'
+import { CUSTOMER_ID, placement, usd } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const dimensions = { lengthCm: 20, widthCm: 10, heightCm: 5 }
 

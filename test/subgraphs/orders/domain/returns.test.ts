@@ -3,7 +3,15 @@ import { describe, expect, test } from 'vitest'
 import type { OrderEvent, OrderPlaced, UnitRange } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
-import { AT, given, must, outcome, placement, type Step, usd } from '#test/subgraphs/orders/fixtures.ts'
+import {
+  AT,
+  given,
+  must,
+  outcome,
+  placement,
+  type Step,
+  usd,
+} from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const at = AT
 const confirm: Step = order => decide.confirm(order, { at })

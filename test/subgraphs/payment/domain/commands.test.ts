@@ -30,7 +30,7 @@ import {
   tenderCaptured,
   voidRequested,
   voucher,
-} from './payment-history.ts'
+} from './payment-fixture.ts'
 
 const VOIDED: PaymentEvent[] = [
   ...AUTHORISED,

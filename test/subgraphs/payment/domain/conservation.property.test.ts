@@ -1,7 +1,6 @@
 // Whatever is asked, answered, lost, retried and answered wrongly: at rest a payment's figures are the provider's ledger.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Answer, recordAnswers } from '#subgraphs/payment/domain/answers.ts'
 import {
   requestCapture,
   requestPayment,
@@ -11,10 +10,11 @@ import {
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import { evolve, isStanding, type Payment, type StandingPayment } from '#subgraphs/payment/domain/payment.ts'
+import { type Answer, recordAnswers } from '#subgraphs/payment/domain/provider-responses.ts'
 import type { RefusedMovement } from '#subgraphs/payment/domain/refused-movement.ts'
 import { reauthoriseMovement, retryMovement, writeOffMovement } from '#subgraphs/payment/domain/worklist.ts'
-import { createModelProvider, type Deed, type Ledger, type ModelProvider } from './model-provider.ts'
-import { AT, CUSTOMER, card, eur, fold, ORDER, voucher } from './payment-history.ts'
+import { AT, CUSTOMER, card, eur, fold, ORDER, voucher } from './payment-fixture.ts'
+import { createModelProvider, type Deed, type Ledger, type ModelProvider } from './provider-model.ts'
 
 const RUNS = Number(process.env.CONSERVATION_RUNS ?? 500)
 

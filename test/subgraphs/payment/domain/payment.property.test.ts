@@ -2,7 +2,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Decision } from '#platform/domain/decision.ts'
-import { type Answer, recordAnswers } from '#subgraphs/payment/domain/answers.ts'
 import {
   type PaymentRefusal,
   requestCapture,
@@ -11,10 +10,11 @@ import {
   requestVoid,
 } from '#subgraphs/payment/domain/commands.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
-import { type PaymentStatus, paymentStatus, sums } from '#subgraphs/payment/domain/figures.ts'
 import { type Operation, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import { evolve, isStanding, type Payment } from '#subgraphs/payment/domain/payment.ts'
-import { AT, CUSTOMER, card, eur, fold, ORDER, voucher } from './payment-history.ts'
+import { type Answer, recordAnswers } from '#subgraphs/payment/domain/provider-responses.ts'
+import { type PaymentStatus, paymentStatus, sums } from '#subgraphs/payment/domain/totals.ts'
+import { AT, CUSTOMER, card, eur, fold, ORDER, voucher } from './payment-fixture.ts'
 
 /** Every change of status there is. What is not listed cannot happen. */
 const NEXT: Readonly<Record<PaymentStatus, readonly PaymentStatus[]>> = {

@@ -6,7 +6,7 @@ import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { operationKey, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import { readText } from '#test/deploy/files.ts'
-import { AT, eur, fold, standing } from './payment-history.ts'
+import { AT, eur, fold, standing } from './payment-fixture.ts'
 import {
   after,
   CAPTURING,

@@ -1,6 +1,7 @@
 // The rows of docs/reference/provider-outcomes.md: every step of a payment by every kind of answer of its provider.
-import { type Answer, recordAnswers } from '#subgraphs/payment/domain/answers.ts'
+
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
+import { type Answer, recordAnswers } from '#subgraphs/payment/domain/provider-responses.ts'
 import {
   AT,
   AUTHORISED,
@@ -13,7 +14,7 @@ import {
   requested,
   tenderCaptured,
   voidRequested,
-} from './payment-history.ts'
+} from './payment-fixture.ts'
 
 export type Step = 'authorise' | 'authorise again' | 'capture' | 'refund' | 'void' | 'void, late approval'
 

@@ -1,11 +1,11 @@
 // What operators may do about a refused movement, in every state that it can be in, and what becomes of it.
 import { describe, expect, test } from 'vitest'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
-import type { Answer } from '#subgraphs/payment/domain/answers.ts'
 import { moveAnswer, requestCapture, requestVoid } from '#subgraphs/payment/domain/commands.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
-import { sums } from '#subgraphs/payment/domain/figures.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
+import type { Answer } from '#subgraphs/payment/domain/provider-responses.ts'
+import { sums } from '#subgraphs/payment/domain/totals.ts'
 import { reauthoriseMovement, retryMovement, writeOffMovement } from '#subgraphs/payment/domain/worklist.ts'
 import {
   AT,
@@ -18,7 +18,7 @@ import {
   paymentAuthorised,
   requested,
   standing,
-} from './payment-history.ts'
+} from './payment-fixture.ts'
 import { after, CAPTURING, captures, DECLINED } from './provider-outcomes.ts'
 
 const BY = { movementId: 'cap_1', by: 'olga', at: AT }

@@ -15,7 +15,7 @@ import {
   type ShipmentRefusal,
   type ShipmentStatus,
 } from '#subgraphs/shipping/domain/shipment.ts'
-import { aRequest, LABEL, minute, notice } from './sample.ts'
+import { aRequest, LABEL, minute, notice } from './shipment-fixture.ts'
 
 type Step = (state: Shipment) => Decision<ShipmentEvent, ShipmentRefusal>
 

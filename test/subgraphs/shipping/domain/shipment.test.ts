@@ -26,7 +26,7 @@ import {
   requested,
   SHIPMENT_ID,
   tracked,
-} from './sample.ts'
+} from './shipment-fixture.ts'
 
 const given = (...events: ShipmentEvent[]): Shipment => events.reduce(evolve, { status: 'ABSENT' })
 const nothing = { accepted: [] }

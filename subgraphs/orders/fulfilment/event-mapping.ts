@@ -1,0 +1,167 @@
+// What a fulfilment hears: the order's own events, and those of payment and shipping. Pure but for the delivery.
+import { z } from 'zod'
+import type { BusMessage } from '#platform/event-bus/event-bus.ts'
+import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { SagaRunner } from '#platform/saga/saga.ts'
+import { goodsTotal } from '#subgraphs/orders/domain/money-back.ts'
+import type { OrderPlaced } from '#subgraphs/orders/domain/order.ts'
+import type { FulfilmentInput } from '#subgraphs/orders/fulfilment/fulfilment.ts'
+import type { CaptureAt } from '#subgraphs/orders/fulfilment/state.ts'
+import { orderEventOf } from '#subgraphs/orders/queries/views.ts'
+
+/** `id` is that of the event behind it: an input that is delivered twice counts once. */
+export type SagaInput = {
+  readonly sagaId: string
+  readonly id: string
+  readonly event: FulfilmentInput
+  readonly meta: EventMeta
+}
+
+/** How fulfilments that start now go: it is kept with each, so that a change leaves those under way as they are. */
+export type FulfilmentSettings = {
+  readonly approvalTimeoutMs?: number
+  readonly reservationMs?: number
+  readonly captureAt?: CaptureAt
+}
+
+/** What an order's own event means to its fulfilment, if anything. */
+export function inputFromOrder(recorded: RecordedEvent, settings: FulfilmentSettings): SagaInput | undefined {
+  const event = orderEventOf(recorded)
+  if (!event) return undefined
+  const input = (fulfilmentInput: FulfilmentInput): SagaInput => ({
+    sagaId: event.data.orderId,
+    id: recorded.id,
+    event: fulfilmentInput,
+    meta: causedBy(recorded.id, recorded.meta),
+  })
+  switch (event.type) {
+    case 'OrderPlaced':
+      return input({ type: 'FulfilmentStarted', data: startOf(event.data, settings) })
+    case 'CancellationRequested':
+      return input({ type: 'CancellationRequested', data: { at: event.data.at } })
+    case 'ReturnReceived': {
+      const { returnId, lines, refund, at } = event.data
+      return input({ type: 'ReturnReceived', data: { returnId, lines, refund, at } })
+    }
+    case 'PaymentApprovalAwaited':
+    case 'OrderConfirmed':
+    case 'CancellationRejected':
+    case 'OrderCancelled':
+    case 'OrderShipped':
+    case 'OrderShipmentLost':
+    case 'LossRefunded':
+    case 'OrderRefunded':
+    case 'OrderDelivered':
+    case 'OrderCompleted':
+    case 'ReturnRequested':
+    case 'ReturnRejected':
+    case 'ReturnRefunded':
+    case 'DebtRecorded':
+    case 'DebtResolved':
+      return undefined
+  }
+}
+
+function startOf(placed: OrderPlaced, settings: FulfilmentSettings) {
+  const { orderId, customer, lines, total, tenders, shippingOption, deliveryAddress, instructions } = placed
+  return {
+    ...settings,
+    at: placed.placedAt,
+    order: {
+      orderId,
+      customerId: customer.id,
+      lines: lines.map(({ sku, quantity, unitPrice, weightGrams }) => ({
+        sku,
+        quantity,
+        unitPrice,
+        weightGrams,
+      })),
+      total,
+      goodsTotal: { ...total, minor: goodsTotal(placed) },
+      tenders,
+      option: shippingOption,
+      address: deliveryAddress,
+      ...(instructions !== undefined && { instructions }),
+    },
+  }
+}
+
+const ofOrder = z.object({ orderId: z.string() })
+const ofMovement = ofOrder.extend({ movementId: z.string() })
+const ofMovementLeft = ofMovement.extend({ amount: z.object({ minor: z.int() }) })
+const ofShipment = ofOrder.extend({ shipmentId: z.string() })
+const ofDecline = ofOrder.extend({ code: z.string(), message: z.string(), retryable: z.boolean() })
+
+/** Reads an event's data into the input of one saga; a `ZodError` when the data is not what it should be. */
+const READERS: Readonly<
+  Record<string, (message: BusMessage) => { readonly sagaId: string; readonly event: FulfilmentInput }>
+> = {
+  PaymentAuthorised({ data, at }) {
+    return { sagaId: ofOrder.parse(data).orderId, event: { type: 'PaymentApproved', data: { at } } }
+  },
+  PaymentDeclined({ data, at }) {
+    const { orderId, ...decline } = ofDecline.parse(data)
+    return { sagaId: orderId, event: { type: 'PaymentRejected', data: { ...decline, at } } }
+  },
+  MovementSettled: ({ data, at }) => {
+    const { orderId, movementId } = ofMovement.parse(data)
+    return { sagaId: orderId, event: { type: 'MovementSettled', data: { movementId, at } } }
+  },
+  MovementWrittenOff: message => movementLeft('MovementWrittenOff', message),
+  MovementDropped: message => movementLeft('MovementDropped', message),
+  ShipmentDispatched: message => shipmentNews('ShipmentDispatched', message),
+  ShipmentDelivered: message => shipmentNews('ShipmentDelivered', message),
+  ShipmentLost: message => shipmentNews('ShipmentLost', message),
+}
+
+function movementLeft(type: 'MovementWrittenOff' | 'MovementDropped', { data, at }: BusMessage) {
+  const { orderId, movementId, amount } = ofMovementLeft.parse(data)
+  return { sagaId: orderId, event: { type, data: { movementId, outstanding: amount.minor, at } } }
+}
+
+function shipmentNews(
+  type: 'ShipmentDispatched' | 'ShipmentDelivered' | 'ShipmentLost',
+  { data, at }: BusMessage,
+) {
+  const { orderId, shipmentId } = ofShipment.parse(data)
+  return { sagaId: orderId, event: { type, data: { shipmentId, at } } }
+}
+
+/**
+ * What an event of payment or shipping means to the fulfilment of its order, if anything. One that cannot be read is
+ * left out, and `onUnreadable` hears of it: it must not hold up the orders behind it.
+ */
+export function inputFromBus(
+  message: BusMessage,
+  onUnreadable: (message: BusMessage, error: unknown) => void,
+): SagaInput | undefined {
+  const read = Object.hasOwn(READERS, message.type) ? READERS[message.type] : undefined
+  if (!read) return undefined
+  try {
+    return { ...read(message), id: message.eventId, meta: causedBy(message.eventId, message.meta) }
+  } catch (error) {
+    onUnreadable(message, error)
+    return undefined
+  }
+}
+
+function causedBy(causationId: string, { correlationId, traceparent }: EventMeta): EventMeta {
+  return {
+    causationId,
+    ...(correlationId !== undefined && { correlationId }),
+    ...(traceparent !== undefined && { traceparent }),
+  }
+}
+
+/** Delivers `inputs` in order within an order, and side by side between orders. Resolves when all are durable. */
+export async function deliverAll(
+  sagas: Pick<SagaRunner<FulfilmentInput>, 'deliver'>,
+  inputs: readonly SagaInput[],
+): Promise<void> {
+  const bySaga = Map.groupBy(inputs, input => input.sagaId)
+  await Promise.all(
+    [...bySaga.values()].map(async group => {
+      for (const { sagaId, id, event, meta } of group) await sagas.deliver(sagaId, id, event, meta)
+    }),
+  )
+}

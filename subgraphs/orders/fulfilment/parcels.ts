@@ -1,0 +1,162 @@
+// Splits an order's allocated stock into parcels, one a warehouse, and its total among them. Pure.
+import type { Json, JsonObject } from '#platform/domain/json.ts'
+import { apportion } from '#platform/domain/money.ts'
+import { packUnits, valuer } from '#subgraphs/orders/domain/money-back.ts'
+import type { UnitRange } from '#subgraphs/orders/domain/order.ts'
+import type { Fulfilment, FulfilmentOrder, Parcel, Quantity } from './state.ts'
+import { createStep, inFlight, partsAreCertain } from './state.ts'
+
+type Allocation = Quantity & { readonly warehouse: string }
+
+/** The order's quantities by SKU: two lines of one SKU become one. */
+export function quantities({ lines }: { readonly lines: readonly Quantity[] }): Quantity[] {
+  const bySku = new Map<string, number>()
+  for (const { sku, quantity } of lines) bySku.set(sku, (bySku.get(sku) ?? 0) + quantity)
+  return [...bySku].map(([sku, quantity]) => ({ sku, quantity }))
+}
+
+/** One parcel a warehouse, in the order in which `reserve-stock` names them. */
+export function packParcels(order: FulfilmentOrder, result: JsonObject): Parcel[] {
+  const contents = [...Map.groupBy(allocationsIn(result.allocations), ({ warehouse }) => warehouse)]
+  const packed = packUnits(
+    order.lines,
+    contents.map(([, allocations]) => allocations),
+  )
+  const shares = sharesOf(order, packed)
+  return contents.map(([warehouse, allocations], index) => {
+    const units = packed[index] ?? []
+    return {
+      warehouse,
+      lines: allocations.map(({ sku, quantity }) => ({ sku, quantity })),
+      units,
+      weightGrams: sum(units.map(({ lineNo, from, to }) => (to - from) * weightOf(order, lineNo))),
+      share: shares[index] ?? 0,
+      fate: 'open',
+    }
+  })
+}
+
+function weightOf({ lines }: FulfilmentOrder, lineNo: number): number {
+  return lines[lineNo - 1]?.weightGrams ?? 0
+}
+
+/** What the goods in each parcel are worth, in minor units. */
+function sharesOf(order: FulfilmentOrder, packed: readonly (readonly UnitRange[])[]): number[] {
+  if (!order.goodsTotal) return olderSharesOf(order, packed)
+  const worthOf = valuer({ lines: order.lines, goods: order.goodsTotal.minor })
+  return packed.map(units => sum(units.map(worthOf)))
+}
+
+/**
+ * The rule of histories without `goodsTotal`: the price of the goods, lowered in proportion and rounded down when the
+ * order's total, fee included, is less than all goods.
+ */
+function olderSharesOf(order: FulfilmentOrder, packed: readonly (readonly UnitRange[])[]): number[] {
+  const price = (lineNo: number) => order.lines[lineNo - 1]?.unitPrice.minor ?? 0
+  const values = packed.map(units => sum(units.map(({ lineNo, from, to }) => (to - from) * price(lineNo))))
+  const [items, total] = [sum(values), order.total.minor]
+  // The product of two amounts does not fit a double exactly.
+  return values.map(value =>
+    items <= total ? value : Number((BigInt(value) * BigInt(total)) / BigInt(items)),
+  )
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+function allocationsIn(json: Json | undefined): Allocation[] {
+  if (!Array.isArray(json)) return []
+  return json.filter(isAllocation)
+}
+
+function isAllocation(json: Json): json is Allocation {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return false
+  const { sku, warehouse, quantity } = json as JsonObject
+  return typeof sku === 'string' && typeof warehouse === 'string' && typeof quantity === 'number'
+}
+
+/**
+ * Says what to capture for each parcel: what its goods are worth, and its part of the charges, which are spread by weight
+ * over the parcels that ship. That waits until it is certain which those are: once all labels are there, or the parcels
+ * that will not ship are known.
+ */
+export function bill(state: Fulfilment): Fulfilment {
+  const isUnbilled = unbilledIn(state)
+  if (!partsAreCertain(state) || !state.parcels.some(isUnbilled)) return state
+  const charges = state.order?.goodsTotal ? chargesOf(state) : olderChargesOf(state)
+  const parcels = state.parcels.map((parcel, index) => {
+    if (!isUnbilled(parcel)) return parcel
+    const part = charges[index] ?? 0
+    return { ...parcel, charges: part, billed: parcel.share + part }
+  })
+  return { ...state, parcels }
+}
+
+/** The charges of each parcel; 0 for those that do not ship. */
+function chargesOf(state: Fulfilment): number[] {
+  const { total, goodsTotal } = state.order ?? {}
+  const charges = (total?.minor ?? 0) - (goodsTotal?.minor ?? 0)
+  const ships = state.parcels.filter(parcel => isWithCarrier(parcel) || isToShip(state, parcel))
+  const parts = apportion(
+    charges,
+    ships.map(({ weightGrams }) => weightGrams),
+  )
+  return state.parcels.map(parcel => parts[ships.indexOf(parcel)] ?? 0)
+}
+
+/** The rule of histories without `goodsTotal`: the last outstanding parcel takes all that remains, rounding included. */
+function olderChargesOf(state: Fulfilment): number[] {
+  const rest = (state.order?.total.minor ?? 0) - sum(state.parcels.map(({ share }) => share))
+  const isLast = !state.parcels.some(parcel => isToShip(state, parcel))
+  const last = isLast ? state.parcels.findLast(unbilledIn(state)) : undefined
+  return state.parcels.map(parcel => (parcel === last ? rest : 0))
+}
+
+function isToShip(state: Fulfilment, { fate }: Parcel): boolean {
+  return fate === 'open' && state.stop === null
+}
+
+function isWithCarrier({ fate }: Parcel): boolean {
+  return fate === 'dispatched' || fate === 'delivered' || fate === 'lost'
+}
+
+function unbilledIn(state: Fulfilment): (parcel: Parcel) => boolean {
+  const atLabel = state.captureAt === 'label'
+  return parcel => {
+    if (parcel.billed !== undefined) return false
+    return isWithCarrier(parcel) || (atLabel && isToShip(state, parcel) && parcel.shipmentId !== undefined)
+  }
+}
+
+/** `news` of a shipment; of one whose creation is not answered yet it is kept for later. Each parcel's end is final. */
+export function hear(
+  state: Fulfilment,
+  shipmentId: string,
+  news: 'dispatched' | 'delivered' | 'lost',
+): Fulfilment {
+  const parcel = state.parcels.find(one => one.shipmentId === shipmentId)
+  if (parcel) return withParcel(state, parcel, moved(parcel, news))
+  if (!state.parcels.some(one => inFlight(state, createStep(one)))) return state
+  const known = state.early[shipmentId]
+  if (known === 'delivered' || known === 'lost') return state
+  return { ...state, early: { ...state.early, [shipmentId]: news } }
+}
+
+/** The shipment `shipmentId` is created for the parcel; what was heard of it before now counts. */
+export function adopt(state: Fulfilment, parcel: Parcel, shipmentId: string): Fulfilment {
+  const { [shipmentId]: news, ...early } = state.early
+  const created = { ...parcel, shipmentId }
+  return withParcel({ ...state, early }, parcel, news ? moved(created, news) : created)
+}
+
+export function withParcel(state: Fulfilment, parcel: Parcel, now: Parcel): Fulfilment {
+  if (parcel === now) return state
+  return { ...state, parcels: state.parcels.map(one => (one === parcel ? now : one)) }
+}
+
+/** A delivery or a loss tells of the dispatch too; after a cancellation nothing is believed. */
+function moved(parcel: Parcel, news: 'dispatched' | 'delivered' | 'lost'): Parcel {
+  const isOpen = parcel.fate === 'open' || (parcel.fate === 'dispatched' && news !== 'dispatched')
+  return isOpen ? { ...parcel, fate: news } : parcel
+}

@@ -1,0 +1,211 @@
+// Performs the fulfilment's calls: commands on orders here, GraphQL mutations of the other services. Free of transport.
+import { z } from 'zod'
+import type { Decision, Refusal } from '#platform/domain/decision.ts'
+import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import type { Json, JsonObject } from '#platform/domain/json.ts'
+import { fromDecimal, type Money } from '#platform/domain/money.ts'
+import type { GraphqlClient } from '#platform/graphql/client.ts'
+import { moneyOut } from '#platform/graphql/scalars.ts'
+import type { Call, StepAnswer } from '#platform/saga/saga.ts'
+import { OPERATIONS } from '#subgraphs/orders/adapters/operations.ts'
+import type { OrderRepository } from '#subgraphs/orders/commands/dependencies.ts'
+import { recordDebt, resolveDebt } from '#subgraphs/orders/domain/debts.ts'
+import type { Order, OrderEvent } from '#subgraphs/orders/domain/order.ts'
+import * as decide from '#subgraphs/orders/domain/order-commands.ts'
+import { noteReturnRefunded } from '#subgraphs/orders/domain/returns.ts'
+
+export type Services = Readonly<Record<'inventory' | 'payment' | 'shipping', GraphqlClient>>
+export type StepPorts = {
+  readonly services: Services
+  readonly orders: OrderRepository
+  readonly now: () => Date
+}
+
+/**
+ * Performs one call under its own key: a repeat gets the first answer. Throws when the answer is unknown, and
+ * OperatorError COMMAND_UNKNOWN for a command that this build does not have.
+ */
+export function createSteps(ports: StepPorts): (call: Call) => Promise<StepAnswer> {
+  return async call => {
+    const remote = REMOTE[call.command]
+    if (remote) return askService(ports.services, remote, call)
+    const local = LOCAL[call.command]
+    if (local) return decideHere(ports, local, call)
+    throw new OperatorError('COMMAND_UNKNOWN', `this build has no command ${call.command}`)
+  }
+}
+
+// Commands of the other services.
+
+/** The member of the result union that was answered: its `__typename` and what the operation selects of it. */
+type Answer = { readonly __typename: string } & JsonObject
+type Remote = {
+  readonly operation: (typeof OPERATIONS)[keyof typeof OPERATIONS]
+  /** What of the answer the fulfilment gets to know. */
+  readonly result?: (answer: Answer) => JsonObject
+  readonly refusal?: (answer: Answer, input: JsonObject) => { code: string; details: JsonObject }
+  /** It may wait for somebody outside: then nothing else should wait for it. */
+  readonly isSlow?: true
+}
+
+const REMOTE: Readonly<Record<string, Remote>> = {
+  'inventory.reserveStock': {
+    operation: OPERATIONS.reserveStock,
+    result: answer => ({ allocations: z.array(allocation).parse(answer.allocations) }),
+    refusal: (answer, input) => ({ code: 'INSUFFICIENT_STOCK', details: shortagesOf(answer, input) }),
+  },
+  'inventory.commitReservation': { operation: OPERATIONS.commitReservation },
+  'inventory.releaseReservation': { operation: OPERATIONS.releaseReservation },
+  'inventory.shipStock': { operation: OPERATIONS.shipStock },
+  'inventory.restock': { operation: OPERATIONS.restock },
+  'payment.authorisePayment': {
+    operation: OPERATIONS.authorisePayment,
+    result: answer => {
+      const { pending, payment } = authorisation.parse(answer)
+      return { pending, paymentId: payment.id }
+    },
+    isSlow: true,
+  },
+  'payment.capturePayment': { operation: OPERATIONS.capturePayment, refusal: refusedMovement, isSlow: true },
+  'payment.voidPayment': { operation: OPERATIONS.voidPayment, isSlow: true },
+  'payment.refundPayment': { operation: OPERATIONS.refundPayment, refusal: refusedMovement, isSlow: true },
+  'shipping.createShipment': {
+    operation: OPERATIONS.createShipment,
+    result: answer => ({ shipmentId: creation.parse(answer).shipment.id }),
+    isSlow: true,
+  },
+  'shipping.cancelShipment': { operation: OPERATIONS.cancelShipment, isSlow: true },
+}
+
+const allocation = z
+  .object({ sku: z.string(), quantity: z.int(), warehouse: z.object({ code: z.string() }) })
+  .transform(({ sku, quantity, warehouse }) => ({ sku, quantity, warehouse: warehouse.code }))
+const authorisation = z.object({ pending: z.boolean(), payment: z.object({ id: z.string() }) })
+const creation = z.object({ shipment: z.object({ id: z.string() }) })
+const refusedPayment = z.object({
+  code: z.string(),
+  retryable: z.boolean(),
+  movementId: z.string().nullable(),
+  reason: z.string().nullish(),
+  outstanding: z.object({ amount: z.string(), currency: z.string() }).nullable(),
+})
+const lines = z.array(z.object({ sku: z.string(), quantity: z.int() }))
+
+/** The details hold the `movementId` of the operators' worklist, `code` the provider's, `outstanding` what was not moved, in minor units. */
+function refusedMovement(answer: Answer): { code: string; details: JsonObject } {
+  const { code, retryable, movementId, reason, outstanding } = refusedPayment.parse(answer)
+  const moved = {
+    movementId,
+    ...(reason && { code: reason }),
+    outstanding: outstanding && fromDecimal(outstanding.amount, outstanding.currency).minor,
+  }
+  return { code, details: { retryable, ...(movementId !== null && moved) } }
+}
+
+/** Of a product that is not there, there is none: that is a shortage too. */
+function shortagesOf({ shortages, sku }: Answer, input: JsonObject): JsonObject {
+  if (shortages !== undefined) return { shortages }
+  const asked = lines.parse(input.lines).filter(line => line.sku === sku)
+  return { shortages: asked.map(line => ({ sku: line.sku, requested: line.quantity, available: 0 })) }
+}
+
+async function askService(services: Services, remote: Remote, call: Call): Promise<StepAnswer> {
+  const { service, document } = remote.operation
+  const input = { ...asGraphql(call.input), idempotencyKey: call.key }
+  const { data } = await services[service].request<{ answer: Answer }>({
+    document,
+    variables: { input },
+    idempotent: true,
+    ...(remote.isSlow && { batch: false }),
+  })
+  const { answer } = data
+  const { code, message } = answer
+  if (typeof code !== 'string' || typeof message !== 'string')
+    return { status: 'succeeded', result: remote.result?.(answer) ?? {} }
+  const refusal = remote.refusal?.(answer, call.input) ?? { code, details: detailsOf(answer) }
+  return { status: 'refused', message, ...refusal }
+}
+
+function detailsOf({ __typename, code, message, ...details }: Answer): JsonObject {
+  return details
+}
+
+/** Money inside is minor units; outside it is a decimal. */
+function asGraphql(input: JsonObject): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, outward(value)]))
+}
+
+function outward(value: Json | undefined): unknown {
+  if (Array.isArray(value)) return value.map(outward)
+  if (typeof value !== 'object' || value === null) return value
+  const record: JsonObject = value as JsonObject // not an array
+  return isMoney(record) ? moneyOut(record) : asGraphql(record)
+}
+
+function isMoney(value: JsonObject): value is Money & JsonObject {
+  return typeof value.minor === 'number' && typeof value.currency === 'string'
+}
+
+// Commands on orders.
+
+type Local = (order: Order, input: JsonObject, at: string) => Decision<OrderEvent, Refusal>
+
+const reason = z.enum([
+  'CUSTOMER_REQUEST',
+  'OUT_OF_STOCK',
+  'PAYMENT_DECLINED',
+  'PAYMENT_UNAVAILABLE',
+  'APPROVAL_TIMED_OUT',
+  'STOCK_HOLD_EXPIRED',
+  'CARRIER_REFUSED',
+])
+const cancellation = z.object({ reason, message: z.string(), details: z.record(z.string(), z.json()) })
+const rejection = z.object({ message: z.string() })
+const unitRange = z.object({ lineNo: z.int(), from: z.int(), to: z.int() })
+const shipping = z.object({ shipmentId: z.string(), lines, units: z.array(unitRange).exactOptional() })
+const delivery = z.object({ shipmentId: z.string() })
+const money = z.object({ minor: z.int(), currency: z.string() })
+const lossRefund = z.object({ shipmentId: z.string(), refund: money })
+const otherRefund = z.object({ refundId: z.string(), refund: money })
+const refunded = z.object({ returnId: z.string(), refund: money.exactOptional() })
+const debt = z.object({
+  debtId: z.string(),
+  owedBy: z.enum(['CUSTOMER', 'SHOP']),
+  amount: money,
+  code: z.string(),
+})
+const resolution = z.object({ debtId: z.string(), resolution: z.enum(['PAID', 'WRITTEN_OFF', 'DROPPED']) })
+
+const LOCAL: Readonly<Record<string, Local>> = {
+  'orders.noteApprovalAwaited': (order, _, at) => decide.noteApprovalAwaited(order, { at }),
+  'orders.confirmOrder': (order, _, at) => decide.confirm(order, { at }),
+  'orders.cancelFulfilment': (order, input, at) => decide.cancel(order, { ...cancellation.parse(input), at }),
+  'orders.rejectCancellation': (order, input, at) =>
+    decide.rejectCancellation(order, { ...rejection.parse(input), at }),
+  'orders.noteShipped': (order, input, at) => decide.noteShipped(order, { ...shipping.parse(input), at }),
+  'orders.noteLost': (order, input, at) => decide.noteLost(order, { ...delivery.parse(input), at }),
+  'orders.noteRefunded': (order, input, at) =>
+    decide.noteRefunded(order, { ...otherRefund.parse(input), at }),
+  'orders.noteLossRefunded': (order, input, at) =>
+    decide.noteLossRefunded(order, { ...lossRefund.parse(input), at }),
+  'orders.noteDelivered': (order, input, at) => decide.noteDelivered(order, { ...delivery.parse(input), at }),
+  'orders.completeOrder': (order, _, at) => decide.complete(order, { at }),
+  'orders.noteReturnRefunded': (order, input, at) =>
+    noteReturnRefunded(order, { ...refunded.parse(input), at }),
+  'orders.recordDebt': (order, input, at) => recordDebt(order, { ...debt.parse(input), at }),
+  'orders.resolveDebt': (order, input, at) => resolveDebt(order, { ...resolution.parse(input), at }),
+}
+
+async function decideHere({ orders, now }: StepPorts, local: Local, call: Call): Promise<StepAnswer> {
+  const { orderId } = call.input
+  if (typeof orderId !== 'string') throw new CallerError('BAD_USER_INPUT', `${call.step} names no order`)
+  const at = now().toISOString()
+  const handled = await orders.handle(
+    orderId,
+    { key: call.key, body: { command: call.command, input: call.input }, meta: call.meta },
+    order => local(order, call.input, at),
+  )
+  if (handled.status === 'accepted') return { status: 'succeeded', result: {} }
+  const { code, message } = handled.refusal
+  return { status: 'refused', code, message }
+}

@@ -1,0 +1,60 @@
+// Fulfilment sagas as staff see them: which run, wait, are stuck, and their history. Free of rules about orders.
+import { requireRole } from '#platform/auth/viewer.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type { SagaStatus } from '#platform/saga/saga.ts'
+import { checkId, checkInt } from '#platform/subgraph/input.ts'
+import type { FulfilmentPhase, QueryFulfilmentArgs, QueryFulfilmentsArgs } from '#schema/generated/orders.ts'
+import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
+import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import { loadOrder } from '#subgraphs/orders/queries/loaders.ts'
+
+type Fulfilment = { readonly order: PlacedOrder; readonly status: SagaStatus }
+
+const PHASES = { RUNNING: 'running', COMPENSATING: 'compensating', ENDED: 'ended' } as const
+const PHASE_NAMES = { running: 'RUNNING', compensating: 'COMPENSATING', ended: 'ENDED' } as const
+
+export function fulfilments(desk: OrdersDesk) {
+  /** A saga's id is its order's. One whose order the views do not show yet is left out. */
+  async function withOrder(status: SagaStatus, context: RequestContext): Promise<Fulfilment[]> {
+    const order = await loadOrder(desk, context, status.id)
+    return order ? [{ order, status }] : []
+  }
+
+  return {
+    Query: {
+      async fulfilments(_: unknown, args: QueryFulfilmentsArgs, context: RequestContext) {
+        requireRole(context.viewer, 'support', 'ops', 'service')
+        const { phase, stuck, first, after } = args
+        const found = await desk.sagas.list(
+          { ...(phase && { phase: PHASES[phase] }), ...(typeof stuck === 'boolean' && { stuck }) },
+          checkInt('first', first ?? 20, 1, 100),
+          after ? checkId('after', 'order', after) : undefined,
+        )
+        return (await Promise.all(found.map(status => withOrder(status, context)))).flat()
+      },
+      async fulfilment(_: unknown, { orderId }: QueryFulfilmentArgs, context: RequestContext) {
+        requireRole(context.viewer, 'support', 'ops', 'service')
+        const found = await desk.sagas.inspect(checkId('orderId', 'order', orderId))
+        return found ? ((await withOrder(found.status, context))[0] ?? null) : null
+      },
+    },
+    Fulfilment: {
+      phase: ({ status }: Fulfilment): FulfilmentPhase => PHASE_NAMES[status.phase],
+      pending: ({ status }: Fulfilment) => status.pending,
+      timers: ({ status }: Fulfilment) =>
+        Object.entries(status.timers).map(([name, dueAt]) => ({ name, dueAt })),
+      stuck: ({ status }: Fulfilment) => status.stuck,
+      lastError: ({ status }: Fulfilment) => status.lastError ?? null,
+      updatedAt: ({ status }: Fulfilment) => status.updatedAt,
+      async history({ status }: Fulfilment) {
+        const found = await desk.sagas.inspect(status.id)
+        return (found?.history ?? []).map(({ type, at, data }) => ({ type, at, step: stepIn(data) }))
+      },
+    },
+  }
+}
+
+function stepIn(data: unknown): string | null {
+  const isRecord = typeof data === 'object' && data !== null && 'step' in data
+  return isRecord && typeof data.step === 'string' ? data.step : null
+}

@@ -1,0 +1,152 @@
+// The payment provider that ships with Waybill: test tokens, durable idempotency keys, and the notices a real one sends.
+import { createHash } from 'node:crypto'
+import { CallerError } from '#platform/domain/errors.ts'
+import type { Money } from '#platform/domain/money.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import type {
+  AuthoriseAnswer,
+  AuthoriseCall,
+  MoveAnswer,
+  MoveCall,
+  PaymentProvider,
+  ProviderCall,
+} from './payment-provider.ts'
+import { type Ledger, type LedgerRow, openLedger, type TenderSums } from './sandbox-ledger.postgres.ts'
+import { type Notices, startNotices } from './sandbox-notices.ts'
+import { scenarioOf } from './sandbox-scenarios.ts'
+
+export type SandboxProviderOptions = {
+  readonly databaseUrl: string
+  readonly webhookSecret: string
+  /** From a pending authorisation to the notice about it. */
+  readonly approvalMs: number
+  readonly now: () => Date
+  readonly logger: Logger
+}
+
+export type SandboxProvider = PaymentProvider & {
+  /** From now on `webhookUrl` is told of approvals. Called once. */
+  start(webhookUrl: string): void
+  /** Ends the telling, once the calls under way are answered; disposing does so too. */
+  stop(): Promise<void>
+  /** What was really moved for a payment, by tender. */
+  sums(reference: string): Promise<TenderSums[]>
+}
+
+/** How long a call whose answer is lost keeps its caller waiting, if the caller does not give up before. */
+const SILENCE_MS = 60_000
+
+type Bank = SandboxProviderOptions & { readonly ledger: Ledger; readonly expect: (at: Date) => void }
+
+/** Durable: what was once answered is answered again, by any process that opens the same database. */
+export async function openSandboxProvider(options: SandboxProviderOptions): Promise<SandboxProvider> {
+  const ledger = await openLedger(options.databaseUrl, options.logger)
+  let notices: Notices | undefined
+  const bank: Bank = { ...options, ledger, expect: at => notices?.expect(at) }
+  const stop = async (): Promise<void> => {
+    const telling = notices
+    notices = undefined
+    await telling?.[Symbol.asyncDispose]()
+  }
+  return {
+    authorise: (call, signal) => authorise(call, bank, signal),
+    capture: call => move('capture', call, bank),
+    refund: call => move('refund', call, bank),
+    async void({ providerRef, ...call }) {
+      const operation = { operation: 'void', minor: 0, currency: null, wanted: 'approved' } as const
+      const row = await ledger.operate({
+        ...named(call, bank),
+        ...operation,
+        ...(providerRef !== undefined && { onlyRef: providerRef }),
+      })
+      return row.status === 'declined' ? declined(row) : { status: 'approved' }
+    },
+    sums: reference => ledger.sums(reference),
+    start(webhookUrl) {
+      notices = startNotices({ ...options, ledger, webhookUrl, secret: options.webhookSecret })
+    },
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop()
+      await ledger[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function authorise(call: AuthoriseCall, bank: Bank, signal?: AbortSignal): Promise<AuthoriseAnswer> {
+  const { verdict, fault, script, expiresInMs } = scenarioOf(call.token, call.amount.minor)
+  if (fault === 'down') throw noAnswer()
+  const approval = verdict.outcome === 'pending' ? approvalOf(verdict.approval, bank) : undefined
+  const row = await bank.ledger.operate({
+    ...named(call, bank),
+    ...call.amount,
+    operation: 'authorise',
+    letFail: fault === 'fails-once',
+    wanted: verdict.outcome,
+    ...(verdict.outcome === 'declined' && { code: verdict.code, retryable: verdict.retryable }),
+    ...approval,
+    token: call.token,
+    ...(script && { script }),
+    ...(expiresInMs !== undefined && { expiresAt: new Date(bank.now().getTime() + expiresInMs) }),
+  })
+  if (approval?.noticeAt) bank.expect(approval.noticeAt)
+  if (row.status === 'failed') throw noAnswer()
+  if (fault === 'answer-lost') await silence(signal)
+  return answerOf(row)
+}
+
+function approvalOf(approval: 'approved' | 'declined' | 'never', { now, approvalMs }: Bank) {
+  return approval === 'never' ? { approval } : { approval, noticeAt: new Date(now().getTime() + approvalMs) }
+}
+
+async function move(operation: 'capture' | 'refund', call: MoveCall, bank: Bank): Promise<MoveAnswer> {
+  const row = await bank.ledger.operate({
+    ...named(call, bank),
+    ...call.amount,
+    operation,
+    wanted: 'approved',
+  })
+  return row.status === 'declined' ? declined(row) : { status: 'approved', ...moneyOf(row) }
+}
+
+/** The first answer, whatever became of the authorisation since: a pending one was answered `pending`. */
+function answerOf(row: LedgerRow): AuthoriseAnswer {
+  const { providerRef } = row
+  if (row.approval !== null) return { status: 'pending', providerRef }
+  if (row.status === 'declined') return declined(row)
+  const { expiresAt } = row
+  return {
+    status: 'approved',
+    providerRef,
+    ...moneyOf(row),
+    ...(expiresAt && { expiresAt: expiresAt.toISOString() }),
+  }
+}
+
+function moneyOf({ minor, currency }: LedgerRow): { readonly amount?: Money } {
+  return currency === null ? {} : { amount: { minor, currency } }
+}
+
+function declined({ code, retryable }: LedgerRow) {
+  return { status: 'declined', code: code ?? 'declined', retryable: retryable ?? false } as const
+}
+
+function named({ idempotencyKey: key, reference, tenderId }: ProviderCall, { now }: Bank) {
+  const digest = createHash('sha256').update(key).digest('hex').slice(0, 20)
+  return { key, reference, tenderId, providerRef: `sbx_${digest}`, at: now() }
+}
+
+function noAnswer(): CallerError {
+  return new CallerError('UNAVAILABLE', 'The payment provider does not answer. Try again.')
+}
+
+async function silence(signal: AbortSignal | undefined): Promise<never> {
+  await new Promise<void>(resolve => {
+    const timer = setTimeout(resolve, SILENCE_MS)
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+  throw noAnswer()
+}

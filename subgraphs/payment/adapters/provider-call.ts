@@ -1,0 +1,50 @@
+// Turns what a payment wants into one call to the provider, and the provider's answer into the domain's. Free of storage.
+
+import { type Operation, operationKey } from '#subgraphs/payment/domain/outstanding.ts'
+import type { ProviderRefusal } from '#subgraphs/payment/domain/payment.ts'
+import type { Answer } from '#subgraphs/payment/domain/provider-responses.ts'
+import type { PaymentProvider, VoidAnswer } from './payment-provider.ts'
+
+/** Throws CallerError UNAVAILABLE when the answer is not known; asking again has no second effect. */
+export async function ask(
+  provider: PaymentProvider,
+  paymentId: string,
+  operation: Operation,
+): Promise<Answer> {
+  const { tenderId } = operation
+  const named = { idempotencyKey: operationKey(paymentId, operation), reference: paymentId, tenderId }
+  switch (operation.kind) {
+    case 'authorise': {
+      const { tenderKind: kind, token, amount } = operation
+      return { to: 'authorise', tenderId, said: await provider.authorise({ ...named, kind, token, amount }) }
+    }
+    case 'capture':
+    case 'refund': {
+      const { kind, moveId, amount } = operation
+      const said = await provider[kind]({ ...named, amount })
+      return { to: kind, moveId, tenderId, ...attemptOf(operation), said }
+    }
+    case 'void':
+      return {
+        to: 'void',
+        tenderId,
+        ...attemptOf(operation),
+        ...declinedIn(await provider.void(named)),
+      }
+    case 'void-late': {
+      const { providerRef } = operation
+      const said = await provider.void({ ...named, providerRef })
+      return { to: 'void-late', tenderId, providerRef, ...attemptOf(operation), ...declinedIn(said) }
+    }
+  }
+}
+
+function attemptOf({ attempt }: { readonly attempt?: number }): { readonly attempt?: number } {
+  return attempt === undefined ? {} : { attempt }
+}
+
+function declinedIn(said: VoidAnswer): { readonly declined?: ProviderRefusal } {
+  if (said.status === 'approved') return {}
+  const { code, retryable } = said
+  return { declined: { code, retryable } }
+}

@@ -1,0 +1,250 @@
+// What the provider's answers to captures and refunds make of a payment. Free of I/O.
+import { siblingId } from '#platform/domain/ids.ts'
+import type { Money } from '#platform/domain/money.ts'
+import type { Declined } from '#subgraphs/payment/domain/authorisation-responses.ts'
+import { entryOf } from '#subgraphs/payment/domain/outstanding.ts'
+import {
+  advance,
+  type LaterEvent,
+  type Move,
+  type OpenShare,
+  type ProviderRefusal,
+  type StandingPayment,
+  type Tender,
+} from '#subgraphs/payment/domain/payment.ts'
+import { reauthorise } from '#subgraphs/payment/domain/reauthorisation.ts'
+import { AUTHORISATION_EXPIRED, CONTRADICTION } from '#subgraphs/payment/domain/refused-movement.ts'
+
+/** `amount` is what the provider says that it moved; what was asked for when it says nothing. */
+export type MoveAnswer = {
+  readonly to: 'capture' | 'refund'
+  readonly moveId: string
+  /** Which try it answers, when it is not the first: an answer to an earlier one changes nothing. */
+  readonly attempt?: number
+  readonly tenderId: string
+  readonly said: { readonly status: 'approved'; readonly amount?: Money } | Declined
+}
+
+type Kind = MoveAnswer['to']
+
+/** Records what really moved, whatever was asked for. What was moved too much of comes back, or is told to operators. */
+export function movement(
+  payment: StandingPayment,
+  tender: Tender,
+  answer: MoveAnswer,
+  at: string,
+): LaterEvent[] {
+  const { to, moveId, said } = answer
+  const share = movesOf(payment, to)
+    .find(({ id }) => id === moveId)
+    ?.shares.find(({ tenderId }) => tenderId === tender.tenderId)
+  if (!share || said.status !== 'approved' || !isOfThisTry(payment, answer)) return []
+  const moved = said.amount ?? { minor: share.amount, currency: payment.currency }
+  if (moved.currency !== payment.currency || moved.minor === 0) return []
+  const excess = moved.minor - share.amount
+  const nth = answer.attempt === undefined ? '' : `-${answer.attempt}`
+  const excessId = `-excess-${payment.tenders.indexOf(tender) + 1}${nth}`
+  const about = { payment, tender, moveId, excessId, at }
+  return to === 'capture' ? captured(about, moved.minor, excess) : refunded(about, moved.minor, excess)
+}
+
+type About = {
+  readonly payment: StandingPayment
+  readonly tender: Tender
+  readonly moveId: string
+  /** What the id of a movement of the excess ends in. */
+  readonly excessId: string
+  readonly at: string
+}
+
+function isOfThisTry(payment: StandingPayment, { moveId, attempt = 1 }: MoveAnswer): boolean {
+  return attempt === (entryOf(payment, moveId)?.tries ?? 0) + 1
+}
+
+function captured(
+  { payment, tender, moveId, excessId, at }: About,
+  minor: number,
+  excess: number,
+): LaterEvent[] {
+  const { tenderId } = tender
+  const taken: LaterEvent = {
+    type: 'TenderCaptured',
+    data: { captureId: moveId, tenderId, amount: money(payment, minor), at },
+  }
+  if (excess <= 0) return [taken]
+  const amount = money(payment, excess)
+  const refundId = `${siblingId('refund', moveId)}${excessId}`
+  return [taken, { type: 'RefundRequested', data: { refundId, amount, shares: [{ tenderId, amount }], at } }]
+}
+
+/** No more is recorded as given back than was captured: the rest of the excess stands in the entry alone. */
+function refunded(
+  { payment, tender, moveId, excessId, at }: About,
+  minor: number,
+  excess: number,
+): LaterEvent[] {
+  const { tenderId } = tender
+  const amount = money(payment, Math.min(minor, tender.captured - tender.refunded))
+  const given: LaterEvent = { type: 'TenderRefunded', data: { refundId: moveId, tenderId, amount, at } }
+  if (excess <= 0) return [given]
+  return [
+    given,
+    {
+      type: 'MovementRefused',
+      data: {
+        orderId: payment.orderId,
+        movementId: `${moveId}${excessId}`,
+        kind: 'REFUND',
+        amount: money(payment, excess),
+        code: CONTRADICTION.excessRefund,
+        retryable: false,
+        shares: [],
+        at,
+      },
+    },
+  ]
+}
+
+/**
+ * A capture whose authorisation has expired asks for a new one, once a share: goods may have gone. A payment that is
+ * being voided is not authorised again.
+ */
+export function reauthorisations(
+  payment: StandingPayment,
+  answers: readonly MoveOrOther[],
+  at: string,
+): LaterEvent[] {
+  if (payment.phase === 'voiding') return []
+  const heard = answers.filter(answer => isHeard(payment, answer))
+  let now = payment
+  return payment.captures.flatMap(move =>
+    move.shares.flatMap(share => {
+      const refusal = refusalOf(move, share, heard)
+      if (refusal?.code !== AUTHORISATION_EXPIRED || share.reauthorised) return []
+      const event = reauthorise(now, { movementId: move.id, shares: [share], at })
+      if (!event) return []
+      now = advance(now, event)
+      return [event]
+    }),
+  )
+}
+
+/** A movement closes when every share is answered. */
+export function closings(
+  payment: StandingPayment,
+  answers: readonly MoveOrOther[],
+  at: string,
+): LaterEvent[] {
+  const heard = answers.filter(answer => isHeard(payment, answer))
+  return [
+    ...payment.captures.flatMap(move => closing(payment, { kind: 'capture', move, answers: heard, at })),
+    ...payment.refunds.flatMap(move => closing(payment, { kind: 'refund', move, answers: heard, at })),
+  ]
+}
+
+function isHeard(payment: StandingPayment, answer: MoveOrOther): answer is MoveAnswer {
+  return 'moveId' in answer && isOfThisTry(payment, answer)
+}
+
+type MoveOrOther = MoveAnswer | { readonly to: 'authorise' | 'void' | 'void-late' }
+type Closing = {
+  readonly kind: Kind
+  readonly move: Move
+  readonly answers: readonly MoveAnswer[]
+  readonly at: string
+}
+
+function closing(payment: StandingPayment, { kind, move, answers, at }: Closing): LaterEvent[] {
+  const refusals = move.shares.map(share => refusalAt(payment, kind, move, share, answers))
+  if (refusals.includes(undefined)) return []
+  const left = [...move.rest, ...move.shares]
+  const about = { orderId: payment.orderId, at }
+  const entry = entryOf(payment, move.id)
+  if (left.length === 0) return [done(payment, kind, move, at)]
+  const { partialCapture, partialRefund } = CONTRADICTION
+  const partial = { code: kind === 'capture' ? partialCapture : partialRefund, retryable: true }
+  const { code, retryable } = refusals.find(isThere) ?? partial
+  const amount = money(
+    payment,
+    left.reduce((sum, share) => sum + share.amount, 0),
+  )
+  const shares = left.map(share => ({ tenderId: share.tenderId, amount: money(payment, share.amount) }))
+  const refused: LaterEvent = {
+    type: 'MovementRefused',
+    data: {
+      ...about,
+      movementId: move.id,
+      kind: kind === 'capture' ? 'CAPTURE' : 'REFUND',
+      amount,
+      code,
+      retryable,
+      shares,
+      ...(entry && { before: entry.amount }),
+    },
+  }
+  if (entry) return [refused]
+  return kind === 'capture'
+    ? [{ type: 'CaptureDeclined', data: { ...about, captureId: move.id, code, retryable } }, refused]
+    : [{ type: 'RefundDeclined', data: { ...about, refundId: move.id, code, retryable } }, refused]
+}
+
+/** One that was refused before is settled; its capture or refund was closed then. */
+function done(payment: StandingPayment, kind: Kind, move: Move, at: string): LaterEvent {
+  const { orderId } = payment
+  const amount = money(payment, move.amount)
+  const entry = entryOf(payment, move.id)
+  if (entry)
+    return {
+      type: 'MovementSettled',
+      data: { orderId, movementId: move.id, kind: entry.kind, amount: entry.amount, at },
+    }
+  return kind === 'capture'
+    ? { type: 'PaymentCaptured', data: { orderId, captureId: move.id, amount, at } }
+    : { type: 'PaymentRefunded', data: { orderId, refundId: move.id, amount, at } }
+}
+
+/** Why a share is not moved: the provider's answer, or that its new authorisation was declined. */
+function refusalAt(
+  payment: StandingPayment,
+  kind: Kind,
+  move: Move,
+  share: OpenShare,
+  answers: readonly MoveAnswer[],
+): ProviderRefusal | undefined {
+  const tender = payment.tenders.find(({ tenderId }) => tenderId === share.tenderId)
+  if (tender?.status === 'DECLINED') return tender.decline
+  return refusalOf(move, share, answers, kind)
+}
+
+/** An approval that moved nothing, or money of another currency, is none of what was asked for. */
+function refusalOf(
+  move: Move,
+  { tenderId }: OpenShare,
+  answers: readonly MoveAnswer[],
+  kind: Kind = 'capture',
+): ProviderRefusal | undefined {
+  for (const answer of answers) {
+    if (answer.to !== kind || answer.moveId !== move.id || answer.tenderId !== tenderId) continue
+    if (answer.said.status === 'declined') return answer.said
+    if (answer.said.amount?.minor === 0) return NOTHING[kind]
+    if (answer.said.amount) return { code: CONTRADICTION.wrongCurrency, retryable: false }
+  }
+  return undefined
+}
+
+const NOTHING: Readonly<Record<Kind, ProviderRefusal>> = {
+  capture: { code: CONTRADICTION.partialCapture, retryable: true },
+  refund: { code: CONTRADICTION.partialRefund, retryable: true },
+}
+
+function movesOf(payment: StandingPayment, kind: Kind): readonly Move[] {
+  return kind === 'capture' ? payment.captures : payment.refunds
+}
+
+function isThere<T>(value: T | undefined): value is T {
+  return value !== undefined
+}
+
+function money({ currency }: StandingPayment, minor: number): Money {
+  return { minor, currency }
+}

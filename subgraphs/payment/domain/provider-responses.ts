@@ -1,0 +1,105 @@
+// Decides what the provider's answers mean: the facts to record, and the conclusions they allow. Free of I/O.
+import { accept, type Decision } from '#platform/domain/decision.ts'
+import { type AuthorisationAnswer, authorisation } from '#subgraphs/payment/domain/authorisation-responses.ts'
+import { droppedCaptures } from '#subgraphs/payment/domain/commands.ts'
+import { declineMessage } from '#subgraphs/payment/domain/decline-message.ts'
+import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
+import {
+  closings,
+  type MoveAnswer,
+  movement,
+  reauthorisations,
+} from '#subgraphs/payment/domain/movement-responses.ts'
+import { toRelease } from '#subgraphs/payment/domain/outstanding.ts'
+import {
+  advance,
+  isStanding,
+  type LaterEvent,
+  type Payment,
+  type StandingPayment,
+} from '#subgraphs/payment/domain/payment.ts'
+import { sums } from '#subgraphs/payment/domain/totals.ts'
+import { lateVoided, type VoidAnswer, voided } from '#subgraphs/payment/domain/void-responses.ts'
+
+/** What the provider said of one operation. An answer that is known already, or has no use any more, records nothing. */
+export type Answer = AuthorisationAnswer | MoveAnswer | VoidAnswer
+
+/** Never refused: an answer is a fact. Answers that arrive together are concluded together, in one append. */
+export function recordAnswers(
+  payment: Payment,
+  answers: readonly Answer[],
+  at: string,
+): Decision<PaymentEvent, never> {
+  if (!isStanding(payment)) return accept()
+  const steps = [
+    ...answers.map(answer => (now: StandingPayment) => facts(now, answer, at)),
+    (now: StandingPayment) => reauthorisations(now, answers, at),
+    (now: StandingPayment) => closings(now, answers, at),
+    (now: StandingPayment) => conclusions(now, at),
+  ]
+  let now = payment
+  const events: PaymentEvent[] = []
+  for (const step of steps) {
+    const made = step(now)
+    events.push(...made)
+    now = made.reduce(advance, now)
+  }
+  return accept(...events)
+}
+
+function facts(payment: StandingPayment, answer: Answer, at: string): LaterEvent[] {
+  const tender = payment.tenders.find(({ tenderId }) => tenderId === answer.tenderId)
+  if (!tender) return []
+  switch (answer.to) {
+    case 'authorise':
+      return authorisation(payment, tender, answer.said, at)
+    case 'capture':
+    case 'refund':
+      return movement(payment, tender, answer, at)
+    case 'void':
+      return voided(payment, tender, answer, at)
+    case 'void-late':
+      return lateVoided(payment, tender, answer, at)
+  }
+}
+
+function conclusions(payment: StandingPayment, at: string): LaterEvent[] {
+  switch (payment.phase) {
+    case 'requested':
+      return payment.tenders.some(({ status }) => status === 'DECLINED')
+        ? [declined(payment, at)]
+        : payment.tenders.every(({ status }) => status === 'AUTHORISED')
+          ? [authorised(payment, at)]
+          : []
+    case 'voiding':
+      return [...droppedCaptures(payment, at), ...voidDone(payment, at)]
+    case 'authorised':
+    case 'declined':
+    case 'voided':
+      return []
+  }
+}
+
+function voidDone(payment: StandingPayment, at: string): LaterEvent[] {
+  if (payment.captures.length > 0 || toRelease(payment).length > 0) return []
+  const { orderId, released: minor, currency } = payment
+  return [{ type: 'PaymentVoided', data: { orderId, amount: { minor, currency }, at } }]
+}
+
+function authorised(payment: StandingPayment, at: string): LaterEvent {
+  const { orderId, customerId, currency } = payment
+  const amount = { minor: sums(payment).authorised, currency }
+  return { type: 'PaymentAuthorised', data: { orderId, customerId, amount, at } }
+}
+
+function declined(payment: StandingPayment, at: string): LaterEvent {
+  const { orderId, customerId } = payment
+  const reason = payment.tenders.find(tender => tender.decline)?.decline
+  const data = {
+    code: 'PAYMENT_DECLINED',
+    reason: reason?.code ?? 'declined',
+    message: declineMessage(reason?.code),
+    retryable: reason?.retryable ?? false,
+  }
+  return { type: 'PaymentDeclined', data: { orderId, customerId, ...data, at } }
+}

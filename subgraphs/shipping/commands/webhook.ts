@@ -1,0 +1,184 @@
+// Takes in the carrier's notices: POST /webhooks/carrier, signed, in batches, at least once. Free of rules about shipments.
+import { inOurWords, problemsIn } from '#platform/config/validation-messages.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import { isId } from '#platform/domain/ids.ts'
+import type { HttpServer } from '#platform/http/server.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+import { counter } from '#platform/telemetry/metrics.ts'
+import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
+import { mountWebhook } from '#platform/webhooks/endpoint.ts'
+import { type CarrierNotice, deliverySchema, noticeSchema } from '../adapters/carrier.ts'
+import type { Noted, ShipmentCommands } from './shipments.ts'
+
+export const CARRIER_WEBHOOK = '/webhooks/carrier'
+
+export type CarrierWebhookOptions = {
+  readonly commands: Pick<ShipmentCommands, 'note'>
+  /** The trace that the shipment was requested in: the carrier brings none. */
+  readonly traceOf: (shipmentId: string) => Promise<string | undefined>
+  readonly secret: string
+  readonly now: () => Date
+  readonly logger: Logger
+}
+
+type Fate =
+  | 'recorded'
+  | 'known'
+  | 'cancelled'
+  | 'unknown'
+  | 'reused'
+  | 'mismatched'
+  | 'malformed'
+  | 'refused'
+  | 'failed'
+
+/** What became of one notice; `problem` says why it is not taken. */
+type Taken = { readonly id?: string | undefined; readonly fate: Fate; readonly problem?: string | undefined }
+
+/**
+ * Every notice of a call is taken by itself. 204 once each is kept or found to change nothing; 401 for a wrong
+ * signature and 400 for a body that is no call, of which nothing is written. 400 with `error.refused` also when some
+ * notices can never be taken (malformed, or about another parcel than the shipment's): the others are kept. 503 with
+ * `error.failed`, the ids of the notices to send again, which is said before what is refused. A notice about a
+ * shipment that is not ours is done with: the shipment is written before the carrier hears of it, so that no later
+ * try can find it. Notices of one shipment are taken one after another, those of different ones at once.
+ */
+export function mountCarrierWebhook(http: HttpServer, options: CarrierWebhookOptions): void {
+  const counted = counter('waybill_carrier_notices_total', 'Notices of the carrier by what became of them', [
+    'fate',
+  ])
+  mountWebhook(http, {
+    path: CARRIER_WEBHOOK,
+    secret: options.secret,
+    now: options.now,
+    async receive(body, { requestId }) {
+      const { notices, malformed } = readNotices(body)
+      for (const { id, problem } of malformed)
+        options.logger.warn({ notice_id: id, problem }, 'a notice of the carrier is malformed')
+      const parcels = [...Map.groupBy(notices, ({ reference }) => reference).values()]
+      const taken = await Promise.all(parcels.map(parcel => takeInOrder(parcel, requestId, options)))
+      const all = [...malformed, ...taken.flat()]
+      for (const { fate } of all) counted.inc({ fate })
+      answerFor(all)
+    },
+  })
+}
+
+async function takeInOrder(
+  notices: readonly CarrierNotice[],
+  requestId: string,
+  options: CarrierWebhookOptions,
+): Promise<Taken[]> {
+  const taken: Taken[] = []
+  for (const notice of notices)
+    taken.push({ id: notice.id, ...(await takeNotice(notice, requestId, options)) })
+  return taken
+}
+
+/** Throws what the carrier is to be told, unless every notice is done with. */
+function answerFor(all: readonly Taken[]): void {
+  const failed = all.flatMap(({ id, fate }) => (fate === 'failed' && id !== undefined ? [id] : []))
+  const refused = all.flatMap(({ id, problem }) =>
+    problem === undefined ? [] : [{ id: id ?? null, problem }],
+  )
+  if (failed.length > 0)
+    throw new CallerError('UNAVAILABLE', 'Some notices could not be kept: send them again.', {
+      failed,
+      ...(refused.length > 0 && { refused }),
+    })
+  if (refused.length === 0) return
+  const first = refused[0]?.problem
+  throw new CallerError(
+    'BAD_USER_INPUT',
+    `${refused.length} of ${all.length} notices cannot be taken, and the others are done with; the first: ${first}. Sending them again does not help.`,
+    { refused },
+  )
+}
+
+/** Those that can be read, and what is wrong with the others. Throws CallerError BAD_USER_INPUT for what is no call. */
+function readNotices(body: unknown): { notices: CarrierNotice[]; malformed: Taken[] } {
+  const parsed = deliverySchema.safeParse(body, { error: inOurWords })
+  if (!parsed.success)
+    throw new CallerError('BAD_USER_INPUT', `the notices are malformed: ${problemsIn(parsed.error)}`)
+  const notices: CarrierNotice[] = []
+  const malformed: Taken[] = []
+  for (const [index, event] of parsed.data.events.entries()) {
+    const notice = noticeSchema.safeParse(event, { error: inOurWords })
+    if (notice.success) notices.push(notice.data)
+    else
+      malformed.push({
+        id: noticeSchema.shape.id.safeParse(idOf(event)).data,
+        fate: 'malformed',
+        problem: problemsIn(notice.error, [`events[${index}]`]),
+      })
+  }
+  return { notices, malformed }
+}
+
+function idOf(event: unknown): unknown {
+  return typeof event === 'object' && event !== null && 'id' in event ? event.id : undefined
+}
+
+async function takeNotice(
+  notice: CarrierNotice,
+  requestId: string,
+  options: CarrierWebhookOptions,
+): Promise<Omit<Taken, 'id'>> {
+  const { logger } = options
+  const about = { notice_id: notice.id, shipment_id: notice.reference, status: notice.status }
+  try {
+    const fate = isId('shipment', notice.reference)
+      ? fateOf(await recordNotice(notice, requestId, options))
+      : 'unknown'
+    const warning = WARNINGS[fate]
+    if (warning) logger.warn(about, warning)
+    return fate === 'mismatched' ? { fate, problem: mismatch(notice) } : { fate }
+  } catch (err) {
+    if (err instanceof CallerError && err.code === 'CONFLICT') {
+      logger.warn(about, 'the carrier used the id of a notice for another shipment')
+      return { fate: 'reused' }
+    }
+    if (err instanceof CallerError && err.code === 'BAD_USER_INPUT') {
+      logger.warn({ err, ...about }, 'a notice of the carrier cannot be stored')
+      return { fate: 'refused', problem: `notice ${notice.id}: ${err.message}` }
+    }
+    logger.error({ err, ...about }, 'a notice of the carrier could not be kept')
+    return { fate: 'failed' }
+  }
+}
+
+const WARNINGS: Partial<Readonly<Record<Fate, string>>> = {
+  cancelled: 'the carrier reports on a cancelled shipment; it stays cancelled',
+  unknown: 'the carrier reports on a shipment that is not ours',
+  mismatched: 'the carrier reports on another parcel than the one of this shipment; nothing is changed',
+}
+
+function mismatch({ id, trackingNumber, reference }: CarrierNotice): string {
+  return `notice ${id}: ${trackingNumber} is not the tracking number of ${reference}`
+}
+
+/** Goes on with the shipment's own trace: a call brings notices of many. */
+async function recordNotice(
+  { id, reference, trackingNumber, estimatedDelivery, ...told }: CarrierNotice,
+  requestId: string,
+  { commands, traceOf }: CarrierWebhookOptions,
+): Promise<Noted> {
+  const label = { trackingNumber, estimatedDelivery: estimatedDelivery ?? null }
+  const parent = await traceOf(reference)
+  return inSpan('carrier notice', { parent, kind: 'consumer' }, () => {
+    const trace = traceparent()
+    const meta = {
+      actor: 'service:carrier',
+      correlationId: requestId,
+      ...(trace !== undefined && { traceparent: trace }),
+    }
+    return commands.note(reference, { ...told, label }, { key: `carrier:notice:${id}`, meta })
+  })
+}
+
+function fateOf({ before, changed, refusal }: Noted): Fate {
+  if (refusal === 'TRACKING_NUMBER_MISMATCH') return 'mismatched'
+  if (changed) return 'recorded'
+  if (before === 'ABSENT') return 'unknown'
+  return before === 'CANCELLED' ? 'cancelled' : 'known'
+}

@@ -1,0 +1,63 @@
+// Following an order event by event: what was seen is not seen again, and the newest known state is what counts.
+import { expect, test } from 'vitest'
+import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+import { settle } from '#subgraphs/orders/commands/follow-order.ts'
+import type { OrderEvent, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import { place, rejectCancellation, requestCancellation } from '#subgraphs/orders/domain/order-commands.ts'
+import {
+  AT,
+  CUSTOMER_ID,
+  given,
+  must,
+  ORDER_ID,
+  placement,
+} from '#test/subgraphs/orders/domain/order-fixture.ts'
+
+const noted = { orderId: ORDER_ID, customerId: CUSTOMER_ID, at: AT }
+const requested: OrderEvent = { type: 'CancellationRequested', data: noted }
+const confirmed: OrderEvent = { type: 'OrderConfirmed', data: { ...noted, from: 'PLACED', to: 'CONFIRMED' } }
+
+function recorded(version: number, { type, data }: OrderEvent): RecordedEvent {
+  return {
+    ...{ position: 10 + version, stream: `order-${ORDER_ID}`, version, id: `e${version}`, type, schema: 1 },
+    ...{ data, meta: {}, recordedAt: AT },
+  }
+}
+
+function watching(...events: RecordedEvent[]) {
+  return { next: async () => events.shift(), [Symbol.dispose]: () => {} }
+}
+
+const never = () => false
+const isConfirmed = (order: PlacedOrder) => order.status === 'CONFIRMED'
+
+test('events that are in the known state already are passed over', async () => {
+  const order = must(
+    given(
+      o => place(o, placement()),
+      o => requestCancellation(o, { at: AT }),
+      o => rejectCancellation(o, { message: 'Too late.', at: AT }),
+    ),
+  )
+  const known = { order, version: 3, position: 13 }
+  expect(await settle(watching(recorded(2, requested)), known, never, 0)).toEqual(known)
+  const settled = await settle(
+    watching(recorded(2, requested), recorded(4, confirmed)),
+    known,
+    isConfirmed,
+    0,
+  )
+  expect(settled).toMatchObject({
+    version: 4,
+    position: 14,
+    order: { status: 'CONFIRMED', cancellationRequested: false },
+  })
+})
+
+test('an order that is settled, or that nobody watches, is not waited for', async () => {
+  const known = { order: must(given(o => place(o, placement()))), version: 1, position: 11 }
+  expect(await settle(undefined, known, never, Date.now() + 60_000)).toBe(known)
+  const unread = watching(recorded(2, requested))
+  expect(await settle(unread, known, () => true, Date.now() + 60_000)).toBe(known)
+  expect((await unread.next())?.version).toBe(2)
+})

@@ -1,0 +1,406 @@
+import { describe, expect, test } from 'vitest'
+import {
+  approved,
+  asks,
+  authorised,
+  awaitingApproval,
+  cancelled,
+  confirmed,
+  delivered,
+  deliveredAndNoted,
+  dispatched,
+  dispatchedAndTaken,
+  eur,
+  failed,
+  held,
+  inputOf,
+  labelled,
+  lost,
+  names,
+  ok,
+  paid,
+  refused,
+  rejected,
+  type StoryEvent,
+  settled,
+  started,
+  tell,
+  timedOut,
+  writtenOff,
+} from './fulfilment-fixture.ts'
+
+const BOTH_BACK = [ok('void-payment'), ok('release-stock')]
+
+/** What is told to orders in the end, if the answers to the compensations are all that is missing. */
+function cancellation(...events: StoryEvent[]) {
+  const told = tell(...events)
+  expect(told.phase).toBe('compensating')
+  expect(told.effects).toContainEqual(expect.objectContaining({ step: 'cancel-order' }))
+  expect(tell(...events, ok('cancel-order'))).toMatchObject({ phase: 'ended', effects: [] })
+  return inputOf(told, 'cancel-order')
+}
+
+describe('what cannot be had', () => {
+  test('no stock: cancelled with the shortages, nothing to give back', () => {
+    const shortages = [{ sku: 'MUG', requested: 3, available: 1 }]
+    expect(cancellation(started, refused('reserve-stock', 'INSUFFICIENT_STOCK', { shortages }))).toEqual({
+      orderId: 'ord_1',
+      reason: 'OUT_OF_STOCK',
+      message: 'INSUFFICIENT_STOCK said.',
+      details: { shortages },
+    })
+  })
+
+  test('payment declined: stock goes back, then cancelled', () => {
+    const declined = [...held, refused('authorise-payment', 'PAYMENT_DECLINED', { retryable: true })]
+    expect(asks(...declined)).toEqual(['release-stock'])
+    expect(cancellation(...declined, ok('release-stock'))).toMatchObject({
+      reason: 'PAYMENT_DECLINED',
+      details: { code: 'PAYMENT_DECLINED', retryable: true },
+    })
+  })
+
+  test('payment without an answer: voided, in case it was authorised after all', () => {
+    const unknown = [...held, failed('authorise-payment')]
+    expect(asks(...unknown)).toEqual(['void-payment', 'release-stock'])
+    expect(asks(...unknown, ok('release-stock'))).toEqual([])
+    expect(cancellation(...unknown, ...BOTH_BACK)).toMatchObject({ reason: 'PAYMENT_UNAVAILABLE' })
+    expect(asks(...unknown, approved)).toEqual([])
+  })
+
+  test('payment not approved in time: voided, released, cancelled', () => {
+    expect(asks(...awaitingApproval, timedOut)).toEqual(['void-payment', 'release-stock'])
+    expect(cancellation(...awaitingApproval, timedOut, ...BOTH_BACK)).toMatchObject({
+      reason: 'APPROVAL_TIMED_OUT',
+    })
+  })
+
+  test('approval denied: the clock stops, stock goes back', () => {
+    expect(asks(...awaitingApproval, rejected)).toEqual([
+      'cancel-timer approval',
+      'void-payment',
+      'release-stock',
+    ])
+    expect(cancellation(...awaitingApproval, rejected, ...BOTH_BACK)).toMatchObject({
+      reason: 'PAYMENT_DECLINED',
+      message: 'The bank said no.',
+      details: { code: 'NOT_APPROVED', retryable: false },
+    })
+  })
+
+  test('approval denied before the authorisation was answered pending', () => {
+    expect(asks(...held, rejected)).toEqual([])
+    expect(asks(...held, rejected, ok('authorise-payment', { pending: true }))).toEqual([
+      'void-payment',
+      'release-stock',
+    ])
+  })
+
+  test('time up while the note of it is still on its way: waits for its answer', () => {
+    const early = [...held, ok('authorise-payment', { pending: true }), timedOut]
+    expect(asks(...early)).toEqual([])
+    expect(asks(...early, ok('await-approval'))).toEqual(['void-payment', 'release-stock'])
+  })
+
+  test('hold expired before the commit: the money is let go', () => {
+    const expired = [...authorised, refused('commit-stock', 'RESERVATION_EXPIRED')]
+    expect(asks(...expired)).toEqual(['void-payment', 'release-stock'])
+    expect(cancellation(...expired, ...BOTH_BACK)).toMatchObject({ reason: 'STOCK_HOLD_EXPIRED' })
+  })
+
+  test('a forward step that gives up without an answer ends the order, whichever it is', () => {
+    expect(asks(started, failed('reserve-stock'))).toEqual(['release-stock'])
+    expect(asks(...authorised, failed('commit-stock'))).toEqual(['void-payment', 'release-stock'])
+    expect(asks(...authorised, ok('commit-stock'), failed('confirm-order'))).toEqual([
+      'void-payment',
+      'release-stock',
+    ])
+  })
+})
+
+describe('a carrier that refuses', () => {
+  test('has the other shipment called back, once that is known to exist', () => {
+    const refusal = [...confirmed, refused('create-shipment:BER', 'CARRIER_REFUSED')]
+    expect(asks(...refusal)).toEqual([])
+    const known = [...refusal, ok('create-shipment:MUC', { shipmentId: 'shp_m' })]
+    expect(asks(...known)).toEqual(['cancel-shipment:shp_m'])
+    expect(asks(...known, ok('cancel-shipment:shp_m'))).toEqual(['void-payment', 'release-stock'])
+    expect(cancellation(...known, ok('cancel-shipment:shp_m'), ...BOTH_BACK)).toMatchObject({
+      reason: 'CARRIER_REFUSED',
+      message: 'CARRIER_REFUSED said.',
+    })
+  })
+
+  test('of everything leaves nothing to call back', () => {
+    const refusals = [refused('create-shipment:BER'), failed('create-shipment:MUC')]
+    expect(asks(...confirmed, ...refusals)).toEqual(['void-payment', 'release-stock'])
+  })
+
+  test('after a part was dispatched: that part goes on and is paid with the fee, the rest goes back', () => {
+    const partial = [
+      ...confirmed,
+      ok('create-shipment:BER', { shipmentId: 'shp_b' }),
+      dispatched('shp_b'),
+      refused('create-shipment:MUC', 'CARRIER_REFUSED'),
+    ]
+    expect(inputOf(tell(...partial), 'capture:shp_b')).toMatchObject({ amount: { minor: 7500 } })
+    const taken = [...partial, ok('ship-stock:shp_b'), ok('note-shipped:shp_b'), ok('capture:shp_b')]
+    expect(asks(...taken)).toEqual(['void-payment', 'release-stock'])
+    const whole = [...taken, ...BOTH_BACK, ...deliveredAndNoted('shp_b')]
+    expect(asks(...whole)).toEqual(['complete-order'])
+    expect(tell(...whole, ok('complete-order')).phase).toBe('ended')
+    expect(tell(...whole).all).not.toContainEqual(expect.objectContaining({ step: 'reject-cancellation' }))
+  })
+})
+
+describe('a payment that cannot be taken', () => {
+  const declined = refused('capture:shp_m', 'PAYMENT_REFUSED', { movementId: 'cap_m', code: 'card_expired' })
+  const debt = { orderId: 'ord_1', debtId: 'cap_m', owedBy: 'CUSTOMER', amount: eur(1052) }
+
+  test('keeps all goods back that have not left, and gives back what was taken for them', () => {
+    const stopped = [...labelled, ok('capture:shp_b'), declined]
+    expect(asks(...stopped)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
+    const back = [...stopped, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
+    expect(asks(...back)).toEqual(['void-payment', 'release-stock'])
+    const rest = [...back, ok('refund:shp_b'), ok('note-refund:shp_b'), ...BOTH_BACK]
+    expect(cancellation(...rest)).toMatchObject({ reason: 'PAYMENT_DECLINED' })
+    expect(names(tell(...rest).all)).not.toContain('record-debt:cap_m')
+  })
+
+  test('for goods that have left is a debt, and the order is complete once it is paid', () => {
+    const gone = [
+      ...labelled,
+      ...dispatchedAndTaken('shp_b'),
+      dispatched('shp_m'),
+      ...[ok('ship-stock:shp_m'), ok('note-shipped:shp_m')],
+      declined,
+    ]
+    expect(asks(...gone)).toEqual(['record-debt:cap_m'])
+    expect(inputOf(tell(...gone), 'record-debt:cap_m')).toEqual({ ...debt, code: 'card_expired' })
+    const arrived = [
+      ...[...gone, ok('record-debt:cap_m')],
+      ...[...deliveredAndNoted('shp_b'), ...deliveredAndNoted('shp_m')],
+    ]
+    expect(tell(...arrived)).toMatchObject({ effects: [], phase: 'running' })
+    expect(asks(...arrived, settled('cap_m'))).toEqual(['resolve-debt:cap_m', 'complete-order'])
+    expect(names(tell(...arrived, settled('cap_m')).all)).not.toContain('void-payment')
+  })
+
+  test('and is written off lets go of what is still held before the order is complete', () => {
+    const gone = [
+      ...labelled,
+      ...dispatchedAndTaken('shp_b'),
+      ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), declined],
+      ...[...deliveredAndNoted('shp_b'), ...deliveredAndNoted('shp_m'), ok('record-debt:cap_m')],
+    ]
+    expect(asks(...gone, writtenOff('cap_m', 1052))).toEqual(['resolve-debt:cap_m', 'void-payment'])
+    expect(asks(...gone, writtenOff('cap_m', 1052), ok('void-payment'))).toEqual(['complete-order'])
+  })
+
+  test('while the rest is with the carrier stops the rest, and the order goes on in part', () => {
+    const stopped = [...labelled, ...dispatchedAndTaken('shp_b'), declined]
+    expect(asks(...stopped)).toEqual(['cancel-shipment:shp_m'])
+    expect(asks(...stopped, ok('cancel-shipment:shp_m'))).toEqual(['void-payment', 'release-stock'])
+    const late = refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED')
+    expect(asks(...stopped, late)).toEqual(['ship-stock:shp_m', 'note-shipped:shp_m', 'record-debt:cap_m'])
+  })
+
+  test('holds no stock of what was called back while the debt is open', () => {
+    const left = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
+    const inDebt = [...labelled, ok('capture:shp_b'), ...left, declined, ok('record-debt:cap_m')]
+    const calledBack = [...inDebt, ok('cancel-shipment:shp_b')]
+    expect(asks(...calledBack)).toContain('release-stock')
+    expect(names(tell(...calledBack).all)).not.toContain('void-payment')
+    expect(asks(...calledBack, writtenOff('cap_m', 1052))).toContain('void-payment')
+  })
+
+  test('in full: what was taken of it goes back with the goods, the rest is the debt', () => {
+    const part = refused('capture:shp_m', 'PAYMENT_REFUSED', { movementId: 'cap_m', outstanding: 1000 })
+    const stopped = [...labelled, ok('capture:shp_b'), part]
+    const back = [...stopped, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
+    expect(inputOf(tell(...back), 'refund:shp_m')).toMatchObject({ amount: eur(52) })
+    const gone = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m'), part]
+    expect(inputOf(tell(...gone), 'record-debt:cap_m')).toMatchObject({ amount: eur(1000) })
+  })
+
+  test('and is settled before its refusal is heard is resolved as soon as it is told', () => {
+    const gone = [
+      ...labelled,
+      ...dispatchedAndTaken('shp_b'),
+      dispatched('shp_m'),
+      settled('cap_m'),
+      declined,
+    ]
+    expect(asks(...gone)).toEqual(['record-debt:cap_m'])
+    expect(asks(...gone, ok('record-debt:cap_m'))).toEqual(['resolve-debt:cap_m'])
+  })
+
+  test('for goods that are lost is owed by nobody: a debt that was told ends, and the order goes on to its end', () => {
+    const sent = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m')]
+    const noted = [...sent, ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
+    const told = [...noted, declined, ok('record-debt:cap_m')]
+    expect(asks(...told, lost('shp_m'))).toEqual(['note-lost:shp_m', 'resolve-debt:cap_m', 'void-payment'])
+    expect(inputOf(tell(...told, lost('shp_m')), 'resolve-debt:cap_m')).toMatchObject({
+      resolution: 'DROPPED',
+    })
+    expect(asks(...noted, lost('shp_m'), declined)).toEqual(['void-payment'])
+    const over = [...noted, lost('shp_m'), declined, ok('void-payment'), ok('note-lost:shp_m')]
+    expect(asks(...over, ...deliveredAndNoted('shp_b'))).toEqual(['complete-order'])
+  })
+
+  test('and is paid after its parcel was lost goes back', () => {
+    const gone = [...labelled, ...dispatchedAndTaken('shp_b'), dispatched('shp_m'), declined, lost('shp_m')]
+    expect(names(tell(...gone).all)).not.toContain('refund:shp_m')
+    expect(inputOf(tell(...gone, settled('cap_m')), 'refund:late-payment-1')).toMatchObject({
+      amount: eur(1052),
+    })
+  })
+})
+
+describe('a cancellation', () => {
+  test('waits for the step under way, and gives back exactly what was done', () => {
+    expect(asks(started, cancelled)).toEqual([])
+    expect(asks(started, cancelled, ok('reserve-stock'))).toEqual(['release-stock'])
+    expect(asks(started, cancelled, refused('reserve-stock'))).toEqual(['cancel-order'])
+    expect(asks(...held, cancelled)).toEqual([])
+    expect(asks(...held, cancelled, ok('authorise-payment', { pending: true }))).toEqual([
+      'void-payment',
+      'release-stock',
+    ])
+    expect(asks(...held, cancelled, refused('authorise-payment'))).toEqual(['release-stock'])
+    expect(asks(...authorised, cancelled, ok('commit-stock'))).toEqual(['void-payment', 'release-stock'])
+  })
+
+  test('keeps its reason whatever fails afterwards', () => {
+    const stopped = [...held, cancelled, refused('authorise-payment'), ok('release-stock')]
+    expect(cancellation(...stopped)).toMatchObject({ reason: 'CUSTOMER_REQUEST', details: {} })
+  })
+
+  test('that comes while another cause has stopped the order changes nothing', () => {
+    const stopped = [...awaitingApproval, timedOut, cancelled]
+    expect(asks(...stopped)).toEqual([])
+    expect(cancellation(...stopped, ...BOTH_BACK)).toMatchObject({ reason: 'APPROVAL_TIMED_OUT' })
+  })
+
+  test('while approval is awaited stops the clock at once', () => {
+    expect(asks(...awaitingApproval, cancelled)).toEqual([
+      'cancel-timer approval',
+      'void-payment',
+      'release-stock',
+    ])
+    expect(asks(...awaitingApproval, cancelled, timedOut)).toEqual([])
+  })
+
+  test('twice is once', () => {
+    expect(asks(...awaitingApproval, cancelled, cancelled)).toEqual([])
+    expect(asks(...labelled, cancelled, cancelled)).toEqual([])
+  })
+
+  test('that orders knows of when asked to confirm stops the order too', () => {
+    const refusal = [...authorised, ok('commit-stock'), refused('confirm-order')]
+    expect(asks(...refusal)).toEqual(['void-payment', 'release-stock'])
+    expect(asks(...refusal, cancelled)).toEqual([])
+  })
+
+  test('calls every shipment back, those just being created included, before money and stock', () => {
+    const creating = [...confirmed, ok('create-shipment:BER', { shipmentId: 'shp_b' }), cancelled]
+    expect(asks(...creating)).toEqual([])
+    const created = [...creating, ok('create-shipment:MUC', { shipmentId: 'shp_m' })]
+    expect(asks(...created)).toEqual(['cancel-shipment:shp_b', 'cancel-shipment:shp_m'])
+    expect(asks(...created, ok('cancel-shipment:shp_b'))).toEqual([])
+    const back = [...created, ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
+    expect(asks(...back)).toEqual(['void-payment', 'release-stock'])
+    expect(cancellation(...back, ...BOTH_BACK)).toMatchObject({ reason: 'CUSTOMER_REQUEST' })
+    expect(asks(...back, dispatched('shp_b'))).toEqual([])
+  })
+
+  test('after a dispatch is rejected, once, and the order goes on whole', () => {
+    const late = [...labelled, dispatched('shp_b'), cancelled]
+    expect(asks(...late)).toEqual(['reject-cancellation'])
+    expect(asks(...late, cancelled)).toEqual([])
+    expect(asks(...late, dispatched('shp_m'))).toContain('ship-stock:shp_m')
+    expect(tell(...late).phase).toBe('running')
+  })
+
+  test('after the end is rejected', () => {
+    const done = [
+      ...labelled,
+      ...['shp_b', 'shp_m'].flatMap(id => [...dispatchedAndTaken(id), ...deliveredAndNoted(id)]),
+      ok('complete-order'),
+    ]
+    expect(asks(...done, cancelled)).toEqual(['reject-cancellation'])
+    expect(tell(...done, cancelled, ok('reject-cancellation')).phase).toBe('ended')
+  })
+
+  test('that finds every shipment gone is rejected, and all is paid for', () => {
+    const gone = [
+      ...labelled,
+      cancelled,
+      refused('cancel-shipment:shp_b', 'SHIPMENT_DISPATCHED'),
+      refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED'),
+    ]
+    expect(asks(...gone)).toEqual(['ship-stock:shp_m', 'note-shipped:shp_m', 'reject-cancellation'])
+    expect(inputOf(tell(...gone), 'capture:shp_b')).toMatchObject({ amount: { minor: 7448 } })
+    expect(inputOf(tell(...gone), 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
+  })
+
+  test('that finds all of it gone is told so, and not of a rest that there is none of', () => {
+    const gone = [
+      ...[...paid, cancelled],
+      refused('cancel-shipment:shp_b', 'SHIPMENT_DISPATCHED'),
+      refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED'),
+    ]
+    expect(inputOf(tell(...gone), 'reject-cancellation')).toMatchObject({
+      message: 'The order is already with the carrier and cannot be cancelled any more.',
+    })
+  })
+
+  test('that finds a part gone: the rest is released, and what was taken for it goes back', () => {
+    const mixed = [
+      ...paid,
+      cancelled,
+      ok('cancel-shipment:shp_b'),
+      refused('cancel-shipment:shp_m', 'SHIPMENT_DISPATCHED'),
+    ]
+    const told = tell(...mixed)
+    expect(inputOf(told, 'reject-cancellation')).toMatchObject({
+      message:
+        'What is with the carrier already cannot be cancelled any more: 1 x MUG; ' +
+        'the rest is cancelled, and its money goes back: 2 x MUG, 1 x LAMP.',
+    })
+    expect(inputOf(told, 'refund:shp_b')).toEqual({ orderId: 'ord_1', amount: eur(7448) })
+    expect(asks(...mixed, ok('ship-stock:shp_m'))).toEqual(['release-stock'])
+    const sent = [...mixed, ok('ship-stock:shp_m'), ok('note-shipped:shp_m')]
+    const rest = [...sent, ok('release-stock'), ok('reject-cancellation'), ...deliveredAndNoted('shp_m')]
+    expect(asks(...rest)).toEqual([])
+    const refunded = [...rest, ok('refund:shp_b')]
+    expect(asks(...refunded)).toEqual(['complete-order', 'note-refund:shp_b'])
+    expect(inputOf(tell(...refunded), 'note-refund:shp_b')).toEqual({
+      orderId: 'ord_1',
+      refundId: 'shp_b',
+      refund: eur(7448),
+    })
+    expect(tell(...refunded, ok('complete-order'), ok('note-refund:shp_b')).phase).toBe('ended')
+  })
+
+  test('after the money was taken gives all of it back, and waits for a capture under way before that', () => {
+    const back = [ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m')]
+    expect(asks(...paid, cancelled, ...back)).toEqual(['refund:shp_m', 'release-stock'])
+    const all = [...paid, cancelled, ...back, ok('refund:shp_b'), ok('release-stock'), ok('refund:shp_m')]
+    expect(asks(...all)).toEqual(['cancel-order', 'note-refund:shp_m'])
+    expect(names(tell(...all).all)).not.toContain('void-payment')
+    expect(asks(...labelled, cancelled, ...back)).toEqual([])
+    expect(asks(...labelled, cancelled, ...back, ok('capture:shp_b'))).toEqual(['refund:shp_b'])
+  })
+
+  test('overtaken by the news of a dispatch waits for the other shipment’s answer', () => {
+    const news = [...labelled, cancelled, delivered('shp_b')]
+    expect(asks(...news)).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    expect(asks(...news, ok('cancel-shipment:shp_m'))).toEqual(['reject-cancellation'])
+    expect(asks(...news, refused('cancel-shipment:shp_b'))).toEqual([])
+  })
+
+  test('that overtakes the start stops the order before anything is done', () => {
+    expect(asks(cancelled, started)).toEqual(['cancel-order'])
+  })
+})

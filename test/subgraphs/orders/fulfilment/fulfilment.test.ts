@@ -1,0 +1,343 @@
+import { describe, expect, test } from 'vitest'
+import {
+  AT,
+  approved,
+  asks,
+  authorised,
+  awaitingApproval,
+  confirmed,
+  delivered,
+  deliveredAndNoted,
+  dispatched,
+  dispatchedAndTaken,
+  eur,
+  failed,
+  held,
+  inputOf,
+  labelled,
+  lost,
+  names,
+  ok,
+  oneWarehouse,
+  order,
+  refused,
+  rejected,
+  returned,
+  type StoryEvent,
+  settled,
+  started,
+  startedWith,
+  tell,
+  timedOut,
+  writtenOff,
+} from './fulfilment-fixture.ts'
+
+const completed = [
+  ...labelled,
+  ...dispatchedAndTaken('shp_b'),
+  ...dispatchedAndTaken('shp_m'),
+  ...deliveredAndNoted('shp_b'),
+  ...deliveredAndNoted('shp_m'),
+  ok('complete-order'),
+]
+
+describe('the way to delivery', () => {
+  test('holds the stock first, for half an hour, by SKU', () => {
+    expect(tell(started).effects).toEqual([
+      {
+        kind: 'call',
+        step: 'reserve-stock',
+        command: 'inventory.reserveStock',
+        patience: 'endless',
+        input: {
+          orderId: 'ord_1',
+          customerId: 'cus_1',
+          lines: [
+            { sku: 'MUG', quantity: 3 },
+            { sku: 'LAMP', quantity: 1 },
+          ],
+          expiresAt: '2026-03-01T12:30:00.000Z',
+        },
+      },
+    ])
+  })
+
+  test('then asks for the money, and gives that up when it stays unanswered', () => {
+    expect(tell(...held).effects).toEqual([
+      {
+        kind: 'call',
+        step: 'authorise-payment',
+        command: 'payment.authorisePayment',
+        patience: 'bounded',
+        input: { orderId: 'ord_1', customerId: 'cus_1', amount: order.total, tenders: order.tenders },
+      },
+    ])
+  })
+
+  test('then makes the hold firm, then confirms, then creates a shipment a warehouse', () => {
+    expect(asks(...authorised)).toEqual(['commit-stock'])
+    expect(inputOf(tell(...authorised), 'commit-stock')).toEqual({ orderId: 'ord_1', skus: ['MUG', 'LAMP'] })
+    expect(asks(...authorised, ok('commit-stock'))).toEqual(['confirm-order'])
+    expect(asks(...confirmed)).toEqual(['create-shipment:BER', 'create-shipment:MUC'])
+    expect(inputOf(tell(...confirmed), 'create-shipment:BER')).toEqual({
+      orderId: 'ord_1',
+      customerId: 'cus_1',
+      warehouse: 'BER',
+      option: 'STANDARD',
+      lines: [
+        { sku: 'MUG', quantity: 2 },
+        { sku: 'LAMP', quantity: 1 },
+      ],
+      weightGrams: 2600,
+      address: order.address,
+    })
+  })
+
+  test('takes what each shipment’s goods are worth, and its part of the fee by weight, once all labels are there', () => {
+    expect(asks(...labelled.slice(0, -1))).toEqual([])
+    expect(asks(...labelled)).toEqual(['capture:shp_b', 'capture:shp_m'])
+    const told = tell(...labelled)
+    expect(inputOf(told, 'capture:shp_b')).toEqual({
+      orderId: 'ord_1',
+      amount: { minor: 7448, currency: 'EUR' },
+    })
+    expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: { minor: 1052 } })
+  })
+
+  test('has the stock follow a dispatch, and tells the order', () => {
+    const one = tell(...labelled, dispatched('shp_b'))
+    expect(asks(...labelled, dispatched('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    expect(inputOf(one, 'ship-stock:shp_b')).toMatchObject({ warehouse: 'BER' })
+  })
+
+  test('takes the money when a shipment leaves in the histories of older builds', () => {
+    const { goodsTotal: _, ...older } = order
+    const start: StoryEvent = { type: 'FulfilmentStarted', data: { order: older, at: AT } }
+    const before = [start, ...labelled.slice(1)]
+    expect(asks(...before)).toEqual([])
+    expect(asks(...before, dispatched('shp_b'))).toEqual([
+      'ship-stock:shp_b',
+      'note-shipped:shp_b',
+      'capture:shp_b',
+    ])
+    const taken = [...before, ...dispatchedAndTaken('shp_b'), dispatched('shp_m')]
+    const refusal = [ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), refused('capture:shp_m')]
+    expect(asks(...taken, ...refusal)).toEqual(['void-payment'])
+  })
+
+  test('completes once all is delivered, noted and paid, and has then ended', () => {
+    const toLast = completed.slice(0, -2)
+    expect(asks(...toLast)).toEqual(['note-delivered:shp_m'])
+    expect(asks(...completed.slice(0, -1))).toEqual(['complete-order'])
+    expect(tell(...completed.slice(0, -1)).phase).toBe('running')
+    expect(tell(...completed).phase).toBe('ended')
+    expect(tell(...completed).all.map(effect => effect.kind)).not.toContain('cancel-timer')
+  })
+
+  test('does not complete while a capture is unanswered', () => {
+    const unpaid = completed.filter(
+      event => event.type !== 'StepSucceeded' || event.data.step !== 'capture:shp_m',
+    )
+    expect(tell(...unpaid).all).not.toContainEqual(expect.objectContaining({ step: 'complete-order' }))
+    expect(asks(...unpaid, ok('capture:shp_m'))).toEqual(['complete-order'])
+  })
+
+  test('asks for no money when the order is free', () => {
+    const free = startedWith({ total: eur(0), goodsTotal: eur(0), tenders: [] })
+    expect(asks(free, ok('reserve-stock', oneWarehouse))).toEqual(['commit-stock'])
+    const toEnd = [
+      free,
+      ok('reserve-stock', oneWarehouse),
+      ok('commit-stock'),
+      ok('confirm-order'),
+      ok('create-shipment:BER', { shipmentId: 'shp_b' }),
+      dispatched('shp_b'),
+      ok('ship-stock:shp_b'),
+      ok('note-shipped:shp_b'),
+      delivered('shp_b'),
+    ]
+    expect(asks(...toEnd, ok('note-delivered:shp_b'))).toEqual(['complete-order'])
+  })
+
+  test('spreads a discount over the shipments, to the last cent', () => {
+    const [, reserved, ...rest] = [...labelled, dispatched('shp_b'), dispatched('shp_m')]
+    const discounted = startedWith({ total: eur(4001), goodsTotal: eur(3501) })
+    const told = tell(discounted, ...(reserved ? [reserved] : []), ...rest)
+    expect(inputOf(told, 'capture:shp_b')).toMatchObject({ amount: eur(3063 + 448) })
+    expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: eur(438 + 52) })
+  })
+
+  test('charges two lines of one SKU at their own prices, each unit once', () => {
+    const [mug, lamp] = order.lines
+    if (!mug || !lamp) throw new Error('the order has two lines')
+    const dearer = { ...mug, quantity: 1, unitPrice: { minor: 1500, currency: 'EUR' } }
+    const lines = [{ ...mug, quantity: 2 }, dearer, lamp]
+    const free = startedWith({ lines, goodsTotal: eur(8500) })
+    const told = tell(free, ...labelled.slice(1), dispatched('shp_m'), dispatched('shp_b'))
+    expect(inputOf(told, 'reserve-stock')).toMatchObject({ lines: [{ sku: 'MUG', quantity: 3 }, {}] })
+    expect(inputOf(told, 'capture:shp_m')).toMatchObject({ amount: { minor: 1500 } })
+    expect(inputOf(told, 'capture:shp_b')).toMatchObject({ amount: { minor: 7000 } })
+  })
+})
+
+describe('approval', () => {
+  const pending = [...held, ok('authorise-payment', { pending: true })]
+
+  test('is waited for, ten minutes unless the order says otherwise', () => {
+    expect(asks(...pending)).toEqual(['await-approval', 'start-timer approval'])
+    expect(tell(...pending).effects).toContainEqual({
+      kind: 'start-timer',
+      timer: 'approval',
+      dueAt: '2026-03-01T12:10:00.000Z',
+    })
+    const hasty = { ...started, data: { ...started.data, approvalTimeoutMs: 1000 } } as typeof started
+    expect(tell(hasty, ...pending.slice(1)).effects).toContainEqual(
+      expect.objectContaining({ dueAt: '2026-03-01T12:00:01.000Z' }),
+    )
+  })
+
+  test('lets the order go on, and stops the clock', () => {
+    expect(asks(...awaitingApproval, approved)).toEqual(['commit-stock', 'cancel-timer approval'])
+  })
+
+  test('twice is once', () => {
+    expect(asks(...awaitingApproval, approved, approved)).toEqual([])
+  })
+
+  test('waits for the note that it was awaited, so that orders hears things in order', () => {
+    expect(asks(...pending, approved)).toEqual(['cancel-timer approval'])
+    expect(asks(...pending, approved, ok('await-approval'))).toEqual(['commit-stock'])
+  })
+
+  test('that overtakes the answer to the authorisation counts when that says pending', () => {
+    expect(asks(...held, approved)).toEqual([])
+    expect(asks(...held, approved, ok('authorise-payment', { pending: true }))).toEqual(['commit-stock'])
+    expect(asks(...held, approved, ok('authorise-payment', { pending: false }))).toEqual(['commit-stock'])
+  })
+
+  test('counts even when the answer to the authorisation never came', () => {
+    expect(asks(...held, approved, failed('authorise-payment'))).toEqual(['commit-stock'])
+  })
+
+  test('after its time is up changes nothing', () => {
+    const late = tell(...awaitingApproval, timedOut, approved)
+    expect(late.effects).toEqual([])
+    expect(late.phase).toBe('compensating')
+  })
+
+  test('before its time is up counts, although the timer fires', () => {
+    expect(asks(...awaitingApproval, approved, timedOut)).toEqual([])
+    expect(tell(...awaitingApproval, approved, timedOut, ok('commit-stock')).phase).toBe('running')
+  })
+
+  test('that is refused after it was given changes nothing', () => {
+    expect(asks(...awaitingApproval, approved, rejected)).toEqual([])
+  })
+})
+
+describe('news of shipments', () => {
+  test('that overtakes the answer to their creation counts as soon as that comes', () => {
+    const early = [...confirmed, dispatched('shp_b')]
+    expect(asks(...early)).toEqual([])
+    expect(asks(...early, ok('create-shipment:BER', { shipmentId: 'shp_b' }))).toEqual([
+      'ship-stock:shp_b',
+      'note-shipped:shp_b',
+    ])
+  })
+
+  test('takes money only when every shipment is answered for', () => {
+    const early = [...confirmed, dispatched('shp_b'), ok('create-shipment:BER', { shipmentId: 'shp_b' })]
+    expect(asks(...early)).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    expect(asks(...early, ok('create-shipment:MUC', { shipmentId: 'shp_m' }))).toEqual([
+      'capture:shp_b',
+      'capture:shp_m',
+    ])
+  })
+
+  test('of a delivery tells of the dispatch too, and is noted after it', () => {
+    expect(asks(...labelled, delivered('shp_b'))).toEqual(['ship-stock:shp_b', 'note-shipped:shp_b'])
+    expect(asks(...labelled, delivered('shp_b'), dispatched('shp_b'))).toEqual([])
+    expect(asks(...labelled, delivered('shp_b'), ok('note-shipped:shp_b'))).toEqual(['note-delivered:shp_b'])
+  })
+
+  test('repeated, or of shipments that are not the order’s, asks for nothing', () => {
+    expect(asks(...labelled, dispatched('shp_b'), dispatched('shp_b'))).toEqual([])
+    expect(asks(...labelled, dispatched('shp_x'), delivered('shp_x'))).toEqual([])
+    expect(asks(...completed, delivered('shp_b'), lost('shp_b'))).toEqual([])
+  })
+
+  test('of a loss gives the parcel’s money back once it is taken, and ends it', () => {
+    const gone = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
+    const told = tell(...gone, lost('shp_m'))
+    expect(names(told.effects)).toEqual(['note-lost:shp_m', 'refund:shp_m'])
+    expect(inputOf(told, 'refund:shp_m')).toEqual({ orderId: 'ord_1', amount: eur(1052) })
+    const rest = [...gone, lost('shp_m'), ...deliveredAndNoted('shp_b')]
+    expect(asks(...rest)).toEqual([])
+    expect(asks(...rest, ok('refund:shp_m'))).toEqual([])
+    const refunded = [...rest, ok('refund:shp_m'), ok('note-lost:shp_m')]
+    expect(asks(...refunded)).toEqual(['note-loss-refunded:shp_m'])
+    expect(inputOf(tell(...refunded), 'note-loss-refunded:shp_m')).toMatchObject({ refund: eur(1052) })
+    expect(asks(...refunded, ok('note-loss-refunded:shp_m'))).toEqual(['complete-order'])
+  })
+
+  test('of a loss whose refund is refused notes the loss, and no refund', () => {
+    const gone = [...labelled, ...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
+    const rest = [...gone, lost('shp_m'), ...deliveredAndNoted('shp_b'), ok('note-lost:shp_m')]
+    expect(asks(...rest, refused('refund:shp_m'))).not.toContain('note-loss-refunded:shp_m')
+  })
+})
+
+describe('a return', () => {
+  test('after the end refunds and restocks, is noted after both, and ends again', () => {
+    const back = [...completed, returned('ret_1', 1000)]
+    expect(asks(...back)).toEqual(['refund:ret_1', 'restock:ret_1'])
+    expect(tell(...back).phase).toBe('running')
+    expect(asks(...back, ok('refund:ret_1'))).toEqual([])
+    expect(asks(...back, ok('refund:ret_1'), ok('restock:ret_1'))).toEqual(['note-refunded:ret_1'])
+    const noted = tell(...back, ok('restock:ret_1'), ok('refund:ret_1'), ok('note-refunded:ret_1'))
+    expect(noted.phase).toBe('ended')
+  })
+
+  test('twice is once; another one is another', () => {
+    expect(asks(...completed, returned('ret_1', 1000), returned('ret_1', 1000))).toEqual([])
+    expect(asks(...completed, returned('ret_1', 1000), returned('ret_2', 500))).toEqual([
+      'refund:ret_2',
+      'restock:ret_2',
+    ])
+  })
+
+  test('whose refund is refused leaves a debt of the shop, and is noted as refunded once that is paid', () => {
+    const refusal = refused('refund:ret_1', 'PROVIDER_DECLINED', { movementId: 'ref_1', outstanding: 1000 })
+    const back = [...completed, returned('ret_1', 1000), ok('restock:ret_1'), refusal]
+    expect(asks(...back)).toEqual(['record-debt:ref_1'])
+    expect(inputOf(tell(...back), 'record-debt:ref_1')).toEqual({
+      orderId: 'ord_1',
+      debtId: 'ref_1',
+      owedBy: 'SHOP',
+      amount: { minor: 1000, currency: 'EUR' },
+      code: 'PROVIDER_DECLINED',
+    })
+    const noted = [...back, ok('record-debt:ref_1')]
+    expect(tell(...noted)).toMatchObject({ effects: [], phase: 'ended' })
+    expect(asks(...noted, settled('ref_1'))).toEqual(['resolve-debt:ref_1', 'note-refunded:ret_1'])
+    expect(asks(...noted, writtenOff('ref_1', 1000))).toEqual(['resolve-debt:ref_1'])
+  })
+
+  test('of an order of which nothing was sent asks for nothing', () => {
+    expect(asks(...labelled, returned('ret_1', 1000))).toEqual([])
+  })
+})
+
+test('a repeated start, and answers to steps that were never asked, ask for nothing', () => {
+  expect(asks(started, started)).toEqual([])
+  expect(asks(started, ok('commit-stock'), refused('complete-order'), failed('void-payment'))).toEqual([])
+  expect(asks(...held, ok('reserve-stock', oneWarehouse))).toEqual([])
+  expect(asks(approved, dispatched('shp_b'), timedOut, started)).toEqual(['reserve-stock'])
+})
+
+test('the state survives JSON', () => {
+  for (const length of completed.keys()) {
+    const { state } = tell(...completed.slice(0, length))
+    expect(JSON.parse(JSON.stringify(state))).toEqual(state)
+  }
+})

@@ -1,0 +1,246 @@
+// What a fulfilment gives back for lost shipments and returns, in any order of the news, new histories and old.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { FulfilmentOrder } from '#subgraphs/orders/fulfilment/fulfilment.ts'
+import {
+  delivered,
+  deliveredAndNoted,
+  dispatched,
+  dispatchedAndTaken,
+  dropped,
+  eur,
+  inputOf,
+  labelled,
+  labelledUnpaid,
+  lost,
+  names,
+  ok,
+  order,
+  refused,
+  returned,
+  type StoryEvent,
+  startedWith,
+  type Told,
+  tell,
+  writtenOff,
+} from './fulfilment-fixture.ts'
+
+/** The history up to the labels, of an order with these `changes`. */
+function labelledWith(changes: Partial<FulfilmentOrder>): StoryEvent[] {
+  return [startedWith(changes), ...labelled.slice(1)]
+}
+
+/** The amounts of all calls of `command`, by step. */
+function amounts(told: Told, command: string): Record<string, unknown> {
+  const calls = told.all.flatMap(effect =>
+    effect.kind === 'call' && effect.command === command ? [effect] : [],
+  )
+  return Object.fromEntries(calls.map(({ step, input }) => [step, input.amount]))
+}
+
+const refunds = (...events: StoryEvent[]) => amounts(tell(...events), 'payment.refundPayment')
+const mug = (quantity: number) => [{ sku: 'MUG', quantity }]
+const bothTaken = [...dispatchedAndTaken('shp_b'), ...dispatchedAndTaken('shp_m')]
+const bothTakenTurned = [...dispatchedAndTaken('shp_m'), ...dispatchedAndTaken('shp_b')]
+
+describe('a lost shipment', () => {
+  test('gives back the same whichever shipment was dispatched first', () => {
+    const loss = { 'refund:shp_m': eur(1052) }
+    expect(refunds(...labelled, ...bothTaken, lost('shp_m'))).toEqual(loss)
+    expect(refunds(...labelled, ...bothTakenTurned, lost('shp_m'))).toEqual(loss)
+  })
+
+  test('gives back the whole order when the others are lost as well', () => {
+    const sum = { 'refund:shp_b': eur(7448), 'refund:shp_m': eur(1052) }
+    expect(refunds(...labelled, ...bothTaken, lost('shp_m'), lost('shp_b'))).toEqual(sum)
+  })
+
+  test('of which no money could be taken gives none back, and is told of', () => {
+    const unpaid = [
+      ...dispatchedAndTaken('shp_b'),
+      ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), refused('capture:shp_m')],
+    ]
+    const told = tell(...labelled, ...unpaid, lost('shp_m'))
+    expect(names(told.all)).toContain('note-lost:shp_m')
+    expect(amounts(told, 'payment.refundPayment')).toEqual({})
+  })
+
+  test('gives back what a retry took before the rest of its payment was written off', () => {
+    const declined = refused('capture:shp_m', 'DECLINED', { movementId: 'cap_m', outstanding: 1052 })
+    const gone = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), declined]
+    const history = [...labelled, ...dispatchedAndTaken('shp_b'), ...gone, lost('shp_m')]
+    expect(refunds(...history, writtenOff('cap_m', 1052))).toEqual({})
+    expect(refunds(...history, writtenOff('cap_m', 600))).toEqual({ 'refund:late-payment-1': eur(452) })
+  })
+
+  test('waits for its money to be taken', () => {
+    const taking = [dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), lost('shp_m')]
+    expect(refunds(...labelled, ...taking)).toEqual({})
+    expect(refunds(...labelled, ...taking, ok('capture:shp_m'))).toEqual({ 'refund:shp_m': eur(1052) })
+  })
+})
+
+describe('a shipment that is called back', () => {
+  test('gives back what a retry took before the void of its payment', () => {
+    const declined = refused('capture:shp_m', 'DECLINED', { movementId: 'cap_m', outstanding: 1052 })
+    const calledBack = [ok('cancel-shipment:shp_b'), ok('cancel-shipment:shp_m'), ok('void-payment')]
+    const history = [...labelled, ok('capture:shp_b'), declined, ...calledBack]
+    const paid = { 'refund:shp_b': eur(7448) }
+    expect(refunds(...history, dropped('cap_m', 1052))).toEqual(paid)
+    expect(refunds(...history, dropped('cap_m', 600))).toEqual({
+      ...paid,
+      'refund:late-payment-1': eur(452),
+    })
+  })
+})
+
+describe('a return', () => {
+  const arrived = [...bothTaken, ...deliveredAndNoted('shp_b'), ...deliveredAndNoted('shp_m')]
+  const all = [...mug(3), { sku: 'LAMP', quantity: 1 }]
+
+  test.each([
+    ['without a discount', 0, 8000],
+    ['with a discount below the fee', 100, 7900],
+    ['with a discount above the fee', 1000, 7000],
+    ['with a discount of all goods', 8000, 0],
+  ])('of everything gives back what the goods cost and not the fee, %s', (_, discount, goods) => {
+    const sale = { total: eur(8500 - discount), goodsTotal: eur(8000 - discount) }
+    const told = tell(...labelledWith(sale), ...arrived, returned('ret_1', 1, all))
+    expect(amounts(told, 'payment.refundPayment')).toEqual(goods > 0 ? { 'refund:ret_1': eur(goods) } : {})
+    const steps = goods > 0 ? [ok('refund:ret_1'), ok('restock:ret_1')] : [ok('restock:ret_1')]
+    const noted = tell(...labelledWith(sale), ...arrived, returned('ret_1', 1, all), ...steps)
+    expect(inputOf(noted, 'note-refunded:ret_1')).toMatchObject({ refund: eur(goods) })
+  })
+
+  test('of a product at two prices and a loss of it come to what both cost', () => {
+    const two = [10, 2].map(price => ({ sku: 'MUG', quantity: 1, unitPrice: eur(price), weightGrams: 100 }))
+    const allocations = [
+      { sku: 'MUG', warehouse: 'BER', quantity: 1 },
+      { sku: 'MUG', warehouse: 'MUC', quantity: 1 },
+    ]
+    const [, , ...rest] = labelledWith({})
+    const reserved = ok('reserve-stock', { allocations })
+    const socks = [startedWith({ lines: two, total: eur(17), goodsTotal: eur(12) }), reserved, ...rest]
+    const back = returned('ret_1', 1, mug(1))
+    const half = [...socks, ...bothTaken, delivered('shp_b'), lost('shp_m'), back]
+    expect(refunds(...half)).toEqual({ 'refund:shp_m': eur(2 + 2), 'refund:ret_1': eur(10) })
+    const other = [...socks, ...bothTaken, delivered('shp_m'), lost('shp_b'), back]
+    expect(refunds(...other)).toEqual({ 'refund:shp_b': eur(10 + 3), 'refund:ret_1': eur(2) })
+    const late = [...socks, ...bothTaken, delivered('shp_b'), back, lost('shp_m')]
+    expect(refunds(...late)).toEqual({ 'refund:ret_1': eur(2), 'refund:shp_m': eur(10 + 2) })
+  })
+
+  test('of units whose money is taken only later is refunded when it is', () => {
+    const events = [
+      ...[...dispatchedAndTaken('shp_b'), returned('ret_1', 1, mug(1))],
+      ...[dispatched('shp_m'), ok('ship-stock:shp_m'), ok('note-shipped:shp_m'), lost('shp_b')],
+    ]
+    const before = { 'refund:ret_1': eur(1000), 'refund:shp_b': eur(6448) }
+    expect(refunds(...labelledUnpaid, ...events)).toEqual(before)
+    const late = { ...before, 'refund:late-payment-1': eur(1000) }
+    expect(refunds(...labelledUnpaid, ...events, ok('capture:shp_m'))).toEqual(late)
+    expect(refunds(...labelledUnpaid, ...events, refused('capture:shp_m'))).toEqual(before)
+    const back = [...labelledUnpaid, ...events, ok('capture:shp_m'), ok('refund:late-payment-1')]
+    expect(inputOf(tell(...back), 'note-refund:late-payment-1')).toEqual({
+      orderId: 'ord_1',
+      refundId: 'late-payment-1',
+      refund: eur(1000),
+    })
+    const all = refunds(...labelledUnpaid, ...bothTaken, lost('shp_b'), returned('ret_1', 1, mug(1)))
+    expect(all).toEqual({ 'refund:shp_b': eur(7448), 'refund:ret_1': eur(1000) })
+  })
+
+  test('counts on what was refused before: nobody is refunded twice', () => {
+    const first = [returned('ret_1', 1, mug(1)), refused('refund:ret_1')]
+    const told = refunds(...labelled, ...arrived, ...first, returned('ret_2', 1, mug(1)))
+    expect(told).toEqual({ 'refund:ret_1': eur(1000), 'refund:ret_2': eur(1000) })
+  })
+})
+
+test('the same news in any order give back the same in all, never more than was taken', () => {
+  const total = (told: Told, command: string) =>
+    Object.values(amounts(told, command)).reduce<number>((sum, amount) => sum + minorOf(amount), 0)
+  const ways = fc.record({
+    fee: fc.nat(900),
+    discount: fc.nat(8000),
+    fates: fc.tuple(fc.boolean(), fc.boolean()),
+    news: fc.shuffledSubarray(['shp_b', 'shp_m', 'ret_1', 'ret_2', 'ret_3'], { minLength: 5 }),
+    isTurned: fc.boolean(),
+  })
+  const tellOf = (
+    { fee, discount, fates: [first, second] }: { fee: number; discount: number; fates: [boolean, boolean] },
+    news: readonly string[],
+    isTurned: boolean,
+  ) => {
+    const start = labelledWith({ total: eur(8000 - discount + fee), goodsTotal: eur(8000 - discount) })
+    const events = news.flatMap(id => {
+      if (id === 'shp_b') return [first ? lost(id) : delivered(id)]
+      if (id === 'shp_m') return [second ? lost(id) : delivered(id)]
+      const inBer = first ? [] : [returned(id, 1, id === 'ret_3' ? [{ sku: 'LAMP', quantity: 1 }] : mug(1))]
+      return inBer
+    })
+    return tell(...start, ...(isTurned ? bothTakenTurned : bothTaken), ...events)
+  }
+  fc.assert(
+    fc.property(ways, ({ news, isTurned, ...way }) => {
+      const told = tellOf(way, news, isTurned)
+      const sum = total(told, 'payment.refundPayment')
+      const plain = tellOf(way, news.toSorted(), false)
+      expect(sum).toBe(total(plain, 'payment.refundPayment'))
+      expect(sum).toBeLessThanOrEqual(total(told, 'payment.capturePayment'))
+      if (way.fates[0] && way.fates[1]) expect(sum).toBe(8000 - way.discount + way.fee)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+function minorOf(amount: unknown): number {
+  if (typeof amount === 'object' && amount !== null && 'minor' in amount && typeof amount.minor === 'number')
+    return amount.minor
+  throw new Error('no amount of money')
+}
+
+describe('a history of an older build', () => {
+  const { goodsTotal: _, ...older } = order
+  const start: StoryEvent = {
+    type: 'FulfilmentStarted',
+    data: { order: older, at: '2026-03-01T12:00:00.000Z' },
+  }
+  const old = [start, ...labelled.slice(1)]
+
+  test('goes on to charge the fee with the last shipment, and gives back what was charged for a lost one', () => {
+    const told = tell(...old, ...bothTaken, lost('shp_m'))
+    expect(amounts(told, 'payment.capturePayment')).toEqual({
+      'capture:shp_b': eur(7000),
+      'capture:shp_m': eur(1500),
+    })
+    expect(names(told.effects)).toEqual(['refund:shp_m'])
+    expect(amounts(told, 'payment.refundPayment')).toEqual({ 'refund:shp_m': eur(1500) })
+    const turned = tell(...old, ...bothTakenTurned, lost('shp_m'))
+    expect(amounts(turned, 'payment.refundPayment')).toEqual({ 'refund:shp_m': eur(1000) })
+  })
+
+  test('gives back for a return what the order said, with the inputs that it always had', () => {
+    const arrived = [...bothTaken, ...deliveredAndNoted('shp_b'), ...deliveredAndNoted('shp_m')]
+    const steps = [returned('ret_1', 625), ok('refund:ret_1'), ok('restock:ret_1')]
+    const told = tell(...old, ...arrived, ...steps)
+    expect(amounts(told, 'payment.refundPayment')).toEqual({ 'refund:ret_1': eur(625) })
+    expect(inputOf(told, 'note-refunded:ret_1')).toEqual({ orderId: 'ord_1', returnId: 'ret_1' })
+    expect(inputOf(told, 'note-shipped:shp_m')).toEqual({
+      ...{ orderId: 'ord_1', shipmentId: 'shp_m' },
+      lines: mug(1),
+    })
+  })
+
+  test('lowers the shipments in proportion when the total is below the price of the goods', () => {
+    const sale: StoryEvent = {
+      type: 'FulfilmentStarted',
+      data: { order: { ...older, total: eur(4001) }, at: '2026-03-01T12:00:00.000Z' },
+    }
+    const told = tell(sale, ...labelled.slice(1), ...bothTaken)
+    expect(amounts(told, 'payment.capturePayment')).toEqual({
+      'capture:shp_b': eur(3500),
+      'capture:shp_m': eur(501),
+    })
+  })
+})

@@ -1,0 +1,183 @@
+// The fulfilment's calls: commands on orders take effect once per key, and answers of other services are told in the saga's words.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newId } from '#platform/domain/ids.ts'
+import type { JsonObject } from '#platform/domain/json.ts'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import type { EventStore } from '#platform/event-store/event-store.ts'
+import { createRepository } from '#platform/event-store/repository.ts'
+import { createGraphqlClient } from '#platform/graphql/client.ts'
+import { createPolicy } from '#platform/resilience/policy.ts'
+import type { Call, StepAnswer } from '#platform/saga/saga.ts'
+import type { OrderRepository } from '#subgraphs/orders/commands/dependencies.ts'
+import { orderAggregate } from '#subgraphs/orders/domain/order.ts'
+import { place } from '#subgraphs/orders/domain/order-commands.ts'
+import { createSteps } from '#subgraphs/orders/fulfilment/step-executor.ts'
+import { freshDatabase } from '#test/database.ts'
+import { type StandIn, standIn } from '#test/subgraphs/orders/adapters/graphql-stub.ts'
+import { placement, usd } from '#test/subgraphs/orders/domain/order-fixture.ts'
+
+let store: EventStore
+let orders: OrderRepository
+let service: StandIn
+let answer: object
+let perform: (call: Call) => Promise<StepAnswer>
+const open = new AsyncDisposableStack()
+
+beforeAll(async () => {
+  store = open.use(await openPostgresEventStore({ url: await freshDatabase() }))
+  orders = createRepository(store, orderAggregate)
+  service = open.use(await standIn(() => ({ answer })))
+  const policy = createPolicy({ name: 'test', timeoutMs: 2000, retries: 0, concurrency: 8, queue: 8 })
+  const client = open.use(createGraphqlClient({ url: service.url, policy }))
+  const services = { inventory: client, payment: client, shipping: client }
+  perform = createSteps({ services, orders, now: () => new Date() })
+})
+
+afterAll(() => open.disposeAsync())
+
+function call(command: string, input: JsonObject, step = command): Call {
+  const sagaId = String(input.orderId)
+  return { sagaId, step, command, input, key: `${sagaId}:${step}`, meta: { correlationId: sagaId } }
+}
+
+async function placed(): Promise<string> {
+  const orderId = newId('order')
+  await orders.handle(orderId, { key: orderId, body: null }, order => place(order, placement({ orderId })))
+  return orderId
+}
+
+describe('commands on orders', () => {
+  test('take effect once each, however often they are called', async () => {
+    const orderId = await placed()
+    const lines = [
+      { sku: 'MUG', quantity: 3 },
+      { sku: 'POT', quantity: 2 },
+    ]
+    const calls = [
+      call('orders.noteApprovalAwaited', { orderId }),
+      call('orders.confirmOrder', { orderId }),
+      call('orders.rejectCancellation', { orderId, message: 'It has left.' }),
+      call('orders.noteShipped', { orderId, shipmentId: 'shp_1', lines }),
+      call('orders.noteDelivered', { orderId, shipmentId: 'shp_1' }),
+      call('orders.completeOrder', { orderId }),
+    ]
+    for (const once of calls)
+      for (const again of [once, once, { ...once, key: `${once.key}:by-another-build` }])
+        expect(await perform(again)).toEqual({ status: 'succeeded', result: {} })
+    const history = await orders.history(orderId)
+    expect(history.map(({ event }) => event.type)).toEqual([
+      'OrderPlaced',
+      'PaymentApprovalAwaited',
+      'OrderConfirmed',
+      'OrderShipped',
+      'OrderDelivered',
+      'OrderCompleted',
+    ])
+    expect(history.at(-1)?.recorded.meta.correlationId).toBe(orderId)
+  })
+
+  test('cancel with the reason and its details, and are refused in the domain’s words', async () => {
+    const orderId = await placed()
+    const details = { shortages: [{ sku: 'MUG', requested: 3, available: 1 }] }
+    const input = { orderId, reason: 'OUT_OF_STOCK', message: 'Gone.', details }
+    expect(await perform(call('orders.cancelFulfilment', input))).toEqual({ status: 'succeeded', result: {} })
+    expect((await orders.load(orderId)).state).toMatchObject({
+      cancellation: { reason: 'OUT_OF_STOCK', details },
+    })
+    expect(await perform(call('orders.confirmOrder', { orderId }))).toEqual({
+      status: 'refused',
+      code: 'ORDER_CANCELLED',
+      message: 'The order is cancelled.',
+    })
+  })
+
+  test('that this build does not have, or that are malformed, throw: the answer is unknown', async () => {
+    const orderId = await placed()
+    await expect(perform(call('orders.giftWrap', { orderId }))).rejects.toMatchObject({
+      code: 'COMMAND_UNKNOWN',
+    })
+    await expect(perform(call('orders.noteDelivered', { orderId }))).rejects.toThrow()
+  })
+})
+
+describe('commands of other services', () => {
+  const orderId = newId('order')
+  const lines = [{ sku: 'MUG', quantity: 3 }]
+  const table: [string, JsonObject, object, object][] = [
+    [
+      'inventory.reserveStock',
+      { orderId, lines },
+      {
+        __typename: 'StockReserved',
+        allocations: [{ sku: 'MUG', quantity: 3, warehouse: { code: 'BER-1' } }],
+      },
+      { status: 'succeeded', result: { allocations: [{ sku: 'MUG', quantity: 3, warehouse: 'BER-1' }] } },
+    ],
+    [
+      'inventory.reserveStock',
+      { orderId, lines },
+      { __typename: 'NoSuchProduct', code: 'PRODUCT_NOT_FOUND', message: 'None.', sku: 'MUG' },
+      {
+        status: 'refused',
+        code: 'INSUFFICIENT_STOCK',
+        message: 'None.',
+        details: { shortages: [{ sku: 'MUG', requested: 3, available: 0 }] },
+      },
+    ],
+    [
+      'payment.authorisePayment',
+      { orderId, amount: usd(100) },
+      { __typename: 'PaymentRefused', code: 'CARD_DECLINED', message: 'No.', retryable: true },
+      { status: 'refused', code: 'CARD_DECLINED', message: 'No.', details: { retryable: true } },
+    ],
+    [
+      'payment.authorisePayment',
+      { orderId, amount: usd(100) },
+      { __typename: 'PaymentAuthorisation', pending: true, payment: { id: 'pay_1' } },
+      { status: 'succeeded', result: { pending: true, paymentId: 'pay_1' } },
+    ],
+    [
+      'shipping.createShipment',
+      { orderId, lines },
+      { __typename: 'ShipmentCreated', shipment: { id: 'shp_1' } },
+      { status: 'succeeded', result: { shipmentId: 'shp_1' } },
+    ],
+    [
+      'shipping.cancelShipment',
+      { orderId, shipmentId: 'shp_1' },
+      { __typename: 'ShipmentRefused', code: 'SHIPMENT_DISPATCHED', message: 'Gone.' },
+      { status: 'refused', code: 'SHIPMENT_DISPATCHED', message: 'Gone.', details: {} },
+    ],
+    [
+      'inventory.releaseReservation',
+      { orderId, skus: ['MUG'] },
+      { __typename: 'ReservationChanged' },
+      { status: 'succeeded', result: {} },
+    ],
+  ]
+  test.each(table)('%s is answered as the saga knows it', async (command, input, told, expected) => {
+    answer = told
+    expect(await perform(call(command, input))).toEqual(expected)
+  })
+
+  test('get the step’s key, and money as decimals', async () => {
+    answer = { __typename: 'PaymentMoved' }
+    const tenders = [{ kind: 'CARD', token: 'tok', amount: usd(1050) }]
+    const asked = call('payment.capturePayment', { orderId, amount: usd(1050), tenders }, 'capture:shp_1')
+    await perform(asked)
+    const amount = { amount: '10.50', currency: 'USD' }
+    expect(service.sent.at(-1)?.variables).toEqual({
+      input: {
+        orderId,
+        amount,
+        tenders: [{ kind: 'CARD', token: 'tok', amount }],
+        idempotencyKey: `${orderId}:capture:shp_1`,
+      },
+    })
+  })
+
+  test('whose answer is not what was asked for throw: the answer is unknown', async () => {
+    answer = { __typename: 'ShipmentCreated' }
+    await expect(perform(call('shipping.createShipment', { orderId, lines }))).rejects.toThrow()
+  })
+})

@@ -1,0 +1,54 @@
+// A sandbox provider on a database of its own, for tests.
+import { createServer } from 'node:http'
+import { createLogger } from '#platform/telemetry/logger.ts'
+import {
+  openSandboxProvider,
+  type SandboxProvider,
+  type SandboxProviderOptions,
+} from '#subgraphs/payment/adapters/payment-provider.sandbox.ts'
+import { freshDatabase } from '#test/database.ts'
+
+export const SECRET = 'whsec_of_the_tests'
+export const silent = createLogger({ service: 'payment', level: 'silent' })
+
+export async function openSandbox(options: Partial<SandboxProviderOptions> = {}): Promise<SandboxProvider> {
+  return openSandboxProvider({
+    databaseUrl: options.databaseUrl ?? (await freshDatabase()),
+    webhookSecret: SECRET,
+    approvalMs: 10,
+    now: () => new Date(),
+    logger: silent,
+    ...options,
+  })
+}
+
+export type Delivery = { readonly headers: Record<string, unknown>; readonly body: string }
+
+/** A shop's webhook: `answer` gives the status to each delivery; `deliveries` waits until there are that many. */
+export async function openShop(answer: (delivery: Delivery, nth: number) => number | Promise<number>) {
+  const received: Delivery[] = []
+  let arrived = Promise.withResolvers<void>()
+  const server = createServer(async (request, response) => {
+    const chunks = await request.toArray()
+    const delivery = { headers: { ...request.headers }, body: Buffer.concat(chunks).toString() }
+    received.push(delivery)
+    response.writeHead(await answer(delivery, received.length)).end()
+    arrived.resolve()
+    arrived = Promise.withResolvers()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  return {
+    url: `http://127.0.0.1:${port}/webhooks/payment`,
+    received,
+    async deliveries(count: number): Promise<readonly Delivery[]> {
+      while (received.length < count) await arrived.promise
+      return received
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}

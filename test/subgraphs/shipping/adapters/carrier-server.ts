@@ -1,0 +1,71 @@
+// A carrier of another company for tests: the HTTP API that carrier.http.ts speaks, over any Carrier.
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
+import { verifyWebhook } from '#platform/webhooks/signature.ts'
+import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
+
+type Answer = { readonly status: number; readonly body: unknown }
+
+export type CarrierServer = AsyncDisposable & {
+  readonly url: string
+  /** Paths asked for, in order. */
+  readonly calls: string[]
+}
+
+/** Listens on a free port. `intercept` may answer instead; `'hang'` never answers. */
+export async function serveCarrier(
+  carrier: Carrier,
+  secret: string,
+  intercept: (call: number) => Answer | 'hang' | undefined = () => undefined,
+): Promise<CarrierServer> {
+  const calls: string[] = []
+  const server = createServer((request, response) => {
+    const number = calls.push(request.url ?? '')
+    const intercepted = intercept(number)
+    if (intercepted === 'hang') return
+    void answer(request, carrier, secret).then(own => {
+      const { status, body } = intercepted ?? own
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/v1`,
+    calls,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+async function answer(request: IncomingMessage, carrier: Carrier, secret: string): Promise<Answer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk)
+  const text = Buffer.concat(chunks).toString('utf8')
+  try {
+    verifyWebhook(secret, request.headers, text, new Date())
+    return await carryOut(request, JSON.parse(text), carrier)
+  } catch (error) {
+    const status = error instanceof CallerError ? CALLER_CODES[error.code] : 500
+    return { status, body: { error: String(error) } }
+  }
+}
+
+async function carryOut(
+  { url, headers }: IncomingMessage,
+  body: Parameters<Carrier['book']>[0],
+  carrier: Carrier,
+) {
+  if (headers['idempotency-key'] !== body.reference) return { status: 400, body: {} }
+  const [, reference, action] = /^\/v1\/parcels(?:\/([^/]+)\/(\w+))?$/.exec(url ?? '') ?? []
+  if (action === 'cancel') return { status: 200, body: { status: await carrier.cancel(reference ?? '') } }
+  if (action === 'collect') {
+    const status = await carrier.collect(reference ?? '')
+    return status === 'unknown' ? { status: 404, body: {} } : { status: 200, body: { status } }
+  }
+  const booked = await carrier.book(body)
+  return { status: booked.status === 'refused' ? 422 : 201, body: booked }
+}

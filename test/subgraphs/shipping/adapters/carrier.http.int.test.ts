@@ -1,0 +1,87 @@
+// The HTTP carrier adapter against a server that speaks its API: the carrier contract, faults, and what is tried again.
+import pino from 'pino'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { createPolicy } from '#platform/resilience/policy.ts'
+import { openHttpCarrier } from '#subgraphs/shipping/adapters/carrier.http.ts'
+import { openSandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
+import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
+import { freshDatabase } from '#test/database.ts'
+import { aBooking, describeCarrier } from './carrier.contract.ts'
+import { serveCarrier } from './carrier-server.ts'
+
+const SECRET = 'carrier secret'
+const now = () => new Date()
+let far: Carrier
+
+beforeAll(async () => {
+  far = await openSandboxCarrier({
+    databaseUrl: await freshDatabase(),
+    webhookSecret: SECRET,
+    stepMs: 20,
+    now,
+    logger: pino({ level: 'silent' }),
+  })
+  return () => far[Symbol.asyncDispose]()
+})
+
+function connect(url: string, { retries = 0, timeoutMs = 2_000, secret = SECRET } = {}): Carrier {
+  const policy = createPolicy({ name: 'carrier', timeoutMs, retries, concurrency: 16, queue: 16 })
+  return openHttpCarrier({ url, secret, policy, now })
+}
+
+describeCarrier('over HTTP', async () => {
+  const server = await serveCarrier(far, SECRET)
+  const carrier = connect(server.url)
+  return {
+    book: carrier.book,
+    cancel: carrier.cancel,
+    collect: carrier.collect,
+    async [Symbol.asyncDispose]() {
+      await carrier[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+})
+
+describe('the HTTP carrier', () => {
+  test('tries again when the carrier stumbles, under the same key, and books once', async () => {
+    await using server = await serveCarrier(far, SECRET, call =>
+      call <= 2 ? { status: 503, body: {} } : undefined,
+    )
+    await using carrier = connect(server.url, { retries: 3 })
+    expect(await carrier.book(aBooking())).toMatchObject({ status: 'booked' })
+    expect(server.calls).toEqual(['/v1/parcels', '/v1/parcels', '/v1/parcels'])
+  })
+
+  test('gives a carrier that hangs up after its time', async () => {
+    await using server = await serveCarrier(far, SECRET, () => 'hang')
+    await using carrier = connect(server.url, { timeoutMs: 50 })
+    await expect(carrier.book(aBooking())).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { reason: 'TIMED_OUT' },
+    })
+  })
+
+  test('is unavailable when nobody listens', async () => {
+    const server = await serveCarrier(far, SECRET)
+    await server[Symbol.asyncDispose]()
+    await using carrier = connect(server.url)
+    await expect(carrier.cancel('shp_1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  test.each([
+    ['no label', { status: 201, body: { hello: 'world' } }],
+    ['a status it should not', { status: 302, body: {} }],
+    ['a refusal without a reason', { status: 422, body: {} }],
+  ])('does not accept %s', async (_, answer) => {
+    await using server = await serveCarrier(far, SECRET, () => answer)
+    await using carrier = connect(server.url)
+    await expect(carrier.book(aBooking())).rejects.toMatchObject({ code: 'CARRIER_ANSWER' })
+  })
+
+  test('signs its requests: a carrier that knows another secret refuses them', async () => {
+    await using server = await serveCarrier(far, SECRET)
+    await using carrier = connect(server.url, { secret: 'another' })
+    await expect(carrier.book(aBooking())).rejects.toMatchObject({ code: 'CARRIER_ANSWER' })
+  })
+})

@@ -1,0 +1,287 @@
+// Shipping's commands on real PostgreSQL with the sandbox carrier: retries, crashes between two writes, races.
+import pg from 'pg'
+import pino from 'pino'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { newId } from '#platform/domain/ids.ts'
+import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import type { EventStore } from '#platform/event-store/event-store.ts'
+import { createRepository } from '#platform/event-store/repository.ts'
+import { openSandboxCarrier, type SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
+import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
+import {
+  createCommands,
+  type NewShipment,
+  type ShipmentRepository,
+} from '#subgraphs/shipping/commands/shipments.ts'
+import { type Notice, shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
+import { freshDatabase } from '#test/database.ts'
+import { aRequest } from '../domain/shipment-fixture.ts'
+
+let store: EventStore
+let shipments: ShipmentRepository
+let sandbox: SandboxCarrier
+let database: pg.Client
+const now = () => new Date()
+
+beforeAll(async () => {
+  const url = await freshDatabase()
+  const logger = pino({ level: 'silent' })
+  store = await openPostgresEventStore({ url })
+  shipments = createRepository(store, shipmentAggregate)
+  sandbox = await openSandboxCarrier({ databaseUrl: url, webhookSecret: 's', stepMs: 1, now, logger })
+  database = new pg.Client({ connectionString: url })
+  await database.connect()
+  return async () => {
+    await database.end()
+    await sandbox[Symbol.asyncDispose]()
+    await store[Symbol.asyncDispose]()
+  }
+})
+
+const commandsWith = (carrier: Partial<Carrier> = {}) =>
+  createCommands({ shipments, carrier: { ...sandbox, ...carrier }, now })
+
+/** A wish of one order, on hold at the carrier unless said otherwise. */
+function wish(instructions: string | null = 'SANDBOX_HOLD'): NewShipment {
+  const { warehouse, option, lines, weightGrams, address, customerId } = aRequest
+  return {
+    ...{ orderId: newId('order'), customerId, warehouse, option, lines, weightGrams, address, instructions },
+  }
+}
+const asked = (key: string = newId('order')) => ({ key, meta: {} })
+
+async function created(instructions?: string): Promise<string> {
+  const outcome = await commandsWith().create(wish(instructions), asked())
+  if (outcome.status === 'refused') throw new Error(outcome.refusal.code)
+  return outcome.shipment.id
+}
+
+async function types(id: string): Promise<string[]> {
+  return (await shipments.history(id)).map(({ event }) => event.type)
+}
+
+async function parcels(reference: string): Promise<{ tracking_number: string; cancelled_at: Date | null }[]> {
+  const text = 'SELECT tracking_number, cancelled_at FROM sandbox_carrier.parcels WHERE reference = $1'
+  return (await database.query(text, [reference])).rows
+}
+
+async function shipmentOf(orderId: string): Promise<string[]> {
+  const events = await store.readLog({ after: 0, limit: 10_000 })
+  const ofOrder = events.filter(({ data }) => data.orderId === orderId)
+  return [...new Set(ofOrder.map(({ data }) => String(data.shipmentId)))]
+}
+
+const down = () => Promise.reject(new Error('the connection was cut'))
+
+describe('create', () => {
+  test('requests, books and answers with the label', async () => {
+    const outcome = await commandsWith().create(wish(), asked())
+    expect(outcome).toMatchObject({
+      status: 'accepted',
+      shipment: { status: 'LABELLED', trackingNumber: expect.stringMatching(/^SB/), lines: aRequest.lines },
+    })
+    const id = 'shipment' in outcome ? outcome.shipment.id : ''
+    expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentLabelled'])
+    expect(await shipments.load(id)).toMatchObject({ state: 'shipment' in outcome ? outcome.shipment : {} })
+  })
+
+  test('twice gives the same shipment and books one label', async () => {
+    const wanted = wish()
+    const key = asked()
+    const first = await commandsWith().create(wanted, key)
+    expect(await commandsWith().create(wanted, key)).toMatchObject({ ...first, position: expect.any(Number) })
+    expect(await shipmentOf(wanted.orderId)).toHaveLength(1)
+  })
+
+  test('many times at once gives one shipment and one label', async () => {
+    const wanted = wish()
+    const key = asked()
+    const commands = commandsWith()
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => commands.create(wanted, key)))
+    const ids = new Set(outcomes.map(outcome => ('shipment' in outcome ? outcome.shipment.id : '')))
+    expect(ids.size).toBe(1)
+    expect(await types([...ids][0] ?? '')).toEqual(['ShipmentRequested', 'ShipmentLabelled'])
+  })
+
+  test('with a used key and another body is a conflict', async () => {
+    const key = asked()
+    await commandsWith().create(wish(), key)
+    await expect(commandsWith().create(wish(), key)).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
+
+  test('that stopped between the booking and its record goes on with the one label', async () => {
+    const wanted = wish()
+    const key = asked()
+    const crashing = commandsWith({
+      async book(booking) {
+        await sandbox.book(booking)
+        throw new Error('killed')
+      },
+    })
+    await expect(crashing.create(wanted, key)).rejects.toThrow('killed')
+    const [id = ''] = await shipmentOf(wanted.orderId)
+    expect(await types(id)).toEqual(['ShipmentRequested'])
+    const [parcel] = await parcels(id)
+    expect(await commandsWith().create(wanted, key)).toMatchObject({
+      shipment: { id, status: 'LABELLED', trackingNumber: parcel?.tracking_number },
+    })
+    expect(await shipmentOf(wanted.orderId)).toEqual([id])
+    expect(await parcels(id)).toHaveLength(1)
+  })
+
+  test('while the carrier is down is unavailable, is not recorded as an answer, and goes on later', async () => {
+    const wanted = wish('SANDBOX_DOWN')
+    const key = asked()
+    await expect(commandsWith().create(wanted, key)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(commandsWith().create(wanted, key)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const recovered = commandsWith({ book: booking => sandbox.book({ ...booking, instructions: null }) })
+    expect(await recovered.create(wanted, key)).toMatchObject({ shipment: { status: 'LABELLED' } })
+    expect(await shipmentOf(wanted.orderId)).toHaveLength(1)
+  })
+
+  test('that the carrier refuses ends the shipment; a repeat does not ask again', async () => {
+    const wanted = wish('SANDBOX_REFUSE')
+    const key = asked()
+    const refusal = { code: 'ADDRESS_REFUSED', message: 'The carrier does not deliver there.' }
+    const expected = { status: 'accepted', shipment: { status: 'REFUSED', refusal } }
+    expect(await commandsWith().create(wanted, key)).toMatchObject(expected)
+    expect(await commandsWith({ book: down }).create(wanted, key)).toMatchObject(expected)
+  })
+
+  test('whose shipment is cancelled while the label is booked has the label voided', async () => {
+    const wanted = wish()
+    const overtaken = commandsWith({
+      async book(booking) {
+        await commandsWith().cancel(booking.reference, asked())
+        return sandbox.book(booking)
+      },
+    })
+    const outcome = await overtaken.create(wanted, asked())
+    expect(outcome).toMatchObject({ shipment: { status: 'CANCELLED' } })
+    const [id = ''] = await shipmentOf(wanted.orderId)
+    expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentCancelled'])
+    expect(await parcels(id)).toMatchObject([{ cancelled_at: expect.any(Date) }])
+  })
+})
+
+describe('cancel', () => {
+  test('voids the label and ends the shipment, twice alike, under any key', async () => {
+    const id = await created()
+    const key = asked()
+    const expected = { status: 'accepted', shipment: { id, status: 'CANCELLED' } }
+    expect(await commandsWith().cancel(id, key)).toMatchObject(expected)
+    expect(await commandsWith().cancel(id, key)).toMatchObject(expected)
+    expect(await commandsWith().cancel(id, asked())).toMatchObject(expected)
+    expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentLabelled', 'ShipmentCancelled'])
+    expect(await parcels(id)).toMatchObject([{ cancelled_at: expect.any(Date) }])
+  })
+
+  test('is refused once the carrier has collected, before its notice has come', async () => {
+    const id = await created()
+    await sandbox.collect(id)
+    const key = asked()
+    const refused = { status: 'refused', refusal: { code: 'SHIPMENT_DISPATCHED' } }
+    expect(await commandsWith().cancel(id, key)).toMatchObject(refused)
+    expect(await commandsWith().cancel(id, key)).toMatchObject(refused)
+    expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentLabelled'])
+    await commandsWith().note(id, await dispatchNotice(id), asked())
+    expect((await shipments.load(id)).state.status).toBe('DISPATCHED')
+  })
+
+  test('that stopped between the carrier and the record goes on', async () => {
+    const id = await created()
+    const key = asked()
+    const crashing = commandsWith({
+      async cancel(reference) {
+        await sandbox.cancel(reference)
+        throw new Error('killed')
+      },
+    })
+    await expect(crashing.cancel(id, key)).rejects.toThrow('killed')
+    expect((await shipments.load(id)).state.status).toBe('LABELLED')
+    expect(await commandsWith().cancel(id, key)).toMatchObject({ shipment: { status: 'CANCELLED' } })
+  })
+
+  test('with the key of another cancellation is a conflict of which the carrier does not hear', async () => {
+    const [one, other] = [await created(), await created()]
+    const key = asked()
+    await commandsWith().cancel(one, key)
+    await expect(commandsWith().cancel(other, key)).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(await parcels(other)).toMatchObject([{ cancelled_at: null }])
+  })
+
+  test('against the collection, at once, has one winner at the carrier and in the books', async () => {
+    for (let round = 0; round < 5; round++) {
+      const id = await created()
+      const [cancelled, dispatched] = await Promise.all([
+        commandsWith().cancel(id, asked()),
+        commandsWith().dispatch(id, asked()),
+      ])
+      expect([cancelled.status, dispatched.status].sort()).toEqual(['accepted', 'refused'])
+      const { status } = (await shipments.load(id)).state
+      expect(status).toBe(cancelled.status === 'accepted' ? 'CANCELLED' : 'DISPATCHED')
+    }
+  })
+
+  test('of what does not exist is not found', async () => {
+    await expect(commandsWith().cancel(newId('shipment'), asked())).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
+  })
+})
+
+describe('dispatch', () => {
+  test('has the carrier collect, twice alike', async () => {
+    const id = await created()
+    const key = asked()
+    const expected = { status: 'accepted', shipment: { id, status: 'DISPATCHED' } }
+    expect(await commandsWith().dispatch(id, key)).toMatchObject(expected)
+    expect(await commandsWith().dispatch(id, key)).toMatchObject(expected)
+    expect(await commandsWith().dispatch(id, asked())).toMatchObject(expected)
+    expect((await types(id)).filter(type => type === 'ShipmentDispatched')).toHaveLength(1)
+    expect(await sandbox.cancel(id)).toBe('collected')
+  })
+
+  test('of a cancelled shipment is refused', async () => {
+    const id = await created()
+    await commandsWith().cancel(id, asked())
+    expect(await commandsWith().dispatch(id, asked())).toMatchObject({
+      refusal: { code: 'SHIPMENT_CANCELLED' },
+    })
+  })
+
+  test('of what does not exist is not found', async () => {
+    await expect(commandsWith().dispatch(newId('shipment'), asked())).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
+  })
+})
+
+describe('note', () => {
+  test('twice under one key, and under another, changes nothing the second time', async () => {
+    const id = await created()
+    const notice = await dispatchNotice(id)
+    const key = asked()
+    expect(await commandsWith().note(id, notice, key)).toEqual({ before: 'LABELLED', changed: true })
+    expect(await commandsWith().note(id, notice, key)).toMatchObject({ changed: false })
+    expect(await commandsWith().note(id, notice, asked())).toEqual({ before: 'DISPATCHED', changed: false })
+    expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentLabelled', 'ShipmentDispatched'])
+  })
+
+  test('of a cancelled shipment changes nothing', async () => {
+    const id = await created()
+    await commandsWith().cancel(id, asked())
+    const noted = await commandsWith().note(id, await dispatchNotice(id), asked())
+    expect(noted).toEqual({ before: 'CANCELLED', changed: false })
+  })
+})
+
+async function dispatchNotice(id: string): Promise<Notice> {
+  const [parcel] = await parcels(id)
+  return {
+    status: 'DISPATCHED',
+    text: 'Collected by the carrier',
+    at: now().toISOString(),
+    label: { trackingNumber: parcel?.tracking_number ?? '', estimatedDelivery: null },
+  }
+}
