@@ -16,8 +16,8 @@ import {
   summary,
   versionOf,
 } from '#bench/harness.ts'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
 
 const CALLERS = [1, 16, 64]

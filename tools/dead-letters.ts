@@ -1,7 +1,7 @@
 // npm run dead-letters: lists the events that consumers moved past, and hands them to their consumers again.
 import process from 'node:process'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { DeadLetter, EventStore } from '#platform/event-store/event-store.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { SUBGRAPHS } from '#start/layout.ts'
 import { type Input, runCommand, wrongUsage } from '#tools/command-line.ts'
 import { deadLetters } from '#tools/commands.ts'

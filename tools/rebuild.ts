@@ -1,6 +1,6 @@
 // npm run rebuild: fills views of a service anew from its log, beside the live ones, and puts them in their place.
 import process from 'node:process'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'

@@ -1,4 +1,4 @@
-// The event bus port: a log per topic that other services follow. Adapters: event-bus.*.ts. Free of any driver.
+// The event bus port: a log per topic that other services follow. Adapters: kafka/, postgres/. Free of any driver.
 
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'

@@ -12,11 +12,11 @@ export async function openEventBus(url: string, { logger }: { logger?: Log } = {
   switch (protocol) {
     case 'postgres:':
     case 'postgresql:': {
-      const { openPostgresEventBus } = await import('#platform/event-bus/event-bus.postgres.ts')
+      const { openPostgresEventBus } = await import('#platform/event-bus/postgres/event-bus.ts')
       return openPostgresEventBus({ url, ...(logger && { logger }) })
     }
     case 'kafka:': {
-      const { openKafkaEventBus } = await import('#platform/event-bus/event-bus.kafka.ts')
+      const { openKafkaEventBus } = await import('#platform/event-bus/kafka/event-bus.ts')
       return openKafkaEventBus({ url, ...(logger && { logger }) })
     }
     default:

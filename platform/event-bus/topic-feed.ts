@@ -1,8 +1,8 @@
 // The newest messages of a topic, read once per process for all who follow it. Free of any driver.
 
-import { oldestLeft } from '#platform/event-bus/check.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import { jittered } from '#platform/event-store/bell.ts'
+import { oldestLeft } from '#platform/event-bus/validation.ts'
+import { jittered } from '#platform/resilience/backoff.ts'
 
 export type TopicFeed = {
   /** The messages past `position`, at most `limit`: from memory if they are new, else from the log. */

@@ -1,6 +1,6 @@
 // What EVENT_BUS_URL may hold, checked before anything is opened. Free of any driver.
 import { OperatorError } from '#platform/domain/errors.ts'
-import { parseKafkaUrl } from '#platform/event-bus/settings.kafka.ts'
+import { parseKafkaUrl } from '#platform/event-bus/kafka-url.ts'
 
 /** For the `superRefine` of a variable: says what is wrong with a `kafka:` URL, and takes `postgres:` ones. */
 export function checkEventBusUrl(url: string, { addIssue }: { addIssue(message: string): void }): void {

@@ -1,7 +1,8 @@
 // Hands events to a consumer's handler: retries, parks what keeps failing, keeps each stream's order. Free of any driver.
-import { fullJitter } from '#platform/event-store/bell.ts'
+
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import { isOutage } from '#platform/event-store/outage.ts'
+import { fullJitter } from '#platform/resilience/backoff.ts'
+import { isOutage } from '#platform/resilience/outage.ts'
 
 export type Parked = { readonly behind?: number; readonly error: string; readonly attempts: number }
 

@@ -1,4 +1,4 @@
-// The event store port: append, read, consume. Adapters: event-store.postgres.ts. Free of any driver.
+// The event store port: append, read, consume. Adapter: postgres/event-store.ts. Free of any driver.
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 
 /** A stream's name: its category, a dash, the aggregate's id. The category has no dash: `order-ord_0190…`. */

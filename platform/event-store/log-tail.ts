@@ -1,6 +1,6 @@
 // The newest stretch of the log as this process wrote it, so that followers here need not read it back. Free of I/O.
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import type { LogStretch } from '#platform/event-store/log.postgres.ts'
+import type { LogStretch } from '#platform/event-store/postgres/log-reader.ts'
 
 export type LogTail = {
   /** Takes in committed events with positions that follow each other. Groups may come in any order. */

@@ -14,7 +14,6 @@ import type {
   Loaded,
   Outcome,
 } from '#platform/event-store/aggregate.ts'
-import { fullJitter } from '#platform/event-store/bell.ts'
 import { type Codec, createCodec } from '#platform/event-store/codec.ts'
 import type {
   AppendResult,
@@ -26,6 +25,7 @@ import type {
 } from '#platform/event-store/event-store.ts'
 import { fingerprint } from '#platform/event-store/fingerprint.ts'
 import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
+import { fullJitter } from '#platform/resilience/backoff.ts'
 
 /** States kept in memory per repository. */
 const MAX_STATES = 2_000

@@ -1,9 +1,9 @@
 // Moves a channel on: what was heard becomes one change for all who watch, then the next. Free of the bus.
 import { setTimeout as delay } from 'node:timers/promises'
-import { fullJitter } from '#platform/event-store/bell.ts'
 import type { Changes, Made } from '#platform/live/changes.ts'
 import { type CatchUp, type Channel, forget, publish, remember, restart } from '#platform/live/channel.ts'
 import { covers, type Place } from '#platform/live/place.ts'
+import { fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 const FIRST_RETRY_MS = 50

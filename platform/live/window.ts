@@ -1,7 +1,7 @@
 // The recent events of orders, kept in memory by topic, and stretched back from the bus's log on demand. Free of subscribers.
 
-import { oldestLeft } from '#platform/event-bus/check.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
+import { oldestLeft } from '#platform/event-bus/validation.ts'
 import { type Entry, isPast, ORDER_TOPICS, type Place } from '#platform/live/place.ts'
 
 export type Window = {

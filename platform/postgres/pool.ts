@@ -2,7 +2,7 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { asUnavailable } from '#platform/event-store/unavailable.ts'
+import { asUnavailable } from '#platform/resilience/outage.ts'
 
 export type Log = Pick<Logger, 'info' | 'warn' | 'error'>
 

@@ -12,12 +12,12 @@ export async function openReadModels(url: string, logger?: Pick<Logger, 'warn'>)
   switch (protocol) {
     case 'postgres:':
     case 'postgresql:': {
-      const { openPostgresReadModels } = await import('#platform/read-models/read-models.postgres.ts')
+      const { openPostgresReadModels } = await import('#platform/read-models/postgres/read-models.ts')
       return openPostgresReadModels({ url })
     }
     case 'mongodb:':
     case 'mongodb+srv:': {
-      const { openMongodbReadModels } = await import('#platform/read-models/read-models.mongodb.ts')
+      const { openMongodbReadModels } = await import('#platform/read-models/mongodb/read-models.ts')
       return openMongodbReadModels({ url, ...(logger && { logger }) })
     }
     default:

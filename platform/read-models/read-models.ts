@@ -1,4 +1,4 @@
-// The read-models port: documents by id, indexed queries, guarded writes. Adapters: read-models.*.ts. Free of any driver.
+// The read-models port: documents by id, indexed queries, guarded writes. Adapters: mongodb/, postgres/. Free of any driver.
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 
 export type Document = JsonObject

@@ -2,12 +2,12 @@
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import type { Log } from '#platform/postgres/pool.ts'
-import { catchUp, createFeed, type Feed } from '#platform/read-models/feed.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Collection, Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { rebuildView, VIEWS_CONSUMER } from '#platform/read-models/rebuild.ts'
-import { tend } from '#platform/read-models/tend.ts'
+import { tend } from '#platform/read-models/view-maintenance.ts'
 import { openViewProgress, type ViewProgress, viewName } from '#platform/read-models/view-progress.ts'
+import { catchUp, createFeed, type Feed } from '#platform/read-models/view-updater.ts'
 import { inEventSpans } from '#platform/telemetry/event-spans.ts'
 
 /** Under load, events gather this long: a document that several of them touch is read and written once. */

@@ -1,5 +1,5 @@
 // How far each view has been filled, kept beside the views: it tells a new view from one that is up to date. Free of any driver.
-import { storedName } from '#platform/read-models/names.ts'
+import { storedName } from '#platform/read-models/collection-names.ts'
 import type { CollectionDefinition, Document, ReadModels } from '#platform/read-models/read-models.ts'
 
 type ProgressDoc = { readonly position: number }

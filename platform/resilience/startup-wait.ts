@@ -1,6 +1,6 @@
 // Opens the engine that a variable names, and waits for it while a service starts. Free of any driver.
 import { OperatorError } from '#platform/domain/errors.ts'
-import { isOutage } from '#platform/event-store/outage.ts'
+import { isOutage } from '#platform/resilience/outage.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 

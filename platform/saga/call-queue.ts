@@ -1,6 +1,7 @@
 // Makes the calls that sagas ask for: side by side, retried until answered, their answers recorded. Free of storage.
-import { fullJitter } from '#platform/event-store/bell.ts'
+
 import type { EventMeta, NewEvent } from '#platform/event-store/event-store.ts'
+import { fullJitter } from '#platform/resilience/backoff.ts'
 import {
   answerEvent,
   attemptCall,

@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { CallerError } from '#platform/domain/errors.ts'
-import { fullJitter } from '#platform/event-store/bell.ts'
 import type { EventMeta, EventStore, NewEvent, StreamId } from '#platform/event-store/event-store.ts'
 import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
+import { fullJitter } from '#platform/resilience/backoff.ts'
 
 export type Journal = {
   /**

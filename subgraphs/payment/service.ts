@@ -1,6 +1,7 @@
 // Wires payment: store, provider, views, resolvers, webhooks. Free of the environment.
-import { originTrace } from '#platform/event-store/origin.ts'
+
 import { createRepository } from '#platform/event-store/repository.ts'
+import { originTrace } from '#platform/event-store/stream-trace.ts'
 import type { PolicyOptions } from '#platform/resilience/policy.ts'
 import {
   type RunningService,

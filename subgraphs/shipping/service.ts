@@ -1,7 +1,7 @@
 // Wires shipping: its view, its aggregate, the carrier, the resolvers and the carrier's webhook.
 import { OperatorError } from '#platform/domain/errors.ts'
-import { originTrace } from '#platform/event-store/origin.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
+import { originTrace } from '#platform/event-store/stream-trace.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import {
   type RunningService,

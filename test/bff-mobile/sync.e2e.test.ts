@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSyncCursor, encodeSyncCursor } from '#bff-mobile/sync-cursor.ts'
 import { newId } from '#platform/domain/ids.ts'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { encodeCursor } from '#platform/live/cursor.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { OrderCard, OrdersChange } from '#schema/generated/bff-mobile.ts'

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { freshDatabase } from '#test/database.ts'
 import { event, eventually, write } from '#test/platform/event-store/fixtures.ts'
 

@@ -1,7 +1,7 @@
 // Where the reconciler reads: views of the four services in the order of orders, page by page, and single orders from the log.
 import { siblingId } from '#platform/domain/ids.ts'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { Collection, Document, Query } from '#platform/read-models/read-models.ts'

@@ -2,8 +2,8 @@
 // definition's own faults Temporal is to know.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { ApplicationFailure, activityInfo, heartbeat } from '@temporalio/activity'
-import { fullJitter } from '#platform/event-store/bell.ts'
-import { isOutage } from '#platform/event-store/outage.ts'
+import { fullJitter } from '#platform/resilience/backoff.ts'
+import { isOutage } from '#platform/resilience/outage.ts'
 import {
   answerEvent,
   attemptCall,

@@ -12,8 +12,8 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { createBell } from '#platform/event-store/bell.ts'
 import type { Health } from '#platform/http/health.ts'
+import { createBell } from '#platform/resilience/backoff.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'
 import { MAX_ACTIVE } from '#platform/saga/attempt.ts'
 import type { TemporalPlace } from '#platform/saga/temporal/url.ts'

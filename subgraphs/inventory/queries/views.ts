@@ -1,7 +1,7 @@
 // The read models of inventory as pure functions from event to document change. Free of I/O.
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { Change, View } from '#platform/read-models/projection.ts'
-import { foldText } from '#platform/read-models/terms.ts'
+import { foldText } from '#platform/read-models/search-terms.ts'
 import { STOCK_CATEGORY, stockEventOf } from '#subgraphs/inventory/domain/aggregate.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
 import type { Units } from '#subgraphs/inventory/domain/holds.ts'

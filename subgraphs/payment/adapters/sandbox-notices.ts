@@ -1,6 +1,6 @@
 // Tells the shop of approvals by signed webhooks, as the sandbox provider promises: when they are due, at least once.
 import { Pool } from 'undici'
-import { createBell, fullJitter } from '#platform/event-store/bell.ts'
+import { createBell, fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import type { ProviderNotice } from './payment-provider.ts'

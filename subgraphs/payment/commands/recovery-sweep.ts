@@ -1,6 +1,7 @@
 // Carries on with payments that nobody is waiting for: what a crash, or a provider that was away, left unfinished.
-import { createBell } from '#platform/event-store/bell.ts'
+
 import type { Collection } from '#platform/read-models/read-models.ts'
+import { createBell } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import type { PaymentDoc } from '../queries/views.ts'
 import type { Payments } from './payments.ts'

@@ -1,7 +1,7 @@
 // Tells Prometheus of refused movements: how many are open, what they come to, and every refusal by its code.
 import { toDecimal } from '#platform/domain/money.ts'
-import { createBell } from '#platform/event-store/bell.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
+import { createBell } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'

@@ -1,7 +1,7 @@
 // The sandbox carrier's rounds: moves the parcels that are due and tells the shop by signed webhooks, at least once.
 import { randomUUID } from 'node:crypto'
 import { Pool } from 'undici'
-import { createBell, fullJitter } from '#platform/event-store/bell.ts'
+import { createBell, fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import { type CarrierNotices, failedSchema, MAX_NOTICES } from './carrier.ts'

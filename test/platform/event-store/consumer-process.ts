@@ -1,5 +1,5 @@
 // A process that owns a consumer until it is killed: prints `owner`, then `handled <position>` per event. Run by a test.
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 
 const [, , url = '', name = ''] = process.argv
 const store = await openPostgresEventStore({ url })

@@ -3,8 +3,8 @@
 import type { BusFollower } from '#platform/bff/bus-follower.ts'
 import type { Vector } from '#platform/cache/cache.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
-import { outOfRetention } from '#platform/event-bus/check.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
+import { outOfRetention } from '#platform/event-bus/validation.ts'
 import { ORDER_TOPICS } from '#platform/live/place.ts'
 
 export type Topic = (typeof ORDER_TOPICS)[number]

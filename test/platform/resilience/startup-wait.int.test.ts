@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openWhenThere } from '#platform/resilience/startup-wait.ts'
 import { freshDatabase } from '#test/database.ts'
 import { createDoorway } from '#test/engines/doorway.ts'

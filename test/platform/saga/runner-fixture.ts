@@ -1,6 +1,7 @@
 // Trip runners for tests: what every one of them is, and those on the event store, each with connections of its own.
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+
 import type { EventStore } from '#platform/event-store/event-store.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { type SagaPolicy, startSagaRunner } from '#platform/saga/runner.ts'
 import type { Call, SagaRunner, StepAnswer } from '#platform/saga/saga.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { createFolder } from '#platform/saga/history.ts'
 import { openStatuses, type Statuses } from '#platform/saga/statuses.ts'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client, Connection, type WorkflowService } from '@temporalio/client'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
 import { startTemporalSagaRunner, type TemporalSagaRunner } from '#platform/saga/temporal/runner.ts'

@@ -1,7 +1,7 @@
 // The read models of inventory on a real database: filled live, and the same again when rebuilt from the log.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'

@@ -1,8 +1,8 @@
 // Waiting for what becomes of an order: driven by the log, whoever wrote to it, and bounded.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import { type Known, settle } from '#subgraphs/orders/commands/follow-order.ts'
 import { createSettlements, type Settlements } from '#subgraphs/orders/commands/order-watch.ts'

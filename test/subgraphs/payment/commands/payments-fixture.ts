@@ -1,7 +1,7 @@
 // Payments on a real store and a real sandbox ledger, for tests: opened, abandoned, opened again on the same database.
 import { newId } from '#platform/domain/ids.ts'
 import type { CommandContext } from '#platform/event-store/aggregate.ts'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import type { SandboxProvider } from '#subgraphs/payment/adapters/payment-provider.sandbox.ts'
 import type { PaymentProvider } from '#subgraphs/payment/adapters/payment-provider.ts'

@@ -1,7 +1,7 @@
 // The read models of payment on a real database: filled live, and the same again when rebuilt from the log.
 import { expect, test } from 'vitest'
 import { siblingId } from '#platform/domain/ids.ts'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'

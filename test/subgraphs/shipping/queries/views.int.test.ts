@@ -1,7 +1,7 @@
 // The shipments view on real PostgreSQL: what a rebuild from the log makes is what the live view had become.
 import { expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
-import { openPostgresEventStore } from '#platform/event-store/event-store.postgres.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { startProjections } from '#platform/read-models/run-projections.ts'

@@ -1,0 +1,130 @@
+// Follows a topic's end in Kafka by long polls, for all in a process who follow the topic. Free of who they are.
+import { setTimeout as delay } from 'node:timers/promises'
+import type { BusMessage } from '#platform/event-bus/event-bus.ts'
+import type { Lane } from '#platform/event-bus/kafka/connection.ts'
+import { seek } from '#platform/event-bus/kafka/position-search.ts'
+import { type Cursor, createCursor } from '#platform/event-bus/kafka/topic-cursor.ts'
+import type { TopicLog } from '#platform/event-bus/kafka/topic-log.ts'
+import type { FeedSource } from '#platform/event-bus/topic-feed.ts'
+import { oldestLeft } from '#platform/event-bus/validation.ts'
+import type { Log } from '#platform/postgres/pool.ts'
+import { createBell, fullJitter } from '#platform/resilience/backoff.ts'
+
+export type HeadOptions = {
+  /** For this head alone: a long poll keeps others waiting. */
+  readonly lane: Lane
+  readonly log: TopicLog
+  /** Where it begins: the topic's end. */
+  readonly end: number
+  readonly logger: Log | undefined
+}
+
+/** What a topic's feed reads from; it has the newest messages before they are asked for. */
+export type Head = AsyncDisposable & Pick<FeedSource, 'read' | 'listen'>
+
+const LONG_POLL_MS = 5_000
+const PAGE = 1_000
+/** Messages that wait for the feed, which takes them at once. */
+const MOST_WAITING = 4_000
+const HELD_UP_MS = 5_000
+const RETRY_MS = 100
+const LAST_RETRY_MS = 2_000
+
+export async function openHead({ lane, log, end, logger }: HeadOptions): Promise<Head> {
+  const { topic } = log
+  const listeners = new Set<() => void>()
+  const bell = createBell()
+  let cursor = createCursor(lane, topic, await seek(lane, topic, end), end)
+  // `waiting` holds every message past `from`, until `lost` says that what comes next was deleted.
+  let waiting: BusMessage[] = []
+  let from = end
+  let lost: { readonly error: unknown; readonly oldest: number } | undefined
+  let isClosed = false
+  const watch = watchHoldUps()
+
+  function notify(): void {
+    for (const listener of listeners) listener()
+  }
+
+  async function readOn(): Promise<void> {
+    if (lost || waiting.length > MOST_WAITING) {
+      await bell.wait(LONG_POLL_MS)
+      return
+    }
+    const page = cursor.take(PAGE)
+    if (page.length > 0) {
+      waiting.push(...page)
+      notify()
+    } else await cursor.more(LONG_POLL_MS)
+    watch.look(cursor, page.length > 0)
+  }
+
+  async function skip(error: unknown, oldest: number): Promise<void> {
+    cursor = createCursor(lane, topic, await seek(lane, topic, oldest), oldest)
+    lost = { error, oldest }
+    notify()
+  }
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !isClosed; )
+      try {
+        await readOn()
+        failures = 0
+      } catch (error) {
+        if (isClosed) return
+        const oldest = oldestLeft(error)
+        const failure = oldest === undefined ? error : await skip(error, oldest).catch((err: unknown) => err)
+        if (failure === undefined) continue
+        if (failures === 0)
+          logger?.warn(
+            { err: failure, topic: topic.name },
+            'the bus cannot be followed for now; trying again',
+          )
+        await delay(RETRY_MS + fullJitter(failures, RETRY_MS, LAST_RETRY_MS))
+        failures += 1
+      }
+  }
+
+  const running = run()
+  return {
+    async read(after, limit) {
+      if (after !== from) return log.read(after, limit)
+      if (waiting.length === 0 && lost) {
+        const { error, oldest } = lost
+        from = oldest
+        lost = undefined
+        bell.ring()
+        throw error
+      }
+      const page = waiting.slice(0, limit)
+      waiting = waiting.slice(limit)
+      from = page.at(-1)?.position ?? from
+      bell.ring()
+      return page
+    },
+    listen(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    async [Symbol.asyncDispose]() {
+      isClosed = true
+      bell.ring()
+      await lane[Symbol.asyncDispose]()
+      await running
+    },
+  }
+}
+
+/** A message that is missing for long is looked for further back, once in a while. */
+function watchHoldUps() {
+  let since: number | undefined
+  return {
+    look(cursor: Cursor, isMoving: boolean): void {
+      if (isMoving || !cursor.isHeldUp()) since = undefined
+      else since ??= performance.now()
+      if (since === undefined || performance.now() - since < HELD_UP_MS) return
+      cursor.rewind()
+      since = performance.now()
+    },
+  }
+}

@@ -1,0 +1,182 @@
+// Events that a consumer moved past: parked, listed, marked for replay, settled. Free of how they are handled.
+
+import type { DeadLetter, RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { Lease } from '#platform/event-store/postgres/lease.ts'
+import { HELD, LeaseLost } from '#platform/event-store/postgres/lease.ts'
+import { EVENT_COLUMNS, type EventRow, toEvent } from '#platform/event-store/postgres/log-reader.ts'
+import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
+import { toPosition } from '#platform/event-store/postgres/sessions.ts'
+import { bad, checkKey } from '#platform/event-store/validation.ts'
+
+type LetterRow = EventRow & {
+  consumer: string
+  behind: string | null
+  error: string
+  attempts: number
+  parked_at: Date
+}
+
+export type Parking = { readonly behind?: number; readonly error: string; readonly attempts: number }
+
+const LIST_LIMIT = 1_000
+const MAX_ERROR = 4_000
+
+const LETTERS = `
+  SELECT ${EVENT_COLUMNS}, d.consumer, d.behind, d.error, d.attempts, d.parked_at
+    FROM event_store.dead_letters d JOIN event_store.events e USING (position)`
+
+/** Oldest first, at most 1,000. */
+export async function listDeadLetters(
+  { read }: Pick<Sessions, 'read'>,
+  consumer?: string,
+): Promise<DeadLetter[]> {
+  const rows = await read<LetterRow>(
+    `${LETTERS} WHERE $1::text IS NULL OR d.consumer = $1 ORDER BY d.consumer, d.position LIMIT ${LIST_LIMIT}`,
+    [consumer ?? null],
+  )
+  return rows.map(toLetter)
+}
+
+/** Marks the streams of `positions` (all when left out): a stream is replayed as a whole, or its order would be lost. */
+export async function markForReplay(
+  { read }: Pick<Sessions, 'read'>,
+  consumer: string,
+  positions?: readonly number[],
+): Promise<number> {
+  checkKey('a consumer name', consumer)
+  if (positions?.some(position => !Number.isSafeInteger(position)))
+    throw bad('positions are whole numbers, as listed with the dead letters')
+  const rows = await read(
+    `UPDATE event_store.dead_letters SET replay = true
+      WHERE consumer = $1 AND ($2::bigint[] IS NULL OR stream IN (
+        SELECT stream FROM event_store.dead_letters WHERE consumer = $1 AND position = ANY ($2::bigint[])))
+     RETURNING 1`,
+    [consumer, positions ?? null],
+  )
+  return rows.length
+}
+
+/** Streams with parked events, and the position of the first in each. */
+export async function parkedStreams(
+  { read }: Pick<Sessions, 'read'>,
+  consumer: string,
+): Promise<Map<string, number>> {
+  const rows = await read<{ stream: string; first: string }>(
+    'SELECT stream, min(position) AS first FROM event_store.dead_letters WHERE consumer = $1 GROUP BY stream',
+    [consumer],
+  )
+  return new Map(rows.map(({ stream, first }) => [stream, toPosition(first)]))
+}
+
+/** The oldest stream that is marked for replay. */
+export async function nextReplay(
+  { read }: Pick<Sessions, 'read'>,
+  consumer: string,
+): Promise<string | undefined> {
+  const [row] = await read<{ stream: string }>(
+    'SELECT stream FROM event_store.dead_letters WHERE consumer = $1 AND replay ORDER BY position LIMIT 1',
+    [consumer],
+  )
+  return row?.stream
+}
+
+/** The parked events of a stream, oldest first, at most `limit`. */
+export async function parkedOf(
+  { read }: Pick<Sessions, 'read'>,
+  consumer: string,
+  stream: string,
+  limit: number,
+): Promise<DeadLetter[]> {
+  const rows = await read<LetterRow>(
+    `${LETTERS} WHERE d.consumer = $1 AND d.stream = $2 ORDER BY d.position LIMIT $3`,
+    [consumer, stream, limit],
+  )
+  return rows.map(toLetter)
+}
+
+/** Parks durably, before the checkpoint may move past. An event that is parked already stays as it is. */
+export async function park(
+  { read }: Pick<Sessions, 'read'>,
+  lease: Lease,
+  events: readonly RecordedEvent[],
+  { behind, error, attempts }: Parking,
+): Promise<void> {
+  await underLease(
+    read(
+      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${HELD} FOR UPDATE), parked AS (
+         INSERT INTO event_store.dead_letters (consumer, position, stream, behind, error, attempts)
+         SELECT $1, e.position, e.stream, $6, $7, $8 FROM held, unnest($4::bigint[], $5::text[]) AS e(position, stream)
+         ON CONFLICT DO NOTHING)
+       SELECT 1 FROM held`,
+      [
+        ...[lease.consumer, lease.owner, lease.epoch],
+        events.map(({ position }) => position),
+        events.map(({ stream }) => stream),
+        behind ?? null,
+        error.slice(0, MAX_ERROR),
+        attempts,
+      ],
+    ),
+    lease,
+  )
+}
+
+/** A replayed event was handled. */
+export async function settle(
+  { read }: Pick<Sessions, 'read'>,
+  lease: Lease,
+  position: number,
+): Promise<void> {
+  await underLease(
+    read(
+      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${HELD} FOR UPDATE), settled AS (
+         DELETE FROM event_store.dead_letters USING held WHERE consumer = $1 AND position = $4)
+       SELECT 1 FROM held`,
+      [lease.consumer, lease.owner, lease.epoch, position],
+    ),
+    lease,
+  )
+}
+
+/** A replayed event failed again: it heads its stream's parked events, none of which is to be replayed now. */
+export async function parkAgain(
+  { read }: Pick<Sessions, 'read'>,
+  lease: Lease,
+  letter: DeadLetter,
+  failure: { readonly error: string; readonly attempts: number },
+): Promise<void> {
+  await underLease(
+    read(
+      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${HELD} FOR UPDATE), again AS (
+         UPDATE event_store.dead_letters d
+            SET replay = false,
+                behind = CASE WHEN d.position > $4 THEN $4::bigint END,
+                error = CASE WHEN d.position = $4 THEN $6 ELSE d.error END,
+                attempts = CASE WHEN d.position = $4 THEN d.attempts + $7 ELSE d.attempts END
+           FROM held WHERE d.consumer = $1 AND d.stream = $5)
+       SELECT 1 FROM held`,
+      [
+        ...[lease.consumer, lease.owner, lease.epoch, letter.event.position, letter.event.stream],
+        failure.error.slice(0, MAX_ERROR),
+        failure.attempts,
+      ],
+    ),
+    lease,
+  )
+}
+
+async function underLease(writing: Promise<unknown[]>, lease: Lease): Promise<void> {
+  const rows = await writing
+  if (rows.length === 0) throw new LeaseLost(lease.consumer)
+}
+
+function toLetter(row: LetterRow): DeadLetter {
+  return {
+    consumer: row.consumer,
+    event: toEvent(row),
+    error: row.error,
+    attempts: row.attempts,
+    parkedAt: row.parked_at.toISOString(),
+    ...(row.behind !== null && { behind: toPosition(row.behind) }),
+  }
+}

@@ -1,0 +1,140 @@
+// Who owns a consumer: a row with an owner, an epoch and a deadline by the database's clock. Free of events.
+import { Stopping } from '#platform/event-store/delivery.ts'
+import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
+import { toPosition } from '#platform/event-store/postgres/sessions.ts'
+
+/** Proof of ownership. Every write under it names both, so that a former owner's writes change nothing. */
+export type Lease = { readonly consumer: string; readonly owner: string; readonly epoch: string }
+
+/** Thrown when a lease turns out to have passed to another: whoever held it stops. */
+export class LeaseLost extends Stopping {
+  constructor(consumer: string) {
+    super(`another process owns consumer ${consumer}`)
+    this.name = 'LeaseLost'
+  }
+}
+
+/** How long an owner that falls silent keeps its consumer, and how often one that is alive renews. */
+export const LEASE_MS = 5_000
+export const RENEW_MS = 1_500
+
+const DEADLINE = `clock_timestamp() + ${LEASE_MS} * interval '1 millisecond'`
+/** Matches the row of a lease given as $1, $2, $3. */
+export const HELD = 'name = $1 AND owner = $2 AND epoch = $3'
+
+/** Takes the lease if it is free, has run out or is ours already; makes the consumer, at position 0, if it is new. */
+export async function acquireLease(
+  { read }: Pick<Sessions, 'read'>,
+  consumer: string,
+  owner: string,
+): Promise<{ lease: Lease; checkpoint: number } | undefined> {
+  const [row] = await read<{ epoch: string; checkpoint: string }>(
+    `INSERT INTO event_store.consumers AS c (name, owner, epoch, lease_until) VALUES ($1, $2, 1, ${DEADLINE})
+     ON CONFLICT (name) DO UPDATE SET owner = $2, epoch = c.epoch + 1, lease_until = ${DEADLINE}, yielding = NULL
+      WHERE c.owner IS NULL OR c.owner = $2 OR c.lease_until < clock_timestamp()
+     RETURNING epoch, checkpoint`,
+    [consumer, owner],
+  )
+  return row && { lease: { consumer, owner, epoch: row.epoch }, checkpoint: toPosition(row.checkpoint) }
+}
+
+/** False when the lease has passed to another. */
+export async function renewLease({ soft }: Pick<Sessions, 'soft'>, lease: Lease): Promise<boolean> {
+  const rows = await soft(
+    `UPDATE event_store.consumers SET lease_until = ${DEADLINE} WHERE ${HELD} RETURNING 1`,
+    valuesOf(lease),
+  )
+  return rows.length > 0
+}
+
+/** Moves the checkpoint, and renews. Not durable at once: a crash may take it back, and events are handled again. */
+export async function moveCheckpoint(
+  { soft }: Pick<Sessions, 'soft'>,
+  lease: Lease,
+  checkpoint: number,
+): Promise<boolean> {
+  const rows = await soft(
+    `UPDATE event_store.consumers SET checkpoint = $4, lease_until = ${DEADLINE} WHERE ${HELD} RETURNING 1`,
+    [...valuesOf(lease), checkpoint],
+  )
+  return rows.length > 0
+}
+
+/** Gives the lease free, durably with `checkpoint` if there is one. */
+export async function releaseLease(
+  { read }: Pick<Sessions, 'read'>,
+  lease: Lease,
+  checkpoint?: number,
+): Promise<boolean> {
+  const rows = await read(
+    `UPDATE event_store.consumers
+        SET owner = NULL, lease_until = NULL, checkpoint = coalesce($4::bigint, checkpoint)
+      WHERE ${HELD} RETURNING 1`,
+    [...valuesOf(lease), checkpoint ?? null],
+  )
+  return rows.length > 0
+}
+
+/** Takes the lease whoever has it, and notes a living former owner as yielding until it has stopped. */
+export async function stealLease(
+  { read }: Pick<Sessions, 'read'>,
+  consumer: string,
+  owner: string,
+): Promise<Lease> {
+  const [row] = await read<{ epoch: string }>(
+    `INSERT INTO event_store.consumers AS c (name, owner, epoch, lease_until) VALUES ($1, $2, 1, ${DEADLINE})
+     ON CONFLICT (name) DO UPDATE SET owner = $2, epoch = c.epoch + 1, lease_until = ${DEADLINE},
+       yielding = CASE WHEN c.lease_until > clock_timestamp() THEN c.owner END
+     RETURNING epoch`,
+    [consumer, owner],
+  )
+  if (!row) throw new Error('an upsert answered without a row')
+  return { consumer, owner, epoch: row.epoch }
+}
+
+/** A former owner says that it has stopped, and how far it came: the next one goes on from there. */
+export async function confirmYield(
+  { read }: Pick<Sessions, 'read'>,
+  lease: Lease,
+  checkpoint: number,
+): Promise<void> {
+  await read(
+    'UPDATE event_store.consumers SET yielding = NULL, checkpoint = $3 WHERE name = $1 AND yielding = $2',
+    [lease.consumer, lease.owner, checkpoint],
+  )
+}
+
+/** The checkpoint once no former owner is at work any more, undefined until then. */
+export async function checkpointIfYielded(
+  { soft }: Pick<Sessions, 'soft'>,
+  lease: Lease,
+): Promise<number | undefined> {
+  const [row] = await soft<{ checkpoint: string; yielding: string | null }>(
+    `SELECT checkpoint, yielding FROM event_store.consumers WHERE ${HELD}`,
+    valuesOf(lease),
+  )
+  if (!row) throw new LeaseLost(lease.consumer)
+  return row.yielding === null ? toPosition(row.checkpoint) : undefined
+}
+
+/** Waits no longer for a former owner: what it says later counts for nothing. */
+export async function endYielding({ read }: Pick<Sessions, 'read'>, lease: Lease): Promise<void> {
+  await read(`UPDATE event_store.consumers SET yielding = NULL WHERE ${HELD}`, valuesOf(lease))
+}
+
+/** What anybody may know of a consumer: its checkpoint and how many dead letters it has. */
+export async function readProgress(
+  { soft }: Pick<Sessions, 'soft'>,
+  consumer: string,
+): Promise<{ checkpoint: number; deadLetters: number }> {
+  const [row] = await soft<{ checkpoint: string; dead_letters: number }>(
+    `SELECT coalesce((SELECT checkpoint FROM event_store.consumers WHERE name = $1), 0) AS checkpoint,
+            (SELECT count(*)::int FROM event_store.dead_letters WHERE consumer = $1) AS dead_letters`,
+    [consumer],
+  )
+  return { checkpoint: toPosition(row?.checkpoint ?? '0'), deadLetters: row?.dead_letters ?? 0 }
+}
+
+function valuesOf({ consumer, owner, epoch }: Lease): unknown[] {
+  return [consumer, owner, epoch]
+}

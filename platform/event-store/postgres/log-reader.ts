@@ -1,0 +1,149 @@
+// Reads of streams, of the log, of commands and snapshots. Free of writes, but for snapshots.
+import type { Json, JsonObject } from '#platform/domain/json.ts'
+import type {
+  EventMeta,
+  EventStore,
+  LogRange,
+  RecordedEvent,
+  Snapshot,
+  StreamId,
+  StreamRange,
+} from '#platform/event-store/event-store.ts'
+import type { Query, Sessions } from '#platform/event-store/postgres/sessions.ts'
+import { toPosition } from '#platform/event-store/postgres/sessions.ts'
+import { bad, checkKey, checkStream, encodeJson } from '#platform/event-store/validation.ts'
+
+export type EventRow = {
+  position: string
+  stream: StreamId
+  version: number
+  id: string
+  type: string
+  schema: number
+  data: JsonObject
+  meta: EventMeta
+  recorded_at: Date
+}
+
+/** A stretch of the log: the matching events after a position, and how far the log has been looked through. */
+export type LogStretch = { readonly events: readonly RecordedEvent[]; readonly scannedTo: number }
+
+export type LogReader = Pick<
+  EventStore,
+  'readStream' | 'readLog' | 'head' | 'findCommand' | 'forgetCommand' | 'loadSnapshot' | 'saveSnapshot'
+> & { readStretch(range: LogRange): Promise<LogStretch> }
+
+export const MAX_LIMIT = 10_000
+
+export const EVENT_COLUMNS =
+  'e.position, e.stream, e.version, e.id, e.type, e.schema, e.data, e.meta, e.recorded_at'
+
+const READ_STREAM = `
+  SELECT ${EVENT_COLUMNS} FROM event_store.events e
+   WHERE e.stream = $1 AND e.version > $2 AND e.version <= $3 ORDER BY e.version`
+
+const READ_LOG = `
+  SELECT ${EVENT_COLUMNS} FROM event_store.events e WHERE e.position > $1 ORDER BY e.position LIMIT $2`
+/** One statement sees the head and the events as they were at one moment; without events it is a row with the head. */
+const READ_CATEGORIES = `
+  SELECT h.head, m.* FROM (SELECT coalesce(max(position), 0) AS head FROM event_store.events) h
+  LEFT JOIN LATERAL (
+    SELECT ${EVENT_COLUMNS} FROM event_store.events e
+     WHERE e.position > $1 AND e.position <= h.head AND split_part(e.stream, '-', 1) = ANY ($3)
+     ORDER BY e.position LIMIT $2
+  ) m ON true ORDER BY m.position`
+
+export function createLogReader(sessions: Pick<Sessions, 'read' | 'soft'>): LogReader {
+  const { read, soft } = sessions
+  return {
+    readStream: (stream, range) => readStream(read, stream, range),
+    readStretch: range => readStretch(read, range),
+    async readLog(range) {
+      return [...(await readStretch(read, range)).events]
+    },
+    async head() {
+      const [row] = await read<{ head: string }>(
+        'SELECT coalesce(max(position), 0) AS head FROM event_store.events',
+      )
+      return toPosition(row?.head ?? '0')
+    },
+    async findCommand(id) {
+      checkKey('a command id', id)
+      const [row] = await read<{ fingerprint: string; outcome: Json; position: string }>(
+        'SELECT fingerprint, outcome, position FROM event_store.commands WHERE id = $1',
+        [id],
+      )
+      return row && { ...row, position: toPosition(row.position) }
+    },
+    async forgetCommand(id, fingerprint) {
+      checkKey('a command id', id)
+      await read('DELETE FROM event_store.commands WHERE id = $1 AND fingerprint = $2', [id, fingerprint])
+    },
+    async loadSnapshot(stream, schema) {
+      checkStream(stream)
+      const [row] = await read<Snapshot>(
+        'SELECT version, schema, state FROM event_store.snapshots WHERE stream = $1 AND schema = $2',
+        [stream, schema],
+      )
+      return row
+    },
+    saveSnapshot: (stream, snapshot) => saveSnapshot(soft, stream, snapshot),
+  }
+}
+
+async function readStream(read: Query, stream: StreamId, range: StreamRange = {}): Promise<RecordedEvent[]> {
+  checkStream(stream)
+  const { after = 0, upTo = 2_147_483_647 } = range
+  const rows = await read<EventRow>(READ_STREAM, [stream, after, upTo])
+  return rows.map(toEvent)
+}
+
+async function readStretch(read: Query, { after, limit, categories }: LogRange): Promise<LogStretch> {
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+    throw bad(`a read of the log takes 1 to ${MAX_LIMIT} events, not ${limit}`)
+  if (!Number.isSafeInteger(after) || after < 0)
+    throw bad(`a read of the log starts after a position, not ${after}`)
+  if (categories) return readCategories(read, { after, limit, categories })
+  const events = (await read<EventRow>(READ_LOG, [after, limit])).map(toEvent)
+  return { events, scannedTo: events.at(-1)?.position ?? after }
+}
+
+async function readCategories(
+  read: Query,
+  { after, limit, categories }: Required<LogRange>,
+): Promise<LogStretch> {
+  const rows = await read<{ head: string } & (EventRow | { position: null })>(READ_CATEGORIES, [
+    after,
+    limit,
+    [...categories],
+  ])
+  const events = rows.filter(row => row.position !== null).map(toEvent)
+  const head = Math.max(toPosition(rows[0]?.head ?? '0'), after)
+  return { events, scannedTo: events.length < limit ? head : (events.at(-1)?.position ?? head) }
+}
+
+/** Kept per state schema, so that two builds side by side each have theirs; never replaced by an older one. */
+async function saveSnapshot(soft: Query, stream: StreamId, snapshot: Snapshot): Promise<void> {
+  checkStream(stream)
+  const { version, schema, state } = snapshot
+  await soft(
+    `INSERT INTO event_store.snapshots AS s (stream, schema, version, state) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (stream, schema) DO UPDATE SET version = excluded.version, state = excluded.state, saved_at = now()
+      WHERE s.version < excluded.version`,
+    [stream, schema, version, encodeJson(state, 'snapshot.state')],
+  )
+}
+
+export function toEvent(row: EventRow): RecordedEvent {
+  return {
+    position: toPosition(row.position),
+    stream: row.stream,
+    version: row.version,
+    id: row.id,
+    type: row.type,
+    schema: row.schema,
+    data: row.data,
+    meta: row.meta,
+    recordedAt: row.recorded_at.toISOString(),
+  }
+}

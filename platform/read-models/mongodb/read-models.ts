@@ -1,0 +1,211 @@
+// The read-models port on MongoDB: a collection per collection and version. Free of events.
+import {
+  type AnyBulkWriteOperation,
+  type Collection as MongoCollection,
+  MongoServerError,
+  type UpdateFilter,
+} from 'mongodb'
+import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
+import { storedName } from '#platform/read-models/collection-names.ts'
+import {
+  decodeKey,
+  encodeDocument,
+  storedText,
+  withKeys,
+} from '#platform/read-models/mongodb/document-codec.ts'
+import { countFilter, findFilter, type StoredDocument, sortOf } from '#platform/read-models/mongodb/query.ts'
+import { type MongodbServer, openMongodbServer } from '#platform/read-models/mongodb/server.ts'
+import { createCollection, createShadow } from '#platform/read-models/mongodb/shadow.ts'
+import { createCursors } from '#platform/read-models/page-cursor.ts'
+import type {
+  Collection,
+  CollectionDefinition,
+  Document,
+  GuardedWrite,
+  Page,
+  Query,
+  ReadModels,
+} from '#platform/read-models/read-models.ts'
+import { foldTerms } from '#platform/read-models/search-terms.ts'
+import { asUnavailable } from '#platform/resilience/outage.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+const DUPLICATE_KEY = 11_000
+/** A read that met the moment of a swap; the next try finds the new collection. */
+const PLAN_KILLED = 175
+const READ_ATTEMPTS = 3
+/** Each try after the first meets only documents that were made since the one before. */
+const WRITE_ATTEMPTS = 10
+
+/** Runs the work on a collection's documents that may not go on at once. */
+type Turns = <T>(name: string, work: () => Promise<T>) => Promise<T>
+
+export type MongodbOptions = { readonly url: string; readonly logger?: Pick<Logger, 'warn'> }
+
+/** Opens the read models in the database that `url` names: see `openMongodbServer`. */
+export async function openMongodbReadModels({ url, logger }: MongodbOptions): Promise<ReadModels> {
+  const server = await openMongodbServer(url, logger)
+  const turns = turnsOn(server)
+  const open = <Doc extends Document>(definition: CollectionDefinition<Doc>, name: string) =>
+    mongoCollection({ server, turns, definition, name })
+  return {
+    async collection(definition) {
+      const name = storedName(definition)
+      await createCollection(server.db, definition, name)
+      return open(definition, name)
+    },
+    async shadow(definition) {
+      const { name, ...rest } = await createShadow(server, definition)
+      return { ...rest, collection: open(definition, name) }
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
+}
+
+/** Where the server's guards are no guards while two writes go on at once, this process' batches take turns. */
+function turnsOn({ isFerretdb }: MongodbServer): Turns {
+  if (!isFerretdb) return (_, work) => work()
+  const queue = createKeyedQueue()
+  return (name, work) => queue.run([name], work)
+}
+
+type Opening<Doc extends Document> = {
+  readonly server: MongodbServer
+  readonly turns: Turns
+  readonly definition: CollectionDefinition<Doc>
+  readonly name: string
+}
+
+function mongoCollection<Doc extends Document>(opening: Opening<Doc>): Collection<Doc> {
+  const { server, turns, definition, name } = opening
+  const stored = server.db.collection<StoredDocument>(name)
+  /** What is written next is made of it: another member than the primary may not have it yet. */
+  const latest = server.db.collection<StoredDocument>(name, { readPreference: 'primary' })
+  const read = async (ids: readonly string[], from = stored) => {
+    const [first, ...others] = ids.map(storedText)
+    if (first === undefined) return []
+    return attempt(() =>
+      from.find({ _id: others.length === 0 ? first : { $in: [first, ...others] } }).toArray(),
+    )
+  }
+  return {
+    async get(id) {
+      const [found] = await read([id])
+      return documentOf<Doc>(found) ?? undefined
+    },
+    async getMany(ids) {
+      const found = (await read(ids)).filter(({ doc }) => doc !== null)
+      return new Map(found.map(row => [row._id, documentOf<Doc>(row) as Doc]))
+    },
+    async find(query) {
+      const cursors = createCursors(definition.name, query)
+      const filter = findFilter(query, cursors.place)
+      const options = { sort: sortOf(query), limit: query.limit + 1, batchSize: query.limit + 2 }
+      const rows = await attempt(() => stored.find(filter, options).toArray())
+      return pageOf<Doc>(rows, query, cursors.encode)
+    },
+    count: (where = []) => attempt(() => stored.countDocuments(countFilter(where))),
+    async ids(after, limit) {
+      const options = { projection: { _id: 1 as const }, sort: { _id: 1 as const }, limit }
+      const past = { _id: { $gt: storedText(after) }, doc: { $ne: null } }
+      return (await attempt(() => stored.find(past, options).toArray())).map(row => row._id)
+    },
+    async load(ids) {
+      return new Map(
+        (await read(ids, latest)).map(row => [
+          row._id,
+          { doc: documentOf<Doc>(row), position: row.position },
+        ]),
+      )
+    },
+    async write(writes) {
+      if (writes.length === 0) return
+      const guarded = () => writeGuarded(latest, { ...opening, writes })
+      await turns(name, () => attempt(guarded))
+    },
+  }
+}
+
+function pageOf<Doc extends Document>(
+  rows: readonly StoredDocument[],
+  { limit }: Query,
+  encode: (doc: Document, id: string) => string,
+): Page<Doc> {
+  const items = rows.slice(0, limit).flatMap(row => {
+    const doc = documentOf<Doc>(row)
+    return doc === null ? [] : [{ id: row._id, doc, cursor: encode(doc, row._id) }]
+  })
+  return { items, hasNext: rows.length > limit }
+}
+
+/** What `write` stored is a Doc: BSON gives back the strings, numbers, booleans, arrays and objects that it got. */
+function documentOf<Doc extends Document>(row: StoredDocument | undefined): Doc | null {
+  return withKeys(row?.doc ?? null, decodeKey) as Doc | null
+}
+
+/**
+ * An upsert whose guard fails tries to insert, and meets the document that is there. That may also have been written
+ * at the same moment with an older position, so that all is tried again, with plain updates of what is there: the
+ * guards make it harmless.
+ */
+async function writeGuarded<Doc extends Document>(
+  stored: MongoCollection<StoredDocument>,
+  { server, definition, writes }: Opening<Doc> & { readonly writes: readonly GuardedWrite<Doc>[] },
+): Promise<void> {
+  let present: ReadonlySet<string> = new Set()
+  for (let count = 1; ; count++) {
+    try {
+      const updates = writes.map(write =>
+        guardedUpdate(server, updateOf(definition, write), !present.has(storedText(write.id))),
+      )
+      await stored.bulkWrite(updates, { ordered: false })
+      return
+    } catch (error) {
+      if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY) || count >= WRITE_ATTEMPTS)
+        throw error
+      const ids = { _id: { $in: writes.map(write => storedText(write.id)) } }
+      const found = await stored.find(ids, { projection: { _id: 1 } }).toArray()
+      present = new Set(found.map(row => row._id))
+    }
+  }
+}
+
+type GuardedUpdate = {
+  readonly filter: { readonly _id: string; readonly position: { readonly $lt: number } }
+  readonly update: UpdateFilter<StoredDocument>
+}
+
+function updateOf<Doc extends Document>(
+  definition: CollectionDefinition<Doc>,
+  { id, doc, position }: GuardedWrite<Doc>,
+): GuardedUpdate {
+  const terms = doc === null ? [] : foldTerms(definition.terms?.(doc) ?? [])
+  const update = { $set: { doc: encodeDocument(doc), position, terms } }
+  return { filter: { _id: storedText(id), position: { $lt: position } }, update }
+}
+
+/** One document at most, either way: `updateOne` is what the driver repeats when the connection is lost. */
+function guardedUpdate(
+  { isFerretdb }: MongodbServer,
+  update: GuardedUpdate,
+  upsert: boolean,
+): AnyBulkWriteOperation<StoredDocument> {
+  return isFerretdb ? { updateMany: { ...update, upsert } } : { updateOne: { ...update, upsert } }
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  for (let count = 1; ; count++) {
+    try {
+      return await work()
+    } catch (cause) {
+      const isSwapped = cause instanceof MongoServerError && cause.code === PLAN_KILLED
+      if (!isSwapped || count >= READ_ATTEMPTS) throw asUnavailable('read models', rootOf(cause))
+    }
+  }
+}
+
+/** The driver keeps what ended a bulk write, such as a lost connection, inside an error of its own. */
+function rootOf(cause: unknown): unknown {
+  const inner: unknown = cause instanceof MongoServerError ? cause.errorResponse : undefined
+  return inner instanceof Error ? inner : cause
+}

@@ -1,0 +1,49 @@
+// Tells an engine that is away for now from a request that can never work. Free of any driver.
+import { CallerError } from '#platform/domain/errors.ts'
+
+/** Codes of Node's sockets and resolver for a peer that is not there. */
+const SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+/** SQLSTATE: connection exceptions, shutdown and start-up, out of disk, memory or sessions, I/O errors, a server that became a standby. */
+const SQL_STATES = /^(08|53|57P|58|25006$)/
+const DRIVER_TEXTS =
+  /connection (terminated|ended|error)|not queryable|timeout exceeded when trying to connect|timeout expired|query read timeout/i
+const MONGO_NAMES =
+  /^Mongo(Network|ServerSelection|PoolCleared|PoolClosed|NotConnected|Topology|ServerClosed|ClientClosed)/
+
+/**
+ * True when `error`, or what caused it, says that an engine or service cannot be reached at the moment: trying the
+ * same again later may work. Knows CallerError UNAVAILABLE, Node's sockets, PostgreSQL and MongoDB.
+ */
+export function isOutage(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++)
+    if (saysOutage(cause)) return true
+  return false
+}
+
+function saysOutage(error: Error): boolean {
+  if (error instanceof CallerError) return error.code === 'UNAVAILABLE'
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return (
+    SOCKET_CODES.has(code) ||
+    SQL_STATES.test(code) ||
+    DRIVER_TEXTS.test(error.message) ||
+    MONGO_NAMES.test(error.name)
+  )
+}
+
+/** CallerError UNAVAILABLE when `engine` cannot be reached at the moment; `cause` itself when it is something else. */
+export function asUnavailable(engine: string, cause: unknown): unknown {
+  if (cause instanceof CallerError || !isOutage(cause)) return cause
+  const message = `The ${engine} cannot be reached at the moment. Try again.`
+  return new CallerError('UNAVAILABLE', message, {}, cause)
+}

@@ -1,0 +1,209 @@
+// The bus on a Kafka that is killed, paused and started again, and with members of groups that die.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { EventBus } from '#platform/event-bus/event-bus.ts'
+import { openKafkaEventBus } from '#platform/event-bus/kafka/event-bus.ts'
+import { openEventBus } from '#platform/event-bus/open.ts'
+import { jarsOf, startKafka } from '#test/engines/kafka.ts'
+import {
+  type Broker,
+  faultsOf,
+  isOurs,
+  missing,
+  onKafka,
+  startBroker,
+} from '#test/platform/event-bus/kafka/broker.ts'
+import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
+
+describe.skipIf(missing || !isOurs)(onKafka, () => {
+  let broker: Broker
+  beforeAll(async () => {
+    broker = await startBroker()
+  })
+  afterAll(() => broker[Symbol.asyncDispose]())
+
+  /** Tries until the bus has taken them, as a service's publisher does. */
+  async function publishSurely(bus: EventBus, topic: string, from: number, to: number): Promise<void> {
+    for (;;)
+      try {
+        return await bus.publish(topic, events(from, to))
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'UNAVAILABLE' })
+        await delay(50)
+      }
+  }
+
+  /** What is left when positions that were had already are dropped, as consumers do. */
+  function asSeen(positions: readonly number[]): number[] {
+    const seen: number[] = []
+    for (const position of positions) if (position > (seen.at(-1) ?? 0)) seen.push(position)
+    return seen
+  }
+
+  type Line = { readonly from: number; readonly positions: number[] }
+
+  /** A process that subscribes; what it is delivered goes to `hear`. */
+  function spawnSubscriber(
+    url: string,
+    group: string,
+    topic: string,
+    hear: (line: Line) => void,
+  ): ChildProcess {
+    const script = fileURLToPath(new URL('../subscriber.ts', import.meta.url))
+    const child = spawn(process.execPath, [script, url, group, topic], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    createInterface({ input: child.stdout }).on('line', text =>
+      hear({ from: child.pid ?? 0, positions: text.split(' ').map(Number) }),
+    )
+    return child
+  }
+
+  async function kill(child: ChildProcess | undefined): Promise<void> {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  test('a group of three processes loses nothing and keeps order while its owners are killed in turn', async () => {
+    const url = broker.fresh()
+    await using bus = await openEventBus(url)
+    const lines: Line[] = []
+    const members = new Map<number, ChildProcess>()
+    for (let index = 0; index < 3; index++) {
+      const child = spawnSubscriber(url, 'heirs', 'orders', line => lines.push(line))
+      members.set(child.pid ?? 0, child)
+    }
+    let published = 0
+    let isPublishing = true
+    const publishing = (async () => {
+      for (; isPublishing; published += 5) {
+        await publishSurely(bus, 'orders', published + 1, published + 5)
+        await delay(10)
+      }
+    })()
+    for (let killed = 0; killed < 2; killed++) {
+      const before = lines.length
+      await vi.waitFor(() => expect(lines.length).toBeGreaterThan(before + 5), { timeout: 30_000 })
+      await kill(members.get(lines.at(-1)?.from ?? 0))
+    }
+    const before = lines.length
+    await vi.waitFor(() => expect(lines.length).toBeGreaterThan(before + 5), { timeout: 30_000 })
+    isPublishing = false
+    await publishing
+    await vi.waitFor(() => expect(lines.at(-1)?.positions.at(-1)).toBe(published), { timeout: 30_000 })
+    for (const child of members.values()) await kill(child)
+
+    expect(asSeen(lines.flatMap(({ positions }) => positions))).toEqual(range(1, published))
+    expect(new Set(lines.map(({ from }) => from)).size).toBe(3)
+    for (const pid of members.keys()) {
+      const own = lines.filter(({ from }) => from === pid).flatMap(({ positions }) => positions)
+      expect(own).toEqual(asSeen(own)) // nobody gets anything twice
+    }
+  })
+
+  test('a process that stood still for longer than its session gives its topic up, and nothing is lost', async () => {
+    const url = broker.fresh()
+    await using bus = await openEventBus(url)
+    const lines: Line[] = []
+    const sleeper = spawnSubscriber(url, 'still', 'orders', line => lines.push(line))
+    await publishSurely(bus, 'orders', 1, 5)
+    await vi.waitFor(() => expect(lines.at(-1)?.positions.at(-1)).toBe(5), { timeout: 20_000 })
+    sleeper.kill('SIGSTOP')
+    const box = inbox()
+    await using _heir = await bus.subscribe('still', ['orders'], box.deliver)
+    await publishSurely(bus, 'orders', 6, 10)
+    await vi.waitFor(() => expect(box.positions.at(-1)).toBe(10), { timeout: 30_000 })
+    sleeper.kill('SIGCONT')
+    await publishSurely(bus, 'orders', 11, 15)
+    await vi.waitFor(() => expect(box.positions.at(-1)).toBe(15), { timeout: 20_000 })
+    expect(asSeen(box.positions)).toEqual(range(6, 15))
+    await kill(sleeper)
+  })
+
+  test('readers and publishers go on by themselves after the broker was killed, each message once and in order', async () => {
+    const url = broker.fresh()
+    await using bus = await openEventBus(url)
+    await using other = await openEventBus(url)
+    const [tailed, grouped] = [inbox(), inbox()]
+    await using _tail = await other.tail(['orders', 'payment'], tailed.deliver)
+    await using _group = await other.subscribe('cut', ['orders'], grouped.deliver)
+    await publishSurely(bus, 'orders', 1, 10)
+    await tailed.received(10)
+    for (let round = 1; round <= 2; round++) {
+      await faultsOf(broker).kill()
+      await expect(bus.publish('orders', events(round * 100, round * 100 + 1))).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      })
+      await expect(bus.end('orders')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      await expect(other.read('orders', 0, 10)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      const published = publishSurely(bus, 'orders', round * 100, round * 100 + 99)
+      await faultsOf(broker).restart()
+      await published
+    }
+    await vi.waitFor(() => expect(tailed.positions.at(-1)).toBe(299), { timeout: 30_000 })
+    await vi.waitFor(() => expect(grouped.positions.at(-1)).toBe(299), { timeout: 30_000 })
+    expect(tailed.positions).toEqual([...range(1, 10), ...range(100, 299)])
+    expect(grouped.positions).toEqual([...range(1, 10), ...range(100, 299)])
+    expect(await bus.end('orders')).toBe(299)
+  }, 180_000)
+
+  test('a broker that stands still is as one that is away, and is back when it goes on', async () => {
+    const url = broker.fresh()
+    await using bus = await openEventBus(url)
+    const [tailed, grouped] = [inbox(), inbox()]
+    await using _tail = await bus.tail(['orders'], tailed.deliver)
+    await using _group = await bus.subscribe('frozen', ['orders'], grouped.deliver)
+    await publishSurely(bus, 'orders', 1, 10)
+    await grouped.received(10)
+    faultsOf(broker).pause()
+    const published = publishSurely(bus, 'orders', 11, 60)
+    await expect(bus.end('orders')).rejects.toMatchObject({ code: 'UNAVAILABLE' }) // after 10 s: the session ran out
+    faultsOf(broker).resume()
+    await published
+    await vi.waitFor(() => expect(tailed.positions.at(-1)).toBe(60), { timeout: 30_000 })
+    await vi.waitFor(() => expect(grouped.positions.at(-1)).toBe(60), { timeout: 30_000 })
+    expect(tailed.positions).toEqual(range(1, 60))
+    expect(grouped.positions).toEqual(range(1, 60)) // not even what its session ran out over
+  }, 180_000)
+
+  test('a broker that comes only later is waited for', async () => {
+    const url = broker.fresh()
+    await faultsOf(broker).kill()
+    const waits = Promise.withResolvers<void>()
+    const logger = { info() {}, error() {}, warn: () => waits.resolve() }
+    const opening = openKafkaEventBus({ url, logger })
+    await waits.promise
+    await faultsOf(broker).restart()
+    await using bus = await opening
+    await bus.publish('orders', events(1, 2))
+    expect(await bus.end('orders')).toBe(2)
+  }, 180_000)
+
+  test.skipIf(!jarsOf())(
+    'a wrong password is refused at once, and is in no message',
+    async () => {
+      const jars = jarsOf() ?? ''
+      await using guarded = await startKafka({ jars, user: { name: 'waybill', password: 'right-secret' } })
+      {
+        await using bus = await openEventBus(guarded.url)
+        await bus.publish('orders', events(1, 2))
+        expect(await bus.end('orders')).toBe(2)
+      }
+      const wrong = guarded.url.replace('right', 'wrong')
+      const error: unknown = await openEventBus(wrong).catch((caught: unknown) => caught)
+      expect(error).toMatchObject({ code: 'EVENT_BUS_UNREACHABLE' })
+      expect(String(error)).toMatch(/\(EVENT_BUS_URL\) refuses the user and password/)
+      expect(String(error)).not.toContain('secret')
+      const nobody = openKafkaEventBus({ url: guarded.url.replace(/\/\/.*@/, '//'), patienceMs: 500 })
+      await expect(nobody).rejects.toMatchObject({ code: 'EVENT_BUS_UNREACHABLE' })
+    },
+    180_000,
+  )
+})

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { beforeAll, expect, test } from 'vitest'
+import { openEventBus } from '#platform/event-bus/open.ts'
+import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
+import { freshDatabase } from '#test/database.ts'
+import { eventBusContract } from '#test/platform/event-bus/event-bus.contract.ts'
+import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
+
+let url: string
+beforeAll(async () => {
+  url = await freshDatabase()
+})
+
+eventBusContract('PostgreSQL', () => openEventBus(url))
+
+async function sql<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query<Row>(text)
+  await client.end()
+  return rows
+}
+
+test('messages past their time are deleted, and a reader that wants them is told where it can go on', async () => {
+  await using bus = await openPostgresEventBus({ url, retentionMs: 60_000, trimEveryMs: 20 })
+  const tailing = inbox()
+  await using _tail = await bus.tail(['aged'], tailing.deliver)
+  await bus.publish('aged', events(1, 40))
+  await tailing.received(40)
+  await sql(`UPDATE event_bus.messages SET published_at = now() - interval '2 minutes'
+              WHERE topic = 'aged' AND position <= 30`)
+  await expect
+    .poll(() => sql<{ count: string }>(`SELECT count(*) FROM event_bus.messages WHERE topic = 'aged'`))
+    .toEqual([{ count: '10' }])
+  const refusal = { code: 'BAD_USER_INPUT', details: { oldest: 30 } }
+  await expect(bus.read('aged', 29, 5)).rejects.toMatchObject(refusal)
+  await expect(bus.tail(['aged'], tailing.deliver, { aged: 0 })).rejects.toMatchObject(refusal)
+  expect((await bus.read('aged', 30, 100)).map(message => message.position)).toEqual(range(31, 40))
+  expect(await bus.end('aged')).toBe(40)
+  const fresh = inbox()
+  await using _group = await bus.subscribe('late', ['aged'], fresh.deliver)
+  expect(await fresh.received(10)).toEqual(range(31, 40))
+})
+
+test('what a living group has yet to get is kept past its time', async () => {
+  await using bus = await openPostgresEventBus({ url, retentionMs: 60_000, trimEveryMs: 20 })
+  const gate = Promise.withResolvers<void>()
+  const box = inbox()
+  await using _group = await bus.subscribe('stuck', ['kept'], async batch => {
+    await gate.promise
+    await box.deliver(batch)
+  })
+  await bus.publish('kept', events(1, 10))
+  await sql(`UPDATE event_bus.messages SET published_at = now() - interval '2 minutes' WHERE topic = 'kept'`)
+  await bus.publish('other', events(1, 10))
+  await sql(`UPDATE event_bus.messages SET published_at = now() - interval '2 minutes' WHERE topic = 'other'`)
+  await expect
+    .poll(() => sql<{ count: string }>(`SELECT count(*) FROM event_bus.messages WHERE topic = 'other'`))
+    .toEqual([{ count: '0' }])
+  expect((await bus.read('kept', 0, 100)).map(message => message.position)).toEqual(range(1, 10))
+  gate.resolve()
+  expect(await box.received(10)).toEqual(range(1, 10))
+})
+
+test('sessions that are cut are opened again, and nothing is lost', async () => {
+  await using bus = await openEventBus(url)
+  const [tailed, grouped] = [inbox(), inbox()]
+  await using _tail = await bus.tail(['cut'], tailed.deliver)
+  await using _group = await bus.subscribe('cut', ['cut'], grouped.deliver)
+  for (let round = 0; round < 3; round++) {
+    await sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+    for (;;) {
+      const done = await bus.publish('cut', events(round * 10 + 1, round * 10 + 10)).then(
+        () => true,
+        () => false,
+      )
+      if (done) break
+    }
+  }
+  expect(await tailed.received(30)).toEqual(range(1, 30))
+  await grouped.received(30)
+  expect([...new Set(grouped.positions)]).toEqual(range(1, 30))
+})
+
+test('another process takes over from one that is killed, and no message is left out', async () => {
+  const script = fileURLToPath(new URL('../subscriber.ts', import.meta.url))
+  const child = spawn(process.execPath, [script, url, 'heir', 'killed'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  await using bus = await openEventBus(url)
+  await bus.publish('killed', events(1, 5))
+  expect((await lines.next()).value).toBe('1 2 3 4 5')
+  const box = inbox()
+  await using _heir = await bus.subscribe('heir', ['killed'], box.deliver)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await bus.publish('killed', events(6, 10))
+  await box.received(5)
+  expect(box.positions.filter(position => position > 5)).toEqual(range(6, 10))
+})
+
+test('an engine that nobody answers for is an operator error without the password', async () => {
+  const error: unknown = await openEventBus('postgres://user:secret@127.0.0.1:1/db').catch(
+    (caught: unknown) => caught,
+  )
+  expect(error).toMatchObject({ code: 'EVENT_BUS_UNREACHABLE' })
+  expect(String(error)).not.toContain('secret')
+  await expect(openEventBus('amqp://x')).rejects.toMatchObject({ code: 'EVENT_BUS_URL_UNKNOWN' })
+})

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest'
+import { createGrouping, type GroupingOptions } from '#platform/event-store/group-commit.ts'
+
+type Item = { readonly name: string; readonly weight?: number }
+
+/** Groups that answer only when told to, and what they were sent. */
+function grouping(options: Partial<GroupingOptions<Item, string>> = {}) {
+  const sent: string[][] = []
+  const gates: PromiseWithResolvers<void>[] = []
+  const created = createGrouping<Item, string>({
+    async send(items) {
+      const names = items.map(({ name }) => name)
+      sent.push(names)
+      const gate = Promise.withResolvers<void>()
+      gates.push(gate)
+      await gate.promise
+      if (names.includes('poison')) throw new Error('poison')
+      return names.map(name => `done ${name}`)
+    },
+    names: ({ name }) => name.split('+'),
+    weight: ({ weight = 1 }) => weight,
+    isPoison: error => error instanceof Error && error.message === 'poison',
+    maxItems: 3,
+    maxWeight: 10,
+    maxQueued: 6,
+    maxQueuedWeight: 100,
+    maxInFlight: 1,
+    ...options,
+  })
+  return { ...created, sent, add: (name: string, weight = 1) => created.add({ name, weight }), answer }
+
+  /** Lets groups be answered until nothing is waiting. */
+  async function answer(): Promise<string[][]> {
+    let done = false
+    const drained = created.drained().then(() => {
+      done = true
+    })
+    while (!done) {
+      for (const gate of gates.splice(0)) gate.resolve()
+      await new Promise(setImmediate)
+    }
+    await drained
+    return sent
+  }
+}
+
+describe('grouping', () => {
+  test('what arrives together goes together, up to the size of a group', async () => {
+    const { add, answer } = grouping()
+    const answers = Promise.all(['a', 'b', 'c', 'd'].map(name => add(name)))
+    expect(await answer()).toEqual([['a', 'b', 'c'], ['d']])
+    expect(await answers).toEqual(['done a', 'done b', 'done c', 'done d'])
+  })
+
+  test('a group holds a name once; who has to wait is passed by none of its names', async () => {
+    const { add, answer } = grouping()
+    void Promise.all(['a', 'a+b', 'b', 'c'].map(name => add(name)))
+    expect(await answer()).toEqual([['a', 'c'], ['a+b'], ['b']])
+  })
+
+  test('a group is closed by weight, and what alone is too heavy goes alone', async () => {
+    const { add, answer } = grouping()
+    void Promise.all([add('a', 6), add('b', 6), add('c', 50), add('d', 4)])
+    expect(await answer()).toEqual([['a'], ['b'], ['c'], ['d']])
+  })
+
+  test('a poisoned group is sent again one by one, and only the poison fails', async () => {
+    const { add, answer } = grouping()
+    const answers = Promise.allSettled(['a', 'poison', 'c'].map(name => add(name)))
+    expect(await answer()).toEqual([['a', 'poison', 'c'], ['a'], ['poison'], ['c']])
+    expect((await answers).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  })
+
+  test('any other failure fails the whole group, once', async () => {
+    const { add, answer } = grouping({ isPoison: () => false })
+    const answers = Promise.allSettled(['a', 'poison'].map(name => add(name)))
+    expect(await answer()).toEqual([['a', 'poison']])
+    expect((await answers).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  })
+
+  test('more than may wait is UNAVAILABLE at once', async () => {
+    const { add, answer } = grouping()
+    const answers = ['a', 'b', 'c', 'd', 'e', 'f'].map(name => add(name))
+    await expect(add('g')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await answer()
+    await Promise.all(answers)
+  })
+
+  test('heavier than what may wait is UNAVAILABLE, until some of it has gone', async () => {
+    const { add, answer } = grouping()
+    const heavy = add('a', 100)
+    await expect(add('b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await answer()
+    const light = add('c')
+    await answer()
+    expect(await Promise.all([heavy, light])).toEqual(['done a', 'done c'])
+  })
+
+  test('as many groups are under way as may be', async () => {
+    const { add, sent, answer } = grouping({ maxInFlight: 2, maxItems: 1 })
+    void Promise.all(['a', 'b', 'c'].map(name => add(name)))
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+    expect(sent).toEqual([['a'], ['b']])
+    expect(await answer()).toHaveLength(3)
+  })
+})

@@ -1,0 +1,267 @@
+import { spawn } from 'node:child_process'
+import { connect, createServer, type Socket } from 'node:net'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import pg from 'pg'
+import { describe, expect, type TestContext, test } from 'vitest'
+import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
+import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
+import { freshDatabase } from '#test/database.ts'
+import { appendMany, event, eventually, positions, upTo, write } from '#test/platform/event-store/fixtures.ts'
+
+const WAIT = 20_000
+
+type Context = Pick<TestContext, 'onTestFinished'>
+
+async function openStore({ onTestFinished }: Context, url: string): Promise<EventStore> {
+  const store = await openPostgresEventStore({ url })
+  onTestFinished(() => store[Symbol.asyncDispose]())
+  return store
+}
+
+async function openClient({ onTestFinished }: Context, url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  onTestFinished(() => client.end())
+  return client
+}
+
+/** Ends the sessions of the database that bear the application name, and answers how many there were. */
+async function cut(client: pg.Client, application: string): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>(
+    `SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`,
+    [application],
+  )
+  return rows.length
+}
+
+/** A way to the database that can be closed, with all that goes through it, and opened again at the same address. */
+async function openProxy({ onTestFinished }: Context, database: string) {
+  const url = new URL(database)
+  const target = { host: url.hostname, port: Number(url.port) }
+  const sockets = new Set<Socket>()
+  const server = createServer(near => {
+    const far = connect(target)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from)
+      from.pipe(to)
+      from.on('error', () => to.destroy()).on('close', () => to.destroy())
+    }
+  })
+  const listen = (port: number) =>
+    new Promise<number>(resolve =>
+      server.listen(port, '127.0.0.1', () => {
+        const address = server.address()
+        resolve(typeof address === 'object' && address ? address.port : 0)
+      }),
+    )
+  const close = () =>
+    new Promise<void>(resolve => {
+      server.close(() => resolve())
+      for (const socket of sockets) socket.destroy()
+      sockets.clear()
+    })
+  const port = await listen(0)
+  onTestFinished(close)
+  url.port = String(port)
+  url.hostname = '127.0.0.1'
+  return { url: url.href, close, listen: () => listen(port) }
+}
+
+/** A process that owns the consumer: `line` resolves when it prints that line. */
+function spawnOwner({ onTestFinished }: Context, url: string, name: string) {
+  const script = path.join(import.meta.dirname, '..', 'consumer-process.ts')
+  const child = spawn(process.execPath, [script, url, name], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  const seen = new Set<string>()
+  const waiting = new Map<string, () => void>()
+  createInterface(child.stdout).on('line', line => {
+    seen.add(line)
+    waiting.get(line)?.()
+  })
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await ended
+  }
+  onTestFinished(kill)
+  return {
+    kill,
+    line: (line: string) =>
+      seen.has(line) ? Promise.resolve() : new Promise<void>(resolve => waiting.set(line, resolve)),
+  }
+}
+
+describe('leases', () => {
+  test.concurrent('a living owner keeps its lease, however long one batch takes', async context => {
+    const url = await freshDatabase()
+    const [store, rival] = [await openStore(context, url), await openStore(context, url)]
+    const gate = Promise.withResolvers<void>()
+    const owner = await store.consume({ name: 'views', handle: () => gate.promise })
+    const standby = await rival.consume({ name: 'views', async handle() {} })
+    await appendMany(store, 'order', 3)
+    expect(await standby.reached(3, 6_500)).toBe(false)
+    expect([owner.status().owner, standby.status().owner]).toEqual([true, false])
+    gate.resolve()
+    expect(await standby.reached(3, WAIT)).toBe(true)
+    expect(standby.status().owner).toBe(false)
+  })
+
+  test.concurrent('when the owner is killed, another process takes over within its lease', async context => {
+    const url = await freshDatabase()
+    const store = await openStore(context, url)
+    const owner = spawnOwner(context, url, 'views')
+    await owner.line('owner')
+    const handled: number[] = []
+    const standby = await store.consume({
+      name: 'views',
+      async handle(events) {
+        handled.push(...positions(events))
+      },
+    })
+    await appendMany(store, 'order', 3)
+    await owner.line('handled 3')
+    await standby.reached(3, WAIT)
+    expect(standby.status().owner).toBe(false)
+    await owner.kill()
+    await appendMany(store, 'stock', 3)
+    expect(await standby.reached(6, WAIT)).toBe(true)
+    expect(handled.slice(-3)).toEqual([4, 5, 6])
+  })
+
+  test.concurrent('an owner whose lease passed to another stops, and its checkpoint counts for nothing', async context => {
+    const url = await freshDatabase()
+    const store = await openStore(context, url)
+    const client = await openClient(context, url)
+    const gate = Promise.withResolvers<void>()
+    const entered = Promise.withResolvers<void>()
+    const lost = Promise.withResolvers<void>()
+    const consumer = await store.consume({
+      name: 'views',
+      async handle() {
+        entered.resolve()
+        await gate.promise
+      },
+      onLost: lost.resolve,
+    })
+    await store.append(write('order-1', 0))
+    await entered.promise
+    await client.query(
+      `UPDATE event_store.consumers
+          SET owner = gen_random_uuid(), epoch = epoch + 1, lease_until = clock_timestamp() + interval '1 hour'`,
+    )
+    gate.resolve()
+    await lost.promise
+    expect(consumer.status().owner).toBe(false)
+    const { rows } = await client.query('SELECT checkpoint::int FROM event_store.consumers')
+    expect(rows).toEqual([{ checkpoint: 0 }])
+  })
+})
+
+describe('connections', () => {
+  test.concurrent('wake-ups come back after the listening connection is cut', async context => {
+    const url = await freshDatabase()
+    const [store, rival] = [await openStore(context, url), await openStore(context, url)]
+    const client = await openClient(context, url)
+    await eventually(async () => expect(await cut(client, 'waybill-event-store-listener')).toBe(2))
+    await eventually(async () => {
+      const { rows } = await client.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'`,
+      )
+      expect(rows).toHaveLength(2)
+    })
+    const heard = new Promise<void>(resolve => rival.onAppended(resolve))
+    await store.append(write('order-1', 0))
+    await heard
+  })
+
+  test.concurrent('consumers and writers carry on after every connection is cut', async context => {
+    const url = await freshDatabase()
+    const store = await openStore(context, url)
+    const client = await openClient(context, url)
+    const handled: number[] = []
+    const consumer = await store.consume({
+      name: 'views',
+      async handle(events) {
+        handled.push(...positions(events))
+      },
+    })
+    await consumer.reached(await appendMany(store, 'order', 20), WAIT)
+    expect(await cut(client, 'waybill-event-store')).toBeGreaterThan(0)
+    await cut(client, 'waybill-event-store-listener')
+    await eventually(() => store.append(write('stock-1', 0)).then(() => {}))
+    expect(await consumer.reached(21, WAIT)).toBe(true)
+    expect(new Set(handled)).toEqual(new Set(upTo(21)))
+    expect(consumer.status().deadLetters).toBe(0)
+  })
+
+  test.concurrent('while the server is away callers hear UNAVAILABLE; when it is back all goes on', async context => {
+    const proxy = await openProxy(context, await freshDatabase())
+    const store = await openStore(context, proxy.url)
+    const handled: RecordedEvent[] = []
+    const consumer = await store.consume({
+      name: 'views',
+      async handle(events) {
+        handled.push(...events)
+      },
+    })
+    await consumer.reached(await appendMany(store, 'order', 3), WAIT)
+    await proxy.close()
+    await expect(store.append(write('stock-1', 0))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(store.readStream('order-1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await proxy.listen()
+    await eventually(() => store.append(write('stock-1', 0)).then(() => {}))
+    expect(await consumer.reached(4, WAIT)).toBe(true)
+    expect(new Set(positions(handled))).toEqual(new Set(upTo(4)))
+    expect(consumer.status().deadLetters).toBe(0)
+  })
+})
+
+describe('the database', () => {
+  test('data that the database itself refuses fails its own append only', async context => {
+    const url = await freshDatabase()
+    const store = await openStore(context, url)
+    const client = await openClient(context, url)
+    await client.query(`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no such value' USING ERRCODE = '22003'; END $$;
+      CREATE TRIGGER refuse BEFORE INSERT ON event_store.events
+        FOR EACH ROW WHEN (NEW.type = 'Poisoned') EXECUTE FUNCTION refuse()`)
+    const results = await Promise.allSettled(
+      upTo(10).map(n => store.append(write(`order-${n}`, 0, event(n === 5 ? 'Poisoned' : 'A')))),
+    )
+    const rejected = results.filter(({ status }) => status === 'rejected')
+    expect(rejected).toEqual([
+      { status: 'rejected', reason: expect.objectContaining({ code: 'BAD_USER_INPUT' }) },
+    ])
+    expect(positions(await store.readLog({ after: 0, limit: 100 }))).toEqual(upTo(9))
+  })
+
+  test('an operator reads which database could not be opened, without its password', async () => {
+    const url = new URL(await freshDatabase())
+    url.pathname = '/absent'
+    const opening = openPostgresEventStore({ url: url.href })
+    await expect(opening).rejects.toMatchObject({ code: 'EVENT_STORE_UNREACHABLE' })
+    await expect(opening).rejects.toThrow(/\/absent: .*does not exist/)
+    await opening.catch(error => expect(String(error)).not.toContain(url.password))
+  })
+
+  test('stores that open a new database at once all succeed, and one of a newer schema is refused', async context => {
+    const url = await freshDatabase()
+    await Promise.all(upTo(5).map(() => openStore(context, url)))
+    const client = await openClient(context, url)
+    await client.query('INSERT INTO event_store.migrations (version) VALUES (999)')
+    await expect(openPostgresEventStore({ url })).rejects.toMatchObject({ code: 'EVENT_STORE_TOO_NEW' })
+  })
+
+  test('a store that is closed says so', async () => {
+    const store = await openPostgresEventStore({ url: await freshDatabase() })
+    await store[Symbol.asyncDispose]()
+    await store[Symbol.asyncDispose]()
+    await expect(store.append(write('order-1', 0))).rejects.toMatchObject({ code: 'EVENT_STORE_CLOSED' })
+  })
+})
