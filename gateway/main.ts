@@ -10,7 +10,7 @@ await runService({
     const [{ readGatewayConfig }, { startGateway }, { firstLines }] = await Promise.all([
       import('#gateway/config.ts'),
       import('#gateway/service.ts'),
-      import('#gateway/first-lines.ts'),
+      import('#gateway/http/startup-banner.ts'),
     ])
     return {
       readConfig: readGatewayConfig,

@@ -1,13 +1,13 @@
 // What an operator sets in the gateway's settings file, section by section. Free of the environment and of files.
 import { z } from 'zod'
 import { DEFAULT_ANSWER_BYTES } from '#gateway/executor/response-limit.ts'
-import { reloadSettings } from '#gateway/reload/settings.ts'
+import { persistedSettings } from '#gateway/pipeline/persisted-settings.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { costSettings } from '#gateway/safety/cost/settings.ts'
-import { persistedSettings } from '#gateway/safety/persisted/settings.ts'
 import { rateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
 import { subscriptionSettings } from '#gateway/subscriptions/settings.ts'
-import { errorSettings } from '#gateway/transport/disclosure.ts'
+import { reloadSettings } from '#gateway/supergraph/settings.ts'
+import { errorSettings } from '#gateway/transport/error-masking.ts'
 import {
   everySubgraphSchema,
   type SubgraphSettings,

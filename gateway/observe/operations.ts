@@ -1,5 +1,5 @@
 // Watches operations: a span each, how many and how long by name, kind and outcome. Free of what they do.
-import type { GatewayAnswer } from '#gateway/execute.ts'
+import type { GatewayAnswer } from '#gateway/pipeline/execute.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { Observe } from '#platform/telemetry/durations.ts'
 import { durations, gauge, level } from '#platform/telemetry/metrics.ts'

@@ -1,5 +1,5 @@
 // Counts how often an operation was ready, and times those that had to be made so. Free of making them.
-import type { ObservePrepare } from '#gateway/known-operations.ts'
+import type { ObservePrepare } from '#gateway/operations/operation-cache.ts'
 import { counter, durations, tally } from '#platform/telemetry/metrics.ts'
 
 let observer: ObservePrepare | undefined

@@ -11,7 +11,7 @@ import {
   type ValueNode,
   visit,
 } from 'graphql'
-import { linkedDirective } from '#gateway/safety/linked-directives.ts'
+import { linkedDirective } from '#gateway/federation/linked-directives.ts'
 
 /**
  * Without what is `@inaccessible`, and without the definitions that the supergraph links and what is said with them. All

@@ -1,8 +1,9 @@
 // Whether a subscription may begin, by what it costs and what its client has left. Free of how it is run.
-import type { GraphInUse } from '#gateway/current-graph.ts'
+
 import type { ExecutionError } from '#gateway/executor/execution.ts'
-import { type AskedOperation, clientOf, type Sender } from '#gateway/operation.ts'
-import type { Admission } from '#gateway/safety/admission.ts'
+import type { GraphInUse } from '#gateway/graph/current-graph.ts'
+import type { Admission } from '#gateway/pipeline/admission.ts'
+import { type AskedOperation, clientOf, type Sender } from '#gateway/pipeline/run-operation.ts'
 
 /** Charges a subscription once, as it begins; what is none, or not valid, is for others to judge. */
 export async function refuseSubscription(

@@ -2,10 +2,11 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
-import type { CurrentGraph, GraphInUse } from '#gateway/current-graph.ts'
 import { type ExecutionError, isObject } from '#gateway/executor/execution.ts'
-import type { Graph } from '#gateway/graph.ts'
+import type { CurrentGraph, GraphInUse } from '#gateway/graph/current-graph.ts'
+import type { Graph } from '#gateway/graph/graph.ts'
 import { watchOperations } from '#gateway/observe/operations.ts'
+import type { Admission } from '#gateway/pipeline/admission.ts'
 import {
   type AskedOperation,
   createFormat,
@@ -13,8 +14,7 @@ import {
   forwardedOf,
   runOperation,
   type Sender,
-} from '#gateway/operation.ts'
-import type { Admission } from '#gateway/safety/admission.ts'
+} from '#gateway/pipeline/run-operation.ts'
 import { refuseSubscription } from '#gateway/subscriptions/admit.ts'
 import { whileAllowed } from '#gateway/subscriptions/allowed.ts'
 import { tellNotes } from '#gateway/subscriptions/notes.ts'

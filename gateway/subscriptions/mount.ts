@@ -1,6 +1,6 @@
 // Subscriptions at the gateway: its engine on live connections over WebSocket, event streams and multipart answers.
-import type { CurrentGraph } from '#gateway/current-graph.ts'
-import type { Admission } from '#gateway/safety/admission.ts'
+import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
+import type { Admission } from '#gateway/pipeline/admission.ts'
 import { createEngine } from '#gateway/subscriptions/engine.ts'
 import { type AnswerInParts, createMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'

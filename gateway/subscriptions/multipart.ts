@@ -1,6 +1,6 @@
 // Subscriptions as parts of one answer to a POST (Apollo's multipart protocol, subscriptionSpec=1.0). Free of what is subscribed to.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { CurrentGraph } from '#gateway/current-graph.ts'
+import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import { type Answer, answerJson } from '#platform/graphql/live-answers.ts'
 import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-request.ts'
 import type { Framing, LiveStreams } from '#platform/graphql/live-responses.ts'

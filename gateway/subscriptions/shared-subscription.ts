@@ -1,6 +1,7 @@
 // One subscription for all who want the same: its events followed, answered in their order, given to each. Free of transport.
-import type { FormatError } from '#gateway/execute.ts'
+
 import { type ExecutionError, isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
+import type { FormatError } from '#gateway/pipeline/execute.ts'
 import { createBroadcast } from '#gateway/subscriptions/broadcast.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import type { ObserveSubscriptions } from '#gateway/subscriptions/subscription-metrics.ts'

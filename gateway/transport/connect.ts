@@ -1,14 +1,14 @@
 // A subgraph put together as its settings say: what is not set is not there, and costs nothing.
 import { type Connection, openConnection } from '#gateway/transport/connection.ts'
-import type { Disclosure } from '#gateway/transport/disclosure.ts'
+import { ACCEPTED_ENCODINGS } from '#gateway/transport/decompress.ts'
+import type { Disclosure } from '#gateway/transport/error-masking.ts'
 import { createFailureLog } from '#gateway/transport/failure-log.ts'
-import { sendHashes } from '#gateway/transport/hashes.ts'
 import { compileHeaderRules } from '#gateway/transport/header-rules.ts'
 import { openInstances } from '#gateway/transport/instances.ts'
+import { sendHashes } from '#gateway/transport/persisted-queries.ts'
 import { compileReplyHeaders } from '#gateway/transport/reply-headers.ts'
 import type { SubgraphSettings } from '#gateway/transport/settings.ts'
 import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
-import { ACCEPTED_ENCODINGS } from '#gateway/transport/unpack.ts'
 import {
   type Choose,
   consistentHash,

@@ -1,7 +1,7 @@
 // Pooled keep-alive connections to one address of a subgraph. Free of GraphQL, of policies and of choice between addresses.
 import { Pool } from 'undici'
-import { post } from '#gateway/transport/exchange.ts'
-import { unpack } from '#gateway/transport/unpack.ts'
+import { unpack } from '#gateway/transport/decompress.ts'
+import { post } from '#gateway/transport/http-post.ts'
 
 export type Outgoing = {
   readonly kind: 'query' | 'mutation' | 'subscription'

@@ -7,7 +7,7 @@ import {
   parse,
   type SelectionNode,
 } from 'graphql'
-import { type Disclosure, discloseFailure } from '#gateway/transport/disclosure.ts'
+import { type Disclosure, discloseFailure } from '#gateway/transport/error-masking.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
 

@@ -1,6 +1,7 @@
 // Several instances of a subgraph as one connection. Free of choice between them, and of where they are known from.
-import { isInOrder } from '#gateway/transport/answer.ts'
+
 import type { Connection } from '#gateway/transport/connection.ts'
+import { isInOrder } from '#gateway/transport/subgraph-response.ts'
 import type { Choose } from '#platform/discovery/balancing-strategies.ts'
 import type { Followed } from '#platform/discovery/discovery.ts'
 import type { HealthOptions } from '#platform/discovery/instance-health.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { GOOD_CONDUCT, librarySupergraph, startLibrary } from './library.ts'
+import { GOOD_CONDUCT, librarySupergraph, startLibrary } from './gateway-fixture.ts'
 
 type Library = Awaited<ReturnType<typeof startLibrary>>
 

@@ -2,9 +2,9 @@
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { readSettings } from '#gateway/settings.ts'
-import { startLibrary } from '#test/gateway/library.ts'
+import { startLibrary } from '#test/gateway/gateway-fixture.ts'
 import type { Kept } from '#test/platform/config/settings.contract.ts'
-import { startLiar } from './transport/liar.ts'
+import { startLiar } from './transport/faulty-subgraph.ts'
 
 const WAIT = { timeout: 20_000, interval: 50 }
 const QUERY = '{ newestQuote }'

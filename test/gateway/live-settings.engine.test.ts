@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { consul as engine, type RunningConsul, startConsul } from '#test/engines/consul.ts'
 import { whyMissing } from '#test/engines/engine.ts'
 import type { Kept } from '#test/platform/config/settings.contract.ts'
-import { startLibrary } from './library.ts'
+import { startLibrary } from './gateway-fixture.ts'
 import { gatewaySettingsContract, limitOf, startAdjustable } from './live-settings.contract.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
-import { librarySupergraph } from './library.ts'
-import { npmRunGateway, runGateway } from './process.ts'
+import { librarySupergraph } from './gateway-fixture.ts'
+import { npmRunGateway, runGateway } from './gateway-process.ts'
 
 async function libraryFile() {
   const folder = await temporaryFolder()

@@ -9,9 +9,9 @@ import {
   type SelectionSetNode,
   type TypeNode,
 } from 'graphql'
-import { joinGraphs } from '#gateway/join-graphs.ts'
+import { joinGraphs } from '#gateway/federation/join-graphs.ts'
+import { linkedDirective } from '#gateway/federation/linked-directives.ts'
 import { fieldSetOf } from '#gateway/planner/normalization/field-signature.ts'
-import { linkedDirective } from '#gateway/safety/linked-directives.ts'
 
 /** Subgraphs go by their names, types and fields by those of the supergraph. */
 export type FederatedTypes = {

@@ -16,7 +16,7 @@ import {
   type SelectionSetNode,
   visit,
 } from 'graphql'
-import { joinGraphs } from '#gateway/join-graphs.ts'
+import { joinGraphs } from '#gateway/federation/join-graphs.ts'
 import type { Asks } from '#gateway/planner/check/request-check.ts'
 import type { RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
 

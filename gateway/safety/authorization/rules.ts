@@ -1,6 +1,6 @@
 // What a supergraph demands of callers: @authenticated, @requiresScopes and @policy of its types and fields. Pure.
 import { type ConstDirectiveNode, type DocumentNode, Kind } from 'graphql'
-import { linkedDirective, type ReadDirective } from '#gateway/safety/linked-directives.ts'
+import { linkedDirective, type ReadDirective } from '#gateway/federation/linked-directives.ts'
 
 /** All of one of the inner lists. */
 export type AnyOfAll = readonly (readonly string[])[]

@@ -14,11 +14,11 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
+import { possibleTypes } from '#gateway/federation/possible-types.ts'
 import { type Condition, withDirectives } from '#gateway/planner/normalization/collect-fields.ts'
 import { compileInputCost } from '#gateway/safety/cost/inputs.ts'
 import { compileListSize, type SlicedList } from '#gateway/safety/cost/list-size.ts'
 import type { CostRules } from '#gateway/safety/cost/rules.ts'
-import { possibleTypes } from '#gateway/safety/possible-types.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 

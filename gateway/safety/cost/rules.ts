@@ -6,7 +6,7 @@ import {
   type InputValueDefinitionNode,
   Kind,
 } from 'graphql'
-import { linkedDirective } from '#gateway/safety/linked-directives.ts'
+import { linkedDirective } from '#gateway/federation/linked-directives.ts'
 
 /** How many items a list has, by `@listSize` (https://ibm.github.io/graphql-specs/cost-spec.html). */
 export type ListSize = {

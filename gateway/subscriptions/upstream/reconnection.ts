@@ -1,6 +1,6 @@
 // Keeps following a subscription over lost connections: again after a wait that grows, until it is complete or given up.
 import { isFinal, type UpstreamEvent } from '#gateway/subscriptions/upstream/upstream.ts'
-import { AWAY } from '#gateway/transport/disclosure.ts'
+import { AWAY } from '#gateway/transport/error-masking.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 export type Reconnection = {

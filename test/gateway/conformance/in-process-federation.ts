@@ -2,10 +2,10 @@
 import { composeServices } from '@apollo/composition'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { type GraphQLFormattedError, type GraphQLSchema, graphql, parse } from 'graphql'
-import { executeRequest } from '#gateway/execute.ts'
 import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
-import { createOperations } from '#gateway/operations.ts'
-import { readSupergraph } from '#gateway/supergraph.ts'
+import { createOperations } from '#gateway/operations/operation-compiler.ts'
+import { executeRequest } from '#gateway/pipeline/execute.ts'
+import { readSupergraph } from '#gateway/supergraph/supergraph.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
 
 /** Opens the SDL of a Federation 2 subgraph. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { answerItems, answerPrices, shopSupergraph, startShop } from '#test/gateway/reload/shop.ts'
+import { answerItems, answerPrices, shopSupergraph, startShop } from '#test/gateway/graph/reload-fixture.ts'
 
 let shop: Awaited<ReturnType<typeof startShop>>
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { runGateway } from '#test/gateway/process.ts'
-import { answerItems, answerPrices, shopSupergraph } from '#test/gateway/reload/shop.ts'
-import { startLiar } from '#test/gateway/transport/liar.ts'
+import { runGateway } from '#test/gateway/gateway-process.ts'
+import { answerItems, answerPrices, shopSupergraph } from '#test/gateway/graph/reload-fixture.ts'
+import { startLiar } from '#test/gateway/transport/faulty-subgraph.ts'
 import { type ReceivedSpan, startOtlpReceiver } from '#test/otlp-receiver.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 

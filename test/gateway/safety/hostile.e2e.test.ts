@@ -1,7 +1,7 @@
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { startClinic } from './clinic.ts'
+import { startClinic } from './safety-fixture.ts'
 
 type Clinic = Awaited<ReturnType<typeof startClinic>>
 

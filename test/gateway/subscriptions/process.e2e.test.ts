@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { runGateway } from '#test/gateway/process.ts'
+import { runGateway } from '#test/gateway/gateway-process.ts'
 import { startOtlpReceiver } from '#test/otlp-receiver.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { openIntroduced } from '#test/platform/graphql/live-graph.ts'

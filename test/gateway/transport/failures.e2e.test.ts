@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Liar, type Lie, says, saysJson, startLiar } from './liar.ts'
-import { connectTo, NOBODY, query } from './one-subgraph.ts'
+import { type Liar, type Lie, says, saysJson, startLiar } from './faulty-subgraph.ts'
+import { connectTo, NOBODY, query } from './subgraph-fixture.ts'
 
 let liar: Liar
 beforeAll(async () => {

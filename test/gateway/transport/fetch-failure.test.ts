@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { DISCREET } from '#gateway/transport/disclosure.ts'
+import { DISCREET } from '#gateway/transport/error-masking.ts'
 import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 

@@ -3,10 +3,10 @@ import { readSettings, settingsOf } from '#gateway/settings.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
 import type { Subgraph } from '#gateway/transport/subgraph.ts'
 import { metricsText } from '#platform/telemetry/metrics.ts'
-import { startLibrary } from '#test/gateway/library.ts'
+import { startLibrary } from '#test/gateway/gateway-fixture.ts'
 import { WAIT } from '#test/wait.ts'
-import { type Liar, type Lie, says, saysJson, startLiar } from './liar.ts'
-import { from, NOBODY, query } from './one-subgraph.ts'
+import { type Liar, type Lie, says, saysJson, startLiar } from './faulty-subgraph.ts'
+import { from, NOBODY, query } from './subgraph-fixture.ts'
 
 const WELL = saysJson({ data: { newestQuote: 'A classic.' } })
 const BROKEN = says('<html>', { status: 502 })

@@ -1,0 +1,97 @@
+// A supergraph in service: its operations and the connections to its subgraphs. Free of HTTP towards clients.
+import { assertValidSchema, GraphQLError } from 'graphql'
+import type { Connections } from '#gateway/graph/subgraph-connections.ts'
+import { observePlans } from '#gateway/observe/plans.ts'
+import { createOperations, type Operations } from '#gateway/operations/operation-compiler.ts'
+import type { GatewaySettings } from '#gateway/settings.ts'
+import { readSupergraph, type Supergraph } from '#gateway/supergraph/supergraph.ts'
+import type { Subgraph } from '#gateway/transport/subgraph.ts'
+import { readAddresses } from '#platform/discovery/addresses.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
+
+export type Graph = AsyncDisposable & {
+  readonly supergraph: Supergraph
+  readonly operations: Operations
+  readonly subgraphs: ReadonlyMap<string, Subgraph>
+  /** Where each subgraph is, by its name, as a URL variable says it; the first of its instances, where the settings name some. */
+  readonly addresses: ReadonlyMap<string, string>
+}
+
+export type GraphOptions = {
+  /** Where the supergraph is from, for errors. */
+  readonly from: string
+  readonly settings: GatewaySettings
+  readonly connections: Connections
+  /** Subgraph name to address; one that is not named here is at the URL in the supergraph. */
+  readonly subgraphUrls: Readonly<Record<string, string>>
+  /** Whether such a one is looked up by its name instead. False when left out. */
+  readonly isLookedUp?: boolean
+  readonly introspection: boolean
+}
+
+/** Rejects with OperatorError SUPERGRAPH_INVALID that says why it cannot be served. */
+export async function openGraph(sdl: string, options: GraphOptions): Promise<Graph> {
+  const { connections, settings, introspection } = options
+  await using open = new AsyncDisposableStack()
+  const supergraph = open.use(await read(sdl, options.from))
+  const addresses = addressesOf(supergraph, options)
+  const leases = new Map([...addresses].map(([name, url]) => [name, connections.lease(name, url)]))
+  open.move()
+  return {
+    supergraph,
+    operations: createOperations(supergraph, {
+      limits: settings.limits,
+      authorization: settings.authorization,
+      cost: settings.cost,
+      introspection,
+      seen: observePlans(),
+    }),
+    subgraphs: new Map([...leases].map(([name, { subgraph }]) => [name, subgraph])),
+    addresses,
+    async [Symbol.asyncDispose]() {
+      await supergraph[Symbol.asyncDispose]()
+      await Promise.all([...leases.values()].map(lease => lease[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+/** With a schema that operations can be checked against: otherwise each of them would fail. */
+async function read(sdl: string, from: string): Promise<Supergraph> {
+  await using open = new AsyncDisposableStack()
+  try {
+    const supergraph = open.use(await readSupergraph(sdl))
+    assertValidSchema(supergraph.schema)
+    open.move()
+    return supergraph
+  } catch (cause) {
+    throw new OperatorError('SUPERGRAPH_INVALID', `${from} cannot be served: ${reasonOf(cause)}`, cause)
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const [place] = error instanceof GraphQLError ? (error.locations ?? []) : []
+  return place ? `${error.message} (line ${place.line}, column ${place.column})` : error.message
+}
+
+function addressesOf(
+  { subgraphs }: Supergraph,
+  { from, subgraphUrls, settings, isLookedUp = false }: GraphOptions,
+): Map<string, string> {
+  const addressOf = (name: string, url: string) =>
+    settings.subgraphs[name]?.urls?.[0]?.url ?? subgraphUrls[name] ?? (isLookedUp ? named(name, url) : url)
+  const addresses = new Map([...subgraphs].map(([name, url]) => [name, addressOf(name, url)]))
+  const missing = [...addresses].flatMap(([name, url]) => (readAddresses(url) ? [] : name))
+  if (missing.length > 0)
+    throw new OperatorError(
+      'SUPERGRAPH_INVALID',
+      `${from} has no http: or https: URL for ${missing.join(', ')}: name it in SUBGRAPH_URLS, as ${missing[0]}=http://…`,
+    )
+  return addresses
+}
+
+/** At the path that it has in the supergraph. */
+function named(name: string, url: string): string {
+  const { pathname, search } = URL.canParse(url) ? new URL(url) : new URL('http://-/graphql')
+  return `service://${name}${pathname}${search}`
+}

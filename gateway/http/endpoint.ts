@@ -1,0 +1,241 @@
+// GraphQL over HTTP in front of the executor: what was asked, in whose name, in which media type. Free of planning.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isObject } from '#gateway/executor/execution.ts'
+import { boundAnswers, DEFAULT_ANSWER_BYTES } from '#gateway/executor/response-limit.ts'
+import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
+import type { Graph } from '#gateway/graph/graph.ts'
+import { type WatchOperations, watchOperations } from '#gateway/observe/operations.ts'
+import type { Admission } from '#gateway/pipeline/admission.ts'
+import { type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/execute.ts'
+import { nameOperation } from '#gateway/pipeline/persisted-operations.ts'
+import type { Sharing } from '#gateway/pipeline/query-deduplication.ts'
+import { createFormat, emptyNotes, type Notes, runOperation } from '#gateway/pipeline/run-operation.ts'
+import { type AnswerInParts, takenParts } from '#gateway/subscriptions/multipart.ts'
+import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
+import { type BatchesFrom, checkBatch, memberTraceparent } from '#platform/graphql/batch.ts'
+import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
+import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import { type EndClient, FORWARDER_HEADER, parseClient } from '#platform/graphql/end-client.ts'
+import {
+  createRequestBudget,
+  type OperationLimits,
+  type RequestBudget,
+  spendText,
+} from '#platform/graphql/limits.ts'
+import type { PersistedOperations } from '#platform/graphql/persisted.ts'
+import { parseBody } from '#platform/graphql/raw-body.ts'
+import { answerType, JSON_TYPE, mountGraphqlRoute, RESPONSE_TYPE } from '#platform/graphql/route.ts'
+import { sandboxPage } from '#platform/graphql/sandbox-page.ts'
+import { headerText } from '#platform/http/header-text.ts'
+import { preferredType } from '#platform/http/media-types.ts'
+import { isRead } from '#platform/http/methods.ts'
+import type { HttpServer } from '#platform/http/server.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type GatewayEndpointOptions = {
+  /** Without one everybody is anonymous, and what they show is not looked at. */
+  readonly verifier?: Verifier
+  readonly current: CurrentGraph
+  readonly logger: Logger
+  /** Whether an operation may be run; every one when left out. */
+  readonly admission?: Admission | undefined
+  /** Operations that may be named by a hash; none when left out. */
+  readonly persisted?: PersistedOperations | undefined
+  /** Answers subscriptions whose clients take parts; nobody's when left out. */
+  readonly answerInParts?: AnswerInParts | undefined
+  /** Equal queries under way are one execution; each has its own when left out. */
+  readonly sharing?: Sharing | undefined
+  readonly limits: OperationLimits
+  readonly batchesFrom: BatchesFrom
+  /** Of a whole answer, before it is packed; as by default when left out. */
+  readonly answerBytes?: number
+  /** A browser that opens the endpoint is shown Apollo Sandbox. */
+  readonly development: boolean
+}
+
+type Stages = GatewayEndpointOptions & { readonly watch: WatchOperations }
+
+/**
+ * GET (queries only), HEAD and POST `path`: one operation, or an array of them. An invalid or expired token is
+ * UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. See `mountGraphqlRoute` for bodies and errors.
+ */
+export function mountGateway(
+  http: HttpServer,
+  options: GatewayEndpointOptions & { readonly path?: string },
+): void {
+  const stages: Stages = { ...options, watch: watchOperations(http.name) }
+  mountGraphqlRoute(http, {
+    url: options.path ?? '/graphql',
+    handler: (request, reply) => answer(stages, request, reply),
+  })
+}
+
+async function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { development, logger, verifier } = stages
+  if (development && wantsPage(request)) {
+    const { html, headers } = sandboxPage()
+    return reply.headers(headers).send(html)
+  }
+  // A client that takes parts still gets JSON for an error, and for what is no subscription.
+  const type = answerType(request.headers.accept) ?? (takenParts(request).length > 0 ? JSON_TYPE : undefined)
+  if (type === undefined)
+    return reply
+      .code(406)
+      .type('text/plain')
+      .send('This endpoint answers with application/graphql-response+json or application/json.\n')
+  const format = createFormat({ requestId: request.id, logger })
+  const inParts = stages.answerInParts?.(request, reply)
+  if (inParts && (await inParts)) return undefined
+  const caller = verifier
+    ? await identifyCaller(verifier, request.headers.authorization, request.raw.socket)
+    : ANONYMOUS
+  using inUse = stages.current.use()
+  return await run(stages, {
+    request,
+    reply,
+    ...caller,
+    isService: caller.verified?.viewer.role === 'service',
+    endClient: await endClientOf(verifier, request, caller.verified),
+    type,
+    format,
+    graph: inUse.graph,
+  })
+}
+
+/** A name is believed of a service: by the request's own token, or by one beside it. */
+async function endClientOf(
+  verifier: Verifier | undefined,
+  { headers }: FastifyRequest,
+  verified: VerifiedToken | undefined,
+): Promise<EndClient | undefined> {
+  const named = verifier && parseClient(headers)
+  if (!named) return undefined
+  if (verified?.viewer.role === 'service') return named
+  const token = headerText(headers[FORWARDER_HEADER])
+  if (token === undefined) return undefined
+  const forwarder = await verifier.verify(token).catch(() => undefined)
+  return forwarder?.role === 'service' ? named : undefined
+}
+
+type Exchange = Caller & {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly isService: boolean
+  readonly endClient: EndClient | undefined
+  readonly type: string
+  readonly format: FormatError
+  readonly graph: Graph
+}
+
+async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
+  const { request, reply, type } = exchange
+  const asked = isRead(request) ? queryString(request) : parseBody(request)
+  const notes = emptyNotes()
+  const required = formatToken(requiredBy(exchange, request.headers[CONSISTENCY_HEADER]))
+  if (Array.isArray(asked)) checkBatch(asked, stages, exchange.isService)
+  const isShared = Array.isArray(asked) && !exchange.isService
+  const budget = isShared ? createRequestBudget(stages.limits) : undefined
+  const ask = (member: unknown) => executeMember(stages, exchange, { member, required, notes, budget })
+  const answers = await Promise.all((Array.isArray(asked) ? asked : [asked]).map(ask))
+  const [first] = answers
+  const texts = boundAnswers(
+    answers.map(one => one.text),
+    stages.answerBytes ?? DEFAULT_ANSWER_BYTES,
+  )
+  const text = Array.isArray(asked) ? `[${texts.join(',')}]` : (texts[0] ?? '')
+  const reached = formatToken(notes.reached)
+  if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
+  if (notes.stale.size > 0) void reply.header(STALE_HEADER, [...notes.stale].join(','))
+  for (const [name, value] of notes.headers ?? []) void reply.header(name, value)
+  for (const { headers } of answers) if (headers) void reply.headers(headers)
+  void reply.code(answers.length === 1 && first ? statusFor(first, type) : 200)
+  if (reply.statusCode === 405) void reply.header('allow', 'POST')
+  const tagged = isRead(request) && reply.statusCode === 200
+  return sendAnswer(request, reply, createAnswer({ text, headers: { 'content-type': type }, tagged }))
+}
+
+/** With the older media type, whatever was understood as a request is 200. */
+function statusFor({ outcome, status }: GatewayAnswer, type: string): number {
+  if (status !== undefined) return status
+  if (outcome === 'not a query') return 405
+  return outcome === 'refused' && type === RESPONSE_TYPE ? 400 : 200
+}
+
+type Member = {
+  readonly member: unknown
+  readonly required: string
+  readonly notes: Notes
+  /** What is left for it of the request's limits; undefined for an operation that has the limits for itself. */
+  readonly budget: RequestBudget | undefined
+}
+
+async function executeMember(
+  stages: Stages,
+  { request, token, verified, endClient, format, graph }: Exchange,
+  { member, required, notes, budget }: Member,
+): Promise<GatewayAnswer> {
+  const named = stages.persisted ? nameOperation(stages.persisted, member, format) : { request: member }
+  if ('answer' in named) return named.answer
+  const checked = checkMember(named.request)
+  const overspent = budget && spendText(budget, checked.query, stages.limits)
+  if (overspent) return refuse([overspent], undefined, format)
+  const asked = {
+    ...checked,
+    traceparent: memberTraceparent(member),
+    queriesOnly: isRead(request),
+  }
+  const { headers, ip: address } = request
+  const claims = verified?.claims
+  const sender = { headers, address, requestId: request.id, token, claims, endClient, required }
+  const { watch, admission, sharing } = stages
+  return runOperation({ graph, format, notes, watch, admission, sharing }, asked, sender)
+}
+
+type Checked = {
+  readonly query: string
+  readonly operationName: string | undefined
+  readonly variables: Readonly<Record<string, unknown>>
+}
+
+function checkMember(member: unknown): Checked {
+  if (!isObject(member))
+    throw new CallerError('BAD_USER_INPUT', 'a request is an object with a query, or an array of such')
+  const { query, operationName = null, variables = null, extensions = null } = member
+  if (typeof query !== 'string' || query === '')
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      'the request has no query: it should be the text of a GraphQL operation',
+    )
+  if (operationName !== null && typeof operationName !== 'string')
+    throw new CallerError('BAD_USER_INPUT', 'operationName should be a string')
+  if (variables !== null && !isObject(variables))
+    throw new CallerError('BAD_USER_INPUT', 'variables should be an object')
+  if (extensions !== null && !isObject(extensions))
+    throw new CallerError('BAD_USER_INPUT', 'extensions should be an object')
+  return { query, operationName: operationName || undefined, variables: variables ?? {} }
+}
+
+function queryString({ query }: FastifyRequest): unknown {
+  if (!isObject(query)) return {}
+  const { variables, extensions, ...rest } = query
+  return { ...rest, variables: parsed('variables', variables), extensions: parsed('extensions', extensions) }
+}
+
+function parsed(name: string, text: unknown): unknown {
+  if (typeof text !== 'string' || text === '') return null
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CallerError('BAD_USER_INPUT', `${name} is not JSON`)
+  }
+}
+
+/** A page in place of an answer, where a browser asks for no operation. */
+function wantsPage({ method, headers, query }: FastifyRequest): boolean {
+  const isAsked = isObject(query) && 'query' in query
+  return (
+    method === 'GET' && !isAsked && preferredType(headers.accept, [JSON_TYPE, 'text/html']) === 'text/html'
+  )
+}

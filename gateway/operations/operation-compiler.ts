@@ -1,0 +1,294 @@
+// Operations made ready to run, once per text: parsed, checked, planned, compiled. Bounded. Free of transport.
+import {
+  type DocumentNode,
+  execute,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionNode,
+} from 'graphql'
+import { getVariableValues } from 'graphql/execution/values.js'
+import { LRUCache } from 'lru-cache'
+import { compileCompletion, type Write } from '#gateway/executor/completion.ts'
+import type { JsonObject } from '#gateway/executor/execution.ts'
+import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
+import { boundData, DEFAULT_ANSWER_BYTES } from '#gateway/executor/response-limit.ts'
+import {
+  createKnownOperations,
+  type ObservePrepare,
+  type Operations,
+  type UsedOperation,
+} from '#gateway/operations/operation-cache.ts'
+import { type PlanRun, planRun } from '#gateway/operations/operation-plan.ts'
+import { plannedOperation } from '#gateway/planner/normalization/normalized-operation.ts'
+import { createPlannedNames, type PlannedNames } from '#gateway/planner/normalization/plan-names.ts'
+import type { Claims } from '#gateway/safety/authorization/grants.ts'
+import {
+  createGuards,
+  type Guard,
+  NOTHING_WITHHELD,
+  type Permitted,
+  type WithheldReport,
+} from '#gateway/safety/authorization/operation-authorization.ts'
+import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
+import { type CostEstimate, compileCost } from '#gateway/safety/cost/estimate.ts'
+import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
+import type { Supergraph } from '#gateway/supergraph/supergraph.ts'
+import { createTextCheck } from '#platform/graphql/check-text.ts'
+import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
+import type { OperationLimits } from '#platform/graphql/limits.ts'
+import { ownTurn } from '#platform/graphql/own-turn.ts'
+import { MAX_VARIABLE_ERRORS, problemOfValues } from '#platform/graphql/variable-values.ts'
+
+type Variables = Readonly<Record<string, unknown>>
+
+export type PreparedOperation = {
+  readonly name: string | undefined
+  readonly kind: OperationDefinitionNode['operation']
+  readonly run: Step
+  readonly write: Write
+  /** Of a subscription: what is asked of which subgraph, and how each event begins an execution of the rest. */
+  readonly source: RootRequest | undefined
+  /** Throws nothing: values that do not fit are errors. */
+  coerce(given: Variables): { readonly variables: Variables } | { readonly errors: readonly GraphQLError[] }
+  /** What introspection answers at the root, by response name; undefined when it is not asked. */
+  readonly introspect: ((variables: Variables) => JsonObject) | undefined
+  /** What the caller may not see of it; undefined when there is no such thing. */
+  readonly withheld: WithheldReport | undefined
+  /** What it costs, without what is withheld; worked out when first asked for. */
+  readonly estimate: () => CostEstimate
+}
+
+export type { Operations } from '#gateway/operations/operation-cache.ts'
+export type Prepared = PreparedOperation | { readonly errors: readonly GraphQLError[] }
+/** An operation of which some callers may not see all. */
+export type ForCallers = { permitted(claims: Claims | undefined): Promise<Prepared> }
+
+/** Of introspection alone. */
+const NOTHING_TO_RUN: PlanRun = { run() {}, source: undefined }
+/** What goes through a document calls itself for each level, until the stack is full. */
+const TOO_DEEP = 'The document is nested too deeply.'
+/** Of one operation, by what is withheld of it. */
+const MAX_VARIANTS = 32
+
+export function createOperations(
+  supergraph: Supergraph,
+  options: {
+    readonly limits: OperationLimits & { readonly answerBytes?: number }
+    readonly introspection: boolean
+    /** As by default when left out. */
+    readonly authorization?: AuthorizationSettings
+    readonly cost?: CostSettings
+    readonly seen?: ObservePrepare
+  },
+): Operations {
+  const { schema } = supergraph
+  const guardOf = createGuards({
+    schema,
+    rules: supergraph.authorization,
+    ...(options.authorization && { settings: options.authorization }),
+  })
+  const { introspection, limits } = options
+  const check = createTextCheck({ schema, limits, introspection })
+  const { values, answerBytes = DEFAULT_ANSWER_BYTES } = limits
+  const { listSize } = options.cost ?? DEFAULT_COST
+  return createKnownOperations(make, options.seen)
+
+  function make({ text, name }: UsedOperation): Promise<Prepared | ForCallers> {
+    return refusing(async () => {
+      await ownTurn()
+      const read = check(text)
+      if ('errors' in read) return read
+      const { document } = read
+      const operation = getOperationAST(document, name)
+      if (!operation) return { errors: [new GraphQLError(unknownOperation(name))] }
+      const fragments = fragmentsOf(document)
+      const bounds = { listSize, answerBytes, values, introspection }
+      const checked = { text, name, document, operation, fragments, ...bounds }
+      const guard = guardOf(operation, fragments)
+      return guard ? forCallers(supergraph, checked, guard) : compile(supergraph, checked, undefined)
+    })
+  }
+}
+
+async function refusing<T>(
+  work: () => Promise<T>,
+): Promise<T | { readonly errors: readonly GraphQLError[] }> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof GraphQLError) return { errors: [error] }
+    if (error instanceof RangeError) return { errors: [new GraphQLError(TOO_DEEP)] }
+    throw error
+  }
+}
+
+/** Compiled once for each set of rules that callers do not meet. */
+function forCallers(supergraph: Supergraph, checked: Checked, guard: Guard): ForCallers {
+  const variants = new LRUCache<string, Promise<Prepared>>({ max: MAX_VARIANTS })
+  return {
+    permitted(claims) {
+      const unmet = guard.unmet(claims)
+      const key = unmet.join()
+      const found = variants.get(key)
+      if (found) return found
+      const permitted = unmet.length > 0 ? guard.permit(unmet) : undefined
+      const prepared = refusing(() => compile(supergraph, checked, permitted))
+      variants.set(key, prepared)
+      prepared.catch(() => variants.delete(key))
+      return prepared
+    },
+  }
+}
+
+type Checked = UsedOperation & {
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  readonly fragments: Fragments
+  /** Of lists of which the supergraph says nothing. */
+  readonly listSize: number
+  /** Of `data`, at most. */
+  readonly answerBytes: number
+  /** The most values that the variables of a request may hold. */
+  readonly values: number
+  /** Whether errors may suggest names of the schema. */
+  readonly introspection: boolean
+}
+
+function unknownOperation(name: string | undefined): string {
+  return name === undefined
+    ? 'The document has several operations: say which by operationName.'
+    : `The document has no operation ${JSON.stringify(name)}.`
+}
+
+/** All of the operation is planned when nothing of it is withheld. */
+async function compile(
+  supergraph: Supergraph,
+  { name, document, operation: asked, fragments, listSize, answerBytes, values, introspection }: Checked,
+  permitted: Permitted | undefined,
+): Promise<PreparedOperation> {
+  const { schema } = supergraph
+  const names = createPlannedNames(asked, fragments.values(), supergraph.isReserved)
+  const operation = permitted?.operation ?? asked
+  const roots = rootFields(asked.selectionSet.selections, fragments)
+  const needsPlan = permitted ? permitted.planned : roots.some(field => !field.startsWith('__'))
+  const toPlan = plannedOperation(permitted?.planned ?? operation, { ...supergraph, fragments, names })
+  const kind = operation.operation
+  const toRun = { document: toPlan, names, operationName: name, kind, name: operation.name?.value }
+  const { run, source } = needsPlan ? await planRun(toRun, supergraph) : NOTHING_TO_RUN
+  const definitions = operation.variableDefinitions ?? []
+  return {
+    name: operation.name?.value,
+    kind,
+    run,
+    source,
+    write: boundData(
+      compileCompletion({
+        schema,
+        operation,
+        fragments,
+        withheld: permitted?.fields ?? NOTHING_WITHHELD,
+        nameOf: names.nameOf,
+        hidden: supergraph.hiddenValues,
+        maxText: answerBytes,
+      }),
+      answerBytes,
+    ),
+    coerce(given) {
+      const problem = problemOfValues(given, values)
+      if (problem !== undefined) return { errors: [new GraphQLError(problem)] }
+      const { coerced, errors } = getVariableValues(schema, definitions, given, {
+        maxErrors: MAX_VARIABLE_ERRORS,
+        hideSuggestions: !introspection,
+      })
+      return errors ? { errors } : { variables: withPlannedNames(coerced, names) }
+    },
+    introspect: roots.some(field => field === '__schema' || field === '__type')
+      ? variables => introspect(schema, { document, operation: asked, fragments }, variables)
+      : undefined,
+    withheld: permitted?.report,
+    estimate: once(() =>
+      compileCost({
+        schema,
+        rules: supergraph.costs,
+        listSize,
+        fragments,
+        operation: permitted?.planned ?? asked,
+      }),
+    ),
+  }
+}
+
+/** A variable that has another name in the plan is known by both. */
+function withPlannedNames(coerced: Variables, { variables }: PlannedNames): Variables {
+  if (variables.size === 0) return coerced
+  const renamed = [...variables].flatMap(([name, planned]) =>
+    Object.hasOwn(coerced, name) ? [[planned, coerced[name]]] : [],
+  )
+  return { ...coerced, ...Object.fromEntries(renamed) }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+function rootFields(selections: readonly SelectionNode[], fragments: Fragments): string[] {
+  return selections.flatMap(selection => {
+    if (selection.kind === Kind.FIELD) return [selection.name.value]
+    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
+    return rootFields(fragment?.selectionSet.selections ?? [], fragments)
+  })
+}
+
+type Introspected = {
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  readonly fragments: Fragments
+}
+
+function introspect(
+  schema: GraphQLSchema,
+  { document, operation, fragments }: Introspected,
+  variableValues: Variables,
+): JsonObject {
+  const selections = onlyIntrospection(operation.selectionSet.selections, fragments)
+  const reduced: OperationDefinitionNode = {
+    ...operation,
+    selectionSet: { kind: Kind.SELECTION_SET, selections },
+  }
+  const definitions = document.definitions.map(definition =>
+    definition === operation ? reduced : definition,
+  )
+  const result = execute({
+    schema,
+    document: { ...document, definitions },
+    variableValues,
+    ...(operation.name && { operationName: operation.name.value }),
+  })
+  return 'data' in result ? { ...result.data } : {}
+}
+
+function onlyIntrospection(selections: readonly SelectionNode[], fragments: Fragments): SelectionNode[] {
+  return selections.flatMap((selection): SelectionNode[] => {
+    if (selection.kind === Kind.FIELD)
+      return ['__schema', '__type'].includes(selection.name.value) ? [selection] : []
+    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
+    if (!fragment) return []
+    const inner = onlyIntrospection(fragment.selectionSet.selections, fragments)
+    return inner.length === 0
+      ? []
+      : [
+          {
+            kind: Kind.INLINE_FRAGMENT,
+            ...(selection.directives && { directives: selection.directives }),
+            selectionSet: { kind: Kind.SELECTION_SET, selections: inner },
+          },
+        ]
+  })
+}

@@ -1,0 +1,161 @@
+// One operation from its text to the text of its answer. Free of HTTP.
+import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import type {
+  Execution,
+  ExecutionError,
+  PathKey,
+  SubgraphAnswer,
+  SubgraphRequest,
+} from '#gateway/executor/execution.ts'
+import type { Operations, PreparedOperation } from '#gateway/operations/operation-compiler.ts'
+import type { Admit, Admitted } from '#gateway/pipeline/admission.ts'
+import type { SharedQuery } from '#gateway/pipeline/query-deduplication.ts'
+import type { Claims } from '#gateway/safety/authorization/grants.ts'
+
+export type GatewayRequest = {
+  readonly query: string
+  readonly operationName: string | undefined
+  readonly variables: Readonly<Record<string, unknown>>
+  /** A GET carries queries only. */
+  readonly queriesOnly: boolean
+  /** Of the caller's token; undefined for one that shows none. */
+  readonly claims?: Claims | undefined
+  /** Whether the operation may be run; it may when left out. */
+  readonly admit?: Admit | undefined
+  readonly fetch: Fetch
+  /** Takes a query's execution from an equal one under way; each has its own when left out. */
+  readonly share?: ((query: Omit<SharedQuery, 'forwarded'>, run: Run) => Promise<Completed>) | undefined
+}
+
+type Fetch = (request: SubgraphRequest) => Promise<SubgraphAnswer>
+type Run = (fetch: Fetch) => Promise<Completed>
+
+/** What an execution found, before anybody is told. */
+export type Completed = {
+  /** The answer as if there were no errors: `{"data":…}`. */
+  readonly text: string
+  readonly errors: readonly ExecutionError[]
+}
+
+export type GatewayAnswer = {
+  /** The whole body, as JSON. */
+  readonly text: string
+  /** `refused`: nothing was executed. */
+  readonly outcome: 'ok' | 'errors' | 'refused' | 'not a query'
+  readonly name: string | undefined
+  readonly kind: PreparedOperation['kind'] | undefined
+  /** Of HTTP, where it is not by the outcome. */
+  readonly status?: number
+  /** To go with it. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const LASTING =
+  'A subscription is sent over WebSocket, to /stream, or by a POST that accepts multipart/mixed;subscriptionSpec=1.0.'
+
+const NOTHING_TO_TELL: Admitted = { refusal: undefined }
+
+export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLFormattedError
+
+export async function executeRequest(
+  operations: Operations,
+  request: GatewayRequest,
+  format: FormatError,
+): Promise<GatewayAnswer> {
+  const prepared = await operations.prepare(request.query, request.operationName, request.claims)
+  if ('errors' in prepared) return refuse(prepared.errors, undefined, format)
+  const { name, kind } = prepared
+  if (request.queriesOnly && kind !== 'query')
+    return {
+      ...refuse([new GraphQLError(`A ${kind} must be sent by POST.`)], prepared, format),
+      outcome: 'not a query',
+    }
+  if (kind === 'subscription') return refuse([new GraphQLError(LASTING)], prepared, format)
+  const coerced = prepared.coerce(request.variables)
+  if ('errors' in coerced) return refuse(coerced.errors, prepared, format)
+  const withheld = prepared.withheld?.errors(coerced.variables) ?? []
+  if (prepared.withheld?.refuses && withheld.length > 0) return refuse(withheld, prepared, format)
+  const asking = request.admit?.({ estimate: prepared.estimate, variables: coerced.variables })
+  const admitted = asking instanceof Promise ? await asking : asking
+  const { extensions, headers, refusal, status } = admitted ?? NOTHING_TO_TELL
+  if (refusal)
+    return {
+      ...refuse([refusal], prepared, format, extensions),
+      ...(status !== undefined && { status }),
+      ...(headers && { headers }),
+    }
+  const { variables } = coerced
+  const run: Run = fetch =>
+    complete(prepared, { data: prepared.introspect?.(variables) ?? {}, errors: [], variables, fetch })
+  const sharing = kind === 'query' ? request.share : undefined
+  const completed = await (sharing ? sharing({ prepared, variables }, run) : run(request.fetch))
+  const { text, outcome } = tell(completed, { withheld, format, extensions })
+  return { text, outcome, name, kind, ...(headers && { headers }) }
+}
+
+type Finish = {
+  readonly withheld: readonly ExecutionError[]
+  readonly format: FormatError
+  /** Of the answer; none when left out. */
+  readonly extensions?: Admitted['extensions']
+}
+
+/** Runs what is left of the plan on what `execution` has so far, and writes the whole answer. */
+export async function finish(
+  prepared: PreparedOperation,
+  execution: Execution,
+  told: Finish,
+): Promise<Pick<GatewayAnswer, 'text' | 'outcome'>> {
+  return tell(await complete(prepared, execution), told)
+}
+
+async function complete(prepared: PreparedOperation, execution: Execution): Promise<Completed> {
+  const running = prepared.run(execution)
+  if (running) await running
+  const { errors } = execution
+  const told = errors.length
+  const text = `{"data":${prepared.write(execution.data, execution)}}`
+  return { text, errors: errors.length === 0 ? errors : withoutConsequences(errors, told) }
+}
+
+function tell(
+  { text, errors }: Completed,
+  { withheld, format, extensions }: Finish,
+): Pick<GatewayAnswer, 'text' | 'outcome'> {
+  if (errors.length + withheld.length === 0)
+    return { text: extensions ? `${text.slice(0, -1)}${tellExtensions(extensions)}}` : text, outcome: 'ok' }
+  const all = [...withheld, ...errors].map(format)
+  const rest = `"errors":${JSON.stringify(all)}${tellExtensions(extensions)}`
+  return { text: `${text.slice(0, -1)},${rest}}`, outcome: 'errors' }
+}
+
+function tellExtensions(extensions: Admitted['extensions']): string {
+  return extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`
+}
+
+/** The answer to an operation of which nothing is executed. */
+export function refuse(
+  errors: readonly (ExecutionError | GraphQLError)[],
+  prepared: PreparedOperation | undefined,
+  format: FormatError,
+  extensions?: Admitted['extensions'],
+): GatewayAnswer {
+  const text = `{"errors":${JSON.stringify(errors.map(format))}${tellExtensions(extensions)}}`
+  return { text, outcome: 'refused', name: prepared?.name, kind: prepared?.kind }
+}
+
+/** A null that a subgraph has explained already, at its place or above or below it, needs no second error. */
+function withoutConsequences(errors: readonly ExecutionError[], told: number): ExecutionError[] {
+  const explained = errors.slice(0, told)
+  const found = errors.slice(told)
+  return [
+    ...explained,
+    ...found.filter(({ path = [] }) => !explained.some(one => overlap(one.path ?? [], path))),
+  ]
+}
+
+function overlap(one: readonly PathKey[], other: readonly PathKey[]): boolean {
+  const length = Math.min(one.length, other.length)
+  for (let index = 0; index < length; index++) if (one[index] !== other[index]) return false
+  return true
+}

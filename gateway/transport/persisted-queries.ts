@@ -1,0 +1,80 @@
+// Automatic persisted queries towards a subgraph: the hash of a document in place of its text, the text when it is not known.
+import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { isObject } from '#gateway/executor/execution.ts'
+import type { Connection, Outgoing, Received } from '#gateway/transport/connection.ts'
+import { parseJson } from '#gateway/transport/subgraph-response.ts'
+
+/** Documents whose hashes are remembered. */
+const MAX_DOCUMENTS = 5000
+/** How long a subgraph that does not take hashes is sent none. */
+const UNSUPPORTED_MS = 60_000
+/** An answer that takes no hash is short. */
+const MAX_REFUSAL = 4096
+
+type Hashed = {
+  /** How a body with the text begins. */
+  readonly text: string
+  /** How one without begins, up to what follows the text. */
+  readonly extensions: string
+}
+
+/**
+ * Apollo's protocol, by POST. A mutation is safe: without its text it was not executed. The subgraph must know the protocol,
+ * if only to say that it does not support it.
+ */
+export function sendHashes(connection: Connection, now: () => number = () => performance.now()): Connection {
+  const documents = new LRUCache<string, Hashed>({ max: MAX_DOCUMENTS })
+  let textUntil = Number.NEGATIVE_INFINITY
+
+  function hashedOf(document: string): Hashed {
+    const found = documents.get(document)
+    if (found) return found
+    const sha256Hash = hash('sha256', document)
+    const made = {
+      text: `{"query":${JSON.stringify(document)}`,
+      extensions: `"extensions":${JSON.stringify({ persistedQuery: { version: 1, sha256Hash } })}`,
+    }
+    documents.set(document, made)
+    return made
+  }
+
+  return {
+    ...connection,
+    async send(outgoing: Outgoing): Promise<Received> {
+      if (now() < textUntil) return connection.send(outgoing)
+      const { text, extensions } = hashedOf(outgoing.operation)
+      if (!outgoing.body.startsWith(text)) return connection.send(outgoing)
+      const rest = outgoing.body.slice(text.length)
+      const received = await connection.send({ ...outgoing, body: `{${extensions}${rest}` })
+      const refusal = refusalOf(received)
+      if (refusal === undefined) return received
+      if (refusal === 'not found')
+        return connection.send({ ...outgoing, body: `${text},${extensions}${rest}` })
+      textUntil = now() + UNSUPPORTED_MS
+      return connection.send(outgoing)
+    },
+  }
+}
+
+type Refusal = 'not found' | 'not supported'
+
+const REFUSALS: ReadonlyMap<unknown, Refusal> = new Map([
+  ['PersistedQueryNotFound', 'not found'],
+  ['PERSISTED_QUERY_NOT_FOUND', 'not found'],
+  ['PersistedQueryNotSupported', 'not supported'],
+  ['PERSISTED_QUERY_NOT_SUPPORTED', 'not supported'],
+])
+
+function refusalOf({ text }: Received): Refusal | undefined {
+  if (text.length > MAX_REFUSAL || !/PERSISTED_?QUERY_?NOT/i.test(text)) return undefined
+  const answer = parseJson(text)
+  if (!isObject(answer) || !Array.isArray(answer.errors)) return undefined
+  for (const error of answer.errors) {
+    if (!isObject(error)) continue
+    const code = isObject(error.extensions) ? error.extensions.code : undefined
+    const refusal = REFUSALS.get(code) ?? REFUSALS.get(error.message)
+    if (refusal) return refusal
+  }
+  return undefined
+}

@@ -1,0 +1,109 @@
+// A gateway whose supergraph changes while it runs: versions of it that differ in a field, and subgraphs that answer from memory.
+import { rename, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { composeServices } from '@apollo/composition'
+import { parse } from 'graphql'
+import { startGateway } from '#gateway/service.ts'
+import { readSettings } from '#gateway/settings.ts'
+import { type Lie, startLiar } from '#test/gateway/transport/faulty-subgraph.ts'
+import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
+import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+
+const LINK = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])'
+
+/** Its public graph has the field `version1`, or whichever number it is; prices may be missing. */
+export function shopSupergraph(version: number, { prices = true } = {}): string {
+  const items = `${LINK} type Query { items: [Item!]! version${version}: Int } type Item @key(fields: "id") { id: ID! }`
+  const priced = `${LINK} type Query { dearest: Int } type Item @key(fields: "id") { id: ID! price: Int }`
+  const services = [{ name: 'items', sdl: items }, ...(prices ? [{ name: 'prices', sdl: priced }] : [])]
+  const { errors, supergraphSdl } = composeServices(
+    services.map(({ name, sdl }) => ({ name, url: 'http://127.0.0.1:1/graphql', typeDefs: parse(sdl) })),
+  )
+  if (errors) throw new Error(errors.map(error => error.message).join('\n'))
+  return supergraphSdl
+}
+
+const ITEMS = 20
+/** Of both subgraphs. */
+export const ALL_ITEMS = '{ items { id price } }'
+export const EVERY_ITEM = Array.from({ length: ITEMS }, (_, index) => ({ id: `${index}`, price: index * 10 }))
+
+export const answerItems: Lie = ({ response }) => {
+  const items = EVERY_ITEM.map(({ id }) => ({ __typename: 'Item', id }))
+  response.setHeader('content-type', 'application/json')
+  response.end(JSON.stringify({ data: { items } }))
+}
+
+export const answerPrices: Lie = ({ asked, response }) => {
+  const { representations } = asked.variables
+  const entities = Array.isArray(representations)
+    ? representations.map(({ id }) => ({ __typename: 'Item', price: Number(id) * 10 }))
+    : undefined
+  response.setHeader('content-type', 'application/json')
+  response.end(JSON.stringify({ data: entities ? { _entities: entities } : { dearest: 190 } }))
+}
+
+export type Reply<T> = { readonly status: number; readonly data?: T; readonly errors?: readonly unknown[] }
+
+type ReadyHealth = { readonly status: string; readonly dependencies: Readonly<Record<string, unknown>> }
+
+export type ShopOptions = {
+  /** Of the settings file. */
+  readonly reload?: Readonly<Record<string, number>>
+  readonly supergraph?: string
+  /** Where the supergraph is, when it is not in the shop's own file. */
+  readonly source?: string
+}
+
+export async function startShop({ reload = {}, supergraph = shopSupergraph(1), source }: ShopOptions = {}) {
+  await using open = new AsyncDisposableStack()
+  const folder = open.use(await temporaryFolder())
+  const items = open.use(await startLiar(answerItems))
+  const prices = open.use(await startLiar(answerPrices))
+  const file = path.join(folder.path, 'supergraph.graphql')
+  await writeFile(file, supergraph)
+  const log = recordingLogger()
+  const gateway = open.use(
+    await startGateway({
+      host: '127.0.0.1',
+      port: 0,
+      supergraph: source === undefined ? pathToFileURL(file) : new URL(source),
+      subgraphUrls: { items: items.url, prices: prices.url },
+      settings: readSettings({ reload }),
+      development: false,
+      logger: log.logger,
+    }),
+  )
+  const running = open.move()
+  return {
+    gateway,
+    items,
+    prices,
+    log,
+    file,
+    /** As a deployment does: the file is never half written. */
+    async deploy(sdl: string) {
+      await writeFile(`${file}.new`, sdl)
+      await rename(`${file}.new`, file)
+    },
+    ask: <T = unknown>(query: string) => ask<T>(`${gateway.url}/graphql`, query),
+    /** While it is ready. */
+    async health() {
+      const response = await fetch(`${gateway.url}/health/ready`)
+      if (!response.ok) throw new Error(`not ready: ${await response.text()}`)
+      return (await response.json()) as ReadyHealth
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+async function ask<T>(url: string, query: string): Promise<Reply<T>> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  })
+  const body: unknown = await response.json()
+  return { status: response.status, ...(typeof body === 'object' && body) }
+}

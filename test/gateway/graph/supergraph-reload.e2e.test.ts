@@ -1,0 +1,235 @@
+import { rm, symlink, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { versionOf } from '#gateway/supergraph/version.ts'
+import { startLiar } from '#test/gateway/transport/faulty-subgraph.ts'
+import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
+import {
+  ALL_ITEMS,
+  answerItems,
+  answerPrices,
+  EVERY_ITEM,
+  shopSupergraph,
+  startShop,
+} from './reload-fixture.ts'
+
+const SERVED = 'a new supergraph is served'
+/** Only the file's watch and `reload` find changes. */
+const UNPOLLED = { pollMs: 0 }
+
+describe('under load', () => {
+  test('no request fails while supergraphs come and go, good ones and bad ones', async () => {
+    await using shop = await startShop({ reload: UNPOLLED })
+    const wrong: unknown[] = []
+    let answered = 0
+    let over = false
+    async function client() {
+      while (!over) {
+        const reply = await shop.ask<{ items: unknown }>(`query All ${ALL_ITEMS}`)
+        answered++
+        if (reply.status !== 200 || reply.errors || JSON.stringify(reply.data?.items) !== WHOLE)
+          wrong.push(reply)
+      }
+    }
+    const WHOLE = JSON.stringify(EVERY_ITEM)
+    const clients = Array.from({ length: 16 }, client)
+    for (let version = 2; version < 14; version++) {
+      await writeFile(shop.file, version % 3 === 0 ? 'type Query { broken' : shopSupergraph(version))
+      await shop.gateway.reload()
+    }
+    over = true
+    await Promise.all(clients)
+    expect(wrong).toEqual([])
+    expect(answered).toBeGreaterThan(100)
+    const served = shop.log.entries().filter(({ msg }) => msg === SERVED)
+    expect(served.map(({ version }) => version)).toEqual(
+      [2, 4, 5, 7, 8, 10, 11, 13].map(version => versionOf(shopSupergraph(version))),
+    )
+    for (const entry of served) expect(entry).toMatchObject({ warmed: 1, left: 0 })
+  }, 60_000)
+
+  test('subgraphs that stay are asked over the connections that are open, and keep their circuit', async () => {
+    await using shop = await startShop({ reload: UNPOLLED })
+    await shop.ask(ALL_ITEMS)
+    const sockets = new Set<unknown>()
+    shop.prices.lie(exchange => {
+      sockets.add(exchange.socket)
+      answerPrices(exchange)
+    })
+    for (let version = 2; version < 6; version++) {
+      await shop.ask(ALL_ITEMS)
+      await shop.deploy(shopSupergraph(version))
+      await shop.gateway.reload()
+    }
+    expect(sockets.size).toBe(1)
+  })
+})
+
+describe('a request under way', () => {
+  test('goes on with the supergraph that it began with: subgraphs that are gone since are asked as planned', async () => {
+    await using shop = await startShop({ reload: UNPOLLED })
+    const asked = new Promise<() => void>(resolve =>
+      shop.items.lie(exchange => resolve(() => answerItems(exchange))),
+    )
+    const reply = shop.ask(ALL_ITEMS)
+    const answer = await asked
+    for (const version of [2, 3]) {
+      await shop.deploy(shopSupergraph(version, { prices: false }))
+      await shop.gateway.reload()
+    }
+    expect((await shop.ask('{ dearest }')).data).toBeUndefined()
+    expect(shop.prices.asked).toEqual([])
+    answer()
+    expect(await reply).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+    expect(shop.prices.asked).toHaveLength(1)
+  })
+})
+
+describe('a supergraph that cannot be served', () => {
+  test('is refused with the reason, once; the one before stays, and the gateway stays ready', async () => {
+    await using shop = await startShop({ reload: UNPOLLED })
+    await shop.deploy('type Query { a: Int }')
+    await shop.gateway.reload()
+    await shop.gateway.reload()
+    const version = versionOf('type Query { a: Int }')
+    const reason = `${shop.file} cannot be served: it names no subgraphs: is it a Federation 2 supergraph?`
+    expect(shop.log.entries().filter(({ level }) => level === 'error')).toMatchObject([
+      {
+        version,
+        reason,
+        served: versionOf(shopSupergraph(1)),
+        msg: 'the supergraph is refused; the last one stays',
+      },
+    ])
+    expect(await shop.health()).toMatchObject({
+      status: 'ok',
+      dependencies: {
+        supergraph: {
+          ok: true,
+          detail: expect.stringMatching(
+            new RegExp(
+              `^serves version ${versionOf(shopSupergraph(1))} since .*; refused version ${version}: `,
+            ),
+          ),
+        },
+      },
+    })
+    expect(await shop.ask('{ version1 items { id } }')).toMatchObject({ status: 200 })
+
+    await shop.deploy(shopSupergraph(1))
+    await shop.gateway.reload()
+    expect(JSON.stringify(await shop.health())).not.toContain('refused')
+  })
+
+  test.each([
+    ['a type without fields', 'type Empty @join__type(graph: ITEMS)'],
+    [
+      'a type that is not there',
+      'type Broken @join__type(graph: ITEMS) { a: Missing @join__field(graph: ITEMS) }',
+    ],
+    ['two types of one name', 'type Item @join__type(graph: ITEMS) { id: ID! }'],
+  ])('is refused for %s, before anybody asks it', async (_what, addition) => {
+    await using shop = await startShop({ reload: UNPOLLED })
+    await shop.deploy(`${shopSupergraph(2)}\n${addition}`)
+    await shop.gateway.reload()
+    const [refused] = shop.log.entries().filter(({ level }) => level === 'error')
+    expect(refused?.reason).toMatch(/Empty|Missing|Item/)
+    expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+  })
+
+  test('that is gone altogether changes nothing either', async () => {
+    await using shop = await startShop({ reload: UNPOLLED })
+    await rm(shop.file)
+    await shop.gateway.reload()
+    await shop.gateway.reload()
+    expect(shop.log.entries().filter(({ level }) => level === 'warn')).toMatchObject([
+      { reason: `${shop.file} cannot be read: there is no such file` },
+    ])
+    expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+    expect(JSON.stringify(await shop.health())).toContain('there is no such file')
+    await shop.deploy(shopSupergraph(2))
+    await shop.gateway.reload()
+    expect(await shop.ask('{ version2 }')).toMatchObject({ status: 200 })
+    expect(JSON.stringify(await shop.health())).not.toContain('there is no such file')
+  })
+})
+
+describe('a change is found without being told', () => {
+  test('by watching the file', async () => {
+    await using shop = await startShop({ reload: UNPOLLED })
+    await shop.deploy(shopSupergraph(2))
+    await shop.log.seen(SERVED)
+    expect(await shop.ask('{ version2 }')).toMatchObject({ status: 200 })
+    expect(await shop.health()).toMatchObject({ dependencies: { 'subgraph-prices': { ok: true } } })
+  })
+
+  test('by polling, where the folder that is watched is not the one that changes', async () => {
+    await using real = await startShop({ reload: UNPOLLED })
+    await using folder = await temporaryFolder()
+    const link = path.join(folder.path, 'link.graphql')
+    await symlink(real.file, link)
+    await using shop = await startShop({ reload: { pollMs: 20 }, source: pathToFileURL(link).href })
+    await real.deploy(shopSupergraph(3))
+    await shop.log.seen(versionOf(shopSupergraph(3)))
+    expect(await shop.ask('{ version3 }')).toMatchObject({ status: 200 })
+  })
+
+  test('and health tells of the subgraphs that there are now', async () => {
+    await using shop = await startShop({ reload: UNPOLLED, supergraph: shopSupergraph(1, { prices: false }) })
+    const subgraphs = async () =>
+      Object.keys((await shop.health()).dependencies).filter(name => name.startsWith('subgraph-'))
+    expect(await subgraphs()).toEqual(['subgraph-items'])
+    await shop.deploy(shopSupergraph(1))
+    await shop.gateway.reload()
+    expect(await subgraphs()).toEqual(['subgraph-items', 'subgraph-prices'])
+    await shop.deploy(shopSupergraph(2, { prices: false }))
+    await shop.gateway.reload()
+    expect(await subgraphs()).toEqual(['subgraph-items'])
+  })
+})
+
+describe('operations in use', () => {
+  test('are planned before the switch; what the new supergraph does not take is named', async () => {
+    await using shop = await startShop({ reload: { ...UNPOLLED, warmOperations: 3 } })
+    await shop.ask('query Seldom { items { id } }')
+    for (let time = 0; time < 3; time++) await shop.ask('query Often { items { id price } }')
+    for (let time = 0; time < 2; time++) await shop.ask('query Old { version1 }')
+    for (let time = 0; time < 2; time++) await shop.ask('query Dear { dearest }')
+    for (let time = 0; time < 9; time++) await shop.ask('query Wrong { nothing }')
+    await shop.deploy(shopSupergraph(2))
+    await shop.gateway.reload()
+    expect(JSON.parse(await shop.log.seen(SERVED))).toMatchObject({
+      warmed: 2,
+      no_longer_valid: 1,
+      left: 0,
+    })
+  })
+
+  test('are left to be planned when asked for once the time for it is over', async () => {
+    await using shop = await startShop({ reload: { ...UNPOLLED, warmMs: 0 } })
+    await shop.ask(ALL_ITEMS)
+    await shop.deploy(shopSupergraph(2))
+    await shop.gateway.reload()
+    expect(JSON.parse(await shop.log.seen(SERVED))).toMatchObject({ warmed: 0, left: 1 })
+    expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+  })
+})
+
+test('a supergraph at a URL is followed as one in a file is', async () => {
+  let sdl = shopSupergraph(1)
+  let asked = 0
+  await using server = await startLiar(({ response }) => {
+    asked++
+    response.end(sdl)
+  })
+  await using shop = await startShop({ reload: { pollMs: 20 }, source: server.url })
+  expect(shop.gateway.supergraph).toBe(server.url)
+  await shop.ask(ALL_ITEMS)
+  sdl = shopSupergraph(2)
+  await shop.log.seen(SERVED)
+  expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+  const before = asked
+  await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(before)
+  expect(shop.log.entries().filter(({ msg }) => msg === SERVED)).toHaveLength(1)
+})

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readSettings } from '#gateway/settings.ts'
+import { startLibrary } from '../gateway-fixture.ts'
+
+let library: Awaited<ReturnType<typeof startLibrary>>
+beforeAll(async () => {
+  library = await startLibrary({ settings: readSettings({ batchesFrom: 'everybody' }) })
+})
+afterAll(() => library?.[Symbol.asyncDispose]())
+beforeEach(() => {
+  library.catalogue.seen.length = 0
+})
+
+const JSON_TYPE = 'application/json'
+const BOOK = 'query($isbn: ID!) { book(isbn: $isbn) { title } }'
+
+function post(body: string, accept: string): Promise<Response> {
+  return fetch(`${library.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': JSON_TYPE, accept },
+    body,
+  })
+}
+
+const json = (body: unknown) => JSON.stringify(body)
+const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+
+/** What is no request at all, whichever media type the answer has. */
+const NO_REQUESTS: [string, string][] = [
+  ['nothing', ''],
+  ['JSON that is cut short', '{"query": "{ boo'],
+  ['text', 'query { books { title } }'],
+  ['a number', '5'],
+  ['null', 'null'],
+  ['no query', json({ variables: {} })],
+  ['a query that is no text', json({ query: { books: { title: true } } })],
+  ['variables that are a list', json({ query: BOOK, variables: ['0'] })],
+  ['variables that are text', json({ query: BOOK, variables: '{"isbn": "0"}' })],
+  ['an operation name that is a number', json({ query: BOOK, operationName: 5 })],
+  ['extensions that are a list', json({ query: BOOK, extensions: [] })],
+  ['what would change prototypes', '{"__proto__": {"query": "{ books { title } }"}}'],
+]
+
+/** What is a request, but cannot be run. */
+const NOT_RUN: [string, string][] = [
+  ['a document that is cut short', json({ query: '{ books { title }' })],
+  ['a field that there is not', json({ query: '{ books { price } }' })],
+  ['an argument that there is not', json({ query: '{ book(id: 1) { title } }' })],
+  ['a variable that is missing', json({ query: BOOK })],
+  ['a variable that is null where it may not be', json({ query: BOOK, variables: { isbn: null } })],
+  ['a variable of the wrong type', json({ query: BOOK, variables: { isbn: { number: 5 } } })],
+  ['a variable nested without end', `{"query":${json(BOOK)},"variables":{"isbn":${deep(50_000)}}}`],
+  ['a literal of the wrong type', json({ query: '{ book(isbn: true) { title } }' })],
+  ['several operations and no name', json({ query: 'query A { viewer } query B { viewer }' })],
+  ['the name of an operation that there is not', json({ query: 'query A { viewer }', operationName: 'B' })],
+  ['fragments within themselves', json({ query: '{ ...A } fragment A on Query { ...A }' })],
+  ['a fragment that there is not', json({ query: '{ ...A }' })],
+  ['an operation of no fields', json({ query: '{ }' })],
+  ['a document without operations', json({ query: 'fragment A on Query { viewer }' })],
+  ['a schema in place of an operation', json({ query: 'type Query { a: Int }' })],
+  ['nesting without end', json({ query: `${'{ books '.repeat(3000)}${'}'.repeat(3000)}` })],
+]
+
+async function refusal(response: Response) {
+  const answer = (await response.json()) as {
+    readonly errors: readonly { readonly message: string; readonly extensions: object }[]
+  }
+  expect(answer).not.toHaveProperty('data')
+  expect(answer.errors[0]).toMatchObject({
+    message: expect.any(String),
+    extensions: { code: 'BAD_USER_INPUT' },
+  })
+  expect(library.catalogue.seen).toEqual([])
+  return response.status
+}
+
+describe('is refused, and reaches no subgraph:', () => {
+  test.each(NO_REQUESTS)('%s', async (_what, body) => {
+    for (const type of [JSON_TYPE, 'application/graphql-response+json'])
+      expect(await refusal(await post(body, type))).toBe(400)
+  })
+
+  test.each(NOT_RUN)('%s', async (_what, body) => {
+    expect(await refusal(await post(body, 'application/graphql-response+json'))).toBe(400)
+    expect(await refusal(await post(body, JSON_TYPE))).toBe(200)
+  })
+})
+
+test('a body of more than 256 KB is refused before it is read', async () => {
+  const response = await post(json({ query: `# ${'x'.repeat(300_000)}\n{ viewer }` }), JSON_TYPE)
+  expect(response.status).toBe(413)
+})
+
+test('one bad operation of a batch spoils none of the others', async () => {
+  const response = await post(json([{ query: '{ viewer }' }, { query: '{ nothing }' }]), JSON_TYPE)
+  expect(await response.json()).toMatchObject([
+    { data: { viewer: null } },
+    { errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] },
+  ])
+})

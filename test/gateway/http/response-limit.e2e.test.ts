@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readSettings } from '#gateway/settings.ts'
+import { startLibrary } from '../gateway-fixture.ts'
+import { entities, type Liar, saysJson, startLiar } from '../transport/faulty-subgraph.ts'
+
+const MAX_BYTES = 100_000
+
+let catalogue: Liar
+let reviews: Liar
+let library: Awaited<ReturnType<typeof startLibrary>>
+beforeAll(async () => {
+  catalogue = await startLiar()
+  reviews = await startLiar()
+  library = await startLibrary({
+    settings: readSettings({ limits: { answerBytes: MAX_BYTES }, batchesFrom: 'everybody' }),
+    subgraphUrls: { catalogue: catalogue.url, reviews: reviews.url },
+  })
+})
+afterAll(async () => {
+  await library?.[Symbol.asyncDispose]()
+  await catalogue?.[Symbol.asyncDispose]()
+  await reviews?.[Symbol.asyncDispose]()
+})
+
+const TOO_LARGE = {
+  data: null,
+  errors: [
+    {
+      message: `the answer has more than ${MAX_BYTES} bytes: ask for less at once`,
+      extensions: { code: 'BAD_USER_INPUT', maxBytes: MAX_BYTES },
+    },
+  ],
+}
+
+const quote = (text: string) => saysJson({ data: { newestQuote: text } })
+const books = (isbns: readonly string[]) =>
+  saysJson({ data: { books: isbns.map(isbn => ({ __typename: 'Book', isbn, title: isbn })) } })
+
+async function post(body: object): Promise<{ status: number; text: string }> {
+  const response = await fetch(`${library.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  return { status: response.status, text: await response.text() }
+}
+
+describe('an answer', () => {
+  const QUERY = { query: '{ newestQuote }' }
+  const FRAME = '{"data":{"newestQuote":""}}'.length
+
+  test('of as many bytes as are allowed goes out', async () => {
+    reviews.lie(quote('x'.repeat(MAX_BYTES - FRAME)))
+    const { text } = await post(QUERY)
+    expect(text).toHaveLength(MAX_BYTES)
+  })
+
+  test.each([
+    ['of one more', 'x'.repeat(MAX_BYTES - FRAME + 1)],
+    ['of fewer characters, but more bytes', 'é'.repeat(MAX_BYTES / 2)],
+  ])('%s is an error in its place', async (_what, text) => {
+    reviews.lie(quote(text))
+    const answer = await post(QUERY)
+    expect(answer.status).toBe(200)
+    expect(JSON.parse(answer.text)).toEqual(TOO_LARGE)
+  })
+
+  test('that is too large for its errors is an error as well', async () => {
+    const errors = [
+      { message: 'x'.repeat(MAX_BYTES), path: ['newestQuote'], extensions: { code: 'NOT_FOUND' } },
+    ]
+    reviews.lie(saysJson({ data: null, errors }))
+    expect(JSON.parse((await post(QUERY)).text)).toEqual(TOO_LARGE)
+  })
+})
+
+test.each(['x', 'é'])(
+  'a batch has one limit of bytes for all its answers, those that fit go out: %s',
+  async character => {
+    reviews.lie(quote(character.repeat(MAX_BYTES / 3 / Buffer.byteLength(character))))
+    const { text } = await post(Array.from({ length: 5 }, () => ({ query: '{ newestQuote }' })))
+    expect(Buffer.byteLength(text)).toBeLessThan(MAX_BYTES + 2000)
+    const answers: unknown[] = JSON.parse(text)
+    expect(answers).toHaveLength(5)
+    expect(answers.slice(0, 2)).toEqual(
+      answers.slice(0, 2).map(() => ({ data: { newestQuote: expect.any(String) } })),
+    )
+    expect(answers.slice(2)).toEqual([TOO_LARGE, TOO_LARGE, TOO_LARGE])
+  },
+)
+
+test('one large entity in many places does not become an answer of gigabytes on the way', async () => {
+  catalogue.lie(books(Array<string>(20_000).fill('same')))
+  reviews.lie(entities(() => ({ longRead: 'x'.repeat(90_000) })))
+  const before = process.memoryUsage().rss
+  const { text } = await post({ query: '{ books { title longRead } }' })
+  expect(JSON.parse(text)).toEqual(TOO_LARGE)
+  expect(process.memoryUsage().rss - before).toBeLessThan(300_000_000)
+})
+
+test('a list that is wrong at each of its places has a thousand errors at most', async () => {
+  catalogue.lie(books(Array.from({ length: 3000 }, (_, index) => String(index))))
+  reviews.lie(entities(() => ({ stars: 'five' })))
+  await using roomy = await startLibrary({ subgraphUrls: { catalogue: catalogue.url, reviews: reviews.url } })
+  const { data, errors } = await roomy.send<{ books: { stars: null }[] }>('{ books { stars } }')
+  expect(data.books).toHaveLength(3000)
+  expect(errors).toHaveLength(1000)
+})

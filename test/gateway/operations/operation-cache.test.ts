@@ -1,0 +1,89 @@
+import { GraphQLError, OperationTypeNode } from 'graphql'
+import { expect, test } from 'vitest'
+import { createKnownOperations } from '#gateway/operations/operation-cache.ts'
+import type { Prepared } from '#gateway/operations/operation-compiler.ts'
+
+const REFUSED: Prepared = { errors: [new GraphQLError('no')] }
+const RUNS: Prepared = {
+  name: undefined,
+  kind: OperationTypeNode.QUERY,
+  run() {},
+  write: () => '{}',
+  source: undefined,
+  coerce: variables => ({ variables }),
+  introspect: undefined,
+  withheld: undefined,
+  estimate: () => {
+    throw new Error('nobody asks what it costs')
+  },
+}
+
+function recorded() {
+  const made: string[] = []
+  const told: string[] = []
+  const operations = createKnownOperations(
+    async ({ text, name }) => {
+      made.push(name === undefined ? text : `${name} of ${text}`)
+      if (text === 'unplannable') throw new Error('no plan')
+      return text.startsWith('{') ? RUNS : REFUSED
+    },
+    {
+      known: () => void told.push('known'),
+      made: seconds => void told.push(seconds >= 0 ? 'made' : 'never'),
+    },
+  )
+  return { made, told, operations }
+}
+
+test('an operation is made ready once for its text and name, whether it can be run or not', async () => {
+  const { made, told, operations } = recorded()
+  const [one, other] = [operations.prepare('{ a }', undefined), operations.prepare('{ a }', undefined)]
+  expect(await one).toBe(RUNS)
+  expect(await other).toBe(RUNS)
+  expect(operations.prepare('{ a }', undefined)).toBe(RUNS)
+  await operations.prepare('{ a }', 'A')
+  expect(await operations.prepare('wrong', undefined)).toBe(REFUSED)
+  expect(operations.prepare('wrong', undefined)).toBe(REFUSED)
+  expect(made).toEqual(['{ a }', 'A of { a }', 'wrong'])
+  expect(told).toEqual(['made', 'known', 'made', 'made', 'known'])
+})
+
+test('what could not be planned is tried again when it is asked for again', async () => {
+  const { made, operations } = recorded()
+  for (let time = 0; time < 2; time++)
+    await expect(operations.prepare('unplannable', undefined)).rejects.toThrow('no plan')
+  expect(made).toHaveLength(2)
+  expect(operations.mostUsed(1)).toEqual([])
+})
+
+test('tells which are used most, of those that can be run', async () => {
+  const { operations } = recorded()
+  for (const text of [
+    '{ a }',
+    '{ b }',
+    '{ b }',
+    '{ c }',
+    '{ c }',
+    '{ c }',
+    'wrong',
+    'wrong',
+    'wrong',
+    'wrong',
+  ])
+    await operations.prepare(text, undefined)
+  await operations.prepare('{ b }', 'B')
+  expect(operations.mostUsed(2)).toEqual([
+    { text: '{ c }', name: undefined },
+    { text: '{ b }', name: undefined },
+  ])
+  expect(operations.mostUsed(10)).toHaveLength(4)
+})
+
+test('keeps a bounded number of characters: long texts give way to one another', async () => {
+  const { made, operations } = recorded()
+  const long = (letter: string) => `{ ${letter.repeat(10_000_000)} }`
+  for (const letter of ['a', 'b', 'c', 'd', 'a']) await operations.prepare(long(letter), undefined)
+  expect(made.map(text => text[2])).toEqual(['a', 'b', 'c', 'd', 'a'])
+  await operations.prepare(long('d'), undefined)
+  expect(made).toHaveLength(5)
+})

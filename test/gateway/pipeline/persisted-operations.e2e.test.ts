@@ -1,0 +1,194 @@
+import { hash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client'
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
+import { createClient } from 'graphql-ws'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
+import { startClinic } from '../safety/safety-fixture.ts'
+
+type Clinic = Awaited<ReturnType<typeof startClinic>>
+
+const sha = (text: string) => hash('sha256', text, 'hex')
+const named = (text: string) => ({ persistedQuery: { version: 1, sha256Hash: sha(text) } })
+const MOTTO = '{ motto }'
+const WAVE = 'mutation Wave { wave }'
+
+/** A request with these members, and what is said to it. */
+async function ask(clinic: Clinic, body: object, headers: Readonly<Record<string, string>> = {}) {
+  const response = await clinic.post(body, { headers })
+  const answer: { data?: unknown; errors?: unknown } = JSON.parse(await response.text())
+  return { status: response.status, headers: response.headers, ...answer }
+}
+
+const notFound = [{ message: 'PersistedQueryNotFound', extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } }]
+
+describe('automatic persisted queries', () => {
+  let clinic: Clinic
+  beforeAll(async () => {
+    clinic = await startClinic({ batchesFrom: 'everybody' })
+  })
+  afterAll(() => clinic?.[Symbol.asyncDispose]())
+
+  test.each(['application/json', 'application/graphql-response+json'])(
+    'are run by their hash once the text was sent with it, for %s',
+    async accept => {
+      const text = `{ motto } # ${accept}`
+      const first = await ask(clinic, { extensions: named(text) }, { accept })
+      expect(first).toMatchObject({ status: 200, errors: notFound })
+      expect(first.headers.get('cache-control')).toContain('no-cache') // it may be known a moment later
+      expect((await ask(clinic, { query: text, extensions: named(text) }, { accept })).data).toBeTruthy()
+      expect((await ask(clinic, { extensions: named(text) }, { accept })).data).toEqual({
+        motto: 'do no harm',
+      })
+    },
+  )
+
+  test('are run by GET', async () => {
+    await ask(clinic, { query: MOTTO, extensions: named(MOTTO) })
+    const url = new URL(clinic.url)
+    url.searchParams.set('extensions', JSON.stringify(named(MOTTO)))
+    const answer: unknown = await (await fetch(url)).json()
+    expect(answer).toEqual({ data: { motto: 'do no harm' } })
+  })
+
+  test('are refused with a hash that is not that of the text, and not kept', async () => {
+    const { status, errors } = await ask(clinic, {
+      query: WAVE,
+      extensions: named('{ search { __typename } }'),
+    })
+    expect(status).toBe(400)
+    expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
+    expect(await ask(clinic, { extensions: named(WAVE) })).toMatchObject({ errors: notFound })
+  })
+
+  test('are answered each by itself in a batch', async () => {
+    const response = await clinic.post([{ extensions: named('{ unknown }') }, { query: MOTTO }])
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual([{ errors: notFound }, { data: { motto: 'do no harm' } }])
+  })
+
+  test('are what Apollo Client sends', async () => {
+    const sent: boolean[] = []
+    const client = new ApolloClient({
+      cache: new InMemoryCache(),
+      link: new PersistedQueryLink({ sha256: (text: string) => sha(text) }).concat(
+        new HttpLink({
+          uri: clinic.url,
+          fetch: (url, init) => {
+            sent.push(String(init?.body).includes('"query"'))
+            return fetch(url, init)
+          },
+        }),
+      ),
+    })
+    const query = gql('query Again { motto }')
+    for (let round = 0; round < 2; round++) {
+      const { data } = await client.query({ query, fetchPolicy: 'network-only' })
+      expect(data).toEqual({ motto: 'do no harm' })
+    }
+    expect(sent).toEqual([false, true, false])
+    client.stop()
+  })
+
+  test('can be switched off: the client is told once, and texts run as they are', async () => {
+    await using without = await startClinic({ persisted: { automatic: false } })
+    expect((await ask(without, { query: MOTTO, extensions: named(MOTTO) })).data).toBeTruthy()
+    expect(await ask(without, { extensions: named(MOTTO) })).toMatchObject({
+      errors: [
+        { message: 'PersistedQueryNotSupported', extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } },
+      ],
+    })
+  })
+})
+
+describe('a manifest', () => {
+  const operations = [
+    { id: sha(MOTTO), name: 'Motto', type: 'query', body: MOTTO },
+    { id: sha(WAVE), name: 'Wave', type: 'mutation', body: WAVE },
+  ]
+  let open: AsyncDisposableStack
+  let manifest: string
+  beforeAll(async () => {
+    open = new AsyncDisposableStack()
+    const folder = open.use(await temporaryFolder())
+    manifest = path.join(folder.path, 'manifest.json')
+    await writeFile(
+      manifest,
+      JSON.stringify({ format: 'apollo-persisted-query-manifest', version: 1, operations }),
+    )
+  })
+  afterAll(() => open?.disposeAsync())
+
+  test('names operations from the start, and lets others be run', async () => {
+    await using clinic = await startClinic({ persisted: { manifest, automatic: false } })
+    expect((await ask(clinic, { extensions: named(WAVE) })).data).toEqual({ wave: 1 })
+    expect((await ask(clinic, { query: '{ room { price } }' })).data).toEqual({ room: { price: 40 } })
+  })
+
+  test('is all that runs in the mode only', async () => {
+    await using clinic = await startClinic({ persisted: { manifest, mode: 'only' } })
+    expect((await ask(clinic, { extensions: named(MOTTO) })).data).toEqual({ motto: 'do no harm' })
+    expect((await ask(clinic, { query: MOTTO })).data).toEqual({ motto: 'do no harm' })
+    clinic.requests()
+    const other = '{ room { price } }'
+    for (const body of [
+      { query: other },
+      { extensions: named(other) },
+      { query: other, extensions: named(other) },
+      {},
+    ]) {
+      const { status, errors } = await ask(clinic, body)
+      expect({ status, errors }).toEqual({
+        status: 403,
+        errors: [{ message: expect.any(String), extensions: { code: 'OPERATION_NOT_PERSISTED' } }],
+      })
+    }
+    expect(clinic.requests()).toEqual([])
+  })
+
+  test('is all that runs over live connections, too', async () => {
+    await using clinic = await startClinic({ persisted: { manifest, mode: 'only' } })
+    const client = createClient({
+      url: clinic.url.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+    })
+    const run = (query: string) =>
+      new Promise((resolve, reject) => {
+        client.subscribe({ query }, { next: resolve, error: reject, complete: () => {} })
+      })
+    expect(await run(MOTTO)).toMatchObject({ data: { motto: 'do no harm' } })
+    await expect(run('{ room { price } }')).rejects.toMatchObject([
+      { extensions: { code: 'OPERATION_NOT_PERSISTED' } },
+    ])
+    await client.dispose()
+    const streamed = await fetch(`${clinic.url}/stream`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: '{ room { price } }' }),
+    })
+    expect(await streamed.text()).toContain('OPERATION_NOT_PERSISTED')
+  })
+
+  test('ends the start when it cannot be used, or is needed and not there', async () => {
+    const wrong = `${manifest}.wrong`
+    await writeFile(
+      wrong,
+      JSON.stringify({
+        format: 'apollo-persisted-query-manifest',
+        version: 1,
+        operations: [{ ...operations[0], id: 'x' }],
+      }),
+    )
+    await expect(startClinic({ persisted: { manifest: wrong } })).rejects.toMatchObject({
+      code: 'MANIFEST_INVALID',
+    })
+    await expect(startClinic({ persisted: { mode: 'only' } })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('persisted.manifest'),
+    })
+  })
+})

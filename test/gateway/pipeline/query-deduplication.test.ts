@@ -1,0 +1,133 @@
+import { OperationTypeNode } from 'graphql'
+import { expect, test } from 'vitest'
+import type { PreparedOperation } from '#gateway/operations/operation-compiler.ts'
+import { type Completed, executeRequest } from '#gateway/pipeline/execute.ts'
+import { createSharing } from '#gateway/pipeline/query-deduplication.ts'
+import { emptyNotes } from '#gateway/pipeline/run-operation.ts'
+
+function operation(given: Partial<PreparedOperation> = {}): PreparedOperation {
+  return {
+    name: undefined,
+    kind: OperationTypeNode.QUERY,
+    run() {},
+    write: () => '{}',
+    source: undefined,
+    coerce: variables => ({ variables }),
+    introspect: undefined,
+    withheld: undefined,
+    estimate: () => {
+      throw new Error('nobody asks what it costs')
+    },
+    ...given,
+  }
+}
+
+/** Runs wait until they are told to go on. */
+function held() {
+  const { share } = createSharing()
+  const runs: PromiseWithResolvers<Completed>[] = []
+  const ask = (query: Partial<Parameters<typeof share>[0]> & { prepared: PreparedOperation }) => {
+    const notes = emptyNotes()
+    const answer = share({ variables: {}, forwarded: '', ...query }, notes, async own => {
+      own.reached.orders = 7
+      own.stale.add('shipping')
+      const run = Promise.withResolvers<Completed>()
+      runs.push(run)
+      return run.promise
+    })
+    return { answer, notes }
+  }
+  return { runs, ask }
+}
+
+const DONE: Completed = { text: '{"data":{}}', errors: [] }
+
+test('equal queries under way are one execution, and each hears what it noted', async () => {
+  const { runs, ask } = held()
+  const prepared = operation()
+  const asked = [ask({ prepared }), ask({ prepared }), ask({ prepared })]
+  expect(runs).toHaveLength(1)
+  runs[0]?.resolve(DONE)
+  for (const { answer, notes } of asked) {
+    expect(await answer).toBe(DONE)
+    expect(notes).toEqual({ reached: { orders: 7 }, stale: new Set(['shipping']) })
+  }
+})
+
+test('a query that comes later is executed anew', async () => {
+  const { runs, ask } = held()
+  const prepared = operation()
+  const first = ask({ prepared }).answer
+  runs[0]?.resolve(DONE)
+  await first
+  void ask({ prepared })
+  expect(runs).toHaveLength(2)
+})
+
+test('queries that differ in operation, variables or what is forwarded are not shared', () => {
+  const { runs, ask } = held()
+  const prepared = operation()
+  void ask({ prepared })
+  void ask({ prepared: operation() })
+  void ask({ prepared, variables: { id: 1 } })
+  void ask({ prepared, forwarded: 'another caller' })
+  expect(runs).toHaveLength(4)
+})
+
+test('a failed execution fails for all who wait, and is forgotten', async () => {
+  const { runs, ask } = held()
+  const prepared = operation()
+  const asked = [ask({ prepared }), ask({ prepared })]
+  runs[0]?.reject(new Error('broken'))
+  for (const { answer } of asked) await expect(answer).rejects.toThrow('broken')
+  void ask({ prepared })
+  expect(runs).toHaveLength(2)
+})
+
+test('who shares is told of errors in words of their own', async () => {
+  const { share } = createSharing()
+  const { promise: go, resolve } = Promise.withResolvers<void>()
+  const prepared = operation({
+    run: async ({ errors }) => {
+      await go
+      errors.push({ message: 'down', path: ['a'], extensions: {} })
+    },
+  })
+  const ask = (requestId: string) =>
+    executeRequest(
+      { prepare: () => prepared, mostUsed: () => [] },
+      {
+        query: '{ a }',
+        operationName: undefined,
+        variables: {},
+        queriesOnly: false,
+        fetch: async () => ({}),
+        share: (query, run) => share({ ...query, forwarded: '' }, emptyNotes(), () => run(async () => ({}))),
+      },
+      ({ message }) => ({ message, extensions: { requestId } }),
+    )
+  const asked = [ask('one'), ask('two')]
+  resolve()
+  const [one, two] = await Promise.all(asked)
+  expect(one?.text).toBe('{"data":{},"errors":[{"message":"down","extensions":{"requestId":"one"}}]}')
+  expect(two?.text).toBe('{"data":{},"errors":[{"message":"down","extensions":{"requestId":"two"}}]}')
+})
+
+test('mutations are never shared', async () => {
+  const prepared = operation({ kind: OperationTypeNode.MUTATION })
+  const { text } = await executeRequest(
+    { prepare: () => prepared, mostUsed: () => [] },
+    {
+      query: 'mutation { a }',
+      operationName: undefined,
+      variables: {},
+      queriesOnly: false,
+      fetch: async () => ({}),
+      share: () => {
+        throw new Error('it was shared')
+      },
+    },
+    ({ message }) => ({ message }),
+  )
+  expect(text).toBe('{"data":{}}')
+})

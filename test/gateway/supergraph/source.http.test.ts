@@ -1,0 +1,86 @@
+import { createServer, type RequestListener } from 'node:http'
+import { expect, test } from 'vitest'
+import { openSource } from '#gateway/supergraph/source.ts'
+
+const LIMITS = { maxBytes: 100, timeoutMs: 5_000 }
+
+async function serve(listener: RequestListener) {
+  const server = createServer(listener)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const host = `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+  return {
+    host,
+    url: new URL(`http://${host}/graph?key=secret`),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+test('asks again with the ETag, and has nothing new while it holds', async () => {
+  const shown: (string | undefined)[] = []
+  let etag = '"1"'
+  await using server = await serve((request, response) => {
+    shown.push(request.headers['if-none-match'])
+    response.statusCode = request.headers['if-none-match'] === etag ? 304 : 200
+    response.setHeader('etag', etag).end(response.statusCode === 304 ? undefined : `version ${etag}`)
+  })
+  const source = openSource(server.url, LIMITS)
+  expect(await source.read()).toBe('version "1"')
+  expect(await source.read()).toBeUndefined()
+  etag = '"2"'
+  expect(await source.read()).toBe('version "2"')
+  expect(shown).toEqual([undefined, '"1"', '"1"'])
+})
+
+test('keeps to itself what the URL may hold that is secret, and shows it to the server alone', async () => {
+  const shown: (string | undefined)[] = []
+  await using server = await serve((request, response) => {
+    shown.push(request.headers.authorization, request.url)
+    response.statusCode = 403
+    response.end()
+  })
+  const source = openSource(new URL(`http://me:p%40ss@${server.host}/graph?key=secret`), LIMITS)
+  expect(source.from).toBe(`http://${server.host}/graph`)
+  await expect(source.read()).rejects.toMatchObject({
+    code: 'SUPERGRAPH_INVALID',
+    message: `http://${server.host}/graph cannot be read: it answered with HTTP 403`,
+  })
+  expect(shown).toEqual([`Basic ${Buffer.from('me:p@ss').toString('base64')}`, '/graph?key=secret'])
+})
+
+test('follows a redirect, as stores of artefacts answer with', async () => {
+  await using server = await serve((request, response) => {
+    if (request.url !== '/there') response.writeHead(302, { location: '/there' })
+    response.end('here')
+  })
+  expect(await openSource(server.url, LIMITS).read()).toBe('here')
+})
+
+test('reads no more than its bound, however much comes', async () => {
+  await using server = await serve((_request, response) => {
+    const more = () => {
+      while (response.write('x'.repeat(64)));
+      response.once('drain', more)
+    }
+    more()
+  })
+  await expect(openSource(server.url, LIMITS).read()).rejects.toThrow(
+    /cannot be read: it has more than 100 bytes, which reload.maxBytes allows$/,
+  )
+})
+
+test('waits no longer than its bound, an answer that begins and stops included', async () => {
+  await using server = await serve((_request, response) => void response.write('type'))
+  await expect(openSource(server.url, { ...LIMITS, timeoutMs: 50 }).read()).rejects.toThrow(
+    /cannot be read: it did not answer within 50 ms$/,
+  )
+})
+
+test('says why nobody answers', async () => {
+  const server = await serve(() => {})
+  await server[Symbol.asyncDispose]()
+  await expect(openSource(server.url, LIMITS).read()).rejects.toThrow(/cannot be read: .*ECONNREFUSED/)
+})
