@@ -6,7 +6,7 @@ import { observeReloads } from '#gateway/observe/reloads.ts'
 import type { ReloadSettings } from '#gateway/supergraph/settings.ts'
 import type { SupergraphSource } from '#gateway/supergraph/source.ts'
 import { versionOf } from '#gateway/supergraph/version.ts'
-import type { Health } from '#platform/http/health.ts'
+import type { Health } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type Follower = AsyncDisposable & {

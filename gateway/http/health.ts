@@ -1,8 +1,10 @@
 // What `/health/ready` says of the gateway: the supergraph that is served, and each of its subgraphs. Free of requests.
+
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
 import type { Follower } from '#gateway/graph/supergraph-reload.ts'
 import type { HttpServer } from '#platform/http/server.ts'
+import { circuitHealth } from '#platform/resilience/health.ts'
 
 /** None of it is essential: the gateway answers with what it can reach. Subgraphs come and go with supergraphs. */
 export function addGatewayHealth(http: HttpServer, current: CurrentGraph, follower: Follower): void {
@@ -18,9 +20,7 @@ export function addGatewayHealth(http: HttpServer, current: CurrentGraph, follow
 }
 
 function checkSubgraph(http: HttpServer, current: CurrentGraph, name: string): () => void {
-  const check = async () => {
-    const state = current.get().subgraphs.get(name)?.policy.health() ?? 'closed'
-    return { ok: state !== 'open', detail: `circuit ${state}` }
-  }
+  const check = async () =>
+    circuitHealth(current.get().subgraphs.get(name)?.policy ?? { health: () => 'closed' })
   return http.addHealthCheck(`subgraph-${name}`, check, { essential: false })
 }

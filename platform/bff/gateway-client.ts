@@ -9,7 +9,7 @@ import {
   FORWARDER_HEADER,
   formatClient,
 } from '#platform/graphql/end-client.ts'
-import { type CircuitHealth, createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
+import { type CircuitState, createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 
 export type GatewayClient = AsyncDisposable & {
   /** In the caller's name. What the gateway's services reached is noted in `context`, for the caller's next query. */
@@ -28,7 +28,7 @@ export type GatewayClient = AsyncDisposable & {
     positions: ConsistencyToken,
     client?: EndClient,
   ): Promise<GraphqlAnswer<Result>>
-  health(): CircuitHealth
+  health(): CircuitState
 }
 
 /** Longer than the longest that a command may wait for its outcome (settleWithinMs, ten seconds). */

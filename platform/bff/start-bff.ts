@@ -1,4 +1,5 @@
 // What both BFFs are made of: the gateway behind them, a cache and live orders fed by the bus, GraphQL over HTTP and sockets.
+
 import { readFile } from 'node:fs/promises'
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import type { GraphQLSchema } from 'graphql'
@@ -25,6 +26,7 @@ import { createPersistedOperations, readManifest } from '#platform/graphql/persi
 import { scalars } from '#platform/graphql/scalars.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { type OrderFeed, openOrderFeed } from '#platform/live/order-feed.ts'
+import { circuitHealth } from '#platform/resilience/health.ts'
 import { openWhenThere } from '#platform/resilience/startup-wait.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -140,11 +142,7 @@ async function start<Order extends object>(
   mountLiveGraphql(http, { schema, ...shared })
   definition.mount?.(http, { schema, verifier, logger })
   if (config.development) explore(http, config)
-  http.addHealthCheck(
-    'gateway',
-    async () => ({ ok: gateway.health() !== 'open', detail: `circuit ${gateway.health()}` }),
-    { essential: false },
-  )
+  http.addHealthCheck('gateway', async () => circuitHealth(gateway), { essential: false })
   http.addHealthCheck('event-bus', async () => ({
     ok: true,
     detail: `orders at position ${await bus.end('orders')}`,

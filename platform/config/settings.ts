@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { SettingsSource } from '#platform/config/settings-source.ts'
 import { inOurWords, placedProblems } from '#platform/config/validation-messages.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
-import type { Health } from '#platform/http/health.ts'
+import type { Health } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 /** `current` is always a value that passed its schema. Listeners run after a change, in the order they were added. */

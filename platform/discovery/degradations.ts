@@ -1,5 +1,5 @@
 // What cannot be kept current at the moment: said once in the log, and in health for as long as it lasts. Free of why.
-import type { Health } from '#platform/http/health.ts'
+import type { Health } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type Trouble = { readonly failed: (error: unknown) => void; readonly answered: () => void }

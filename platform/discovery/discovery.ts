@@ -1,5 +1,5 @@
 // The port of discovery: where the instances of a service are, and that this one is there too. Adapters: discovery.*.ts.
-import type { Health } from '#platform/http/health.ts'
+import type { Health } from '#platform/resilience/health.ts'
 
 /** One that answers at `url`. With twice the weight of another it is to get twice as much. */
 export type Instance = { readonly url: string; readonly weight: number }

@@ -2,7 +2,7 @@
 import { type NamedService, readAddresses } from '#platform/discovery/addresses.ts'
 import { always, unreadable } from '#platform/discovery/discovery.static.ts'
 import type { Discovery, Followed, Instance, Presence } from '#platform/discovery/discovery.ts'
-import type { Health } from '#platform/http/health.ts'
+import type { Health } from '#platform/resilience/health.ts'
 
 /** What an adapter has to know. */
 export type Registry = AsyncDisposable & {

@@ -1,10 +1,6 @@
 // Health endpoints: alive, and ready with the state of each dependency. Free of what the dependencies are.
 import type { FastifyInstance } from 'fastify'
-
-export type Health = { readonly ok: boolean; readonly detail?: string }
-export type HealthCheck = () => Promise<Health>
-/** The service cannot do its work without an essential dependency; without another it does part of it, or late. */
-export type NamedCheck = { readonly check: HealthCheck; readonly essential: boolean }
+import type { Health, HealthCheck, NamedCheck } from '#platform/resilience/health.ts'
 
 type HealthRoutes = {
   readonly name: string

@@ -1,11 +1,11 @@
 // One policy per outgoing dependency: bulkhead, retries, circuit breaker, timeout. Free of any protocol.
 import { isDeepStrictEqual } from 'node:util'
 import {
+  CircuitState as BreakerState,
   type BulkheadPolicy,
   BulkheadRejectedError,
   bulkhead,
   type CircuitBreakerPolicy,
-  CircuitState,
   circuitBreaker,
   ExponentialBackoff,
   fullJitterGenerator,
@@ -59,7 +59,7 @@ export type BreakerOptions = {
   readonly halfOpenAfterMs?: number
 }
 
-export type CircuitHealth = 'closed' | 'open' | 'half-open'
+export type CircuitState = 'closed' | 'open' | 'half-open'
 
 export type Policy = {
   readonly name: string
@@ -69,16 +69,16 @@ export type Policy = {
    * OVERLOADED) for its own refusals; what `work` threw otherwise.
    */
   run<T>(work: (signal: AbortSignal) => Promise<T>, call: { readonly idempotent: boolean }): Promise<T>
-  health(): CircuitHealth
+  health(): CircuitState
 }
 
-const HEALTH: Readonly<Record<CircuitState, CircuitHealth>> = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'half-open',
-  [CircuitState.Isolated]: 'open',
+const HEALTH: Readonly<Record<BreakerState, CircuitState>> = {
+  [BreakerState.Closed]: 'closed',
+  [BreakerState.Open]: 'open',
+  [BreakerState.HalfOpen]: 'half-open',
+  [BreakerState.Isolated]: 'open',
 }
-const GAUGE_VALUE: Readonly<Record<CircuitHealth, number>> = { closed: 0, 'half-open': 1, open: 2 }
+const GAUGE_VALUE: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 }
 
 /** A time-out of a process that was too busy to listen says nothing of the dependency. */
 const isFault = (error: unknown): boolean => {

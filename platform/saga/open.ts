@@ -1,6 +1,6 @@
 // Chooses the saga runner by URL: the one on the event store without one. Free of Temporal until it is chosen.
 import { OperatorError } from '#platform/domain/errors.ts'
-import type { NamedCheck } from '#platform/http/health.ts'
+import type { NamedCheck } from '#platform/resilience/health.ts'
 import { type SagaRunnerOptions, startSagaRunner } from '#platform/saga/runner.ts'
 import type { SagaEvent, SagaRunner } from '#platform/saga/saga.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'

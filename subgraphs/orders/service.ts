@@ -1,8 +1,10 @@
 // Wires orders: its views and aggregates, the other services, the fulfilment saga and what it hears.
+
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client.ts'
-import { createPolicy, type Policy } from '#platform/resilience/policy.ts'
+import { circuitHealth } from '#platform/resilience/health.ts'
+import { createPolicy } from '#platform/resilience/policy.ts'
 import type { SagaPolicy } from '#platform/saga/attempt.ts'
 import { openSagaRunner } from '#platform/saga/open.ts'
 import {
@@ -100,11 +102,6 @@ function openServices({ http, open, discovery, adjusted }: SubgraphPorts, config
     payment: openService('payment', config.paymentUrl),
     shipping: openService('shipping', config.shippingUrl),
   }
-}
-
-function circuitHealth(policy: Policy) {
-  const health = policy.health()
-  return { ok: health !== 'open', detail: `circuit ${health}` }
 }
 
 /** The runner first, so that nothing is heard before it can be acted on; closed in reverse. */

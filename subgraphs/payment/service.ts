@@ -2,6 +2,7 @@
 
 import { createRepository } from '#platform/event-store/repository.ts'
 import { originTrace } from '#platform/event-store/stream-trace.ts'
+import { circuitHealth } from '#platform/resilience/health.ts'
 import type { PolicyOptions } from '#platform/resilience/policy.ts'
 import {
   type RunningService,
@@ -63,11 +64,7 @@ function build(
   const documents = projections.collection(paymentsView)
   const traceOf = (id: string) => originTrace(store, `${paymentAggregate.category}-${id}`)
   mountPaymentWebhook(http, { payments, traceOf, secret, now })
-  http.addHealthCheck(
-    'payment-provider',
-    async () => ({ ok: policy.health() !== 'open', detail: `circuit ${policy.health()}` }),
-    { essential: false },
-  )
+  http.addHealthCheck('payment-provider', async () => circuitHealth(policy), { essential: false })
   open.use(startSweeping({ payments, unfinished: documents, now, logger }))
   const movementTotals = projections.collection(movementTotalsView)
   open.use(startWorklistMetrics({ totals: movementTotals, logger }))

@@ -1,7 +1,9 @@
 // Wires shipping: its view, its aggregate, the carrier, the resolvers and the carrier's webhook.
+
 import { OperatorError } from '#platform/domain/errors.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import { originTrace } from '#platform/event-store/stream-trace.ts'
+import { circuitHealth } from '#platform/resilience/health.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import {
   type RunningService,
@@ -81,8 +83,7 @@ async function openCarrier(config: ShippingConfig, ports: CarrierPorts): Promise
 /** A carrier that is down does not make shipping unready: all but booking, cancelling and collecting goes on. */
 function openForeignCarrier(url: string, config: ShippingConfig, { http, adjusted }: CarrierPorts): Contract {
   const policy = createPolicy({ ...CARRIER_POLICY, adjusted: adjusted(CARRIER) })
-  const health = async () => ({ ok: policy.health() !== 'open', detail: `circuit ${policy.health()}` })
-  http.addHealthCheck('carrier', health, { essential: false })
+  http.addHealthCheck('carrier', async () => circuitHealth(policy), { essential: false })
   const { webhookSecret: secret, now } = config
   return { carrier: openHttpCarrier({ url, secret, policy, now }), onListening: () => {} }
 }

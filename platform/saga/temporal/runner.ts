@@ -1,5 +1,5 @@
 // The saga runner on Temporal: every saga is a workflow, which all processes serve. Loaded only when WORKFLOW_URL asks.
-import type { NamedCheck } from '#platform/http/health.ts'
+import type { NamedCheck } from '#platform/resilience/health.ts'
 import { createFolder, type Folder, statusOf } from '#platform/saga/history.ts'
 import type { SagaRunnerOptions } from '#platform/saga/runner.ts'
 import type { SagaDefinition, SagaEvent, SagaRunner } from '#platform/saga/saga.ts'

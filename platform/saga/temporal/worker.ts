@@ -12,8 +12,8 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker'
 import { OperatorError } from '#platform/domain/errors.ts'
-import type { Health } from '#platform/http/health.ts'
 import { createBell } from '#platform/resilience/backoff.ts'
+import type { Health } from '#platform/resilience/health.ts'
 import { waitFor } from '#platform/resilience/waiting.ts'
 import { MAX_ACTIVE } from '#platform/saga/attempt.ts'
 import type { TemporalPlace } from '#platform/saga/temporal/url.ts'
