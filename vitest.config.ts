@@ -19,6 +19,6 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     maxWorkers: onEngines ? 1 : 2,
-    globalSetup: ['test/database.setup.ts'],
+    globalSetup: ['test/fixtures/postgres.setup.ts'],
   },
 })

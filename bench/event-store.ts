@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { getPostgreSQLEventStore } from '@event-driven-io/emmett-postgresql'
 import pg from 'pg'
-import type { Bench, Load } from '#bench/harness.ts'
+import type { Bench, Load } from '#bench/harness/benchmark.ts'
 import {
   atLeast,
   inRounds,
@@ -15,7 +15,7 @@ import {
   rounded,
   summary,
   versionOf,
-} from '#bench/harness.ts'
+} from '#bench/harness/benchmark.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'

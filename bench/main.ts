@@ -1,15 +1,15 @@
 // npm run bench: runs the named benchmarks, or all of them. Free of measuring.
-import { type Bench, publish } from '#bench/harness.ts'
+import { type Bench, publish } from '#bench/harness/benchmark.ts'
 import { runCommand, wrongUsage } from '#tools/command-line.ts'
 import { bench as benchCommand } from '#tools/commands.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   'event-store': () => import('#bench/event-store.ts'),
-  checkout: () => import('#bench/checkout.ts'),
-  engines: () => import('#bench/engines.ts'),
-  bff: () => import('#bench/bff.ts'),
-  live: () => import('#bench/live.ts'),
-  gateway: () => import('#bench/gateway.ts'),
+  checkout: () => import('#bench/checkout/checkout.ts'),
+  engines: () => import('#bench/checkout/engines.ts'),
+  bff: () => import('#bench/bff/bff.ts'),
+  live: () => import('#bench/live/live.ts'),
+  gateway: () => import('#bench/gateway/gateway.ts'),
 }
 
 /** Runs the named ones, or all. Throws OperatorError USAGE for a name that is none. */

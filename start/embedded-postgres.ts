@@ -13,7 +13,7 @@ import {
   reachableDirectory,
   SUPERUSER,
   unprivilegedOwner,
-} from '#start/postgres-files.ts'
+} from '#start/postgres-cluster.ts'
 import {
   connectWhenReady,
   didNotStart,

@@ -1,11 +1,11 @@
 // `npm start`: the whole platform on one machine, until Ctrl-C. Loads the rest once compiled code is kept for next time.
 import { enableCompileCache } from 'node:module'
 import process from 'node:process'
-import { COMPILE_CACHE } from '#start/layout.ts'
+import { COMPILE_CACHE } from '#start/topology.ts'
 
 enableCompileCache(COMPILE_CACHE)
 const { describeFault } = await import('#platform/process/fault.ts')
-const { run } = await import('#start/run.ts')
+const { run } = await import('#start/lifecycle.ts')
 
 try {
   process.exitCode = await run(process.env)

@@ -8,7 +8,7 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { OperatorError } from '#platform/domain/errors.ts'
-import type { Owner } from '#start/postgres-files.ts'
+import type { Owner } from '#start/postgres-cluster.ts'
 
 export type Server = { readonly pid: number; readonly port: number }
 

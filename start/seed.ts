@@ -1,5 +1,5 @@
 // Seeds a first start through the web BFF, as any client could: products, customers, and orders in different states.
-import { SEED_CUSTOMERS, SEED_PRODUCTS, WAREHOUSES } from '#start/catalogue.ts'
+import { SEED_CUSTOMERS, SEED_PRODUCTS, WAREHOUSES } from '#start/seed-data.ts'
 
 export type Signer = {
   readonly sign: (claims: {

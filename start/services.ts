@@ -2,11 +2,15 @@
 
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService, startTracing } from '#platform/telemetry/tracing.ts'
-import type { Assignment } from '#start/host.ts'
-import type { ServiceName } from '#start/layout.ts'
+import type { ServiceName } from '#start/topology.ts'
 
 type Environment = Readonly<Record<string, string>>
 type Starter = (env: Environment) => Promise<RunningService>
+
+/** The services that one process hosts, each with its environment. */
+export type Assignment = {
+  readonly services: readonly { readonly name: ServiceName; readonly env: Record<string, string> }[]
+}
 
 export type RunningServices = AsyncDisposable & { readonly services: readonly RunningService[] }
 

@@ -6,10 +6,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { faultOf } from '#platform/process/fault.ts'
-import type { Assignment, HostReport } from '#start/host.ts'
-import type { ServiceName } from '#start/layout.ts'
+import type { HostReport } from '#start/service-host.ts'
+import type { Assignment } from '#start/services.ts'
+import type { ServiceName } from '#start/topology.ts'
 
-const HOST_MODULE = fileURLToPath(new URL('./host.ts', import.meta.url))
+const HOST_MODULE = fileURLToPath(new URL('./service-host.ts', import.meta.url))
 const RESTARTS_ALLOWED = 5
 const RESTART_WINDOW_MS = 60_000
 const STOP_DEADLINE_MS = 20_000

@@ -4,7 +4,17 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
-const ROOMS = ['platform', 'subgraphs', 'gateway', 'bff-web', 'bff-mobile', 'start', 'tools', 'bench']
+const ROOMS = [
+  'platform',
+  'subgraphs',
+  'gateway',
+  'bff-web',
+  'bff-mobile',
+  'start',
+  'tools',
+  'testbed',
+  'bench',
+]
 const IMPORT = /(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)'([^']+)'/g
 
 type Import = { readonly file: string; readonly target: string }
@@ -39,22 +49,24 @@ test('there are imports to look at', () => {
 })
 
 test('the platform imports none of those that stand on it', () => {
-  expect(found(/^platform\//, /^(subgraphs|gateway|bff-web|bff-mobile|start|tools|bench|test)\//)).toEqual([])
+  expect(
+    found(/^platform\//, /^(subgraphs|gateway|bff-web|bff-mobile|start|tools|testbed|bench|test)\//),
+  ).toEqual([])
 })
 
 test('a subgraph imports neither another subgraph, nor the gateway, a BFF, or what starts it', () => {
   for (const name of ['orders', 'inventory', 'payment', 'shipping']) {
     const others = new RegExp(
-      `^(subgraphs/(?!${name}/)|gateway/|bff-web/|bff-mobile/|start/|tools/|bench/|test/)`,
+      `^(subgraphs/(?!${name}/)|gateway/|bff-web/|bff-mobile/|start/|tools/|testbed/|bench/|test/)`,
     )
     expect(found(new RegExp(`^subgraphs/${name}/`), others)).toEqual([])
   }
 })
 
 test('the gateway and the BFFs import no subgraph, nor one another', () => {
-  expect(found(/^gateway\//, /^(subgraphs|bff-web|bff-mobile|start|tools|bench|test)\//)).toEqual([])
-  expect(found(/^bff-web\//, /^(subgraphs|gateway|bff-mobile|start|tools|bench|test)\//)).toEqual([])
-  expect(found(/^bff-mobile\//, /^(subgraphs|gateway|bff-web|start|tools|bench|test)\//)).toEqual([])
+  expect(found(/^gateway\//, /^(subgraphs|bff-web|bff-mobile|start|tools|testbed|bench|test)\//)).toEqual([])
+  expect(found(/^bff-web\//, /^(subgraphs|gateway|bff-mobile|start|tools|testbed|bench|test)\//)).toEqual([])
+  expect(found(/^bff-mobile\//, /^(subgraphs|gateway|bff-web|start|tools|testbed|bench|test)\//)).toEqual([])
 })
 
 test('deciders import nothing with I/O', () => {
@@ -72,6 +84,6 @@ test('database drivers are imported by adapters alone', () => {
     /^package (pg|mongodb|ioredis|@platformatic\/kafka)$/.test(target),
   )
   const adapters =
-    /(\.postgres|\.mongodb|\.redis|\.kafka)\.ts$|^platform\/([a-z-]+\/)?(postgres|mongodb|kafka)\/|^start\/|^bench\//
+    /(\.postgres|\.mongodb|\.redis|\.kafka)\.ts$|^platform\/([a-z-]+\/)?(postgres|mongodb|kafka)\/|^start\/|^testbed\/|^bench\//
   expect(drivers.filter(({ file }) => !adapters.test(file))).toEqual([])
 })

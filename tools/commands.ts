@@ -1,8 +1,8 @@
 // Every command of package.json, declared: `npm run help` lists them, and each checks its arguments by its declaration.
 import { DEFAULT_TTL_SECONDS } from '#platform/auth/issuer.ts'
 import { ROLES } from '#platform/auth/viewer.ts'
-import { SEED_CUSTOMERS } from '#start/catalogue.ts'
-import { SUBGRAPHS } from '#start/layout.ts'
+import { SEED_CUSTOMERS } from '#start/seed-data.ts'
+import { SUBGRAPHS } from '#start/topology.ts'
 import { type Command, declare } from '#tools/command-line.ts'
 
 const SERVICES = SUBGRAPHS.join(', ')

@@ -3,8 +3,8 @@ import path from 'node:path'
 import process from 'node:process'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { runningDatabase } from '#start/embedded-postgres.ts'
-import type { SUBGRAPHS } from '#start/layout.ts'
-import { describeCopy, findLocalCopy, variablesOf } from '#start/local-copy.ts'
+import { describeCopy, findLocalCopy, variablesOf } from '#start/local-instance.ts'
+import type { SUBGRAPHS } from '#start/topology.ts'
 
 type ServiceName = (typeof SUBGRAPHS)[number]
 

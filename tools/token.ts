@@ -4,7 +4,7 @@ import { DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, type TokenRequest } from '#platfo
 import { isRole, ROLES } from '#platform/auth/viewer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
-import { describeCopy, findLocalCopy, issuerOf } from '#start/local-copy.ts'
+import { describeCopy, findLocalCopy, issuerOf } from '#start/local-instance.ts'
 import { type Input, readInput, runCommand, wrongUsage } from '#tools/command-line.ts'
 import { token } from '#tools/commands.ts'
 

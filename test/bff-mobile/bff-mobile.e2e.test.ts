@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OrderCard, OrderScreen, ProductCards } from '#schema/generated/bff-mobile.ts'
-import { subscribe } from '#test/live-client.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { subscribe } from '#test/fixtures/subscription-client.ts'
 import {
   ADDRESS,
   addProduct,
@@ -9,9 +10,7 @@ import {
   checkoutInput,
   registerShopper,
   type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let shopper: Shopper

@@ -3,15 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import { encodeCursor } from '#platform/live/cursor.ts'
 import type { OrderCard, OrderChange, OrdersChange } from '#schema/generated/bff-mobile.ts'
-import { subscribe } from '#test/live-client.ts'
-import {
-  ADDRESS,
-  addProduct,
-  registerShopper,
-  type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { subscribe } from '#test/fixtures/subscription-client.ts'
+import { ADDRESS, addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let ada: Shopper

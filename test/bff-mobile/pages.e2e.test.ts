@@ -6,16 +6,9 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderCards, OrderScreen } from '#schema/generated/bff-mobile.ts'
 import { type Edge, startEdge } from '#test/bff-web/edge.ts'
-import type { Browser } from '#test/browser.ts'
-import {
-  ADDRESS,
-  addProduct,
-  createSend,
-  registerShopper,
-  type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+import type { Browser } from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { ADDRESS, addProduct, createSend, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 const SCREEN = `query ($id: ID!) { order(id: $id) {
   id number status tone placed headline items shipping total paid actions

@@ -2,7 +2,7 @@
 
 import { formatToken, mergeTokens, parseToken } from '#platform/graphql/consistency.ts'
 import type { OrderCard, OrderChanges } from '#schema/generated/bff-mobile.ts'
-import type { GraphqlReply, Graphs } from '#test/platform.ts'
+import type { GraphqlReply, Graphs } from '#testbed/shop-client.ts'
 
 export type Card = Pick<OrderCard, 'id' | 'title' | 'status'>
 export type Sync = Omit<OrderChanges, 'changed'> & { readonly changed: readonly Card[] }

@@ -9,16 +9,10 @@ import type { OrderCard, OrdersChange } from '#schema/generated/bff-mobile.ts'
 import { absent, evolve, type OrderStatus } from '#subgraphs/orders/domain/order.ts'
 import { ordersView } from '#subgraphs/orders/queries/views.ts'
 import { openPhone, type Phone } from '#test/bff-mobile/phone.ts'
-import { subscribe } from '#test/live-client.ts'
-import {
-  ADDRESS,
-  addProduct,
-  registerShopper,
-  type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { subscribe } from '#test/fixtures/subscription-client.ts'
 import { must, placedEvent } from '#test/subgraphs/orders/domain/order-fixture.ts'
+import { ADDRESS, addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 const DAY_MS = 24 * 3_600_000
 let platform: TestPlatform

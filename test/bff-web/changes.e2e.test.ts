@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderChange, OrdersChange } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/browser.ts'
-import { type LiveClient, subscribe } from '#test/live-client.ts'
+import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { type LiveClient, subscribe } from '#test/fixtures/subscription-client.ts'
 import {
   addProduct,
   CHECKOUT,
@@ -9,9 +10,7 @@ import {
   checkoutInput,
   registerShopper,
   type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let shopper: Shopper

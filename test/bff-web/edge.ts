@@ -4,8 +4,9 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { startServices } from '#start/services.ts'
-import { type Browser, openBrowser } from '#test/browser.ts'
-import { createSend, type TestPlatform } from '#test/platform.ts'
+import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import type { TestPlatform } from '#test/fixtures/platform.ts'
+import { createSend } from '#testbed/shop-client.ts'
 
 type Subgraph = 'orders' | 'inventory' | 'payment' | 'shipping'
 

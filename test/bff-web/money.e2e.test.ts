@@ -1,7 +1,8 @@
 // The money of a checkout through the web graph: the fee that the product page shows, and tenders that take nothing.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ProductPage } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/browser.ts'
+import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   ADDRESS,
   addProduct,
@@ -10,9 +11,7 @@ import {
   checkoutInput,
   decided,
   registerShopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 const KETTLE = { lengthCm: 28, widthCm: 18, heightCm: 22 }
 

@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
 import { type Edge, startEdge } from '#test/bff-web/edge.ts'
-import type { Browser } from '#test/browser.ts'
+import type { Browser } from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
   type CheckoutReply,
   checkoutInput,
   registerShopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let edge: Edge

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
 import { type Edge, startEdge } from '#test/bff-web/edge.ts'
-import type { Browser } from '#test/browser.ts'
+import type { Browser } from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
@@ -10,9 +11,7 @@ import {
   decided,
   registerShopper,
   type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let edge: Edge

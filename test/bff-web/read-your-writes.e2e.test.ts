@@ -2,15 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import type { OrderPage, ProductPage } from '#schema/generated/bff-web.ts'
 import { type Edge, startEdge } from '#test/bff-web/edge.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
   type CheckoutReply,
   checkoutInput,
   registerShopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 // Every query here is sent by a client that keeps no consistency token, straight after the command was answered.
 

@@ -7,7 +7,8 @@ import type {
   OrderSnapshot,
   ProductPage,
 } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/browser.ts'
+import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
@@ -15,9 +16,7 @@ import {
   checkoutInput,
   decided,
   registerShopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 beforeAll(async () => {

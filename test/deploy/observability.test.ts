@@ -2,7 +2,7 @@
 import { globSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { PORT_OFFSETS, SERVICE_NAMES } from '#start/layout.ts'
+import { PORT_OFFSETS, SERVICE_NAMES } from '#start/topology.ts'
 import { BASE, type ComposeService } from '#test/deploy/compose.ts'
 import { readText, readYaml } from '#test/deploy/files.ts'
 import { ROOT } from '#test/docs/pages.ts'

@@ -6,16 +6,16 @@ import path from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Copy, freePortBase, startCopy } from '#test/copy.ts'
-import { freshDatabase } from '#test/database.ts'
 import { type Block, blocksOf, PAGES, ROOT, readPage } from '#test/docs/pages.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
+import { type Copy, freePortBase, startCopy } from '#testbed/waybill-process.ts'
 
 /** Commands that are shown and not run here, each with the reason. Their blocks are marked `no-run`. */
 const NOT_RUN: Readonly<Record<string, string>> = {
   'npm start': 'the copy under test is started by it, on ports of its own',
   'PORT_BASE=5000 DATA_DIR=.data-2 npm start': 'does not end; the copy under test is such a second copy',
   'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start':
-    'does not end; test/e2e/trace.e2e.test.ts follows a trace',
+    'does not end; test/e2e/tracing.e2e.test.ts follows a trace',
   'PERSISTED_OPERATIONS=only npm start':
     'does not end; test/platform/graphql/persisted.test.ts runs a server so',
   'npm test': 'runs this very test',

@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectionLoss } from '#platform/discovery/connection-loss.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
   type CheckoutReply,
   checkoutInput,
   registerShopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 const CHECKOUTS = 1000
 const UNITS = 100

@@ -1,6 +1,7 @@
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   ADDRESS,
   addProduct,
@@ -10,9 +11,7 @@ import {
   decided,
   registerShopper,
   type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 /** Views of other services follow within moments of what the order's own view shows. */
 type PaidOrder = {

@@ -17,7 +17,7 @@ import { rawJsonOf } from '#platform/graphql/raw-body.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
-import { createSend } from '#test/platform.ts'
+import { createSend } from '#testbed/shop-client.ts'
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@inaccessible"])`
 

@@ -1,8 +1,8 @@
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { consul as engine, type RunningConsul, startConsul } from '#test/engines/consul.ts'
-import { whyMissing } from '#test/engines/engine.ts'
 import type { Kept } from '#test/platform/config/settings.contract.ts'
+import { consul as engine, type RunningConsul, startConsul } from '#testbed/engines/consul.ts'
+import { whyMissing } from '#testbed/engines/engine.ts'
 import { startLibrary } from './gateway-fixture.ts'
 import { gatewaySettingsContract, limitOf, startAdjustable } from './live-settings.contract.ts'
 

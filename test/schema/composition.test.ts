@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { ApolloGateway } from '@apollo/gateway'
 import { buildSchema, concatAST, type GraphQLSchema, parse, validate, validateSchema } from 'graphql'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { composeSupergraph } from '#tools/compose.ts'
+import { composeSupergraph } from '#tools/schema/compose.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 const readText = (file: string) => readFile(new URL(file, ROOT), 'utf8')

@@ -5,8 +5,8 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
 import { findServer } from '#start/postgres-server.ts'
-import { openDataDir } from '#test/copy.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
+import { openDataDir } from '#testbed/waybill-process.ts'
 
 async function ask(connectionString: string, sql: string): Promise<unknown> {
   const client = new pg.Client({ connectionString })

@@ -4,7 +4,9 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { urlOf } from '#start/layout.ts'
+import { urlOf } from '#start/topology.ts'
+import type { StoreUrls } from '#testbed/fleet/engine-set.ts'
+import { createSend, type Graphs } from '#testbed/shop-client.ts'
 import {
   type Copy,
   type CopyOptions,
@@ -14,10 +16,9 @@ import {
   openDataDir,
   startCopy,
   whenFree,
-} from '#test/copy.ts'
-import { createSend, type Graphs } from '#test/platform.ts'
-import { type BookPlaces, discrepancies } from './books.ts'
-import { expectEnds, untilAtRest, untilEmpty } from './ends.ts'
+} from '#testbed/waybill-process.ts'
+import { discrepancies } from './ledger-audit.ts'
+import { expectEnds, untilAtRest, untilEmpty } from './order-outcomes.ts'
 import { startTraffic } from './traffic.ts'
 
 /** More for a night: `npm run test:kill`. `KILL_SEED` repeats the moments and victims of an earlier run. */
@@ -121,7 +122,7 @@ async function graphsOf({ dataDir, portBase }: CopyOptions): Promise<Graphs> {
   }
 }
 
-async function placesOf(dataDir: string): Promise<BookPlaces> {
+async function placesOf(dataDir: string): Promise<StoreUrls> {
   const [orders, inventory, payment, shipping] = await Promise.all([
     databaseOf(dataDir, 'orders'),
     databaseOf(dataDir, 'inventory'),

@@ -7,8 +7,8 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { SEED_CUSTOMERS } from '#start/catalogue.ts'
-import { freePortBase, openDataDir, startCopy } from '#test/copy.ts'
+import { SEED_CUSTOMERS } from '#start/seed-data.ts'
+import { freePortBase, openDataDir, startCopy } from '#testbed/waybill-process.ts'
 
 /** More for a night: `LOG_DISK_SECONDS=60 npm test -- test/start/log-disk`. */
 const FULL_SECONDS = Number(process.env.LOG_DISK_SECONDS ?? 3)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { environmentOf, type Machine, SERVICE_NAMES } from '#start/layout.ts'
 import { readStartSettings } from '#start/settings.ts'
+import { environmentOf, type Machine, SERVICE_NAMES } from '#start/topology.ts'
 
 const BUS = 'postgres://bus@127.0.0.1:5432/bus'
 

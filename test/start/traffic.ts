@@ -1,6 +1,6 @@
 // Shoppers who go on ordering whatever happens to the services: each repeats a request under its key until it is answered.
 import { setTimeout as delay } from 'node:timers/promises'
-import { ADDRESS, addProduct, type Graphs, registerShopper, type Shopper } from '#test/platform.ts'
+import { ADDRESS, addProduct, type Graphs, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 /** Units in stock at the beginning, by SKU and warehouse. */
 export const STOCK = {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { event, eventually, write } from '#test/platform/event-store/fixtures.ts'
 
 const TOOL = path.join(import.meta.dirname, '../../tools/dead-letters.ts')

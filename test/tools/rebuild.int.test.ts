@@ -6,7 +6,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { openReadModels } from '#platform/read-models/open.ts'
 import { startProjections } from '#platform/read-models/run-projections.ts'
 import { customersView, ordersView } from '#subgraphs/orders/queries/views.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 
 const TOOL = path.join(import.meta.dirname, '../../tools/rebuild.ts')
 

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { SUBGRAPHS } from '#start/layout.ts'
-import { databaseOf, freePortBase, openDataDir, startCopy } from '#test/copy.ts'
+import { SUBGRAPHS } from '#start/topology.ts'
 import { ROOT } from '#test/docs/pages.ts'
+import { databaseOf, freePortBase, openDataDir, startCopy } from '#testbed/waybill-process.ts'
 
 type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string }
 type Variables = Readonly<Record<string, string>>

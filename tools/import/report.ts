@@ -1,9 +1,9 @@
 // The import's closing report: what became of the orders, money and stock beside the files, every row that was not used.
 import { toDecimal } from '#platform/domain/money.ts'
-import { type Check, MONEY_SUMS, type Sums, UNIT_SUMS } from '#tools/import/check.ts'
 import type { Plan, PlannedOrder } from '#tools/import/plan.ts'
 import type { Failure, Placement } from '#tools/import/replay.ts'
 import type { Reject, RowRef } from '#tools/import/tables.ts'
+import { type Check, MONEY_SUMS, type Sums, UNIT_SUMS } from '#tools/import/validation.ts'
 
 export type ImportReport = {
   readonly plan: Plan

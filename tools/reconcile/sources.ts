@@ -5,7 +5,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { createRepository } from '#platform/event-store/repository.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { Collection, Document, Query } from '#platform/read-models/read-models.ts'
-import type { SUBGRAPHS } from '#start/layout.ts'
+import type { SUBGRAPHS } from '#start/topology.ts'
 import {
   type ProductDoc,
   productsView,

@@ -6,7 +6,7 @@ import { mountRest } from '#bff-web/rest/mount.ts'
 import { CHECKOUT_REFUSALS } from '#bff-web/rest/routes.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { createHttpServer } from '#platform/http/server.ts'
-import { OPENAPI_FILE, openApiText } from '#tools/openapi.ts'
+import { OPENAPI_FILE, openApiText } from '#tools/schema/openapi.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
 import { serveRest } from './served-rest.ts'
 

@@ -2,14 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import { formatToken, mergeTokens, parseToken } from '#platform/graphql/consistency.ts'
-import {
-  ADDRESS,
-  addProduct,
-  registerShopper,
-  type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { ADDRESS, addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let ada: Shopper

@@ -1,6 +1,6 @@
 import { auditServer } from 'graphql-http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startPlatform, type TestPlatform } from '#test/platform.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 
 let platform: TestPlatform
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { beforeAll, expect, test, vi } from 'vitest'
 import { createBusFollower } from '#platform/bff/bus-follower.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 

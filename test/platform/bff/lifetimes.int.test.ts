@@ -11,10 +11,10 @@ import { createRecentCommands } from '#platform/bff/recent-commands.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { openLiveSettings } from '#platform/config/live-settings.ts'
 import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
-import { WAIT } from '#test/wait.ts'
 
 type Shown = { readonly customer: { readonly id: string } }
 

@@ -7,7 +7,7 @@ import type { Cache } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { LONG, never, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
-import { startRedis, whyNoRedis } from '#test/redis.ts'
+import { startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
 
 const missing = whyNoRedis()
 const LOAD_MS = 2

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
 import { LONG, never, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { play, steps } from '#test/platform/cache/simulation.ts'
-import { type RedisCluster, startRedisCluster, whyNoRedis } from '#test/redis.ts'
+import { type RedisCluster, startRedisCluster, whyNoRedis } from '#testbed/engines/redis.ts'
 
 const missing = whyNoRedis() // a cluster is started here, whatever REDIS_URL names
 const SOON = { timeout: 30_000, interval: 50 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
-import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
-import { redis } from '#test/engines/redis.ts'
 import { bucketsContract } from '#test/gateway/safety/rate-limit/buckets.contract.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
 import { openRig } from '#test/platform/cache/cache-fixture.ts'
+import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { redis } from '#testbed/engines/redis.ts'
 
 const missing = whyMissing(redis)
 const found = redis.find()

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cache } from '#platform/cache/cache.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
 import { gate, LONG, never, openRig, type Rig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
-import { type RedisProcess, startRedis, whyNoRedis } from '#test/redis.ts'
+import { type RedisProcess, startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
 
 const missing = whyNoRedis()
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PAST_ITS_TIME, play, steps } from '#test/platform/cache/simulation.ts'
-import { type RedisProcess, startRedis, whyNoRedis } from '#test/redis.ts'
+import { type RedisProcess, startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
 
 const missing = whyNoRedis()
 

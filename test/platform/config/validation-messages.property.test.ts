@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { startTracing } from '#platform/telemetry/tracing.ts'
-import { SERVICE_NAMES } from '#start/layout.ts'
 import { readStartSettings } from '#start/settings.ts'
+import { SERVICE_NAMES } from '#start/topology.ts'
 import { checkEnvironment, variablesOf } from '#test/deploy/variables.ts'
 
 const LIBRARY_WORDS = /expected|received|invalid|\bNaN\b|too (small|big)|\bzod\b|ENOENT|undefined|<=|>=/i

@@ -6,8 +6,8 @@ import { createGraphqlClient } from '#platform/graphql/client.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import { freePort } from '#start/postgres-server.ts'
-import { consul as engine, type RunningConsul, startConsul } from '#test/engines/consul.ts'
-import { whyMissing } from '#test/engines/engine.ts'
+import { consul as engine, type RunningConsul, startConsul } from '#testbed/engines/consul.ts'
+import { whyMissing } from '#testbed/engines/engine.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
 import {
   type DiscoveryUnderTest,

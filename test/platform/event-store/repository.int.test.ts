@@ -4,7 +4,7 @@ import type { Aggregate, CommandContext, Repository } from '#platform/event-stor
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { event, eventually, upTo, write } from '#test/platform/event-store/fixtures.ts'
 
 type AccountEvent =

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import { metricsText } from '#platform/telemetry/metrics.ts'
-import { WAIT } from '#test/wait.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 
 type Behaviour = 'answers' | 'hangs up' | 'is closing' | 'is silent'
 

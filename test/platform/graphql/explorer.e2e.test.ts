@@ -1,7 +1,7 @@
 // GraphiQL as a person uses it, in a browser that reaches nothing but this machine.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findChromium, openPage } from '#test/chromium.ts'
+import { findChromium, openPage } from '#test/fixtures/chromium.ts'
 import { exploreGraph } from './explored-graph.ts'
 
 const chromium = await findChromium()

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { subscribe } from '#test/live-client.ts'
+import { subscribe } from '#test/fixtures/subscription-client.ts'
 import { serveGraph } from './served-graph.ts'
 
 let graph: Awaited<ReturnType<typeof serveGraph>>

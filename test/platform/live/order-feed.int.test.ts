@@ -8,7 +8,7 @@ import type { RecordedEvent, StreamId } from '#platform/event-store/event-store.
 import type { Change, OrderEvent, Scope } from '#platform/live/change.ts'
 import { type FeedLimits, type OrderFeed, openOrderFeed } from '#platform/live/order-feed.ts'
 import { ORDER_TOPICS } from '#platform/live/place.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
 
 type Order = { readonly id: string; readonly customer: string }

@@ -9,7 +9,7 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { type Projections, startProjections } from '#platform/read-models/run-projections.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { documentsOf, grow, overview, tallies } from '#test/platform/read-models/tally.ts'
 
 type Process = {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openWhenThere } from '#platform/resilience/startup-wait.ts'
-import { freshDatabase } from '#test/database.ts'
-import { createDoorway } from '#test/engines/doorway.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
+import { createDoorway } from '#test/fixtures/tcp-proxy.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 test('a PostgreSQL that is not there yet is waited for, and the log says for what', async () => {

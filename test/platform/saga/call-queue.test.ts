@@ -4,7 +4,7 @@ import type { NewEvent } from '#platform/event-store/event-store.ts'
 import { type CallsOptions, createCalls } from '#platform/saga/call-queue.ts'
 import type { AskedCall } from '#platform/saga/history.ts'
 import type { StepAnswer } from '#platform/saga/saga.ts'
-import { WAIT } from '#test/wait.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import { SUCCESS } from './runner-fixture.ts'
 
 function asked(step: string, patience: 'bounded' | 'endless' = 'endless'): AskedCall {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { runTrips, SUCCESS, untilHistory } from './runner-fixture.ts'
 import { tripOf, tripUntil } from './trip-saga.ts'
 

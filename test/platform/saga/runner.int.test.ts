@@ -1,9 +1,9 @@
 import { expect, test, vi } from 'vitest'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import { HASTY, historyOf, runTrips, SUCCESS, untilHistory } from '#test/platform/saga/runner-fixture.ts'
 import { sagaContract } from '#test/platform/saga/saga.contract.ts'
 import { tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
-import { WAIT } from '#test/wait.ts'
 
 sagaContract('the event store', async () => {
   const url = await freshDatabase()

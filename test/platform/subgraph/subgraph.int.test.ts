@@ -5,7 +5,7 @@ import type { JsonObject } from '#platform/domain/json.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import { type SubgraphConfig, type SubgraphPorts, startSubgraph } from '#platform/subgraph/subgraph.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { temporaryFolder } from '../auth/temporary-folder.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
 

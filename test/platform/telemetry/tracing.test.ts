@@ -10,7 +10,7 @@ import {
   startTracing,
   traceparent,
 } from '#platform/telemetry/tracing.ts'
-import { type ReceivedSpan, startOtlpReceiver } from '#test/otlp-receiver.ts'
+import { type ReceivedSpan, startOtlpReceiver } from '#test/fixtures/otlp-receiver.ts'
 
 const TRACE = 'a'.repeat(32)
 const PARENT = 'b'.repeat(16)

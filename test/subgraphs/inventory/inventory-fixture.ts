@@ -10,7 +10,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { UNLIMITED_HOLDS } from '#subgraphs/inventory/domain/holds.ts'
 import { startInventory } from '#subgraphs/inventory/service.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 
 export type Caller = { readonly role: Role; readonly subject: string } | 'nobody'
 export const ops: Caller = { role: 'ops', subject: 'olga' }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { readInventoryConfig } from '#subgraphs/inventory/config.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 
 const MAIN = fileURLToPath(import.meta.resolve('#subgraphs/inventory/main.ts'))
 

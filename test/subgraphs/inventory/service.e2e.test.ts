@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
-import { WAIT } from '#test/wait.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import {
   type Answer,
   type Caller,

@@ -16,7 +16,7 @@ import { startInventory } from '#subgraphs/inventory/service.ts'
 import { type OrdersConfig, startOrders } from '#subgraphs/orders/service.ts'
 import { startPayment } from '#subgraphs/payment/service.ts'
 import { startShipping } from '#subgraphs/shipping/service.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 
 export const OPS: Viewer = { role: 'ops', subject: 'olga' }
 export const SUPPORT: Viewer = { role: 'support', subject: 'sam' }

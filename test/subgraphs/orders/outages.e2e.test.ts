@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { siblingId } from '#platform/domain/ids.ts'
 import { counter } from '#platform/telemetry/metrics.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import {
   anOrder,
   type Data,
@@ -12,7 +13,6 @@ import {
   runSubgraphs,
   SUPPORT,
 } from '#test/subgraphs/orders/orders-fixture.ts'
-import { WAIT } from '#test/wait.ts'
 
 /** Views of other services follow within moments of what the order's own answer told. */
 const SOON = { timeout: 5000, interval: 10 }

@@ -10,7 +10,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { signWebhook } from '#platform/webhooks/signature.ts'
 import { type PaymentConfig, startPayment } from '#subgraphs/payment/service.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 
 export type Caller = { readonly role: Role; readonly subject: string } | 'nobody'
 export const support: Caller = { role: 'support', subject: 'sam' }

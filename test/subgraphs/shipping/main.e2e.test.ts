@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aShipment, followTopic, keyed, SERVICE, WEBHOOK_SECRET } from './shipping-fixture.ts'
 
 const MAIN = fileURLToPath(import.meta.resolve('#subgraphs/shipping/main.ts'))

@@ -11,7 +11,7 @@ import { openEventBus } from '#platform/event-bus/open.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import { type ShippingConfig, startShipping } from '#subgraphs/shipping/service.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aRequest, CUSTOMER_ID } from './domain/shipment-fixture.ts'
 
 export const SERVICE: Viewer = { role: 'service', subject: 'orders' }

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { planOf } from '#test/tools/import/files.ts'
 import { type Answer, type Request, startScriptedBff } from '#test/tools/import/scripted-bff.ts'
-import { checkOrders } from '#tools/import/check.ts'
 import type { Plan, PlannedOrder } from '#tools/import/plan.ts'
 import type { Progress } from '#tools/import/progress.ts'
 import { addProducts, placeOrder, type Replay, replayOrders } from '#tools/import/replay.ts'
 import { exitCodeOf } from '#tools/import/report.ts'
+import { checkOrders } from '#tools/import/validation.ts'
 import { createWebClient } from '#tools/import/web-client.ts'
 
 const noProgress: Progress = { step: () => {}, end: () => {} }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
 import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
-import { type RedisCluster, startRedisCluster, whyNoRedis } from '#test/redis.ts'
+import { type RedisCluster, startRedisCluster, whyNoRedis } from '#testbed/engines/redis.ts'
 import { bucketsContract } from './buckets.contract.ts'
 
 const missing = whyNoRedis() // a cluster is started here, whatever REDIS_URL names

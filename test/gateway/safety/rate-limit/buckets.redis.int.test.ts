@@ -4,7 +4,7 @@ import { createMemoryBuckets } from '#gateway/safety/rate-limit/buckets.memory.t
 import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
 import { type Buckets, withFallback } from '#gateway/safety/rate-limit/buckets.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
-import { type RedisProcess, startRedis, whyNoRedis } from '#test/redis.ts'
+import { type RedisProcess, startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
 import { bucketsContract } from './buckets.contract.ts'
 
 const missing = whyNoRedis()

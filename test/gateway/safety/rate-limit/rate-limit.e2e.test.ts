@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startRedis, whyNoRedis } from '#test/redis.ts'
+import { startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
 import { startClinic } from '../safety-fixture.ts'
 
 const SLOW = { capacity: 10, perSecond: 0.01 }

@@ -6,7 +6,7 @@ import { reconnecting } from '#gateway/subscriptions/upstream/reconnection.ts'
 import type { UpstreamRequest } from '#gateway/subscriptions/upstream/upstream.ts'
 import { openUpstreams } from '#gateway/subscriptions/upstream/upstreams.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { WAIT } from '#test/wait.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 
 const LIMITS = { connectMs: 1000, heartbeatMs: 1000, maxEventBytes: 1000 }
 const REQUEST = { service: 'orders', headers: {}, body: '{"query":"subscription{n}"}', lastId: undefined }

@@ -1,6 +1,6 @@
 // A Kafka that the tests of one file share, and namespaces of their own on it. Free of what is tested.
-import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
-import { kafka } from '#test/engines/kafka.ts'
+import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { kafka } from '#testbed/engines/kafka.ts'
 
 const found = kafka.find()
 

@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { openEventBus } from '#platform/event-bus/open.ts'
-import { jarsOf, startKafka } from '#test/engines/kafka.ts'
 import { isOurs, missing, namespacesOf, onKafka } from '#test/platform/event-bus/kafka/broker.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
+import { jarsOf, startKafka } from '#testbed/engines/kafka.ts'
 
 describe.skipIf(missing || !isOurs)(onKafka, () => {
   test('whichever broker of three is killed, publishing goes on and readers get each message once, in order', async () => {

@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openKafkaEventBus } from '#platform/event-bus/kafka/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
-import { jarsOf, startKafka } from '#test/engines/kafka.ts'
 import {
   type Broker,
   faultsOf,
@@ -19,6 +18,7 @@ import {
   startBroker,
 } from '#test/platform/event-bus/kafka/broker.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
+import { jarsOf, startKafka } from '#testbed/engines/kafka.ts'
 
 describe.skipIf(missing || !isOurs)(onKafka, () => {
   let broker: Broker

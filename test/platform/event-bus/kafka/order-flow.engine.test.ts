@@ -1,8 +1,9 @@
 // The whole platform with Kafka as its bus: an order to its end, seen live, and through an outage of the broker.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/browser.ts'
-import { type LiveClient, subscribe } from '#test/live-client.ts'
+import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
+import { type LiveClient, subscribe } from '#test/fixtures/subscription-client.ts'
 import {
   type Broker,
   faultsOf,
@@ -18,9 +19,7 @@ import {
   checkoutInput,
   registerShopper,
   type Shopper,
-  startPlatform,
-  type TestPlatform,
-} from '#test/platform.ts'
+} from '#testbed/shop-client.ts'
 
 describe.skipIf(missing)(onKafka, () => {
   let broker: Broker

@@ -6,7 +6,7 @@ import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { eventBusContract } from '#test/platform/event-bus/event-bus.contract.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
 

@@ -1,6 +1,6 @@
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { describeConsumers } from '#test/platform/event-store/consumers.contract.ts'
 import { describeEventStore } from '#test/platform/event-store/event-store.contract.ts'
 import type { Fixture } from '#test/platform/event-store/fixtures.ts'

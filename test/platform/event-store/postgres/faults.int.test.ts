@@ -6,7 +6,7 @@ import pg from 'pg'
 import { describe, expect, type TestContext, test } from 'vitest'
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { appendMany, event, eventually, positions, upTo, write } from '#test/platform/event-store/fixtures.ts'
 
 const WAIT = 20_000

@@ -2,9 +2,9 @@ import type { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openMongodbServer } from '#platform/read-models/mongodb/server.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
-import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
-import { freshMongodb, mongodb, startFerretdb } from '#test/engines/mongodb.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
+import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { freshMongodb, mongodb, startFerretdb } from '#testbed/engines/mongodb.ts'
 
 const found = mongodb.find()
 const isOurs = found?.from !== 'MONGODB_URL'

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openReadModels } from '#platform/read-models/open.ts'
-import type { RunningEngine } from '#test/engines/engine.ts'
-import { findRealMongodb, freshMongodb } from '#test/engines/mongodb.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
+import type { RunningEngine } from '#testbed/engines/engine.ts'
+import { findRealMongodb, freshMongodb } from '#testbed/engines/mongodb.ts'
 
 const found = findRealMongodb()
 

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { openReadModels } from '#platform/read-models/open.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
 
 let url: string

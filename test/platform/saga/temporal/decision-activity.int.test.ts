@@ -8,7 +8,7 @@ import { openStatuses, type Statuses } from '#platform/saga/statuses.ts'
 import { createDeciding } from '#platform/saga/temporal/decision-activity.ts'
 import type { RunEvent } from '#platform/saga/temporal/messages.ts'
 import { inheritedId, openPasts } from '#platform/saga/temporal/run-history.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { runTrips, SUCCESS, untilHistory } from '#test/platform/saga/runner-fixture.ts'
 import { type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
 

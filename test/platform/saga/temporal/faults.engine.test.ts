@@ -2,8 +2,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
 import { freePort } from '#start/postgres-server.ts'
-import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
-import { temporal } from '#test/engines/temporal.ts'
 import { startDoomed } from '#test/platform/saga/killable-process.ts'
 import {
   historyOf,
@@ -21,6 +19,8 @@ import {
   type TripSettings,
 } from '#test/platform/saga/temporal/temporal-fixture.ts'
 import { type Trip, type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
+import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { temporal } from '#testbed/engines/temporal.ts'
 
 const DOOMED = new URL('./crash-worker.ts', import.meta.url)
 

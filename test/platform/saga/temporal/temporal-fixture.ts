@@ -6,7 +6,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
 import { startTemporalSagaRunner, type TemporalSagaRunner } from '#platform/saga/temporal/runner.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { HASTY, type Perform, type Place, type Running } from '#test/platform/saga/runner-fixture.ts'
 import { type Trip, type TripEvent, trip } from '#test/platform/saga/trip-saga.ts'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe } from 'vitest'
-import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
-import { temporal } from '#test/engines/temporal.ts'
 import { sagaContract } from '#test/platform/saga/saga.contract.ts'
 import { freshPlace, runTripsOnTemporal } from '#test/platform/saga/temporal/temporal-fixture.ts'
+import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { temporal } from '#testbed/engines/temporal.ts'
 
 const found = temporal.find()
 const missing = whyMissing(temporal)

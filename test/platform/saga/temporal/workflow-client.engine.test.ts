@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
 import { connect } from '#platform/saga/temporal/worker.ts'
 import { openWorkflows } from '#platform/saga/temporal/workflow-client.ts'
-import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
-import { temporal } from '#test/engines/temporal.ts'
 import { freshNamespace, QUIET } from '#test/platform/saga/temporal/temporal-fixture.ts'
+import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { temporal } from '#testbed/engines/temporal.ts'
 
 /** More than what a circuit needs to open. */
 const SWEPT = 40

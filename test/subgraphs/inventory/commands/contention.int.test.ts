@@ -9,8 +9,8 @@ import type { StockRepository } from '#subgraphs/inventory/commands/dependencies
 import { stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
 import { type ReserveRefusal, reserve } from '#subgraphs/inventory/domain/reservation.ts'
 import { addProduct, available } from '#subgraphs/inventory/domain/stock.ts'
-import { freshDatabase } from '#test/database.ts'
-import { WAIT } from '#test/wait.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
 import { AT, CUSTOMER, facts, LATER } from '../domain/stock-fixture.ts'
 
 const ORDERS = 200

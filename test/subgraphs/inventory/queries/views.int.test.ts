@@ -20,7 +20,7 @@ import {
   totalsView,
   warehousesView,
 } from '#subgraphs/inventory/queries/views.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { AT, CUSTOMER, facts, LATER, ORDER, OTHER } from '../domain/stock-fixture.ts'
 
 const open = new AsyncDisposableStack()

@@ -8,7 +8,7 @@ import { type Known, settle } from '#subgraphs/orders/commands/follow-order.ts'
 import { createSettlements, type Settlements } from '#subgraphs/orders/commands/order-watch.ts'
 import { orderAggregate, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { AT, must, placement } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 let store: EventStore

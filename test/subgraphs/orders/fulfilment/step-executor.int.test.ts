@@ -12,7 +12,7 @@ import type { OrderRepository } from '#subgraphs/orders/commands/dependencies.ts
 import { orderAggregate } from '#subgraphs/orders/domain/order.ts'
 import { place } from '#subgraphs/orders/domain/order-commands.ts'
 import { createSteps } from '#subgraphs/orders/fulfilment/step-executor.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { type StandIn, standIn } from '#test/subgraphs/orders/adapters/graphql-stub.ts'
 import { placement, usd } from '#test/subgraphs/orders/domain/order-fixture.ts'
 

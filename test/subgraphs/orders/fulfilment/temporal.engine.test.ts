@@ -1,8 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { siblingId } from '#platform/domain/ids.ts'
-import { type RunningEngine, whyMissing } from '#test/engines/engine.ts'
-import { temporal } from '#test/engines/temporal.ts'
 import { freshNamespace } from '#test/platform/saga/temporal/temporal-fixture.ts'
 import { checkoutContract } from '#test/subgraphs/orders/checkout.contract.ts'
 import {
@@ -14,6 +12,8 @@ import {
   runSubgraphs,
   SUPPORT,
 } from '#test/subgraphs/orders/orders-fixture.ts'
+import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { temporal } from '#testbed/engines/temporal.ts'
 
 const SOON = { timeout: 10_000, interval: 50 }
 /** Longer than one delivery is tried for. */

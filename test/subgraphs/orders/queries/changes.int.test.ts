@@ -8,7 +8,7 @@ import type { Collection } from '#platform/read-models/read-models.ts'
 import { absent, evolve } from '#subgraphs/orders/domain/order.ts'
 import { changes } from '#subgraphs/orders/queries/changes.ts'
 import { type OrderDoc, ordersView } from '#subgraphs/orders/queries/views.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { CUSTOMER_ID, must, placedEvent } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const open = new AsyncDisposableStack()

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import { verifyWebhook } from '#platform/webhooks/signature.ts'
 import { noticeSchema } from '#subgraphs/payment/adapters/payment-provider.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { providerContract } from './payment-provider.contract.ts'
 import { openSandbox, openShop, SECRET } from './sandbox-fixture.ts'
 

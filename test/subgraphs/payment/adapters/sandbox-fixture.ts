@@ -6,7 +6,7 @@ import {
   type SandboxProvider,
   type SandboxProviderOptions,
 } from '#subgraphs/payment/adapters/payment-provider.sandbox.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 
 export const SECRET = 'whsec_of_the_tests'
 export const silent = createLogger({ service: 'payment', level: 'silent' })

@@ -7,7 +7,7 @@ import type { AuthoriseCommand } from '#subgraphs/payment/commands/payments.ts'
 import type { Payment } from '#subgraphs/payment/domain/payment.ts'
 import { paymentStatus, sums } from '#subgraphs/payment/domain/totals.ts'
 import { reauthoriseMovement, retryMovement, writeOffMovement } from '#subgraphs/payment/domain/worklist.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { type Desk, euros, openDesk, orderOf, under } from './payments-fixture.ts'
 
 let databaseUrl: string

@@ -7,7 +7,7 @@ import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'
 import { startProjections } from '#platform/read-models/run-projections.ts'
 import { paymentsView, totalsView } from '#subgraphs/payment/queries/views.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { euros, openDesk, orderOf, under } from '../commands/payments-fixture.ts'
 
 test('a rebuild gives the same documents as the events did when they came', async () => {

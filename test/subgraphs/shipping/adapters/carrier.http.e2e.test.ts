@@ -2,7 +2,7 @@
 import pino from 'pino'
 import { expect, test } from 'vitest'
 import { openSandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aShipment, keyed, runShipping, SERVICE, WEBHOOK_SECRET } from '../shipping-fixture.ts'
 import { serveCarrier } from './carrier-server.ts'
 

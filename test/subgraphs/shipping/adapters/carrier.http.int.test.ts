@@ -5,7 +5,7 @@ import { createPolicy } from '#platform/resilience/policy.ts'
 import { openHttpCarrier } from '#subgraphs/shipping/adapters/carrier.http.ts'
 import { openSandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aBooking, describeCarrier } from './carrier.contract.ts'
 import { serveCarrier } from './carrier-server.ts'
 

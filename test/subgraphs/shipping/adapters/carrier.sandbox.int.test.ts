@@ -8,7 +8,7 @@ import { verifyWebhook } from '#platform/webhooks/signature.ts'
 import { openSandboxCarrier, type SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import { type CarrierNotice, deliverySchema, noticeSchema } from '#subgraphs/shipping/adapters/carrier.ts'
 import { openParcels } from '#subgraphs/shipping/adapters/sandbox-parcels.postgres.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aBooking, describeCarrier } from './carrier.contract.ts'
 
 const SECRET = 'carrier secret'

@@ -14,7 +14,7 @@ import {
   type ShipmentRepository,
 } from '#subgraphs/shipping/commands/shipments.ts'
 import { type Notice, shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aRequest } from '../domain/shipment-fixture.ts'
 
 let store: EventStore

@@ -9,7 +9,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { createRepository } from '#platform/event-store/repository.ts'
 import { signWebhook } from '#platform/webhooks/signature.ts'
 import { shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aShipment, keyed, type Running, runShipping, SERVICE } from '../shipping-fixture.ts'
 
 let shipping: Running

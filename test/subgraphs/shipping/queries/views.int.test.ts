@@ -7,7 +7,7 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import { startProjections } from '#platform/read-models/run-projections.ts'
 import { dispatch, label, note, request, shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
 import { shipmentsView } from '#subgraphs/shipping/queries/views.ts'
-import { freshDatabase } from '#test/database.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aRequest, LABEL, minute, notice } from '../domain/shipment-fixture.ts'
 
 test('replayed from the log the view is the same, and finds shipments by order and by status', async () => {

@@ -1,0 +1,193 @@
+// Warm order page and order list of the web BFF, beside one gateway query of the same data and a bare route of the same bytes.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { BareAnswers } from '#bench/bff/bare-server.ts'
+import { openShop, type Shop } from '#bench/bff/order-fixture.ts'
+import {
+  atLeast,
+  type Bench,
+  inRounds,
+  type Load,
+  medianRatio,
+  printTable,
+  rounded,
+  summary,
+  versionOf,
+} from '#bench/harness/benchmark.ts'
+import {
+  type HttpLoader,
+  type HttpRequest,
+  openHttpLoader,
+  openHttpLoaders,
+} from '#bench/harness/http-load.ts'
+import { readManifest } from '#platform/graphql/persisted.ts'
+import { OrderPageDocument, OrdersDocument } from '#schema/generated/bff-web-operations.ts'
+
+const CONNECTIONS = 32
+const BARE = fileURLToPath(new URL('bare-server.ts', import.meta.url))
+const MANIFEST = new URL('../../schema/persisted/bff-web.json', import.meta.url)
+
+type Operation = { readonly query: string; readonly variables: object }
+
+/** What a client asks the BFF, and what the BFF would have to ask the gateway each time without its caches. */
+type View = { readonly name: string; readonly client: Operation; readonly gateway: Operation }
+
+export const bench: Bench = async ({ quick }) => {
+  await using open = new AsyncDisposableStack()
+  const shop = open.use(await openShop())
+  const views = await viewsOf(shop)
+  for (const view of views) await checkGateway(shop, view)
+  const bare = open.use(await startBare(await answersOf(shop, views)))
+  const [rounds, ms] = quick ? [5, 500] : [15, 1000]
+  const figures: Record<string, unknown> = {}
+  const goals = []
+  const rows: (string | number)[][] = []
+  for (const view of views) {
+    const results = await measure({ shop, view, bareUrl: `${bare.url}/${view.name}` }, { rounds, ms })
+    const toGateway = medianRatio(results, 'asleep', 'gateway')
+    const toBare = medianRatio(results, 'post', 'bare')
+    const of = {
+      post: summary(results, 'post'),
+      bare: summary(results, 'bare'),
+      get: summary(results, 'get'),
+      'bare get': summary(results, 'bareGet'),
+      gateway: summary(results, 'gateway'),
+      'own tokens': summary(results, 'ownTokens'),
+      'gateway, own tokens': summary(results, 'gatewayOwnTokens'),
+    }
+    const toOwnTokens = medianRatio(results, 'ownTokens', 'gatewayOwnTokens')
+    const toBareGet = medianRatio(results, 'get', 'bareGet')
+    figures[view.name] = {
+      ...of,
+      toGateway: rounded(toGateway),
+      toGatewayOwnTokens: rounded(toOwnTokens),
+      toBare: rounded(toBare),
+      toBareGet: rounded(toBareGet),
+    }
+    for (const [name, load] of Object.entries(of)) rows.push([`${view.name}, ${name}`, ...cells(load)])
+    goals.push(
+      atLeast(`${view.name}: requests to gateway queries of as many sessions`, toOwnTokens, 'times', 25),
+      atLeast(`${view.name}: POSTs to a bare route's`, toBare, 'times', 0.7),
+      atLeast(`${view.name}: GETs by hash to a bare route's`, toBareGet, 'times', 0.7),
+    )
+  }
+  printTable([`${CONNECTIONS} connections`, 'per second', 'p50 ms', 'p99 ms'], rows)
+  return { versions: { fastify: await versionOf('fastify') }, figures, goals }
+}
+
+function cells({ perSecond, p50, p99 }: Load): number[] {
+  return [perSecond, p50, p99]
+}
+
+async function viewsOf({ orderId, customerId }: Shop): Promise<View[]> {
+  const { operations } = await readManifest(MANIFEST)
+  const textOf = (name: string) => operations.find(operation => operation.name === name)?.body ?? ''
+  const sections = { products: true, reservation: true, payments: true, shipments: true }
+  return [
+    {
+      name: 'order-page',
+      client: { query: textOf('OrderPage'), variables: { id: orderId } },
+      gateway: { query: OrderPageDocument, variables: { id: orderId, ...sections } },
+    },
+    {
+      name: 'order-list',
+      client: { query: textOf('OrderList'), variables: { first: 20 } },
+      gateway: { query: OrdersDocument, variables: { first: 20, filter: { customerId } } },
+    },
+  ]
+}
+
+/** What the BFF answers: the bytes for the bare routes. Fails when an answer has errors or is not the same twice. */
+async function answersOf(shop: Shop, views: readonly View[]): Promise<BareAnswers> {
+  const answers: Record<string, string> = {}
+  for (const { name, client } of views) {
+    const [first, second] = [await shop.ask('bff-web', client), await shop.ask('bff-web', client)]
+    if (first !== second || JSON.parse(first).errors)
+      throw new Error(`${name} is not a page at rest: ${first.slice(0, 500)}`)
+    answers[`/${name}`] = Buffer.from(first).toString('base64')
+  }
+  return answers
+}
+
+/** What is quick because it fails is no measure. */
+async function checkGateway(shop: Shop, { name, gateway }: View): Promise<void> {
+  const text = await shop.ask('gateway', gateway)
+  const { data, errors } = JSON.parse(text)
+  if (errors || !data || Object.values(data).includes(null))
+    throw new Error(`the gateway does not answer ${name}: ${text.slice(0, 500)}`)
+}
+
+type Setting = { readonly shop: Shop; readonly view: View; readonly bareUrl: string }
+
+/**
+ * The gateway sends equal queries under way out once, and answers all of them with that. What the BFF's cache saves is
+ * seen where each connection shows a token of its own, as different users do: then nothing is equal. The client stays
+ * awake beside the bare route, where it would be charged to the server; not beside the gateway's processes.
+ */
+async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { rounds: number; ms: number }) {
+  const request = (url: string, operation: Operation): HttpRequest => ({
+    url,
+    method: 'POST',
+    headers: shop.headers,
+    body: JSON.stringify(operation),
+  })
+  const [bff, gateway] = [shop.url('bff-web'), shop.url('gateway')]
+  const hash = await hashQuery(view.client)
+  await using open = new AsyncDisposableStack()
+  const load = (one: HttpRequest, options: { awake: boolean }) =>
+    loadAll(openHttpLoader(one, CONNECTIONS), options)
+  const loadAll = async (opening: Promise<HttpLoader>, options: { awake: boolean }) => {
+    const loader = await opening
+    open.defer(() => loader[Symbol.dispose]())
+    await loader.run(ms, options) // warm-up
+    return () => loader.run(ms, options)
+  }
+  const hits = await shop.keptAnswers()
+  const awake = { awake: true }
+  const asleep = { awake: false }
+  const get = (url: string): HttpRequest => ({ url: `${url}?${hash}`, method: 'GET', headers: shop.headers })
+  const sessions = await shop.sessions(CONNECTIONS)
+  const withEach = (one: HttpRequest) => sessions.map(headers => ({ ...one, headers }))
+  const results = await inRounds(rounds, {
+    post: await load(request(bff, view.client), awake),
+    bare: await load(request(bareUrl, view.client), awake),
+    get: await load(get(bff), awake),
+    bareGet: await load(get(bareUrl), awake),
+    asleep: await load(request(bff, view.client), asleep),
+    gateway: await load(request(gateway, view.gateway), asleep),
+    ownTokens: await loadAll(openHttpLoaders(withEach(request(bff, view.client))), asleep),
+    gatewayOwnTokens: await loadAll(openHttpLoaders(withEach(request(gateway, view.gateway))), asleep),
+  })
+  const served = results.reduce(
+    (sum, { post, get, asleep, ownTokens }) =>
+      sum + post.answers + get.answers + asleep.answers + ownTokens.answers,
+    0,
+  )
+  if ((await shop.keptAnswers()) - hits < served) throw new Error(`${view.name} was not served from memory`)
+  return results
+}
+
+async function hashQuery({ query, variables }: Operation): Promise<string> {
+  const { operations } = await readManifest(MANIFEST)
+  const id = operations.find(({ body }) => body === query)?.id
+  const extensions = { persistedQuery: { version: 1, sha256Hash: id } }
+  return new URLSearchParams({
+    variables: JSON.stringify(variables),
+    extensions: JSON.stringify(extensions),
+  }).toString()
+}
+
+async function startBare(answers: BareAnswers): Promise<AsyncDisposable & { readonly url: string }> {
+  const child: ChildProcess = fork(BARE)
+  child.send(answers)
+  const [url] = await once(child, 'message')
+  return {
+    url: String(url),
+    async [Symbol.asyncDispose]() {
+      const gone = once(child, 'exit')
+      child.disconnect()
+      await gone
+    },
+  }
+}

@@ -1,0 +1,119 @@
+// Checkouts and projection lag on PostgreSQL alone, and beside it on the engines that there are for many machines.
+import { Pool } from 'undici'
+import { openShop } from '#bench/checkout/checkout-load.ts'
+import { lagBuckets, lagQuantiles } from '#bench/checkout/projection-lag.ts'
+import {
+  type Bench,
+  inRounds,
+  type Load,
+  load,
+  median,
+  printTable,
+  rounded,
+} from '#bench/harness/benchmark.ts'
+import { SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
+import { type EngineSet, openEmbeddedSet, openScaleOutSet } from '#testbed/fleet/engine-set.ts'
+import { startFleet } from '#testbed/fleet/fleet.ts'
+import { createProber } from '#testbed/fleet/recovery-probe.ts'
+
+const CALLERS = 8
+/** One process of each service for either set: what differs is what they stand on. */
+const COPIES = { ...Object.fromEntries(SERVICE_NAMES.map(name => [name, 1])), 'bff-mobile': 0 }
+
+type Figures = Load & { readonly lagP50: number; readonly lagP99: number }
+type Contender = AsyncDisposable & {
+  readonly set: EngineSet
+  warmUp(ms: number): Promise<unknown>
+  measure(ms: number): Promise<Figures>
+}
+
+export const bench: Bench = async ({ quick }) => {
+  await using open = new AsyncDisposableStack()
+  const embedded = open.use(await startContender(await openEmbeddedSet()))
+  const scaleOut = open.use(await startContender(await openScaleOutSet()))
+  for (const line of scaleOut.set.missing) console.log(`left out: ${line}`)
+  for (const contender of [embedded, scaleOut]) await contender.warmUp(quick ? 3_000 : 15_000)
+
+  const ms = quick ? 5_000 : 20_000
+  const rounds = await inRounds(quick ? 2 : 5, {
+    embedded: () => embedded.measure(ms),
+    scaleOut: () => scaleOut.measure(ms),
+  })
+  const figures = {
+    callers: CALLERS,
+    embedded: mediansOf(rounds.map(round => round.embedded)),
+    scaleOut: mediansOf(rounds.map(round => round.scaleOut)),
+    scaleOutToEmbedded: rounded(
+      median(rounds.map(({ embedded, scaleOut }) => scaleOut.perSecond / embedded.perSecond)),
+    ),
+  }
+  print(figures)
+  return {
+    versions: versionsOf(scaleOut.set),
+    figures: { ...figures, leftOut: scaleOut.set.missing },
+    goals: [],
+  }
+}
+
+async function startContender(set: EngineSet): Promise<Contender> {
+  await using open = new AsyncDisposableStack()
+  open.use(set)
+  const env = { LOG_LEVEL: 'warn', CARRIER_SANDBOX_STEP_MS: '2000' }
+  const fleet = open.use(
+    await startFleet({
+      databases: set.databases,
+      copies: COPIES,
+      env: service => ({ ...env, ...set.env(service) }),
+    }),
+  )
+  await (await createProber(fleet)).recover()
+  const pool = new Pool(fleet.front, { connections: CALLERS })
+  open.defer(() => pool.close())
+  const sign = ({ role, subject }: { role: 'customer' | 'ops'; subject: string }) =>
+    fleet.token(role, subject)
+  const shop = await openShop(pool, { sign })
+  const subgraphs = SUBGRAPHS.flatMap(name => fleet.of(name).map(({ url }) => url))
+  const running = open.move()
+  return {
+    set,
+    warmUp: ms => load(CALLERS, ms, shop.checkout),
+    async measure(ms) {
+      const before = await lagBuckets(subgraphs)
+      const measured = await load(CALLERS, ms, shop.checkout)
+      const { p50: lagP50, p99: lagP99 } = lagQuantiles(before, await lagBuckets(subgraphs))
+      return { ...measured, lagP50, lagP99 }
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+function mediansOf(rounds: readonly Figures[]): Figures {
+  const of = (figure: keyof Figures) => rounded(median(rounds.map(round => round[figure])))
+  return {
+    perSecond: of('perSecond'),
+    p50: of('p50'),
+    p99: of('p99'),
+    lagP50: of('lagP50'),
+    lagP99: of('lagP99'),
+  }
+}
+
+function versionsOf({ engines }: EngineSet): Record<string, string> {
+  return Object.fromEntries(
+    engines.map(({ version }) => [version.split(' ')[0] ?? version, version.split(' ').slice(1).join(' ')]),
+  )
+}
+
+function print({ embedded, scaleOut }: { readonly embedded: Figures; readonly scaleOut: Figures }): void {
+  printTable(
+    [`${CALLERS} callers`, 'checkouts/s', 'p50 ms', 'p99 ms', 'lag p50 ms', 'lag p99 ms'],
+    Object.entries({ embedded, 'scale-out': scaleOut }).map(
+      ([name, { perSecond, p50, p99, lagP50, lagP99 }]) => [
+        name,
+        ...[perSecond, p50, p99].map(rounded),
+        `<= ${lagP50}`,
+        `<= ${lagP99}`,
+      ],
+    ),
+  )
+}

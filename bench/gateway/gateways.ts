@@ -1,0 +1,152 @@
+// The gateways of the benchmark, each as a process of its own in front of the same subgraphs: ours, and peers that are installed on demand.
+import { type ChildProcess, execFile, fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Usage } from '#bench/gateway/usage-probe.ts'
+
+const PEERS = fileURLToPath(new URL('../peers/gateway/', import.meta.url))
+const OURS = fileURLToPath(new URL('../../gateway/main.ts', import.meta.url))
+const USAGE = fileURLToPath(new URL('usage-probe.ts', import.meta.url))
+const READY_MS = 60_000
+const SAID_CHARACTERS = 2000
+
+export type Contender = AsyncDisposable & {
+  readonly url: string
+  /** Since the last call. */
+  usage(): Promise<Usage>
+}
+
+/** How to start one: its program, and what it reads from the environment beside PORT and SUPERGRAPH. */
+export type Program = {
+  readonly file: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+export type Programs = Readonly<Record<string, Program>>
+
+export const OUR_NAMES = { plain: 'waybill', sharing: 'waybill, sharing' } as const
+export const PEER_NAMES = {
+  apollo: '@apollo/gateway',
+  mercurius: 'mercurius',
+  hive: 'hive',
+  hiveSharing: 'hive, sharing',
+} as const
+
+/** `folder` is where a file of settings may be written. */
+export async function programs(folder: string, peers: string): Promise<Programs> {
+  const settings = path.join(folder, 'sharing.json')
+  await writeFile(settings, JSON.stringify({ shareQueries: true }))
+  const peer = (name: string) => path.join(peers, name)
+  return {
+    [OUR_NAMES.plain]: { file: OURS, env: {} },
+    [OUR_NAMES.sharing]: { file: OURS, env: { GATEWAY_SETTINGS: settings } },
+    [PEER_NAMES.hive]: { file: peer('hive.mjs'), env: {} },
+    [PEER_NAMES.hiveSharing]: { file: peer('hive.mjs'), env: { SHARING: '1' } },
+    [PEER_NAMES.mercurius]: { file: peer('mercurius.mjs'), env: {} },
+    [PEER_NAMES.apollo]: { file: peer('apollo.mjs'), env: {} },
+  }
+}
+
+/** Ready when it answers `{ __typename }`. Throws when it ends before, or is not ready in a minute. */
+export async function startContender(
+  { file, env }: Program,
+  given: { readonly supergraph: string; readonly subgraphs: string },
+): Promise<Contender> {
+  const port = await freePort()
+  const child = fork(file, {
+    execArgv: ['--import', USAGE],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: {
+      ...process.env,
+      NODE_ENV: 'production',
+      APOLLO_TELEMETRY_DISABLED: '1',
+      PORT: String(port),
+      SUPERGRAPH: given.supergraph,
+      SUBGRAPHS: given.subgraphs,
+      ...env,
+    },
+  })
+  const url = `http://127.0.0.1:${port}/graphql`
+  const said = { last: '' }
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said.last = (said.last + text).slice(-SAID_CHARACTERS)
+  })
+  await ready(url, child, said)
+  return {
+    url,
+    async usage() {
+      const told = once(child, 'message')
+      child.send('usage')
+      const [usage] = await told
+      return usage as Usage
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null) return
+      const gone = once(child, 'exit')
+      child.disconnect()
+      await gone
+    },
+  }
+}
+
+async function ready(url: string, child: ChildProcess, said: { readonly last: string }): Promise<void> {
+  const late = AbortSignal.timeout(READY_MS)
+  for (;;) {
+    if (child.exitCode !== null)
+      throw new Error(`${child.spawnargs.at(-1)} ended with ${child.exitCode}: ${said.last}`)
+    late.throwIfAborted()
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"query":"{ __typename }"}',
+      })
+      const text = await response.text()
+      if (response.ok && text.includes('Query')) return
+    } catch {
+      // not listening yet
+    }
+    await delay(50)
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen({ host: '127.0.0.1', port: 0 })
+  await once(server, 'listening')
+  const bound = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof bound === 'object' && bound ? bound.port : 0
+}
+
+/**
+ * The folder with the peers, installed from bench/peers/gateway into the user's cache folder when it is not there yet.
+ * The folder's name is a hash of what is installed: a changed version is another folder.
+ */
+export async function installPeers(): Promise<string> {
+  const names = (await readdir(PEERS)).sort()
+  const hash = createHash('sha256')
+  for (const name of names) hash.update(name).update(await readFile(path.join(PEERS, name)))
+  const cache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache')
+  const folder = path.join(cache, 'waybill-bench', `gateway-${hash.digest('hex').slice(0, 12)}`)
+  if (await stat(folder).catch(() => undefined)) return folder
+  console.log(`installing the peers into ${folder} …`)
+  const building = `${folder}.${process.pid}`
+  await mkdir(path.dirname(folder), { recursive: true })
+  await cp(PEERS, building, { recursive: true })
+  try {
+    await promisify(execFile)('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: building })
+    await rename(building, folder)
+  } finally {
+    await rm(building, { recursive: true, force: true })
+  }
+  return folder
+}

@@ -1,0 +1,142 @@
+// One scenario of the gateway benchmark: every gateway answers the same, then takes its turns under load. Free of goals.
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { composeServices } from '@apollo/composition'
+import { parse } from 'graphql'
+import { type Contender, type Programs, startContender } from '#bench/gateway/gateways.ts'
+import { SDL } from '#bench/gateway/graph.ts'
+import { inRounds, type Load, load, median } from '#bench/harness/benchmark.ts'
+import { openHttpLoader } from '#bench/harness/http-load.ts'
+import type { Helper } from '#bench/harness/worker-process.ts'
+
+/**
+ * What one gateway did in one round. `cpuMs` is of its process, `subgraphsCpuMs` of that of the subgraphs, and
+ * `subgraphRequests` how many it sent there: each for one answer.
+ */
+export type Measured = Load & {
+  readonly cpuMs: number
+  readonly peakMb: number
+  readonly subgraphsCpuMs: number
+  readonly subgraphRequests: number
+}
+export type Round = Readonly<Record<string, Measured>>
+
+export type Setting = {
+  readonly contenders: Programs
+  readonly subgraphs: Helper
+  /** The composed graph's file, and the subgraphs' URLs by name as JSON. */
+  readonly given: { readonly supergraph: string; readonly subgraphs: string }
+}
+
+export type Plan = {
+  readonly query: string
+  readonly connections: number
+  readonly rounds: number
+  readonly ms: number
+}
+
+export type Results = {
+  readonly rounds: readonly Round[]
+  readonly answerBytes: number
+  /** JSON.parse and JSON.stringify of the answer, the median of all rounds. */
+  readonly jsonMs: number
+}
+
+/** Writes the supergraph of the subgraphs at `port` into `folder`. */
+export async function compose(folder: string, port: number): Promise<Setting['given']> {
+  const services = Object.entries(SDL).map(([name, sdl]) => ({
+    name,
+    url: `http://127.0.0.1:${port}/${name}`,
+    typeDefs: parse(sdl),
+  }))
+  const { errors, supergraphSdl } = composeServices(services)
+  if (errors) throw new Error(errors.map(({ message }) => message).join('\n'))
+  const supergraph = path.join(folder, 'supergraph.graphql')
+  await writeFile(supergraph, supergraphSdl)
+  return {
+    supergraph,
+    subgraphs: JSON.stringify(Object.fromEntries(services.map(({ name, url }) => [name, url]))),
+  }
+}
+
+export async function measure(setting: Setting, plan: Plan): Promise<Results> {
+  await using open = new AsyncDisposableStack()
+  const running: Record<string, Contender> = {}
+  for (const [name, program] of Object.entries(setting.contenders))
+    running[name] = open.use(await startContender(program, setting.given))
+  const text = await sameAnswer(running, plan.query)
+  const turns: Record<string, () => Promise<Measured>> = {}
+  for (const [name, contender] of Object.entries(running)) {
+    turns[name] = () => turn({ contender, plan, subgraphs: setting.subgraphs })
+    await turns[name]() // warm-up
+  }
+  const json: number[] = []
+  const rounds = await inRounds(plan.rounds, {
+    ...turns,
+    json: async () => {
+      const { p50 } = await load(1, plan.ms / 2, async () => JSON.stringify(JSON.parse(text)))
+      json.push(p50)
+      return NOTHING
+    },
+  })
+  return { rounds, answerBytes: Buffer.byteLength(text), jsonMs: median(json) }
+}
+
+const NOTHING: Measured = {
+  perSecond: 0,
+  p50: 0,
+  p99: 0,
+  cpuMs: 0,
+  peakMb: 0,
+  subgraphsCpuMs: 0,
+  subgraphRequests: 0,
+}
+
+type Turn = {
+  readonly contender: Contender
+  readonly plan: Plan
+  readonly subgraphs: Helper
+}
+
+/** With connections of its own: some gateways close those that rest while the others have their turn. */
+async function turn({ contender, plan, subgraphs }: Turn): Promise<Measured> {
+  const look = async () => ({
+    own: await contender.usage(),
+    cpuMs: await subgraphs.ask<number>('cpuMs'),
+    requests: await subgraphs.ask<number>('requests'),
+  })
+  using loader = await openHttpLoader(requestOf(contender, plan.query), plan.connections)
+  const before = await look()
+  const { answers, perSecond, p50, p99 } = await loader.run(plan.ms, { awake: false })
+  const after = await look()
+  return {
+    perSecond,
+    p50,
+    p99,
+    cpuMs: (after.own.cpuMs - before.own.cpuMs) / answers,
+    peakMb: after.own.peakMb,
+    subgraphsCpuMs: (after.cpuMs - before.cpuMs) / answers,
+    subgraphRequests: (after.requests - before.requests) / answers,
+  }
+}
+
+function requestOf({ url }: Contender, query: string) {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' }
+  return { url, method: 'POST', headers, body: JSON.stringify({ query }) } as const
+}
+
+/** Throws when two of them disagree, or when there are errors. */
+async function sameAnswer(running: Readonly<Record<string, Contender>>, query: string): Promise<string> {
+  let first: { readonly name: string; readonly text: string } | undefined
+  for (const [name, contender] of Object.entries(running)) {
+    const { url, ...request } = requestOf(contender, query)
+    const text = await (await fetch(url, request)).text()
+    const answer: unknown = JSON.parse(text)
+    if (text.includes('"errors":')) throw new Error(`${name} has errors: ${text.slice(0, 1000)}`)
+    first ??= { name, text }
+    if (!isDeepStrictEqual(answer, JSON.parse(first.text)))
+      throw new Error(`${name} does not answer what ${first.name} answers`)
+  }
+  return first?.text ?? ''
+}

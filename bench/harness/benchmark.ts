@@ -1,0 +1,156 @@
+// What every benchmark needs: rounds of contenders, medians, goals, a report on screen and in bench/results. Free of contenders.
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { cpus, totalmem } from 'node:os'
+
+/** A goal and whether it was met. `goal` is the bound as text, e.g. `>= 1.5`. */
+export type Goal = {
+  readonly name: string
+  readonly value: number
+  readonly unit: string
+  readonly goal: string
+  readonly met: boolean
+}
+
+/** `figures` are numbers by name, nested as the benchmark likes; `versions` are those of the contenders. */
+export type Report = {
+  readonly versions: Readonly<Record<string, string>>
+  readonly figures: Readonly<Record<string, unknown>>
+  readonly goals: readonly Goal[]
+}
+
+/** `quick` asks for figures in under a minute, at the price of noise. */
+export type BenchOptions = { readonly quick: boolean }
+export type Bench = (options: BenchOptions) => Promise<Report>
+
+/** What one contender did in one round. Latencies are in milliseconds. */
+export type Load = { readonly perSecond: number; readonly p50: number; readonly p99: number }
+
+export function atLeast(name: string, value: number, unit: string, bound: number): Goal {
+  return { name, value: rounded(value), unit, goal: `>= ${bound}`, met: value >= bound }
+}
+
+export function atMost(name: string, value: number, unit: string, bound: number): Goal {
+  return { name, value: rounded(value), unit, goal: `<= ${bound}`, met: value <= bound }
+}
+
+/** The value that `share` of the values do not exceed; NaN of none. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5)
+}
+
+/** Three significant digits, or the whole number when it has more. */
+export function rounded(value: number): number {
+  return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(3))
+}
+
+/** Has `callers` call `work` again and again for `ms`, each waiting for its answer before the next call. */
+export async function load(callers: number, ms: number, work: () => Promise<unknown>): Promise<Load> {
+  const latencies: number[] = []
+  const begin = performance.now()
+  await Promise.all(
+    Array.from({ length: callers }, async () => {
+      for (let start = performance.now(); start - begin < ms; start = performance.now()) {
+        await work()
+        latencies.push(performance.now() - start)
+      }
+    }),
+  )
+  const seconds = (performance.now() - begin) / 1000
+  return {
+    perSecond: latencies.length / seconds,
+    p50: quantile(latencies, 0.5),
+    p99: quantile(latencies, 0.99),
+  }
+}
+
+/**
+ * Gives every contender its turn in each round, beginning with another one each time, so that a slow moment of the
+ * machine falls on all of them alike. Ratios are to be taken within a round.
+ */
+export async function inRounds<Name extends string, Result>(
+  rounds: number,
+  contenders: Readonly<Record<Name, () => Promise<Result>>>,
+): Promise<Record<Name, Result>[]> {
+  const entries = Object.entries<() => Promise<Result>>(contenders)
+  const results: Record<Name, Result>[] = []
+  for (let round = 0; round < rounds; round++) {
+    const shift = round % entries.length
+    const one: Record<string, Result> = {}
+    for (const [name, run] of [...entries.slice(shift), ...entries.slice(0, shift)]) one[name] = await run()
+    results.push(one)
+  }
+  return results
+}
+
+/** The median over the rounds of `ours` to `theirs`. */
+export function medianRatio<Name extends string>(
+  rounds: readonly Record<Name, Load>[],
+  ours: Name,
+  theirs: Name,
+): number {
+  return median(rounds.map(round => round[ours].perSecond / round[theirs].perSecond))
+}
+
+/** The median over the rounds of each figure of one contender. */
+export function summary<Name extends string>(rounds: readonly Record<Name, Load>[], name: Name): Load {
+  const of = (figure: keyof Load) => rounded(median(rounds.map(round => round[name][figure])))
+  return { perSecond: of('perSecond'), p50: of('p50'), p99: of('p99') }
+}
+
+/** Columns as wide as their content, the first to the left and the others to the right. */
+export function printTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+  const lines = [head, ...rows].map(row => row.map(String))
+  const widths = head.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
+  for (const line of lines)
+    console.log(
+      line
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  '),
+    )
+}
+
+/** The version of an installed package. */
+export async function versionOf(packageName: string): Promise<string> {
+  const file = new URL(`../../node_modules/${packageName}/package.json`, import.meta.url)
+  const parsed: unknown = JSON.parse(await readFile(file, 'utf8'))
+  return typeof parsed === 'object' && parsed !== null && 'version' in parsed
+    ? String(parsed.version)
+    : 'unknown'
+}
+
+/** Prints the goals, if there are any, and writes the report to bench/results/NAME.json. */
+export async function publish(name: string, report: Report): Promise<void> {
+  if (report.goals.length > 0) printGoals(report.goals)
+  const folder = new URL('../results/', import.meta.url)
+  await mkdir(folder, { recursive: true })
+  const { figures, goals } = report
+  const versions = { node: process.version, ...report.versions }
+  const text = JSON.stringify({ machine: machine(), versions, figures, goals }, undefined, 2)
+  await writeFile(new URL(`${name}.json`, folder), `${text}\n`)
+  console.log(`\nwritten to bench/results/${name}.json`)
+}
+
+function printGoals(goals: readonly Goal[]): void {
+  console.log()
+  printTable(
+    ['goal', 'value', 'wanted', ''],
+    goals.map(goal => [goal.name, `${goal.value} ${goal.unit}`, goal.goal, goal.met ? 'met' : 'NOT MET']),
+  )
+}
+
+function machine(): Record<string, unknown> {
+  const [cpu] = cpus()
+  return {
+    cpu: cpu?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    platform: `${process.platform} ${process.arch}`,
+  }
+}

@@ -1,0 +1,139 @@
+// Runs a copy of Waybill: the database, the processes of services, a first seeding, and all of it stopped in order.
+import { existsSync } from 'node:fs'
+import { mkdir, stat, truncate, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import process from 'node:process'
+import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
+import { removeNote, variablesOf, writeNote } from '#start/local-instance.ts'
+import { checkPorts, prepareMachine } from '#start/provisioning.ts'
+import { printAddresses } from '#start/ready-message.ts'
+import { seed } from '#start/seed.ts'
+import { readStartSettings, type StartSettings } from '#start/settings.ts'
+import { type SupervisedHost, superviseHost } from '#start/supervisor.ts'
+import {
+  COMPILE_CACHE,
+  environmentOf,
+  type Machine,
+  processGroups,
+  type ServiceName,
+  urlOf,
+} from '#start/topology.ts'
+
+const LOG_LIMIT_BYTES = 50_000_000
+const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS']
+
+type Run = {
+  readonly settings: StartSettings
+  readonly open: AsyncDisposableStack
+  /** Aborted when a person or the system wants an end. */
+  readonly stop: AbortSignal
+}
+
+/** Resolves with the exit code once all is stopped. Throws OperatorError when it cannot be started. */
+export async function run(env: NodeJS.ProcessEnv): Promise<number> {
+  const stop = stopSignal()
+  const settings = readStartSettings(env)
+  await checkPorts(settings)
+  let why: Error | undefined
+  {
+    await using open = new AsyncDisposableStack()
+    try {
+      const hosts = await start({ settings, open, stop })
+      why = await Promise.race([aborted(stop), ...hosts.map(host => host.gaveUp)])
+    } catch (error) {
+      if (!stop.aborted) throw error // whatever failed because of a stop is not an error
+    }
+    if (why) console.error(why.message)
+    say('\nstopping   services')
+  }
+  say(`stopped    data is kept; ${variablesOf(settings)}npm run reset deletes it`)
+  return why ? 1 : 0
+}
+
+/** Repeats change nothing: npm passes a Ctrl-C on that the terminal has sent already. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
+  // A terminal that is closed, or a disk that is full, takes no more lines.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  return stop.signal
+}
+
+async function aborted(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return
+  await new Promise(resolve => signal.addEventListener('abort', resolve))
+}
+
+/** The processes load their modules while the database starts. */
+async function start({ settings, open, stop }: Run): Promise<readonly SupervisedHost[]> {
+  await mkdir(path.join(settings.dataDir, 'logs'), { recursive: true })
+  const machine = prepareMachine(settings, { open, say })
+  const hosts = await startHosts(machine, { settings, open, stop })
+  const ready = await machine
+  open.defer(() => removeNote(settings))
+  await writeNote(settings)
+  stop.throwIfAborted()
+  await seedOnce(ready, settings)
+  printAddresses(ready, settings, performance.now(), say)
+  return hosts
+}
+
+/** All of them, or those that did start are left to `open` and the first failure is thrown. */
+async function startHosts(machine: Promise<Machine>, running: Run): Promise<readonly SupervisedHost[]> {
+  const outcomes = await Promise.allSettled(
+    processGroups(running.settings.processes).map((names, index) =>
+      startHost(machine, names, { ...running, logName: `process-${index + 1}` }),
+    ),
+  )
+  return outcomes.map(outcome => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
+}
+
+async function startHost(
+  machine: Promise<Machine>,
+  names: readonly ServiceName[],
+  { settings, open, stop, logName }: Run & { readonly logName: string },
+): Promise<SupervisedHost> {
+  const inherited = INHERITED.flatMap(name => (process.env[name] ? [[name, process.env[name] ?? '']] : []))
+  const host = await superviseHost({
+    assignment: machine.then(known => ({
+      services: names.map(name => ({ name, env: environmentOf(known, name) })),
+    })),
+    preload: settings.traced ? [] : names, // tracing must be there before what it traces is loaded
+    logFile: await boundedLog(settings.dataDir, logName),
+    say,
+    signal: stop,
+    env: {
+      ...Object.fromEntries(inherited),
+      APOLLO_TELEMETRY_DISABLED: '1',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+    },
+  })
+  say(`services   ${names.join(', ')} ready`)
+  return open.use(host)
+}
+
+async function boundedLog(dataDir: string, name: string): Promise<string> {
+  const file = path.join(dataDir, 'logs', `${name}.log`)
+  const size = await stat(file).then(
+    found => found.size,
+    () => 0,
+  )
+  if (size > LOG_LIMIT_BYTES) await truncate(file).catch(() => {})
+  return file
+}
+
+async function seedOnce(machine: Machine, settings: StartSettings): Promise<void> {
+  const seeded = path.join(settings.dataDir, 'seeded')
+  if (existsSync(seeded)) return
+  say('seed       a small catalogue, two customers and a few orders')
+  const issuer = await openEmbeddedIssuer(machine.authDirectory)
+  await seed({ web: `${urlOf(machine, 'bff-web')}/graphql`, issuer })
+  await writeFile(seeded, `${new Date().toISOString()}\n`)
+}
+
+function say(line: string): void {
+  console.log(line)
+}

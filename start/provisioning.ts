@@ -1,0 +1,96 @@
+// What the services of this machine need before they start: free ports, databases, an issuer of tokens, secrets.
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import path from 'node:path'
+import process from 'node:process'
+import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
+import type { StartSettings } from '#start/settings.ts'
+import { type Machine, portOf, SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
+
+/** Throws OperatorError PORT_IN_USE that names every port that is taken. */
+export async function checkPorts(settings: StartSettings): Promise<void> {
+  const wanted = SERVICE_NAMES.map(name => ({ name, port: portOf(settings, name) }))
+  const free = await Promise.all(wanted.map(({ port }) => isFree(settings.host, port)))
+  const busy = wanted.filter((_, index) => !free[index]).map(({ name, port }) => `${port} (${name})`)
+  if (busy.length === 0) return
+  throw new OperatorError(
+    'PORT_IN_USE',
+    `in use already: port ${busy.join(', ')}. Stop what listens there, or set PORT_BASE (now ${settings.portBase}) to another number`,
+  )
+}
+
+/** A host that is not this machine's, or a port that this account may not have, is no port in use. */
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') return resolve(false)
+      reject(
+        new OperatorError('CANNOT_LISTEN', `cannot listen on ${host} port ${port}: ${error.message}`, error),
+      )
+    })
+    probe.listen(port, host, () => probe.close(() => resolve(true)))
+  })
+}
+
+/** The database is in `open` from then on. */
+export async function prepareMachine(
+  settings: StartSettings,
+  { open, say }: { readonly open: AsyncDisposableStack; readonly say: (line: string) => void },
+): Promise<Machine> {
+  const authDirectory = path.join(settings.dataDir, 'auth')
+  await mkdir(authDirectory, { recursive: true })
+  await chmod(authDirectory, 0o700)
+  const [databaseUrls, issuer, payment, carrier] = await Promise.all([
+    openDatabases(settings, { open, say }),
+    openEmbeddedIssuer(authDirectory),
+    sandboxSecret(authDirectory, 'payment'),
+    sandboxSecret(authDirectory, 'carrier'),
+  ])
+  return {
+    host: settings.host,
+    portBase: settings.portBase,
+    databaseUrls,
+    authDirectory,
+    jwks: issuer.jwks.href,
+    issuer: issuer.issuer,
+    audience: issuer.audience,
+    secrets: { payment, carrier },
+    passed: settings.passed,
+  }
+}
+
+async function openDatabases(
+  { dataDir }: StartSettings,
+  { open, say }: Parameters<typeof prepareMachine>[1],
+): Promise<Machine['databaseUrls']> {
+  const directory = path.join(dataDir, 'postgres')
+  const first = !existsSync(path.join(directory, 'password'))
+  say(`database   PostgreSQL, ${first ? 'created' : 'kept'} in ${dataDir}`)
+  const postgres = open.use(
+    await startEmbeddedPostgres({ directory, log: line => say(`database   ${line}`) }),
+  )
+  open.defer(() => say('stopping   the database'))
+  const named = [...SUBGRAPHS, 'bus'] as const
+  const urls = await Promise.all(
+    named.map(async name => [name, await postgres.database(`waybill_${name}`)] as const),
+  )
+  return Object.fromEntries(urls) as Machine['databaseUrls']
+}
+
+/** The webhook secret of a sandbox provider, made once and kept with the data. Whole or not there, whenever a start is killed. */
+async function sandboxSecret(directory: string, name: string): Promise<string> {
+  const file = path.join(directory, `${name}-webhook-secret`)
+  if (!existsSync(file)) {
+    const partial = `${file}.${process.pid}`
+    await writeFile(partial, randomBytes(32).toString('hex'), { mode: 0o600 })
+    await link(partial, file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+    await rm(partial)
+  }
+  return readFile(file, 'utf8')
+}

@@ -1,0 +1,36 @@
+// The last thing that a start prints: where everything is, and a query to try.
+
+import { variablesOf } from '#start/local-instance.ts'
+import { SEED_CUSTOMERS } from '#start/seed-data.ts'
+import type { StartSettings } from '#start/settings.ts'
+import { type Machine, type ServiceName, urlOf } from '#start/topology.ts'
+
+const DESCRIPTIONS: Readonly<Record<ServiceName, string>> = {
+  'bff-web': 'web BFF',
+  'bff-mobile': 'mobile BFF',
+  gateway: 'gateway',
+  orders: 'orders subgraph',
+  inventory: 'inventory subgraph',
+  payment: 'payment subgraph',
+  shipping: 'shipping subgraph',
+}
+
+export function printAddresses(
+  machine: Machine,
+  settings: StartSettings,
+  elapsedMs: number,
+  say: (line: string) => void,
+): void {
+  const rows = Object.entries(DESCRIPTIONS) as [ServiceName, string][]
+  say(`\nWaybill is ready, in ${(elapsedMs / 1000).toFixed(1)} s\n`)
+  for (const [name, description] of rows) say(`  ${description.padEnd(20)}${urlOf(machine, name)}/graphql`)
+  say(`  ${'logs'.padEnd(20)}${settings.dataDir}/logs`)
+  say(`
+Try it: a customer's orders, newest first
+
+  TOKEN=$(${variablesOf(settings)}npm run --silent token -- --role customer --subject ${SEED_CUSTOMERS[0].id})
+  curl -s ${urlOf(machine, 'bff-web')}/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
+    -d '{"query":"{ orders { nodes { number status total { amount currency } lines { quantity title } } } }"}'
+
+Or open ${urlOf(machine, 'bff-web')}/graphql in a browser. Ctrl-C stops everything; data stays in ${settings.dataDir}.`)
+}

@@ -1,0 +1,63 @@
+// A process that hosts one or more services: loads them, gets their environments from its parent, says when they are
+// ready, and stops when it is told to or when its parent is gone.
+import process from 'node:process'
+import { z } from 'zod'
+import { faultOf } from '#platform/process/fault.ts'
+import { loadServices, type RunningServices, startServices } from '#start/services.ts'
+import { SERVICE_NAMES } from '#start/topology.ts'
+
+const names = z.array(z.enum(SERVICE_NAMES))
+const assignment = z.object({
+  services: z.array(z.object({ name: z.enum(SERVICE_NAMES), env: z.record(z.string(), z.string()) })),
+})
+export type HostReport =
+  | { readonly ready: true }
+  | { readonly ready: false; readonly error: string; readonly code: string }
+
+/** The parent's patience is as long; without a parent nobody else would end a stop that hangs. */
+const STOP_DEADLINE_MS = 20_000
+
+// A log that cannot be written is no reason to end.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
+let running: RunningServices | undefined
+let leaving = false
+
+/** Before its services run there is nothing to drain: what they have begun is safe against any sudden end. */
+async function leave(): Promise<void> {
+  if (leaving) return
+  leaving = true
+  setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref()
+  try {
+    await running?.[Symbol.asyncDispose]()
+  } catch (error) {
+    console.error(error)
+  }
+  process.exit(0)
+}
+
+async function begin(message: unknown): Promise<void> {
+  try {
+    running = await startServices(assignment.parse(message).services)
+    report({ ready: true })
+  } catch (error) {
+    console.error(error)
+    const { code, message } = faultOf(error)
+    report({ ready: false, error: message, code }, () => process.exit(1))
+  }
+}
+
+/** A parent that is gone needs no report: its end is heard as `disconnect`. */
+function report(message: HostReport, sent: () => void = () => {}): void {
+  if (process.connected) process.send?.(message, undefined, undefined, sent)
+  else sent()
+}
+
+// Ctrl-C and a closing terminal reach the whole process group; the parent decides the order of stopping.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
+process.on('SIGTERM', () => void leave())
+process.on('disconnect', () => void leave())
+process.once('message', message => void begin(message))
+if (!process.connected) process.exit(1)
+// Starting says what is wrong with a service that cannot be loaded.
+await loadServices(names.parse(process.argv.slice(2))).catch(() => {})

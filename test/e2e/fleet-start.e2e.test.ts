@@ -1,8 +1,0 @@
-import { test } from 'vitest'
-import { expectOneMigration } from '#test/fleet/starts.ts'
-
-test(
-  'four processes that start at one instant on empty databases make what one makes',
-  () => expectOneMigration(['orders']),
-  120_000,
-)

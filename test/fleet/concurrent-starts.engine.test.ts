@@ -1,0 +1,12 @@
+import { test } from 'vitest'
+import { SUBGRAPHS } from '#start/topology.ts'
+import { expectOneMigration } from '#test/fleet/concurrent-starts.ts'
+
+const ROUNDS = 3
+
+for (let round = 1; round <= ROUNDS; round++)
+  test(
+    `four processes of every subgraph that start at one instant make what one makes (${round} of ${ROUNDS})`,
+    () => expectOneMigration(SUBGRAPHS),
+    300_000,
+  )

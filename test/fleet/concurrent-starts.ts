@@ -1,0 +1,36 @@
+// Several processes of a subgraph that start at one instant on empty databases, held against one that starts alone.
+import { expect } from 'vitest'
+import { SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
+import { freshDatabases } from '#test/fixtures/databases.ts'
+import { type Databases, startFleet } from '../../testbed/fleet/fleet.ts'
+import { catalogueOf } from './schema-catalogue.ts'
+
+const TOGETHER = 4
+const TROUBLE = /"level":"(error|fatal)".*/
+
+/** Four of each make what one of each makes, once, and none has anything to complain of. */
+export async function expectOneMigration(subgraphs: readonly (typeof SUBGRAPHS)[number][]): Promise<void> {
+  const [alone, together] = await Promise.all([freshDatabases(), freshDatabases()])
+  await startAll(alone, subgraphs, 1)
+  const troubles = await startAll(together, subgraphs, TOGETHER)
+  expect(await catalogues(together)).toEqual(await catalogues(alone))
+  for (const name of subgraphs) expect((await catalogueOf(together[name])).length).toBeGreaterThan(20)
+  expect(troubles).toEqual([])
+}
+
+/** Until all are ready; returns the lines that say what went wrong. */
+async function startAll(
+  databases: Databases,
+  subgraphs: readonly (typeof SUBGRAPHS)[number][],
+  count: number,
+): Promise<string[]> {
+  const wanted = new Set<string>(subgraphs)
+  const copies = Object.fromEntries(SERVICE_NAMES.map(name => [name, wanted.has(name) ? count : 0]))
+  await using fleet = await startFleet({ databases, copies })
+  const logs = await Promise.all(fleet.members.map(member => member.log()))
+  return logs.flatMap(log => log.split('\n').filter(line => TROUBLE.test(line)))
+}
+
+function catalogues(databases: Databases): Promise<string[][]> {
+  return Promise.all([...SUBGRAPHS, 'bus' as const].map(name => catalogueOf(databases[name])))
+}

@@ -1,0 +1,85 @@
+// The whole system with two processes of each service: an import reconciles, and then each process and engine is killed.
+import process from 'node:process'
+import { expect, test } from 'vitest'
+import {
+  describe,
+  importOrders,
+  killEngine,
+  killMember,
+  type Outcome,
+  type Soak,
+} from '#test/fleet/fault-injection.ts'
+import { discrepancies } from '#test/start/ledger-audit.ts'
+import { expectEnds, untilAtRest, untilEmpty } from '#test/start/order-outcomes.ts'
+import { startTraffic } from '#test/start/traffic.ts'
+import { type EngineSet, openEmbeddedSet, openScaleOutSet } from '#testbed/fleet/engine-set.ts'
+import { startFleet } from '#testbed/fleet/fleet.ts'
+import { createProber } from '#testbed/fleet/recovery-probe.ts'
+
+const IMPORTED = Number(process.env.FLEET_ORDERS ?? 1_000)
+const TIMEOUT_MS = 90 * 60_000
+const SHOPPERS = 5
+/** Two checkouts a second at most, and fewer where they are not done as fast. */
+const PACE = { pauseMs: 2_000, settleWithinMs: 10_000 }
+
+const QUICK = {
+  CARRIER_SANDBOX_STEP_MS: '100',
+  PAYMENT_SANDBOX_APPROVAL_MS: '100',
+  APPROVAL_TIMEOUT_MS: '3000',
+}
+
+const SETS: readonly { readonly name: string; open(): Promise<EngineSet> }[] = [
+  { name: 'PostgreSQL for everything', open: openEmbeddedSet },
+  { name: 'an engine for each port', open: openScaleOutSet },
+]
+
+for (const { name, open } of SETS)
+  test(
+    `${name}: nothing is lost or charged twice whichever process or engine dies`,
+    async () => {
+      await using set = await open()
+      for (const line of set.missing) console.log(`left out: ${line}`)
+      console.log(`on ${set.engines.map(({ version }) => version).join(', ')}`)
+      await using fleet = await startFleet({
+        databases: set.databases,
+        env: service => ({ ...QUICK, ...set.env(service) }),
+      })
+      const report = await importOrders(fleet, IMPORTED)
+      console.log(report)
+      const prober = await createProber(fleet)
+      const usual = await prober.recover()
+      const traffic = await startTraffic(fleet, SHOPPERS, PACE)
+      const soak: Soak = { fleet, set, prober, traffic }
+
+      const outcomes: Outcome[] = []
+      const note = (outcome: Outcome | undefined) => {
+        if (!outcome) return
+        outcomes.push(outcome)
+        console.log(describe([outcome]).split('\n')[1])
+      }
+      for (const member of fleet.members) note(await killMember(soak, member))
+      for (const engine of set.engines) note(await killEngine(soak, engine))
+      await traffic.finish()
+      console.log(
+        `${describe(outcomes)}\nundisturbed, an order is completed after ${usual.completedMs.toFixed(0)} ms`,
+      )
+      await expectBooks(soak)
+      expect(rowsOf(await importOrders(fleet, IMPORTED))).toEqual(rowsOf(report))
+    },
+    TIMEOUT_MS,
+  )
+
+async function expectBooks({ fleet, set, traffic }: Soak): Promise<void> {
+  const customers = traffic.shoppers.map(({ id }) => id)
+  await untilAtRest(fleet, customers, set.name)
+  expect(await untilEmpty(() => discrepancies(set.books, customers))).toEqual([])
+  await expectEnds(fleet, traffic, set.name)
+  for (const answered of traffic.answered.slice(-20))
+    expect(await traffic.repeat(answered), answered.key).toBe(answered.orderId)
+  console.log(`${traffic.answered.length} checkouts answered`)
+}
+
+/** The report but for how long it took. */
+function rowsOf(report: string): string {
+  return report.replace(/ in [\d.]+ s/, '')
+}

@@ -1,0 +1,213 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findServer } from '#start/postgres-server.ts'
+import { SEED_CUSTOMERS } from '#start/seed-data.ts'
+import { PORT_OFFSETS, SERVICE_NAMES } from '#start/topology.ts'
+import { ADDRESS } from '#testbed/shop-client.ts'
+import {
+  type Copy,
+  freePortBase,
+  launchCopy,
+  openDataDir,
+  startCopy,
+  whenFree,
+} from '#testbed/waybill-process.ts'
+
+const [ada] = SEED_CUSTOMERS
+const DEADLINE_MS = 30_000
+
+const open = new AsyncDisposableStack()
+let dataDir: string
+let portBase: number
+let copy: Copy
+let second: Copy
+beforeAll(async () => {
+  const folders = [open.use(await openDataDir()), open.use(await openDataDir())] as const
+  const env = { CARRIER_SANDBOX_STEP_MS: '60000' }
+  const begun = await Promise.all(
+    folders.map(async folder => launchCopy({ dataDir: folder.dataDir, portBase: await freePortBase(), env })),
+  )
+  for (const each of begun) open.use(each)
+  ;[copy, second] = begun as [Copy, Copy]
+  await Promise.all([copy.ready, second.ready])
+  dataDir = folders[0].dataDir
+  portBase = Number(new URL(copy.url('bff-web')).port)
+}, 120_000)
+afterAll(() => open.disposeAsync())
+
+type Outcome = { readonly code: number; readonly printed: string; readonly output: string }
+
+/** Runs one of the tools as npm would. */
+function runTool(
+  name: string,
+  args: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<Outcome> {
+  const file = fileURLToPath(new URL(`../../tools/${name}.ts`, import.meta.url))
+  const options = { env: { ...process.env, DATA_DIR: dataDir, PORT_BASE: String(portBase), ...env } }
+  return new Promise(resolve => {
+    const child = execFile(process.execPath, [file, ...args], options, (_error, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, printed: stdout.trim(), output: `${stdout}${stderr}`.trim() }),
+    )
+  })
+}
+
+async function tokenOf(subject: string): Promise<string> {
+  return (await runTool('token', ['--role', 'customer', '--subject', subject])).printed
+}
+
+async function ask(at: Copy, token: string, query: string, variables: object = {}) {
+  const response = await fetch(`${at.url('bff-web')}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ query, variables }),
+  })
+  return (await response.json()) as { data: Record<string, unknown>; errors?: unknown }
+}
+
+async function ordersOf(at: Copy, token: string): Promise<string[]> {
+  const { data, errors } = await ask(at, token, '{ orders(first: 100) { nodes { id } } }')
+  expect(errors).toBeUndefined()
+  return (data as { orders: { nodes: { id: string }[] } }).orders.nodes.map(({ id }) => id)
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const late = AbortSignal.timeout(DEADLINE_MS)
+  while (!(await condition())) {
+    late.throwIfAborted()
+    await delay(20)
+  }
+}
+
+const cluster = () => path.join(dataDir, 'postgres', 'cluster')
+const restart = async () => {
+  copy = open.use(await startCopy({ dataDir, portBase }))
+}
+
+describe('a copy that runs', () => {
+  test('has said that it is ready, and where everything is', async () => {
+    await until(() => copy.lines.some(line => line.includes('Ctrl-C stops everything')))
+    expect(copy.lines.join('\n')).toMatch(/Waybill is ready, in \d+\.\d s/)
+    for (const name of SERVICE_NAMES) {
+      const address = `http://127.0.0.1:${portBase + PORT_OFFSETS[name]}`
+      expect(copy.lines.some(line => line.endsWith(`${address}/graphql`))).toBe(true)
+      expect((await fetch(`${address}/health/ready`)).status).toBe(200)
+    }
+  })
+
+  test('takes the tokens that tools/token.ts prints', async () => {
+    const { data } = await ask(copy, await tokenOf(ada.id), '{ me { name } }')
+    expect(data).toEqual({ me: { name: ada.name } })
+  })
+
+  test('has no use for tools/token.ts when tokens come from another issuer', async () => {
+    const foreign = { AUTH_JWKS_URL: 'https://issuer.example/jwks.json' }
+    const { code, output } = await runTool('token', ['--role', 'ops', '--subject', 'ops'], foreign)
+    expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('AUTH_JWKS_URL is set') })
+  })
+
+  test('has another beside it that knows nothing of it', async () => {
+    const placed = await placeOrder()
+    const token = await tokenOf(ada.id)
+    expect(await ordersOf(copy, token)).toContain(placed)
+    const { errors } = await ask(second, token, '{ me { name } }')
+    expect(errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
+    process.kill(second.pid, 'SIGTERM')
+    expect(await second.ended).toBe(0)
+  })
+
+  test('keeps its ports: another start there names them and ends with 1', async () => {
+    await using other = await openDataDir()
+    const late = launchCopy({ dataDir: other.dataDir, portBase })
+    expect(await late.ended).toBe(1)
+    expect(late.lines).toEqual([expect.stringMatching(/^PORT_IN_USE: .*PORT_BASE/)])
+    expect(late.lines[0]).toContain(`${portBase} (bff-web)`)
+  })
+
+  test('keeps its data: another start on it ends with 1, and so does a reset', async () => {
+    const late = launchCopy({ dataDir, portBase: await freePortBase() })
+    expect(await late.ended).toBe(1)
+    expect(late.lines.join('\n')).toContain('DATA_DIR_IN_USE')
+    const { code, output } = await runTool('reset', ['--yes'])
+    expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('DATA_DIR_IN_USE') })
+    expect(await ordersOf(copy, await tokenOf(ada.id))).not.toEqual([])
+  })
+
+  test('starts one of its processes again when that dies, while the others go on', async () => {
+    const token = await tokenOf(ada.id)
+    const edge = await copy.hostPid('gateway')
+    process.kill(await copy.hostPid('orders'), 'SIGKILL')
+    await until(() => copy.lines.some(line => line.startsWith('restart')))
+    expect((await fetch(`${copy.url('bff-web')}/health/live`)).status).toBe(200)
+    await until(async () => (await ask(copy, token, '{ orders { nodes { id } } }')).errors === undefined)
+    expect(await copy.hostPid('gateway')).toBe(edge)
+  })
+})
+
+describe('a copy that ends', () => {
+  let token: string
+  let orders: readonly string[]
+  beforeAll(async () => {
+    token = await tokenOf(ada.id)
+    orders = await ordersOf(copy, token)
+  })
+
+  test('leaves nothing running after Ctrl-C, even one that npm has doubled, and has all data when it is back', async () => {
+    process.kill(-copy.pid, 'SIGINT')
+    expect(await copy.interrupt()).toBe(0)
+    expect(await copy.pids()).toEqual([])
+    expect(await findServer(cluster())).toBeUndefined()
+    await restart()
+    expect(copy.lines.join('\n')).not.toContain('seed ')
+    expect(await ordersOf(copy, token)).toEqual(orders)
+  })
+
+  test('has its database taken over after SIGKILL', async () => {
+    const left = await findServer(cluster())
+    await copy.kill()
+    expect(await findServer(cluster())).toEqual(left)
+    await restart()
+    expect(await findServer(cluster())).toEqual(left)
+    expect(await ordersOf(copy, token)).toEqual(orders)
+  })
+
+  test('takes its processes with it when only the starter is killed', async () => {
+    // The starter, its two hosts, and the gateway's planner as long as that has something to do.
+    expect([3, 4]).toContain((await copy.pids()).length)
+    process.kill(copy.pid, 'SIGKILL')
+    await copy.ended
+    await until(async () => (await copy.pids()).length === 0)
+    await whenFree(portBase)
+  })
+
+  test('is ended and deleted by a reset', async () => {
+    expect(await findServer(cluster())).toBeDefined()
+    const { code, output } = await runTool('reset', ['--yes'])
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('Deleted the data') })
+    expect(await findServer(cluster())).toBeUndefined()
+    for (const name of ['postgres', 'auth', 'logs', 'seeded'])
+      expect(existsSync(path.join(dataDir, name))).toBe(false)
+    expect((await runTool('reset', ['--yes'])).output).toContain('Nothing was changed: there is no data in')
+  })
+})
+
+async function placeOrder(): Promise<string> {
+  const query = `mutation($input: CheckoutInput!) {
+    checkout(input: $input) { __typename ... on OrderAccepted { order { id } } }
+  }`
+  const { data } = await ask(copy, await tokenOf(ada.id), query, {
+    input: {
+      idempotencyKey: 'kept',
+      lines: [{ sku: 'kettle-01', quantity: 1 }],
+      tenders: [{ kind: 'CARD', token: 'tok_approve' }],
+      deliveryAddress: ADDRESS,
+    },
+  })
+  const { checkout } = data as { checkout: { order?: { id: string } } }
+  return checkout.order?.id ?? ''
+}

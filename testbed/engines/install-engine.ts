@@ -1,0 +1,13 @@
+// Gets one engine, in a process of its own that can be ended with all it started. Says the reason when it cannot.
+import process from 'node:process'
+import { ENGINES } from '#testbed/engines/engines.ts'
+
+const engine = ENGINES[process.argv[2] ?? '']
+if (!engine) throw new Error(`the engines are ${Object.keys(ENGINES).join(', ')}`)
+try {
+  await engine.obtain()
+  if (!engine.find()) throw new Error('it was got, and does not run')
+} catch (error) {
+  process.stderr.write(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}

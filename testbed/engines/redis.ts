@@ -1,0 +1,153 @@
+// A Redis of its own for tests, which can be killed, paused, filled and started again. Says why there is none.
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createConnection } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { freePort } from '#start/postgres-server.ts'
+import { type Engine, givenBy, printedBy } from '#testbed/engines/engine.ts'
+import { type Server, startServer } from '#testbed/engines/server-process.ts'
+
+const CLUSTER_DEADLINE_MS = 30_000
+const INSTALL_MS = 120_000
+
+export const redis: Engine = {
+  name: 'Redis',
+  find() {
+    const given = givenBy('REDIS_URL', 'Redis')
+    if (given) return given
+    const kind = kindOnPath()
+    return kind && { version: versionOf(kind), from: 'PATH', start: startEngine }
+  },
+  async obtain() {
+    if (kindOnPath()) return
+    if (process.getuid?.() !== 0) throw new Error('redis-server is not on PATH, and only root may install it')
+    try {
+      await promisify(execFile)('apt-get', ['install', '-y', 'redis-server'], { timeout: INSTALL_MS })
+    } catch (cause) {
+      throw new Error('redis-server is not on PATH, and apt-get could not install it', { cause })
+    }
+  },
+}
+
+function versionOf(kind: 'redis' | 'valkey'): string {
+  const text = printedBy(`${kind}-server`, '--version') ?? ''
+  return `${kind === 'redis' ? 'Redis' : 'Valkey'} ${/v=([\d.]+)/.exec(text)?.[1] ?? text}`
+}
+
+async function startEngine() {
+  const server = await startRedis()
+  return { url: server.url, faults: server, [Symbol.asyncDispose]: () => server.kill() }
+}
+
+/** Started again, it is empty. */
+export type RedisProcess = Server & {
+  readonly url: string
+  /** What redis-cli would print, for one command. */
+  ask(...command: string[]): Promise<string>
+}
+
+/** Why tests with Redis cannot run here; undefined when they can. Installs it where that takes nobody's leave. */
+export function whyNoRedis(): string | undefined {
+  if (isInstalled()) return undefined
+  if (process.getuid?.() !== 0) return 'redis-server is not on PATH'
+  try {
+    execFileSync('apt-get', ['install', '-y', 'redis-server'], { stdio: 'ignore', timeout: 120_000 })
+  } catch {
+    return 'redis-server is not on PATH, and cannot be installed'
+  }
+  return isInstalled() ? undefined : 'redis-server is not on PATH'
+}
+
+function isInstalled(): boolean {
+  return kindOnPath() !== undefined
+}
+
+/** Redis, or Valkey in its place: the beginning of the programs' names. */
+export function kindOnPath(): 'redis' | 'valkey' | undefined {
+  return (['redis', 'valkey'] as const).find(kind => printedBy(`${kind}-server`, '--version') !== undefined)
+}
+
+/** `settings` as on the command line: `{ maxmemory: '2mb' }`. */
+export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisProcess> {
+  const port = await freePort()
+  const program = `${kindOnPath()}-server`
+  const all = { port: String(port), bind: '127.0.0.1', save: '', appendonly: 'no', ...settings }
+  const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
+  const server = await startServer({
+    name: 'Redis',
+    launch: () => spawn(program, flags, { stdio: 'ignore' }),
+    answers: async () => /^(\+PONG|-NOAUTH)/.test(await talk(port, ['PING'])),
+  })
+  return { ...server, url: `redis://127.0.0.1:${port}`, ask: (...command) => talk(port, command) }
+}
+
+export type RedisCluster = AsyncDisposable & {
+  /** As CACHE_URL takes it: the nodes' URLs with commas between. */
+  readonly url: string
+  /** Those that were begun as masters come first. */
+  readonly nodes: readonly RedisProcess[]
+}
+
+/** Three masters with a replica each, which takes over within seconds. Resolves once it could. */
+export async function startRedisCluster(): Promise<RedisCluster> {
+  const open = new AsyncDisposableStack()
+  const nodes: RedisProcess[] = []
+  try {
+    for (let index = 0; index < 6; index++) nodes.push(open.use(await startClusterNode(open)))
+    const addresses = nodes.map(({ url }) => new URL(url).host)
+    const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes']
+    execFileSync(`${kindOnPath()}-cli`, create, { stdio: 'ignore', timeout: 60_000 })
+    for (const node of nodes) await served(node)
+  } catch (error) {
+    await open.disposeAsync()
+    throw error
+  }
+  return {
+    url: nodes.map(({ url }) => url).join(),
+    nodes,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  }
+}
+
+async function startClusterNode(open: AsyncDisposableStack): Promise<RedisProcess> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-redis-'))
+  open.defer(() => rm(folder, { recursive: true, force: true }))
+  return startRedis({
+    dir: folder,
+    'cluster-enabled': 'yes',
+    'cluster-port': String(await freePort()),
+    'cluster-node-timeout': '1000',
+    'repl-diskless-sync-delay': '0',
+  })
+}
+
+/** Knows that all slots are served and, when it is a replica, has what its master has: else it would not take over. */
+async function served(node: RedisProcess): Promise<void> {
+  const deadline = Date.now() + CLUSTER_DEADLINE_MS
+  const isServed = async () =>
+    (await node.ask('CLUSTER', 'INFO')).includes('cluster_state:ok') &&
+    /role:master|master_link_status:up/.test(await node.ask('INFO', 'replication'))
+  while (!(await isServed())) {
+    if (Date.now() > deadline) throw new Error('the cluster of Redis does not come to serve its slots')
+    await delay(50)
+  }
+}
+
+/** One command over a connection of its own: the reply as it comes. */
+function talk(port: number, command: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(port, '127.0.0.1', () => {
+      const parts = command.map(part => `$${Buffer.byteLength(part)}\r\n${part}\r\n`)
+      socket.write(`*${command.length}\r\n${parts.join('')}`)
+    })
+    socket.once('error', reject)
+    socket.once('data', reply => {
+      socket.destroy()
+      resolve(reply.toString())
+    })
+  })
+}

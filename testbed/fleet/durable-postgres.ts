@@ -1,0 +1,84 @@
+// A PostgreSQL of a fleet's own, whose commits are on disk: to be killed, and started again on the same port and data.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import {
+  clusterPassword,
+  ensureCluster,
+  reachableBinaries,
+  reachableDirectory,
+  SUPERUSER,
+  unprivilegedOwner,
+} from '#start/postgres-cluster.ts'
+import { connectWhenReady, findServer, freePort, launch, stopServer } from '#start/postgres-server.ts'
+import type { RunningEngine } from '#testbed/engines/engine.ts'
+
+export type OwnPostgres = RunningEngine & {
+  readonly version: string
+  readonly faults: NonNullable<RunningEngine['faults']>
+  /** The connection string of a new database. */
+  database(name: string): Promise<string>
+}
+
+const ATTEMPTS = 50
+const PAUSE_MS = 200
+
+export async function startOwnPostgres(): Promise<OwnPostgres> {
+  const owner = process.getuid?.() === 0 ? unprivilegedOwner() : undefined
+  const silent = () => {}
+  const folder = await mkdtemp(path.join(tmpdir(), 'waybill-fleet-postgres-'))
+  const binaries = await reachableBinaries(owner, silent)
+  const directory = await reachableDirectory(folder, owner, silent)
+  const password = await clusterPassword(directory, owner)
+  const cluster = await ensureCluster({ binaries, directory, owner })
+  const port = await freePort()
+  const urlOf = (database: string) => `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`
+
+  /** Sessions of a killed server may outlive it for a moment, and keep a new one from starting. */
+  async function start(): Promise<void> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const server = await launch({ binaries, cluster, owner, volatile: false }, port)
+      const session = await connectWhenReady(urlOf('postgres'), server, () => {})
+      if (session) return session.end()
+      await delay(PAUSE_MS)
+    }
+    throw new Error('PostgreSQL does not start again')
+  }
+
+  async function signal(name: NodeJS.Signals): Promise<void> {
+    const server = await findServer(cluster)
+    if (server) process.kill(server.pid, name)
+  }
+
+  async function query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: urlOf('postgres') })
+    await client.connect()
+    const { rows } = await client.query<Row>(text).finally(() => client.end())
+    return rows
+  }
+
+  await start()
+  const [told] = await query<{ server_version: string }>('SHOW server_version')
+  return {
+    url: urlOf('postgres'),
+    version: `PostgreSQL ${told?.server_version}`,
+    async database(name) {
+      await query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`)
+      return urlOf(name)
+    },
+    faults: {
+      kill: () => signal('SIGKILL'),
+      restart: start,
+      pause: () => void signal('SIGSTOP'),
+      resume: () => void signal('SIGCONT'),
+    },
+    async [Symbol.asyncDispose]() {
+      await stopServer(cluster)
+      await rm(directory, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,136 @@
+// The engines that a fleet stands on, and the variables that say so to its services. Free of services.
+import { randomUUID } from 'node:crypto'
+import type { ServiceName, SUBGRAPHS } from '#start/topology.ts'
+import { consul } from '#testbed/engines/consul.ts'
+import { type Engine, type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { kafka } from '#testbed/engines/kafka.ts'
+import { mongodb } from '#testbed/engines/mongodb.ts'
+import { redis } from '#testbed/engines/redis.ts'
+import { temporal } from '#testbed/engines/temporal.ts'
+import { startOwnPostgres } from './durable-postgres.ts'
+import type { Databases } from './fleet.ts'
+
+export type SetEngine = {
+  readonly version: string
+  /** Absent for an engine that is not ours to hurt. */
+  readonly faults?: RunningEngine['faults']
+}
+
+type Subgraph = (typeof SUBGRAPHS)[number]
+
+/** Connection strings of each subgraph's event store, and of its read models where those are in another database. */
+export type StoreUrls = Readonly<Record<Subgraph, string>> & {
+  readonly views?: Readonly<Record<Subgraph, string>>
+}
+
+export type EngineSet = AsyncDisposable & {
+  readonly name: string
+  readonly databases: Databases
+  readonly books: StoreUrls
+  readonly engines: readonly SetEngine[]
+  /** Engines that cannot be had here, with what they would be for. */
+  readonly missing: readonly string[]
+  env(service: ServiceName): Readonly<Record<string, string>>
+}
+
+/** PostgreSQL for everything. */
+export async function openEmbeddedSet(): Promise<EngineSet> {
+  await using open = new AsyncDisposableStack()
+  const postgres = open.use(await startOwnPostgres())
+  const databases = await makeDatabases(postgres.database)
+  const running = open.move()
+  return {
+    name: 'embedded',
+    databases,
+    books: databases,
+    engines: [postgres],
+    missing: [],
+    env: () => ({}),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** What one engine is for, and what services are told of it. */
+type Place = {
+  readonly engine: Engine
+  readonly variables: (url: string, service: ServiceName) => Readonly<Record<string, string>>
+  /** Where it holds views. */
+  readonly views?: (url: string, service: string) => string
+}
+
+/** Names this run's databases, on a server that may be everybody's. */
+const RUN = randomUUID().slice(0, 8)
+
+const PLACES: readonly Place[] = [
+  { engine: kafka, variables: url => ({ EVENT_BUS_URL: url }) },
+  { engine: redis, variables: url => ({ CACHE_URL: url }) },
+  {
+    engine: mongodb,
+    variables: (url, service) => ({ READ_MODELS_URL: databaseAt(url, service) }),
+    views: databaseAt,
+  },
+  { engine: temporal, variables: url => ({ WORKFLOW_URL: url }) },
+  { engine: consul, variables: url => ({ DISCOVERY_URL: url }) },
+]
+
+/** A database for one service, which nobody else on that server has. */
+function databaseAt(url: string, service: string): string {
+  return url.replace(/^([^/]+\/\/[^/?]+)\/?[^?]*/, `$1/fleet_${RUN}_${service}`)
+}
+
+/** PostgreSQL for event stores, and for all else each engine that can be had; what cannot stays with PostgreSQL. */
+export async function openScaleOutSet(): Promise<EngineSet> {
+  await using open = new AsyncDisposableStack()
+  const postgres = open.use(await startOwnPostgres())
+  const databases = await makeDatabases(postgres.database)
+  const had = PLACES.flatMap(place => {
+    const found = place.engine.find()
+    return found ? [{ ...place, found }] : []
+  })
+  const started = await Promise.all(
+    had.map(async ({ found, ...place }) => ({
+      ...place,
+      version: found.version,
+      running: open.use(await found.start()),
+    })),
+  )
+  const [viewsOf] = started.flatMap(({ views, running }) =>
+    views ? [(name: string) => views(running.url, name)] : [],
+  )
+  const running = open.move()
+  return {
+    name: 'scale-out',
+    databases,
+    books: { ...databases, ...(viewsOf && { views: eachSubgraph(viewsOf) }) },
+    engines: [
+      ...started.map(({ version, running: { faults } }) => ({ version, ...(faults && { faults }) })),
+      postgres,
+    ],
+    missing: PLACES.filter(({ engine }) => !had.some(place => place.engine === engine)).map(
+      ({ engine }) => `${engine.name}: ${whyMissing(engine)}`,
+    ),
+    env: service =>
+      Object.assign({}, ...started.map(({ variables, running: { url } }) => variables(url, service))),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+function eachSubgraph(of: (name: string) => string): NonNullable<StoreUrls['views']> {
+  return {
+    orders: of('orders'),
+    inventory: of('inventory'),
+    payment: of('payment'),
+    shipping: of('shipping'),
+  }
+}
+
+async function makeDatabases(make: (name: string) => Promise<string>): Promise<Databases> {
+  const [orders, inventory, payment, shipping, bus] = await Promise.all([
+    make('orders'),
+    make('inventory'),
+    make('payment'),
+    make('shipping'),
+    make('bus'),
+  ])
+  return { orders, inventory, payment, shipping, bus }
+}

@@ -1,0 +1,79 @@
+// How long a fleet takes to recover: from an instant until an order placed after it has gone all its way. Free of kills.
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  addProduct,
+  CHECKOUT,
+  type CheckoutReply,
+  checkoutInput,
+  registerShopper,
+} from '#testbed/shop-client.ts'
+import type { Fleet } from './fleet.ts'
+
+/** Milliseconds from the call. */
+export type Recovery = {
+  /** Until a checkout was answered that was begun after the call. */
+  readonly answeredMs: number
+  /** Until one was paid for, sent, delivered and completed, and the web BFF showed it. */
+  readonly completedMs: number
+}
+
+export type Prober = { recover(): Promise<Recovery> }
+
+const SKU = 'probe'
+const PATIENCE_MS = 180_000
+const LOOK_MS = 100
+const STATUS = 'query($id: ID!) { orderPage(id: $id) { status } }'
+
+/** A customer and a product of its own, beside whatever else goes on. Services that still look for each other are waited for. */
+export async function createProber(fleet: Fleet): Promise<Prober> {
+  await until(() =>
+    addProduct(fleet, { sku: SKU, price: '3.00', stock: { 'BER-1': 100_000 } }).then(
+      () => true,
+      () => false,
+    ),
+  )
+  const { token } = await until(() => registerShopper(fleet, 'Probe').catch(() => undefined))
+  let count = 0
+
+  async function place(): Promise<string | undefined> {
+    count += 1
+    const input = checkoutInput({
+      idempotencyKey: `probe-${count}`,
+      sku: SKU,
+      deliveryInstructions: 'SANDBOX_FAST',
+      settleWithinMs: 0,
+    })
+    const reply = await fleet
+      .send<CheckoutReply>('bff-web', token, CHECKOUT, { input })
+      .catch(() => undefined)
+    return reply?.data?.checkout.order?.id
+  }
+
+  async function isComplete(id: string): Promise<boolean> {
+    const reply = await fleet
+      .send<{ orderPage: { status: string } | null }>('bff-web', token, STATUS, { id })
+      .catch(() => undefined)
+    return reply?.data?.orderPage?.status === 'COMPLETED'
+  }
+
+  return {
+    async recover() {
+      const began = performance.now()
+      const id = await until(place)
+      const answeredMs = performance.now() - began
+      await until(() => isComplete(id))
+      return { answeredMs, completedMs: performance.now() - began }
+    },
+  }
+}
+
+/** The first answer that is neither false nor nothing. */
+async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  const late = AbortSignal.timeout(PATIENCE_MS)
+  for (;;) {
+    const found = await look()
+    if (found) return found
+    late.throwIfAborted()
+    await delay(LOOK_MS)
+  }
+}

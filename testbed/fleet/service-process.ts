@@ -1,0 +1,136 @@
+// One service as a process of its own, from its main.ts and the environment that it reads: killed, and started again.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE, type ServiceName, SUBGRAPHS } from '#start/topology.ts'
+
+export type Member = AsyncDisposable & {
+  readonly service: ServiceName
+  /** `orders 1` is the second one of orders. */
+  readonly name: string
+  /** The root; GraphQL is at `/graphql`. The same after each start. */
+  readonly url: string
+  readonly port: number
+  /** Does not wait until it is ready. */
+  launch(): void
+  /** Resolves once it says that it is ready; throws with its log when it ends before, or after three minutes. */
+  ready(): Promise<void>
+  /** As a machine that loses power would. Resolves when the process is gone. */
+  kill(): Promise<void>
+  /** As a deploy does. */
+  stop(): Promise<void>
+  isRunning(): boolean
+  /** All that it has logged, over all its starts. */
+  log(): Promise<string>
+}
+
+export type MemberOptions = {
+  readonly service: ServiceName
+  readonly index: number
+  readonly env: Readonly<Record<string, string>>
+  readonly logFile: string
+}
+
+const READY_DEADLINE_MS = 180_000
+const STOP_DEADLINE_MS = 25_000
+const LOOK_MS = 50
+
+/** Not started yet. `env` is all that it gets, PORT among it, besides PATH and the cache of compiled code. */
+export function createMember({ service, index, env, logFile }: MemberOptions): Member {
+  const port = Number(env.PORT)
+  const url = `http://127.0.0.1:${port}`
+  const name = `${service} ${index}`
+  let child: ChildProcess | undefined
+
+  function launch(): void {
+    const log = openSync(logFile, 'a', 0o600)
+    child = spawn(process.execPath, [mainOf(service)], {
+      stdio: ['ignore', log, log],
+      env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
+    })
+    closeSync(log)
+    leaveNobodyBehind(child)
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (!child || hasEnded(child)) return
+    const ended = once(child, 'exit')
+    const late = setTimeout(() => child?.kill('SIGKILL'), STOP_DEADLINE_MS)
+    child.kill(signal)
+    await ended
+    clearTimeout(late)
+  }
+
+  return {
+    service,
+    name,
+    url,
+    port,
+    launch,
+    async ready() {
+      const late = AbortSignal.timeout(READY_DEADLINE_MS)
+      while (!(await isReady(url))) {
+        if (late.aborted || !child || hasEnded(child))
+          throw new Error(
+            `${name} ${late.aborted ? 'is not ready' : 'ended'}:\n${await lastLines(logFile)}\n${await readiness(url)}`,
+          )
+        await delay(LOOK_MS)
+      }
+    },
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
+    isRunning: () => child !== undefined && !hasEnded(child),
+    log: () => readFile(logFile, 'utf8').catch(() => ''),
+    [Symbol.asyncDispose]: () => end('SIGKILL'),
+  }
+}
+
+const living = new Set<ChildProcess>()
+
+/** A run that is cut short ends what it has started. */
+function leaveNobodyBehind(child: ChildProcess): void {
+  if (living.size === 0) process.once('exit', endAll)
+  living.add(child)
+  child.once('exit', () => {
+    living.delete(child)
+    if (living.size === 0) process.off('exit', endAll)
+  })
+}
+
+function endAll(): void {
+  for (const child of living) child.kill('SIGKILL')
+}
+
+function mainOf(service: ServiceName): string {
+  const folder = SUBGRAPHS.some(name => name === service) ? `subgraphs/${service}` : service
+  return fileURLToPath(new URL(`../../${folder}/main.ts`, import.meta.url))
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
+
+async function isReady(url: string): Promise<boolean> {
+  return fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) }).then(
+    async response => {
+      await response.arrayBuffer()
+      return response.ok
+    },
+    () => false,
+  )
+}
+
+async function readiness(url: string): Promise<string> {
+  return fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) }).then(
+    response => response.text(),
+    error => String(error),
+  )
+}
+
+async function lastLines(file: string): Promise<string> {
+  return (await readFile(file, 'utf8').catch(() => '')).split('\n').slice(-40).join('\n')
+}

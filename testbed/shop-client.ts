@@ -1,0 +1,158 @@
+// Talks to a running Waybill as its front ends do: sends operations, registers customers, adds products, checks out.
+import type { Role } from '#platform/auth/viewer.ts'
+import { newId } from '#platform/domain/ids.ts'
+import type { ServiceName } from '#start/topology.ts'
+
+export type GraphqlReply<T> = {
+  readonly status: number
+  readonly headers: Headers
+  readonly data: T
+  readonly errors?: readonly {
+    readonly message: string
+    readonly path?: readonly (string | number)[]
+    readonly extensions: { readonly code: string }
+  }[]
+}
+
+/** Clients of the platform's graphs, wherever it runs. */
+export type Graphs = {
+  token(role: Role, subject?: string): Promise<string>
+  /** Sends one operation to a service's `/graphql`; `T` is what the caller trusts the answer to be. */
+  send<T>(
+    service: ServiceName,
+    token: string | undefined,
+    query: string,
+    variables?: object,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<GraphqlReply<T>>
+}
+
+export function createSend(urlOf: (service: ServiceName) => string): Graphs['send'] {
+  return async function send<T>(
+    service: ServiceName,
+    token: string | undefined,
+    query: string,
+    variables: object = {},
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    const response = await fetch(urlOf(service), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: JSON.stringify({ query, variables }),
+    })
+    const body = (await response.json()) as Pick<GraphqlReply<T>, 'data' | 'errors'>
+    return { status: response.status, headers: response.headers, ...body }
+  }
+}
+
+export type Shopper = { readonly id: string; readonly token: string }
+
+/** A registered customer of its own, with a token. */
+export async function registerShopper(platform: Graphs, name = 'Test Shopper'): Promise<Shopper> {
+  const id = newId('customer')
+  const token = await platform.token('customer', id)
+  const reply = await platform.send(
+    'bff-web',
+    token,
+    'mutation($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id } }',
+    {
+      input: { idempotencyKey: `register-${id}`, name, email: `${id}@shop.example` },
+    },
+  )
+  if (reply.errors) throw new Error(reply.errors[0]?.message)
+  return { id, token }
+}
+
+/** A product with stock, in USD, of 500 g and a decimetre each way unless it says otherwise. */
+export async function addProduct(
+  platform: Graphs,
+  product: {
+    readonly sku: string
+    readonly price: string
+    readonly stock: Readonly<Record<string, number>>
+    readonly dimensions?: { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
+  },
+): Promise<void> {
+  const token = await platform.token('ops')
+  const reply = await platform.send<{ addProduct: { __typename: string } }>(
+    'bff-web',
+    token,
+    'mutation($input: AddProductInput!) { addProduct(input: $input) { __typename } }',
+    {
+      input: {
+        idempotencyKey: `add-${product.sku}`,
+        sku: product.sku,
+        title: `Product ${product.sku}`,
+        category: 'test',
+        price: { amount: product.price, currency: 'USD' },
+        weightGrams: 500,
+        dimensions: product.dimensions ?? { lengthCm: 10, widthCm: 10, heightCm: 10 },
+        stock: Object.entries(product.stock).map(([warehouse, quantity]) => ({ warehouse, quantity })),
+      },
+    },
+  )
+  if (reply.errors || reply.data.addProduct.__typename !== 'ProductChanged')
+    throw new Error(JSON.stringify(reply))
+}
+
+export const ADDRESS = {
+  name: 'Test Shopper',
+  line1: '1 Test Street',
+  city: 'New York',
+  region: 'NY',
+  postalCode: '10001',
+  country: 'US',
+} as const
+
+export type CheckoutReply = {
+  readonly checkout: {
+    readonly __typename: string
+    readonly order?: { readonly id: string; readonly status: string }
+    readonly cancelledOrder?: { readonly id: string; readonly status: string } | null
+    readonly code?: string
+    readonly shortages?: readonly {
+      readonly sku: string
+      readonly requested: number
+      readonly available: number
+    }[]
+  }
+}
+
+export const CHECKOUT = `mutation($input: CheckoutInput!) {
+  checkout(input: $input) {
+    __typename
+    ... on OrderAccepted { order { id status } }
+    ... on OrderPending { order { id status } }
+    ... on OrderNotFulfilled { order { id status } }
+    ... on OutOfStock { cancelledOrder { id status } shortages { sku requested available } }
+    ... on PaymentDeclined { cancelledOrder { id status } }
+    ... on Refusal { code message }
+  }
+}`
+
+/** The answer once the order is decided: a busy machine takes longer than one request waits, so it is repeated. */
+export async function decided(ask: () => Promise<CheckoutReply>): Promise<CheckoutReply> {
+  let reply = await ask()
+  while (reply.checkout.__typename === 'OrderPending') reply = await ask()
+  return reply
+}
+
+/** A checkout's input: one line by card, unless `input` says otherwise. */
+export function checkoutInput(
+  input: { readonly idempotencyKey: string; readonly sku: string; readonly quantity?: number } & Readonly<
+    Record<string, unknown>
+  >,
+): object {
+  const { sku, quantity = 1, ...rest } = input
+  return {
+    lines: [{ sku, quantity }],
+    tenders: [{ kind: 'CARD', token: 'tok_approve' }],
+    deliveryAddress: ADDRESS,
+    settleWithinMs: 10_000,
+    ...rest,
+  }
+}

@@ -1,0 +1,177 @@
+// A copy of Waybill as a user starts it: a process of its own on ports and data of its own, to be stopped or killed.
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { runningDatabase } from '#start/embedded-postgres.ts'
+import { databaseFolders } from '#start/postgres-cluster.ts'
+import { stopServer } from '#start/postgres-server.ts'
+import { PORT_OFFSETS, type ServiceName, type SUBGRAPHS } from '#start/topology.ts'
+
+const MAIN = fileURLToPath(new URL('../start/main.ts', import.meta.url))
+const READY = /^Waybill is ready/
+// Below the ports that systems give to outgoing connections (32768 and up on Linux), one of which could take it meanwhile.
+const LOWEST_BASE = 12_000
+const HIGHEST_BASE = 32_000
+const FREE_DEADLINE_MS = 30_000
+
+export type Copy = AsyncDisposable & {
+  /** Rejects with all that it printed when it ends before. */
+  readonly ready: Promise<void>
+  /** With the exit code, or null after a signal. */
+  readonly ended: Promise<number | null>
+  readonly lines: readonly string[]
+  /** The process that was started; its children are the hosts of the services. */
+  readonly pid: number
+  url(service: ServiceName): string
+  /** The process that hosts `service`. */
+  hostPid(service: ServiceName): Promise<number>
+  /** All processes that are left of it, the database server aside. */
+  pids(): Promise<number[]>
+  /** SIGKILL to the starter and every service process at once; the database server is left running, as a machine's would. */
+  kill(): Promise<void>
+  /** Ctrl-C. Resolves with the exit code. */
+  interrupt(): Promise<number | null>
+}
+
+export type CopyOptions = {
+  readonly dataDir: string
+  readonly portBase: number
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A folder for a copy's data. What a killed copy has left running on it is ended with it. */
+export async function openDataDir(): Promise<AsyncDisposable & { readonly dataDir: string }> {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'waybill-copy-'))
+  await chmod(dataDir, 0o755) // PostgreSQL's own account must be able to pass through
+  return {
+    dataDir,
+    async [Symbol.asyncDispose]() {
+      for (const folder of await databaseFolders(path.join(dataDir, 'postgres'))) {
+        await stopServer(path.join(folder, 'cluster'))
+        await rm(folder, { recursive: true, force: true })
+      }
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The connection string of one of the databases of the copy that runs, or was killed, on `dataDir`. */
+export async function databaseOf(dataDir: string, name: (typeof SUBGRAPHS)[number] | 'bus'): Promise<string> {
+  const url = await runningDatabase(path.join(dataDir, 'postgres'), `waybill_${name}`)
+  if (url === undefined) throw new Error(`no database server runs on ${dataDir}`)
+  return url
+}
+
+/** A base from which the seven ports are free at the moment. */
+export async function freePortBase(): Promise<number> {
+  for (;;) {
+    const base = LOWEST_BASE + Math.floor(Math.random() * (HIGHEST_BASE - LOWEST_BASE))
+    if (await areFree(base)) return base
+  }
+}
+
+/** Resolves when no process listens there any more: after a kill, the system takes a moment to take them all away. */
+export async function whenFree(portBase: number): Promise<void> {
+  const late = AbortSignal.timeout(FREE_DEADLINE_MS)
+  while (!(await areFree(portBase))) {
+    late.throwIfAborted()
+    await delay(20)
+  }
+}
+
+async function areFree(portBase: number): Promise<boolean> {
+  const free = await Promise.all(Object.values(PORT_OFFSETS).map(offset => isFree(portBase + offset)))
+  return free.every(Boolean)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = createServer().once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+  })
+}
+
+/** Resolves when the copy says that it is ready; throws with all that it printed when it ends before. */
+export async function startCopy(options: CopyOptions): Promise<Copy> {
+  const copy = launchCopy(options)
+  await copy.ready
+  return copy
+}
+
+/** Does not wait until it is ready. */
+export function launchCopy({ dataDir, portBase, env }: CopyOptions): Copy {
+  const child = spawn(process.execPath, [MAIN], {
+    detached: true, // a process group of its own, so that all of it can be killed at once
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, DATA_DIR: dataDir, PORT_BASE: String(portBase), ...env },
+  })
+  const lines: string[] = []
+  const ended = once(child, 'close').then(([code]) => (typeof code === 'number' ? code : null))
+  const ready = new Promise<void>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr])
+      createInterface({ input: stream }).on('line', line => {
+        lines.push(line)
+        if (READY.test(line)) resolve()
+      })
+    void ended.then(code => reject(new Error(`the copy ended with ${code}:\n${lines.join('\n')}`)))
+  })
+  ready.catch(() => {}) // whoever kills it before does not wait for it
+  const { pid = 0 } = child
+  return {
+    ready,
+    ended,
+    lines,
+    pid,
+    url: service => `http://127.0.0.1:${portBase + PORT_OFFSETS[service]}`,
+    async hostPid(service) {
+      const host = (await processes()).find(
+        ({ group, command }) => group === pid && command.includes('host.ts') && command.includes(service),
+      )
+      if (!host) throw new Error(`no process hosts ${service}`)
+      return host.pid
+    },
+    pids: async () => (await processes()).filter(({ group }) => group === pid).map(found => found.pid),
+    async kill() {
+      signalGroup(child, 'SIGKILL')
+      await ended
+      await whenFree(portBase)
+    },
+    async interrupt() {
+      signalGroup(child, 'SIGINT')
+      return ended
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      signalGroup(child, 'SIGINT')
+      await ended
+    },
+  }
+}
+
+type Process = { readonly pid: number; readonly group: number; readonly command: string }
+
+/** Those that live: a zombie is only a note for a parent that does not read it. */
+async function processes(): Promise<Process[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,pgid=,stat=,command='])
+  return stdout.split('\n').flatMap(line => {
+    const [, pid, group, state = 'Z', command = ''] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? []
+    return state.startsWith('Z') ? [] : [{ pid: Number(pid), group: Number(group), command }]
+  })
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return
+  try {
+    process.kill(-child.pid, signal)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}

@@ -1,0 +1,108 @@
+// node tools/launcher.ts NAME: the commands that are programs of packages or of other folders. Their arguments are checked
+// by their declaration first, and then passed on.
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import process from 'node:process'
+import { type Command, type Option, runCommand } from '#tools/command-line.ts'
+import * as commands from '#tools/commands.ts'
+
+const ROOT = path.resolve(import.meta.dirname, '..')
+const BIN = path.join(ROOT, 'node_modules/.bin')
+
+type Program = {
+  /** Run one after the other until one fails. The arguments go to the last one. */
+  readonly steps: readonly (readonly [program: string, ...args: string[]])[]
+  readonly env?: NodeJS.ProcessEnv
+}
+
+const { env } = process
+const PROGRAMS: readonly (readonly [Command, Program])[] = [
+  [commands.installTemporal, { steps: [['node', 'start/install.mjs', '--temporal']] }],
+  [
+    commands.test,
+    {
+      steps: [
+        ['node', 'tools/static-checks.ts'],
+        ['vitest', 'run'],
+      ],
+    },
+  ],
+  [commands.testEngines, { steps: [['node', 'tools/test-engines.ts']] }],
+  [
+    commands.testKill,
+    { steps: [['vitest', 'run', 'test/start/kill.e2e.test.ts']], env: { KILLS: env.KILLS || '20' } },
+  ],
+  [
+    commands.testResume,
+    {
+      steps: [['vitest', 'run', 'test/e2e/subscription-resumption.e2e.test.ts']],
+      env: { RESUME_SECONDS: env.RESUME_SECONDS || '120' },
+    },
+  ],
+  [commands.testFleet, { steps: [['vitest', 'run', 'test/fleet']], env: { ENGINES: '1' } }],
+  [
+    commands.fuzzGateway,
+    { steps: [['vitest', 'run', 'test/gateway/differential']], env: { FUZZ_RUNS: env.FUZZ_RUNS || '5000' } },
+  ],
+  [commands.lint, { steps: [['biome', 'check']] }],
+  [commands.typecheck, { steps: [['tsc', '--noEmit']] }],
+]
+
+/** Services that run in this process, so that a signal reaches them and no one in between. */
+const SERVICES: readonly (readonly [Command, () => Promise<unknown>])[] = [
+  [commands.start, () => import('#start/main.ts')],
+  [commands.gateway, () => import('#gateway/main.ts')],
+]
+
+/** Resolves with the exit code of the first step that fails, or of the last. */
+async function runSteps({ steps, env = {} }: Program, args: readonly string[]): Promise<number> {
+  for (const [index, [program, ...given]] of steps.entries()) {
+    const code = await runStep(program, [...given, ...(index === steps.length - 1 ? args : [])], env)
+    if (code !== 0) return code
+  }
+  return 0
+}
+
+/** Ctrl-C reaches the whole process group, so that the program's own end is waited for; other signals are passed on. */
+function runStep(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const child = spawn(path.join(BIN, program), args, {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+    shell: process.platform === 'win32',
+  })
+  const ignore = () => {}
+  const stop = () => void child.kill('SIGTERM')
+  process.on('SIGINT', ignore).on('SIGTERM', stop)
+  return new Promise<number>((resolve, reject) => {
+    child.once('error', reject).once('close', code => resolve(code ?? 1))
+  }).finally(() => process.off('SIGINT', ignore).off('SIGTERM', stop))
+}
+
+/** The options and operands as the program takes them. */
+function passedOn(
+  { options }: Command,
+  {
+    values,
+    operands,
+  }: { readonly values: Readonly<Record<string, unknown>>; readonly operands: readonly string[] },
+): string[] {
+  const given = Object.entries(options).flatMap(([name, option]) => passedOption(name, option, values[name]))
+  return [...given, ...operands]
+}
+
+function passedOption(name: string, { type }: Option, value: unknown): string[] {
+  if (value === undefined || value === false) return []
+  return type === 'boolean' ? [`--${name}`] : [`--${name}=${value}`]
+}
+
+async function launch(name: string | undefined, args: readonly string[]): Promise<void> {
+  const program = PROGRAMS.find(([command]) => command.name === name)
+  if (program) return runCommand(program[0], input => runSteps(program[1], passedOn(program[0], input)), args)
+  const service = SERVICES.find(([command]) => command.name === name)
+  if (!service) throw new Error(`tools/launcher.ts has no command ${name}`)
+  await runCommand(service[0], async () => void (await service[1]()), args)
+}
+
+const [name, ...args] = process.argv.slice(2)
+await launch(name, args)

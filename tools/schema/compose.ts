@@ -1,0 +1,31 @@
+// Composes schema/supergraph.graphql from the four subgraph SDLs. `--check` only says whether it is stale.
+import { readFile } from 'node:fs/promises'
+import { composeServices } from '@apollo/composition'
+import { parse } from 'graphql'
+import { runCommand } from '#tools/command-line.ts'
+import { compose } from '#tools/commands.ts'
+import { writeGenerated } from '#tools/schema/generated-files.ts'
+
+const SUBGRAPHS = { orders: 4101, inventory: 4102, payment: 4103, shipping: 4104 } as const
+const SUPERGRAPH = new URL('../../schema/supergraph.graphql', import.meta.url)
+
+/** The supergraph SDL; throws with every composition error when the subgraphs do not fit together. */
+export async function composeSupergraph(): Promise<string> {
+  const services = await Promise.all(
+    Object.entries(SUBGRAPHS).map(async ([name, port]) => ({
+      name,
+      url: `http://127.0.0.1:${port}/graphql`,
+      typeDefs: parse(
+        await readFile(new URL(`../../schema/subgraphs/${name}.graphql`, import.meta.url), 'utf8'),
+      ),
+    })),
+  )
+  const result = composeServices(services)
+  if (result.errors) throw new Error(result.errors.map(error => error.message).join('\n'))
+  return result.supergraphSdl
+}
+
+if (import.meta.main)
+  await runCommand(compose, async ({ values }) =>
+    writeGenerated(compose, [{ file: SUPERGRAPH, text: await composeSupergraph() }], values),
+  )

@@ -1,0 +1,22 @@
+// Writes schema/bff-web.openapi.json of the REST routes and the web graph. `--check` only says whether it is stale.
+import { readFile } from 'node:fs/promises'
+import { buildSchema } from 'graphql'
+import { describeApi } from '#bff-web/rest/openapi.ts'
+import { readOperations } from '#bff-web/rest/operations.ts'
+import { runCommand } from '#tools/command-line.ts'
+import { openapi } from '#tools/commands.ts'
+import { writeGenerated } from '#tools/schema/generated-files.ts'
+
+const SDL = new URL('../../schema/bff-web.graphql', import.meta.url)
+export const OPENAPI_FILE = new URL('../../schema/bff-web.openapi.json', import.meta.url)
+
+/** The file, as it should be. */
+export async function openApiText(): Promise<string> {
+  const schema = buildSchema(await readFile(SDL, 'utf8'))
+  return `${JSON.stringify(describeApi(schema, readOperations()), null, 2)}\n`
+}
+
+if (import.meta.main)
+  await runCommand(openapi, async ({ values }) =>
+    writeGenerated(openapi, [{ file: OPENAPI_FILE, text: await openApiText() }], values),
+  )

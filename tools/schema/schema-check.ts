@@ -1,0 +1,166 @@
+// npm run schema-check: names what would break clients, beside the schemas of an earlier commit.
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { composeServices } from '@apollo/composition'
+import {
+  type BreakingChange,
+  buildSchema,
+  findBreakingChanges,
+  type GraphQLSchema,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  parse,
+} from 'graphql'
+import { OperatorError } from '#platform/domain/errors.ts'
+import { SUBGRAPHS } from '#start/topology.ts'
+import { runCommand } from '#tools/command-line.ts'
+import { schemaCheck } from '#tools/commands.ts'
+
+/** Graphs that clients use; the public one is composed of the subgraphs', without what is inaccessible. */
+const GRAPHS = ['bff-web', 'bff-mobile'] as const
+const PUBLIC = 'supergraph'
+const MAIN_BRANCHES = ['origin/HEAD', 'main', 'master']
+
+export type SchemaChange = {
+  readonly graph: string
+  readonly description: string
+  /** It was deprecated at the commit that is compared with, so that it may go. */
+  readonly announced: boolean
+}
+
+export type SchemaCheck =
+  | { readonly against: string; readonly changes: readonly SchemaChange[] }
+  | { readonly against: undefined; readonly reason: string }
+
+/** Gives a file's text by its path from the root of the repository; undefined when it is not there. */
+type ReadText = (file: string) => Promise<string | undefined>
+
+/**
+ * Compares the working tree with `against`; when left out, with where this branch left the main branch, on the main
+ * branch itself with the last tag, and without tags with the last commit. Without a repository there is nothing to
+ * compare with, which is no error. Throws for an `against` that is no commit.
+ */
+export async function checkSchemas(root: string, against?: string): Promise<SchemaCheck> {
+  const git = gitIn(root)
+  if (!(await git('rev-parse', '--verify', '--quiet', 'HEAD')))
+    return { against: undefined, reason: 'there is no history of this folder to compare with' }
+  const commit = against ?? (await defaultReference(git))
+  if (!(await git('rev-parse', '--verify', '--quiet', `${commit}^{commit}`)))
+    throw new OperatorError('NO_COMMIT', `there is no commit ${commit} to compare with`)
+  const before = await readGraphs(file => git('show', `${commit}:./${file}`))
+  const after = await readGraphs(file => readFile(path.join(root, file), 'utf8').catch(() => undefined))
+  const changes = [...before].flatMap(([graph, schema]) => compareSchemas(graph, schema, after.get(graph)))
+  return { against: commit, changes }
+}
+
+type Git = (...args: string[]) => Promise<string | undefined>
+
+/** Undefined when git fails, and when there is no git. */
+function gitIn(root: string): Git {
+  const run = promisify(execFile)
+  return async (...args) => {
+    try {
+      return (await run('git', args, { cwd: root, maxBuffer: 16 * 1024 * 1024 })).stdout
+    } catch {
+      return undefined
+    }
+  }
+}
+
+async function defaultReference(git: Git): Promise<string> {
+  const head = await git('rev-parse', 'HEAD')
+  for (const branch of MAIN_BRANCHES) {
+    const base = await git('merge-base', 'HEAD', branch)
+    if (base && base !== head) return base.trim()
+  }
+  return (await git('describe', '--tags', '--abbrev=0'))?.trim() || 'HEAD'
+}
+
+async function readGraphs(read: ReadText): Promise<Map<string, GraphQLSchema>> {
+  const graphs = new Map<string, GraphQLSchema>()
+  for (const name of GRAPHS) {
+    const sdl = await read(`schema/${name}.graphql`)
+    if (sdl !== undefined) graphs.set(name, buildSchema(sdl))
+  }
+  const composed = await readPublicGraph(read)
+  if (composed) graphs.set(PUBLIC, composed)
+  return graphs
+}
+
+async function readPublicGraph(read: ReadText): Promise<GraphQLSchema | undefined> {
+  const services = await Promise.all(
+    SUBGRAPHS.map(async name => ({ name, sdl: await read(`schema/subgraphs/${name}.graphql`) })),
+  )
+  const known = services.flatMap(({ name, sdl }) =>
+    sdl === undefined ? [] : [{ name, typeDefs: parse(sdl) }],
+  )
+  if (known.length === 0) return undefined
+  const { schema, errors } = composeServices(known)
+  if (errors) throw new Error(errors.map(error => error.message).join('\n'))
+  return schema.toAPISchema().toGraphQLJSSchema()
+}
+
+/** `after` undefined: the whole graph is gone. */
+export function compareSchemas(
+  graph: string,
+  before: GraphQLSchema,
+  after: GraphQLSchema | undefined,
+): SchemaChange[] {
+  if (after === undefined) return [{ graph, description: 'the graph was removed', announced: false }]
+  return findBreakingChanges(before, after).map(change => {
+    const removed = removedIn(change)
+    const announced = removed !== undefined && isDeprecated(before, removed)
+    const hint = removed === undefined || announced ? '' : ' It was not deprecated: that comes first.'
+    return { graph, description: change.description + hint, announced }
+  })
+}
+
+type Removed = { readonly type: string; readonly member: string; readonly argument?: string }
+
+const REMOVED_MEMBER = /^(\w+)\.(\w+) was removed\.$/
+const REMOVED_ARGUMENT = /^(\w+)\.(\w+) arg (\w+) was removed\.$/
+const REMOVED_VALUE = /^(\w+) was removed from enum type (\w+)\.$/
+
+/** What can be deprecated before it goes: graphql-js names it in its sentence alone. */
+function removedIn({ description }: BreakingChange): Removed | undefined {
+  const [, type = '', member = ''] = REMOVED_MEMBER.exec(description) ?? []
+  if (type) return { type, member }
+  const [, owner = '', field = '', argument = ''] = REMOVED_ARGUMENT.exec(description) ?? []
+  if (owner) return { type: owner, member: field, argument }
+  const [, value = '', enumeration = ''] = REMOVED_VALUE.exec(description) ?? []
+  return value ? { type: enumeration, member: value } : undefined
+}
+
+function isDeprecated(schema: GraphQLSchema, { type: name, member, argument }: Removed): boolean {
+  const type = schema.getType(name)
+  if (isEnumType(type)) return Boolean(type.getValue(member)?.deprecationReason)
+  if (isInputObjectType(type)) return Boolean(type.getFields()[member]?.deprecationReason)
+  if (!isObjectType(type) && !isInterfaceType(type)) return false
+  const field = type.getFields()[member]
+  if (argument === undefined) return Boolean(field?.deprecationReason)
+  return Boolean(field?.args.find(each => each.name === argument)?.deprecationReason)
+}
+
+function report(check: SchemaCheck): number {
+  if (check.against === undefined) {
+    console.log(`Nothing was compared: ${check.reason}.`)
+    return 0
+  }
+  const { against, changes } = check
+  for (const { graph, description } of changes.filter(({ announced }) => announced))
+    console.log(`${graph}: ${description} It was deprecated before.`)
+  const breaking = changes.filter(({ announced }) => !announced)
+  for (const { graph, description } of breaking) console.error(`${graph}: ${description}`)
+  console.log(`${breaking.length || 'No'} breaking changes since ${against.slice(0, 12)}.`)
+  return breaking.length > 0 ? 1 : 0
+}
+
+if (import.meta.main)
+  await runCommand(schemaCheck, async ({ values }) => {
+    const root = path.resolve(import.meta.dirname, '../..')
+    return report(await checkSchemas(root, values.against))
+  })

@@ -1,0 +1,102 @@
+// npm run test:engines: finds or gets each engine, runs the tests that need one, and says which were had. Never waits for long.
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import process from 'node:process'
+import { ENGINES } from '#testbed/engines/engines.ts'
+
+const ROOT = path.resolve(import.meta.dirname, '..')
+const MINUTE_MS = 60_000
+/** For one engine: a build of Temporal or Consul from nothing. */
+const OBTAIN_MS = 15 * MINUTE_MS
+/** For all of them together; those that are not there by then are skipped. */
+const ALL_MS = 25 * MINUTE_MS
+const TESTS_MS = 40 * MINUTE_MS
+const PROGRESS_MS = 30_000
+const LONGEST_REASON = 200
+
+type Had = { readonly name: string; readonly line: string; readonly missing?: string }
+type Ended = { readonly code: number | undefined; readonly said: string; readonly ms: number }
+
+/** A process in a group of its own, which is ended as a whole when `limitMs` are over; `code` is undefined then. */
+async function runBounded(
+  args: readonly string[],
+  { limitMs, env = {}, shown }: { limitMs: number; env?: Readonly<Record<string, string>>; shown: boolean },
+): Promise<Ended> {
+  const began = performance.now()
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    detached: true,
+    stdio: ['ignore', shown ? 'inherit' : 'ignore', shown ? 'inherit' : 'pipe'],
+  })
+  let said = ''
+  child.stderr?.on('data', chunk => {
+    said = `${said}${chunk}`.slice(-LONGEST_REASON)
+  })
+  const end = () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+  }
+  const stop = () => {
+    end()
+    process.exit(1)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+  const timer = setTimeout(end, limitMs)
+  const code = await new Promise<number | undefined>(resolve => {
+    child.once('error', () => resolve(undefined))
+    child.once('close', ended => resolve(ended ?? undefined))
+  })
+  clearTimeout(timer)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, stop)
+  return { code, said: said.trim().replaceAll(/\s+/g, ' '), ms: performance.now() - began }
+}
+
+async function have(name: string, limitMs: number): Promise<Had> {
+  const label = name.padEnd(10)
+  const engine = ENGINES[name]
+  const found = engine?.find()
+  if (found) return { name, line: `${label}${found.version} (from ${found.from})` }
+  const began = performance.now()
+  const seconds = () => `${((performance.now() - began) / 1000).toFixed(0)} s`
+  console.log(`${label}getting it, for ${(limitMs / MINUTE_MS).toFixed(0)} minutes at most`)
+  const progress = setInterval(() => console.log(`${label}… ${seconds()}`), PROGRESS_MS)
+  const { code, said } = await runBounded(['testbed/engines/install-engine.ts', name], {
+    limitMs,
+    shown: false,
+  })
+  clearInterval(progress)
+  const got = code === 0 ? engine?.find() : undefined
+  if (got) return { name, line: `${label}${got.version} (from ${got.from}, ${seconds()})` }
+  const missing =
+    code === undefined ? `it could not be had within ${seconds()}` : said || 'no reason was given'
+  return { name, line: `${label}skipped: ${missing}`, missing }
+}
+
+async function haveAll(): Promise<Had[]> {
+  const deadline = performance.now() + ALL_MS
+  const had: Had[] = []
+  for (const name of Object.keys(ENGINES)) {
+    const left = Math.max(1_000, deadline - performance.now())
+    const one = await have(name, Math.min(OBTAIN_MS, left))
+    console.log(one.line)
+    had.push(one)
+  }
+  return had
+}
+
+const engines = await haveAll()
+const missing = Object.fromEntries(
+  engines.flatMap(one => (one.missing ? [[ENGINES[one.name]?.name, one.missing]] : [])),
+)
+/** What kills every process and engine in turn takes long, and has a command of its own: `npm run test:fleet`. */
+const others = process.argv.length > 2 ? process.argv.slice(2) : ['--exclude', 'test/fleet/*.engine.test.ts']
+const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs')
+const tests = await runBounded([vitest, 'run', ...others], {
+  limitMs: TESTS_MS,
+  env: { ENGINES: '1', ENGINES_MISSING: JSON.stringify(missing) },
+  shown: true,
+})
+console.log(`\nThe engines were:\n${engines.map(({ line }) => `  ${line}`).join('\n')}`)
+if (tests.code === undefined)
+  console.log(`the tests were ended: they were not done within ${TESTS_MS / MINUTE_MS} minutes`)
+process.exitCode = tests.code ?? 1
