@@ -5,7 +5,7 @@ await runService({
   name: 'bff-mobile',
   async load() {
     const [{ readBffConfig }, { startBffMobile }] = await Promise.all([
-      import('#platform/bff/config.ts'),
+      import('#bff/config.ts'),
       import('#bff-mobile/service.ts'),
     ])
     return { readConfig: env => readBffConfig('bff-mobile', env), start: startBffMobile }

@@ -1,9 +1,10 @@
 // The mobile graph's resolvers, put together from their parts. Free of logic.
-import { mutations } from '#bff-mobile/commands.ts'
-import { type DateResolvers, dates } from '#bff-mobile/dates.ts'
-import { type Feed, subscriptions } from '#bff-mobile/live.ts'
-import { queries } from '#bff-mobile/queries.ts'
-import type { Pages } from '#platform/bff/pages.ts'
+
+import type { Pages } from '#bff/pages/pages.ts'
+import { type DateResolvers, dates } from '#bff-mobile/resolvers/dates.ts'
+import { mutations } from '#bff-mobile/resolvers/mutations.ts'
+import { queries } from '#bff-mobile/resolvers/queries.ts'
+import { type Feed, subscriptions } from '#bff-mobile/resolvers/subscriptions.ts'
 import type {
   MutationResolvers,
   QueryResolvers,

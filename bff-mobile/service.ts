@@ -1,10 +1,10 @@
 // The mobile BFF as a service.
 
-import { idOf, type Order, ownerOf, readOrder } from '#bff-mobile/orders.ts'
-import * as ownPages from '#bff-mobile/pages.ts'
+import type { BffConfig } from '#bff/config.ts'
+import { startBff } from '#bff/service.ts'
+import { idOf, type Order, ownerOf, readOrder } from '#bff-mobile/resolvers/orders.ts'
+import * as ownPages from '#bff-mobile/resolvers/pages.ts'
 import { createResolvers } from '#bff-mobile/resolvers.ts'
-import type { BffConfig } from '#platform/bff/config.ts'
-import { startBff } from '#platform/bff/start-bff.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 
 const pages = Object.values(ownPages)

@@ -5,7 +5,7 @@ await runService({
   name: 'bff-web',
   async load() {
     const [{ readBffConfig }, { startBffWeb }] = await Promise.all([
-      import('#platform/bff/config.ts'),
+      import('#bff/config.ts'),
       import('#bff-web/service.ts'),
     ])
     return { readConfig: env => readBffConfig('bff-web', env), start: startBffWeb }

@@ -1,11 +1,12 @@
 // The resolver map of the web graph, put together from its parts. Free of logic.
-import { mutations } from '#bff-web/resolvers/commands.ts'
-import { type Order, subscriptions } from '#bff-web/resolvers/live.ts'
-import { operationsQueries } from '#bff-web/resolvers/operations.ts'
+
+import type { OrderFeed } from '#bff/order-feed/order-feed.ts'
+import type { Pages } from '#bff/pages/pages.ts'
+import { operationsQueries } from '#bff-web/resolvers/dashboard.ts'
+import { mutations } from '#bff-web/resolvers/mutations.ts'
 import { orderQueries } from '#bff-web/resolvers/orders.ts'
 import { productQueries } from '#bff-web/resolvers/products.ts'
-import type { Pages } from '#platform/bff/pages.ts'
-import type { OrderFeed } from '#platform/live/order-feed.ts'
+import { type Order, subscriptions } from '#bff-web/resolvers/subscriptions.ts'
 import type { MutationResolvers, QueryResolvers, SubscriptionResolvers } from '#schema/generated/bff-web.ts'
 
 export type WebResolvers = {

@@ -53,14 +53,14 @@ const STARTERS: Readonly<Record<ServiceName, () => Promise<Starter>>> = {
   },
   'bff-web': async () => {
     const [{ readBffConfig }, { startBffWeb }] = await Promise.all([
-      import('#platform/bff/config.ts'),
+      import('#bff/config.ts'),
       import('#bff-web/service.ts'),
     ])
     return env => startBffWeb(readBffConfig('bff-web', env))
   },
   'bff-mobile': async () => {
     const [{ readBffConfig }, { startBffMobile }] = await Promise.all([
-      import('#platform/bff/config.ts'),
+      import('#bff/config.ts'),
       import('#bff-mobile/service.ts'),
     ])
     return env => startBffMobile(readBffConfig('bff-mobile', env))

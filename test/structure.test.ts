@@ -8,6 +8,7 @@ const ROOMS = [
   'platform',
   'subgraphs',
   'gateway',
+  'bff',
   'bff-web',
   'bff-mobile',
   'start',
@@ -50,21 +51,29 @@ test('there are imports to look at', () => {
 
 test('the platform imports none of those that stand on it', () => {
   expect(
-    found(/^platform\//, /^(subgraphs|gateway|bff-web|bff-mobile|start|tools|testbed|bench|test)\//),
+    found(/^platform\//, /^(subgraphs|gateway|bff|bff-web|bff-mobile|start|tools|testbed|bench|test)\//),
   ).toEqual([])
 })
 
 test('a subgraph imports neither another subgraph, nor the gateway, a BFF, or what starts it', () => {
   for (const name of ['orders', 'inventory', 'payment', 'shipping']) {
     const others = new RegExp(
-      `^(subgraphs/(?!${name}/)|gateway/|bff-web/|bff-mobile/|start/|tools/|testbed/|bench/|test/)`,
+      `^(subgraphs/(?!${name}/)|gateway/|bff/|bff-web/|bff-mobile/|start/|tools/|testbed/|bench/|test/)`,
     )
     expect(found(new RegExp(`^subgraphs/${name}/`), others)).toEqual([])
   }
 })
 
-test('the gateway and the BFFs import no subgraph, nor one another', () => {
-  expect(found(/^gateway\//, /^(subgraphs|bff-web|bff-mobile|start|tools|testbed|bench|test)\//)).toEqual([])
+test('the gateway imports the platform alone', () => {
+  expect(found(/^gateway\//, /^(subgraphs|bff|bff-web|bff-mobile|start|tools|testbed|bench|test)\//)).toEqual(
+    [],
+  )
+})
+
+test('the BFFs share bff/, which imports the platform alone, and do not import one another', () => {
+  expect(found(/^bff\//, /^(subgraphs|gateway|bff-web|bff-mobile|start|tools|testbed|bench|test)\//)).toEqual(
+    [],
+  )
   expect(found(/^bff-web\//, /^(subgraphs|gateway|bff-mobile|start|tools|testbed|bench|test)\//)).toEqual([])
   expect(found(/^bff-mobile\//, /^(subgraphs|gateway|bff-web|start|tools|testbed|bench|test)\//)).toEqual([])
 })

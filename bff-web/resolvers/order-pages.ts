@@ -1,6 +1,6 @@
 // The cached pages about orders and customers: what each is read by, depends on, and how long it is kept. Free of callers.
-import { tag } from '#platform/bff/order-tags.ts'
-import type { Page } from '#platform/bff/pages.ts'
+import { tag } from '#bff/pages/cache-tags.ts'
+import type { Page } from '#bff/pages/pages.ts'
 import {
   OrderPageDocument,
   type OrderPageQuery,

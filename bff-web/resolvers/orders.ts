@@ -1,11 +1,11 @@
 // Queries about orders and their customer: who may see, what is read, what is shown.
 import type { GraphQLResolveInfo } from 'graphql'
+import type { Pages } from '#bff/pages/pages.ts'
 import { checkOrderId, visible } from '#bff-web/resolvers/access.ts'
 import { orderList, orderPage, pastOrder, profile } from '#bff-web/resolvers/order-pages.ts'
 import { orderView, type Sections } from '#bff-web/resolvers/order-view.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
 import { requireViewer, type Viewer } from '#platform/auth/viewer.ts'
-import type { Pages } from '#platform/bff/pages.ts'
 import { isId } from '#platform/domain/ids.ts'
 import { failureOf } from '#platform/graphql/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'

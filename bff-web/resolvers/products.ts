@@ -1,10 +1,10 @@
 // Queries about products: the catalogue, a product's page, what shipping costs. For everybody.
 import type { GraphQLResolveInfo } from 'graphql'
+import type { PageResult, Pages } from '#bff/pages/pages.ts'
 import { checkCountry, isSku, withoutStaffParts } from '#bff-web/resolvers/access.ts'
-import { noticeOf } from '#bff-web/resolvers/notices.ts'
 import { catalogue, categories, productPage, productShipping } from '#bff-web/resolvers/product-pages.ts'
+import { noticeOf } from '#bff-web/resolvers/section-notices.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
-import type { PageResult, Pages } from '#platform/bff/pages.ts'
 import { failureOf } from '#platform/graphql/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type {

@@ -18,7 +18,7 @@ import {
   type JsonSchema,
   objectSchema,
 } from '#bff-web/rest/json-schema.ts'
-import { describedRoute, PROBLEM_TEXTS } from '#bff-web/rest/openapi-texts.ts'
+import { describedRoute, PROBLEM_TEXTS } from '#bff-web/rest/openapi-descriptions.ts'
 import { API_PATH, createRoutes, type RestRoute } from '#bff-web/rest/routes.ts'
 
 type Scope = {

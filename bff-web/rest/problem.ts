@@ -1,8 +1,8 @@
 // What a REST client is told when it does not get what it asked for: application/problem+json (RFC 9457).
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply } from 'fastify'
-import type { Outcome } from '#bff-web/rest/operations.ts'
 import type { Fields, Refusal } from '#bff-web/rest/routes.ts'
+import type { Outcome } from '#bff-web/rest/run-operation.ts'
 import { CALLER_CODES, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 import { callerFault, type SendError, statusOf } from '#platform/http/errors.ts'

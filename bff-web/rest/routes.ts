@@ -1,12 +1,12 @@
 // The REST routes: which operation each runs, with which variables, and what its outcome is in HTTP. Free of servers.
 import type { GraphQLSchema } from 'graphql'
-import { type BodyInput, readBody } from '#bff-web/rest/body.ts'
 import {
   badInput,
   PAGE_PARAMETERS,
   type SearchParameters,
   searchParameters,
 } from '#bff-web/rest/parameters.ts'
+import { type BodyInput, readBody } from '#bff-web/rest/request-body.ts'
 import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 

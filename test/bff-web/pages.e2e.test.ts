@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
-import { type Edge, startEdge } from '#test/bff-web/edge.ts'
+import { type Edge, startEdge } from '#test/bff-web/recorded-bff.ts'
 import type { Browser } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {

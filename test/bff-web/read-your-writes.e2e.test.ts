@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import type { OrderPage, ProductPage } from '#schema/generated/bff-web.ts'
-import { type Edge, startEdge } from '#test/bff-web/edge.ts'
+import { type Edge, startEdge } from '#test/bff-web/recorded-bff.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,

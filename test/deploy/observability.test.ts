@@ -29,7 +29,7 @@ test('Prometheus asks every instance of every service, at its own port, and name
 })
 
 test('the dashboard and the alerts ask for metrics that the services or the reconciler have', () => {
-  const sources = globSync('{platform,gateway,subgraphs,bff-web,bff-mobile,tools}/**/*.ts', { cwd: ROOT })
+  const sources = globSync('{platform,gateway,subgraphs,bff,bff-web,bff-mobile,tools}/**/*.ts', { cwd: ROOT })
   const code = sources.map(readText).join('\n')
   const shown = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).join('\n')
   const asked = [...`${shown}\n${readText('deploy/prometheus/alerts.yml')}`.matchAll(/\bwaybill_\w+/g)]

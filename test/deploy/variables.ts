@@ -1,6 +1,7 @@
 // The variables that each service reads, found out by letting it read. Free of the files that set them.
+
+import { readBffConfig } from '#bff/config.ts'
 import { readGatewayConfig } from '#gateway/config.ts'
-import { readBffConfig } from '#platform/bff/config.ts'
 import { type ServiceName, SUBGRAPHS } from '#start/topology.ts'
 import { readInventoryConfig } from '#subgraphs/inventory/config.ts'
 import { readOrdersConfig } from '#subgraphs/orders/config.ts'

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import * as mobilePages from '#bff-mobile/pages.ts'
+import { bffLiveSchema } from '#bff/live-settings.ts'
+import * as mobilePages from '#bff-mobile/resolvers/pages.ts'
 import * as orderPages from '#bff-web/resolvers/order-pages.ts'
 import * as productPages from '#bff-web/resolvers/product-pages.ts'
 import { gatewayLiveSchema } from '#gateway/live-settings.ts'
-import { bffLiveSchema } from '#platform/bff/live-settings.ts'
 import { adjustmentSchema, liveSchema } from '#platform/config/live-settings.ts'
 import { codeWords, firstColumn, readPage, sectionOf } from './pages.ts'
 

@@ -16,7 +16,9 @@ import {
 } from '#test/docs/pages.ts'
 import { KINDS } from '#tools/reconcile/compare.ts'
 
-const SOURCES = globSync('{platform,subgraphs,gateway,bff-web,bff-mobile,start,tools}/**/*.ts', { cwd: ROOT })
+const SOURCES = globSync('{platform,subgraphs,gateway,bff,bff-web,bff-mobile,start,tools}/**/*.ts', {
+  cwd: ROOT,
+})
 
 function read(file: string): string {
   return readFileSync(path.join(ROOT, file), 'utf8')

@@ -32,9 +32,9 @@ const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
   shipping: {},
   'bff-web': {},
   'bff-mobile': {
-    OrderCard: { type: 'CardView', from: '#bff-mobile/screens.ts' },
-    OrderScreen: { type: 'ScreenView', from: '#bff-mobile/screens.ts' },
-    Parcel: { type: 'ParcelView', from: '#bff-mobile/screens.ts' },
+    OrderCard: { type: 'CardView', from: '#bff-mobile/views/order-view.ts' },
+    OrderScreen: { type: 'ScreenView', from: '#bff-mobile/views/order-view.ts' },
+    Parcel: { type: 'ParcelView', from: '#bff-mobile/views/order-view.ts' },
   },
 }
 

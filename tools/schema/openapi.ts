@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { buildSchema } from 'graphql'
 import { describeApi } from '#bff-web/rest/openapi.ts'
-import { readOperations } from '#bff-web/rest/operations.ts'
+import { readOperations } from '#bff-web/rest/run-operation.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { openapi } from '#tools/commands.ts'
 import { writeGenerated } from '#tools/schema/generated-files.ts'

@@ -8,7 +8,7 @@ import { createVerifier } from '#platform/auth/verifier.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { OPENAPI_FILE, openApiText } from '#tools/schema/openapi.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
-import { serveRest } from './served-rest.ts'
+import { serveRest } from './rest-fixture.ts'
 
 const text = await readFile(OPENAPI_FILE, 'utf8')
 const sdl = await readFile(new URL('../../../schema/bff-web.graphql', import.meta.url), 'utf8')

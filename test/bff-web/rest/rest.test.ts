@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
-import { BODY, PAGE, SUMMARY, serveRest } from './served-rest.ts'
+import { BODY, PAGE, SUMMARY, serveRest } from './rest-fixture.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 const placing = (checkout: () => unknown) => serveRest({ Mutation: { checkout } })

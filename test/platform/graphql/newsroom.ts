@@ -1,5 +1,5 @@
 // Headlines to read live: a reader holds its place, never a queue, and one that falls behind skips to the newest.
-import type { SharedStream } from '#platform/live/change.ts'
+import type { SharedStream } from '#bff/order-feed/change.ts'
 
 export type Headline = { readonly cursor: string; readonly text: string }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
-import { readBffConfig } from '#platform/bff/config.ts'
+import { readBffConfig } from '#bff/config.ts'
 import { corsOrigins, type Origins, originsOf } from '#platform/http/cors.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'

@@ -1,0 +1,119 @@
+// The mobile mutations: one gateway command each, its outcome as a card or a refusal.
+
+import { tag } from '#bff/pages/cache-tags.ts'
+import type { Pages } from '#bff/pages/pages.ts'
+import { cardPage } from '#bff-mobile/resolvers/pages.ts'
+import { type Texts, textsOf } from '#bff-mobile/views/localization.ts'
+import { orderCard } from '#bff-mobile/views/order-view.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type {
+  MutationCheckoutArgs,
+  MutationResolvers,
+  ResolversParentTypes,
+} from '#schema/generated/bff-mobile.ts'
+import {
+  type CardPartsFragment,
+  MobileCancelDocument,
+  type MobileCancelMutation,
+  MobileCheckoutDocument,
+  type MobileCheckoutMutation,
+} from '#schema/generated/bff-mobile-operations.ts'
+
+/** A phone waits this long for a command's outcome; afterwards the order's screen tells. */
+const SETTLE_MS = 5000
+
+export function mutations(pages: Pages): MutationResolvers {
+  return {
+    checkout: async (_root, { input }, context) => {
+      const variables = checkoutVariables(input)
+      const { placeOrder } = await pages.command(MobileCheckoutDocument, variables, context, result =>
+        touchedBy(orderOfCheckout(result.placeOrder)),
+      )
+      keepCard(pages, orderOfCheckout(placeOrder), context)
+      return checkoutOutcome(placeOrder, textsOf(context))
+    },
+    cancelOrder: async (_root, { idempotencyKey, orderId }, context) => {
+      const variables = { input: { idempotencyKey, orderId, settleWithinMs: SETTLE_MS } }
+      const { cancelOrder } = await pages.command(MobileCancelDocument, variables, context, result =>
+        touchedBy(orderOfCancel(result.cancelOrder)),
+      )
+      keepCard(pages, orderOfCancel(cancelOrder), context)
+      return cancelOutcome(cancelOrder, textsOf(context))
+    },
+  }
+}
+
+function touchedBy(order: CardPartsFragment | null): string[] {
+  return order ? [tag.order(order.id), tag.orders, tag.ordersOf(order.customer.id)] : []
+}
+
+/** The result holds the whole card, which the feed and lists of changes read next. */
+function keepCard(pages: Pages, order: CardPartsFragment | null, context: RequestContext): void {
+  if (order) pages.put(cardPage, { id: order.id }, { order }, context)
+}
+
+function checkoutVariables(input: MutationCheckoutArgs['input']) {
+  return {
+    input: {
+      idempotencyKey: input.idempotencyKey,
+      lines: input.lines,
+      tenders: [{ kind: 'CARD' as const, token: input.cardToken }],
+      deliveryAddress: input.address,
+      shippingOption: input.express ? ('EXPRESS' as const) : ('STANDARD' as const),
+      settleWithinMs: SETTLE_MS,
+    },
+  }
+}
+
+type CheckoutOutcome = ResolversParentTypes['CheckoutOutcome']
+type OrderOutcome = ResolversParentTypes['OrderOutcome']
+type CheckoutResult = MobileCheckoutMutation['placeOrder']
+type CancelResult = MobileCancelMutation['cancelOrder']
+
+function orderOfCheckout(result: CheckoutResult): CardPartsFragment | null {
+  if ('order' in result) return result.order
+  return 'cancelledOrder' in result ? result.cancelledOrder : null
+}
+
+function orderOfCancel(result: CancelResult): CardPartsFragment | null {
+  return 'order' in result ? result.order : null
+}
+
+function checkoutOutcome(result: CheckoutResult, texts: Texts): CheckoutOutcome {
+  const card = cardOrNull(orderOfCheckout(result), texts)
+  const pending = result.__typename === 'OrderPending'
+  switch (result.__typename) {
+    case 'OrderAccepted':
+    case 'OrderPending':
+      return { order: card, refusal: null, pending }
+    case 'OutOfStock':
+      return {
+        pending,
+        order: card,
+        refusal: { ...refusal(result), skus: result.shortages.map(({ sku }) => sku) },
+      }
+    case 'UnknownProduct':
+      return { order: null, refusal: { ...refusal(result), skus: result.skus }, pending }
+    case 'OrderNotFulfilled':
+    case 'PaymentDeclined':
+    case 'UnknownCustomer':
+    case 'TotalChanged':
+    case 'TenderMismatch':
+    case 'MixedCurrencies':
+      return { order: card, refusal: refusal(result), pending }
+  }
+}
+
+function cancelOutcome(result: CancelResult, texts: Texts): OrderOutcome {
+  return result.__typename === 'OrderCancellation'
+    ? { order: orderCard(result.order, texts), refusal: null }
+    : { order: null, refusal: refusal(result) }
+}
+
+function cardOrNull(order: CardPartsFragment | null, texts: Texts) {
+  return order ? orderCard(order, texts) : null
+}
+
+function refusal({ code, message }: { readonly code: string; readonly message: string }) {
+  return { code, message, skus: [] }
+}

@@ -1,0 +1,64 @@
+// The cursor of changesSince: a live cursor of the customer's orders, and how far the list has been pruned. Pure.
+
+import type { Scope } from '#bff/order-feed/change.ts'
+import { decodeCursor, encodeCursor } from '#bff/order-feed/cursor.ts'
+import type { Vector } from '#platform/cache/cache.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+
+/** How far a phone's copy goes. */
+export type SyncState = {
+  /** Every change of the customer's orders up to here is in the copy. */
+  readonly positions: Vector
+  /** Orders that had left the list by then are out of the copy. Seconds since 1970. */
+  readonly prunedTo: number
+  /** Set while the copy is filled for the first time: when that began. Seconds since 1970. */
+  readonly fillingSince?: number
+}
+
+const DOT = '.'
+const TIMES = /^[0-9a-z]{1,8}(\.[0-9a-z]{1,8})?$/
+/** Clocks of two machines differ by less. */
+const CLOCK_SKEW_S = 24 * 3600
+
+export function encodeSyncCursor(customerId: string, state: SyncState): string {
+  const times = [state.prunedTo, ...(state.fillingSince === undefined ? [] : [state.fillingSince])]
+  return [encodeCursor({ customer: customerId }, state.positions), ...times.map(to36)].join(DOT)
+}
+
+/** Throws CallerError BAD_USER_INPUT for one that `changesSince` did not give this customer. */
+export function decodeSyncCursor(customerId: string, text: string, nowS: number): SyncState {
+  const { live, times } = split(text)
+  const positions = decodeCursor({ customer: customerId }, live)
+  if (times === undefined)
+    throw refused('it is not one of changesSince; give the one of its last answer, or none to begin anew')
+  const [prunedTo = 0, fillingSince] = TIMES.test(times) ? times.split(DOT).map(from36) : [Infinity]
+  if (Math.max(prunedTo, fillingSince ?? 0) > nowS + CLOCK_SKEW_S)
+    throw refused('it is not one of ours; give the one of the last answer, or none to begin anew')
+  return { positions, prunedTo, ...(fillingSince !== undefined && { fillingSince }) }
+}
+
+/** `text` as a live cursor of `scope`: one of changesSince serves for each of the customer's orders and for all. */
+export function liveCursor(text: string, scope: Scope, customerId: string): string {
+  const { live, times } = split(text)
+  if (times === undefined) return text
+  return encodeCursor(scope, decodeCursor({ customer: customerId }, live))
+}
+
+function split(text: string): { readonly live: string; readonly times: string | undefined } {
+  const at = text.indexOf(DOT)
+  return at < 0
+    ? { live: text, times: undefined }
+    : { live: text.slice(0, at), times: text.slice(at + DOT.length) }
+}
+
+function to36(seconds: number): string {
+  return seconds.toString(36)
+}
+
+function from36(text: string): number {
+  return Number.parseInt(text, 36)
+}
+
+function refused(why: string): CallerError {
+  return new CallerError('BAD_USER_INPUT', `cursor: ${why}`, { field: 'cursor' })
+}

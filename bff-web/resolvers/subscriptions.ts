@@ -1,0 +1,88 @@
+// Live orders: one, the caller's own, or all, on the order feed; and how the feed reads them.
+
+import type { Change } from '#bff/order-feed/change.ts'
+import type { OrderFeed } from '#bff/order-feed/order-feed.ts'
+import type { Pages } from '#bff/pages/pages.ts'
+import { checkInt, checkOrderId, requireStaff, visible } from '#bff-web/resolvers/access.ts'
+import { orderPage, orderSummary } from '#bff-web/resolvers/order-pages.ts'
+import { EVERY_SECTION, type OrderView, orderView, type SummaryView } from '#bff-web/resolvers/order-view.ts'
+import { readOrders } from '#bff-web/resolvers/orders.ts'
+import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
+import type { Vector } from '#platform/cache/cache.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type { OrderChange, OrdersChange, SubscriptionResolvers } from '#schema/generated/bff-web.ts'
+
+/** What the feed hands on: the page to who watches one order, its summary to who watches many. */
+export type Order = OrderView | SummaryView
+
+/** Nothing on a page of an order depends on who among those that may see it looks: its answers are shared. */
+const AUDIENCE = 'whoever may see it'
+const MOST_PRESENT = 50
+
+export const idOf = (order: Order): string => order.id
+export const ownerOf = (order: Order): string => order.customer.id
+
+/** With all that happened up to `positions`; sections that cannot be loaded are left out with a notice. */
+export async function readOrder(
+  pages: Pages,
+  orderId: string,
+  positions: Vector,
+  detail: 'page' | 'summary',
+): Promise<Order | undefined> {
+  if (detail === 'summary') {
+    const { data } = await pages.readFor(orderSummary, { id: orderId }, positions)
+    return data?.order ?? undefined
+  }
+  const { data, errors } = await pages.readFor(orderPage, { id: orderId, ...EVERY_SECTION }, positions)
+  return data?.order ? orderView(data.order, errors) : undefined
+}
+
+export function subscriptions(pages: Pages, feed: OrderFeed<Order>): SubscriptionResolvers {
+  const watchOrder = (id: string, after: string | null | undefined, context: RequestContext) => {
+    requireViewer(context.viewer)
+    const order = checkOrderId('id', id)
+    const present = async () => [await presentOrder(pages, order, context)]
+    return feed.watch({ scope: { order }, after, audience: AUDIENCE, present })
+  }
+  return {
+    orderUpdated: {
+      subscribe: (_root, { id }, context) => watchOrder(id, undefined, context),
+      resolve: (change: Change<Order>) => pageIn(change),
+    },
+    orderChanges: {
+      subscribe: (_root, { id, after }, context) => watchOrder(id, after, context),
+      resolve: (change: Change<Order>): OrderChange => ({ ...change, order: pageIn(change) }),
+    },
+    myOrderChanges: {
+      subscribe(_root, { first, after }, context) {
+        const { subject: customer } = requireRole(context.viewer, 'customer')
+        const count = checkInt('first', first ?? 20, 0, MOST_PRESENT)
+        const present = async () =>
+          count === 0 ? [] : (await readOrders(pages, { first: count }, context)).nodes
+        return feed.watch({ scope: { customer }, after, audience: AUDIENCE, present })
+      },
+      resolve: (change: Change<Order>): OrdersChange => change,
+    },
+    operationsFeed: {
+      subscribe(_root, { after }, context) {
+        requireStaff(context.viewer)
+        return feed.watch({ scope: { all: true }, after, audience: AUDIENCE, present: async () => [] })
+      },
+      resolve: (change: Change<Order>): OrdersChange => change,
+    },
+  }
+}
+
+async function presentOrder(pages: Pages, id: string, context: RequestContext): Promise<OrderView> {
+  const { data, errors } = await pages.read(orderPage, { id, ...EVERY_SECTION }, context)
+  const order = visible(data?.order, context.viewer)
+  if (!order) throw new CallerError('NOT_FOUND', `there is no order ${id}, or it is not yours`)
+  return orderView(order, errors)
+}
+
+function pageIn({ orders }: Change<Order>): OrderView {
+  const page = orders.find(order => 'notices' in order)
+  if (!page) throw new CallerError('UNAVAILABLE', 'the order cannot be shown at the moment')
+  return page
+}

@@ -1,0 +1,43 @@
+// The channels that are watched, by scope; one exists while somebody watches it. Free of events.
+import type { Scope } from '#bff/order-feed/change.ts'
+import { type Channel, createChannel, type Subscriber } from '#bff/order-feed/channel.ts'
+import { keyOf } from '#bff/order-feed/cursor.ts'
+import type { Place } from '#bff/order-feed/positions.ts'
+
+export type Channels<Order> = {
+  of(scope: Scope): Channel<Order> | undefined
+  /** The scope's channel with one more subscriber; a new one begins at `head`. */
+  join(scope: Scope, subscriber: Subscriber<Order>, head: Place): Channel<Order>
+  leave(channel: Channel<Order>, subscriber: Subscriber<Order>): void
+  all(): Iterable<Channel<Order>>
+  count(): number
+  /** How many of them are customers'. */
+  customers(): number
+}
+
+export function createChannels<Order>(): Channels<Order> {
+  const channels = new Map<string, Channel<Order>>()
+  let customers = 0
+  return {
+    of: scope => channels.get(keyOf(scope)),
+    join(scope, subscriber, head) {
+      const key = keyOf(scope)
+      let channel = channels.get(key)
+      if (!channel) {
+        channel = createChannel<Order>(scope, head)
+        channels.set(key, channel)
+        if ('customer' in scope) customers += 1
+      }
+      channel.subscribers.add(subscriber)
+      return channel
+    },
+    leave(channel, subscriber) {
+      channel.subscribers.delete(subscriber)
+      if (channel.subscribers.size > 0 || !channels.delete(keyOf(channel.scope))) return
+      if ('customer' in channel.scope) customers -= 1
+    },
+    all: () => channels.values(),
+    count: () => channels.size,
+    customers: () => customers,
+  }
+}

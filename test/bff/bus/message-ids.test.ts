@@ -1,0 +1,26 @@
+import { describe, expect, test } from 'vitest'
+import { customerOf, orderOf } from '#bff/bus/message-ids.ts'
+import { newId, siblingId } from '#platform/domain/ids.ts'
+
+const ORDER = newId('order')
+
+describe('a message is about the order', () => {
+  const shipment = newId('shipment')
+  test.each<[string, string, Record<string, string>, string | undefined]>([
+    ['whose stream it is of', `order-${ORDER}`, {}, ORDER],
+    ['that its data names', `shipment-${shipment}`, { orderId: ORDER }, ORDER],
+    ['whose payment it is of', `payment-${siblingId('payment', ORDER)}`, {}, ORDER],
+    ['or none: a product', 'stock-mug', {}, undefined],
+    ['or none: a stream with dashes that is no id', 'stock-ord_-x', {}, undefined],
+    ['or none: an order id that is none', 'stock-mug', { orderId: 'ord_1' }, undefined],
+  ])('%s', (_what, stream, data, orderId) => {
+    expect(orderOf({ stream, data })).toBe(orderId)
+  })
+})
+
+test('a message is about the customer that its data names, if any', () => {
+  expect(customerOf({ data: { customerId: 'cus_1' } })).toBe('cus_1')
+  expect(customerOf({ data: { customerId: 7 } })).toBeUndefined()
+  expect(customerOf({ data: { customerId: '' } })).toBeUndefined()
+  expect(customerOf({ data: {} })).toBeUndefined()
+})

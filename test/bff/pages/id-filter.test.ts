@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest'
+import { createKnownIds } from '#bff/pages/id-filter.ts'
+import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+
+const IDS = Array.from({ length: 1_000 }, (_, index) => `ord_${String(index).padStart(4, '0')}`)
+
+function pageAfter(after: string | undefined): readonly string[] {
+  const start = after === undefined ? 0 : IDS.indexOf(after) + 1
+  return IDS.slice(start, start + 64)
+}
+
+test('until the ids are read, everything may exist; then what is there, and hardly anything else', async () => {
+  await using known = createKnownIds({ loadPage: async after => pageAfter(after), ...recordingLogger() })
+  const filling = known.fill()
+  expect([known.filled(), known.mayExist('made up')]).toEqual([false, true])
+  await filling
+  expect(known.filled()).toBe(true)
+  expect(IDS.every(known.mayExist)).toBe(true)
+  expect(IDS.filter(id => known.mayExist(`${id}x`)).length).toBeLessThan(30)
+})
+
+test('knows what came to be while the ids were read, and later', async () => {
+  const asked = Promise.withResolvers<void>()
+  const page = Promise.withResolvers<readonly string[]>()
+  await using known = createKnownIds({
+    loadPage: () => {
+      asked.resolve()
+      return page.promise
+    },
+    ...recordingLogger(),
+  })
+  const filling = known.fill()
+  await asked.promise
+  known.add('ord_during')
+  page.resolve([])
+  await filling
+  known.add('ord_later')
+  expect(['ord_during', 'ord_later', 'ord_never'].map(known.mayExist)).toEqual([true, true, false])
+})
+
+test('reads on after a failure, from where it was', async () => {
+  const recording = recordingLogger()
+  const asked: (string | undefined)[] = []
+  await using known = createKnownIds({
+    retryMs: 1,
+    ...recording,
+    loadPage: async after => {
+      asked.push(after)
+      if (asked.length % 2 === 0) throw new Error('away')
+      return pageAfter(after)
+    },
+  })
+  await known.fill()
+  expect(asked.filter(after => after === undefined)).toHaveLength(1)
+  expect(IDS.every(known.mayExist)).toBe(true)
+  expect(recording.lines.join()).toContain('every id may exist')
+})
+
+test('forgets what it knew when it is filled anew, and leaves the fill before', async () => {
+  let ids: readonly string[] = ['ord_old']
+  const held = Promise.withResolvers<void>()
+  let hold = false
+  await using known = createKnownIds({
+    ...recordingLogger(),
+    loadPage: async after => {
+      const page = after === undefined ? ids : []
+      if (hold) await held.promise
+      return page
+    },
+  })
+  await known.fill()
+  hold = true
+  const left = known.fill()
+  expect(known.mayExist('anything')).toBe(true)
+  hold = false
+  ids = ['ord_new']
+  await known.fill()
+  held.resolve()
+  await left
+  expect([known.filled(), known.mayExist('ord_new'), known.mayExist('ord_old')]).toEqual([true, true, false])
+})
+
+test('grows far past its first capacity without taking many strangers for its own', async () => {
+  await using known = createKnownIds({ capacity: 16, loadPage: async () => [], ...recordingLogger() })
+  await known.fill()
+  for (const id of IDS) known.add(id)
+  expect(IDS.every(known.mayExist)).toBe(true)
+  expect(IDS.filter(id => known.mayExist(`${id}x`)).length).toBeLessThan(30)
+})

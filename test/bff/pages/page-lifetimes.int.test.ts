@@ -1,0 +1,78 @@
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, test, vi } from 'vitest'
+import { createBusFollower } from '#bff/bus/bus-follower.ts'
+import { bffLiveSchema } from '#bff/live-settings.ts'
+import { createGatewayClient } from '#bff/pages/gateway-client.ts'
+import { createPages, type Page } from '#bff/pages/pages.ts'
+import { createRecentCommands } from '#bff/pages/read-your-writes.ts'
+import { openCache } from '#platform/cache/open.ts'
+import { openLiveSettings } from '#platform/config/live-settings.ts'
+import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
+import { freshDatabase } from '#test/fixtures/databases.ts'
+import { WAIT } from '#test/fixtures/wait.ts'
+import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
+import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
+
+type Shown = { readonly customer: { readonly id: string } }
+
+const profile: Page<Shown, { readonly id: string }> = {
+  name: 'profile',
+  document: 'query Profile($id: ID!) { customer(id: $id) { id } }',
+  ttlMs: 60_000,
+  staleMs: 60_000,
+  tags: { always: ({ id }) => [`customer:${id}`] },
+  isThere: () => true,
+}
+
+/** A gateway that counts what it is asked. */
+async function startGateway() {
+  const state = { asked: 0 }
+  const server = createServer((request, response) => {
+    state.asked += 1
+    request.resume().on('end', () => response.end('{"data":{"customer":{"id":"cus_1"}}}'))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  const stop = async () => void server.close()
+  return { state, url: `http://127.0.0.1:${port}/graphql`, [Symbol.asyncDispose]: stop }
+}
+
+test('pages that are read from now on are kept for as long as the live settings say', async () => {
+  await using open = new AsyncDisposableStack()
+  const { logger } = recordingLogger()
+  const folder = open.use(await temporaryFolder())
+  const file = path.join(folder.path, 'bff.json')
+  await writeFile(file, '{}')
+  const settingsUrl = pathToFileURL(file).href
+  const live = open.use(await openLiveSettings({ settingsUrl, schema: bffLiveSchema(['profile']), logger }))
+  const upstream = open.use(await startGateway())
+  const gateway = open.use(createGatewayClient({ url: upstream.url, serviceToken: async () => 'token' }))
+  const bus = open.use(await openPostgresEventBus({ url: await freshDatabase() }))
+  const cache = open.use(await openCache({ name: 'lifetimes', logger }))
+  const follower = open.use(createBusFollower({ bus, logger }))
+  follower.onFollow(from => cache.follow(from))
+  const recent = createRecentCommands()
+  const lifetimeOf = (name: string) => (name === 'profile' ? live.current().cache?.profile : undefined)
+  const pages = createPages({ gateway, cache, follower, recent, mayExist: () => true, lifetimeOf })
+  const read = (id: string) => pages.readFor(profile, { id }, {})
+
+  await read('cus_1')
+  await read('cus_1')
+  expect(upstream.state.asked).toBe(1)
+
+  const changed = new Promise(resolve => live.onChange(resolve))
+  await writeFile(file, '{"cache": {"profile": {"ttlMs": 1, "staleMs": 0}}}')
+  await changed
+  await read('cus_2')
+  await vi.waitFor(async () => {
+    await read('cus_2')
+    expect(upstream.state.asked).toBeGreaterThan(3)
+  }, WAIT)
+  const before = upstream.state.asked
+  await read('cus_1')
+  expect(upstream.state.asked).toBe(before) // it was read before
+})
