@@ -1,6 +1,6 @@
 // What an operator sets in the gateway's settings file, section by section. Free of the environment and of files.
 import { z } from 'zod'
-import { DEFAULT_ANSWER_BYTES } from '#gateway/executor/response-limit.ts'
+import { DEFAULT_RESPONSE_BYTES } from '#gateway/executor/response-limit.ts'
 import { persistedSettings } from '#gateway/pipeline/persisted-settings.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { costSettings } from '#gateway/safety/cost/settings.ts'
@@ -33,7 +33,7 @@ const limits = z.strictObject({
   values: count.default(DEFAULT_LIMITS.values),
   batch: count.default(DEFAULT_LIMITS.batch),
   /** Of a whole answer, before it is packed. */
-  answerBytes: count.max(256 * 1024 * 1024).default(DEFAULT_ANSWER_BYTES),
+  answerBytes: count.max(256 * 1024 * 1024).default(DEFAULT_RESPONSE_BYTES),
 })
 
 const settings = z.strictObject({

@@ -8,7 +8,7 @@ const MAX_LEVELS = 1000
  * Its objects and lists anew, as far down as anybody looks: what is merged into one must not show in another. Texts are the
  * same ones: of most answers this is a fraction of parsing again.
  */
-export function copyOf(source: JsonObject, levels: number = MAX_LEVELS): JsonObject {
+export function cloneJson(source: JsonObject, levels: number = MAX_LEVELS): JsonObject {
   const copy = { ...source }
   for (const key in copy) {
     const value = copy[key]
@@ -20,7 +20,7 @@ export function copyOf(source: JsonObject, levels: number = MAX_LEVELS): JsonObj
 function copyOfValue(value: unknown, levels: number): unknown {
   if (levels === 0) return value
   if (Array.isArray(value)) return copyOfList(value, levels)
-  return isObject(value) ? copyOf(value, levels) : value
+  return isObject(value) ? cloneJson(value, levels) : value
 }
 
 function copyOfList(source: readonly unknown[], levels: number): unknown[] {

@@ -5,13 +5,13 @@ import {
   compileNestedRootFetch,
   compileRootFetch,
   compileRootRequest,
-  type Known,
+  type PlanContext,
   type RootRequest,
   type Step,
 } from '#gateway/executor/fetches.ts'
 import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
 
-export function compilePlan(node: PlanNode | null | undefined, known: Known): Step {
+export function compilePlan(node: PlanNode | null | undefined, known: PlanContext): Step {
   if (!node) return () => {}
   switch (node.kind) {
     case 'Fetch':
@@ -38,7 +38,7 @@ export function compilePlan(node: PlanNode | null | undefined, known: Known): St
 }
 
 /** The plan's subscription, compiled; undefined for any other plan. */
-export function compileSubscription(node: PlanNode | undefined, known: Known): RootRequest | undefined {
+export function compileSubscription(node: PlanNode | undefined, known: PlanContext): RootRequest | undefined {
   if (node?.kind === 'Subscription') return compileRootRequest(node.primary, known)
   return node?.kind === 'Sequence' ? compileSubscription(node.nodes[0], known) : undefined
 }

@@ -18,14 +18,14 @@ import {
   type PathKey,
   type SharedValues,
 } from '#gateway/executor/execution.ts'
-import { type HiddenValues, leafWriter } from '#gateway/executor/leaf-values.ts'
-import { AnswerTooLarge } from '#gateway/executor/response-limit.ts'
+import { compileLeaf, type HiddenValues } from '#gateway/executor/leaf-values.ts'
+import { ResponseTooLarge } from '#gateway/executor/response-limit.ts'
 import {
   type CollectedField,
-  createCollector,
+  createFieldCollector,
   type Selected,
 } from '#gateway/planner/normalization/collect-fields.ts'
-import type { PlannedNames } from '#gateway/planner/normalization/plan-names.ts'
+import type { PlanNames } from '#gateway/planner/normalization/plan-names.ts'
 
 /** Of one answer. A list may have a wrong value at each of its places. */
 const MAX_ERRORS = 1000
@@ -38,15 +38,15 @@ export type Completion = {
 }
 
 /** Undefined stands for a null where none may be: the next place above that may be null becomes it. */
-export type Write = (value: unknown, completion: Completion) => string | undefined
+export type WriteValue = (value: unknown, completion: Completion) => string | undefined
 
 type FieldWriter = {
   readonly key: string
   /** Its key in what the subgraphs gave. */
   readonly from: string
   readonly quoted: string
-  readonly applies: CollectedField['applies']
-  readonly write: Write
+  readonly isIncluded: CollectedField['isIncluded']
+  readonly write: WriteValue
 }
 
 /** An object's fields in the order of the answer. */
@@ -55,28 +55,28 @@ type FieldsInOrder = (variables: Completion['variables']) => readonly FieldWrite
 export type CompileCompletion = {
   readonly schema: GraphQLSchema
   readonly operation: OperationDefinitionNode
-  readonly fragments: Parameters<typeof createCollector>[0]['fragments']
+  readonly fragments: Parameters<typeof createFieldCollector>[0]['fragments']
   /** Fields of the operation that are written as null, whatever there is of them. */
   readonly withheld: ReadonlySet<FieldNode>
   /** What a field is called in what the subgraphs gave. */
-  readonly nameOf: PlannedNames['nameOf']
+  readonly nameOf: PlanNames['nameOf']
   readonly hidden: HiddenValues
   /** Characters of a list's text; past them AnswerTooLarge is thrown. */
   readonly maxText: number
 }
 
 /** Writes the whole `data`; 'null' when a null reaches the root. Root fields that introspection answers are written as they are. */
-export function compileCompletion(options: CompileCompletion): Write {
+export function compileCompletion(options: CompileCompletion): WriteValue {
   const { schema, operation, nameOf, hidden, maxText } = options
-  const collect = createCollector(options)
+  const collect = createFieldCollector(options)
   const root = schema.getRootType(operation.operation)
   if (!root) return () => 'null'
 
-  function compileType(type: GraphQLOutputType, selected: readonly Selected[], parent: string): Write {
+  function compileType(type: GraphQLOutputType, selected: readonly Selected[], parent: string): WriteValue {
     if (isNonNullType(type)) {
       const { ofType } = type
       const inner = isLeafType(ofType)
-        ? leafWriter(ofType, { parent, hidden, nullable: false })
+        ? compileLeaf(ofType, { parent, hidden, nullable: false })
         : compileInner(ofType, selected, parent)
       return notNull(inner, parent)
     }
@@ -85,10 +85,10 @@ export function compileCompletion(options: CompileCompletion): Write {
       value === null || value === undefined ? 'null' : (inner(value, completion) ?? 'null')
   }
 
-  function compileInner(type: GraphQLOutputType, selected: readonly Selected[], parent: string): Write {
+  function compileInner(type: GraphQLOutputType, selected: readonly Selected[], parent: string): WriteValue {
     if (isNonNullType(type)) return compileType(type, selected, parent)
     if (isListType(type)) return list(compileType(type.ofType, selected, parent), parent, maxText)
-    if (isLeafType(type)) return leafWriter(type, { parent, hidden, nullable: true })
+    if (isLeafType(type)) return compileLeaf(type, { parent, hidden, nullable: true })
     if (isAbstractType(type)) return compileAbstract(type, selected, parent)
     return object(
       lazily(() => compileFields(type, selected)),
@@ -97,8 +97,12 @@ export function compileCompletion(options: CompileCompletion): Write {
   }
 
   /** By the type that the object turns out to have; one that the public graph does not know shows nothing. */
-  function compileAbstract(type: GraphQLAbstractType, selected: readonly Selected[], parent: string): Write {
-    const known = new Map<unknown, Write>()
+  function compileAbstract(
+    type: GraphQLAbstractType,
+    selected: readonly Selected[],
+    parent: string,
+  ): WriteValue {
+    const known = new Map<unknown, WriteValue>()
     return (value, completion) => {
       const typename = isObject(value) ? value.__typename : undefined
       let write = known.get(typename)
@@ -128,17 +132,17 @@ export function compileCompletion(options: CompileCompletion): Write {
 
   function compileFields(type: GraphQLCompositeType, selected: readonly Selected[]): FieldsInOrder {
     const collected = collect(type, selected)
-    const writers = collected.map(({ key, node, fieldType, applies, granted, inner }) => {
+    const writers = collected.map(({ key, node, fieldType, isIncluded, isGranted, inner }) => {
       const quoted = `${JSON.stringify(key)}:`
       const name = node.name.value
       const from = nameOf(node)
-      const known = { key, from, quoted, applies }
+      const known = { key, from, quoted, isIncluded }
       if (name === '__typename')
         return { ...known, write: isAbstractType(type) ? unknownType : constant(type.name) }
       if (fieldType === undefined) return { ...known, write: asItIs }
       const write = compileType(fieldType, inner, `${type.name}.${name}`)
-      if (granted === undefined) return { ...known, write }
-      return { ...known, write: ifGranted(granted, write, isNonNullType(fieldType)) }
+      if (isGranted === undefined) return { ...known, write }
+      return { ...known, write: ifGranted(isGranted, write, isNonNullType(fieldType)) }
     })
     return inOrder(collected, writers)
   }
@@ -170,18 +174,22 @@ function inOrder(collected: readonly CollectedField[], writers: readonly FieldWr
 }
 
 /** Whoever withholds a field reports it: its null is no second error. */
-function ifGranted(granted: NonNullable<CollectedField['granted']>, write: Write, required: boolean): Write {
+function ifGranted(
+  granted: NonNullable<CollectedField['isGranted']>,
+  write: WriteValue,
+  required: boolean,
+): WriteValue {
   const instead = required ? undefined : 'null'
   return (value, completion) => (granted(completion.variables) ? write(value, completion) : instead)
 }
 
-function constant(name: string): Write {
+function constant(name: string): WriteValue {
   const text = JSON.stringify(name)
   return () => text
 }
 
 function unknownType(_: unknown, completion: Completion): undefined {
-  return fail(completion, 'No subgraph told the type of the object.')
+  return addError(completion, 'No subgraph told the type of the object.')
 }
 
 /** What introspection gave is complete already. */
@@ -198,13 +206,14 @@ function lazily<T>(make: () => T): () => T {
   }
 }
 
-function object(fields: () => FieldsInOrder, parent: string): Write {
+function object(fields: () => FieldsInOrder, parent: string): WriteValue {
   return once((value, completion) => {
-    if (!isObject(value)) return fail(completion, `${parent} is an object; the subgraph gave something else`)
+    if (!isObject(value))
+      return addError(completion, `${parent} is an object; the subgraph gave something else`)
     const { errors, variables } = completion
     let text = ''
-    for (const { key, from, quoted, applies, write } of fields()(variables)) {
-      if (applies !== undefined && !applies(variables)) continue
+    for (const { key, from, quoted, isIncluded, write } of fields()(variables)) {
+      if (isIncluded !== undefined && !isIncluded(variables)) continue
       const before = errors.length
       const written = write(value[from], completion)
       if (errors.length !== before) placeUnder(errors, before, key)
@@ -216,10 +225,10 @@ function object(fields: () => FieldsInOrder, parent: string): Write {
 }
 
 /** Lists alone make an answer much larger than what the subgraphs gave: of one entity in many places. */
-function list(write: Write, parent: string, maxText: number): Write {
+function list(write: WriteValue, parent: string, maxText: number): WriteValue {
   return once((value, completion) => {
     if (!Array.isArray(value))
-      return fail(completion, `${parent} is a list; the subgraph gave something else`)
+      return addError(completion, `${parent} is a list; the subgraph gave something else`)
     const { errors } = completion
     let text = ''
     for (let index = 0; index < value.length; index++) {
@@ -228,14 +237,14 @@ function list(write: Write, parent: string, maxText: number): Write {
       if (errors.length !== before) placeUnder(errors, before, index)
       if (written === undefined) return undefined
       text += index === 0 ? written : `,${written}`
-      if (text.length > maxText) throw new AnswerTooLarge()
+      if (text.length > maxText) throw new ResponseTooLarge()
     }
     return `[${text}]`
   })
 }
 
 /** What stands in several places is written once, unless there is an error in it: that is to be told at each place. */
-function once(write: Write): Write {
+function once(write: WriteValue): WriteValue {
   return (value, completion) => {
     const { shared, errors } = completion
     if (shared === undefined || !shared.has(value)) return write(value, completion)
@@ -250,15 +259,15 @@ function once(write: Write): Write {
   }
 }
 
-function notNull(write: Write, parent: string): Write {
+function notNull(write: WriteValue, parent: string): WriteValue {
   return (value, completion) =>
     value === null || value === undefined
-      ? fail(completion, `Cannot return null for non-nullable field ${parent}.`)
+      ? addError(completion, `Cannot return null for non-nullable field ${parent}.`)
       : write(value, completion)
 }
 
 /** Its path is put together on the way up: there is none to keep while all goes well. */
-export function fail({ errors }: Completion, message: string): undefined {
+export function addError({ errors }: Completion, message: string): undefined {
   if (errors.length < MAX_ERRORS) errors.push({ message, path: [], extensions: { code: 'INTERNAL' } })
   return undefined
 }

@@ -2,7 +2,7 @@
 import type { Execution, JsonObject } from '#gateway/executor/execution.ts'
 import type { Representation } from '#gateway/executor/representations.ts'
 
-export type Distinct = {
+export type UniqueRepresentations = {
   /** Those that differ, as JSON. */
   readonly texts: readonly string[]
   /** Which of `texts` stands for an entity; undefined when none does. */
@@ -16,10 +16,10 @@ type Level = Map<unknown, unknown>
 const NONE = -1
 
 /** Equal entities are known by the values that they are written from: most are never written. */
-export function createDistinct(
+export function dedupeRepresentations(
   { write, keysOf }: Representation,
   variables: Execution['variables'],
-): Distinct {
+): UniqueRepresentations {
   const texts: string[] = []
   const byText = new Map<string, number>()
   const byType: Level = new Map()

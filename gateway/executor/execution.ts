@@ -11,7 +11,7 @@ export type ExecutionError = {
 export type JsonObject = { [key: string]: unknown }
 
 /** A subgraph's answer, parsed, for this execution alone: it is merged in place. */
-export type SubgraphAnswer = {
+export type SubgraphResponse = {
   readonly data?: JsonObject | null
   readonly errors?: readonly unknown[]
 }
@@ -35,7 +35,7 @@ export type Execution = {
   /** What stands in several places of `data`, since several objects got the same entity; none when left out. */
   shared?: SharedValues
   /** Never rejects: a fetch that fails is an answer with errors. */
-  fetch(request: SubgraphRequest): Promise<SubgraphAnswer>
+  fetch(request: SubgraphRequest): Promise<SubgraphResponse>
 }
 
 export function isObject(value: unknown): value is JsonObject {

@@ -1,24 +1,29 @@
 // The plan's requests: bodies put together from what was compiled, answers merged where they belong, errors told in place.
-import { copyOf } from '#gateway/executor/clone-json.ts'
-import { createDistinct } from '#gateway/executor/dedupe-representations.ts'
+import { cloneJson } from '#gateway/executor/clone-json.ts'
+import { dedupeRepresentations } from '#gateway/executor/dedupe-representations.ts'
 import {
   type Execution,
   isObject,
   type JsonObject,
   type PathKey,
-  type SubgraphAnswer,
   type SubgraphRequest,
+  type SubgraphResponse,
 } from '#gateway/executor/execution.ts'
-import { compilePath, type Place, pathOf, type Targets } from '#gateway/executor/flatten-path.ts'
+import {
+  compileFlattenPath,
+  pathKeys,
+  type ResponsePath,
+  type Targets,
+} from '#gateway/executor/flatten-path.ts'
 import { mergeInto } from '#gateway/executor/merge.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import { compileRepresentation, type Representation } from '#gateway/executor/representations.ts'
-import { createRewrites } from '#gateway/executor/rewrites.ts'
-import { MAX_ERRORS, type Telling, tellErrors } from '#gateway/executor/subgraph-errors.ts'
+import { compileRewrites } from '#gateway/executor/rewrites.ts'
+import { addErrors, type ErrorContext, MAX_ERRORS } from '#gateway/executor/subgraph-errors.ts'
 import type { BatchFetchNode, FetchNode, FlattenPath } from '#gateway/planner/plan/query-plan.ts'
 
 /** What a plan is compiled with. */
-export type Known = Telling & {
+export type PlanContext = ErrorContext & {
   readonly matches: TypeMatch
 }
 
@@ -31,47 +36,47 @@ const NOTHING: Entities = { texts: [], targets: [] }
 /** Entities of one field of a request: representations that differ, and the objects that each stands for. */
 type Entities = { readonly texts: readonly string[]; readonly targets: readonly (readonly JsonObject[])[] }
 /** By the representation's index, where the objects that it stands for are. */
-type Places = readonly (readonly (Place | undefined)[])[]
-type Rewriter = ReturnType<typeof createRewrites>
+type Places = readonly (readonly (ResponsePath | undefined)[])[]
+type Rewriter = ReturnType<typeof compileRewrites>
 
 /** A request for root fields, and where its answer goes. */
 export type RootRequest = {
   request(variables: Execution['variables']): SubgraphRequest
-  take(answer: SubgraphAnswer, execution: Execution): void
+  merge(answer: SubgraphResponse, execution: Execution): void
 }
 
-export function compileRootRequest(node: FetchNode, known: Known): RootRequest {
+export function compileRootRequest(node: FetchNode, known: PlanContext): RootRequest {
   const { matches } = known
   const request = compileRequest(node)
-  const rewrite = node.outputRewrites?.length ? createRewrites(node.outputRewrites, matches) : undefined
+  const rewrite = node.outputRewrites?.length ? compileRewrites(node.outputRewrites, matches) : undefined
   return {
     request: variables => request(variables, ''),
-    take(answer, execution) {
+    merge(answer, execution) {
       const { data } = answer
       if (isObject(data)) {
         rewrite?.(data)
         mergeInto(execution.data, data, matches)
       }
-      tellErrors(answer, path => [path], { execution, ...known })
+      addErrors(answer, path => [path], { execution, ...known })
     },
   }
 }
 
 /** A fetch of root fields. */
-export function compileRootFetch(node: FetchNode, known: Known): Step {
-  const { request, take } = compileRootRequest(node, known)
-  return async execution => take(await execution.fetch(request(execution.variables)), execution)
+export function compileRootFetch(node: FetchNode, known: PlanContext): Step {
+  const { request, merge } = compileRootRequest(node, known)
+  return async execution => merge(await execution.fetch(request(execution.variables)), execution)
 }
 
 /**
  * A fetch of root fields for each object of a root type that `path` leads to. Queries are asked once for all of them; each
  * mutation is carried out on its own, one after the other.
  */
-export function compileNestedRootFetch(node: FetchNode, path: FlattenPath, known: Known): Step {
+export function compileNestedRootFetch(node: FetchNode, path: FlattenPath, known: PlanContext): Step {
   const { matches } = known
   const request = compileRequest(node)
-  const { places } = compilePath(path, matches)
-  const rewrite = node.outputRewrites?.length ? createRewrites(node.outputRewrites, matches) : undefined
+  const { places } = compileFlattenPath(path, matches)
+  const rewrite = node.outputRewrites?.length ? compileRewrites(node.outputRewrites, matches) : undefined
   const atOnce = node.operationKind === 'mutation' ? 1 : Number.POSITIVE_INFINITY
 
   async function fetchFor(targets: readonly NestedRoot[], execution: Execution): Promise<void> {
@@ -79,10 +84,10 @@ export function compileNestedRootFetch(node: FetchNode, path: FlattenPath, known
     const { data } = answer
     if (isObject(data)) {
       rewrite?.(data)
-      for (const { target } of targets) mergeInto(target, copyOf(data), matches)
+      for (const { target } of targets) mergeInto(target, cloneJson(data), matches)
     }
-    const placesOf = (inner: readonly PathKey[]) => targets.map(({ place }) => [...pathOf(place), ...inner])
-    tellErrors(answer, placesOf, { execution, ...known })
+    const placesOf = (inner: readonly PathKey[]) => targets.map(({ place }) => [...pathKeys(place), ...inner])
+    addErrors(answer, placesOf, { execution, ...known })
   }
 
   return async execution => {
@@ -93,10 +98,10 @@ export function compileNestedRootFetch(node: FetchNode, path: FlattenPath, known
   }
 }
 
-type NestedRoot = { readonly target: JsonObject; readonly place: Place | undefined }
+type NestedRoot = { readonly target: JsonObject; readonly place: ResponsePath | undefined }
 
 /** A fetch of the entities that `path` leads to. */
-export function compileEntityFetch(node: FetchNode, path: FlattenPath, known: Known): Step {
+export function compileEntityFetch(node: FetchNode, path: FlattenPath, known: PlanContext): Step {
   const { matches } = known
   const { requires = [], inputRewrites, outputRewrites } = node
   return compileEntityRequest(
@@ -105,9 +110,9 @@ export function compileEntityFetch(node: FetchNode, path: FlattenPath, known: Kn
       {
         alias: ENTITIES,
         variable: 'representations',
-        find: [compilePath(path, matches)],
+        find: [compileFlattenPath(path, matches)],
         representation: compileRepresentation(requires, matches, inputRewrites),
-        rewrite: outputRewrites?.length ? createRewrites(outputRewrites, matches) : undefined,
+        rewrite: outputRewrites?.length ? compileRewrites(outputRewrites, matches) : undefined,
         rewritesWhole: true,
       },
     ],
@@ -115,14 +120,14 @@ export function compileEntityFetch(node: FetchNode, path: FlattenPath, known: Kn
   )
 }
 
-export function compileBatchFetch(node: BatchFetchNode, known: Known): Step {
+export function compileBatchFetch(node: BatchFetchNode, known: PlanContext): Step {
   const { matches } = known
   const fields = node.entityBatch.aliases.map(alias => ({
     alias: alias.alias,
     variable: alias.representationsVariableName,
-    find: alias.paths.map(path => compilePath(path, matches)),
+    find: alias.paths.map(path => compileFlattenPath(path, matches)),
     representation: compileRepresentation(alias.requires, matches, alias.inputRewrites),
-    rewrite: alias.outputRewrites?.length ? createRewrites(alias.outputRewrites, matches) : undefined,
+    rewrite: alias.outputRewrites?.length ? compileRewrites(alias.outputRewrites, matches) : undefined,
     rewritesWhole: false,
   }))
   return compileEntityRequest(compileRequest(node), fields, known)
@@ -141,7 +146,11 @@ type EntityField = {
 
 type BuildRequest = (variables: Execution['variables'], representations: string) => SubgraphRequest
 
-function compileEntityRequest(request: BuildRequest, fields: readonly EntityField[], known: Known): Step {
+function compileEntityRequest(
+  request: BuildRequest,
+  fields: readonly EntityField[],
+  known: PlanContext,
+): Step {
   return execution => {
     const found = fields.map(field => collect(field, execution))
     if (found.every(({ texts }) => texts.length === 0)) return
@@ -156,7 +165,7 @@ function compileEntityRequest(request: BuildRequest, fields: readonly EntityFiel
 
 /** Objects with equal representations are asked for once, whichever paths lead to them. */
 function collect({ find, representation }: EntityField, { data, variables, shared }: Execution): Entities {
-  const distinct = createDistinct(representation, variables)
+  const distinct = dedupeRepresentations(representation, variables)
   const targets: JsonObject[][] = []
   for (const { each } of find)
     each(data, shared, entity => {
@@ -171,7 +180,7 @@ function collect({ find, representation }: EntityField, { data, variables, share
 
 /** Looked up once something is to be told of them, before the answer changes what they stand in. */
 function locate({ find }: EntityField, { targets }: Entities, { data }: Execution): Places {
-  const located: (Place | undefined)[][] = targets.map(() => [])
+  const located: (ResponsePath | undefined)[][] = targets.map(() => [])
   const indexes = new Map(targets.flatMap((those, index) => those.map(entity => [entity, index])))
   for (const { places } of find)
     places(data, (entity, place) => {
@@ -185,10 +194,10 @@ type Spread = {
   readonly fields: readonly EntityField[]
   readonly found: readonly Entities[]
   readonly execution: Execution
-  readonly known: Known
+  readonly known: PlanContext
 }
 
-function spread(answer: SubgraphAnswer, spreading: Spread): void {
+function spread(answer: SubgraphResponse, spreading: Spread): void {
   const { data, errors } = answer
   const { fields, found, execution } = spreading
   const told = errors !== undefined && errors.length > 0
@@ -206,7 +215,7 @@ function spread(answer: SubgraphAnswer, spreading: Spread): void {
       tellUnanswered(entities, locate(field, those, execution), spreading)
     giveOut(entities, those, spreading)
   }
-  tellErrors(answer, path => relocate(path, fields, places), { execution, ...spreading.known })
+  addErrors(answer, path => relocate(path, fields, places), { execution, ...spreading.known })
 }
 
 /**
@@ -259,7 +268,7 @@ function tellUnanswered(
   for (const place of unanswered.slice(0, MAX_ERRORS))
     errors.push({
       message: 'a subgraph did not answer for this',
-      path: names.askedPath(pathOf(place)),
+      path: names.clientPath(pathKeys(place)),
       extensions: { code: 'UNAVAILABLE' },
     })
 }
@@ -283,7 +292,7 @@ function relocate(
           .flat()
           .find(some => some.length > 0)
           ?.slice(0, 1) ?? [])
-  return those.slice(0, MAX_ERRORS).map(place => [...pathOf(place), ...path.slice(2)])
+  return those.slice(0, MAX_ERRORS).map(place => [...pathKeys(place), ...path.slice(2)])
 }
 
 /** The body but for what changes from one execution to the next is text from the start. */

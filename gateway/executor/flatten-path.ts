@@ -4,8 +4,8 @@ import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import type { FlattenPath } from '#gateway/planner/plan/query-plan.ts'
 
 /** A place in the answer: its key, and the place that it is in. */
-export type Place = { readonly key: PathKey; readonly parent: Place | undefined }
-export type Found = (entity: JsonObject, place: Place | undefined) => void
+export type ResponsePath = { readonly key: PathKey; readonly parent: ResponsePath | undefined }
+export type Found = (entity: JsonObject, place: ResponsePath | undefined) => void
 
 export type Targets = {
   /** Each object at least once, whatever its places: what `shared` has is walked once. */
@@ -15,16 +15,16 @@ export type Targets = {
 }
 
 type Walk = {
-  readonly found: (entity: JsonObject, place: Place | undefined) => void
+  readonly found: (entity: JsonObject, place: ResponsePath | undefined) => void
   readonly placed: boolean
   readonly shared: SharedValues | undefined
   /** Of what is shared, by the step that it was met at. */
   readonly seen: Set<unknown>[]
 }
 
-type Step = (value: unknown, place: Place | undefined, walk: Walk) => void
+type Step = (value: unknown, place: ResponsePath | undefined, walk: Walk) => void
 
-export function compilePath(path: FlattenPath, matches: TypeMatch): Targets {
+export function compileFlattenPath(path: FlattenPath, matches: TypeMatch): Targets {
   const step = path.reduceRight<Step>(
     (next, segment, depth) => stepOf(segment, { next, depth, matches }),
     atEnd,
@@ -35,7 +35,7 @@ export function compilePath(path: FlattenPath, matches: TypeMatch): Targets {
   }
 }
 
-function atEnd(value: unknown, place: Place | undefined, walk: Walk): void {
+function atEnd(value: unknown, place: ResponsePath | undefined, walk: Walk): void {
   if (Array.isArray(value)) eachItem(value, { place, walk, visit: atEnd })
   else if (isObject(value)) walk.found(value, place)
 }
@@ -79,7 +79,7 @@ function wasSeen(value: unknown, depth: number, { shared, seen }: Walk): boolean
   return false
 }
 
-type Visiting = { readonly place: Place | undefined; readonly walk: Walk; readonly visit: Step }
+type Visiting = { readonly place: ResponsePath | undefined; readonly walk: Walk; readonly visit: Step }
 
 function eachItem(items: readonly unknown[], { place, walk, visit }: Visiting): void {
   for (let index = 0; index < items.length; index++) {
@@ -90,7 +90,7 @@ function eachItem(items: readonly unknown[], { place, walk, visit }: Visiting): 
 }
 
 /** From the root. */
-export function pathOf(place: Place | undefined): PathKey[] {
+export function pathKeys(place: ResponsePath | undefined): PathKey[] {
   const path: PathKey[] = []
   for (let at = place; at !== undefined; at = at.parent) path.push(at.key)
   return path.reverse()

@@ -1,6 +1,6 @@
 // Scalars and enums as JSON text, checked on the way out: a value that its type does not allow is a null with an error.
 import { type GraphQLLeafType, isEnumType } from 'graphql'
-import { type Completion, fail, type Write } from '#gateway/executor/completion.ts'
+import { addError, type Completion, type WriteValue } from '#gateway/executor/completion.ts'
 
 const MAX_INT = 2_147_483_647
 const MIN_INT = -2_147_483_648
@@ -8,7 +8,7 @@ const MIN_INT = -2_147_483_648
 /** Values of enums that some subgraph has and clients do not see, by the enum's name. */
 export type HiddenValues = ReadonlyMap<string, ReadonlySet<unknown>>
 
-export type LeafPlace = {
+export type LeafPosition = {
   /** `Type.field`, for messages. */
   readonly parent: string
   /** Whether it may be null. */
@@ -17,7 +17,7 @@ export type LeafPlace = {
 }
 
 /** Null and undefined do not reach it. */
-export function leafWriter(type: GraphQLLeafType, { parent, nullable, hidden }: LeafPlace): Write {
+export function compileLeaf(type: GraphQLLeafType, { parent, nullable, hidden }: LeafPosition): WriteValue {
   if (isEnumType(type)) {
     const values = new Set(type.getValues().map(({ name }) => name))
     return enumWriter(
@@ -69,7 +69,7 @@ type WrittenEnum = {
  * A hidden value is a null, and nobody's fault where a null may be: so does Apollo's gateway. Any other value that the
  * public graph does not have is wrong; the message does not tell it.
  */
-function enumWriter({ name, values, silent }: WrittenEnum, parent: string): Write {
+function enumWriter({ name, values, silent }: WrittenEnum, parent: string): WriteValue {
   return (value, completion) => {
     if (typeof value === 'string' && values.has(value)) return `"${value}"`
     return silent?.has(value) ? 'null' : wrong(completion, parent, name)
@@ -77,7 +77,7 @@ function enumWriter({ name, values, silent }: WrittenEnum, parent: string): Writ
 }
 
 function wrong(completion: Completion, parent: string, type: string): undefined {
-  return fail(completion, `${parent} has a value that ${type} cannot represent.`)
+  return addError(completion, `${parent} has a value that ${type} cannot represent.`)
 }
 
 /** Longer texts are written by JSON.stringify, which is faster then. */

@@ -1,7 +1,7 @@
 // Entities as the subgraphs want them: what of an object goes into its representation, as JSON text. Compiled once.
 import { type Execution, isObject, type JsonObject } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
-import { createRewrites } from '#gateway/executor/rewrites.ts'
+import { compileRewrites } from '#gateway/executor/rewrites.ts'
 import type { RequiredSelection, Rewrite } from '#gateway/planner/plan/query-plan.ts'
 
 /** Undefined when the object is no such entity, or nothing but its type is known of it. */
@@ -31,7 +31,7 @@ export function compileRepresentation(
 ): Representation {
   const written: Written = { values: 0 }
   const select = createSelector(requires, matches, written)
-  const rewrite = rewrites?.length ? createRewrites(rewrites, matches) : undefined
+  const rewrite = rewrites?.length ? compileRewrites(rewrites, matches) : undefined
   return {
     keysOf: rewrite ? () => undefined : keysByType(requires, matches),
     write(entity, variables) {

@@ -1,14 +1,14 @@
 // How large an answer may be: what passes the limit is given up while it is written, and told instead. Free of HTTP.
-import type { Completion, Write } from '#gateway/executor/completion.ts'
+import type { Completion, WriteValue } from '#gateway/executor/completion.ts'
 
 /** Bytes, where nothing else is said. */
-export const DEFAULT_ANSWER_BYTES = 32 * 1024 * 1024
+export const DEFAULT_RESPONSE_BYTES = 32 * 1024 * 1024
 
 /** Thrown while an answer is written. */
-export class AnswerTooLarge extends Error {}
+export class ResponseTooLarge extends Error {}
 
 /** `write`, but for data of more than `maxBytes`: that is null, with one error that says why. */
-export function boundData(write: Write, maxBytes: number): Write {
+export function limitData(write: WriteValue, maxBytes: number): WriteValue {
   return (value, completion) => {
     const text = writeOrGiveUp(write, value, completion)
     if (text !== undefined && !isLonger(text, maxBytes)) return text
@@ -19,7 +19,7 @@ export function boundData(write: Write, maxBytes: number): Write {
 }
 
 /** Whole answers that go out together: those that do not fit any more are an error instead. */
-export function boundAnswers(texts: readonly string[], maxBytes: number): readonly string[] {
+export function limitResponses(texts: readonly string[], maxBytes: number): readonly string[] {
   const characters = texts.reduce((sum, { length }) => sum + length, 0)
   if (characters * MAX_BYTES_PER_CHARACTER <= maxBytes) return texts
   let left = maxBytes
@@ -36,11 +36,11 @@ function isLonger(text: string, maxBytes: number): boolean {
   return text.length * MAX_BYTES_PER_CHARACTER > maxBytes && Buffer.byteLength(text) > maxBytes
 }
 
-function writeOrGiveUp(write: Write, value: unknown, completion: Completion): string | undefined {
+function writeOrGiveUp(write: WriteValue, value: unknown, completion: Completion): string | undefined {
   try {
     return write(value, completion)
   } catch (error) {
-    if (error instanceof AnswerTooLarge) return undefined
+    if (error instanceof ResponseTooLarge) return undefined
     throw error
   }
 }

@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import type { Rewrite, RewritePath } from '#gateway/planner/plan/query-plan.ts'
 
-export function createRewrites(
+export function compileRewrites(
   rewrites: readonly Rewrite[],
   matches: TypeMatch,
 ): (value: JsonObject | readonly unknown[]) => void {

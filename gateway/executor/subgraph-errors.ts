@@ -5,24 +5,24 @@ import {
   isObject,
   type JsonObject,
   type PathKey,
-  type SubgraphAnswer,
+  type SubgraphResponse,
 } from '#gateway/executor/execution.ts'
 import type { IsSelected } from '#gateway/executor/selected-paths.ts'
-import type { PlannedNames } from '#gateway/planner/normalization/plan-names.ts'
+import type { PlanNames } from '#gateway/planner/normalization/plan-names.ts'
 
 /** Errors of one fetch that are told, at most. */
 export const MAX_ERRORS = 100
 
-export type Telling = {
-  readonly names: Pick<PlannedNames, 'askedPath' | 'isAmbiguous'>
+export type ErrorContext = {
+  readonly names: Pick<PlanNames, 'clientPath' | 'isAmbiguous'>
   readonly isSelected: IsSelected
 }
 
 /** `place` has the places in the answer so far, which the subgraph's data is part of already, for one in the subgraph's. */
-export function tellErrors(
-  { data, errors = [] }: SubgraphAnswer,
+export function addErrors(
+  { data, errors = [] }: SubgraphResponse,
   place: (path: readonly PathKey[]) => readonly (readonly PathKey[])[],
-  { execution, ...telling }: Telling & { readonly execution: Execution },
+  { execution, ...telling }: ErrorContext & { readonly execution: Execution },
 ): void {
   const end = execution.errors.length + MAX_ERRORS
   for (const error of errors.slice(0, MAX_ERRORS)) {
@@ -33,7 +33,7 @@ export function tellErrors(
     for (const at of places.length > 0 ? places : [[]]) {
       if (execution.errors.length >= end) return
       if (isAlone && isOfNobody(at, execution.data, telling)) continue
-      execution.errors.push(toldAt(error, telling.names.askedPath(at)))
+      execution.errors.push(toldAt(error, telling.names.clientPath(at)))
     }
   }
 }
@@ -42,7 +42,11 @@ export function tellErrors(
  * A request may ask a field of all objects at a place of which the client selects it of some types only, under a name that
  * stands for something else of the others. These lack nothing when it fails.
  */
-function isOfNobody(path: readonly PathKey[], data: JsonObject, { names, isSelected }: Telling): boolean {
+function isOfNobody(
+  path: readonly PathKey[],
+  data: JsonObject,
+  { names, isSelected }: ErrorContext,
+): boolean {
   return names.isAmbiguous(path.at(-1)) && !isSelected(path, data)
 }
 

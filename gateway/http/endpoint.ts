@@ -1,7 +1,7 @@
 // GraphQL over HTTP in front of the executor: what was asked, in whose name, in which media type. Free of planning.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isObject } from '#gateway/executor/execution.ts'
-import { boundAnswers, DEFAULT_ANSWER_BYTES } from '#gateway/executor/response-limit.ts'
+import { DEFAULT_RESPONSE_BYTES, limitResponses } from '#gateway/executor/response-limit.ts'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
 import { type WatchOperations, watchOperations } from '#gateway/observe/operations.ts'
@@ -10,7 +10,7 @@ import { type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/
 import { nameOperation } from '#gateway/pipeline/persisted-operations.ts'
 import type { Sharing } from '#gateway/pipeline/query-deduplication.ts'
 import { createFormat, emptyNotes, type Notes, runOperation } from '#gateway/pipeline/run-operation.ts'
-import { type AnswerInParts, takenParts } from '#gateway/subscriptions/multipart.ts'
+import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
@@ -44,7 +44,7 @@ export type GatewayEndpointOptions = {
   /** Operations that may be named by a hash; none when left out. */
   readonly persisted?: PersistedOperations | undefined
   /** Answers subscriptions whose clients take parts; nobody's when left out. */
-  readonly answerInParts?: AnswerInParts | undefined
+  readonly answerInParts?: ServeMultipart | undefined
   /** Equal queries under way are one execution; each has its own when left out. */
   readonly sharing?: Sharing | undefined
   readonly limits: OperationLimits
@@ -79,7 +79,8 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
     return reply.headers(headers).send(html)
   }
   // A client that takes parts still gets JSON for an error, and for what is no subscription.
-  const type = answerType(request.headers.accept) ?? (takenParts(request).length > 0 ? JSON_TYPE : undefined)
+  const type =
+    answerType(request.headers.accept) ?? (acceptedMultipartTypes(request).length > 0 ? JSON_TYPE : undefined)
   if (type === undefined)
     return reply
       .code(406)
@@ -140,9 +141,9 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
   const ask = (member: unknown) => executeMember(stages, exchange, { member, required, notes, budget })
   const answers = await Promise.all((Array.isArray(asked) ? asked : [asked]).map(ask))
   const [first] = answers
-  const texts = boundAnswers(
+  const texts = limitResponses(
     answers.map(one => one.text),
-    stages.answerBytes ?? DEFAULT_ANSWER_BYTES,
+    stages.answerBytes ?? DEFAULT_RESPONSE_BYTES,
   )
   const text = Array.isArray(asked) ? `[${texts.join(',')}]` : (texts[0] ?? '')
   const reached = formatToken(notes.reached)

@@ -11,10 +11,10 @@ import {
 } from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
-import { compileCompletion, type Write } from '#gateway/executor/completion.ts'
+import { compileCompletion, type WriteValue } from '#gateway/executor/completion.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
-import { boundData, DEFAULT_ANSWER_BYTES } from '#gateway/executor/response-limit.ts'
+import { DEFAULT_RESPONSE_BYTES, limitData } from '#gateway/executor/response-limit.ts'
 import {
   createKnownOperations,
   type ObservePrepare,
@@ -22,8 +22,8 @@ import {
   type UsedOperation,
 } from '#gateway/operations/operation-cache.ts'
 import { type PlanRun, planRun } from '#gateway/operations/operation-plan.ts'
-import { plannedOperation } from '#gateway/planner/normalization/normalized-operation.ts'
-import { createPlannedNames, type PlannedNames } from '#gateway/planner/normalization/plan-names.ts'
+import { normalizeOperation } from '#gateway/planner/normalization/normalized-operation.ts'
+import { createPlanNames, type PlanNames } from '#gateway/planner/normalization/plan-names.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import {
   createGuards,
@@ -48,7 +48,7 @@ export type PreparedOperation = {
   readonly name: string | undefined
   readonly kind: OperationDefinitionNode['operation']
   readonly run: Step
-  readonly write: Write
+  readonly write: WriteValue
   /** Of a subscription: what is asked of which subgraph, and how each event begins an execution of the rest. */
   readonly source: RootRequest | undefined
   /** Throws nothing: values that do not fit are errors. */
@@ -92,7 +92,7 @@ export function createOperations(
   })
   const { introspection, limits } = options
   const check = createTextCheck({ schema, limits, introspection })
-  const { values, answerBytes = DEFAULT_ANSWER_BYTES } = limits
+  const { values, answerBytes = DEFAULT_RESPONSE_BYTES } = limits
   const { listSize } = options.cost ?? DEFAULT_COST
   return createKnownOperations(make, options.seen)
 
@@ -170,11 +170,11 @@ async function compile(
   permitted: Permitted | undefined,
 ): Promise<PreparedOperation> {
   const { schema } = supergraph
-  const names = createPlannedNames(asked, fragments.values(), supergraph.isReserved)
+  const names = createPlanNames(asked, fragments.values(), supergraph.isReserved)
   const operation = permitted?.operation ?? asked
   const roots = rootFields(asked.selectionSet.selections, fragments)
   const needsPlan = permitted ? permitted.planned : roots.some(field => !field.startsWith('__'))
-  const toPlan = plannedOperation(permitted?.planned ?? operation, { ...supergraph, fragments, names })
+  const toPlan = normalizeOperation(permitted?.planned ?? operation, { ...supergraph, fragments, names })
   const kind = operation.operation
   const toRun = { document: toPlan, names, operationName: name, kind, name: operation.name?.value }
   const { run, source } = needsPlan ? await planRun(toRun, supergraph) : NOTHING_TO_RUN
@@ -184,7 +184,7 @@ async function compile(
     kind,
     run,
     source,
-    write: boundData(
+    write: limitData(
       compileCompletion({
         schema,
         operation,
@@ -222,7 +222,7 @@ async function compile(
 }
 
 /** A variable that has another name in the plan is known by both. */
-function withPlannedNames(coerced: Variables, { variables }: PlannedNames): Variables {
+function withPlannedNames(coerced: Variables, { variables }: PlanNames): Variables {
   if (variables.size === 0) return coerced
   const renamed = [...variables].flatMap(([name, planned]) =>
     Object.hasOwn(coerced, name) ? [[planned, coerced[name]]] : [],

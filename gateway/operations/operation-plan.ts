@@ -5,17 +5,17 @@ import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import { createIsSelected } from '#gateway/executor/selected-paths.ts'
 import { FROM_CONTEXT } from '#gateway/planner/check/response-shape.ts'
-import { withConditionsAtFields } from '#gateway/planner/normalization/normalized-operation.ts'
-import type { PlannedNames } from '#gateway/planner/normalization/plan-names.ts'
+import { moveConditionsToFields } from '#gateway/planner/normalization/normalized-operation.ts'
+import type { PlanNames } from '#gateway/planner/normalization/plan-names.ts'
 import {
-  conditionsOf,
-  type Decide,
-  decided,
-  repeatsAtRoot,
+  type ConditionValue,
+  conditionVariables,
+  hasRepeatedRootFields,
+  resolveConditions,
 } from '#gateway/planner/normalization/resolve-conditions.ts'
 import { withExecutableDirectives } from '#gateway/planner/plan/executable-directives.ts'
 import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
-import { nameFetches } from '#gateway/planner/plan/request-names.ts'
+import { nameRequests } from '#gateway/planner/plan/request-names.ts'
 import type { Supergraph } from '#gateway/supergraph/supergraph.ts'
 
 export type PlanRun = {
@@ -27,7 +27,7 @@ export type PlanRun = {
 export type ToRun = {
   /** In the plain form. */
   readonly document: DocumentNode
-  readonly names: PlannedNames
+  readonly names: PlanNames
   /** Which of the document's operations, as the caller says. */
   readonly operationName: string | undefined
   readonly kind: 'query' | 'mutation' | 'subscription'
@@ -49,8 +49,8 @@ const MAX_WAYS = 32
  * Mutations that stand several times, under conditions, are planned for each way too: a plan may carry them out twice.
  */
 export async function planRun(toRun: ToRun, supergraph: Supergraph): Promise<PlanRun> {
-  const conditions = conditionsOf(toRun.document)
-  if (toRun.kind === 'mutation' && conditions.length > 0 && repeatsAtRoot(toRun.document))
+  const conditions = conditionVariables(toRun.document)
+  if (toRun.kind === 'mutation' && conditions.length > 0 && hasRepeatedRootFields(toRun.document))
     return { run: runDecided(toRun, supergraph, conditions), source: undefined }
   const planned = await byHive(toRun, supergraph)
   if ('node' in planned) return compile(planned, toRun, supergraph)
@@ -60,12 +60,12 @@ export async function planRun(toRun: ToRun, supergraph: Supergraph): Promise<Pla
 }
 
 async function byHive({ document, operationName }: ToRun, supergraph: Supergraph): Promise<Right | string[]> {
-  const other = withConditionsAtFields(document)
+  const other = moveConditionsToFields(document)
   const reasons: string[] = []
   for (const form of other === document ? [document] : [document, other]) {
-    const planned = await supergraph.plan(print(form), operationName)
-    if ('unplanned' in planned) reasons.push(planned.unplanned)
-    else if (planned.doubt !== undefined) reasons.push(planned.doubt)
+    const planned = await supergraph.planWithHive(print(form), operationName)
+    if ('refusal' in planned) reasons.push(planned.refusal)
+    else if (planned.flaw !== undefined) reasons.push(planned.flaw)
     else return planned
   }
   return reasons
@@ -76,9 +76,9 @@ async function byApollo(
   supergraph: Supergraph,
   before: Reasons,
 ): Promise<Right> {
-  const planned = await supergraph.planOtherwise(print(document), operationName)
-  if ('unplanned' in planned) throw unplanned([...before, planned.unplanned])
-  if (planned.doubt !== undefined) throw unplanned([...before, planned.doubt])
+  const planned = await supergraph.planWithApollo(print(document), operationName)
+  if ('refusal' in planned) throw unplanned([...before, planned.refusal])
+  if (planned.flaw !== undefined) throw unplanned([...before, planned.flaw])
   return planned
 }
 
@@ -86,8 +86,8 @@ async function byApollo(
 function runDecided(toRun: ToRun, supergraph: Supergraph, conditions: readonly string[]): Step {
   const ways = new LRUCache<string, Promise<Step>>({ max: MAX_WAYS })
 
-  async function make(decide: Decide): Promise<Step> {
-    const document = decided(toRun.document, decide)
+  async function make(decide: ConditionValue): Promise<Step> {
+    const document = resolveConditions(toRun.document, decide)
     if (!document) return () => {}
     const way = { ...toRun, document }
     const planned = await byHive(way, supergraph)
@@ -95,7 +95,7 @@ function runDecided(toRun: ToRun, supergraph: Supergraph, conditions: readonly s
     return compile(right, way, supergraph).run
   }
 
-  function wayOf(decide: Decide): Promise<Step> {
+  function wayOf(decide: ConditionValue): Promise<Step> {
     const key = conditions.map(name => (decide(name) ? '+' : '-')).join('')
     const known = ways.get(key)
     if (known) return known
@@ -123,7 +123,7 @@ function compile({ node }: Right, { document, names, name }: ToRun, { matches }:
   const definitions = document.definitions.flatMap(one =>
     one.kind === Kind.OPERATION_DEFINITION ? (one.variableDefinitions ?? []) : [],
   )
-  const plan = node && nameFetches(withExecutableDirectives(node, { directives, definitions }), name)
+  const plan = node && nameRequests(withExecutableDirectives(node, { directives, definitions }), name)
   const known = { matches, names, isSelected: createIsSelected(document, matches) }
   return { run: compilePlan(plan, known), source: compileSubscription(plan, known) }
 }

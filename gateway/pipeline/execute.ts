@@ -4,8 +4,8 @@ import type {
   Execution,
   ExecutionError,
   PathKey,
-  SubgraphAnswer,
   SubgraphRequest,
+  SubgraphResponse,
 } from '#gateway/executor/execution.ts'
 import type { Operations, PreparedOperation } from '#gateway/operations/operation-compiler.ts'
 import type { Admit, Admitted } from '#gateway/pipeline/admission.ts'
@@ -27,7 +27,7 @@ export type GatewayRequest = {
   readonly share?: ((query: Omit<SharedQuery, 'forwarded'>, run: Run) => Promise<Completed>) | undefined
 }
 
-type Fetch = (request: SubgraphRequest) => Promise<SubgraphAnswer>
+type Fetch = (request: SubgraphRequest) => Promise<SubgraphResponse>
 type Run = (fetch: Fetch) => Promise<Completed>
 
 /** What an execution found, before anybody is told. */

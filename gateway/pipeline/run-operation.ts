@@ -1,7 +1,7 @@
 // One operation in somebody's name, whichever way it came: what goes out with its requests, what comes back beside its answer.
 import type { IncomingHttpHeaders } from 'node:http'
 import { GraphQLError } from 'graphql'
-import type { ExecutionError, SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
+import type { ExecutionError, SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
 import type { WatchOperations } from '#gateway/observe/operations.ts'
 import { type Admission, type Admit, underAdmission } from '#gateway/pipeline/admission.ts'
@@ -160,7 +160,7 @@ export async function fetchFrom(
   asked: SubgraphRequest,
   forwarded: Forwarded,
   notes: Notes,
-): Promise<SubgraphAnswer> {
+): Promise<SubgraphResponse> {
   const subgraph = subgraphs.get(asked.service)
   if (!subgraph) return { errors: [{ message: `there is no subgraph ${asked.service}` }] }
   const { answer: given, headers, passBack } = await subgraph.ask(asked, forwarded)

@@ -20,25 +20,27 @@ const ON_TYPE = '... on '
 const ENTITIES: RewritePath = [{ Key: '_entities' }]
 
 /** Throws an Error for what the executor does not carry out: deferred parts, and values set by `@fromContext`. */
-export function ofApollo(node: ApolloNode): PlanNode {
+export function convertApolloPlan(node: ApolloNode): PlanNode {
   switch (node.kind) {
     case 'Fetch':
       return fetchOf(node)
     case 'Sequence':
     case 'Parallel':
-      return { kind: node.kind, nodes: node.nodes.map(ofApollo) }
+      return { kind: node.kind, nodes: node.nodes.map(convertApolloPlan) }
     case 'Flatten':
-      return { kind: 'Flatten', path: pathOf(node.path), node: ofApollo(node.node) }
+      return { kind: 'Flatten', path: pathOf(node.path), node: convertApolloPlan(node.node) }
     case 'Condition':
       return {
         kind: 'Condition',
         condition: node.condition,
-        ifClause: node.ifClause ? ofApollo(node.ifClause) : null,
-        elseClause: node.elseClause ? ofApollo(node.elseClause) : null,
+        ifClause: node.ifClause ? convertApolloPlan(node.ifClause) : null,
+        elseClause: node.elseClause ? convertApolloPlan(node.elseClause) : null,
       }
     case 'Subscription': {
       const subscription = { kind: 'Subscription', primary: fetchOf(node.primary) } as const
-      return node.rest ? { kind: 'Sequence', nodes: [subscription, ofApollo(node.rest)] } : subscription
+      return node.rest
+        ? { kind: 'Sequence', nodes: [subscription, convertApolloPlan(node.rest)] }
+        : subscription
     }
     case 'Defer':
       throw new Error('the plan defers a part of the answer')

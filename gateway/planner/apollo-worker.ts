@@ -2,8 +2,8 @@
 import internals from '@apollo/federation-internals'
 import planners from '@apollo/query-planner'
 import { parse } from 'graphql'
-import { ofApollo } from '#gateway/planner/apollo-plan.ts'
-import { servePlanner, shareOf } from '#gateway/planner/planner-worker.ts'
+import { convertApolloPlan } from '#gateway/planner/apollo-plan.ts'
+import { rolloutShare, servePlanner } from '#gateway/planner/planner-worker.ts'
 
 const PERCENTAGE = /percent\((\d+(?:\.\d+)?)\)/g
 
@@ -20,10 +20,10 @@ servePlanner(sdl => {
     plan(text, operationName) {
       const asked = operationName === undefined ? {} : { operationName }
       const operation = internals.operationFromDocument(publicSchema, parse(text), asked)
-      const share = shareOf(text)
+      const share = rolloutShare(text)
       const overrideConditions = new Map([...labels].map(([label, percent]) => [label, share < percent]))
       const { node } = planner.buildQueryPlan(operation, { overrideConditions })
-      return node && ofApollo(node)
+      return node && convertApolloPlan(node)
     },
   }
 })

@@ -1,7 +1,7 @@
 // A conversation with a planner's process, which is started again when it breaks or takes too long. Free of any planner.
 import { type ChildProcess, fork } from 'node:child_process'
 import { Socket } from 'node:net'
-import type { FromPlanner, ToPlanner } from '#gateway/planner/messages.ts'
+import type { PlannerRequest, PlannerResponse } from '#gateway/planner/messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 const MAX_WAITING = 1000
@@ -19,26 +19,26 @@ const MAX_IDLE_MS = 600_000
 const MAX_SAID = 500
 
 type Waiting = {
-  readonly message: ToPlanner
-  readonly resolve: (answer: FromPlanner) => void
+  readonly message: PlannerRequest
+  readonly resolve: (answer: PlannerResponse) => void
   readonly reject: (error: Error) => void
 }
 
 /** The process ended at what it was asked, or was ended because it took too long. `said` is what it printed at its end. */
-export class Broken extends Error {
+export class PlannerCrashed extends Error {
   constructor(what: 'operation' | 'supergraph', said = '') {
     super(`the planner breaks on the ${what}${said === '' ? '' : ` (${said})`}`)
   }
 }
 
-export type Conversation = {
-  readonly opened: Promise<FromPlanner>
-  ask(message: ToPlanner): Promise<FromPlanner>
+export type PlannerProcess = {
+  readonly opened: Promise<PlannerResponse>
+  ask(message: PlannerRequest): Promise<PlannerResponse>
   close(): void
 }
 
 /** With a process that is started again, and told `opening` again, whenever it has ended and is asked something. */
-export function converse(program: URL, opening: ToPlanner): Conversation {
+export function startPlannerProcess(program: URL, opening: PlannerRequest): PlannerProcess {
   /** In the order asked, which is that of the answers: the first is what the process is at. */
   let waiting: Waiting[] = []
   let child: ChildProcess | undefined
@@ -55,7 +55,7 @@ export function converse(program: URL, opening: ToPlanner): Conversation {
     started.stderr?.setEncoding('utf8').on('data', text => {
       said = (said + text).slice(-MAX_SAID)
     })
-    started.on('message', (answer: FromPlanner) => settle(answer))
+    started.on('message', (answer: PlannerResponse) => settle(answer))
     started.on('error', () => started.kill('SIGKILL'))
     // Not at its exit: what it printed may come after that.
     started.once('close', () => {
@@ -76,7 +76,7 @@ export function converse(program: URL, opening: ToPlanner): Conversation {
     send({ message: opening, resolve() {}, reject() {} })
   }
 
-  function settle(answer: FromPlanner): void {
+  function settle(answer: PlannerResponse): void {
     const answered = waiting.shift()
     if (answered?.message === opening) {
       const startMs = performance.now() - startedAt
@@ -93,10 +93,10 @@ export function converse(program: URL, opening: ToPlanner): Conversation {
     waiting = []
     clearTimeout(timer)
     if (first?.message === opening) {
-      for (const { reject } of [first, ...others]) reject(new Broken('supergraph', said))
+      for (const { reject } of [first, ...others]) reject(new PlannerCrashed('supergraph', said))
       return
     }
-    first?.reject(new Broken('operation', said))
+    first?.reject(new PlannerCrashed('operation', said))
     if (others.length > 0) restart()
     for (const other of others) send(other)
   }
@@ -120,7 +120,7 @@ export function converse(program: URL, opening: ToPlanner): Conversation {
     }
   }
 
-  const opened = new Promise<FromPlanner>((resolve, reject) => {
+  const opened = new Promise<PlannerResponse>((resolve, reject) => {
     start()
     send({ message: opening, resolve, reject })
   })

@@ -1,8 +1,8 @@
 // The process that a planner runs in: answers what its gateway asks, one after the other. Free of any planner.
 import { createHash } from 'node:crypto'
 import { parse } from 'graphql'
-import { createSettle } from '#gateway/planner/check/plan-verification.ts'
-import type { FromPlanner, ToPlanner } from '#gateway/planner/messages.ts'
+import { createPlanVerifier } from '#gateway/planner/check/plan-verification.ts'
+import type { PlannerRequest, PlannerResponse } from '#gateway/planner/messages.ts'
 import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
 
 /** What a planner makes of a supergraph. */
@@ -14,14 +14,14 @@ export type ReadSupergraph = {
 /** `read` throws an Error that says what is wrong with a supergraph. */
 export function servePlanner(read: (sdl: string) => ReadSupergraph): void {
   let supergraph: ReadSupergraph | undefined
-  let settle: ReturnType<typeof createSettle> | undefined
+  let settle: ReturnType<typeof createPlanVerifier> | undefined
   let refusal = 'there is no supergraph yet'
 
-  function answer(message: ToPlanner): FromPlanner {
+  function answer(message: PlannerRequest): PlannerResponse {
     try {
       if (message.kind === 'supergraph') {
         supergraph = read(message.sdl)
-        settle = createSettle(message.sdl)
+        settle = createPlanVerifier(message.sdl)
         return { kind: 'ready' }
       }
       if (!supergraph || !settle) return { kind: 'refused', reason: refusal }
@@ -34,7 +34,7 @@ export function servePlanner(read: (sdl: string) => ReadSupergraph): void {
     }
   }
 
-  process.on('message', (message: ToPlanner) => void process.send?.(answer(message)))
+  process.on('message', (message: PlannerRequest) => void process.send?.(answer(message)))
   // A signal to the whole group is for the gateway, which plans on while it drains. This process ends with its channel.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
 }
@@ -43,6 +43,6 @@ export function servePlanner(read: (sdl: string) => ReadSupergraph): void {
  * From 0 to 100, the same for the same text: `@override(label: "percent(5)")` moves a field for about five of a hundred
  * operations, and for those that it has moved still does so when the percentage grows.
  */
-export function shareOf(text: string): number {
+export function rolloutShare(text: string): number {
   return (createHash('sha256').update(text).digest().readUInt32BE(0) / 2 ** 32) * 100
 }

@@ -6,7 +6,7 @@ import type { Admission } from '#gateway/pipeline/admission.ts'
 import { type AskedOperation, clientOf, type Sender } from '#gateway/pipeline/run-operation.ts'
 
 /** Charges a subscription once, as it begins; what is none, or not valid, is for others to judge. */
-export async function refuseSubscription(
+export async function admitSubscription(
   admission: Admission | undefined,
   { graph }: GraphInUse,
   { asked, sender }: { readonly asked: AskedOperation; readonly sender: Sender },

@@ -5,7 +5,7 @@ import { CallerError } from '#platform/domain/errors.ts'
  * What `source` gives, until `changed` says, of a reader who is about to get something, that it may not be theirs any
  * more: then next() rejects with FORBIDDEN instead, and `source` is let go of.
  */
-export function whileAllowed<T>(
+export function endWhenRightsChange<T>(
   source: AsyncIterator<T>,
   changed: () => boolean | Promise<boolean>,
 ): AsyncIterator<T> {

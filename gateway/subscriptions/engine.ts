@@ -15,13 +15,17 @@ import {
   runOperation,
   type Sender,
 } from '#gateway/pipeline/run-operation.ts'
-import { refuseSubscription } from '#gateway/subscriptions/admit.ts'
-import { whileAllowed } from '#gateway/subscriptions/allowed.ts'
-import { tellNotes } from '#gateway/subscriptions/notes.ts'
+import { admitSubscription } from '#gateway/subscriptions/admit.ts'
+import { endWhenRightsChange } from '#gateway/subscriptions/allowed.ts'
+import { addExtensions } from '#gateway/subscriptions/notes.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
-import { type RunningSubscription, runSubscription } from '#gateway/subscriptions/shared-subscription.ts'
-import { observeSubscriptions } from '#gateway/subscriptions/subscription-metrics.ts'
-import { type LivePlan, type PlanRefusal, planLive } from '#gateway/subscriptions/subscription-plan.ts'
+import { type SharedSubscription, startSubscription } from '#gateway/subscriptions/shared-subscription.ts'
+import { createSubscriptionMetrics } from '#gateway/subscriptions/subscription-metrics.ts'
+import {
+  type PlanRefusal,
+  planSubscription,
+  type SubscriptionPlan,
+} from '#gateway/subscriptions/subscription-plan.ts'
 import type { Connect } from '#gateway/subscriptions/upstream/upstream.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -41,7 +45,7 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 export type EngineOptions = {
   readonly service: string
   readonly current: CurrentGraph
-  readonly connect: (protocol: LivePlan['place']['protocol']) => Connect
+  readonly connect: (protocol: SubscriptionPlan['endpoint']['protocol']) => Connect
   readonly settings: SubscriptionSettings
   readonly admission?: Admission | undefined
   readonly persisted?: PersistedOperations | undefined
@@ -52,7 +56,7 @@ export type EngineOptions = {
 
 type Claims = Sender['claims']
 type Running = {
-  readonly subscription: RunningSubscription
+  readonly subscription: SharedSubscription
   readonly asked: AskedOperation
   readonly sender: () => Sender
 }
@@ -69,7 +73,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
   const { admission, current, logger, persisted, settings, connect, instancesOf } = options
   const running = new Map<string, Running>()
   const watch = watchOperations(options.service)
-  const seen = observeSubscriptions(options.service)
+  const seen = createSubscriptionMetrics(options.service)
   const stopListening = current.onReplace(graph => void replanAll(graph))
 
   /** One after the other: what clients ask meanwhile is to be planned as well. */
@@ -100,17 +104,21 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     inUse: GraphInUse,
     asked: AskedOperation,
     sender: Sender,
-  ): Promise<LivePlan | PlanRefusal | undefined> {
+  ): Promise<SubscriptionPlan | PlanRefusal | undefined> {
     const prepared = await inUse.graph.operations.prepare(asked.query, asked.operationName, sender.claims)
     if ('errors' in prepared || prepared.kind !== 'subscription') return undefined
-    return planLive(prepared, { inUse, settings, instancesOf, variables: asked.variables })
+    return planSubscription(prepared, { inUse, settings, instancesOf, variables: asked.variables })
   }
 
-  function follow(plan: LivePlan, key: string, { asked, sender }: Omit<Running, 'subscription'>): Running {
+  function follow(
+    plan: SubscriptionPlan,
+    key: string,
+    { asked, sender }: Omit<Running, 'subscription'>,
+  ): Running {
     const started: Running = {
       asked,
       sender,
-      subscription: runSubscription(plan, {
+      subscription: startSubscription(plan, {
         connect,
         settings,
         logger,
@@ -134,7 +142,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
       sender,
     )
     if (outcome === 'refused' || outcome === 'not a query') throw toldIn(text)
-    const answer = answerOfText(tellNotes(text, notes))
+    const answer = answerOfText(addExtensions(text, notes))
     return { source: once(answer), answerOf: () => answer, sharedAs: undefined }
   }
 
@@ -171,7 +179,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     const inUse = current.use()
     let plan: Awaited<ReturnType<typeof planOn>>
     try {
-      const refusal = await refuseSubscription(admission, inUse, { asked, sender: sender() })
+      const refusal = await admitSubscription(admission, inUse, { asked, sender: sender() })
       if (refusal) throw [refusal]
       plan = await planOn(inUse, asked, sender())
       if (plan === undefined) return await answerOnce(inUse, asked, sender())
@@ -192,7 +200,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     const joined = found ?? follow(plan, key, { asked, sender })
     const { subscription } = joined
     if (!found && current.get() !== inUse.graph) void replan(joined) // it was replaced while this was planned
-    const source = whileAllowed(subscription.join(forwarded), rightsChange(asked, sender))
+    const source = endWhenRightsChange(subscription.join(forwarded), rightsChange(asked, sender))
     return { source, answerOf: asAnswer, sharedAs: undefined }
   }
 

@@ -2,7 +2,7 @@
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
 import { createEngine } from '#gateway/subscriptions/engine.ts'
-import { type AnswerInParts, createMultipart } from '#gateway/subscriptions/multipart.ts'
+import { createMultipart, type ServeMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import { openUpstreams } from '#gateway/subscriptions/upstream/upstreams.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
@@ -34,7 +34,7 @@ export type SubscriptionOptions = {
 export function mountSubscriptions(
   http: HttpServer,
   options: SubscriptionOptions,
-): AsyncDisposable & { readonly answerInParts: AnswerInParts } {
+): AsyncDisposable & { readonly answerInParts: ServeMultipart } {
   const { settings, verifier, ...rest } = options
   const { connections, connectionsPerSubject } = settings
   const upstreams = openUpstreams(settings)

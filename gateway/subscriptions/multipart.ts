@@ -12,7 +12,7 @@ import { preferredType } from '#platform/http/media-types.ts'
  * Resolves with true when it has answered: the client takes parts, and the operation is a subscription. Undefined, at
  * once, for a client that does not. Throws as `LiveStreams.serve`.
  */
-export type AnswerInParts = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean> | undefined
+export type ServeMultipart = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean> | undefined
 
 const PARTS_TYPES = /multipart\/mixed[^,]*/gi
 const WEIGHT = /;\s*q\s*=[^;]*/i
@@ -41,7 +41,7 @@ export function createMultipart(
   current: CurrentGraph,
   streams: LiveStreams,
   persisted?: PersistedOperations,
-): AnswerInParts {
+): ServeMultipart {
   async function answer(wanted: LiveRequest, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     if (!(await isSubscription(current, wanted, persisted))) return false
     await streams.serve(request, reply, { wanted, framing: PARTS })
@@ -55,14 +55,14 @@ export function createMultipart(
 }
 
 /** The types of answers in parts that a client takes: those with a weight of 0 are not among them. */
-export function takenParts({ headers: { accept = '' } }: FastifyRequest): string[] {
+export function acceptedMultipartTypes({ headers: { accept = '' } }: FastifyRequest): string[] {
   const named = (accept.match(PARTS_TYPES) ?? []).map(type => type.replace(WEIGHT, ''))
   return named.filter(type => preferredType(accept, [type]) !== undefined)
 }
 
 /** What is no such request, or malformed, is for others to answer. */
 function subscriptionIn(request: FastifyRequest): LiveRequest | undefined {
-  if (request.method !== 'POST' || !takenParts(request).some(type => SUBSCRIPTIONS.test(type)))
+  if (request.method !== 'POST' || !acceptedMultipartTypes(request).some(type => SUBSCRIPTIONS.test(type)))
     return undefined
   const wanted = readLiveRequest(parseBody(request))
   return 'problem' in wanted ? undefined : wanted

@@ -4,7 +4,7 @@ import type { Notes } from '#gateway/pipeline/run-operation.ts'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/graphql/consistency.ts'
 
 /** `text` is a whole answer, as JSON. */
-export function tellNotes(text: string, { reached, stale }: Notes): string {
+export function addExtensions(text: string, { reached, stale }: Notes): string {
   const token = formatToken(reached)
   if (token === '' && stale.size === 0) return text
   const answer: unknown = JSON.parse(text)

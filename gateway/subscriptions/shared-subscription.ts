@@ -1,40 +1,44 @@
 // One subscription for all who want the same: its events followed, answered in their order, given to each. Free of transport.
 
-import { type ExecutionError, isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
+import { type ExecutionError, isObject, type SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { FormatError } from '#gateway/pipeline/execute.ts'
 import { createBroadcast } from '#gateway/subscriptions/broadcast.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
-import type { ObserveSubscriptions } from '#gateway/subscriptions/subscription-metrics.ts'
-import { type LivePlan, sameSource } from '#gateway/subscriptions/subscription-plan.ts'
-import { reconnecting } from '#gateway/subscriptions/upstream/reconnection.ts'
-import { type Connect, Refused, type UpstreamEvent } from '#gateway/subscriptions/upstream/upstream.ts'
+import type { SubscriptionMetrics } from '#gateway/subscriptions/subscription-metrics.ts'
+import { haveSameSource, type SubscriptionPlan } from '#gateway/subscriptions/subscription-plan.ts'
+import { followWithReconnects } from '#gateway/subscriptions/upstream/reconnection.ts'
+import {
+  type Connect,
+  type UpstreamEvent,
+  UpstreamRefusal,
+} from '#gateway/subscriptions/upstream/upstream.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Answer, answerOfText } from '#platform/graphql/live-answers.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 
-export type RunningSubscription = {
+export type SharedSubscription = {
   /** Answers from now on. `forwarded` gives what goes out in the reader's name, as it is then. */
   join(forwarded: () => Forwarded): AsyncIterator<Answer>
   /** Goes on by another plan, without a break: the events of a new source are taken once it is open. */
-  replan(plan: LivePlan): void
+  replan(plan: SubscriptionPlan): void
 }
 
 export type RunOptions = {
-  readonly connect: (protocol: LivePlan['place']['protocol']) => Connect
+  readonly connect: (protocol: SubscriptionPlan['endpoint']['protocol']) => Connect
   readonly settings: SubscriptionSettings
   /** For one answer. */
   readonly createFormat: () => FormatError
   readonly logger: Logger
-  readonly seen: ObserveSubscriptions
+  readonly seen: SubscriptionMetrics
   /** Called once: it has ended, or nobody reads any more. */
   readonly over: () => void
 }
 
 /** Following one source. `failure` is there once it has ended. */
 type Flow = {
-  plan: LivePlan
+  plan: SubscriptionPlan
   readonly stop: AbortController
   ended: { failure?: { error: unknown } } | undefined
 }
@@ -44,7 +48,7 @@ const AHEAD = 8
 /** How long a client may hold up all others of a subscription. */
 const PATIENCE_MS = 1000
 
-export function runSubscription(first: LivePlan, options: RunOptions): RunningSubscription {
+export function startSubscription(first: SubscriptionPlan, options: RunOptions): SharedSubscription {
   const { settings, logger, seen } = options
   const readers = new Set<() => Forwarded>()
   const answers = createBroadcast<Answer>({
@@ -59,19 +63,20 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   let inOrder: Promise<unknown> = Promise.resolve()
   let over = false
   /** Another one each time, so that one that is away is got round. */
-  let nextInstance = Math.floor(Math.random() * first.place.urls.length)
+  let nextInstance = Math.floor(Math.random() * first.endpoint.urls.length)
   let following = follow(first)
   seen.followed.inc()
   /** To be followed instead, once its source is open. */
   let coming: Flow | undefined
 
-  function follow(plan: LivePlan): Flow {
+  function follow(plan: SubscriptionPlan): Flow {
     const flow: Flow = { plan, stop: new AbortController(), ended: undefined }
     // Readers join in the same turn: what goes out is theirs.
     queueMicrotask(() => {
       pump(flow).then(
         () => ended(flow, {}),
-        error => ended(flow, { failure: { error: error instanceof Refused ? told(error, flow) : error } }),
+        error =>
+          ended(flow, { failure: { error: error instanceof UpstreamRefusal ? told(error, flow) : error } }),
       )
     })
     return flow
@@ -81,7 +86,7 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
     const { signal } = flow.stop
     const { service } = flow.plan.request
     const underWay: Promise<unknown>[] = []
-    const events = reconnecting(lastId => connect(flow, lastId), {
+    const events = followWithReconnects(lastId => connect(flow, lastId), {
       signal,
       connectMs: flow === coming ? settings.outageMs : settings.connectMs,
       outageMs: settings.outageMs,
@@ -100,10 +105,10 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   }
 
   /** Answers are worked on side by side, and given in the order of their events. */
-  function give(plan: LivePlan, event: SubgraphAnswer, id: string | undefined): Promise<unknown> {
+  function give(plan: SubscriptionPlan, event: SubgraphResponse, id: string | undefined): Promise<unknown> {
     const forwarded = forwardedNow()
     const answered = inSpan('subscription event', { parent: forwarded.own.traceparent }, () =>
-      plan.answer(event, forwarded, options.createFormat()),
+      plan.respond(event, forwarded, options.createFormat()),
     )
     inOrder = inOrder
       .then(async () => answers.push(answerOfText(await answered, id)))
@@ -120,13 +125,13 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   }
 
   async function* connect({ plan, stop }: Flow, lastId: string | undefined): AsyncGenerator<UpstreamEvent> {
-    const { place, request, subgraph } = plan
+    const { endpoint, request, subgraph } = plan
     const sent = subgraph.forward(forwardedNow())
     const headers = { ...sent.shared, ...sent.own }
-    const url = place.urls[nextInstance++ % place.urls.length] ?? ''
+    const url = endpoint.urls[nextInstance++ % endpoint.urls.length] ?? ''
     const asked = { service: request.service, url, headers, body: request.body, lastId }
     try {
-      yield* options.connect(place.protocol)(asked, stop.signal)
+      yield* options.connect(endpoint.protocol)(asked, stop.signal)
     } catch (error) {
       // A token that was refreshed meanwhile is worth another try.
       throw isTokens(error) && subgraph.forward(forwardedNow()).key !== sent.key
@@ -175,7 +180,7 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   }
 
   /** After the last answer that it is worked on. */
-  function release(plan: LivePlan): void {
+  function release(plan: SubscriptionPlan): void {
     void inOrder.then(() => plan[Symbol.dispose]())
   }
 
@@ -209,7 +214,7 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
       if (over) return plan[Symbol.dispose]()
       if (coming) letGo(coming)
       coming = undefined
-      if (following.ended || !sameSource(following.plan, plan)) {
+      if (following.ended || !haveSameSource(following.plan, plan)) {
         coming = follow(plan)
         return
       }
@@ -219,7 +224,7 @@ export function runSubscription(first: LivePlan, options: RunOptions): RunningSu
   }
 }
 
-function told({ errors }: Refused, { plan }: Flow): ExecutionError[] {
+function told({ errors }: UpstreamRefusal, { plan }: Flow): ExecutionError[] {
   return plan.subgraph
     .disclose(errors)
     .filter(isObject)

@@ -1,7 +1,7 @@
 // Counts subscriptions: how many are followed, for how many clients, and how often a subgraph was lost.
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 
-export type ObserveSubscriptions = {
+export type SubscriptionMetrics = {
   readonly followed: Count
   readonly clients: Count
   /** Events of `subgraph` are missed from now on, until it is followed again. */
@@ -10,7 +10,7 @@ export type ObserveSubscriptions = {
 
 type Count = { inc(): void; dec(): void }
 
-export function observeSubscriptions(service: string): ObserveSubscriptions {
+export function createSubscriptionMetrics(service: string): SubscriptionMetrics {
   const followed = gauge('waybill_gateway_subscriptions', 'Subscriptions followed at subgraphs', ['service'])
   const clients = gauge('waybill_gateway_subscribers', 'Client operations on subscriptions', ['service'])
   const lost = counter(

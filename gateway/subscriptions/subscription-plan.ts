@@ -1,25 +1,25 @@
 // A subscription planned on one graph: what is asked of whom, and how each event becomes an answer. Free of connections.
 import { GraphQLError } from 'graphql'
-import type { ExecutionError, SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
+import type { ExecutionError, SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { GraphInUse } from '#gateway/graph/current-graph.ts'
 import type { PreparedOperation } from '#gateway/operations/operation-compiler.ts'
 import { finish } from '#gateway/pipeline/execute.ts'
 import { emptyNotes, fetchFrom, type OperationSetup } from '#gateway/pipeline/run-operation.ts'
-import { tellNotes } from '#gateway/subscriptions/notes.ts'
+import { addExtensions } from '#gateway/subscriptions/notes.ts'
 import { type SubscriptionSettings, sourceOf } from '#gateway/subscriptions/settings.ts'
-import { type Place, placeOf } from '#gateway/subscriptions/upstream/upstream.ts'
+import { resolveEndpoint, type UpstreamEndpoint } from '#gateway/subscriptions/upstream/upstream.ts'
 import type { Forwarded, Subgraph } from '#gateway/transport/subgraph.ts'
 
 /** Disposing lets go of its graph. */
-export type LivePlan = Disposable & {
+export type SubscriptionPlan = Disposable & {
   /** Of the operation. */
   readonly named: Pick<PreparedOperation, 'name' | 'kind'>
-  readonly place: Place
+  readonly endpoint: UpstreamEndpoint
   readonly request: SubgraphRequest
   /** The subgraph that is subscribed to. */
   readonly subgraph: Pick<Subgraph, 'forward' | 'disclose'>
   /** The text of the answer that an event becomes. `event` is changed. */
-  answer(event: SubgraphAnswer, forwarded: Forwarded, format: OperationSetup['format']): Promise<string>
+  respond(event: SubgraphResponse, forwarded: Forwarded, format: OperationSetup['format']): Promise<string>
 }
 
 export type PlanRefusal = { readonly errors: readonly (ExecutionError | GraphQLError)[] }
@@ -33,7 +33,10 @@ export type Planning = {
 }
 
 /** Takes `inUse` over, unless it refuses. */
-export function planLive(prepared: PreparedOperation, planning: Planning): LivePlan | PlanRefusal {
+export function planSubscription(
+  prepared: PreparedOperation,
+  planning: Planning,
+): SubscriptionPlan | PlanRefusal {
   const { inUse, settings } = planning
   const { graph } = inUse
   const coerced = prepared.coerce(planning.variables)
@@ -52,27 +55,27 @@ export function planLive(prepared: PreparedOperation, planning: Planning): LiveP
     planning.instancesOf(request.service) ?? [graph.addresses.get(request.service) ?? '']
   return {
     named: prepared,
-    place: placeOf(sourceOf(settings, request.service), addresses),
+    endpoint: resolveEndpoint(sourceOf(settings, request.service), addresses),
     request,
     subgraph,
-    async answer(event, forwarded, format) {
+    async respond(event, forwarded, format) {
       const notes = emptyNotes()
       const fetch = (asked: SubgraphRequest) => fetchFrom(graph, asked, forwarded, notes)
       const execution = { data: {}, errors: [], variables, fetch }
       const { data = null, errors } = event
-      source.take({ data, ...(errors && { errors: subgraph.disclose(errors) }) }, execution)
+      source.merge({ data, ...(errors && { errors: subgraph.disclose(errors) }) }, execution)
       const { text } = await finish(prepared, execution, { withheld, format })
-      return tellNotes(text, notes)
+      return addExtensions(text, notes)
     },
     [Symbol.dispose]: () => inUse[Symbol.dispose](),
   }
 }
 
 /** True when both follow the same events. */
-export function sameSource(one: LivePlan, other: LivePlan): boolean {
+export function haveSameSource(one: SubscriptionPlan, other: SubscriptionPlan): boolean {
   return (
-    one.place.urls.join() === other.place.urls.join() &&
-    one.place.protocol === other.place.protocol &&
+    one.endpoint.urls.join() === other.endpoint.urls.join() &&
+    one.endpoint.protocol === other.endpoint.protocol &&
     one.request.service === other.request.service &&
     one.request.body === other.request.body
   )

@@ -29,15 +29,15 @@ export type Supergraph = AsyncDisposable & {
   readonly authorization: AuthorizationRules
   readonly costs: CostRules
   /** Plans an operation in the plain form. */
-  readonly plan: Planner['plan']
+  readonly planWithHive: Planner['planWithHive']
   /** The same, by the planner that is asked when the first has no plan. */
-  readonly planOtherwise: Planner['planOtherwise']
+  readonly planWithApollo: Planner['planWithApollo']
   readonly isReserved: IsReserved
   readonly hiddenValues: HiddenValues
   /** Interfaces that some subgraph has an object in place of. */
-  readonly standIns: ReadonlySet<string>
+  readonly interfaceObjects: ReadonlySet<string>
   /** Public interfaces and unions that hidden object types are of. */
-  readonly veiled: ReadonlySet<string>
+  readonly partlyHidden: ReadonlySet<string>
 }
 
 /** Rejects with what is wrong with it. A large one takes seconds: requests are served between the steps. */
@@ -60,12 +60,12 @@ export async function readSupergraph(sdl: string): Promise<Supergraph> {
     matches: createTypeMatch(document),
     authorization: readAuthorizationRules(document),
     costs: readCostRules(document),
-    plan: planner.plan,
-    planOtherwise: planner.planOtherwise,
+    planWithHive: planner.planWithHive,
+    planWithApollo: planner.planWithApollo,
     isReserved: createReservedNames(document, schema),
     hiddenValues: hiddenValuesOf(document, schema),
-    standIns: standInsOf(document),
-    veiled: veiledOf(document, schema),
+    interfaceObjects: interfaceObjectsIn(document),
+    partlyHidden: partlyHiddenIn(document, schema),
     [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
   }
 }
@@ -112,7 +112,7 @@ function hiddenValuesOf({ definitions }: DocumentNode, schema: GraphQLSchema): H
   )
 }
 
-function veiledOf(supergraph: DocumentNode, schema: GraphQLSchema): ReadonlySet<string> {
+function partlyHiddenIn(supergraph: DocumentNode, schema: GraphQLSchema): ReadonlySet<string> {
   const isHidden = (name: string) => schema.getType(name) === undefined
   return new Set(
     supergraph.definitions.flatMap(definition => {
@@ -125,7 +125,7 @@ function veiledOf(supergraph: DocumentNode, schema: GraphQLSchema): ReadonlySet<
 }
 
 /** `interface Media @join__type(graph: RATINGS, isInterfaceObject: true)`. */
-function standInsOf(document: DocumentNode): ReadonlySet<string> {
+function interfaceObjectsIn(document: DocumentNode): ReadonlySet<string> {
   return new Set(
     document.definitions.flatMap(definition =>
       definition.kind === Kind.INTERFACE_TYPE_DEFINITION &&

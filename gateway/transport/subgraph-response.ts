@@ -1,10 +1,10 @@
 // A subgraph's answer from its text: whether it is GraphQL, and what it says. Pure.
-import { isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
+import { isObject, type SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { Received } from '#gateway/transport/connection.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 /** Throws CallerError UNAVAILABLE when it is none. */
-export function readAnswer({ text, status }: Received, name: string): SubgraphAnswer {
+export function readAnswer({ text, status }: Received, name: string): SubgraphResponse {
   const answer = parseJson(text)
   if (!isGraphql(answer)) throw notGraphql(name, { status })
   return {

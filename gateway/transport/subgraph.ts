@@ -1,7 +1,7 @@
 // One subgraph: requests of the executor out, answers in, equal queries under way shared. Free of connections.
 import type { IncomingHttpHeaders } from 'node:http'
-import { copyOf } from '#gateway/executor/clone-json.ts'
-import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
+import { cloneJson } from '#gateway/executor/clone-json.ts'
+import { isObject, type SubgraphRequest, type SubgraphResponse } from '#gateway/executor/execution.ts'
 import { watchFetches } from '#gateway/observe/fetches.ts'
 import type { Connection, Outgoing, Received } from '#gateway/transport/connection.ts'
 import { DISCREET, type Disclosure, discloseErrors } from '#gateway/transport/error-masking.ts'
@@ -41,7 +41,7 @@ export type Forwarded = {
 }
 
 export type SubgraphReply = {
-  readonly answer: SubgraphAnswer
+  readonly answer: SubgraphResponse
   readonly headers: Received['headers']
   /** Adds to what goes back to the client; undefined where nothing does. */
   readonly passBack?: PassBack | undefined
@@ -84,7 +84,7 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
     })
   }
 
-  function disclosed(answer: SubgraphAnswer, errors: readonly unknown[]): SubgraphAnswer {
+  function disclosed(answer: SubgraphResponse, errors: readonly unknown[]): SubgraphResponse {
     return { ...answer, errors: discloseErrors(errors, disclosure, name) }
   }
 
@@ -130,14 +130,14 @@ export function createSubgraph(options: SubgraphOptions): Subgraph {
 }
 
 /** One request, and how many wait for what it brings. */
-type Exchange = { readonly received: Promise<Received>; waiting: number; answer?: SubgraphAnswer }
+type Exchange = { readonly received: Promise<Received>; waiting: number; answer?: SubgraphResponse }
 
 /** Parsed once for all who wait. Each execution changes its own in place: all but the last get copies. */
-function takeAnswer(exchange: Exchange, received: Received, name: string): SubgraphAnswer {
+function takeAnswer(exchange: Exchange, received: Received, name: string): SubgraphResponse {
   exchange.answer ??= readAnswer(received, name)
   exchange.waiting--
   const { answer, waiting } = exchange
-  return waiting === 0 || !answer.data ? answer : { ...answer, data: copyOf(answer.data) }
+  return waiting === 0 || !answer.data ? answer : { ...answer, data: cloneJson(answer.data) }
 }
 
 function parsedBody(body: string): {

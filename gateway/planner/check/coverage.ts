@@ -8,40 +8,40 @@ import {
   visit,
 } from 'graphql'
 import type { FederatedTypes } from '#gateway/planner/check/federated-types.ts'
-import { runThrough } from '#gateway/planner/check/plan-analysis.ts'
+import { analyzePlan } from '#gateway/planner/check/plan-analysis.ts'
 import {
   createBudget,
-  Doubt,
-  emptyPlace,
+  emptyShape,
   existsWhen,
-  type FetchedField,
+  type FieldShape,
   fetchedWhen,
-  type Place,
-  type Tree,
+  type ObjectShape,
+  PlanFlaw,
+  type ShapeContext,
 } from '#gateway/planner/check/response-shape.ts'
-import { createConditions, NEVER, type When } from '#gateway/planner/check/truth-table.ts'
-import { askedText, responseName } from '#gateway/planner/normalization/field-signature.ts'
-import { conditionsOf } from '#gateway/planner/normalization/resolve-conditions.ts'
+import { type Assignments, createTruthTable, NEVER } from '#gateway/planner/check/truth-table.ts'
+import { fieldSignature, responseName } from '#gateway/planner/normalization/field-signature.ts'
+import { conditionVariables } from '#gateway/planner/normalization/resolve-conditions.ts'
 import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
-import { operationIn } from '#gateway/planner/plan/request-operation.ts'
+import { parseRequest } from '#gateway/planner/plan/request-operation.ts'
 
 /** Why the plan does not answer `document`, which has one operation in the plain form; undefined when it does. */
-export function uncovered(
+export function findUncovered(
   document: DocumentNode,
   plan: PlanNode | undefined,
   types: FederatedTypes,
 ): string | undefined {
-  const conditions = createConditions(conditionsOf(document))
+  const conditions = createTruthTable(conditionVariables(document))
   if (!conditions) return 'the operation has too many conditions for one plan to be checked'
   const operation = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION)
   if (operation?.kind !== Kind.OPERATION_DEFINITION) return 'there is no operation'
-  const root = emptyPlace(types.rootOf(operation.operation))
+  const root = emptyShape(types.rootOf(operation.operation))
   root.told = conditions.always
-  const tree: Tree = { types, conditions, ...readNames(document, plan, types) }
+  const tree: ShapeContext = { types, conditions, ...readNames(document, plan, types) }
   try {
-    if (plan) runThrough(plan, conditions.always, { tree, root, budget: createBudget() })
+    if (plan) analyzePlan(plan, conditions.always, { tree, root, budget: createBudget() })
   } catch (error) {
-    if (error instanceof Doubt) return error.message
+    if (error instanceof PlanFlaw) return error.message
     throw error
   }
   const all = { set: operation.selectionSet, when: conditions.always }
@@ -53,7 +53,7 @@ function readNames(
   document: DocumentNode,
   plan: PlanNode | undefined,
   types: FederatedTypes,
-): Pick<Tree, 'alike' | 'mentioned'> {
+): Pick<ShapeContext, 'alike' | 'mentioned'> {
   const named = new Set<string>()
   const fields = new Set<string>()
   const note = (set: DocumentNode | SelectionSetNode) => {
@@ -89,7 +89,7 @@ function notePlan(node: PlanNode, note: (set: SelectionSetNode) => void, named: 
   switch (node.kind) {
     case 'Fetch':
     case 'BatchFetch':
-      note(operationIn(node.operation).selectionSet)
+      note(parseRequest(node.operation).selectionSet)
       // Representations, paths and rewrites name types, too: few of many, and each only once.
       for (const [, type] of JSON.stringify(node).matchAll(/"(\w+)"(?!:)/g)) if (type) named.add(type)
       return
@@ -111,11 +111,15 @@ function notePlan(node: PlanNode, note: (set: SelectionSetNode) => void, named: 
   }
 }
 
-type Selected = { readonly set: SelectionSetNode; readonly when: When }
-type Wanted = { readonly node: FieldNode; when: When; readonly inner: Selected[] }
-type At = { readonly place: Place; readonly when: When; readonly path: string }
+type Selected = { readonly set: SelectionSetNode; readonly when: Assignments }
+type Wanted = { readonly node: FieldNode; when: Assignments; readonly inner: Selected[] }
+type At = { readonly place: ObjectShape; readonly when: Assignments; readonly path: string }
 
-function lacking({ place, when, path }: At, selected: readonly Selected[], tree: Tree): string | undefined {
+function lacking(
+  { place, when, path }: At,
+  selected: readonly Selected[],
+  tree: ShapeContext,
+): string | undefined {
   const wanted = new Map<string, Wanted>()
   for (const one of selected) gather(one, place.type, wanted, tree)
   for (const [key, { node, when: asked, inner }] of wanted) {
@@ -137,14 +141,16 @@ function lacking({ place, when, path }: At, selected: readonly Selected[], tree:
 function isFetchedInVain(
   node: FieldNode,
   { place, when }: Omit<At, 'path'>,
-  { types, mentioned }: Tree,
+  { types, mentioned }: ShapeContext,
 ): boolean {
   const { value: name } = node.name
   const matters =
     types.isRequired(place.type, name) || place.type === types.rootOf(OperationTypeNode.MUTATION)
   const field = place.fields.get(responseName(node))
   return (
-    matters && !mentioned.has(responseName(node)) && (fetchedWhen(field, askedText(node)) & when) !== NEVER
+    matters &&
+    !mentioned.has(responseName(node)) &&
+    (fetchedWhen(field, fieldSignature(node)) & when) !== NEVER
   )
 }
 
@@ -152,10 +158,10 @@ function lackingField(
   node: FieldNode,
   { place, when, path }: At,
   inner: readonly Selected[],
-  tree: Tree,
+  tree: ShapeContext,
 ): string | undefined {
   const field = place.fields.get(responseName(node))
-  const text = askedText(node)
+  const text = fieldSignature(node)
   if (field === undefined || (when & ~fetchedWhen(field, text)) !== NEVER)
     return `the plan leaves out ${path} of ${place.type}`
   if (field.asked.some(other => other.text !== text && (other.when & when) !== NEVER))
@@ -164,9 +170,13 @@ function lackingField(
 }
 
 function lackingBelow(
-  { field, when, path }: { readonly field: FetchedField; readonly when: When; readonly path: string },
+  { field, when, path }: { readonly field: FieldShape; readonly when: Assignments; readonly path: string },
   inner: readonly Selected[],
-  { node, place: parent, tree }: { readonly node: FieldNode; readonly place: Place; readonly tree: Tree },
+  {
+    node,
+    place: parent,
+    tree,
+  }: { readonly node: FieldNode; readonly place: ObjectShape; readonly tree: ShapeContext },
 ): string | undefined {
   const { types } = tree
   const declared = types.publicFieldType(parent.type, node.name.value)
@@ -185,21 +195,30 @@ function lackingBelow(
 }
 
 /** When what is shown of an object depends on its type. */
-function dependsOnType(selected: readonly Selected[], declared: string, { conditions }: Tree): When {
+function dependsOnType(
+  selected: readonly Selected[],
+  declared: string,
+  { conditions }: ShapeContext,
+): Assignments {
   let when = NEVER
   for (const { set, when: counts } of selected)
     for (const selection of set.selections)
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const of = selection.typeCondition?.name.value ?? declared
-        if (of !== declared) when |= counts & conditions.counts(selection.directives)
+        if (of !== declared) when |= counts & conditions.whenIncluded(selection.directives)
       }
   return when
 }
 
-function gather({ set, when }: Selected, type: string, wanted: Map<string, Wanted>, tree: Tree): void {
+function gather(
+  { set, when }: Selected,
+  type: string,
+  wanted: Map<string, Wanted>,
+  tree: ShapeContext,
+): void {
   const { types, conditions } = tree
   for (const selection of set.selections) {
-    const counts = when & conditions.counts(selection.directives)
+    const counts = when & conditions.whenIncluded(selection.directives)
     if (counts === NEVER || selection.kind === Kind.FRAGMENT_SPREAD) continue
     if (selection.kind === Kind.INLINE_FRAGMENT) {
       if (types.covers(selection.typeCondition?.name.value ?? type, type))

@@ -11,7 +11,7 @@ import {
 } from 'graphql'
 import { joinGraphs } from '#gateway/federation/join-graphs.ts'
 import { linkedDirective } from '#gateway/federation/linked-directives.ts'
-import { fieldSetOf } from '#gateway/planner/normalization/field-signature.ts'
+import { parseFieldSet } from '#gateway/planner/normalization/field-signature.ts'
 
 /** Subgraphs go by their names, types and fields by those of the supergraph. */
 export type FederatedTypes = {
@@ -21,7 +21,7 @@ export type FederatedTypes = {
   /** Whether an object of `type`, or what stands for an interface called so, is a `condition`. */
   covers(condition: string, type: string): boolean
   /** Whether `service` has an object in place of the interface. */
-  isStandIn(service: string, type: string): boolean
+  isInterfaceObject(service: string, type: string): boolean
   /** The type that `service` gives a field; undefined for leaves and for fields that nobody has. */
   fieldType(service: string, type: string, field: string): string | undefined
   /** The type that clients see a field to have. */
@@ -93,7 +93,7 @@ export function readFederatedTypes(document: DocumentNode): FederatedTypes {
     joined.get(type)?.type.some(one => one.name.value === directive) === true
   const covers = (condition: string, type: string) =>
     condition === type || members.get(condition)?.has(type) === true
-  const isStandIn = (service: string, type: string) =>
+  const isInterfaceObject = (service: string, type: string) =>
     ofType(type, 'join__type', service).some(one => isTrueIn(one, 'isInterfaceObject'))
 
   function possible(type: string): string[] {
@@ -103,7 +103,7 @@ export function readFederatedTypes(document: DocumentNode): FederatedTypes {
 
   function possibleIn(service: string, type: string): readonly string[] {
     const all = possible(type)
-    if (kinds.get(type) === 'object' || isStandIn(service, type)) return all
+    if (kinds.get(type) === 'object' || isInterfaceObject(service, type)) return all
     return all.filter(member => {
       if (has(member, 'join__type') && ofType(member, 'join__type', service).length === 0) return false
       if (kinds.get(type) === 'union')
@@ -139,7 +139,7 @@ export function readFederatedTypes(document: DocumentNode): FederatedTypes {
     isAbstract: type => kinds.has(type) && kinds.get(type) !== 'object',
     isHidden: type => hidden.has(type),
     covers,
-    isStandIn,
+    isInterfaceObject,
     fieldType(service, type, field) {
       const own = textIn(ofField(service, type, field), 'type')?.replaceAll(/[^\w]/g, '')
       return own !== undefined && kinds.has(own) ? own : publicFieldType(type, field)
@@ -150,11 +150,11 @@ export function readFederatedTypes(document: DocumentNode): FederatedTypes {
     keysOf: (service, type) =>
       ofType(type, 'join__type', service).flatMap(one => {
         const key = textIn(one, 'key')
-        return key === undefined || isFalseIn(one, 'resolvable') ? [] : [fieldSetOf(key)]
+        return key === undefined || isFalseIn(one, 'resolvable') ? [] : [parseFieldSet(key)]
       }),
     requiredBy(service, type, field) {
       const requires = textIn(ofField(service, type, field), 'requires')
-      return requires === undefined ? undefined : fieldSetOf(requires)
+      return requires === undefined ? undefined : parseFieldSet(requires)
     },
     contextArguments(service, type, field) {
       const value = argumentOf(ofField(service, type, field), 'contextArguments')

@@ -2,7 +2,7 @@
 import { Kind, type OperationDefinitionNode, print, type SelectionNode, type SelectionSetNode } from 'graphql'
 
 /** A name under which a request asks for one thing here and for another there; undefined when there is none. */
-export function ambiguousIn({ selectionSet }: OperationDefinitionNode): string | undefined {
+export function findFieldConflict({ selectionSet }: OperationDefinitionNode): string | undefined {
   return ambiguousAmong(selectionSet, new Map(), '')
 }
 

@@ -5,7 +5,7 @@ import type { FlattenPath, PlanNode, RequiredSelection, Rewrite } from '#gateway
  * Hive's planner takes fetches that differ by the object type alone for one, when the subgraph does not know these types.
  * Here such fetches are made for all objects of the interface.
  */
-export function withWholeInterfaces(node: PlanNode): PlanNode {
+export function widenToInterfaces(node: PlanNode): PlanNode {
   switch (node.kind) {
     case 'Fetch': {
       const type = standInOf(node.inputRewrites)
@@ -24,18 +24,18 @@ export function withWholeInterfaces(node: PlanNode): PlanNode {
       const type = node.node.kind === 'Fetch' ? standInOf(node.node.inputRewrites) : undefined
       return {
         ...node,
-        node: withWholeInterfaces(node.node),
+        node: widenToInterfaces(node.node),
         ...(type !== undefined && { path: toWhole(node.path, type) }),
       }
     }
     case 'Sequence':
     case 'Parallel':
-      return { ...node, nodes: node.nodes.map(withWholeInterfaces) }
+      return { ...node, nodes: node.nodes.map(widenToInterfaces) }
     case 'Condition':
       return {
         ...node,
-        ifClause: node.ifClause ? withWholeInterfaces(node.ifClause) : null,
-        elseClause: node.elseClause ? withWholeInterfaces(node.elseClause) : null,
+        ifClause: node.ifClause ? widenToInterfaces(node.ifClause) : null,
+        elseClause: node.elseClause ? widenToInterfaces(node.elseClause) : null,
       }
     case 'Subscription':
       return node

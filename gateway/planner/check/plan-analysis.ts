@@ -1,19 +1,19 @@
 // Carries out a plan without any data: what it would have fetched of each type, under each condition. Pure.
 import { Kind, type SelectionSetNode } from 'graphql'
-import { sentFrom } from '#gateway/planner/check/representation-check.ts'
+import { sendableEntities } from '#gateway/planner/check/representation-check.ts'
 import {
-  type Answering,
-  answer,
-  emptyPlace,
+  addResponse,
+  emptyShape,
   existsWhen,
-  matches,
-  mergePlaces,
-  type Place,
-  rename,
-  type Tree,
-  toldNames,
+  mergeShapes,
+  type ObjectShape,
+  type RequestContext,
+  renameField,
+  type ShapeContext,
+  typenameMatches,
+  typenamesAt,
 } from '#gateway/planner/check/response-shape.ts'
-import { NEVER, type When } from '#gateway/planner/check/truth-table.ts'
+import { type Assignments, NEVER } from '#gateway/planner/check/truth-table.ts'
 import type {
   BatchFetchNode,
   FetchNode,
@@ -21,13 +21,17 @@ import type {
   PlanNode,
   Rewrite,
 } from '#gateway/planner/plan/query-plan.ts'
-import { operationIn } from '#gateway/planner/plan/request-operation.ts'
+import { parseRequest } from '#gateway/planner/plan/request-operation.ts'
 
-type Running = { readonly tree: Tree; readonly root: Place; readonly budget: Answering['budget'] }
-type Target = { readonly place: Place; readonly when: When }
+type Running = {
+  readonly tree: ShapeContext
+  readonly root: ObjectShape
+  readonly budget: RequestContext['budget']
+}
+type Target = { readonly place: ObjectShape; readonly when: Assignments }
 
 /** Requests that run side by side are taken to run one after the other. */
-export function runThrough(node: PlanNode, when: When, running: Running): void {
+export function analyzePlan(node: PlanNode, when: Assignments, running: Running): void {
   switch (node.kind) {
     case 'Fetch':
       fetchAt(node, [], when, running)
@@ -40,22 +44,22 @@ export function runThrough(node: PlanNode, when: When, running: Running): void {
       break
     case 'Flatten':
       if (node.node.kind === 'Fetch') fetchAt(node.node, node.path, when, running)
-      else runThrough(node.node, when, running)
+      else analyzePlan(node.node, when, running)
       break
     case 'Sequence':
     case 'Parallel':
-      for (const inner of node.nodes) runThrough(inner, when, running)
+      for (const inner of node.nodes) analyzePlan(inner, when, running)
       break
     case 'Condition': {
-      const isTrue = running.tree.conditions.isTrue(node.condition)
-      if (node.ifClause) runThrough(node.ifClause, when & isTrue, running)
-      if (node.elseClause) runThrough(node.elseClause, when & ~isTrue, running)
+      const isTrue = running.tree.conditions.whenTrue(node.condition)
+      if (node.ifClause) analyzePlan(node.ifClause, when & isTrue, running)
+      if (node.elseClause) analyzePlan(node.elseClause, when & ~isTrue, running)
     }
   }
 }
 
-function fetchAt(node: FetchNode, path: FlattenPath, when: When, running: Running): void {
-  const { selectionSet } = operationIn(node.operation)
+function fetchAt(node: FetchNode, path: FlattenPath, when: Assignments, running: Running): void {
+  const { selectionSet } = parseRequest(node.operation)
   const rewrites = node.outputRewrites ?? []
   if (!node.requires?.length) {
     for (const { place, when: there } of targetsOf(path, when, running))
@@ -74,8 +78,8 @@ function fetchAt(node: FetchNode, path: FlattenPath, when: When, running: Runnin
     })
 }
 
-function fetchBatch(node: BatchFetchNode, when: When, running: Running): void {
-  const { selections } = operationIn(node.operation).selectionSet
+function fetchBatch(node: BatchFetchNode, when: Assignments, running: Running): void {
+  const { selections } = parseRequest(node.operation).selectionSet
   for (const { alias, paths, requires, inputRewrites, outputRewrites = [] } of node.entityBatch.aliases) {
     const field = selections.find(one => one.kind === Kind.FIELD && one.alias?.value === alias)
     if (field?.kind !== Kind.FIELD || !field.selectionSet) continue
@@ -98,7 +102,7 @@ function ask(set: SelectionSetNode, targets: readonly Target[], asking: Asking):
   const { node, running } = asking
   const { serviceName: service, requires = [], inputRewrites: rewrites = [] } = node
   for (const { place, when } of targets)
-    for (const sent of sentFrom(place, { requires, rewrites, service, set }, running.tree))
+    for (const sent of sendableEntities(place, { requires, rewrites, service, set }, running.tree))
       take(set, { place, local: sent.local, when: sent.when & when }, asking)
 }
 
@@ -108,13 +112,13 @@ function take(
   { node, rewrites, running }: Asking,
 ): void {
   if (when === NEVER) return
-  const answered = emptyPlace(place.type)
+  const answered = emptyShape(place.type)
   const { tree, budget } = running
-  answer(set, { place: answered, local, when }, { tree, budget, service: node.serviceName })
+  addResponse(set, { place: answered, local, when }, { tree, budget, service: node.serviceName })
   for (const rewrite of rewrites)
     if ('KeyRenamer' in rewrite)
-      rename(answered, rewrite.KeyRenamer.path, rewrite.KeyRenamer.renameKeyTo, tree.types)
-  mergePlaces(place, answered)
+      renameField(answered, rewrite.KeyRenamer.path, rewrite.KeyRenamer.renameKeyTo, tree.types)
+  mergeShapes(place, answered)
 }
 
 /** The executor renames within the whole answer of a request for entities, but within the entities of a batch. */
@@ -127,7 +131,7 @@ function withoutEntities(rewrite: Rewrite): Rewrite {
     : rewrite
 }
 
-function targetsOf(path: FlattenPath, when: When, { root, tree }: Running): Target[] {
+function targetsOf(path: FlattenPath, when: Assignments, { root, tree }: Running): Target[] {
   let targets: Target[] = [{ place: root, when }]
   for (const segment of path) {
     if (segment === '@') continue
@@ -149,9 +153,9 @@ function below({ place, when }: Target, key: string): Target[] {
 }
 
 /** Objects that do not tell their type are let through. */
-function ofTypes({ place, when }: Target, conditions: readonly string[], { types }: Tree): Target[] {
+function ofTypes({ place, when }: Target, conditions: readonly string[], { types }: ShapeContext): Target[] {
   let fitting = when
-  for (const [name, told] of toldNames(place))
-    if (!conditions.some(condition => matches(name, condition, types))) fitting &= ~told
+  for (const [name, told] of typenamesAt(place))
+    if (!conditions.some(condition => typenameMatches(name, condition, types))) fitting &= ~told
   return fitting === NEVER ? [] : [{ place, when: fitting }]
 }

@@ -3,20 +3,20 @@ import { type FieldNode, Kind, print, type SelectionNode, type SelectionSetNode 
 import { withEntityFetches } from '#gateway/planner/check/entity-fetches.ts'
 import type { FederatedTypes } from '#gateway/planner/check/federated-types.ts'
 import type { FetchNode, PlanNode, RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
-import { operationIn } from '#gateway/planner/plan/request-operation.ts'
+import { parseRequest } from '#gateway/planner/plan/request-operation.ts'
 
 /**
  * Each request for entities becomes two: fields that require nothing are asked for with the keys alone, those that
  * require others with all. An object of which not all is known then loses what requires it, and nothing else.
  */
-export function withRequirementsApart(plan: PlanNode, types: FederatedTypes): PlanNode {
+export function splitByRequirements(plan: PlanNode, types: FederatedTypes): PlanNode {
   return withEntityFetches(plan, ({ path, node }) =>
     fetchesApart(node, types).map(fetch => ({ path, node: fetch })),
   )
 }
 
 /** Keys that only entities of some types bring along are brought along by all: a plan may have lost them on its way. */
-export function withKeysOfAll(plan: PlanNode, types: FederatedTypes): PlanNode {
+export function shareKeys(plan: PlanNode, types: FederatedTypes): PlanNode {
   return withEntityFetches(plan, ({ path, node }) => {
     const { requires = [], serviceName } = node
     const keys = onlyKeys(requires, keyFields(requires, serviceName, types)).flatMap(one =>
@@ -32,7 +32,7 @@ export function withKeysOfAll(plan: PlanNode, types: FederatedTypes): PlanNode {
 function fetchesApart(fetch: FetchNode, types: FederatedTypes): readonly FetchNode[] {
   const { serviceName: service, requires } = fetch
   if (!requires?.length) return [fetch]
-  const operation = operationIn(fetch.operation)
+  const operation = parseRequest(fetch.operation)
   const requiring = selected(operation.selectionSet, { service, types, wanted: true })
   const free = selected(operation.selectionSet, { service, types, wanted: false })
   if (!requiring || !free) return [fetch]

@@ -2,16 +2,16 @@
 import { Kind, type SelectionSetNode } from 'graphql'
 import type { FederatedTypes } from '#gateway/planner/check/federated-types.ts'
 import {
-  Doubt,
   existsWhen,
-  type FetchedField,
+  type FieldShape,
   fetchedWhen,
-  matches,
-  type Place,
-  toldNames,
+  type ObjectShape,
+  PlanFlaw,
+  typenameMatches,
+  typenamesAt,
 } from '#gateway/planner/check/response-shape.ts'
-import { type Conditions, NEVER, type When } from '#gateway/planner/check/truth-table.ts'
-import { askedText } from '#gateway/planner/normalization/field-signature.ts'
+import { type Assignments, NEVER, type TruthTable } from '#gateway/planner/check/truth-table.ts'
+import { fieldSignature } from '#gateway/planner/normalization/field-signature.ts'
 import type { RequiredSelection, Rewrite } from '#gateway/planner/plan/query-plan.ts'
 
 export type Sending = {
@@ -23,15 +23,15 @@ export type Sending = {
 }
 
 /** One way of sending the entities of a place: under which type, and when. */
-export type Sent = { readonly local: string; readonly when: When }
+export type Sent = { readonly local: string; readonly when: Assignments }
 
-type Known = { readonly types: FederatedTypes; readonly conditions: Conditions }
+type Known = { readonly types: FederatedTypes; readonly conditions: TruthTable }
 
-export function sentFrom(place: Place, sending: Sending, known: Known): readonly Sent[] {
+export function sendableEntities(place: ObjectShape, sending: Sending, known: Known): readonly Sent[] {
   const { types } = known
-  return [...toldNames(place)].flatMap(([name, told]) => {
+  return [...typenamesAt(place)].flatMap(([name, told]) => {
     const type = rewrittenType(name, sending.rewrites, types)
-    const local = types.isStandIn(sending.service, type) ? type : place.type
+    const local = types.isInterfaceObject(sending.service, type) ? type : place.type
     const when = told & sendable(place, { ...sending, name, type, local }, known)
     return when === NEVER ? [] : [{ local, when }]
   })
@@ -53,14 +53,14 @@ function rewrittenType(name: string, rewrites: readonly Rewrite[], types: Federa
     const last = path.at(-1)
     if (!last || !('Key' in last) || last.Key !== '__typename' || typeof setValueTo !== 'string') continue
     const applies = path.every(
-      one => !('TypenameEquals' in one) || one.TypenameEquals.some(of => matches(type, of, types)),
+      one => !('TypenameEquals' in one) || one.TypenameEquals.some(of => typenameMatches(type, of, types)),
     )
     if (applies) type = setValueTo
   }
   return type
 }
 
-function sendable(place: Place, sent: SentAs, known: Known): When {
+function sendable(place: ObjectShape, sent: SentAs, known: Known): Assignments {
   const { types } = known
   const asked = new Map<string, string>()
   for (const set of requiredSets(sent.set, sent, types)) addAsked(set, '', asked)
@@ -68,7 +68,8 @@ function sendable(place: Place, sent: SentAs, known: Known): When {
   const keys = types.keysOf(sent.service, sent.type)
   const isKnown = keys.some(key => leavesOf(key, '').every(leaf => paths.has(renamed(leaf, sent.rewrites))))
   if (paths.size === 0) return NEVER // the executor sends nothing of which the type alone is known
-  if (!isKnown && when !== NEVER) throw new Doubt(`${sent.service} is asked for ${place.type} without a key`)
+  if (!isKnown && when !== NEVER)
+    throw new PlanFlaw(`${sent.service} is asked for ${place.type} without a key`)
   return when
 }
 
@@ -103,7 +104,7 @@ function addAsked({ selections }: SelectionSetNode, within: string, asked: Map<s
   for (const selection of selections) {
     if (selection.kind === Kind.FRAGMENT_SPREAD) continue
     const inner = selection.kind === Kind.FIELD ? `${within}.${selection.name.value}` : within
-    if (selection.kind === Kind.FIELD) asked.set(inner, askedText(selection))
+    if (selection.kind === Kind.FIELD) asked.set(inner, fieldSignature(selection))
     if (selection.selectionSet) addAsked(selection.selectionSet, inner, asked)
   }
 }
@@ -126,16 +127,16 @@ type Writing = Known & {
 
 /** When all of it has been fetched, and the leaves that are written. */
 function written(
-  place: Place,
+  place: ObjectShape,
   selections: readonly RequiredSelection[],
   writing: Writing,
-): { readonly when: When; readonly paths: Set<string> } {
+): { readonly when: Assignments; readonly paths: Set<string> } {
   const { types, conditions, name } = writing
   const paths = new Set<string>()
   let when = conditions.always
   for (const selection of selections) {
     if (selection.kind === 'InlineFragment') {
-      if (!matches(name, selection.typeCondition, types)) continue
+      if (!typenameMatches(name, selection.typeCondition, types)) continue
       const inner = written(place, selection.selections, writing)
       const counts = countsWhen(selection, conditions)
       when &= inner.when | ~counts
@@ -152,17 +153,17 @@ function written(
 
 function countsWhen(
   { skipIf, includeIf }: Extract<RequiredSelection, { kind: 'InlineFragment' }>,
-  { always, isTrue }: Conditions,
-): When {
-  const included = includeIf === undefined ? always : isTrue(includeIf)
-  return skipIf === undefined ? included : included & ~isTrue(skipIf)
+  { always, whenTrue }: TruthTable,
+): Assignments {
+  const included = includeIf === undefined ? always : whenTrue(includeIf)
+  return skipIf === undefined ? included : included & ~whenTrue(skipIf)
 }
 
 function writtenField(
-  place: Place,
+  place: ObjectShape,
   selection: Extract<RequiredSelection, { kind: 'Field' }>,
   writing: Writing,
-): { readonly when: When; readonly paths: Set<string> } {
+): { readonly when: Assignments; readonly paths: Set<string> } {
   const { within, asked } = writing
   const key = selection.alias ?? selection.name
   const path = within === '' ? key : `${within}.${key}`
@@ -182,11 +183,11 @@ function writtenField(
 
 /** Within an entity the type matters where it is asked for only. */
 function innerWritten(
-  place: Place,
-  field: FetchedField,
+  place: ObjectShape,
+  field: FieldShape,
   selections: readonly RequiredSelection[],
   writing: Writing,
-): { readonly when: When; readonly paths: Set<string> } {
+): { readonly when: Assignments; readonly paths: Set<string> } {
   const byType = field.places.size > 1 && selections.some(({ kind }) => kind === 'InlineFragment')
   const part = written(place, selections, { ...writing, name: place.type })
   return byType ? { ...part, when: part.when & place.told } : part

@@ -1,24 +1,24 @@
 // Whether a plan can be right: what fields require comes along with them, and no name stands for two things. Pure.
 import type { OperationDefinitionNode } from 'graphql'
-import { ambiguousIn } from '#gateway/planner/check/field-conflicts.ts'
-import { lackingIn, type Required, readRequirements } from '#gateway/planner/check/requirements.ts'
+import { findFieldConflict } from '#gateway/planner/check/field-conflicts.ts'
+import { findUnmetRequirement, type Required, readRequirements } from '#gateway/planner/check/requirements.ts'
 import type {
   BatchFetchNode,
   FetchNode,
   PlanNode,
   RequiredSelection,
 } from '#gateway/planner/plan/query-plan.ts'
-import { operationIn } from '#gateway/planner/plan/request-operation.ts'
+import { parseRequest } from '#gateway/planner/plan/request-operation.ts'
 
 /** Says why a plan is wrong, or is to be doubted; undefined when it is not. The supergraph is read for the first plan. */
-export function createPlanCheck(sdl: string): (plan: PlanNode) => string | undefined {
+export function createRequestCheck(sdl: string): (plan: PlanNode) => string | undefined {
   let known: { readonly required: Required | undefined } | undefined
   return plan => {
     known ??= { required: readRequirements(sdl) }
     for (const asks of asksOf(plan)) {
-      const field = known.required && lackingIn(asks, known.required)
+      const field = known.required && findUnmetRequirement(asks, known.required)
       if (field !== undefined) return `${asks.serviceName} is asked for ${field} without what it requires`
-      const name = ambiguousIn(asks.operation)
+      const name = findFieldConflict(asks.operation)
       if (name !== undefined) return `${asks.serviceName} is asked for different things called ${name}`
     }
     return undefined
@@ -26,13 +26,13 @@ export function createPlanCheck(sdl: string): (plan: PlanNode) => string | undef
 }
 
 /** A request of a plan; by the names of its fields of entities, what these bring along. */
-export type Asks = {
+export type PlanRequest = {
   readonly serviceName: string
   readonly operation: OperationDefinitionNode
   readonly entities: ReadonlyMap<string, readonly RequiredSelection[]>
 }
 
-function asksOf(node: PlanNode): readonly Asks[] {
+function asksOf(node: PlanNode): readonly PlanRequest[] {
   switch (node.kind) {
     case 'Fetch':
       return asks(node, new Map([['_entities', node.requires ?? []]]))
@@ -52,7 +52,7 @@ function asksOf(node: PlanNode): readonly Asks[] {
   }
 }
 
-function asks(node: FetchNode | BatchFetchNode, entities: Asks['entities']): readonly Asks[] {
-  const operation = operationIn(node.operation)
+function asks(node: FetchNode | BatchFetchNode, entities: PlanRequest['entities']): readonly PlanRequest[] {
+  const operation = parseRequest(node.operation)
   return [{ serviceName: node.serviceName, operation, entities }]
 }

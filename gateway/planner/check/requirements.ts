@@ -17,7 +17,7 @@ import {
   visit,
 } from 'graphql'
 import { joinGraphs } from '#gateway/federation/join-graphs.ts'
-import type { Asks } from '#gateway/planner/check/request-check.ts'
+import type { PlanRequest } from '#gateway/planner/check/request-check.ts'
 import type { RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
 
 /** Such as `dimensions.width`; `asked` is the same with arguments. */
@@ -75,7 +75,10 @@ function requirementsOf(supergraph: DocumentNode, names: ReadonlyMap<string, str
  * The first field that is asked for otherwise than of entities that bring along what it requires, such as
  * `Product.delivery`; undefined when there is none.
  */
-export function lackingIn(asks: Asks, { requirements, schema }: Required): string | undefined {
+export function findUnmetRequirement(
+  asks: PlanRequest,
+  { requirements, schema }: Required,
+): string | undefined {
   const { serviceName } = asks
   const { operation, selectionSet } = asks.operation
   const root = schema.getRootType(operation)

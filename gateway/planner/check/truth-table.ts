@@ -2,38 +2,38 @@
 import { type DirectiveNode, Kind } from 'graphql'
 
 /** A bit for each way of deciding the variables: operations on sets are those on numbers. */
-export type When = bigint
-export const NEVER: When = 0n
+export type Assignments = bigint
+export const NEVER: Assignments = 0n
 
 /** Ways double with each variable. */
 const MAX_VARIABLES = 10
 
-export type Conditions = {
-  readonly always: When
+export type TruthTable = {
+  readonly always: Assignments
   /** When the variable is true; `always` for one that is no condition. */
-  isTrue(variable: string): When
+  whenTrue(variable: string): Assignments
   /** When `@skip` and `@include` let a selection count. */
-  counts(directives: readonly DirectiveNode[] | undefined): When
+  whenIncluded(directives: readonly DirectiveNode[] | undefined): Assignments
 }
 
 /** Undefined when there are too many variables to look at each way. */
-export function createConditions(variables: readonly string[]): Conditions | undefined {
+export function createTruthTable(variables: readonly string[]): TruthTable | undefined {
   if (variables.length > MAX_VARIABLES) return undefined
   const ways = 2 ** variables.length
   const always = (1n << BigInt(ways)) - 1n
   const sets = new Map(variables.map((name, index) => [name, waysWith(index, ways)]))
-  const isTrue = (variable: string) => sets.get(variable) ?? always
+  const whenTrue = (variable: string) => sets.get(variable) ?? always
 
-  function holds({ arguments: given = [] }: DirectiveNode): When {
+  function holds({ arguments: given = [] }: DirectiveNode): Assignments {
     const value = given.find(({ name }) => name.value === 'if')?.value
-    if (value?.kind === Kind.VARIABLE) return isTrue(value.name.value)
+    if (value?.kind === Kind.VARIABLE) return whenTrue(value.name.value)
     return value?.kind === Kind.BOOLEAN && !value.value ? NEVER : always
   }
 
   return {
     always,
-    isTrue,
-    counts(directives = []) {
+    whenTrue,
+    whenIncluded(directives = []) {
       let when = always
       for (const directive of directives)
         if (directive.name.value === 'include') when &= holds(directive)
@@ -44,7 +44,7 @@ export function createConditions(variables: readonly string[]): Conditions | und
 }
 
 /** The ways, by number, in which the bit of the variable is set. */
-function waysWith(index: number, ways: number): When {
+function waysWith(index: number, ways: number): Assignments {
   let set = NEVER
   for (let way = 0; way < ways; way++) if ((way >> index) & 1) set |= 1n << BigInt(way)
   return set

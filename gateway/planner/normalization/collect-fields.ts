@@ -26,9 +26,9 @@ export type CollectedField = {
   /** Undefined for the fields of introspection. */
   readonly fieldType: GraphQLOutputType | undefined
   /** Undefined when it always counts. */
-  readonly applies: ((variables: Variables) => boolean) | undefined
+  readonly isIncluded: ((variables: Variables) => boolean) | undefined
   /** Whether it counts at a place where it is not withheld; undefined when it is withheld nowhere. */
-  readonly granted: ((variables: Variables) => boolean) | undefined
+  readonly isGranted: ((variables: Variables) => boolean) | undefined
   /** Where it stands among the fields that count: by its first occurrence that does. Undefined when that is always the first. */
   readonly position: ((variables: Variables) => number) | undefined
   /** The position of its first occurrence. */
@@ -49,7 +49,7 @@ type Occurrences = {
 /** The progress within one selection: which fragments were followed, and how many fields were met. */
 type Spread = { readonly seen: Set<string>; occurrences: number }
 
-export function createCollector(options: {
+export function createFieldCollector(options: {
   readonly schema: GraphQLSchema
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
   /** Fields that the caller may not see; what is selected of them does not count. */
@@ -73,7 +73,7 @@ export function createCollector(options: {
     spread: Spread,
   ): void {
     for (const selection of set.selections) {
-      const all = withDirectives(conditions, selection.directives)
+      const all = addConditions(conditions, selection.directives)
       if (all === undefined) continue
       if (selection.kind === Kind.FIELD) {
         const key = (selection.alias ?? selection.name).value
@@ -109,10 +109,10 @@ export function createCollector(options: {
       key,
       node,
       fieldType: 'getFields' in type ? type.getFields()[node.name.value]?.type : undefined,
-      applies: anyHolds(conditions),
+      isIncluded: anyHolds(conditions),
       position: positionOf(conditions, positions),
       first: positions[0] ?? 0,
-      granted: granted.length < conditions.length ? anyHolds(granted) : undefined,
+      isGranted: granted.length < conditions.length ? anyHolds(granted) : undefined,
       inner,
     }))
   }
@@ -127,7 +127,7 @@ function spreadOnce(name: string, conditions: readonly Condition[], { seen }: Sp
 }
 
 /** Undefined when the selection never counts. */
-export function withDirectives(
+export function addConditions(
   conditions: readonly Condition[],
   directives: readonly DirectiveNode[] | undefined,
 ): readonly Condition[] | undefined {
@@ -142,7 +142,7 @@ export function withDirectives(
   return all
 }
 
-function anyHolds(alternatives: readonly (readonly Condition[])[]): CollectedField['applies'] {
+function anyHolds(alternatives: readonly (readonly Condition[])[]): CollectedField['isIncluded'] {
   if (alternatives.some(conditions => conditions.length === 0)) return undefined
   return variables => alternatives.some(conditions => hold(conditions, variables))
 }

@@ -12,7 +12,7 @@ import { LRUCache } from 'lru-cache'
 const known = new LRUCache<string, SelectionSetNode>({ max: 10_000 })
 
 /** Throws an Error for a text that is no set of fields. */
-export function fieldSetOf(fields: string): SelectionSetNode {
+export function parseFieldSet(fields: string): SelectionSetNode {
   const found = known.get(fields)
   if (found) return found
   const [definition] = parse(`{ ${fields} }`).definitions
@@ -22,7 +22,7 @@ export function fieldSetOf(fields: string): SelectionSetNode {
 }
 
 /** A field with its arguments, however they are written: equal texts get equal values of one object. */
-export function askedText({ name, arguments: given = [] }: FieldNode): string {
+export function fieldSignature({ name, arguments: given = [] }: FieldNode): string {
   if (given.length === 0) return name.value
   const texts = given.map(one => `${one.name.value}:${valueText(one.value)}`).sort()
   return `${name.value}(${texts.join()})`

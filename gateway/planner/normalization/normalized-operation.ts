@@ -18,16 +18,16 @@ import {
   type SelectionSetNode,
   visit,
 } from 'graphql'
-import { type Condition, withDirectives } from '#gateway/planner/normalization/collect-fields.ts'
-import { type PlannedNames, renameVariables } from '#gateway/planner/normalization/plan-names.ts'
+import { addConditions, type Condition } from '#gateway/planner/normalization/collect-fields.ts'
+import { type PlanNames, renameVariables } from '#gateway/planner/normalization/plan-names.ts'
 
-export type ToPlan = {
+export type NormalizeOptions = {
   readonly schema: GraphQLSchema
-  readonly names: PlannedNames
+  readonly names: PlanNames
   /** Interfaces that some subgraph has an object in place of. */
-  readonly standIns: ReadonlySet<string>
+  readonly interfaceObjects: ReadonlySet<string>
   /** Interfaces and unions whose objects may be hidden, which their type alone tells. */
-  readonly veiled: ReadonlySet<string>
+  readonly partlyHidden: ReadonlySet<string>
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
 }
 
@@ -48,7 +48,10 @@ const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: 
  * under the same conditions: it is no larger than the operation's fields times the types that they are selected of,
  * however often fragments spread one another. Mutations keep their order. Fields and variables are called as `names` says. A selection of which nothing may be left has `__typename`: a plan leaves a field out of which nothing is selected, and it would be taken for null.
  */
-export function plannedOperation(operation: OperationDefinitionNode, toPlan: ToPlan): DocumentNode {
+export function normalizeOperation(
+  operation: OperationDefinitionNode,
+  toPlan: NormalizeOptions,
+): DocumentNode {
   const root = toPlan.schema.getRootType(operation.operation)
   if (!root) throw new Error(`the schema has no ${operation.operation}`)
   const selections = plain([{ set: operation.selectionSet, type: root }], root, {
@@ -72,7 +75,7 @@ export function plannedOperation(operation: OperationDefinitionNode, toPlan: ToP
 }
 
 /** The same with conditions at fields and not at fragments: of some operations there is a plan in this form alone. */
-export function withConditionsAtFields(planned: DocumentNode): DocumentNode {
+export function moveConditionsToFields(planned: DocumentNode): DocumentNode {
   return visit(planned, {
     InlineFragment: {
       leave({ directives = [], selectionSet, ...rest }) {
@@ -85,7 +88,7 @@ export function withConditionsAtFields(planned: DocumentNode): DocumentNode {
   })
 }
 
-type Known = ToPlan & {
+type Known = NormalizeOptions & {
   readonly root: GraphQLCompositeType
   /** Whether root fields are carried out one after the other. */
   readonly inTurn: boolean
@@ -97,7 +100,7 @@ function plain(selected: readonly Selected[], type: GraphQLCompositeType, known:
   const names = new Map<string, { readonly of: GraphQLCompositeType; readonly planned: string }[]>()
   let named = false
   for (const { set, type: of } of selected) collect(set, { of, conditions: [] })
-  if (known.standIns.has(type.name)) gather(groups, type, known)
+  if (known.interfaceObjects.has(type.name)) gather(groups, type, known)
   // Told of the object itself, whatever the conditions: they count when the answer is written.
   return [
     ...(named && type !== known.root ? [TYPENAME] : []),
@@ -106,7 +109,7 @@ function plain(selected: readonly Selected[], type: GraphQLCompositeType, known:
 
   function collect(set: SelectionSetNode, at: At): void {
     for (const selection of set.selections) {
-      const conditions = possible(withDirectives(at.conditions, selection.directives))
+      const conditions = possible(addConditions(at.conditions, selection.directives))
       if (conditions === undefined) continue
       if (selection.kind === Kind.FIELD) {
         if (INTROSPECTION.has(selection.name.value)) continue
@@ -270,7 +273,7 @@ function writeField(node: FieldNode, inner: readonly Selected[], known: Known): 
   const [first] = inner
   const selections = first ? plain(inner, first.type, known) : []
   const surely =
-    selections.some(({ kind }) => kind === Kind.FIELD) && !(first && known.veiled.has(first.type.name))
+    selections.some(({ kind }) => kind === Kind.FIELD) && !(first && known.partlyHidden.has(first.type.name))
   return {
     kind: Kind.FIELD,
     name,

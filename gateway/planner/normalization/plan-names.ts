@@ -13,16 +13,16 @@ import {
   type ValueNode,
   visit,
 } from 'graphql'
-import { askedText, responseName } from '#gateway/planner/normalization/field-signature.ts'
+import { fieldSignature, responseName } from '#gateway/planner/normalization/field-signature.ts'
 
 /** Whether a plan may fetch something of its own under the response name `key` of a client's `field`. */
 export type IsReserved = (key: string, field: string) => boolean
 
-export type PlannedNames = {
+export type PlanNames = {
   /** The response name of a client's field in the plan, and in what subgraphs answer. */
   nameOf(field: FieldNode): string
   /** A path in a subgraph's answer as clients know it: it ends above what was fetched for the plan alone. */
-  askedPath(path: readonly (string | number)[]): (string | number)[]
+  clientPath(path: readonly (string | number)[]): (string | number)[]
   /** Whether it is the planned name of one of several things that the client calls by one name. */
   isAmbiguous(name: string | number | undefined): boolean
   /** By planned name, what else than conditions the client wrote at the field. */
@@ -37,7 +37,7 @@ const OF_PLANNER = '_internal_qp_alias'
 /** Response names that planners give, and `__typename`, by which the executor tells types. */
 const PLANNERS_NAME = /^__|^_internal_qp_alias|__alias_\d+$|^_e\d+$|^_entities$/
 /** Ends the name under which a plan fetches a field that is renamed in the answer. */
-export const RENAMED = /__alias_\d+$/
+export const ALIAS_SUFFIX = /__alias_\d+$/
 const PLANNERS_VARIABLE = /^representations$|^__batch_reps_|^contextualArgument/
 
 /** Fields of keys, of `@requires`, `@provides` and `@fromContext` are fetched by their own names. */
@@ -57,11 +57,11 @@ export function createReservedNames(supergraph: DocumentNode, schema: GraphQLSch
  * or for the same with other arguments or directives, it gets one that nothing else in the operation has: planners and
  * executor need not tell apart what objects of different types have under one name.
  */
-export function createPlannedNames(
+export function createPlanNames(
   operation: OperationDefinitionNode,
   fragments: Iterable<FragmentDefinitionNode>,
   isReserved: IsReserved,
-): PlannedNames {
+): PlanNames {
   const fields = fieldsIn([operation, ...fragments])
   const taken = new Set(fields.map(responseName))
   const planned = new Map<string, string>()
@@ -85,15 +85,15 @@ export function createPlannedNames(
   const variables = variableNames(operation)
   return {
     nameOf: field => planned.get(identityOf(field)) ?? responseName(field),
-    askedPath(path) {
+    clientPath(path) {
       const end = path.findIndex(key => typeof key === 'string' && key.startsWith(OF_PLANNER))
       return (end < 0 ? path : path.slice(0, end)).map(key => {
-        const name = typeof key === 'string' ? key.replace(RENAMED, '') : ''
+        const name = typeof key === 'string' ? key.replace(ALIAS_SUFFIX, '') : ''
         return typeof key === 'string' ? (asked.get(name) ?? name) : key
       })
     },
     isAmbiguous(name) {
-      const own = typeof name === 'string' ? name.replace(RENAMED, '') : ''
+      const own = typeof name === 'string' ? name.replace(ALIAS_SUFFIX, '') : ''
       return (meanings.get(asked.get(own) ?? own) ?? 0) > 1
     },
     directives: new Map([...directives].map(([name, own]) => [name, withVariables(own, variables)])),
@@ -114,7 +114,7 @@ function fieldsIn(definitions: readonly (OperationDefinitionNode | FragmentDefin
 }
 
 function identityOf(field: FieldNode): string {
-  return `${responseName(field)} ${askedText(field)} ${directivesOf(field).map(print).join(' ')}`
+  return `${responseName(field)} ${fieldSignature(field)} ${directivesOf(field).map(print).join(' ')}`
 }
 
 function directivesOf({ directives = [] }: FieldNode): readonly DirectiveNode[] {
@@ -124,7 +124,7 @@ function directivesOf({ directives = [] }: FieldNode): readonly DirectiveNode[] 
 /** Takes it, too. */
 function free(wanted: string, taken: Set<string>): string {
   let name = wanted
-  for (let number = 2; taken.has(name) || RENAMED.test(name); number++) name = `${wanted}_${number}`
+  for (let number = 2; taken.has(name) || ALIAS_SUFFIX.test(name); number++) name = `${wanted}_${number}`
   taken.add(name)
   return name
 }
@@ -139,7 +139,7 @@ function variableNames({ variableDefinitions = [] }: OperationDefinitionNode): M
 
 function withVariables(
   directives: readonly DirectiveNode[],
-  names: PlannedNames['variables'],
+  names: PlanNames['variables'],
 ): readonly DirectiveNode[] {
   return directives.map(directive => renameVariables(directive, names))
 }
@@ -147,7 +147,7 @@ function withVariables(
 /** The same with the variables' names of the plan. */
 export function renameVariables<Node extends DocumentNode | DirectiveNode>(
   node: Node,
-  names: PlannedNames['variables'],
+  names: PlanNames['variables'],
 ): Node {
   if (names.size === 0) return node
   return visit(node, {

@@ -8,7 +8,7 @@ const TYPENAME: SelectionSetNode = {
 }
 
 /** Whether a response name stands several times at the root of the document's operation. */
-export function repeatsAtRoot({ definitions }: DocumentNode): boolean {
+export function hasRepeatedRootFields({ definitions }: DocumentNode): boolean {
   const names = definitions.flatMap(one =>
     one.kind === Kind.OPERATION_DEFINITION ? rootNames(one.selectionSet) : [],
   )
@@ -22,10 +22,10 @@ function rootNames({ selections }: SelectionSetNode): string[] {
   })
 }
 
-export type Decide = (variable: string) => boolean
+export type ConditionValue = (variable: string) => boolean
 
 /** Variables that `@skip` and `@include` go by, each once. */
-export function conditionsOf(document: DocumentNode): readonly string[] {
+export function conditionVariables(document: DocumentNode): readonly string[] {
   const names = new Set<string>()
   visit(document, {
     Directive(directive) {
@@ -37,7 +37,7 @@ export function conditionsOf(document: DocumentNode): readonly string[] {
 }
 
 /** With what counts when variables are as `decide` says; undefined when nothing does. */
-export function decided(document: DocumentNode, decide: Decide): DocumentNode | undefined {
+export function resolveConditions(document: DocumentNode, decide: ConditionValue): DocumentNode | undefined {
   const counts = ({ directives = [] }: { readonly directives?: readonly DirectiveNode[] }) =>
     directives.every(directive => {
       const name = isCondition(directive) ? variableOf(directive) : undefined

@@ -8,10 +8,10 @@ import {
   type VariableDefinitionNode,
   visit,
 } from 'graphql'
-import { RENAMED } from '#gateway/planner/normalization/plan-names.ts'
+import { ALIAS_SUFFIX } from '#gateway/planner/normalization/plan-names.ts'
 import type { BatchFetchNode, FetchNode, PlanNode } from '#gateway/planner/plan/query-plan.ts'
 
-export type WrittenDirectives = {
+export type ExecutableDirectives = {
   /** By the field's name in the plan, which no other field has. */
   readonly directives: ReadonlyMap<string, readonly DirectiveNode[]>
   /** The variables that the operation defines, as it was planned. */
@@ -19,7 +19,7 @@ export type WrittenDirectives = {
 }
 
 /** A supergraph has a directive for operations only if all of its subgraphs know it. */
-export function withExecutableDirectives(node: PlanNode, written: WrittenDirectives): PlanNode {
+export function withExecutableDirectives(node: PlanNode, written: ExecutableDirectives): PlanNode {
   const within = (inner: PlanNode) => withExecutableDirectives(inner, written)
   if (written.directives.size === 0) return node
   switch (node.kind) {
@@ -44,13 +44,13 @@ export function withExecutableDirectives(node: PlanNode, written: WrittenDirecti
 
 function withDirectives<Node extends FetchNode | BatchFetchNode>(
   node: Node,
-  { directives, definitions }: WrittenDirectives,
+  { directives, definitions }: ExecutableDirectives,
 ): Node {
   const variables = new Set<string>()
   let changed = false
   const document = visit(parse(node.operation), {
     Field(field) {
-      const own = directives.get((field.alias ?? field.name).value.replace(RENAMED, ''))
+      const own = directives.get((field.alias ?? field.name).value.replace(ALIAS_SUFFIX, ''))
       if (!own) return undefined
       changed = true
       for (const directive of own) for (const name of variablesIn(directive)) variables.add(name)

@@ -5,7 +5,7 @@ import type { BatchFetchNode, FetchNode, PlanNode } from '#gateway/planner/plan/
 const KEYWORD = /^(query|mutation|subscription)(?: \w+)?(?=[\s({@])/
 
 /** `Name__service__number`, numbered in the order of the plan. Requests for an operation without a name have none. */
-export function nameFetches(plan: PlanNode, name: string | undefined): PlanNode {
+export function nameRequests(plan: PlanNode, name: string | undefined): PlanNode {
   if (name === undefined) return plan
   let number = 0
 

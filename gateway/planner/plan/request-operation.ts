@@ -13,7 +13,7 @@ import { LRUCache } from 'lru-cache'
 const known = new LRUCache<string, OperationDefinitionNode>({ max: 500, maxSize: 4_000_000 })
 
 /** Throws an Error for a text that holds no operation. */
-export function operationIn(text: string): OperationDefinitionNode {
+export function parseRequest(text: string): OperationDefinitionNode {
   const found = known.get(text)
   if (found) return found
   const { definitions } = parse(text, { noLocation: true })

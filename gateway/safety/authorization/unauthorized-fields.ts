@@ -17,7 +17,7 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { possibleTypes } from '#gateway/federation/possible-types.ts'
-import { type Condition, withDirectives } from '#gateway/planner/normalization/collect-fields.ts'
+import { addConditions, type Condition } from '#gateway/planner/normalization/collect-fields.ts'
 import type { AuthorizationRules, RuleId } from '#gateway/safety/authorization/rules.ts'
 
 /** A field that is withheld, if all of `conditions` hold. `@` in its path stands for each item of a list. */
@@ -131,7 +131,7 @@ export function withhold(
   function walk(set: SelectionSetNode, place: Place): Walked {
     const walked: Walked = { shown: [], planned: [] }
     for (const selection of set.selections) {
-      const conditions = withDirectives(place.conditions, selection.directives)
+      const conditions = addConditions(place.conditions, selection.directives)
       if (conditions === undefined) continue
       if (selection.kind === Kind.FIELD) {
         walkField(selection, place, conditions, walked)

@@ -15,7 +15,7 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { possibleTypes } from '#gateway/federation/possible-types.ts'
-import { type Condition, withDirectives } from '#gateway/planner/normalization/collect-fields.ts'
+import { addConditions, type Condition } from '#gateway/planner/normalization/collect-fields.ts'
 import { compileInputCost } from '#gateway/safety/cost/inputs.ts'
 import { compileListSize, type SlicedList } from '#gateway/safety/cost/list-size.ts'
 import type { CostRules } from '#gateway/safety/cost/rules.ts'
@@ -63,7 +63,7 @@ export function compileCost({ schema, rules, listSize, operation, fragments }: C
 
   function itemsOf(set: SelectionSetNode, at: Omit<Item, 'node'>): Item[] {
     return set.selections.flatMap((selection): Item[] => {
-      const conditions = withDirectives(at.conditions, selection.directives)
+      const conditions = addConditions(at.conditions, selection.directives)
       if (conditions === undefined) return []
       if (selection.kind === Kind.FIELD) return [{ ...at, node: selection, conditions }]
       const fragment =

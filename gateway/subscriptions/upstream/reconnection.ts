@@ -24,7 +24,7 @@ const GOOD_MS = 5000
  * What is published while there is no connection is missed, unless events have ids: `connect` gets the last one's.
  * Throws what is final as it is, and CallerError UNAVAILABLE when the subgraph stays away. Ends when `signal` aborts.
  */
-export async function* reconnecting(
+export async function* followWithReconnects(
   connect: (lastId: string | undefined) => AsyncIterable<UpstreamEvent>,
   { signal, connectMs, outageMs, opened, lost }: Reconnection,
 ): AsyncGenerator<NextEvent> {

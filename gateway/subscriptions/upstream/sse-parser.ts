@@ -11,7 +11,7 @@ export type ServerEvent = {
 type Draft = { name: string; data: string[]; size: number }
 
 /** Throws CallerError UNAVAILABLE for an event of more than `maxBytes`. What an unfinished stream ends with is dropped. */
-export async function* serverEvents(
+export async function* parseServerEvents(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number,
 ): AsyncGenerator<ServerEvent> {

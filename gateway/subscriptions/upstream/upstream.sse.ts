@@ -1,14 +1,14 @@
 // Follows a subgraph's subscription as server-sent events, a request each (graphql-sse's distinct connections).
 import { type Agent, request as send } from 'undici'
 import { isObject } from '#gateway/executor/execution.ts'
-import { serverEvents } from '#gateway/subscriptions/upstream/sse-parser.ts'
+import { parseServerEvents } from '#gateway/subscriptions/upstream/sse-parser.ts'
 import {
   type Connect,
-  eventOf,
-  Refused,
-  refusalOf,
+  readEvent,
+  refusalByStatus,
   type UpstreamEvent,
   type UpstreamLimits,
+  UpstreamRefusal,
   type UpstreamRequest,
 } from '#gateway/subscriptions/upstream/upstream.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -41,9 +41,9 @@ async function* follow(
     if (response.statusCode !== 200 || !isStream(response.headers['content-type']))
       throw await refusal(service, response)
     yield { type: 'open' }
-    for await (const event of serverEvents(response.body, maxEventBytes)) {
+    for await (const event of parseServerEvents(response.body, maxEventBytes)) {
       if (event.name === 'complete') return
-      if (event.name === 'next') yield eventOf(service, JSON.parse(event.data), event.id)
+      if (event.name === 'next') yield readEvent(service, JSON.parse(event.data), event.id)
     }
   } catch (error) {
     if (signal.aborted) return
@@ -67,8 +67,8 @@ async function refusal(service: string, { statusCode, body }: Response): Promise
   }
   const said = statusCode < 500 && statusCode !== 401 && statusCode !== 403 ? parsed(text) : undefined
   return isObject(said) && Array.isArray(said.errors) && said.errors.length > 0
-    ? new Refused(service, said.errors)
-    : refusalOf(service, statusCode)
+    ? new UpstreamRefusal(service, said.errors)
+    : refusalByStatus(service, statusCode)
 }
 
 function parsed(text: string): unknown {

@@ -1,10 +1,10 @@
 // A subgraph's subscription as the gateway follows it: what is asked, what comes, what ends it for good. Free of transport.
-import { isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
+import { isObject, type SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { SourceSettings } from '#gateway/subscriptions/settings.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 /** Where a subgraph is subscribed to: at any of its instances, as they are when it is asked for. */
-export type Place = { readonly protocol: 'ws' | 'sse'; readonly urls: readonly string[] }
+export type UpstreamEndpoint = { readonly protocol: 'ws' | 'sse'; readonly urls: readonly string[] }
 
 export type UpstreamRequest = {
   /** The subgraph's name. */
@@ -20,7 +20,7 @@ export type UpstreamRequest = {
 export type UpstreamEvent =
   /** The subgraph has been asked; events come from now on. */
   | { readonly type: 'open' }
-  | { readonly type: 'next'; readonly answer: SubgraphAnswer; readonly id: string | undefined }
+  | { readonly type: 'next'; readonly answer: SubgraphResponse; readonly id: string | undefined }
 
 /**
  * One connection's events, as fast as they are taken and no faster. Returns when the subgraph says that it is complete.
@@ -36,7 +36,7 @@ export type UpstreamLimits = {
 }
 
 /** The subgraph has answered with errors instead of events. */
-export class Refused extends Error {
+export class UpstreamRefusal extends Error {
   readonly errors: readonly unknown[]
 
   constructor(service: string, errors: readonly unknown[]) {
@@ -47,11 +47,11 @@ export class Refused extends Error {
 
 /** True when asking again gives the same again. */
 export function isFinal(error: unknown): boolean {
-  return error instanceof Refused || (error instanceof CallerError && error.code !== 'UNAVAILABLE')
+  return error instanceof UpstreamRefusal || (error instanceof CallerError && error.code !== 'UNAVAILABLE')
 }
 
 /** What an HTTP status says instead of a subscription. Names no subgraph to the caller. */
-export function refusalOf(service: string, status: number): Error {
+export function refusalByStatus(service: string, status: number): Error {
   if (status === 401)
     return new CallerError('UNAUTHENTICATED', 'a service behind this graph does not accept the token')
   if (status === 403)
@@ -59,7 +59,7 @@ export function refusalOf(service: string, status: number): Error {
   return new CallerError('UNAVAILABLE', `${service} does not answer with a subscription (HTTP ${status})`)
 }
 
-export function eventOf(service: string, payload: unknown, id: string | undefined): UpstreamEvent {
+export function readEvent(service: string, payload: unknown, id: string | undefined): UpstreamEvent {
   if (!isObject(payload) || !('data' in payload || Array.isArray(payload.errors)))
     throw new CallerError('UNAVAILABLE', `${service} has sent an event that is not a GraphQL answer`)
   const answer = {
@@ -70,10 +70,10 @@ export function eventOf(service: string, payload: unknown, id: string | undefine
 }
 
 /** `addresses` gives where the subgraph answers queries now. */
-export function placeOf(
+export function resolveEndpoint(
   { protocol = 'ws', url, path }: SourceSettings,
   addresses: () => readonly string[],
-): Place {
+): UpstreamEndpoint {
   const at = (address: string): string => {
     const place = new URL(address)
     if (path !== undefined && url === undefined) {

@@ -5,11 +5,11 @@ import { WebSocket } from 'ws'
 import { isObject, type JsonObject } from '#gateway/executor/execution.ts'
 import {
   type Connect,
-  eventOf,
-  Refused,
-  refusalOf,
+  readEvent,
+  refusalByStatus,
   type UpstreamEvent,
   type UpstreamLimits,
+  UpstreamRefusal,
   type UpstreamRequest,
 } from '#gateway/subscriptions/upstream/upstream.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -24,8 +24,8 @@ const FINAL: Readonly<Record<number, (service: string, reason: string) => Error>
   [CloseCode.BadRequest]: badRequest,
   [CloseCode.BadResponse]: badRequest,
   [CloseCode.SubprotocolNotAcceptable]: badRequest,
-  [CloseCode.Unauthorized]: service => refusalOf(service, 401),
-  [CloseCode.Forbidden]: service => refusalOf(service, 403),
+  [CloseCode.Unauthorized]: service => refusalByStatus(service, 401),
+  [CloseCode.Forbidden]: service => refusalByStatus(service, 403),
 }
 
 /** What is forwarded goes with the upgrade, and as the payload of connection_init: servers look at either. */
@@ -68,7 +68,7 @@ async function* follow(
     }
   } catch (error) {
     if (signal.aborted) return
-    throw ending.status === undefined ? error : refusalOf(service, ending.status)
+    throw ending.status === undefined ? error : refusalByStatus(service, ending.status)
   } finally {
     leave(socket)
   }
@@ -88,9 +88,9 @@ function answer(
       socket.send(JSON.stringify({ type: MessageType.Pong }))
       return undefined
     case MessageType.Next:
-      return eventOf(service, message.payload, undefined)
+      return readEvent(service, message.payload, undefined)
     case MessageType.Error:
-      throw new Refused(service, Array.isArray(message.payload) ? message.payload : [message.payload])
+      throw new UpstreamRefusal(service, Array.isArray(message.payload) ? message.payload : [message.payload])
     case MessageType.Complete:
       return 'complete'
     default:
@@ -142,5 +142,5 @@ function closed(service: string, { code, reason }: Ending): Error {
 }
 
 function badRequest(service: string, reason: string): Error {
-  return new Refused(service, [{ message: `${service} does not understand the gateway: ${reason}` }])
+  return new UpstreamRefusal(service, [{ message: `${service} does not understand the gateway: ${reason}` }])
 }

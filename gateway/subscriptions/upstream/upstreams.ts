@@ -1,11 +1,11 @@
 // The ways to subgraphs' subscriptions, by protocol, and what they stand on. Free of what is followed.
 import { Agent } from 'undici'
 import { connectStreams } from '#gateway/subscriptions/upstream/upstream.sse.ts'
-import type { Connect, Place, UpstreamLimits } from '#gateway/subscriptions/upstream/upstream.ts'
+import type { Connect, UpstreamEndpoint, UpstreamLimits } from '#gateway/subscriptions/upstream/upstream.ts'
 import { connectSockets } from '#gateway/subscriptions/upstream/upstream.websocket.ts'
 
 export type Upstreams = AsyncDisposable & {
-  connect(protocol: Place['protocol']): Connect
+  connect(protocol: UpstreamEndpoint['protocol']): Connect
 }
 
 /** Disposing cuts what is followed. */

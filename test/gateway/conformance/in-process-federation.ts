@@ -2,7 +2,7 @@
 import { composeServices } from '@apollo/composition'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { type GraphQLFormattedError, type GraphQLSchema, graphql, parse } from 'graphql'
-import { isObject, type SubgraphAnswer, type SubgraphRequest } from '#gateway/executor/execution.ts'
+import { isObject, type SubgraphRequest, type SubgraphResponse } from '#gateway/executor/execution.ts'
 import { createOperations } from '#gateway/operations/operation-compiler.ts'
 import { executeRequest } from '#gateway/pipeline/execute.ts'
 import { readSupergraph } from '#gateway/supergraph/supergraph.ts'
@@ -38,7 +38,7 @@ export type Answered = {
 export type Asked = Answered & { readonly received: readonly Received[] }
 
 /** Executes what a subgraph is asked; put in place of graphql-js to answer otherwise. */
-export type AnswerAs = (received: Received) => Promise<SubgraphAnswer> | SubgraphAnswer | undefined
+export type AnswerAs = (received: Received) => Promise<SubgraphResponse> | SubgraphResponse | undefined
 
 export type Federation = AsyncDisposable & {
   /** What clients see. */
@@ -107,7 +107,7 @@ export function composed(sources: Sources): string {
 export async function executeSubgraph(
   schemas: Federation['schemas'],
   { service, query, variables }: Received,
-): Promise<SubgraphAnswer> {
+): Promise<SubgraphResponse> {
   const schema = schemas.get(service)
   if (!schema) throw new Error(`there is no subgraph ${service}`)
   const result = await graphql({ schema, source: query, variableValues: variables })

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto'
 import { ApolloGateway } from '@apollo/gateway'
 import { parse } from 'graphql'
-import { isObject, type SubgraphAnswer } from '#gateway/executor/execution.ts'
+import { isObject, type SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { Answered, Received } from '#test/gateway/conformance/in-process-federation.ts'
 import type { RandomOperation } from '#test/gateway/differential/random-operations.ts'
 
 export type Stock = AsyncDisposable & { ask(operation: RandomOperation, fetch: Fetch): Promise<Answered> }
-type Fetch = (received: Received) => Promise<SubgraphAnswer>
+type Fetch = (received: Received) => Promise<SubgraphResponse>
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
 

@@ -11,7 +11,7 @@ import {
   type SelectionSetNode,
   type TypeDefinitionNode,
 } from 'graphql'
-import type { SubgraphAnswer } from '#gateway/executor/execution.ts'
+import type { SubgraphResponse } from '#gateway/executor/execution.ts'
 import {
   type Answered,
   composed,
@@ -73,7 +73,7 @@ const ROOT = { $: 0 }
 
 function answerer(schemas: Federation['schemas'], lore: Lore, faults: Faults) {
   const { resolveField, resolveType } = createWorld(lore, faults)
-  return async ({ service, query, variables }: Received): Promise<SubgraphAnswer> => {
+  return async ({ service, query, variables }: Received): Promise<SubgraphResponse> => {
     const schema = schemas.get(service)
     if (!schema) throw new Error(`there is no subgraph ${service}`)
     const result = await execute({

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { copyOf } from '#gateway/executor/clone-json.ts'
+import { cloneJson } from '#gateway/executor/clone-json.ts'
 import { isObject } from '#gateway/executor/execution.ts'
 
 /** All objects and lists in it. */
@@ -14,7 +14,7 @@ test('a copy is equal to what it is of, and has no object or list in common with
     fc.property(fc.json(), text => {
       const source: unknown = JSON.parse(text)
       if (!isObject(source)) return
-      const copy = copyOf(source)
+      const copy = cloneJson(source)
       expect(JSON.stringify(copy)).toBe(JSON.stringify(source))
       const parts = new Set(partsOf(source))
       expect(partsOf(copy).filter(part => parts.has(part))).toEqual([])
@@ -23,7 +23,7 @@ test('a copy is equal to what it is of, and has no object or list in common with
 })
 
 test('a key that names the prototype is copied like any other', () => {
-  const copy = copyOf(JSON.parse('{"__proto__":{"a":1},"b":2}'))
+  const copy = cloneJson(JSON.parse('{"__proto__":{"a":1},"b":2}'))
   expect(JSON.stringify(copy)).toBe('{"__proto__":{"a":1},"b":2}')
   expect(Object.getPrototypeOf(copy)).toBe(Object.prototype)
 })

@@ -1,6 +1,6 @@
 import { parse } from 'graphql'
 import { expect, test } from 'vitest'
-import { createDistinct } from '#gateway/executor/dedupe-representations.ts'
+import { dedupeRepresentations } from '#gateway/executor/dedupe-representations.ts'
 import { createTypeMatch } from '#gateway/executor/possible-types.ts'
 import { compileRepresentation } from '#gateway/executor/representations.ts'
 import type { RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
@@ -20,7 +20,7 @@ const on = (typeCondition: string, ...selections: RequiredSelection[]): Required
 })
 
 function distinctBy(...requires: RequiredSelection[]) {
-  return createDistinct(compileRepresentation(requires, matches, undefined), {})
+  return dedupeRepresentations(compileRepresentation(requires, matches, undefined), {})
 }
 
 test('equal keys are one representation, and which one is told', () => {

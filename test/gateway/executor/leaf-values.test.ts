@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { GraphQLID, GraphQLString } from 'graphql'
 import { expect, test } from 'vitest'
-import { leafWriter } from '#gateway/executor/leaf-values.ts'
+import { compileLeaf } from '#gateway/executor/leaf-values.ts'
 
 test('texts are written as JSON.stringify writes them, whatever is in them', () => {
-  const write = leafWriter(GraphQLString, { parent: 'Query.text', nullable: true, hidden: new Map() })
+  const write = compileLeaf(GraphQLString, { parent: 'Query.text', nullable: true, hidden: new Map() })
   const completion = { errors: [], variables: {} }
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 60 }), text => {
@@ -16,6 +16,6 @@ test('texts are written as JSON.stringify writes them, whatever is in them', () 
 })
 
 test('a number is an ID, as text', () => {
-  const write = leafWriter(GraphQLID, { parent: 'Query.id', nullable: true, hidden: new Map() })
+  const write = compileLeaf(GraphQLID, { parent: 'Query.id', nullable: true, hidden: new Map() })
   expect(write(7, { errors: [], variables: {} })).toBe('"7"')
 })

@@ -35,38 +35,40 @@ afterAll(() => planner[Symbol.asyncDispose]())
 describe('an operation that the planner breaks on', () => {
   test('cannot be planned; others are, those that waited behind it included', async () => {
     const [broken, ...others] = await Promise.all([
-      planner.plan(BREAKS, undefined),
-      planner.plan('{ warehouses { id } }', undefined),
-      planner.plan('{ products { weight } }', undefined),
+      planner.planWithHive(BREAKS, undefined),
+      planner.planWithHive('{ warehouses { id } }', undefined),
+      planner.planWithHive('{ products { weight } }', undefined),
     ])
     expect(broken).toEqual({
-      unplanned: expect.stringMatching(/^the planner breaks on the operation \(.*panicked/),
+      refusal: expect.stringMatching(/^the planner breaks on the operation \(.*panicked/),
     })
     expect(others).toMatchObject([{ node: { kind: 'Fetch' } }, { node: { kind: 'Fetch' } }])
-    expect(await planner.plan('{ products { sku } }', undefined)).toMatchObject({ node: { kind: 'Fetch' } })
+    expect(await planner.planWithHive('{ products { sku } }', undefined)).toMatchObject({
+      node: { kind: 'Fetch' },
+    })
   })
 
   test('can come again and again, and is soon not tried any more', async () => {
     for (let turn = 0; turn < 20; turn++)
-      expect(await planner.plan(BREAKS, undefined)).toEqual({
-        unplanned: expect.stringMatching('the planner breaks on the operation'),
+      expect(await planner.planWithHive(BREAKS, undefined)).toEqual({
+        refusal: expect.stringMatching('the planner breaks on the operation'),
       })
-    expect(await planner.plan('{ products { sku } }', undefined)).toHaveProperty('node')
+    expect(await planner.planWithHive('{ products { sku } }', undefined)).toHaveProperty('node')
   })
 
   test('gets a plan of the other planner, which is doubtful where it does not fetch what is required', async () => {
-    const doubt = 'stock is asked for Product.delivery without what it requires'
-    expect(await planner.planOtherwise(BREAKS, undefined)).toMatchObject({
+    const flaw = 'stock is asked for Product.delivery without what it requires'
+    expect(await planner.planWithApollo(BREAKS, undefined)).toMatchObject({
       node: { kind: 'Sequence' },
-      doubt,
+      flaw,
     })
-    const right = await planner.planOtherwise('{ warehouses { items { delivery } } }', undefined)
-    expect(right).toMatchObject({ node: { kind: 'Sequence' }, doubt: undefined })
+    const right = await planner.planWithApollo('{ warehouses { items { delivery } } }', undefined)
+    expect(right).toMatchObject({ node: { kind: 'Sequence' }, flaw: undefined })
   })
 })
 
-test.each(['plan', 'planOtherwise'] as const)('%s says why there is no plan', async by => {
-  expect(await planner[by]('{ nothing }', undefined)).toEqual({ unplanned: expect.stringMatching(/nothing/) })
+test.each(['planWithHive', 'planWithApollo'] as const)('%s says why there is no plan', async by => {
+  expect(await planner[by]('{ nothing }', undefined)).toEqual({ refusal: expect.stringMatching(/nothing/) })
 })
 
 test('a supergraph that the planner cannot read is refused with the reason', async () => {
@@ -75,8 +77,8 @@ test('a supergraph that the planner cannot read is refused with the reason', asy
 
 test('nobody waits for a planner that was closed', async () => {
   const closing = await startPlanner(composed({ one: { sdl: `${FEDERATION_2} type Query { a: Int }` } }))
-  const asked = closing.plan('{ a }', undefined)
+  const asked = closing.planWithHive('{ a }', undefined)
   await closing[Symbol.asyncDispose]()
   await expect(asked).rejects.toThrow('the planner is closed')
-  await expect(closing.plan('{ a }', undefined)).rejects.toThrow('the planner is closed')
+  await expect(closing.planWithHive('{ a }', undefined)).rejects.toThrow('the planner is closed')
 })

@@ -1,12 +1,12 @@
 import { describe, expect, it, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
 import { sourceOf } from '#gateway/subscriptions/settings.ts'
-import { placeOf } from '#gateway/subscriptions/upstream/upstream.ts'
+import { resolveEndpoint } from '#gateway/subscriptions/upstream/upstream.ts'
 
 const ADDRESS = 'https://user:pass@reviews:4001/graphql?key=1'
 
 function placeIn(subscriptions: object, addresses = [ADDRESS]) {
-  return placeOf(sourceOf(readSettings({ subscriptions }).subscriptions, 'reviews'), () => addresses)
+  return resolveEndpoint(sourceOf(readSettings({ subscriptions }).subscriptions, 'reviews'), () => addresses)
 }
 
 describe('where a subgraph is subscribed to', () => {

@@ -1,10 +1,10 @@
 import { parse } from 'graphql'
 import { describe, expect, test } from 'vitest'
-import { createSettle } from '#gateway/planner/check/plan-verification.ts'
+import { createPlanVerifier } from '#gateway/planner/check/plan-verification.ts'
 import type { PlanNode, RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
 import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
 
-const settle = createSettle(
+const settle = createPlanVerifier(
   composed({
     feed: {
       sdl: `${FEDERATION_2}
@@ -20,7 +20,7 @@ const settle = createSettle(
   }),
 )
 
-const doubtOf = (operation: string, plan: PlanNode | undefined) => settle(plan, parse(operation)).doubt
+const doubtOf = (operation: string, plan: PlanNode | undefined) => settle(plan, parse(operation)).flaw
 const root = (operation: string): PlanNode => ({ kind: 'Fetch', serviceName: 'feed', operation })
 const ID: RequiredSelection = { kind: 'Field', name: 'id' }
 
@@ -123,7 +123,7 @@ describe('a plan is wrong', () => {
       root('{feed{...on Film{id}}}'),
       'does not tell the type of .feed',
     ],
-  ])('%s', (_, operation, plan, doubt) => expect(doubtOf(operation, plan)).toBe(`the plan ${doubt}`))
+  ])('%s', (_, operation, plan, flaw) => expect(doubtOf(operation, plan)).toBe(`the plan ${flaw}`))
 
   test('when it cannot be looked at in each way', () => {
     const names = Array.from({ length: 11 }, (_, index) => `$v${index}`)

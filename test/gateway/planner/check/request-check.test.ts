@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { createPlanCheck } from '#gateway/planner/check/request-check.ts'
+import { createRequestCheck } from '#gateway/planner/check/request-check.ts'
 import type { PlanNode, RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
 import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
 
-const check = createPlanCheck(
+const check = createRequestCheck(
   composed({
     products: {
       sdl: `${FEDERATION_2}
@@ -123,7 +123,7 @@ describe('a request that asks for different things under one name is wrong', () 
 })
 
 test('what two fields of one request require with other arguments cannot be sent', () => {
-  const prices = createPlanCheck(
+  const prices = createRequestCheck(
     composed({
       goods: {
         sdl: `${FEDERATION_2}

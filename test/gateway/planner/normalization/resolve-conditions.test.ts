@@ -1,6 +1,10 @@
 import { parse, print } from 'graphql'
 import { expect, test } from 'vitest'
-import { conditionsOf, decided, repeatsAtRoot } from '#gateway/planner/normalization/resolve-conditions.ts'
+import {
+  conditionVariables,
+  hasRepeatedRootFields,
+  resolveConditions,
+} from '#gateway/planner/normalization/resolve-conditions.ts'
 
 const QUERY = parse(`query ($a: Boolean!, $b: Boolean!) {
   x @include(if: $a)
@@ -9,13 +13,13 @@ const QUERY = parse(`query ($a: Boolean!, $b: Boolean!) {
 }`)
 
 const way = (names: string) => {
-  const document = decided(QUERY, name => names.includes(name))
+  const document = resolveConditions(QUERY, name => names.includes(name))
   return document && print(document).replaceAll(/\s+/g, ' ')
 }
 
 test('the variables of conditions are each told once', () => {
-  expect(conditionsOf(QUERY)).toEqual(['a', 'b'])
-  expect(conditionsOf(parse('{ x @include(if: true) }'))).toEqual([])
+  expect(conditionVariables(QUERY)).toEqual(['a', 'b'])
+  expect(conditionVariables(parse('{ x @include(if: true) }'))).toEqual([])
 })
 
 test('what does not count is gone, and so are the conditions', () => {
@@ -26,8 +30,8 @@ test('what does not count is gone, and so are the conditions', () => {
 })
 
 test('names that stand several times at the root are found, in fragments too', () => {
-  expect(repeatsAtRoot(parse('{ a b: a c { a } }'))).toBe(false)
-  expect(repeatsAtRoot(parse('{ a ... @include(if: true) { b: c a } }'))).toBe(true)
+  expect(hasRepeatedRootFields(parse('{ a b: a c { a } }'))).toBe(false)
+  expect(hasRepeatedRootFields(parse('{ a ... @include(if: true) { b: c a } }'))).toBe(true)
 })
 
 test('an operation of which nothing counts is none', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
-import { nameFetches } from '#gateway/planner/plan/request-names.ts'
+import { nameRequests } from '#gateway/planner/plan/request-names.ts'
 
 const fetch = (serviceName: string, operation: string): PlanNode => ({
   kind: 'Fetch',
@@ -21,7 +21,7 @@ const PLAN: PlanNode = {
 }
 
 test('requests to subgraphs are named after the operation, and numbered', () => {
-  const texts = JSON.stringify(nameFetches(PLAN, 'Page'))
+  const texts = JSON.stringify(nameRequests(PLAN, 'Page'))
   expect(texts).toContain('query Page__my_stock__1($a:Int){a}')
   expect(texts).toContain('mutation Page__b__2{b}')
   expect(texts).toContain('"operation":"query Page__c__3{query}","operationName":"Page__c__3"')
@@ -29,12 +29,12 @@ test('requests to subgraphs are named after the operation, and numbered', () => 
 })
 
 test('an operation without a name gives none', () => {
-  expect(nameFetches(PLAN, undefined)).toBe(PLAN)
+  expect(nameRequests(PLAN, undefined)).toBe(PLAN)
 })
 
 test('a request that has a name already is named anew', () => {
   const named = fetch('articles', 'subscription Published__articles__0{published{id}}')
-  expect(nameFetches(named, 'Page')).toMatchObject({
+  expect(nameRequests(named, 'Page')).toMatchObject({
     operation: 'subscription Page__articles__0{published{id}}',
     operationName: 'Page__articles__0',
   })

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { execute, type GraphQLError, graphql, Kind, type OperationDefinitionNode, print } from 'graphql'
 import { afterAll, expect, test } from 'vitest'
-import type { SubgraphAnswer, SubgraphRequest } from '#gateway/executor/execution.ts'
+import type { SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
 import { createOperations } from '#gateway/operations/operation-compiler.ts'
 import { executeRequest } from '#gateway/pipeline/execute.ts'
 import { readSupergraph } from '#gateway/supergraph/supergraph.ts'
@@ -39,7 +39,7 @@ const RULES: Readonly<Record<string, (claims: Claims) => boolean>> = {
 
 async function ask(operation: OperationDefinitionNode, claims: Claims) {
   const asked: string[] = []
-  const fetch = async ({ service, body }: SubgraphRequest): Promise<SubgraphAnswer> => {
+  const fetch = async ({ service, body }: SubgraphRequest): Promise<SubgraphResponse> => {
     const { query, variables } = JSON.parse(body)
     asked.push(query)
     const schema = schemas.get(service)

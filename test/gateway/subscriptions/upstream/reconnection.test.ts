@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test, vi } from 'vitest'
-import { reconnecting } from '#gateway/subscriptions/upstream/reconnection.ts'
+import { followWithReconnects } from '#gateway/subscriptions/upstream/reconnection.ts'
 import type { UpstreamRequest } from '#gateway/subscriptions/upstream/upstream.ts'
 import { openUpstreams } from '#gateway/subscriptions/upstream/upstreams.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -19,7 +19,7 @@ function follow(url: string, onLost: (error: unknown) => void = () => {}) {
     return upstreams.connect('sse')(request, stop.signal)
   }
   const options = { signal: stop.signal, connectMs: 1000, outageMs: 1000, opened: vi.fn(), lost: onLost }
-  const events = reconnecting(connect, options)
+  const events = followWithReconnects(connect, options)
   return {
     events,
     opened: options.opened,
@@ -119,7 +119,7 @@ test('a subgraph that takes connections and loses them at once is asked ever les
       throw new CallerError('UNAVAILABLE', 'lost')
     }
     const stop = new AbortController()
-    const events = reconnecting(broken, {
+    const events = followWithReconnects(broken, {
       signal: stop.signal,
       connectMs: 1000,
       outageMs: 1_000_000,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type ServerEvent, serverEvents } from '#gateway/subscriptions/upstream/sse-parser.ts'
+import { parseServerEvents, type ServerEvent } from '#gateway/subscriptions/upstream/sse-parser.ts'
 
 async function read(
   chunks: readonly string[] | readonly Uint8Array[],
@@ -10,7 +10,7 @@ async function read(
     for (const chunk of chunks) yield typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk
   }
   const events: ServerEvent[] = []
-  for await (const event of serverEvents(bytes(), maxBytes)) events.push(event)
+  for await (const event of parseServerEvents(bytes(), maxBytes)) events.push(event)
   return events
 }
 
