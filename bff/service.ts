@@ -27,7 +27,7 @@ import { createPersistedOperations, readManifest } from '#platform/graphql/persi
 import { scalars } from '#platform/graphql/scalars.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { circuitHealth } from '#platform/resilience/health.ts'
-import { openWhenThere } from '#platform/resilience/startup-wait.ts'
+import { openWhenAvailable } from '#platform/resilience/startup-wait.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
@@ -92,7 +92,7 @@ async function start<Order extends object>(
     }),
   )
   const { eventBusUrl } = config
-  const bus = await openWhenThere({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>
+  const bus = await openWhenAvailable({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>
     openEventBus(eventBusUrl, { logger }),
   )
   open.use(bus)

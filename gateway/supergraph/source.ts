@@ -2,7 +2,7 @@
 import { openFileSource } from '#gateway/supergraph/source.file.ts'
 import { openHttpSource } from '#gateway/supergraph/source.http.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { waitFor } from '#platform/resilience/waiting.ts'
+import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type SupergraphSource = {
@@ -31,10 +31,10 @@ export async function readFirst(
   source: SupergraphSource,
   { waitMs, logger }: { readonly waitMs: number; readonly logger: Logger },
 ): Promise<string> {
-  const text = await waitFor(source.read, {
+  const text = await waitForDependency(source.read, {
     logger,
     what: `the supergraph at ${source.from}, which SUPERGRAPH names`,
-    patienceMs: waitMs,
+    startTimeoutMs: waitMs,
     isFinal: () => !source.mayComeLater,
   })
   if (text === undefined) throw new OperatorError('SUPERGRAPH_INVALID', `${source.from} has nothing to serve`)

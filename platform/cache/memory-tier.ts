@@ -2,7 +2,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Cached, Lease, Vector } from '#platform/cache/cache.ts'
 import { contains } from '#platform/cache/position-vector.ts'
-import { weigh } from '#platform/cache/weight.ts'
 
 export type Entry<T = unknown> = {
   readonly key: string
@@ -54,6 +53,9 @@ export type MemoryTier = {
 const LARGEST_PART = 8
 const ENTRY_BYTES = 600
 const TAG_BYTES = 100
+const REFERENCE_BYTES = 8
+const STRING_HEADER_BYTES = 24
+const OBJECT_HEADER_BYTES = 40
 
 export function createMemoryTier(options: {
   readonly maxBytes: number
@@ -106,4 +108,24 @@ export function createMemoryTier(options: {
     bytes: () => entries.calculatedSize,
     entries: () => entries.size,
   }
+}
+
+/** Bytes on the heap, within a factor of two or so. Plain data: no cycles. */
+function weigh(value: unknown): number {
+  switch (typeof value) {
+    case 'string':
+      return STRING_HEADER_BYTES + value.length
+    case 'object':
+      return value === null ? REFERENCE_BYTES : weighObject(value)
+    default:
+      return REFERENCE_BYTES
+  }
+}
+
+function weighObject(value: object): number {
+  if (ArrayBuffer.isView(value)) return OBJECT_HEADER_BYTES + value.byteLength
+  let bytes = OBJECT_HEADER_BYTES
+  if (Array.isArray(value)) for (const item of value) bytes += REFERENCE_BYTES + weigh(item)
+  else for (const member of Object.values(value)) bytes += REFERENCE_BYTES + weigh(member)
+  return bytes
 }

@@ -2,7 +2,7 @@
 import type { Cache } from '#platform/cache/cache.ts'
 import { createGuard } from '#platform/cache/circuit-breaker.ts'
 import { createCacheMetrics } from '#platform/cache/metrics.ts'
-import { createSharedTier } from '#platform/cache/shared-tier.ts'
+import { createSharedTier } from '#platform/cache/remote-tier.ts'
 import { createTieredCache } from '#platform/cache/tiered-cache.ts'
 import { maskSecret } from '#platform/config/config.ts'
 import { OperatorError } from '#platform/domain/errors.ts'

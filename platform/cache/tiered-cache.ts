@@ -4,7 +4,7 @@ import { createFences } from '#platform/cache/fences.ts'
 import { createEntry, createMemoryTier, type Entry } from '#platform/cache/memory-tier.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
 import { contains, containsTogether, furthest, NOWHERE } from '#platform/cache/position-vector.ts'
-import type { Claim, Kept, SharedTier } from '#platform/cache/shared-tier.ts'
+import type { Claim, Kept, SharedTier } from '#platform/cache/remote-tier.ts'
 import { createFlights, type Flight, type Landed } from '#platform/cache/single-flight.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 

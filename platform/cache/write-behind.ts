@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Guard } from '#platform/cache/circuit-breaker.ts'
 import { encode } from '#platform/cache/encoding.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
-import type { ToKeep } from '#platform/cache/shared-tier.ts'
+import type { ToKeep } from '#platform/cache/remote-tier.ts'
 
 type Waiting = ToKeep & { readonly bornAt: number }
 

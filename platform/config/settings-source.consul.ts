@@ -2,7 +2,7 @@
 import type { SettingsSource } from '#platform/config/settings-source.ts'
 import { type ConsulAnswer, deniedForGood, openConsul, watchConsul } from '#platform/consul/consul.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { waitFor } from '#platform/resilience/waiting.ts'
+import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type ConsulSourceOptions = {
@@ -10,11 +10,16 @@ export type ConsulSourceOptions = {
   readonly url: string
   readonly token?: string | undefined
   readonly logger: Logger
-  readonly patienceMs: number
+  readonly startTimeoutMs: number
 }
 
 /** Throws OperatorError SETTINGS_INVALID for a URL without a key. */
-export function openConsulSource({ url, token, logger, patienceMs }: ConsulSourceOptions): SettingsSource {
+export function openConsulSource({
+  url,
+  token,
+  logger,
+  startTimeoutMs,
+}: ConsulSourceOptions): SettingsSource {
   const key = decodeURIComponent(new URL(url).pathname.slice(1))
   if (key === '')
     throw new OperatorError('SETTINGS_INVALID', 'CONFIG_URL names Consul and no key: consul://host:port/KEY')
@@ -37,8 +42,8 @@ export function openConsulSource({ url, token, logger, patienceMs }: ConsulSourc
     from,
     async read() {
       const what = `Consul at ${consul.where}, which CONFIG_URL names`
-      const patience = { logger, what, patienceMs, isFinal: deniedForGood() }
-      return textOf(await waitFor(() => consul.send(request), patience))
+      const patience = { logger, what, startTimeoutMs, isFinal: deniedForGood() }
+      return textOf(await waitForDependency(() => consul.send(request), patience))
     },
     follow(told, failed) {
       following = watchConsul(consul, {

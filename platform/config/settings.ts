@@ -26,10 +26,10 @@ export type SettingsOptions<T> = {
   readonly schema: z.ZodType<T>
   readonly logger: Logger
   /** How long a source that is away may be waited for at the start; a minute when left out. */
-  readonly patienceMs?: number
+  readonly startTimeoutMs?: number
 }
 
-const PATIENCE_MS = 60_000
+const START_TIMEOUT_MS = 60_000
 
 /**
  * Reads the settings and follows them. A value that cannot be used is refused with a log line that says what it should
@@ -54,11 +54,11 @@ export async function openSettings<T>(options: SettingsOptions<T>): Promise<Sett
 
 async function openSource<T>(
   url: string,
-  { logger, token, patienceMs = PATIENCE_MS }: SettingsOptions<T>,
+  { logger, token, startTimeoutMs = START_TIMEOUT_MS }: SettingsOptions<T>,
 ): Promise<SettingsSource> {
   if (/^consul(\+https)?:/.test(url)) {
     const { openConsulSource } = await import('#platform/config/settings-source.consul.ts')
-    return openConsulSource({ url, token, logger, patienceMs })
+    return openConsulSource({ url, token, logger, startTimeoutMs })
   }
   const { openFileSource } = await import('#platform/config/settings-source.file.ts')
   return openFileSource(url)

@@ -1,7 +1,7 @@
 // Consul's HTTP API as the adapters use it: where it is, tokens, blocking queries, named faults. Free of what is asked of it.
 import { Pool } from 'undici'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { pause } from '#platform/resilience/waiting.ts'
+import { backOff } from '#platform/resilience/backoff.ts'
 
 export type ConsulOptions = {
   /** `consul://host:port` or `consul+https://host:port`; `?dc=` names a data centre. Port 8500 when left out. */
@@ -143,12 +143,12 @@ export async function watchConsul(consul: Consul, watching: Watching): Promise<v
       if (isNew) told(answer)
       answered?.()
       attempts = 0
-      if (!isNew) await pause(0, signal)
+      if (!isNew) await backOff(0, signal)
     } catch (error) {
       if (signal.aborted) return
       index = 0
       failed(error)
-      await pause(attempts++, signal)
+      await backOff(attempts++, signal)
     }
   }
 }

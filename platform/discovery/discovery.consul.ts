@@ -13,7 +13,7 @@ import type { Discovery, Instance } from '#platform/discovery/discovery.ts'
 import { announceInConsul } from '#platform/discovery/registration.consul.ts'
 import { discoverBy, type Registry } from '#platform/discovery/registry.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { waitFor } from '#platform/resilience/waiting.ts'
+import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type ConsulDiscoveryOptions = {
@@ -22,21 +22,21 @@ export type ConsulDiscoveryOptions = {
   readonly token?: string | undefined
   readonly logger: Logger
   /** How long to wait for Consul at the start. */
-  readonly patienceMs: number
+  readonly startTimeoutMs: number
 }
 
 /** Throws OperatorError CONSUL_AWAY when there is no Consul with a leader in time. */
 export async function openConsulDiscovery(options: ConsulDiscoveryOptions): Promise<Discovery> {
-  const { url, token, logger, patienceMs } = options
+  const { url, token, logger, startTimeoutMs } = options
   await using open = new AsyncDisposableStack()
   const consul = open.use(openConsul({ url, token, variable: 'DISCOVERY_URL' }))
   const what = `Consul at ${consul.where}, which DISCOVERY_URL names`
-  await waitFor(() => askForLeader(consul), { logger, what, patienceMs, isFinal: () => false })
+  await waitForDependency(() => askForLeader(consul), { logger, what, startTimeoutMs, isFinal: () => false })
   open.move()
   return discoverBy(createRegistry(consul, options))
 }
 
-function createRegistry(consul: Consul, { logger, patienceMs }: ConsulDiscoveryOptions): Registry {
+function createRegistry(consul: Consul, { logger, startTimeoutMs }: ConsulDiscoveryOptions): Registry {
   const stop = new AbortController()
   const { signal } = stop
   const troubles = createTroubles('by Consul', logger)
@@ -50,7 +50,11 @@ function createRegistry(consul: Consul, { logger, patienceMs }: ConsulDiscoveryO
       watches.push(watchConsul(consul, { request, signal, told, failed, answered }))
     },
     announce: presence =>
-      announceInConsul(consul, presence, { logger, patienceMs, trouble: troubles.about('this instance') }),
+      announceInConsul(consul, presence, {
+        logger,
+        startTimeoutMs,
+        trouble: troubles.about('this instance'),
+      }),
     health: troubles.health,
     async [Symbol.asyncDispose]() {
       stop.abort()

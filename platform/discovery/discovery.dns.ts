@@ -6,7 +6,7 @@ import { createTroubles } from '#platform/discovery/degradations.ts'
 import type { Discovery, Instance } from '#platform/discovery/discovery.ts'
 import { discoverBy, type Registry } from '#platform/discovery/registry.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { waitFor } from '#platform/resilience/waiting.ts'
+import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type DnsDiscoveryOptions = {
@@ -17,7 +17,7 @@ export type DnsDiscoveryOptions = {
   readonly url: string
   readonly logger: Logger
   /** How long to wait for an answer at the start. */
-  readonly patienceMs: number
+  readonly startTimeoutMs: number
   /** Between two lookups; 5 s when left out. */
   readonly intervalMs?: number
 }
@@ -31,7 +31,7 @@ const NOTHING = new Set(['ENOTFOUND', 'ENODATA'])
  * Nobody is announced: names are kept elsewhere. Throws OperatorError DNS_AWAY when no server answers in time.
  */
 export async function openDnsDiscovery(options: DnsDiscoveryOptions): Promise<Discovery> {
-  const { logger, patienceMs } = options
+  const { logger, startTimeoutMs } = options
   const { suffix, prefix, server } = readUrl(options.url)
   const resolver = new Resolver({ timeout: 2000, tries: 2 })
   if (server !== undefined) resolver.setServers([server])
@@ -47,7 +47,7 @@ export async function openDnsDiscovery(options: DnsDiscoveryOptions): Promise<Di
       throw away(cause)
     })
   const anyName: NamedService = { name: 'gateway', port: undefined, path: '/' }
-  await waitFor(() => lookUp(anyName), { logger, what, patienceMs, isFinal: () => false })
+  await waitForDependency(() => lookUp(anyName), { logger, what, startTimeoutMs, isFinal: () => false })
   return discoverBy(createRegistry(lookUp, options, resolver))
 }
 

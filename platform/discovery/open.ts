@@ -40,20 +40,23 @@ export function discoverySettings(read: z.infer<z.ZodObject<typeof discoveryVari
   }
 }
 
-const PATIENCE_MS = 60_000
+const START_TIMEOUT_MS = 60_000
 
-/** Throws OperatorError CONSUL_AWAY or DNS_AWAY when nobody answers for `patienceMs`, a minute when left out. */
+/** Throws OperatorError CONSUL_AWAY or DNS_AWAY when nobody answers for `startTimeoutMs`, a minute when left out. */
 export async function openDiscovery(
   { url, token }: Pick<DiscoverySettings, 'url' | 'token'> = {},
-  { logger, patienceMs = PATIENCE_MS }: { readonly logger: Logger; readonly patienceMs?: number },
+  {
+    logger,
+    startTimeoutMs = START_TIMEOUT_MS,
+  }: { readonly logger: Logger; readonly startTimeoutMs?: number },
 ): Promise<Discovery> {
   if (url === undefined) return openStaticDiscovery()
   if (url.startsWith('dns:')) {
     const { openDnsDiscovery } = await import('#platform/discovery/discovery.dns.ts')
-    return openDnsDiscovery({ url, logger, patienceMs })
+    return openDnsDiscovery({ url, logger, startTimeoutMs })
   }
   const { openConsulDiscovery } = await import('#platform/discovery/discovery.consul.ts')
-  return openConsulDiscovery({ url, token, logger, patienceMs })
+  return openConsulDiscovery({ url, token, logger, startTimeoutMs })
 }
 
 /**

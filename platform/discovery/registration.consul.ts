@@ -3,12 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Consul, deniedForGood } from '#platform/consul/consul.ts'
 import type { Trouble } from '#platform/discovery/degradations.ts'
 import type { Presence } from '#platform/discovery/discovery.ts'
-import { waitFor } from '#platform/resilience/waiting.ts'
+import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type AnnouncementOptions = {
   readonly logger: Logger
-  readonly patienceMs: number
+  readonly startTimeoutMs: number
   readonly trouble: Trouble
 }
 
@@ -24,7 +24,7 @@ const FAREWELL_MS = 250
 export async function announceInConsul(
   consul: Consul,
   presence: Presence,
-  { logger, patienceMs, trouble }: AnnouncementOptions,
+  { logger, startTimeoutMs, trouble }: AnnouncementOptions,
 ): Promise<AsyncDisposable> {
   const definition = definitionOf(presence)
   const id = encodeURIComponent(definition.ID)
@@ -36,7 +36,7 @@ export async function announceInConsul(
       timeoutMs: SEND_MS,
     })
   const what = `Consul at ${consul.where}, which DISCOVERY_URL names`
-  await waitFor(register, { logger, what, patienceMs, isFinal: deniedForGood() })
+  await waitForDependency(register, { logger, what, startTimeoutMs, isFinal: deniedForGood() })
   logger.info({ id: definition.ID }, 'this instance is announced in Consul')
 
   async function look(): Promise<void> {

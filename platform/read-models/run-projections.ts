@@ -8,7 +8,7 @@ import { rebuildView, VIEWS_CONSUMER } from '#platform/read-models/rebuild.ts'
 import { tend } from '#platform/read-models/view-maintenance.ts'
 import { openViewProgress, type ViewProgress, viewName } from '#platform/read-models/view-progress.ts'
 import { catchUp, createFeed, type Feed } from '#platform/read-models/view-updater.ts'
-import { inEventSpans } from '#platform/telemetry/event-spans.ts'
+import { inEventSpans } from '#platform/telemetry/tracing.ts'
 
 /** Under load, events gather this long: a document that several of them touch is read and written once. */
 const SPACING_MS = 20

@@ -16,7 +16,7 @@ import type { Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { type Projections, startProjections } from '#platform/read-models/run-projections.ts'
 import type { Health } from '#platform/resilience/health.ts'
 import type { PolicyOptions } from '#platform/resilience/policy.ts'
-import { openWhenThere } from '#platform/resilience/startup-wait.ts'
+import { openWhenAvailable } from '#platform/resilience/startup-wait.ts'
 import { createPositionWaits } from '#platform/subgraph/position-waits.ts'
 import { type ResolverMap, subgraphSchema } from '#platform/subgraph/schema.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -151,15 +151,15 @@ async function openEngines(
   open: AsyncDisposableStack,
 ): Promise<Pick<SubgraphPorts, 'store' | 'readModels' | 'bus'>> {
   const ofViews = readModelsUrl === databaseUrl ? 'DATABASE_URL' : 'READ_MODELS_URL'
-  const store = await openWhenThere({ variable: 'DATABASE_URL', url: databaseUrl, logger }, () =>
+  const store = await openWhenAvailable({ variable: 'DATABASE_URL', url: databaseUrl, logger }, () =>
     openPostgresEventStore({ url: databaseUrl, logger, now }),
   )
   open.use(store)
-  const readModels = await openWhenThere({ variable: ofViews, url: readModelsUrl, logger }, () =>
+  const readModels = await openWhenAvailable({ variable: ofViews, url: readModelsUrl, logger }, () =>
     openReadModels(readModelsUrl, logger),
   )
   open.use(readModels)
-  const bus = await openWhenThere({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>
+  const bus = await openWhenAvailable({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>
     openEventBus(eventBusUrl, { logger }),
   )
   return { store, readModels, bus: open.use(bus) }

@@ -17,7 +17,7 @@ import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts
 import { checkName } from '#platform/event-bus/validation.ts'
 import type { Log } from '#platform/postgres/pool.ts'
 import { isOutage } from '#platform/resilience/outage.ts'
-import { waitFor } from '#platform/resilience/waiting.ts'
+import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 
 export type KafkaEventBusOptions = Keeping & {
   readonly url: string
@@ -132,10 +132,10 @@ async function join({ settings, log, logger }: Ports, name: string, topic: strin
   const lane = openLane(settings, `group-${name}`)
   try {
     const group = openGroup(lane, (await log(topic)).topic, groupIdOf(settings.namespace, name, topic))
-    await waitFor(() => startGroup(group), {
+    await waitForDependency(() => startGroup(group), {
       logger: logger ?? SILENT,
       what: `Kafka's group ${group.id} (EVENT_BUS_URL)`,
-      patienceMs: GROUP_PATIENCE_MS,
+      startTimeoutMs: GROUP_PATIENCE_MS,
       isFinal: error => !isOutage(error),
     })
     return group
@@ -160,7 +160,12 @@ async function untilReached(
   const what = `Kafka at ${brokers.join(', ')} (EVENT_BUS_URL)`
   const attempt = () => lane.admin.metadata({ forceUpdate: true })
   try {
-    await waitFor(attempt, { logger: logger ?? SILENT, what, patienceMs, isFinal: isRefusedLogin })
+    await waitForDependency(attempt, {
+      logger: logger ?? SILENT,
+      what,
+      startTimeoutMs: patienceMs,
+      isFinal: isRefusedLogin,
+    })
   } catch (cause) {
     if (isRefusedLogin(cause)) throw unreachable(`${what} refuses the user and password`, cause)
     throw unreachable(`${what} did not answer within ${patienceMs / 1000} s`, cause)

@@ -8,7 +8,7 @@ import type { TopicLog } from '#platform/event-bus/kafka/topic-log.ts'
 import type { FeedSource } from '#platform/event-bus/topic-feed.ts'
 import { oldestLeft } from '#platform/event-bus/validation.ts'
 import type { Log } from '#platform/postgres/pool.ts'
-import { createBell, fullJitter } from '#platform/resilience/backoff.ts'
+import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
 
 export type HeadOptions = {
   /** For this head alone: a long poll keeps others waiting. */
@@ -33,7 +33,7 @@ const LAST_RETRY_MS = 2_000
 export async function openHead({ lane, log, end, logger }: HeadOptions): Promise<Head> {
   const { topic } = log
   const listeners = new Set<() => void>()
-  const bell = createBell()
+  const wakeSignal = createWakeSignal()
   let cursor = createCursor(lane, topic, await seek(lane, topic, end), end)
   // `waiting` holds every message past `from`, until `lost` says that what comes next was deleted.
   let waiting: BusMessage[] = []
@@ -48,7 +48,7 @@ export async function openHead({ lane, log, end, logger }: HeadOptions): Promise
 
   async function readOn(): Promise<void> {
     if (lost || waiting.length > MOST_WAITING) {
-      await bell.wait(LONG_POLL_MS)
+      await wakeSignal.wait(LONG_POLL_MS)
       return
     }
     const page = cursor.take(PAGE)
@@ -93,13 +93,13 @@ export async function openHead({ lane, log, end, logger }: HeadOptions): Promise
         const { error, oldest } = lost
         from = oldest
         lost = undefined
-        bell.ring()
+        wakeSignal.notify()
         throw error
       }
       const page = waiting.slice(0, limit)
       waiting = waiting.slice(limit)
       from = page.at(-1)?.position ?? from
-      bell.ring()
+      wakeSignal.notify()
       return page
     },
     listen(listener) {
@@ -108,7 +108,7 @@ export async function openHead({ lane, log, end, logger }: HeadOptions): Promise
     },
     async [Symbol.asyncDispose]() {
       isClosed = true
-      bell.ring()
+      wakeSignal.notify()
       await lane[Symbol.asyncDispose]()
       await running
     },

@@ -15,7 +15,7 @@ import { placeOf } from '#platform/event-bus/kafka/record-codec.ts'
 import { createTurns } from '#platform/event-bus/kafka/serial-queue.ts'
 import type { TopicFeed } from '#platform/event-bus/topic-feed.ts'
 import type { Log } from '#platform/postgres/pool.ts'
-import { createBell, fullJitter, jittered } from '#platform/resilience/backoff.ts'
+import { createWakeSignal, fullJitter, jittered } from '#platform/resilience/backoff.ts'
 
 export type Membership = {
   readonly group: Group
@@ -33,8 +33,8 @@ const LOOK_MS = 250
 export async function takePart(membership: Membership): Promise<void> {
   const { group, signal, logger } = membership
   const member = inTurns(createMember(group))
-  const bell = createBell()
-  signal.addEventListener('abort', bell.ring)
+  const wakeSignal = createWakeSignal()
+  signal.addEventListener('abort', wakeSignal.notify)
   const ownership = createOwnership(membership, member)
   const round = createRound(member, ownership)
   for (let failures = 0; !signal.aborted; ) {
@@ -46,9 +46,9 @@ export async function takePart(membership: Membership): Promise<void> {
       failures += 1
     }
     if (!signal.aborted)
-      await bell.wait(failures > 0 ? fullJitter(failures, 100, 2_000) : jittered(HEARTBEAT_MS))
+      await wakeSignal.wait(failures > 0 ? fullJitter(failures, 100, 2_000) : jittered(HEARTBEAT_MS))
   }
-  signal.removeEventListener('abort', bell.ring)
+  signal.removeEventListener('abort', wakeSignal.notify)
   await ownership.end()
   await member.leave().catch(() => {}) // the session runs out by itself
   await group.lane[Symbol.asyncDispose]()

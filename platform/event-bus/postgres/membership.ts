@@ -13,7 +13,7 @@ import {
 import type { TopicFeed } from '#platform/event-bus/topic-feed.ts'
 import type { Wakeups } from '#platform/postgres/notifications.ts'
 import type { Log, Pool } from '#platform/postgres/pool.ts'
-import { createBell, fullJitter, jittered } from '#platform/resilience/backoff.ts'
+import { createWakeSignal, fullJitter, jittered } from '#platform/resilience/backoff.ts'
 
 export type Membership = {
   readonly group: string
@@ -34,9 +34,9 @@ const MARGIN_MS = 500
 export async function takePart(membership: Membership): Promise<void> {
   const { group, topic, soft, wakeups, signal, logger } = membership
   const owner = v7()
-  const bell = createBell()
-  const stopListening = wakeups.listen(leaseTopic(group, topic), bell.ring)
-  signal.addEventListener('abort', bell.ring)
+  const wakeSignal = createWakeSignal()
+  const stopListening = wakeups.listen(leaseTopic(group, topic), wakeSignal.notify)
+  signal.addEventListener('abort', wakeSignal.notify)
   for (let failures = 0; !signal.aborted; ) {
     try {
       const taken = await acquireLease(soft, group, topic, owner)
@@ -46,10 +46,10 @@ export async function takePart(membership: Membership): Promise<void> {
       if (failures === 0) logger?.warn({ err, group, topic }, 'a group of the bus failed and tries again')
       failures += 1
     }
-    if (!signal.aborted) await bell.wait(jittered(POLL_MS) + fullJitter(failures, 100, 5_000))
+    if (!signal.aborted) await wakeSignal.wait(jittered(POLL_MS) + fullJitter(failures, 100, 5_000))
   }
   stopListening()
-  signal.removeEventListener('abort', bell.ring)
+  signal.removeEventListener('abort', wakeSignal.notify)
 }
 
 function leaseTopic(group: string, topic: string): string {

@@ -29,7 +29,7 @@ import type { LogReader, LogStretch } from '#platform/event-store/postgres/log-r
 import type { Topic, Wakeups } from '#platform/event-store/postgres/notifications.ts'
 import type { Sessions, StoreLogger } from '#platform/event-store/postgres/sessions.ts'
 import { createSpacedWriter } from '#platform/event-store/throttled-writer.ts'
-import { createBell, fullJitter, jittered } from '#platform/resilience/backoff.ts'
+import { createWakeSignal, fullJitter, jittered } from '#platform/resilience/backoff.ts'
 
 export type ConsumerPorts = {
   readonly sessions: Sessions
@@ -56,7 +56,7 @@ type Self = ConsumerPorts & {
   readonly options: ConsumerOptions
   readonly id: string
   readonly topic: Topic
-  readonly bell: ReturnType<typeof createBell>
+  readonly wakeSignal: ReturnType<typeof createWakeSignal>
   readonly progress: Progress
   readonly closing: AbortController
   owner: boolean
@@ -78,14 +78,14 @@ type Tenure = {
 /** Starts the consumer; resolves when it knows whether it is the owner. */
 export async function startConsumer(ports: ConsumerPorts, options: ConsumerOptions): Promise<Consumer> {
   const self = createSelf(ports, options)
-  const { bell, progress, closing, topic } = self
+  const { wakeSignal, progress, closing, topic } = self
   const stops = [
     ports.wakeups.listen('events', elsewhere => {
       if (elsewhere) self.mustRead = true
-      bell.ring()
+      wakeSignal.notify()
     }),
-    ports.wakeups.listen(topic, bell.ring),
-    options.behind?.onProgress(bell.ring) ?? (() => {}),
+    ports.wakeups.listen(topic, wakeSignal.notify),
+    options.behind?.onProgress(wakeSignal.notify) ?? (() => {}),
   ]
   const first = Promise.withResolvers<void>()
   const running = run(self, first.resolve)
@@ -103,7 +103,7 @@ export async function startConsumer(ports: ConsumerPorts, options: ConsumerOptio
     }),
     async [Symbol.asyncDispose]() {
       closing.abort()
-      bell.ring()
+      wakeSignal.notify()
       for (const stop of stops) stop()
       await running
       progress.close()
@@ -117,7 +117,7 @@ function createSelf(ports: ConsumerPorts, options: ConsumerOptions): Self {
     options,
     id: v7(),
     topic: `consumer ${options.name}`,
-    bell: createBell(),
+    wakeSignal: createWakeSignal(),
     progress: createProgress(() => void watch()),
     closing: new AbortController(),
     owner: false,
@@ -164,7 +164,7 @@ async function run(self: Self, onFirstLook: () => void): Promise<void> {
     }
     onFirstLook()
     if (failures > 0) await pauseUnlessClosing(fullJitter(failures, 100, 5_000), self.closing.signal)
-    else if (!self.closing.signal.aborted) await self.bell.wait(jittered(POLL_MS))
+    else if (!self.closing.signal.aborted) await self.wakeSignal.wait(jittered(POLL_MS))
   }
 }
 
@@ -220,7 +220,7 @@ async function renew(tenure: Tenure): Promise<void> {
     if (await renewLease(tenure.self.sessions, tenure.lease)) tenure.renewedAt = startedAt
     else {
       tenure.lost = true
-      tenure.self.bell.ring()
+      tenure.self.wakeSignal.notify()
     }
   } catch {
     // the database is away: the lease is used only while it is surely valid
@@ -249,7 +249,7 @@ async function follow(tenure: Tenure): Promise<never> {
       begunAt = performance.now()
       const stretch = await readNext(self)
       if (stretch.scannedTo <= self.progress.checkpoint()) {
-        if (!(await self.bell.wait(jittered(POLL_MS)))) self.mustRead = true
+        if (!(await self.wakeSignal.wait(jittered(POLL_MS)))) self.mustRead = true
         continue
       }
       if (stretch.events.length > 0) await deliver(delivery, stretch.events)
@@ -271,7 +271,7 @@ async function move(tenure: Tenure, checkpoint: number): Promise<void> {
   } catch (error) {
     noteFailure(tenure.self, error) // written again with the next one, and when the lease is given up
   }
-  if (tenure.lost) tenure.self.bell.ring()
+  if (tenure.lost) tenure.self.wakeSignal.notify()
 }
 
 /** From what this process wrote itself, unless others may have written too. */

@@ -21,14 +21,14 @@ export type TemporalSagaOptions<State, Event extends SagaEvent> = Omit<
   readonly url: string
   readonly logger: Log
   /** How long to wait for Temporal at the start; a minute when left out. */
-  readonly patienceMs?: number
+  readonly startTimeoutMs?: number
   /** Events that a run takes before it continues as new; 250 when left out. */
   readonly runLength?: number
 }
 
 export type TemporalSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly health: NamedCheck }
 
-const PATIENCE_MS = 60_000
+const START_TIMEOUT_MS = 60_000
 const RUN_LENGTH = 250
 /** Of a list, when no limit is given. */
 const LIST = 50
@@ -51,7 +51,7 @@ export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
   const folder = createFolder(definition)
   const pasts = openPasts(store, saga, folder)
   const statuses = await openStatuses(readModels, saga)
-  const connection = await connect(place, options.patienceMs ?? PATIENCE_MS, logger)
+  const connection = await connect(place, options.startTimeoutMs ?? START_TIMEOUT_MS, logger)
   open.defer(() => connection.close())
   const writer = createStatusWriter(statuses, error =>
     logger.warn({ err: error, saga }, 'where sagas stand was not written and is tried again'),

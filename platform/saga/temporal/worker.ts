@@ -12,9 +12,9 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { createBell } from '#platform/resilience/backoff.ts'
+import { createWakeSignal } from '#platform/resilience/backoff.ts'
 import type { Health } from '#platform/resilience/health.ts'
-import { waitFor } from '#platform/resilience/waiting.ts'
+import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import { MAX_ACTIVE } from '#platform/saga/attempt.ts'
 import type { TemporalPlace } from '#platform/saga/temporal/url.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -32,24 +32,24 @@ const WORKFLOWS = fileURLToPath(new URL('./workflow.ts', import.meta.url))
 
 /**
  * Resolves once Temporal answers for the namespace. Throws OperatorError WORKFLOWS_UNREACHABLE when it has not after
- * `patienceMs`, and WORKFLOWS_REFUSED at once when it does not take the key or certificate.
+ * `startTimeoutMs`, and WORKFLOWS_REFUSED at once when it does not take the key or certificate.
  */
 export async function connect(
   place: TemporalPlace,
-  patienceMs: number,
+  startTimeoutMs: number,
   logger: Log,
 ): Promise<NativeConnection> {
   installRuntime(logger)
   const what = `Temporal at ${place.address}, which WORKFLOW_URL names`
   try {
-    return await waitFor(() => attempt(place), { logger, what, patienceMs, isFinal: isRefusal })
+    return await waitForDependency(() => attempt(place), { logger, what, startTimeoutMs, isFinal: isRefusal })
   } catch (cause) {
     const reason = reasonOf(place, cause)
     throw isRefusal(cause)
       ? new OperatorError('WORKFLOWS_REFUSED', `${what}, does not take what that shows: ${reason}`, cause)
       : new OperatorError(
           'WORKFLOWS_UNREACHABLE',
-          `${what}, could not be used within ${patienceMs / 1000} seconds: ${reason}`,
+          `${what}, could not be used within ${startTimeoutMs / 1000} seconds: ${reason}`,
           cause,
         )
   }
@@ -145,7 +145,7 @@ export async function serve(options: ServingOptions): Promise<Serving> {
   let worker = await createWorker(options)
   let lastError: string | undefined
   let isStopped = false
-  const bell = createBell()
+  const wakeSignal = createWakeSignal()
 
   async function run(): Promise<void> {
     while (!isStopped) {
@@ -157,7 +157,7 @@ export async function serve(options: ServingOptions): Promise<Serving> {
       } catch (error) {
         lastError = error instanceof Error ? error.message : String(error)
         logger.warn({ err: error, taskQueue }, 'a worker of Temporal failed, and another is started')
-        await bell.wait(AFTER_FAILURE_MS)
+        await wakeSignal.wait(AFTER_FAILURE_MS)
       }
     }
   }
@@ -173,7 +173,7 @@ export async function serve(options: ServingOptions): Promise<Serving> {
     },
     async [Symbol.asyncDispose]() {
       isStopped = true
-      bell.ring()
+      wakeSignal.notify()
       if (worker.getState() === 'RUNNING') worker.shutdown()
       await running
     },

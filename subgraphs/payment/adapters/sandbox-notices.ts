@@ -1,6 +1,6 @@
 // Tells the shop of approvals by signed webhooks, as the sandbox provider promises: when they are due, at least once.
 import { Pool } from 'undici'
-import { createBell, fullJitter } from '#platform/resilience/backoff.ts'
+import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import type { ProviderNotice } from './payment-provider.ts'
@@ -37,22 +37,22 @@ export function startNotices(options: NoticesOptions): Notices {
     headersTimeout: CALL_TIMEOUT_MS,
     bodyTimeout: CALL_TIMEOUT_MS,
   })
-  const bell = createBell()
+  const wakeSignal = createWakeSignal()
   let stopped = false
   let planned = Number.POSITIVE_INFINITY
   const sleep = async (ms: number): Promise<void> => {
     planned = options.now().getTime() + ms
-    if (!stopped) await bell.wait(ms)
+    if (!stopped) await wakeSignal.wait(ms)
     planned = Number.POSITIVE_INFINITY
   }
   const running = run({ ...options, pool, pathname, sleep, stopped: () => stopped })
   return {
     expect(at) {
-      if (at.getTime() < planned) bell.ring()
+      if (at.getTime() < planned) wakeSignal.notify()
     },
     async [Symbol.asyncDispose]() {
       stopped = true
-      bell.ring()
+      wakeSignal.notify()
       await running
       await pool.close()
     },

@@ -1,7 +1,7 @@
 // Carries on with payments that nobody is waiting for: what a crash, or a provider that was away, left unfinished.
 
 import type { Collection } from '#platform/read-models/read-models.ts'
-import { createBell } from '#platform/resilience/backoff.ts'
+import { createWakeSignal } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import type { PaymentDoc } from '../queries/views.ts'
 import type { Payments } from './payments.ts'
@@ -23,7 +23,7 @@ export type SweepOptions = {
  * idempotency keys make that harmless.
  */
 export function startSweeping(options: SweepOptions): AsyncDisposable {
-  const bell = createBell()
+  const wakeSignal = createWakeSignal()
   const state = { stopped: false }
   const run = async (): Promise<void> => {
     let before = options.now()
@@ -31,7 +31,7 @@ export function startSweeping(options: SweepOptions): AsyncDisposable {
       await sweep(options, before, state).catch(err =>
         options.logger.warn({ err }, 'unfinished payments could not be looked up; they are looked up again'),
       )
-      if (!state.stopped) await bell.wait(SWEEP_MS)
+      if (!state.stopped) await wakeSignal.wait(SWEEP_MS)
       before = new Date(options.now().getTime() - SWEEP_MS)
     }
   }
@@ -39,7 +39,7 @@ export function startSweeping(options: SweepOptions): AsyncDisposable {
   return {
     async [Symbol.asyncDispose]() {
       state.stopped = true
-      bell.ring()
+      wakeSignal.notify()
       await running
     },
   }

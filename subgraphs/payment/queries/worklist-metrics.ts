@@ -1,7 +1,7 @@
 // Tells Prometheus of refused movements: how many are open, what they come to, and every refusal by its code.
 import { toDecimal } from '#platform/domain/money.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
-import { createBell } from '#platform/resilience/backoff.ts'
+import { createWakeSignal } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
@@ -54,21 +54,21 @@ export type WorklistMetricsOptions = {
 
 /** Looks at the totals at once and then every ten seconds, until disposed. Every process of the service tells the same. */
 export function startWorklistMetrics(options: WorklistMetricsOptions): AsyncDisposable {
-  const bell = createBell()
+  const wakeSignal = createWakeSignal()
   let stopped = false
   const run = async (): Promise<void> => {
     while (!stopped) {
       await report(options).catch(err =>
         options.logger.warn({ err }, 'open refused movements could not be counted; trying again in 10 s'),
       )
-      if (!stopped) await bell.wait(EVERY_MS)
+      if (!stopped) await wakeSignal.wait(EVERY_MS)
     }
   }
   const running = run()
   return {
     async [Symbol.asyncDispose]() {
       stopped = true
-      bell.ring()
+      wakeSignal.notify()
       await running
     },
   }

@@ -1,7 +1,7 @@
 // The sandbox carrier's rounds: moves the parcels that are due and tells the shop by signed webhooks, at least once.
 import { randomUUID } from 'node:crypto'
 import { Pool } from 'undici'
-import { createBell, fullJitter } from '#platform/resilience/backoff.ts'
+import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import { type CarrierNotices, failedSchema, MAX_NOTICES } from './carrier.ts'
@@ -56,22 +56,22 @@ type Alarm = ReturnType<typeof createAlarm>
 
 /** Sleeps until an instant, an earlier one that is announced meanwhile, or the end. For one sleeper. */
 function createAlarm(now: () => Date) {
-  const bell = createBell()
+  const wakeSignal = createWakeSignal()
   let stopped = false
   let planned = Number.POSITIVE_INFINITY
   return {
     stopped: () => stopped,
     async sleep(ms: number): Promise<void> {
       planned = now().getTime() + ms
-      if (!stopped) await bell.wait(ms)
+      if (!stopped) await wakeSignal.wait(ms)
       planned = Number.POSITIVE_INFINITY
     },
     expect(at: number): void {
-      if (at < planned) bell.ring()
+      if (at < planned) wakeSignal.notify()
     },
     stop(): void {
       stopped = true
-      bell.ring()
+      wakeSignal.notify()
     },
   }
 }

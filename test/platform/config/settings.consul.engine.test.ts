@@ -60,7 +60,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     test('of a Consul that is not there are waited for, then given up', async () => {
       const { logger, seen } = recordingLogger()
       const url = `consul://127.0.0.1:${await freePort()}/waybill/orders`
-      await expect(openSettings({ url, schema, logger, patienceMs: 300 })).rejects.toMatchObject({
+      await expect(openSettings({ url, schema, logger, startTimeoutMs: 300 })).rejects.toMatchObject({
         code: 'CONSUL_AWAY',
         message: expect.stringContaining('CONFIG_URL'),
       })

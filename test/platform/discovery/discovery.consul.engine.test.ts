@@ -34,7 +34,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
   }
 
   const open = (logger = recordingLogger().logger): Promise<Discovery> =>
-    openDiscovery({ url: consul.url }, { logger, patienceMs: 20_000 })
+    openDiscovery({ url: consul.url }, { logger, startTimeoutMs: 20_000 })
 
   let opened = 0
   /** Services of its own each time, registered without checks. */
@@ -205,7 +205,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     test('is waited for, then given up, by its name and its variable', async () => {
       const { logger, lines } = recordingLogger()
       const url = `consul://127.0.0.1:${await freePort()}`
-      await expect(openDiscovery({ url }, { logger, patienceMs: 300 })).rejects.toMatchObject({
+      await expect(openDiscovery({ url }, { logger, startTimeoutMs: 300 })).rejects.toMatchObject({
         code: 'CONSUL_AWAY',
         message: expect.stringMatching(/127\.0\.0\.1.*DISCOVERY_URL.*ECONNREFUSED/),
       })
@@ -215,7 +215,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     test('is used as soon as it is there', async () => {
       await consul.faults.kill()
       const { logger, seen } = recordingLogger()
-      const opening = openDiscovery({ url: consul.url }, { logger, patienceMs: 60_000 })
+      const opening = openDiscovery({ url: consul.url }, { logger, startTimeoutMs: 60_000 })
       await seen('waiting for Consul')
       await consul.faults.restart()
       await (await opening)[Symbol.asyncDispose]()
@@ -230,7 +230,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     afterAll(() => guarded?.[Symbol.asyncDispose]())
     const presence = { service: 'orders', host: '127.0.0.1', port: 4101, weight: 1 }
     const connect = (token: string | undefined, logger = recordingLogger().logger) =>
-      openDiscovery({ url: guarded.url, ...(token && { token }) }, { logger, patienceMs: 60_000 })
+      openDiscovery({ url: guarded.url, ...(token && { token }) }, { logger, startTimeoutMs: 60_000 })
 
     async function create(path: string, body: object): Promise<{ readonly SecretID: string }> {
       const answer = await request(`${guarded.url.replace('consul:', 'http:')}${path}`, {
@@ -294,7 +294,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     const url = `dns://127.0.0.1:${consul.dnsPort}/service.consul`
     await using discovery = await openDiscovery(
       { url },
-      { logger: recordingLogger().logger, patienceMs: 20_000 },
+      { logger: recordingLogger().logger, startTimeoutMs: 20_000 },
     )
     const followed = discovery.follow('service://by-dns/graphql')
     await followed.known

@@ -5,7 +5,7 @@ import { recordingLogger } from '../telemetry/recording-logger.ts'
 import { type DiscoveryUnderTest, discoveryContract, namedDiscoveryContract } from './discovery.contract.ts'
 import { type DnsServer, startDnsServer } from './dns-server.ts'
 
-const OPTIONS = { patienceMs: 5000, intervalMs: 30 }
+const OPTIONS = { startTimeoutMs: 5000, intervalMs: 30 }
 
 async function open(): Promise<DiscoveryUnderTest & { readonly server: DnsServer }> {
   const server = await startDnsServer()
@@ -86,7 +86,7 @@ describe('discovery by DNS', () => {
     await using server = await startDnsServer()
     server.silent = true
     const { logger, seen } = recordingLogger()
-    const opening = openDiscovery({ url: `dns://${server.address}/test` }, { logger, patienceMs: 100 })
+    const opening = openDiscovery({ url: `dns://${server.address}/test` }, { logger, startTimeoutMs: 100 })
     await expect(opening).rejects.toMatchObject({
       code: 'DNS_AWAY',
       message: expect.stringMatching(new RegExp(`${server.address}.*DISCOVERY_URL`)),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
-import { openWhenThere } from '#platform/resilience/startup-wait.ts'
+import { openWhenAvailable } from '#platform/resilience/startup-wait.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { createDoorway } from '#test/fixtures/tcp-proxy.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
@@ -8,7 +8,7 @@ import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 test('a PostgreSQL that is not there yet is waited for, and the log says for what', async () => {
   await using door = await createDoorway(await freshDatabase())
   const { logger, lines } = recordingLogger()
-  const opening = openWhenThere({ variable: 'DATABASE_URL', url: door.url, logger }, () =>
+  const opening = openWhenAvailable({ variable: 'DATABASE_URL', url: door.url, logger }, () =>
     openPostgresEventStore({ url: door.url }),
   )
   await expect.poll(() => lines.join()).toContain('waiting for PostgreSQL (DATABASE_URL), 60 s at most')
@@ -20,8 +20,8 @@ test('a PostgreSQL that is not there yet is waited for, and the log says for wha
 test('what never comes is given up, naming the variable, the engine and the time, without the password', async () => {
   await using door = await createDoorway(await freshDatabase())
   const { logger } = recordingLogger()
-  const error: unknown = await openWhenThere(
-    { variable: 'DATABASE_URL', url: door.url, logger, patienceMs: 200 },
+  const error: unknown = await openWhenAvailable(
+    { variable: 'DATABASE_URL', url: door.url, logger, startTimeoutMs: 200 },
     () => openPostgresEventStore({ url: door.url }),
   ).catch((caught: unknown) => caught)
   expect(error).toMatchObject({ code: 'EVENT_STORE_UNREACHABLE' })
@@ -37,7 +37,7 @@ test('a password that is refused and a database that does not exist are not wait
     [{ pathname: '/absent' }, /PostgreSQL \(DATABASE_URL\): .*"absent" does not exist/],
   ] as const) {
     const { href } = Object.assign(new URL(url), changed)
-    const error: unknown = await openWhenThere({ variable: 'DATABASE_URL', url: href, logger }, () =>
+    const error: unknown = await openWhenAvailable({ variable: 'DATABASE_URL', url: href, logger }, () =>
       openPostgresEventStore({ url: href }),
     ).catch((caught: unknown) => caught)
     expect(error).toMatchObject({ code: 'EVENT_STORE_UNREACHABLE' })

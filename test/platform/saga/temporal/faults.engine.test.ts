@@ -265,9 +265,10 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
   test('a server that is not there is waited for, and then given up, by the name of its variable', async () => {
     const url = `temporal://127.0.0.1:${await freePort()}/default`
     const started = Date.now()
-    const failure = await run({ perform: async () => SUCCESS, patienceMs: 2_000 }, { ...place, url }).catch(
-      error => error,
-    )
+    const failure = await run(
+      { perform: async () => SUCCESS, startTimeoutMs: 2_000 },
+      { ...place, url },
+    ).catch(error => error)
     expect(Date.now() - started).toBeGreaterThanOrEqual(2_000)
     expect(failure).toBeInstanceOf(OperatorError)
     expect(failure).toMatchObject({ code: 'WORKFLOWS_UNREACHABLE' })
@@ -276,7 +277,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
 
   test('a namespace that is not there is said to be missing', async () => {
     const url = server.url.replace('/default', '/nobodys')
-    const failure = run({ perform: async () => SUCCESS, patienceMs: 500 }, { ...place, url })
+    const failure = run({ perform: async () => SUCCESS, startTimeoutMs: 500 }, { ...place, url })
     await expect(failure).rejects.toMatchObject({
       code: 'WORKFLOWS_UNREACHABLE',
       message: expect.stringContaining('no namespace "nobodys"'),

@@ -20,7 +20,7 @@ export type TripSettings = {
   readonly policy?: Parameters<Place['run']>[1]
   readonly definition?: SagaDefinition<Trip, TripEvent>
   readonly runLength?: number
-  readonly patienceMs?: number
+  readonly startTimeoutMs?: number
 }
 
 export type TripPlace = { readonly url: string; readonly databaseUrl: string }
