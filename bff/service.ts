@@ -1,5 +1,4 @@
 // What both BFFs are made of: the gateway behind them, a cache and live orders fed by the bus, GraphQL over HTTP and sockets.
-
 import { readFile } from 'node:fs/promises'
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import type { GraphQLSchema } from 'graphql'
@@ -13,9 +12,10 @@ import { createGatewayClient } from '#bff/pages/gateway-client.ts'
 import { createPages, type Pages } from '#bff/pages/pages.ts'
 import { createRecentCommands } from '#bff/pages/read-your-writes.ts'
 import { createVerifier, type Verifier } from '#platform/auth/verifier.ts'
-import type { Cache, Vector } from '#platform/cache/cache.ts'
+import type { Cache } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { adjustmentOf, openLiveSettings } from '#platform/config/live-settings.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { AnswerPolicy } from '#platform/graphql/answers.ts'
@@ -45,7 +45,7 @@ export type BffDefinition<Order extends object> = {
   readonly readOrder: (
     pages: Pages,
     orderId: string,
-    positions: Vector,
+    positions: PositionVector,
     detail: 'page' | 'summary',
   ) => Promise<Order | undefined>
   readonly idOf: (order: Order) => string

@@ -4,7 +4,7 @@ import type { Page, PageResult, Pages } from '#bff/pages/pages.ts'
 import { cardPage, cardsPage, screenPage } from '#bff-mobile/resolvers/pages.ts'
 import type { Failures, WholeOrder } from '#bff-mobile/views/order-view.ts'
 import { isStaff, mayActFor, requireViewer } from '#platform/auth/viewer.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
 import type { RemoteError } from '#platform/graphql/client.ts'
@@ -33,7 +33,7 @@ export const ownerOf = ({ order }: Order): string => order.customer.id
 export async function readOrder(
   pages: Pages,
   orderId: string,
-  positions: Vector,
+  positions: PositionVector,
   detail: 'page' | 'summary',
 ): Promise<Order | undefined> {
   if (detail === 'page') return shown(await pages.readFor(screenPage, { id: orderId }, positions))

@@ -1,14 +1,13 @@
 // The cursor of changesSince: a live cursor of the customer's orders, and how far the list has been pruned. Pure.
-
 import type { Scope } from '#bff/order-feed/change.ts'
 import { decodeCursor, encodeCursor } from '#bff/order-feed/cursor.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 /** How far a phone's copy goes. */
 export type SyncState = {
   /** Every change of the customer's orders up to here is in the copy. */
-  readonly positions: Vector
+  readonly positions: PositionVector
   /** Orders that had left the list by then are out of the copy. Seconds since 1970. */
   readonly prunedTo: number
   /** Set while the copy is filled for the first time: when that began. Seconds since 1970. */

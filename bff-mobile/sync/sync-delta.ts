@@ -1,7 +1,6 @@
 // One step of delta sync: what a phone's copy has to change, and how far it is then. Pure.
 import type { SyncState } from '#bff-mobile/sync/sync-cursor.ts'
-import type { Vector } from '#platform/cache/cache.ts'
-import { mergeTokens } from '#platform/graphql/consistency.ts'
+import { mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
 import type { OrderStatus, OrdersChangedQuery } from '#schema/generated/bff-mobile-operations.ts'
 
 /** How long an order that is finished stays in the list, from the day that it was placed. */
@@ -19,7 +18,7 @@ export type StepInput = {
   readonly from: SyncState | undefined
   readonly answer: OrdersChangedQuery
   /** What the bus had told before `answer` was asked for. */
-  readonly heard: Vector
+  readonly heard: PositionVector
   readonly nowS: number
 }
 
@@ -67,7 +66,7 @@ function nextState(
   const reached = { ...heard, orders: hasMore ? shown : Math.min(shown, heard.orders ?? 0) }
   const fillingSince = from ? from.fillingSince : nowS
   return {
-    positions: mergeTokens(from?.positions ?? {}, reached),
+    positions: mergePositions(from?.positions ?? {}, reached),
     prunedTo: Math.max(from?.prunedTo ?? 0, nowS),
     ...(hasMore && fillingSince !== undefined && { fillingSince }),
   }

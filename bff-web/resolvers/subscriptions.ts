@@ -8,7 +8,7 @@ import { orderPage, orderSummary } from '#bff-web/resolvers/order-pages.ts'
 import { EVERY_SECTION, type OrderView, orderView, type SummaryView } from '#bff-web/resolvers/order-view.ts'
 import { readOrders } from '#bff-web/resolvers/orders.ts'
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { OrderChange, OrdersChange, SubscriptionResolvers } from '#schema/generated/bff-web.ts'
@@ -27,7 +27,7 @@ export const ownerOf = (order: Order): string => order.customer.id
 export async function readOrder(
   pages: Pages,
   orderId: string,
-  positions: Vector,
+  positions: PositionVector,
   detail: 'page' | 'summary',
 ): Promise<Order | undefined> {
   if (detail === 'summary') {

@@ -1,7 +1,7 @@
 // One tail of the bus for all that a BFF keeps in step with it: followed while it is of use. Free of what messages mean.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -17,12 +17,12 @@ export type BusFollower = AsyncDisposable & {
   /** Called with every batch while the bus is followed, in order per topic, before `heard` counts it. */
   listen(listener: (messages: readonly BusMessage[]) => void): Disposable
   /** Called when following begins, with where it begins; what came before `from` has not been heard. */
-  onFollow(listener: (from: Vector) => void): Disposable
+  onFollow(listener: (from: PositionVector) => void): Disposable
   /** Called when it ends, or when the bus has not been heard for a moment: what is heard no longer says all. */
   onGap(listener: () => void): Disposable
   /** Where the present following began. */
-  from(): Vector
-  heard(): Vector
+  from(): PositionVector
+  heard(): PositionVector
 }
 
 export type BusFollowerOptions = {
@@ -37,7 +37,7 @@ export type BusFollowerOptions = {
 }
 
 type Following = {
-  readonly from: Vector
+  readonly from: PositionVector
   readonly tails: AsyncDisposableStack
   readonly closing: AbortController
   readonly caughtUp: Promise<void>
@@ -50,7 +50,7 @@ export function createBusFollower(options: BusFollowerOptions): BusFollower {
   const { bus, logger, history = 1_000, lingerMs = 60_000, checkMs = 1_000 } = options
   const heard: Record<string, number> = {}
   const listeners = new Set<(messages: readonly BusMessage[]) => void>()
-  const beginners = new Set<(from: Vector) => void>()
+  const beginners = new Set<(from: PositionVector) => void>()
   const gaps = new Set<() => void>()
   const arrivals = new Set<() => void>()
   // Following outlasts the request that first needs it, whose span it must not go on under.
@@ -116,11 +116,11 @@ export function createBusFollower(options: BusFollowerOptions): BusFollower {
     }
   }
 
-  function reached(ends: Vector): boolean {
+  function reached(ends: PositionVector): boolean {
     return Object.entries(ends).every(([topic, end]) => (heard[topic] ?? 0) >= end)
   }
 
-  function untilHeard(ends: Vector, signal: AbortSignal): Promise<void> {
+  function untilHeard(ends: PositionVector, signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       const look = () => {
         if (!signal.aborted && !reached(ends)) return
@@ -161,7 +161,7 @@ export function createBusFollower(options: BusFollowerOptions): BusFollower {
     )
   }
 
-  async function endsOf(signal: AbortSignal): Promise<Vector> {
+  async function endsOf(signal: AbortSignal): Promise<PositionVector> {
     const late = new Promise<never>((_, reject) =>
       signal.addEventListener('abort', () => reject(signal.reason)),
     )

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib'
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import type { Scope } from '#bff/order-feed/change.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 /**
@@ -15,7 +15,7 @@ const DIGEST_BYTES = 4
 const MOST_CHARACTERS = 63
 
 /** The text to go on from `positions` with, in `scope` only. Topics that `positions` leaves out are at 0. */
-export function encodeCursor(scope: Scope, positions: Vector): string {
+export function encodeCursor(scope: Scope, positions: PositionVector): string {
   const bytes: number[] = [VERSION]
   pushDigest(bytes, crc32(keyOf(scope)))
   for (const topic of ORDER_TOPICS) pushNumber(bytes, positions[topic] ?? 0)
@@ -27,7 +27,7 @@ export function encodeCursor(scope: Scope, positions: Vector): string {
  * The positions that the text was made of. Throws CallerError BAD_USER_INPUT for what is no cursor, and for one of
  * another scope; `details.cursor` is `junk` or `foreign`.
  */
-export function decodeCursor(scope: Scope, text: string): Vector {
+export function decodeCursor(scope: Scope, text: string): PositionVector {
   const bytes = text.length <= MOST_CHARACTERS ? Buffer.from(text, 'base64url') : Buffer.alloc(0)
   const body = bytes.subarray(0, -DIGEST_BYTES)
   const isOurs =

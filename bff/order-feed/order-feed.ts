@@ -15,7 +15,7 @@ import { createOrderStates, type Detail } from '#bff/order-feed/order-loader.ts'
 import { createOwners, type Owners } from '#bff/order-feed/owner-cache.ts'
 import { type Entry, type Place, placeOf } from '#bff/order-feed/positions.ts'
 import { close, createCatchUp, type Missed, presentChange, streamOf } from '#bff/order-feed/subscription.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -52,7 +52,7 @@ export type OrderFeedOptions<Order> = {
    * Reads the order, in nobody's name, with all that the follower has heard by now and all up to `positions`; undefined
    * when it is not there.
    */
-  readonly read: (orderId: string, positions: Vector, detail: Detail) => Promise<Order | undefined>
+  readonly read: (orderId: string, positions: PositionVector, detail: Detail) => Promise<Order | undefined>
   readonly ownerOf: (order: Order) => string
   readonly idOf: (order: Order) => string
   readonly logger: Logger

@@ -3,8 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { BEGINNING, beyond, covers, furthest, type Place, placeOf } from '#bff/order-feed/positions.ts'
-import type { Vector } from '#platform/cache/cache.ts'
-import { furthest as furthestVector } from '#platform/cache/position-vector.ts'
+import { mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
@@ -13,7 +12,7 @@ export type Detail = 'page' | 'summary'
 
 /** What a state must contain: what happened to the order up to `positions`, and what any process had told up to `since`. */
 export type Need = {
-  readonly positions: Vector
+  readonly positions: PositionVector
   readonly since: Place
   readonly detail: Detail
   /** That of the event behind it. */
@@ -34,7 +33,7 @@ export type OrderStates<Order> = {
 
 export type OrderStatesOptions<Order extends object> = {
   /** Gives the order with all that `heard` covers by now, and with `positions`. */
-  readonly read: (orderId: string, positions: Vector, detail: Detail) => Promise<Order | undefined>
+  readonly read: (orderId: string, positions: PositionVector, detail: Detail) => Promise<Order | undefined>
   readonly heard: () => Place
   /** What a read asks for although nobody needs it yet: the page of an order that somebody watches. */
   readonly detailOf: (orderId: string) => Detail
@@ -58,7 +57,7 @@ type Known<Order> = { readonly order: Order; readonly contains: Place; readonly 
 
 /** One read. Until it begins, more is asked of it; `contains` is what its result will surely contain. */
 type Round<Order> = {
-  positions: Vector
+  positions: PositionVector
   since: Place
   contains: Place
   detail: Detail
@@ -119,7 +118,7 @@ export function createOrderStates<Order extends object>(
   function begin(orderId: string, round: Round<Order>): void {
     const place = heard()
     const since = furthest(round.since, known.peek(orderId)?.contains ?? BEGINNING)
-    round.positions = furthestVector(round.positions, beyond(since, place))
+    round.positions = mergePositions(round.positions, beyond(since, place))
     round.contains = furthest(place, placeOf(round.positions))
     if (detailOf(orderId) === 'page') round.detail = 'page'
   }
@@ -188,7 +187,7 @@ function newRound<Order>({ positions, since, detail, traceparent }: Need): Round
 }
 
 function joined<Order>(round: Round<Order>, need: Need): Round<Order> {
-  round.positions = furthestVector(round.positions, need.positions)
+  round.positions = mergePositions(round.positions, need.positions)
   round.since = furthest(round.since, need.since)
   if (need.detail === 'page') round.detail = 'page'
   round.traceparent = need.traceparent ?? round.traceparent

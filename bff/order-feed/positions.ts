@@ -1,6 +1,6 @@
 // A place in the four topics that speak of orders: how far each has been read. Compact, immutable, comparable. Pure.
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 
 /** A position for each of ORDER_TOPICS, in their order. Everything up to it is behind; never changed once made. */
 export type Place = readonly number[]
@@ -19,11 +19,11 @@ export type Entry = {
   readonly traceparent: string | undefined
 }
 
-export function placeOf(vector: Vector): Place {
+export function placeOf(vector: PositionVector): Place {
   return ORDER_TOPICS.map(topic => vector[topic] ?? 0)
 }
 
-export function vectorOf(place: Place): Vector {
+export function vectorOf(place: Place): PositionVector {
   return Object.fromEntries(ORDER_TOPICS.map((topic, index) => [topic, place[index] ?? 0]))
 }
 
@@ -44,7 +44,7 @@ export function furthest(place: Place, other: Place): Place {
 }
 
 /** What of `place` is not behind `other`. */
-export function beyond(place: Place, other: Place): Vector {
+export function beyond(place: Place, other: Place): PositionVector {
   const ahead: Record<string, number> = {}
   for (const [topic, name] of ORDER_TOPICS.entries()) {
     const position = place[topic] ?? 0

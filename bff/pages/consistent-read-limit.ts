@@ -1,6 +1,5 @@
 // Reads of callers who must see more than the bus has told: so many at once, so that they hold nobody else up.
-import type { Vector } from '#platform/cache/cache.ts'
-import { contains } from '#platform/cache/position-vector.ts'
+import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { createWaitingPlaces } from '#platform/graphql/waiting-places.ts'
 
@@ -10,8 +9,8 @@ import { createWaitingPlaces } from '#platform/graphql/waiting-places.ts'
  */
 export type ReadAhead = <T>(
   context: RequestContext,
-  required: Vector,
-  read: (required: Vector) => Promise<T>,
+  required: PositionVector,
+  read: (required: PositionVector) => Promise<T>,
 ) => Promise<T>
 
 const MOST_OPERATIONS = 256
@@ -19,7 +18,7 @@ const MOST_OPERATIONS_OF_CALLER = 8
 
 type Ahead = { readonly place: Disposable; reads: number }
 
-export function createReadAhead(heard: () => Vector): ReadAhead {
+export function createReadAhead(heard: () => PositionVector): ReadAhead {
   const places = createWaitingPlaces({ perCaller: MOST_OPERATIONS_OF_CALLER, total: MOST_OPERATIONS })
   const operations = new WeakMap<RequestContext, Ahead>()
 
@@ -40,7 +39,7 @@ export function createReadAhead(heard: () => Vector): ReadAhead {
   }
 
   return async (context, required, read) => {
-    if (contains(heard(), required)) return read(required)
+    if (covers(heard(), required)) return read(required)
     const ahead = enter(context)
     if (ahead === undefined) {
       noteStale(context, Object.keys(required))

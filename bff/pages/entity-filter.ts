@@ -4,7 +4,7 @@ import { orderOf } from '#bff/bus/message-ids.ts'
 import type { GatewayClient } from '#bff/pages/gateway-client.ts'
 import { createKnownIds, type KnownIds } from '#bff/pages/id-filter.ts'
 import type { Subject, SubjectKind } from '#bff/pages/pages.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { TypedDocument } from '#platform/graphql/client.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -20,7 +20,7 @@ const STOCK = 'stock-'
 
 export type KnownSubjects = AsyncDisposable & {
   /** False only when there is surely no such thing among all that happened up to `required`. */
-  mayExist(subject: Subject, required: Vector): boolean
+  mayExist(subject: Subject, required: PositionVector): boolean
 }
 
 export function createKnownSubjects(options: {

@@ -1,7 +1,8 @@
 // The one thing a BFF calls: the gateway, with generated operations, in the caller's name or in the BFF's own.
+import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
 import { createGraphqlClient, type GraphqlAnswer, type TypedDocument } from '#platform/graphql/client.ts'
-import { CONSISTENCY_HEADER, type ConsistencyToken, formatToken } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import {
   CLIENT_HEADER,
@@ -25,7 +26,7 @@ export type GatewayClient = AsyncDisposable & {
   runAsService<Result, Variables>(
     document: TypedDocument<Result, Variables>,
     variables: Variables,
-    positions: ConsistencyToken,
+    positions: PositionVector,
     client?: EndClient,
   ): Promise<GraphqlAnswer<Result>>
   health(): CircuitState

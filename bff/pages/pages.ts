@@ -1,12 +1,11 @@
 // Pages of a front end out of the cache: read once for everybody, current for whoever reads. Free of any page's content.
-
 import type { BusFollower } from '#bff/bus/bus-follower.ts'
 import { createReadAhead } from '#bff/pages/consistent-read-limit.ts'
 import type { GatewayClient } from '#bff/pages/gateway-client.ts'
 import type { RecentCommands } from '#bff/pages/read-your-writes.ts'
-import type { Cache, GetOptions, Loaded, Vector } from '#platform/cache/cache.ts'
+import type { Cache, GetOptions, Loaded } from '#platform/cache/cache.ts'
+import { mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { failureOf, type RemoteError, type TypedDocument } from '#platform/graphql/client.ts'
-import { mergeTokens } from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
 
@@ -52,10 +51,10 @@ export type Pages = {
   readFor<Result, Variables>(
     page: Page<Result, Variables>,
     variables: Variables,
-    positions: Vector,
+    positions: PositionVector,
   ): Promise<PageResult<Result>>
   /** How far the bus has been heard: whatever is read from now on shows it. */
-  heard(): Promise<Vector>
+  heard(): Promise<PositionVector>
   /** A query in the caller's name, past the cache. */
   run<Result, Variables>(
     document: TypedDocument<Result, Variables>,
@@ -84,7 +83,7 @@ export type PagesOptions = {
   readonly follower: BusFollower
   readonly recent: RecentCommands
   /** False only when there is surely nothing of that id among all that happened up to `required`. */
-  readonly mayExist: (subject: Subject, required: Vector) => boolean
+  readonly mayExist: (subject: Subject, required: PositionVector) => boolean
   /** What holds now in place of a page's own times; those when left out. */
   readonly lifetimeOf?: (page: string) => Lifetime | undefined
 }
@@ -95,12 +94,12 @@ export function createPages(options: PagesOptions): Pages {
   const { gateway, cache, follower, recent, mayExist, lifetimeOf } = options
   const readAhead = createReadAhead(follower.heard)
   /** How far the bus was heard when a command began: what its result contains at the least. */
-  const begun = new WeakMap<RequestContext, Vector>()
+  const begun = new WeakMap<RequestContext, PositionVector>()
 
   async function load<Result, Variables>(
     page: Page<Result, Variables>,
     variables: Variables,
-    required: Vector,
+    required: PositionVector,
     client: EndClient | undefined,
   ): Promise<Loaded<PageResult<Result>>> {
     const { data, errors, stale } = await gateway.runAsService(page.document, variables, required, client)
@@ -114,7 +113,7 @@ export function createPages(options: PagesOptions): Pages {
   function optionsOf<Result, Variables>(
     page: Page<Result, Variables>,
     variables: Variables,
-    required: Vector,
+    required: PositionVector,
   ): GetOptions<PageResult<Result>> {
     const { name, tags } = page
     const { ttlMs = page.ttlMs, staleMs = page.staleMs } = lifetimeOf?.(name) ?? {}
@@ -132,7 +131,7 @@ export function createPages(options: PagesOptions): Pages {
   async function get<Result, Variables>(
     page: Page<Result, Variables>,
     variables: Variables,
-    required: Vector,
+    required: PositionVector,
     client?: EndClient,
   ) {
     await follower.touch()?.catch(() => {}) // then nothing is kept, and everything is loaded
@@ -185,7 +184,7 @@ export function createPages(options: PagesOptions): Pages {
     },
     put(page, variables, result, context) {
       const { seen } = context.consistency
-      const at = mergeTokens(begun.get(context) ?? {}, seen)
+      const at = mergePositions(begun.get(context) ?? {}, { ...seen })
       const value: PageResult<typeof result> = { data: result, errors: [] }
       cache.put(keyOf(page, variables), value, { ...optionsOf(page, variables, at), at })
     },

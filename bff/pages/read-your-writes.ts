@@ -1,12 +1,12 @@
 // What each caller was told of its own commands by this process, so that its next query shows them. Bounded, in memory.
 import { LRUCache } from 'lru-cache'
 import type { Viewer } from '#platform/auth/viewer.ts'
-import { type ConsistencyToken, mergeTokens } from '#platform/graphql/consistency.ts'
+import { mergePositions, NO_POSITIONS, type PositionVector } from '#platform/consistency/position-vector.ts'
 
 export type RecentCommands = {
-  acknowledged(viewer: Viewer | undefined, positions: ConsistencyToken): void
+  acknowledged(viewer: Viewer | undefined, positions: PositionVector): void
   /** What `viewer` must see: the token that it sent, and what it was told here. */
-  required(viewer: Viewer | undefined, sent: ConsistencyToken): ConsistencyToken
+  required(viewer: Viewer | undefined, sent: PositionVector): PositionVector
 }
 
 const MAX_CALLERS = 20_000
@@ -14,14 +14,15 @@ const MAX_CALLERS = 20_000
 const REMEMBERED_MS = 60_000
 
 export function createRecentCommands(): RecentCommands {
-  const told = new LRUCache<string, ConsistencyToken>({ max: MAX_CALLERS, ttl: REMEMBERED_MS })
+  const told = new LRUCache<string, PositionVector>({ max: MAX_CALLERS, ttl: REMEMBERED_MS })
   return {
     acknowledged(viewer, positions) {
-      if (viewer) told.set(viewer.subject, mergeTokens(told.get(viewer.subject) ?? {}, positions))
+      if (viewer)
+        told.set(viewer.subject, mergePositions(told.get(viewer.subject) ?? NO_POSITIONS, { ...positions }))
     },
     required(viewer, sent) {
       const known = viewer && told.get(viewer.subject)
-      return known ? mergeTokens(sent, known) : sent
+      return known ? mergePositions(sent, known) : sent
     },
   }
 }

@@ -12,11 +12,11 @@ import type { Sharing } from '#gateway/pipeline/query-deduplication.ts'
 import { createFormat, emptyNotes, type Notes, runOperation } from '#gateway/pipeline/run-operation.ts'
 import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
+import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
 import { type BatchesFrom, checkBatch, memberTraceparent } from '#platform/graphql/batch.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
-import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
 import { type EndClient, FORWARDER_HEADER, parseClient } from '#platform/graphql/end-client.ts'
 import {
   createRequestBudget,

@@ -1,9 +1,8 @@
 // Equal queries that come while one of them is under way, as one execution. Free of HTTP and of what an execution does.
-
 import type { PreparedOperation } from '#gateway/operations/operation-compiler.ts'
 import type { Completed } from '#gateway/pipeline/execute.ts'
 import { emptyNotes, type Notes } from '#gateway/pipeline/run-operation.ts'
-import { raise } from '#platform/graphql/consistency.ts'
+import { raisePosition } from '#platform/consistency/position-vector.ts'
 
 /** What makes two queries equal. */
 export type SharedQuery = {
@@ -50,7 +49,7 @@ export function createSharing(): Sharing {
 }
 
 function copyNotes(from: Notes, to: Notes): void {
-  for (const service in from.reached) raise(to.reached, service, from.reached[service] ?? 0)
+  for (const service in from.reached) raisePosition(to.reached, service, from.reached[service] ?? 0)
   for (const service of from.stale) to.stale.add(service)
   if (from.headers) to.headers = new Map([...(to.headers ?? []), ...from.headers])
 }

@@ -17,7 +17,8 @@ import type { Client } from '#gateway/safety/rate-limit/client-key.ts'
 import { isSubgraphs, nameOrigin, shownError } from '#gateway/transport/error-masking.ts'
 import type { ReplyHeaders } from '#gateway/transport/reply-headers.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
-import { CONSISTENCY_HEADER, parseToken, raise, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import { CONSISTENCY_HEADER, parseToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
+import { raisePosition } from '#platform/consistency/position-vector.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import { headerText } from '#platform/http/header-text.ts'
@@ -171,7 +172,7 @@ export async function fetchFrom(
   const { [CONSISTENCY_HEADER]: reached, [STALE_HEADER]: stale } = headers
   if (typeof reached === 'string')
     for (const [service, position] of Object.entries(parseToken(reached)))
-      raise(notes.reached, service, position)
+      raisePosition(notes.reached, service, position)
   if (typeof stale === 'string') for (const service of stale.split(',')) notes.stale.add(service)
   return given
 }

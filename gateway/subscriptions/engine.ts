@@ -28,10 +28,11 @@ import {
 } from '#gateway/subscriptions/subscription-plan.ts'
 import type { Connect } from '#gateway/subscriptions/upstream/upstream.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
+import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
+import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { memberTraceparent } from '#platform/graphql/batch.ts'
 import { requiredBy } from '#platform/graphql/caller.ts'
-import { CONSISTENCY_HEADER, formatToken, mergeTokens } from '#platform/graphql/consistency.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import { type Answer, answerOfText } from '#platform/graphql/live-answers.ts'
 import { once } from '#platform/graphql/live-delivery.ts'
@@ -256,7 +257,7 @@ function askedBy(request: LiveRequest, persisted: PersistedOperations | undefine
 function senderOf({ extensions }: LiveRequest, session: LiveSession): () => Sender {
   const own = extensions?.[CONSISTENCY_HEADER]
   const required = formatToken(
-    mergeTokens(session.required, requiredBy(session.caller, typeof own === 'string' ? own : undefined)),
+    mergePositions(session.required, requiredBy(session.caller, typeof own === 'string' ? own : undefined)),
   )
   return () => ({
     headers: session.headers,

@@ -1,18 +1,11 @@
 // The cache port: shared views in two tiers, kept until an event says otherwise. Free of GraphQL, the bus and any driver.
-
-/**
- * Position by topic of the bus: how far a reader has heard, or what a value surely contains. A topic that is not named
- * is at 0. Positions are the fence of this cache: every value carries the vector that it was loaded at, every change
- * its position, and a value is current only if it contains each change of its tags. So a load that began before a
- * change never counts after it, in whichever process or tier its value is kept, and no clock takes part.
- */
-export type Vector = Readonly<Record<string, number>>
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 
 /** What a load gives. `value` undefined is "not there", which is kept too, briefly. */
 export type Loaded<T> = {
   readonly value: T | undefined
   /** What the value surely contains past what had been heard when the load began. */
-  readonly at?: Vector
+  readonly at?: PositionVector
   /** False hands the value to who waits for it and keeps it nowhere: a partial answer. */
   readonly keep?: boolean
 }
@@ -33,12 +26,12 @@ export type GetOptions<T> = {
    */
   readonly tags: { readonly always: readonly string[]; readonly of?: (value: T) => readonly string[] }
   /** What the caller must see: a value that may lack some of it is loaded again. */
-  readonly required?: Vector
+  readonly required?: PositionVector
 }
 
 /** Proof of a value that was served: an answer made of it stands as long as it is current. Opaque to who holds it. */
 export type Lease = {
-  readonly at: Vector
+  readonly at: PositionVector
   /** False from the moment that a change of its tags is heard. */
   readonly current: boolean
   /** Milliseconds of `performance.now()`: past it, the value is to be asked for again. */
@@ -54,6 +47,10 @@ export type Cached<T> = {
 }
 
 /**
+ * Positions of the bus's topics are the fence of this cache: every value carries the vector that it was loaded at, every
+ * change its position, and a value is current only if it contains each change of its tags. So a load that began before a
+ * change never counts after it, in whichever process or tier its value is kept, and no clock takes part.
+ *
  * Values are plain data (JSON and byte arrays), shared between callers and frozen by agreement: never change one.
  * They are shared by everybody who may see them: who gets one is authorised on the value, never on its key.
  */
@@ -65,21 +62,21 @@ export interface Cache extends AsyncDisposable {
    */
   get<T>(key: string, load: () => Promise<Loaded<T>>, options: GetOptions<T>): Promise<Cached<T>>
   /** Write-through of a value that surely contains everything up to `at`. An older value yields to it. */
-  put<T>(key: string, value: T, options: GetOptions<T> & { readonly at: Vector }): void
+  put<T>(key: string, value: T, options: GetOptions<T> & { readonly at: PositionVector }): void
   /** A change of these tags that is known of before the bus tells: after a command, with the command's position. */
-  drop(tags: readonly string[], at: Vector): void
+  drop(tags: readonly string[], at: PositionVector): void
   /** The bus told: everything up to `position` of `topic` is heard, and it touched these tags. In order per topic. */
   hear(topic: string, position: number, tags: readonly string[]): void
   /**
    * From now on `hear` tells every change past `from`. Until the first `follow`, and from `deafen` on, nothing is
    * kept and every `get` loads (one load of a key at a time still).
    */
-  follow(from: Vector): void
+  follow(from: PositionVector): void
   deafen(): void
   /** How far each topic has been heard. */
-  heard(): Vector
+  heard(): PositionVector
   /** Whether what `lease` stands for may still be served to somebody who must see `required`. */
-  serves(lease: Lease, required: Vector): boolean
+  serves(lease: Lease, required: PositionVector): boolean
   /** For health: the state of tier 2. */
   remote(): 'none' | 'up' | 'away'
 }

@@ -1,12 +1,12 @@
 // A cached value as bytes: MessagePack, deflated when it is large, behind a byte that names the form. Pure.
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { Decoder, Encoder } from '@msgpack/msgpack'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 
 export type StoredValue = {
   /** Undefined is "not there". Byte arrays come back as they went in, members that are undefined are left out. */
   readonly value: unknown
-  readonly at: Vector
+  readonly at: PositionVector
   readonly tags: readonly string[]
   /** Milliseconds since 1970. */
   readonly bornAt: number
@@ -68,7 +68,7 @@ function storedIn(decoded: unknown): StoredValue | undefined {
   return { value: box[0], at, tags, bornAt }
 }
 
-function isVector(value: unknown): value is Vector {
+function isVector(value: unknown): value is PositionVector {
   return typeof value === 'object' && value !== null && Object.values(value).every(isNumber)
 }
 

@@ -1,22 +1,25 @@
 // What has changed: the last change of each tag, by position. Decides what may be trusted. Free of values and clocks.
-import type { Vector } from '#platform/cache/cache.ts'
-import { contains, furthest, NOWHERE } from '#platform/cache/position-vector.ts'
-
+import {
+  covers,
+  mergePositions,
+  NO_POSITIONS,
+  type PositionVector,
+} from '#platform/consistency/position-vector.ts'
 export type Fences = {
   /** A change of `tag`. Repeats and changes in any order leave the furthest of each topic. */
-  raise(tag: string, change: Vector): void
+  raise(tag: string, change: PositionVector): void
   /** Whether a value with these tags that contains `at` lacks no change that was raised. */
-  admits(tags: readonly string[], at: Vector): boolean
+  admits(tags: readonly string[], at: PositionVector): boolean
   /** A moment to ask `changedSince` about; rises with every change. */
   moment(): number
   /** Whether one of the tags may have changed after `moment`. */
   changedSince(tags: readonly string[], moment: number): boolean
   /** Forgets every tag. From now on nothing is admitted that does not contain `floor`. */
-  restart(floor: Vector): void
+  restart(floor: PositionVector): void
 }
 
 /** `moment` is when it was raised. */
-type Fence = { change: Vector; moment: number }
+type Fence = { change: PositionVector; moment: number }
 
 /** About 20 MB. */
 const MAX_TAGS = 65_536
@@ -27,13 +30,13 @@ const MAX_TAGS = 65_536
  */
 export function createFences(maxTags = MAX_TAGS): Fences {
   const fences = new Map<string, Fence>() // in the order of their last change
-  let floor: Fence = { change: NOWHERE, moment: 0 }
+  let floor: Fence = { change: NO_POSITIONS, moment: 0 }
   let moment = 0
 
   function forgetOldest(): void {
     for (const [tag, fence] of fences) {
       floor = {
-        change: furthest(floor.change, fence.change),
+        change: mergePositions(floor.change, fence.change),
         moment: Math.max(floor.moment, fence.moment),
       }
       fences.delete(tag)
@@ -46,10 +49,10 @@ export function createFences(maxTags = MAX_TAGS): Fences {
       const known = fences.get(tag) ?? floor
       moment += 1
       fences.delete(tag)
-      fences.set(tag, { change: furthest(known.change, change), moment })
+      fences.set(tag, { change: mergePositions(known.change, change), moment })
       if (fences.size > maxTags) forgetOldest()
     },
-    admits: (tags, at) => tags.every(tag => contains(at, (fences.get(tag) ?? floor).change)),
+    admits: (tags, at) => tags.every(tag => covers(at, (fences.get(tag) ?? floor).change)),
     moment: () => moment,
     changedSince: (tags, since) => tags.some(tag => (fences.get(tag) ?? floor).moment > since),
     restart(bound) {

@@ -1,7 +1,7 @@
 // Tier 1: values of this process, bounded by bytes, findable by tag. An entry that is in it lacks no change of its tags.
 import { LRUCache } from 'lru-cache'
-import type { Cached, Lease, Vector } from '#platform/cache/cache.ts'
-import { contains } from '#platform/cache/position-vector.ts'
+import type { Cached, Lease } from '#platform/cache/cache.ts'
+import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
 
 export type Entry<T = unknown> = {
   readonly key: string
@@ -19,7 +19,7 @@ export type Entry<T = unknown> = {
 export type NewEntry<T> = {
   readonly key: string
   readonly value: T | undefined
-  readonly at: Vector
+  readonly at: PositionVector
   readonly tags: readonly string[]
   readonly freshUntil: number
   readonly staleUntil: number
@@ -43,7 +43,7 @@ export type MemoryTier = {
   /** False when `value` is too large to be kept. Ends the stay of the key's entry before. */
   set<T>(entry: Entry<T>, value: T | undefined): boolean
   /** Ends the stay of entries with this tag that do not contain `change`; returns how many. */
-  drop(tag: string, change: Vector): number
+  drop(tag: string, change: PositionVector): number
   clear(): void
   bytes(): number
   entries(): number
@@ -98,7 +98,7 @@ export function createMemoryTier(options: {
     drop(tag, change) {
       let dropped = 0
       for (const entry of byTag.get(tag) ?? []) {
-        if (contains(entry.lease.at, change)) continue
+        if (covers(entry.lease.at, change)) continue
         entries.delete(entry.key)
         dropped += 1
       }

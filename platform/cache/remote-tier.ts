@@ -1,16 +1,16 @@
 // Tier 2 as the cache sees it: values that processes share, and one load of a key among them. Free of any driver.
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Vector } from '#platform/cache/cache.ts'
 import { type Guard, PATIENCE_MS } from '#platform/cache/circuit-breaker.ts'
 import { decode } from '#platform/cache/encoding.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
 import { createWriteBehind } from '#platform/cache/write-behind.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 
 /** A value as some process kept it. */
 export type Kept = {
   readonly value: unknown
-  readonly at: Vector
+  readonly at: PositionVector
   readonly tags: readonly string[]
   /** Milliseconds since it was loaded. */
   readonly age: number

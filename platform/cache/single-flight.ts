@@ -1,23 +1,27 @@
 // One load of a key at a time in this process: who asks meanwhile waits for it, if it can answer. Free of tiers.
-import type { Cached, Vector } from '#platform/cache/cache.ts'
+import type { Cached } from '#platform/cache/cache.ts'
 import type { Fences } from '#platform/cache/fences.ts'
-import { contains } from '#platform/cache/position-vector.ts'
+import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
 
 /** What came of a flight, kept or not. */
-export type Landed<T> = { readonly cached: Cached<T>; readonly at: Vector; readonly tags: readonly string[] }
+export type Landed<T> = {
+  readonly cached: Cached<T>
+  readonly at: PositionVector
+  readonly tags: readonly string[]
+}
 
 export type Flight<T = unknown> = {
   /** As of the fences, when it began: what changed before it is in it. */
   readonly moment: number
   /** What it will contain at the least, if nothing fails. */
-  readonly promised: Vector
+  readonly promised: PositionVector
   readonly tags: readonly string[]
   readonly landing: Promise<Landed<T>>
 }
 
 export type Flights = {
   /** A flight under way that somebody who asks now, and must see `required`, may wait for. */
-  find(key: string, required: Vector): Flight | undefined
+  find(key: string, required: PositionVector): Flight | undefined
   /** Whether what came of `flight` answers somebody who asked at `asked`: nothing that had changed by then is missing. */
   answers(flight: Flight, landed: Landed<unknown>, asked: number): boolean
   /** Takes the place of an older flight of the key, which goes on for those who wait for it. */
@@ -30,7 +34,7 @@ export function createFlights(fences: Fences): Flights {
   return {
     find(key, required) {
       const flight = flights.get(key)
-      if (!flight || !contains(flight.promised, required)) return undefined
+      if (!flight || !covers(flight.promised, required)) return undefined
       return fences.changedSince(flight.tags, flight.moment) ? undefined : flight
     },
     answers: (flight, landed, asked) =>

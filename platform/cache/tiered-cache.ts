@@ -1,11 +1,17 @@
 // The cache: tier 1, tier 2 where there is one, and loads, held to the fences. Free of any driver.
-import type { Cache, Cached, GetOptions, Lease, Loaded, Vector } from '#platform/cache/cache.ts'
+import type { Cache, Cached, GetOptions, Lease, Loaded } from '#platform/cache/cache.ts'
 import { createFences } from '#platform/cache/fences.ts'
 import { createEntry, createMemoryTier, type Entry } from '#platform/cache/memory-tier.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
-import { contains, containsTogether, furthest, NOWHERE } from '#platform/cache/position-vector.ts'
 import type { Claim, Kept, SharedTier } from '#platform/cache/remote-tier.ts'
 import { createFlights, type Flight, type Landed } from '#platform/cache/single-flight.ts'
+import {
+  covers,
+  coverTogether,
+  mergePositions,
+  NO_POSITIONS,
+  type PositionVector,
+} from '#platform/consistency/position-vector.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type TieredCacheOptions = {
@@ -30,12 +36,12 @@ type Request<T> = {
   readonly key: string
   readonly load: () => Promise<Loaded<T>>
   readonly options: GetOptions<T>
-  readonly required: Vector
+  readonly required: PositionVector
 }
 
 type Arrival<T> = {
   readonly value: T | undefined
-  readonly at: Vector
+  readonly at: PositionVector
   readonly tags: readonly string[]
   /** How long ago it was loaded. */
   readonly age: number
@@ -47,16 +53,16 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
   const flights = createFlights(fences)
   const memory = createMemoryTier({ maxBytes, onEvict: () => metrics.evictions.inc() })
   const measuring = setInterval(() => metrics.bytes.set(memory.bytes()), 1_000).unref()
-  let heard = NOWHERE
+  let heard = NO_POSITIONS
   let state: 'new' | 'following' | 'deaf' = 'new'
 
   /** A value that lacks no change of its tags contains all that was heard, too. */
-  function shows(at: Vector, required: Vector): boolean {
-    return containsTogether(at, heard, required)
+  function shows(at: PositionVector, required: PositionVector): boolean {
+    return coverTogether(at, heard, required)
   }
 
-  function landedShows({ at, tags }: Landed<unknown>, required: Vector): boolean {
-    return fences.admits(tags, at) ? shows(at, required) : contains(at, required)
+  function landedShows({ at, tags }: Landed<unknown>, required: PositionVector): boolean {
+    return fences.admits(tags, at) ? shows(at, required) : covers(at, required)
   }
 
   async function obtain<T>(request: Request<T>, entry: Entry | undefined): Promise<Cached<T>> {
@@ -84,7 +90,7 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
 
   function depart<T>(request: Request<T>, renewal: boolean): Flight<T> {
     const { key, required, options } = request
-    const flight = { promised: furthest(heard, required), tags: options.tags.always }
+    const flight = { promised: mergePositions(heard, required), tags: options.tags.always }
     return flights.start(key, flight, () => fly(request, renewal)) as Flight<T>
   }
 
@@ -96,7 +102,7 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
       isCurrent(kept) &&
       shows(kept.at, required) &&
       kept.age < (renewal ? ttlOf(options, kept.value) : lifeOf(options, kept.value))
-    const exclusive = contains(heard, required) // else what another process loads may lack what is required
+    const exclusive = covers(heard, required) // else what another process loads may lack what is required
     const { kept, claim } = await tier2.find({ key, exclusive, judge })
     return kept ? arriveFromTier2(request, kept) : load(request, claim)
   }
@@ -128,7 +134,7 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
       metrics.loaded('ok', now() - began)
       const arrival = {
         value,
-        at: at ? furthest(heardBefore, at) : heardBefore,
+        at: at ? mergePositions(heardBefore, at) : heardBefore,
         tags: tagsOf(options, value),
         age: 0,
       }
@@ -165,7 +171,7 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
     if (tags.length > MAX_TAGS) return unkept('tags')
     if (!fences.admits(tags, at)) return unkept('changed')
     const before = memory.get(key)
-    if (before && now() < before.staleUntil && !contains(at, before.lease.at)) return undefined
+    if (before && now() < before.staleUntil && !covers(at, before.lease.at)) return undefined
     const freshFor = ttlOf(options, value) * (1 - JITTER * Math.random())
     const entry = createEntry({
       key,
@@ -197,7 +203,7 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
     else metrics.misses.inc()
   }
 
-  function change(tags: readonly string[], at: Vector): void {
+  function change(tags: readonly string[], at: PositionVector): void {
     let dropped = 0
     for (const tag of tags) {
       fences.raise(tag, at)
@@ -208,7 +214,7 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
 
   return {
     get<T>(key: string, load: () => Promise<Loaded<T>>, options: GetOptions<T>) {
-      const { required = NOWHERE } = options
+      const { required = NO_POSITIONS } = options
       const entry = memory.get(key)
       if (entry && now() < entry.lease.freshUntil && shows(entry.lease.at, required)) {
         metrics.memoryHits.inc()
@@ -226,12 +232,12 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
     },
     hear(topic, position, tags) {
       if (state === 'new') return
-      heard = furthest(heard, { [topic]: position })
+      heard = mergePositions(heard, { [topic]: position })
       change(tags, { [topic]: position })
     },
     follow(from) {
-      const heardAll = state !== 'new' && contains(heard, from)
-      heard = furthest(heard, from)
+      const heardAll = state !== 'new' && covers(heard, from)
+      heard = mergePositions(heard, from)
       if (!heardAll) fences.restart(heard)
       state = 'following'
     },

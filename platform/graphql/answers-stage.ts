@@ -1,9 +1,9 @@
 // The first stage of a request: looks for a kept answer before anything is parsed. Free of how answers are made.
 import type { FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
+import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import type { Answers, Question } from '#platform/graphql/answers.ts'
 import { type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
-import { CONSISTENCY_HEADER } from '#platform/graphql/consistency.ts'
 import { rawJsonOf } from '#platform/graphql/raw-body.ts'
 
 export type Asked = { readonly question: Question; readonly caller: Caller }

@@ -2,18 +2,18 @@
 import { crc32 } from 'node:zlib'
 import { LRUCache } from 'lru-cache'
 import type { Viewer } from '#platform/auth/viewer.ts'
-import type { Lease, Vector } from '#platform/cache/cache.ts'
+import type { Lease } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { type Answer, createAnswer } from '#platform/graphql/answers-body.ts'
-import type { ConsistencyToken } from '#platform/graphql/consistency.ts'
 import type { AnswerSources } from '#platform/graphql/context.ts'
 import { counter, gauge, tally } from '#platform/telemetry/metrics.ts'
 
 /** Decides whether what an answer is made of may still be shown. Asked at every hit, so it must be quick. */
 export type AnswerPolicy = {
   /** What `viewer` must see, given the consistency header that it sent. */
-  required(viewer: Viewer | undefined, header: ConsistencyToken): ConsistencyToken
+  required(viewer: Viewer | undefined, header: PositionVector): PositionVector
   /** Never again true once it was false for what nobody requires anything of. */
-  serves(lease: Lease, required: Vector): boolean
+  serves(lease: Lease, required: PositionVector): boolean
 }
 
 /**
@@ -23,7 +23,7 @@ export type AnswerPolicy = {
 export type Question = {
   readonly key: string
   readonly operation: Buffer
-  readonly required: Vector
+  readonly required: PositionVector
 }
 
 /** All that an answer may depend on besides what is read for it. */
@@ -51,7 +51,7 @@ export type Finished = {
 }
 
 export type Answers = {
-  ask(asker: Asker, header: ConsistencyToken): Question
+  ask(asker: Asker, header: PositionVector): Question
   /** Only while each of its leases serves what the question requires. */
   find(question: Question): KeptAnswer | undefined
   /**
@@ -110,7 +110,7 @@ export function createAnswers(
   }
 }
 
-function served({ leases }: KeptAnswer, required: Vector, { serves }: AnswerPolicy): boolean {
+function served({ leases }: KeptAnswer, required: PositionVector, { serves }: AnswerPolicy): boolean {
   for (const lease of leases) if (!serves(lease, required)) return false
   return true
 }

@@ -2,17 +2,17 @@
 import type { ApolloServer } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
+import {
+  CONSISTENCY_HEADER,
+  formatToken,
+  parseToken,
+  STALE_HEADER,
+} from '#platform/consistency/consistency-token.ts'
+import { mergePositions, NO_POSITIONS } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Answer, createAnswer } from '#platform/graphql/answers-body.ts'
 import { executeHttp, type HttpResult } from '#platform/graphql/apollo-http.ts'
 import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
-import {
-  CONSISTENCY_HEADER,
-  formatToken,
-  mergeTokens,
-  parseToken,
-  STALE_HEADER,
-} from '#platform/graphql/consistency.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { createRequestBudget, type OperationLimits, type RequestBudget } from '#platform/graphql/limits.ts'
 import { isRecord } from '#platform/graphql/record.ts'
@@ -51,9 +51,9 @@ export async function answerBatch(
   const budget = isService ? undefined : createRequestBudget(setup.limits)
   const answers = await Promise.all(body.map(member => answerMember(setup, { request, budget }, member)))
   const status = answers[0]?.status ?? 200
-  const consistency = mergeTokens(
-    ...answers.map(answer => parseToken(answer.headers.get(CONSISTENCY_HEADER))),
-  )
+  const consistency = answers
+    .map(answer => parseToken(answer.headers.get(CONSISTENCY_HEADER)))
+    .reduce(mergePositions, NO_POSITIONS)
   const stale = new Set(answers.flatMap(answer => answer.headers.get(STALE_HEADER)?.split(',') ?? []))
   if (Object.keys(consistency).length > 0) void reply.header(CONSISTENCY_HEADER, formatToken(consistency))
   if (stale.size > 0) void reply.header(STALE_HEADER, [...stale].join(','))

@@ -1,14 +1,14 @@
 // Who sent a request: the bearer token of a header, checked. Shared by HTTP and live connections; free of both.
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
+import { parseToken } from '#platform/consistency/consistency-token.ts'
+import { NO_POSITIONS, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { type ConsistencyToken, parseToken } from '#platform/graphql/consistency.ts'
 import { headerText } from '#platform/http/header-text.ts'
 
 /** `token` and `verified` are undefined for a caller that shows no token. */
 export type Caller = { readonly token: string | undefined; readonly verified: VerifiedToken | undefined }
 
 export const ANONYMOUS: Caller = { token: undefined, verified: undefined }
-const NO_POSITIONS: ConsistencyToken = Object.freeze({})
 const NOBODY = Promise.resolve(ANONYMOUS)
 const BEARER = /^bearer +([^\s]+)$/i
 
@@ -19,7 +19,7 @@ const BEARER = /^bearer +([^\s]+)$/i
 export function requiredBy(
   { verified }: Pick<Caller, 'verified'>,
   header: string | string[] | undefined,
-): ConsistencyToken {
+): PositionVector {
   return verified === undefined ? NO_POSITIONS : parseToken(headerText(header))
 }
 

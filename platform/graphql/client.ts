@@ -1,14 +1,9 @@
 // Calls another service's GraphQL over pooled connections, with batching, a policy and trace context. Free of any schema.
-
+import { CONSISTENCY_HEADER, parseToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
-import {
-  CONSISTENCY_HEADER,
-  type ConsistencyToken,
-  parseToken,
-  STALE_HEADER,
-} from '#platform/graphql/consistency.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 import { type Instances, openInstances, type Post } from '#platform/graphql/instances.ts'
 import { isRecord } from '#platform/graphql/record.ts'
@@ -55,7 +50,7 @@ export type RemoteError = {
 /** `consistency` holds the positions that the service reported, of the whole batch where there was one. */
 export type GraphqlAnswer<T> = {
   readonly data: T
-  readonly consistency: ConsistencyToken
+  readonly consistency: PositionVector
   /** Services that had not caught up in time with the positions that were required. */
   readonly stale: readonly string[]
   /** Empty unless the call asked for `partial` data. */
@@ -80,7 +75,7 @@ const DEFAULT_MAX_BYTES = 10 * 1024 * 1024
 
 type Answer = {
   readonly body: unknown
-  readonly consistency: ConsistencyToken
+  readonly consistency: PositionVector
   readonly stale: readonly string[]
 }
 type Waiting = {

@@ -1,8 +1,8 @@
 // What every resolver gets: the viewer, the request's ids, consistency positions, a place for loaders. Free of HTTP.
 import type { Viewer } from '#platform/auth/viewer.ts'
 import type { Lease } from '#platform/cache/cache.ts'
+import { type PositionVector, raisePosition } from '#platform/consistency/position-vector.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
-import { type ConsistencyToken, raise } from '#platform/graphql/consistency.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
 import type { RequestBudget } from '#platform/graphql/limits.ts'
 
@@ -30,9 +30,9 @@ export type RequestContext = {
 
 export type Consistency = {
   /** What the caller asks to see, by service. Already awaited for this service when a query's resolvers run. */
-  readonly required: ConsistencyToken
+  readonly required: PositionVector
   /** What the caller is told to ask for next time: goes into the response header. */
-  readonly seen: ConsistencyToken
+  readonly seen: PositionVector
   reached(service: string, position: number): void
   /** Services that had not caught up with `required` in time: goes into the header and `extensions.stale`. */
   readonly stale: string[]
@@ -51,7 +51,7 @@ export type RequestFacts = {
   readonly requestId: string
   readonly language?: string | undefined
   readonly traceparent: string | undefined
-  readonly required: ConsistencyToken
+  readonly required: PositionVector
   /** Where the request comes from. */
   readonly address?: string | undefined
   readonly budget?: RequestBudget | undefined
@@ -82,9 +82,9 @@ function clientOf({ viewer, address }: RequestFacts): EndClient | undefined {
   return address === undefined ? undefined : { address }
 }
 
-function createConsistency(required: ConsistencyToken): Consistency {
+function createConsistency(required: PositionVector): Consistency {
   const seen: Record<string, number> = {}
-  return { required, seen, stale: [], reached: (service, position) => raise(seen, service, position) }
+  return { required, seen, stale: [], reached: (service, position) => raisePosition(seen, service, position) }
 }
 
 /** The loader called `name` of this operation, made at its first use. `make` must give the same type for a name. */

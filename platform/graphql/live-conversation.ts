@@ -1,8 +1,8 @@
 // One client's side of graphql-transport-ws: introduction, pings, operations by id, close codes. Free of how bytes travel.
 import type { IncomingHttpHeaders } from 'node:http'
 import { CloseCode, MessageType } from 'graphql-ws'
+import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { CONSISTENCY_HEADER } from '#platform/graphql/consistency.ts'
 import { type Accepted, type Channel, openChannel } from '#platform/graphql/live-channel.ts'
 import type { Delivery } from '#platform/graphql/live-delivery.ts'
 import { frameStart } from '#platform/graphql/live-frames.ts'

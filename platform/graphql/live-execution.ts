@@ -9,10 +9,11 @@ import {
   type GraphQLFormattedError,
   type OperationDefinitionNode,
 } from 'graphql'
+import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
+import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { memberTraceparent } from '#platform/graphql/batch.ts'
 import { requiredBy } from '#platform/graphql/caller.ts'
-import { CONSISTENCY_HEADER, formatToken, mergeTokens } from '#platform/graphql/consistency.ts'
 import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import { fragmentsOf } from '#platform/graphql/fragments.ts'
@@ -199,7 +200,7 @@ function createLiveContext(
     requestId: session.requestId,
     language: session.language,
     traceparent: span?.traceparent ?? knownTraceparent(parent),
-    required: mergeTokens(session.required, own),
+    required: mergePositions(session.required, own),
     address: session.address,
   })
   return Object.defineProperty(made, 'token', { enumerable: true, get: () => session.caller.token })

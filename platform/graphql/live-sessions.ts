@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Verifier } from '#platform/auth/verifier.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
-import type { ConsistencyToken } from '#platform/graphql/consistency.ts'
 import type { Deadline, Wheel } from '#platform/graphql/live-wheel.ts'
 
 /** One per connection or stream that is let in. `caller` changes when the token is refreshed. */
@@ -12,7 +12,7 @@ export type LiveSession = {
   readonly requestId: string
   readonly language: string | undefined
   /** What the caller asks to see in all of its operations. */
-  readonly required: ConsistencyToken
+  readonly required: PositionVector
   /** What was kept of the request's headers. */
   readonly headers: IncomingHttpHeaders
   /** Where it comes from. */

@@ -1,7 +1,7 @@
 // What happens around each operation: the wait for a required position, headers about consistency, a count.
 import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server'
 import type { Viewer } from '#platform/auth/viewer.ts'
-import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { attributeErrors } from '#platform/graphql/error-formatter.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { CONSISTENCY_HEADER, STALE_HEADER } from '#platform/graphql/consistency.ts'
+import { CONSISTENCY_HEADER, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import type { FindPath } from '#platform/http/paths.ts'
 
 /** Origins such as `https://shop.example`; `localhost` for this machine on any port; `*` for everybody. */

@@ -1,6 +1,6 @@
 // A phone with a copy of its customer's orders, kept as the guide tells app developers to.
-
-import { formatToken, mergeTokens, parseToken } from '#platform/graphql/consistency.ts'
+import { formatToken, parseToken } from '#platform/consistency/consistency-token.ts'
+import { mergePositions } from '#platform/consistency/position-vector.ts'
 import type { OrderCard, OrderChanges } from '#schema/generated/bff-mobile.ts'
 import type { GraphqlReply, Graphs } from '#testbed/shop-client.ts'
 
@@ -33,7 +33,7 @@ export function openPhone(
   async function ask<T>(query: string, variables: object = {}): Promise<GraphqlReply<T>> {
     const own = { ...headers, 'waybill-consistency': formatToken(reached) }
     const reply = await graphs.send<T>('bff-mobile', token, query, variables, own)
-    reached = mergeTokens(reached, parseToken(reply.headers.get('waybill-consistency') ?? undefined))
+    reached = mergePositions(reached, parseToken(reply.headers.get('waybill-consistency') ?? undefined))
     return reply
   }
 

@@ -1,7 +1,8 @@
 // REST on the web BFF, through gateway and subgraphs, as a client without GraphQL uses it.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { formatToken, parseToken } from '#platform/consistency/consistency-token.ts'
+import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { newId } from '#platform/domain/ids.ts'
-import { formatToken, mergeTokens, parseToken } from '#platform/graphql/consistency.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { ADDRESS, addProduct, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
@@ -36,7 +37,7 @@ function clientOf(token: string) {
       },
       ...(body && { body: JSON.stringify(body) }),
     })
-    reached = mergeTokens(reached, parseToken(response.headers.get('waybill-consistency') ?? undefined))
+    reached = mergePositions(reached, parseToken(response.headers.get('waybill-consistency') ?? undefined))
     const text = await response.text()
     return { status: response.status, headers: response.headers, body: text && JSON.parse(text) }
   }

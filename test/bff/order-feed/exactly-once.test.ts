@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import type { Scope } from '#bff/order-feed/change.ts'
 import { openOrderFeed } from '#bff/order-feed/order-feed.ts'
-import { mergeTokens } from '#platform/graphql/consistency.ts'
+import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
 import { ask, type Client, client, contains, cut, drain, eventsOf, join } from './feed-client.ts'
 import {
@@ -88,7 +88,7 @@ function openWorld(weather: Weather) {
         const customer = buyers.find(one => one.id === id)?.customer ?? ''
         for (const [topic, position] of Object.entries(positions))
           expect(position).toBeLessThanOrEqual(await bus.end(topic))
-        return { id, customer, events: 0, at: mergeTokens(told, positions) } // no newer than it must be
+        return { id, customer, events: 0, at: mergePositions(told, positions) } // no newer than it must be
       },
       ownerOf: order => order.customer,
       idOf: order => order.id,

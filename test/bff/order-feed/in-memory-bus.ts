@@ -1,8 +1,7 @@
 // A bus log in memory, and what one process has heard of it: exact, and moved on by hand. For tests of the order feed.
-
 import type { BusFollower } from '#bff/bus/bus-follower.ts'
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import { outOfRetention } from '#platform/event-bus/validation.ts'
@@ -77,7 +76,7 @@ export type MemoryFollower = BusFollower & {
   skip(): void
   holders(): number
   /** What listeners were told, or are being told. */
-  told(): Vector
+  told(): PositionVector
 }
 
 export function followInMemory(bus: MemoryBus): MemoryFollower {
@@ -86,7 +85,7 @@ export function followInMemory(bus: MemoryBus): MemoryFollower {
   const beginners = new Set<(from: Readonly<Record<string, number>>) => void>()
   let from: Record<string, number> | undefined
   let holders = 0
-  let told: Vector = {}
+  let told: PositionVector = {}
   const begin = () => {
     for (const topic of ORDER_TOPICS) heard[topic] = bus.newest(topic)
     from = { ...heard }
@@ -145,7 +144,7 @@ export type TestOrder = {
   readonly id: string
   readonly customer: string
   readonly events: number
-  readonly at?: Vector
+  readonly at?: PositionVector
 }
 export type Buyer = { readonly id: string; readonly customer: string }
 

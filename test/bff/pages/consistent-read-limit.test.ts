@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createReadAhead } from '#bff/pages/consistent-read-limit.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { createRequestContext } from '#platform/graphql/context.ts'
 
 const contextOf = (subject: string) =>
@@ -12,12 +12,13 @@ const contextOf = (subject: string) =>
     required: {},
   })
 
-const AHEAD: Vector = { orders: 9 }
+const AHEAD: PositionVector = { orders: 9 }
 
 function setUp() {
   const readAhead = createReadAhead(() => ({ orders: 5 }))
   const ends: (() => void)[] = []
-  const read = (required: Vector) => new Promise<Vector>(resolve => ends.push(() => resolve(required)))
+  const read = (required: PositionVector) =>
+    new Promise<PositionVector>(resolve => ends.push(() => resolve(required)))
   const operation = (subject: string, required = AHEAD) => {
     const context = contextOf(subject)
     return { context, read: () => readAhead(context, required, read) }

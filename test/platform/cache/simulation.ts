@@ -1,8 +1,8 @@
 // Processes with a cache each before one changing world, step by step: says which answer lacks what its process had heard.
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { Cache, Loaded, Vector } from '#platform/cache/cache.ts'
-import { contains, furthest } from '#platform/cache/position-vector.ts'
+import type { Cache, Loaded } from '#platform/cache/cache.ts'
+import { covers, mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { openRig } from '#test/platform/cache/cache-fixture.ts'
 
 const TOPICS = ['orders', 'stock'] as const
@@ -11,7 +11,7 @@ const KEYS = ['k', 'l'] as const
 
 type Change = { readonly topic: string; readonly position: number; readonly tags: readonly string[] }
 /** `seen` is how far the views were when it was read; `item` is a tag that only the value tells. */
-type Value = { readonly seen: Vector; readonly item: string }
+type Value = { readonly seen: PositionVector; readonly item: string }
 
 export type Step =
   | { readonly type: 'change'; readonly topic: number; readonly tags: readonly string[] }
@@ -84,7 +84,7 @@ export const PAST_ITS_TIME: readonly Step[] = [
 type Process = {
   readonly cache: Cache
   /** How far it has heard, or must take for changed. */
-  heard: Vector
+  heard: PositionVector
 }
 
 type Load = { finish(): void; fail(): void }
@@ -124,8 +124,8 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   }
 
   /** Reads the views now, which may lag as far as they are allowed to, and answers when it is let. */
-  function startLoad(process: Process, required: Vector, lagging: boolean): Promise<Loaded<Value>> {
-    const seen = furthest(lagging ? { ...process.heard } : { ...ends }, required)
+  function startLoad(process: Process, required: PositionVector, lagging: boolean): Promise<Loaded<Value>> {
+    const seen = mergePositions(lagging ? { ...process.heard } : { ...ends }, required)
     const value = { seen, item: TAGS[2 + ((seen.orders ?? 0) % 2)] ?? 'c' }
     const ended = Promise.withResolvers<Loaded<Value>>()
     const at = Object.keys(required).length > 0 ? { at: required } : {}
@@ -136,7 +136,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
     return ended.promise
   }
 
-  function optionsOf(key: number, required: Vector) {
+  function optionsOf(key: number, required: PositionVector) {
     const tags = { always: [TAGS[key % 2] ?? 'a'], of: (value: Value) => [value.item] }
     return { ttlMs: 1_000, staleMs: 1_000, tags, required }
   }
@@ -145,7 +145,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
     process: Process,
     { key, required, lagging }: Extract<Step, { type: 'get' }>,
   ): Promise<void> {
-    const mustSee: Vector = required ? { ...ends } : {}
+    const mustSee: PositionVector = required ? { ...ends } : {}
     const heard = process.heard
     const name = KEYS[key % 2] ?? 'k'
     const options = optionsOf(key, mustSee)
@@ -180,7 +180,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   /** A change that this process knows of before the bus tells it. */
   function command(process: Process, { key, tags, puts }: Extract<Step, { type: 'command' }>): void {
     const { topic, position } = change('orders', tags)
-    const at = furthest(process.heard, { [topic]: position })
+    const at = mergePositions(process.heard, { [topic]: position })
     process.cache.drop(tags, at)
     if (!puts) return
     const value: Value = { seen: at, item: TAGS[2] }
@@ -190,7 +190,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   function follow(process: Process, back: number): void {
     const from = Object.fromEntries(TOPICS.map(topic => [topic, Math.max(0, (ends[topic] ?? 0) - back)]))
     process.cache.follow(from)
-    process.heard = furthest(process.heard, from)
+    process.heard = mergePositions(process.heard, from)
   }
 
   async function take(next: Step): Promise<void> {
@@ -244,6 +244,6 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   return { faults, sources }
 
   function expectContained({ cache, heard }: Process): void {
-    if (!contains(cache.heard(), heard)) faults.push('a process says that it has heard less than it was told')
+    if (!covers(cache.heard(), heard)) faults.push('a process says that it has heard less than it was told')
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import type { Role } from '#platform/auth/viewer.ts'
-import type { Vector } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { type GraphqlOptions, mountGraphql } from '#platform/graphql/endpoint.ts'
@@ -24,7 +24,7 @@ const typeDefs = `
   type Mutation { place: Int }
 `
 
-type OwnLease = { at: Vector; current: boolean; freshUntil: number }
+type OwnLease = { at: PositionVector; current: boolean; freshUntil: number }
 
 /** A graph whose `page` stands on a lease; how often it was really read is counted. */
 async function servePages(options: Partial<GraphqlOptions> = {}) {

@@ -3,10 +3,11 @@ import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Role, Viewer } from '#platform/auth/viewer.ts'
-import type { Lease, Vector } from '#platform/cache/cache.ts'
+import type { Lease } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { type AnswerPolicy, type Asker, createAnswers } from '#platform/graphql/answers.ts'
 
-type OwnLease = { at: Vector; current: boolean; freshUntil: number }
+type OwnLease = { at: PositionVector; current: boolean; freshUntil: number }
 
 const policy: AnswerPolicy = {
   required: (_viewer, header) => header,
@@ -27,7 +28,7 @@ function keeping(maxBytes?: number) {
       text,
       headers: {},
     })
-  const find = (asker: Asker, required: Vector = {}) =>
+  const find = (asker: Asker, required: PositionVector = {}) =>
     answers.find(answers.ask(asker, required))?.bytes.toString()
   return { keep, find }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatToken, mergeTokens, parseToken } from '#platform/graphql/consistency.ts'
+import { formatToken, parseToken } from '#platform/consistency/consistency-token.ts'
+import { mergePositions } from '#platform/consistency/position-vector.ts'
 
 const token = fc.dictionary(
   fc.constantFrom('orders', 'inventory', 'payment', 'shipping'),
@@ -19,7 +20,10 @@ describe('a consistency token', () => {
   })
 
   it('merges to the greatest position of each service', () => {
-    expect(mergeTokens({ orders: 3, payment: 9 }, { orders: 5 }, {})).toEqual({ orders: 5, payment: 9 })
+    expect([{ orders: 3, payment: 9 }, { orders: 5 }, {}].reduce(mergePositions)).toEqual({
+      orders: 5,
+      payment: 9,
+    })
   })
 
   it('leaves out what makes no sense, and never throws', () => {
