@@ -1,6 +1,5 @@
 // How the stock of a SKU is kept in the event store: its category, snapshots, and the way back from a stored event.
-import type { Aggregate } from '#platform/event-store/aggregate.ts'
-import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+import type { Aggregate, DomainEvent } from '#platform/event-store/aggregate.ts'
 import {
   evolve,
   noStock,
@@ -23,6 +22,6 @@ export const stockAggregate: Aggregate<Stock, StockEvent> = {
 const KNOWN: ReadonlySet<string> = new Set(STOCK_EVENT_TYPES)
 
 /** The domain event that was stored; undefined for a type that this build does not know. */
-export function stockEventOf({ type, data }: RecordedEvent): StockEvent | undefined {
+export function stockEventOf({ type, data }: DomainEvent): StockEvent | undefined {
   return KNOWN.has(type) ? ({ type, data } as unknown as StockEvent) : undefined
 }
