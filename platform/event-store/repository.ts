@@ -1,127 +1,170 @@
-// Runs deciders on the event store: load, decide, append, retry on conflict; with cached states and snapshots. Free of any driver.
+// Handles commands on aggregates: loads the state, decides, appends, and retries on conflict.
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import type { Logger } from 'pino'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
-import { CallerError, OperatorError } from '#platform/domain/errors.ts'
-import type { Json, JsonObject } from '#platform/domain/json.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import type { Json } from '#platform/domain/json.ts'
 import type {
   Aggregate,
+  AggregateEvent,
   CommandContext,
-  CreateRepository,
+  CommandOutcome,
   DomainEvent,
-  EventOf,
-  Handled,
-  Loaded,
-  Outcome,
+  HandledCommand,
+  Repository,
+  Transition,
+  VersionedState,
 } from '#platform/event-store/aggregate.ts'
 import { type Codec, createCodec } from '#platform/event-store/codec.ts'
+import {
+  type CommandAnswer,
+  isReplaceable,
+  repeatedResult,
+  toCommandRecord,
+} from '#platform/event-store/command-record.ts'
 import type {
-  AppendResult,
   EventStore,
   RecordedEvent,
   StreamId,
   StreamRange,
   StreamWrite,
 } from '#platform/event-store/event-store.ts'
-import { fingerprint } from '#platform/event-store/fingerprint.ts'
 import { createKeyedQueue } from '#platform/event-store/keyed-queue.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 
 /** States kept in memory per repository. */
 const MAX_STATES = 2_000
-const TRIES = 10
+const ATTEMPTS = 10
 const FIRST_RETRY_MS = 5
 const LAST_RETRY_MS = 250
 
-/** One aggregate as a command sees it. `fresh` when it was read from the store for this command. */
-type Seen<State> = { readonly state: State; readonly version: number; readonly fresh: boolean }
+type StatesById<State> = ReadonlyMap<string, State>
+
+/** The version that a command was decided on. `fresh` when it was read from the store for this command. */
+type ReadState<State> = VersionedState<State> & { readonly fresh: boolean }
 
 type Command<State, Event extends DomainEvent, R extends Refusal> = {
   readonly ids: readonly string[]
   readonly context: CommandContext
-  readonly decide: (states: ReadonlyMap<string, State>) => Decision<EventOf<Event>, R>
-  readonly outcome: Outcome<EventOf<Event>>
+  readonly decide: (states: StatesById<State>) => Decision<AggregateEvent<Event>, R>
+  readonly outcome: CommandOutcome<StatesById<State>, AggregateEvent<Event>>
 }
 
-/** What the parts of one repository share. */
-type Desk<State, Event extends DomainEvent> = {
+type DecidedCommand<State, Event extends DomainEvent, R extends Refusal> = {
+  readonly read: ReadonlyMap<string, ReadState<State>>
+  readonly before: StatesById<State>
+  readonly decision: Decision<AggregateEvent<Event>, R>
+}
+
+/** What the functions of one repository share. */
+type RepositoryContext<State, Event extends DomainEvent> = {
   readonly store: EventStore
   readonly aggregate: Aggregate<State, Event>
   readonly codec: Codec<Event>
-  readonly states: LRUCache<string, Loaded<State>>
+  readonly cache: LRUCache<string, VersionedState<State>>
   readonly onSnapshotFailed: (error: unknown, stream: StreamId) => void
 }
 
-/** Commands on one aggregate go one after another in this process; other processes are met by retry on conflict. */
-export const createRepository: CreateRepository = (store, aggregate, options = {}) => {
+/** Runs the commands on one aggregate one after another in this process; other processes are met by retry on conflict. */
+export function createRepository<State, Event extends DomainEvent>(
+  store: EventStore,
+  aggregate: Aggregate<State, Event>,
+  options: { readonly logger?: Pick<Logger, 'warn'> } = {},
+): Repository<State, Event> {
   const codec = createCodec(aggregate)
   const queue = createKeyedQueue()
-  const desk = {
+  const repository: RepositoryContext<State, Event> = {
     store,
     aggregate,
     codec,
-    states: new LRUCache<string, Loaded<typeof aggregate.initial>>({ max: MAX_STATES }),
-    onSnapshotFailed: (error: unknown, stream: StreamId) =>
-      options.logger?.warn({ err: error, stream }, 'a snapshot was not saved'),
+    cache: new LRUCache<string, VersionedState<State>>({ max: MAX_STATES }),
+    onSnapshotFailed: (err, stream) =>
+      options.logger?.warn({ err, stream }, 'snapshot not saved, the next load replays more events'),
   }
   return {
-    load: id => refresh(desk, id),
-    loadWhile: async (id, holds) => foldWhile(desk, await read(desk, id), holds),
+    load: id => refresh(repository, id),
+    loadWhile: async (id, holds) => foldWhile(repository, await readEvents(repository, id), holds),
     async history(id) {
-      return (await read(desk, id)).flatMap(recorded => {
+      return (await readEvents(repository, id)).flatMap(recorded => {
         const event = codec.decode(recorded)
         return event ? [{ event, recorded }] : []
       })
     },
-    async answered(context) {
-      const first = await store.findCommand(context.key)
-      if (!first || isMended(context, first)) return undefined
-      return repeatedAnswer(context, { status: 'repeated', ...first })
+    async findResult(context) {
+      const recorded = await store.findCommand(context.key)
+      return !recorded || isReplaceable(context, recorded) ? undefined : repeatedResult(context, recorded)
     },
     handle: (id, context, decide, outcome = null) =>
-      queue.run([id], () =>
-        handle(desk, {
+      queue.run([id], async () => {
+        const command = {
           ids: [id],
           context,
-          decide: states => named(id, decide(stateOf(states, id))),
-          outcome: events =>
-            typeof outcome === 'function' ? outcome(events.map(({ event }) => event)) : outcome,
-        }),
-      ),
+          decide: (states: StatesById<State>) => withId(id, decide(stateOf(states, id))),
+          outcome: outcomeOfOne(id, outcome),
+        }
+        return resultOfOne(id, await handle(repository, command))
+      }),
     handleMany: (ids, context, decide, outcome = null) =>
-      queue.run(ids, () => handle(desk, { ids: [...new Set(ids)], context, decide, outcome })),
+      queue.run(ids, () => handle(repository, { ids: [...new Set(ids)], context, decide, outcome })),
   }
 }
 
-function named<Event, R extends Refusal>(
+function withId<Event, R extends Refusal>(
   id: string,
   decision: Decision<Event, R>,
-): Decision<EventOf<Event>, R> {
+): Decision<AggregateEvent<Event>, R> {
   return 'refused' in decision ? decision : { accepted: decision.accepted.map(event => ({ id, event })) }
 }
 
-function stateOf<State>(states: ReadonlyMap<string, State>, id: string): State {
+function outcomeOfOne<State, Event>(
+  id: string,
+  outcome: CommandOutcome<State, Event>,
+): CommandOutcome<StatesById<State>, AggregateEvent<Event>> {
+  if (typeof outcome !== 'function') return outcome
+  return (events, states) =>
+    outcome(
+      events.map(({ event }) => event),
+      stateOf(states, id),
+    )
+}
+
+function resultOfOne<State, Event, R extends Refusal>(
+  id: string,
+  handled: HandledCommand<R, StatesById<State>, AggregateEvent<Event>>,
+): HandledCommand<R, State, Event> {
+  if (handled.repeated) return handled
+  const before = stateOf(handled.before, id)
+  return {
+    ...handled,
+    before,
+    events: handled.events.map(({ event }) => event),
+    state: stateOf(handled.state, id),
+  }
+}
+
+function stateOf<State>(states: StatesById<State>, id: string): State {
   if (!states.has(id)) throw new RangeError(`${id} is not among the command's aggregates`)
   return states.get(id) as State // which may be a state that is `undefined`
 }
 
-function streamOf(desk: { aggregate: { category: string } }, id: string): StreamId {
-  return `${desk.aggregate.category}-${id}`
+function streamOf({ category }: { readonly category: string }, id: string): StreamId {
+  return `${category}-${id}`
 }
 
-function read<State, Event extends DomainEvent>(
-  desk: Desk<State, Event>,
+function readEvents<State, Event extends DomainEvent>(
+  { store, aggregate }: RepositoryContext<State, Event>,
   id: string,
   range?: StreamRange,
 ): Promise<RecordedEvent[]> {
-  return desk.store.readStream(streamOf(desk, id), range)
+  return store.readStream(streamOf(aggregate, id), range)
 }
 
 function fold<State, Event extends DomainEvent>(
-  { aggregate, codec }: Desk<State, Event>,
+  { aggregate, codec }: RepositoryContext<State, Event>,
   events: readonly RecordedEvent[],
-  from: Loaded<State> = { state: aggregate.initial, version: 0 },
-): Loaded<State> {
+  from: VersionedState<State> = { state: aggregate.initial, version: 0 },
+): VersionedState<State> {
   let { state, version } = from
   for (const recorded of events) {
     const event = codec.decode(recorded)
@@ -132,213 +175,178 @@ function fold<State, Event extends DomainEvent>(
 }
 
 function foldWhile<State, Event extends DomainEvent>(
-  desk: Desk<State, Event>,
+  repository: RepositoryContext<State, Event>,
   events: readonly RecordedEvent[],
   holds: (state: State) => boolean,
-): Loaded<State> {
-  let loaded: Loaded<State> = { state: desk.aggregate.initial, version: 0 }
+): VersionedState<State> {
+  let current: VersionedState<State> = { state: repository.aggregate.initial, version: 0 }
   for (const recorded of events) {
-    const next = fold(desk, [recorded], loaded)
-    if (!holds(next.state)) return loaded
-    loaded = next
+    const next = fold(repository, [recorded], current)
+    if (!holds(next.state)) return current
+    current = next
   }
-  return loaded
+  return current
 }
 
-/** The cached state, or else the snapshot, brought up to date from the store. */
+/** Brings the cached state, or else the snapshot, up to date from the store. */
 async function refresh<State, Event extends DomainEvent>(
-  desk: Desk<State, Event>,
+  repository: RepositoryContext<State, Event>,
   id: string,
-): Promise<Loaded<State>> {
-  const base = desk.states.get(id) ?? (await fromSnapshot(desk, id))
-  const tail = await read(desk, id, { after: base?.version ?? 0 })
-  const loaded = fold(desk, tail, base)
-  remember(desk, id, loaded)
-  return loaded
+): Promise<VersionedState<State>> {
+  const base = repository.cache.get(id) ?? (await loadSnapshot(repository, id))
+  const tail = await readEvents(repository, id, { after: base?.version ?? 0 })
+  const current = fold(repository, tail, base)
+  const cached = repository.cache.peek(id)
+  if (current.version > 0 && (!cached || cached.version < current.version)) repository.cache.set(id, current)
+  return current
 }
 
-async function fromSnapshot<State, Event extends DomainEvent>(
-  { store, aggregate }: Desk<State, Event>,
+async function loadSnapshot<State, Event extends DomainEvent>(
+  { store, aggregate }: RepositoryContext<State, Event>,
   id: string,
-): Promise<Loaded<State> | undefined> {
+): Promise<VersionedState<State> | undefined> {
   if (!aggregate.snapshot) return undefined
-  const saved = await store.loadSnapshot(streamOf({ aggregate }, id), aggregate.snapshot.schema)
+  const saved = await store.loadSnapshot(streamOf(aggregate, id), aggregate.snapshot.schema)
   // What was saved under this schema was a state of this shape.
   return saved && { state: saved.state as State, version: saved.version }
 }
 
-function remember<State>(
-  { states }: { states: LRUCache<string, Loaded<State>> },
-  id: string,
-  loaded: Loaded<State>,
-): void {
-  const known = states.peek(id)
-  if (loaded.version > 0 && (!known || known.version < loaded.version)) states.set(id, loaded)
-}
-
 async function handle<State, Event extends DomainEvent, R extends Refusal>(
-  desk: Desk<State, Event>,
+  repository: RepositoryContext<State, Event>,
   command: Command<State, Event, R>,
-): Promise<Handled<R>> {
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const { seen, decision } =
-      attempt === 0 && command.context.creates ? decideOnNew(desk, command) : await decideOn(desk, command)
-    const result = await append(desk, command, seen, decision)
-    if (result.status === 'repeated' && isMended(command.context, result)) {
-      await desk.store.forgetCommand(command.context.key, result.fingerprint)
+): Promise<HandledCommand<R, StatesById<State>, AggregateEvent<Event>>> {
+  const { ids, context } = command
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const decided =
+      attempt === 0 && context.creates
+        ? decideOnInitial(repository, command)
+        : await decideOnCurrent(repository, command)
+    const transition = transitionOf(repository, decided)
+    const answer = answerOf(command, decided.decision, transition)
+    const result = await repository.store.append({
+      writes: writesOf(repository, decided.read, transition.events),
+      command: toCommandRecord(context, answer),
+      ...(context.meta && { meta: context.meta }),
+    })
+    if (result.status === 'appended') {
+      advance(repository, decided.read, transition)
+      return { ...answer, position: result.position, repeated: false, ...transition }
+    }
+    if (result.status === 'repeated') {
+      if (!isReplaceable(context, result)) return repeatedResult(context, result)
+      await repository.store.forgetCommand(context.key, result.fingerprint)
       continue
     }
-    if (result.status !== 'conflict') {
-      if (result.status === 'appended' && 'accepted' in decision) advance(desk, seen, decision.accepted)
-      return answer(command, decision, result)
-    }
-    for (const id of command.ids) desk.states.delete(id)
+    for (const id of ids) repository.cache.delete(id)
     await delay(fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS))
   }
   throw new CallerError(
     'UNAVAILABLE',
-    `${command.ids.join(', ')}: others changed it ${TRIES} times in a row. Try again.`,
+    `${ids.join(', ')}: others changed it ${ATTEMPTS} times in a row. Try again.`,
   )
 }
 
-/** Should there be something after all, the append finds a conflict, and the command is decided on what is there. */
-function decideOnNew<State, Event extends DomainEvent, R extends Refusal>(
-  { aggregate }: Desk<State, Event>,
-  { ids, decide }: Command<State, Event, R>,
-): { seen: ReadonlyMap<string, Seen<State>>; decision: Decision<EventOf<Event>, R> } {
-  const seen = new Map(ids.map(id => [id, { state: aggregate.initial, version: 0, fresh: true }]))
-  return { seen, decision: decide(statesOf(seen)) }
-}
-
-/** Cached states may be old. That is found out when events are appended; before anything else is said, they are read. */
-async function decideOn<State, Event extends DomainEvent, R extends Refusal>(
-  desk: Desk<State, Event>,
+/** If the aggregate does exist, the append finds a conflict, and the command is decided on its current state. */
+function decideOnInitial<State, Event extends DomainEvent, R extends Refusal>(
+  { aggregate }: RepositoryContext<State, Event>,
   command: Command<State, Event, R>,
-): Promise<{ seen: ReadonlyMap<string, Seen<State>>; decision: Decision<EventOf<Event>, R> }> {
-  const seen = await look(desk, command.ids, 'cached')
-  const decision = command.decide(statesOf(seen))
-  const isWritten = 'accepted' in decision && decision.accepted.length > 0
-  if (isWritten || [...seen.values()].every(({ fresh }) => fresh)) return { seen, decision }
-  const again = await look(desk, command.ids, 'stored')
-  return { seen: again, decision: command.decide(statesOf(again)) }
+): DecidedCommand<State, Event, R> {
+  const initial = { state: aggregate.initial, version: 0, fresh: true }
+  return decideOn(command, new Map(command.ids.map(id => [id, initial])))
 }
 
-async function look<State, Event extends DomainEvent>(
-  desk: Desk<State, Event>,
+/** A stale cached state is found out when events are appended. Any other decision is made on states read for it. */
+async function decideOnCurrent<State, Event extends DomainEvent, R extends Refusal>(
+  repository: RepositoryContext<State, Event>,
+  command: Command<State, Event, R>,
+): Promise<DecidedCommand<State, Event, R>> {
+  const decided = decideOn(command, await readStates(repository, command.ids, 'cached'))
+  const { read, decision } = decided
+  const isWritten = 'accepted' in decision && decision.accepted.length > 0
+  if (isWritten || [...read.values()].every(({ fresh }) => fresh)) return decided
+  return decideOn(command, await readStates(repository, command.ids, 'stored'))
+}
+
+function decideOn<State, Event extends DomainEvent, R extends Refusal>(
+  { decide }: Command<State, Event, R>,
+  read: ReadonlyMap<string, ReadState<State>>,
+): DecidedCommand<State, Event, R> {
+  const before = new Map([...read].map(([id, { state }]) => [id, state]))
+  return { read, before, decision: decide(before) }
+}
+
+async function readStates<State, Event extends DomainEvent>(
+  repository: RepositoryContext<State, Event>,
   ids: readonly string[],
   which: 'cached' | 'stored',
-): Promise<ReadonlyMap<string, Seen<State>>> {
-  const entries = ids.map(async (id): Promise<[string, Seen<State>]> => {
-    const cached = which === 'cached' ? desk.states.get(id) : undefined
-    return [id, cached ? { ...cached, fresh: false } : { ...(await refresh(desk, id)), fresh: true }]
+): Promise<ReadonlyMap<string, ReadState<State>>> {
+  const entries = ids.map(async (id): Promise<[string, ReadState<State>]> => {
+    const cached = which === 'cached' ? repository.cache.get(id) : undefined
+    return [id, cached ? { ...cached, fresh: false } : { ...(await refresh(repository, id)), fresh: true }]
   })
   return new Map(await Promise.all(entries))
 }
 
-function statesOf<State>(seen: ReadonlyMap<string, Seen<State>>): ReadonlyMap<string, State> {
-  return new Map([...seen].map(([id, { state }]) => [id, state]))
+function transitionOf<State, Event extends DomainEvent, R extends Refusal>(
+  { aggregate }: RepositoryContext<State, Event>,
+  { before, decision }: DecidedCommand<State, Event, R>,
+): Transition<StatesById<State>, AggregateEvent<Event>> {
+  const events = 'accepted' in decision ? decision.accepted : []
+  if (events.length === 0) return { before, events, state: before }
+  const state = new Map(before)
+  for (const { id, event } of events) state.set(id, aggregate.evolve(stateOf(state, id), event))
+  return { before, events, state }
 }
 
-function append<State, Event extends DomainEvent, R extends Refusal>(
-  desk: Desk<State, Event>,
-  { context, outcome }: Command<State, Event, R>,
-  seen: ReadonlyMap<string, Seen<State>>,
-  decision: Decision<EventOf<Event>, R>,
-): Promise<AppendResult> {
-  const accepted = 'accepted' in decision ? decision.accepted : []
-  const told: Json =
-    'refused' in decision
-      ? { refused: decision.refused }
-      : { accepted: typeof outcome === 'function' ? outcome(accepted) : outcome }
-  return desk.store.append({
-    writes: accepted.length > 0 ? writesOf(desk, seen, accepted) : [],
-    command: { id: context.key, fingerprint: fingerprint(context.body), outcome: told },
-    ...(context.meta && { meta: context.meta }),
-  })
+function answerOf<State, Event extends DomainEvent, R extends Refusal>(
+  { outcome }: Command<State, Event, R>,
+  decision: Decision<AggregateEvent<Event>, R>,
+  { events, state }: Transition<StatesById<State>, AggregateEvent<Event>>,
+): CommandAnswer<R> {
+  if ('refused' in decision) return { status: 'refused', refusal: decision.refused }
+  return { status: 'accepted', outcome: typeof outcome === 'function' ? outcome(events, state) : outcome }
 }
 
-/** A write for each aggregate: one that gets no events must still be as it was when the others were decided. */
+/** One write per aggregate: one that gets no events must still be as it was when the others were decided. */
 function writesOf<State, Event extends DomainEvent>(
-  desk: Desk<State, Event>,
-  seen: ReadonlyMap<string, Seen<State>>,
-  accepted: readonly EventOf<Event>[],
+  { aggregate, codec }: RepositoryContext<State, Event>,
+  read: ReadonlyMap<string, ReadState<State>>,
+  accepted: readonly AggregateEvent<Event>[],
 ): StreamWrite[] {
-  const stranger = accepted.find(({ id }) => !seen.has(id))
-  if (stranger) throw new RangeError(`${stranger.id} is not among the command's aggregates`)
-  return [...seen].map(([id, { version }]) => ({
-    stream: streamOf(desk, id),
+  if (accepted.length === 0) return []
+  return [...read].map(([id, { version }]) => ({
+    stream: streamOf(aggregate, id),
     expected: version,
-    events: accepted.filter(of => of.id === id).map(({ event }) => desk.codec.encode(event)),
+    events: accepted.filter(of => of.id === id).map(({ event }) => codec.encode(event)),
   }))
 }
 
-/** Remembers the states as they are after the append, and saves the snapshots that are due. */
+/** Caches the states as they are after the append, and saves the snapshots that are due. */
 function advance<State, Event extends DomainEvent>(
-  desk: Desk<State, Event>,
-  seen: ReadonlyMap<string, Seen<State>>,
-  accepted: readonly EventOf<Event>[],
+  repository: RepositoryContext<State, Event>,
+  read: ReadonlyMap<string, ReadState<State>>,
+  { events, state }: Transition<StatesById<State>, AggregateEvent<Event>>,
 ): void {
-  const { aggregate, states } = desk
-  for (const [id, before] of seen) {
-    const events = accepted.filter(of => of.id === id)
-    const state = events.reduce((folded, { event }) => aggregate.evolve(folded, event), before.state)
-    const after = { state, version: before.version + events.length }
-    if (events.length > 0) states.set(id, after)
-    const every = aggregate.snapshot?.every ?? Number.POSITIVE_INFINITY
-    if (Math.floor(after.version / every) > Math.floor(before.version / every)) saveSnapshot(desk, id, after)
+  const every = repository.aggregate.snapshot?.every ?? Number.POSITIVE_INFINITY
+  for (const [id, { version }] of read) {
+    const count = events.filter(of => of.id === id).length
+    if (count === 0) continue
+    const after = { state: stateOf(state, id), version: version + count }
+    repository.cache.set(id, after)
+    if (Math.floor(after.version / every) > Math.floor(version / every)) saveSnapshot(repository, id, after)
   }
 }
 
 /** Nobody waits for it: a snapshot that is missing only makes the next load longer. */
 function saveSnapshot<State, Event extends DomainEvent>(
-  desk: Desk<State, Event>,
+  { store, aggregate, onSnapshotFailed }: RepositoryContext<State, Event>,
   id: string,
-  { state, version }: Loaded<State>,
+  { state, version }: VersionedState<State>,
 ): void {
-  const stream = streamOf(desk, id)
-  const schema = desk.aggregate.snapshot?.schema ?? 1
+  const stream = streamOf(aggregate, id)
+  const schema = aggregate.snapshot?.schema ?? 1
   // An aggregate that asks for snapshots has a state that is plain JSON.
-  desk.store
+  store
     .saveSnapshot(stream, { version, schema, state: state as Json })
-    .catch(error => desk.onSnapshotFailed(error, stream))
-}
-
-/** The first answer wins: what was decided now counts only if it was what got recorded. */
-function answer<State, Event extends DomainEvent, R extends Refusal>(
-  { context, outcome }: Command<State, Event, R>,
-  decision: Decision<EventOf<Event>, R>,
-  result: Exclude<AppendResult, { status: 'conflict' }>,
-): Handled<R> {
-  const { position } = result
-  if (result.status === 'repeated') return repeatedAnswer(context, result)
-  if ('refused' in decision)
-    return { status: 'refused', refusal: decision.refused, position, repeated: false }
-  const told = typeof outcome === 'function' ? outcome(decision.accepted) : outcome
-  return { status: 'accepted', outcome: told, position, repeated: false }
-}
-
-type First = { readonly fingerprint: string; readonly outcome: Json }
-
-/** The key's first body was refused, which wrote nothing, and this is another body. */
-function isMended({ body }: CommandContext, { fingerprint: first, outcome }: First): boolean {
-  return isRefusal(outcome) && first !== fingerprint(body)
-}
-
-function isRefusal(outcome: Json): outcome is JsonObject & { readonly refused: Json } {
-  return typeof outcome === 'object' && outcome !== null && 'refused' in outcome
-}
-
-function repeatedAnswer<R extends Refusal>(
-  context: CommandContext,
-  first: Extract<AppendResult, { status: 'repeated' }>,
-): Handled<R> {
-  const { position, outcome } = first
-  if (first.fingerprint !== fingerprint(context.body))
-    throw new CallerError('CONFLICT', 'This idempotency key was used for another request. Use a new key.')
-  if (isRefusal(outcome))
-    // Only refusals of this kind of command are recorded under its fingerprint.
-    return { status: 'refused', refusal: outcome.refused as R, position, repeated: true }
-  if (typeof outcome === 'object' && outcome !== null && 'accepted' in outcome)
-    return { status: 'accepted', outcome: outcome.accepted ?? null, position, repeated: true }
-  throw new OperatorError('COMMAND_NOT_OURS', `command ${context.key} was recorded by something else`)
+    .catch(error => onSnapshotFailed(error, stream))
 }

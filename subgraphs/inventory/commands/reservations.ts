@@ -3,7 +3,7 @@ import { requireRole } from '#platform/auth/viewer.ts'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Json } from '#platform/domain/json.ts'
-import type { EventOf } from '#platform/event-store/aggregate.ts'
+import type { AggregateEvent } from '#platform/event-store/aggregate.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type {
   ReservationInput,
@@ -21,7 +21,6 @@ import {
 } from '#subgraphs/inventory/commands/input.ts'
 import type { Allocation } from '#subgraphs/inventory/domain/allocation.ts'
 import {
-  after,
   allocationsOf,
   commit,
   isHeld,
@@ -36,7 +35,7 @@ import type { StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import type { ReservationStatus } from '#subgraphs/inventory/queries/views.ts'
 
 type Input<T> = { readonly input: T }
-type Decided<R extends Refusal> = Decision<EventOf<StockEvent>, R>
+type Decided<R extends Refusal> = Decision<AggregateEvent<StockEvent>, R>
 type Command<R extends Refusal> = {
   readonly mutation: string
   readonly idempotencyKey: string
@@ -142,16 +141,8 @@ async function carryOut<R extends Refusal>(
 ) {
   const viewer = requireRole(context.viewer, 'service')
   const { decide, outcome, skus, ...asked } = parse()
-  let seen: Stocks = new Map()
-  const handled = await stocks.handleMany(
-    skus,
-    commandOf(context, { viewer, ...asked }),
-    current => {
-      seen = current
-      return decide(current)
-    },
-    events => outcome(after(seen, events)),
-  )
+  const command = commandOf(context, { viewer, ...asked })
+  const handled = await stocks.handleMany(skus, command, decide, (_, after) => outcome(after))
   noteReached(context, handled)
   return handled
 }

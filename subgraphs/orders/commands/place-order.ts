@@ -3,7 +3,7 @@ import { type Refusal, refuse } from '#platform/domain/decision.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { Json } from '#platform/domain/json.ts'
-import type { CommandContext, Handled } from '#platform/event-store/aggregate.ts'
+import type { CommandContext, CommandResult } from '#platform/event-store/aggregate.ts'
 import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
 import { type Known, settle } from '#subgraphs/orders/commands/follow-order.ts'
 import { absent, evolve, type OrderPlaced, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
@@ -56,7 +56,7 @@ type PlacingDesk = Pick<
 export async function placeOrder(desk: PlacingDesk, placement: Placement): Promise<Placed> {
   const pricing = price(desk, placement)
   pricing.catch(() => {}) // a repeat does not need it
-  const known = await desk.orders.answered<PlacementRefusal>(placement.context)
+  const known = await desk.orders.findResult<PlacementRefusal>(placement.context)
   if (known) return repeat(desk, placement, known)
   const priced = await pricing
   if ('refused' in priced) return recordRefusal(desk, placement, priced.refused)
@@ -149,7 +149,7 @@ async function record(desk: PlacingDesk, placement: Placement, placed: OrderPlac
 async function repeat(
   desk: PlacingDesk,
   { settleWithinMs }: Placement,
-  first: Handled<PlacementRefusal>,
+  first: CommandResult<PlacementRefusal>,
 ): Promise<Placed> {
   if (first.status === 'refused') return { answer: first.refusal, position: first.position }
   const orderId = orderIdIn(first.outcome)

@@ -4,7 +4,7 @@ import type { Refusal } from '#platform/domain/decision.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { Json } from '#platform/domain/json.ts'
-import type { CommandContext, Handled } from '#platform/event-store/aggregate.ts'
+import type { CommandContext, CommandResult } from '#platform/event-store/aggregate.ts'
 import { ownedBy } from '#subgraphs/orders/commands/cancel-order.ts'
 import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
 import type { OrderReturn, OrderStatus, PlacedOrder, SkuQuantity } from '#subgraphs/orders/domain/order.ts'
@@ -59,7 +59,7 @@ export async function decideOnReturn(
 async function answer(
   desk: ReturningDesk,
   { orderId, viewer }: Pick<Asked, 'orderId' | 'viewer'>,
-  handled: Handled<Refusal>,
+  handled: CommandResult<Refusal>,
 ): Promise<Returned> {
   const { state } = await desk.orders.load(orderId)
   const position = handled.repeated ? await desk.head() : handled.position

@@ -5,7 +5,7 @@ import { CallerError } from '#platform/domain/errors.ts'
 import { isId, newId, siblingId } from '#platform/domain/ids.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
-import type { CommandContext, Handled, Repository } from '#platform/event-store/aggregate.ts'
+import type { CommandContext, CommandResult, Repository } from '#platform/event-store/aggregate.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import {
   authorisationAnswer,
@@ -19,7 +19,7 @@ import {
 } from '#subgraphs/payment/domain/commands.ts'
 import type { PaymentEvent, RequestedTender } from '#subgraphs/payment/domain/events.ts'
 import { entryOf, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
-import { evolve, isStanding, type Payment, type StandingPayment } from '#subgraphs/payment/domain/payment.ts'
+import { isStanding, type Payment, type StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import { type Answer, recordAnswers } from '#subgraphs/payment/domain/provider-responses.ts'
 import type { RefusedMovement } from '#subgraphs/payment/domain/refused-movement.ts'
 import type { PaymentProvider, ProviderNotice } from '../adapters/payment-provider.ts'
@@ -196,9 +196,9 @@ async function hear(options: PaymentsOptions, notice: ProviderNotice, meta: Even
 
 /** `failure` is set when the provider did not answer all that was asked. */
 type Reached = { readonly payment: Payment; readonly position: number; readonly failure?: unknown }
-type Acted<R extends Refusal> = Reached & { readonly handled: Handled<R> }
+type Acted<R extends Refusal> = Reached & { readonly handled: CommandResult<R> }
 
-/** Decides and appends; gives the state after it without reading it again, unless the command was a repeat. */
+/** Decides and appends. Returns the new state without reading it again, unless the command was a repeat. */
 async function act<R extends Refusal>(
   { repository, head }: PaymentsOptions,
   paymentId: string,
@@ -206,18 +206,10 @@ async function act<R extends Refusal>(
   decide: (payment: Payment) => Decision<PaymentEvent, R>,
   outcome: string | null = null,
 ): Promise<Acted<R>> {
-  let after: Payment = { phase: 'absent' }
-  let events: readonly PaymentEvent[] = []
-  const deciding = (payment: Payment) => {
-    const decision = decide(payment)
-    events = 'refused' in decision ? [] : decision.accepted
-    after = events.reduce(evolve, payment)
-    return decision
-  }
-  const handled = await repository.handle(paymentId, context, deciding, outcome)
+  const handled = await repository.handle(paymentId, context, decide, outcome)
   if (!handled.repeated) {
-    countRefusals(events)
-    return { handled, payment: after, position: handled.position }
+    countRefusals(handled.events)
+    return { handled, payment: handled.state, position: handled.position }
   }
   const [position, { state }] = [await head(), await repository.load(paymentId)]
   return { handled, payment: state, position }
@@ -261,7 +253,7 @@ function record(
 function refusedBy<R extends Refusal>({
   refusal,
   position,
-}: Extract<Handled<R>, { status: 'refused' }>): { readonly refused: R; readonly position: number } {
+}: Extract<CommandResult<R>, { status: 'refused' }>): { readonly refused: R; readonly position: number } {
   return { refused: refusal, position }
 }
 

@@ -1,15 +1,14 @@
 // Carries out commands on shipments: what is wanted is recorded, the carrier is asked, its answer is recorded. Free of GraphQL.
-import type { Decision } from '#platform/domain/decision.ts'
+import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { Json } from '#platform/domain/json.ts'
-import type { CommandContext, Repository } from '#platform/event-store/aggregate.ts'
+import type { CommandContext, HandledCommand, Repository } from '#platform/event-store/aggregate.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import type { Carrier } from '../adapters/carrier.ts'
 import {
   cancel,
   dispatch,
-  evolve,
   type KnownShipment,
   label,
   type Notice,
@@ -77,10 +76,7 @@ async function create(wanted: NewShipment, asked: Asked, ports: ShippingPorts): 
   })
   if (handled.status === 'refused') return handled
   const shipmentId = handled.repeated ? shipmentIdIn(handled.outcome) : fresh.shipmentId
-  const state = handled.repeated
-    ? (await ports.shipments.load(shipmentId)).state
-    : evolve({ status: 'ABSENT' }, { type: 'ShipmentRequested', data: fresh })
-  const shipment = known(state)
+  const shipment = known(await newState(shipmentId, handled, ports))
   if (shipment.status === 'REQUESTED') return book(shipment, wanted, asked.meta, ports)
   if (shipment.status === 'CANCELLED') await ports.carrier.cancel(shipmentId) // a label may have been booked meanwhile
   return { status: 'accepted', shipment, position: handled.position }
@@ -122,47 +118,41 @@ async function dispatchShipment(id: string, asked: Asked, ports: ShippingPorts):
 }
 
 async function noteNotice(id: string, notice: Notice, asked: Asked, ports: ShippingPorts): Promise<Noted> {
-  let noted: Noted = { before: 'ABSENT', changed: false }
   const command = { key: asked.key, body: id, meta: asked.meta }
-  const handled = await ports.shipments.handle(id, command, state => {
-    const decision = note(state, notice)
-    noted = { before: state.status, changed: 'accepted' in decision && decision.accepted.length > 0 }
-    return decision
-  })
-  if (handled.status === 'refused') return { ...noted, changed: false, refusal: handled.refusal.code }
-  return handled.repeated ? { ...noted, changed: false } : noted
+  const handled = await ports.shipments.handle(id, command, state => note(state, notice))
+  const noted = handled.repeated
+    ? { before: (await ports.shipments.load(id)).state.status, changed: false }
+    : { before: handled.before.status, changed: handled.events.length > 0 }
+  return handled.status === 'refused' ? { ...noted, refusal: handled.refusal.code } : noted
 }
 
 /** Ties the key to its body before the carrier hears of the command, so that a key used twice has no effect outside. */
-async function claimKey(
-  id: string,
-  { key, meta }: Asked,
-  { shipments }: ShippingPorts,
-): Promise<KnownShipment> {
-  let seen: Shipment | undefined
-  const handled = await shipments.handle(id, { key: `${key}:asked`, body: id, meta }, state => {
-    seen = state
-    return { accepted: [] }
-  })
-  return known(handled.repeated || !seen ? (await shipments.load(id)).state : seen)
+async function claimKey(id: string, { key, meta }: Asked, ports: ShippingPorts): Promise<KnownShipment> {
+  const command = { key: `${key}:asked`, body: id, meta }
+  const handled = await ports.shipments.handle(id, command, () => ({ accepted: [] }))
+  return known(await newState(id, handled, ports))
 }
 
 /** Decides, appends, and answers with the state after it. */
 async function carryOut(
   id: string,
   command: CommandContext,
-  { shipments }: ShippingPorts,
+  ports: ShippingPorts,
   decide: (state: Shipment) => Decision<ShipmentEvent, ShipmentRefusal>,
 ): Promise<Outcome> {
-  let after: Shipment | undefined
-  const handled = await shipments.handle(id, command, state => {
-    const decision = decide(state)
-    after = 'accepted' in decision ? decision.accepted.reduce(evolve, state) : state
-    return decision
-  })
+  const handled = await ports.shipments.handle(id, command, decide)
   if (handled.status === 'refused') return handled
-  const state = handled.repeated || !after ? (await shipments.load(id)).state : after
-  return { status: 'accepted', shipment: known(state), position: handled.position }
+  const shipment = known(await newState(id, handled, ports))
+  return { status: 'accepted', shipment, position: handled.position }
+}
+
+/** A repeated command changed nothing, so the state is read. */
+async function newState(
+  id: string,
+  handled: HandledCommand<Refusal, Shipment, ShipmentEvent>,
+  { shipments }: ShippingPorts,
+): Promise<Shipment> {
+  return handled.repeated ? (await shipments.load(id)).state : handled.state
 }
 
 function known(state: Shipment): KnownShipment {

@@ -1,7 +1,7 @@
 // Many orders want the same units at once, through one process and through two: never one unit too many.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Handled } from '#platform/event-store/aggregate.ts'
+import type { CommandResult } from '#platform/event-store/aggregate.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
@@ -42,7 +42,10 @@ async function givenStock(units: Record<string, number>): Promise<string> {
   return sku
 }
 
-function reserveOne(repository: StockRepository, skus: readonly string[]): Promise<Handled<ReserveRefusal>> {
+function reserveOne(
+  repository: StockRepository,
+  skus: readonly string[],
+): Promise<CommandResult<ReserveRefusal>> {
   const orderId = `ord_${randomUUID()}`
   const lines = skus.map(sku => ({ sku, quantity: 1 }))
   return repository.handleMany(skus, { key: `reserve:${orderId}`, body: orderId }, stocks =>
@@ -50,7 +53,7 @@ function reserveOne(repository: StockRepository, skus: readonly string[]): Promi
   )
 }
 
-async function confirmed(attempts: readonly Promise<Handled<ReserveRefusal>>[]): Promise<number> {
+async function confirmed(attempts: readonly Promise<CommandResult<ReserveRefusal>>[]): Promise<number> {
   const answers = await Promise.all(attempts)
   for (const answer of answers)
     if (answer.status === 'refused') expect(answer.refusal.code).toBe('INSUFFICIENT_STOCK')

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Json } from '#platform/domain/json.ts'
-import { fingerprint } from '#platform/event-store/fingerprint.ts'
+import { fingerprint } from '#platform/event-store/command-record.ts'
 
 function shuffled(value: Json): Json {
   if (Array.isArray(value)) return value.map(shuffled)
