@@ -1,7 +1,7 @@
 // What an operator sets in the gateway's settings file, section by section. Free of the environment and of files.
 import { z } from 'zod'
 import { DEFAULT_RESPONSE_BYTES } from '#gateway/executor/response-limit.ts'
-import { persistedSettings } from '#gateway/pipeline/persisted-settings.ts'
+import { persistedSettings } from '#gateway/pipeline/persisted-operations.ts'
 import { authorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { costSettings } from '#gateway/safety/cost/settings.ts'
 import { rateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'

@@ -1,5 +1,11 @@
 // Which object types each type condition covers, in the whole supergraph, hidden ones included. Pure.
-import { type DocumentNode, Kind } from 'graphql'
+import {
+  type DocumentNode,
+  type GraphQLCompositeType,
+  type GraphQLSchema,
+  isAbstractType,
+  Kind,
+} from 'graphql'
 
 /** True when an object whose `__typename` is `typename` is a `condition`. */
 export type TypeMatch = (typename: string | undefined, condition: string) => boolean
@@ -24,4 +30,9 @@ export function createTypeMatch(supergraph: DocumentNode): TypeMatch {
     }
   return (typename, condition) =>
     typename !== undefined && (typename === condition || covered.get(condition)?.has(typename) === true)
+}
+
+/** Returns the names of the object types of an interface or a union, or the type's own name. */
+export function possibleTypes(schema: GraphQLSchema, type: GraphQLCompositeType): readonly string[] {
+  return isAbstractType(type) ? schema.getPossibleTypes(type).map(({ name }) => name) : [type.name]
 }

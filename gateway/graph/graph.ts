@@ -2,12 +2,15 @@
 import { assertValidSchema, GraphQLError } from 'graphql'
 import type { Connections } from '#gateway/graph/subgraph-connections.ts'
 import { observePlans } from '#gateway/observe/plans.ts'
-import { createOperations, type Operations } from '#gateway/operations/operation-compiler.ts'
-import type { GatewaySettings } from '#gateway/settings.ts'
+import type { Operations } from '#gateway/operations/operation-cache.ts'
+import { createOperations } from '#gateway/operations/operation-compiler.ts'
+import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
+import type { CostSettings } from '#gateway/safety/cost/settings.ts'
 import { readSupergraph, type Supergraph } from '#gateway/supergraph/supergraph.ts'
 import type { Subgraph } from '#gateway/transport/subgraph.ts'
 import { readAddresses } from '#platform/discovery/addresses.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
+import type { OperationLimits } from '#platform/graphql/limits.ts'
 
 export type Graph = AsyncDisposable & {
   readonly supergraph: Supergraph
@@ -20,7 +23,15 @@ export type Graph = AsyncDisposable & {
 export type GraphOptions = {
   /** Where the supergraph is from, for errors. */
   readonly from: string
-  readonly settings: GatewaySettings
+  readonly settings: {
+    readonly limits: OperationLimits & { readonly answerBytes?: number }
+    readonly authorization: AuthorizationSettings
+    readonly cost: CostSettings
+    /** Instances of subgraphs, by the subgraph's name. */
+    readonly subgraphs: Readonly<
+      Record<string, { readonly urls?: readonly { readonly url: string }[] | undefined }>
+    >
+  }
   readonly connections: Connections
   /** Subgraph name to address; one that is not named here is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>

@@ -5,7 +5,7 @@ import { warmUp } from '#gateway/graph/warm-up.ts'
 import { observeReloads } from '#gateway/observe/reloads.ts'
 import type { ReloadSettings } from '#gateway/supergraph/settings.ts'
 import type { SupergraphSource } from '#gateway/supergraph/source.ts'
-import { versionOf } from '#gateway/supergraph/version.ts'
+import { versionOf } from '#gateway/supergraph/source.ts'
 import type { Health } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 

@@ -1,8 +1,7 @@
 // Makes a new supergraph's operations ready before anybody asks for them, one at a time between requests. Free of where it comes from.
 import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { UsedOperation } from '#gateway/operations/operation-cache.ts'
-import type { Operations } from '#gateway/operations/operation-compiler.ts'
+import type { Operations, UsedOperation } from '#gateway/operations/operation-cache.ts'
 
 export type WarmUp = {
   readonly warmed: number

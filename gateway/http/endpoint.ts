@@ -6,10 +6,12 @@ import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
 import { type WatchOperations, watchOperations } from '#gateway/observe/operations.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
-import { type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/execute.ts'
+import { createFormat } from '#gateway/pipeline/error-format.ts'
 import { nameOperation } from '#gateway/pipeline/persisted-operations.ts'
 import type { Sharing } from '#gateway/pipeline/query-deduplication.ts'
-import { createFormat, emptyNotes, type Notes, runOperation } from '#gateway/pipeline/run-operation.ts'
+import { type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/response.ts'
+import { emptyNotes, type Notes } from '#gateway/pipeline/response-metadata.ts'
+import { runOperation } from '#gateway/pipeline/run-operation.ts'
 import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
@@ -181,7 +183,7 @@ async function executeMember(
   if ('answer' in named) return named.answer
   const checked = checkMember(named.request)
   const overspent = budget && spendText(budget, checked.query, stages.limits)
-  if (overspent) return refuse([overspent], undefined, format)
+  if (overspent) return refuse([overspent], format)
   const asked = {
     ...checked,
     traceparent: memberTraceparent(member),

@@ -1,23 +1,30 @@
-// The first lines of a gateway that a person starts: what is served, where, from which subgraphs. Pure.
-import type { GatewayConfig } from '#gateway/config.ts'
-import type { RunningGateway } from '#gateway/service.ts'
+// Writes the banner that a person sees when the gateway starts: its URL, the supergraph and the subgraphs.
 import { maskSecret } from '#platform/config/config.ts'
 
 const INDENT = 12
 
+export type StartupBanner = {
+  readonly url: string
+  /** Where the supergraph is from. */
+  readonly supergraph: string
+  /** Each subgraph's address by its name. */
+  readonly subgraphs: ReadonlyMap<string, string>
+  /** The issuer whose tokens are accepted; undefined where all callers are anonymous. */
+  readonly issuer: string | undefined
+  readonly introspection: boolean
+}
+
 /** For a terminal; a program reads the log line "gateway is listening". */
-export function firstLines(gateway: RunningGateway, config: GatewayConfig): string {
-  const { auth, development, settings } = config
-  const introspects = settings.introspection ?? development
+export function startupBanner({ issuer, introspection, ...gateway }: StartupBanner): string {
   return [
     titled('gateway', [`${gateway.url}/graphql`]),
     titled('supergraph', [gateway.supergraph]),
     titled('subgraphs', addresses(gateway.subgraphs)),
     titled('callers', [
-      auth ? `by tokens of ${auth.issuer}, or anonymous` : 'all anonymous: AUTH_JWKS_URL is not set',
+      issuer ? `by tokens of ${issuer}, or anonymous` : 'all anonymous: AUTH_JWKS_URL is not set',
     ]),
     titled('schema', [
-      introspects
+      introspection
         ? 'shown to clients that ask for it'
         : 'not shown to clients: NODE_ENV=development shows it',
     ]),

@@ -1,19 +1,29 @@
 // Watches operations: a span each, how many and how long by name, kind and outcome. Free of what they do.
-import type { GatewayAnswer } from '#gateway/pipeline/execute.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { Observe } from '#platform/telemetry/durations.ts'
 import { durations, gauge, level } from '#platform/telemetry/metrics.ts'
 import { type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
+/** A response, as far as metrics and spans describe it. */
+type ObservedResponse = {
+  readonly text: string
+  readonly name: string | undefined
+  readonly kind: string | undefined
+  readonly outcome: 'ok' | 'errors' | 'refused' | 'not a query'
+}
+
+type Ended = Omit<ObservedResponse, 'text'>
+
 export type WatchOperations = {
-  /** Runs one operation in a span of its own, which goes on from `parent` where that is given. */
-  run(work: () => Promise<GatewayAnswer>, parent: string | undefined): Promise<GatewayAnswer>
+  /** Runs one operation in a span of its own, which continues the trace of `parent` where that is given. */
+  run<Observed extends ObservedResponse>(
+    work: () => Promise<Observed>,
+    parent: string | undefined,
+  ): Promise<Observed>
 }
 
 /** Clients choose names: past this many, the rest are timed as `other`. */
 const MAX_NAMES = 200
-
-type Ended = Pick<GatewayAnswer, 'name' | 'kind' | 'outcome'>
 
 export function watchOperations(service: string): WatchOperations {
   const count = createOperationCounter(service)
@@ -23,7 +33,9 @@ export function watchOperations(service: string): WatchOperations {
     {},
   )
 
-  async function watched(work: () => Promise<GatewayAnswer>): Promise<GatewayAnswer> {
+  async function watched<Observed extends ObservedResponse>(
+    work: () => Promise<Observed>,
+  ): Promise<Observed> {
     const began = performance.now()
     inFlight(1)
     try {
@@ -74,7 +86,10 @@ function createTimer(): (ended: Ended, seconds: number) => void {
 }
 
 /** Named `query Orders`, as far as it has a name, once it is known what was asked. */
-async function inOperationSpan(span: OpenSpan, work: () => Promise<GatewayAnswer>): Promise<GatewayAnswer> {
+async function inOperationSpan<Observed extends ObservedResponse>(
+  span: OpenSpan,
+  work: () => Promise<Observed>,
+): Promise<Observed> {
   try {
     const answered = await span.run(work)
     const { name, kind, outcome, text } = answered

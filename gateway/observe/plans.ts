@@ -1,6 +1,13 @@
 // Counts how often an operation was ready, and times those that had to be made so. Free of making them.
-import type { ObservePrepare } from '#gateway/operations/operation-cache.ts'
 import { counter, durations, tally } from '#platform/telemetry/metrics.ts'
+
+/** Told of each `prepare`. */
+export type ObservePrepare = {
+  /** It was ready. */
+  known(): void
+  /** It took `seconds`, whether it can be run or not. */
+  made(seconds: number): void
+}
 
 let observer: ObservePrepare | undefined
 

@@ -1,6 +1,7 @@
 // Operations that were made ready, kept by their text: bounded, with how often each was asked for. Free of how they are made.
 import { LRUCache } from 'lru-cache'
-import type { ForCallers, Prepared } from '#gateway/operations/operation-compiler.ts'
+import type { ObservePrepare } from '#gateway/observe/plans.ts'
+import type { ForCallers, Prepared } from '#gateway/operations/prepared-operation.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 
@@ -15,14 +16,6 @@ export type Operations = {
   prepare(text: string, name: string | undefined, claims?: Claims): Prepared | Promise<Prepared>
   /** Those that can be run, most used first. */
   mostUsed(limit: number): readonly UsedOperation[]
-}
-
-/** Told of each `prepare`. */
-export type ObservePrepare = {
-  /** It was ready. */
-  known(): void
-  /** It took `seconds`, whether it can be run or not. */
-  made(seconds: number): void
 }
 
 type Known = UsedOperation & { readonly prepared: Prepared | ForCallers; uses: number }

@@ -1,39 +1,28 @@
 // Operations made ready to run, once per text: parsed, checked, planned, compiled. Bounded. Free of transport.
-import {
-  type DocumentNode,
-  execute,
-  GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-  Kind,
-  type OperationDefinitionNode,
-  type SelectionNode,
-} from 'graphql'
+import { type DocumentNode, GraphQLError, getOperationAST, type OperationDefinitionNode } from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
-import { compileCompletion, type WriteValue } from '#gateway/executor/completion.ts'
-import type { JsonObject } from '#gateway/executor/execution.ts'
-import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
+import { compileCompletion } from '#gateway/executor/completion.ts'
 import { DEFAULT_RESPONSE_BYTES, limitData } from '#gateway/executor/response-limit.ts'
+import type { ObservePrepare } from '#gateway/observe/plans.ts'
+import { introspect, rootFields } from '#gateway/operations/introspection.ts'
 import {
   createKnownOperations,
-  type ObservePrepare,
   type Operations,
   type UsedOperation,
 } from '#gateway/operations/operation-cache.ts'
 import { type PlanRun, planRun } from '#gateway/operations/operation-plan.ts'
+import type { ForCallers, Prepared, PreparedOperation } from '#gateway/operations/prepared-operation.ts'
 import { normalizeOperation } from '#gateway/planner/normalization/normalized-operation.ts'
 import { createPlanNames, type PlanNames } from '#gateway/planner/normalization/plan-names.ts'
-import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import {
   createGuards,
   type Guard,
   NOTHING_WITHHELD,
   type Permitted,
-  type WithheldReport,
 } from '#gateway/safety/authorization/operation-authorization.ts'
 import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
-import { type CostEstimate, compileCost } from '#gateway/safety/cost/estimate.ts'
+import { compileCost } from '#gateway/safety/cost/estimate.ts'
 import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
 import type { Supergraph } from '#gateway/supergraph/supergraph.ts'
 import { createTextCheck } from '#platform/graphql/check-text.ts'
@@ -43,28 +32,6 @@ import { ownTurn } from '#platform/graphql/own-turn.ts'
 import { MAX_VARIABLE_ERRORS, problemOfValues } from '#platform/graphql/variable-values.ts'
 
 type Variables = Readonly<Record<string, unknown>>
-
-export type PreparedOperation = {
-  readonly name: string | undefined
-  readonly kind: OperationDefinitionNode['operation']
-  readonly run: Step
-  readonly write: WriteValue
-  /** Of a subscription: what is asked of which subgraph, and how each event begins an execution of the rest. */
-  readonly source: RootRequest | undefined
-  /** Throws nothing: values that do not fit are errors. */
-  coerce(given: Variables): { readonly variables: Variables } | { readonly errors: readonly GraphQLError[] }
-  /** What introspection answers at the root, by response name; undefined when it is not asked. */
-  readonly introspect: ((variables: Variables) => JsonObject) | undefined
-  /** What the caller may not see of it; undefined when there is no such thing. */
-  readonly withheld: WithheldReport | undefined
-  /** What it costs, without what is withheld; worked out when first asked for. */
-  readonly estimate: () => CostEstimate
-}
-
-export type { Operations } from '#gateway/operations/operation-cache.ts'
-export type Prepared = PreparedOperation | { readonly errors: readonly GraphQLError[] }
-/** An operation of which some callers may not see all. */
-export type ForCallers = { permitted(claims: Claims | undefined): Promise<Prepared> }
 
 /** Of introspection alone. */
 const NOTHING_TO_RUN: PlanRun = { run() {}, source: undefined }
@@ -236,59 +203,4 @@ function once<T>(make: () => T): () => T {
     made ??= { value: make() }
     return made.value
   }
-}
-
-function rootFields(selections: readonly SelectionNode[], fragments: Fragments): string[] {
-  return selections.flatMap(selection => {
-    if (selection.kind === Kind.FIELD) return [selection.name.value]
-    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
-    return rootFields(fragment?.selectionSet.selections ?? [], fragments)
-  })
-}
-
-type Introspected = {
-  readonly document: DocumentNode
-  readonly operation: OperationDefinitionNode
-  readonly fragments: Fragments
-}
-
-function introspect(
-  schema: GraphQLSchema,
-  { document, operation, fragments }: Introspected,
-  variableValues: Variables,
-): JsonObject {
-  const selections = onlyIntrospection(operation.selectionSet.selections, fragments)
-  const reduced: OperationDefinitionNode = {
-    ...operation,
-    selectionSet: { kind: Kind.SELECTION_SET, selections },
-  }
-  const definitions = document.definitions.map(definition =>
-    definition === operation ? reduced : definition,
-  )
-  const result = execute({
-    schema,
-    document: { ...document, definitions },
-    variableValues,
-    ...(operation.name && { operationName: operation.name.value }),
-  })
-  return 'data' in result ? { ...result.data } : {}
-}
-
-function onlyIntrospection(selections: readonly SelectionNode[], fragments: Fragments): SelectionNode[] {
-  return selections.flatMap((selection): SelectionNode[] => {
-    if (selection.kind === Kind.FIELD)
-      return ['__schema', '__type'].includes(selection.name.value) ? [selection] : []
-    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
-    if (!fragment) return []
-    const inner = onlyIntrospection(fragment.selectionSet.selections, fragments)
-    return inner.length === 0
-      ? []
-      : [
-          {
-            kind: Kind.INLINE_FRAGMENT,
-            ...(selection.directives && { directives: selection.directives }),
-            selectionSet: { kind: Kind.SELECTION_SET, selections: inner },
-          },
-        ]
-  })
 }

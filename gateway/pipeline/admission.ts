@@ -2,7 +2,7 @@
 
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import { countRefusal } from '#gateway/observe/refusals.ts'
-import type { FormatError, GatewayAnswer } from '#gateway/pipeline/execute.ts'
+import { type Extensions, type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/response.ts'
 import type { CostEstimate } from '#gateway/safety/cost/estimate.ts'
 import type { CostSettings } from '#gateway/safety/cost/settings.ts'
 import type { Client } from '#gateway/safety/rate-limit/client-key.ts'
@@ -23,7 +23,7 @@ export type Admitted = {
   /** The HTTP status of a refusal that is no fault of the operation. */
   readonly status?: number
   /** Goes into the answer. */
-  readonly extensions?: Readonly<Record<string, unknown>>
+  readonly extensions?: Extensions
   /** Go with the answer. */
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -112,7 +112,7 @@ async function underLimit(
   run: (admit: Admit) => Promise<GatewayAnswer>,
 ): Promise<GatewayAnswer> {
   const turnedAway = limit.turnAway(client)
-  if (turnedAway?.refusal) return refuseUnread(turnedAway, turnedAway.refusal, format)
+  if (turnedAway?.refusal) return refuse([turnedAway.refusal], format, turnedAway)
   let asked = false
   const answer = await run(applicant => {
     asked = true
@@ -121,21 +121,6 @@ async function underLimit(
   if (asked) return answer
   const charged = await limit.chargeRefused(client)
   return { ...answer, ...(charged?.headers && { headers: charged.headers }) }
-}
-
-function refuseUnread(
-  { status, headers }: Admitted,
-  refusal: ExecutionError,
-  format: FormatError,
-): GatewayAnswer {
-  return {
-    text: `{"errors":[${JSON.stringify(format(refusal))}]}`,
-    outcome: 'refused',
-    name: undefined,
-    kind: undefined,
-    ...(status !== undefined && { status }),
-    ...(headers && { headers }),
-  }
 }
 
 function judge(

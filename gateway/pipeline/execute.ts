@@ -1,5 +1,5 @@
 // One operation from its text to the text of its answer. Free of HTTP.
-import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { GraphQLError } from 'graphql'
 import type {
   Execution,
   ExecutionError,
@@ -7,9 +7,16 @@ import type {
   SubgraphRequest,
   SubgraphResponse,
 } from '#gateway/executor/execution.ts'
-import type { Operations, PreparedOperation } from '#gateway/operations/operation-compiler.ts'
+import type { Operations } from '#gateway/operations/operation-cache.ts'
+import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
 import type { Admit, Admitted } from '#gateway/pipeline/admission.ts'
-import type { SharedQuery } from '#gateway/pipeline/query-deduplication.ts'
+import {
+  type Extensions,
+  type FormatError,
+  type GatewayAnswer,
+  refuse,
+  writeExtensions,
+} from '#gateway/pipeline/response.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 
 export type GatewayRequest = {
@@ -24,9 +31,15 @@ export type GatewayRequest = {
   readonly admit?: Admit | undefined
   readonly fetch: Fetch
   /** Takes a query's execution from an equal one under way; each has its own when left out. */
-  readonly share?: ((query: Omit<SharedQuery, 'forwarded'>, run: Run) => Promise<Completed>) | undefined
+  readonly share?:
+    | ((
+        query: { readonly prepared: PreparedOperation; readonly variables: Coerced },
+        run: Run,
+      ) => Promise<Completed>)
+    | undefined
 }
 
+type Coerced = Readonly<Record<string, unknown>>
 type Fetch = (request: SubgraphRequest) => Promise<SubgraphResponse>
 type Run = (fetch: Fetch) => Promise<Completed>
 
@@ -37,25 +50,10 @@ export type Completed = {
   readonly errors: readonly ExecutionError[]
 }
 
-export type GatewayAnswer = {
-  /** The whole body, as JSON. */
-  readonly text: string
-  /** `refused`: nothing was executed. */
-  readonly outcome: 'ok' | 'errors' | 'refused' | 'not a query'
-  readonly name: string | undefined
-  readonly kind: PreparedOperation['kind'] | undefined
-  /** Of HTTP, where it is not by the outcome. */
-  readonly status?: number
-  /** To go with it. */
-  readonly headers?: Readonly<Record<string, string>>
-}
-
 const LASTING =
   'A subscription is sent over WebSocket, to /stream, or by a POST that accepts multipart/mixed;subscriptionSpec=1.0.'
 
 const NOTHING_TO_TELL: Admitted = { refusal: undefined }
-
-export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLFormattedError
 
 export async function executeRequest(
   operations: Operations,
@@ -63,27 +61,22 @@ export async function executeRequest(
   format: FormatError,
 ): Promise<GatewayAnswer> {
   const prepared = await operations.prepare(request.query, request.operationName, request.claims)
-  if ('errors' in prepared) return refuse(prepared.errors, undefined, format)
+  if ('errors' in prepared) return refuse(prepared.errors, format)
   const { name, kind } = prepared
   if (request.queriesOnly && kind !== 'query')
     return {
-      ...refuse([new GraphQLError(`A ${kind} must be sent by POST.`)], prepared, format),
+      ...refuse([new GraphQLError(`A ${kind} must be sent by POST.`)], format, { prepared }),
       outcome: 'not a query',
     }
-  if (kind === 'subscription') return refuse([new GraphQLError(LASTING)], prepared, format)
+  if (kind === 'subscription') return refuse([new GraphQLError(LASTING)], format, { prepared })
   const coerced = prepared.coerce(request.variables)
-  if ('errors' in coerced) return refuse(coerced.errors, prepared, format)
+  if ('errors' in coerced) return refuse(coerced.errors, format, { prepared })
   const withheld = prepared.withheld?.errors(coerced.variables) ?? []
-  if (prepared.withheld?.refuses && withheld.length > 0) return refuse(withheld, prepared, format)
+  if (prepared.withheld?.refuses && withheld.length > 0) return refuse(withheld, format, { prepared })
   const asking = request.admit?.({ estimate: prepared.estimate, variables: coerced.variables })
   const admitted = asking instanceof Promise ? await asking : asking
-  const { extensions, headers, refusal, status } = admitted ?? NOTHING_TO_TELL
-  if (refusal)
-    return {
-      ...refuse([refusal], prepared, format, extensions),
-      ...(status !== undefined && { status }),
-      ...(headers && { headers }),
-    }
+  const { extensions, headers, refusal } = admitted ?? NOTHING_TO_TELL
+  if (refusal) return refuse([refusal], format, { prepared, ...admitted })
   const { variables } = coerced
   const run: Run = fetch =>
     complete(prepared, { data: prepared.introspect?.(variables) ?? {}, errors: [], variables, fetch })
@@ -97,7 +90,7 @@ type Finish = {
   readonly withheld: readonly ExecutionError[]
   readonly format: FormatError
   /** Of the answer; none when left out. */
-  readonly extensions?: Admitted['extensions']
+  readonly extensions?: Extensions | undefined
 }
 
 /** Runs what is left of the plan on what `execution` has so far, and writes the whole answer. */
@@ -123,25 +116,10 @@ function tell(
   { withheld, format, extensions }: Finish,
 ): Pick<GatewayAnswer, 'text' | 'outcome'> {
   if (errors.length + withheld.length === 0)
-    return { text: extensions ? `${text.slice(0, -1)}${tellExtensions(extensions)}}` : text, outcome: 'ok' }
+    return { text: extensions ? `${text.slice(0, -1)}${writeExtensions(extensions)}}` : text, outcome: 'ok' }
   const all = [...withheld, ...errors].map(format)
-  const rest = `"errors":${JSON.stringify(all)}${tellExtensions(extensions)}`
+  const rest = `"errors":${JSON.stringify(all)}${writeExtensions(extensions)}`
   return { text: `${text.slice(0, -1)},${rest}}`, outcome: 'errors' }
-}
-
-function tellExtensions(extensions: Admitted['extensions']): string {
-  return extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`
-}
-
-/** The answer to an operation of which nothing is executed. */
-export function refuse(
-  errors: readonly (ExecutionError | GraphQLError)[],
-  prepared: PreparedOperation | undefined,
-  format: FormatError,
-  extensions?: Admitted['extensions'],
-): GatewayAnswer {
-  const text = `{"errors":${JSON.stringify(errors.map(format))}${tellExtensions(extensions)}}`
-  return { text, outcome: 'refused', name: prepared?.name, kind: prepared?.kind }
 }
 
 /** A null that a subgraph has explained already, at its place or above or below it, needs no second error. */

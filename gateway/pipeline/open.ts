@@ -1,8 +1,8 @@
 // Opens what stands between clients and their operations, by the settings. Free of requests.
 import { pathToFileURL } from 'node:url'
 import { type Admission, createAdmission, createLiveAdmission } from '#gateway/pipeline/admission.ts'
+import type { PersistedSettings } from '#gateway/pipeline/persisted-operations.ts'
 import { openPersistedOperations } from '#gateway/pipeline/persisted-operations.ts'
-import type { PersistedSettings } from '#gateway/pipeline/persisted-settings.ts'
 import type { CostSettings } from '#gateway/safety/cost/settings.ts'
 import { type OpenLiveRateLimit, openLiveRateLimit } from '#gateway/safety/rate-limit/live-rate-limit.ts'
 import { openRateLimit } from '#gateway/safety/rate-limit/open.ts'

@@ -1,15 +1,31 @@
 // The text of an operation that is named by a hash, in the place of the name. Free of transport.
 import { GraphQLError } from 'graphql'
+import { z } from 'zod'
 import { isObject } from '#gateway/executor/execution.ts'
 import { countRefusal } from '#gateway/observe/refusals.ts'
-import type { FormatError, GatewayAnswer } from '#gateway/pipeline/execute.ts'
-import type { PersistedSettings } from '#gateway/pipeline/persisted-settings.ts'
+import { type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/response.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import {
   createPersistedOperations,
   type PersistedOperations,
   readManifest,
 } from '#platform/graphql/persisted.ts'
+
+export const persistedSettings = z
+  .strictObject({
+    /** Whether clients may name an operation by its hash once they have sent its text (automatic persisted queries). */
+    automatic: z.boolean().default(true),
+    /** The file of a manifest in Apollo's format: its operations may be named from the start. */
+    manifest: z.string().min(1).optional(),
+    /** `only`: nothing runs but the manifest's operations. */
+    mode: z.enum(['allow', 'only']).default('allow'),
+  })
+  .refine(({ manifest, mode }) => mode === 'allow' || manifest !== undefined, {
+    path: ['manifest'],
+    message: 'it should be named: the mode is "only"',
+  })
+
+export type PersistedSettings = z.infer<typeof persistedSettings>
 
 /** Throws OperatorError MANIFEST_INVALID for a manifest that cannot be used. */
 export async function openPersistedOperations(
@@ -37,21 +53,10 @@ export function nameOperation(operations: PersistedOperations, request: unknown,
     if (error instanceof CallerError) {
       const { code, message } = error
       countRefusal({ extensions: { code } })
-      return refuse(format({ message, extensions: { code } }), CALLER_CODES[code])
+      return { answer: refuse([{ message, extensions: { code } }], format, { status: CALLER_CODES[code] }) }
     }
-    if (error instanceof GraphQLError) return refuse(format(error), 200) // a step of the protocol: the text comes next
+    // The protocol continues: the client sends the text next.
+    if (error instanceof GraphQLError) return { answer: refuse([error], format, { status: 200 }) }
     throw error
-  }
-}
-
-function refuse(error: ReturnType<FormatError>, status: number): Named {
-  return {
-    answer: {
-      text: `{"errors":[${JSON.stringify(error)}]}`,
-      outcome: 'refused',
-      name: undefined,
-      kind: undefined,
-      status,
-    },
   }
 }

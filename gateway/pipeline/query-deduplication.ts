@@ -1,8 +1,7 @@
 // Equal queries that come while one of them is under way, as one execution. Free of HTTP and of what an execution does.
-import type { PreparedOperation } from '#gateway/operations/operation-compiler.ts'
+import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
 import type { Completed } from '#gateway/pipeline/execute.ts'
-import { emptyNotes, type Notes } from '#gateway/pipeline/run-operation.ts'
-import { raisePosition } from '#platform/consistency/position-vector.ts'
+import { emptyNotes, mergeNotes, type Notes } from '#gateway/pipeline/response-metadata.ts'
 
 /** What makes two queries equal. */
 export type SharedQuery = {
@@ -42,14 +41,8 @@ export function createSharing(): Sharing {
         queries.set(key, found)
       }
       const completed = await found.completed
-      copyNotes(found.notes, notes)
+      mergeNotes(found.notes, notes)
       return completed
     },
   }
-}
-
-function copyNotes(from: Notes, to: Notes): void {
-  for (const service in from.reached) raisePosition(to.reached, service, from.reached[service] ?? 0)
-  for (const service of from.stale) to.stale.add(service)
-  if (from.headers) to.headers = new Map([...(to.headers ?? []), ...from.headers])
 }

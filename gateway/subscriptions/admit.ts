@@ -3,7 +3,8 @@
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { GraphInUse } from '#gateway/graph/current-graph.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
-import { type AskedOperation, clientOf, type Sender } from '#gateway/pipeline/run-operation.ts'
+import { clientOf, type Sender } from '#gateway/pipeline/request-context.ts'
+import type { AskedOperation } from '#gateway/pipeline/run-operation.ts'
 
 /** Charges a subscription once, as it begins; what is none, or not valid, is for others to judge. */
 export async function admitSubscription(

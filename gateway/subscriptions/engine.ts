@@ -7,14 +7,10 @@ import type { CurrentGraph, GraphInUse } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
 import { watchOperations } from '#gateway/observe/operations.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
-import {
-  type AskedOperation,
-  createFormat,
-  emptyNotes,
-  forwardedOf,
-  runOperation,
-  type Sender,
-} from '#gateway/pipeline/run-operation.ts'
+import { createFormat } from '#gateway/pipeline/error-format.ts'
+import { forwardedOf, type Sender } from '#gateway/pipeline/request-context.ts'
+import { emptyNotes } from '#gateway/pipeline/response-metadata.ts'
+import { type AskedOperation, runOperation } from '#gateway/pipeline/run-operation.ts'
 import { admitSubscription } from '#gateway/subscriptions/admit.ts'
 import { endWhenRightsChange } from '#gateway/subscriptions/allowed.ts'
 import { addExtensions } from '#gateway/subscriptions/notes.ts'

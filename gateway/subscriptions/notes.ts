@@ -1,6 +1,6 @@
 // Tells in an answer's extensions what HTTP tells in headers: where there are many answers, headers have gone. Pure.
 import { isObject } from '#gateway/executor/execution.ts'
-import type { Notes } from '#gateway/pipeline/run-operation.ts'
+import type { Notes } from '#gateway/pipeline/response-metadata.ts'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
 
 /** `text` is a whole answer, as JSON. */

@@ -1,7 +1,7 @@
 // One subscription for all who want the same: its events followed, answered in their order, given to each. Free of transport.
 
 import { type ExecutionError, isObject, type SubgraphResponse } from '#gateway/executor/execution.ts'
-import type { FormatError } from '#gateway/pipeline/execute.ts'
+import type { FormatError } from '#gateway/pipeline/response.ts'
 import { createBroadcast } from '#gateway/subscriptions/broadcast.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import type { SubscriptionMetrics } from '#gateway/subscriptions/subscription-metrics.ts'

@@ -2,9 +2,10 @@
 import { GraphQLError } from 'graphql'
 import type { ExecutionError, SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { GraphInUse } from '#gateway/graph/current-graph.ts'
-import type { PreparedOperation } from '#gateway/operations/operation-compiler.ts'
+import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
 import { finish } from '#gateway/pipeline/execute.ts'
-import { emptyNotes, fetchFrom, type OperationSetup } from '#gateway/pipeline/run-operation.ts'
+import { emptyNotes, fetchFrom } from '#gateway/pipeline/response-metadata.ts'
+import type { OperationSetup } from '#gateway/pipeline/run-operation.ts'
 import { addExtensions } from '#gateway/subscriptions/notes.ts'
 import { type SubscriptionSettings, sourceOf } from '#gateway/subscriptions/settings.ts'
 import { resolveEndpoint, type UpstreamEndpoint } from '#gateway/subscriptions/upstream/upstream.ts'
@@ -60,7 +61,7 @@ export function planSubscription(
     subgraph,
     async respond(event, forwarded, format) {
       const notes = emptyNotes()
-      const fetch = (asked: SubgraphRequest) => fetchFrom(graph, asked, forwarded, notes)
+      const fetch = (asked: SubgraphRequest) => fetchFrom(graph, asked, { forwarded, notes })
       const execution = { data: {}, errors: [], variables, fetch }
       const { data = null, errors } = event
       source.merge({ data, ...(errors && { errors: subgraph.disclose(errors) }) }, execution)

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { readSettings } from '#gateway/settings.ts'
 import { startLibrary } from '#test/gateway/gateway-fixture.ts'
 import type { Kept } from '#test/platform/config/settings.contract.ts'
-import { startLiar } from './transport/faulty-subgraph.ts'
+import { startLiar } from './faulty-subgraph.ts'
 
 const WAIT = { timeout: 20_000, interval: 50 }
 const QUERY = '{ newestQuote }'

@@ -16,7 +16,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { possibleTypes } from '#gateway/federation/possible-types.ts'
+import { possibleTypes } from '#gateway/executor/possible-types.ts'
 import { addConditions, type Condition } from '#gateway/planner/normalization/collect-fields.ts'
 import type { AuthorizationRules, RuleId } from '#gateway/safety/authorization/rules.ts'
 

@@ -14,7 +14,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { possibleTypes } from '#gateway/federation/possible-types.ts'
+import { possibleTypes } from '#gateway/executor/possible-types.ts'
 import { addConditions, type Condition } from '#gateway/planner/normalization/collect-fields.ts'
 import { compileInputCost } from '#gateway/safety/cost/inputs.ts'
 import { compileListSize, type SlicedList } from '#gateway/safety/cost/list-size.ts'

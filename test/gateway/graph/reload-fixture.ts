@@ -6,7 +6,7 @@ import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
 import { startGateway } from '#gateway/service.ts'
 import { readSettings } from '#gateway/settings.ts'
-import { type Lie, startLiar } from '#test/gateway/transport/faulty-subgraph.ts'
+import { type Lie, startLiar } from '#test/gateway/faulty-subgraph.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 

@@ -2,8 +2,8 @@ import { rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { versionOf } from '#gateway/supergraph/version.ts'
-import { startLiar } from '#test/gateway/transport/faulty-subgraph.ts'
+import { versionOf } from '#gateway/supergraph/source.ts'
+import { startLiar } from '#test/gateway/faulty-subgraph.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import {
   ALL_ITEMS,

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql'
 import { expect, test } from 'vitest'
 import { warmUp } from '#gateway/graph/warm-up.ts'
-import type { Operations } from '#gateway/operations/operation-compiler.ts'
+import type { Operations } from '#gateway/operations/operation-cache.ts'
 
 const BOUNDS = { operations: 10, ms: 10_000 }
 const UNREADY = { errors: [new GraphQLError('no')] }

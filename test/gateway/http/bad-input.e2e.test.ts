@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
+import { entities, type Liar, type Lie, says, saysJson, startLiar } from '../faulty-subgraph.ts'
 import { startLibrary } from '../gateway-fixture.ts'
-import { entities, type Liar, type Lie, says, saysJson, startLiar } from '../transport/faulty-subgraph.ts'
 
 const TIMEOUT_MS = 300
 const MAX_BYTES = 100_000

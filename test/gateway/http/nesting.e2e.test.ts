@@ -1,8 +1,8 @@
 import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Liar, says, startLiar } from '../faulty-subgraph.ts'
 import { startLibrary } from '../gateway-fixture.ts'
-import { type Liar, says, startLiar } from '../transport/faulty-subgraph.ts'
 
 const SDL = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
   scalar Anything

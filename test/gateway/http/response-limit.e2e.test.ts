@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
+import { entities, type Liar, saysJson, startLiar } from '../faulty-subgraph.ts'
 import { startLibrary } from '../gateway-fixture.ts'
-import { entities, type Liar, saysJson, startLiar } from '../transport/faulty-subgraph.ts'
 
 const MAX_BYTES = 100_000
 

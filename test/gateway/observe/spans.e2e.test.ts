@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { type ReceivedSpan, startOtlpReceiver } from '#test/fixtures/otlp-receiver.ts'
+import { startLiar } from '#test/gateway/faulty-subgraph.ts'
 import { runGateway } from '#test/gateway/gateway-process.ts'
 import { answerItems, answerPrices, shopSupergraph } from '#test/gateway/graph/reload-fixture.ts'
-import { startLiar } from '#test/gateway/transport/faulty-subgraph.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 
 const CLICK = { trace: 'a'.repeat(32), span: 'b'.repeat(16) }

@@ -1,7 +1,7 @@
 import { GraphQLError, OperationTypeNode } from 'graphql'
 import { expect, test } from 'vitest'
 import { createKnownOperations } from '#gateway/operations/operation-cache.ts'
-import type { Prepared } from '#gateway/operations/operation-compiler.ts'
+import type { Prepared } from '#gateway/operations/prepared-operation.ts'
 
 const REFUSED: Prepared = { errors: [new GraphQLError('no')] }
 const RUNS: Prepared = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createFormat } from '#gateway/pipeline/run-operation.ts'
+import { createFormat } from '#gateway/pipeline/error-format.ts'
 import { INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 

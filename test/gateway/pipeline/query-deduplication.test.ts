@@ -1,9 +1,9 @@
 import { OperationTypeNode } from 'graphql'
 import { expect, test } from 'vitest'
-import type { PreparedOperation } from '#gateway/operations/operation-compiler.ts'
+import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
 import { type Completed, executeRequest } from '#gateway/pipeline/execute.ts'
 import { createSharing } from '#gateway/pipeline/query-deduplication.ts'
-import { emptyNotes } from '#gateway/pipeline/run-operation.ts'
+import { emptyNotes } from '#gateway/pipeline/response-metadata.ts'
 
 function operation(given: Partial<PreparedOperation> = {}): PreparedOperation {
   return {

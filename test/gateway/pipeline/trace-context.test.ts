@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { forwardedOf } from '#gateway/pipeline/run-operation.ts'
+import { forwardedOf } from '#gateway/pipeline/request-context.ts'
 
 const TRACE = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
 const OTHER = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`

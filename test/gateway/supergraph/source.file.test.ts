@@ -2,7 +2,7 @@ import { rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
-import { openSource } from '#gateway/supergraph/source.ts'
+import { openSource } from '#gateway/supergraph/open.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 
 const LIMITS = { maxBytes: 100, timeoutMs: 1 }

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
 import { expect, test } from 'vitest'
-import { openSource } from '#gateway/supergraph/source.ts'
+import { openSource } from '#gateway/supergraph/open.ts'
 
 const LIMITS = { maxBytes: 100, timeoutMs: 5_000 }
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
 import { INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
+import { type Liar, says, saysJson, startLiar } from '../faulty-subgraph.ts'
 import { type LibraryOptions, startLibrary } from '../gateway-fixture.ts'
-import { type Liar, says, saysJson, startLiar } from './faulty-subgraph.ts'
 
 let liar: Liar
 beforeAll(async () => {

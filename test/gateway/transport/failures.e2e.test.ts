@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Liar, type Lie, says, saysJson, startLiar } from './faulty-subgraph.ts'
+import { type Liar, type Lie, says, saysJson, startLiar } from '../faulty-subgraph.ts'
 import { connectTo, NOBODY, query } from './subgraph-fixture.ts'
 
 let liar: Liar

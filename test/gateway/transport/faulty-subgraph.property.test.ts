@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { readSettings } from '#gateway/settings.ts'
+import { type Liar, says, startLiar } from '../faulty-subgraph.ts'
 import { startLibrary } from '../gateway-fixture.ts'
-import { type Liar, says, startLiar } from './faulty-subgraph.ts'
 
 let catalogue: Liar
 let reviews: Liar

@@ -5,7 +5,7 @@ import type { Subgraph } from '#gateway/transport/subgraph.ts'
 import { metricsText } from '#platform/telemetry/metrics.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import { startLibrary } from '#test/gateway/gateway-fixture.ts'
-import { type Liar, type Lie, says, saysJson, startLiar } from './faulty-subgraph.ts'
+import { type Liar, type Lie, says, saysJson, startLiar } from '../faulty-subgraph.ts'
 import { from, NOBODY, query } from './subgraph-fixture.ts'
 
 const WELL = saysJson({ data: { newestQuote: 'A classic.' } })

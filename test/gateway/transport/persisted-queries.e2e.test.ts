@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { isObject } from '#gateway/executor/execution.ts'
 import { readSettings } from '#gateway/settings.ts'
 import { sendHashes } from '#gateway/transport/persisted-queries.ts'
+import { type Asked, type Liar, type Lie, saysJson, startLiar } from '../faulty-subgraph.ts'
 import { startLibrary } from '../gateway-fixture.ts'
-import { type Asked, type Liar, type Lie, saysJson, startLiar } from './faulty-subgraph.ts'
 import { connectTo, NOBODY, query } from './subgraph-fixture.ts'
 
 let liar: Liar

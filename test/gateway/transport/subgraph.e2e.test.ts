@@ -1,8 +1,8 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
+import { type Liar, type Lie, saysJson, startLiar } from '../faulty-subgraph.ts'
 import { startLibrary } from '../gateway-fixture.ts'
-import { type Liar, type Lie, saysJson, startLiar } from './faulty-subgraph.ts'
 import { connectTo, from, NOBODY, query } from './subgraph-fixture.ts'
 
 let liar: Liar

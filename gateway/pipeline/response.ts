@@ -1,0 +1,48 @@
+// The response to one operation, and how a refused operation is answered.
+import type { GraphQLError, GraphQLFormattedError } from 'graphql'
+import type { ExecutionError } from '#gateway/executor/execution.ts'
+import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
+
+export type GatewayAnswer = {
+  /** The whole body, as JSON. */
+  readonly text: string
+  /** `refused`: nothing was executed. */
+  readonly outcome: 'ok' | 'errors' | 'refused' | 'not a query'
+  readonly name: string | undefined
+  readonly kind: PreparedOperation['kind'] | undefined
+  /** The HTTP status, where the outcome does not decide it. */
+  readonly status?: number
+  /** HTTP headers that go with the body. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLFormattedError
+
+export type Extensions = Readonly<Record<string, unknown>>
+
+/** What a refusal says beside its errors. */
+export type RefusalDetails = Pick<GatewayAnswer, 'status' | 'headers'> & {
+  readonly prepared?: PreparedOperation | undefined
+  readonly extensions?: Extensions | undefined
+}
+
+/** Returns the response to an operation of which nothing is executed. */
+export function refuse(
+  errors: readonly (ExecutionError | GraphQLError)[],
+  format: FormatError,
+  { prepared, extensions, status, headers }: RefusalDetails = {},
+): GatewayAnswer {
+  return {
+    text: `{"errors":${JSON.stringify(errors.map(format))}${writeExtensions(extensions)}}`,
+    outcome: 'refused',
+    name: prepared?.name,
+    kind: prepared?.kind,
+    ...(status !== undefined && { status }),
+    ...(headers && { headers }),
+  }
+}
+
+/** Returns the `extensions` member of a response with a comma before it, or nothing. */
+export function writeExtensions(extensions: Extensions | undefined): string {
+  return extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`
+}
