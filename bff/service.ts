@@ -7,10 +7,10 @@ import type { BffConfig } from '#bff/config.ts'
 import { bffLiveSchema } from '#bff/live-settings.ts'
 import { type OrderFeed, openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { tagsOf } from '#bff/pages/cache-tags.ts'
-import { createKnownSubjects } from '#bff/pages/entity-filter.ts'
+import { createEntityFilter } from '#bff/pages/entity-filter.ts'
 import { createGatewayClient } from '#bff/pages/gateway-client.ts'
 import { createPages, type Pages } from '#bff/pages/pages.ts'
-import { createRecentCommands } from '#bff/pages/read-your-writes.ts'
+import { createReadYourWrites } from '#bff/pages/read-your-writes.ts'
 import { createVerifier, type Verifier } from '#platform/auth/verifier.ts'
 import type { Cache } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
@@ -100,8 +100,8 @@ async function start<Order extends object>(
   const cache = open.use(await openCache({ name, logger, ...(cacheUrl !== undefined && { url: cacheUrl }) }))
   const follower = open.use(createBusFollower({ bus, logger }))
   feedCache(cache, follower)
-  const known = open.use(createKnownSubjects({ gateway, follower, logger }))
-  const recent = createRecentCommands()
+  const known = open.use(createEntityFilter({ gateway, follower, logger }))
+  const recent = createReadYourWrites()
   const pages = createPages({
     gateway,
     cache,

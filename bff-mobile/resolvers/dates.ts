@@ -1,6 +1,6 @@
 // The fields that are days: an instant of the screens, in the time zone that the field is asked for. Free of I/O.
 
-import { textsOf } from '#bff-mobile/views/localization.ts'
+import { localizationOf } from '#bff-mobile/views/localization.ts'
 import { headlineText } from '#bff-mobile/views/order-view.ts'
 import type {
   OrderCardResolvers,
@@ -17,14 +17,15 @@ export type DateResolvers = {
 /** Each throws CallerError BAD_USER_INPUT for a time zone that is none. */
 export const dates: DateResolvers = {
   OrderCard: {
-    placed: ({ placedAt }, { timeZone }, context) => textsOf(context).date(placedAt, timeZone),
+    placed: ({ placedAt }, { timeZone }, context) => localizationOf(context).date(placedAt, timeZone),
   },
   OrderScreen: {
-    placed: ({ placedAt }, { timeZone }, context) => textsOf(context).date(placedAt, timeZone),
-    headline: ({ headline }, { timeZone }, context) => headlineText(headline, textsOf(context), timeZone),
+    placed: ({ placedAt }, { timeZone }, context) => localizationOf(context).date(placedAt, timeZone),
+    headline: ({ headline }, { timeZone }, context) =>
+      headlineText(headline, localizationOf(context), timeZone),
   },
   Parcel: {
     expected: ({ expectedAt }, { timeZone }, context) =>
-      expectedAt == null ? null : textsOf(context).date(expectedAt, timeZone),
+      expectedAt == null ? null : localizationOf(context).date(expectedAt, timeZone),
   },
 }

@@ -3,7 +3,7 @@
 import { tag } from '#bff/pages/cache-tags.ts'
 import type { Pages } from '#bff/pages/pages.ts'
 import { cardPage } from '#bff-mobile/resolvers/pages.ts'
-import { type Texts, textsOf } from '#bff-mobile/views/localization.ts'
+import { type Localization, localizationOf } from '#bff-mobile/views/localization.ts'
 import { orderCard } from '#bff-mobile/views/order-view.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type {
@@ -30,7 +30,7 @@ export function mutations(pages: Pages): MutationResolvers {
         touchedBy(orderOfCheckout(result.placeOrder)),
       )
       keepCard(pages, orderOfCheckout(placeOrder), context)
-      return checkoutOutcome(placeOrder, textsOf(context))
+      return checkoutOutcome(placeOrder, localizationOf(context))
     },
     cancelOrder: async (_root, { idempotencyKey, orderId }, context) => {
       const variables = { input: { idempotencyKey, orderId, settleWithinMs: SETTLE_MS } }
@@ -38,7 +38,7 @@ export function mutations(pages: Pages): MutationResolvers {
         touchedBy(orderOfCancel(result.cancelOrder)),
       )
       keepCard(pages, orderOfCancel(cancelOrder), context)
-      return cancelOutcome(cancelOrder, textsOf(context))
+      return cancelOutcome(cancelOrder, localizationOf(context))
     },
   }
 }
@@ -79,7 +79,7 @@ function orderOfCancel(result: CancelResult): CardPartsFragment | null {
   return 'order' in result ? result.order : null
 }
 
-function checkoutOutcome(result: CheckoutResult, texts: Texts): CheckoutOutcome {
+function checkoutOutcome(result: CheckoutResult, texts: Localization): CheckoutOutcome {
   const card = cardOrNull(orderOfCheckout(result), texts)
   const pending = result.__typename === 'OrderPending'
   switch (result.__typename) {
@@ -104,13 +104,13 @@ function checkoutOutcome(result: CheckoutResult, texts: Texts): CheckoutOutcome 
   }
 }
 
-function cancelOutcome(result: CancelResult, texts: Texts): OrderOutcome {
+function cancelOutcome(result: CancelResult, texts: Localization): OrderOutcome {
   return result.__typename === 'OrderCancellation'
     ? { order: orderCard(result.order, texts), refusal: null }
     : { order: null, refusal: refusal(result) }
 }
 
-function cardOrNull(order: CardPartsFragment | null, texts: Texts) {
+function cardOrNull(order: CardPartsFragment | null, texts: Localization) {
   return order ? orderCard(order, texts) : null
 }
 

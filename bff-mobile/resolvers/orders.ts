@@ -38,11 +38,11 @@ export async function readOrder(
 ): Promise<Order | undefined> {
   if (detail === 'page') return shown(await pages.readFor(screenPage, { id: orderId }, positions))
   const { data } = await pages.readFor(cardPage, { id: orderId }, positions)
-  return data?.order ? small(data.order) : undefined
+  return data?.order ? summaryOf(data.order) : undefined
 }
 
 /** Undefined when there is no such order, or it is not the caller's. */
-export async function orderFor(
+export async function readVisibleOrder(
   pages: Pages,
   id: string,
   context: RequestContext,
@@ -55,23 +55,23 @@ export async function orderFor(
 export type CardsAsked = { readonly first: number; readonly after: string | null }
 
 /** A customer's own orders, newest first; all of them for staff. */
-export async function ordersFor(
+export async function readVisibleOrders(
   pages: Pages,
   { first, after }: CardsAsked,
   context: RequestContext,
 ): Promise<OrderCardsQuery['orders']> {
   const viewer = requireViewer(context.viewer)
   const filter = isStaff(viewer) ? null : { customerId: viewer.subject }
-  const { orders } = present(await pages.read(cardsPage, { filter, first, after }, context), cardsPage)
+  const { orders } = requireData(await pages.read(cardsPage, { filter, first, after }, context), cardsPage)
   return { ...orders, nodes: orders.nodes.filter(({ customer }) => mayActFor(viewer, customer.id)) }
 }
 
-export function small(order: CardPartsFragment): SmallOrder {
+export function summaryOf(order: CardPartsFragment): SmallOrder {
   return { detail: 'summary', order }
 }
 
 /** The data of a page that is always there. */
-export function present<Result, Variables>(
+export function requireData<Result, Variables>(
   { data }: PageResult<Result>,
   { name }: Page<Result, Variables>,
 ): Result {

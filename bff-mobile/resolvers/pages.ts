@@ -31,7 +31,7 @@ export const screenPage: Page<OrderScreenQuery, OrderScreenQueryVariables> = {
   ttlMs: TTL_MS,
   tags: { always: ({ id }) => [tag.order(id)] },
   isThere: ({ order }) => order !== null,
-  subject: ({ id }) => ({ kind: 'order', id }),
+  entity: ({ id }) => ({ kind: 'order', id }),
 }
 
 /** One order as it stands in a list. */
@@ -41,7 +41,7 @@ export const cardPage: Page<OrderCardOneQuery, OrderCardOneQueryVariables> = {
   ttlMs: TTL_MS,
   tags: { always: ({ id }) => [tag.order(id)] },
   isThere: ({ order }) => order !== null,
-  subject: ({ id }) => ({ kind: 'order', id }),
+  entity: ({ id }) => ({ kind: 'order', id }),
 }
 
 /** A customer's orders, or with no filter all of them. */
@@ -70,7 +70,7 @@ export const productPage: Page<ProductOneQuery, ProductOneQueryVariables> = {
   ttlMs: TTL_MS,
   tags: { always: ({ sku }) => [tag.product(sku)] },
   isThere: ({ product }) => product !== null,
-  subject: ({ sku }) => ({ kind: 'product', id: sku }),
+  entity: ({ sku }) => ({ kind: 'product', id: sku }),
 }
 
 export const profilePage: Page<ProfileQuery, ProfileQueryVariables> = {

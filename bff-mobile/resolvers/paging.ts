@@ -2,7 +2,7 @@
 import { CallerError } from '#platform/domain/errors.ts'
 
 /** Throws BAD_USER_INPUT that names the bounds. */
-export function pageSize(first: number, least: number, most: number): number {
+export function checkPageSize(first: number, least: number, most: number): number {
   if (first >= least && first <= most) return first
   throw new CallerError('BAD_USER_INPUT', `first is ${first}; it should be ${least} to ${most}`, {
     field: 'first',
@@ -10,7 +10,7 @@ export function pageSize(first: number, least: number, most: number): number {
 }
 
 /** What to ask the next page with; null after the last. */
-export function nextOf(page: {
+export function nextCursor(page: {
   readonly hasNextPage: boolean
   readonly endCursor?: string | null
 }): string | null {

@@ -7,14 +7,14 @@ import {
   checkOrderId,
   idOf,
   type Order,
-  orderFor,
-  ordersFor,
+  readVisibleOrder,
+  readVisibleOrders,
   type ShownOrder,
-  small,
+  summaryOf,
 } from '#bff-mobile/resolvers/orders.ts'
-import { pageSize } from '#bff-mobile/resolvers/paging.ts'
+import { checkPageSize } from '#bff-mobile/resolvers/paging.ts'
 import { liveCursor } from '#bff-mobile/sync/sync-cursor.ts'
-import { textsOf } from '#bff-mobile/views/localization.ts'
+import { localizationOf } from '#bff-mobile/views/localization.ts'
 import { orderCard, orderScreen } from '#bff-mobile/views/order-view.ts'
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -39,7 +39,7 @@ export function subscriptions(pages: Pages, feed: Feed): SubscriptionResolvers {
     myOrderChanges: {
       subscribe: (_root, { after, first }, context) => watchOwn(pages, feed, { after, first }, context),
       resolve: (change: Change<Order>, _args: unknown, context: RequestContext) => {
-        const texts = textsOf(context)
+        const texts = localizationOf(context)
         return { ...change, orders: change.orders.map(({ order }) => orderCard(order, texts)) }
       },
     },
@@ -75,20 +75,20 @@ function watchOwn(
 ) {
   const { subject } = requireRole(context.viewer, 'customer')
   const scope = { customer: subject }
-  const count = pageSize(first, 0, MOST_PRESENT)
+  const count = checkPageSize(first, 0, MOST_PRESENT)
   return feed.watch({
     scope,
     after: after == null ? undefined : liveCursor(after, scope, subject),
     audience: AUDIENCE,
     present: async () => {
       if (count === 0) return []
-      return (await ordersFor(pages, { first: count, after: null }, context)).nodes.map(small)
+      return (await readVisibleOrders(pages, { first: count, after: null }, context)).nodes.map(summaryOf)
     },
   })
 }
 
 async function mustFind(pages: Pages, id: string, context: RequestContext): Promise<ShownOrder> {
-  const found = await orderFor(pages, id, context)
+  const found = await readVisibleOrder(pages, id, context)
   if (!found) throw new CallerError('NOT_FOUND', `there is no order ${id}, or it is not yours`)
   return found
 }
@@ -97,5 +97,5 @@ async function mustFind(pages: Pages, id: string, context: RequestContext): Prom
 async function screenIn(pages: Pages, change: Change<Order>, id: string, context: RequestContext) {
   const given = change.orders.find(order => idOf(order) === id)
   const whole = given?.detail === 'page' ? given : await mustFind(pages, id, context)
-  return orderScreen(whole.order, whole.failures, textsOf(context))
+  return orderScreen(whole.order, whole.failures, localizationOf(context))
 }

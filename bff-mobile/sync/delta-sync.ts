@@ -2,8 +2,8 @@
 
 import type { Pages } from '#bff/pages/pages.ts'
 import { decodeSyncCursor, encodeSyncCursor, type SyncState } from '#bff-mobile/sync/sync-cursor.ts'
-import { edgeOf, FINISHED, stepOf } from '#bff-mobile/sync/sync-delta.ts'
-import { textsOf } from '#bff-mobile/views/localization.ts'
+import { FINISHED, listedSince, syncDelta } from '#bff-mobile/sync/sync-delta.ts'
+import { localizationOf } from '#bff-mobile/views/localization.ts'
 import { orderCard } from '#bff-mobile/views/order-view.ts'
 import { requireRole } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -25,14 +25,14 @@ export async function changesSince(
   const { subject } = requireRole(context.viewer, 'customer')
   const nowS = Math.floor(Date.now() / 1000)
   const since = cursor === null ? undefined : decodeSyncCursor(subject, cursor, nowS)
-  const heard = await pages.heard() // before the read, which shows all of it
+  const heard = await pages.positions() // before the read, which shows all of it
   const asked = await ask(pages, { since, first, nowS }, context)
   const isTooMuch = asked.left?.pageInfo.hasNextPage === true
   const from = isTooMuch ? undefined : since
   const answer = isTooMuch ? await ask(pages, { since: from, first, nowS }, context) : asked
 
-  const { changed, removed, next } = stepOf({ from, answer, heard, nowS })
-  const texts = textsOf(context)
+  const { changed, removed, next } = syncDelta({ from, answer, heard, nowS })
+  const texts = localizationOf(context)
   return {
     changed: changed.map(order => orderCard(order, texts)),
     removed,
@@ -50,7 +50,7 @@ async function ask(
 ): Promise<OrdersChangedQuery> {
   const withLeft = since !== undefined && since.prunedTo < nowS
   const left = withLeft
-    ? { status: FINISHED, placedFrom: edgeOf(since.prunedTo), placedTo: edgeOf(nowS) }
+    ? { status: FINISHED, placedFrom: listedSince(since.prunedTo), placedTo: listedSince(nowS) }
     : null
   const after = String(since?.positions.orders ?? 0)
   try {

@@ -13,7 +13,7 @@ const CLOCK_SKEW_S = 3600
 type Changes = OrdersChangedQuery['orderChanges']
 type ChangedOrder = Changes['nodes'][number]
 
-export type StepInput = {
+export type SyncInput = {
   /** Where the copy stands; undefined when it begins anew. */
   readonly from: SyncState | undefined
   readonly answer: OrdersChangedQuery
@@ -22,13 +22,13 @@ export type StepInput = {
   readonly nowS: number
 }
 
-export type Step = {
+export type SyncDelta = {
   readonly changed: readonly ChangedOrder[]
   readonly removed: readonly string[]
   readonly next: SyncState
 }
 
-export function stepOf({ from, answer, heard, nowS }: StepInput): Step {
+export function syncDelta({ from, answer, heard, nowS }: SyncInput): SyncDelta {
   const { nodes } = answer.orderChanges
   const changed = nodes.filter(order => isListed(order, nowS))
   const ended = nodes.filter(order => !isListed(order, nowS) && mayBeHeld(order, from))
@@ -38,12 +38,12 @@ export function stepOf({ from, answer, heard, nowS }: StepInput): Step {
 }
 
 /** When an order was placed that leaves the list at `seconds`, unless it is not finished then. */
-export function edgeOf(seconds: number): string {
+export function listedSince(seconds: number): string {
   return new Date((seconds - LISTED_DAYS * DAY_S) * 1000).toISOString()
 }
 
 function isListed({ status, placedAt }: ChangedOrder, nowS: number): boolean {
-  return !FINISHED.includes(status) || placedAt >= edgeOf(nowS)
+  return !FINISHED.includes(status) || placedAt >= listedSince(nowS)
 }
 
 /** While a copy is filled for the first time, an order that did not change since that began was not given before. */
@@ -60,7 +60,7 @@ function mayBeHeld({ updatedAt }: ChangedOrder, from: SyncState | undefined): bo
 function nextState(
   from: SyncState | undefined,
   { position, hasMore }: Changes,
-  { heard, nowS }: Pick<StepInput, 'heard' | 'nowS'>,
+  { heard, nowS }: Pick<SyncInput, 'heard' | 'nowS'>,
 ): SyncState {
   const shown = Number(position)
   const reached = { ...heard, orders: hasMore ? shown : Math.min(shown, heard.orders ?? 0) }

@@ -1,15 +1,15 @@
 // Texts of the mobile screens in the user's language: statuses, money, dates. Pure; unknown locales fall back to en-US.
-import type { Situation } from '#bff-mobile/views/order-progress.ts'
-import { ENGLISH, GERMAN, PORTUGUESE, type Words } from '#bff-mobile/views/translations.ts'
+import type { OrderProgress } from '#bff-mobile/views/order-progress.ts'
+import { ENGLISH, GERMAN, PORTUGUESE, type Translations } from '#bff-mobile/views/translations.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 
-const LANGUAGES: Readonly<Record<string, Words>> = { en: ENGLISH, de: GERMAN, pt: PORTUGUESE }
+const LANGUAGES: Readonly<Record<string, Translations>> = { en: ENGLISH, de: GERMAN, pt: PORTUGUESE }
 const FALLBACK = 'en-US'
 
-export type Texts = {
+export type Localization = {
   readonly locale: string
-  readonly words: Words
+  readonly translations: Translations
   readonly money: (money: MoneyText) => string
   /** The day of an instant in an IANA time zone, or at an offset such as +09:00. Throws CallerError for what is neither. */
   readonly date: (instant: string, timeZone: string) => string
@@ -19,7 +19,7 @@ export type Texts = {
 const WEIGHT = /[ \t]*;[ \t]*q=/i
 
 /** The first locale of an Accept-Language header that there are texts for. At most 20 of its entries are looked at. */
-export function chooseLocale(header: string | undefined): string {
+export function negotiateLocale(header: string | undefined): string {
   const wanted = (header ?? '')
     .slice(0, 400)
     .split(',', 20)
@@ -37,8 +37,8 @@ export function chooseLocale(header: string | undefined): string {
 }
 
 /** The texts that a request asks for. */
-export function textsOf({ language }: { readonly language?: string | undefined }): Texts {
-  return textsFor(chooseLocale(language))
+export function localizationOf({ language }: { readonly language?: string | undefined }): Localization {
+  return localizationFor(negotiateLocale(language))
 }
 
 function canonical(tag: string): string | undefined {
@@ -54,7 +54,7 @@ function languageOf(locale: string): string {
 }
 
 /** The texts of `locale`, which comes from `chooseLocale`. Formatters are kept for the few locales in use. */
-export function textsFor(locale: string): Texts {
+export function localizationFor(locale: string): Localization {
   const known = cache.get(locale)
   if (known) return known
   const texts = createTexts(locale)
@@ -65,9 +65,9 @@ export function textsFor(locale: string): Texts {
 
 const CACHED_LOCALES = 50
 const CACHED_ZONES = 100
-const cache = new Map<string, Texts>()
+const cache = new Map<string, Localization>()
 
-function createTexts(locale: string): Texts {
+function createTexts(locale: string): Localization {
   const currencies = new Map<string, Intl.NumberFormat>()
   const formatter = (currency: string): Intl.NumberFormat => {
     const existing =
@@ -83,7 +83,7 @@ function createTexts(locale: string): Texts {
   }
   return {
     locale,
-    words: LANGUAGES[languageOf(locale)] ?? ENGLISH,
+    translations: LANGUAGES[languageOf(locale)] ?? ENGLISH,
     // A decimal string keeps its exact value: Intl formats text without going through a float.
     money: ({ amount, currency }) => formatter(currency).format(amount as Intl.StringNumericLiteral),
     date: (instant, timeZone) => calendar(timeZone).format(new Date(instant)),
@@ -104,14 +104,14 @@ function calendarOf(locale: string, timeZone: string): Intl.DateTimeFormat {
 }
 
 /** The order's progress, and behind it what else happened: "Lost on its way · $27.94 refunded". */
-export function statusText(texts: Texts, situation: Situation, refunded: MoneyText): string {
-  return joined([texts.words.order[situation.progress], ...remarkTexts(texts, situation, refunded)])
+export function statusText(texts: Localization, situation: OrderProgress, refunded: MoneyText): string {
+  return joinParts([texts.translations.order[situation.stage], ...remarkTexts(texts, situation, refunded)])
 }
 
-export function remarkTexts(texts: Texts, { remarks }: Situation, refunded: MoneyText): string[] {
-  return remarks.map(remark => texts.words.remark[remark](texts.money(refunded)))
+export function remarkTexts(texts: Localization, { remarks }: OrderProgress, refunded: MoneyText): string[] {
+  return remarks.map(remark => texts.translations.remark[remark](texts.money(refunded)))
 }
 
-export function joined(parts: readonly string[]): string {
+export function joinParts(parts: readonly string[]): string {
   return parts.join(' · ')
 }

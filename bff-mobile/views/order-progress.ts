@@ -2,7 +2,7 @@
 import type { CardPartsFragment, OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 /** Units are of all lines together. Nothing of `coming` is left once the order has ended. */
-export type Facts = {
+export type OrderFacts = {
   readonly status: OrderStatus
   readonly awaitingApproval: boolean
   readonly ordered: number
@@ -21,7 +21,7 @@ export type Facts = {
 }
 
 export type Tone = 'WAITING' | 'ACTIVE' | 'DONE' | 'PROBLEM'
-export type Progress =
+export type Stage =
   | 'APPROVAL'
   | 'PLACED'
   | 'CONFIRMED'
@@ -41,14 +41,14 @@ export type Remark =
   | 'PAYMENT_OWED'
 
 /** How far the order has come, and what else happened to it, in the order in which it is said. */
-export type Situation = {
-  readonly progress: Progress
+export type OrderProgress = {
+  readonly stage: Stage
   readonly remarks: readonly Remark[]
   readonly tone: Tone
 }
 
-type Holds = (facts: Facts) => boolean
-type ProgressRow = readonly [progress: Progress, tone: Tone, holds: Holds]
+type Holds = (facts: OrderFacts) => boolean
+type ProgressRow = readonly [progress: Stage, tone: Tone, holds: Holds]
 
 /** The first row that holds counts; the last one always does. */
 const PROGRESS: readonly ProgressRow[] = [
@@ -78,15 +78,15 @@ const REMARKS: readonly RemarkRow[] = [
 ]
 
 /** It ended before all of it was sent. */
-function isCutShort({ status, coming, delivered, lost, ordered }: Facts): boolean {
+function isCutShort({ status, coming, delivered, lost, ordered }: OrderFacts): boolean {
   return status !== 'CANCELLED' && coming === 0 && delivered + lost < ordered
 }
 
-export function situationOf(facts: Facts): Situation {
+export function orderProgress(facts: OrderFacts): OrderProgress {
   const [progress, tone] = PROGRESS.find(([, , holds]) => holds(facts)) ?? ['CONFIRMED', 'ACTIVE']
   const said = REMARKS.filter(([, , holds]) => holds(facts))
   const [alarm] = said.flatMap(([, remarkTone]) => remarkTone ?? [])
-  return { progress, remarks: said.map(([remark]) => remark), tone: alarm ?? tone }
+  return { stage: progress, remarks: said.map(([remark]) => remark), tone: alarm ?? tone }
 }
 
 type OrderParts = Pick<CardPartsFragment, 'status' | 'awaitingApproval' | 'lines' | 'refunded' | 'debts'>
@@ -94,7 +94,7 @@ type Count = Exclude<keyof CardPartsFragment['lines'][number], 'title'>
 
 const ENDED: ReadonlySet<OrderStatus> = new Set(['COMPLETED', 'CANCELLED', 'RETURNED'])
 
-export function factsOf({ status, awaitingApproval, lines, refunded, debts }: OrderParts): Facts {
+export function factsOf({ status, awaitingApproval, lines, refunded, debts }: OrderParts): OrderFacts {
   const units = (count: Count) => lines.reduce((sum, line) => sum + line[count], 0)
   const isOwedBy = (debtor: 'CUSTOMER' | 'SHOP') =>
     debts.some(({ owedBy, resolution }) => owedBy === debtor && !resolution)

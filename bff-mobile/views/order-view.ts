@@ -1,7 +1,7 @@
 // The mobile screens from the gateway's answers: short texts in the user's language. Pure.
 
-import { joined, remarkTexts, statusText, type Texts } from '#bff-mobile/views/localization.ts'
-import { factsOf, type Situation, situationOf } from '#bff-mobile/views/order-progress.ts'
+import { joinParts, type Localization, remarkTexts, statusText } from '#bff-mobile/views/localization.ts'
+import { factsOf, type OrderProgress, orderProgress } from '#bff-mobile/views/order-progress.ts'
 import { fromDecimal, toDecimal } from '#platform/domain/money.ts'
 import type {
   OrderCard,
@@ -38,8 +38,8 @@ type Headline = {
   readonly remarks: readonly string[]
 }
 
-export function orderCard(order: CardPartsFragment, texts: Texts): CardView {
-  const situation = situationOf(factsOf(order))
+export function orderCard(order: CardPartsFragment, texts: Localization): CardView {
+  const situation = orderProgress(factsOf(order))
   return {
     id: order.id,
     number: order.number,
@@ -51,15 +51,15 @@ export function orderCard(order: CardPartsFragment, texts: Texts): CardView {
   }
 }
 
-function titleOf(lines: CardPartsFragment['lines'], texts: Texts): string {
+function titleOf(lines: CardPartsFragment['lines'], texts: Localization): string {
   const [first, ...others] = lines
   if (!first) return ''
-  return others.length === 0 ? first.title : texts.words.more(first.title, others.length)
+  return others.length === 0 ? first.title : texts.translations.more(first.title, others.length)
 }
 
 /** Sections that are null are missing, and have a notice each; `failures` says why, where it is known. */
-export function orderScreen(order: WholeOrder, failures: Failures, texts: Texts): ScreenView {
-  const situation = situationOf(factsOf(order))
+export function orderScreen(order: WholeOrder, failures: Failures, texts: Localization): ScreenView {
+  const situation = orderProgress(factsOf(order))
   return {
     id: order.id,
     number: order.number,
@@ -83,7 +83,7 @@ export function orderScreen(order: WholeOrder, failures: Failures, texts: Texts)
 }
 
 /** The lines of the bill: `items`, `shipping` and `adjustments` come to `total`. */
-function sumsOf({ itemsTotal, shippingFee, adjustments, total }: WholeOrder, texts: Texts) {
+function sumsOf({ itemsTotal, shippingFee, adjustments, total }: WholeOrder, texts: Localization) {
   return {
     items: texts.money(itemsTotal),
     shipping: texts.money(shippingFee),
@@ -92,7 +92,7 @@ function sumsOf({ itemsTotal, shippingFee, adjustments, total }: WholeOrder, tex
   }
 }
 
-function paidOf({ payments, total: { currency } }: WholeOrder, texts: Texts): string | null {
+function paidOf({ payments, total: { currency } }: WholeOrder, texts: Localization): string | null {
   if (payments === null) return null
   const minor = (amount: string) => fromDecimal(amount, currency).minor
   const kept = payments.reduce(
@@ -102,7 +102,7 @@ function paidOf({ payments, total: { currency } }: WholeOrder, texts: Texts): st
   return texts.money({ amount: toDecimal({ minor: kept, currency }), currency })
 }
 
-function noticesOf(order: WholeOrder, failures: Failures, texts: Texts): SectionNotice[] {
+function noticesOf(order: WholeOrder, failures: Failures, texts: Localization): SectionNotice[] {
   const missing: OrderSection[] = [
     ...(order.payments === null ? (['PAYMENTS'] as const) : []),
     ...(order.shipments === null ? (['SHIPMENTS'] as const) : []),
@@ -110,7 +110,7 @@ function noticesOf(order: WholeOrder, failures: Failures, texts: Texts): Section
   return missing.map(section => ({
     section,
     code: failures[section] ?? 'UNAVAILABLE',
-    message: texts.words.notice[section],
+    message: texts.translations.notice[section],
   }))
 }
 
@@ -128,13 +128,14 @@ function expectedAt({ estimatedDelivery, status }: Shipment): string | null {
 }
 
 /** Why it does not come, or when it comes, or how it stands. */
-function headlineOf(order: WholeOrder, situation: Situation, texts: Texts): Headline {
+function headlineOf(order: WholeOrder, situation: OrderProgress, texts: Localization): Headline {
   const { cancellation, shipments, refunded } = order
   const remarks = remarkTexts(texts, situation, refunded)
-  if (cancellation) return { text: texts.words.cancelled[cancellation.reason], expectedAt: null, remarks }
+  if (cancellation)
+    return { text: texts.translations.cancelled[cancellation.reason], expectedAt: null, remarks }
   const expected = (shipments ?? []).flatMap(shipment => expectedAt(shipment) ?? [])
   return {
-    text: texts.words.order[situation.progress],
+    text: texts.translations.order[situation.stage],
     expectedAt: expected.sort().at(-1) ?? null,
     remarks,
   }
@@ -143,25 +144,25 @@ function headlineOf(order: WholeOrder, situation: Situation, texts: Texts): Head
 /** Throws CallerError for a time zone that is none. */
 export function headlineText(
   { text, expectedAt, remarks }: Headline,
-  texts: Texts,
+  texts: Localization,
   timeZone: string,
 ): string {
-  const first = expectedAt === null ? text : texts.words.expected(texts.date(expectedAt, timeZone))
-  return joined([first, ...remarks])
+  const first = expectedAt === null ? text : texts.translations.expected(texts.date(expectedAt, timeZone))
+  return joinParts([first, ...remarks])
 }
 
-function parcel(shipment: Shipment, texts: Texts): ParcelView {
+function parcel(shipment: Shipment, texts: Localization): ParcelView {
   return {
     id: shipment.id,
-    status: texts.words.shipment[shipment.status],
+    status: texts.translations.shipment[shipment.status],
     trackingNumber: shipment.trackingNumber ?? null,
     latest: shipment.tracking.at(-1)?.text ?? null,
     expectedAt: expectedAt(shipment),
   }
 }
 
-export function productCard(product: Product, texts: Texts): ProductCard {
-  const { stock } = texts.words
+export function productCard(product: Product, texts: Localization): ProductCard {
+  const { stock } = texts.translations
   const words = { IN_STOCK: stock.in, LOW_STOCK: stock.low, OUT_OF_STOCK: stock.out }
   return {
     sku: product.sku,

@@ -1,10 +1,10 @@
 // The words of the mobile screens in each language that there are texts for. Pure data.
-import type { Progress, Remark } from '#bff-mobile/views/order-progress.ts'
+import type { Remark, Stage } from '#bff-mobile/views/order-progress.ts'
 import type { OrderSection } from '#schema/generated/bff-mobile.ts'
 import type { CancellationReason, ShipmentStatus } from '#schema/generated/bff-mobile-operations.ts'
 
-export type Words = {
-  readonly order: Readonly<Record<Progress, string>>
+export type Translations = {
+  readonly order: Readonly<Record<Stage, string>>
   /** Said behind the order's progress; `refunded` is what was given back. */
   readonly remark: Readonly<Record<Remark, (refunded: string) => string>>
   readonly shipment: Readonly<Record<ShipmentStatus, string>>
@@ -17,7 +17,7 @@ export type Words = {
   readonly stock: { readonly in: string; readonly low: string; readonly out: string }
 }
 
-export const ENGLISH: Words = {
+export const ENGLISH: Translations = {
   order: {
     APPROVAL: 'Waiting for your payment',
     PLACED: 'Being confirmed',
@@ -67,7 +67,7 @@ export const ENGLISH: Words = {
   stock: { in: 'In stock', low: 'Only a few left', out: 'Sold out' },
 }
 
-export const GERMAN: Words = {
+export const GERMAN: Translations = {
   order: {
     APPROVAL: 'Wartet auf Ihre Zahlung',
     PLACED: 'Wird bestätigt',
@@ -117,7 +117,7 @@ export const GERMAN: Words = {
   stock: { in: 'Auf Lager', low: 'Nur noch wenige', out: 'Ausverkauft' },
 }
 
-export const PORTUGUESE: Words = {
+export const PORTUGUESE: Translations = {
   order: {
     APPROVAL: 'Aguardando o seu pagamento',
     PLACED: 'Em confirmação',

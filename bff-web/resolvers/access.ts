@@ -10,7 +10,7 @@ const SHOWN = 60
 type Owned = { readonly customer: { readonly id: string } }
 
 /** Somebody else's order looks like none. */
-export function visible<Order extends Owned>(
+export function visibleOrder<Order extends Owned>(
   order: Order | null | undefined,
   viewer: Viewer | undefined,
 ): Order | undefined {
@@ -18,7 +18,7 @@ export function visible<Order extends Owned>(
 }
 
 /** What the page shows of stock by warehouse is for staff. */
-export function withoutStaffParts<Product extends { readonly stock?: unknown }>(
+export function hideStaffFields<Product extends { readonly stock?: unknown }>(
   product: Product,
   viewer: Viewer | undefined,
 ): Product {

@@ -39,7 +39,7 @@ export const orderPage: Page<OrderPageQuery, OrderPageQueryVariables> = {
     },
   },
   isThere: ({ order }) => Boolean(order),
-  subject: ({ id }) => ({ kind: 'order', id }),
+  entity: ({ id }) => ({ kind: 'order', id }),
 }
 
 export const orderSummary: Page<OrderSummaryQuery, OrderSummaryQueryVariables> = {
@@ -52,7 +52,7 @@ export const orderSummary: Page<OrderSummaryQuery, OrderSummaryQueryVariables> =
     of: ({ order }) => (order ? [tag.customer(order.customer.id)] : []),
   },
   isThere: ({ order }) => Boolean(order),
-  subject: ({ id }) => ({ kind: 'order', id }),
+  entity: ({ id }) => ({ kind: 'order', id }),
 }
 
 /** A list of one customer's orders changes with that customer's orders alone; any other with every order. */
@@ -78,7 +78,7 @@ export const pastOrder: Page<OwnedOrderAsOfQuery, OwnedOrderAsOfQueryVariables> 
   ttlMs: 60 * MINUTE_MS,
   tags: { always: () => [] },
   isThere: ({ order }) => Boolean(order),
-  subject: ({ id }) => ({ kind: 'order', id }),
+  entity: ({ id }) => ({ kind: 'order', id }),
 }
 
 export const profile: Page<ProfileQuery, ProfileQueryVariables> = {

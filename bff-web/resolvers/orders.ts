@@ -1,7 +1,7 @@
 // Queries about orders and their customer: who may see, what is read, what is shown.
 import type { GraphQLResolveInfo } from 'graphql'
 import type { Pages } from '#bff/pages/pages.ts'
-import { checkOrderId, visible } from '#bff-web/resolvers/access.ts'
+import { checkOrderId, visibleOrder } from '#bff-web/resolvers/access.ts'
 import { orderList, orderPage, pastOrder, profile } from '#bff-web/resolvers/order-pages.ts'
 import { orderView, type Sections } from '#bff-web/resolvers/order-view.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
@@ -34,7 +34,7 @@ export function orderQueries(
       const viewer = requireViewer(context.viewer)
       const id = checkOrderId('id', args.id)
       const { data, errors } = await pages.read(orderPage, { id, ...sectionsIn(info) }, context)
-      const order = visible(data?.order, viewer)
+      const order = visibleOrder(data?.order, viewer)
       return order ? orderView(order, errors) : null
     },
     orders: (_root, args, context) => readOrders(pages, args, context),
@@ -93,7 +93,7 @@ async function orderAsOf(pages: Pages, { id, at }: QueryOrderAsOfArgs, context: 
   if (Date.now() - Date.parse(at) < SETTLED_AFTER_MS)
     return (await pages.run(OrderAsOfDocument, variables, context)).orderAsOf ?? null
   const { data, errors } = await pages.read(pastOrder, variables, context)
-  if (!visible(data?.order, viewer)) return null
+  if (!visibleOrder(data?.order, viewer)) return null
   if (errors[0]) throw failureOf(errors[0], 'gateway')
   return data?.orderAsOf ?? null
 }

@@ -65,7 +65,7 @@ export const productPage: Page<ProductPageQuery, ProductPageQueryVariables> = {
   ...KEPT,
   tags: { always: ({ sku }) => [tag.product(sku)] },
   isThere: ({ product }) => Boolean(product),
-  subject: ({ sku }) => ({ kind: 'product', id: sku }),
+  entity: ({ sku }) => ({ kind: 'product', id: sku }),
 }
 
 export const productShipping: Page<ProductShippingQuery, ProductShippingQueryVariables> = {

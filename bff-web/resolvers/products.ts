@@ -1,7 +1,7 @@
 // Queries about products: the catalogue, a product's page, what shipping costs. For everybody.
 import type { GraphQLResolveInfo } from 'graphql'
 import type { PageResult, Pages } from '#bff/pages/pages.ts'
-import { checkCountry, isSku, withoutStaffParts } from '#bff-web/resolvers/access.ts'
+import { checkCountry, hideStaffFields, isSku } from '#bff-web/resolvers/access.ts'
 import { catalogue, categories, productPage, productShipping } from '#bff-web/resolvers/product-pages.ts'
 import { noticeOf } from '#bff-web/resolvers/section-notices.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
@@ -39,7 +39,7 @@ export function productQueries(
       if (!isSku(args.sku)) return null
       const product = whole(await pages.read(productPage, { sku: args.sku }, context))?.product
       if (!product) return null
-      const shown = withoutStaffParts(product, context.viewer)
+      const shown = hideStaffFields(product, context.viewer)
       if (!asksForEstimate(info)) return { ...shown, notices: [] }
       const { sku, price } = product
       return { ...shown, ...(await estimate(pages, { sku, country, currency: price.currency }, context)) }

@@ -3,7 +3,7 @@
 import type { Change } from '#bff/order-feed/change.ts'
 import type { OrderFeed } from '#bff/order-feed/order-feed.ts'
 import type { Pages } from '#bff/pages/pages.ts'
-import { checkInt, checkOrderId, requireStaff, visible } from '#bff-web/resolvers/access.ts'
+import { checkInt, checkOrderId, requireStaff, visibleOrder } from '#bff-web/resolvers/access.ts'
 import { orderPage, orderSummary } from '#bff-web/resolvers/order-pages.ts'
 import { EVERY_SECTION, type OrderView, orderView, type SummaryView } from '#bff-web/resolvers/order-view.ts'
 import { readOrders } from '#bff-web/resolvers/orders.ts'
@@ -76,7 +76,7 @@ export function subscriptions(pages: Pages, feed: OrderFeed<Order>): Subscriptio
 
 async function presentOrder(pages: Pages, id: string, context: RequestContext): Promise<OrderView> {
   const { data, errors } = await pages.read(orderPage, { id, ...EVERY_SECTION }, context)
-  const order = visible(data?.order, context.viewer)
+  const order = visibleOrder(data?.order, context.viewer)
   if (!order) throw new CallerError('NOT_FOUND', `there is no order ${id}, or it is not yours`)
   return orderView(order, errors)
 }

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { GraphQLSchema } from 'graphql'
 import { parseJson, sendNotFound } from '#bff-web/rest/http.ts'
-import { readIdempotencyKey, readSearch } from '#bff-web/rest/parameters.ts'
+import { readIdempotencyKey, readSearchParameters } from '#bff-web/rest/parameters.ts'
 import { operationProblem, refusalProblem, sendProblem, sendThrown } from '#bff-web/rest/problem.ts'
-import { sendBody, sendKept } from '#bff-web/rest/reply.ts'
+import { sendCacheable, sendUncacheable } from '#bff-web/rest/reply.ts'
 import { API_PATH, createRoutes, type RestRoute } from '#bff-web/rest/routes.ts'
-import { createRunOperation, type RunOperation } from '#bff-web/rest/run-operation.ts'
+import { createOperationRunner, type RunOperation } from '#bff-web/rest/run-operation.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { requireViewer } from '#platform/auth/viewer.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
@@ -39,7 +39,7 @@ const DESCRIPTION = new URL('../../schema/bff-web.openapi.json', import.meta.url
  */
 export function mountRest(http: HttpServer, options: RestOptions): void {
   const { schema, verifier, logger } = options
-  const run = createRunOperation({ service: http.name, schema, logger })
+  const run = createOperationRunner({ service: http.name, schema, logger })
   const routes = createRoutes(schema)
   const description = readFileSync(DESCRIPTION, 'utf8')
   void http.app.register(
@@ -48,7 +48,7 @@ export function mountRest(http: HttpServer, options: RestOptions): void {
       scope.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson(scope))
       scope.setNotFoundHandler(sendNotFound)
       scope.get('/openapi.json', { config: CONFIG }, (request, reply) =>
-        sendKept(request, reply, description),
+        sendCacheable(request, reply, description),
       )
       for (const route of routes) mountRoute(scope, route, { verifier, run })
     },
@@ -84,18 +84,18 @@ async function answer(route: RestRoute, run: RunOperation, exchange: Exchange): 
   const variables = route.variables({
     viewer: requireViewer(context.viewer),
     params: params as Record<string, string>, // of the route's own pattern: Fastify gives texts
-    search: readSearch(route.search, request.query),
+    search: readSearchParameters(route.search, request.query),
     idempotencyKey: route.method === 'POST' ? readIdempotencyKey(headers['idempotency-key']) : '',
     body: request.body,
   })
   const outcome = await run(route.operation, variables, context)
   tellConsistency(reply, context)
   if ('error' in outcome) return sendProblem(reply, operationProblem(outcome.error))
-  const answered = route.answer(outcome.data)
+  const answered = route.respond(outcome.data)
   if ('refusal' in answered) return sendProblem(reply, refusalProblem(answered.status, answered.refusal))
-  if (route.method === 'GET') return sendKept(request, reply, JSON.stringify(answered.body))
+  if (route.method === 'GET') return sendCacheable(request, reply, JSON.stringify(answered.body))
   if (answered.location !== undefined) reply.header('location', answered.location)
-  return sendBody(reply.code(answered.status), JSON.stringify(answered.body))
+  return sendUncacheable(reply.code(answered.status), JSON.stringify(answered.body))
 }
 
 /** Throws CallerError UNAUTHENTICATED for a caller without a token that holds. */

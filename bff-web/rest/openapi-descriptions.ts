@@ -1,16 +1,16 @@
 // What the OpenAPI description says of each route in words, and which statuses it answers. Free of how it is made.
 import type { RestRoute } from '#bff-web/rest/routes.ts'
 
-type RouteTexts = {
+type RouteDescription = {
   readonly operationId: string
   readonly summary: string
   readonly description?: string
   /** What each status of success means. */
   readonly success: Readonly<Record<number, string>>
-  readonly problems: readonly (keyof typeof PROBLEM_TEXTS)[]
+  readonly problems: readonly (keyof typeof PROBLEM_DESCRIPTIONS)[]
 }
 
-export const PROBLEM_TEXTS = {
+export const PROBLEM_DESCRIPTIONS = {
   400: 'Something is missing, malformed or out of range; `errors` says where',
   401: 'No token, or one that does not hold',
   403: 'The role of this token may not do this',
@@ -23,7 +23,7 @@ export const PROBLEM_TEXTS = {
   503: 'A service is away: send it again, with the same Idempotency-Key',
 } as const
 
-const TEXTS: Readonly<Record<string, RouteTexts>> = {
+const ROUTE_DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
   'POST /orders': {
     operationId: 'placeOrder',
     summary: 'Place an order',
@@ -64,8 +64,8 @@ const TEXTS: Readonly<Record<string, RouteTexts>> = {
 }
 
 /** Throws for a route that has no texts. */
-export function describedRoute({ method, path }: RestRoute): RouteTexts {
-  const texts = TEXTS[`${method} ${path}`]
+export function routeDescription({ method, path }: RestRoute): RouteDescription {
+  const texts = ROUTE_DESCRIPTIONS[`${method} ${path}`]
   if (texts === undefined) throw new Error(`${method} ${path} is not described`)
   return texts
 }

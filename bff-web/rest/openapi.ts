@@ -18,7 +18,7 @@ import {
   type JsonSchema,
   objectSchema,
 } from '#bff-web/rest/json-schema.ts'
-import { describedRoute, PROBLEM_TEXTS } from '#bff-web/rest/openapi-descriptions.ts'
+import { PROBLEM_DESCRIPTIONS, routeDescription } from '#bff-web/rest/openapi-descriptions.ts'
 import { API_PATH, createRoutes, type RestRoute } from '#bff-web/rest/routes.ts'
 
 type Scope = {
@@ -60,7 +60,7 @@ export function describeApi(schema: GraphQLSchema, document: DocumentNode): Json
       parameters: PARAMETERS,
       headers: HEADERS,
       responses: Object.fromEntries(
-        Object.entries(PROBLEM_TEXTS).map(([status, description]) => [
+        Object.entries(PROBLEM_DESCRIPTIONS).map(([status, description]) => [
           `Problem${status}`,
           problem(description),
         ]),
@@ -112,7 +112,7 @@ const HEADERS = {
 } as const
 
 function describeRoute(scope: Scope, route: RestRoute): Json {
-  const { operationId, summary, description, success, problems } = describedRoute(route)
+  const { operationId, summary, description, success, problems } = routeDescription(route)
   const schema = answerSchema(scope, route)
   const isRead = route.method === 'GET'
   const succeeded = Object.entries(success).map(([status, text]) => [

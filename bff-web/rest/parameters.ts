@@ -47,7 +47,10 @@ export function searchParameters(schema: GraphQLSchema): SearchParameters {
  * The values that are given, by name; lists for those that repeat. Throws CallerError BAD_USER_INPUT that lists every
  * parameter that is unknown, repeated or does not fit.
  */
-export function readSearch(declared: SearchParameters, query: unknown): Readonly<Record<string, unknown>> {
+export function readSearchParameters(
+  declared: SearchParameters,
+  query: unknown,
+): Readonly<Record<string, unknown>> {
   const problems: InputProblem[] = []
   const values: Record<string, unknown> = {}
   for (const [name, given] of Object.entries(query ?? {})) {

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { Fields, Refusal } from '#bff-web/rest/routes.ts'
-import type { Outcome } from '#bff-web/rest/run-operation.ts'
+import type { OperationResult } from '#bff-web/rest/run-operation.ts'
 import { CALLER_CODES, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 import { callerFault, type SendError, statusOf } from '#platform/http/errors.ts'
@@ -50,7 +50,7 @@ export function operationProblem({
   message,
   code,
   details,
-}: Extract<Outcome, { error: object }>['error']): Problem {
+}: Extract<OperationResult, { error: object }>['error']): Problem {
   const status = isCallerCode(code) ? CALLER_CODES[code] : 500
   return { status, code: isCallerCode(code) ? code : 'INTERNAL', detail: message, more: details }
 }

@@ -5,7 +5,7 @@ import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** To be kept by the client alone, and asked for again each time: 304 while it is the same. Packed as the client takes it. */
-export async function sendKept(
+export async function sendCacheable(
   request: FastifyRequest,
   reply: FastifyReply,
   body: string,
@@ -16,6 +16,6 @@ export async function sendKept(
 }
 
 /** The outcome of a command: nobody's to keep. */
-export function sendBody(reply: FastifyReply, body: string): FastifyReply {
+export function sendUncacheable(reply: FastifyReply, body: string): FastifyReply {
   return reply.header('cache-control', 'no-store').type(JSON_TYPE).send(body)
 }

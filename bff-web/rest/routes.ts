@@ -29,7 +29,7 @@ export type Refusal = Fields & {
   readonly code: string
   readonly message: string
 }
-export type RestAnswer =
+export type RestResponse =
   | { readonly status: 200 | 201 | 202; readonly body: unknown; readonly location?: string }
   | { readonly status: 404 | 409 | 422; readonly refusal: Refusal }
 
@@ -44,7 +44,7 @@ export type RestRoute = {
   /** Throws CallerError for what does not fit, or is not the viewer's. */
   readonly variables: (request: RestRequest) => Fields
   /** Throws CallerError NOT_FOUND when what the path names is not there. */
-  readonly answer: (data: Fields) => RestAnswer
+  readonly respond: (data: Fields) => RestResponse
 }
 
 export const API_PATH = '/api/v1'
@@ -80,7 +80,7 @@ function placeOrder(schema: GraphQLSchema): RestRoute {
     search: {},
     input,
     variables: ({ body, idempotencyKey }) => ({ input: readBody(schema, input, body, { idempotencyKey }) }),
-    answer({ checkout }) {
+    respond({ checkout }) {
       const outcome = fieldsOf(checkout)
       const status = CHECKOUT_SUCCESSES[String(outcome.__typename)]
       if (status === undefined) return refuse(outcome, CHECKOUT_REFUSALS)
@@ -96,7 +96,7 @@ const readOrder: RestRoute = {
   operation: 'RestOrder',
   search: {},
   variables: ({ params }) => ({ id: params.id }),
-  answer({ orderPage }) {
+  respond({ orderPage }) {
     if (orderPage === null) throw new CallerError('NOT_FOUND', 'there is no such order')
     return { status: 200, body: orderPage }
   },
@@ -116,7 +116,7 @@ function cancelOrder(schema: GraphQLSchema): RestRoute {
     variables: ({ body, idempotencyKey, params }) => ({
       input: readBody(schema, input, body ?? {}, { idempotencyKey, orderId: params.id }),
     }),
-    answer({ cancelOrder: outcome }) {
+    respond({ cancelOrder: outcome }) {
       const result = fieldsOf(outcome)
       if (result.__typename !== 'OrderCancellation')
         return refuse(result, { CannotCancel: result.code === 'ORDER_NOT_FOUND' ? 404 : 409 })
@@ -136,7 +136,7 @@ const listCustomerOrders: RestRoute = {
       throw new CallerError('FORBIDDEN', 'these are the orders of another customer')
     return { filter: { customerId }, ...search }
   },
-  answer: orderList,
+  respond: orderList,
 }
 
 function searchOrders(schema: GraphQLSchema): RestRoute {
@@ -150,11 +150,11 @@ function searchOrders(schema: GraphQLSchema): RestRoute {
         throw badInput([{ parameter: 'placedFrom', detail: 'should be before placedTo' }])
       return { filter, ...(first !== undefined && { first }), ...(after !== undefined && { after }) }
     },
-    answer: orderList,
+    respond: orderList,
   }
 }
 
-function orderList({ orders }: Fields): RestAnswer {
+function orderList({ orders }: Fields): RestResponse {
   const { nodes, pageInfo } = fieldsOf(orders)
   return { status: 200, body: { orders: nodes, pageInfo } }
 }
@@ -164,7 +164,7 @@ function isAtOrAfter(from: unknown, to: unknown): boolean {
   return typeof from === 'string' && typeof to === 'string' && from >= to
 }
 
-function refuse(outcome: Fields, statuses: Readonly<Record<string, 404 | 409 | 422>>): RestAnswer {
+function refuse(outcome: Fields, statuses: Readonly<Record<string, 404 | 409 | 422>>): RestResponse {
   const { __typename, code, message } = outcome
   const status = typeof __typename === 'string' ? statuses[__typename] : undefined
   if (status === undefined || typeof __typename !== 'string')

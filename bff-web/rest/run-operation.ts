@@ -7,7 +7,7 @@ import { formatError } from '#platform/graphql/errors.ts'
 import { createOperationCounter } from '#platform/graphql/observe.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type Outcome =
+export type OperationResult =
   | { readonly data: Fields }
   | {
       readonly error: {
@@ -16,14 +16,18 @@ export type Outcome =
         readonly details: Fields
       }
     }
-export type RunOperation = (name: string, variables: Fields, context: RequestContext) => Promise<Outcome>
+export type RunOperation = (
+  name: string,
+  variables: Fields,
+  context: RequestContext,
+) => Promise<OperationResult>
 
 export function readOperations(): DocumentNode {
   return parse(readFileSync(new URL('operations.graphql', import.meta.url), 'utf8'))
 }
 
 /** Throws when an operation does not fit `schema`. An operation with any error fails as a whole, with the first. */
-export function createRunOperation(options: {
+export function createOperationRunner(options: {
   readonly service: string
   readonly schema: GraphQLSchema
   readonly logger: Logger

@@ -4,89 +4,96 @@ import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import type { Change, OrderEvent, Scope } from '#bff/order-feed/change.ts'
 import { type Channel, recentBetween } from '#bff/order-feed/channel.ts'
 import { encodeCursor } from '#bff/order-feed/cursor.ts'
-import type { Window } from '#bff/order-feed/event-window.ts'
-import type { Detail, Need, OrderStates } from '#bff/order-feed/order-loader.ts'
-import { NOBODY, type Owners } from '#bff/order-feed/owner-cache.ts'
-import { BEGINNING, behind, type Entry, furthest, type Place, vectorOf } from '#bff/order-feed/positions.ts'
+import type { EventWindow } from '#bff/order-feed/event-window.ts'
+import type { Detail, LoadRequest, OrderLoader } from '#bff/order-feed/order-loader.ts'
+import { NO_OWNER, type OwnerCache } from '#bff/order-feed/owner-cache.ts'
+import {
+  advancePast,
+  type EventEntry,
+  maxPositions,
+  type Positions,
+  START,
+  vectorOf,
+} from '#bff/order-feed/positions.ts'
 
 /** Events in one change. */
-export const MOST_EVENTS = 200
+export const MAX_EVENTS = 200
 /** Orders whose owner has to be read before a customer's events can be told from the others'. */
 const MOST_UNKNOWN = 1_000
 
 /** What is to be told between two places, up to `to`; without a change there is nothing. */
-export type Made<Order> = { readonly change: Change<Order> | undefined; readonly to: Place }
+export type BuiltChange<Order> = { readonly change: Change<Order> | undefined; readonly to: Positions }
 
-export type Changes<Order> = {
+export type ChangeBuilder<Order> = {
   /** Undefined when what was missed can no longer be listed. Throws when the bus cannot be read. */
-  make(channel: Channel<Order>, from: Place, to: Place): Promise<Made<Order> | undefined>
+  build(channel: Channel<Order>, from: Positions, to: Positions): Promise<BuiltChange<Order> | undefined>
   /** Learns who owns the orders; nobody, when they cannot be read. */
-  learnOwners(entries: readonly Entry[]): Promise<void>
+  learnOwners(entries: readonly EventEntry[]): Promise<void>
   /** Those of the entries whose order's owner is not known, one for each order. */
-  withoutOwner(entries: readonly Entry[]): Entry[]
+  withoutOwner(entries: readonly EventEntry[]): EventEntry[]
 }
 
-export type ChangesOptions<Order> = {
-  readonly window: Window
-  readonly states: OrderStates<Order>
-  readonly owners: Owners
+export type ChangeBuilderOptions<Order> = {
+  readonly window: EventWindow
+  readonly states: OrderLoader<Order>
+  readonly owners: OwnerCache
   readonly signal: AbortSignal
 }
 
-export function createChanges<Order>(options: ChangesOptions<Order>): Changes<Order> {
+export function createChangeBuilder<Order>(options: ChangeBuilderOptions<Order>): ChangeBuilder<Order> {
   const { window, states, owners, signal } = options
 
   async function eventsBetween(
     channel: Channel<Order>,
-    from: Place,
-    to: Place,
-  ): Promise<Entry[] | undefined> {
+    from: Positions,
+    to: Positions,
+  ): Promise<EventEntry[] | undefined> {
     const { scope } = channel
     const recent = recentBetween(channel, from, to)
     if (recent) return recent
     for (;;) {
       // What the window holds is listed in the same turn: between turns it moves on.
       if (!window.holds(from)) {
-        if (!(await window.reach(from))) return undefined
+        if (!(await window.backfill(from))) return undefined
         continue
       }
-      const list = (accept: (entry: Entry) => boolean, limit: number) =>
+      const list = (accept: (entry: EventEntry) => boolean, limit: number) =>
         window.list({ from, to, accept, limit })
-      if (!('customer' in scope)) return list(isAbout(scope), MOST_EVENTS + 1)
+      if (!('customer' in scope)) return list(isAbout(scope), MAX_EVENTS + 1)
       const unknown = withoutOwner(list(isUnowned, Number.POSITIVE_INFINITY))
       if (unknown.length === 0)
-        return list(({ orderId }) => owners.of(orderId) === scope.customer, MOST_EVENTS + 1)
+        return list(({ orderId }) => owners.get(orderId) === scope.customer, MAX_EVENTS + 1)
       if (unknown.length > MOST_UNKNOWN) return undefined
       await learnOwners(unknown)
       if (signal.aborted) return []
     }
   }
 
-  const isUnowned = ({ orderId }: Entry) => owners.of(orderId) === undefined
+  const isUnowned = ({ orderId }: EventEntry) => owners.get(orderId) === undefined
 
-  function withoutOwner(entries: readonly Entry[]): Entry[] {
+  function withoutOwner(entries: readonly EventEntry[]): EventEntry[] {
     return [...new Map(entries.filter(isUnowned).map(entry => [entry.orderId, entry])).values()]
   }
 
-  async function learnOwners(entries: readonly Entry[]): Promise<void> {
+  async function learnOwners(entries: readonly EventEntry[]): Promise<void> {
     await Promise.all(
-      [...needsOf(entries, 'summary')].map(async ([orderId, need]) => {
-        const order = await states.get(orderId, need)
-        if (order === undefined && owners.of(orderId) === undefined) owners.learn(orderId, NOBODY)
+      [...loadRequestsFor(entries, 'summary')].map(async ([orderId, need]) => {
+        const order = await states.load(orderId, need)
+        if (order === undefined && owners.get(orderId) === undefined) owners.set(orderId, NO_OWNER)
       }),
     )
   }
 
-  async function statesOf(scope: Scope, from: Place, entries: readonly Entry[]): Promise<Order[]> {
-    const needs = [...needsOf(entries, 'order' in scope ? 'page' : 'summary', from)]
+  async function statesOf(scope: Scope, from: Positions, entries: readonly EventEntry[]): Promise<Order[]> {
+    const needs = [...loadRequestsFor(entries, 'order' in scope ? 'page' : 'summary', from)]
     const orders = await Promise.all(needs.map(([orderId, need]) => stateOf(scope, orderId, need)))
     return orders.filter(order => order !== undefined)
   }
 
   /** Who watches one order waits for its state however long it takes; lists go on without an order that is stuck. */
-  async function stateOf(scope: Scope, orderId: string, need: Need): Promise<Order | undefined> {
+  async function stateOf(scope: Scope, orderId: string, need: LoadRequest): Promise<Order | undefined> {
     for (;;) {
-      const order = await states.get(orderId, need)
+      const order = await states.load(orderId, need)
       if (order !== undefined || !('order' in scope) || signal.aborted) return order
     }
   }
@@ -94,12 +101,12 @@ export function createChanges<Order>(options: ChangesOptions<Order>): Changes<Or
   return {
     learnOwners,
     withoutOwner,
-    async make(channel, from, to) {
+    async build(channel, from, to) {
       const found = await eventsBetween(channel, from, to)
       if (!found) return undefined
-      if (found.length === 0) return { change: undefined, to: furthest(from, to) }
-      const entries = found.slice(0, MOST_EVENTS)
-      const reached = found.length > MOST_EVENTS ? behind(from, entries) : furthest(from, to)
+      if (found.length === 0) return { change: undefined, to: maxPositions(from, to) }
+      const entries = found.slice(0, MAX_EVENTS)
+      const reached = found.length > MAX_EVENTS ? advancePast(from, entries) : maxPositions(from, to)
       const { scope } = channel
       const orders = await statesOf(scope, from, entries)
       const cursor = encodeCursor(scope, vectorOf(reached))
@@ -111,13 +118,17 @@ export function createChanges<Order>(options: ChangesOptions<Order>): Changes<Or
   }
 }
 
-function isAbout(scope: Scope): (entry: Entry) => boolean {
+function isAbout(scope: Scope): (entry: EventEntry) => boolean {
   return 'order' in scope ? ({ orderId }) => orderId === scope.order : () => true
 }
 
 /** What the state of each order must contain to be that after the last of its events, and no older than `since`. */
-export function needsOf(entries: readonly Entry[], detail: Detail, since = BEGINNING): Map<string, Need> {
-  const needs = new Map<string, Need>()
+export function loadRequestsFor(
+  entries: readonly EventEntry[],
+  detail: Detail,
+  since = START,
+): Map<string, LoadRequest> {
+  const needs = new Map<string, LoadRequest>()
   for (const { orderId, topic, position, traceparent } of entries) {
     const before = needs.get(orderId)
     const positions = { ...before?.positions, [ORDER_TOPICS[topic] ?? '']: position }
@@ -126,7 +137,7 @@ export function needsOf(entries: readonly Entry[], detail: Detail, since = BEGIN
   return needs
 }
 
-function eventsOf(scope: Scope, from: Place, entries: readonly Entry[]): OrderEvent[] {
+function eventsOf(scope: Scope, from: Positions, entries: readonly EventEntry[]): OrderEvent[] {
   const reached = [...from]
   return entries.map(({ topic, position, id, type, orderId, at }) => {
     reached[topic] = position

@@ -1,8 +1,15 @@
 // Moves a channel on: what was heard becomes one change for all who watch, then the next. Free of the bus.
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Changes, Made } from '#bff/order-feed/change-builder.ts'
-import { type CatchUp, type Channel, forget, publish, remember, restart } from '#bff/order-feed/channel.ts'
-import { covers, type Place } from '#bff/order-feed/positions.ts'
+import type { BuiltChange, ChangeBuilder } from '#bff/order-feed/change-builder.ts'
+import {
+  type CatchUp,
+  type Channel,
+  discardRecent,
+  keepRecent,
+  publish,
+  restart,
+} from '#bff/order-feed/channel.ts'
+import { covers, type Positions } from '#bff/order-feed/positions.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -12,16 +19,16 @@ const LAST_RETRY_MS = 5_000
 export type Pump<Order> = (channel: Channel<Order>) => Promise<void>
 
 export type PumpOptions<Order> = {
-  readonly changes: Changes<Order>
+  readonly changes: ChangeBuilder<Order>
   /** How far the channel's events are known. */
-  readonly heard: (channel: Channel<Order>) => Place
+  readonly heard: (channel: Channel<Order>) => Positions
   readonly catchUp: CatchUp<Order>
   readonly logger: Logger
   readonly signal: AbortSignal
 }
 
 /** Tells what is due, unless that is under way already. What comes meanwhile makes the next change together. */
-export function createPump<Order>({
+export function createChannelPublisher<Order>({
   changes,
   heard,
   catchUp,
@@ -29,31 +36,31 @@ export function createPump<Order>({
   signal,
 }: PumpOptions<Order>): Pump<Order> {
   async function tell(channel: Channel<Order>): Promise<void> {
-    channel.isDue = false
+    channel.hasPending = false
     const to = heard(channel)
-    const make = () => changes.make(channel, channel.head, to)
-    const made = await patiently<Made<Order> | undefined>(make, { logger, signal })
+    const make = () => changes.build(channel, channel.head, to)
+    const made = await retryUntilAborted<BuiltChange<Order> | undefined>(make, { logger, signal })
     if (signal.aborted) return
     if (made) {
       publish(channel, made.change, made.to, catchUp)
-      channel.isDue ||= !covers(made.to, to)
+      channel.hasPending ||= !covers(made.to, to)
     } else {
-      forget(channel)
+      discardRecent(channel)
       restart(channel, to, catchUp)
     }
-    remember(channel)
+    keepRecent(channel)
   }
 
   return async channel => {
-    if (channel.isPumping) return
-    channel.isPumping = true
-    while (channel.isDue && channel.subscribers.size > 0 && !signal.aborted) await tell(channel)
-    channel.isPumping = false
+    if (channel.isPublishing) return
+    channel.isPublishing = true
+    while (channel.hasPending && channel.subscribers.size > 0 && !signal.aborted) await tell(channel)
+    channel.isPublishing = false
   }
 }
 
 /** Tries until `work` succeeds, with growing pauses; undefined once `signal` aborts. */
-export async function patiently<Result>(
+export async function retryUntilAborted<Result>(
   work: () => Promise<Result>,
   { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<Result | undefined> {

@@ -2,24 +2,24 @@
 import type { Scope } from '#bff/order-feed/change.ts'
 import { type Channel, createChannel, type Subscriber } from '#bff/order-feed/channel.ts'
 import { keyOf } from '#bff/order-feed/cursor.ts'
-import type { Place } from '#bff/order-feed/positions.ts'
+import type { Positions } from '#bff/order-feed/positions.ts'
 
-export type Channels<Order> = {
-  of(scope: Scope): Channel<Order> | undefined
+export type ChannelRegistry<Order> = {
+  find(scope: Scope): Channel<Order> | undefined
   /** The scope's channel with one more subscriber; a new one begins at `head`. */
-  join(scope: Scope, subscriber: Subscriber<Order>, head: Place): Channel<Order>
+  join(scope: Scope, subscriber: Subscriber<Order>, head: Positions): Channel<Order>
   leave(channel: Channel<Order>, subscriber: Subscriber<Order>): void
   all(): Iterable<Channel<Order>>
   count(): number
   /** How many of them are customers'. */
-  customers(): number
+  customerCount(): number
 }
 
-export function createChannels<Order>(): Channels<Order> {
+export function createChannelRegistry<Order>(): ChannelRegistry<Order> {
   const channels = new Map<string, Channel<Order>>()
   let customers = 0
   return {
-    of: scope => channels.get(keyOf(scope)),
+    find: scope => channels.get(keyOf(scope)),
     join(scope, subscriber, head) {
       const key = keyOf(scope)
       let channel = channels.get(key)
@@ -38,6 +38,6 @@ export function createChannels<Order>(): Channels<Order> {
     },
     all: () => channels.values(),
     count: () => channels.size,
-    customers: () => customers,
+    customerCount: () => customers,
   }
 }

@@ -1,6 +1,6 @@
 // A channel: all who watch one scope, how far they have been told, and the events since. Free of reading.
 import type { Change, Scope } from '#bff/order-feed/change.ts'
-import { covers, type Entry, isPast, type Place, samePlace } from '#bff/order-feed/positions.ts'
+import { covers, type EventEntry, equalPositions, isPast, type Positions } from '#bff/order-feed/positions.ts'
 
 /** Events kept for who is a little behind; who is further behind looks through the window. */
 const RECENT = 256
@@ -9,9 +9,9 @@ const MOST_UNTOLD = 1_024
 
 /** One who watches. `at` is undefined while level with the channel's head, so that an idle one costs next to nothing. */
 export type Subscriber<Order> = {
-  at: Place | undefined
+  at: Positions | undefined
   /** Set while the next change is waited for. */
-  deliver: ((result: Promise<Item<Order>> | Item<Order>) => void) | undefined
+  deliver: ((result: Promise<ChangeResult<Order>> | ChangeResult<Order>) => void) | undefined
   /** What the first `next` gives: the present state. */
   first: Change<Order> | undefined
   readonly present: () => Promise<readonly Order[]>
@@ -19,29 +19,41 @@ export type Subscriber<Order> = {
   onClose: () => void
   isClosed: boolean
 }
-export type Item<Order> = IteratorResult<Change<Order>, undefined>
+export type ChangeResult<Order> = IteratorResult<Change<Order>, undefined>
 
 /** The next change for one who is not level with the head. */
-export type CatchUp<Order> = (channel: Channel<Order>, subscriber: Subscriber<Order>) => Promise<Item<Order>>
+export type CatchUp<Order> = (
+  channel: Channel<Order>,
+  subscriber: Subscriber<Order>,
+) => Promise<ChangeResult<Order>>
 
 export type Channel<Order> = {
   readonly scope: Scope
   readonly subscribers: Set<Subscriber<Order>>
   /** Everything up to here has been told. It moves on freely while there is nothing to tell. */
-  head: Place
+  head: Positions
   /** The scope's events past `base`; `base` is undefined when there were too many to keep. */
-  recent: Entry[]
-  base: Place | undefined
+  recent: EventEntry[]
+  base: Positions | undefined
   /** The newest change, for those who were busy when it came: they are at `from`. */
-  last: { readonly from: Place; readonly item: Item<Order>; takers: number } | undefined
-  isPumping: boolean
+  last: { readonly from: Positions; readonly item: ChangeResult<Order>; takers: number } | undefined
+  isPublishing: boolean
   /** Whether there is, or may be, something past `head` to tell. */
-  isDue: boolean
+  hasPending: boolean
 }
 
-export function createChannel<Order>(scope: Scope, head: Place): Channel<Order> {
+export function createChannel<Order>(scope: Scope, head: Positions): Channel<Order> {
   const subscribers = new Set<Subscriber<Order>>()
-  return { scope, subscribers, head, recent: [], base: head, last: undefined, isPumping: false, isDue: false }
+  return {
+    scope,
+    subscribers,
+    head,
+    recent: [],
+    base: head,
+    last: undefined,
+    isPublishing: false,
+    hasPending: false,
+  }
 }
 
 export function createSubscriber<Order>(present: () => Promise<readonly Order[]>): Subscriber<Order> {
@@ -49,27 +61,31 @@ export function createSubscriber<Order>(present: () => Promise<readonly Order[]>
 }
 
 /** An event of the scope was heard; `before` is how far everything had been heard before it. */
-export function offer<Order>(channel: Channel<Order>, entry: Entry, before: Place): void {
-  settle(channel, before)
-  channel.isDue = true
+export function enqueue<Order>(channel: Channel<Order>, entry: EventEntry, before: Positions): void {
+  advanceHead(channel, before)
+  channel.hasPending = true
   if (!channel.base) return
   if (channel.recent.length < MOST_UNTOLD) channel.recent.push(entry)
-  else forget(channel)
+  else discardRecent(channel)
 }
 
 /** Moves the head on to `heard` when there is nothing to tell between. */
-export function settle<Order>(channel: Channel<Order>, heard: Place): void {
-  if (!channel.isDue && !channel.isPumping) channel.head = heard
+export function advanceHead<Order>(channel: Channel<Order>, heard: Positions): void {
+  if (!channel.hasPending && !channel.isPublishing) channel.head = heard
 }
 
 /** From now on the window must be looked through for what is past the head. */
-export function forget<Order>(channel: Channel<Order>): void {
+export function discardRecent<Order>(channel: Channel<Order>): void {
   channel.recent = []
   channel.base = undefined
 }
 
 /** The events between, if the channel still has them. */
-export function recentBetween<Order>(channel: Channel<Order>, from: Place, to: Place): Entry[] | undefined {
+export function recentBetween<Order>(
+  channel: Channel<Order>,
+  from: Positions,
+  to: Positions,
+): EventEntry[] | undefined {
   if (!channel.base || !covers(from, channel.base)) return undefined
   return channel.recent.filter(entry => isPast(entry, from) && !isPast(entry, to))
 }
@@ -81,13 +97,13 @@ export function recentBetween<Order>(channel: Channel<Order>, from: Place, to: P
 export function publish<Order>(
   channel: Channel<Order>,
   change: Change<Order> | undefined,
-  to: Place,
+  to: Positions,
   catchUp: CatchUp<Order>,
 ): void {
   const from = channel.head
   channel.head = to
   if (!change) return
-  const item: Item<Order> = { done: false, value: change }
+  const item: ChangeResult<Order> = { done: false, value: change }
   const { busy, elsewhere } = fanOut(channel, item, from, catchUp)
   channel.last = busy > 0 ? { from, item, takers: busy } : undefined
   if (channel.base && ((busy === 0 && elsewhere === 0) || channel.recent.length > RECENT)) {
@@ -98,8 +114,8 @@ export function publish<Order>(
 
 function fanOut<Order>(
   channel: Channel<Order>,
-  item: Item<Order>,
-  from: Place,
+  item: ChangeResult<Order>,
+  from: Positions,
   catchUp: CatchUp<Order>,
 ): { busy: number; elsewhere: number } {
   let busy = 0
@@ -121,7 +137,7 @@ function fanOut<Order>(
 }
 
 /** What is between the old head and `to` can no longer be told: everybody has to catch up, and will be told so. */
-export function restart<Order>(channel: Channel<Order>, to: Place, catchUp: CatchUp<Order>): void {
+export function restart<Order>(channel: Channel<Order>, to: Positions, catchUp: CatchUp<Order>): void {
   const from = channel.head
   channel.head = to
   channel.last = undefined
@@ -132,15 +148,15 @@ export function restart<Order>(channel: Channel<Order>, to: Place, catchUp: Catc
 }
 
 /** Once all that was heard is told, the channel keeps its recent events again. */
-export function remember<Order>(channel: Channel<Order>): void {
-  if (!channel.base && !channel.isDue) channel.base = channel.head
+export function keepRecent<Order>(channel: Channel<Order>): void {
+  if (!channel.base && !channel.hasPending) channel.base = channel.head
 }
 
 /** The newest change, for one who was busy when it was told and has missed no other. */
 export function takeLast<Order>(
   channel: Channel<Order>,
   subscriber: Subscriber<Order>,
-): Item<Order> | undefined {
+): ChangeResult<Order> | undefined {
   const { last } = channel
   if (!last || subscriber.at !== last.from) return undefined
   subscriber.at = undefined
@@ -150,8 +166,12 @@ export function takeLast<Order>(
 }
 
 /** Notes that the subscriber was told everything up to `place`. */
-export function moveTo<Order>(channel: Channel<Order>, subscriber: Subscriber<Order>, place: Place): void {
-  subscriber.at = samePlace(place, channel.head) ? undefined : place
+export function moveTo<Order>(
+  channel: Channel<Order>,
+  subscriber: Subscriber<Order>,
+  place: Positions,
+): void {
+  subscriber.at = equalPositions(place, channel.head) ? undefined : place
 }
 
 /** Answers one who waits by what `catchUp` finds. */

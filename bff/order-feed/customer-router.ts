@@ -1,25 +1,25 @@
 // Hands heard events on to the customers whose orders they are about, in order, reading who that is where it is not known.
-import type { Changes } from '#bff/order-feed/change-builder.ts'
-import { patiently } from '#bff/order-feed/channel-publisher.ts'
-import type { Window } from '#bff/order-feed/event-window.ts'
-import { behind, type Entry, type Place, samePlace } from '#bff/order-feed/positions.ts'
+import type { ChangeBuilder } from '#bff/order-feed/change-builder.ts'
+import { retryUntilAborted } from '#bff/order-feed/channel-publisher.ts'
+import type { EventWindow } from '#bff/order-feed/event-window.ts'
+import { advancePast, type EventEntry, equalPositions, type Positions } from '#bff/order-feed/positions.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type CustomerRouting = {
+export type CustomerRouter = {
   /** How far events are handed on: everything up to here, to whom it may concern. */
-  place(): Place
+  positions(): Positions
   /** To be called after messages were heard. `isWanted` false: no customer watches, so nothing needs to be known. */
   advance(isWanted: boolean): void
 }
 
-export type CustomerRoutingOptions<Order> = {
-  readonly window: Window
-  readonly changes: Changes<Order>
+export type CustomerRouterOptions<Order> = {
+  readonly window: EventWindow
+  readonly changes: ChangeBuilder<Order>
   /**
    * `before`: how far everything had been handed on before this event. It is a place where this process has been, which
    * between two events of different topics it may not have been: it heard them in another order than they happened.
    */
-  readonly offer: (entry: Entry, before: Place) => void
+  readonly offer: (entry: EventEntry, before: Positions) => void
   /** Events past `place()` can no longer be listed; it goes on from what is heard next. */
   readonly onLost: () => void
   /** Called when something may have been handed on. */
@@ -31,23 +31,23 @@ export type CustomerRoutingOptions<Order> = {
 /** Events looked through at a time, so that what many of them need is read together. */
 const STEP = 1_000
 
-export function createCustomerRouting<Order>(options: CustomerRoutingOptions<Order>): CustomerRouting {
+export function createCustomerRouter<Order>(options: CustomerRouterOptions<Order>): CustomerRouter {
   const { window, changes, offer, onLost, onAdvanced, logger, signal } = options
-  let place: Place = window.place()
+  let place: Positions = window.positions()
   let isLearning = false
 
-  const listUpTo = (to: Place) => window.list({ from: place, to, accept: () => true, limit: STEP })
+  const listUpTo = (to: Positions) => window.list({ from: place, to, accept: () => true, limit: STEP })
 
-  function handOn(entries: readonly Entry[], to: Place): void {
+  function handOn(entries: readonly EventEntry[], to: Positions): void {
     for (const entry of entries) offer(entry, place)
-    place = entries.length < STEP ? to : behind(place, entries)
+    place = entries.length < STEP ? to : advancePast(place, entries)
   }
 
   /** Hands on what it can at once; false when owners must be read first. */
   function handOnKnown(): boolean {
     while (window.holds(place)) {
-      const to = window.place()
-      if (samePlace(place, to)) return true
+      const to = window.positions()
+      if (equalPositions(place, to)) return true
       const entries = listUpTo(to)
       if (changes.withoutOwner(entries).length > 0) return false
       handOn(entries, to)
@@ -56,12 +56,12 @@ export function createCustomerRouting<Order>(options: CustomerRoutingOptions<Ord
   }
 
   async function learn(): Promise<void> {
-    if (await patiently(() => window.reach(place), { logger, signal })) {
-      const entries = window.holds(place) ? listUpTo(window.place()) : []
+    if (await retryUntilAborted(() => window.backfill(place), { logger, signal })) {
+      const entries = window.holds(place) ? listUpTo(window.positions()) : []
       await changes.learnOwners(changes.withoutOwner(entries))
     } else if (!signal.aborted) {
       onLost()
-      place = window.place()
+      place = window.positions()
     }
   }
 
@@ -77,11 +77,11 @@ export function createCustomerRouting<Order>(options: CustomerRoutingOptions<Ord
   }
 
   return {
-    place: () => place,
+    positions: () => place,
     advance(isWanted) {
       if (isLearning) return
       if (isWanted) void handOnAll()
-      else place = window.place()
+      else place = window.positions()
     },
   }
 }

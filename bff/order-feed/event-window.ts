@@ -1,42 +1,42 @@
 // The recent events of orders, kept in memory by topic, and stretched back from the bus's log on demand. Free of subscribers.
 
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
-import { type Entry, isPast, type Place } from '#bff/order-feed/positions.ts'
+import { type EventEntry, isPast, type Positions } from '#bff/order-feed/positions.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import { oldestLeft } from '#platform/event-bus/validation.ts'
 
-export type Window = {
+export type EventWindow = {
   /** How far each topic is heard. */
-  place(): Place
+  positions(): Positions
   /**
    * From now on, `add` is given every message past `from`. True when messages between may have been missed, so that
    * what is kept begins anew.
    */
-  follow(from: Place): boolean
+  follow(from: Positions): boolean
   /** Whether `follow` was ever called. */
   isFollowing(): boolean
   /** Takes a message; gives its entry when it is about an order and was not heard before. In order per topic. */
-  add(message: BusMessage): Entry | undefined
+  add(message: BusMessage): EventEntry | undefined
   /** Whether every event past `place` is kept. */
-  holds(place: Place): boolean
+  holds(place: Positions): boolean
   /**
    * Reads back from the bus what is missing to hold everything past `place`, once for all who ask at a time. False
    * when it is deleted there, or when more than `lookThrough` positions lie between `place` and the present.
    */
-  reach(place: Place): Promise<boolean>
+  backfill(place: Positions): Promise<boolean>
   /** Events past `from` and not past `to`, the first `limit`: in order per topic, by time across topics. */
   list(range: {
-    readonly from: Place
-    readonly to: Place
-    readonly accept: (entry: Entry) => boolean
+    readonly from: Positions
+    readonly to: Positions
+    readonly accept: (entry: EventEntry) => boolean
     readonly limit: number
-  }): Entry[]
+  }): EventEntry[]
 }
 
 export type WindowOptions = {
   readonly bus: Pick<EventBus, 'read'>
   /** The order event that a message tells of, if any. Called for each message that is heard or read back. */
-  readonly entryOf: (message: BusMessage, topic: number) => Entry | undefined
+  readonly entryOf: (message: BusMessage, topic: number) => EventEntry | undefined
   /** Events kept of each topic, give or take a quarter. */
   readonly capacity: number
   readonly lookThrough: number
@@ -48,14 +48,14 @@ type TopicLog = {
   readonly index: number
   from: number
   to: number
-  entries: Entry[]
+  entries: EventEntry[]
   reaching: Promise<void>
 }
 
 const PAGE = 1_000
 const INDEXES = new Map<string, number>(ORDER_TOPICS.map((topic, index) => [topic, index]))
 
-export function createWindow(options: WindowOptions): Window {
+export function createEventWindow(options: WindowOptions): EventWindow {
   const { bus, entryOf, capacity, lookThrough } = options
   const logs: readonly TopicLog[] = ORDER_TOPICS.map((name, index) => ({
     name,
@@ -66,7 +66,7 @@ export function createWindow(options: WindowOptions): Window {
     reaching: Promise.resolve(),
   }))
   let isFollowing = false
-  let place: Place | undefined
+  let place: Positions | undefined
 
   function trim(log: TopicLog): void {
     if (log.entries.length <= capacity + (capacity >> 2)) return
@@ -75,7 +75,7 @@ export function createWindow(options: WindowOptions): Window {
     log.entries = log.entries.slice(dropped)
   }
 
-  function add(message: BusMessage): Entry | undefined {
+  function add(message: BusMessage): EventEntry | undefined {
     const log = logs[INDEXES.get(message.topic) ?? -1]
     if (!isFollowing || !log || message.position <= log.to) return undefined
     log.to = message.position
@@ -87,7 +87,7 @@ export function createWindow(options: WindowOptions): Window {
     return entry
   }
 
-  function follow(from: Place): boolean {
+  function follow(from: Positions): boolean {
     let isInterrupted = false
     for (const log of logs) {
       const start = from[log.index] ?? 0
@@ -101,9 +101,9 @@ export function createWindow(options: WindowOptions): Window {
     return isInterrupted
   }
 
-  const holds = (wanted: Place) => logs.every(log => (wanted[log.index] ?? 0) >= log.from)
+  const holds = (wanted: Positions) => logs.every(log => (wanted[log.index] ?? 0) >= log.from)
 
-  async function reach(wanted: Place): Promise<boolean> {
+  async function reach(wanted: Positions): Promise<boolean> {
     if (holds(wanted)) return true
     const distance = logs.reduce((sum, log) => sum + Math.max(0, log.to - (wanted[log.index] ?? 0)), 0)
     if (distance > lookThrough) return false
@@ -126,7 +126,7 @@ export function createWindow(options: WindowOptions): Window {
 
   async function readBack(log: TopicLog, after: number): Promise<void> {
     if (after >= log.from) return
-    const found: Entry[] = []
+    const found: EventEntry[] = []
     // While a page is read the window goes on, and may drop its oldest events: read on to where it begins by then.
     for (let read = after; read < log.from; ) {
       const begin = log.from
@@ -143,7 +143,7 @@ export function createWindow(options: WindowOptions): Window {
   }
 
   return {
-    place() {
+    positions() {
       place ??= logs.map(log => log.to)
       return place
     },
@@ -151,11 +151,11 @@ export function createWindow(options: WindowOptions): Window {
     isFollowing: () => isFollowing,
     add,
     holds,
-    reach,
+    backfill: reach,
     list: ({ from, to, accept, limit }) =>
       mergeByTime(
         logs.map(({ entries, index }) => {
-          const found: Entry[] = []
+          const found: EventEntry[] = []
           for (
             let at = firstPast(entries, from[index] ?? 0);
             at < entries.length && found.length < limit;
@@ -173,7 +173,7 @@ export function createWindow(options: WindowOptions): Window {
 }
 
 /** The index of the first entry past `position`, by halving. */
-function firstPast(entries: readonly Entry[], position: number): number {
+function firstPast(entries: readonly EventEntry[], position: number): number {
   let [low, high] = [0, entries.length]
   while (low < high) {
     const middle = (low + high) >> 1
@@ -184,11 +184,11 @@ function firstPast(entries: readonly Entry[], position: number): number {
 }
 
 /** Keeps the order within each list. */
-function mergeByTime(lists: readonly (readonly Entry[])[], limit: number): Entry[] {
+function mergeByTime(lists: readonly (readonly EventEntry[])[], limit: number): EventEntry[] {
   const next = lists.map(() => 0)
-  const merged: Entry[] = []
+  const merged: EventEntry[] = []
   while (merged.length < limit) {
-    let earliest: Entry | undefined
+    let earliest: EventEntry | undefined
     let from = 0
     for (let index = 0; index < lists.length; index++) {
       const entry = lists[index]?.[next[index] ?? 0]

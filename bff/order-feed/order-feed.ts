@@ -2,19 +2,31 @@
 import { LRUCache } from 'lru-cache'
 import type { BusFollower } from '#bff/bus/bus-follower.ts'
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
-import { customerOf, orderOf } from '#bff/bus/message-ids.ts'
+import { customerIdOf, orderIdOf } from '#bff/bus/message-ids.ts'
 import type { Change, Scope, SharedStream } from '#bff/order-feed/change.ts'
-import { type Changes, createChanges, type Made } from '#bff/order-feed/change-builder.ts'
-import { type Channel, createSubscriber, moveTo, type Subscriber, settle } from '#bff/order-feed/channel.ts'
-import { patiently } from '#bff/order-feed/channel-publisher.ts'
-import { createChannels } from '#bff/order-feed/channel-registry.ts'
+import { type BuiltChange, type ChangeBuilder, createChangeBuilder } from '#bff/order-feed/change-builder.ts'
+import {
+  advanceHead,
+  type Channel,
+  createSubscriber,
+  moveTo,
+  type Subscriber,
+} from '#bff/order-feed/channel.ts'
+import { retryUntilAborted } from '#bff/order-feed/channel-publisher.ts'
+import { createChannelRegistry } from '#bff/order-feed/channel-registry.ts'
 import { decodeCursor, keyOf, refusedCursor } from '#bff/order-feed/cursor.ts'
-import { createHearing } from '#bff/order-feed/event-router.ts'
-import { createWindow } from '#bff/order-feed/event-window.ts'
-import { createOrderStates, type Detail } from '#bff/order-feed/order-loader.ts'
-import { createOwners, type Owners } from '#bff/order-feed/owner-cache.ts'
-import { type Entry, type Place, placeOf } from '#bff/order-feed/positions.ts'
-import { close, createCatchUp, type Missed, presentChange, streamOf } from '#bff/order-feed/subscription.ts'
+import { createEventRouter } from '#bff/order-feed/event-router.ts'
+import { createEventWindow } from '#bff/order-feed/event-window.ts'
+import { createOrderLoader, type Detail } from '#bff/order-feed/order-loader.ts'
+import { createOwnerCache, type OwnerCache } from '#bff/order-feed/owner-cache.ts'
+import { type EventEntry, type Positions, positionsOf } from '#bff/order-feed/positions.ts'
+import {
+  close,
+  createCatchUp,
+  type FindMissed,
+  presentChange,
+  streamOf,
+} from '#bff/order-feed/subscription.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -76,26 +88,26 @@ export function openOrderFeed<Order extends object>(options: OrderFeedOptions<Or
   const { window: capacity = 20_000, lookThrough = 20_000, longestPauseMs = 5_000 } = limits
   const closing = new AbortController()
   const { signal } = closing
-  const channels = createChannels<Order>()
-  const owners = createOwners()
-  const window = createWindow({ bus, entryOf: entryMaker(owners), capacity, lookThrough })
-  const states = createOrderStates<Order>({
+  const channels = createChannelRegistry<Order>()
+  const owners = createOwnerCache()
+  const window = createEventWindow({ bus, entryOf: entryMaker(owners), capacity, lookThrough })
+  const states = createOrderLoader<Order>({
     read: options.read,
-    heard: window.place,
-    detailOf: orderId => (channels.of({ order: orderId }) ? 'page' : 'summary'),
-    onRead: (orderId, order) => owners.learn(orderId, options.ownerOf(order)),
+    heard: window.positions,
+    detailOf: orderId => (channels.find({ order: orderId }) ? 'page' : 'summary'),
+    onRead: (orderId, order) => owners.set(orderId, options.ownerOf(order)),
     longestPauseMs,
     logger,
     signal,
   })
-  const changes = createChanges<Order>({ window, states, owners, signal })
+  const changes = createChangeBuilder<Order>({ window, states, owners, signal })
   const catchUp = createCatchUp(shared(changes, { logger, signal }))
-  const hearing = createHearing({ channels, window, states, owners, changes, catchUp, logger, signal })
+  const hearing = createEventRouter({ channels, window, states, owners, changes, catchUp, logger, signal })
   const listening = new DisposableStack()
-  listening.use(follower.listen(hearing.hear))
-  listening.use(follower.onFollow(from => hearing.follow(placeOf(from))))
+  listening.use(follower.listen(hearing.route))
+  listening.use(follower.onFollow(from => hearing.follow(positionsOf(from))))
   const held = createHold(follower, () => {
-    if (!window.isFollowing()) hearing.follow(placeOf(follower.heard()))
+    if (!window.isFollowing()) hearing.follow(positionsOf(follower.heard()))
   })
 
   async function watch({
@@ -104,12 +116,12 @@ export function openOrderFeed<Order extends object>(options: OrderFeedOptions<Or
     audience,
     present,
   }: WatchRequest<Order>): Promise<SharedStream<Change<Order>>> {
-    const wanted = after == null ? undefined : placeOf(decodeCursor(scope, after))
+    const wanted = after == null ? undefined : positionsOf(decodeCursor(scope, after))
     await held.take()
     const subscriber = createSubscriber(present)
-    const heard = hearing.heard(scope)
+    const heard = hearing.routedUpTo(scope)
     const channel = channels.join(scope, subscriber, heard)
-    settle(channel, heard)
+    advanceHead(channel, heard)
     subscriber.onClose = () => {
       channels.leave(channel, subscriber)
       held.leave()
@@ -127,15 +139,15 @@ export function openOrderFeed<Order extends object>(options: OrderFeedOptions<Or
   async function begin(
     channel: Channel<Order>,
     subscriber: Subscriber<Order>,
-    wanted: Place | undefined,
+    wanted: Positions | undefined,
   ): Promise<void> {
     if (wanted) {
-      await refuseUnknown(bus, wanted, window.place())
+      await refuseUnknown(bus, wanted, window.positions())
       if ('order' in channel.scope) await subscriber.present()
       return moveTo(channel, subscriber, wanted)
     }
     subscriber.first = await presentChange('PRESENT', channel, channel.head, subscriber.present)
-    for (const order of subscriber.first.orders) owners.learn(options.idOf(order), options.ownerOf(order))
+    for (const order of subscriber.first.orders) owners.set(options.idOf(order), options.ownerOf(order))
   }
 
   return {
@@ -151,12 +163,12 @@ export function openOrderFeed<Order extends object>(options: OrderFeedOptions<Or
 }
 
 /** Notes the owner that a message names on the way. */
-function entryMaker(owners: Owners): (message: BusMessage, topic: number) => Entry | undefined {
+function entryMaker(owners: OwnerCache): (message: BusMessage, topic: number) => EventEntry | undefined {
   return (message, topic) => {
-    const orderId = orderOf(message)
+    const orderId = orderIdOf(message)
     if (orderId === undefined) return undefined
-    const customer = customerOf(message)
-    if (customer !== undefined) owners.learn(orderId, customer)
+    const customer = customerIdOf(message)
+    if (customer !== undefined) owners.set(orderId, customer)
     const { position, eventId: id, type, at, meta } = message
     return { topic, position, id, type, orderId, at, traceparent: meta.traceparent }
   }
@@ -164,15 +176,15 @@ function entryMaker(owners: Owners): (message: BusMessage, topic: number) => Ent
 
 /** Those who have missed the same get the same change. */
 function shared<Order>(
-  changes: Changes<Order>,
+  changes: ChangeBuilder<Order>,
   patience: { readonly logger: Logger; readonly signal: AbortSignal },
-): Missed<Order> {
-  const kept = new LRUCache<string, Promise<Made<Order> | undefined>>({ max: KEPT_CATCH_UPS })
+): FindMissed<Order> {
+  const kept = new LRUCache<string, Promise<BuiltChange<Order> | undefined>>({ max: KEPT_CATCH_UPS })
   return (channel, from, to) => {
     const key = `${keyOf(channel.scope)} ${from} ${to}`
     const known = kept.get(key)
     if (known) return known
-    const made = patiently(() => changes.make(channel, from, to), patience)
+    const made = retryUntilAborted(() => changes.build(channel, from, to), patience)
     kept.set(key, made)
     void made.then(found => {
       if (!found?.change) kept.delete(key)
@@ -182,7 +194,7 @@ function shared<Order>(
 }
 
 /** Positions past what this process heard may have been heard by another; past the bus's end they are made up. */
-async function refuseUnknown(bus: Pick<EventBus, 'end'>, place: Place, heard: Place): Promise<void> {
+async function refuseUnknown(bus: Pick<EventBus, 'end'>, place: Positions, heard: Positions): Promise<void> {
   for (const [index, topic] of ORDER_TOPICS.entries()) {
     const position = place[index] ?? 0
     if (position > (heard[index] ?? 0) && position > (await bus.end(topic)))

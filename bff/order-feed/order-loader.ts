@@ -2,7 +2,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import { BEGINNING, beyond, covers, furthest, type Place, placeOf } from '#bff/order-feed/positions.ts'
+import {
+  covers,
+  maxPositions,
+  type Positions,
+  positionsOf,
+  START,
+  vectorBeyond,
+} from '#bff/order-feed/positions.ts'
 import { mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -11,30 +18,30 @@ import { inSpan } from '#platform/telemetry/tracing.ts'
 export type Detail = 'page' | 'summary'
 
 /** What a state must contain: what happened to the order up to `positions`, and what any process had told up to `since`. */
-export type Need = {
+export type LoadRequest = {
   readonly positions: PositionVector
-  readonly since: Place
+  readonly since: Positions
   readonly detail: Detail
   /** That of the event behind it. */
   readonly traceparent?: string | undefined
 }
 
-export type OrderStates<Order> = {
+export type OrderLoader<Order> = {
   /**
    * The order with all that is needed, or newer. What was read before serves if it contains that; a read under way
    * serves if it will; needs that come meanwhile share the next one. A read that fails is made again with growing
    * pauses. Undefined once the order is not there time and again, once it alone cannot be read while others can, and
    * when `signal` aborts. Never throws.
    */
-  get(orderId: string, need: Need): Promise<Order | undefined>
+  load(orderId: string, need: LoadRequest): Promise<Order | undefined>
   /** Begins to read what will be asked for soon, unless there is plenty to read already. */
-  want(orderId: string, need: Need): void
+  preload(orderId: string, need: LoadRequest): void
 }
 
-export type OrderStatesOptions<Order extends object> = {
+export type OrderLoaderOptions<Order extends object> = {
   /** Gives the order with all that `heard` covers by now, and with `positions`. */
   readonly read: (orderId: string, positions: PositionVector, detail: Detail) => Promise<Order | undefined>
-  readonly heard: () => Place
+  readonly heard: () => Positions
   /** What a read asks for although nobody needs it yet: the page of an order that somebody watches. */
   readonly detailOf: (orderId: string) => Detail
   /** Called with every state that was read. */
@@ -53,22 +60,22 @@ const MOST_ATTEMPTS = 7
 const FIRST_RETRY_MS = 50
 
 /** `contains`: everything up to this place that is about the order. */
-type Known<Order> = { readonly order: Order; readonly contains: Place; readonly detail: Detail }
+type Known<Order> = { readonly order: Order; readonly contains: Positions; readonly detail: Detail }
 
 /** One read. Until it begins, more is asked of it; `contains` is what its result will surely contain. */
 type Round<Order> = {
   positions: PositionVector
-  since: Place
-  contains: Place
+  since: Positions
+  contains: Positions
   detail: Detail
   traceparent: string | undefined
   readonly outcome: PromiseWithResolvers<Order | undefined>
 }
 type Job<Order> = { current: Round<Order>; next: Round<Order> | undefined }
 
-export function createOrderStates<Order extends object>(
-  options: OrderStatesOptions<Order>,
-): OrderStates<Order> {
+export function createOrderLoader<Order extends object>(
+  options: OrderLoaderOptions<Order>,
+): OrderLoader<Order> {
   const { read, heard, detailOf, onRead, longestPauseMs, logger, signal } = options
   const known = new LRUCache<string, Known<Order>>({ max: KEPT })
   const jobs = new Map<string, Job<Order>>()
@@ -77,7 +84,7 @@ export function createOrderStates<Order extends object>(
   // Reads outlast the subscription that first needs them, whose span and request they must not go on under.
   const inOwnContext = AsyncLocalStorage.snapshot()
 
-  function get(orderId: string, need: Need): Promise<Order | undefined> {
+  function get(orderId: string, need: LoadRequest): Promise<Order | undefined> {
     const has = known.get(orderId)
     if (has && suffices(has, need)) return Promise.resolve(has.order)
     const job = jobs.get(orderId)
@@ -87,7 +94,7 @@ export function createOrderStates<Order extends object>(
     return job.next.outcome.promise
   }
 
-  function start(orderId: string, need: Need): Promise<Order | undefined> {
+  function start(orderId: string, need: LoadRequest): Promise<Order | undefined> {
     const job: Job<Order> = { current: newRound(need), next: undefined }
     jobs.set(orderId, job)
     const { promise } = job.current.outcome
@@ -117,9 +124,9 @@ export function createOrderStates<Order extends object>(
    */
   function begin(orderId: string, round: Round<Order>): void {
     const place = heard()
-    const since = furthest(round.since, known.peek(orderId)?.contains ?? BEGINNING)
-    round.positions = mergePositions(round.positions, beyond(since, place))
-    round.contains = furthest(place, placeOf(round.positions))
+    const since = maxPositions(round.since, known.peek(orderId)?.contains ?? START)
+    round.positions = mergePositions(round.positions, vectorBeyond(since, place))
+    round.contains = maxPositions(place, positionsOf(round.positions))
     if (detailOf(orderId) === 'page') round.detail = 'page'
   }
 
@@ -170,25 +177,25 @@ export function createOrderStates<Order extends object>(
   }
 
   return {
-    get,
-    want(orderId, need) {
+    load: get,
+    preload(orderId, need) {
       if (jobs.size < READS_AT_ONCE || jobs.has(orderId)) void get(orderId, need)
     },
   }
 }
 
-function suffices(has: Pick<Known<unknown>, 'contains' | 'detail'>, need: Need): boolean {
+function suffices(has: Pick<Known<unknown>, 'contains' | 'detail'>, need: LoadRequest): boolean {
   if (need.detail === 'page' && has.detail === 'summary') return false
-  return covers(has.contains, need.since) && covers(has.contains, placeOf(need.positions))
+  return covers(has.contains, need.since) && covers(has.contains, positionsOf(need.positions))
 }
 
-function newRound<Order>({ positions, since, detail, traceparent }: Need): Round<Order> {
-  return { positions, since, contains: BEGINNING, detail, traceparent, outcome: Promise.withResolvers() }
+function newRound<Order>({ positions, since, detail, traceparent }: LoadRequest): Round<Order> {
+  return { positions, since, contains: START, detail, traceparent, outcome: Promise.withResolvers() }
 }
 
-function joined<Order>(round: Round<Order>, need: Need): Round<Order> {
+function joined<Order>(round: Round<Order>, need: LoadRequest): Round<Order> {
   round.positions = mergePositions(round.positions, need.positions)
-  round.since = furthest(round.since, need.since)
+  round.since = maxPositions(round.since, need.since)
   if (need.detail === 'page') round.detail = 'page'
   round.traceparent = need.traceparent ?? round.traceparent
   return round

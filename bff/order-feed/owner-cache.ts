@@ -4,18 +4,18 @@ import { LRUCache } from 'lru-cache'
 /** Orders whose owner is kept: some 10 MB at most. */
 const KEPT = 50_000
 /** Of an order that cannot be read: no customer is called so. */
-export const NOBODY = ''
+export const NO_OWNER = ''
 
-export type Owners = {
-  learn(orderId: string, customerId: string): void
+export type OwnerCache = {
+  set(orderId: string, customerId: string): void
   /** Undefined when it is not known. */
-  of(orderId: string): string | undefined
+  get(orderId: string): string | undefined
 }
 
-export function createOwners(): Owners {
+export function createOwnerCache(): OwnerCache {
   const owners = new LRUCache<string, string>({ max: KEPT })
   return {
-    learn: (orderId, customerId) => void owners.set(orderId, customerId),
-    of: orderId => owners.get(orderId),
+    set: (orderId, customerId) => void owners.set(orderId, customerId),
+    get: orderId => owners.get(orderId),
   }
 }

@@ -1,25 +1,25 @@
 // One subscriber's stream of changes: holds a place, never a queue, and looks up what it missed. Free of the bus.
 import type { Change, SharedStream } from '#bff/order-feed/change.ts'
-import type { Made } from '#bff/order-feed/change-builder.ts'
+import type { BuiltChange } from '#bff/order-feed/change-builder.ts'
 import {
   type CatchUp,
+  type ChangeResult,
   type Channel,
-  type Item,
   moveTo,
   type Subscriber,
   takeLast,
 } from '#bff/order-feed/channel.ts'
 import { encodeCursor } from '#bff/order-feed/cursor.ts'
-import { furthest, type Place, vectorOf } from '#bff/order-feed/positions.ts'
+import { maxPositions, type Positions, vectorOf } from '#bff/order-feed/positions.ts'
 
 const DONE = { done: true, value: undefined } as const
 
 /** What is to be told between two places; undefined when that can no longer be listed, or the feed is closed. */
-export type Missed<Order> = (
+export type FindMissed<Order> = (
   channel: Channel<Order>,
-  from: Place,
-  to: Place,
-) => Promise<Made<Order> | undefined>
+  from: Positions,
+  to: Positions,
+) => Promise<BuiltChange<Order> | undefined>
 
 /** Only one `next` may be waited for at a time. */
 export function streamOf<Order>(
@@ -64,14 +64,14 @@ export function close<Order>(subscriber: Subscriber<Order>): void {
   subscriber.onClose()
 }
 
-function nextTold<Order>(subscriber: Subscriber<Order>): Promise<Item<Order>> {
+function nextTold<Order>(subscriber: Subscriber<Order>): Promise<ChangeResult<Order>> {
   return new Promise(resolve => {
     subscriber.deliver = resolve
   })
 }
 
 /** The next change for one who is not level with the channel: the last one told, all that was missed, or the present. */
-export function createCatchUp<Order>(missed: Missed<Order>): CatchUp<Order> {
+export function createCatchUp<Order>(missed: FindMissed<Order>): CatchUp<Order> {
   return async (channel, subscriber) => {
     while (!subscriber.isClosed) {
       const { at } = subscriber
@@ -95,8 +95,8 @@ export function createCatchUp<Order>(missed: Missed<Order>): CatchUp<Order> {
 async function restarted<Order>(
   channel: Channel<Order>,
   subscriber: Subscriber<Order>,
-): Promise<Item<Order>> {
-  const place = furthest(channel.head, subscriber.at ?? channel.head)
+): Promise<ChangeResult<Order>> {
+  const place = maxPositions(channel.head, subscriber.at ?? channel.head)
   try {
     const change = await presentChange('RESTARTED', channel, place, subscriber.present)
     if (subscriber.isClosed) return DONE
@@ -112,7 +112,7 @@ async function restarted<Order>(
 export async function presentChange<Order>(
   kind: 'PRESENT' | 'RESTARTED',
   { scope }: Channel<Order>,
-  place: Place,
+  place: Positions,
   present: () => Promise<readonly Order[]>,
 ): Promise<Change<Order>> {
   return { kind, cursor: encodeCursor(scope, vectorOf(place)), events: [], orders: await present() }

@@ -1,6 +1,6 @@
 // Which cached views an event touches, as tags. Pure.
 
-import { orderOf } from '#bff/bus/message-ids.ts'
+import { orderIdOf } from '#bff/bus/message-ids.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 
@@ -29,7 +29,7 @@ const STOCK = 'stock-'
 export function tagsOf(message: BusMessage): readonly string[] {
   const { topic, stream, data } = message
   const tags: string[] = [tag.operations]
-  const orderId = orderOf(message)
+  const orderId = orderIdOf(message)
   if (orderId !== undefined) tags.push(tag.order(orderId))
   if (topic === 'orders') {
     if (stream.startsWith(CUSTOMER)) tags.push(tag.customer(stream.slice(CUSTOMER.length)))

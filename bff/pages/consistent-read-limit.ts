@@ -7,7 +7,7 @@ import { createWaitingPlaces } from '#platform/graphql/waiting-places.ts'
  * Calls `read` with `required`, or with nothing required where too many operations, of the caller or of all, read ahead of
  * the bus already: the answer then names what may be stale. All reads of one operation count once.
  */
-export type ReadAhead = <T>(
+export type LimitConsistentRead = <T>(
   context: RequestContext,
   required: PositionVector,
   read: (required: PositionVector) => Promise<T>,
@@ -18,7 +18,7 @@ const MOST_OPERATIONS_OF_CALLER = 8
 
 type Ahead = { readonly place: Disposable; reads: number }
 
-export function createReadAhead(heard: () => PositionVector): ReadAhead {
+export function createConsistentReadLimit(heard: () => PositionVector): LimitConsistentRead {
   const places = createWaitingPlaces({ perCaller: MOST_OPERATIONS_OF_CALLER, total: MOST_OPERATIONS })
   const operations = new WeakMap<RequestContext, Ahead>()
 

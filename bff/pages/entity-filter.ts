@@ -1,9 +1,9 @@
 // Which orders and products there are, so that a made-up id costs no request: filled from the gateway, kept by the bus.
 import type { BusFollower } from '#bff/bus/bus-follower.ts'
-import { orderOf } from '#bff/bus/message-ids.ts'
+import { orderIdOf } from '#bff/bus/message-ids.ts'
 import type { GatewayClient } from '#bff/pages/gateway-client.ts'
-import { createKnownIds, type KnownIds } from '#bff/pages/id-filter.ts'
-import type { Subject, SubjectKind } from '#bff/pages/pages.ts'
+import { createIdFilter, type IdFilter } from '#bff/pages/id-filter.ts'
+import type { Entity, EntityKind } from '#bff/pages/pages.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { TypedDocument } from '#platform/graphql/client.ts'
@@ -11,29 +11,29 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 
 type IdPage = TypedDocument<{ readonly ids: readonly string[] }, { readonly after: string | null }>
 
-const DOCUMENTS: Readonly<Record<SubjectKind, IdPage>> = {
+const DOCUMENTS: Readonly<Record<EntityKind, IdPage>> = {
   order: 'query OrderIds($after: ID) { ids: orderIds(after: $after) }',
   product: 'query ProductSkus($after: ID) { ids: productSkus(after: $after) }',
 }
-const TOPICS: Readonly<Record<SubjectKind, string>> = { order: 'orders', product: 'inventory' }
+const TOPICS: Readonly<Record<EntityKind, string>> = { order: 'orders', product: 'inventory' }
 const STOCK = 'stock-'
 
-export type KnownSubjects = AsyncDisposable & {
+export type EntityFilter = AsyncDisposable & {
   /** False only when there is surely no such thing among all that happened up to `required`. */
-  mayExist(subject: Subject, required: PositionVector): boolean
+  mayExist(subject: Entity, required: PositionVector): boolean
 }
 
-export function createKnownSubjects(options: {
+export function createEntityFilter(options: {
   readonly gateway: GatewayClient
   readonly follower: BusFollower
   readonly logger: Logger
-}): KnownSubjects {
+}): EntityFilter {
   const { gateway, follower, logger } = options
-  const known: Readonly<Record<SubjectKind, KnownIds>> = { order: idsOf('order'), product: idsOf('product') }
+  const known: Readonly<Record<EntityKind, IdFilter>> = { order: idsOf('order'), product: idsOf('product') }
   let following = false
 
-  function idsOf(kind: SubjectKind): KnownIds {
-    return createKnownIds({
+  function idsOf(kind: EntityKind): IdFilter {
+    return createIdFilter({
       logger,
       loadPage: async after => {
         const { data } = await gateway.runAsService(DOCUMENTS[kind], { after: after ?? null }, {})
@@ -44,7 +44,7 @@ export function createKnownSubjects(options: {
 
   function hear(messages: readonly BusMessage[]): void {
     for (const message of messages) {
-      const orderId = message.type === 'OrderPlaced' ? orderOf(message) : undefined
+      const orderId = message.type === 'OrderPlaced' ? orderIdOf(message) : undefined
       if (orderId) known.order.add(orderId)
       if (message.type === 'ProductAdded') known.product.add(message.stream.slice(STOCK.length))
     }

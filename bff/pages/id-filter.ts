@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type BloomFilter, createBloomFilter } from '#platform/cache/bloom-filter.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type KnownIds = AsyncDisposable & {
+export type IdFilter = AsyncDisposable & {
   /** True for all that there is, for one stranger in a hundred, and for everything until it is filled. */
   mayExist(id: string): boolean
   /** Something that has come to be since `fill` was called. */
@@ -13,10 +13,10 @@ export type KnownIds = AsyncDisposable & {
    * when a later `fill` or the end takes its place.
    */
   fill(): Promise<void>
-  filled(): boolean
+  isFilled(): boolean
 }
 
-export type KnownIdsOptions = {
+export type IdFilterOptions = {
   /** Ids past `after`, in an order of its own, from the first when it is undefined; none at the end. */
   readonly loadPage: (after: string | undefined) => Promise<readonly string[]>
   readonly logger: Logger
@@ -34,7 +34,7 @@ const FALSE_POSITIVES = 0.01
 const RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
 
-export function createKnownIds(options: KnownIdsOptions): KnownIds {
+export function createIdFilter(options: IdFilterOptions): IdFilter {
   const { loadPage, logger, capacity = CAPACITY, retryMs = RETRY_MS } = options
   let layers: BloomFilter[] = []
   let full = false
@@ -88,7 +88,7 @@ export function createKnownIds(options: KnownIdsOptions): KnownIds {
       await readAll(signal)
       if (!signal.aborted) full = true
     },
-    filled: () => full,
+    isFilled: () => full,
     async [Symbol.asyncDispose]() {
       filling.abort()
     },

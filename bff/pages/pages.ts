@@ -1,8 +1,9 @@
 // Pages of a front end out of the cache: read once for everybody, current for whoever reads. Free of any page's content.
+
 import type { BusFollower } from '#bff/bus/bus-follower.ts'
-import { createReadAhead } from '#bff/pages/consistent-read-limit.ts'
+import { createConsistentReadLimit } from '#bff/pages/consistent-read-limit.ts'
 import type { GatewayClient } from '#bff/pages/gateway-client.ts'
-import type { RecentCommands } from '#bff/pages/read-your-writes.ts'
+import type { ReadYourWrites } from '#bff/pages/read-your-writes.ts'
 import type { Cache, GetOptions, Loaded } from '#platform/cache/cache.ts'
 import { mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { failureOf, type RemoteError, type TypedDocument } from '#platform/graphql/client.ts'
@@ -24,14 +25,14 @@ export type Page<Result, Variables> = {
   /** False: there is no such thing. A failed root field is an error, whatever this says. */
   isThere(result: Result): boolean
   /** What the page is about, if that can be known not to exist without asking. */
-  subject?(variables: Variables): Subject
+  entity?(variables: Variables): Entity
 }
 
 /** How long a page counts as current, and how long after that it is served while it is loaded anew. */
 export type Lifetime = { readonly ttlMs?: number | undefined; readonly staleMs?: number | undefined }
 
-export type Subject = { readonly kind: SubjectKind; readonly id: string }
-export type SubjectKind = 'order' | 'product'
+export type Entity = { readonly kind: EntityKind; readonly id: string }
+export type EntityKind = 'order' | 'product'
 
 export type PageResult<Result> = {
   /** Undefined: not there. Shared: never changed. */
@@ -54,7 +55,7 @@ export type Pages = {
     positions: PositionVector,
   ): Promise<PageResult<Result>>
   /** How far the bus has been heard: whatever is read from now on shows it. */
-  heard(): Promise<PositionVector>
+  positions(): Promise<PositionVector>
   /** A query in the caller's name, past the cache. */
   run<Result, Variables>(
     document: TypedDocument<Result, Variables>,
@@ -81,9 +82,9 @@ export type PagesOptions = {
   readonly gateway: GatewayClient
   readonly cache: Cache
   readonly follower: BusFollower
-  readonly recent: RecentCommands
+  readonly recent: ReadYourWrites
   /** False only when there is surely nothing of that id among all that happened up to `required`. */
-  readonly mayExist: (subject: Subject, required: PositionVector) => boolean
+  readonly mayExist: (subject: Entity, required: PositionVector) => boolean
   /** What holds now in place of a page's own times; those when left out. */
   readonly lifetimeOf?: (page: string) => Lifetime | undefined
 }
@@ -92,7 +93,7 @@ const NOT_THERE: PageResult<never> = { data: undefined, errors: [] }
 
 export function createPages(options: PagesOptions): Pages {
   const { gateway, cache, follower, recent, mayExist, lifetimeOf } = options
-  const readAhead = createReadAhead(follower.heard)
+  const readAhead = createConsistentReadLimit(follower.heard)
   /** How far the bus was heard when a command began: what its result contains at the least. */
   const begun = new WeakMap<RequestContext, PositionVector>()
 
@@ -146,7 +147,7 @@ export function createPages(options: PagesOptions): Pages {
     async read(page, variables, context) {
       const { sources } = context
       const required = recent.required(context.viewer, context.consistency.required)
-      const subject = page.subject?.(variables)
+      const subject = page.entity?.(variables)
       if (subject && !mayExist(subject, required)) {
         sources.uncacheable = true
         return NOT_THERE
@@ -161,7 +162,7 @@ export function createPages(options: PagesOptions): Pages {
     async readFor(page, variables, positions) {
       return (await get(page, variables, positions)).value ?? NOT_THERE
     },
-    async heard() {
+    async positions() {
       await follower.touch()?.catch(() => {}) // then it is what was heard last
       return { ...follower.heard() }
     },
@@ -178,7 +179,7 @@ export function createPages(options: PagesOptions): Pages {
       begun.set(context, { ...cache.heard() })
       const result = await gateway.run(document, variables, context)
       const { seen } = context.consistency
-      recent.acknowledged(context.viewer, seen)
+      recent.record(context.viewer, seen)
       cache.drop(touches(result), seen)
       return result
     },

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderCards, OrderScreen } from '#schema/generated/bff-mobile.ts'
-import { type Edge, startEdge } from '#test/bff-web/recorded-bff.ts'
+import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
 import type { Browser } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { ADDRESS, addProduct, createSend, registerShopper, type Shopper } from '#testbed/shop-client.ts'
@@ -17,7 +17,7 @@ const SCREEN = `query ($id: ID!) { order(id: $id) {
 const LIST = '{ orders(first: 20) { items { id number title status tone total placed } next } }'
 
 let platform: TestPlatform
-let edge: Edge
+let edge: RecordedBff
 let shopper: Shopper
 let ada: Browser
 let eve: Browser
@@ -27,7 +27,7 @@ beforeAll(async () => {
     CARRIER_SANDBOX_STEP_MS: '3600000', // parcels stay where they are
     CAPTURE_AT: 'dispatch', // and so does their money
   })
-  edge = await startEdge(platform, ['shipping', 'payment'], 'bff-mobile')
+  edge = await startRecordedBff(platform, ['shipping', 'payment'], 'bff-mobile')
   const skus = ['a-mug-to-drink-from', 'a-lamp-to-read-by-at-night', 'a-chair']
   for (const sku of skus) await addProduct(platform, { sku, price: '12.00', stock: { 'BER-1': 500 } })
   shopper = await registerShopper(platform, 'Ada')
@@ -60,12 +60,12 @@ async function screenOf(browser: Browser, id: string): Promise<OrderScreen | nul
   return (await browser.ask<{ order: OrderScreen | null }>(SCREEN, { id })).order
 }
 
-const namesOf = (requests: Awaited<ReturnType<Edge['during']>>['requests']) =>
+const namesOf = (requests: Awaited<ReturnType<RecordedBff['during']>>['requests']) =>
   requests.map(request => request.map(({ name }) => name))
 
 describe('a screen', () => {
   test('costs one request when it is cold, and none when it is warm, for whoever asks', async () => {
-    const fresh = await startEdge(platform, [], 'bff-mobile')
+    const fresh = await startRecordedBff(platform, [], 'bff-mobile')
     await using _ = fresh
     const browser = fresh.browser(shopper.token)
     const staff = fresh.browser(await platform.token('support'))

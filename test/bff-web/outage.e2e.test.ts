@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
-import { type Edge, startEdge } from '#test/bff-web/recorded-bff.ts'
+import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
 import type { Browser } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
@@ -12,7 +12,7 @@ import {
 } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
-let edge: Edge
+let edge: RecordedBff
 let customer: Browser
 let ops: Browser
 let id: string
@@ -21,7 +21,7 @@ beforeAll(async () => {
     CARRIER_SANDBOX_STEP_MS: '3600000', // parcels stay where they are
     CAPTURE_AT: 'dispatch', // and so does their money
   })
-  edge = await startEdge(platform, ['orders', 'inventory', 'shipping'])
+  edge = await startRecordedBff(platform, ['orders', 'inventory', 'shipping'])
   for (const sku of ['cap', 'hat']) await addProduct(platform, { sku, price: '9.00', stock: { 'BER-1': 50 } })
   const shopper = await registerShopper(platform)
   customer = edge.browser(shopper.token)

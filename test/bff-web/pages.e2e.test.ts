@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
-import { type Edge, startEdge } from '#test/bff-web/recorded-bff.ts'
+import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
 import type { Browser } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
@@ -14,7 +14,7 @@ import {
 } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
-let edge: Edge
+let edge: RecordedBff
 let shopper: Shopper
 let stranger: Shopper
 let customer: Browser
@@ -26,7 +26,7 @@ let orderId: string
 
 beforeAll(async () => {
   platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
-  edge = await startEdge(platform)
+  edge = await startRecordedBff(platform)
   for (const sku of ['cap', 'scarf'])
     await addProduct(platform, { sku, price: '9.00', stock: { 'BER-1': 50 } })
   shopper = await registerShopper(platform, 'Ada')
@@ -76,7 +76,7 @@ const WHOLE = `query ($id: ID!) { orderPage(id: $id) {
 
 describe('a cold page', () => {
   test('of an order costs one request, whatever is selected and under however many names', async () => {
-    const fresh = await startEdge(platform)
+    const fresh = await startRecordedBff(platform)
     await using _ = fresh
     const browser = fresh.browser(shopper.token)
     const second = await buy(customer, 'second')
@@ -100,7 +100,7 @@ describe('a cold page', () => {
   })
 
   test('of a product costs one request, and a second one for what shipping it costs', async () => {
-    await using fresh = await startEdge(platform)
+    await using fresh = await startRecordedBff(platform)
     const browser = fresh.browser()
     const page = '{ productPage(sku: "cap") { title available } }'
     expect((await fresh.during(() => browser.ask(page))).requests).toHaveLength(1)
@@ -110,7 +110,7 @@ describe('a cold page', () => {
   })
 
   test('of operations costs one request for all of its parts', async () => {
-    await using fresh = await startEdge(platform)
+    await using fresh = await startRecordedBff(platform)
     const browser = fresh.browser(await platform.token('ops'))
     const page = `{ operations { orderTotals { byStatus { count } } inventoryTotals { onHand } lowStock { sku }
       paymentTotals { captured } stuckFulfilments { stuck } notices { section } } }`
@@ -122,7 +122,7 @@ describe('a cold page', () => {
 
   test('fetches only the sections that are selected', async () => {
     const fetched = async (selection: string) => {
-      await using fresh = await startEdge(platform)
+      await using fresh = await startRecordedBff(platform)
       const query = `query ($id: ID!, $yes: Boolean = true) { orderPage(id: $id) { id ${selection} } }
         fragment Money on OrderPage { id @include(if: $yes) paid: payments { id } }`
       const browser = fresh.browser(shopper.token)
@@ -139,7 +139,7 @@ describe('a cold page', () => {
   })
 
   test('of operations asks only for the parts that are selected', async () => {
-    await using fresh = await startEdge(platform)
+    await using fresh = await startRecordedBff(platform)
     const browser = fresh.browser(await platform.token('ops'))
     const { requests } = await fresh.during(() =>
       browser.ask('{ operations { lowStock { sku } notices { code } } }'),

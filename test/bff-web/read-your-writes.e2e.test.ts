@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newId } from '#platform/domain/ids.ts'
 import type { OrderPage, ProductPage } from '#schema/generated/bff-web.ts'
-import { type Edge, startEdge } from '#test/bff-web/recorded-bff.ts'
+import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
@@ -14,12 +14,12 @@ import {
 // Every query here is sent by a client that keeps no consistency token, straight after the command was answered.
 
 let platform: TestPlatform
-let edge: Edge
+let edge: RecordedBff
 let token: string
 let opsToken: string
 beforeAll(async () => {
   platform = await startPlatform()
-  edge = await startEdge(platform)
+  edge = await startRecordedBff(platform)
   await addProduct(platform, { sku: 'cap', price: '9.00', stock: { 'BER-1': 500 } })
   token = (await registerShopper(platform)).token
   opsToken = await platform.token('ops')

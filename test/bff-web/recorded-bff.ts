@@ -11,24 +11,29 @@ import { createSend } from '#testbed/shop-client.ts'
 type Subgraph = 'orders' | 'inventory' | 'payment' | 'shipping'
 
 /** One operation of a request to the gateway. */
-export type Asked = { readonly name: string; readonly variables: Readonly<Record<string, unknown>> }
+export type RecordedOperation = {
+  readonly name: string
+  readonly variables: Readonly<Record<string, unknown>>
+}
 
-export type Edge = AsyncDisposable & {
+export type RecordedBff = AsyncDisposable & {
   readonly url: string
   browser(token?: string): Browser
   /** The requests to the gateway while `work` went on, each with its operations. */
-  during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly requests: readonly Asked[][] }>
+  during<T>(
+    work: () => Promise<T>,
+  ): Promise<{ readonly result: T; readonly requests: readonly RecordedOperation[][] }>
   /** Really stops one of its own subgraphs. */
   stop(subgraph: Subgraph): Promise<void>
   start(subgraph: Subgraph): Promise<void>
 }
 
 /** `own` are subgraphs that this edge has instances of, over the platform's databases, behind a gateway of its own. */
-export async function startEdge(
+export async function startRecordedBff(
   platform: TestPlatform,
   own: readonly Subgraph[] = [],
   name: 'bff-web' | 'bff-mobile' = 'bff-web',
-): Promise<Edge> {
+): Promise<RecordedBff> {
   await using open = new AsyncDisposableStack()
   const { PORT: _port, GATEWAY_URL: shared = '', ...common } = platform.environment(name)
   const subgraphs = new Map<Subgraph, { port: number; running: AsyncDisposable | undefined }>()
@@ -105,7 +110,7 @@ export async function startEdge(
 const BACKGROUND = new Set(['OrderIds', 'ProductSkus'])
 
 async function startRecorder(target: string) {
-  const requests: Asked[][] = []
+  const requests: RecordedOperation[][] = []
   const server = createServer(async (request, response) => {
     const body = await text(request)
     const asked = operationsIn(body)
@@ -134,11 +139,11 @@ async function startRecorder(target: string) {
   }
 }
 
-function operationsIn(body: string): Asked[] {
+function operationsIn(body: string): RecordedOperation[] {
   const parsed: unknown = JSON.parse(body)
   const members: unknown[] = Array.isArray(parsed) ? parsed : [parsed]
   return members.flatMap(member => {
-    const { query, variables } = member as { query: string; variables: Asked['variables'] }
+    const { query, variables } = member as { query: string; variables: RecordedOperation['variables'] }
     const name = /^(?:query|mutation)\s+(\w+)/.exec(query)?.[1] ?? query
     return BACKGROUND.has(name) ? [] : [{ name, variables }]
   })

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { orderOf } from '#bff/bus/message-ids.ts'
+import { orderIdOf } from '#bff/bus/message-ids.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { type BffProcess, startBffProcess } from '#test/fixtures/bff-process.ts'
@@ -90,7 +90,7 @@ async function history(): Promise<{ events: SeenEvent[]; owners: Map<string, str
     for (let after = 0; ; ) {
       const batch = await bus.read(topic, after, 10_000)
       for (const message of batch) {
-        const orderId = orderOf(message)
+        const orderId = orderIdOf(message)
         if (!orderId) continue
         events.push({ id: message.eventId, service: topic, orderId })
         const { customer } = message.data

@@ -8,7 +8,7 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import type { OrderCard, OrdersChange } from '#schema/generated/bff-mobile.ts'
 import { absent, evolve, type OrderStatus } from '#subgraphs/orders/domain/order.ts'
 import { ordersView } from '#subgraphs/orders/queries/views.ts'
-import { openPhone, type Phone } from '#test/bff-mobile/sync/sync-client.ts'
+import { openSyncClient, type SyncClient } from '#test/bff-mobile/sync/sync-client.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { subscribe } from '#test/fixtures/subscription-client.ts'
 import { must, placedEvent } from '#test/subgraphs/orders/domain/order-fixture.ts'
@@ -25,14 +25,14 @@ beforeAll(async () => {
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
-async function newPhone(headers = {}): Promise<{ shopper: Shopper; phone: Phone }> {
+async function newPhone(headers = {}): Promise<{ shopper: Shopper; phone: SyncClient }> {
   const shopper = await registerShopper(platform)
-  return { shopper, phone: openPhone(platform, shopper.token, headers) }
+  return { shopper, phone: openSyncClient(platform, shopper.token, headers) }
 }
 
 const PLACE = 'mutation ($input: CheckoutInput!) { checkout(input: $input) { order { id } } }'
 let orders = 0
-async function place(phone: Phone): Promise<string> {
+async function place(phone: SyncClient): Promise<string> {
   orders += 1
   const { data } = await phone.ask<{ checkout: { order: OrderCard } }>(PLACE, {
     input: {
@@ -45,14 +45,14 @@ async function place(phone: Phone): Promise<string> {
   return data.checkout.order.id
 }
 
-const cancel = (phone: Phone, id: string) =>
+const cancel = (phone: SyncClient, id: string) =>
   phone.ask(
     'mutation ($id: ID!, $key: String!) { cancelOrder(idempotencyKey: $key, orderId: $id) { refusal { code } } }',
     { id, key: `cancel-${id}` },
   )
 
 /** Until the bus has told this process all that was done: then an answer repeats nothing. */
-async function settled(phone: Phone): Promise<void> {
+async function settled(phone: SyncClient): Promise<void> {
   await expect.poll(async () => (await phone.sync()).flatMap(({ changed }) => changed)).toEqual([])
 }
 
@@ -81,7 +81,7 @@ describe('a copy', () => {
     await place(other.phone)
     await phone.sync()
     expect(phone.copy.size).toBe(0)
-    phone.turnBack((await other.phone.sync()).at(-1)?.cursor ?? '')
+    phone.rewind((await other.phone.sync()).at(-1)?.cursor ?? '')
     await expect(phone.sync()).rejects.toThrow(/^BAD_USER_INPUT: .*another/)
   })
 
@@ -128,7 +128,7 @@ describe('a cursor that cannot be used', () => {
     ],
   ])('is refused: %s', async (_what, why, make) => {
     const { shopper, phone } = await newPhone()
-    phone.turnBack(make(shopper.id))
+    phone.rewind(make(shopper.id))
     await expect(phone.sync()).rejects.toThrow(
       new RegExp(`^BAD_USER_INPUT: .*${why === 'junk' ? 'not one of ours' : why}`),
     )
@@ -153,7 +153,7 @@ describe('a copy of 10,000 orders', () => {
   const AGED = 5
   /** Placed long ago and still under way: in the list. */
   const LATE = 30
-  let phone: Phone
+  let phone: SyncClient
   let shopper: Shopper
 
   /** Documents as the view would have them, below positions that the store has passed. */
@@ -209,14 +209,14 @@ describe('a copy of 10,000 orders', () => {
     const before = (days: number) =>
       encodeSyncCursor(shopper.id, { positions, prunedTo: now - (days * DAY_MS) / 1000 })
 
-    phone.turnBack(before(4))
+    phone.rewind(before(4))
     expect(await phone.sync(100)).toMatchObject([{ removed: [], reset: false }])
-    phone.turnBack(before(6))
+    phone.rewind(before(6))
     const [delta] = await phone.sync(100)
     expect(delta).toMatchObject({ changed: [], reset: false, hasMore: false })
     expect(new Set(delta?.removed).size).toBe(AGED)
 
-    phone.turnBack(before(40))
+    phone.rewind(before(40))
     const [reset, ...pages] = await phone.sync(100)
     expect(reset).toMatchObject({ removed: [], reset: true, hasMore: true })
     expect(pages.some(page => page.reset)).toBe(false)

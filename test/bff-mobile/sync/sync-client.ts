@@ -7,7 +7,7 @@ import type { GraphqlReply, Graphs } from '#testbed/shop-client.ts'
 export type Card = Pick<OrderCard, 'id' | 'title' | 'status'>
 export type Sync = Omit<OrderChanges, 'changed'> & { readonly changed: readonly Card[] }
 
-export type Phone = {
+export type SyncClient = {
   /** The customer's orders by id, as of the last sync. */
   readonly copy: ReadonlyMap<string, Card>
   readonly cursor: string | null
@@ -15,17 +15,17 @@ export type Phone = {
   /** Asks until there is no more; the answers. */
   sync(first?: number): Promise<Sync[]>
   /** Goes on from another cursor, as a phone that was put away at that time. */
-  turnBack(cursor: string): void
+  rewind(cursor: string): void
 }
 
 const CHANGES = `query ($cursor: String, $first: Int) { changesSince(cursor: $cursor, first: $first) {
   changed { id title status } removed cursor hasMore reset } }`
 
-export function openPhone(
+export function openSyncClient(
   graphs: Graphs,
   token: string,
   headers: Readonly<Record<string, string>> = {},
-): Phone {
+): SyncClient {
   const copy = new Map<string, Card>()
   let cursor: string | null = null
   let reached = {}
@@ -59,7 +59,7 @@ export function openPhone(
       while (answers.at(-1)?.hasMore) answers.push(await step(first))
       return answers
     },
-    turnBack(to) {
+    rewind(to) {
       cursor = to
     },
   }

@@ -1,7 +1,7 @@
 // Delta sync step by step: what the phone's copy changes, what it drops, and where it stands afterwards.
 import { describe, expect, test } from 'vitest'
 import type { SyncState } from '#bff-mobile/sync/sync-cursor.ts'
-import { edgeOf, LISTED_DAYS, type StepInput, stepOf } from '#bff-mobile/sync/sync-delta.ts'
+import { LISTED_DAYS, listedSince, type SyncInput, syncDelta } from '#bff-mobile/sync/sync-delta.ts'
 import type { OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 const NOW = Date.parse('2026-11-21T12:00:00Z') / 1000
@@ -30,13 +30,13 @@ function order(id: string, status: OrderStatus, daysAgo: number, updatedAt = NOW
 }
 
 function step(
-  changes: Partial<StepInput['answer']['orderChanges']>,
-  others: Partial<StepInput> = {},
+  changes: Partial<SyncInput['answer']['orderChanges']>,
+  others: Partial<SyncInput> = {},
   left?: string[],
 ) {
   const orderChanges = { nodes: [], position: '45', hasMore: false, ...changes }
   const page = { nodes: (left ?? []).map(id => ({ id })), pageInfo: { hasNextPage: false } }
-  const { changed, ...rest } = stepOf({
+  const { changed, ...rest } = syncDelta({
     from,
     heard,
     nowS: NOW,
@@ -110,6 +110,6 @@ describe('where a copy stands afterwards', () => {
   })
 
   test('an order leaves the list 400 days after it was placed', () => {
-    expect(edgeOf(NOW)).toBe('2025-10-17T12:00:00.000Z')
+    expect(listedSince(NOW)).toBe('2025-10-17T12:00:00.000Z')
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chooseLocale, textsFor } from '#bff-mobile/views/localization.ts'
+import { localizationFor, negotiateLocale } from '#bff-mobile/views/localization.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { ShipmentStatus } from '#schema/generated/bff-mobile-operations.ts'
 
@@ -26,7 +26,7 @@ describe('chooseLocale', () => {
     [`${'xx,'.repeat(19)}de`, 'de'],
     [`${'xx,'.repeat(20)}de`, 'en-US'],
   ])('of %j is %s', (header, locale) => {
-    expect(chooseLocale(header)).toBe(locale)
+    expect(negotiateLocale(header)).toBe(locale)
   })
 
   test('never throws, and always gives a locale that there are texts for', () => {
@@ -37,9 +37,9 @@ describe('chooseLocale', () => {
     )
     fc.assert(
       fc.property(fc.array(part, { maxLength: 30 }), parts => {
-        const locale = chooseLocale(parts.join(''))
+        const locale = negotiateLocale(parts.join(''))
         expect(locale).toMatch(/^(en|de|pt)\b/)
-        const texts = textsFor(locale)
+        const texts = localizationFor(locale)
         expect(texts.money({ amount: '1.00', currency: 'EUR' })).not.toBe('')
         expect(texts.date('2026-11-21T10:00:00.000Z', 'UTC')).not.toBe('')
       }),
@@ -60,7 +60,7 @@ describe('money', () => {
     ['en-US', '0.00', 'USD', '$0.00'],
     ['de', '-12.50', 'EUR', '-12,50 €'],
   ])('in %s of %s %s is %s', (locale, amount, currency, text) => {
-    expect(plain(textsFor(locale).money({ amount, currency }))).toBe(text)
+    expect(plain(localizationFor(locale).money({ amount, currency }))).toBe(text)
   })
 
   test('keeps every digit, however many there are', () => {
@@ -70,7 +70,7 @@ describe('money', () => {
         fc.integer({ min: 0, max: 99 }),
         (units, cents) => {
           const amount = `${units}.${String(cents).padStart(2, '0')}`
-          const text = textsFor('en-US').money({ amount, currency: 'USD' })
+          const text = localizationFor('en-US').money({ amount, currency: 'USD' })
           expect(text.replaceAll(/[$,]/g, '')).toBe(amount)
         },
       ),
@@ -85,8 +85,8 @@ describe('dates', () => {
     ['de', '21.11.2026'],
     ['pt-BR', '21 de nov. de 2026'],
   ])('in %s are like %s, by UTC wherever the server stands', (locale, text) => {
-    expect(textsFor(locale).date('2026-11-21T00:00:00.000Z', 'UTC')).toBe(text)
-    expect(textsFor(locale).date('2026-11-21T23:59:59.999Z', 'UTC')).toBe(text)
+    expect(localizationFor(locale).date('2026-11-21T00:00:00.000Z', 'UTC')).toBe(text)
+    expect(localizationFor(locale).date('2026-11-21T23:59:59.999Z', 'UTC')).toBe(text)
   })
 
   test.each([
@@ -96,13 +96,13 @@ describe('dates', () => {
     ['+09:00', 'Dec 1, 2026'],
     ['-11:00', 'Nov 30, 2026'],
   ])('in the time zone %s are days of it', (timeZone, text) => {
-    expect(textsFor('en-US').date('2026-11-30T15:44:40.531Z', timeZone)).toBe(text)
+    expect(localizationFor('en-US').date('2026-11-30T15:44:40.531Z', timeZone)).toBe(text)
   })
 
   test.each(['', 'Tokyo', 'Europe/Berlin ', '+25:00', '\0', 'x'.repeat(5_000)])(
     'in the time zone %j are refused by its name',
     timeZone => {
-      const date = () => textsFor('en-US').date('2026-11-30T15:44:40.531Z', timeZone)
+      const date = () => localizationFor('en-US').date('2026-11-30T15:44:40.531Z', timeZone)
       expect(date).toThrow(CallerError)
       expect(date).toThrow(/^timeZone: should be a time zone such as Europe\/Berlin, .{1,120}$/)
     },
@@ -123,18 +123,18 @@ const SHIPMENT_STATUSES: Readonly<Record<ShipmentStatus, true>> = {
 const keysOf = <Key extends string>(record: Readonly<Record<Key, unknown>>) => Object.keys(record) as Key[]
 
 describe.each(['en-US', 'de', 'pt-BR'])('in %s', locale => {
-  const texts = textsFor(locale)
+  const texts = localizationFor(locale)
 
   test('every status has its text, and none is the code', () => {
     const all = [
-      ...Object.values(texts.words.order),
-      ...keysOf(SHIPMENT_STATUSES).map(status => texts.words.shipment[status]),
+      ...Object.values(texts.translations.order),
+      ...keysOf(SHIPMENT_STATUSES).map(status => texts.translations.shipment[status]),
     ]
     for (const text of all) expect(text).toMatch(/^\p{Lu}[\p{Ll} ]/u)
   })
 })
 
 test('languages differ from each other in what they say', () => {
-  const said = ['en-US', 'de', 'pt-BR'].map(locale => textsFor(locale).words.order.ON_ITS_WAY)
+  const said = ['en-US', 'de', 'pt-BR'].map(locale => localizationFor(locale).translations.order.ON_ITS_WAY)
   expect(said).toEqual(['On its way', 'Unterwegs', 'A caminho'])
 })

@@ -1,7 +1,12 @@
 // How an order stands, over every combination of what may have happened to it, in every language.
 import { describe, expect, test } from 'vitest'
-import { remarkTexts, statusText, textsFor } from '#bff-mobile/views/localization.ts'
-import { type Facts, factsOf, type Situation, situationOf } from '#bff-mobile/views/order-progress.ts'
+import { localizationFor, remarkTexts, statusText } from '#bff-mobile/views/localization.ts'
+import {
+  factsOf,
+  type OrderFacts,
+  type OrderProgress,
+  orderProgress,
+} from '#bff-mobile/views/order-progress.ts'
 import type { CardPartsFragment, OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 const usd = (amount: string) => ({ amount, currency: 'USD' })
@@ -27,7 +32,7 @@ function order(status: OrderStatus, of: Line, more: Partial<Order> = {}): Order 
 const open = (owedBy: 'CUSTOMER' | 'SHOP') => ({ debts: [{ owedBy, resolution: null }] })
 const back = { refunded: usd('27.94') }
 
-const TABLE: readonly [string, Order, string, Situation['tone']][] = [
+const TABLE: readonly [string, Order, string, OrderProgress['tone']][] = [
   ['placed', order('PLACED', line(2)), 'Being confirmed', 'WAITING'],
   ['waiting', order('PLACED', line(2), { awaitingApproval: true }), 'Waiting for your payment', 'WAITING'],
   ['confirmed', order('CONFIRMED', line(2), { awaitingApproval: true }), 'Confirmed', 'ACTIVE'],
@@ -87,8 +92,8 @@ const TABLE: readonly [string, Order, string, Situation['tone']][] = [
 ]
 
 test.each(TABLE)('an order that is %s says so', (_what, parts, text, tone) => {
-  const situation = situationOf(factsOf(parts))
-  expect(statusText(textsFor('en-US'), situation, parts.refunded)).toBe(text)
+  const situation = orderProgress(factsOf(parts))
+  expect(statusText(localizationFor('en-US'), situation, parts.refunded)).toBe(text)
   expect(situation.tone).toBe(tone)
 })
 
@@ -131,33 +136,34 @@ function statusesOf(of: Line): OrderStatus[] {
 }
 
 /** What each part of a text claims. */
-const CLAIMS: Readonly<Record<Situation['progress'] | Situation['remarks'][number], (f: Facts) => boolean>> =
-  {
-    APPROVAL: f => f.status === 'PLACED' && f.awaitingApproval,
-    PLACED: f => f.status === 'PLACED',
-    CONFIRMED: f => f.coming > 0 && f.underWay === 0 && f.delivered === 0,
-    ON_ITS_WAY: f => f.underWay === f.ordered,
-    PARTLY_ON_ITS_WAY: f => f.underWay > 0 && f.underWay < f.ordered,
-    PARTLY_DELIVERED: f => f.delivered > 0 && f.delivered < f.ordered,
-    DELIVERED: f => f.delivered === f.ordered && f.lost === 0,
-    RETURNED: f => f.returned > 0 && f.returned === f.delivered,
-    LOST: f => f.lost > 0 && f.delivered === 0 && f.coming === 0,
-    CANCELLED: f => f.status === 'CANCELLED',
-    PARTLY_LOST: f => f.lost > 0 && f.lost < f.ordered,
-    REST_CANCELLED: f => f.coming === 0 && f.ordered > f.delivered + f.lost,
-    PARTLY_RETURNED: f => f.returned > 0 && f.returned < f.delivered,
-    REFUNDED: f => f.isRefunded,
-    REFUND_OWED: f => f.isRefundOwed,
-    PAYMENT_OWED: f => f.isPaymentOwed,
-  }
+const CLAIMS: Readonly<
+  Record<OrderProgress['stage'] | OrderProgress['remarks'][number], (f: OrderFacts) => boolean>
+> = {
+  APPROVAL: f => f.status === 'PLACED' && f.awaitingApproval,
+  PLACED: f => f.status === 'PLACED',
+  CONFIRMED: f => f.coming > 0 && f.underWay === 0 && f.delivered === 0,
+  ON_ITS_WAY: f => f.underWay === f.ordered,
+  PARTLY_ON_ITS_WAY: f => f.underWay > 0 && f.underWay < f.ordered,
+  PARTLY_DELIVERED: f => f.delivered > 0 && f.delivered < f.ordered,
+  DELIVERED: f => f.delivered === f.ordered && f.lost === 0,
+  RETURNED: f => f.returned > 0 && f.returned === f.delivered,
+  LOST: f => f.lost > 0 && f.delivered === 0 && f.coming === 0,
+  CANCELLED: f => f.status === 'CANCELLED',
+  PARTLY_LOST: f => f.lost > 0 && f.lost < f.ordered,
+  REST_CANCELLED: f => f.coming === 0 && f.ordered > f.delivered + f.lost,
+  PARTLY_RETURNED: f => f.returned > 0 && f.returned < f.delivered,
+  REFUNDED: f => f.isRefunded,
+  REFUND_OWED: f => f.isRefundOwed,
+  PAYMENT_OWED: f => f.isPaymentOwed,
+}
 
 test('no text contradicts a fact, and none is kept back, whatever happened', () => {
   let count = 0
   for (const parts of everyOrder()) {
     count++
     const facts = factsOf(parts)
-    const { progress, remarks, tone } = situationOf(facts)
-    const said = [progress, ...remarks]
+    const { stage, remarks, tone } = orderProgress(facts)
+    const said = [stage, ...remarks]
     const why = JSON.stringify({ facts, said, tone })
     for (const part of said) expect(CLAIMS[part](facts), `${part}: ${why}`).toBe(true)
     const isLossTold = said.includes('LOST') || said.includes('PARTLY_LOST')
@@ -177,17 +183,17 @@ test('no text contradicts a fact, and none is kept back, whatever happened', () 
 })
 
 describe.each(['en-US', 'de', 'pt-BR'])('in %s', locale => {
-  const texts = textsFor(locale)
+  const texts = localizationFor(locale)
 
   test('every part of every text differs from the others, and is no code', () => {
     const said = new Map<string, string>()
     for (const parts of everyOrder()) {
-      const situation = situationOf(factsOf(parts))
+      const situation = orderProgress(factsOf(parts))
       const remarks = remarkTexts(texts, situation, parts.refunded)
-      said.set(situation.progress, texts.words.order[situation.progress])
+      said.set(situation.stage, texts.translations.order[situation.stage])
       for (const [index, remark] of situation.remarks.entries()) said.set(remark, remarks[index] ?? '')
       const status = statusText(texts, situation, parts.refunded)
-      expect(status.split(' · ')).toEqual([texts.words.order[situation.progress], ...remarks])
+      expect(status.split(' · ')).toEqual([texts.translations.order[situation.stage], ...remarks])
       if (parts.refunded.amount !== '0.00') expect(status).toContain(texts.money(parts.refunded))
     }
     expect([...said.keys()].sort()).toEqual(Object.keys(CLAIMS).sort())

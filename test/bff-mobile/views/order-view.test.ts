@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { textsFor } from '#bff-mobile/views/localization.ts'
+import { localizationFor } from '#bff-mobile/views/localization.ts'
 import {
   headlineText,
   orderCard,
@@ -9,8 +9,8 @@ import {
   type WholeOrder,
 } from '#bff-mobile/views/order-view.ts'
 
-const english = textsFor('en-US')
-const german = textsFor('de')
+const english = localizationFor('en-US')
+const german = localizationFor('de')
 const usd = (amount: string) => ({ amount, currency: 'USD' })
 
 const CONFIRMED = { shippedQuantity: 0, deliveredQuantity: 0, lostQuantity: 0, returnedQuantity: 0 }
@@ -227,7 +227,7 @@ describe("an order's screen", () => {
 
   test('tells in each language why it does not come', () => {
     const cancelled = { cancellation: { reason: 'PAYMENT_DECLINED' as const } }
-    const texts = ['en', 'de', 'pt'].map(locale => headline(cancelled, textsFor(locale)))
+    const texts = ['en', 'de', 'pt'].map(locale => headline(cancelled, localizationFor(locale)))
     expect(new Set(texts).size).toBe(3)
     expect(texts[1]).toBe('Storniert: Ihre Zahlung wurde abgelehnt')
   })
@@ -240,10 +240,10 @@ describe('a screen of which a part is missing', () => {
     const screen = orderScreen(partial, { PAYMENTS: 'INTERNAL' }, german)
     expect(screen).toMatchObject({ total: german.money(ORDER.total), paid: null, parcels: null })
     expect(screen.notices).toEqual([
-      { section: 'PAYMENTS', code: 'INTERNAL', message: german.words.notice.PAYMENTS },
-      { section: 'SHIPMENTS', code: 'UNAVAILABLE', message: german.words.notice.SHIPMENTS },
+      { section: 'PAYMENTS', code: 'INTERNAL', message: german.translations.notice.PAYMENTS },
+      { section: 'SHIPMENTS', code: 'UNAVAILABLE', message: german.translations.notice.SHIPMENTS },
     ])
-    expect(german.words.notice.PAYMENTS).not.toBe(english.words.notice.PAYMENTS)
+    expect(german.translations.notice.PAYMENTS).not.toBe(english.translations.notice.PAYMENTS)
   })
 
   test('has no notice of what is there', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { customerOf, orderOf } from '#bff/bus/message-ids.ts'
+import { customerIdOf, orderIdOf } from '#bff/bus/message-ids.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
 
 const ORDER = newId('order')
@@ -14,13 +14,13 @@ describe('a message is about the order', () => {
     ['or none: a stream with dashes that is no id', 'stock-ord_-x', {}, undefined],
     ['or none: an order id that is none', 'stock-mug', { orderId: 'ord_1' }, undefined],
   ])('%s', (_what, stream, data, orderId) => {
-    expect(orderOf({ stream, data })).toBe(orderId)
+    expect(orderIdOf({ stream, data })).toBe(orderId)
   })
 })
 
 test('a message is about the customer that its data names, if any', () => {
-  expect(customerOf({ data: { customerId: 'cus_1' } })).toBe('cus_1')
-  expect(customerOf({ data: { customerId: 7 } })).toBeUndefined()
-  expect(customerOf({ data: { customerId: '' } })).toBeUndefined()
-  expect(customerOf({ data: {} })).toBeUndefined()
+  expect(customerIdOf({ data: { customerId: 'cus_1' } })).toBe('cus_1')
+  expect(customerIdOf({ data: { customerId: 7 } })).toBeUndefined()
+  expect(customerIdOf({ data: { customerId: '' } })).toBeUndefined()
+  expect(customerIdOf({ data: {} })).toBeUndefined()
 })

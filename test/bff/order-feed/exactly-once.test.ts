@@ -5,11 +5,20 @@ import type { Scope } from '#bff/order-feed/change.ts'
 import { openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
-import { ask, type Client, client, contains, cut, drain, eventsOf, join } from './feed-client.ts'
+import {
+  ask,
+  contains,
+  createFeedClient,
+  drain,
+  eventsOf,
+  type FeedClient,
+  join,
+  reconnect,
+} from './feed-client.ts'
 import {
   type Buyer,
   buyer,
-  createMemoryBus,
+  createInMemoryBus,
   followInMemory,
   publishAbout,
   type TestOrder,
@@ -60,7 +69,7 @@ type Step = typeof steps extends fc.Arbitrary<infer All> ? (All extends (infer O
 type Weather = { readonly slowness: readonly number[]; readonly faults: readonly boolean[] }
 
 function openWorld(weather: Weather) {
-  const bus = createMemoryBus()
+  const bus = createInMemoryBus()
   const buyers: readonly Buyer[] = Array.from({ length: 6 }, (_, index) =>
     buyer(index % 2 ? 'cus_odd' : 'cus_even'),
   )
@@ -104,7 +113,7 @@ function openWorld(weather: Weather) {
     { all: true },
     { all: true },
   ]
-  return { bus, buyers, reads, processes, clients: scopes.map(client) }
+  return { bus, buyers, reads, processes, clients: scopes.map(createFeedClient) }
 }
 
 type World = ReturnType<typeof openWorld>
@@ -133,7 +142,7 @@ async function take(world: World, step: Step): Promise<void> {
     case 'cut': {
       const one = at(clients, step.who)
       const { feed, resumed } = at(processes, step.process)
-      if (await cut(one, step.back, feed)) resumed.push(one.scope)
+      if (await reconnect(one, step.back, feed)) resumed.push(one.scope)
       return
     }
     case 'join': {
@@ -157,7 +166,7 @@ async function settle({ bus, buyers, processes, clients }: World): Promise<void>
   }
 }
 
-function judge({ bus, buyers }: World, one: Client): void {
+function judge({ bus, buyers }: World, one: FeedClient): void {
   if (!one.begin) return
   const expected = eventsOf(bus, one.scope, one.begin, buyers)
   for (const [index, topic] of ORDER_TOPICS.entries())

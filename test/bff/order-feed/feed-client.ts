@@ -1,13 +1,13 @@
 // Clients of the order feed that break off and resume, and what they must have got in the end. For property tests.
 import { expect } from 'vitest'
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
-import { customerOf, orderOf } from '#bff/bus/message-ids.ts'
+import { customerIdOf, orderIdOf } from '#bff/bus/message-ids.ts'
 import type { Change, OrderEvent, Scope, SharedStream } from '#bff/order-feed/change.ts'
 import { decodeCursor } from '#bff/order-feed/cursor.ts'
 import type { OrderFeed } from '#bff/order-feed/order-feed.ts'
-import { type Buyer, type MemoryBus, type TestOrder, turn } from './in-memory-bus.ts'
+import { type Buyer, type InMemoryBus, type TestOrder, turn } from './in-memory-bus.ts'
 
-export type Client = {
+export type FeedClient = {
   readonly scope: Scope
   readonly got: OrderEvent[]
   readonly kinds: string[]
@@ -24,7 +24,7 @@ export type Client = {
   error: unknown
 }
 
-export function client(scope: Scope): Client {
+export function createFeedClient(scope: Scope): FeedClient {
   const states = new Map<string, TestOrder>()
   const nothing = {
     begin: undefined,
@@ -36,12 +36,12 @@ export function client(scope: Scope): Client {
   return { scope, got: [], kinds: [], states, last: 0, ...nothing }
 }
 
-export async function join(one: Client, feed: OrderFeed<TestOrder>): Promise<void> {
+export async function join(one: FeedClient, feed: OrderFeed<TestOrder>): Promise<void> {
   one.stream = await feed.watch({ scope: one.scope, after: one.cursor, present: async () => [] })
 }
 
 /** Asks for the next change unless it waits for one already. */
-export function ask(one: Client): void {
+export function ask(one: FeedClient): void {
   const { stream } = one
   if (!stream || one.asking) return
   one.asking = stream
@@ -56,7 +56,7 @@ export function ask(one: Client): void {
     })
 }
 
-function take(one: Client, change: Change<TestOrder>): void {
+function take(one: FeedClient, change: Change<TestOrder>): void {
   one.kinds.push(change.kind)
   one.cursor = change.cursor
   one.begin ??= change.cursor
@@ -78,7 +78,7 @@ export function contains(order: TestOrder | undefined, { id, service }: OrderEve
  * Breaks off, as if the last events of the last change had not been seen, and goes on from those that were; false when
  * it has not begun yet.
  */
-export async function cut(one: Client, back: number, feed: OrderFeed<TestOrder>): Promise<boolean> {
+export async function reconnect(one: FeedClient, back: number, feed: OrderFeed<TestOrder>): Promise<boolean> {
   const { stream } = one
   if (!stream || !one.begin) return false
   one.stream = undefined
@@ -94,24 +94,29 @@ export async function cut(one: Client, back: number, feed: OrderFeed<TestOrder>)
   return true
 }
 
-export function eventsOf(bus: MemoryBus, scope: Scope, begin: string, buyers: readonly Buyer[]): string[][] {
+export function eventsOf(
+  bus: InMemoryBus,
+  scope: Scope,
+  begin: string,
+  buyers: readonly Buyer[],
+): string[][] {
   const after = decodeCursor(scope, begin)
   const customers = new Map(buyers.map(({ id, customer }) => [id, customer]))
   return ORDER_TOPICS.map(topic =>
     bus
       .log(topic)
       .filter(message => {
-        const id = orderOf(message)
+        const id = orderIdOf(message)
         if (!id || message.position <= (after[topic] ?? 0)) return false
         if ('order' in scope) return id === scope.order
-        return !('customer' in scope) || (customerOf(message) ?? customers.get(id)) === scope.customer
+        return !('customer' in scope) || (customerIdOf(message) ?? customers.get(id)) === scope.customer
       })
       .map(({ eventId }) => eventId),
   )
 }
 
 /** Asks until all that must come has come, and a little longer. Throws when it does not come, or is not what it should be. */
-export async function drain(one: Client, count: number): Promise<void> {
+export async function drain(one: FeedClient, count: number): Promise<void> {
   const deadline = performance.now() + 10_000
   while (one.got.length < count || !one.begin) {
     if (one.error) throw one.error

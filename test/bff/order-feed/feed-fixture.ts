@@ -2,7 +2,7 @@
 import type { Change, Scope } from '#bff/order-feed/change.ts'
 import { type FeedLimits, openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'
-import { type Buyer, buyer, createMemoryBus, followInMemory, type TestOrder } from './in-memory-bus.ts'
+import { type Buyer, buyer, createInMemoryBus, followInMemory, type TestOrder } from './in-memory-bus.ts'
 
 export const ALL: Scope = { all: true }
 export const ZOE = buyer('cus_zoe')
@@ -24,7 +24,7 @@ export function openFeed({
   answering?: (id: string) => Answer
   limits?: Partial<FeedLimits>
 } = {}) {
-  const bus = createMemoryBus()
+  const bus = createInMemoryBus()
   const follower = followInMemory(bus)
   const reads: Read[] = []
   const recording = recordingLogger()
@@ -64,7 +64,7 @@ export async function next(stream: AsyncIterator<Change<TestOrder>>): Promise<Ch
   return result.value
 }
 
-export async function begun(stream: AsyncIterableIterator<Change<TestOrder>>) {
+export async function started(stream: AsyncIterableIterator<Change<TestOrder>>) {
   await next(stream)
   return stream
 }

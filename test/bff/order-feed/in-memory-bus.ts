@@ -7,7 +7,7 @@ import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import { outOfRetention } from '#platform/event-bus/validation.ts'
 
 export type Topic = (typeof ORDER_TOPICS)[number]
-export type MemoryBus = Pick<EventBus, 'read' | 'end'> & {
+export type InMemoryBus = Pick<EventBus, 'read' | 'end'> & {
   readonly reads: string[]
   log(topic: Topic): readonly BusMessage[]
   newest(topic: Topic): number
@@ -20,7 +20,7 @@ export type MemoryBus = Pick<EventBus, 'read' | 'end'> & {
 
 const T0 = Date.UTC(2026, 0, 1)
 
-export function createMemoryBus(): MemoryBus {
+export function createInMemoryBus(): InMemoryBus {
   const logs = Object.fromEntries(ORDER_TOPICS.map(topic => [topic, [] as BusMessage[]]))
   const trimmed: Record<string, number> = {}
   const ends: Record<string, number> = {}
@@ -68,7 +68,7 @@ export function createMemoryBus(): MemoryBus {
   }
 }
 
-export type MemoryFollower = BusFollower & {
+export type InMemoryFollower = BusFollower & {
   /** Hears the next messages of a topic, all when `count` is left out. */
   hear(topic: Topic, count?: number): void
   hearAll(): void
@@ -79,7 +79,7 @@ export type MemoryFollower = BusFollower & {
   told(): PositionVector
 }
 
-export function followInMemory(bus: MemoryBus): MemoryFollower {
+export function followInMemory(bus: InMemoryBus): InMemoryFollower {
   const heard: Record<string, number> = {}
   const listeners = new Set<(messages: readonly BusMessage[]) => void>()
   const beginners = new Set<(from: Readonly<Record<string, number>>) => void>()
@@ -92,7 +92,7 @@ export function followInMemory(bus: MemoryBus): MemoryFollower {
     told = from
     for (const listener of beginners) listener(from)
   }
-  const follower: MemoryFollower = {
+  const follower: InMemoryFollower = {
     async hold() {
       if (!from) begin()
       holders += 1
@@ -154,7 +154,7 @@ export function buyer(customer: string): Buyer {
 
 /** An event of the order as the topic's service would record it; it names the customer only if `named`. */
 export function publishAbout(
-  bus: MemoryBus,
+  bus: InMemoryBus,
   topic: Topic,
   { id, customer }: Buyer,
   named = false,

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import type { Scope } from '#bff/order-feed/change.ts'
-import { ALL, answering, begun, openFeed, ZOE } from './feed-fixture.ts'
+import { ALL, answering, openFeed, started, ZOE } from './feed-fixture.ts'
 import { buyer, publishAbout, turn } from './in-memory-bus.ts'
 
 setFlagsFromString('--expose-gc')
@@ -24,7 +24,7 @@ test.each<[string, (index: number) => Scope]>([
   const before = await heap()
   const waiting: unknown[] = []
   for (let index = 0; index < 10_000; index++) {
-    const stream = await begun(await setup.watch(scopeOf(index)))
+    const stream = await started(await setup.watch(scopeOf(index)))
     waiting.push(stream, stream.next())
   }
   const each = ((await heap()) - before) / 10_000
@@ -39,7 +39,9 @@ test('those who do not read, and a gateway that is away, take no memory for what
     limits: { window: 500 },
   })
   const streams = await Promise.all(
-    [ALL, { order: ZOE.id }, { customer: ZOE.customer }].map(async scope => begun(await setup.watch(scope))),
+    [ALL, { order: ZOE.id }, { customer: ZOE.customer }].map(async scope =>
+      started(await setup.watch(scope)),
+    ),
   )
   const rush = () => {
     for (let count = 0; count < 5_000; count++) publishAbout(setup.bus, 'shipping', ZOE)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Scope } from '#bff/order-feed/change.ts'
 import { decodeCursor, encodeCursor } from '#bff/order-feed/cursor.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { ALL, answering, begun, idsOf, MAX, next, openFeed, orderOf, ZOE } from './feed-fixture.ts'
+import { ALL, answering, idsOf, MAX, next, openFeed, orderOf, started, ZOE } from './feed-fixture.ts'
 import { publishAbout, turn } from './in-memory-bus.ts'
 
 describe('a cursor is', () => {
@@ -21,7 +21,7 @@ describe('a cursor is', () => {
 
   test('taken when another process has heard more than this one', async () => {
     await using setup = openFeed({ answering })
-    await begun(await setup.watch(ALL))
+    await started(await setup.watch(ALL))
     publishAbout(setup.bus, 'orders', ZOE)
     const ahead = await setup.watch(ALL, encodeCursor(ALL, { orders: 1 }))
     const change = next(ahead)
@@ -33,7 +33,7 @@ describe('a cursor is', () => {
 
   test('taken while others are told more', async () => {
     await using setup = openFeed()
-    const other = await begun(await setup.watch({ order: ZOE.id }))
+    const other = await started(await setup.watch({ order: ZOE.id }))
     publishAbout(setup.bus, 'shipping', MAX)
     setup.follower.hearAll()
     const scope = { customer: ZOE.customer }
@@ -78,7 +78,7 @@ describe('a cursor is', () => {
 describe('who resumes here after another process that had heard more', () => {
   test('gets no older state than it had there, at the price of one read more', async () => {
     await using setup = openFeed({ answering })
-    const other = await begun(await setup.watch(ALL))
+    const other = await started(await setup.watch(ALL))
     publishAbout(setup.bus, 'payment', ZOE)
     const ahead = await setup.watch(ALL, encodeCursor(ALL, { payment: 1 }))
     for (const id of ['orders-1', 'orders-2']) {
@@ -96,7 +96,7 @@ describe('who resumes here after another process that had heard more', () => {
 
   test('shares the next read with those who need less', async () => {
     await using setup = openFeed()
-    await begun(await setup.watch(ALL))
+    await started(await setup.watch(ALL))
     publishAbout(setup.bus, 'payment', ZOE)
     for (let count = 0; count < 2; count++) {
       publishAbout(setup.bus, 'orders', ZOE)
@@ -125,7 +125,7 @@ describe('who watches an order that is quiet while much happens elsewhere', () =
 
   test('gets a cursor that is not older than need be', async () => {
     await using setup = openFeed({ answering, limits })
-    await begun(await setup.watch(scope))
+    await started(await setup.watch(scope))
     rush(setup)
     const { cursor } = await next(await setup.watch(scope))
     rush(setup)
@@ -134,8 +134,8 @@ describe('who watches an order that is quiet while much happens elsewhere', () =
 
   test('can be slow afterwards', async () => {
     await using setup = openFeed({ answering, limits })
-    const slow = await begun(await setup.watch(scope))
-    const quick = await begun(await setup.watch(scope))
+    const slow = await started(await setup.watch(scope))
+    const quick = await started(await setup.watch(scope))
     rush(setup)
     for (let count = 0; count < 300; count++) {
       const change = next(quick)
@@ -152,7 +152,7 @@ describe('who watches an order that is quiet while much happens elsewhere', () =
 
   test('misses nothing when the bus is not followed for a while', async () => {
     await using setup = openFeed({ answering, limits })
-    const stream = await begun(await setup.watch(scope))
+    const stream = await started(await setup.watch(scope))
     rush(setup)
     publishAbout(setup.bus, 'orders', ZOE)
     const change = next(stream)
@@ -162,7 +162,7 @@ describe('who watches an order that is quiet while much happens elsewhere', () =
 
   test('is told so, and goes on from the present, when too much happened by the time', async () => {
     await using setup = openFeed({ answering, limits })
-    const stream = await begun(await setup.watch(scope, undefined, async () => [orderOf(ZOE)]))
+    const stream = await started(await setup.watch(scope, undefined, async () => [orderOf(ZOE)]))
     const change = next(stream)
     for (let count = 0; count < 500; count++) setup.bus.publish('inventory', {})
     setup.follower.skip()
@@ -175,7 +175,7 @@ describe('who watches an order that is quiet while much happens elsewhere', () =
   test('is shown out when they may not have the present any more', async () => {
     await using setup = openFeed({ answering, limits })
     let isAllowed = true
-    const stream = await begun(
+    const stream = await started(
       await setup.watch({ all: true }, undefined, async () => {
         if (!isAllowed) throw new CallerError('FORBIDDEN', 'not any more')
         return []

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Change, Scope } from '#bff/order-feed/change.ts'
 import { encodeCursor } from '#bff/order-feed/cursor.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { ALL, answering, begun, idsOf, MAX, next, openFeed, orderOf, ZOE } from './feed-fixture.ts'
+import { ALL, answering, idsOf, MAX, next, openFeed, orderOf, started, ZOE } from './feed-fixture.ts'
 import { publishAbout, type TestOrder, turn } from './in-memory-bus.ts'
 
 describe('an order feed', () => {
@@ -22,7 +22,7 @@ describe('an order feed', () => {
     const scopes: Scope[] = [{ order: ZOE.id }, { customer: ZOE.customer }, ALL]
     const watchers = await Promise.all(
       scopes.map(scope =>
-        Promise.all(Array.from({ length: 20 }, async () => begun(await setup.watch(scope)))),
+        Promise.all(Array.from({ length: 20 }, async () => started(await setup.watch(scope)))),
       ),
     )
     const told = Promise.all(watchers.map(streams => Promise.all(streams.map(next))))
@@ -42,7 +42,7 @@ describe('an order feed', () => {
 
   test('shares one read between all that changes while another is under way', async () => {
     await using setup = openFeed()
-    const stream = await begun(await setup.watch(ALL))
+    const stream = await started(await setup.watch(ALL))
     const change = next(stream)
     for (const topic of ['orders', 'orders', 'payment', 'shipping', 'inventory'] as const) {
       publishAbout(setup.bus, topic, ZOE)
@@ -68,8 +68,8 @@ describe('an order feed', () => {
   test('gives a slow subscriber all that it missed in one change, with the newest state', async () => {
     let events = 0
     await using setup = openFeed({ answering: () => orderOf(ZOE, events) })
-    const slow = await begun(await setup.watch(ALL))
-    const quick = await begun(await setup.watch(ALL))
+    const slow = await started(await setup.watch(ALL))
+    const quick = await started(await setup.watch(ALL))
     const seen: Change<TestOrder>[] = []
     for (events = 1; events <= 4; events++) {
       const change = next(quick)
@@ -91,7 +91,7 @@ describe('an order feed', () => {
 
   test('hands the last change to one who was busy when it came, and the same lists to all who missed the same', async () => {
     await using setup = openFeed({ answering })
-    const streams = await Promise.all(Array.from({ length: 5 }, async () => begun(await setup.watch(ALL))))
+    const streams = await Promise.all(Array.from({ length: 5 }, async () => started(await setup.watch(ALL))))
     const [first, ...busy] = streams
     if (!first) throw new Error('nobody watches')
     for (const rounds of [1, 3]) {
@@ -109,9 +109,9 @@ describe('an order feed', () => {
 
   test('gives each what it missed itself, when one missed more than another', async () => {
     await using setup = openFeed({ answering })
-    const slow = await begun(await setup.watch(ALL))
-    const quick = await begun(await setup.watch(ALL))
-    const busy = await begun(await setup.watch(ALL))
+    const slow = await started(await setup.watch(ALL))
+    const quick = await started(await setup.watch(ALL))
+    const busy = await started(await setup.watch(ALL))
     for (const streams of [[quick, busy], [quick]]) {
       const changes = Promise.all(streams.map(next))
       publishAbout(setup.bus, 'orders', ZOE)
@@ -124,7 +124,7 @@ describe('an order feed', () => {
 
   test('tells at most 200 events in a change, and the rest in the next', async () => {
     await using setup = openFeed({ answering })
-    const live = await begun(await setup.watch(ALL))
+    const live = await started(await setup.watch(ALL))
     const begin = encodeCursor(ALL, {})
     for (let count = 0; count < 450; count++) publishAbout(setup.bus, count % 2 ? 'orders' : 'payment', ZOE)
     setup.follower.hearAll()
@@ -139,7 +139,7 @@ describe('an order feed', () => {
 
   test('tells a customer of their own orders only, also when just the order itself knows whose it is', async () => {
     await using setup = openFeed({ answering })
-    const stream = await begun(await setup.watch({ customer: ZOE.customer }))
+    const stream = await started(await setup.watch({ customer: ZOE.customer }))
     publishAbout(setup.bus, 'orders', MAX, true)
     publishAbout(setup.bus, 'shipping', ZOE)
     publishAbout(setup.bus, 'shipping', MAX)
@@ -153,7 +153,7 @@ describe('an order feed', () => {
   test('tells a customer of what is heard while it is read whose an order is, at whichever moment, with one read each', async () => {
     for (let moment = 0; moment < 16; moment++) {
       await using setup = openFeed()
-      const stream = await begun(await setup.watch({ customer: ZOE.customer }))
+      const stream = await started(await setup.watch({ customer: ZOE.customer }))
       const told: string[] = []
       void (async () => {
         for (;;) told.push(...idsOf(await next(stream)))
@@ -175,7 +175,7 @@ describe('an order feed', () => {
 
   test('reads an order of a customer once for an event that was heard before an earlier one of another order', async () => {
     await using setup = openFeed()
-    const stream = await begun(await setup.watch({ customer: ZOE.customer }))
+    const stream = await started(await setup.watch({ customer: ZOE.customer }))
     const change = next(stream)
     publishAbout(setup.bus, 'inventory', MAX)
     publishAbout(setup.bus, 'shipping', ZOE)
@@ -221,7 +221,7 @@ describe('whoever watches', () => {
 
   test('is told later of an order that cannot be read now, and misses nothing', async () => {
     await using setup = openFeed()
-    const stream = await begun(await setup.watch(ALL))
+    const stream = await started(await setup.watch(ALL))
     const change = next(stream)
     publishAbout(setup.bus, 'orders', ZOE)
     setup.follower.hearAll()
@@ -244,7 +244,7 @@ describe('whoever watches', () => {
       answering: id => (isAway ? new Error('the gateway is away') : answering(id)),
       limits: { longestPauseMs: 5 },
     })
-    const stream = await begun(await setup.watch({ customer: ZOE.customer }))
+    const stream = await started(await setup.watch({ customer: ZOE.customer }))
     const change = next(stream)
     for (const one of [ZOE, MAX]) publishAbout(setup.bus, 'shipping', one)
     setup.follower.hearAll()
@@ -255,7 +255,7 @@ describe('whoever watches', () => {
 
   test('of an order gets its page, though it was read for a list before', async () => {
     await using setup = openFeed({ answering })
-    const list = await begun(await setup.watch(ALL))
+    const list = await started(await setup.watch(ALL))
     const change = next(list)
     publishAbout(setup.bus, 'orders', ZOE)
     setup.follower.hearAll()
@@ -270,7 +270,7 @@ describe('whoever watches', () => {
       answering: id => (id === ZOE.id ? new Error('this order is broken') : orderOf(MAX)),
       limits: { longestPauseMs: 5 },
     })
-    const stream = await begun(await setup.watch(ALL))
+    const stream = await started(await setup.watch(ALL))
     publishAbout(setup.bus, 'orders', ZOE)
     publishAbout(setup.bus, 'orders', MAX)
     setup.follower.hearAll()
@@ -283,7 +283,7 @@ describe('whoever watches', () => {
   test('misses nothing when the bus was not followed for a while', async () => {
     await using setup = openFeed({ answering })
     const scopes: Scope[] = [ALL, { order: ZOE.id }, { customer: ZOE.customer }]
-    const streams = await Promise.all(scopes.map(async scope => begun(await setup.watch(scope))))
+    const streams = await Promise.all(scopes.map(async scope => started(await setup.watch(scope))))
     const told = Promise.all(streams.map(next))
     for (let count = 0; count < 3; count++) publishAbout(setup.bus, 'orders', ZOE)
     setup.follower.skip()
@@ -292,7 +292,7 @@ describe('whoever watches', () => {
 
   test('misses nothing when missed events cannot be read from the bus for a while', async () => {
     await using setup = openFeed({ answering })
-    const stream = await begun(await setup.watch(ALL))
+    const stream = await started(await setup.watch(ALL))
     const change = next(stream)
     publishAbout(setup.bus, 'orders', ZOE)
     setup.bus.fault = new Error('the database is away')
@@ -304,8 +304,8 @@ describe('whoever watches', () => {
 
   test('ends when the feed is closed, and leaves nothing behind when it goes', async () => {
     const setup = openFeed({ answering })
-    const stream = await begun(await setup.watch(ALL))
-    const gone = await begun(await setup.watch({ order: ZOE.id }))
+    const stream = await started(await setup.watch(ALL))
+    const gone = await started(await setup.watch({ order: ZOE.id }))
     const last = gone.next()
     await gone.return?.()
     expect(await last).toEqual({ done: true, value: undefined })

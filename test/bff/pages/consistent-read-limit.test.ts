@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createReadAhead } from '#bff/pages/consistent-read-limit.ts'
+import { createConsistentReadLimit } from '#bff/pages/consistent-read-limit.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { createRequestContext } from '#platform/graphql/context.ts'
 
@@ -15,7 +15,7 @@ const contextOf = (subject: string) =>
 const AHEAD: PositionVector = { orders: 9 }
 
 function setUp() {
-  const readAhead = createReadAhead(() => ({ orders: 5 }))
+  const readAhead = createConsistentReadLimit(() => ({ orders: 5 }))
   const ends: (() => void)[] = []
   const read = (required: PositionVector) =>
     new Promise<PositionVector>(resolve => ends.push(() => resolve(required)))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createKnownIds } from '#bff/pages/id-filter.ts'
+import { createIdFilter } from '#bff/pages/id-filter.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 const IDS = Array.from({ length: 1_000 }, (_, index) => `ord_${String(index).padStart(4, '0')}`)
@@ -10,11 +10,11 @@ function pageAfter(after: string | undefined): readonly string[] {
 }
 
 test('until the ids are read, everything may exist; then what is there, and hardly anything else', async () => {
-  await using known = createKnownIds({ loadPage: async after => pageAfter(after), ...recordingLogger() })
+  await using known = createIdFilter({ loadPage: async after => pageAfter(after), ...recordingLogger() })
   const filling = known.fill()
-  expect([known.filled(), known.mayExist('made up')]).toEqual([false, true])
+  expect([known.isFilled(), known.mayExist('made up')]).toEqual([false, true])
   await filling
-  expect(known.filled()).toBe(true)
+  expect(known.isFilled()).toBe(true)
   expect(IDS.every(known.mayExist)).toBe(true)
   expect(IDS.filter(id => known.mayExist(`${id}x`)).length).toBeLessThan(30)
 })
@@ -22,7 +22,7 @@ test('until the ids are read, everything may exist; then what is there, and hard
 test('knows what came to be while the ids were read, and later', async () => {
   const asked = Promise.withResolvers<void>()
   const page = Promise.withResolvers<readonly string[]>()
-  await using known = createKnownIds({
+  await using known = createIdFilter({
     loadPage: () => {
       asked.resolve()
       return page.promise
@@ -41,7 +41,7 @@ test('knows what came to be while the ids were read, and later', async () => {
 test('reads on after a failure, from where it was', async () => {
   const recording = recordingLogger()
   const asked: (string | undefined)[] = []
-  await using known = createKnownIds({
+  await using known = createIdFilter({
     retryMs: 1,
     ...recording,
     loadPage: async after => {
@@ -60,7 +60,7 @@ test('forgets what it knew when it is filled anew, and leaves the fill before', 
   let ids: readonly string[] = ['ord_old']
   const held = Promise.withResolvers<void>()
   let hold = false
-  await using known = createKnownIds({
+  await using known = createIdFilter({
     ...recordingLogger(),
     loadPage: async after => {
       const page = after === undefined ? ids : []
@@ -77,11 +77,15 @@ test('forgets what it knew when it is filled anew, and leaves the fill before', 
   await known.fill()
   held.resolve()
   await left
-  expect([known.filled(), known.mayExist('ord_new'), known.mayExist('ord_old')]).toEqual([true, true, false])
+  expect([known.isFilled(), known.mayExist('ord_new'), known.mayExist('ord_old')]).toEqual([
+    true,
+    true,
+    false,
+  ])
 })
 
 test('grows far past its first capacity without taking many strangers for its own', async () => {
-  await using known = createKnownIds({ capacity: 16, loadPage: async () => [], ...recordingLogger() })
+  await using known = createIdFilter({ capacity: 16, loadPage: async () => [], ...recordingLogger() })
   await known.fill()
   for (const id of IDS) known.add(id)
   expect(IDS.every(known.mayExist)).toBe(true)

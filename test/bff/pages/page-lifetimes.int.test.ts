@@ -7,7 +7,7 @@ import { createBusFollower } from '#bff/bus/bus-follower.ts'
 import { bffLiveSchema } from '#bff/live-settings.ts'
 import { createGatewayClient } from '#bff/pages/gateway-client.ts'
 import { createPages, type Page } from '#bff/pages/pages.ts'
-import { createRecentCommands } from '#bff/pages/read-your-writes.ts'
+import { createReadYourWrites } from '#bff/pages/read-your-writes.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { openLiveSettings } from '#platform/config/live-settings.ts'
 import { openPostgresEventBus } from '#platform/event-bus/postgres/event-bus.ts'
@@ -55,7 +55,7 @@ test('pages that are read from now on are kept for as long as the live settings 
   const cache = open.use(await openCache({ name: 'lifetimes', logger }))
   const follower = open.use(createBusFollower({ bus, logger }))
   follower.onFollow(from => cache.follow(from))
-  const recent = createRecentCommands()
+  const recent = createReadYourWrites()
   const lifetimeOf = (name: string) => (name === 'profile' ? live.current().cache?.profile : undefined)
   const pages = createPages({ gateway, cache, follower, recent, mayExist: () => true, lifetimeOf })
   const read = (id: string) => pages.readFor(profile, { id }, {})
