@@ -5,7 +5,7 @@ import { readConfig, urlOf } from '#platform/config/config.ts'
 import { graphqlUrl, located, namedUrl } from '#platform/discovery/addresses.ts'
 import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { checkEventBusUrl } from '#platform/event-bus/url.ts'
-import { BATCHES_FROM, type BatchesFrom } from '#platform/graphql/batch.ts'
+import { BATCHES_FROM, type BatchesFrom } from '#platform/graphql/endpoint/batch.ts'
 import { corsOrigins, type Origins, originsOf } from '#platform/http/cors.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 

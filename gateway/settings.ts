@@ -16,8 +16,8 @@ import {
 } from '#gateway/transport/settings.ts'
 import { inOurWords, placedProblems } from '#platform/config/validation-messages.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { BATCHES_FROM } from '#platform/graphql/batch.ts'
-import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
+import { DEFAULT_LIMITS } from '#platform/graphql/documents/limits.ts'
+import { BATCHES_FROM } from '#platform/graphql/endpoint/batch.ts'
 
 const count = z.number().int().positive()
 

@@ -21,7 +21,7 @@ import {
   openHttpLoader,
   openHttpLoaders,
 } from '#bench/harness/http-load.ts'
-import { readManifest } from '#platform/graphql/persisted.ts'
+import { readManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { OrderPageDocument, OrdersDocument } from '#schema/generated/bff-web-operations.ts'
 
 const CONNECTIONS = 32

@@ -10,7 +10,7 @@ import { type OrderFeed, openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
-import { mountLiveGraphql } from '#platform/graphql/live-endpoint.ts'
+import { mountLiveGraphql } from '#platform/graphql/live-server/live-server.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 

@@ -13,7 +13,7 @@ import {
 } from '#bff-web/resolvers/product-pages.ts'
 import { type Notice, noticeOf } from '#bff-web/resolvers/section-notices.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
-import { failureOf } from '#platform/graphql/client.ts'
+import { failureOf } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { OperationsSection, QueryResolvers } from '#schema/generated/bff-web.ts'
 import { FulfilmentsDocument, RefusedMovementsDocument } from '#schema/generated/bff-web-operations.ts'

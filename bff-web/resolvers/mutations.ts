@@ -5,7 +5,7 @@ import type { Pages } from '#bff/pages/pages.ts'
 import { orderSummary, profile } from '#bff-web/resolvers/order-pages.ts'
 import type { SummaryView } from '#bff-web/resolvers/order-view.ts'
 import { productPage } from '#bff-web/resolvers/product-pages.ts'
-import type { TypedDocument } from '#platform/graphql/client.ts'
+import type { TypedDocument } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { MutationResolvers } from '#schema/generated/bff-web.ts'
 import {

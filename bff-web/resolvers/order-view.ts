@@ -1,7 +1,7 @@
 // An order as the page shows it: what was read, the sections that failed left empty with a notice. Free of I/O.
 
 import { type Notice, noticesOf } from '#bff-web/resolvers/section-notices.ts'
-import type { RemoteError } from '#platform/graphql/client.ts'
+import type { RemoteError } from '#platform/graphql/client/client.ts'
 import type { OrderSection } from '#schema/generated/bff-web.ts'
 import type {
   OrderPageQuery,

@@ -7,7 +7,7 @@ import { orderView, type Sections } from '#bff-web/resolvers/order-view.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
 import { requireViewer, type Viewer } from '#platform/auth/viewer.ts'
 import { isId } from '#platform/domain/ids.ts'
-import { failureOf } from '#platform/graphql/client.ts'
+import { failureOf } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type {
   OrderFilter,

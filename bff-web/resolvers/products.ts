@@ -5,7 +5,7 @@ import { checkCountry, hideStaffFields, isSku } from '#bff-web/resolvers/access.
 import { catalogue, categories, productPage, productShipping } from '#bff-web/resolvers/product-pages.ts'
 import { noticeOf } from '#bff-web/resolvers/section-notices.ts'
 import { selects } from '#bff-web/resolvers/selection.ts'
-import { failureOf } from '#platform/graphql/client.ts'
+import { failureOf } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type {
   CatalogueFilter,

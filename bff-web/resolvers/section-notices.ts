@@ -1,6 +1,6 @@
 // What a page says of the parts that could not be loaded. Free of I/O.
 import { CallerError } from '#platform/domain/errors.ts'
-import { failureOf, type RemoteError } from '#platform/graphql/client.ts'
+import { failureOf, type RemoteError } from '#platform/graphql/client/client.ts'
 
 export type Notice<Section extends string> = {
   readonly section: Section

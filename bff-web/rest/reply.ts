@@ -1,6 +1,6 @@
 // How a REST answer is sent: what a client may keep, what nobody may. Free of routes.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
+import { createAnswer, sendAnswer } from '#platform/http/response-body.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 

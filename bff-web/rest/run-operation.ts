@@ -4,7 +4,7 @@ import { type DocumentNode, execute, type GraphQLSchema, Kind, parse, validate }
 import type { Fields } from '#bff-web/rest/routes.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { formatError } from '#platform/graphql/errors.ts'
-import { createOperationCounter } from '#platform/graphql/observe.ts'
+import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type OperationResult =

@@ -1,7 +1,7 @@
 // Reads of callers who must see more than the bus has told: so many at once, so that they hold nobody else up.
 import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
+import { createWaitingPlaces } from '#platform/consistency/wait-limit.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import { createWaitingPlaces } from '#platform/graphql/waiting-places.ts'
 
 /**
  * Calls `read` with `required`, or with nothing required where too many operations, of the caller or of all, read ahead of

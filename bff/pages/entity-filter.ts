@@ -6,7 +6,7 @@ import { createIdFilter, type IdFilter } from '#bff/pages/id-filter.ts'
 import type { Entity, EntityKind } from '#bff/pages/pages.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import type { TypedDocument } from '#platform/graphql/client.ts'
+import type { TypedDocument } from '#platform/graphql/client/client.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 type IdPage = TypedDocument<{ readonly ids: readonly string[] }, { readonly after: string | null }>

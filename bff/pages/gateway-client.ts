@@ -2,7 +2,11 @@
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
-import { createGraphqlClient, type GraphqlAnswer, type TypedDocument } from '#platform/graphql/client.ts'
+import {
+  createGraphqlClient,
+  type GraphqlAnswer,
+  type TypedDocument,
+} from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import {
   CLIENT_HEADER,

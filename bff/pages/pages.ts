@@ -6,7 +6,7 @@ import type { GatewayClient } from '#bff/pages/gateway-client.ts'
 import type { ReadYourWrites } from '#bff/pages/read-your-writes.ts'
 import type { Cache, GetOptions, Loaded } from '#platform/cache/cache.ts'
 import { mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
-import { failureOf, type RemoteError, type TypedDocument } from '#platform/graphql/client.ts'
+import { failureOf, type RemoteError, type TypedDocument } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
 

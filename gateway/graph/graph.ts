@@ -10,7 +10,7 @@ import { readSupergraph, type Supergraph } from '#gateway/supergraph/supergraph.
 import type { Subgraph } from '#gateway/transport/subgraph.ts'
 import { readAddresses } from '#platform/discovery/addresses.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
-import type { OperationLimits } from '#platform/graphql/limits.ts'
+import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
 
 export type Graph = AsyncDisposable & {
   readonly supergraph: Supergraph

@@ -16,23 +16,23 @@ import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscripti
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { createAnswer, sendAnswer } from '#platform/graphql/answers-body.ts'
-import { type BatchesFrom, checkBatch, memberTraceparent } from '#platform/graphql/batch.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
-import { type EndClient, FORWARDER_HEADER, parseClient } from '#platform/graphql/end-client.ts'
 import {
   createRequestBudget,
   type OperationLimits,
   type RequestBudget,
   spendText,
-} from '#platform/graphql/limits.ts'
-import type { PersistedOperations } from '#platform/graphql/persisted.ts'
-import { parseBody } from '#platform/graphql/raw-body.ts'
+} from '#platform/graphql/documents/limits.ts'
+import { type EndClient, FORWARDER_HEADER, parseClient } from '#platform/graphql/end-client.ts'
+import { type BatchesFrom, checkBatch, memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
+import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
+import { sandboxPage } from '#platform/graphql/explorer/sandbox-page.ts'
 import { answerType, JSON_TYPE, mountGraphqlRoute, RESPONSE_TYPE } from '#platform/graphql/route.ts'
-import { sandboxPage } from '#platform/graphql/sandbox-page.ts'
 import { headerText } from '#platform/http/header-text.ts'
+import { parseBody } from '#platform/http/json-body.ts'
 import { preferredType } from '#platform/http/media-types.ts'
 import { isRead } from '#platform/http/methods.ts'
+import { createAnswer, sendAnswer } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 

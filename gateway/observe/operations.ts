@@ -1,5 +1,5 @@
 // Watches operations: a span each, how many and how long by name, kind and outcome. Free of what they do.
-import { createOperationCounter } from '#platform/graphql/observe.ts'
+import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import type { Observe } from '#platform/telemetry/durations.ts'
 import { durations, gauge, level } from '#platform/telemetry/metrics.ts'
 import { type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'

@@ -8,7 +8,7 @@ import {
   type SelectionNode,
 } from 'graphql'
 import type { JsonObject } from '#gateway/executor/execution.ts'
-import type { Fragments } from '#platform/graphql/fragments.ts'
+import type { Fragments } from '#platform/graphql/documents/fragments.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 

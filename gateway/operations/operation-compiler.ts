@@ -25,11 +25,11 @@ import type { AuthorizationSettings } from '#gateway/safety/authorization/settin
 import { compileCost } from '#gateway/safety/cost/estimate.ts'
 import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
 import type { Supergraph } from '#gateway/supergraph/supergraph.ts'
-import { createTextCheck } from '#platform/graphql/check-text.ts'
-import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
-import type { OperationLimits } from '#platform/graphql/limits.ts'
-import { ownTurn } from '#platform/graphql/own-turn.ts'
-import { MAX_VARIABLE_ERRORS, problemOfValues } from '#platform/graphql/variable-values.ts'
+import { createTextCheck } from '#platform/graphql/documents/document-check.ts'
+import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'
+import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
+import { ownTurn } from '#platform/graphql/documents/turn-queue.ts'
+import { MAX_VARIABLE_ERRORS, problemOfValues } from '#platform/graphql/documents/variable-values.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 

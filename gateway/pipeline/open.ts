@@ -7,7 +7,7 @@ import type { CostSettings } from '#gateway/safety/cost/settings.ts'
 import { type OpenLiveRateLimit, openLiveRateLimit } from '#gateway/safety/rate-limit/live-rate-limit.ts'
 import { openRateLimit } from '#gateway/safety/rate-limit/open.ts'
 import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
-import type { PersistedOperations } from '#platform/graphql/persisted.ts'
+import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type Safety = AsyncDisposable & {

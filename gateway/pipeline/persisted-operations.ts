@@ -9,7 +9,7 @@ import {
   createPersistedOperations,
   type PersistedOperations,
   readManifest,
-} from '#platform/graphql/persisted.ts'
+} from '#platform/graphql/endpoint/persisted-operations.ts'
 
 export const persistedSettings = z
   .strictObject({

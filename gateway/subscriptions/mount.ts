@@ -6,8 +6,8 @@ import { createMultipart, type ServeMultipart } from '#gateway/subscriptions/mul
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import { openUpstreams } from '#gateway/subscriptions/upstream/upstreams.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
-import { mountLive } from '#platform/graphql/live-endpoint.ts'
-import type { PersistedOperations } from '#platform/graphql/persisted.ts'
+import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
+import { mountLive } from '#platform/graphql/live-server/live-server.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 

@@ -1,11 +1,11 @@
 // Subscriptions as parts of one answer to a POST (Apollo's multipart protocol, subscriptionSpec=1.0). Free of what is subscribed to.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
-import { type Answer, answerJson } from '#platform/graphql/live-answers.ts'
-import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-request.ts'
-import type { Framing, LiveStreams } from '#platform/graphql/live-responses.ts'
-import type { PersistedOperations } from '#platform/graphql/persisted.ts'
-import { parseBody } from '#platform/graphql/raw-body.ts'
+import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
+import { type Answer, answerJson } from '#platform/graphql/live-server/encoded-results.ts'
+import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-server/operation-request.ts'
+import type { Framing, LiveStreams } from '#platform/graphql/live-server/streaming-responses.ts'
+import { parseBody } from '#platform/http/json-body.ts'
 import { preferredType } from '#platform/http/media-types.ts'
 
 /**

@@ -14,7 +14,7 @@ import {
 } from '#gateway/subscriptions/upstream/upstream.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { type Answer, answerOfText } from '#platform/graphql/live-answers.ts'
+import { type Answer, answerOfText } from '#platform/graphql/live-server/encoded-results.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 

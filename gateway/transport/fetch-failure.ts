@@ -9,7 +9,7 @@ import {
 } from 'graphql'
 import { type Disclosure, discloseFailure } from '#gateway/transport/error-masking.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { type Fragments, fragmentsOf } from '#platform/graphql/fragments.ts'
+import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 
 export type FailedFetch = {
   /** The subgraph's name. */

@@ -1,4 +1,4 @@
-// The JSON value types that events, documents and saga inputs are made of.
+// Types the JSON that events, documents and saga inputs are made of, and checks JSON from elsewhere.
 export type Json =
   | string
   | number
@@ -7,3 +7,11 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json | undefined }
 export type JsonObject = { readonly [key: string]: Json | undefined }
+
+/** An object of JSON from elsewhere, whose members are not checked yet. */
+export type UnknownObject = Readonly<Record<string, unknown>>
+
+/** Returns whether `value` is an object that is no array. */
+export function isObject(value: unknown): value is UnknownObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -3,8 +3,8 @@ import type { Viewer } from '#platform/auth/viewer.ts'
 import type { Lease } from '#platform/cache/cache.ts'
 import { type PositionVector, raisePosition } from '#platform/consistency/position-vector.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
+import type { RequestBudget } from '#platform/graphql/documents/limits.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
-import type { RequestBudget } from '#platform/graphql/limits.ts'
 
 /** One per operation: members of a batch have one each. */
 export type RequestContext = {

@@ -1,8 +1,8 @@
 // A path that speaks GraphQL over HTTP: its methods, its body, and the form of its errors. Free of who executes.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { formatError } from '#platform/graphql/errors.ts'
-import { keepJsonRaw } from '#platform/graphql/raw-body.ts'
 import { callerFault, type SendError, statusOf } from '#platform/http/errors.ts'
+import { keepJsonRaw } from '#platform/http/json-body.ts'
 import { preferredType, requireJson } from '#platform/http/media-types.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 

@@ -1,7 +1,7 @@
 // Waits of queries for positions of a service's own views: only for positions that there are, and for so many at once.
 import type { Viewer } from '#platform/auth/viewer.ts'
-import type { OwnConsistency } from '#platform/graphql/operation-plugin.ts'
-import { createWaitingPlaces } from '#platform/graphql/waiting-places.ts'
+import { createWaitingPlaces } from '#platform/consistency/wait-limit.ts'
+import type { OwnConsistency } from '#platform/graphql/endpoint/operation-plugin.ts'
 import { counter } from '#platform/telemetry/metrics.ts'
 
 export type PositionWaitsOptions = {

@@ -2,7 +2,7 @@
 
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
-import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client.ts'
+import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client/client.ts'
 import { circuitHealth } from '#platform/resilience/health.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import type { SagaPolicy } from '#platform/saga/attempt.ts'

@@ -17,7 +17,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start':
     'does not end; test/e2e/tracing.e2e.test.ts follows a trace',
   'PERSISTED_OPERATIONS=only npm start':
-    'does not end; test/platform/graphql/persisted.test.ts runs a server so',
+    'does not end; test/platform/graphql/endpoint/persisted-operations.test.ts runs a server so',
   'npm test': 'runs this very test',
   'npm run test:engines': 'takes minutes, and builds engines',
   'npm run test:fleet': 'takes many minutes, and kills processes and engines',

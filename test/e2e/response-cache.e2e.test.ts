@@ -1,7 +1,7 @@
 // Kept answers of the web BFF on the whole platform: who gets one, and when it ends.
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readManifest } from '#platform/graphql/persisted.ts'
+import { readManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,

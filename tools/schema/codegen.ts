@@ -16,7 +16,7 @@ import {
   print,
   printSchema,
 } from 'graphql'
-import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/fragments.ts'
+import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/documents/fragments.ts'
 import { SUBGRAPHS } from '#start/topology.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { codegen as codegenCommand } from '#tools/commands.ts'
@@ -122,7 +122,7 @@ async function generateOperations(name: (typeof BFFS)[number], schema: GraphQLSc
     plugins: [{ operations: {} }],
     pluginMap: { operations: operationTypes },
   })
-  const imports = [`import type { TypedDocument } from '#platform/graphql/client.ts'`]
+  const imports = [`import type { TypedDocument } from '#platform/graphql/client/client.ts'`]
   const constants = documentConstants(documents.map(({ document }) => document))
   return {
     name: `${name}-operations`,

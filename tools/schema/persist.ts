@@ -13,8 +13,8 @@ import {
   validate,
   visit,
 } from 'graphql'
-import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/fragments.ts'
-import type { PersistedManifest } from '#platform/graphql/persisted.ts'
+import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/documents/fragments.ts'
+import type { PersistedManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { persist as persistCommand } from '#tools/commands.ts'
 import { type GeneratedFile, writeGenerated } from '#tools/schema/generated-files.ts'

@@ -1,7 +1,7 @@
 // Products as inventory has them now: one query for the placements of a moment. Never cached: a price must be current.
 import DataLoader from 'dataloader'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
-import type { GraphqlClient } from '#platform/graphql/client.ts'
+import type { GraphqlClient } from '#platform/graphql/client/client.ts'
 import { type MoneyText, moneyIn } from '#platform/graphql/scalars.ts'
 import { OPERATIONS } from '#subgraphs/orders/adapters/operations.ts'
 import type { PricedProduct } from '#subgraphs/orders/domain/pricing.ts'

@@ -6,7 +6,7 @@ import { isObject, type SubgraphRequest, type SubgraphResponse } from '#gateway/
 import { createOperations } from '#gateway/operations/operation-compiler.ts'
 import { executeRequest } from '#gateway/pipeline/execute.ts'
 import { readSupergraph } from '#gateway/supergraph/supergraph.ts'
-import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
+import { DEFAULT_LIMITS } from '#platform/graphql/documents/limits.ts'
 
 /** Opens the SDL of a Federation 2 subgraph. */
 export const FEDERATION_2 = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [

@@ -12,7 +12,7 @@ import {
   type Served,
   serveNumbers,
   speaksGraphqlOverHttp,
-} from '#test/platform/graphql/over-http.contract.ts'
+} from '#test/platform/graphql/endpoint/graphql-over-http.contract.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 async function serve(): Promise<Served> {

@@ -9,8 +9,8 @@ const tracing = [
 
 const { buildSchema } = await import('graphql')
 const { createVerifier } = await import('#platform/auth/verifier.ts')
-const { createGraphqlClient } = await import('#platform/graphql/client.ts')
-const { mountGraphql } = await import('#platform/graphql/endpoint.ts')
+const { createGraphqlClient } = await import('#platform/graphql/client/client.ts')
+const { mountGraphql } = await import('#platform/graphql/endpoint/endpoint.ts')
 const { createHttpServer } = await import('#platform/http/server.ts')
 const { createPolicy } = await import('#platform/resilience/policy.ts')
 const { createLogger } = await import('#platform/telemetry/logger.ts')

@@ -12,8 +12,8 @@ import {
   visitWithTypeInfo,
 } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_LIMITS, measureDocument } from '#platform/graphql/limits.ts'
-import { readManifest } from '#platform/graphql/persisted.ts'
+import { DEFAULT_LIMITS, measureDocument } from '#platform/graphql/documents/limits.ts'
+import { readManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { staleFiles } from '#tools/schema/generated-files.ts'
 import { manifestFiles, persist, readOperations } from '#tools/schema/persist.ts'
 

@@ -6,7 +6,7 @@ import type { SubgraphRequest, SubgraphResponse } from '#gateway/executor/execut
 import { createOperations } from '#gateway/operations/operation-compiler.ts'
 import { executeRequest } from '#gateway/pipeline/execute.ts'
 import { readSupergraph } from '#gateway/supergraph/supergraph.ts'
-import { DEFAULT_LIMITS } from '#platform/graphql/limits.ts'
+import { DEFAULT_LIMITS } from '#platform/graphql/documents/limits.ts'
 import { clinicSchemas, clinicSupergraph } from '../safety-fixture.ts'
 import { randomOperations } from './random-operations.ts'
 

@@ -1,6 +1,6 @@
 // Products and quotes as orders gets them from the other services: coalesced, current, cached only where that is allowed.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client.ts'
+import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client/client.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import { createCatalogue } from '#subgraphs/orders/adapters/catalogue.ts'
 import { createQuotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'

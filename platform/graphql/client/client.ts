@@ -1,0 +1,273 @@
+// Calls another service's GraphQL over pooled connections, with batching, a policy and trace context. Free of any schema.
+import { CONSISTENCY_HEADER, parseToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
+import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
+import type { Discovery } from '#platform/discovery/discovery.ts'
+import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { type Instances, openInstances, type Post } from '#platform/graphql/client/instances.ts'
+import { isCallerCode } from '#platform/graphql/errors.ts'
+import { isRecord } from '#platform/graphql/record.ts'
+import type { Policy } from '#platform/resilience/policy.ts'
+import { openSpan, traceparent } from '#platform/telemetry/tracing.ts'
+
+export type GraphqlClientOptions = {
+  /** As a URL variable says where a service is: one or several addresses, or a name. */
+  readonly url: string
+  /** Where a name is looked up; addresses alone are known when left out. */
+  readonly discovery?: Discovery
+  readonly policy: Policy
+  /** A bearer token for calls that bring no `authorization` header of their own. */
+  readonly token?: () => Promise<string>
+  /** Bytes of one answer; 10 MB when left out. */
+  readonly maxResponseBytes?: number
+  /** False sends every operation by itself. Calls made in one turn with equal headers share a POST otherwise. */
+  readonly batching?: boolean
+}
+
+/** The text of an operation that knows its result and variables; generated from the operation files. */
+export type TypedDocument<Result, Variables> = string & {
+  readonly __types?: (variables: Variables) => Result
+}
+
+export type GraphqlCall<Document extends string = string, Variables = Readonly<Record<string, unknown>>> = {
+  readonly document: Document
+  readonly variables: Variables
+  /** Whether the policy may send it again after a fault. */
+  readonly idempotent: boolean
+  readonly headers?: Readonly<Record<string, string>>
+  /** False sends it by itself: for an operation that may take long, so that none waits for it. */
+  readonly batch?: boolean
+  /** Keeps what data there is when fields fail; the failures are in `errors`. */
+  readonly partial?: boolean
+}
+
+export type RemoteError = {
+  readonly message: string
+  readonly path?: readonly (string | number)[]
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** `consistency` holds the positions that the service reported, of the whole batch where there was one. */
+export type GraphqlAnswer<T> = {
+  readonly data: T
+  readonly consistency: PositionVector
+  /** Services that had not caught up in time with the positions that were required. */
+  readonly stale: readonly string[]
+  /** Empty unless the call asked for `partial` data. */
+  readonly errors: readonly RemoteError[]
+}
+
+export type GraphqlClient = AsyncDisposable & {
+  /**
+   * Throws CallerError with the code that the service gave, UNAVAILABLE for faults of the network and timeouts, and
+   * OperatorError DEPENDENCY_FAILED for INTERNAL or an answer that is not GraphQL. Result and variables have the types
+   * of a generated document.
+   */
+  request<Result, Variables>(
+    call: GraphqlCall<TypedDocument<Result, Variables>, Variables>,
+  ): Promise<GraphqlAnswer<Result>>
+  /** The same for a document that is not generated; trusts that the answer has the shape `T`. */
+  request<T>(call: GraphqlCall): Promise<GraphqlAnswer<T>>
+}
+
+const MAX_BATCH = 50
+const DEFAULT_MAX_BYTES = 10 * 1024 * 1024
+
+type Answer = {
+  readonly body: unknown
+  readonly consistency: PositionVector
+  readonly stale: readonly string[]
+}
+type Waiting = {
+  readonly call: GraphqlCall
+  readonly trace: string | undefined
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: unknown) => void
+}
+type Batch = {
+  readonly headers: Record<string, string>
+  readonly idempotent: boolean
+  readonly members: Waiting[]
+}
+type Connection = {
+  readonly instances: Instances
+  readonly policy: Policy
+  readonly name: string
+}
+
+/**
+ * Where the service has several instances, a call goes to one of those that are well; one that could not be sent, or is
+ * idempotent and was lost, goes to another at once.
+ */
+export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClient {
+  const {
+    policy,
+    discovery = openStaticDiscovery(),
+    maxResponseBytes: maxBytes = DEFAULT_MAX_BYTES,
+  } = options
+  const followed = discovery.follow(options.url)
+  const instances = openInstances({ name: policy.name, followed, maxBytes })
+  const connection: Connection = { instances, policy, name: policy.name }
+  const enqueue = createQueue(connection)
+
+  async function send(call: GraphqlCall): Promise<Answer> {
+    const headers = await headersOf(call, options.token)
+    const span = openSpan(`call ${connection.name}`, { kind: 'client' })
+    const trace = span?.traceparent ?? traceparent() ?? headers.traceparent
+    try {
+      const alone = options.batching === false || call.batch === false
+      const answer = await enqueue({ headers, call, trace, alone })
+      span?.end()
+      return answer
+    } catch (error) {
+      span?.end({ error })
+      throw error
+    }
+  }
+
+  return {
+    async request<T>(call: GraphqlCall): Promise<GraphqlAnswer<T>> {
+      return readAnswer<T>(await send(call), call, connection.name)
+    },
+    [Symbol.asyncDispose]: () => instances[Symbol.asyncDispose](),
+  }
+}
+
+async function headersOf(
+  call: GraphqlCall,
+  token: GraphqlClientOptions['token'],
+): Promise<Record<string, string>> {
+  const headers: Record<string, string> = { ...call.headers }
+  if (token !== undefined && headers.authorization === undefined)
+    headers.authorization = `Bearer ${await token()}`
+  return headers
+}
+
+type Enqueued = {
+  readonly headers: Record<string, string>
+  readonly call: GraphqlCall
+  readonly trace: string | undefined
+  readonly alone: boolean
+}
+
+/** Gathers the calls of one turn by their headers; `setImmediate` ends the turn. */
+function createQueue(connection: Connection): (item: Enqueued) => Promise<Answer> {
+  const open = new Map<string, Batch>()
+  const flush = () => {
+    const batches = [...open.values()]
+    open.clear()
+    for (const batch of batches) void sendBatch(connection, batch)
+  }
+  return ({ headers, call, trace, alone }) =>
+    new Promise((resolve, reject) => {
+      const member: Waiting = { call, trace, resolve, reject }
+      const { idempotent } = call
+      if (alone) return void sendBatch(connection, { headers, idempotent, members: [member] })
+      const key = batchKey(headers, idempotent)
+      if (open.size === 0) setImmediate(flush)
+      const batch = open.get(key)
+      if (batch === undefined) return void open.set(key, { headers, idempotent, members: [member] })
+      batch.members.push(member)
+      if (batch.members.length < MAX_BATCH) return
+      open.delete(key)
+      void sendBatch(connection, batch)
+    })
+}
+
+/** What members of a batch must share: every header but the trace, and whether they may be sent again. */
+function batchKey({ traceparent: _trace, ...headers }: Record<string, string>, idempotent: boolean): string {
+  return `${idempotent}\n${Object.entries(headers).flat().join('\n')}`
+}
+
+/** Never rejects: every member hears of a failure itself. */
+async function sendBatch(connection: Connection, { headers, idempotent, members }: Batch): Promise<void> {
+  const [first] = members
+  const single = members.length === 1 ? first : undefined
+  try {
+    const payload = single ? singleBody(single.call) : members.map(batchedBody)
+    const answer = await connection.policy.run(
+      signal =>
+        post(connection, { payload, headers: tracedHeaders(headers, first?.trace), signal, idempotent }),
+      { idempotent },
+    )
+    if (single) single.resolve(answer)
+    else deliver(members, answer)
+  } catch (error) {
+    for (const member of members) member.reject(error)
+  }
+}
+
+function singleBody({ document, variables }: GraphqlCall): object {
+  return { query: document, variables }
+}
+
+/** One header cannot carry the traces of many: it has the first one's, and each member brings its own. */
+function batchedBody({ call, trace }: Waiting): object {
+  return trace === undefined ? singleBody(call) : { ...singleBody(call), extensions: { traceparent: trace } }
+}
+
+function tracedHeaders(headers: Record<string, string>, trace: string | undefined): Record<string, string> {
+  const { traceparent: _own, ...rest } = headers
+  return { ...rest, 'content-type': 'application/json', ...(trace !== undefined && { traceparent: trace }) }
+}
+
+async function post({ instances, name }: Connection, sent: Post): Promise<Answer> {
+  try {
+    const { text, status, headers } = await instances.post(sent)
+    const { [CONSISTENCY_HEADER]: token, [STALE_HEADER]: stale } = headers
+    return {
+      body: parseBody(text, { name, status }),
+      consistency: parseToken(Array.isArray(token) ? token.join(',') : token),
+      stale: String(stale ?? '')
+        .split(',')
+        .filter(Boolean),
+    }
+  } catch (error) {
+    if (error instanceof CallerError || error instanceof OperatorError) throw error
+    throw new CallerError('UNAVAILABLE', `${name} cannot be reached`, { reason: 'NETWORK' }, error)
+  }
+}
+
+/** GraphQL answers have a JSON body whatever their status; a proxy's error page is a fault of the way there. */
+function parseBody(text: string, { name, status }: { name: string; status: number }): unknown {
+  try {
+    const body: unknown = JSON.parse(text)
+    if (Array.isArray(body) || (isRecord(body) && ('data' in body || 'errors' in body))) return body
+  } catch {
+    // said below
+  }
+  const message = `${name} answered with HTTP ${status} and no GraphQL result`
+  if (status >= 500 || status === 429) throw new CallerError('UNAVAILABLE', message, { reason: 'NETWORK' })
+  throw new OperatorError('DEPENDENCY_FAILED', message)
+}
+
+/** An answer that is no array (a refused token, a batch too large) is every member's answer. */
+function deliver(members: readonly Waiting[], { body, ...rest }: Answer): void {
+  for (const [index, member] of members.entries())
+    member.resolve({ body: Array.isArray(body) ? body[index] : body, ...rest })
+}
+
+function readAnswer<T>(
+  { body, consistency, stale }: Answer,
+  call: GraphqlCall,
+  name: string,
+): GraphqlAnswer<T> {
+  if (!isRecord(body)) throw new OperatorError('DEPENDENCY_FAILED', `${name} left an operation unanswered`)
+  const errors = Array.isArray(body.errors) ? body.errors.filter(isRemoteError) : []
+  const [first] = errors
+  const hasData = isRecord(body.data)
+  if (first !== undefined && !(call.partial && hasData)) throw failureOf(first, name)
+  if (!hasData) throw new OperatorError('DEPENDENCY_FAILED', `${name} answered without data`)
+  return { data: body.data as T, consistency, stale, errors }
+}
+
+/** What a failed field of another service is thrown as here. Which service stood behind that one is not passed on. */
+export function failureOf({ message, extensions = {} }: RemoteError, name: string): Error {
+  const { code, serviceName: _behind, ...details } = extensions
+  if (isCallerCode(code)) return new CallerError(code, message, details)
+  return new OperatorError('DEPENDENCY_FAILED', `${name} failed: ${message} ${JSON.stringify(extensions)}`)
+}
+
+function isRemoteError(value: unknown): value is RemoteError {
+  return isRecord(value) && typeof value.message === 'string'
+}

@@ -1,0 +1,54 @@
+// Documents of operations by their text, each checked once for as long as it is kept. Bounded. Free of transport.
+import { LRUCache } from 'lru-cache'
+import {
+  type CheckedText,
+  createTextCheck,
+  type TextRules,
+} from '#platform/graphql/documents/document-check.ts'
+import type { RequestBudget } from '#platform/graphql/documents/limits.ts'
+import { ownTurn } from '#platform/graphql/documents/turn-queue.ts'
+
+/**
+ * The document of a text, or what is wrong with it. A text that is new waits for a turn of the event loop of its own.
+ * `budget` is what the other operations of the request left of its limits; all of them are left when there is none.
+ */
+export type Documents = (text: string, budget?: RequestBudget) => Promise<CheckedText>
+
+const MAX_DOCUMENTS = 1000
+/** The most characters of all kept texts together. */
+const MAX_CHARACTERS = 4_000_000
+
+/** Only valid documents are kept, so that invalid ones cannot drive them out. */
+export function createDocuments(rules: TextRules): Documents {
+  const check = createTextCheck(rules)
+  const known = new LRUCache<string, CheckedText>({
+    max: MAX_DOCUMENTS,
+    maxSize: MAX_CHARACTERS,
+    sizeCalculation: (_checked, text) => text.length + 1,
+  })
+
+  const underWay = new Map<string, Promise<CheckedText>>()
+
+  async function checkNew(text: string, tokens: number | undefined): Promise<CheckedText> {
+    await ownTurn()
+    const checked = check(text, tokens)
+    if ('document' in checked) known.set(text, checked)
+    return checked
+  }
+
+  /** Once for all that come with the text before it is checked, but for those whose limits are partly spent. */
+  function checkOnce(text: string): Promise<CheckedText> {
+    const found = underWay.get(text)
+    if (found) return found
+    const checking = checkNew(text, undefined).finally(() => underWay.delete(text))
+    underWay.set(text, checking)
+    return checking
+  }
+
+  return async (text, budget) => {
+    const checked = known.get(text) ?? (await (budget ? checkNew(text, budget.tokens) : checkOnce(text)))
+    if ('errors' in checked) return checked
+    const overspent = budget?.spend(checked.size)
+    return overspent ? { errors: [overspent] } : checked
+  }
+}

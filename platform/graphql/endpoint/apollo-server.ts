@@ -1,0 +1,74 @@
+// The Apollo Server behind an endpoint: limits, errors, persisted queries, a landing page in development. Free of HTTP.
+import { ApolloServer } from '@apollo/server'
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled'
+import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default'
+import type { GraphQLSchema } from 'graphql'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import { createDocuments } from '#platform/graphql/documents/document-cache.ts'
+import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
+import { MAX_VARIABLE_ERRORS } from '#platform/graphql/documents/variable-values.ts'
+import { createErrorFormatter } from '#platform/graphql/endpoint/apollo-errors.ts'
+import { createDocumentPlugin } from '#platform/graphql/endpoint/document-plugin.ts'
+import type { GraphqlOptions } from '#platform/graphql/endpoint/endpoint.ts'
+import {
+  createOperationPlugin,
+  type OperationPluginOptions,
+} from '#platform/graphql/endpoint/operation-plugin.ts'
+
+export type GraphqlSource = { readonly schema: GraphQLSchema }
+
+export type ApolloSetup = {
+  readonly service: string
+  readonly source: GraphqlSource
+  readonly options: GraphqlOptions
+  readonly limits: OperationLimits
+  readonly onWhole: OperationPluginOptions['onWhole']
+}
+
+/** Not started yet. */
+export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestContext> {
+  const { service, source, options, limits, onWhole } = setup
+  const { development, logger, persisted } = options
+  const documents = createDocuments({ schema: source.schema, limits, introspection: development })
+  return new ApolloServer<RequestContext>({
+    ...source,
+    logger,
+    nodeEnv: development ? 'development' : 'production',
+    introspection: true, // Apollo's refusal tells callers how to set up the server; ours stands among the rules
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    stringifyResult: value => JSON.stringify(value),
+    formatError: createErrorFormatter(logger),
+    // Checked by the document plugin.
+    dangerouslyDisableValidation: true,
+    documentStore: null,
+    executionOptions: { maxCoercionErrors: MAX_VARIABLE_ERRORS },
+    hideSchemaDetailsFromClientErrors: !development,
+    persistedQueries: persisted ? { cache: persisted.store } : false,
+    plugins: [
+      createDocumentPlugin({
+        documents,
+        values: limits.values,
+        schema: source.schema,
+        maxCost: options.maxCost,
+        logger,
+      }),
+      createOperationPlugin(service, { consistency: options.consistency, onWhole }),
+      development
+        ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
+        : ApolloServerPluginLandingPageDisabled(),
+      // Cache control and inline traces hook into every field; the rest would phone home.
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
+      ...(options.plugins ?? []),
+    ],
+  })
+}

@@ -1,0 +1,119 @@
+// Answers an array of operations in one HTTP exchange: each runs by itself, with its own context and trace.
+import type { ApolloServer } from '@apollo/server'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Verifier } from '#platform/auth/verifier.ts'
+import {
+  CONSISTENCY_HEADER,
+  formatToken,
+  parseToken,
+  STALE_HEADER,
+} from '#platform/consistency/consistency-token.ts'
+import { mergePositions, NO_POSITIONS } from '#platform/consistency/position-vector.ts'
+import { CallerError } from '#platform/domain/errors.ts'
+import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import {
+  createRequestBudget,
+  type OperationLimits,
+  type RequestBudget,
+} from '#platform/graphql/documents/limits.ts'
+import { executeHttp, type HttpResult } from '#platform/graphql/endpoint/apollo-http.ts'
+import { isRecord } from '#platform/graphql/record.ts'
+import { type Answer, createAnswer } from '#platform/http/response-body.ts'
+import { inSpan, isTracing } from '#platform/telemetry/tracing.ts'
+
+/** Who may send several operations in one request: services alone, or everybody. */
+export type BatchesFrom = 'services' | 'everybody'
+export const BATCHES_FROM = ['services', 'everybody'] as const satisfies readonly BatchesFrom[]
+
+export type BatchSetup = {
+  readonly server: ApolloServer<RequestContext>
+  readonly contextOf: (
+    request: FastifyRequest,
+    of: { readonly member: unknown; readonly budget: RequestBudget | undefined },
+  ) => Promise<RequestContext>
+  readonly verifier: Verifier
+  readonly limits: OperationLimits
+  readonly batchesFrom: BatchesFrom
+}
+
+/**
+ * An array of results in the order of the operations, to be sent; undefined when the body is no array. The status is that of the members when they agree, and 200
+ * otherwise; consistency headers cover all members. A service's operations have the limits each, anybody else's
+ * together. Throws CallerError BAD_USER_INPUT past the limit, and for a batch of somebody who may send none.
+ */
+export async function answerBatch(
+  setup: BatchSetup,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Answer | undefined> {
+  const { body } = request
+  if (!Array.isArray(body)) return undefined
+  const caller = await callerOf(setup.verifier, request)
+  const isService = caller?.verified?.viewer.role === 'service'
+  checkBatch(body, setup, isService || caller === undefined)
+  const budget = isService ? undefined : createRequestBudget(setup.limits)
+  const answers = await Promise.all(body.map(member => answerMember(setup, { request, budget }, member)))
+  const status = answers[0]?.status ?? 200
+  const consistency = answers
+    .map(answer => parseToken(answer.headers.get(CONSISTENCY_HEADER)))
+    .reduce(mergePositions, NO_POSITIONS)
+  const stale = new Set(answers.flatMap(answer => answer.headers.get(STALE_HEADER)?.split(',') ?? []))
+  if (Object.keys(consistency).length > 0) void reply.header(CONSISTENCY_HEADER, formatToken(consistency))
+  if (stale.size > 0) void reply.header(STALE_HEADER, [...stale].join(','))
+  void reply.code(answers.every(answer => answer.status === status) ? status : 200)
+  return createAnswer({
+    text: `[${answers.map(answer => answer.body).join(',')}]`,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    tagged: false,
+  })
+}
+
+/** `mayBatch` lets a caller through whatever `batchesFrom` says. Throws CallerError BAD_USER_INPUT. */
+export function checkBatch(
+  batch: readonly unknown[],
+  {
+    limits,
+    batchesFrom,
+  }: Pick<BatchSetup, 'batchesFrom'> & { readonly limits: Pick<OperationLimits, 'batch'> },
+  mayBatch: boolean,
+): void {
+  if (!mayBatch && batchesFrom === 'services')
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      'a batch of operations is accepted from services only: send each operation in a request of its own',
+    )
+  if (batch.length === 0 || batch.length > limits.batch)
+    throw new CallerError(
+      'BAD_USER_INPUT',
+      `a batch has 1 to ${limits.batch} operations; this one has ${batch.length}`,
+    )
+}
+
+/** Undefined for a token that does not hold: each member is told why. */
+function callerOf(verifier: Verifier, { headers, raw }: FastifyRequest): Promise<Caller | undefined> {
+  return identifyCaller(verifier, headers.authorization, raw.socket).catch(() => undefined)
+}
+
+type Batched = {
+  readonly request: FastifyRequest
+  readonly budget: RequestBudget | undefined
+}
+
+function answerMember(
+  { server, contextOf }: BatchSetup,
+  { request, budget }: Batched,
+  member: unknown,
+): Promise<HttpResult> {
+  const context = () => contextOf(request, { member, budget })
+  const execute = () => executeHttp(server, request, { body: member, context })
+  const parent = memberTraceparent(member)
+  return isTracing() ? inSpan('graphql.operation', { parent }, execute) : execute()
+}
+
+/** The trace that a member goes on from: one header cannot carry a batch's many. */
+export function memberTraceparent(member: unknown): string | undefined {
+  if (!isRecord(member) || !isRecord(member.extensions)) return undefined
+  const { traceparent } = member.extensions
+  return typeof traceparent === 'string' ? traceparent : undefined
+}

@@ -1,0 +1,85 @@
+// Gives Apollo Server documents that were checked already, and answers for those that are refused: it validates before it limits.
+import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server'
+import { type DocumentNode, GraphQLError, type GraphQLSchema, Kind } from 'graphql'
+import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type { Documents } from '#platform/graphql/documents/document-cache.ts'
+import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
+import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
+import { problemOfValues } from '#platform/graphql/documents/variable-values.ts'
+import { formatError } from '#platform/graphql/errors.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+type Operation = GraphQLRequestContext<RequestContext>
+
+/** Stands for a refused one: Apollo Server finds no operation in it, and asks its plugins all the same. */
+const NOTHING: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] }
+
+export type DocumentPluginOptions = {
+  readonly documents: Documents
+  /** Values in the variables of one operation, at most. */
+  readonly values: number
+  readonly schema: GraphQLSchema
+  /** Values that the operations of a request may ask for; any number when undefined. */
+  readonly maxCost: number | undefined
+  readonly logger: Logger
+}
+
+/** For a server that validates nothing itself (`dangerouslyDisableValidation`) and has no store of documents. */
+export function createDocumentPlugin(options: DocumentPluginOptions): ApolloServerPlugin<RequestContext> {
+  const refused = new WeakMap<RequestContext, readonly Error[]>()
+  const listener: GraphQLRequestListener<RequestContext> = {
+    async didResolveSource(operation) {
+      const found = await documentOf(operation, options)
+      if (Array.isArray(found)) refused.set(operation.contextValue, found)
+      Object.assign(operation, { document: Array.isArray(found) ? NOTHING : found })
+    },
+    async didResolveOperation(operation) {
+      const { contextValue } = operation
+      const costly = costlyOf(operation, options)
+      if (costly) refused.set(contextValue, [costly])
+      const [first] = refused.get(contextValue) ?? []
+      if (first) throw refusal(first)
+    },
+    async willSendResponse({ contextValue, response: { body } }) {
+      const errors = refused.get(contextValue)
+      if (errors === undefined || body.kind !== 'single') return
+      const to = { requestId: contextValue.requestId, logger: options.logger }
+      body.singleResult = { errors: errors.map(error => formatError(error, to)) }
+    },
+  }
+  return { requestDidStart: async () => listener }
+}
+
+/** Or why it may not run. */
+async function documentOf(
+  { source = '', request, contextValue }: Operation,
+  { documents, values }: DocumentPluginOptions,
+): Promise<DocumentNode | Error[]> {
+  const problem = problemOfValues(request.variables, values)
+  if (problem !== undefined) return [new CallerError('BAD_USER_INPUT', problem)]
+  try {
+    const checked = await documents(source, contextValue.budget)
+    return 'errors' in checked ? [...checked.errors] : checked.document
+  } catch (error) {
+    if (error instanceof CallerError) return [error]
+    throw error
+  }
+}
+
+function costlyOf(
+  { operation, document, request, contextValue: { budget } }: Operation,
+  { schema, maxCost }: DocumentPluginOptions,
+): CallerError | undefined {
+  if (maxCost === undefined || !operation || !document) return undefined
+  const priced = { schema, operation, fragments: fragmentsOf(document), variables: request.variables ?? {} }
+  const cost = (budget?.cost ?? 0) + costOf(priced)
+  if (budget) budget.cost = cost
+  return costProblem(cost, maxCost)
+}
+
+/** Says the HTTP status; what the caller is told is written when the response is sent. */
+function refusal(error: Error): GraphQLError {
+  const code = error instanceof CallerError ? error.code : 'BAD_USER_INPUT'
+  return new GraphQLError(error.message, { extensions: { code, http: { status: CALLER_CODES[code] } } })
+}

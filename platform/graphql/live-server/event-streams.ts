@@ -1,0 +1,86 @@
+// GraphQL over server-sent events, a connection per operation (graphql-sse's distinct mode): requests and events.
+import type { FastifyRequest } from 'fastify'
+import { CallerError } from '#platform/domain/errors.ts'
+import { type Answer, answerJson } from '#platform/graphql/live-server/encoded-results.ts'
+import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-server/operation-request.ts'
+import type { Framing, LiveStreams } from '#platform/graphql/live-server/streaming-responses.ts'
+import { isRecord } from '#platform/graphql/record.ts'
+import { mountGraphqlRoute } from '#platform/graphql/route.ts'
+import { RequestError } from '#platform/http/errors.ts'
+import { parseBody } from '#platform/http/json-body.ts'
+import { preferredType } from '#platform/http/media-types.ts'
+import { isRead } from '#platform/http/methods.ts'
+import type { HttpServer } from '#platform/http/server.ts'
+
+const COMPLETE = 'event: complete\ndata: \n\n'
+/** As graphql-sse has it. */
+const EVENTS: Framing = {
+  headers: {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-store, no-transform',
+    'x-accel-buffering': 'no',
+  },
+  opening: 'retry: 1000\n\n', // how long to wait before connecting again
+  heartbeat: Buffer.from(':\n\n'),
+  next: eventOf,
+  end: errors => (errors ? `event: next\ndata: ${JSON.stringify({ errors })}\n\n${COMPLETE}` : COMPLETE),
+}
+
+/**
+ * GET and POST `url` for clients that accept text/event-stream. What is wrong with the request or its token is told by
+ * the HTTP status, what is wrong with the operation by an event. An answer whose item has a cursor carries it as id;
+ * a client that connects again with Last-Event-ID goes on behind it, where the operation has a variable `$after`.
+ */
+export function mountStreams(http: HttpServer, url: string, streams: LiveStreams): void {
+  mountGraphqlRoute(http, {
+    url,
+    lasting: true,
+    async handler(request, reply) {
+      if (preferredType(request.headers.accept, ['text/event-stream']) === undefined)
+        throw new RequestError(406, 'this path answers with event streams: accept text/event-stream')
+      return streams.serve(request, reply, { wanted: readRequest(request), framing: EVENTS })
+    },
+  })
+}
+
+/** Throws CallerError BAD_USER_INPUT. A GET changes nothing: it is for queries and subscriptions. */
+function readRequest(request: FastifyRequest): LiveRequest {
+  const { query, headers } = request
+  const read = readLiveRequest(isRead(request) ? fromQueryString(query) : parseBody(request))
+  if ('problem' in read) throw new CallerError('BAD_USER_INPUT', read.problem)
+  const last = headers['last-event-id']
+  const parent = headers.traceparent
+  return {
+    ...read,
+    ...(isRead(request) && { readOnly: true }),
+    ...(typeof last === 'string' && last !== '' && { variables: { ...read.variables, after: last } }),
+    ...(typeof parent === 'string' && { extensions: { traceparent: parent, ...read.extensions } }),
+  }
+}
+
+function fromQueryString(query: unknown): unknown {
+  if (!isRecord(query)) return {}
+  const { variables, extensions, ...texts } = query
+  return { ...texts, variables: jsonOf('variables', variables), extensions: jsonOf('extensions', extensions) }
+}
+
+function jsonOf(name: string, text: unknown): unknown {
+  if (typeof text !== 'string' || text === '') return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CallerError('BAD_USER_INPUT', `${name} should be JSON`)
+  }
+}
+
+/** Made once for all streams that the answer goes to. */
+function eventOf(answer: Answer): Buffer {
+  answer.event ??= Buffer.concat([
+    Buffer.from(
+      answer.cursor === undefined ? 'event: next\ndata: ' : `event: next\nid: ${answer.cursor}\ndata: `,
+    ),
+    answerJson(answer),
+    Buffer.from('\n\n'),
+  ])
+  return answer.event
+}

@@ -1,0 +1,64 @@
+// The client's messages of graphql-transport-ws, read and checked. Pure.
+import { MessageType } from 'graphql-ws'
+import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-server/operation-request.ts'
+import { isRecord, type JsonRecord } from '#platform/graphql/record.ts'
+
+export type ClientMessage =
+  | { readonly type: MessageType.ConnectionInit; readonly payload: JsonRecord }
+  | { readonly type: MessageType.Ping; readonly payload: JsonRecord | undefined }
+  | { readonly type: MessageType.Pong }
+  | { readonly type: MessageType.Subscribe; readonly id: string; readonly payload: LiveRequest }
+  | { readonly type: MessageType.Complete; readonly id: string }
+
+export type Garbage = { readonly type: 'garbage'; readonly problem: string }
+
+const MAX_ID = 128
+
+/** Garbage says what was wrong, briefly enough for a close frame. */
+export function readMessage(text: string): ClientMessage | Garbage {
+  const message = parseJson(text)
+  if (!isRecord(message)) return garbage('it is not a JSON object')
+  const { type, id, payload } = message
+  switch (type) {
+    case MessageType.ConnectionInit:
+    case MessageType.Ping:
+    case MessageType.Pong:
+      return readControl(type, payload)
+    case MessageType.Subscribe:
+    case MessageType.Complete:
+      if (typeof id !== 'string' || id === '' || id.length > MAX_ID)
+        return garbage(`its id should be a text of 1 to ${MAX_ID} characters`)
+      return type === MessageType.Complete ? { type, id } : readSubscribe(id, payload)
+    default:
+      return garbage('its type is not one that a client sends')
+  }
+}
+
+type Control = MessageType.ConnectionInit | MessageType.Ping | MessageType.Pong
+
+function readControl(type: Control, payload: unknown): ClientMessage | Garbage {
+  if (payload !== undefined && payload !== null && !isRecord(payload))
+    return garbage('its payload should be an object')
+  if (type === MessageType.Pong) return { type }
+  if (type === MessageType.Ping) return { type, payload: payload ?? undefined }
+  return { type, payload: payload ?? {} }
+}
+
+function readSubscribe(id: string, payload: unknown): ClientMessage | Garbage {
+  const request = readLiveRequest(payload)
+  return 'problem' in request
+    ? garbage(request.problem)
+    : { type: MessageType.Subscribe, id, payload: request }
+}
+
+function garbage(problem: string): Garbage {
+  return { type: 'garbage', problem }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,96 @@
+// Operations' texts on live connections: parsed and checked once per text, within the limits. Free of execution.
+import {
+  BREAK,
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+  visit,
+} from 'graphql'
+import { createDocuments } from '#platform/graphql/documents/document-cache.ts'
+import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/documents/limits.ts'
+import { problemOfValues } from '#platform/graphql/documents/variable-values.ts'
+import type { LiveRequest } from '#platform/graphql/live-server/operation-request.ts'
+
+/** A text that may be run. `number` is its own: texts with equal numbers are equal. */
+export type CheckedDocument = {
+  readonly number: number
+  readonly document: DocumentNode
+  /** The variable `after` is used for nothing but where a subscription begins. */
+  readonly afterIsBeginning: boolean
+}
+
+export type Checked = CheckedDocument | { readonly errors: readonly GraphQLError[] }
+
+export type DocumentCheck = {
+  readonly schema: GraphQLSchema
+  readonly development: boolean
+  readonly limits?: Partial<OperationLimits>
+  /** Values that an operation may ask for, as estimated; any number when left out. */
+  readonly maxCost?: number | undefined
+}
+
+/** Errors of the check are the caller's: BAD_USER_INPUT. */
+export function createDocumentCheck({
+  schema,
+  development,
+  limits,
+}: DocumentCheck): (request: LiveRequest, text: string) => Promise<Checked> {
+  const all = { ...DEFAULT_LIMITS, ...limits }
+  const documents = createDocuments({ schema, limits: all, introspection: development })
+  const known = new WeakMap<DocumentNode, CheckedDocument>()
+  let number = 0
+  return async ({ variables }, text) => {
+    const problem = problemOfValues(variables, all.values)
+    if (problem !== undefined) return { errors: [invalid(problem)] }
+    const checked = await documents(text)
+    if ('errors' in checked) return checked
+    const { document } = checked
+    const found = known.get(document)
+    if (found) return found
+    const made = { number: ++number, document, afterIsBeginning: usesAfterOnlyToBegin(document) }
+    known.set(document, made)
+    return made
+  }
+}
+
+/** The operation to run, or what is wrong about its name. */
+export function operationOf(
+  { document }: CheckedDocument,
+  name: string | undefined,
+): OperationDefinitionNode | GraphQLError {
+  const found = getOperationAST(document, name)
+  if (found) return found
+  const message =
+    name === undefined
+      ? 'The document has several operations: say which by operationName.'
+      : `The document has no operation "${name.slice(0, 100)}".`
+  return invalid(message)
+}
+
+function invalid(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })
+}
+
+/** `$after` stands as the argument `after` of a subscription's own field, and nowhere else. */
+function usesAfterOnlyToBegin(document: DocumentNode): boolean {
+  const beginnings = new Set<object>()
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.OPERATION_DEFINITION || definition.operation !== 'subscription') continue
+    for (const field of definition.selectionSet.selections)
+      if (field.kind === Kind.FIELD)
+        for (const { name, value } of field.arguments ?? []) if (name.value === 'after') beginnings.add(value)
+  }
+  let only = true
+  visit(document, {
+    VariableDefinition: () => false,
+    Variable(variable) {
+      if (variable.name.value !== 'after' || beginnings.has(variable)) return undefined
+      only = false
+      return BREAK
+    },
+  })
+  return only
+}

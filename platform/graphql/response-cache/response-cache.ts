@@ -1,0 +1,157 @@
+// Whole answers of queries, kept in this process for the caller that got them while what they are made of is current.
+import { crc32 } from 'node:zlib'
+import { LRUCache } from 'lru-cache'
+import type { Viewer } from '#platform/auth/viewer.ts'
+import type { Lease } from '#platform/cache/cache.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
+import type { AnswerSources } from '#platform/graphql/context.ts'
+import { type Answer, createAnswer } from '#platform/http/response-body.ts'
+import { counter, gauge, tally } from '#platform/telemetry/metrics.ts'
+
+/** Decides whether what an answer is made of may still be shown. Asked at every hit, so it must be quick. */
+export type AnswerPolicy = {
+  /** What `viewer` must see, given the consistency header that it sent. */
+  required(viewer: Viewer | undefined, header: PositionVector): PositionVector
+  /** Never again true once it was false for what nobody requires anything of. */
+  serves(lease: Lease, required: PositionVector): boolean
+}
+
+/**
+ * A request as far as its answer depends on it. `key` is the asker and a checksum of the operation, which is quicker to look
+ * up than the operation itself; what is found there must still be of the same operation.
+ */
+export type Question = {
+  readonly key: string
+  readonly operation: Buffer
+  readonly required: PositionVector
+}
+
+/** All that an answer may depend on besides what is read for it. */
+export type Asker = {
+  readonly viewer: Viewer | undefined
+  readonly language: string | undefined
+  /** The Accept header, which chooses the content type. */
+  readonly accept: string | undefined
+  /** The body of a POST or the query string of a GET, as it came. A hash in it names one text for good. */
+  readonly operation: Buffer
+}
+
+export type KeptAnswer = Answer & {
+  /** For the count of operations. */
+  readonly name: string | undefined
+  readonly leases: readonly Lease[]
+  readonly operation: Buffer
+}
+
+export type Finished = {
+  readonly sources: AnswerSources
+  readonly name: string | undefined
+  readonly text: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type Answers = {
+  ask(asker: Asker, header: PositionVector): Question
+  /** Only while each of its leases serves what the question requires. */
+  find(question: Question): KeptAnswer | undefined
+  /**
+   * The answer of a query without errors, as it is to be sent; kept if all that it shows came out of the cache. Call it
+   * for nothing else.
+   */
+  keep(question: Question, finished: Finished): KeptAnswer
+}
+
+const DEFAULT_MAX_BYTES = 32 * 1024 * 1024
+/** One answer's share of them. */
+const LARGEST = 1 / 16
+/** What an answer takes besides its bytes and its key, about. */
+const OVERHEAD = 1024
+
+export function createAnswers(
+  service: string,
+  policy: AnswerPolicy,
+  maxBytes: number = DEFAULT_MAX_BYTES,
+): Answers {
+  const count = createCounts(service)
+  const kept = new LRUCache<string, KeptAnswer>({
+    maxSize: maxBytes,
+    maxEntrySize: maxBytes * LARGEST,
+    sizeCalculation: sizeOf,
+    dispose: (_answer, _key, reason) => reason === 'evict' && count.evicted(),
+  })
+
+  /** Weighed anew: a value that is the same object would not be. */
+  function weigh(key: string, answer: KeptAnswer): void {
+    if (kept.peek(key)?.packed === answer.packed) kept.set(key, { ...answer })
+    count.bytes(kept.calculatedSize)
+  }
+
+  return {
+    ask: (asker, header) => ({
+      key: keyOf(asker),
+      operation: asker.operation,
+      required: policy.required(asker.viewer, header),
+    }),
+    find({ key, operation, required }) {
+      const found = kept.get(key)
+      const stands = found?.operation.equals(operation) && served(found, required, policy)
+      if (!stands) return void count.missed()
+      count.hit()
+      return found
+    },
+    keep({ key, operation }, { sources, name, text, headers }) {
+      const { leases, uncacheable } = sources
+      const body = createAnswer({ text, headers, tagged: true, onPacked: () => weigh(key, answer) })
+      const answer: KeptAnswer = { ...body, name, leases: [...leases], operation: copyOf(operation) }
+      if (leases.length > 0 && !uncacheable) kept.set(key, answer)
+      count.bytes(kept.calculatedSize)
+      return answer
+    },
+  }
+}
+
+function served({ leases }: KeptAnswer, required: PositionVector, { serves }: AnswerPolicy): boolean {
+  for (const lease of leases) if (!serves(lease, required)) return false
+  return true
+}
+
+/** Of its own: the original may be a part of something larger, all of which it would keep in memory. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.alloc(bytes.length)
+  bytes.copy(copy)
+  return copy
+}
+
+/**
+ * Equal only for equal askers: headers hold no line breaks, the checksum is a number, and what is left is the subject.
+ * Nobody's role is no role.
+ */
+function keyOf({ viewer, language = '', accept = '', operation }: Asker): string {
+  const { role, subject } = viewer ?? { role: '', subject: '' }
+  return `${role}\n${language}\n${accept}\n${crc32(operation)}\n${subject}`
+}
+
+function sizeOf({ bytes, packed, leases, operation }: KeptAnswer, key: string): number {
+  let size = OVERHEAD + 2 * key.length + operation.length + bytes.length + 200 * leases.length
+  for (const variant of packed.values()) size += variant.bytes.length
+  return size
+}
+
+type Counts = { hit(): void; missed(): void; evicted(): void; bytes(now: number): void }
+
+function createCounts(service: string): Counts {
+  const asked = counter('waybill_answers_total', 'Requests by whether a kept answer was there for them', [
+    'service',
+    'outcome',
+  ])
+  const evictions = counter('waybill_answers_evicted_total', 'Kept answers that gave way to others', [
+    'service',
+  ])
+  const size = gauge('waybill_answers_bytes', 'What kept answers take, about', ['service'])
+  return {
+    hit: tally(asked, { service, outcome: 'hit' }),
+    missed: tally(asked, { service, outcome: 'miss' }),
+    evicted: () => evictions.inc({ service }),
+    bytes: now => size.set({ service }, now),
+  }
+}

@@ -1,0 +1,198 @@
+import { setImmediate } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { type LiveGraph, ofType, openIntroduced, type RawSocket, serveLive } from './headline-server.ts'
+
+const HEADLINES = 'subscription ($after: String) { headlines(audience: "all", after: $after) { text } }'
+
+async function watching(graph: LiveGraph, readers: number): Promise<void> {
+  await expect.poll(() => graph.newsroom.readers()).toBe(readers)
+}
+
+const textIn = (message: Record<string, unknown>): string => {
+  const { payload } = message as { payload?: { data?: { headlines?: { text?: string } } } }
+  return payload?.data?.headlines?.text ?? ''
+}
+
+const showing = (raw: RawSocket, text: string) => raw.seen(message => textIn(message) === text)
+
+describe('an item of a stream with an audience', () => {
+  it('is executed once however many see it, and each gets it under its own id', async () => {
+    await using graph = await serveLive({ connectionsPerSubject: 100 })
+    const crowd = await Promise.all(Array.from({ length: 40 }, () => openIntroduced(graph)))
+    for (const [index, raw] of crowd.entries())
+      for (const name of ['a', 'b']) raw.subscribe(`${name}${index}`, HEADLINES)
+    await watching(graph, 80)
+    for (const text of ['one', 'two', 'three']) {
+      graph.newsroom.publish(text)
+      for (const [index, raw] of crowd.entries())
+        for (const name of ['a', 'b'])
+          expect(
+            await raw.seen(({ id, ...rest }) => id === `${name}${index}` && textIn(rest) === text),
+          ).toEqual({
+            id: `${name}${index}`,
+            type: 'next',
+            payload: { data: { headlines: { text } } },
+          })
+    }
+    expect(graph.count.executions).toBe(3)
+    for (const raw of crowd) raw.socket.terminate()
+  })
+
+  it('is executed again for another selection, operation, variable, language or audience', async () => {
+    await using graph = await serveLive()
+    const headers = { 'accept-language': 'de' }
+    using raw = await openIntroduced(graph)
+    using german = await openIntroduced(graph, {}, { headers })
+    const padded = 'subscription ($n: Int!) { headlines(audience: "all") { text padding(length: $n) } }'
+    const two =
+      'subscription A { headlines(audience: "all") { text } } subscription B { headlines(audience: "all") { cursor } }'
+    raw.subscribe('same', HEADLINES)
+    raw.subscribe('as well', HEADLINES, { variables: {} })
+    german.subscribe('language', HEADLINES)
+    raw.subscribe('variable 1', padded, { variables: { n: 1 } })
+    raw.subscribe('variable 2', padded, { variables: { n: 2 } })
+    raw.subscribe('operation A', two, { operationName: 'A' })
+    raw.subscribe('operation B', two, { operationName: 'B' })
+    raw.subscribe('audience', HEADLINES.replace('all', 'some'))
+    await watching(graph, 8)
+    graph.newsroom.publish('x')
+    for (const id of ['same', 'as well', 'variable 1', 'operation A', 'audience'])
+      await raw.seen(message => message.id === id)
+    await german.seen(ofType('next'))
+    expect(await raw.seen(({ id }) => id === 'variable 2')).toMatchObject({
+      payload: { data: { headlines: { text: 'x', padding: 'xx' } } },
+    })
+    expect(await raw.seen(({ id }) => id === 'operation B')).toMatchObject({
+      payload: { data: { headlines: { cursor: '1' } } },
+    })
+    expect(graph.count.executions).toBe(7)
+  })
+
+  it('is the same wherever they began, unless what they see depends on it', async () => {
+    await using graph = await serveLive()
+    using raw = await openIntroduced(graph)
+    graph.newsroom.publish('old')
+    raw.subscribe('0', HEADLINES, { variables: { after: '0' } })
+    raw.subscribe('1', HEADLINES, { variables: { after: '1' } })
+    await watching(graph, 2)
+    await showing(raw, 'old')
+    graph.newsroom.publish('new')
+    for (const id of ['0', '1']) await raw.seen(message => message.id === id && textIn(message) === 'new')
+    expect(graph.count.executions).toBe(2)
+
+    const echo =
+      'subscription ($after: String) { headlines(audience: "all", after: $after) { text(after: $after) } }'
+    raw.subscribe('a', echo, { variables: { after: '2' } })
+    raw.subscribe('b', echo, { variables: { after: '02' } })
+    await watching(graph, 4)
+    graph.newsroom.publish('x')
+    await showing(raw, 'x2')
+    await showing(raw, 'x02')
+  })
+
+  it('without an audience is executed for each, in its own name', async () => {
+    await using graph = await serveLive()
+    const query = 'subscription { headlines { reader } }'
+    using ann = await openIntroduced(graph, await graph.bearer('ann'))
+    using bob = await openIntroduced(graph, await graph.bearer('bob'))
+    ann.subscribe('1', query)
+    bob.subscribe('1', query)
+    await watching(graph, 2)
+    graph.newsroom.publish('x')
+    expect(await ann.seen(ofType('next'))).toMatchObject({
+      payload: { data: { headlines: { reader: 'ann' } } },
+    })
+    expect(await bob.seen(ofType('next'))).toMatchObject({
+      payload: { data: { headlines: { reader: 'bob' } } },
+    })
+    expect(graph.count.executions).toBe(2)
+  })
+
+  it('is executed with loaders that remember nothing of the item before', async () => {
+    await using graph = await serveLive()
+    using raw = await openIntroduced(graph)
+    raw.subscribe('1', 'subscription { headlines { text loads } }')
+    await watching(graph, 1)
+    for (const text of ['one', 'two']) {
+      graph.newsroom.publish(text)
+      expect(await showing(raw, text)).toMatchObject({ payload: { data: { headlines: { loads: 1 } } } })
+    }
+  })
+})
+
+describe('a client that does not read', () => {
+  const LARGE = `subscription { headlines(audience: "all") { text padding(length: 20000) } }`
+  const pendingBytes = ({ sockets }: LiveGraph) =>
+    Math.max(...[...sockets].map(socket => socket.writableLength))
+
+  it('holds no more than a buffer of the server, and then gets the newest, while others get on', async () => {
+    await using graph = await serveLive({ heartbeatMs: 60_000 })
+    using slow = await openIntroduced(graph)
+    using quick = await openIntroduced(graph)
+    slow.subscribe('1', LARGE)
+    quick.subscribe('1', HEADLINES)
+    await watching(graph, 2)
+    slow.socket.pause()
+    let most = 0
+    for (let number = 1; number <= 10_000; number++) {
+      graph.newsroom.publish(`number ${number}`)
+      if (number % 10 === 0) await setImmediate()
+      most = Math.max(most, pendingBytes(graph))
+    }
+    await showing(quick, 'number 10000')
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThan(256 * 1024)
+    expect(slow.messages.length).toBeLessThan(10)
+    slow.socket.resume()
+    await showing(slow, 'number 10000')
+    expect(slow.messages.length).toBeLessThan(2000)
+  })
+
+  it('is not listened to either, whatever it asks', async () => {
+    await using graph = await serveLive({ heartbeatMs: 60_000 })
+    using slow = await openIntroduced(graph)
+    slow.socket.pause()
+    const asked = 2000
+    for (let number = 0; number < asked; number++) {
+      slow.subscribe(`${number}`, '{ text(length: 20000) }')
+      slow.send({ type: 'ping', payload: { padding: 'x'.repeat(10_000) } })
+      slow.socket.ping()
+    }
+    let most = 0
+    for (let turn = 0; turn < 200; turn++) {
+      await setImmediate()
+      most = Math.max(most, pendingBytes(graph))
+    }
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThan(3 * 1024 * 1024)
+    slow.socket.resume()
+    await expect.poll(() => slow.messages.filter(ofType('pong')).length, { timeout: 10_000 }).toBe(asked)
+  })
+
+  it('is cut at the second heartbeat that finds it so', async () => {
+    await using graph = await serveLive({ heartbeatMs: 30 })
+    using slow = await openIntroduced(graph)
+    slow.subscribe('1', LARGE)
+    await watching(graph, 1)
+    slow.socket.pause()
+    while (graph.newsroom.readers() > 0) {
+      graph.newsroom.publish('more')
+      await setImmediate()
+    }
+    slow.socket.resume()
+    expect(await slow.closed).toMatchObject({ code: 1006 })
+  })
+})
+
+describe('a source that always has something', () => {
+  it('leaves others their turn', async () => {
+    await using graph = await serveLive()
+    using raw = await openIntroduced(graph)
+    using other = await openIntroduced(graph)
+    raw.subscribe('1', 'subscription { countdown(from: 100000) }')
+    await raw.seen(ofType('next'))
+    other.subscribe('1', '{ twice(x: 1) }')
+    await other.seen(ofType('complete'))
+    expect(raw.messages.length).toBeLessThan(100_000)
+  })
+})

@@ -1,4 +1,0 @@
-import { numbersSchema, numbersSubgraph, serveNumbers, speaksGraphqlOverHttp } from './over-http.contract.ts'
-
-speaksGraphqlOverHttp('the endpoint of a BFF', () => serveNumbers(numbersSchema()))
-speaksGraphqlOverHttp('the endpoint of a subgraph', () => serveNumbers(numbersSubgraph()))
