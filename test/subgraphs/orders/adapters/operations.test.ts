@@ -11,6 +11,6 @@ test.each(Object.entries(OPERATIONS))('%s is valid in its subgraph', async (_, {
 })
 
 test('every file of operations is sent by something', async () => {
-  const files = await readdir(new URL('../../../../subgraphs/orders/operations', import.meta.url))
+  const files = await readdir(new URL('../../../../subgraphs/orders/adapters/operations', import.meta.url))
   expect(files).toHaveLength(Object.keys(OPERATIONS).length)
 })
