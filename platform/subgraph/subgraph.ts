@@ -17,6 +17,7 @@ import { type Projections, startProjections } from '#platform/read-models/run-pr
 import type { Health } from '#platform/resilience/health.ts'
 import type { PolicyOptions } from '#platform/resilience/policy.ts'
 import { openWhenAvailable } from '#platform/resilience/startup-wait.ts'
+import type { SubgraphName } from '#platform/subgraph/names.ts'
 import { createPositionWaits } from '#platform/subgraph/position-waits.ts'
 import { type ResolverMap, subgraphSchema } from '#platform/subgraph/schema.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -26,7 +27,7 @@ import { inService } from '#platform/telemetry/tracing.ts'
 export { subgraphSchema } from '#platform/subgraph/schema.ts'
 
 export type SubgraphConfig = {
-  readonly name: 'orders' | 'inventory' | 'payment' | 'shipping'
+  readonly name: SubgraphName
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number

@@ -1,14 +1,15 @@
-// The resolver map of inventory's schema. Free of rules: it names who resolves what.
+// The resolver map of inventory's schema.
 import type { Resolvers } from '#schema/generated/inventory.ts'
-import type { Inventory } from '#subgraphs/inventory/commands/dependencies.ts'
-import { productMutationsOf } from '#subgraphs/inventory/commands/products.ts'
-import { reservationMutationsOf } from '#subgraphs/inventory/commands/reservations.ts'
-import { queriesOf, typesOf } from '#subgraphs/inventory/queries/queries.ts'
+import type { CommandDependencies } from '#subgraphs/inventory/commands/dependencies.ts'
+import { createMutations } from '#subgraphs/inventory/commands/mutations.ts'
+import type { QueryDependencies } from '#subgraphs/inventory/queries/loaders.ts'
+import { createQueries } from '#subgraphs/inventory/queries/queries.ts'
+import { createTypes } from '#subgraphs/inventory/queries/types.ts'
 
-export function resolversOf(inventory: Inventory): Resolvers {
+export function createResolvers(dependencies: CommandDependencies & QueryDependencies): Resolvers {
   return {
-    ...typesOf(inventory),
-    Query: queriesOf(inventory),
-    Mutation: { ...productMutationsOf(inventory), ...reservationMutationsOf(inventory) },
+    Query: createQueries(dependencies),
+    Mutation: createMutations(dependencies),
+    ...createTypes(dependencies),
   }
 }

@@ -1,7 +1,6 @@
 // Wires inventory: its views, its aggregates, its resolvers, and the sweep of expired holds.
 import { createRepository } from '#platform/event-store/repository.ts'
 import { type RunningService, type SubgraphConfig, startSubgraph } from '#platform/subgraph/subgraph.ts'
-import type { Inventory } from '#subgraphs/inventory/commands/dependencies.ts'
 import { startExpirySweep } from '#subgraphs/inventory/commands/expiry-sweep.ts'
 import { stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
 import type { HoldQuota } from '#subgraphs/inventory/domain/holds.ts'
@@ -12,7 +11,7 @@ import {
   totalsView,
   warehousesView,
 } from '#subgraphs/inventory/queries/views.ts'
-import { resolversOf } from '#subgraphs/inventory/resolvers.ts'
+import { createResolvers } from '#subgraphs/inventory/resolvers.ts'
 
 export type InventoryConfig = SubgraphConfig & {
   readonly name: 'inventory'
@@ -28,7 +27,7 @@ export function startInventory(config: InventoryConfig): Promise<RunningService>
     views: [productsView, reservationsView, totalsView, categoriesView, warehousesView],
     async build({ store, projections, open }) {
       const { logger, now, expirySweepMs, holdQuota } = config
-      const inventory: Inventory = {
+      const dependencies = {
         stocks: createRepository(store, stockAggregate, { logger }),
         products: projections.collection(productsView),
         reservations: projections.collection(reservationsView),
@@ -38,9 +37,10 @@ export function startInventory(config: InventoryConfig): Promise<RunningService>
         now,
         holdQuota,
       }
-      const onFailed = (error: unknown) => logger.warn({ err: error }, 'a sweep of expired holds failed')
-      open.use(startExpirySweep(inventory, { everyMs: expirySweepMs, onFailed }))
-      return { resolvers: resolversOf(inventory) }
+      const onError = (err: unknown) =>
+        logger.warn({ err }, 'the sweep of expired reservations failed, it runs again at the next interval')
+      open.use(startExpirySweep(dependencies, { everyMs: expirySweepMs, onError }))
+      return { resolvers: createResolvers(dependencies) }
     },
   })
 }

@@ -1,17 +1,18 @@
-// The resolver map of orders, put together from its parts. Free of logic.
-import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
-import { mutations } from '#subgraphs/orders/commands/mutations.ts'
-import { changes } from '#subgraphs/orders/queries/changes.ts'
-import { fulfilments } from '#subgraphs/orders/queries/fulfilments.ts'
-import { queries } from '#subgraphs/orders/queries/queries.ts'
-import { types } from '#subgraphs/orders/queries/types.ts'
+// The resolver map of orders' schema.
+import type { CommandDependencies } from '#subgraphs/orders/commands/dependencies.ts'
+import { createMutations } from '#subgraphs/orders/commands/mutations.ts'
+import { createChangeQueries } from '#subgraphs/orders/queries/changes.ts'
+import { createFulfilmentFields } from '#subgraphs/orders/queries/fulfilments.ts'
+import type { QueryDependencies } from '#subgraphs/orders/queries/loaders.ts'
+import { createQueries } from '#subgraphs/orders/queries/queries.ts'
+import { createTypes } from '#subgraphs/orders/queries/types.ts'
 
-export function createResolvers(desk: OrdersDesk) {
-  const { Query, Fulfilment } = fulfilments(desk)
+export function createResolvers(dependencies: CommandDependencies & QueryDependencies) {
+  const { Query, Fulfilment } = createFulfilmentFields(dependencies)
   return {
-    Query: { ...queries(desk), ...changes(desk), ...Query },
-    Mutation: mutations(desk),
+    Query: { ...createQueries(dependencies), ...createChangeQueries(dependencies), ...Query },
+    Mutation: createMutations(dependencies),
     Fulfilment,
-    ...types(desk),
+    ...createTypes(dependencies),
   }
 }

@@ -7,6 +7,7 @@ import { circuitHealth } from '#platform/resilience/health.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import type { SagaPolicy } from '#platform/saga/attempt.ts'
 import { openSagaRunner } from '#platform/saga/open.ts'
+import type { SagaRunner } from '#platform/saga/saga.ts'
 import {
   type RunningService,
   type SubgraphConfig,
@@ -14,18 +15,16 @@ import {
   startSubgraph,
 } from '#platform/subgraph/subgraph.ts'
 import { createCatalogue } from '#subgraphs/orders/adapters/catalogue.ts'
-import { createQuotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'
-import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
-import { createSettlements } from '#subgraphs/orders/commands/order-watch.ts'
-import { customerAggregate } from '#subgraphs/orders/domain/customer.ts'
-import { orderAggregate } from '#subgraphs/orders/domain/order.ts'
+import { createShippingQuotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'
+import { createOrderWatches } from '#subgraphs/orders/commands/order-watch.ts'
+import { customerAggregate, orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 import {
   deliverAll,
   type FulfilmentSettings,
   inputFromBus,
   inputFromOrder,
 } from '#subgraphs/orders/fulfilment/event-mapping.ts'
-import { fulfilment } from '#subgraphs/orders/fulfilment/fulfilment.ts'
+import { type FulfilmentInput, fulfilment } from '#subgraphs/orders/fulfilment/fulfilment.ts'
 import { createSteps, type Services } from '#subgraphs/orders/fulfilment/step-executor.ts'
 import { customersView, ordersView, totalsView } from '#subgraphs/orders/queries/views.ts'
 import { createResolvers } from '#subgraphs/orders/resolvers.ts'
@@ -42,7 +41,7 @@ export type OrdersConfig = SubgraphConfig &
     readonly workflowUrl?: string
   }
 
-type SagaRunner = OrdersDesk['sagas']
+type FulfilmentRunner = SagaRunner<FulfilmentInput>
 
 /** Resolves once it listens. Disposing drains requests, lets the saga's calls under way end, and closes. */
 export function startOrders(config: OrdersConfig): Promise<RunningService> {
@@ -56,15 +55,19 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
       const sagas = await startFulfilments(ports, config, createSteps({ services, orders, now: config.now }))
       const { store, projections, open } = ports
       const { now, logger } = config
-      const onError = (error: unknown) => logger.warn({ err: error }, 'the order log could not be followed')
-      const settlements = open.use(createSettlements(store, { onError }))
-      ports.http.onShutdown(async () => settlements.release())
-      const desk: OrdersDesk = {
+      const onError = (error: unknown) =>
+        logger.warn(
+          { err: error },
+          'reading the order log for waiting commands failed, it is read again within 500 ms',
+        )
+      const watches = open.use(createOrderWatches(store, { onError }))
+      ports.http.onShutdown(async () => watches.release())
+      const dependencies = {
         orders,
         customers: createRepository(store, customerAggregate, { logger }),
         catalogue: createCatalogue(services.inventory),
-        quotes: createQuotes(services.shipping, now),
-        settlements,
+        quotes: createShippingQuotes(services.shipping, now),
+        watches,
         sagas,
         views: {
           orders: projections.collection(ordersView),
@@ -75,7 +78,7 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
         head: () => store.head(),
         now,
       }
-      return { resolvers: createResolvers(desk) }
+      return { resolvers: createResolvers(dependencies) }
     },
   })
 }
@@ -109,7 +112,7 @@ async function startFulfilments(
   { store, readModels, bus, http, open }: SubgraphPorts,
   config: OrdersConfig,
   perform: ReturnType<typeof createSteps>,
-): Promise<SagaRunner> {
+): Promise<FulfilmentRunner> {
   const { logger, now, sagaPolicy, workflowUrl, approvalTimeoutMs, reservationMs, captureAt } = config
   const settings: FulfilmentSettings = {
     ...(approvalTimeoutMs !== undefined && { approvalTimeoutMs }),

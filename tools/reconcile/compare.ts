@@ -1,7 +1,8 @@
 // What the services say of one order, held against one another: every difference, named. Pure.
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
-import { type OrderStatus, type PlacedOrder, unitsBySku } from '#subgraphs/orders/domain/order.ts'
+import type { OrderStatus } from '#subgraphs/orders/domain/events.ts'
+import { type PlacedOrder, unitsBySku } from '#subgraphs/orders/domain/order.ts'
 import type { MovementKind } from '#subgraphs/payment/domain/events.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import {

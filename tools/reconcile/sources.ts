@@ -12,7 +12,7 @@ import {
   type ReservationDoc,
   reservationsView,
 } from '#subgraphs/inventory/queries/views.ts'
-import { orderAggregate } from '#subgraphs/orders/domain/order.ts'
+import { orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 import { type OrderDoc, ordersView } from '#subgraphs/orders/queries/views.ts'
 import { isStanding, paymentAggregate } from '#subgraphs/payment/domain/payment.ts'
 import { type PaymentDoc, paymentsView } from '#subgraphs/payment/queries/views.ts'

@@ -1,11 +1,29 @@
-// Where resolvers take products from: current aggregates for services and commands, read models for everybody else.
+// Loads the documents of inventory in batches per operation.
 import DataLoader from 'dataloader'
+import { isId } from '#platform/domain/ids.ts'
+import { isSku } from '#platform/domain/sku.ts'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
-import type { Inventory } from '#subgraphs/inventory/commands/dependencies.ts'
-import { isSku, MAX_SKUS } from '#subgraphs/inventory/commands/input.ts'
+import type { Collection } from '#platform/read-models/read-models.ts'
+import type { StockRepository } from '#subgraphs/inventory/domain/aggregate.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
 import { available, type ProductFacts, type Stock } from '#subgraphs/inventory/domain/stock.ts'
-import type { WarehouseUnits } from '#subgraphs/inventory/queries/views.ts'
+import type {
+  NamedDoc,
+  ProductDoc,
+  ReservationDoc,
+  TotalsDoc,
+  WarehouseUnits,
+} from '#subgraphs/inventory/queries/views.ts'
+
+/** What the queries of inventory need. */
+export type QueryDependencies = {
+  readonly stocks: StockRepository
+  readonly products: Collection<ProductDoc>
+  readonly reservations: Collection<ReservationDoc>
+  readonly totals: Collection<TotalsDoc>
+  readonly categories: Collection<NamedDoc>
+  readonly warehouses: Collection<NamedDoc>
+}
 
 /** What the fields of Product are resolved from. A ProductDoc is one too. */
 export type ProductSource = ProductFacts & {
@@ -14,22 +32,27 @@ export type ProductSource = ProductFacts & {
   readonly stock: readonly WarehouseUnits[]
 }
 
-/** Batches the products of one operation. Null for a SKU that no product has. */
+/** Products of one batch, which is also the most that `products` takes. */
+export const MAX_SKUS = 500
+
+/**
+ * Batches the products of one operation; null for a SKU that no product has. Services price and reserve by what is so
+ * now, so they read the aggregates, where a product that was just added is found; everybody else reads the view.
+ */
 export function productLoader(
-  inventory: Inventory,
+  { stocks, products }: QueryDependencies,
   context: RequestContext,
 ): DataLoader<string, ProductSource | null> {
-  const isCurrent = context.viewer?.role === 'service'
+  const isService = context.viewer?.role === 'service'
   return loaderOf(context, 'products', () => {
-    const read = isCurrent ? currentProducts : viewedProducts
-    const load = (skus: readonly string[]) => read(inventory, skus)
+    const load = (skus: readonly string[]) =>
+      isService ? loadFromStocks(stocks, skus) : loadFromView(products, skus)
     return new DataLoader(load, { maxBatchSize: MAX_SKUS })
   })
 }
 
-/** A service prices and books by what is so now: a product that was just added is there. */
-async function currentProducts(
-  { stocks }: Inventory,
+async function loadFromStocks(
+  stocks: StockRepository,
   skus: readonly string[],
 ): Promise<(ProductSource | null)[]> {
   return Promise.all(
@@ -37,8 +60,8 @@ async function currentProducts(
   )
 }
 
-async function viewedProducts(
-  { products }: Inventory,
+async function loadFromView(
+  products: Collection<ProductDoc>,
   skus: readonly string[],
 ): Promise<(ProductSource | null)[]> {
   const docs = await products.getMany(skus.filter(isSku))
@@ -55,4 +78,18 @@ export function productOf(sku: string, stock: Stock): ProductSource | null {
       held: stock.held[warehouse] ?? 0,
     }))
   return { ...stock.product, sku, available: available(stock), stock: units }
+}
+
+/** Batches the reservations of one operation, by order id. */
+export function reservationLoader(
+  { reservations }: QueryDependencies,
+  context: RequestContext,
+): DataLoader<string, ReservationDoc | null> {
+  return loaderOf(context, 'reservations', () => {
+    const load = async (ids: readonly string[]) => {
+      const docs = await reservations.getMany(ids.filter(id => isId('order', id)))
+      return ids.map(id => docs.get(id) ?? null)
+    }
+    return new DataLoader(load, { maxBatchSize: MAX_SKUS })
+  })
 }

@@ -1,21 +1,13 @@
-// The read models of inventory as pure functions from event to document change. Free of I/O.
-import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+// The read models of inventory: which events change which documents.
 import type { Change, View } from '#platform/read-models/projection.ts'
 import { foldText } from '#platform/read-models/search-terms.ts'
-import { STOCK_CATEGORY, stockEventOf } from '#subgraphs/inventory/domain/aggregate.ts'
+import { projectEvents } from '#platform/subgraph/project-events.ts'
+import { stockAggregate } from '#subgraphs/inventory/domain/aggregate.ts'
 import { compare } from '#subgraphs/inventory/domain/allocation.ts'
 import type { Units } from '#subgraphs/inventory/domain/holds.ts'
 import type { ProductFacts, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 
-type ChangesOf<Doc> = (event: StockEvent) => readonly Change<Doc>[]
-
-/** Projects the stock events that this build knows. */
-function projecting<Doc>(changes: ChangesOf<Doc>): (recorded: RecordedEvent) => readonly Change<Doc>[] {
-  return recorded => {
-    const event = stockEventOf(recorded)
-    return event ? changes(event) : []
-  }
-}
+const categories = [stockAggregate.category]
 
 // products: one document per SKU.
 
@@ -43,8 +35,8 @@ export const productsView: View<ProductDoc> = {
     ],
     terms: ({ sku, title, category }) => [title, sku, ...(category === null ? [] : [category])],
   },
-  categories: [STOCK_CATEGORY],
-  project: projecting(event => {
+  categories,
+  project: projectEvents(stockAggregate, event => {
     if (event.type === 'LowStockReached') return []
     return [{ id: event.data.sku, update: doc => productAfter(doc, event) }]
   }),
@@ -128,8 +120,8 @@ export type ReservationDoc = {
 
 export const reservationsView: View<ReservationDoc> = {
   collection: { name: 'reservations', version: 1, indexes: [['status', 'expiresAt']] },
-  categories: [STOCK_CATEGORY],
-  project: projecting(event => {
+  categories,
+  project: projectEvents(stockAggregate, event => {
     switch (event.type) {
       case 'StockReserved':
         return [{ id: event.data.orderId, update: doc => reserved(doc, event.data) }]
@@ -224,8 +216,8 @@ export const noTotals: TotalsDoc = {
 
 export const totalsView: View<TotalsDoc> = {
   collection: { name: 'inventory_totals', version: 1, indexes: [] },
-  categories: [STOCK_CATEGORY],
-  project: projecting(event => {
+  categories,
+  project: projectEvents(stockAggregate, event => {
     const sums = counted(event)
     return sums ? [{ id: TOTALS_ID, update: doc => plus(doc ?? noTotals, sums) }] : []
   }),
@@ -270,8 +262,8 @@ export type NamedDoc = { readonly name: string }
 
 export const categoriesView: View<NamedDoc> = {
   collection: { name: 'categories', version: 1, indexes: [] },
-  categories: [STOCK_CATEGORY],
-  project: projecting(event => {
+  categories,
+  project: projectEvents(stockAggregate, event => {
     const name = event.type === 'ProductAdded' ? event.data.category : null
     return name === null ? [] : [{ id: name, update: () => ({ name }) }]
   }),
@@ -279,8 +271,8 @@ export const categoriesView: View<NamedDoc> = {
 
 export const warehousesView: View<NamedDoc> = {
   collection: { name: 'warehouses', version: 1, indexes: [] },
-  categories: [STOCK_CATEGORY],
-  project: projecting(event => {
+  categories,
+  project: projectEvents(stockAggregate, event => {
     if (event.type !== 'StockReceived' && event.type !== 'StockRestocked') return []
     const name = event.data.warehouse
     return [{ id: name, update: () => ({ name }) }]

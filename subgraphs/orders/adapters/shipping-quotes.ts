@@ -6,7 +6,7 @@ import type { Money } from '#platform/domain/money.ts'
 import type { GraphqlClient } from '#platform/graphql/client/client.ts'
 import { type MoneyText, moneyIn } from '#platform/graphql/scalars.ts'
 import { OPERATIONS } from '#subgraphs/orders/adapters/operations.ts'
-import type { ShippingOption } from '#subgraphs/orders/domain/order.ts'
+import type { ShippingOption } from '#subgraphs/orders/domain/events.ts'
 import type { Goods } from '#subgraphs/orders/domain/pricing.ts'
 
 export type QuoteRequest = {
@@ -17,7 +17,7 @@ export type QuoteRequest = {
   readonly currency: string
 }
 
-export type Quotes = {
+export type ShippingQuotes = {
   /** The fee. Throws CallerError BAD_USER_INPUT when the carrier does not go there, or not with so much. */
   fee(request: QuoteRequest): Promise<Money>
 }
@@ -30,7 +30,7 @@ type Answer =
 const MAX_QUOTES = 10_000
 
 /** A quote is asked for once for all who want the same at the same time. */
-export function createQuotes(client: GraphqlClient, now: () => Date): Quotes {
+export function createShippingQuotes(client: GraphqlClient, now: () => Date): ShippingQuotes {
   const quotes = new LRUCache<string, Promise<Quote>>({ max: MAX_QUOTES })
 
   function ask(key: string, request: QuoteRequest): Promise<Quote> {

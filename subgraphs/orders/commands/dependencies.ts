@@ -1,33 +1,15 @@
-// What the parts of the orders service share: repositories, clocks, and what it asks of other services. Types only.
-import type { Repository } from '#platform/event-store/aggregate.ts'
-import type { Collection } from '#platform/read-models/read-models.ts'
-import type { SagaRunner } from '#platform/saga/saga.ts'
+// What the commands of orders need.
 import type { Catalogue } from '#subgraphs/orders/adapters/catalogue.ts'
-import type { Quotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'
-import type { Settlements } from '#subgraphs/orders/commands/order-watch.ts'
-import type { Customer, CustomerEvent, RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
-import type { Order, OrderEvent } from '#subgraphs/orders/domain/order.ts'
-import type { FulfilmentInput } from '#subgraphs/orders/fulfilment/fulfilment.ts'
-import type { OrderDoc, TotalsDoc } from '#subgraphs/orders/queries/views.ts'
+import type { ShippingQuotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'
+import type { OrderWatches } from '#subgraphs/orders/commands/order-watch.ts'
+import type { CustomerRepository, OrderRepository } from '#subgraphs/orders/domain/aggregate.ts'
 
-export type OrderRepository = Repository<Order, OrderEvent>
-export type CustomerRepository = Repository<Customer, CustomerEvent>
-
-/** What the resolvers work with. */
-export type OrdersDesk = {
+export type CommandDependencies = {
   readonly orders: OrderRepository
   readonly customers: CustomerRepository
   readonly catalogue: Catalogue
-  readonly quotes: Quotes
-  readonly settlements: Settlements
-  readonly sagas: SagaRunner<FulfilmentInput>
-  readonly views: {
-    readonly orders: Collection<OrderDoc>
-    readonly customers: Collection<RegisteredCustomer>
-    readonly totals: Collection<TotalsDoc>
-  }
-  /** A position up to which the view of orders surely shows every event. */
-  readonly shown: () => Promise<number>
+  readonly quotes: ShippingQuotes
+  readonly watches: OrderWatches
   /** The store's newest position. */
   readonly head: () => Promise<number>
   readonly now: () => Date

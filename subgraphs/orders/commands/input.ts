@@ -1,39 +1,48 @@
-// Checks a placement and puts it into the domain's words. Free of I/O: whether it can be done is another question.
+// Checks what callers send with the commands of orders, and puts it into the domain's terms.
 import { isStaff, type Viewer } from '#platform/auth/viewer.ts'
-import { COUNTRY_CODE, isCountry } from '#platform/domain/country.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { hasPostalCodes } from '#platform/domain/postal-codes.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 import {
   checkCount,
+  checkCountry,
   checkId,
   checkInt,
   checkMoney,
   checkOptionalText,
   checkSku,
   checkText,
+  checkToken,
   malformed,
 } from '#platform/subgraph/input.ts'
-import type { AddressInput, PlaceOrderInput } from '#schema/generated/orders.ts'
-import type { Address, Adjustment } from '#subgraphs/orders/domain/order.ts'
+import type {
+  AddressInput,
+  PlaceOrderInput,
+  RegisterCustomerInput,
+  RequestReturnInput,
+} from '#schema/generated/orders.ts'
+import type { Address, Adjustment } from '#subgraphs/orders/domain/events.ts'
+import { unitsBySku } from '#subgraphs/orders/domain/order.ts'
 import type { OrderRequest, RequestedLine, RequestedTender } from '#subgraphs/orders/domain/pricing.ts'
 
+const MAX_LINES = 100
+const MAX_QUANTITY = 10_000
 /** The longest that a command waits. */
 const MAX_SETTLE_MS = 10_000
 
 /** Throws CallerError: BAD_USER_INPUT that names the field, FORBIDDEN for what only staff may give. */
 export function readPlacement(input: PlaceOrderInput, viewer: Viewer): OrderRequest {
-  if (!isStaff(viewer)) checkNothingForStaff(input, viewer)
+  if (!isStaff(viewer)) refuseStaffFields(input, viewer)
   const { expectedTotal, agreedShippingFee } = input
   const instructions = checkOptionalText('deliveryInstructions', input.deliveryInstructions, 500)
   const reference = checkOptionalText('reference', input.reference, 100)
   return {
     customerId: customerOf(input, viewer),
-    lines: checkCount('lines', input.lines, 1, 100).map(readLine),
+    lines: checkCount('lines', input.lines, { min: 1, max: MAX_LINES }).map(readLine),
     tenders: readTenders(input.tenders),
     deliveryAddress: readAddress(input.deliveryAddress),
     shippingOption: input.shippingOption ?? 'STANDARD',
-    adjustments: checkCount('adjustments', input.adjustments ?? [], 0, 20).map(readAdjustment),
+    adjustments: checkCount('adjustments', input.adjustments ?? [], { min: 0, max: 20 }).map(readAdjustment),
     ...(instructions !== undefined && { instructions }),
     ...(reference !== undefined && { reference }),
     ...(expectedTotal && { expectedTotal: checkMoney('expectedTotal', expectedTotal, 0) }),
@@ -42,10 +51,10 @@ export function readPlacement(input: PlaceOrderInput, viewer: Viewer): OrderRequ
 }
 
 export function readSettleWithin(ms: number | null | undefined): number {
-  return checkInt('settleWithinMs', ms ?? 0, 0, MAX_SETTLE_MS)
+  return checkInt('settleWithinMs', ms ?? 0, { min: 0, max: MAX_SETTLE_MS })
 }
 
-function checkNothingForStaff(input: PlaceOrderInput, viewer: Viewer): void {
+function refuseStaffFields(input: PlaceOrderInput, viewer: Viewer): void {
   const fields = [
     input.customerId && input.customerId !== viewer.subject && 'customerId',
     input.agreedShippingFee && 'agreedShippingFee',
@@ -70,7 +79,7 @@ function readLine(line: PlaceOrderInput['lines'][number], index: number): Reques
   const { agreedUnitPrice } = line
   return {
     sku: checkSku(`${field}.sku`, line.sku),
-    quantity: checkInt(`${field}.quantity`, line.quantity, 1, 10_000),
+    quantity: checkInt(`${field}.quantity`, line.quantity, { min: 1, max: MAX_QUANTITY }),
     ...(agreedUnitPrice && {
       agreedUnitPrice: checkMoney(`${field}.agreedUnitPrice`, agreedUnitPrice, 0),
     }),
@@ -78,24 +87,16 @@ function readLine(line: PlaceOrderInput['lines'][number], index: number): Reques
 }
 
 function readTenders(given: PlaceOrderInput['tenders']): readonly RequestedTender[] {
-  const tenders = checkCount('tenders', given ?? [], 0, 20).map(({ kind, token, amount }, index) => ({
-    kind,
-    token: checkToken(`tenders[${index}].token`, token),
-    ...(amount && { amount: checkMoney(`tenders[${index}].amount`, amount, 1) }),
-  }))
+  const tenders = checkCount('tenders', given ?? [], { min: 0, max: 20 }).map(
+    ({ kind, token, amount }, index) => ({
+      kind,
+      token: checkToken(`tenders[${index}].token`, token),
+      ...(amount && { amount: checkMoney(`tenders[${index}].amount`, amount, 1) }),
+    }),
+  )
   const open = tenders.filter(tender => !('amount' in tender)).length
   if (open > 1) malformed('tenders', 'given an amount each, but for one at most', open)
   return tenders
-}
-
-const CARD_NUMBER = /^\d(?:[ -]?\d){11,18}$/
-
-/** The message never repeats the token. */
-function checkToken(field: string, token: string): string {
-  if (CARD_NUMBER.test(token.trim())) malformed(field, 'what the payment provider gave, never a card number')
-  if (token.trim().length === 0 || token.length > 200) malformed(field, '1 to 200 characters')
-  if (!/^[\x21-\x7e]+$/.test(token)) malformed(field, 'printable ASCII characters without spaces')
-  return token
 }
 
 function readAddress(address: AddressInput): Address {
@@ -128,10 +129,6 @@ function checkPostalCode(
   return given
 }
 
-function checkCountry(field: string, country: string): string {
-  return isCountry(country) ? country : malformed(field, COUNTRY_CODE, country)
-}
-
 function readAdjustment(
   { label, amount }: { readonly label: string; readonly amount: MoneyText },
   index: number,
@@ -140,4 +137,44 @@ function readAdjustment(
   const money = checkMoney(`${field}.amount`, amount, Number.NEGATIVE_INFINITY)
   if (money.minor === 0) malformed(`${field}.amount`, 'more or less than 0', amount.amount)
   return { label: checkText(`${field}.label`, label, 100), amount: money }
+}
+
+const EMAIL = /^[^\s@<>"]+@[^\s@<>"]+$/
+
+/** `id` is undefined when staff leaves it to us. Throws FORBIDDEN when a customer names another one. */
+export function readCustomer(
+  { id, name, email }: RegisterCustomerInput,
+  viewer: Viewer,
+): { id: string | undefined; name: string; email: string } {
+  return {
+    id: customerIdOf(id, viewer),
+    name: checkText('name', name, 200),
+    email: checkEmail('email', email),
+  }
+}
+
+function customerIdOf(id: string | null | undefined, viewer: Viewer): string | undefined {
+  if (viewer.role !== 'customer') return id ? checkId('id', 'customer', id) : undefined
+  if (id && id !== viewer.subject)
+    throw new CallerError('FORBIDDEN', 'id: only staff may give this; a customer registers itself')
+  return checkId("the token's subject", 'customer', viewer.subject)
+}
+
+function checkEmail(field: string, email: string): string {
+  const trimmed = checkText(field, email, 254)
+  if (!EMAIL.test(trimmed)) malformed(field, 'an e-mail address', email)
+  return trimmed
+}
+
+/** Lines of one SKU become one. */
+export function readReturn({ orderId, lines, reason }: RequestReturnInput) {
+  const units = checkCount('lines', lines, { min: 1, max: MAX_LINES }).map(({ sku, quantity }, index) => ({
+    sku: checkSku(`lines[${index}].sku`, sku),
+    quantity: checkInt(`lines[${index}].quantity`, quantity, { min: 1, max: MAX_QUANTITY }),
+  }))
+  return {
+    orderId: checkId('orderId', 'order', orderId),
+    lines: [...unitsBySku(units)].map(([sku, quantity]) => ({ sku, quantity })),
+    reason: checkText('reason', reason, 500),
+  }
 }

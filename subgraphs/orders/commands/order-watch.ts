@@ -1,40 +1,37 @@
-// Lets a command wait for what becomes of an order: one tail of the order log, shared by all who wait in this process.
+// Lets a command wait for what becomes of an order: all who wait in this process share one tail of the order log.
 import type { EventStore, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
-import { orderAggregate } from '#subgraphs/orders/domain/order.ts'
+import { createOrderLogTail } from '#subgraphs/orders/commands/order-log-tail.ts'
+import { orderAggregate, orderEventOf } from '#subgraphs/orders/domain/aggregate.ts'
+import { evolve, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 
 /** The events of one order from the moment of `watch` on, in order; some from before may be among them. */
-export type Watch = Disposable & {
-  /** The next event; undefined when `deadline` (milliseconds since 1970) passes first. */
+export type OrderWatch = Disposable & {
+  /** Returns the next event, or undefined when `deadline` (milliseconds since 1970) passes first. */
   next(deadline: number): Promise<RecordedEvent | undefined>
 }
 
-export type Settlements = AsyncDisposable & {
+export type OrderWatches = AsyncDisposable & {
   /** Resolves when no later event of the order can be missed. Undefined when too many wait already, and once released. */
-  watch(orderId: string): Promise<Watch | undefined>
-  /** Ends all waits, for a server that closes: each is answered as things stand. */
+  watch(orderId: string): Promise<OrderWatch | undefined>
+  /** Ends all waits, for a server that closes: each command returns the order as it stands. */
   release(): void
 }
 
 type Waiter = { readonly events: RecordedEvent[]; wake: () => void; isReleased: boolean }
 
-export type SettlementsOptions = {
+type WatchOptions = {
   /** Commands that may wait at once; 10,000 when left out. */
   readonly limit?: number
   readonly onError: (error: unknown) => void
 }
 
 const LIMIT = 10_000
-const PAGE = 1_000
-/** Reads are this far apart at least, so that a busy store is not read for every append. */
-const PAUSE_MS = 8
-/** Should a hint get lost, the log is read this often anyway while somebody waits. */
-const FALLBACK_MS = 500
 
 /** Reads the log only while somebody waits. */
-export function createSettlements(store: EventStore, options: SettlementsOptions): Settlements {
+export function createOrderWatches(store: EventStore, options: WatchOptions): OrderWatches {
   const { limit = LIMIT, onError } = options
   const waiters = new Map<StreamId, Set<Waiter>>()
-  const tail = createTail(store, dispatch, onError)
+  const tail = createOrderLogTail(store, { dispatch, onError })
   let waiting = 0
   let isReleased = false
 
@@ -98,82 +95,38 @@ async function next(waiter: Waiter, deadline: number): Promise<RecordedEvent | u
   return waiter.events.shift()
 }
 
-type Tail = {
-  /** Resolves when every later event will be dispatched. */
-  start(): Promise<void>
-  stop(): void
-  /** Resolves when no read is under way. */
-  idle(): Promise<void>
+/** An order after `version` events; `position` is that of the store which shows it so, or a later one. */
+export type VersionedOrder = {
+  readonly order: PlacedOrder
+  readonly version: number
+  readonly position: number
 }
 
-function createTail(
-  store: EventStore,
-  dispatch: (events: readonly RecordedEvent[]) => void,
-  onError: (error: unknown) => void,
-): Tail {
-  /** Settled once the position to read from is known; undefined while nobody waits. */
-  let started: Promise<void> | undefined
-  let position = 0
-  let unlisten = () => {}
-  let fallback: NodeJS.Timeout | undefined
-  let reading: Promise<void> | undefined
-  let isDirty = false
+export type FollowUntil = {
+  readonly isReached: (order: PlacedOrder) => boolean
+  /** Milliseconds since 1970. */
+  readonly deadline: number
+}
 
-  async function begin(): Promise<void> {
-    position = await store.head()
-    if (started === undefined) return
-    unlisten()
-    unlisten = store.onAppended(hear)
-    clearInterval(fallback)
-    fallback = setInterval(hear, FALLBACK_MS)
+/**
+ * Returns the order once `isReached`, or as it is at the deadline; at once without a watch. The watch must have begun
+ * before `from` was read.
+ */
+export async function followOrder(
+  watch: OrderWatch | undefined,
+  from: VersionedOrder,
+  { isReached, deadline }: FollowUntil,
+): Promise<VersionedOrder> {
+  let current = from
+  while (watch && !isReached(current.order)) {
+    const recorded = await watch.next(deadline)
+    if (!recorded) return current
+    if (recorded.version !== current.version + 1) continue // it is in `current` already
+    const event = orderEventOf(recorded)
+    const order = event ? evolve(current.order, event) : current.order
+    if (order.status === 'ABSENT') return current
+    const position = Math.max(current.position, recorded.position)
+    current = { order, version: recorded.version, position }
   }
-
-  function hear(): void {
-    isDirty = true
-    reading ??= read()
-      .catch(onError)
-      .finally(() => {
-        reading = undefined
-        if (isDirty && started) hear()
-      })
-  }
-
-  async function read(): Promise<void> {
-    while (isDirty && started) {
-      isDirty = false
-      const events = await store.readLog({
-        after: position,
-        limit: PAGE,
-        categories: [orderAggregate.category],
-      })
-      position = events.at(-1)?.position ?? position
-      dispatch(events)
-      if (events.length === PAGE) isDirty = true
-      else await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
-    }
-  }
-
-  function stop(): void {
-    started = undefined
-    unlisten()
-    unlisten = () => {}
-    clearInterval(fallback)
-  }
-
-  return {
-    stop,
-    async start() {
-      started ??= begin()
-      const beginning = started
-      try {
-        await beginning
-      } catch (error) {
-        if (started === beginning) stop()
-        throw error
-      }
-    },
-    async idle() {
-      await reading
-    },
-  }
+  return current
 }

@@ -1,12 +1,13 @@
-// Placing an order: price it, record it once per key, and wait for what becomes of it if asked to. Free of GraphQL.
+// Places an order: prices it, records it once per key, and waits for what becomes of it if asked to.
 import { type Refusal, refuse } from '#platform/domain/decision.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { CommandContext, CommandResult } from '#platform/event-store/aggregate.ts'
-import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
-import { type Known, settle } from '#subgraphs/orders/commands/follow-order.ts'
-import { absent, evolve, type OrderPlaced, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import type { CommandDependencies } from '#subgraphs/orders/commands/dependencies.ts'
+import { followOrder, type VersionedOrder } from '#subgraphs/orders/commands/order-watch.ts'
+import type { OrderPlaced } from '#subgraphs/orders/domain/events.ts'
+import { absent, evolve, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import { place } from '#subgraphs/orders/domain/order-commands.ts'
 import { orderNumber } from '#subgraphs/orders/domain/order-number.ts'
 import {
@@ -21,7 +22,7 @@ import {
   unknownCustomer,
 } from '#subgraphs/orders/domain/pricing.ts'
 
-export type Placement = {
+type Placement = {
   readonly request: OrderRequest
   readonly context: CommandContext
   readonly settleWithinMs: number
@@ -30,7 +31,7 @@ export type Placement = {
 }
 
 /** Refusals that come after the order was recorded carry it, as it was cancelled. */
-export type PlacementAnswer =
+type PlacementResult =
   | { readonly is: 'OrderAccepted'; readonly order: PlacedOrder }
   | { readonly is: 'OrderPending'; readonly order: PlacedOrder; readonly message: string }
   | (PlacementRefusal & { readonly cancelledOrder?: PlacedOrder })
@@ -41,11 +42,11 @@ export type PlacementAnswer =
     })
   | (Refusal & { readonly is: 'OrderNotFulfilled'; readonly order: PlacedOrder })
 
-export type Placed = { readonly answer: PlacementAnswer; readonly position: number }
+type PlacementOutcome = { readonly result: PlacementResult; readonly position: number }
 
-type PlacingDesk = Pick<
-  OrdersDesk,
-  'orders' | 'customers' | 'catalogue' | 'quotes' | 'settlements' | 'head' | 'now'
+type Dependencies = Pick<
+  CommandDependencies,
+  'orders' | 'customers' | 'catalogue' | 'quotes' | 'watches' | 'head' | 'now'
 >
 
 /**
@@ -53,24 +54,27 @@ type PlacingDesk = Pick<
  * that no order can be made of, CONFLICT for a key that was used for another request, and UNAVAILABLE while products or
  * shipping costs cannot be had.
  */
-export async function placeOrder(desk: PlacingDesk, placement: Placement): Promise<Placed> {
-  const pricing = price(desk, placement)
-  pricing.catch(() => {}) // a repeat does not need it
-  const known = await desk.orders.findResult<PlacementRefusal>(placement.context)
-  if (known) return repeat(desk, placement, known)
+export async function placeOrder(
+  dependencies: Dependencies,
+  placement: Placement,
+): Promise<PlacementOutcome> {
+  const pricing = price(dependencies, placement)
+  pricing.catch(() => {}) // it is awaited below, unless the key was used before
+  const first = await dependencies.orders.findResult<PlacementRefusal>(placement.context)
+  if (first) return repeat(dependencies, placement, first)
   const priced = await pricing
-  if ('refused' in priced) return recordRefusal(desk, placement, priced.refused)
-  return record(desk, placement, priced.priced)
+  if ('refused' in priced) return recordRefusal(dependencies, placement, priced.refused)
+  return record(dependencies, placement, priced.priced)
 }
 
-/** The order as it would be placed now. */
+/** Returns the order as it would be placed now. */
 async function price(
-  desk: PlacingDesk,
+  dependencies: Dependencies,
   { request, inventoryPosition }: Placement,
 ): Promise<Priced<OrderPlaced>> {
   const [{ state: customer }, products] = await Promise.all([
-    desk.customers.load(request.customerId),
-    desk.catalogue.load(
+    dependencies.customers.load(request.customerId),
+    dependencies.catalogue.load(
       request.lines.map(line => line.sku),
       inventoryPosition,
     ),
@@ -78,7 +82,7 @@ async function price(
   if (customer.status === 'ABSENT') return { refused: unknownCustomer(request.customerId) }
   const items = priceItems(request, products)
   if ('refused' in items) return items
-  const shippingFee = request.agreedShippingFee ?? (await quote(desk, request, items.priced))
+  const shippingFee = request.agreedShippingFee ?? (await quote(dependencies, request, items.priced))
   const totals = priceOrder(request, items.priced.total, shippingFee)
   if ('refused' in totals) return totals
   const orderId = newId('order')
@@ -98,12 +102,12 @@ async function price(
       deliveryAddress,
       shippingOption,
       ...(instructions !== undefined && { instructions }),
-      placedAt: desk.now().toISOString(),
+      placedAt: dependencies.now().toISOString(),
     },
   }
 }
 
-function quote({ quotes }: PlacingDesk, request: OrderRequest, { total, goods }: Items) {
+function quote({ quotes }: Dependencies, request: OrderRequest, { total, goods }: Items) {
   const { country, postalCode } = request.deliveryAddress
   return quotes.fee({
     country,
@@ -115,51 +119,56 @@ function quote({ quotes }: PlacingDesk, request: OrderRequest, { total, goods }:
 }
 
 async function recordRefusal(
-  desk: PlacingDesk,
+  dependencies: Dependencies,
   placement: Placement,
   refusal: PlacementRefusal,
-): Promise<Placed> {
+): Promise<PlacementOutcome> {
   const context = { ...placement.context, creates: true }
-  const handled = await desk.orders.handle(newId('order'), context, () => refuse(refusal))
-  if (handled.status === 'accepted') return repeat(desk, placement, handled)
-  return { answer: handled.refusal, position: handled.position }
+  const handled = await dependencies.orders.handle(newId('order'), context, () => refuse(refusal))
+  if (handled.status === 'accepted') return repeat(dependencies, placement, handled)
+  return { result: handled.refusal, position: handled.position }
 }
 
 /** The wait begins before the order is there, so that nothing that becomes of it is missed. */
-async function record(desk: PlacingDesk, placement: Placement, placed: OrderPlaced): Promise<Placed> {
+async function record(
+  dependencies: Dependencies,
+  placement: Placement,
+  placed: OrderPlaced,
+): Promise<PlacementOutcome> {
   const { orderId } = placed
-  using watch = placement.settleWithinMs > 0 ? await desk.settlements.watch(orderId) : undefined
+  using watch = placement.settleWithinMs > 0 ? await dependencies.watches.watch(orderId) : undefined
   const deadline = Date.now() + placement.settleWithinMs
-  const handled = await desk.orders.handle<PlacementRefusal>(
+  const handled = await dependencies.orders.handle<PlacementRefusal>(
     orderId,
     { ...placement.context, creates: true },
     order => place(order, placed),
     { orderId },
   )
-  if (handled.repeated || handled.status === 'refused') return repeat(desk, placement, handled)
+  if (handled.repeated || handled.status === 'refused') return repeat(dependencies, placement, handled)
   const order = evolve(absent, { type: 'OrderPlaced', data: placed })
   if (order.status === 'ABSENT')
     throw new OperatorError('ORDER_LOST', `${orderId} was placed and is not there`)
-  const fresh: Known = { order, version: 1, position: handled.position }
-  const settled = await settle(watch, fresh, isSettled, deadline)
-  return { answer: answerFor(settled.order), position: settled.position }
+  const fresh: VersionedOrder = { order, version: 1, position: handled.position }
+  const settled = await followOrder(watch, fresh, { isReached: isSettled, deadline })
+  return { result: resultOf(settled.order), position: settled.position }
 }
 
-/** Nothing was recorded now. */
+/** Returns what the first command with this key has come to. Nothing is recorded now. */
 async function repeat(
-  desk: PlacingDesk,
+  dependencies: Dependencies,
   { settleWithinMs }: Placement,
   first: CommandResult<PlacementRefusal>,
-): Promise<Placed> {
-  if (first.status === 'refused') return { answer: first.refusal, position: first.position }
+): Promise<PlacementOutcome> {
+  if (first.status === 'refused') return { result: first.refusal, position: first.position }
   const orderId = orderIdIn(first.outcome)
-  using watch = settleWithinMs > 0 ? await desk.settlements.watch(orderId) : undefined
+  using watch = settleWithinMs > 0 ? await dependencies.watches.watch(orderId) : undefined
   const deadline = Date.now() + settleWithinMs
-  const { state: order, version } = await desk.orders.load(orderId)
+  const { state: order, version } = await dependencies.orders.load(orderId)
   if (order.status === 'ABSENT')
     throw new OperatorError('ORDER_LOST', `${orderId} was placed and is not there`)
-  const settled = await settle(watch, { order, version, position: await desk.head() }, isSettled, deadline)
-  return { answer: answerFor(settled.order), position: settled.position }
+  const stored: VersionedOrder = { order, version, position: await dependencies.head() }
+  const settled = await followOrder(watch, stored, { isReached: isSettled, deadline })
+  return { result: resultOf(settled.order), position: settled.position }
 }
 
 function orderIdIn(outcome: Json): string {
@@ -176,8 +185,8 @@ function isSettled(order: PlacedOrder): boolean {
 const PENDING =
   'The order is placed. Its stock or its payment is still being asked for; watch the order to hear more.'
 
-/** What the caller is told of a recorded order, from its state. */
-function answerFor(order: PlacedOrder): PlacementAnswer {
+/** Returns what a recorded order has come to, from its state. */
+function resultOf(order: PlacedOrder): PlacementResult {
   const { status, cancellation } = order
   if (!isSettled(order)) return { is: 'OrderPending', order, message: PENDING }
   if (status !== 'CANCELLED' || !cancellation) return { is: 'OrderAccepted', order }

@@ -1,6 +1,5 @@
-// The customer's profile: a name and an address for mail, as an event-sourced aggregate. Free of I/O.
+// A customer's profile: its events, its state, and the decision to register or change it.
 import { accept, type Decision } from '#platform/domain/decision.ts'
-import type { Aggregate } from '#platform/event-store/aggregate.ts'
 
 type Profile = {
   readonly customerId: string
@@ -40,12 +39,4 @@ export function register(customer: Customer, profile: Profile): Decision<Custome
   if (customer.status === 'ABSENT') return accept({ type: 'CustomerRegistered', data: profile })
   if (customer.name === profile.name && customer.email === profile.email) return accept()
   return accept({ type: 'CustomerChanged', data: profile })
-}
-
-/** The customer as the event store keeps it: category `customer`, stream `customer-<cus_id>`. */
-export const customerAggregate: Aggregate<Customer, CustomerEvent> = {
-  category: 'customer',
-  initial: absent,
-  evolve,
-  types: ['CustomerRegistered', 'CustomerChanged'],
 }

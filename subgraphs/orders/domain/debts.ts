@@ -1,26 +1,8 @@
-// Debts on an order: money that the provider would not move, and that somebody still owes. Decisions. Free of I/O.
+// Decides on the debts of an order: money that the provider would not move, and that somebody still owes.
 import { accept, type Refusal, refuse } from '#platform/domain/decision.ts'
-import type { Money } from '#platform/domain/money.ts'
+import type { Debt, DebtResolution } from '#subgraphs/orders/domain/events.ts'
 import type { Order } from '#subgraphs/orders/domain/order.ts'
 import { NOT_FOUND, noted, type OrderDecision } from '#subgraphs/orders/domain/order-commands.ts'
-
-/** Who owes it: the customer for goods that left without payment, the shop for a refund that was refused. */
-export type Debtor = 'CUSTOMER' | 'SHOP'
-
-/** How a debt ended: the money moved after all, an operator wrote it off, or its goods were lost, so nobody owes it. */
-export type DebtResolution = 'PAID' | 'WRITTEN_OFF' | 'DROPPED'
-
-export type Debt = {
-  /** The id of payment's refused movement, by which an operator settles it. */
-  readonly debtId: string
-  readonly owedBy: Debtor
-  readonly amount: Money
-  /** The provider's reason, such as `card_expired`. */
-  readonly code: string
-  readonly since: string
-  readonly resolution?: DebtResolution
-  readonly resolvedAt?: string
-}
 
 const DEBT_NOT_FOUND: Refusal = { code: 'DEBT_NOT_FOUND', message: 'The order has no such debt.' }
 

@@ -9,7 +9,7 @@
 // set, and it only grows: hence the sum never falls, is the same for every order of the same happenings, and comes to
 // all that was paid for the goods once all of them are lost or back.
 import { apportion, type Money } from '#platform/domain/money.ts'
-import type { SkuQuantity, UnitRange } from '#subgraphs/orders/domain/order.ts'
+import type { SkuQuantity, UnitRange } from '#subgraphs/orders/domain/events.ts'
 
 export type SoldLine = { readonly sku: string; readonly quantity: number; readonly unitPrice: Money }
 

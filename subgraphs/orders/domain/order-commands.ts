@@ -2,18 +2,20 @@
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
+import type {
+  CancellationReason,
+  OrderEvent,
+  OrderPlaced,
+  OrderStatus,
+  SkuQuantity,
+  UnitRange,
+} from '#subgraphs/orders/domain/events.ts'
 import {
   addUnits,
-  type CancellationReason,
   type Order,
-  type OrderEvent,
   type OrderLine,
-  type OrderPlaced,
   type OrderShipment,
-  type OrderStatus,
   type PlacedOrder,
-  type SkuQuantity,
-  type UnitRange,
   unitsBySku,
 } from '#subgraphs/orders/domain/order.ts'
 

@@ -2,15 +2,15 @@
 import { CallerError } from '#platform/domain/errors.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
 import { MAX_MINOR, type Money, toDecimal } from '#platform/domain/money.ts'
-import {
-  type Address,
-  type Adjustment,
-  type OrderedLine,
-  type ShippingOption,
-  type Tender,
-  type TenderKind,
-  unitsBySku,
-} from '#subgraphs/orders/domain/order.ts'
+import type {
+  Address,
+  Adjustment,
+  OrderedLine,
+  ShippingOption,
+  Tender,
+  TenderKind,
+} from '#subgraphs/orders/domain/events.ts'
+import { unitsBySku } from '#subgraphs/orders/domain/order.ts'
 
 export type RequestedLine = {
   readonly sku: string

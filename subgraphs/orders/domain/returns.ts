@@ -1,14 +1,9 @@
 // Sending goods back: who may return what, and how much money that is. Decisions on the order. Free of I/O.
 import { accept, type Refusal, refuse } from '#platform/domain/decision.ts'
 import type { Money } from '#platform/domain/money.ts'
+import type { SkuQuantity } from '#subgraphs/orders/domain/events.ts'
 import { goodsTotal, moneyBack, packUnits, type Sale } from '#subgraphs/orders/domain/money-back.ts'
-import {
-  type Order,
-  type OrderReturn,
-  type PlacedOrder,
-  type SkuQuantity,
-  unitsBySku,
-} from '#subgraphs/orders/domain/order.ts'
+import { type Order, type OrderReturn, type PlacedOrder, unitsBySku } from '#subgraphs/orders/domain/order.ts'
 import { NOT_FOUND, noted, type OrderDecision } from '#subgraphs/orders/domain/order-commands.ts'
 
 /** The most returns an order keeps, rejected ones included. */

@@ -1,6 +1,6 @@
 // An order's timeline: each event in a sentence for people, and a bound on how many are kept. Free of I/O.
 import { type Money, toDecimal } from '#platform/domain/money.ts'
-import type { OrderEvent, SkuQuantity } from '#subgraphs/orders/domain/order.ts'
+import type { OrderEvent, SkuQuantity } from '#subgraphs/orders/domain/events.ts'
 
 type Resolved = Extract<OrderEvent, { type: 'DebtResolved' }>['data']
 

@@ -1,7 +1,7 @@
 // Movements of money that the provider refused: what is still owed for them, and what became of it. Pure.
 import type { Money } from '#platform/domain/money.ts'
 import type { Effect, StepEvent } from '#platform/saga/saga.ts'
-import type { Debtor } from '../domain/debts.ts'
+import type { Debtor } from '#subgraphs/orders/domain/events.ts'
 import type { Fulfilment, MovementEnd, RefusedMovement } from './state.ts'
 import { answered, call, captureStep, shipped } from './state.ts'
 

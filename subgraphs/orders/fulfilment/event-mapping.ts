@@ -3,11 +3,11 @@ import { z } from 'zod'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { SagaRunner } from '#platform/saga/saga.ts'
+import { orderEventOf } from '#subgraphs/orders/domain/aggregate.ts'
+import type { OrderPlaced } from '#subgraphs/orders/domain/events.ts'
 import { goodsTotal } from '#subgraphs/orders/domain/money-back.ts'
-import type { OrderPlaced } from '#subgraphs/orders/domain/order.ts'
 import type { FulfilmentInput } from '#subgraphs/orders/fulfilment/fulfilment.ts'
 import type { CaptureAt } from '#subgraphs/orders/fulfilment/state.ts'
-import { orderEventOf } from '#subgraphs/orders/queries/views.ts'
 
 /** `id` is that of the event behind it: an input that is delivered twice counts once. */
 export type SagaInput = {

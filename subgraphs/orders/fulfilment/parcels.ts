@@ -1,8 +1,8 @@
 // Splits an order's allocated stock into parcels, one a warehouse, and its total among them. Pure.
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import { apportion } from '#platform/domain/money.ts'
+import type { UnitRange } from '#subgraphs/orders/domain/events.ts'
 import { packUnits, valuer } from '#subgraphs/orders/domain/money-back.ts'
-import type { UnitRange } from '#subgraphs/orders/domain/order.ts'
 import type { Fulfilment, FulfilmentOrder, Parcel, Quantity } from './state.ts'
 import { createStep, inFlight, partsAreCertain } from './state.ts'
 

@@ -2,8 +2,7 @@
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { Effect } from '#platform/saga/saga.ts'
-import type { DebtResolution } from '#subgraphs/orders/domain/debts.ts'
-import type { UnitRange } from '#subgraphs/orders/domain/order.ts'
+import type { DebtResolution, UnitRange } from '#subgraphs/orders/domain/events.ts'
 
 export type OrderLine = {
   readonly sku: string

@@ -1,30 +1,32 @@
-// What changed since a position, and which orders there are: for copies that are kept elsewhere. Free of rules about orders.
+// The queries of those who keep a copy of the orders: what changed since a position, and the ids of all orders.
 import { requireRole } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { checkId, checkInt, malformed } from '#platform/subgraph/input.ts'
 import type { OrderChanges, QueryOrderChangesArgs, QueryOrderIdsArgs } from '#schema/generated/orders.ts'
-import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
-import { ownOrders } from '#subgraphs/orders/queries/loaders.ts'
+import { ownOrders, type QueryDependencies } from '#subgraphs/orders/queries/loaders.ts'
 
 type Changes = Omit<OrderChanges, 'nodes'> & { readonly nodes: readonly PlacedOrder[] }
 
-export type ChangesDesk = Pick<OrdersDesk, 'shown' | 'head'> & {
-  readonly views: Pick<OrdersDesk['views'], 'orders'>
+type ChangesDependencies = Pick<QueryDependencies, 'shown' | 'head'> & {
+  readonly views: Pick<QueryDependencies['views'], 'orders'>
 }
 
-const MOST_CHANGES = 500
-const MOST_IDS = 10_000
+const MAX_CHANGES = 500
+const MAX_IDS = 10_000
 const POSITION = /^\d{1,15}$/
 
-export function changes(desk: ChangesDesk) {
+export function createChangeQueries(dependencies: ChangesDependencies) {
   return {
     orderChanges: (_: unknown, args: QueryOrderChangesArgs, context: RequestContext) =>
-      orderChanges(desk, args, context),
+      orderChanges(dependencies, args, context),
     orderIds(_: unknown, { after, first }: QueryOrderIdsArgs, { viewer }: RequestContext) {
       requireRole(viewer, 'service')
       const from = after ? checkId('after', 'order', after) : ''
-      return desk.views.orders.ids(from, checkInt('first', first ?? MOST_IDS, 1, MOST_IDS))
+      return dependencies.views.orders.ids(
+        from,
+        checkInt('first', first ?? MAX_IDS, { min: 1, max: MAX_IDS }),
+      )
     },
   }
 }
@@ -35,17 +37,17 @@ export function changes(desk: ChangesDesk) {
  * what it asked to see.
  */
 async function orderChanges(
-  desk: ChangesDesk,
+  dependencies: ChangesDependencies,
   { after, first }: QueryOrderChangesArgs,
   { viewer }: RequestContext,
 ): Promise<Changes> {
   const own = ownOrders(viewer)
-  const limit = checkInt('first', first ?? 100, 1, MOST_CHANGES)
+  const limit = checkInt('first', first ?? 100, { min: 1, max: MAX_CHANGES })
   const from = checkPosition(after)
-  const shown = await desk.shown() // before the documents are read
-  if (from > shown && from > (await desk.head()))
+  const shown = await dependencies.shown() // before the documents are read
+  if (from > shown && from > (await dependencies.head()))
     malformed('after', 'a position that was reached already', after)
-  const { items, hasNext } = await desk.views.orders.find({
+  const { items, hasNext } = await dependencies.views.orders.find({
     where: [...own, { path: 'changedAt', from: from + 1 }],
     orderBy: { path: 'changedAt' },
     limit,

@@ -1,22 +1,21 @@
-// Fulfilment sagas as staff see them: which run, wait, are stuck, and their history. Free of rules about orders.
+// Shows the fulfilment sagas to staff: which run, wait or are stuck, and their history.
 import { requireRole } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
-import { checkId, checkInt } from '#platform/subgraph/input.ts'
+import { checkId, checkPageSize } from '#platform/subgraph/input.ts'
 import type { FulfilmentPhase, QueryFulfilmentArgs, QueryFulfilmentsArgs } from '#schema/generated/orders.ts'
-import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
-import { loadOrder } from '#subgraphs/orders/queries/loaders.ts'
+import { loadOrder, type QueryDependencies } from '#subgraphs/orders/queries/loaders.ts'
 
 type Fulfilment = { readonly order: PlacedOrder; readonly status: SagaStatus }
 
 const PHASES = { RUNNING: 'running', COMPENSATING: 'compensating', ENDED: 'ended' } as const
 const PHASE_NAMES = { running: 'RUNNING', compensating: 'COMPENSATING', ended: 'ENDED' } as const
 
-export function fulfilments(desk: OrdersDesk) {
+export function createFulfilmentFields(dependencies: QueryDependencies) {
   /** A saga's id is its order's. One whose order the views do not show yet is left out. */
   async function withOrder(status: SagaStatus, context: RequestContext): Promise<Fulfilment[]> {
-    const order = await loadOrder(desk, context, status.id)
+    const order = await loadOrder(dependencies, context, status.id)
     return order ? [{ order, status }] : []
   }
 
@@ -25,16 +24,16 @@ export function fulfilments(desk: OrdersDesk) {
       async fulfilments(_: unknown, args: QueryFulfilmentsArgs, context: RequestContext) {
         requireRole(context.viewer, 'support', 'ops', 'service')
         const { phase, stuck, first, after } = args
-        const found = await desk.sagas.list(
+        const found = await dependencies.sagas.list(
           { ...(phase && { phase: PHASES[phase] }), ...(typeof stuck === 'boolean' && { stuck }) },
-          checkInt('first', first ?? 20, 1, 100),
+          checkPageSize(first),
           after ? checkId('after', 'order', after) : undefined,
         )
         return (await Promise.all(found.map(status => withOrder(status, context)))).flat()
       },
       async fulfilment(_: unknown, { orderId }: QueryFulfilmentArgs, context: RequestContext) {
         requireRole(context.viewer, 'support', 'ops', 'service')
-        const found = await desk.sagas.inspect(checkId('orderId', 'order', orderId))
+        const found = await dependencies.sagas.inspect(checkId('orderId', 'order', orderId))
         return found ? ((await withOrder(found.status, context))[0] ?? null) : null
       },
     },
@@ -47,7 +46,7 @@ export function fulfilments(desk: OrdersDesk) {
       lastError: ({ status }: Fulfilment) => status.lastError ?? null,
       updatedAt: ({ status }: Fulfilment) => status.updatedAt,
       async history({ status }: Fulfilment) {
-        const found = await desk.sagas.inspect(status.id)
+        const found = await dependencies.sagas.inspect(status.id)
         return (found?.history ?? []).map(({ type, at, data }) => ({ type, at, step: stepIn(data) }))
       },
     },

@@ -1,51 +1,52 @@
-// Who may see which order and customer, and the loaders that fetch them in batches. Free of SDL.
-import DataLoader from 'dataloader'
+// Loads the documents of orders in batches per operation, and says who may see them.
 import { isStaff, mayActFor, requireViewer, type Viewer } from '#platform/auth/viewer.ts'
-import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
-import type { Collection, Document, Filter } from '#platform/read-models/read-models.ts'
-import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import type { Collection, Filter } from '#platform/read-models/read-models.ts'
+import type { SagaRunner } from '#platform/saga/saga.ts'
+import { documentLoader } from '#platform/subgraph/document-loader.ts'
+import type { OrderRepository } from '#subgraphs/orders/domain/aggregate.ts'
 import type { RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import type { OrderDoc, TotalsDoc } from '#subgraphs/orders/queries/views.ts'
 
-/** Somebody else's order looks like none. */
+/** What the queries of orders need. */
+export type QueryDependencies = {
+  readonly orders: OrderRepository
+  readonly sagas: Pick<SagaRunner<never>, 'list' | 'inspect'>
+  readonly views: {
+    readonly orders: Collection<OrderDoc>
+    readonly customers: Collection<RegisteredCustomer>
+    readonly totals: Collection<TotalsDoc>
+  }
+  /** A position up to which the view of orders surely shows every event. */
+  readonly shown: () => Promise<number>
+  /** The store's newest position. */
+  readonly head: () => Promise<number>
+}
+
+/** Returns the order, or null for somebody else's, as for one that is not there. */
 export function visibleOrder(order: PlacedOrder | undefined, viewer: Viewer | undefined): PlacedOrder | null {
   return order && mayActFor(viewer, order.customer.id) ? order : null
 }
 
-/** All orders for staff, a customer's own for itself. */
+/** Returns the filter for all orders that the viewer may see: all for staff, a customer's own. */
 export function ownOrders(viewer: Viewer | undefined): Filter[] {
   const { subject } = requireViewer(viewer)
   return isStaff(viewer) ? [] : [{ path: 'customer.id', equals: subject }]
 }
 
 export function loadOrder(
-  desk: OrdersDesk,
+  { views }: QueryDependencies,
   context: RequestContext,
   id: string,
 ): Promise<PlacedOrder | undefined> {
-  return byId(context, 'orders', desk.views.orders).load(id)
+  return documentLoader(context, 'orders', views.orders).load(id)
 }
 
 export function loadCustomer(
-  desk: OrdersDesk,
+  { views }: QueryDependencies,
   context: RequestContext,
   id: string,
 ): Promise<RegisteredCustomer | undefined> {
-  return byId(context, 'customers', desk.views.customers).load(id)
-}
-
-function byId<Doc extends Document>(
-  context: RequestContext,
-  name: string,
-  collection: Collection<Doc>,
-): DataLoader<string, Doc | undefined> {
-  return loaderOf(
-    context,
-    name,
-    () =>
-      new DataLoader<string, Doc | undefined>(async ids => {
-        const found = await collection.getMany(ids)
-        return ids.map(id => found.get(id))
-      }),
-  )
+  return documentLoader(context, 'customers', views.customers).load(id)
 }

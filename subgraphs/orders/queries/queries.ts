@@ -1,8 +1,9 @@
-// The queries of orders: authorise, check, read, map. Free of rules about orders.
+// The queries of orders: orders now and at a past instant, customers, and totals.
 import { mayActFor, requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type { Filter, Page } from '#platform/read-models/read-models.ts'
-import { checkCount, checkId, checkInt } from '#platform/subgraph/input.ts'
+import type { Filter } from '#platform/read-models/read-models.ts'
+import { connection, type PageArguments } from '#platform/subgraph/connection.ts'
+import { checkCount, checkId, checkPageSize } from '#platform/subgraph/input.ts'
 import type {
   OrderFilter,
   QueryCustomerArgs,
@@ -11,42 +12,51 @@ import type {
   QueryOrdersArgs,
   QueryOrdersByIdArgs,
 } from '#schema/generated/orders.ts'
-import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
-import { isKnownAt, type OrderStatus, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
-import { loadCustomer, loadOrder, ownOrders, visibleOrder } from '#subgraphs/orders/queries/loaders.ts'
+import type { OrderStatus } from '#subgraphs/orders/domain/events.ts'
+import { isKnownAt } from '#subgraphs/orders/domain/order.ts'
+import {
+  loadCustomer,
+  loadOrder,
+  ownOrders,
+  type QueryDependencies,
+  visibleOrder,
+} from '#subgraphs/orders/queries/loaders.ts'
 import { noTotals, TOTALS_ID } from '#subgraphs/orders/queries/views.ts'
 
-const MAX_PAGE = 100
+/** Orders of one `ordersById`. */
+const MAX_IDS = 100
 
-export function queries(desk: OrdersDesk) {
+export function createQueries(dependencies: QueryDependencies) {
   return {
     async order(_: unknown, { id }: QueryOrderArgs, context: RequestContext) {
       const viewer = requireViewer(context.viewer)
-      return visibleOrder(await loadOrder(desk, context, checkId('id', 'order', id)), viewer)
+      return visibleOrder(await loadOrder(dependencies, context, checkId('id', 'order', id)), viewer)
     },
     async ordersById(_: unknown, { ids }: QueryOrdersByIdArgs, context: RequestContext) {
       const viewer = requireViewer(context.viewer)
-      const asked = checkCount('ids', ids, 1, MAX_PAGE).map((id, at) => checkId(`ids[${at}]`, 'order', id))
-      const found = await Promise.all(asked.map(id => loadOrder(desk, context, id)))
+      const asked = checkCount('ids', ids, { min: 1, max: MAX_IDS }).map((id, index) =>
+        checkId(`ids[${index}]`, 'order', id),
+      )
+      const found = await Promise.all(asked.map(id => loadOrder(dependencies, context, id)))
       return found.map(order => visibleOrder(order, viewer))
     },
     orders(_: unknown, { filter, ...page }: QueryOrdersArgs, { viewer }: RequestContext) {
-      return findOrders(desk, [...ownOrders(viewer), ...filters(filter ?? {})], page)
+      return findOrders(dependencies, [...ownOrders(viewer), ...filters(filter ?? {})], page)
     },
     orderAsOf: (_: unknown, args: QueryOrderAsOfArgs, context: RequestContext) =>
-      orderAsOf(desk, args, context),
+      orderAsOf(dependencies, args, context),
     async customer(_: unknown, { id }: QueryCustomerArgs, context: RequestContext) {
       const viewer = requireViewer(context.viewer)
       const customerId = checkId('id', 'customer', id)
-      return mayActFor(viewer, customerId) ? loadCustomer(desk, context, customerId) : null
+      return mayActFor(viewer, customerId) ? loadCustomer(dependencies, context, customerId) : null
     },
     async me(_: unknown, __: unknown, context: RequestContext) {
       const { role, subject } = requireViewer(context.viewer)
-      return role === 'customer' ? loadCustomer(desk, context, subject) : null
+      return role === 'customer' ? loadCustomer(dependencies, context, subject) : null
     },
     async orderTotals(_: unknown, __: unknown, { viewer }: RequestContext) {
       requireRole(viewer, 'support', 'ops', 'service')
-      const { counts, placed, cancelled } = (await desk.views.totals.get(TOTALS_ID)) ?? noTotals
+      const { counts, placed, cancelled } = (await dependencies.views.totals.get(TOTALS_ID)) ?? noTotals
       return {
         byStatus: STATUSES.map(status => ({ status, count: counts[status] ?? 0 })),
         placed: amounts(placed),
@@ -88,32 +98,30 @@ function filters({ text, status, customerId, placedFrom, placedTo }: OrderFilter
   return found
 }
 
-export type PageArguments = { readonly first?: number | null; readonly after?: string | null }
-
 /** Newest first. */
-export async function findOrders(desk: OrdersDesk, where: readonly Filter[], page: PageArguments) {
+export async function findOrders(
+  dependencies: QueryDependencies,
+  where: readonly Filter[],
+  page: PageArguments,
+) {
   const { first, after } = page
-  const found = await desk.views.orders.find({
+  const found = await dependencies.views.orders.find({
     where,
     orderBy: { path: 'placedAt', descending: true },
-    limit: checkInt('first', first ?? 20, 1, MAX_PAGE),
+    limit: checkPageSize(first),
     ...(after && { after }),
   })
   return connection(found)
 }
 
-function connection(page: Page<PlacedOrder>) {
-  return {
-    nodes: page.items.map(({ doc }) => doc),
-    edges: page.items.map(({ doc, cursor }) => ({ cursor, node: doc })),
-    pageInfo: { hasNextPage: page.hasNext, endCursor: page.items.at(-1)?.cursor ?? null },
-  }
-}
-
-async function orderAsOf(desk: OrdersDesk, { id, at }: QueryOrderAsOfArgs, { viewer }: RequestContext) {
+async function orderAsOf(
+  dependencies: QueryDependencies,
+  { id, at }: QueryOrderAsOfArgs,
+  { viewer }: RequestContext,
+) {
   const known = requireViewer(viewer)
   const orderId = checkId('id', 'order', id)
-  const { state, version } = await desk.orders.loadWhile(orderId, order => isKnownAt(order, at))
+  const { state, version } = await dependencies.orders.loadWhile(orderId, order => isKnownAt(order, at))
   if (state.status === 'ABSENT' || !visibleOrder(state, known)) return null
   const { status, awaitingApproval, lines, total } = state
   return { id, at, version, status, awaitingApproval, lines, total }

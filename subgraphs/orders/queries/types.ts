@@ -1,30 +1,39 @@
-// The object types of orders: fields that are not the document's own, and entities by reference. Free of queries.
+// The object types of orders: fields that are not the document's own, and entities by reference.
 import { mayActFor } from '#platform/auth/viewer.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type { OrdersDesk } from '#subgraphs/orders/commands/dependencies.ts'
+import type { PageArguments } from '#platform/subgraph/connection.ts'
 import type { RegisteredCustomer } from '#subgraphs/orders/domain/customer.ts'
-import type { Debt } from '#subgraphs/orders/domain/debts.ts'
-import type { OrderLine, OrderReturn, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
-import { refundedSoFar } from '#subgraphs/orders/domain/refunded.ts'
+import type { Debt } from '#subgraphs/orders/domain/events.ts'
+import {
+  type OrderLine,
+  type OrderReturn,
+  type PlacedOrder,
+  refundedSoFar,
+} from '#subgraphs/orders/domain/order.ts'
 import { returnable } from '#subgraphs/orders/domain/returns.ts'
-import { loadCustomer, loadOrder, visibleOrder } from '#subgraphs/orders/queries/loaders.ts'
-import { findOrders, type PageArguments } from '#subgraphs/orders/queries/queries.ts'
+import {
+  loadCustomer,
+  loadOrder,
+  type QueryDependencies,
+  visibleOrder,
+} from '#subgraphs/orders/queries/loaders.ts'
+import { findOrders } from '#subgraphs/orders/queries/queries.ts'
 
 type Reference = { readonly id: string }
 /** The customer of an order: the profile as it is now, and as it was ordered with should it not be there yet. */
 type CustomerOfOrder = Reference & { readonly asOrdered: PlacedOrder['customer'] }
 
-export function types(desk: OrdersDesk) {
+export function createTypes(dependencies: QueryDependencies) {
   async function profile(customer: RegisteredCustomer | CustomerOfOrder, context: RequestContext) {
     if (!('asOrdered' in customer)) return customer
-    return (await loadCustomer(desk, context, customer.id)) ?? customer.asOrdered
+    return (await loadCustomer(dependencies, context, customer.id)) ?? customer.asOrdered
   }
 
   return {
     Order: {
       __resolveReference: async ({ id }: Reference, context: RequestContext) =>
-        context.viewer ? visibleOrder(await loadOrder(desk, context, id), context.viewer) : null,
+        context.viewer ? visibleOrder(await loadOrder(dependencies, context, id), context.viewer) : null,
       customer: ({ customer }: PlacedOrder): CustomerOfOrder => ({ id: customer.id, asOrdered: customer }),
       allowedActions,
       refunded: refundedSoFar,
@@ -44,13 +53,13 @@ export function types(desk: OrdersDesk) {
     Return: { id: ({ returnId }: OrderReturn) => returnId },
     Customer: {
       __resolveReference: async ({ id }: Reference, context: RequestContext) =>
-        mayActFor(context.viewer, id) ? loadCustomer(desk, context, id) : null,
+        mayActFor(context.viewer, id) ? loadCustomer(dependencies, context, id) : null,
       name: async (customer: RegisteredCustomer | CustomerOfOrder, _: unknown, context: RequestContext) =>
         (await profile(customer, context)).name,
       email: async (customer: RegisteredCustomer | CustomerOfOrder, _: unknown, context: RequestContext) =>
         (await profile(customer, context)).email,
       orders: ({ id }: Reference, page: PageArguments) =>
-        findOrders(desk, [{ path: 'customer.id', equals: id }], page),
+        findOrders(dependencies, [{ path: 'customer.id', equals: id }], page),
     },
     Money: { amount: (money: Money) => toDecimal(money) },
   }

@@ -1,33 +1,15 @@
-// The read models of orders as pure functions from event to document change. Free of I/O.
-
-import { createCodec } from '#platform/event-store/codec.ts'
-import type { RecordedEvent } from '#platform/event-store/event-store.ts'
+// The read models of orders: which events change which documents.
 import type { View } from '#platform/read-models/projection.ts'
+import { projectEvents } from '#platform/subgraph/project-events.ts'
+import { customerAggregate, orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 import {
-  type Customer,
   type CustomerEvent,
-  customerAggregate,
   evolve as evolveCustomer,
   absent as noCustomer,
   type RegisteredCustomer,
 } from '#subgraphs/orders/domain/customer.ts'
-import {
-  evolve as evolveOrder,
-  absent as noOrder,
-  type Order,
-  type OrderEvent,
-  type OrderStatus,
-  orderAggregate,
-  type PlacedOrder,
-} from '#subgraphs/orders/domain/order.ts'
-
-const orderCodec = createCodec<Order, OrderEvent>(orderAggregate)
-const customerCodec = createCodec<Customer, CustomerEvent>(customerAggregate)
-
-/** The domain's event in a stored one; undefined for a type that this build does not know. */
-export function orderEventOf(recorded: RecordedEvent): OrderEvent | undefined {
-  return orderCodec.decode(recorded)
-}
+import type { OrderEvent, OrderStatus } from '#subgraphs/orders/domain/events.ts'
+import { evolve as evolveOrder, absent as noOrder, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 
 /** An order's state, and the position of the event that changed it last. */
 export type OrderDoc = PlacedOrder & { readonly changedAt: number }
@@ -55,11 +37,9 @@ export const ordersView: View<OrderDoc> = {
     ],
   },
   categories: [orderAggregate.category],
-  project(recorded) {
-    const event = orderEventOf(recorded)
-    if (!event) return []
-    return [{ id: event.data.orderId, update: doc => orderAfter(doc, event, recorded.position) }]
-  },
+  project: projectEvents(orderAggregate, (event, { position }) => [
+    { id: event.data.orderId, update: doc => orderAfter(doc, event, position) },
+  ]),
 }
 
 function orderAfter(doc: OrderDoc | undefined, event: OrderEvent, changedAt: number): OrderDoc | undefined {
@@ -72,10 +52,9 @@ function orderAfter(doc: OrderDoc | undefined, event: OrderEvent, changedAt: num
 export const customersView: View<RegisteredCustomer> = {
   collection: { name: 'customers', version: 1, indexes: [] },
   categories: [customerAggregate.category],
-  project(recorded) {
-    const event = customerCodec.decode(recorded)
-    return event ? [{ id: event.data.customerId, update: doc => customerAfter(doc, event) }] : []
-  },
+  project: projectEvents(customerAggregate, event => [
+    { id: event.data.customerId, update: doc => customerAfter(doc, event) },
+  ]),
 }
 
 function customerAfter(
@@ -100,15 +79,12 @@ export const noTotals: TotalsDoc = { counts: {}, placed: {}, cancelled: {} }
 export const totalsView: View<TotalsDoc> = {
   collection: { name: 'order_totals', version: 1, indexes: [] },
   categories: [orderAggregate.category],
-  project(recorded) {
-    const event = orderEventOf(recorded)
-    return event && countsFor(event)
-      ? [{ id: TOTALS_ID, update: doc => totalsAfter(doc ?? noTotals, event) }]
-      : []
-  },
+  project: projectEvents(orderAggregate, event =>
+    changesTotals(event) ? [{ id: TOTALS_ID, update: doc => totalsAfter(doc ?? noTotals, event) }] : [],
+  ),
 }
 
-function countsFor(event: OrderEvent): boolean {
+function changesTotals(event: OrderEvent): boolean {
   return event.type === 'OrderPlaced' || ('from' in event.data && event.data.from !== event.data.to)
 }
 

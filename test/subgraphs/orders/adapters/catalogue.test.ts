@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createGraphqlClient, type GraphqlClient } from '#platform/graphql/client/client.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import { createCatalogue } from '#subgraphs/orders/adapters/catalogue.ts'
-import { createQuotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'
+import { createShippingQuotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'
 import { type StandIn, standIn } from '#test/subgraphs/orders/adapters/graphql-stub.ts'
 import { usd } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
@@ -99,7 +99,7 @@ describe('quotes', () => {
   test('are asked for once while they are valid, and again afterwards', async () => {
     let now = new Date('2026-01-01T00:00:00Z')
     const { service, client } = await serving(() => quote('2026-01-01T01:00:00Z'))
-    const quotes = createQuotes(client, () => now)
+    const quotes = createShippingQuotes(client, () => now)
     expect(await Promise.all([quotes.fee(request), quotes.fee({ ...request })])).toEqual([usd(490), usd(490)])
     expect(service.sent).toHaveLength(1)
     now = new Date('2026-01-01T01:00:00Z')
@@ -109,7 +109,7 @@ describe('quotes', () => {
 
   test('differ by everything that is asked', async () => {
     const { service, client } = await serving(() => quote('2030-01-01T00:00:00Z'))
-    const quotes = createQuotes(client, () => new Date())
+    const quotes = createShippingQuotes(client, () => new Date())
     const others = [
       { country: 'FR' },
       { postalCode: '2' },
@@ -129,7 +129,7 @@ describe('quotes', () => {
       if (isDown) throw new Error('down')
       return quote('2030-01-01T00:00:00Z')
     })
-    const quotes = createQuotes(client, () => new Date())
+    const quotes = createShippingQuotes(client, () => new Date())
     await expect(quotes.fee(request)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     isDown = false
     expect(await quotes.fee(request)).toEqual(usd(490))
@@ -139,7 +139,7 @@ describe('quotes', () => {
     const { client } = await serving(() => ({
       quoteShipping: { __typename: 'NotShippable', code: 'COUNTRY_NOT_SERVED', message: 'Not there.' },
     }))
-    await expect(createQuotes(client, () => new Date()).fee(request)).rejects.toMatchObject({
+    await expect(createShippingQuotes(client, () => new Date()).fee(request)).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
       message: 'deliveryAddress: Not there.',
     })
@@ -149,7 +149,7 @@ describe('quotes', () => {
     const { client } = await serving(() => ({
       quoteShipping: { __typename: 'NotShippable', code: 'TOO_HEAVY', message: 'Too much.' },
     }))
-    await expect(createQuotes(client, () => new Date()).fee(request)).rejects.toMatchObject({
+    await expect(createShippingQuotes(client, () => new Date()).fee(request)).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
       message: 'lines: Too much.',
     })

@@ -4,26 +4,31 @@ import { newId } from '#platform/domain/ids.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
-import { type Known, settle } from '#subgraphs/orders/commands/follow-order.ts'
-import { createSettlements, type Settlements } from '#subgraphs/orders/commands/order-watch.ts'
-import { orderAggregate, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import {
+  createOrderWatches,
+  followOrder,
+  type OrderWatches,
+  type VersionedOrder,
+} from '#subgraphs/orders/commands/order-watch.ts'
+import { orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
+import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { AT, must, placement } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 let store: EventStore
 let elsewhere: EventStore
-let settlements: Settlements
+let watches: OrderWatches
 
 beforeAll(async () => {
   const url = await freshDatabase()
   store = await openPostgresEventStore({ url })
   elsewhere = await openPostgresEventStore({ url })
-  settlements = createSettlements(store, { onError: fail })
+  watches = createOrderWatches(store, { onError: fail })
 })
 
 afterAll(async () => {
-  await settlements[Symbol.asyncDispose]()
+  await watches[Symbol.asyncDispose]()
   await elsewhere[Symbol.asyncDispose]()
   await store[Symbol.asyncDispose]()
 })
@@ -39,7 +44,7 @@ function handle(on: EventStore, orderId: string, step: 'place' | 'confirm') {
   )
 }
 
-async function placed(orderId: string): Promise<Known> {
+async function placed(orderId: string): Promise<VersionedOrder> {
   const { position } = await handle(store, orderId, 'place')
   const { state, version } = await createRepository(store, orderAggregate).load(orderId)
   return { order: must(state), version, position }
@@ -47,26 +52,30 @@ async function placed(orderId: string): Promise<Known> {
 
 test('a wait ends with the event that settles it, written by another process', async () => {
   const orderId = newId('order')
-  using watch = await settlements.watch(orderId)
+  using watch = await watches.watch(orderId)
   const known = await placed(orderId)
-  const settled = settle(watch, known, isConfirmed, Date.now() + 10_000)
+  const settled = followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 10_000 })
   const { position } = await handle(elsewhere, orderId, 'confirm')
   expect(await settled).toMatchObject({ order: { status: 'CONFIRMED' }, version: 2, position })
 })
 
 test('what happened between the watch and the wait is not missed', async () => {
   const orderId = newId('order')
-  using watch = await settlements.watch(orderId)
+  using watch = await watches.watch(orderId)
   const known = await placed(orderId)
   await handle(elsewhere, orderId, 'confirm')
-  expect((await settle(watch, known, isConfirmed, Date.now() + 10_000)).order.status).toBe('CONFIRMED')
+  expect(
+    (await followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 10_000 })).order.status,
+  ).toBe('CONFIRMED')
 })
 
 test('a wait ends at its deadline with the order as it is', async () => {
   const orderId = newId('order')
-  using watch = await settlements.watch(orderId)
+  using watch = await watches.watch(orderId)
   const known = await placed(orderId)
-  expect(await settle(watch, known, isConfirmed, Date.now() + 30)).toEqual(known)
+  expect(await followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 30 })).toEqual(
+    known,
+  )
 })
 
 test('many wait at once, each for its own order, on few reads of the log', async () => {
@@ -76,13 +85,13 @@ test('many wait at once, each for its own order, on few reads of the log', async
     return store.readLog(range)
   }
   const counted: EventStore = { ...store, readLog }
-  await using counting = createSettlements(counted, { onError: fail })
+  await using counting = createOrderWatches(counted, { onError: fail })
   const waits = Array.from({ length: 200 }, async () => {
     const orderId = newId('order')
     using watch = await counting.watch(orderId)
     const known = await placed(orderId)
     void handle(elsewhere, orderId, 'confirm')
-    return await settle(watch, known, isConfirmed, Date.now() + 10_000) // the watch ends with this function
+    return await followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 10_000 }) // the watch ends with this function
   })
   const settled = await Promise.all(waits)
   expect(new Set(settled.map(({ order }) => order.status))).toEqual(new Set(['CONFIRMED']))
@@ -92,16 +101,16 @@ test('many wait at once, each for its own order, on few reads of the log', async
 test('a wait can begin again after all others have ended', async () => {
   for (let round = 0; round < 3; round++) {
     const orderId = newId('order')
-    using watch = await settlements.watch(orderId)
+    using watch = await watches.watch(orderId)
     const known = await placed(orderId)
-    const settled = settle(watch, known, isConfirmed, Date.now() + 10_000)
+    const settled = followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 10_000 })
     await handle(store, orderId, 'confirm')
     expect((await settled).order.status).toBe('CONFIRMED')
   }
 })
 
 test('past the limit nobody waits', async () => {
-  await using small = createSettlements(store, { limit: 1, onError: fail })
+  await using small = createOrderWatches(store, { limit: 1, onError: fail })
   const first = await small.watch('ord_1')
   expect(await small.watch('ord_2')).toBeUndefined()
   first?.[Symbol.dispose]()
@@ -110,11 +119,11 @@ test('past the limit nobody waits', async () => {
 })
 
 test('released, all who wait are answered as things stand, and nobody waits any more', async () => {
-  await using closing = createSettlements(store, { onError: fail })
+  await using closing = createOrderWatches(store, { onError: fail })
   const orderId = newId('order')
   using watch = await closing.watch(orderId)
   const known = await placed(orderId)
-  const settled = settle(watch, known, isConfirmed, Date.now() + 60_000)
+  const settled = followOrder(watch, known, { isReached: isConfirmed, deadline: Date.now() + 60_000 })
   closing.release()
   expect(await settled).toEqual(known)
   expect(await closing.watch(orderId)).toBeUndefined()

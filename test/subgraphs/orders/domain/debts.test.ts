@@ -1,6 +1,7 @@
 // Debts on an order: what is still owed after the provider would not move the money, and how it ends.
 import { describe, expect, test } from 'vitest'
 import * as debts from '#subgraphs/orders/domain/debts.ts'
+import type { DebtResolution } from '#subgraphs/orders/domain/events.ts'
 import { absent } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import {
@@ -20,7 +21,7 @@ const record =
   order =>
     debts.recordDebt(order, { ...owed, ...changes })
 const resolve =
-  (resolution: debts.DebtResolution, debtId = 'cap_1'): Step =>
+  (resolution: DebtResolution, debtId = 'cap_1'): Step =>
   order =>
     debts.resolveDebt(order, { debtId, resolution, at: LATER })
 const confirmed: Step[] = [

@@ -1,8 +1,8 @@
 // What was lost, arrived, came back and was refunded, as the order's lines, sum and timeline tell it.
 import { describe, expect, test } from 'vitest'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import { refundedSoFar } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
-import { refundedSoFar } from '#subgraphs/orders/domain/refunded.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
 import {
   AT,

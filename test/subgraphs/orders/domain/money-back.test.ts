@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { apportion } from '#platform/domain/money.ts'
+import type { SkuQuantity } from '#subgraphs/orders/domain/events.ts'
 import {
   goodsTotal,
   moneyBack,
@@ -10,7 +11,6 @@ import {
   type SoldLine,
   valuer,
 } from '#subgraphs/orders/domain/money-back.ts'
-import type { SkuQuantity } from '#subgraphs/orders/domain/order.ts'
 import { usd } from '#test/subgraphs/orders/domain/order-fixture.ts'
 
 const NOTHING = new Set<string>()

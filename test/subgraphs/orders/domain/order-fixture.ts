@@ -1,13 +1,7 @@
 // Orders for tests: a placed one to begin with, and given/when/then on its history.
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
-import {
-  absent,
-  evolve,
-  type Order,
-  type OrderEvent,
-  type OrderPlaced,
-  type PlacedOrder,
-} from '#subgraphs/orders/domain/order.ts'
+import type { OrderEvent, OrderPlaced } from '#subgraphs/orders/domain/events.ts'
+import { absent, evolve, type Order, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import { orderNumber } from '#subgraphs/orders/domain/order-number.ts'
 
 export const ORDER_ID = 'ord_0190a5b2-7c1e-7000-8000-0123456789ab'

@@ -1,14 +1,8 @@
 // Whatever commands come in whatever order: no illegal status change, units and money add up, replay gives the same.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  absent,
-  evolve,
-  isKnownAt,
-  type Order,
-  type OrderEvent,
-  type OrderStatus,
-} from '#subgraphs/orders/domain/order.ts'
+import type { OrderEvent, OrderStatus } from '#subgraphs/orders/domain/events.ts'
+import { absent, evolve, isKnownAt, type Order } from '#subgraphs/orders/domain/order.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
 import { AT, isPlaced, placement, type Step, usd } from '#test/subgraphs/orders/domain/order-fixture.ts'

@@ -1,6 +1,6 @@
 // The order's decisions: given what happened, when a command comes, then what happens.
 import { describe, expect, test } from 'vitest'
-import type { OrderEvent } from '#subgraphs/orders/domain/order.ts'
+import type { OrderEvent } from '#subgraphs/orders/domain/events.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import { orderNumber } from '#subgraphs/orders/domain/order-number.ts'
 import { TIMELINE_LIMIT } from '#subgraphs/orders/domain/timeline.ts'

@@ -1,6 +1,6 @@
 // Returns: who may send what back, how much money that is, and what becomes of the order.
 import { describe, expect, test } from 'vitest'
-import type { OrderEvent, OrderPlaced, UnitRange } from '#subgraphs/orders/domain/order.ts'
+import type { OrderEvent, OrderPlaced, UnitRange } from '#subgraphs/orders/domain/events.ts'
 import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import * as returns from '#subgraphs/orders/domain/returns.ts'
 import {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import type { OrderEvent } from '#subgraphs/orders/domain/order.ts'
+import type { OrderEvent } from '#subgraphs/orders/domain/events.ts'
 import { deliverAll, inputFromBus, inputFromOrder } from '#subgraphs/orders/fulfilment/event-mapping.ts'
 import {
   AT,

@@ -6,7 +6,7 @@ import { createRequestContext } from '#platform/graphql/context.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
 import { absent, evolve } from '#subgraphs/orders/domain/order.ts'
-import { changes } from '#subgraphs/orders/queries/changes.ts'
+import { createChangeQueries } from '#subgraphs/orders/queries/changes.ts'
 import { type OrderDoc, ordersView } from '#subgraphs/orders/queries/views.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { CUSTOMER_ID, must, placedEvent } from '#test/subgraphs/orders/domain/order-fixture.ts'
@@ -35,8 +35,8 @@ async function write(id: string, changedAt: number): Promise<void> {
 
 async function ask(after: string, first = 100, viewer: Viewer | undefined = ada) {
   const facts = { viewer, token: undefined, requestId: 'r', traceparent: undefined, required: {} }
-  const desk = { views: { orders }, shown: async () => state.shown, head: async () => state.head }
-  const { nodes, ...rest } = await changes(desk).orderChanges(
+  const dependencies = { views: { orders }, shown: async () => state.shown, head: async () => state.head }
+  const { nodes, ...rest } = await createChangeQueries(dependencies).orderChanges(
     null,
     { after, first },
     createRequestContext(facts),

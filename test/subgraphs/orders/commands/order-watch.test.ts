@@ -1,8 +1,9 @@
-// Following an order event by event: what was seen is not seen again, and the newest known state is what counts.
+// Follows an order event by event, from a state that may hold some of the events already.
 import { expect, test } from 'vitest'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import { settle } from '#subgraphs/orders/commands/follow-order.ts'
-import type { OrderEvent, PlacedOrder } from '#subgraphs/orders/domain/order.ts'
+import { followOrder } from '#subgraphs/orders/commands/order-watch.ts'
+import type { OrderEvent } from '#subgraphs/orders/domain/events.ts'
+import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import { place, rejectCancellation, requestCancellation } from '#subgraphs/orders/domain/order-commands.ts'
 import {
   AT,
@@ -31,7 +32,7 @@ function watching(...events: RecordedEvent[]) {
 const never = () => false
 const isConfirmed = (order: PlacedOrder) => order.status === 'CONFIRMED'
 
-test('events that are in the known state already are passed over', async () => {
+test('followOrder passes over events that the state holds already', async () => {
   const order = must(
     given(
       o => place(o, placement()),
@@ -40,13 +41,13 @@ test('events that are in the known state already are passed over', async () => {
     ),
   )
   const known = { order, version: 3, position: 13 }
-  expect(await settle(watching(recorded(2, requested)), known, never, 0)).toEqual(known)
-  const settled = await settle(
-    watching(recorded(2, requested), recorded(4, confirmed)),
-    known,
-    isConfirmed,
-    0,
-  )
+  expect(
+    await followOrder(watching(recorded(2, requested)), known, { isReached: never, deadline: 0 }),
+  ).toEqual(known)
+  const settled = await followOrder(watching(recorded(2, requested), recorded(4, confirmed)), known, {
+    isReached: isConfirmed,
+    deadline: 0,
+  })
   expect(settled).toMatchObject({
     version: 4,
     position: 14,
@@ -54,10 +55,12 @@ test('events that are in the known state already are passed over', async () => {
   })
 })
 
-test('an order that is settled, or that nobody watches, is not waited for', async () => {
+test('followOrder does not wait for an order that is far enough, nor without a watch', async () => {
   const known = { order: must(given(o => place(o, placement()))), version: 1, position: 11 }
-  expect(await settle(undefined, known, never, Date.now() + 60_000)).toBe(known)
+  expect(await followOrder(undefined, known, { isReached: never, deadline: Date.now() + 60_000 })).toBe(known)
   const unread = watching(recorded(2, requested))
-  expect(await settle(unread, known, () => true, Date.now() + 60_000)).toBe(known)
+  expect(await followOrder(unread, known, { isReached: () => true, deadline: Date.now() + 60_000 })).toBe(
+    known,
+  )
   expect((await unread.next())?.version).toBe(2)
 })

@@ -1,0 +1,40 @@
+// Runs a task again and again, with a pause between its runs.
+import { setTimeout as delay } from 'node:timers/promises'
+
+export type PeriodicTask = {
+  /** `signal` aborts when the task is disposed. */
+  readonly run: (signal: AbortSignal) => Promise<unknown>
+  readonly everyMs: number
+  /** When the first run begins: at once, when left out. */
+  readonly first?: 'at-once' | 'after-pause'
+  /** How far a pause may be from `everyMs`, either way, as a share of it; 0 when left out. */
+  readonly jitter?: number
+  readonly onError: (error: unknown) => void
+}
+
+/** Disposing ends the pause, and awaits a run that is under way. */
+export function startPeriodicTask(task: PeriodicTask): AsyncDisposable {
+  const stop = new AbortController()
+  const running = runUntil(stop.signal, task)
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+    },
+  }
+}
+
+async function runUntil(signal: AbortSignal, task: PeriodicTask): Promise<void> {
+  const { run, everyMs, first = 'at-once', jitter = 0, onError } = task
+  const pauseMs = () => everyMs * (1 - jitter + 2 * jitter * Math.random())
+  if (first === 'after-pause') await pause(pauseMs(), signal)
+  while (!signal.aborted) {
+    await run(signal).catch(onError)
+    await pause(pauseMs(), signal)
+  }
+}
+
+/** Resolves after `ms`, or as soon as `signal` aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {}) // aborted: the caller looks at the signal
+}

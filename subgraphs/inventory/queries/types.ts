@@ -1,0 +1,54 @@
+// The object types of inventory: Product, and what inventory adds to Order.
+import { isStaff, mayActFor } from '#platform/auth/viewer.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import { moneyOut } from '#platform/graphql/scalars.ts'
+import {
+  type ProductSource,
+  productLoader,
+  type QueryDependencies,
+  reservationLoader,
+} from '#subgraphs/inventory/queries/loaders.ts'
+import type { ReservationDoc, WarehouseUnits } from '#subgraphs/inventory/queries/views.ts'
+
+export function createTypes(dependencies: QueryDependencies) {
+  return {
+    Product: {
+      __resolveReference: ({ sku }: { sku: string }, context: RequestContext) =>
+        productLoader(dependencies, context).load(sku),
+      price: ({ price }: ProductSource) => moneyOut(price),
+      availability: ({ available, lowStockThreshold }: ProductSource) => {
+        if (available <= 0) return 'OUT_OF_STOCK'
+        return available <= lowStockThreshold ? 'LOW_STOCK' : 'IN_STOCK'
+      },
+      stock: ({ stock }: ProductSource, _: unknown, { viewer }: RequestContext) =>
+        isStaff(viewer) ? stock.map(warehouseStock) : null,
+    },
+    Order: {
+      __resolveReference: ({ id }: { id: string }) => ({ id }),
+      async reservation({ id }: { id: string }, _: unknown, context: RequestContext) {
+        if (!context.viewer) return null
+        const doc = await reservationLoader(dependencies, context).load(id)
+        return doc && mayActFor(context.viewer, doc.customerId) ? reservation(doc) : null
+      },
+    },
+  }
+}
+
+function warehouseStock({ warehouse, onHand, held }: WarehouseUnits) {
+  return { warehouse: { code: warehouse }, onHand, reserved: held, available: onHand - held }
+}
+
+/** A reservation that is committed, released or shipped does not expire any more. */
+function reservation({ status, expiresAt, allocations }: ReservationDoc) {
+  const canExpire = status === 'HELD' || status === 'EXPIRED'
+  return {
+    status,
+    expiresAt: canExpire ? expiresAt : null,
+    allocations: allocations.map(({ sku, warehouse, quantity, shipped }) => ({
+      sku,
+      warehouse: { code: warehouse },
+      quantity,
+      shipped,
+    })),
+  }
+}
