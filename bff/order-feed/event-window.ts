@@ -3,7 +3,7 @@
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import { type EventEntry, isPast, type Positions } from '#bff/order-feed/positions.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
-import { oldestLeft } from '#platform/event-bus/validation.ts'
+import { oldestPositionIn } from '#platform/event-bus/validation.ts'
 
 export type EventWindow = {
   /** How far each topic is heard. */
@@ -111,7 +111,7 @@ export function createEventWindow(options: WindowOptions): EventWindow {
       await Promise.all(logs.map(log => stretch(log, wanted[log.index] ?? 0)))
       return true
     } catch (error) {
-      if (oldestLeft(error) === undefined) throw error
+      if (oldestPositionIn(error) === undefined) throw error
       return false
     }
   }

@@ -2,11 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Delivery } from '#platform/event-bus/event-bus.ts'
 import type { TopicFeed } from '#platform/event-bus/topic-feed.ts'
-import { oldestLeft } from '#platform/event-bus/validation.ts'
-import type { Log } from '#platform/postgres/pool.ts'
+import { oldestPositionIn } from '#platform/event-bus/validation.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 
-export type Following = {
+export type DeliveryLoopOptions = {
   readonly topic: string
   readonly feed: TopicFeed
   /** The position after which to begin. */
@@ -15,7 +15,7 @@ export type Following = {
   /** Called after each batch that was delivered; throws to end the following. */
   readonly onDelivered?: (position: number) => Promise<void>
   readonly signal: AbortSignal
-  readonly logger: Log | undefined
+  readonly logger: StoreLogger | undefined
 }
 
 const BATCH = 500
@@ -26,7 +26,7 @@ const LAST_RETRY_MS = 10_000
  * Returns when `signal` aborts, once the delivery in flight has ended. A delivery that throws is made again for ever,
  * so that order is kept. A reader whose next message is deleted already goes on with the oldest that is kept.
  */
-export async function follow(following: Following): Promise<void> {
+export async function runDeliveryLoop(following: DeliveryLoopOptions): Promise<void> {
   const { feed, signal } = following
   for (let position = following.after; !signal.aborted; ) {
     const messages = await retried(following, 'reading', () => readNext(following, position))
@@ -37,7 +37,7 @@ export async function follow(following: Following): Promise<void> {
     }
     const last = messages.at(-1)?.position
     if (last === undefined) {
-      await feed.advanced(position, signal)
+      await feed.waitPast(position, signal)
       continue
     }
     const done = await retried(following, 'delivering', async () => {
@@ -51,11 +51,11 @@ export async function follow(following: Following): Promise<void> {
 }
 
 /** The next messages, or the position to go on from when they are deleted. */
-async function readNext({ topic, feed, logger }: Following, position: number) {
+async function readNext({ topic, feed, logger }: DeliveryLoopOptions, position: number) {
   try {
-    return await feed.after(position, BATCH)
+    return await feed.read(position, BATCH)
   } catch (error) {
-    const oldest = oldestLeft(error)
+    const oldest = oldestPositionIn(error)
     if (oldest === undefined) throw error
     logger?.error({ topic, after: position, oldest }, 'a reader of the bus lost messages: they were deleted')
     return oldest
@@ -64,7 +64,7 @@ async function readNext({ topic, feed, logger }: Following, position: number) {
 
 /** Undefined when the signal aborted before `work` succeeded. */
 async function retried<T>(
-  { topic, signal, logger }: Following,
+  { topic, signal, logger }: DeliveryLoopOptions,
   doing: string,
   work: () => Promise<T>,
 ): Promise<T | undefined> {

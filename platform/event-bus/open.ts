@@ -1,13 +1,16 @@
 // Chooses the event bus's adapter by URL. Free of any driver until one is chosen.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
-import type { Log } from '#platform/postgres/pool.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 
 /**
  * Opens `postgres://…` or `kafka://…`. Throws OperatorError EVENT_BUS_UNREACHABLE when nothing answers there, EVENT_BUS_URL_UNKNOWN
  * for another kind of URL.
  */
-export async function openEventBus(url: string, { logger }: { logger?: Log } = {}): Promise<EventBus> {
+export async function openEventBus(
+  url: string,
+  { logger }: { logger?: StoreLogger } = {},
+): Promise<EventBus> {
   const protocol = URL.canParse(url) ? new URL(url).protocol : url.slice(0, url.indexOf(':') + 1)
   switch (protocol) {
     case 'postgres:':

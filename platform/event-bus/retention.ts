@@ -1,9 +1,9 @@
 // How long messages of the bus are kept, and their deletion again and again. Free of where they are.
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Log } from '#platform/postgres/pool.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { jittered } from '#platform/resilience/backoff.ts'
 
-export type Keeping = {
+export type RetentionOptions = {
   /** How long messages are kept; 7 days when left out. What a living group has yet to get is kept longer. */
   readonly retentionMs?: number
   /** How often old messages are deleted; 10 minutes when left out. */
@@ -14,13 +14,13 @@ const RETENTION_MS = 7 * 86_400_000
 const TRIM_EVERY_MS = 600_000
 
 /** Calls `trim` now and then, not at the same moment as other processes. Disposing waits for the one under way. */
-export function startTrimming(
+export function startRetention(
   trim: (retentionMs: number) => Promise<unknown>,
   {
     retentionMs = RETENTION_MS,
     trimEveryMs = TRIM_EVERY_MS,
     logger,
-  }: Keeping & { readonly logger?: Log | undefined },
+  }: RetentionOptions & { readonly logger?: StoreLogger | undefined },
 ): AsyncDisposable {
   const closing = new AbortController()
   const { signal } = closing

@@ -25,12 +25,12 @@ export function shareFeeds(openFeed: (topic: string) => Promise<TopicFeed>): Sha
   }
 }
 
-export type Readers = AsyncDisposable & {
+export type Subscriptions = AsyncDisposable & {
   start(loops: (signal: AbortSignal) => readonly Promise<void>[]): AsyncDisposable
 }
 
 /** Runs readers' loops; ending a reader waits for the delivery that it is in. */
-export function createReaders(): Readers {
+export function createSubscriptions(): Subscriptions {
   const readers = new Set<AsyncDisposable>()
   return {
     start(loops) {

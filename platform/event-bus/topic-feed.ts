@@ -1,14 +1,14 @@
 // The newest messages of a topic, read once per process for all who follow it. Free of any driver.
 
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import { oldestLeft } from '#platform/event-bus/validation.ts'
+import { oldestPositionIn } from '#platform/event-bus/validation.ts'
 import { jittered } from '#platform/resilience/backoff.ts'
 
 export type TopicFeed = {
   /** The messages past `position`, at most `limit`: from memory if they are new, else from the log. */
-  after(position: number, limit: number): Promise<readonly BusMessage[]>
+  read(position: number, limit: number): Promise<readonly BusMessage[]>
   /** Resolves when there is a message past `position`, or when `signal` aborts. */
-  advanced(position: number, signal: AbortSignal): Promise<void>
+  waitPast(position: number, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
@@ -69,7 +69,7 @@ export function openTopicFeed(source: FeedSource, end: number): TopicFeed {
     isDue = true
     pumping ??= readOn()
       .catch((error: unknown) => {
-        const oldest = oldestLeft(error)
+        const oldest = oldestPositionIn(error)
         if (oldest !== undefined) skipTo(oldest)
         else source.onError(error)
       })
@@ -86,12 +86,12 @@ export function openTopicFeed(source: FeedSource, end: number): TopicFeed {
   }
 
   return {
-    async after(position, limit) {
+    async read(position, limit) {
       if (position < from) return source.read(position, limit)
       const first = firstPast(recent, position)
       return recent.slice(first, first + limit)
     },
-    advanced(position, signal) {
+    waitPast(position, signal) {
       if (to > position || signal.aborted) return Promise.resolve()
       return new Promise(resolve => {
         const done = () => {

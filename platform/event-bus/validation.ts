@@ -22,7 +22,7 @@ export function checkRead(after: number, limit: number): void {
 }
 
 /** `details.oldest` is the lowest position after which the topic can still be read. */
-export function outOfRetention(topic: string, after: number, oldest: number): CallerError {
+export function retentionError(topic: string, after: number, oldest: number): CallerError {
   return new CallerError(
     'BAD_USER_INPUT',
     `Topic ${topic} can be read after position ${oldest} at the earliest, not after ${after}: older messages are deleted.`,
@@ -31,7 +31,7 @@ export function outOfRetention(topic: string, after: number, oldest: number): Ca
 }
 
 /** Where a reader that fell out of retention can go on; undefined for any other error. */
-export function oldestLeft(error: unknown): number | undefined {
+export function oldestPositionIn(error: unknown): number | undefined {
   const oldest = error instanceof CallerError ? error.details.oldest : undefined
   return typeof oldest === 'number' ? oldest : undefined
 }

@@ -1,7 +1,7 @@
 // How far a consumer is known to be, and who waits for it. Free of where the knowledge comes from.
 
-export type Progress = {
-  checkpoint(): number
+export type Checkpoint = {
+  position(): number
   /** Sets what is known, tells listeners if it changed, and answers the waiting that it satisfies. */
   set(checkpoint: number): void
   /** True once the checkpoint is at `position`; false after `timeoutMs`, when closed, or when too many wait already. */
@@ -16,14 +16,14 @@ type Waiter = { readonly position: number; readonly settle: (reached: boolean) =
 const MAX_WAITERS = 10_000
 
 /** `onAwaited` is called when somebody begins to wait. */
-export function createProgress(onAwaited: () => void): Progress {
+export function createCheckpoint(onAwaited: () => void): Checkpoint {
   let checkpoint = 0
   let closed = false
   const waiters = new Set<Waiter>()
   const listeners = new Set<(checkpoint: number) => void>()
 
   return {
-    checkpoint: () => checkpoint,
+    position: () => checkpoint,
     set(next) {
       if (next === checkpoint) return
       checkpoint = next

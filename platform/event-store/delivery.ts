@@ -4,7 +4,7 @@ import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 import { isOutage } from '#platform/resilience/outage.ts'
 
-export type Parked = { readonly behind?: number; readonly error: string; readonly attempts: number }
+export type ParkedBecause = { readonly behind?: number; readonly error: string; readonly attempts: number }
 
 export type Delivery = {
   readonly handle: (events: readonly RecordedEvent[]) => Promise<void>
@@ -12,7 +12,7 @@ export type Delivery = {
   readonly attempts: number
   /** Streams with parked events, and the first one's position. Later events of theirs are parked behind it. */
   readonly parked: Map<string, number>
-  readonly park: (events: readonly RecordedEvent[], parked: Parked) => Promise<void>
+  readonly park: (events: readonly RecordedEvent[], parked: ParkedBecause) => Promise<void>
   /** True when the store itself cannot be reached: no event is to blame. */
   readonly isStoreAway: () => Promise<boolean>
   /** Waits; throws when the consumer is to stop. */
@@ -28,13 +28,13 @@ const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 5_000
 
 /** Returns once every event is handled or parked. A batch that throws is given again, event by event. */
-export async function deliver(delivery: Delivery, events: readonly RecordedEvent[]): Promise<void> {
+export async function deliverEvents(delivery: Delivery, events: readonly RecordedEvent[]): Promise<void> {
   const free = await parkFollowers(delivery, events)
   if (free.length === 0 || (await isHandled(delivery, free))) return
   for (const event of free) {
     const [unblocked] = await parkFollowers(delivery, [event])
     if (!unblocked) continue
-    const failure = await deliverOne(delivery, event)
+    const failure = await deliverEvent(delivery, event)
     if (!failure) continue
     await delivery.park([event], failure)
     delivery.parked.set(event.stream, event.position)
@@ -42,7 +42,7 @@ export async function deliver(delivery: Delivery, events: readonly RecordedEvent
 }
 
 /** Undefined once the event is handled; a failure when its tries are used up. An outage uses up none. */
-export async function deliverOne(delivery: Delivery, event: RecordedEvent): Promise<Failure | undefined> {
+export async function deliverEvent(delivery: Delivery, event: RecordedEvent): Promise<Failure | undefined> {
   for (let attempt = 1; ; attempt++) {
     try {
       await untilNoOutage(delivery, [event])
@@ -91,10 +91,10 @@ async function parkFollowers(
 }
 
 /** Thrown when the consumer is to stop; never counted against an event. */
-export class Stopping extends Error {}
+export class ConsumerStopped extends Error {}
 
 function isStopping(error: unknown): boolean {
-  return error instanceof Stopping
+  return error instanceof ConsumerStopped
 }
 
 async function untilNoOutage(delivery: Delivery, events: readonly RecordedEvent[]): Promise<void> {

@@ -1,7 +1,7 @@
 // Gathers calls that arrive while an earlier group is under way and sends them as one. Free of what is sent.
 import { CallerError } from '#platform/domain/errors.ts'
 
-export type GroupingOptions<Item, Result> = {
+export type GroupCommitOptions<Item, Result> = {
   /** Sends a group; answers in the order of its items. */
   readonly send: (items: readonly Item[]) => Promise<readonly Result[]>
   /** Names that stand in a group once at most: an item waits for the next group if another in this one has its name. */
@@ -18,7 +18,7 @@ export type GroupingOptions<Item, Result> = {
   readonly maxInFlight: number
 }
 
-export type Grouping<Item, Result> = {
+export type GroupCommit<Item, Result> = {
   add(item: Item): Promise<Result>
   /** Resolves when nothing is waiting or under way. */
   drained(): Promise<void>
@@ -33,7 +33,9 @@ type Waiting<Item, Result> = {
 /** How far past a group's size the queue is searched for items that may go now. */
 const SEARCH = 4
 
-export function createGrouping<Item, Result>(options: GroupingOptions<Item, Result>): Grouping<Item, Result> {
+export function createGroupCommit<Item, Result>(
+  options: GroupCommitOptions<Item, Result>,
+): GroupCommit<Item, Result> {
   let queue: Waiting<Item, Result>[] = []
   let queuedWeight = 0
   let inFlight = 0
@@ -84,7 +86,7 @@ export function createGrouping<Item, Result>(options: GroupingOptions<Item, Resu
 /** The first items that fit together. One that must wait keeps its names, so that none passes it by. */
 function pick<Item, Result>(
   queue: readonly Waiting<Item, Result>[],
-  options: GroupingOptions<Item, Result>,
+  options: GroupCommitOptions<Item, Result>,
 ): { group: Waiting<Item, Result>[]; rest: Waiting<Item, Result>[] } {
   const group: Waiting<Item, Result>[] = []
   const passed: Waiting<Item, Result>[] = []
@@ -106,7 +108,7 @@ function pick<Item, Result>(
 
 async function sendGroup<Item, Result>(
   group: readonly Waiting<Item, Result>[],
-  options: GroupingOptions<Item, Result>,
+  options: GroupCommitOptions<Item, Result>,
 ): Promise<void> {
   try {
     const results = await options.send(group.map(({ item }) => item))

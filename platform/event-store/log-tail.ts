@@ -1,6 +1,6 @@
 // The newest stretch of the log as this process wrote it, so that followers here need not read it back. Free of I/O.
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import type { LogStretch } from '#platform/event-store/postgres/log-reader.ts'
+import type { LogSlice } from '#platform/event-store/postgres/log-reader.ts'
 
 export type LogTail = {
   /** Takes in committed events with positions that follow each other. Groups may come in any order. */
@@ -9,11 +9,11 @@ export type LogTail = {
    * The matching events after a position, if the tail holds all of them up to its end; an empty stretch when the
    * position is its end; undefined when the database must be asked. Knows nothing of what other processes wrote last.
    */
-  stretch(range: {
+  read(range: {
     readonly after: number
     readonly limit: number
     readonly categories?: readonly string[]
-  }): LogStretch | undefined
+  }): LogSlice | undefined
 }
 
 /** Groups that wait for the one before them; past it, another process is taken to have written in between. */
@@ -49,7 +49,7 @@ export function createLogTail(capacity = 2_000): LogTail {
       if (held.length > capacity) held = held.slice(-Math.ceil(capacity / 2))
       if (early.length > MAX_EARLY) early = early.slice(-MAX_EARLY)
     },
-    stretch({ after, limit, categories }) {
+    read({ after, limit, categories }) {
       const [first] = held
       const end = last()
       if (!first || end === undefined || after > end || after < first.position - 1) return undefined

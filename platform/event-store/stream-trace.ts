@@ -3,7 +3,7 @@ import type { EventStore, StreamId } from '#platform/event-store/event-store.ts'
 import { isTracing } from '#platform/telemetry/tracing.ts'
 
 /** The traceparent beside the stream's first event, read only while tracing is on; undefined when there is none. */
-export async function originTrace(
+export async function findOriginTrace(
   store: Pick<EventStore, 'readStream'>,
   stream: StreamId,
 ): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 // Writes the newest of many values, not more often than a given time apart. Free of what is written.
 
-export type SpacedWriter<Value> = {
+export type ThrottledWriter<Value> = {
   /** Has `value` written soon, unless a newer one comes first. */
   offer(value: Value): void
   /** Drops what is not yet begun, and waits for the write that is under way. */
@@ -8,10 +8,10 @@ export type SpacedWriter<Value> = {
 }
 
 /** `write` handles its own failures: the next value is a new try. One write is under way at a time. */
-export function createSpacedWriter<Value>(
+export function createThrottledWriter<Value>(
   spacingMs: number,
   write: (value: Value) => Promise<void>,
-): SpacedWriter<Value> {
+): ThrottledWriter<Value> {
   let owed: { readonly value: Value } | undefined
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> | undefined

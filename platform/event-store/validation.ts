@@ -18,18 +18,18 @@ const TYPE = /^[A-Za-z][A-Za-z0-9_.]{0,127}$/
 
 /** Throws CallerError BAD_USER_INPUT with what was expected and what was got. */
 export function checkAppend({ writes, command }: Append): void {
-  if (writes.length === 0 && !command) throw bad('an append needs writes, a command, or both')
+  if (writes.length === 0 && !command) throw invalidInput('an append needs writes, a command, or both')
   if (writes.length > MAX_STREAMS)
-    throw bad(`an append writes at most ${MAX_STREAMS} streams, not ${writes.length}`)
+    throw invalidInput(`an append writes at most ${MAX_STREAMS} streams, not ${writes.length}`)
   const streams = new Set(writes.map(({ stream }) => stream))
-  if (streams.size < writes.length) throw bad('each stream stands in an append at most once')
+  if (streams.size < writes.length) throw invalidInput('each stream stands in an append at most once')
   const events = writes.reduce((sum, write) => sum + write.events.length, 0)
-  if (events > MAX_EVENTS) throw bad(`an append holds at most ${MAX_EVENTS} events, not ${events}`)
-  if (events === 0 && !command) throw bad('an append without a command needs an event')
+  if (events > MAX_EVENTS) throw invalidInput(`an append holds at most ${MAX_EVENTS} events, not ${events}`)
+  if (events === 0 && !command) throw invalidInput('an append without a command needs an event')
   for (const { stream, expected, events } of writes) {
     checkStream(stream)
     if (!Number.isInteger(expected) || expected < 0 || expected > MAX_VERSION - MAX_EVENTS)
-      throw bad(`the expected version of ${stream} is a count of events, not ${expected}`)
+      throw invalidInput(`the expected version of ${stream} is a count of events, not ${expected}`)
     for (const event of events) checkEvent(event)
   }
   if (command) checkKey('a command id', command.id)
@@ -38,22 +38,22 @@ export function checkAppend({ writes, command }: Append): void {
 
 export function checkStream(stream: string): asserts stream is StreamId {
   if (!STREAM.test(stream) || !stream.isWellFormed())
-    throw bad(
+    throw invalidInput(
       `a stream is named category-id, such as order-17, in at most 256 characters: ${clip(stream)} is not`,
     )
 }
 
 function checkEvent({ type, schema = 1 }: NewEvent): void {
   if (!TYPE.test(type))
-    throw bad(`an event type is a name of letters and digits such as OrderPlaced, not ${clip(type)}`)
+    throw invalidInput(`an event type is a name of letters and digits such as OrderPlaced, not ${clip(type)}`)
   if (!Number.isInteger(schema) || schema < 1 || schema > 32_767)
-    throw bad(`the schema of ${type} is a number from 1 to 32767, not ${schema}`)
+    throw invalidInput(`the schema of ${type} is a number from 1 to 32767, not ${schema}`)
 }
 
 /** A name or key that the store keeps as it is. */
 export function checkKey(what: string, key: string): void {
   if (key.length === 0 || key.length > 512 || !isText(key))
-    throw bad(`${what} is 1 to 512 characters of text, not ${clip(key)}`)
+    throw invalidInput(`${what} is 1 to 512 characters of text, not ${clip(key)}`)
 }
 
 /**
@@ -64,17 +64,18 @@ export function encodeJson(value: Json | JsonObject, what: string): string {
   checkJson(value, what, 0)
   const text = JSON.stringify(value)
   if (text.length > MAX_JSON / 4 && Buffer.byteLength(text) > MAX_JSON)
-    throw bad(`${what} is more than ${MAX_JSON} bytes of JSON`)
+    throw invalidInput(`${what} is more than ${MAX_JSON} bytes of JSON`)
   return text
 }
 
 function checkJson(value: Json | undefined, path: string, depth: number): void {
   switch (typeof value) {
     case 'string':
-      if (!isText(value)) throw bad(`${path} holds U+0000 or half a surrogate pair, which cannot be stored`)
+      if (!isText(value))
+        throw invalidInput(`${path} holds U+0000 or half a surrogate pair, which cannot be stored`)
       return
     case 'number':
-      if (!Number.isFinite(value)) throw bad(`${path} is ${value}, which JSON cannot hold`)
+      if (!Number.isFinite(value)) throw invalidInput(`${path} is ${value}, which JSON cannot hold`)
       return
     case 'object':
       if (value !== null) checkMembers(value, path, depth)
@@ -82,9 +83,9 @@ function checkJson(value: Json | undefined, path: string, depth: number): void {
 }
 
 function checkMembers(value: readonly Json[] | JsonObject, path: string, depth: number): void {
-  if (depth === MAX_DEPTH) throw bad(`${path.slice(0, 80)}… is nested more than ${MAX_DEPTH} deep`)
+  if (depth === MAX_DEPTH) throw invalidInput(`${path.slice(0, 80)}… is nested more than ${MAX_DEPTH} deep`)
   for (const [key, member] of Object.entries(value)) {
-    if (!isText(key)) throw bad(`a key in ${path} holds U+0000 or half a surrogate pair`)
+    if (!isText(key)) throw invalidInput(`a key in ${path} holds U+0000 or half a surrogate pair`)
     checkJson(member, `${path}.${key}`, depth + 1)
   }
 }
@@ -97,6 +98,6 @@ function clip(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }
 
-export function bad(message: string): CallerError {
+export function invalidInput(message: string): CallerError {
   return new CallerError('BAD_USER_INPUT', message)
 }

@@ -2,12 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { v7 } from 'uuid'
-import type { Log } from '#platform/postgres/pool.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 
-export type Wakeups<Topic extends string = string> = AsyncDisposable & {
+export type Notifications<Topic extends string = string> = AsyncDisposable & {
   /** Wakes listeners here at once, and elsewhere soon. Many calls within a moment become one. */
-  announce(topic: Topic): void
+  notify(topic: Topic): void
   /**
    * `listener` is also called when wake-ups may have been missed; `elsewhere` is true then, and when another process is
    * the cause. Returns how to stop.
@@ -15,7 +15,7 @@ export type Wakeups<Topic extends string = string> = AsyncDisposable & {
   listen(topic: Topic, listener: (elsewhere: boolean) => void): () => void
 }
 
-export type WakeupsOptions = {
+export type NotificationsOptions = {
   readonly url: string
   /** What NOTIFY goes by; a name that needs no quoting. */
   readonly channel: string
@@ -24,7 +24,7 @@ export type WakeupsOptions = {
    * until its commit is done, so that it gets transactions of its own.
    */
   readonly run: (text: string, values: readonly unknown[]) => Promise<unknown>
-  readonly logger: Log | undefined
+  readonly logger: StoreLogger | undefined
 }
 
 /** The least time between two notifications of a process. */
@@ -32,7 +32,7 @@ const SPACING_MS = 10
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
 
-export function openWakeups<Topic extends string>(options: WakeupsOptions): Wakeups<Topic> {
+export function openNotifications<Topic extends string>(options: NotificationsOptions): Notifications<Topic> {
   const { channel, logger } = options
   const self = v7()
   const closing = new AbortController()
@@ -63,7 +63,7 @@ export function openWakeups<Topic extends string>(options: WakeupsOptions): Wake
   })
 
   return {
-    announce(topic) {
+    notify(topic) {
       wake(topic, false)
       outgoing.add(topic)
       if (isSending) return
@@ -85,7 +85,7 @@ export function openWakeups<Topic extends string>(options: WakeupsOptions): Wake
   }
 }
 
-function callSafely(listener: () => void, logger: Log | undefined): void {
+function callSafely(listener: () => void, logger: StoreLogger | undefined): void {
   try {
     listener()
   } catch (error) {
@@ -97,7 +97,7 @@ type OnPayload = (payload: string | undefined) => void
 
 /** Holds one LISTEN session, and opens another whenever it is lost; `undefined` says that some may have been missed. */
 async function keepListening(
-  options: WakeupsOptions,
+  options: NotificationsOptions,
   closing: AbortSignal,
   onPayload: OnPayload,
 ): Promise<void> {
@@ -118,7 +118,7 @@ async function keepListening(
 }
 
 async function listenOnce(
-  { url, channel }: WakeupsOptions,
+  { url, channel }: NotificationsOptions,
   closing: AbortSignal,
   onPayload: OnPayload,
   onReady: () => void,

@@ -4,14 +4,14 @@ import type { Logger } from 'pino'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { asUnavailable } from '#platform/resilience/outage.ts'
 
-export type Log = Pick<Logger, 'info' | 'warn' | 'error'>
+export type StoreLogger = Pick<Logger, 'info' | 'warn' | 'error'>
 
 export type PoolOptions = {
   readonly url: string
   /** What the sessions are for, in words: it stands in error texts. */
   readonly purpose: string
   readonly max: number
-  readonly logger?: Log | undefined
+  readonly logger?: StoreLogger | undefined
   /** `soft` commits before it is on disk: for what may be repeated after a crash (checkpoints, leases, wake-ups). */
   readonly soft?: boolean
   /**
@@ -100,7 +100,7 @@ export async function openSession(url: string): Promise<pg.Client> {
 }
 
 /** An OperatorError `code` that says where `url` leads, without its user and password. */
-export function unreachable(code: string, purpose: string, url: string, cause: unknown): OperatorError {
+export function toUnreachable(code: string, purpose: string, url: string, cause: unknown): OperatorError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new OperatorError(
     code,

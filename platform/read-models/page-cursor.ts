@@ -8,15 +8,15 @@ import type { Document, Query } from '#platform/read-models/read-models.ts'
 export type SortValue = string | number | boolean | null
 
 /** Where a page ended. `value` is null when the query sorts by id only. */
-export type Place = { readonly value: SortValue; readonly id: string }
+export type PagePosition = { readonly value: SortValue; readonly id: string }
 
 const MOST_ITEMS = 1_000
 
 /** Writes and reads the cursors of one query: `limit` may differ from page to page, the rest may not. */
-export function createCursors(
+export function createPageCursors(
   collection: string,
   query: Query,
-): { encode(doc: Document, id: string): string; place: Place | undefined } {
+): { encode(doc: Document, id: string): string; place: PagePosition | undefined } {
   checkLimit(query.limit)
   const { orderBy, where = [] } = query
   const order = [orderBy?.path ?? null, orderBy?.descending ?? false]
@@ -50,7 +50,7 @@ function pack(parts: readonly [string, SortValue, string]): string {
   return Buffer.from(JSON.stringify(parts)).toString('base64url')
 }
 
-function unpack(cursor: string, fingerprint: string): Place {
+function unpack(cursor: string, fingerprint: string): PagePosition {
   const parts = parse(cursor)
   if (!Array.isArray(parts) || parts.length !== 3) throw foreign('it is not one of ours')
   const [query, value, id]: unknown[] = parts

@@ -29,7 +29,7 @@ export async function rebuildView<Doc extends Document>(
     await store.withConsumerLease(VIEWS_CONSUMER, async checkpoint => {
       await filling.fill(checkpoint)
       await shadow.swap()
-      await progress.record([viewName(view)], checkpoint)
+      await progress.save([viewName(view)], checkpoint)
       return checkpoint
     })
   } catch (error) {
@@ -50,7 +50,7 @@ function fillFrom<Doc extends Document>(
     events: () => total,
     async fill(upTo) {
       const before = total
-      await readPages(store, view, position, upTo, async events => {
+      await readEventPages(store, view, position, upTo, async events => {
         await applyEvents(view, collection, events)
         total += events.length
       })
@@ -61,7 +61,7 @@ function fillFrom<Doc extends Document>(
 }
 
 /** Calls `handle` with the view's events past `after` up to `upTo`, page by page. */
-export async function readPages<Doc extends Document>(
+export async function readEventPages<Doc extends Document>(
   store: EventStore,
   view: View<Doc>,
   after: number,

@@ -1,13 +1,13 @@
 // Runs a service's views: one store consumer feeds them all, and a view that is behind is filled from the log. Free of any driver.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
-import type { Log } from '#platform/postgres/pool.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Collection, Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { rebuildView, VIEWS_CONSUMER } from '#platform/read-models/rebuild.ts'
-import { tend } from '#platform/read-models/view-maintenance.ts'
+import { startViewMaintenance } from '#platform/read-models/view-maintenance.ts'
 import { openViewProgress, type ViewProgress, viewName } from '#platform/read-models/view-progress.ts'
-import { catchUp, createFeed, type Feed } from '#platform/read-models/view-updater.ts'
+import { catchUp, createViewUpdater, type ViewUpdater } from '#platform/read-models/view-updater.ts'
 import { inEventSpans } from '#platform/telemetry/tracing.ts'
 
 /** Under load, events gather this long: a document that several of them touch is read and written once. */
@@ -17,7 +17,7 @@ export type ProjectionsOptions = {
   readonly store: EventStore
   readonly readModels: ReadModels
   readonly views: readonly View<Document>[]
-  readonly logger?: Log
+  readonly logger?: StoreLogger
   /** Called after each batch with the milliseconds from the recording of its newest event until it could be read. */
   readonly onLag?: (milliseconds: number) => void
 }
@@ -30,9 +30,9 @@ export type Projections = AsyncDisposable & {
   /** True once the views show every event up to `position`; false after `timeoutMs`. */
   reached(position: number, timeoutMs: number): Promise<boolean>
   /** A position up to which the view surely shows every event; it may show later ones as well. */
-  shown<Doc extends Document>(view: View<Doc>): Promise<number>
+  shownPosition<Doc extends Document>(view: View<Doc>): Promise<number>
   /** What the read models themselves say: how far the least filled view is noted to be. Throws while they are away. */
-  noted(): Promise<number>
+  savedPosition(): Promise<number>
   /** Rebuilds a view beside the live one and swaps; returns how many events went into it. */
   rebuild<Doc extends Document>(view: View<Doc>): Promise<number>
 }
@@ -46,7 +46,7 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
   const { store, readModels, views } = options
   const progress = await openViewProgress(readModels)
   const feeds = await openFeeds(options, progress)
-  const furthest = Math.max(0, ...(await Promise.all(feeds.map(feed => feed.noted()))))
+  const furthest = Math.max(0, ...(await Promise.all(feeds.map(feed => feed.savedPosition()))))
   await checkSameStore(store, furthest)
   await catchUp(feeds, furthest)
 
@@ -73,9 +73,9 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
     if (state.feeding) state.handledTo = checkpoint
   })
   await catchUp(feeds, consumer.status().checkpoint)
-  const tending = tend({ feeds, progress, consumer, state, logger: options.logger })
+  const tending = startViewMaintenance({ feeds, progress, consumer, state, logger: options.logger })
 
-  function feedOf<Doc extends Document>(view: View<Doc>): Feed {
+  function feedOf<Doc extends Document>(view: View<Doc>): ViewUpdater {
     const feed = feeds.find(candidate => candidate.name === viewName(view))
     if (!feed) throw new OperatorError('VIEW_UNKNOWN', `the view ${viewName(view)} was not started`)
     return feed
@@ -86,13 +86,13 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
     collection<Doc extends Document>(view: View<Doc>) {
       return feedOf(view).collection as unknown as Collection<Doc> // opened with this view's definition, under its name
     },
-    shown: async view => (state.feeding ? state.handledTo : feedOf(view).noted()),
+    shownPosition: async view => (state.feeding ? state.handledTo : feedOf(view).savedPosition()),
     async reached(position, timeoutMs) {
       if (!(await consumer.reached(position, timeoutMs))) return false
       await catchUp(tending.unfed(), position)
       return true
     },
-    noted: async () => Math.min(...(await Promise.all(feeds.map(feed => feed.noted())))),
+    savedPosition: async () => Math.min(...(await Promise.all(feeds.map(feed => feed.savedPosition())))),
     rebuild: view => rebuildView(store, readModels, view),
     async [Symbol.asyncDispose]() {
       await tending.stop()
@@ -106,10 +106,16 @@ export async function startProjections(options: ProjectionsOptions): Promise<Pro
 async function openFeeds(
   { store, readModels, views, logger }: ProjectionsOptions,
   progress: ViewProgress,
-): Promise<Feed[]> {
+): Promise<ViewUpdater[]> {
   return Promise.all(
     views.map(async view =>
-      createFeed({ store, progress, view, collection: await readModels.collection(view.collection), logger }),
+      createViewUpdater({
+        store,
+        progress,
+        view,
+        collection: await readModels.collection(view.collection),
+        logger,
+      }),
     ),
   )
 }

@@ -50,7 +50,7 @@ export function foldTerms(terms: readonly string[]): string[] {
 }
 
 /** The distinct folded words that a query looks for; none when the text has none. Throws BAD_USER_INPUT past 32. */
-export function queryWords(text: string): string[] {
+export function foldQuery(text: string): string[] {
   const words = [...new Set(foldWords(text))]
   if (words.length > MOST_QUERY_WORDS)
     throw new CallerError(

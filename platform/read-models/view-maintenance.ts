@@ -1,15 +1,15 @@
 // Looks after views while they run: the owner notes how far they are, the others fill those that nobody feeds. Free of any driver.
 import type { Consumer } from '#platform/event-store/event-store.ts'
-import type { Log } from '#platform/postgres/pool.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import type { ViewProgress } from '#platform/read-models/view-progress.ts'
-import type { Feed } from '#platform/read-models/view-updater.ts'
+import type { ViewUpdater } from '#platform/read-models/view-updater.ts'
 
 /** `feeding` while this process owns the consumer and its views are up to date with the checkpoint. */
 export type FeedState = { readonly feeding: boolean; readonly handledTo: number }
 
-export type Tending = {
+export type ViewMaintenance = {
   /** The views that the consumer's owner, an older build, does not know. */
-  unfed(): Iterable<Feed>
+  unfed(): Iterable<ViewUpdater>
   /** Notes how far this process has fed its views. */
   note(): Promise<void>
   stop(): Promise<void>
@@ -19,13 +19,13 @@ const TICK_MS = 1_000
 /** Looks at which a view stood still behind the others before it counts as unfed. */
 const PATIENCE = 3
 
-export function tend(options: {
-  feeds: readonly Feed[]
+export function startViewMaintenance(options: {
+  feeds: readonly ViewUpdater[]
   progress: ViewProgress
   consumer: Consumer
   state: FeedState
-  logger: Log | undefined
-}): Tending {
+  logger: StoreLogger | undefined
+}): ViewMaintenance {
   const { feeds, progress, consumer, state, logger } = options
   const names = feeds.map(feed => feed.name)
   const watched = feeds.map(feed => ({ feed, seen: -1, stood: 0 }))
@@ -35,7 +35,7 @@ export function tend(options: {
   async function note(): Promise<void> {
     const { handledTo } = state
     if (handledTo <= noted) return
-    await progress.record(names, handledTo)
+    await progress.save(names, handledTo)
     noted = handledTo
   }
 

@@ -8,7 +8,7 @@ type ProgressDoc = { readonly position: number }
 export type ViewProgress = {
   read(names: readonly string[]): Promise<Map<string, number>>
   /** A lower position than the noted one is ignored. */
-  record(names: readonly string[], position: number): Promise<void>
+  save(names: readonly string[], position: number): Promise<void>
 }
 
 const PROGRESS: CollectionDefinition<ProgressDoc> = { name: 'view_progress', version: 1, indexes: [] }
@@ -20,7 +20,7 @@ export async function openViewProgress(readModels: ReadModels): Promise<ViewProg
       const docs = await collection.getMany(names)
       return new Map([...docs].map(([name, doc]) => [name, doc.position]))
     },
-    async record(names, position) {
+    async save(names, position) {
       if (position > 0) await collection.write(names.map(id => ({ id, doc: { position }, position })))
     },
   }

@@ -199,7 +199,7 @@ function addHealthChecks(ports: SubgraphPorts, consumers: readonly Consumer[]): 
   http.addHealthCheck('event-store', async () => ({ ok: true, detail: `at position ${await store.head()}` }))
   http.addHealthCheck('read-models', async () => ({
     ok: true,
-    detail: `noted to be at position ${await projections.noted()}`,
+    detail: `noted to be at position ${await projections.savedPosition()}`,
   }))
   http.addHealthCheck(
     'event-bus',

@@ -74,7 +74,7 @@ export function startOrders(config: OrdersConfig): Promise<RunningService> {
           customers: projections.collection(customersView),
           totals: projections.collection(totalsView),
         },
-        shown: () => projections.shown(ordersView),
+        shown: () => projections.shownPosition(ordersView),
         head: () => store.head(),
         now,
       }

@@ -1,7 +1,7 @@
 // Wires payment: store, provider, views, resolvers, webhooks. Free of the environment.
 
 import { createRepository } from '#platform/event-store/repository.ts'
-import { originTrace } from '#platform/event-store/stream-trace.ts'
+import { findOriginTrace } from '#platform/event-store/stream-trace.ts'
 import { circuitHealth } from '#platform/resilience/health.ts'
 import type { PolicyOptions } from '#platform/resilience/policy.ts'
 import {
@@ -62,7 +62,7 @@ function build(
   const payments = createPayments({ repository, provider, now, head: () => store.head() })
   if (sandbox) http.onShutdown(() => sandbox.stop()) // while the webhook still answers
   const documents = projections.collection(paymentsView)
-  const traceOf = (id: string) => originTrace(store, `${paymentAggregate.category}-${id}`)
+  const traceOf = (id: string) => findOriginTrace(store, `${paymentAggregate.category}-${id}`)
   mountPaymentWebhook(http, { payments, traceOf, secret, now })
   http.addHealthCheck('payment-provider', async () => circuitHealth(policy), { essential: false })
   open.use(startSweeping({ payments, unfinished: documents, now, logger }))

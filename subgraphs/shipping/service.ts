@@ -2,7 +2,7 @@
 
 import { OperatorError } from '#platform/domain/errors.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
-import { originTrace } from '#platform/event-store/stream-trace.ts'
+import { findOriginTrace } from '#platform/event-store/stream-trace.ts'
 import { circuitHealth } from '#platform/resilience/health.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import {
@@ -51,7 +51,7 @@ export async function startShipping(config: ShippingConfig): Promise<RunningServ
       const commands = createCommands({ shipments, carrier, now })
       mountCarrierWebhook(http, {
         commands,
-        traceOf: id => originTrace(store, `${shipmentAggregate.category}-${id}`),
+        traceOf: id => findOriginTrace(store, `${shipmentAggregate.category}-${id}`),
         secret: webhookSecret,
         now,
         logger,

@@ -12,18 +12,18 @@ import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import type { KafkaSettings } from '#platform/event-bus/kafka-url.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 
-export type Layout = {
+export type PartitionLayout = {
   readonly id: string
   /** The broker that leads each partition, by its number. */
   readonly leaders: readonly number[]
 }
 
-export type Lane = AsyncDisposable & {
+export type KafkaConnection = AsyncDisposable & {
   readonly admin: Admin
-  layout(topic: string): Promise<Layout>
-  connectionTo(node: number): Promise<Connection>
+  layout(topic: string): Promise<PartitionLayout>
+  broker(node: number): Promise<Connection>
   /** After an error that may come of a leader's having moved: the next request asks anew who leads. */
-  forget(): void
+  forgetLayout(): void
 }
 
 /** How long a broker may take over one request; one that is paused is given up after it. */
@@ -48,9 +48,9 @@ export function clientOptions(settings: KafkaSettings, purpose: string) {
 }
 
 /** Connects when it is first used. */
-export function openLane(settings: KafkaSettings, purpose: string): Lane {
+export function openConnection(settings: KafkaSettings, purpose: string): KafkaConnection {
   const admin = new Admin({ ...clientOptions(settings, purpose), retries: 0 })
-  surviveErrors(admin)
+  ignoreConnectionErrors(admin)
   return {
     admin,
     async layout(topic) {
@@ -59,7 +59,7 @@ export function openLane(settings: KafkaSettings, purpose: string): Lane {
       if (!found) throw new Error(`Kafka says nothing of topic ${topic}`)
       return { id: found.id, leaders: found.partitions.map(partition => partition.leader) }
     },
-    async connectionTo(node) {
+    async broker(node) {
       const { brokers } = await admin.metadata({})
       const broker = brokers.get(node)
       if (broker) return admin.connections.get(broker)
@@ -69,7 +69,7 @@ export function openLane(settings: KafkaSettings, purpose: string): Lane {
         `Kafka's broker ${node} cannot be reached at the moment. Try again.`,
       )
     },
-    forget: () => admin.clearMetadata(),
+    forgetLayout: () => admin.clearMetadata(),
     async [Symbol.asyncDispose]() {
       await admin.close()
     },
@@ -77,7 +77,7 @@ export function openLane(settings: KafkaSettings, purpose: string): Lane {
 }
 
 /** A connection says of its errors once more after its request has failed of them; nobody else listens then. */
-export function surviveErrors({ connections }: Pick<Admin, 'connections'>): void {
+export function ignoreConnectionErrors({ connections }: Pick<Admin, 'connections'>): void {
   connections.on('connecting', ({ connection }) => connection.on('error', () => {}))
 }
 
@@ -85,13 +85,13 @@ export function surviveErrors({ connections }: Pick<Admin, 'connections'>): void
  * Tries `work` again, shortly, when a connection was lost or a leader has moved. Throws CallerError UNAVAILABLE when
  * Kafka cannot do it at the moment.
  */
-export async function request<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
+export async function withRetry<T>(lane: KafkaConnection, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (error) {
-      lane.forget()
-      if (attempt >= TRIES || !isPassing(error)) throw asFault(error)
+      lane.forgetLayout()
+      if (attempt >= TRIES || !isPassing(error)) throw toUnavailable(error)
       await delay(50 + fullJitter(attempt, 50, 1_000))
     }
   }
@@ -108,7 +108,7 @@ function isDriverError(error: unknown): error is GenericError | MultipleErrors {
 }
 
 /** Whether Kafka's answer, or a part of it, is the error of this name. */
-export function says(error: unknown, apiId: string): boolean {
+export function hasApiError(error: unknown, apiId: string): boolean {
   return isDriverError(error) && findErrorBy(error, 'apiId', apiId) !== null
 }
 
@@ -122,14 +122,14 @@ export function isRefusedLogin(error: unknown): boolean {
 }
 
 /** Whatever a broker says may be otherwise later: UNAVAILABLE. */
-export function asFault(error: unknown): unknown {
+export function toUnavailable(error: unknown): unknown {
   if (error instanceof CallerError || error instanceof OperatorError || !isDriverError(error)) return error
   return unavailable(error)
 }
 
 /** The events wait, whatever it is that keeps them from being published, but for one that Kafka will never take. */
-export function asPublishFault(error: unknown): unknown {
-  if (says(error, 'MESSAGE_TOO_LARGE') || says(error, 'RECORD_LIST_TOO_LARGE')) return error
+export function toPublishError(error: unknown): unknown {
+  if (hasApiError(error, 'MESSAGE_TOO_LARGE') || hasApiError(error, 'RECORD_LIST_TOO_LARGE')) return error
   return error instanceof CallerError ? error : unavailable(error)
 }
 

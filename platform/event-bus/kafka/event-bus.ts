@@ -1,27 +1,32 @@
 // The event bus port on Kafka: a topic per service in partitions by stream, put in order again by its readers. Free of events' meaning.
 import { OperatorError } from '#platform/domain/errors.ts'
-import { follow } from '#platform/event-bus/delivery-loop.ts'
+import { runDeliveryLoop } from '#platform/event-bus/delivery-loop.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
-import { asPublishFault, isRefusedLogin, type Lane, openLane } from '#platform/event-bus/kafka/connection.ts'
-import { type Group, openGroup, startGroup } from '#platform/event-bus/kafka/group.ts'
-import { openHead } from '#platform/event-bus/kafka/long-poll.ts'
-import { takePart } from '#platform/event-bus/kafka/membership.ts'
-import { openPublisher } from '#platform/event-bus/kafka/producer.ts'
-import { groupIdOf, trimTopic } from '#platform/event-bus/kafka/retention.ts'
+import {
+  isRefusedLogin,
+  type KafkaConnection,
+  openConnection,
+  toPublishError,
+} from '#platform/event-bus/kafka/connection.ts'
+import { createGroupCheckpoint, type Group, openGroup } from '#platform/event-bus/kafka/group.ts'
+import { openLongPoll } from '#platform/event-bus/kafka/long-poll.ts'
+import { runMembership } from '#platform/event-bus/kafka/membership.ts'
+import { openTopicProducer } from '#platform/event-bus/kafka/producer.ts'
+import { deleteOldMessages, groupIdOf } from '#platform/event-bus/kafka/retention.ts'
 import { checkTopics, openTopic } from '#platform/event-bus/kafka/topic.ts'
 import { openTopicLog, type TopicLog } from '#platform/event-bus/kafka/topic-log.ts'
 import { type KafkaSettings, parseKafkaUrl } from '#platform/event-bus/kafka-url.ts'
-import { type Keeping, startTrimming } from '#platform/event-bus/retention.ts'
-import { createReaders, shareFeeds } from '#platform/event-bus/subscriptions.ts'
+import { type RetentionOptions, startRetention } from '#platform/event-bus/retention.ts'
+import { createSubscriptions, shareFeeds } from '#platform/event-bus/subscriptions.ts'
 import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
 import { checkName } from '#platform/event-bus/validation.ts'
-import type { Log } from '#platform/postgres/pool.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { isOutage } from '#platform/resilience/outage.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 
-export type KafkaEventBusOptions = Keeping & {
+export type KafkaEventBusOptions = RetentionOptions & {
   readonly url: string
-  readonly logger?: Log
+  readonly logger?: StoreLogger
   /** How long a broker is waited for that does not answer; a minute when left out. */
   readonly patienceMs?: number
 }
@@ -32,8 +37,8 @@ const GROUP_PATIENCE_MS = 30_000
 type Ports = {
   readonly settings: KafkaSettings
   /** For requests that are answered at once. */
-  readonly lane: Lane
-  readonly logger: Log | undefined
+  readonly lane: KafkaConnection
+  readonly logger: StoreLogger | undefined
   log(topic: string): Promise<TopicLog>
 }
 
@@ -45,15 +50,15 @@ export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<
   const { logger, patienceMs = PATIENCE_MS } = options
   const settings = parseKafkaUrl(options.url)
   await using opening = new AsyncDisposableStack()
-  const lane = opening.use(openLane(settings, 'event-bus'))
+  const lane = opening.use(openConnection(settings, 'event-bus'))
   await untilReached(lane, settings, patienceMs, logger)
   await checkTopics(lane, settings)
   const log = shareLogs(lane, settings)
   const ports: Ports = { settings, lane, logger, log }
-  const publisher = opening.use(openPublisher(settings, lane))
+  const publisher = opening.use(openTopicProducer(settings, lane))
   const feeds = opening.use(shareFeeds(topic => openFeed(ports, topic)))
-  opening.use(startTrimming(retentionMs => trimAll(ports, retentionMs), options))
-  const readers = opening.use(createReaders())
+  opening.use(startRetention(retentionMs => trimAll(ports, retentionMs), options))
+  const readers = opening.use(createSubscriptions())
   const open = opening.move()
 
   return {
@@ -61,7 +66,7 @@ export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<
       checkName('topic', topic)
       if (events.length === 0) return
       const opened = await log(topic).catch((error: unknown) => {
-        throw asPublishFault(error)
+        throw toPublishError(error)
       })
       await publisher.publish(opened.topic, events)
     },
@@ -76,14 +81,14 @@ export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<
           logger,
         })),
       )
-      return readers.start(signal => memberships.map(membership => takePart({ ...membership, signal })))
+      return readers.start(signal => memberships.map(membership => runMembership({ ...membership, signal })))
     },
     async tail(topics, deliver, after = {}) {
       const starts = new Map(await Promise.all(topics.map(topic => startOf(ports, topic, after[topic]))))
       const opened = await feeds.open(topics)
       return readers.start(signal =>
         opened.map(({ topic, feed }) =>
-          follow({ topic, feed, after: starts.get(topic) ?? 0, deliver, signal, logger }),
+          runDeliveryLoop({ topic, feed, after: starts.get(topic) ?? 0, deliver, signal, logger }),
         ),
       )
     },
@@ -94,7 +99,7 @@ export async function openKafkaEventBus(options: KafkaEventBusOptions): Promise<
 }
 
 /** Each topic is looked at once, and made if it is not there. */
-function shareLogs(lane: Lane, settings: KafkaSettings): Ports['log'] {
+function shareLogs(lane: KafkaConnection, settings: KafkaSettings): Ports['log'] {
   const logs = new Map<string, Promise<TopicLog>>()
   return topic => {
     const log = logs.get(topic) ?? openTopic(lane, settings, topic).then(opened => openTopicLog(lane, opened))
@@ -115,7 +120,12 @@ async function startOf({ log }: Ports, topic: string, after: number | undefined)
 async function openFeed({ settings, logger, log }: Ports, topic: string): Promise<TopicFeed> {
   const opened = await log(topic)
   const end = await opened.end()
-  const head = await openHead({ lane: openLane(settings, `tail-${topic}`), log: opened, end, logger })
+  const head = await openLongPoll({
+    lane: openConnection(settings, `tail-${topic}`),
+    log: opened,
+    end,
+    logger,
+  })
   const onError = (err: unknown) => logger?.warn({ err, topic }, 'reading messages of the bus failed')
   const feed = openTopicFeed({ read: head.read, listen: head.listen, onError }, end)
   return {
@@ -129,10 +139,10 @@ async function openFeed({ settings, logger, log }: Ports, topic: string): Promis
 
 /** A cluster that has just started takes a while until it keeps groups: that is waited for. */
 async function join({ settings, log, logger }: Ports, name: string, topic: string): Promise<Group> {
-  const lane = openLane(settings, `group-${name}`)
+  const lane = openConnection(settings, `group-${name}`)
   try {
     const group = openGroup(lane, (await log(topic)).topic, groupIdOf(settings.namespace, name, topic))
-    await waitForDependency(() => startGroup(group), {
+    await waitForDependency(() => createGroupCheckpoint(group), {
       logger: logger ?? SILENT,
       what: `Kafka's group ${group.id} (EVENT_BUS_URL)`,
       startTimeoutMs: GROUP_PATIENCE_MS,
@@ -147,15 +157,15 @@ async function join({ settings, log, logger }: Ports, name: string, topic: strin
 
 async function trimAll({ lane, settings, log }: Ports, retentionMs: number): Promise<void> {
   for (const name of await checkTopics(lane, settings))
-    await trimTopic(lane, (await log(name)).topic, retentionMs)
+    await deleteOldMessages(lane, (await log(name)).topic, retentionMs)
 }
 
 /** Waits for a broker that is not there yet, and says so; a login that is refused is not waited for. */
 async function untilReached(
-  lane: Lane,
+  lane: KafkaConnection,
   { brokers }: KafkaSettings,
   patienceMs: number,
-  logger: Log | undefined,
+  logger: StoreLogger | undefined,
 ): Promise<void> {
   const what = `Kafka at ${brokers.join(', ')} (EVENT_BUS_URL)`
   const attempt = () => lane.admin.metadata({ forceUpdate: true })

@@ -1,15 +1,15 @@
 // Requests for what a topic's partitions hold: records from offsets on, and where they begin and end. Free of positions' order.
 import { fetchV13, listOffsetsV7 } from '@platformatic/kafka'
-import { type Lane, request, says } from '#platform/event-bus/kafka/connection.ts'
-import { type Found, fromRecord } from '#platform/event-bus/kafka/record-codec.ts'
+import { hasApiError, type KafkaConnection, withRetry } from '#platform/event-bus/kafka/connection.ts'
+import { decodeRecord, type LinkedMessage } from '#platform/event-bus/kafka/record-codec.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
 
 /** `offset` is one that the partition no longer has, or does not have yet. */
 export class OffsetOutOfRange extends Error {}
 
 export type Wanted = { readonly partition: number; readonly offset: bigint }
-export type Got = Wanted & {
-  readonly records: readonly Found[]
+export type FetchedPartition = Wanted & {
+  readonly records: readonly LinkedMessage[]
   /** The offset to go on from. */
   readonly next: bigint
 }
@@ -22,12 +22,12 @@ const MOST_BYTES = 4 << 20
 
 /** One request to `node`, which leads them all: answered at once if there is anything, else after `waitMs`. */
 export async function fetchFrom(
-  lane: Lane,
+  lane: KafkaConnection,
   topic: Topic,
   node: number,
   wanted: readonly Wanted[],
   { waitMs, partitionBytes }: Patience,
-): Promise<Got[]> {
+): Promise<FetchedPartition[]> {
   const partitions = wanted.map(({ partition, offset }) => ({
     partition,
     currentLeaderEpoch: -1,
@@ -35,14 +35,11 @@ export async function fetchFrom(
     lastFetchedEpoch: -1,
     partitionMaxBytes: partitionBytes,
   }))
-  const [connection, { id: topicId }] = await Promise.all([
-    lane.connectionTo(node),
-    lane.layout(topic.kafkaName),
-  ])
+  const [connection, { id: topicId }] = await Promise.all([lane.broker(node), lane.layout(topic.kafkaName)])
   const { responses } = await fetchV13.api
     .async(connection, waitMs, 1, MOST_BYTES, 0, 0, -1, [{ topicId, partitions }], [], '')
     .catch((error: unknown) => {
-      throw says(error, 'OFFSET_OUT_OF_RANGE') ? new OffsetOutOfRange() : error
+      throw hasApiError(error, 'OFFSET_OUT_OF_RANGE') ? new OffsetOutOfRange() : error
     })
   const offsets = new Map(wanted.map(({ partition, offset }) => [partition, offset]))
   return responses
@@ -58,14 +55,14 @@ type Batches = NonNullable<
 >
 
 /** A batch that begins before `offset` comes whole. */
-function read(topic: Topic, { partition, offset }: Wanted, batches: Batches): Got {
-  const records: Found[] = []
+function read(topic: Topic, { partition, offset }: Wanted, batches: Batches): FetchedPartition {
+  const records: LinkedMessage[] = []
   let next = offset
   for (const { firstOffset, records: batch } of batches)
     for (const record of batch) {
       const at = firstOffset + BigInt(record.offsetDelta)
       if (at < offset) continue
-      const found = fromRecord(topic.name, { partition, offset: at }, record)
+      const found = decodeRecord(topic.name, { partition, offset: at }, record)
       if (found) records.push(found)
       next = at + 1n
     }
@@ -73,28 +70,32 @@ function read(topic: Topic, { partition, offset }: Wanted, batches: Batches): Go
 }
 
 /** By partition: the offset of the first record that is kept. */
-export function startsOf(lane: Lane, topic: Topic): Promise<bigint[]> {
-  return offsetsAt(lane, topic, EARLIEST)
+export function readStartOffsets(lane: KafkaConnection, topic: Topic): Promise<bigint[]> {
+  return readOffsetsAt(lane, topic, EARLIEST)
 }
 
 /** By partition: the offset that the next record will get. */
-export function endsOf(lane: Lane, topic: Topic): Promise<bigint[]> {
-  return offsetsAt(lane, topic, LATEST)
+export function readEndOffsets(lane: KafkaConnection, topic: Topic): Promise<bigint[]> {
+  return readOffsetsAt(lane, topic, LATEST)
 }
 
 /** By partition: the offset of the first record that was appended at `timestamp` (in ms) or later; -1 for none. */
-export async function offsetsAt(lane: Lane, topic: Topic, timestamp: bigint): Promise<bigint[]> {
-  return request(lane, async () => {
+export async function readOffsetsAt(
+  lane: KafkaConnection,
+  topic: Topic,
+  timestamp: bigint,
+): Promise<bigint[]> {
+  return withRetry(lane, async () => {
     const { leaders } = await lane.layout(topic.kafkaName)
     const offsets = leaders.map(() => -1n)
     await Promise.all(
-      [...byLeader(leaders)].map(async ([node, partitions]) => {
+      [...partitionsByLeader(leaders)].map(async ([node, partitions]) => {
         const wanted = partitions.map(partitionIndex => ({
           partitionIndex,
           currentLeaderEpoch: -1,
           timestamp,
         }))
-        const connection = await lane.connectionTo(node)
+        const connection = await lane.broker(node)
         const { topics } = await listOffsetsV7.api.async(connection, -1, 0, [
           { name: topic.kafkaName, partitions: wanted },
         ])
@@ -107,7 +108,7 @@ export async function offsetsAt(lane: Lane, topic: Topic, timestamp: bigint): Pr
 }
 
 /** The partitions that each broker leads. */
-export function byLeader(leaders: readonly number[]): Map<number, number[]> {
+export function partitionsByLeader(leaders: readonly number[]): Map<number, number[]> {
   const led = new Map<number, number[]>()
   for (const [partition, node] of leaders.entries()) led.set(node, [...(led.get(node) ?? []), partition])
   return led

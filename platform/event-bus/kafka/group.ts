@@ -10,8 +10,8 @@ import {
   ResponseError,
   syncGroupV5,
 } from '@platformatic/kafka'
-import { type Lane, request, says } from '#platform/event-bus/kafka/connection.ts'
-import { startsOf } from '#platform/event-bus/kafka/fetch.ts'
+import { hasApiError, type KafkaConnection, withRetry } from '#platform/event-bus/kafka/connection.ts'
+import { readStartOffsets } from '#platform/event-bus/kafka/fetch.ts'
 import {
   chooseOwner,
   decodeIsOwner,
@@ -19,7 +19,7 @@ import {
   encodeAssignment,
   encodeSubscription,
 } from '#platform/event-bus/kafka/group-protocol.ts'
-import { positionBefore } from '#platform/event-bus/kafka/position-search.ts'
+import { findPositionBefore } from '#platform/event-bus/kafka/position-search.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
 
 /** How long an owner that falls silent keeps its topic, and how often one that is alive is heard of. */
@@ -38,7 +38,7 @@ export type GroupMember = {
    */
   join(): Promise<boolean>
   /** False when others came or went, and everybody is to join anew. Throws MembershipLost. */
-  beat(): Promise<boolean>
+  heartbeat(): Promise<boolean>
   /** False when the group is being arranged anew: the next commit says it all. Throws MembershipLost. */
   commit(checkpoint: Checkpoint): Promise<boolean>
   checkpoint(): Promise<Checkpoint>
@@ -60,13 +60,13 @@ const JOIN_ROUNDS = 10
 export type Group = {
   readonly id: string
   readonly topic: Topic
-  readonly lane: Lane
+  readonly lane: KafkaConnection
   /** Runs `work` with a connection to the broker that keeps the group. Throws MembershipLost or Rebalancing, too. */
-  ask<T>(work: (coordinator: Connection) => Promise<T>): Promise<T>
+  request<T>(work: (coordinator: Connection) => Promise<T>): Promise<T>
 }
 
 /** `lane` is for this group alone: whoever joins may be kept waiting for the others. */
-export function openGroup(lane: Lane, topic: Topic, id: string): Group {
+export function openGroup(lane: KafkaConnection, topic: Topic, id: string): Group {
   let node: number | undefined
 
   async function find(): Promise<number> {
@@ -79,14 +79,14 @@ export function openGroup(lane: Lane, topic: Topic, id: string): Group {
     id,
     topic,
     lane,
-    ask: work =>
-      request(lane, async () => {
+    request: work =>
+      withRetry(lane, async () => {
         node ??= await find()
         try {
-          return await work(await lane.connectionTo(node))
+          return await work(await lane.broker(node))
         } catch (error) {
-          if (LOST.some(name => says(error, name))) throw new MembershipLost(String(error))
-          if (says(error, 'REBALANCE_IN_PROGRESS')) throw new Rebalancing()
+          if (LOST.some(name => hasApiError(error, name))) throw new MembershipLost(String(error))
+          if (hasApiError(error, 'REBALANCE_IN_PROGRESS')) throw new Rebalancing()
           node = undefined
           throw error
         }
@@ -95,7 +95,7 @@ export function openGroup(lane: Lane, topic: Topic, id: string): Group {
 }
 
 /** Makes a new group's checkpoint at the oldest message that is kept. */
-export async function startGroup(group: Group): Promise<void> {
+export async function createGroupCheckpoint(group: Group): Promise<void> {
   if (await readCheckpoint(group)) return
   try {
     await writeCheckpoint(group, -1, '', await oldest(group))
@@ -105,8 +105,8 @@ export async function startGroup(group: Group): Promise<void> {
 }
 
 async function oldest({ lane, topic }: Group): Promise<Checkpoint> {
-  const offsets = await startsOf(lane, topic)
-  return { offsets, position: await positionBefore(lane, topic, offsets) }
+  const offsets = await readStartOffsets(lane, topic)
+  return { offsets, position: await findPositionBefore(lane, topic, offsets) }
 }
 
 export function createMember(group: Group): GroupMember {
@@ -115,7 +115,7 @@ export function createMember(group: Group): GroupMember {
 
   async function ask<T>(work: (coordinator: Connection) => Promise<T>): Promise<T> {
     try {
-      return await group.ask(work)
+      return await group.request(work)
     } catch (error) {
       if (error instanceof MembershipLost) [memberId, generation, ownsSince] = ['', -1, -1]
       throw error
@@ -127,7 +127,7 @@ export function createMember(group: Group): GroupMember {
     const send = () =>
       joinGroupV7.api.async(coordinator, id, SESSION_MS, REBALANCE_MS, memberId, null, 'consumer', protocols)
     return send().catch((error: unknown) => {
-      const given = says(error, 'MEMBER_ID_REQUIRED') ? memberIdIn(error) : ''
+      const given = hasApiError(error, 'MEMBER_ID_REQUIRED') ? memberIdIn(error) : ''
       if (given === '') throw error
       memberId = given
       return send()
@@ -156,7 +156,7 @@ export function createMember(group: Group): GroupMember {
           if (!(error instanceof Rebalancing) || round === JOIN_ROUNDS) throw error
         }
     },
-    async beat() {
+    async heartbeat() {
       return unlessRebalancing(async () => {
         await ask(coordinator => heartbeatV4.api.async(coordinator, id, generation, memberId))
       })
@@ -217,7 +217,7 @@ async function writeCheckpoint(
     committedMetadata: String(position),
   }))
   const topics = [{ name: group.topic.kafkaName, partitions }]
-  await group.ask(coordinator =>
+  await group.request(coordinator =>
     offsetCommitV8.api.async(coordinator, group.id, generation, memberId, null, topics),
   )
 }
@@ -226,7 +226,7 @@ async function readCheckpoint(group: Group): Promise<Checkpoint | undefined> {
   const { kafkaName, layout } = group.topic
   const partitionIndexes = [...layout.leaders.keys()]
   const wanted = { groupId: group.id, memberEpoch: -1, topics: [{ name: kafkaName, partitionIndexes }] }
-  const { groups } = await group.ask(coordinator => offsetFetchV8.api.async(coordinator, [wanted], false))
+  const { groups } = await group.request(coordinator => offsetFetchV8.api.async(coordinator, [wanted], false))
   const found = groups.flatMap(({ topics }) => topics).flatMap(({ partitions }) => partitions)
   if (found.length === 0 || found.some(({ committedOffset }) => committedOffset < 0n)) return undefined
   const offsets = layout.leaders.map(() => 0n)

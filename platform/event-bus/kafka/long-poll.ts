@@ -1,26 +1,26 @@
 // Follows a topic's end in Kafka by long polls, for all in a process who follow the topic. Free of who they are.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import type { Lane } from '#platform/event-bus/kafka/connection.ts'
-import { seek } from '#platform/event-bus/kafka/position-search.ts'
-import { type Cursor, createCursor } from '#platform/event-bus/kafka/topic-cursor.ts'
+import type { KafkaConnection } from '#platform/event-bus/kafka/connection.ts'
+import { findOffsetsAfter } from '#platform/event-bus/kafka/position-search.ts'
+import { createTopicCursor, type TopicCursor } from '#platform/event-bus/kafka/topic-cursor.ts'
 import type { TopicLog } from '#platform/event-bus/kafka/topic-log.ts'
 import type { FeedSource } from '#platform/event-bus/topic-feed.ts'
-import { oldestLeft } from '#platform/event-bus/validation.ts'
-import type { Log } from '#platform/postgres/pool.ts'
+import { oldestPositionIn } from '#platform/event-bus/validation.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
 
 export type HeadOptions = {
   /** For this head alone: a long poll keeps others waiting. */
-  readonly lane: Lane
+  readonly lane: KafkaConnection
   readonly log: TopicLog
   /** Where it begins: the topic's end. */
   readonly end: number
-  readonly logger: Log | undefined
+  readonly logger: StoreLogger | undefined
 }
 
 /** What a topic's feed reads from; it has the newest messages before they are asked for. */
-export type Head = AsyncDisposable & Pick<FeedSource, 'read' | 'listen'>
+export type LongPoll = AsyncDisposable & Pick<FeedSource, 'read' | 'listen'>
 
 const LONG_POLL_MS = 5_000
 const PAGE = 1_000
@@ -30,11 +30,11 @@ const HELD_UP_MS = 5_000
 const RETRY_MS = 100
 const LAST_RETRY_MS = 2_000
 
-export async function openHead({ lane, log, end, logger }: HeadOptions): Promise<Head> {
+export async function openLongPoll({ lane, log, end, logger }: HeadOptions): Promise<LongPoll> {
   const { topic } = log
   const listeners = new Set<() => void>()
   const wakeSignal = createWakeSignal()
-  let cursor = createCursor(lane, topic, await seek(lane, topic, end), end)
+  let cursor = createTopicCursor(lane, topic, await findOffsetsAfter(lane, topic, end), end)
   // `waiting` holds every message past `from`, until `lost` says that what comes next was deleted.
   let waiting: BusMessage[] = []
   let from = end
@@ -55,12 +55,12 @@ export async function openHead({ lane, log, end, logger }: HeadOptions): Promise
     if (page.length > 0) {
       waiting.push(...page)
       notify()
-    } else await cursor.more(LONG_POLL_MS)
+    } else await cursor.fetch(LONG_POLL_MS)
     watch.look(cursor, page.length > 0)
   }
 
   async function skip(error: unknown, oldest: number): Promise<void> {
-    cursor = createCursor(lane, topic, await seek(lane, topic, oldest), oldest)
+    cursor = createTopicCursor(lane, topic, await findOffsetsAfter(lane, topic, oldest), oldest)
     lost = { error, oldest }
     notify()
   }
@@ -72,7 +72,7 @@ export async function openHead({ lane, log, end, logger }: HeadOptions): Promise
         failures = 0
       } catch (error) {
         if (isClosed) return
-        const oldest = oldestLeft(error)
+        const oldest = oldestPositionIn(error)
         const failure = oldest === undefined ? error : await skip(error, oldest).catch((err: unknown) => err)
         if (failure === undefined) continue
         if (failures === 0)
@@ -119,7 +119,7 @@ export async function openHead({ lane, log, end, logger }: HeadOptions): Promise
 function watchHoldUps() {
   let since: number | undefined
   return {
-    look(cursor: Cursor, isMoving: boolean): void {
+    look(cursor: TopicCursor, isMoving: boolean): void {
       if (isMoving || !cursor.isHeldUp()) since = undefined
       else since ??= performance.now()
       if (since === undefined || performance.now() - since < HELD_UP_MS) return

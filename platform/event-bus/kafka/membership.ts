@@ -1,6 +1,6 @@
 // One process's part in a group on Kafka: it owns a topic, or stands by for the owner. Free of the group's protocol.
 
-import { follow } from '#platform/event-bus/delivery-loop.ts'
+import { runDeliveryLoop } from '#platform/event-bus/delivery-loop.ts'
 import type { BusMessage, Delivery } from '#platform/event-bus/event-bus.ts'
 import {
   type Checkpoint,
@@ -11,17 +11,17 @@ import {
   MembershipLost,
   SESSION_MS,
 } from '#platform/event-bus/kafka/group.ts'
-import { placeOf } from '#platform/event-bus/kafka/record-codec.ts'
-import { createTurns } from '#platform/event-bus/kafka/serial-queue.ts'
+import { offsetOf } from '#platform/event-bus/kafka/record-codec.ts'
+import { createSerialQueue } from '#platform/event-bus/kafka/serial-queue.ts'
 import type { TopicFeed } from '#platform/event-bus/topic-feed.ts'
-import type { Log } from '#platform/postgres/pool.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { createWakeSignal, fullJitter, jittered } from '#platform/resilience/backoff.ts'
 
 export type Membership = {
   readonly group: Group
   readonly feed: TopicFeed
   readonly deliver: Delivery
-  readonly logger: Log | undefined
+  readonly logger: StoreLogger | undefined
   readonly signal: AbortSignal
 }
 
@@ -30,7 +30,7 @@ const MARGIN_MS = 1_000
 const LOOK_MS = 250
 
 /** Runs until `signal` aborts; then the topic is free for another process. */
-export async function takePart(membership: Membership): Promise<void> {
+export async function runMembership(membership: Membership): Promise<void> {
   const { group, signal, logger } = membership
   const member = inTurns(createMember(group))
   const wakeSignal = createWakeSignal()
@@ -60,7 +60,7 @@ function createRound(member: GroupMember, ownership: Ownership): () => Promise<v
   return async () => {
     const startedAt = performance.now()
     try {
-      if (isIn) isIn = await member.beat()
+      if (isIn) isIn = await member.heartbeat()
       if (!isIn) isOwner = await member.join()
       isIn = true
     } catch (error) {
@@ -96,7 +96,7 @@ function createOwnership(membership: Membership, member: GroupMember): Ownership
       if (performance.now() - heardAt > SESSION_MS - MARGIN_MS) lost.abort()
     }, LOOK_MS)
     try {
-      await follow({
+      await runDeliveryLoop({
         ...membership,
         topic: group.topic.name,
         after,
@@ -154,7 +154,7 @@ function trackProgress(member: GroupMember) {
     },
     note(messages: readonly BusMessage[]): void {
       for (const message of messages) {
-        const place = placeOf(message)
+        const place = offsetOf(message)
         if (place) offsets[place.partition] = place.offset + 1n
         delivered = message.position
       }
@@ -169,10 +169,10 @@ function trackProgress(member: GroupMember) {
 
 /** A heartbeat does not overtake a join, for it must name the generation that the join brings. */
 function inTurns(member: GroupMember): GroupMember {
-  const turns = createTurns()
+  const turns = createSerialQueue()
   return {
     join: () => turns(member.join),
-    beat: () => turns(member.beat),
+    heartbeat: () => turns(member.heartbeat),
     commit: checkpoint => turns(() => member.commit(checkpoint)),
     checkpoint: () => turns(member.checkpoint),
     leave: () => turns(member.leave),

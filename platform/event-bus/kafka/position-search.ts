@@ -1,10 +1,15 @@
 // Where positions lie in a topic's partitions. Free of the order between partitions.
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Lane, request } from '#platform/event-bus/kafka/connection.ts'
-import { endsOf, fetchFrom, OffsetOutOfRange, startsOf } from '#platform/event-bus/kafka/fetch.ts'
-import type { Found } from '#platform/event-bus/kafka/record-codec.ts'
+import { type KafkaConnection, withRetry } from '#platform/event-bus/kafka/connection.ts'
+import {
+  fetchFrom,
+  OffsetOutOfRange,
+  readEndOffsets,
+  readStartOffsets,
+} from '#platform/event-bus/kafka/fetch.ts'
+import type { LinkedMessage } from '#platform/event-bus/kafka/record-codec.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
-import { outOfRetention } from '#platform/event-bus/validation.ts'
+import { retentionError } from '#platform/event-bus/validation.ts'
 
 /** How much of a partition one look into it reads: a few dozen messages. */
 const LOOK_BYTES = 32 << 10
@@ -17,10 +22,14 @@ const STEP_FACTOR = 16n
  * By partition, the offset of the first message past `after`. Positions rise with offsets in a partition. Throws
  * CallerError BAD_USER_INPUT if `after` fell out of retention.
  */
-export async function seek(lane: Lane, topic: Topic, after: number): Promise<bigint[]> {
+export async function findOffsetsAfter(
+  lane: KafkaConnection,
+  topic: Topic,
+  after: number,
+): Promise<bigint[]> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const [starts, ends] = await Promise.all([startsOf(lane, topic), endsOf(lane, topic)])
+      const [starts, ends] = await Promise.all([readStartOffsets(lane, topic), readEndOffsets(lane, topic)])
       const offsets = await Promise.all(
         starts.map((start, partition) =>
           firstPast(lane, topic, partition, { start, end: ends[partition] ?? start, after }),
@@ -40,7 +49,7 @@ type Range = { readonly start: bigint; readonly end: bigint; readonly after: num
 
 /** By steps that grow from the end on, then by halving. */
 async function firstPast(
-  lane: Lane,
+  lane: KafkaConnection,
   topic: Topic,
   partition: number,
   { start, end, after }: Range,
@@ -51,7 +60,7 @@ async function firstPast(
   while (low < high) {
     const middle = isStepping ? (high - step > low ? high - step : low) : (low + high) / 2n
     step *= STEP_FACTOR
-    const records = await recordsAt(lane, topic, partition, middle)
+    const records = await readRecordsAt(lane, topic, partition, middle)
     const [first, past] = [records[0], records.find(({ position }) => position > after)]
     if (!first || first === past) high = middle
     else if (past) return past.offset
@@ -64,13 +73,13 @@ async function firstPast(
 }
 
 /** The messages from an offset on, as many as come in one look. */
-export async function recordsAt(
-  lane: Lane,
+export async function readRecordsAt(
+  lane: KafkaConnection,
   topic: Topic,
   partition: number,
   offset: bigint,
-): Promise<readonly Found[]> {
-  return request(lane, async () => {
+): Promise<readonly LinkedMessage[]> {
+  return withRetry(lane, async () => {
     const { leaders } = await lane.layout(topic.kafkaName)
     const patience = { waitMs: 0, partitionBytes: LOOK_BYTES }
     const [got] = await fetchFrom(lane, topic, leaders[partition] ?? -1, [{ partition, offset }], patience)
@@ -84,25 +93,33 @@ type Sought = {
   readonly after: number
 }
 
-async function refuseTrimmed(lane: Lane, topic: Topic, { starts, offsets, after }: Sought): Promise<void> {
+async function refuseTrimmed(
+  lane: KafkaConnection,
+  topic: Topic,
+  { starts, offsets, after }: Sought,
+): Promise<void> {
   if (!starts.some((start, partition) => start > 0n && offsets[partition] === start)) return
-  const oldest = await positionBefore(lane, topic, starts)
-  if (after < oldest) throw outOfRetention(topic.name, after, oldest)
+  const oldest = await findPositionBefore(lane, topic, starts)
+  if (after < oldest) throw retentionError(topic.name, after, oldest)
 }
 
 /** The lowest position after which the topic can be read to its end. */
-export async function oldestKept(lane: Lane, topic: Topic): Promise<number> {
-  return positionBefore(lane, topic, await startsOf(lane, topic))
+export async function oldestKept(lane: KafkaConnection, topic: Topic): Promise<number> {
+  return findPositionBefore(lane, topic, await readStartOffsets(lane, topic))
 }
 
 /** The highest position among the messages before `offsets`, of which the last of a partition is never deleted. */
-export async function positionBefore(lane: Lane, topic: Topic, offsets: readonly bigint[]): Promise<number> {
+export async function findPositionBefore(
+  lane: KafkaConnection,
+  topic: Topic,
+  offsets: readonly bigint[],
+): Promise<number> {
   const positions = await Promise.all(
     offsets.map(async (offset, partition) => {
       if (offset === 0n) return 0
-      const [first] = await recordsAt(lane, topic, partition, offset)
+      const [first] = await readRecordsAt(lane, topic, partition, offset)
       if (first) return first.beforeHere
-      const [last] = await recordsAt(lane, topic, partition, offset - 1n)
+      const [last] = await readRecordsAt(lane, topic, partition, offset - 1n)
       return last?.position ?? 0
     }),
   )

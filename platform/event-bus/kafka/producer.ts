@@ -1,20 +1,20 @@
 // Publishes events in Kafka, each linked to the messages before it, so that readers can tell what is missing. Free of readers.
 import { type MessageToProduce, murmur2, Producer } from '@platformatic/kafka'
 import {
-  asPublishFault,
   clientOptions,
-  type Lane,
-  surviveErrors,
+  ignoreConnectionErrors,
+  type KafkaConnection,
+  toPublishError,
 } from '#platform/event-bus/kafka/connection.ts'
-import { endsOf } from '#platform/event-bus/kafka/fetch.ts'
-import { recordsAt, seek } from '#platform/event-bus/kafka/position-search.ts'
-import { toRecord } from '#platform/event-bus/kafka/record-codec.ts'
-import { createTurns } from '#platform/event-bus/kafka/serial-queue.ts'
+import { readEndOffsets } from '#platform/event-bus/kafka/fetch.ts'
+import { findOffsetsAfter, readRecordsAt } from '#platform/event-bus/kafka/position-search.ts'
+import { encodeRecord } from '#platform/event-bus/kafka/record-codec.ts'
+import { createSerialQueue } from '#platform/event-bus/kafka/serial-queue.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
 import type { KafkaSettings } from '#platform/event-bus/kafka-url.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 
-export type Publisher = AsyncDisposable & {
+export type TopicProducer = AsyncDisposable & {
   publish(topic: Topic, events: readonly RecordedEvent[]): Promise<void>
 }
 
@@ -32,14 +32,14 @@ const RETRY_MS = 250
 /** What a topic held when this publisher looked at it last. */
 type Known = { readonly ends: bigint[]; readonly lasts: number[] }
 
-export function openPublisher(settings: KafkaSettings, lane: Lane): Publisher {
+export function openTopicProducer(settings: KafkaSettings, lane: KafkaConnection): TopicProducer {
   const known = new Map<string, Known>()
-  const turns = createTurns()
+  const turns = createSerialQueue()
   let producer: Producer | undefined
 
   /** What the topic holds: looked up if another has published since. */
   async function look(topic: Topic): Promise<Known> {
-    const ends = await endsOf(lane, topic)
+    const ends = await readEndOffsets(lane, topic)
     const before = known.get(topic.name)
     if (before && ends.every((end, partition) => end === before.ends[partition])) return before
     const now = { ends, lasts: await lastPositions(lane, topic, ends) }
@@ -74,7 +74,7 @@ export function openPublisher(settings: KafkaSettings, lane: Lane): Publisher {
         await send(topic, events.slice(start, start + PUBLISH_CHUNK))
       } catch (error) {
         await recover(topic).catch(() => {})
-        throw asPublishFault(error)
+        throw toPublishError(error)
       }
   }
 
@@ -117,16 +117,16 @@ function* inRequests(messages: readonly Lacking[]): Generator<Lacking[]> {
 function openProducer(settings: KafkaSettings): Producer {
   const options = { ...clientOptions(settings, 'publisher'), idempotent: true, retries: RETRIES }
   const producer = new Producer({ ...options, retryDelay: RETRY_MS })
-  surviveErrors(producer)
+  ignoreConnectionErrors(producer)
   return producer
 }
 
 /** Of the last message of each partition. */
-function lastPositions(lane: Lane, topic: Topic, ends: readonly bigint[]): Promise<number[]> {
+function lastPositions(lane: KafkaConnection, topic: Topic, ends: readonly bigint[]): Promise<number[]> {
   return Promise.all(
     ends.map(async (end, partition) => {
       if (end === 0n) return 0
-      const [last] = await recordsAt(lane, topic, partition, end - 1n)
+      const [last] = await readRecordsAt(lane, topic, partition, end - 1n)
       return last?.position ?? 0
     }),
   )
@@ -136,7 +136,7 @@ type Lacking = { readonly record: MessageToProduce; readonly partition: number; 
 
 /** A partition is written in order, so that it has everything of its own up to its last message. */
 async function lacking(
-  lane: Lane,
+  lane: KafkaConnection,
   topic: Topic,
   events: readonly RecordedEvent[],
   { lasts }: Known,
@@ -149,7 +149,10 @@ async function lacking(
     const partition = partitionOf(stream, lasts.length)
     if (position > (here[partition] ?? 0)) {
       before ??= await positionBelow(lane, topic, position, lasts)
-      const record = toRecord(topic.kafkaName, partition, event, { before, beforeHere: here[partition] ?? 0 })
+      const record = encodeRecord(topic.kafkaName, partition, event, {
+        before,
+        beforeHere: here[partition] ?? 0,
+      })
       messages.push({ record, partition, position })
       here[partition] = position
     }
@@ -160,18 +163,18 @@ async function lacking(
 
 /** The highest position in the topic below `position`: of a batch that was left unfinished, some are above it. */
 async function positionBelow(
-  lane: Lane,
+  lane: KafkaConnection,
   topic: Topic,
   position: number,
   lasts: readonly number[],
 ): Promise<number> {
   if (lasts.every(last => last < position)) return Math.max(0, ...lasts)
-  const offsets = await seek(lane, topic, position - 1)
+  const offsets = await findOffsetsAfter(lane, topic, position - 1)
   const below = await Promise.all(
     offsets.map(async (offset, partition) => {
       const last = lasts[partition] ?? 0
       if (last < position) return last
-      const [first] = await recordsAt(lane, topic, partition, offset)
+      const [first] = await readRecordsAt(lane, topic, partition, offset)
       return first?.beforeHere ?? 0
     }),
   )

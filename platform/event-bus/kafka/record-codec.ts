@@ -5,15 +5,15 @@ import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
 
 /** The positions of the messages before one: of the whole topic, and of those in the same partition. 0 for none. */
-export type Links = { readonly before: number; readonly beforeHere: number }
+export type MessageLinks = { readonly before: number; readonly beforeHere: number }
 
-export type Found = Links & {
+export type LinkedMessage = MessageLinks & {
   readonly message: BusMessage
   readonly position: number
   readonly offset: bigint
 }
 
-export type Place = { readonly partition: number; readonly offset: bigint }
+export type PartitionOffset = { readonly partition: number; readonly offset: bigint }
 
 type Body = {
   readonly id: string
@@ -27,14 +27,14 @@ type Body = {
 const POSITION = Buffer.from('position')
 const BEFORE = Buffer.from('before')
 const BEFORE_HERE = Buffer.from('before-here')
-const places = new WeakMap<BusMessage, Place>()
+const places = new WeakMap<BusMessage, PartitionOffset>()
 
 /** The same stream is always in the same partition. */
-export function toRecord(
+export function encodeRecord(
   topic: string,
   partition: number,
   event: RecordedEvent,
-  { before, beforeHere }: Links,
+  { before, beforeHere }: MessageLinks,
 ): MessageToProduce {
   const { id, version, type, data, meta, recordedAt } = event
   const body: Body = { id, version, type, data, meta, at: recordedAt }
@@ -52,7 +52,11 @@ export function toRecord(
 }
 
 /** Undefined for a record that no bus has written. */
-export function fromRecord(topic: string, place: Place, record: KafkaRecord): Found | undefined {
+export function decodeRecord(
+  topic: string,
+  place: PartitionOffset,
+  record: KafkaRecord,
+): LinkedMessage | undefined {
   const position = header(record, POSITION)
   const before = header(record, BEFORE)
   const beforeHere = header(record, BEFORE_HERE)
@@ -83,6 +87,6 @@ function header(record: KafkaRecord, name: Buffer): number | undefined {
 }
 
 /** Where a message that was read from Kafka lies. */
-export function placeOf(message: BusMessage): Place | undefined {
+export function offsetOf(message: BusMessage): PartitionOffset | undefined {
   return places.get(message)
 }

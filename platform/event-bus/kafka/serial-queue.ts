@@ -3,7 +3,7 @@
 /** Runs `work` once all that was handed in before has ended, however it ended. */
 export type Turns = <T>(work: () => Promise<T>) => Promise<T>
 
-export function createTurns(): Turns {
+export function createSerialQueue(): Turns {
   let last: Promise<unknown> = Promise.resolve()
   return work => {
     const turn = last.then(work)

@@ -1,12 +1,17 @@
 // Reads a topic's partitions side by side and gives out their messages in the order of positions. Free of who reads.
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import { asFault, type Lane } from '#platform/event-bus/kafka/connection.ts'
-import { byLeader, fetchFrom, type Got, OffsetOutOfRange } from '#platform/event-bus/kafka/fetch.ts'
-import { seek } from '#platform/event-bus/kafka/position-search.ts'
-import type { Found } from '#platform/event-bus/kafka/record-codec.ts'
+import { type KafkaConnection, toUnavailable } from '#platform/event-bus/kafka/connection.ts'
+import {
+  type FetchedPartition,
+  fetchFrom,
+  OffsetOutOfRange,
+  partitionsByLeader,
+} from '#platform/event-bus/kafka/fetch.ts'
+import { findOffsetsAfter } from '#platform/event-bus/kafka/position-search.ts'
+import type { LinkedMessage } from '#platform/event-bus/kafka/record-codec.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
 
-export type Cursor = {
+export type TopicCursor = {
   /** Of the message that was taken last. */
   position(): number
   /** The next messages that are here already, at most `limit`. */
@@ -15,7 +20,7 @@ export type Cursor = {
    * Asks for more; true if something came within `waitMs`. Throws CallerError UNAVAILABLE, or BAD_USER_INPUT if what
    * comes next was deleted; it can be called again after either.
    */
-  more(waitMs: number): Promise<boolean>
+  fetch(waitMs: number): Promise<boolean>
   /** True while there are messages that cannot be given out, for one before them is missing. */
   isHeldUp(): boolean
   /** Reads a little once more. For when a missing message may be further back than it should be. */
@@ -29,9 +34,14 @@ const PARTITION_BYTES = 256 << 10
 const REWIND = 2_000n
 
 /** Begins with what is past `after`, which in each partition is not before `start`. */
-export function createCursor(lane: Lane, topic: Topic, start: readonly bigint[], after: number): Cursor {
+export function createTopicCursor(
+  lane: KafkaConnection,
+  topic: Topic,
+  start: readonly bigint[],
+  after: number,
+): TopicCursor {
   let offsets = [...start]
-  const early: Found[][] = start.map(() => [])
+  const early: LinkedMessage[][] = start.map(() => [])
   const asking = new Map<number, Promise<boolean | { readonly error: unknown }>>()
   let position = after
 
@@ -40,7 +50,7 @@ export function createCursor(lane: Lane, topic: Topic, start: readonly bigint[],
    * or below was given out too: it was published twice.
    */
   function takeOne(): BusMessage | undefined {
-    let lowest: Found[] | undefined
+    let lowest: LinkedMessage[] | undefined
     for (const queue of early) {
       while (queue[0] && queue[0].position <= position) queue.shift()
       if (queue[0] && queue[0].position < (lowest?.[0]?.position ?? Number.POSITIVE_INFINITY)) lowest = queue
@@ -51,7 +61,7 @@ export function createCursor(lane: Lane, topic: Topic, start: readonly bigint[],
     return found?.message
   }
 
-  function accept({ partition, offset, records, next }: Got): boolean {
+  function accept({ partition, offset, records, next }: FetchedPartition): boolean {
     if (offsets[partition] !== offset || next === offset) return false
     offsets[partition] = next
     early[partition]?.push(...records)
@@ -72,7 +82,7 @@ export function createCursor(lane: Lane, topic: Topic, start: readonly bigint[],
 
   async function askAll(waitMs: number): Promise<boolean> {
     const { leaders } = await lane.layout(topic.kafkaName)
-    for (const [node, partitions] of byLeader(leaders)) {
+    for (const [node, partitions] of partitionsByLeader(leaders)) {
       const open = partitions.filter(partition => (early[partition]?.length ?? 0) < MOST_EARLY)
       if (open.length > 0 && !asking.has(node)) asking.set(node, ask(node, open, waitMs))
     }
@@ -93,15 +103,15 @@ export function createCursor(lane: Lane, topic: Topic, start: readonly bigint[],
       }
       return taken
     },
-    async more(waitMs) {
+    async fetch(waitMs) {
       try {
         return await askAll(waitMs)
       } catch (error) {
         if (!(error instanceof OffsetOutOfRange)) {
-          lane.forget()
-          throw asFault(error)
+          lane.forgetLayout()
+          throw toUnavailable(error)
         }
-        offsets = await seek(lane, topic, position)
+        offsets = await findOffsetsAfter(lane, topic, position)
         for (const queue of early) queue.length = 0
         return false
       }

@@ -1,13 +1,13 @@
 // A topic's messages in Kafka, read in pages from any position, and where they end. Free of who reads them.
 
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import { type Lane, request } from '#platform/event-bus/kafka/connection.ts'
-import { endsOf, startsOf } from '#platform/event-bus/kafka/fetch.ts'
-import { positionBefore, seek } from '#platform/event-bus/kafka/position-search.ts'
+import { type KafkaConnection, withRetry } from '#platform/event-bus/kafka/connection.ts'
+import { readEndOffsets, readStartOffsets } from '#platform/event-bus/kafka/fetch.ts'
+import { findOffsetsAfter, findPositionBefore } from '#platform/event-bus/kafka/position-search.ts'
 import { PUBLISH_CHUNK } from '#platform/event-bus/kafka/producer.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
-import { type Cursor, createCursor } from '#platform/event-bus/kafka/topic-cursor.ts'
-import { checkRead, oldestLeft } from '#platform/event-bus/validation.ts'
+import { createTopicCursor, type TopicCursor } from '#platform/event-bus/kafka/topic-cursor.ts'
+import { checkRead, oldestPositionIn } from '#platform/event-bus/validation.ts'
 
 export type TopicLog = {
   readonly topic: Topic
@@ -21,25 +21,25 @@ export type TopicLog = {
 const MOST_CURSORS = 4
 const PAGE = 1_000
 
-export function openTopicLog(lane: Lane, topic: Topic): TopicLog {
-  const cursors = new Map<number, Cursor>()
-  let last: Promise<Cursor | undefined> = Promise.resolve(undefined)
-  let queued: Promise<Cursor> | undefined
+export function openTopicLog(lane: KafkaConnection, topic: Topic): TopicLog {
+  const cursors = new Map<number, TopicCursor>()
+  let last: Promise<TopicCursor | undefined> = Promise.resolve(undefined)
+  let queued: Promise<TopicCursor> | undefined
 
-  async function cursorAt(after: number): Promise<Cursor> {
+  async function cursorAt(after: number): Promise<TopicCursor> {
     const kept = cursors.get(after)
     cursors.delete(after)
-    return kept ?? createCursor(lane, topic, await seek(lane, topic, after), after)
+    return kept ?? createTopicCursor(lane, topic, await findOffsetsAfter(lane, topic, after), after)
   }
 
-  function keep(cursor: Cursor): void {
+  function keep(cursor: TopicCursor): void {
     cursors.set(cursor.position(), cursor)
     const [oldest] = cursors.keys()
     if (cursors.size > MOST_CURSORS && oldest !== undefined) cursors.delete(oldest)
   }
 
   /** One look at a time: whoever comes during one gets the answer of the next, which all of them share. */
-  function lookForEnd(): Promise<Cursor> {
+  function lookForEnd(): Promise<TopicCursor> {
     queued ??= last
       .catch(() => undefined)
       .then(cursor => {
@@ -69,21 +69,25 @@ export function openTopicLog(lane: Lane, topic: Topic): TopicLog {
   }
 }
 
-async function readOn(lane: Lane, cursor: Cursor, limit: number): Promise<BusMessage[]> {
+async function readOn(lane: KafkaConnection, cursor: TopicCursor, limit: number): Promise<BusMessage[]> {
   const page = cursor.take(limit)
-  while (page.length < limit && (await request(lane, () => cursor.more(0))))
+  while (page.length < limit && (await withRetry(lane, () => cursor.fetch(0))))
     page.push(...cursor.take(limit - page.length))
   return page
 }
 
 /** The cursor at the end, moved there from where it stood unless what came next was deleted. */
-async function toEnd(lane: Lane, topic: Topic, stood: Cursor | undefined): Promise<Cursor> {
+async function toEnd(
+  lane: KafkaConnection,
+  topic: Topic,
+  stood: TopicCursor | undefined,
+): Promise<TopicCursor> {
   const cursor = stood ?? (await nearEnd(lane, topic))
   try {
     while ((await readOn(lane, cursor, PAGE)).length === PAGE);
     return cursor
   } catch (error) {
-    if (!stood || oldestLeft(error) === undefined) throw error
+    if (!stood || oldestPositionIn(error) === undefined) throw error
     return toEnd(lane, topic, undefined)
   }
 }
@@ -92,11 +96,11 @@ async function toEnd(lane: Lane, topic: Topic, stood: Cursor | undefined): Promi
  * Stands before the last messages of each partition, so many that what a publisher may have left unfinished is among
  * them: all that is before has nothing missing.
  */
-async function nearEnd(lane: Lane, topic: Topic): Promise<Cursor> {
-  const [starts, ends] = await Promise.all([startsOf(lane, topic), endsOf(lane, topic)])
+async function nearEnd(lane: KafkaConnection, topic: Topic): Promise<TopicCursor> {
+  const [starts, ends] = await Promise.all([readStartOffsets(lane, topic), readEndOffsets(lane, topic)])
   const offsets = ends.map((end, partition) => {
     const [start, wanted] = [starts[partition] ?? 0n, end - BigInt(PUBLISH_CHUNK)]
     return wanted > start ? wanted : start
   })
-  return createCursor(lane, topic, offsets, await positionBefore(lane, topic, offsets))
+  return createTopicCursor(lane, topic, offsets, await findPositionBefore(lane, topic, offsets))
 }

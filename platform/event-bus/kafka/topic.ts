@@ -2,7 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigResourceTypes } from '@platformatic/kafka'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { type Lane, type Layout, request, says } from '#platform/event-bus/kafka/connection.ts'
+import {
+  hasApiError,
+  type KafkaConnection,
+  type PartitionLayout,
+  withRetry,
+} from '#platform/event-bus/kafka/connection.ts'
 import type { KafkaSettings } from '#platform/event-bus/kafka-url.ts'
 
 export type Topic = {
@@ -10,7 +15,7 @@ export type Topic = {
   readonly name: string
   readonly kafkaName: string
   /** As it was when the topic was opened: its id and its number of partitions stay. */
-  readonly layout: Layout
+  readonly layout: PartitionLayout
 }
 
 /**
@@ -31,7 +36,11 @@ export function kafkaNameOf({ namespace }: KafkaSettings, name: string): string 
 }
 
 /** Makes the topic if there is none. Throws OperatorError EVENT_BUS_TOPIC_WRONG if it is of another shape. */
-export async function openTopic(lane: Lane, settings: KafkaSettings, name: string): Promise<Topic> {
+export async function openTopic(
+  lane: KafkaConnection,
+  settings: KafkaSettings,
+  name: string,
+): Promise<Topic> {
   const kafkaName = kafkaNameOf(settings, name)
   const layout = (await findLayout(lane, kafkaName)) ?? (await createTopic(lane, settings, kafkaName))
   checkPartitions(settings, kafkaName, layout)
@@ -40,9 +49,9 @@ export async function openTopic(lane: Lane, settings: KafkaSettings, name: strin
 }
 
 /** The bus's topics that there are already. Throws OperatorError EVENT_BUS_TOPIC_WRONG if one has other partitions. */
-export async function checkTopics(lane: Lane, settings: KafkaSettings): Promise<string[]> {
+export async function checkTopics(lane: KafkaConnection, settings: KafkaSettings): Promise<string[]> {
   const prefix = kafkaNameOf(settings, '')
-  const names = (await request(lane, () => lane.admin.listTopics())).filter(name => name.startsWith(prefix))
+  const names = (await withRetry(lane, () => lane.admin.listTopics())).filter(name => name.startsWith(prefix))
   for (const kafkaName of names) {
     const layout = await findLayout(lane, kafkaName)
     if (layout) checkPartitions(settings, kafkaName, layout)
@@ -50,29 +59,33 @@ export async function checkTopics(lane: Lane, settings: KafkaSettings): Promise<
   return names.map(name => name.slice(prefix.length))
 }
 
-async function findLayout(lane: Lane, kafkaName: string): Promise<Layout | undefined> {
+async function findLayout(lane: KafkaConnection, kafkaName: string): Promise<PartitionLayout | undefined> {
   const deadline = performance.now() + LEADERS_WITHIN_MS
   for (;;) {
-    const layout = await request(lane, () =>
+    const layout = await withRetry(lane, () =>
       lane.layout(kafkaName).catch((error: unknown) => {
         if (error instanceof Error && /^Unknown topic /.test(error.message)) return undefined
         throw error
       }),
     )
     if (!layout || layout.leaders.every(node => node >= 0) || performance.now() > deadline) return layout
-    lane.forget()
+    lane.forgetLayout()
     await delay(50)
   }
 }
 
-async function createTopic(lane: Lane, settings: KafkaSettings, kafkaName: string): Promise<Layout> {
+async function createTopic(
+  lane: KafkaConnection,
+  settings: KafkaSettings,
+  kafkaName: string,
+): Promise<PartitionLayout> {
   const { partitions, replication } = settings
   const configs = Object.entries(CONFIGS).map(([name, value]) => ({ name, value }))
-  await request(lane, () =>
+  await withRetry(lane, () =>
     lane.admin
       .createTopics({ topics: [kafkaName], partitions, replicas: replication, configs })
       .catch((error: unknown) => {
-        if (!says(error, 'TOPIC_ALREADY_EXISTS')) throw error
+        if (!hasApiError(error, 'TOPIC_ALREADY_EXISTS')) throw error
       }),
   )
   const deadline = performance.now() + LEADERS_WITHIN_MS
@@ -84,12 +97,16 @@ async function createTopic(lane: Lane, settings: KafkaSettings, kafkaName: strin
         'EVENT_BUS_TOPIC_WRONG',
         `Kafka's topic ${kafkaName} was made, but nobody leads it`,
       )
-    lane.forget()
+    lane.forgetLayout()
     await delay(50)
   }
 }
 
-function checkPartitions({ partitions }: KafkaSettings, kafkaName: string, { leaders }: Layout): void {
+function checkPartitions(
+  { partitions }: KafkaSettings,
+  kafkaName: string,
+  { leaders }: PartitionLayout,
+): void {
   if (leaders.length === partitions) return
   throw new OperatorError(
     'EVENT_BUS_TOPIC_WRONG',
@@ -98,10 +115,10 @@ function checkPartitions({ partitions }: KafkaSettings, kafkaName: string, { lea
   )
 }
 
-async function checkConfigs(lane: Lane, kafkaName: string): Promise<void> {
+async function checkConfigs(lane: KafkaConnection, kafkaName: string): Promise<void> {
   const configurationKeys = Object.keys(CONFIGS)
   const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: kafkaName, configurationKeys }
-  const [described] = await request(lane, () => lane.admin.describeConfigs({ resources: [resource] }))
+  const [described] = await withRetry(lane, () => lane.admin.describeConfigs({ resources: [resource] }))
   for (const [name, value] of Object.entries(CONFIGS)) {
     const found = described?.configs.find(config => config.name === name)?.value
     if (found === value) continue

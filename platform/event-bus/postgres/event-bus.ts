@@ -1,60 +1,65 @@
 // The event bus port on PostgreSQL: a table of messages, NOTIFY as the wake-up, leases for groups. Free of events' meaning.
 
-import { follow } from '#platform/event-bus/delivery-loop.ts'
+import { runDeliveryLoop } from '#platform/event-bus/delivery-loop.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { joinGroup } from '#platform/event-bus/postgres/lease.ts'
-import { takePart } from '#platform/event-bus/postgres/membership.ts'
-import { publishEvents, readMessages, topicEnd, trimTopics } from '#platform/event-bus/postgres/messages.ts'
+import { runMembership } from '#platform/event-bus/postgres/membership.ts'
+import {
+  deleteOldMessages,
+  publishEvents,
+  readMessages,
+  readTopicEnd,
+} from '#platform/event-bus/postgres/messages.ts'
 import { prepareSchema } from '#platform/event-bus/postgres/schema.ts'
-import { type Keeping, startTrimming } from '#platform/event-bus/retention.ts'
-import { createReaders, shareFeeds } from '#platform/event-bus/subscriptions.ts'
+import { type RetentionOptions, startRetention } from '#platform/event-bus/retention.ts'
+import { createSubscriptions, shareFeeds } from '#platform/event-bus/subscriptions.ts'
 import { openTopicFeed, type TopicFeed } from '#platform/event-bus/topic-feed.ts'
 import { checkName } from '#platform/event-bus/validation.ts'
-import { openWakeups, type Wakeups } from '#platform/postgres/notifications.ts'
-import { type Log, openPool, type Pool, unreachable } from '#platform/postgres/pool.ts'
+import { type Notifications, openNotifications } from '#platform/postgres/notifications.ts'
+import { openPool, type Pool, type StoreLogger, toUnreachable } from '#platform/postgres/pool.ts'
 
-export type PostgresEventBusOptions = Keeping & {
+export type PostgresEventBusOptions = RetentionOptions & {
   readonly url: string
-  readonly logger?: Log
+  readonly logger?: StoreLogger
 }
 
 type Ports = {
   /** Commits are on disk when they return: a publisher's checkpoint relies on them. */
   readonly pool: Pool
   readonly soft: Pool
-  readonly wakeups: Wakeups
-  readonly logger: Log | undefined
+  readonly wakeups: Notifications
+  readonly logger: StoreLogger | undefined
 }
 
 /** Opens the event bus in the database at `url`, in a schema of its own. */
 export async function openPostgresEventBus(options: PostgresEventBusOptions): Promise<EventBus> {
   const { url, logger } = options
   await prepareSchema(url).catch((cause: unknown) => {
-    throw unreachable('EVENT_BUS_UNREACHABLE', 'event bus', url, cause)
+    throw toUnreachable('EVENT_BUS_UNREACHABLE', 'event bus', url, cause)
   })
   const open = new AsyncDisposableStack()
   const pool = open.use(openPool({ url, purpose: 'event bus', max: 4, logger }))
   const soft = open.use(openPool({ url, purpose: 'event bus', max: 2, logger, soft: true }))
   const run = (text: string, values: readonly unknown[]) => soft.query({ text, values })
-  const wakeups = open.use(openWakeups({ url, channel: 'waybill_event_bus', run, logger }))
+  const wakeups = open.use(openNotifications({ url, channel: 'waybill_event_bus', run, logger }))
   const ports: Ports = { pool, soft, wakeups, logger }
   const feeds = open.use(shareFeeds(topic => openFeed(ports, topic)))
-  open.use(startTrimming(retentionMs => trimTopics(pool, retentionMs), options))
-  const readers = open.use(createReaders())
+  open.use(startRetention(retentionMs => deleteOldMessages(pool, retentionMs), options))
+  const readers = open.use(createSubscriptions())
 
   return {
     async publish(topic, events) {
       checkName('topic', topic)
       if (events.length === 0) return
       await publishEvents(pool, topic, events)
-      wakeups.announce(messagesOf(topic))
+      wakeups.notify(messagesOf(topic))
     },
     async subscribe(group, topics, deliver) {
       checkName('group', group)
       const opened = await feeds.open(topics)
       await Promise.all(opened.map(({ topic }) => joinGroup(pool, group, topic)))
       return readers.start(signal =>
-        opened.map(({ topic, feed }) => takePart({ ...ports, group, topic, feed, deliver, signal })),
+        opened.map(({ topic, feed }) => runMembership({ ...ports, group, topic, feed, deliver, signal })),
       )
     },
     async tail(topics, deliver, after = {}) {
@@ -62,12 +67,12 @@ export async function openPostgresEventBus(options: PostgresEventBusOptions): Pr
       const opened = await feeds.open(topics)
       return readers.start(signal =>
         opened.map(({ topic, feed }) =>
-          follow({ topic, feed, after: starts.get(topic) ?? 0, deliver, signal, logger }),
+          runDeliveryLoop({ topic, feed, after: starts.get(topic) ?? 0, deliver, signal, logger }),
         ),
       )
     },
     read: async (topic, after, limit) => readMessages(pool, checkName('topic', topic), after, limit),
-    end: async topic => topicEnd(pool, checkName('topic', topic)),
+    end: async topic => readTopicEnd(pool, checkName('topic', topic)),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }
@@ -79,13 +84,13 @@ function messagesOf(topic: string): string {
 /** Where a tail begins: after `after`, if that is still kept, or at the topic's end. */
 async function startOf(pool: Pool, topic: string, after: number | undefined): Promise<[string, number]> {
   checkName('topic', topic)
-  if (after === undefined) return [topic, await topicEnd(pool, topic)]
+  if (after === undefined) return [topic, await readTopicEnd(pool, topic)]
   await readMessages(pool, topic, after, 1)
   return [topic, after]
 }
 
 async function openFeed({ pool, wakeups, logger }: Ports, topic: string): Promise<TopicFeed> {
-  const end = await topicEnd(pool, topic)
+  const end = await readTopicEnd(pool, topic)
   const source = {
     read: (after: number, limit: number) => readMessages(pool, topic, after, limit),
     listen: (listener: () => void) => wakeups.listen(messagesOf(topic), listener),

@@ -1,6 +1,6 @@
 // One process's part in a group: it owns a topic's checkpoint by lease, or stands by for the owner. Free of messages.
 import { v7 } from 'uuid'
-import { follow } from '#platform/event-bus/delivery-loop.ts'
+import { runDeliveryLoop } from '#platform/event-bus/delivery-loop.ts'
 import type { Delivery } from '#platform/event-bus/event-bus.ts'
 import {
   acquireLease,
@@ -11,8 +11,8 @@ import {
   renewLease,
 } from '#platform/event-bus/postgres/lease.ts'
 import type { TopicFeed } from '#platform/event-bus/topic-feed.ts'
-import type { Wakeups } from '#platform/postgres/notifications.ts'
-import type { Log, Pool } from '#platform/postgres/pool.ts'
+import type { Notifications } from '#platform/postgres/notifications.ts'
+import type { Pool, StoreLogger } from '#platform/postgres/pool.ts'
 import { createWakeSignal, fullJitter, jittered } from '#platform/resilience/backoff.ts'
 
 export type Membership = {
@@ -21,8 +21,8 @@ export type Membership = {
   readonly feed: TopicFeed
   readonly deliver: Delivery
   readonly soft: Pool
-  readonly wakeups: Wakeups
-  readonly logger: Log | undefined
+  readonly wakeups: Notifications
+  readonly logger: StoreLogger | undefined
   readonly signal: AbortSignal
 }
 
@@ -31,7 +31,7 @@ const POLL_MS = 1_000
 const MARGIN_MS = 500
 
 /** Runs until `signal` aborts; then the lease is free for another. */
-export async function takePart(membership: Membership): Promise<void> {
+export async function runMembership(membership: Membership): Promise<void> {
   const { group, topic, soft, wakeups, signal, logger } = membership
   const owner = v7()
   const wakeSignal = createWakeSignal()
@@ -73,7 +73,7 @@ async function own(membership: Membership, lease: Lease, position: number): Prom
     void renew().catch(() => {}) // the database is away: the lease is used only while it is surely valid
   }, RENEW_MS)
   try {
-    await follow({
+    await runDeliveryLoop({
       ...membership,
       after: position,
       onDelivered: renew,
@@ -82,6 +82,6 @@ async function own(membership: Membership, lease: Lease, position: number): Prom
   } finally {
     clearInterval(renewing)
     await releaseLease(soft, lease).catch(() => {}) // it runs out by itself
-    wakeups.announce(leaseTopic(lease.group, lease.topic))
+    wakeups.notify(leaseTopic(lease.group, lease.topic))
   }
 }

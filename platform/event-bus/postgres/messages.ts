@@ -1,7 +1,7 @@
 // A topic's messages in PostgreSQL: published, read, counted off, deleted when old. Free of who reads them.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import { checkRead, outOfRetention } from '#platform/event-bus/validation.ts'
+import { checkRead, retentionError } from '#platform/event-bus/validation.ts'
 import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { Pool } from '#platform/postgres/pool.ts'
 
@@ -88,18 +88,18 @@ export async function readMessages(
   checkRead(after, limit)
   const rows = await pool.query<MessageRow>({ name: 'read', text: READ, values: [topic, after, limit] })
   const trimmedTo = Number(rows[0]?.trimmed_to ?? 0)
-  if (after < trimmedTo) throw outOfRetention(topic, after, trimmedTo)
+  if (after < trimmedTo) throw retentionError(topic, after, trimmedTo)
   return rows.filter(row => row.position !== null).map(row => toMessage(topic, row))
 }
 
-export async function topicEnd(pool: Pool, topic: string): Promise<number> {
+export async function readTopicEnd(pool: Pool, topic: string): Promise<number> {
   const text = 'SELECT end_position FROM event_bus.topics WHERE topic = $1'
   const rows = await pool.query<{ end_position: string }>({ name: 'end', text, values: [topic] })
   return Number(rows[0]?.end_position ?? 0)
 }
 
 /** Deletes what is older than `retentionMs`, of every topic, a few at a time. Returns how many messages went. */
-export async function trimTopics(pool: Pool, retentionMs: number): Promise<number> {
+export async function deleteOldMessages(pool: Pool, retentionMs: number): Promise<number> {
   const topics = await pool.query<{ topic: string }>({ text: 'SELECT topic FROM event_bus.topics' })
   let total = 0
   for (const { topic } of topics) {

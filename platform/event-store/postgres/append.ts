@@ -2,10 +2,10 @@
 import { v7 } from 'uuid'
 import type { Json } from '#platform/domain/json.ts'
 import type { Append, AppendResult, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
-import { createGrouping } from '#platform/event-store/group-commit.ts'
+import { createGroupCommit } from '#platform/event-store/group-commit.ts'
 import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
-import { storeError, toPosition } from '#platform/event-store/postgres/sessions.ts'
-import { bad, checkAppend, encodeJson, MAX_APPEND } from '#platform/event-store/validation.ts'
+import { toPosition, toStoreError } from '#platform/event-store/postgres/sessions.ts'
+import { checkAppend, encodeJson, invalidInput, MAX_APPEND } from '#platform/event-store/validation.ts'
 
 export type Appender = {
   append(append: Append): Promise<AppendResult>
@@ -50,7 +50,7 @@ const APPEND_GROUP =
  * Statements under way at once. One, so that all who wait share the next commit: with two, each has half of them, and on
  * a slow disk half the throughput; on a fast one the second gained a twentieth.
  */
-export const WRITERS = 1
+export const MAX_WRITERS = 1
 const MAX_GROUP = 256
 const MAX_GROUP_BYTES = 2 * 1024 * 1024
 const MAX_QUEUED = 10_000
@@ -66,7 +66,7 @@ export function createAppender({ sessions, now, onCommitted }: AppenderOptions):
     if (recorded.length > 0) onCommitted(recorded)
     return results
   }
-  const grouping = createGrouping<Encoded, AppendResult>({
+  const grouping = createGroupCommit<Encoded, AppendResult>({
     send,
     names: ({ append }) => namesOf(append),
     weight: ({ bytes }) => bytes,
@@ -75,7 +75,7 @@ export function createAppender({ sessions, now, onCommitted }: AppenderOptions):
     maxWeight: MAX_GROUP_BYTES,
     maxQueued: MAX_QUEUED,
     maxQueuedWeight: MAX_QUEUED_BYTES,
-    maxInFlight: WRITERS,
+    maxInFlight: MAX_WRITERS,
   })
   return {
     async append(append) {
@@ -83,8 +83,9 @@ export function createAppender({ sessions, now, onCommitted }: AppenderOptions):
       try {
         return await grouping.add(encoded)
       } catch (cause) {
-        if (isDataError(cause)) throw bad(`the database refused the append's data: ${messageOf(cause)}`)
-        throw storeError('append', cause)
+        if (isDataError(cause))
+          throw invalidInput(`the database refused the append's data: ${messageOf(cause)}`)
+        throw toStoreError('append', cause)
       }
     },
     drained: grouping.drained,
@@ -121,7 +122,8 @@ function encode(append: Append): Encoded {
   const meta = encodeJson(append.meta ?? {}, 'meta')
   const outcome = append.command ? encodeJson(append.command.outcome, 'outcome') : null
   const bytes = events.reduce((sum, event) => sum + event.data.length + meta.length, outcome?.length ?? 0)
-  if (bytes > MAX_APPEND) throw bad(`an append holds at most ${MAX_APPEND} characters of JSON, not ${bytes}`)
+  if (bytes > MAX_APPEND)
+    throw invalidInput(`an append holds at most ${MAX_APPEND} characters of JSON, not ${bytes}`)
   return { append, events, meta, outcome, bytes }
 }
 

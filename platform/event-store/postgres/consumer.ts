@@ -1,17 +1,17 @@
 // A named consumer: owns its checkpoint by lease, follows the log, or stands by for the owner. Free of what is handled.
 import { v7 } from 'uuid'
-import { createProgress, type Progress } from '#platform/event-store/checkpoint.ts'
+import { type Checkpoint, createCheckpoint } from '#platform/event-store/checkpoint.ts'
 import type { Delivery } from '#platform/event-store/delivery.ts'
-import { deliver, deliverOne, Stopping } from '#platform/event-store/delivery.ts'
+import { ConsumerStopped, deliverEvent, deliverEvents } from '#platform/event-store/delivery.ts'
 import type { Consumer, ConsumerOptions, LogRange } from '#platform/event-store/event-store.ts'
 import type { LogTail } from '#platform/event-store/log-tail.ts'
 import {
-  nextReplay,
-  park,
-  parkAgain,
-  parkedOf,
-  parkedStreams,
-  settle,
+  deleteDeadLetter,
+  parkEvents,
+  readNextReplay,
+  readParkedEvents,
+  readParkedStreams,
+  recordFailedReplay,
 } from '#platform/event-store/postgres/dead-letters.ts'
 import type { Lease } from '#platform/event-store/postgres/lease.ts'
 import {
@@ -21,14 +21,15 @@ import {
   LeaseLost,
   moveCheckpoint,
   RENEW_MS,
-  readProgress,
+  readConsumerProgress,
   releaseLease,
   renewLease,
 } from '#platform/event-store/postgres/lease.ts'
-import type { LogReader, LogStretch } from '#platform/event-store/postgres/log-reader.ts'
+import type { LogReader, LogSlice } from '#platform/event-store/postgres/log-reader.ts'
 import type { Topic, Wakeups } from '#platform/event-store/postgres/notifications.ts'
-import type { Sessions, StoreLogger } from '#platform/event-store/postgres/sessions.ts'
-import { createSpacedWriter } from '#platform/event-store/throttled-writer.ts'
+import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
+import { createThrottledWriter } from '#platform/event-store/throttled-writer.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { createWakeSignal, fullJitter, jittered } from '#platform/resilience/backoff.ts'
 
 export type ConsumerPorts = {
@@ -57,7 +58,7 @@ type Self = ConsumerPorts & {
   readonly id: string
   readonly topic: Topic
   readonly wakeSignal: ReturnType<typeof createWakeSignal>
-  readonly progress: Progress
+  readonly progress: Checkpoint
   readonly closing: AbortController
   owner: boolean
   /** Set when the database may hold events that the tail of this process does not know of. */
@@ -97,7 +98,7 @@ export async function startConsumer(ports: ConsumerPorts, options: ConsumerOptio
     status: () => ({
       name: options.name,
       owner: self.owner,
-      checkpoint: progress.checkpoint(),
+      checkpoint: progress.position(),
       deadLetters: self.deadLetters,
       ...(self.lastError !== undefined && { lastError: self.lastError }),
     }),
@@ -118,7 +119,7 @@ function createSelf(ports: ConsumerPorts, options: ConsumerOptions): Self {
     id: v7(),
     topic: `consumer ${options.name}`,
     wakeSignal: createWakeSignal(),
-    progress: createProgress(() => void watch()),
+    progress: createCheckpoint(() => void watch()),
     closing: new AbortController(),
     owner: false,
     mustRead: true,
@@ -141,7 +142,7 @@ function createSelf(ports: ConsumerPorts, options: ConsumerOptions): Self {
 
 async function lookAtOwner(self: Self): Promise<void> {
   try {
-    const { checkpoint, deadLetters } = await readProgress(self.sessions, self.options.name)
+    const { checkpoint, deadLetters } = await readConsumerProgress(self.sessions, self.options.name)
     if (self.owner) return
     self.progress.set(checkpoint)
     self.deadLetters = deadLetters
@@ -180,7 +181,7 @@ async function own(
   { lease, checkpoint }: { lease: Lease; checkpoint: number },
   onOwned: () => void,
 ): Promise<void> {
-  const parked = await parkedStreams(self.sessions, lease.consumer)
+  const parked = await readParkedStreams(self.sessions, lease.consumer)
   const tenure: Tenure = { self, lease, parked, lost: false, renewedAt: performance.now() }
   const stopListening = self.wakeups.listen(self.topic, () => void renew(tenure))
   const renewing = setInterval(() => void renew(tenure), RENEW_MS)
@@ -192,7 +193,7 @@ async function own(
     await self.options.onOwner?.(checkpoint)
     await follow(tenure)
   } catch (error) {
-    if (!(error instanceof Stopping)) throw error
+    if (!(error instanceof ConsumerStopped)) throw error
   } finally {
     clearInterval(renewing)
     stopListening()
@@ -205,10 +206,10 @@ async function own(
 /** Frees the lease for a standby, or tells whoever took it that this process has stopped. */
 async function giveUp({ self, lease }: Tenure): Promise<void> {
   try {
-    const checkpoint = self.progress.checkpoint()
+    const checkpoint = self.progress.position()
     if (!(await releaseLease(self.sessions, lease, checkpoint)))
       await confirmYield(self.sessions, lease, checkpoint)
-    self.wakeups.announce(self.topic)
+    self.wakeups.notify(self.topic)
   } catch (error) {
     noteFailure(self, error) // the lease runs out by itself
   }
@@ -229,7 +230,7 @@ async function renew(tenure: Tenure): Promise<void> {
 
 /** Throws Stopping when closing, LeaseLost when this process is no longer surely the owner. */
 async function ensureOwner(tenure: Tenure): Promise<void> {
-  if (tenure.self.closing.signal.aborted) throw new Stopping()
+  if (tenure.self.closing.signal.aborted) throw new ConsumerStopped()
   if (performance.now() - tenure.renewedAt > LEASE_MS - MARGIN_MS) await renew(tenure)
   if (tenure.lost || performance.now() - tenure.renewedAt > LEASE_MS - MARGIN_MS)
     throw new LeaseLost(tenure.lease.consumer)
@@ -240,7 +241,7 @@ async function follow(tenure: Tenure): Promise<never> {
   const delivery = deliveryOf(tenure)
   const spacing = self.options.spacingMs ?? 0
   let begunAt = Number.NEGATIVE_INFINITY
-  const checkpoints = createSpacedWriter<number>(CHECKPOINT_MS, checkpoint => move(tenure, checkpoint))
+  const checkpoints = createThrottledWriter<number>(CHECKPOINT_MS, checkpoint => move(tenure, checkpoint))
   try {
     for (;;) {
       await ensureOwner(tenure)
@@ -248,11 +249,11 @@ async function follow(tenure: Tenure): Promise<never> {
       await pauseUnlessClosing(begunAt + spacing - performance.now(), self.closing.signal)
       begunAt = performance.now()
       const stretch = await readNext(self)
-      if (stretch.scannedTo <= self.progress.checkpoint()) {
+      if (stretch.scannedTo <= self.progress.position()) {
         if (!(await self.wakeSignal.wait(jittered(POLL_MS)))) self.mustRead = true
         continue
       }
-      if (stretch.events.length > 0) await deliver(delivery, stretch.events)
+      if (stretch.events.length > 0) await deliverEvents(delivery, stretch.events)
       self.lastError = undefined
       self.progress.set(stretch.scannedTo)
       checkpoints.offer(stretch.scannedTo)
@@ -275,12 +276,12 @@ async function move(tenure: Tenure, checkpoint: number): Promise<void> {
 }
 
 /** From what this process wrote itself, unless others may have written too. */
-async function readStretch(self: Self, range: LogRange): Promise<LogStretch> {
-  const known = self.mustRead ? undefined : self.tail.stretch(range)
+async function readStretch(self: Self, range: LogRange): Promise<LogSlice> {
+  const known = self.mustRead ? undefined : self.tail.read(range)
   if (known) return known
   self.mustRead = false
   try {
-    return await self.log.readStretch(range)
+    return await self.log.readSlice(range)
   } catch (error) {
     self.mustRead = true
     throw error
@@ -288,9 +289,9 @@ async function readStretch(self: Self, range: LogRange): Promise<LogStretch> {
 }
 
 /** The next events, as far as the consumer that this one stays behind has come. */
-async function readNext(self: Self): Promise<LogStretch> {
+async function readNext(self: Self): Promise<LogSlice> {
   const { options, progress, log } = self
-  const after = progress.checkpoint()
+  const after = progress.position()
   const { behind, categories, batchSize: limit = BATCH } = options
   const bound = behind ? await boundOf(behind, after, log) : Number.MAX_SAFE_INTEGER
   if (bound <= after) return { events: [], scannedTo: after }
@@ -313,7 +314,7 @@ function deliveryOf(tenure: Tenure): Delivery {
     attempts: self.options.attempts ?? ATTEMPTS,
     parked,
     async park(events, parking) {
-      await park(self.sessions, lease, events, parking)
+      await parkEvents(self.sessions, lease, events, parking)
       self.logger?.error(
         { consumer: lease.consumer, positions: events.map(({ position }) => position), error: parking.error },
         'events were parked as dead letters',
@@ -335,7 +336,7 @@ function deliveryOf(tenure: Tenure): Delivery {
 }
 
 async function countDeadLetters(self: Self): Promise<void> {
-  self.deadLetters = (await readProgress(self.sessions, self.options.name)).deadLetters
+  self.deadLetters = (await readConsumerProgress(self.sessions, self.options.name)).deadLetters
 }
 
 function pauseUnlessClosing(ms: number, closing: AbortSignal): Promise<void> {
@@ -356,7 +357,7 @@ function pauseUnlessClosing(ms: number, closing: AbortSignal): Promise<void> {
 async function replayMarked(tenure: Tenure, delivery: Delivery): Promise<void> {
   const { self, lease, parked } = tenure
   for (;;) {
-    const stream = await nextReplay(self.sessions, lease.consumer)
+    const stream = await readNextReplay(self.sessions, lease.consumer)
     if (stream === undefined) return
     if (await replayStream(tenure, delivery, stream)) parked.delete(stream)
     await countDeadLetters(self)
@@ -369,15 +370,15 @@ async function replayStream(
   stream: string,
 ): Promise<boolean> {
   for (;;) {
-    const letters = await parkedOf(self.sessions, lease.consumer, stream, REPLAY_BATCH)
+    const letters = await readParkedEvents(self.sessions, lease.consumer, stream, REPLAY_BATCH)
     for (const letter of letters) {
-      const failure = await deliverOne(delivery, letter.event)
+      const failure = await deliverEvent(delivery, letter.event)
       if (failure) {
-        await parkAgain(self.sessions, lease, letter, failure)
+        await recordFailedReplay(self.sessions, lease, letter, failure)
         parked.set(stream, letter.event.position)
         return false
       }
-      await settle(self.sessions, lease, letter.event.position)
+      await deleteDeadLetter(self.sessions, lease, letter.event.position)
     }
     if (letters.length === 0) return true
   }

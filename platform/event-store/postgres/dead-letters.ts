@@ -2,11 +2,11 @@
 
 import type { DeadLetter, RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { Lease } from '#platform/event-store/postgres/lease.ts'
-import { HELD, LeaseLost } from '#platform/event-store/postgres/lease.ts'
+import { IS_HELD, LeaseLost } from '#platform/event-store/postgres/lease.ts'
 import { EVENT_COLUMNS, type EventRow, toEvent } from '#platform/event-store/postgres/log-reader.ts'
 import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
 import { toPosition } from '#platform/event-store/postgres/sessions.ts'
-import { bad, checkKey } from '#platform/event-store/validation.ts'
+import { checkKey, invalidInput } from '#platform/event-store/validation.ts'
 
 type LetterRow = EventRow & {
   consumer: string
@@ -45,7 +45,7 @@ export async function markForReplay(
 ): Promise<number> {
   checkKey('a consumer name', consumer)
   if (positions?.some(position => !Number.isSafeInteger(position)))
-    throw bad('positions are whole numbers, as listed with the dead letters')
+    throw invalidInput('positions are whole numbers, as listed with the dead letters')
   const rows = await read(
     `UPDATE event_store.dead_letters SET replay = true
       WHERE consumer = $1 AND ($2::bigint[] IS NULL OR stream IN (
@@ -57,7 +57,7 @@ export async function markForReplay(
 }
 
 /** Streams with parked events, and the position of the first in each. */
-export async function parkedStreams(
+export async function readParkedStreams(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
 ): Promise<Map<string, number>> {
@@ -69,7 +69,7 @@ export async function parkedStreams(
 }
 
 /** The oldest stream that is marked for replay. */
-export async function nextReplay(
+export async function readNextReplay(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
 ): Promise<string | undefined> {
@@ -81,7 +81,7 @@ export async function nextReplay(
 }
 
 /** The parked events of a stream, oldest first, at most `limit`. */
-export async function parkedOf(
+export async function readParkedEvents(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
   stream: string,
@@ -95,7 +95,7 @@ export async function parkedOf(
 }
 
 /** Parks durably, before the checkpoint may move past. An event that is parked already stays as it is. */
-export async function park(
+export async function parkEvents(
   { read }: Pick<Sessions, 'read'>,
   lease: Lease,
   events: readonly RecordedEvent[],
@@ -103,7 +103,7 @@ export async function park(
 ): Promise<void> {
   await underLease(
     read(
-      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${HELD} FOR UPDATE), parked AS (
+      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${IS_HELD} FOR UPDATE), parked AS (
          INSERT INTO event_store.dead_letters (consumer, position, stream, behind, error, attempts)
          SELECT $1, e.position, e.stream, $6, $7, $8 FROM held, unnest($4::bigint[], $5::text[]) AS e(position, stream)
          ON CONFLICT DO NOTHING)
@@ -122,14 +122,14 @@ export async function park(
 }
 
 /** A replayed event was handled. */
-export async function settle(
+export async function deleteDeadLetter(
   { read }: Pick<Sessions, 'read'>,
   lease: Lease,
   position: number,
 ): Promise<void> {
   await underLease(
     read(
-      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${HELD} FOR UPDATE), settled AS (
+      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${IS_HELD} FOR UPDATE), settled AS (
          DELETE FROM event_store.dead_letters USING held WHERE consumer = $1 AND position = $4)
        SELECT 1 FROM held`,
       [lease.consumer, lease.owner, lease.epoch, position],
@@ -139,7 +139,7 @@ export async function settle(
 }
 
 /** A replayed event failed again: it heads its stream's parked events, none of which is to be replayed now. */
-export async function parkAgain(
+export async function recordFailedReplay(
   { read }: Pick<Sessions, 'read'>,
   lease: Lease,
   letter: DeadLetter,
@@ -147,7 +147,7 @@ export async function parkAgain(
 ): Promise<void> {
   await underLease(
     read(
-      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${HELD} FOR UPDATE), again AS (
+      `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${IS_HELD} FOR UPDATE), again AS (
          UPDATE event_store.dead_letters d
             SET replay = false,
                 behind = CASE WHEN d.position > $4 THEN $4::bigint END,

@@ -2,15 +2,16 @@
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import { createLogTail } from '#platform/event-store/log-tail.ts'
-import { createAppender, WRITERS } from '#platform/event-store/postgres/append.ts'
+import { createAppender, MAX_WRITERS } from '#platform/event-store/postgres/append.ts'
 import { startConsumer } from '#platform/event-store/postgres/consumer.ts'
 import { listDeadLetters, markForReplay } from '#platform/event-store/postgres/dead-letters.ts'
-import { holdWhile, takeConsumer } from '#platform/event-store/postgres/lease-takeover.ts'
+import { holdWhile, takeOverConsumer } from '#platform/event-store/postgres/lease-takeover.ts'
 import { createLogReader } from '#platform/event-store/postgres/log-reader.ts'
 import { openWakeups } from '#platform/event-store/postgres/notifications.ts'
 import { migrate } from '#platform/event-store/postgres/schema.ts'
-import { openSessions, type StoreLogger, storeError } from '#platform/event-store/postgres/sessions.ts'
+import { openSessions, toStoreError } from '#platform/event-store/postgres/sessions.ts'
 import { checkKey } from '#platform/event-store/validation.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 
 export type PostgresEventStoreOptions = {
   readonly url: string
@@ -30,7 +31,7 @@ const POOL_SIZE = 8
 export async function openPostgresEventStore(options: PostgresEventStoreOptions): Promise<EventStore> {
   const { url, logger, now = () => new Date(), poolSize = POOL_SIZE } = options
   await migrate(url)
-  const sessions = openSessions({ url, poolSize, writers: WRITERS, logger })
+  const sessions = openSessions({ url, poolSize, writers: MAX_WRITERS, logger })
   const wakeups = openWakeups(sessions, logger)
   const log = createLogReader(sessions)
   const tail = createLogTail()
@@ -39,7 +40,7 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
     now,
     onCommitted(events) {
       tail.add(events)
-      wakeups.announce('events')
+      wakeups.notify('events')
     },
   })
   const consumers = new Set<Consumer>()
@@ -48,7 +49,7 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
   function whileOpen<Result>(doing: string, work: () => Promise<Result>): Promise<Result> {
     if (closed) throw new OperatorError('EVENT_STORE_CLOSED', 'the event store is closed')
     return work().catch(cause => {
-      throw storeError(doing, cause)
+      throw toStoreError(doing, cause)
     })
   }
 
@@ -69,7 +70,7 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
       whileOpen('list dead letters', () => listDeadLetters(sessions, consumer)),
     async replayDeadLetters(consumer, positions) {
       const marked = await whileOpen('mark dead letters', () => markForReplay(sessions, consumer, positions))
-      wakeups.announce(`consumer ${consumer}`)
+      wakeups.notify(`consumer ${consumer}`)
       return marked
     },
     async consume(consumerOptions) {
@@ -89,7 +90,7 @@ export async function openPostgresEventStore(options: PostgresEventStoreOptions)
     },
     async withConsumerLease(consumer, work) {
       checkKey('a consumer name', consumer)
-      const taken = await whileOpen('take a lease', () => takeConsumer({ sessions, wakeups, consumer }))
+      const taken = await whileOpen('take a lease', () => takeOverConsumer({ sessions, wakeups, consumer }))
       await holdWhile(taken, work)
     },
     async [Symbol.asyncDispose]() {

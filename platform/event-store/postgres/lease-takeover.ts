@@ -3,17 +3,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { v7 } from 'uuid'
 import { OperatorError } from '#platform/domain/errors.ts'
 import {
-  checkpointIfYielded,
-  endYielding,
   LEASE_MS,
   type Lease,
   RENEW_MS,
+  readYieldedCheckpoint,
   releaseLease,
   renewLease,
-  stealLease,
+  stopAwaitingYield,
+  takeLease,
 } from '#platform/event-store/postgres/lease.ts'
 import type { Wakeups } from '#platform/event-store/postgres/notifications.ts'
-import { type Sessions, storeError } from '#platform/event-store/postgres/sessions.ts'
+import { type Sessions, toStoreError } from '#platform/event-store/postgres/sessions.ts'
 
 export type Taken = {
   readonly checkpoint: number
@@ -24,21 +24,21 @@ export type Taken = {
 const LOOK_MS = 10
 
 /** Resolves when the former owner has stopped, or has not said so for a whole lease. The lease is kept until given back. */
-export async function takeConsumer(taking: {
+export async function takeOverConsumer(taking: {
   readonly sessions: Sessions
   readonly wakeups: Wakeups
   readonly consumer: string
 }): Promise<Taken> {
   const { sessions, wakeups, consumer } = taking
-  const lease = await stealLease(sessions, consumer, v7())
+  const lease = await takeLease(sessions, consumer, v7())
   const renewing = setInterval(() => void renewLease(sessions, lease).catch(() => {}), RENEW_MS)
   const giveBack = async (checkpoint: number | undefined) => {
     clearInterval(renewing)
     const kept = await releaseLease(sessions, lease, checkpoint)
-    wakeups.announce(`consumer ${consumer}`)
+    wakeups.notify(`consumer ${consumer}`)
     return kept
   }
-  wakeups.announce(`consumer ${consumer}`)
+  wakeups.notify(`consumer ${consumer}`)
   try {
     return { checkpoint: await whenYielded(sessions, lease), giveBack }
   } catch (error) {
@@ -49,9 +49,9 @@ export async function takeConsumer(taking: {
 
 async function whenYielded(sessions: Sessions, lease: Lease): Promise<number> {
   for (const begin = performance.now(); ; await delay(LOOK_MS)) {
-    const checkpoint = await checkpointIfYielded(sessions, lease)
+    const checkpoint = await readYieldedCheckpoint(sessions, lease)
     if (checkpoint !== undefined) return checkpoint
-    if (performance.now() - begin > LEASE_MS) await endYielding(sessions, lease)
+    if (performance.now() - begin > LEASE_MS) await stopAwaitingYield(sessions, lease)
   }
 }
 
@@ -65,7 +65,7 @@ export async function holdWhile(taken: Taken, work: (checkpoint: number) => Prom
     throw error
   }
   const kept = await taken.giveBack(checkpoint).catch(cause => {
-    throw storeError('give a lease back', cause)
+    throw toStoreError('give a lease back', cause)
   })
   if (!kept) throw new OperatorError('LEASE_LOST', 'another process took the consumer meanwhile')
 }

@@ -1,5 +1,5 @@
 // Who owns a consumer: a row with an owner, an epoch and a deadline by the database's clock. Free of events.
-import { Stopping } from '#platform/event-store/delivery.ts'
+import { ConsumerStopped } from '#platform/event-store/delivery.ts'
 import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
 import { toPosition } from '#platform/event-store/postgres/sessions.ts'
 
@@ -7,7 +7,7 @@ import { toPosition } from '#platform/event-store/postgres/sessions.ts'
 export type Lease = { readonly consumer: string; readonly owner: string; readonly epoch: string }
 
 /** Thrown when a lease turns out to have passed to another: whoever held it stops. */
-export class LeaseLost extends Stopping {
+export class LeaseLost extends ConsumerStopped {
   constructor(consumer: string) {
     super(`another process owns consumer ${consumer}`)
     this.name = 'LeaseLost'
@@ -20,7 +20,7 @@ export const RENEW_MS = 1_500
 
 const DEADLINE = `clock_timestamp() + ${LEASE_MS} * interval '1 millisecond'`
 /** Matches the row of a lease given as $1, $2, $3. */
-export const HELD = 'name = $1 AND owner = $2 AND epoch = $3'
+export const IS_HELD = 'name = $1 AND owner = $2 AND epoch = $3'
 
 /** Takes the lease if it is free, has run out or is ours already; makes the consumer, at position 0, if it is new. */
 export async function acquireLease(
@@ -41,7 +41,7 @@ export async function acquireLease(
 /** False when the lease has passed to another. */
 export async function renewLease({ soft }: Pick<Sessions, 'soft'>, lease: Lease): Promise<boolean> {
   const rows = await soft(
-    `UPDATE event_store.consumers SET lease_until = ${DEADLINE} WHERE ${HELD} RETURNING 1`,
+    `UPDATE event_store.consumers SET lease_until = ${DEADLINE} WHERE ${IS_HELD} RETURNING 1`,
     valuesOf(lease),
   )
   return rows.length > 0
@@ -54,7 +54,7 @@ export async function moveCheckpoint(
   checkpoint: number,
 ): Promise<boolean> {
   const rows = await soft(
-    `UPDATE event_store.consumers SET checkpoint = $4, lease_until = ${DEADLINE} WHERE ${HELD} RETURNING 1`,
+    `UPDATE event_store.consumers SET checkpoint = $4, lease_until = ${DEADLINE} WHERE ${IS_HELD} RETURNING 1`,
     [...valuesOf(lease), checkpoint],
   )
   return rows.length > 0
@@ -69,14 +69,14 @@ export async function releaseLease(
   const rows = await read(
     `UPDATE event_store.consumers
         SET owner = NULL, lease_until = NULL, checkpoint = coalesce($4::bigint, checkpoint)
-      WHERE ${HELD} RETURNING 1`,
+      WHERE ${IS_HELD} RETURNING 1`,
     [...valuesOf(lease), checkpoint ?? null],
   )
   return rows.length > 0
 }
 
 /** Takes the lease whoever has it, and notes a living former owner as yielding until it has stopped. */
-export async function stealLease(
+export async function takeLease(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
   owner: string,
@@ -105,12 +105,12 @@ export async function confirmYield(
 }
 
 /** The checkpoint once no former owner is at work any more, undefined until then. */
-export async function checkpointIfYielded(
+export async function readYieldedCheckpoint(
   { soft }: Pick<Sessions, 'soft'>,
   lease: Lease,
 ): Promise<number | undefined> {
   const [row] = await soft<{ checkpoint: string; yielding: string | null }>(
-    `SELECT checkpoint, yielding FROM event_store.consumers WHERE ${HELD}`,
+    `SELECT checkpoint, yielding FROM event_store.consumers WHERE ${IS_HELD}`,
     valuesOf(lease),
   )
   if (!row) throw new LeaseLost(lease.consumer)
@@ -118,12 +118,12 @@ export async function checkpointIfYielded(
 }
 
 /** Waits no longer for a former owner: what it says later counts for nothing. */
-export async function endYielding({ read }: Pick<Sessions, 'read'>, lease: Lease): Promise<void> {
-  await read(`UPDATE event_store.consumers SET yielding = NULL WHERE ${HELD}`, valuesOf(lease))
+export async function stopAwaitingYield({ read }: Pick<Sessions, 'read'>, lease: Lease): Promise<void> {
+  await read(`UPDATE event_store.consumers SET yielding = NULL WHERE ${IS_HELD}`, valuesOf(lease))
 }
 
 /** What anybody may know of a consumer: its checkpoint and how many dead letters it has. */
-export async function readProgress(
+export async function readConsumerProgress(
   { soft }: Pick<Sessions, 'soft'>,
   consumer: string,
 ): Promise<{ checkpoint: number; deadLetters: number }> {

@@ -11,7 +11,7 @@ import type {
 } from '#platform/event-store/event-store.ts'
 import type { Query, Sessions } from '#platform/event-store/postgres/sessions.ts'
 import { toPosition } from '#platform/event-store/postgres/sessions.ts'
-import { bad, checkKey, checkStream, encodeJson } from '#platform/event-store/validation.ts'
+import { checkKey, checkStream, encodeJson, invalidInput } from '#platform/event-store/validation.ts'
 
 export type EventRow = {
   position: string
@@ -26,12 +26,12 @@ export type EventRow = {
 }
 
 /** A stretch of the log: the matching events after a position, and how far the log has been looked through. */
-export type LogStretch = { readonly events: readonly RecordedEvent[]; readonly scannedTo: number }
+export type LogSlice = { readonly events: readonly RecordedEvent[]; readonly scannedTo: number }
 
 export type LogReader = Pick<
   EventStore,
   'readStream' | 'readLog' | 'head' | 'findCommand' | 'forgetCommand' | 'loadSnapshot' | 'saveSnapshot'
-> & { readStretch(range: LogRange): Promise<LogStretch> }
+> & { readSlice(range: LogRange): Promise<LogSlice> }
 
 export const MAX_LIMIT = 10_000
 
@@ -57,7 +57,7 @@ export function createLogReader(sessions: Pick<Sessions, 'read' | 'soft'>): LogR
   const { read, soft } = sessions
   return {
     readStream: (stream, range) => readStream(read, stream, range),
-    readStretch: range => readStretch(read, range),
+    readSlice: range => readStretch(read, range),
     async readLog(range) {
       return [...(await readStretch(read, range)).events]
     },
@@ -98,11 +98,11 @@ async function readStream(read: Query, stream: StreamId, range: StreamRange = {}
   return rows.map(toEvent)
 }
 
-async function readStretch(read: Query, { after, limit, categories }: LogRange): Promise<LogStretch> {
+async function readStretch(read: Query, { after, limit, categories }: LogRange): Promise<LogSlice> {
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
-    throw bad(`a read of the log takes 1 to ${MAX_LIMIT} events, not ${limit}`)
+    throw invalidInput(`a read of the log takes 1 to ${MAX_LIMIT} events, not ${limit}`)
   if (!Number.isSafeInteger(after) || after < 0)
-    throw bad(`a read of the log starts after a position, not ${after}`)
+    throw invalidInput(`a read of the log starts after a position, not ${after}`)
   if (categories) return readCategories(read, { after, limit, categories })
   const events = (await read<EventRow>(READ_LOG, [after, limit])).map(toEvent)
   return { events, scannedTo: events.at(-1)?.position ?? after }
@@ -111,7 +111,7 @@ async function readStretch(read: Query, { after, limit, categories }: LogRange):
 async function readCategories(
   read: Query,
   { after, limit, categories }: Required<LogRange>,
-): Promise<LogStretch> {
+): Promise<LogSlice> {
   const rows = await read<{ head: string } & (EventRow | { position: null })>(READ_CATEGORIES, [
     after,
     limit,

@@ -1,7 +1,11 @@
 // The event store's wake-ups: of new events, and of a consumer's lease or dead letters. Free of how they travel.
 
-import type { Sessions, StoreLogger } from '#platform/event-store/postgres/sessions.ts'
-import { openWakeups as openWakeupsOn, type Wakeups as WakeupsOf } from '#platform/postgres/notifications.ts'
+import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
+import {
+  openNotifications as openWakeupsOn,
+  type Notifications as WakeupsOf,
+} from '#platform/postgres/notifications.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 
 /** What a wake-up is about. */
 export type Topic = 'events' | `consumer ${string}`

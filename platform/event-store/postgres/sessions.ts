@@ -1,11 +1,8 @@
 // The event store's sessions with PostgreSQL, by what they are for, and what their errors mean. Free of queries.
 import pg from 'pg'
-import type { Logger } from 'pino'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { isOutage } from '#platform/resilience/outage.ts'
-
-/** What the event store logs with. */
-export type StoreLogger = Pick<Logger, 'info' | 'warn' | 'error'>
 
 export type Query = <Row extends pg.QueryResultRow>(
   text: string,
@@ -91,7 +88,7 @@ function queryOf(pool: pg.Pool): Query {
 }
 
 /** What a failed statement means to whoever asked: UNAVAILABLE while the database is away, else an operator's matter. */
-export function storeError(doing: string, cause: unknown): Error {
+export function toStoreError(doing: string, cause: unknown): Error {
   if (cause instanceof CallerError || cause instanceof OperatorError) return cause
   if (isOutage(cause))
     return new CallerError(

@@ -14,7 +14,7 @@ const LOOKS = 4
 const SILENT_LOOKS = 6
 
 /** Before it is connected, until disposed. While the client is connected anew its calls fail as in an outage. */
-export function watchOver(client: WatchedClient, onSilence: (address: string) => void): AsyncDisposable {
+export function startWatchdog(client: WatchedClient, onSilence: (address: string) => void): AsyncDisposable {
   const lookMs = (client.options.heartbeatFrequencyMS + client.options.connectTimeoutMS) / LOOKS
   const looks = new Map<string, number>()
   let isLost = false

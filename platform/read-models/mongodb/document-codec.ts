@@ -23,17 +23,17 @@ type Rekeyed = string | number | boolean | null | Rekeyed[] | { [key: string]: R
 
 /** The document with its keys encoded, and without members that are undefined. */
 export function encodeDocument(doc: Json): { [key: string]: Rekeyed } | null {
-  const encoded = withKeys(doc, encodeKey)
+  const encoded = mapKeys(doc, encodeKey)
   return encoded !== null && typeof encoded === 'object' && !Array.isArray(encoded) ? encoded : null
 }
 
 /** A copy with every key, at any depth, put through `rename`, and with text that can be stored. */
-export function withKeys(value: Json, rename: (key: string) => string): Rekeyed {
+export function mapKeys(value: Json, rename: (key: string) => string): Rekeyed {
   if (typeof value === 'string') return storedText(value)
   if (value === null || typeof value !== 'object') return value
-  if (isArray(value)) return value.map(item => withKeys(item, rename))
+  if (isArray(value)) return value.map(item => mapKeys(item, rename))
   const members = Object.entries(value).flatMap(([key, member]) =>
-    member === undefined ? [] : [[rename(key), withKeys(member, rename)] as const],
+    member === undefined ? [] : [[rename(key), mapKeys(member, rename)] as const],
   )
   return Object.fromEntries(members)
 }

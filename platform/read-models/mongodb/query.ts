@@ -2,9 +2,9 @@
 import type { Document as BsonDocument, Filter as BsonFilter, Sort } from 'mongodb'
 import { checkPath } from '#platform/read-models/collection-names.ts'
 import { storedText } from '#platform/read-models/mongodb/document-codec.ts'
-import type { Place, SortValue } from '#platform/read-models/page-cursor.ts'
+import type { PagePosition, SortValue } from '#platform/read-models/page-cursor.ts'
 import type { Filter, Query } from '#platform/read-models/read-models.ts'
-import { queryWords } from '#platform/read-models/search-terms.ts'
+import { foldQuery } from '#platform/read-models/search-terms.ts'
 
 /** A document as it is kept; `doc` null is one that was deleted. */
 export type StoredDocument = {
@@ -24,7 +24,7 @@ export function fieldOf(path: string): string {
   return `doc.${checkPath(path)}`
 }
 
-export function findFilter(query: Query, place: Place | undefined): Condition {
+export function findFilter(query: Query, place: PagePosition | undefined): Condition {
   const conditions = whereConditions(query.where ?? [])
   return { $and: place ? [...conditions, pastCondition(query, place)] : conditions }
 }
@@ -55,13 +55,13 @@ function filterConditions(filter: Filter): Condition[] {
 
 /** Words are letters, digits and marks only, which a regular expression may hold as they are. */
 function matchingConditions(text: string): Condition[] {
-  const words = queryWords(text)
+  const words = foldQuery(text)
   if (words.length === 0) return [{ _id: { $in: [] } }]
   return words.map(word => ({ terms: { $regex: `^${word}` } }) as Condition)
 }
 
 /** A comparison sees values of its own type only, so that the types beyond it are named. */
-function pastCondition({ orderBy }: Query, place: Place): Condition {
+function pastCondition({ orderBy }: Query, place: PagePosition): Condition {
   const [value, id] = [storedValue(place.value), storedText(place.id)]
   if (!orderBy) return { _id: { $gt: id } }
   const field = fieldOf(orderBy.path)

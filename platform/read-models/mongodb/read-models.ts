@@ -10,13 +10,13 @@ import { storedName } from '#platform/read-models/collection-names.ts'
 import {
   decodeKey,
   encodeDocument,
+  mapKeys,
   storedText,
-  withKeys,
 } from '#platform/read-models/mongodb/document-codec.ts'
 import { countFilter, findFilter, type StoredDocument, sortOf } from '#platform/read-models/mongodb/query.ts'
 import { type MongodbServer, openMongodbServer } from '#platform/read-models/mongodb/server.ts'
 import { createCollection, createShadow } from '#platform/read-models/mongodb/shadow.ts'
-import { createCursors } from '#platform/read-models/page-cursor.ts'
+import { createPageCursors } from '#platform/read-models/page-cursor.ts'
 import type {
   Collection,
   CollectionDefinition,
@@ -98,7 +98,7 @@ function mongoCollection<Doc extends Document>(opening: Opening<Doc>): Collectio
       return new Map(found.map(row => [row._id, documentOf<Doc>(row) as Doc]))
     },
     async find(query) {
-      const cursors = createCursors(definition.name, query)
+      const cursors = createPageCursors(definition.name, query)
       const filter = findFilter(query, cursors.place)
       const options = { sort: sortOf(query), limit: query.limit + 1, batchSize: query.limit + 2 }
       const rows = await attempt(() => stored.find(filter, options).toArray())
@@ -140,7 +140,7 @@ function pageOf<Doc extends Document>(
 
 /** What `write` stored is a Doc: BSON gives back the strings, numbers, booleans, arrays and objects that it got. */
 function documentOf<Doc extends Document>(row: StoredDocument | undefined): Doc | null {
-  return withKeys(row?.doc ?? null, decodeKey) as Doc | null
+  return mapKeys(row?.doc ?? null, decodeKey) as Doc | null
 }
 
 /**

@@ -1,7 +1,7 @@
 // A session with the MongoDB that a URL names, and what its server can do. Free of documents.
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { watchOver } from '#platform/read-models/mongodb/connection-watchdog.ts'
+import { startWatchdog } from '#platform/read-models/mongodb/connection-watchdog.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type MongodbServer = AsyncDisposable & {
@@ -30,7 +30,7 @@ export async function openMongodbServer(url: string, logger?: Pick<Logger, 'warn
   await using open = new AsyncDisposableStack()
   open.defer(() => client.close())
   open.use(
-    watchOver(client, address =>
+    startWatchdog(client, address =>
       logger?.warn({ address }, 'nothing was heard of a server of READ_MODELS_URL, and it is connected anew'),
     ),
   )

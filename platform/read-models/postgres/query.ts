@@ -1,9 +1,9 @@
 // Queries on read models as SQL: filters, keyset pages, search. Free of I/O.
 import { type Sql, storableJson, storableText } from '#platform/postgres/pool.ts'
-import type { Place } from '#platform/read-models/page-cursor.ts'
+import type { PagePosition } from '#platform/read-models/page-cursor.ts'
 import { jsonAt, KEYED_LENGTH, keyOf, SCHEMA, type Table } from '#platform/read-models/postgres/schema.ts'
 import type { Filter, Query } from '#platform/read-models/read-models.ts'
-import { queryWords } from '#platform/read-models/search-terms.ts'
+import { foldQuery } from '#platform/read-models/search-terms.ts'
 
 type Scalar = string | number | boolean
 
@@ -12,7 +12,7 @@ const FIRST_OF = { number: "'1'", string: "'2'", boolean: "'3'", nothing: "'4'" 
 const NEXT = { number: 'string', string: 'boolean' } as const
 
 /** One row more than the page holds tells whether there is another. */
-export function findSql(table: Table, query: Query, place: Place | undefined): Sql {
+export function findSql(table: Table, query: Query, place: PagePosition | undefined): Sql {
   const values = createValues()
   const conditions = whereSql(query.where ?? [], values)
   if (place) conditions.push(pastSql(query, place, values))
@@ -75,12 +75,12 @@ function keySql(value: Scalar | null, values: Values): string {
 
 /** Words are letters, digits and marks only, which a quoted lexeme may hold as they are. */
 function matchingSql(text: string, values: Values): string[] {
-  const words = queryWords(text)
+  const words = foldQuery(text)
   if (words.length === 0) return ['false']
   return [`terms @@ ${values.add(words.map(word => `'${word}':*`).join(' & '))}::tsquery`]
 }
 
-function pastSql(query: Query, { value, id }: Place, values: Values): string {
+function pastSql(query: Query, { value, id }: PagePosition, values: Values): string {
   const past = query.orderBy?.descending ? '<' : '>'
   if (!query.orderBy) return `id > ${values.add(storableText(id))}`
   return `(${keyOf(query.orderBy.path)}, id) ${past} (${keySql(value, values)}, ${values.add(storableText(id))})`

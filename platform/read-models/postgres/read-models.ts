@@ -2,15 +2,15 @@
 import type pg from 'pg'
 import { OperatorError } from '#platform/domain/errors.ts'
 import {
-  type Log,
   openPool,
   openSession,
   type Pool,
+  type StoreLogger,
   storableJson,
   storableText,
-  unreachable,
+  toUnreachable,
 } from '#platform/postgres/pool.ts'
-import { createCursors } from '#platform/read-models/page-cursor.ts'
+import { createPageCursors } from '#platform/read-models/page-cursor.ts'
 import { countSql, findSql } from '#platform/read-models/postgres/query.ts'
 import {
   createTable,
@@ -36,7 +36,7 @@ import { foldTerms } from '#platform/read-models/search-terms.ts'
 
 export type PostgresReadModelsOptions = {
   readonly url: string
-  readonly logger?: Log
+  readonly logger?: StoreLogger
   /** Sessions at most; 10 when left out. */
   readonly poolSize?: number
 }
@@ -53,7 +53,7 @@ const REBUILD_LOCK = 7_234_202
 export async function openPostgresReadModels(options: PostgresReadModelsOptions): Promise<ReadModels> {
   const { url, logger, poolSize = 10 } = options
   await prepareSchema(url).catch((cause: unknown) => {
-    throw unreachable('READ_MODELS_UNREACHABLE', 'read models', url, cause)
+    throw toUnreachable('READ_MODELS_UNREACHABLE', 'read models', url, cause)
   })
   const pool = openPool({ url, purpose: 'read models', max: poolSize, logger })
   return {
@@ -160,7 +160,7 @@ async function findPage<Doc extends Document>(
   table: Table,
   query: Query,
 ): Promise<Page<Doc>> {
-  const cursors = createCursors(definition.name, query)
+  const cursors = createPageCursors(definition.name, query)
   const rows = await pool.query<{ id: string; doc: Doc }>(findSql(table, query, cursors.place))
   const items = rows
     .slice(0, query.limit)

@@ -1,5 +1,5 @@
 // The sandbox provider's own books: one row an operation, in schema `sandbox_provider` of the payment database.
-import { inTransaction, type Log, openPool } from '#platform/postgres/pool.ts'
+import { inTransaction, openPool, type StoreLogger } from '#platform/postgres/pool.ts'
 import type { ProviderNotice } from './payment-provider.ts'
 import type { Script } from './sandbox-scenarios.ts'
 
@@ -222,7 +222,7 @@ export interface Ledger extends AsyncDisposable {
 }
 
 /** Throws CallerError UNAVAILABLE from any call while the database is away. */
-export async function openLedger(databaseUrl: string, logger: Log): Promise<Ledger> {
+export async function openLedger(databaseUrl: string, logger: StoreLogger): Promise<Ledger> {
   await inTransaction(databaseUrl, async session => {
     await session.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK])
     await session.query(SCHEMA)

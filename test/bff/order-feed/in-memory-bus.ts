@@ -4,7 +4,7 @@ import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
-import { outOfRetention } from '#platform/event-bus/validation.ts'
+import { retentionError } from '#platform/event-bus/validation.ts'
 
 export type Topic = (typeof ORDER_TOPICS)[number]
 export type InMemoryBus = Pick<EventBus, 'read' | 'end'> & {
@@ -58,7 +58,7 @@ export function createInMemoryBus(): InMemoryBus {
       this.reads.push(topic)
       if (this.fault) throw this.fault
       const oldest = trimmed[topic] ?? 0
-      if (after < oldest) throw outOfRetention(topic, after, oldest)
+      if (after < oldest) throw retentionError(topic, after, oldest)
       await turn()
       return log(topic)
         .filter(({ position }) => position > after)

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { createGrouping, type GroupingOptions } from '#platform/event-store/group-commit.ts'
+import { createGroupCommit, type GroupCommitOptions } from '#platform/event-store/group-commit.ts'
 
 type Item = { readonly name: string; readonly weight?: number }
 
 /** Groups that answer only when told to, and what they were sent. */
-function grouping(options: Partial<GroupingOptions<Item, string>> = {}) {
+function grouping(options: Partial<GroupCommitOptions<Item, string>> = {}) {
   const sent: string[][] = []
   const gates: PromiseWithResolvers<void>[] = []
-  const created = createGrouping<Item, string>({
+  const created = createGroupCommit<Item, string>({
     async send(items) {
       const names = items.map(({ name }) => name)
       sent.push(names)

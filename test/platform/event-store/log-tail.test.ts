@@ -19,28 +19,28 @@ function event(position: number, category = 'order'): RecordedEvent {
 
 const events = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => event(from + index))
-const positions = (stretch: ReturnType<ReturnType<typeof createLogTail>['stretch']>) =>
+const positions = (stretch: ReturnType<ReturnType<typeof createLogTail>['read']>) =>
   stretch?.events.map(({ position }) => position)
 
 test('an empty tail, a position before its first event and one past its end are questions for the database', () => {
   const tail = createLogTail()
-  expect(tail.stretch({ after: 0, limit: 10 })).toBeUndefined()
+  expect(tail.read({ after: 0, limit: 10 })).toBeUndefined()
   tail.add(events(5, 7))
-  expect(tail.stretch({ after: 3, limit: 10 })).toBeUndefined()
-  expect(tail.stretch({ after: 8, limit: 10 })).toBeUndefined()
+  expect(tail.read({ after: 3, limit: 10 })).toBeUndefined()
+  expect(tail.read({ after: 8, limit: 10 })).toBeUndefined()
 })
 
 test('a reader at the end gets an empty stretch, one before it the rest, up to its limit', () => {
   const tail = createLogTail()
   tail.add(events(5, 9))
-  expect(tail.stretch({ after: 9, limit: 10 })).toEqual({ events: [], scannedTo: 9 })
-  expect(tail.stretch({ after: 4, limit: 2 })).toEqual({ events: events(5, 6), scannedTo: 6 })
+  expect(tail.read({ after: 9, limit: 10 })).toEqual({ events: [], scannedTo: 9 })
+  expect(tail.read({ after: 4, limit: 2 })).toEqual({ events: events(5, 6), scannedTo: 6 })
 })
 
 test('events of other categories are passed over', () => {
   const tail = createLogTail()
   tail.add([event(1, 'order'), event(2, 'stock'), event(3, 'order'), event(4, 'stock')])
-  expect(tail.stretch({ after: 0, limit: 10, categories: ['stock'] })).toEqual({
+  expect(tail.read({ after: 0, limit: 10, categories: ['stock'] })).toEqual({
     events: [event(2, 'stock'), event(4, 'stock')],
     scannedTo: 4,
   })
@@ -50,17 +50,17 @@ test('groups that arrive out of order are joined; nothing past a gap is shown', 
   const tail = createLogTail()
   tail.add(events(1, 2))
   tail.add(events(5, 6))
-  expect(positions(tail.stretch({ after: 0, limit: 10 }))).toEqual([1, 2])
+  expect(positions(tail.read({ after: 0, limit: 10 }))).toEqual([1, 2])
   tail.add(events(3, 4))
-  expect(positions(tail.stretch({ after: 0, limit: 10 }))).toEqual([1, 2, 3, 4, 5, 6])
+  expect(positions(tail.read({ after: 0, limit: 10 }))).toEqual([1, 2, 3, 4, 5, 6])
 })
 
 test('a gap that another process filled is given up: the tail goes on behind it', () => {
   const tail = createLogTail()
   tail.add(events(1, 2))
   for (let at = 10; at < 30; at++) tail.add([event(at)])
-  expect(tail.stretch({ after: 2, limit: 100 })).toBeUndefined()
-  expect(positions(tail.stretch({ after: 20, limit: 100 }))?.at(-1)).toBe(29)
+  expect(tail.read({ after: 2, limit: 100 })).toBeUndefined()
+  expect(positions(tail.read({ after: 20, limit: 100 }))?.at(-1)).toBe(29)
 })
 
 test('whatever the order of groups and the capacity, a stretch is always the dense continuation of its position', () => {
@@ -84,7 +84,7 @@ test('whatever the order of groups and the capacity, a stretch is always the den
         for (const group of groups) {
           tail.add(group)
           for (let after = 0; after < next; after++) {
-            const found = positions(tail.stretch({ after, limit: 1000 }))
+            const found = positions(tail.read({ after, limit: 1000 }))
             if (found) expect(found).toEqual(found.map((_, index) => after + 1 + index))
           }
         }

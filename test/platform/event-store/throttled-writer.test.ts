@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createSpacedWriter } from '#platform/event-store/throttled-writer.ts'
+import { createThrottledWriter } from '#platform/event-store/throttled-writer.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -10,7 +10,7 @@ afterEach(() => {
 
 test('writes the first value at once, and of those that follow only the newest, a spacing later', async () => {
   const written: number[] = []
-  const writer = createSpacedWriter<number>(50, async value => void written.push(value))
+  const writer = createThrottledWriter<number>(50, async value => void written.push(value))
   for (let value = 1; value <= 3; value++) writer.offer(value)
   await vi.advanceTimersByTimeAsync(0)
   for (let value = 4; value <= 6; value++) writer.offer(value)
@@ -23,7 +23,7 @@ test('writes the first value at once, and of those that follow only the newest, 
 test('a value offered while a write is under way is written after it', async () => {
   const written: number[] = []
   const gate = Promise.withResolvers<void>()
-  const writer = createSpacedWriter<number>(10, async value => {
+  const writer = createThrottledWriter<number>(10, async value => {
     if (value === 1) await gate.promise
     written.push(value)
   })
@@ -39,7 +39,7 @@ test('a value offered while a write is under way is written after it', async () 
 
 test('stopping drops what has not begun', async () => {
   const written: number[] = []
-  const writer = createSpacedWriter<number>(50, async value => void written.push(value))
+  const writer = createThrottledWriter<number>(50, async value => void written.push(value))
   writer.offer(1)
   await writer.stop()
   await vi.advanceTimersByTimeAsync(100)

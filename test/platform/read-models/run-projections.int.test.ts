@@ -44,7 +44,7 @@ test('views show what was appended, once it is reached', async () => {
   expect(await collection.getMany(['tally-b', 'other-c'])).toEqual(
     new Map([['tally-b', { sum: 5, events: 1, parity: 'odd' }]]),
   )
-  expect(await projections.shown(overview)).toBe(position)
+  expect(await projections.shownPosition(overview)).toBe(position)
   expect(await projections.collection(overview).get('all')).toEqual({ events: 5, log: '1 2 3 4 5 ' })
   expect(await projections.reached(position + 1, 10)).toBe(false)
   expect(() => projections.collection(tallies(9))).toThrow(/tallies_v9/)
@@ -206,7 +206,7 @@ test('a new version of a view is whole before its process is ready, and is fed w
   const position = await grow(old.store, 'tally-a', [5])
   expect(await projections.reached(position, 5_000)).toBe(true)
   expect(await collection.get('tally-a')).toMatchObject({ sum: 15, events: 5 })
-  expect(await projections.shown(tallies(2))).toBe(position)
+  expect(await projections.shownPosition(tallies(2))).toBe(position)
 
   await before.reached(await grow(old.store, 'tally-a', [6]), 5_000) // handled by the old build, and then it ends
   await old.open.disposeAsync()

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { storedName } from '#platform/read-models/collection-names.ts'
 import {
   FOLDING_VERSION,
+  foldQuery,
   foldTerms,
   foldText,
   foldWords,
-  queryWords,
 } from '#platform/read-models/search-terms.ts'
 
 /** What is stored, what people type for it, and the words that both are. */
@@ -98,6 +98,6 @@ test('the stored name of a collection with terms changes with the folding, so th
 test('terms are distinct, and at most 1,000; a query takes at most 32 words', () => {
   const many = Array.from({ length: 1_500 }, (_, n) => `w${n}`)
   expect(foldTerms(['Mug', 'MUG', ...many])).toHaveLength(1_000)
-  expect(queryWords('Größe grosse')).toEqual(['grosse'])
-  expect(() => queryWords(many.slice(0, 33).join(' '))).toThrow('at most 32 words; this one has 33')
+  expect(foldQuery('Größe grosse')).toEqual(['grosse'])
+  expect(() => foldQuery(many.slice(0, 33).join(' '))).toThrow('at most 32 words; this one has 33')
 })

@@ -2,7 +2,7 @@ import { Producer } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openKafkaEventBus } from '#platform/event-bus/kafka/event-bus.ts'
 import { partitionOf } from '#platform/event-bus/kafka/producer.ts'
-import { toRecord } from '#platform/event-bus/kafka/record-codec.ts'
+import { encodeRecord } from '#platform/event-bus/kafka/record-codec.ts'
 import { parseKafkaUrl } from '#platform/event-bus/kafka-url.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
@@ -103,7 +103,7 @@ describe.skipIf(missing)(onKafka, () => {
       const partition = partitionOf(event.stream, partitions)
       const links = { before: event.position - 1, beforeHere: lasts.get(partition) ?? 0 }
       lasts.set(partition, event.position)
-      return toRecord(`${namespace}.${topic}`, partition, event, links)
+      return encodeRecord(`${namespace}.${topic}`, partition, event, links)
     })
     const producer = new Producer({ clientId: 'torn', bootstrapBrokers: [...brokers], idempotent: true })
     await producer.send({ messages })

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type WatchedClient, watchOver } from '#platform/read-models/mongodb/connection-watchdog.ts'
+import { startWatchdog, type WatchedClient } from '#platform/read-models/mongodb/connection-watchdog.ts'
 
 /** A driver's client whose watch over its servers says what a test has it say. */
 function createClient() {
@@ -29,7 +29,7 @@ afterEach(() => {
 
 test('a client that hears of its servers is left alone, whatever it hears', async () => {
   const { news, close, watched } = createClient()
-  await using _watch = watchOver(watched, onSilence)
+  await using _watch = startWatchdog(watched, onSilence)
   news.emit('serverOpening', { address: 'a:1' })
   for (let time = 0; time < 60; time++) {
     await vi.advanceTimersByTimeAsync(20_000)
@@ -40,7 +40,7 @@ test('a client that hears of its servers is left alone, whatever it hears', asyn
 
 test('a client that hears nothing of one of its servers is connected anew, once', async () => {
   const { news, close, connect, watched } = createClient()
-  await using _watch = watchOver(watched, onSilence)
+  await using _watch = startWatchdog(watched, onSilence)
   news.emit('serverOpening', { address: 'a:1' })
   news.emit('serverOpening', { address: 'b:1' })
   for (let elapsed = 0; elapsed < SILENCE_MS; elapsed += 5_000) {
@@ -57,7 +57,7 @@ test('a client that hears nothing of one of its servers is connected anew, once'
 test('it is tried until a server is there, and is watched over again from then on', async () => {
   const { news, connect, watched } = createClient()
   connect.mockRejectedValueOnce(new Error('away')).mockRejectedValueOnce(new Error('away'))
-  await using _watch = watchOver(watched, onSilence)
+  await using _watch = startWatchdog(watched, onSilence)
   news.emit('serverOpening', { address: 'a:1' })
   await vi.advanceTimersByTimeAsync(SILENCE_MS + 15_000)
   expect(connect).toHaveBeenCalledTimes(3)
@@ -68,7 +68,7 @@ test('it is tried until a server is there, and is watched over again from then o
 
 test('nothing is expected of a server that was taken off', async () => {
   const { news, close, watched } = createClient()
-  await using _watch = watchOver(watched, onSilence)
+  await using _watch = startWatchdog(watched, onSilence)
   news.emit('serverOpening', { address: 'a:1' })
   news.emit('serverClosed', { address: 'a:1' })
   await vi.advanceTimersByTimeAsync(4 * SILENCE_MS)
@@ -78,7 +78,7 @@ test('nothing is expected of a server that was taken off', async () => {
 test('disposing ends it, also while no server is there', async () => {
   const { news, connect, watched } = createClient()
   connect.mockRejectedValue(new Error('away'))
-  const watch = watchOver(watched, onSilence)
+  const watch = startWatchdog(watched, onSilence)
   news.emit('serverOpening', { address: 'a:1' })
   await vi.advanceTimersByTimeAsync(SILENCE_MS + 5_000)
   await watch[Symbol.asyncDispose]()
