@@ -1,5 +1,6 @@
 // npm run rebuild: fills views of a service anew from its log, beside the live ones, and puts them in their place.
 import process from 'node:process'
+import { isObject } from '#platform/domain/json.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
@@ -50,7 +51,7 @@ async function chosenViews(service: Service, names: readonly string[]): Promise<
 }
 
 function isView(value: unknown): value is View<Document> {
-  return typeof value === 'object' && value !== null && 'collection' in value && 'project' in value
+  return isObject(value) && 'collection' in value && 'project' in value
 }
 
 if (import.meta.main) await runCommand(rebuild, ({ operands }) => main(operands))

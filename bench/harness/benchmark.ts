@@ -1,6 +1,7 @@
 // What every benchmark needs: rounds of contenders, medians, goals, a report on screen and in bench/results. Free of contenders.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
+import { isObject } from '#platform/domain/json.ts'
 
 /** A goal and whether it was met. `goal` is the bound as text, e.g. `>= 1.5`. */
 export type Goal = {
@@ -120,9 +121,7 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
 export async function versionOf(packageName: string): Promise<string> {
   const file = new URL(`../../node_modules/${packageName}/package.json`, import.meta.url)
   const parsed: unknown = JSON.parse(await readFile(file, 'utf8'))
-  return typeof parsed === 'object' && parsed !== null && 'version' in parsed
-    ? String(parsed.version)
-    : 'unknown'
+  return isObject(parsed) && 'version' in parsed ? String(parsed.version) : 'unknown'
 }
 
 /** Prints the goals, if there are any, and writes the report to bench/results/NAME.json. */

@@ -1,6 +1,7 @@
 // Makes the input of a GraphQL mutation of a request's body, and says where it does not fit. Free of HTTP.
 import { coerceInputValue, type GraphQLSchema, isInputType } from 'graphql'
 import { badInput, type InputProblem } from '#bff-web/rest/parameters.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** An input type, and those of its fields that come from somewhere else than the body. */
 export type BodyInput = { readonly type: string; readonly elsewhere: Readonly<Record<string, string>> }
@@ -20,7 +21,7 @@ export function readBody(
   body: unknown,
   given: Fields,
 ): Fields {
-  if (!isFields(body)) throw badInput([{ pointer: '', detail: 'should be a JSON object' }])
+  if (!isObject(body)) throw badInput([{ pointer: '', detail: 'should be a JSON object' }])
   const problems: InputProblem[] = Object.keys(elsewhere)
     .filter(name => Object.hasOwn(body, name))
     .map(name => ({ pointer: `/${name}`, detail: `does not belong in the body: it is ${elsewhere[name]}` }))
@@ -34,10 +35,6 @@ export function readBody(
   })
   if (problems.length > 0) throw badInput(problems)
   return input
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function cut(text: string): string {

@@ -9,6 +9,7 @@ import {
 import { type BodyInput, readBody } from '#bff-web/rest/request-body.ts'
 import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -173,10 +174,6 @@ function refuse(outcome: Fields, statuses: Readonly<Record<string, 404 | 409 | 4
 }
 
 function fieldsOf(value: unknown): Fields {
-  if (!isFields(value)) throw new Error(`the graph answered ${typeof value} where an object should be`)
+  if (!isObject(value)) throw new Error(`the graph answered ${typeof value} where an object should be`)
   return value
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null
 }

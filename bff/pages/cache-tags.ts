@@ -1,7 +1,6 @@
 // Which cached views an event touches, as tags. Pure.
-
 import { orderIdOf } from '#bff/bus/message-ids.ts'
-import type { JsonObject } from '#platform/domain/json.ts'
+import { isObject, type JsonObject } from '#platform/domain/json.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 
 /** The tags that views are kept under. */
@@ -48,6 +47,6 @@ export function tagsOf(message: BusMessage): readonly string[] {
 /** Whose order an event of topic orders is about: each of them says so, the first one with the whole customer. */
 function ownerOf({ customerId, customer }: JsonObject): string | undefined {
   if (typeof customerId === 'string') return customerId
-  const id = typeof customer === 'object' && customer !== null && 'id' in customer ? customer.id : undefined
+  const id = isObject(customer) ? customer.id : undefined
   return typeof id === 'string' ? id : undefined
 }

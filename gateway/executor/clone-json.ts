@@ -1,5 +1,6 @@
 // A copy of parsed JSON, for who changes it in place. Free of what it is.
-import { isObject, type JsonObject } from '#gateway/executor/execution.ts'
+import type { JsonObject } from '#gateway/executor/execution.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Deeper than any operation asks, so that nobody changes what is further down: copies share it. */
 const MAX_LEVELS = 1000

@@ -12,12 +12,7 @@ import {
   isObjectType,
   type OperationDefinitionNode,
 } from 'graphql'
-import {
-  type ExecutionError,
-  isObject,
-  type PathKey,
-  type SharedValues,
-} from '#gateway/executor/execution.ts'
+import type { ExecutionError, PathKey, SharedValues } from '#gateway/executor/execution.ts'
 import { compileLeaf, type HiddenValues } from '#gateway/executor/leaf-values.ts'
 import { ResponseTooLarge } from '#gateway/executor/response-limit.ts'
 import {
@@ -26,6 +21,7 @@ import {
   type Selected,
 } from '#gateway/planner/normalization/collect-fields.ts'
 import type { PlanNames } from '#gateway/planner/normalization/plan-names.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Of one answer. A list may have a wrong value at each of its places. */
 const MAX_ERRORS = 1000

@@ -37,7 +37,3 @@ export type Execution = {
   /** Never rejects: a fetch that fails is an answer with errors. */
   fetch(request: SubgraphRequest): Promise<SubgraphResponse>
 }
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}

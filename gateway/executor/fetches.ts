@@ -1,13 +1,12 @@
 // The plan's requests: bodies put together from what was compiled, answers merged where they belong, errors told in place.
 import { cloneJson } from '#gateway/executor/clone-json.ts'
 import { dedupeRepresentations } from '#gateway/executor/dedupe-representations.ts'
-import {
-  type Execution,
-  isObject,
-  type JsonObject,
-  type PathKey,
-  type SubgraphRequest,
-  type SubgraphResponse,
+import type {
+  Execution,
+  JsonObject,
+  PathKey,
+  SubgraphRequest,
+  SubgraphResponse,
 } from '#gateway/executor/execution.ts'
 import {
   compileFlattenPath,
@@ -21,6 +20,7 @@ import { compileRepresentation, type Representation } from '#gateway/executor/re
 import { compileRewrites } from '#gateway/executor/rewrites.ts'
 import { addErrors, type ErrorContext, MAX_ERRORS } from '#gateway/executor/subgraph-errors.ts'
 import type { BatchFetchNode, FetchNode, FlattenPath } from '#gateway/planner/plan/query-plan.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** What a plan is compiled with. */
 export type PlanContext = ErrorContext & {

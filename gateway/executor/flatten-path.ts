@@ -1,7 +1,8 @@
 // The objects that a plan's path leads to, in the answer so far, with where each stands. Compiled once per path.
-import { isObject, type JsonObject, type PathKey, type SharedValues } from '#gateway/executor/execution.ts'
+import type { JsonObject, PathKey, SharedValues } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import type { FlattenPath } from '#gateway/planner/plan/query-plan.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** A place in the answer: its key, and the place that it is in. */
 export type ResponsePath = { readonly key: PathKey; readonly parent: ResponsePath | undefined }

@@ -1,6 +1,7 @@
 // Puts one answer into another, in place: what is new is taken over as it is, what both have is merged.
-import { isObject, type JsonObject } from '#gateway/executor/execution.ts'
+import type { JsonObject } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Deeper than any operation asks: further down values are taken as they are, or shared, not walked till the stack is full. */
 const MAX_LEVELS = 1000

@@ -1,8 +1,9 @@
 // Entities as the subgraphs want them: what of an object goes into its representation, as JSON text. Compiled once.
-import { type Execution, isObject, type JsonObject } from '#gateway/executor/execution.ts'
+import type { Execution, JsonObject } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import { compileRewrites } from '#gateway/executor/rewrites.ts'
 import type { RequiredSelection, Rewrite } from '#gateway/planner/plan/query-plan.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Undefined when the object is no such entity, or nothing but its type is known of it. */
 export type WriteRepresentation = (

@@ -1,7 +1,8 @@
 // Renames and overwrites that a plan asks for in what goes to a subgraph and in what comes back. In place.
-import { isObject, type JsonObject } from '#gateway/executor/execution.ts'
+import type { JsonObject } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import type { Rewrite, RewritePath } from '#gateway/planner/plan/query-plan.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 export function compileRewrites(
   rewrites: readonly Rewrite[],

@@ -1,7 +1,8 @@
 // Tells whether an operation selects a place in its data, by the runtime types of the objects on the way. Pure.
 import { type DocumentNode, type FieldNode, Kind, type SelectionNode } from 'graphql'
-import { isObject, type JsonObject, type PathKey } from '#gateway/executor/execution.ts'
+import type { JsonObject, PathKey } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Without regard to conditions. Objects that do not tell their type may be of any. */
 export type IsSelected = (path: readonly PathKey[], data: JsonObject) => boolean

@@ -1,14 +1,14 @@
 // Errors that subgraphs tell, at the places in the answer that they are about. Free of requests.
-import {
-  type Execution,
-  type ExecutionError,
-  isObject,
-  type JsonObject,
-  type PathKey,
-  type SubgraphResponse,
+import type {
+  Execution,
+  ExecutionError,
+  JsonObject,
+  PathKey,
+  SubgraphResponse,
 } from '#gateway/executor/execution.ts'
 import type { IsSelected } from '#gateway/executor/selected-paths.ts'
 import type { PlanNames } from '#gateway/planner/normalization/plan-names.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Errors of one fetch that are told, at most. */
 export const MAX_ERRORS = 100

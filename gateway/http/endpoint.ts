@@ -1,6 +1,5 @@
 // GraphQL over HTTP in front of the executor: what was asked, in whose name, in which media type. Free of planning.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isObject } from '#gateway/executor/execution.ts'
 import { DEFAULT_RESPONSE_BYTES, limitResponses } from '#gateway/executor/response-limit.ts'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
@@ -16,6 +15,7 @@ import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscripti
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
 import {
   createRequestBudget,

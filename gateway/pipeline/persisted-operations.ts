@@ -1,10 +1,10 @@
 // The text of an operation that is named by a hash, in the place of the name. Free of transport.
 import { GraphQLError } from 'graphql'
 import { z } from 'zod'
-import { isObject } from '#gateway/executor/execution.ts'
 import { countRefusal } from '#gateway/observe/refusals.ts'
 import { type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/response.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 import {
   createPersistedOperations,
   type PersistedOperations,

@@ -1,7 +1,7 @@
 // Tells in an answer's extensions what HTTP tells in headers: where there are many answers, headers have gone. Pure.
-import { isObject } from '#gateway/executor/execution.ts'
 import type { Notes } from '#gateway/pipeline/response-metadata.ts'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** `text` is a whole answer, as JSON. */
 export function addExtensions(text: string, { reached, stale }: Notes): string {

@@ -1,6 +1,5 @@
 // One subscription for all who want the same: its events followed, answered in their order, given to each. Free of transport.
-
-import { type ExecutionError, isObject, type SubgraphResponse } from '#gateway/executor/execution.ts'
+import type { ExecutionError, SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { FormatError } from '#gateway/pipeline/response.ts'
 import { createBroadcast } from '#gateway/subscriptions/broadcast.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
@@ -14,6 +13,7 @@ import {
 } from '#gateway/subscriptions/upstream/upstream.ts'
 import type { Forwarded } from '#gateway/transport/subgraph.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 import { type Answer, answerOfText } from '#platform/graphql/live-server/encoded-results.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'

@@ -1,8 +1,9 @@
 // What callers are told of a subgraph's errors and of its failures, and what only the log is. Free of requests.
 import type { GraphQLFormattedError } from 'graphql'
 import { z } from 'zod'
-import { type ExecutionError, isObject, type JsonObject } from '#gateway/executor/execution.ts'
+import type { ExecutionError, JsonObject } from '#gateway/executor/execution.ts'
 import type { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 
 export const errorSettings = z.strictObject({

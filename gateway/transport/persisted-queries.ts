@@ -1,9 +1,9 @@
 // Automatic persisted queries towards a subgraph: the hash of a document in place of its text, the text when it is not known.
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { isObject } from '#gateway/executor/execution.ts'
 import type { Connection, Outgoing, Received } from '#gateway/transport/connection.ts'
 import { parseJson } from '#gateway/transport/subgraph-response.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Documents whose hashes are remembered. */
 const MAX_DOCUMENTS = 5000

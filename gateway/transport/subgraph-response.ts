@@ -1,7 +1,8 @@
 // A subgraph's answer from its text: whether it is GraphQL, and what it says. Pure.
-import { isObject, type SubgraphResponse } from '#gateway/executor/execution.ts'
+import type { SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { Received } from '#gateway/transport/connection.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Throws CallerError UNAVAILABLE when it is none. */
 export function readAnswer({ text, status }: Received, name: string): SubgraphResponse {

@@ -1,13 +1,14 @@
 // One subgraph: requests of the executor out, answers in, equal queries under way shared. Free of connections.
 import type { IncomingHttpHeaders } from 'node:http'
 import { cloneJson } from '#gateway/executor/clone-json.ts'
-import { isObject, type SubgraphRequest, type SubgraphResponse } from '#gateway/executor/execution.ts'
+import type { SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
 import { watchFetches } from '#gateway/observe/fetches.ts'
 import type { Connection, Outgoing, Received } from '#gateway/transport/connection.ts'
 import { DISCREET, type Disclosure, discloseErrors } from '#gateway/transport/error-masking.ts'
 import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
 import type { PassBack } from '#gateway/transport/reply-headers.ts'
 import { isInOrder, notGraphql, parseJson, readAnswer } from '#gateway/transport/subgraph-response.ts'
+import { isObject } from '#platform/domain/json.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { traceparent } from '#platform/telemetry/tracing.ts'
 

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose'
 import type { Role } from '#platform/auth/viewer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 export type TokenRequest = {
   readonly role: Role
@@ -104,7 +105,7 @@ function parseKey(text: string, file: string): JWK {
 }
 
 function isPrivateKey(value: unknown): value is JWK {
-  return typeof value === 'object' && value !== null && 'kty' in value && 'd' in value && 'x' in value
+  return isObject(value) && 'kty' in value && 'd' in value && 'x' in value
 }
 
 async function publishKey(directory: string, { d: _private, ...publicKey }: JWK): Promise<URL> {

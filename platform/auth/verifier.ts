@@ -20,6 +20,7 @@ import {
 } from '#platform/auth/claims.ts'
 import { isRole, type Viewer } from '#platform/auth/viewer.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 export type VerifierOptions = {
   /** `file:` or `http(s):`; a key that is not in it is looked for again, at most every few seconds. */
@@ -175,5 +176,5 @@ async function readKeySet(file: URL): Promise<JSONWebKeySet> {
 }
 
 function isKeySet(value: unknown): value is JSONWebKeySet {
-  return typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys)
+  return isObject(value) && Array.isArray(value.keys)
 }

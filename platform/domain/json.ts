@@ -9,7 +9,7 @@ export type Json =
 export type JsonObject = { readonly [key: string]: Json | undefined }
 
 /** An object of JSON from elsewhere, whose members are not checked yet. */
-export type UnknownObject = Readonly<Record<string, unknown>>
+export type UnknownObject = { [key: string]: unknown }
 
 /** Returns whether `value` is an object that is no array. */
 export function isObject(value: unknown): value is UnknownObject {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Refusal } from '#platform/domain/decision.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
-import type { Json, JsonObject } from '#platform/domain/json.ts'
+import { isObject, type Json, type JsonObject } from '#platform/domain/json.ts'
 import type { CommandContext, CommandResult } from '#platform/event-store/aggregate.ts'
 import type { CommandRecord } from '#platform/event-store/event-store.ts'
 
@@ -36,13 +36,13 @@ export function repeatedResult<R extends Refusal>(
   if (isRefusal(outcome))
     // Only refusals of this kind of command are recorded under its fingerprint.
     return { status: 'refused', refusal: outcome.refused as R, position, repeated: true }
-  if (typeof outcome === 'object' && outcome !== null && 'accepted' in outcome)
+  if (isObject(outcome) && 'accepted' in outcome)
     return { status: 'accepted', outcome: outcome.accepted ?? null, position, repeated: true }
   throw new OperatorError('COMMAND_NOT_OURS', `command ${context.key} was recorded by something else`)
 }
 
 function isRefusal(outcome: Json): outcome is JsonObject & { readonly refused: Json } {
-  return typeof outcome === 'object' && outcome !== null && 'refused' in outcome
+  return isObject(outcome) && 'refused' in outcome
 }
 
 /** Returns the SHA-256, in hex, of `body` as JSON with sorted keys: equal values have equal fingerprints. */
@@ -52,8 +52,6 @@ export function fingerprint(body: Json): string {
 
 function canonicalJson(body: Json): string {
   return JSON.stringify(body, (_key, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
+    isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
   )
 }

@@ -1,7 +1,7 @@
 // A subgraph that answers whatever a test tells it to, over real HTTP, and counts what is asked of it and held open.
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { isObject } from '#gateway/executor/execution.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 export type Asked = {
   readonly headers: IncomingHttpHeaders

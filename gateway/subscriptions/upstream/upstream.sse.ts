@@ -1,6 +1,5 @@
 // Follows a subgraph's subscription as server-sent events, a request each (graphql-sse's distinct connections).
 import { type Agent, request as send } from 'undici'
-import { isObject } from '#gateway/executor/execution.ts'
 import { parseServerEvents } from '#gateway/subscriptions/upstream/sse-parser.ts'
 import {
   type Connect,
@@ -12,6 +11,7 @@ import {
   type UpstreamRequest,
 } from '#gateway/subscriptions/upstream/upstream.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 const MAX_REFUSAL_BYTES = 64 * 1024
 

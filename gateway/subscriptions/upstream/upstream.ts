@@ -1,7 +1,8 @@
 // A subgraph's subscription as the gateway follows it: what is asked, what comes, what ends it for good. Free of transport.
-import { isObject, type SubgraphResponse } from '#gateway/executor/execution.ts'
+import type { SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { SourceSettings } from '#gateway/subscriptions/settings.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Where a subgraph is subscribed to: at any of its instances, as they are when it is asked for. */
 export type UpstreamEndpoint = { readonly protocol: 'ws' | 'sse'; readonly urls: readonly string[] }

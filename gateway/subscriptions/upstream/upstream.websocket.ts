@@ -2,7 +2,7 @@
 import { on } from 'node:events'
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, MessageType } from 'graphql-ws'
 import { WebSocket } from 'ws'
-import { isObject, type JsonObject } from '#gateway/executor/execution.ts'
+import type { JsonObject } from '#gateway/executor/execution.ts'
 import {
   type Connect,
   readEvent,
@@ -13,6 +13,7 @@ import {
   type UpstreamRequest,
 } from '#gateway/subscriptions/upstream/upstream.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** Messages that wait here; the rest waits in the subgraph. */
 const WAITING = { highWaterMark: 16, lowWaterMark: 4 }

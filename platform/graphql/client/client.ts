@@ -4,9 +4,9 @@ import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 import { type Instances, openInstances, type Post } from '#platform/graphql/client/instances.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
-import { isRecord } from '#platform/graphql/record.ts'
 import type { Policy } from '#platform/resilience/policy.ts'
 import { openSpan, traceparent } from '#platform/telemetry/tracing.ts'
 
@@ -232,7 +232,7 @@ async function post({ instances, name }: Connection, sent: Post): Promise<Answer
 function parseBody(text: string, { name, status }: { name: string; status: number }): unknown {
   try {
     const body: unknown = JSON.parse(text)
-    if (Array.isArray(body) || (isRecord(body) && ('data' in body || 'errors' in body))) return body
+    if (Array.isArray(body) || (isObject(body) && ('data' in body || 'errors' in body))) return body
   } catch {
     // said below
   }
@@ -252,10 +252,10 @@ function readAnswer<T>(
   call: GraphqlCall,
   name: string,
 ): GraphqlAnswer<T> {
-  if (!isRecord(body)) throw new OperatorError('DEPENDENCY_FAILED', `${name} left an operation unanswered`)
+  if (!isObject(body)) throw new OperatorError('DEPENDENCY_FAILED', `${name} left an operation unanswered`)
   const errors = Array.isArray(body.errors) ? body.errors.filter(isRemoteError) : []
   const [first] = errors
-  const hasData = isRecord(body.data)
+  const hasData = isObject(body.data)
   if (first !== undefined && !(call.partial && hasData)) throw failureOf(first, name)
   if (!hasData) throw new OperatorError('DEPENDENCY_FAILED', `${name} answered without data`)
   return { data: body.data as T, consistency, stale, errors }
@@ -269,5 +269,5 @@ export function failureOf({ message, extensions = {} }: RemoteError, name: strin
 }
 
 function isRemoteError(value: unknown): value is RemoteError {
-  return isRecord(value) && typeof value.message === 'string'
+  return isObject(value) && typeof value.message === 'string'
 }

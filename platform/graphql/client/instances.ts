@@ -4,6 +4,7 @@ import { Pool } from 'undici'
 import { leastConnections } from '#platform/discovery/balancing-strategies.ts'
 import type { Followed } from '#platform/discovery/discovery.ts'
 import { openBalanced } from '#platform/discovery/load-balancer.ts'
+import { isObject } from '#platform/domain/json.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 export type InstancesOptions = {
@@ -83,7 +84,7 @@ function openInstance(url: string, maxBytes: number): Instance {
 function isGraphql(text: string): boolean {
   try {
     const body: unknown = JSON.parse(text)
-    return Array.isArray(body) || (typeof body === 'object' && body !== null && 'errors' in body)
+    return Array.isArray(body) || (isObject(body) && 'errors' in body)
   } catch {
     return false
   }

@@ -10,6 +10,7 @@ import {
 } from '#platform/consistency/consistency-token.ts'
 import { mergePositions, NO_POSITIONS } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import {
@@ -18,7 +19,6 @@ import {
   type RequestBudget,
 } from '#platform/graphql/documents/limits.ts'
 import { executeHttp, type HttpResult } from '#platform/graphql/endpoint/apollo-http.ts'
-import { isRecord } from '#platform/graphql/record.ts'
 import { type Answer, createAnswer } from '#platform/http/response-body.ts'
 import { inSpan, isTracing } from '#platform/telemetry/tracing.ts'
 
@@ -113,7 +113,7 @@ function answerMember(
 
 /** The trace that a member goes on from: one header cannot carry a batch's many. */
 export function memberTraceparent(member: unknown): string | undefined {
-  if (!isRecord(member) || !isRecord(member.extensions)) return undefined
+  if (!isObject(member) || !isObject(member.extensions)) return undefined
   const { traceparent } = member.extensions
   return typeof traceparent === 'string' ? traceparent : undefined
 }

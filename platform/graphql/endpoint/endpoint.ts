@@ -1,9 +1,11 @@
 // Mounts a GraphQL schema on an HTTP server, as stages in the order a request meets them: kept answers,
 // parsing, batches, Apollo Server, compression. Free of what the schema is about.
+
 import type { ApolloServer, ApolloServerPlugin } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
+import { isObject } from '#platform/domain/json.ts'
 import { type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
 import { type AnswerSources, createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import {
@@ -18,7 +20,6 @@ import { answerBatch, type BatchesFrom, memberTraceparent } from '#platform/grap
 import type { OwnConsistency } from '#platform/graphql/endpoint/operation-plugin.ts'
 import type { NamedOperation, PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
-import { isRecord } from '#platform/graphql/record.ts'
 import { type Asked, askQuestion } from '#platform/graphql/response-cache/lookup.ts'
 import {
   type AnswerPolicy,
@@ -200,9 +201,9 @@ function contexts({ verifier, extend, persisted }: GraphqlOptions): Stages['cont
 
 /** `member` of a batch, or what the whole request asks to run. */
 function namedOperation({ method, body, query }: FastifyRequest, member: unknown): NamedOperation {
-  if (isRecord(member)) return member
-  if (method === 'POST') return isRecord(body) ? body : {}
-  if (!isRecord(query)) return {}
+  if (isObject(member)) return member
+  if (method === 'POST') return isObject(body) ? body : {}
+  if (!isObject(query)) return {}
   return { query: query.query, extensions: parsedOrNothing(query.extensions) }
 }
 

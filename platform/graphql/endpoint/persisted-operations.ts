@@ -6,8 +6,8 @@ import { GraphQLError } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import { isRecord } from '#platform/graphql/record.ts'
 
 const manifestSchema = z.object({
   format: z.literal('apollo-persisted-query-manifest'),
@@ -130,9 +130,9 @@ export async function readManifest(file: URL): Promise<PersistedManifest> {
 }
 
 function hashOf(extensions: unknown): string | undefined {
-  const persisted = isRecord(extensions) ? extensions.persistedQuery : undefined
+  const persisted = isObject(extensions) ? extensions.persistedQuery : undefined
   if (persisted === undefined || persisted === null) return undefined
-  if (!isRecord(persisted) || persisted.version !== 1 || typeof persisted.sha256Hash !== 'string')
+  if (!isObject(persisted) || persisted.version !== 1 || typeof persisted.sha256Hash !== 'string')
     throw new CallerError('BAD_USER_INPUT', 'persistedQuery should be { version: 1, sha256Hash: "…" }')
   return persisted.sha256Hash
 }

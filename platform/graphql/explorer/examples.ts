@@ -3,11 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { type DocumentNode, Kind, type OperationDefinitionNode, parse, print, type TypeNode } from 'graphql'
 import { sampleToken } from '#platform/auth/sample-token.ts'
 import { isRole } from '#platform/auth/viewer.ts'
+import { isObject, type UnknownObject } from '#platform/domain/json.ts'
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/documents/fragments.ts'
 import { type ExampleOperation, mountExplorer } from '#platform/graphql/explorer/explorer.ts'
 import type { HttpServer } from '#platform/http/server.ts'
-
-type Fields = Readonly<Record<string, unknown>>
 
 /** Beside the operations: `{ "OperationName": { …variables } }`. */
 const VARIABLES_FILE = 'variables.json'
@@ -52,28 +51,24 @@ export function readExamples(folder: URL): readonly ExampleOperation[] {
 function exampleOf(
   operation: OperationDefinitionNode,
   name: string,
-  { fragments, variables }: { readonly fragments: Fragments; readonly variables: Fields },
+  { fragments, variables }: { readonly fragments: Fragments; readonly variables: UnknownObject },
 ): ExampleOperation {
   const document: DocumentNode = {
     kind: Kind.DOCUMENT,
     definitions: [operation, ...usedFragments(operation, fragments)],
   }
   const given = variables[name]
-  return { name, text: print(document), variables: isFields(given) ? given : emptyVariables(operation) }
+  return { name, text: print(document), variables: isObject(given) ? given : emptyVariables(operation) }
 }
 
-function readFields(file: URL): Fields {
+function readFields(file: URL): UnknownObject {
   if (!existsSync(file)) return {}
   const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
-  return isFields(parsed) ? parsed : {}
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject(parsed) ? parsed : {}
 }
 
 /** Those that the operation cannot run without. */
-function emptyVariables({ variableDefinitions = [] }: OperationDefinitionNode): Fields {
+function emptyVariables({ variableDefinitions = [] }: OperationDefinitionNode): UnknownObject {
   return Object.fromEntries(
     variableDefinitions.flatMap(({ variable, type, defaultValue }) =>
       type.kind === Kind.NON_NULL_TYPE && defaultValue === undefined

@@ -1,10 +1,10 @@
 // GraphQL over server-sent events, a connection per operation (graphql-sse's distinct mode): requests and events.
 import type { FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
+import { isObject } from '#platform/domain/json.ts'
 import { type Answer, answerJson } from '#platform/graphql/live-server/encoded-results.ts'
 import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-server/operation-request.ts'
 import type { Framing, LiveStreams } from '#platform/graphql/live-server/streaming-responses.ts'
-import { isRecord } from '#platform/graphql/record.ts'
 import { mountGraphqlRoute } from '#platform/graphql/route.ts'
 import { RequestError } from '#platform/http/errors.ts'
 import { parseBody } from '#platform/http/json-body.ts'
@@ -59,7 +59,7 @@ function readRequest(request: FastifyRequest): LiveRequest {
 }
 
 function fromQueryString(query: unknown): unknown {
-  if (!isRecord(query)) return {}
+  if (!isObject(query)) return {}
   const { variables, extensions, ...texts } = query
   return { ...texts, variables: jsonOf('variables', variables), extensions: jsonOf('extensions', extensions) }
 }

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { CloseCode, MessageType } from 'graphql-ws'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
+import type { UnknownObject } from '#platform/domain/json.ts'
 import {
   type ClientMessage,
   type Garbage,
@@ -15,7 +16,6 @@ import type { LiveSessions, OpenSession } from '#platform/graphql/live-server/se
 import type { Deadline, Wheel } from '#platform/graphql/live-server/timer-wheel.ts'
 import { type Accepted, type Channel, openChannel } from '#platform/graphql/live-server/websocket.ts'
 import { frameStart } from '#platform/graphql/live-server/websocket-frames.ts'
-import type { JsonRecord } from '#platform/graphql/record.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
@@ -119,7 +119,7 @@ function hear(conversation: Conversation, message: ClientMessage | Garbage): voi
   }
 }
 
-async function introduce(conversation: Conversation, payload: JsonRecord): Promise<void> {
+async function introduce(conversation: Conversation, payload: UnknownObject): Promise<void> {
   const { channel, from, setup } = conversation
   if (conversation.introduced) {
     channel.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
@@ -143,7 +143,10 @@ async function introduce(conversation: Conversation, payload: JsonRecord): Promi
   channel.send(ACK)
 }
 
-async function answerPing({ channel, opened }: Conversation, payload: JsonRecord | undefined): Promise<void> {
+async function answerPing(
+  { channel, opened }: Conversation,
+  payload: UnknownObject | undefined,
+): Promise<void> {
   const authorization = textOf(payload?.authorization)
   if (authorization !== undefined) await opened?.refresh(authorization)
   channel.send(JSON.stringify({ type: MessageType.Pong, ...(payload && { payload }) }))

@@ -1,11 +1,11 @@
 // The client's messages of graphql-transport-ws, read and checked. Pure.
 import { MessageType } from 'graphql-ws'
+import { isObject, type UnknownObject } from '#platform/domain/json.ts'
 import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-server/operation-request.ts'
-import { isRecord, type JsonRecord } from '#platform/graphql/record.ts'
 
 export type ClientMessage =
-  | { readonly type: MessageType.ConnectionInit; readonly payload: JsonRecord }
-  | { readonly type: MessageType.Ping; readonly payload: JsonRecord | undefined }
+  | { readonly type: MessageType.ConnectionInit; readonly payload: UnknownObject }
+  | { readonly type: MessageType.Ping; readonly payload: UnknownObject | undefined }
   | { readonly type: MessageType.Pong }
   | { readonly type: MessageType.Subscribe; readonly id: string; readonly payload: LiveRequest }
   | { readonly type: MessageType.Complete; readonly id: string }
@@ -17,7 +17,7 @@ const MAX_ID = 128
 /** Garbage says what was wrong, briefly enough for a close frame. */
 export function readMessage(text: string): ClientMessage | Garbage {
   const message = parseJson(text)
-  if (!isRecord(message)) return garbage('it is not a JSON object')
+  if (!isObject(message)) return garbage('it is not a JSON object')
   const { type, id, payload } = message
   switch (type) {
     case MessageType.ConnectionInit:
@@ -37,7 +37,7 @@ export function readMessage(text: string): ClientMessage | Garbage {
 type Control = MessageType.ConnectionInit | MessageType.Ping | MessageType.Pong
 
 function readControl(type: Control, payload: unknown): ClientMessage | Garbage {
-  if (payload !== undefined && payload !== null && !isRecord(payload))
+  if (payload !== undefined && payload !== null && !isObject(payload))
     return garbage('its payload should be an object')
   if (type === MessageType.Pong) return { type }
   if (type === MessageType.Ping) return { type, payload: payload ?? undefined }

@@ -1,5 +1,5 @@
 // What a live client asks to run, as it comes in a message, a body or a query string: its shape checked. Pure.
-import { isRecord } from '#platform/graphql/record.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** `query` is missing where a persisted operation is named by `extensions` instead. */
 export type LiveRequest = {
@@ -13,14 +13,14 @@ export type LiveRequest = {
 
 /** The request, or what is wrong with its shape. Null counts as left out. */
 export function readLiveRequest(value: unknown): LiveRequest | { readonly problem: string } {
-  if (!isRecord(value)) return { problem: 'the request should be an object' }
+  if (!isObject(value)) return { problem: 'the request should be an object' }
   const { query, operationName, variables, extensions } = value
   if (!isAbsent(query) && typeof query !== 'string') return { problem: 'query should be a text' }
   if (!isAbsent(operationName) && typeof operationName !== 'string')
     return { problem: 'operationName should be a text' }
-  if (!isAbsent(variables) && !isRecord(variables)) return { problem: 'variables should be an object' }
-  if (!isAbsent(extensions) && !isRecord(extensions)) return { problem: 'extensions should be an object' }
-  if (isAbsent(query) && !isRecord(extensions)) return { problem: 'the query is missing' }
+  if (!isAbsent(variables) && !isObject(variables)) return { problem: 'variables should be an object' }
+  if (!isAbsent(extensions) && !isObject(extensions)) return { problem: 'extensions should be an object' }
+  if (isAbsent(query) && !isObject(extensions)) return { problem: 'the query is missing' }
   return {
     ...(!isAbsent(query) && { query }),
     ...(!isAbsent(operationName) && { operationName }),

@@ -2,6 +2,7 @@
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
+import { isObject } from '#platform/domain/json.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { commandContext } from '#platform/subgraph/command-context.ts'
 import { checkId } from '#platform/subgraph/input.ts'
@@ -99,8 +100,7 @@ async function registerCustomer(
   )
   context.consistency.reached('orders', handled.position)
   const outcome = handled.status === 'accepted' ? handled.outcome : null
-  const id =
-    outcome !== null && typeof outcome === 'object' && 'customerId' in outcome ? outcome.customerId : null
+  const id = isObject(outcome) ? outcome.customerId : null
   const { state } = await customers.load(String(id))
   if (state.status === 'ABSENT')
     throw new OperatorError('CUSTOMER_LOST', `customer ${id} was registered and is not there`)

@@ -2,7 +2,7 @@
 import { type Refusal, refuse } from '#platform/domain/decision.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
-import type { Json } from '#platform/domain/json.ts'
+import { isObject, type Json } from '#platform/domain/json.ts'
 import type { CommandContext, CommandResult } from '#platform/event-store/aggregate.ts'
 import type { CommandDependencies } from '#subgraphs/orders/commands/dependencies.ts'
 import { followOrder, type VersionedOrder } from '#subgraphs/orders/commands/order-watch.ts'
@@ -172,8 +172,7 @@ async function repeat(
 }
 
 function orderIdIn(outcome: Json): string {
-  const orderId =
-    outcome !== null && typeof outcome === 'object' && 'orderId' in outcome ? outcome.orderId : null
+  const orderId = isObject(outcome) ? outcome.orderId : null
   if (typeof orderId === 'string') return orderId
   throw new OperatorError('COMMAND_NOT_OURS', 'a placement was answered without an order id')
 }

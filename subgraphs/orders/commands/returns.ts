@@ -3,7 +3,7 @@ import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
 import type { Refusal } from '#platform/domain/decision.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
-import type { Json } from '#platform/domain/json.ts'
+import { isObject, type Json } from '#platform/domain/json.ts'
 import type { CommandContext, CommandResult } from '#platform/event-store/aggregate.ts'
 import { ownedBy } from '#subgraphs/orders/commands/cancel-order.ts'
 import type { CommandDependencies } from '#subgraphs/orders/commands/dependencies.ts'
@@ -84,8 +84,7 @@ async function outcomeOf(
 }
 
 function returnIdIn(outcome: Json): string {
-  const id =
-    outcome !== null && typeof outcome === 'object' && 'returnId' in outcome ? outcome.returnId : null
+  const id = isObject(outcome) ? outcome.returnId : null
   if (typeof id === 'string') return id
   throw new OperatorError('COMMAND_NOT_OURS', 'a command on a return was answered without its id')
 }

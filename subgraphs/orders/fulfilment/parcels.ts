@@ -1,5 +1,5 @@
 // Splits an order's allocated stock into parcels, one a warehouse, and its total among them. Pure.
-import type { Json, JsonObject } from '#platform/domain/json.ts'
+import { isObject, type Json, type JsonObject } from '#platform/domain/json.ts'
 import { apportion } from '#platform/domain/money.ts'
 import type { UnitRange } from '#subgraphs/orders/domain/events.ts'
 import { packUnits, valuer } from '#subgraphs/orders/domain/money-back.ts'
@@ -71,8 +71,8 @@ function allocationsIn(json: Json | undefined): Allocation[] {
 }
 
 function isAllocation(json: Json): json is Allocation {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return false
-  const { sku, warehouse, quantity } = json as JsonObject
+  if (!isObject(json)) return false
+  const { sku, warehouse, quantity } = json
   return typeof sku === 'string' && typeof warehouse === 'string' && typeof quantity === 'number'
 }
 

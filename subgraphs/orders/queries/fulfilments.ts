@@ -1,5 +1,6 @@
 // Shows the fulfilment sagas to staff: which run, wait or are stuck, and their history.
 import { requireRole } from '#platform/auth/viewer.ts'
+import { isObject } from '#platform/domain/json.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
 import { checkId, checkPageSize } from '#platform/subgraph/input.ts'
@@ -54,6 +55,5 @@ export function createFulfilmentFields(dependencies: QueryDependencies) {
 }
 
 function stepIn(data: unknown): string | null {
-  const isRecord = typeof data === 'object' && data !== null && 'step' in data
-  return isRecord && typeof data.step === 'string' ? data.step : null
+  return isObject(data) && typeof data.step === 'string' ? data.step : null
 }

@@ -2,7 +2,7 @@
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
-import type { Json } from '#platform/domain/json.ts'
+import { isObject, type Json } from '#platform/domain/json.ts'
 import type { CommandContext, HandledCommand, Repository } from '#platform/event-store/aggregate.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import type { Carrier } from '../adapters/carrier.ts'
@@ -161,7 +161,6 @@ function known(state: Shipment): KnownShipment {
 }
 
 function shipmentIdIn(outcome: Json): string {
-  if (typeof outcome === 'object' && outcome !== null && 'shipmentId' in outcome)
-    return String(outcome.shipmentId)
+  if (isObject(outcome) && 'shipmentId' in outcome) return String(outcome.shipmentId)
   throw new CallerError('CONFLICT', 'The idempotency key belongs to another command.')
 }

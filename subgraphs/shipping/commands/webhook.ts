@@ -2,6 +2,7 @@
 import { inOurWords, problemsIn } from '#platform/config/validation-messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
+import { isObject } from '#platform/domain/json.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { counter } from '#platform/telemetry/metrics.ts'
@@ -116,7 +117,7 @@ function readNotices(body: unknown): { notices: CarrierNotice[]; malformed: Take
 }
 
 function idOf(event: unknown): unknown {
-  return typeof event === 'object' && event !== null && 'id' in event ? event.id : undefined
+  return isObject(event) ? event.id : undefined
 }
 
 async function takeNotice(

@@ -2,10 +2,11 @@
 import { composeServices } from '@apollo/composition'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { type GraphQLFormattedError, type GraphQLSchema, graphql, parse } from 'graphql'
-import { isObject, type SubgraphRequest, type SubgraphResponse } from '#gateway/executor/execution.ts'
+import type { SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
 import { createOperations } from '#gateway/operations/operation-compiler.ts'
 import { executeRequest } from '#gateway/pipeline/execute.ts'
 import { readSupergraph } from '#gateway/supergraph/supergraph.ts'
+import { isObject } from '#platform/domain/json.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/documents/limits.ts'
 
 /** Opens the SDL of a Federation 2 subgraph. */

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { ApolloGateway } from '@apollo/gateway'
 import { parse } from 'graphql'
-import { isObject, type SubgraphResponse } from '#gateway/executor/execution.ts'
+import type { SubgraphResponse } from '#gateway/executor/execution.ts'
+import { isObject } from '#platform/domain/json.ts'
 import type { Answered, Received } from '#test/gateway/conformance/in-process-federation.ts'
 import type { RandomOperation } from '#test/gateway/differential/random-operations.ts'
 

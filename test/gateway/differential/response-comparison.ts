@@ -1,5 +1,5 @@
 // Whether two answers say the same: equal data, and an error for the same nulls. Pure.
-import { isObject } from '#gateway/executor/execution.ts'
+import { isObject } from '#platform/domain/json.ts'
 import type { Answered } from '#test/gateway/conformance/in-process-federation.ts'
 
 /**

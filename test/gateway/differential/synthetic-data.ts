@@ -1,5 +1,6 @@
 // A made-up world behind every schema: what a field holds follows from its object, name and arguments alone, whichever
 // subgraph is asked, so that every right plan gives one answer. Some fields fail, some are null. Free of gateways.
+
 import {
   type GraphQLFieldResolver,
   type GraphQLNamedType,
@@ -16,7 +17,7 @@ import {
   isUnionType,
   valueFromASTUntyped,
 } from 'graphql'
-import { isObject } from '#gateway/executor/execution.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 export type RequiredLeaf = readonly { readonly field: string; readonly given?: object }[]
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { cloneJson } from '#gateway/executor/clone-json.ts'
-import { isObject } from '#gateway/executor/execution.ts'
+import { isObject } from '#platform/domain/json.ts'
 
 /** All objects and lists in it. */
 function partsOf(value: unknown): unknown[] {

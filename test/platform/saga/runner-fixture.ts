@@ -1,5 +1,5 @@
 // Trip runners for tests: what every one of them is, and those on the event store, each with connections of its own.
-
+import { isObject } from '#platform/domain/json.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
@@ -56,8 +56,7 @@ export async function runTrips(
 export async function historyOf({ runner }: Pick<Running, 'runner'>, sagaId: string): Promise<string[]> {
   const inspected = await runner.inspect(sagaId)
   return (inspected?.history ?? []).map(({ type, data }) => {
-    const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
-    const { step, timer } = isObject ? (data as Record<string, unknown>) : {}
+    const { step, timer } = isObject(data) ? data : {}
     return [type, step ?? timer].filter(part => part !== undefined).join(' ')
   })
 }
