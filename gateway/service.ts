@@ -2,19 +2,19 @@
 import type { GatewayConfig } from '#gateway/config.ts'
 import { createCurrentGraph } from '#gateway/graph/current-graph.ts'
 import { type Graph, openGraph } from '#gateway/graph/graph.ts'
-import { createConnections } from '#gateway/graph/subgraph-connections.ts'
-import { followSupergraph } from '#gateway/graph/supergraph-reload.ts'
+import { createSubgraphConnections } from '#gateway/graph/subgraph-connections.ts'
+import { startSupergraphReloader } from '#gateway/graph/supergraph-reload.ts'
 import { mountGateway } from '#gateway/http/endpoint.ts'
 import { addGatewayHealth } from '#gateway/http/health.ts'
 import { type GatewayLiveSettings, gatewayLiveSchema, subgraphAdjustment } from '#gateway/live-settings.ts'
-import { openSafety } from '#gateway/pipeline/open.ts'
-import { createSharing } from '#gateway/pipeline/query-deduplication.ts'
+import { openOperationControls } from '#gateway/pipeline/open.ts'
+import { createQueryDeduplication } from '#gateway/pipeline/query-deduplication.ts'
 import { settingsOf } from '#gateway/settings.ts'
 import { mountSubscriptions } from '#gateway/subscriptions/mount.ts'
-import { openSource, readFirst } from '#gateway/supergraph/open.ts'
+import { openSupergraphSource, readInitialSupergraph } from '#gateway/supergraph/open.ts'
 import { versionOf } from '#gateway/supergraph/source.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
-import { disclosureOf } from '#gateway/transport/error-masking.ts'
+import { errorMaskingOf } from '#gateway/transport/error-masking.ts'
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { openLiveSettings } from '#platform/config/live-settings.ts'
 import type { Settings } from '#platform/config/settings.ts'
@@ -44,20 +44,27 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   await using open = new AsyncDisposableStack()
   const live = open.use(await openLiveGatewaySettings(config))
   const discovery = open.use(await openDiscovery(config.discovery, { logger }))
-  const source = openSource(config.supergraph, settings.reload)
-  const sdl = await readFirst(source, { waitMs: settings.reload.waitMs, logger })
+  const source = openSupergraphSource(config.supergraph, settings.reload)
+  const sdl = await readInitialSupergraph(source, { waitMs: settings.reload.waitMs, logger })
   const openNext = graphOpener(config, source.from, { discovery, live })
   const graph = await openNext(sdl)
   const current = open.use(createCurrentGraph(graph))
   const follower = open.use(
-    followSupergraph({ source, served: sdl, current, open: openNext, settings: settings.reload, logger }),
+    startSupergraphReloader({
+      source,
+      served: sdl,
+      current,
+      open: openNext,
+      settings: settings.reload,
+      logger,
+    }),
   )
   const http = createHttpServer({ name: 'gateway', logger, origins: config.origins ?? [] })
   const verifying = auth && {
     verifier: createVerifier({ ...auth, roles: 'any', nameClaims: nameClaims(settings) }),
   }
   const { admission, persisted } = open.use(
-    await openSafety({ ...config, live: config.settingsUrl === undefined ? undefined : live }),
+    await openOperationControls({ ...config, live: config.settingsUrl === undefined ? undefined : live }),
   )
   const { answerInParts } = open.use(
     mountSubscriptions(http, {
@@ -77,7 +84,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     admission,
     persisted,
     answerInParts,
-    sharing: settings.shareQueries ? createSharing() : undefined,
+    deduplication: settings.shareQueries ? createQueryDeduplication() : undefined,
     limits: settings.limits,
     batchesFrom: settings.batchesFrom,
     answerBytes: settings.limits.answerBytes,
@@ -124,10 +131,10 @@ function graphOpener(
   { discovery, live }: { readonly discovery: Discovery; readonly live: Settings<GatewayLiveSettings> },
 ): (sdl: string) => Promise<Graph> {
   const { development, logger, settings, subgraphUrls, discovery: { url } = {} } = config
-  const disclosure = disclosureOf(settings.errors, development)
-  const connections = createConnections((name, url) =>
+  const masking = errorMaskingOf(settings.errors, development)
+  const connections = createSubgraphConnections((name, url) =>
     connectSubgraph(name, url, settingsOf(settings, name), {
-      disclosure,
+      masking,
       logger,
       discovery,
       adjusted: subgraphAdjustment(live, name),

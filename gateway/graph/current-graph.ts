@@ -2,31 +2,36 @@
 import type { Graph } from '#gateway/graph/graph.ts'
 
 /** A graph in use: it stays open until disposed of. */
-export type GraphInUse = Disposable & { readonly graph: Graph }
+export type GraphLease = Disposable & { readonly graph: Graph }
 
 export type CurrentGraph = AsyncDisposable & {
   /** What is served now. Whoever goes on using it past this turn takes it by `use`. */
   get(): Graph
-  use(): GraphInUse
+  lease(): GraphLease
   /** From now on `graph` is served; what uses the one before goes on with that. */
   replace(graph: Graph): void
   /** Calls `listener` straight after each replacement. Returns how to stop that. */
   onReplace(listener: (graph: Graph) => void): () => void
 }
 
-type Held = { readonly graph: Graph; users: number; replaced: boolean; closing: Promise<void> | undefined }
+type OpenGraph = {
+  readonly graph: Graph
+  users: number
+  replaced: boolean
+  closing: Promise<void> | undefined
+}
 
 export function createCurrentGraph(first: Graph): CurrentGraph {
   let current = hold(first)
-  const leaving = new Set<Held>()
+  const leaving = new Set<OpenGraph>()
   const listeners = new Set<(graph: Graph) => void>()
 
-  function closeUnused(held: Held): void {
+  function closeUnused(held: OpenGraph): void {
     if (!held.replaced || held.users > 0 || held.closing) return
     held.closing = Promise.resolve(held.graph[Symbol.asyncDispose]()).finally(() => leaving.delete(held))
   }
 
-  function retire(held: Held): void {
+  function retire(held: OpenGraph): void {
     held.replaced = true
     leaving.add(held)
     closeUnused(held)
@@ -34,7 +39,7 @@ export function createCurrentGraph(first: Graph): CurrentGraph {
 
   return {
     get: () => current.graph,
-    use() {
+    lease() {
       const held = current
       held.users += 1
       let inUse = true
@@ -67,6 +72,6 @@ export function createCurrentGraph(first: Graph): CurrentGraph {
   }
 }
 
-function hold(graph: Graph): Held {
+function hold(graph: Graph): OpenGraph {
   return { graph, users: 0, replaced: false, closing: undefined }
 }

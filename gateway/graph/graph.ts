@@ -1,8 +1,8 @@
 // A supergraph in service: its operations and the connections to its subgraphs. Free of HTTP towards clients.
 import { assertValidSchema, GraphQLError } from 'graphql'
-import type { Connections } from '#gateway/graph/subgraph-connections.ts'
+import type { SubgraphConnections } from '#gateway/graph/subgraph-connections.ts'
 import { observePlans } from '#gateway/observe/plans.ts'
-import type { Operations } from '#gateway/operations/operation-cache.ts'
+import type { OperationCache } from '#gateway/operations/operation-cache.ts'
 import { createOperations } from '#gateway/operations/operation-compiler.ts'
 import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import type { CostSettings } from '#gateway/safety/cost/settings.ts'
@@ -14,7 +14,7 @@ import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
 
 export type Graph = AsyncDisposable & {
   readonly supergraph: Supergraph
-  readonly operations: Operations
+  readonly operations: OperationCache
   readonly subgraphs: ReadonlyMap<string, Subgraph>
   /** Where each subgraph is, by its name, as a URL variable says it; the first of its instances, where the settings name some. */
   readonly addresses: ReadonlyMap<string, string>
@@ -32,7 +32,7 @@ export type GraphOptions = {
       Record<string, { readonly urls?: readonly { readonly url: string }[] | undefined }>
     >
   }
-  readonly connections: Connections
+  readonly connections: SubgraphConnections
   /** Subgraph name to address; one that is not named here is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
   /** Whether such a one is looked up by its name instead. False when left out. */

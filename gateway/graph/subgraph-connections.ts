@@ -8,11 +8,13 @@ export type SubgraphLease = AsyncDisposable & { readonly subgraph: Subgraph }
  * Leases of one name and URL, at any one time, are one subgraph: pool, circuit and requests under way stay as they are while
  * supergraphs come and go.
  */
-export type Connections = { lease(name: string, url: string): SubgraphLease }
+export type SubgraphConnections = { lease(name: string, url: string): SubgraphLease }
 
 type Shared = { readonly subgraph: Subgraph; users: number }
 
-export function createConnections(connect: (name: string, url: string) => Subgraph): Connections {
+export function createSubgraphConnections(
+  connect: (name: string, url: string) => Subgraph,
+): SubgraphConnections {
   const open = new Map<string, Shared>()
 
   function lease(name: string, url: string): SubgraphLease {

@@ -9,7 +9,7 @@ import { versionOf } from '#gateway/supergraph/source.ts'
 import type { Health } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type Follower = AsyncDisposable & {
+export type SupergraphReloader = AsyncDisposable & {
   /**
    * Looks at the source now. Resolves once what it has is served or refused; never rejects. Calls during a look end with
    * one more look, which they share.
@@ -19,7 +19,7 @@ export type Follower = AsyncDisposable & {
   health(): Health
 }
 
-export type FollowOptions = {
+export type ReloaderOptions = {
   readonly source: SupergraphSource
   /** What `current` serves at the beginning. */
   readonly served: string
@@ -43,7 +43,7 @@ type State = {
 const MAX_REASON = 500
 
 /** Begins to watch and to poll; disposing stops that, and waits for a look under way. */
-export function followSupergraph(options: FollowOptions): Follower {
+export function startSupergraphReloader(options: ReloaderOptions): SupergraphReloader {
   const { source, settings } = options
   const state: State = {
     served: versionOf(options.served),
@@ -99,7 +99,7 @@ function poll(look: () => Promise<void>, everyMs: number): Disposable {
   }
 }
 
-async function lookOnce(options: FollowOptions, state: State, signal: AbortSignal): Promise<void> {
+async function lookOnce(options: ReloaderOptions, state: State, signal: AbortSignal): Promise<void> {
   const read = await readNow(options, state)
   if (read === undefined || signal.aborted) return
   const version = versionOf(read)
@@ -107,7 +107,7 @@ async function lookOnce(options: FollowOptions, state: State, signal: AbortSigna
   else if (version !== state.refused?.version) await serve(options, state, { sdl: read, version, signal })
 }
 
-async function readNow({ source, logger }: FollowOptions, state: State): Promise<string | undefined> {
+async function readNow({ source, logger }: ReloaderOptions, state: State): Promise<string | undefined> {
   try {
     const text = await source.read()
     state.unreadable = undefined
@@ -125,7 +125,7 @@ async function readNow({ source, logger }: FollowOptions, state: State): Promise
 type Candidate = { readonly sdl: string; readonly version: string; readonly signal: AbortSignal }
 
 async function serve(
-  options: FollowOptions,
+  options: ReloaderOptions,
   state: State,
   { sdl, version, signal }: Candidate,
 ): Promise<void> {

@@ -1,9 +1,9 @@
 // Makes a new supergraph's operations ready before anybody asks for them, one at a time between requests. Free of where it comes from.
 import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Operations, UsedOperation } from '#gateway/operations/operation-cache.ts'
+import type { OperationCache, OperationKey } from '#gateway/operations/operation-cache.ts'
 
-export type WarmUp = {
+export type WarmUpResult = {
   readonly warmed: number
   /** Operations that were in use and that the new supergraph does not take. */
   readonly refused: number
@@ -18,10 +18,10 @@ export type WarmUpBounds = { readonly operations: number; readonly ms: number }
  * `bounds.ms` or when `signal` is aborted, whatever is under way then. Never rejects.
  */
 export async function warmUp(
-  next: Pick<Operations, 'prepare'>,
-  before: Pick<Operations, 'mostUsed'>,
+  next: Pick<OperationCache, 'prepare'>,
+  before: Pick<OperationCache, 'mostUsed'>,
   { bounds, signal }: { readonly bounds: WarmUpBounds; readonly signal: AbortSignal },
-): Promise<WarmUp> {
+): Promise<WarmUpResult> {
   const used = before.mostUsed(bounds.operations)
   if (bounds.ms === 0) return { warmed: 0, refused: 0, left: used.length }
   const over = AbortSignal.any([signal, AbortSignal.timeout(bounds.ms)])
@@ -39,7 +39,10 @@ export async function warmUp(
 }
 
 /** One that cannot be planned is no reason to keep all others from the new supergraph. */
-async function isTaken(next: Pick<Operations, 'prepare'>, { text, name }: UsedOperation): Promise<boolean> {
+async function isTaken(
+  next: Pick<OperationCache, 'prepare'>,
+  { text, name }: OperationKey,
+): Promise<boolean> {
   try {
     return !('errors' in (await next.prepare(text, name)))
   } catch {

@@ -3,13 +3,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { DEFAULT_RESPONSE_BYTES, limitResponses } from '#gateway/executor/response-limit.ts'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
-import { type WatchOperations, watchOperations } from '#gateway/observe/operations.ts'
+import { type OperationObserver, observeOperations } from '#gateway/observe/operations.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
-import { createFormat } from '#gateway/pipeline/error-format.ts'
-import { nameOperation } from '#gateway/pipeline/persisted-operations.ts'
-import type { Sharing } from '#gateway/pipeline/query-deduplication.ts'
-import { type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/response.ts'
-import { emptyNotes, type Notes } from '#gateway/pipeline/response-metadata.ts'
+import { createErrorFormatter } from '#gateway/pipeline/error-format.ts'
+import { resolvePersistedOperation } from '#gateway/pipeline/persisted-operations.ts'
+import type { QueryDeduplication } from '#gateway/pipeline/query-deduplication.ts'
+import { type FormatError, type GatewayResponse, refuse } from '#gateway/pipeline/response.ts'
+import { emptyMetadata, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 import { runOperation } from '#gateway/pipeline/run-operation.ts'
 import { acceptedMultipartTypes, type ServeMultipart } from '#gateway/subscriptions/multipart.ts'
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
@@ -48,7 +48,7 @@ export type GatewayEndpointOptions = {
   /** Answers subscriptions whose clients take parts; nobody's when left out. */
   readonly answerInParts?: ServeMultipart | undefined
   /** Equal queries under way are one execution; each has its own when left out. */
-  readonly sharing?: Sharing | undefined
+  readonly deduplication?: QueryDeduplication | undefined
   readonly limits: OperationLimits
   readonly batchesFrom: BatchesFrom
   /** Of a whole answer, before it is packed; as by default when left out. */
@@ -57,7 +57,7 @@ export type GatewayEndpointOptions = {
   readonly development: boolean
 }
 
-type Stages = GatewayEndpointOptions & { readonly watch: WatchOperations }
+type Stages = GatewayEndpointOptions & { readonly observer: OperationObserver }
 
 /**
  * GET (queries only), HEAD and POST `path`: one operation, or an array of them. An invalid or expired token is
@@ -67,7 +67,7 @@ export function mountGateway(
   http: HttpServer,
   options: GatewayEndpointOptions & { readonly path?: string },
 ): void {
-  const stages: Stages = { ...options, watch: watchOperations(http.name) }
+  const stages: Stages = { ...options, observer: observeOperations(http.name) }
   mountGraphqlRoute(http, {
     url: options.path ?? '/graphql',
     handler: (request, reply) => answer(stages, request, reply),
@@ -88,13 +88,13 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
       .code(406)
       .type('text/plain')
       .send('This endpoint answers with application/graphql-response+json or application/json.\n')
-  const format = createFormat({ requestId: request.id, logger })
+  const format = createErrorFormatter({ requestId: request.id, logger })
   const inParts = stages.answerInParts?.(request, reply)
   if (inParts && (await inParts)) return undefined
   const caller = verifier
     ? await identifyCaller(verifier, request.headers.authorization, request.raw.socket)
     : ANONYMOUS
-  using inUse = stages.current.use()
+  using inUse = stages.current.lease()
   return await run(stages, {
     request,
     reply,
@@ -122,7 +122,7 @@ async function endClientOf(
   return forwarder?.role === 'service' ? named : undefined
 }
 
-type Exchange = Caller & {
+type HttpRequestContext = Caller & {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly isService: boolean
@@ -132,15 +132,15 @@ type Exchange = Caller & {
   readonly graph: Graph
 }
 
-async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
+async function run(stages: Stages, exchange: HttpRequestContext): Promise<unknown> {
   const { request, reply, type } = exchange
   const asked = isRead(request) ? queryString(request) : parseBody(request)
-  const notes = emptyNotes()
+  const metadata = emptyMetadata()
   const required = formatToken(requiredBy(exchange, request.headers[CONSISTENCY_HEADER]))
   if (Array.isArray(asked)) checkBatch(asked, stages, exchange.isService)
   const isShared = Array.isArray(asked) && !exchange.isService
   const budget = isShared ? createRequestBudget(stages.limits) : undefined
-  const ask = (member: unknown) => executeMember(stages, exchange, { member, required, notes, budget })
+  const ask = (member: unknown) => executeMember(stages, exchange, { member, required, metadata, budget })
   const answers = await Promise.all((Array.isArray(asked) ? asked : [asked]).map(ask))
   const [first] = answers
   const texts = limitResponses(
@@ -148,10 +148,10 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
     stages.answerBytes ?? DEFAULT_RESPONSE_BYTES,
   )
   const text = Array.isArray(asked) ? `[${texts.join(',')}]` : (texts[0] ?? '')
-  const reached = formatToken(notes.reached)
+  const reached = formatToken(metadata.reached)
   if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
-  if (notes.stale.size > 0) void reply.header(STALE_HEADER, [...notes.stale].join(','))
-  for (const [name, value] of notes.headers ?? []) void reply.header(name, value)
+  if (metadata.stale.size > 0) void reply.header(STALE_HEADER, [...metadata.stale].join(','))
+  for (const [name, value] of metadata.headers ?? []) void reply.header(name, value)
   for (const { headers } of answers) if (headers) void reply.headers(headers)
   void reply.code(answers.length === 1 && first ? statusFor(first, type) : 200)
   if (reply.statusCode === 405) void reply.header('allow', 'POST')
@@ -160,7 +160,7 @@ async function run(stages: Stages, exchange: Exchange): Promise<unknown> {
 }
 
 /** With the older media type, whatever was understood as a request is 200. */
-function statusFor({ outcome, status }: GatewayAnswer, type: string): number {
+function statusFor({ outcome, status }: GatewayResponse, type: string): number {
   if (status !== undefined) return status
   if (outcome === 'not a query') return 405
   return outcome === 'refused' && type === RESPONSE_TYPE ? 400 : 200
@@ -169,19 +169,21 @@ function statusFor({ outcome, status }: GatewayAnswer, type: string): number {
 type Member = {
   readonly member: unknown
   readonly required: string
-  readonly notes: Notes
+  readonly metadata: ResponseMetadata
   /** What is left for it of the request's limits; undefined for an operation that has the limits for itself. */
   readonly budget: RequestBudget | undefined
 }
 
 async function executeMember(
   stages: Stages,
-  { request, token, verified, endClient, format, graph }: Exchange,
-  { member, required, notes, budget }: Member,
-): Promise<GatewayAnswer> {
-  const named = stages.persisted ? nameOperation(stages.persisted, member, format) : { request: member }
+  { request, token, verified, endClient, format, graph }: HttpRequestContext,
+  { member, required, metadata, budget }: Member,
+): Promise<GatewayResponse> {
+  const named = stages.persisted
+    ? resolvePersistedOperation(stages.persisted, member, format)
+    : { request: member }
   if ('answer' in named) return named.answer
-  const checked = checkMember(named.request)
+  const checked = readParameters(named.request)
   const overspent = budget && spendText(budget, checked.query, stages.limits)
   if (overspent) return refuse([overspent], format)
   const asked = {
@@ -192,17 +194,17 @@ async function executeMember(
   const { headers, ip: address } = request
   const claims = verified?.claims
   const sender = { headers, address, requestId: request.id, token, claims, endClient, required }
-  const { watch, admission, sharing } = stages
-  return runOperation({ graph, format, notes, watch, admission, sharing }, asked, sender)
+  const { observer, admission, deduplication } = stages
+  return runOperation({ graph, format, metadata, observer, admission, deduplication }, asked, sender)
 }
 
-type Checked = {
+type OperationParameters = {
   readonly query: string
   readonly operationName: string | undefined
   readonly variables: Readonly<Record<string, unknown>>
 }
 
-function checkMember(member: unknown): Checked {
+function readParameters(member: unknown): OperationParameters {
   if (!isObject(member))
     throw new CallerError('BAD_USER_INPUT', 'a request is an object with a query, or an array of such')
   const { query, operationName = null, variables = null, extensions = null } = member

@@ -2,12 +2,16 @@
 
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
-import type { Follower } from '#gateway/graph/supergraph-reload.ts'
+import type { SupergraphReloader } from '#gateway/graph/supergraph-reload.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import { circuitHealth } from '#platform/resilience/health.ts'
 
 /** None of it is essential: the gateway answers with what it can reach. Subgraphs come and go with supergraphs. */
-export function addGatewayHealth(http: HttpServer, current: CurrentGraph, follower: Follower): void {
+export function addGatewayHealth(
+  http: HttpServer,
+  current: CurrentGraph,
+  follower: SupergraphReloader,
+): void {
   const added = new Map<string, () => void>()
   const follow = (graph: Graph) => {
     for (const [name, remove] of added) if (!graph.subgraphs.has(name) && added.delete(name)) remove()

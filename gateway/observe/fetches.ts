@@ -4,16 +4,16 @@ import type { Observe } from '#platform/telemetry/durations.ts'
 import { counter, durations, gauge, level, tally } from '#platform/telemetry/metrics.ts'
 import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
-export type WatchedRequest = { readonly kind: string; readonly operation: string; readonly body: string }
-export type WatchedAnswer = { readonly text: string; readonly status: number }
+export type ObservedRequest = { readonly kind: string; readonly operation: string; readonly body: string }
+export type ObservedResponse = { readonly text: string; readonly status: number }
 
-export type WatchFetches = {
+export type FetchObserver = {
   /** Runs a request that goes out, its repeats included, in a span. */
-  run<Answer extends WatchedAnswer>(request: WatchedRequest, send: () => Promise<Answer>): Promise<Answer>
+  run<Answer extends ObservedResponse>(request: ObservedRequest, send: () => Promise<Answer>): Promise<Answer>
   /** A query that waits for the answer to an equal one. */
-  shared(): void
+  deduplicated(): void
   /** An answer that has errors. */
-  erred(): void
+  hadErrors(): void
 }
 
 type Outcome = 'ok' | 'timed_out' | 'circuit_open' | 'overloaded' | 'failed'
@@ -23,19 +23,19 @@ const REASONS = new Map<unknown, Outcome>([
   ['OVERLOADED', 'overloaded'],
 ])
 
-const watched = new Map<string, WatchFetches>()
+const watched = new Map<string, FetchObserver>()
 
 /** Asking again for a subgraph gives the same: supergraphs come and go. */
-export function watchFetches(subgraph: string): WatchFetches {
+export function observeFetches(subgraph: string): FetchObserver {
   const known = watched.get(subgraph) ?? createWatch(subgraph)
   watched.set(subgraph, known)
   return known
 }
 
-function createWatch(subgraph: string): WatchFetches {
+function createWatch(subgraph: string): FetchObserver {
   const metrics = createMetrics(subgraph)
 
-  async function counted<Answer extends WatchedAnswer>(send: () => Promise<Answer>): Promise<Answer> {
+  async function counted<Answer extends ObservedResponse>(send: () => Promise<Answer>): Promise<Answer> {
     const began = performance.now()
     metrics.inFlight(1)
     let outcome: Outcome = 'ok'
@@ -57,8 +57,8 @@ function createWatch(subgraph: string): WatchFetches {
       const span = openFetchSpan(subgraph, request)
       return span === undefined ? counted(send) : inFetchSpan(span, () => counted(send))
     },
-    shared: metrics.shared,
-    erred: metrics.erred,
+    deduplicated: metrics.shared,
+    hadErrors: metrics.erred,
   }
 }
 
@@ -101,7 +101,7 @@ function createMetrics(subgraph: string) {
 /** `query Name`, as fetches of named operations begin. */
 const NAMED = /^\w+ (\w+)/
 
-function openFetchSpan(subgraph: string, { kind, operation, body }: WatchedRequest): OpenSpan | undefined {
+function openFetchSpan(subgraph: string, { kind, operation, body }: ObservedRequest): OpenSpan | undefined {
   if (!isTracing()) return undefined
   const [, name] = NAMED.exec(operation) ?? []
   return openSpan(`subgraph ${subgraph}`, {
@@ -115,7 +115,7 @@ function openFetchSpan(subgraph: string, { kind, operation, body }: WatchedReque
   })
 }
 
-async function inFetchSpan<Answer extends WatchedAnswer>(
+async function inFetchSpan<Answer extends ObservedResponse>(
   span: OpenSpan,
   send: () => Promise<Answer>,
 ): Promise<Answer> {

@@ -14,7 +14,7 @@ type ObservedResponse = {
 
 type Ended = Omit<ObservedResponse, 'text'>
 
-export type WatchOperations = {
+export type OperationObserver = {
   /** Runs one operation in a span of its own, which continues the trace of `parent` where that is given. */
   run<Observed extends ObservedResponse>(
     work: () => Promise<Observed>,
@@ -25,7 +25,7 @@ export type WatchOperations = {
 /** Clients choose names: past this many, the rest are timed as `other`. */
 const MAX_NAMES = 200
 
-export function watchOperations(service: string): WatchOperations {
+export function observeOperations(service: string): OperationObserver {
   const count = createOperationCounter(service)
   const time = createTimer()
   const inFlight = level(

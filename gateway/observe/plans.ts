@@ -2,22 +2,22 @@
 import { counter, durations, tally } from '#platform/telemetry/metrics.ts'
 
 /** Told of each `prepare`. */
-export type ObservePrepare = {
+export type PlanObserver = {
   /** It was ready. */
-  known(): void
+  cached(): void
   /** It took `seconds`, whether it can be run or not. */
-  made(seconds: number): void
+  prepared(seconds: number): void
 }
 
-let observer: ObservePrepare | undefined
+let observer: PlanObserver | undefined
 
 /** One for the process: supergraphs come and go. */
-export function observePlans(): ObservePrepare {
+export function observePlans(): PlanObserver {
   observer ??= createObserver()
   return observer
 }
 
-function createObserver(): ObservePrepare {
+function createObserver(): PlanObserver {
   const plans = counter(
     'waybill_gateway_plans_total',
     'Operations asked for, by whether one was ready (known) or had to be checked and planned (made)',
@@ -28,8 +28,8 @@ function createObserver(): ObservePrepare {
   )
   const made = tally(plans, { result: 'made' })
   return {
-    known: tally(plans, { result: 'known' }),
-    made(took) {
+    cached: tally(plans, { result: 'known' }),
+    prepared(took) {
       made()
       seconds(took)
     },

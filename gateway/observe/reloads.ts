@@ -1,14 +1,14 @@
 // Counts what became of supergraphs that were read. Free of reading them.
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 
-export type ObserveReloads = {
+export type ReloadObserver = {
   /** It replaced the one before, or is the first. */
   served(): void
   refused(): void
   unreadable(): void
 }
 
-export function observeReloads(): ObserveReloads {
+export function observeReloads(): ReloadObserver {
   const reloads = counter(
     'waybill_gateway_reloads_total',
     'Looks at the supergraph that found one to serve or to refuse, or none',

@@ -1,48 +1,48 @@
 // Operations that were made ready, kept by their text: bounded, with how often each was asked for. Free of how they are made.
 import { LRUCache } from 'lru-cache'
-import type { ObservePrepare } from '#gateway/observe/plans.ts'
-import type { ForCallers, Prepared } from '#gateway/operations/prepared-operation.ts'
+import type { PlanObserver } from '#gateway/observe/plans.ts'
+import type { PrepareResult, RestrictedOperation } from '#gateway/operations/prepared-operation.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 
-export type UsedOperation = { readonly text: string; readonly name: string | undefined }
+export type OperationKey = { readonly text: string; readonly name: string | undefined }
 
-export type Operations = {
+export type OperationCache = {
   /**
    * The operation called `name` of the text, or its only one, for a caller with `claims`: somebody unknown when they are
    * left out. Callers who may see the same of it share what is prepared. A promise when it is asked for the first time;
    * rejects when it cannot be planned.
    */
-  prepare(text: string, name: string | undefined, claims?: Claims): Prepared | Promise<Prepared>
+  prepare(text: string, name: string | undefined, claims?: Claims): PrepareResult | Promise<PrepareResult>
   /** Those that can be run, most used first. */
-  mostUsed(limit: number): readonly UsedOperation[]
+  mostUsed(limit: number): readonly OperationKey[]
 }
 
-type Known = UsedOperation & { readonly prepared: Prepared | ForCallers; uses: number }
+type CacheEntry = OperationKey & { readonly prepared: PrepareResult | RestrictedOperation; uses: number }
 
 const MAX_OPERATIONS = 5_000
 /** Of all texts together. */
 const MAX_CHARACTERS = 32_000_000
-const UNSEEN: ObservePrepare = { known() {}, made() {} }
+const UNSEEN: PlanObserver = { cached() {}, prepared() {} }
 
 /** `make` is called once for a text and name, until they give way to others for want of room. */
-export function createKnownOperations(
-  make: (asked: UsedOperation) => Promise<Prepared | ForCallers>,
-  seen: ObservePrepare = UNSEEN,
-): Operations {
-  const known = new LRUCache<string, Known>({
+export function createOperationCache(
+  make: (asked: OperationKey) => Promise<PrepareResult | RestrictedOperation>,
+  seen: PlanObserver = UNSEEN,
+): OperationCache {
+  const known = new LRUCache<string, CacheEntry>({
     max: MAX_OPERATIONS,
     maxSize: MAX_CHARACTERS,
     sizeCalculation: ({ text }) => text.length + 1,
   })
 
-  const underWay = new Map<string, Promise<Prepared | ForCallers>>()
+  const underWay = new Map<string, Promise<PrepareResult | RestrictedOperation>>()
 
   async function makeNew(
     key: string,
     text: string,
     name: string | undefined,
-  ): Promise<Prepared | ForCallers> {
+  ): Promise<PrepareResult | RestrictedOperation> {
     const began = performance.now()
     try {
       const prepared = await inSpan('graphql.plan', {}, () => make({ text, name }))
@@ -50,11 +50,15 @@ export function createKnownOperations(
       return prepared
     } finally {
       underWay.delete(key)
-      seen.made((performance.now() - began) / 1000)
+      seen.prepared((performance.now() - began) / 1000)
     }
   }
 
-  function makeOnce(key: string, text: string, name: string | undefined): Promise<Prepared | ForCallers> {
+  function makeOnce(
+    key: string,
+    text: string,
+    name: string | undefined,
+  ): Promise<PrepareResult | RestrictedOperation> {
     const found = underWay.get(key)
     if (found) return found
     const making = makeNew(key, text, name)
@@ -68,7 +72,7 @@ export function createKnownOperations(
       const found = known.get(key)
       if (!found) return makeOnce(key, text, name).then(prepared => forCaller(prepared, claims))
       found.uses += 1
-      seen.known()
+      seen.cached()
       return forCaller(found.prepared, claims)
     },
     mostUsed: limit =>
@@ -81,8 +85,8 @@ export function createKnownOperations(
 }
 
 function forCaller(
-  prepared: Prepared | ForCallers,
+  prepared: PrepareResult | RestrictedOperation,
   claims: Claims | undefined,
-): Prepared | Promise<Prepared> {
-  return 'permitted' in prepared ? prepared.permitted(claims) : prepared
+): PrepareResult | Promise<PrepareResult> {
+  return 'prepareFor' in prepared ? prepared.prepareFor(claims) : prepared
 }

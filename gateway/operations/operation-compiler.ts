@@ -4,22 +4,26 @@ import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
 import { compileCompletion } from '#gateway/executor/completion.ts'
 import { DEFAULT_RESPONSE_BYTES, limitData } from '#gateway/executor/response-limit.ts'
-import type { ObservePrepare } from '#gateway/observe/plans.ts'
+import type { PlanObserver } from '#gateway/observe/plans.ts'
 import { introspect, rootFields } from '#gateway/operations/introspection.ts'
 import {
-  createKnownOperations,
-  type Operations,
-  type UsedOperation,
+  createOperationCache,
+  type OperationCache,
+  type OperationKey,
 } from '#gateway/operations/operation-cache.ts'
-import { type PlanRun, planRun } from '#gateway/operations/operation-plan.ts'
-import type { ForCallers, Prepared, PreparedOperation } from '#gateway/operations/prepared-operation.ts'
+import { type ExecutablePlan, planOperation } from '#gateway/operations/operation-plan.ts'
+import type {
+  PreparedOperation,
+  PrepareResult,
+  RestrictedOperation,
+} from '#gateway/operations/prepared-operation.ts'
 import { normalizeOperation } from '#gateway/planner/normalization/normalized-operation.ts'
 import { createPlanNames, type PlanNames } from '#gateway/planner/normalization/plan-names.ts'
 import {
-  createGuards,
-  type Guard,
-  NOTHING_WITHHELD,
-  type Permitted,
+  createAuthorizer,
+  type FilteredOperation,
+  NO_FIELDS,
+  type OperationAuthorization,
 } from '#gateway/safety/authorization/operation-authorization.ts'
 import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { compileCost } from '#gateway/safety/cost/estimate.ts'
@@ -34,7 +38,7 @@ import { MAX_VARIABLE_ERRORS, problemOfValues } from '#platform/graphql/document
 type Variables = Readonly<Record<string, unknown>>
 
 /** Of introspection alone. */
-const NOTHING_TO_RUN: PlanRun = { run() {}, source: undefined }
+const NOTHING_TO_RUN: ExecutablePlan = { run() {}, source: undefined }
 /** What goes through a document calls itself for each level, until the stack is full. */
 const TOO_DEEP = 'The document is nested too deeply.'
 /** Of one operation, by what is withheld of it. */
@@ -48,11 +52,11 @@ export function createOperations(
     /** As by default when left out. */
     readonly authorization?: AuthorizationSettings
     readonly cost?: CostSettings
-    readonly seen?: ObservePrepare
+    readonly seen?: PlanObserver
   },
-): Operations {
+): OperationCache {
   const { schema } = supergraph
-  const guardOf = createGuards({
+  const guardOf = createAuthorizer({
     schema,
     rules: supergraph.authorization,
     ...(options.authorization && { settings: options.authorization }),
@@ -61,9 +65,9 @@ export function createOperations(
   const check = createTextCheck({ schema, limits, introspection })
   const { values, answerBytes = DEFAULT_RESPONSE_BYTES } = limits
   const { listSize } = options.cost ?? DEFAULT_COST
-  return createKnownOperations(make, options.seen)
+  return createOperationCache(make, options.seen)
 
-  function make({ text, name }: UsedOperation): Promise<Prepared | ForCallers> {
+  function make({ text, name }: OperationKey): Promise<PrepareResult | RestrictedOperation> {
     return refusing(async () => {
       await ownTurn()
       const read = check(text)
@@ -93,15 +97,19 @@ async function refusing<T>(
 }
 
 /** Compiled once for each set of rules that callers do not meet. */
-function forCallers(supergraph: Supergraph, checked: Checked, guard: Guard): ForCallers {
-  const variants = new LRUCache<string, Promise<Prepared>>({ max: MAX_VARIANTS })
+function forCallers(
+  supergraph: Supergraph,
+  checked: ValidatedOperation,
+  guard: OperationAuthorization,
+): RestrictedOperation {
+  const variants = new LRUCache<string, Promise<PrepareResult>>({ max: MAX_VARIANTS })
   return {
-    permitted(claims) {
+    prepareFor(claims) {
       const unmet = guard.unmet(claims)
       const key = unmet.join()
       const found = variants.get(key)
       if (found) return found
-      const permitted = unmet.length > 0 ? guard.permit(unmet) : undefined
+      const permitted = unmet.length > 0 ? guard.filter(unmet) : undefined
       const prepared = refusing(() => compile(supergraph, checked, permitted))
       variants.set(key, prepared)
       prepared.catch(() => variants.delete(key))
@@ -110,7 +118,7 @@ function forCallers(supergraph: Supergraph, checked: Checked, guard: Guard): For
   }
 }
 
-type Checked = UsedOperation & {
+type ValidatedOperation = OperationKey & {
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
   readonly fragments: Fragments
@@ -133,8 +141,17 @@ function unknownOperation(name: string | undefined): string {
 /** All of the operation is planned when nothing of it is withheld. */
 async function compile(
   supergraph: Supergraph,
-  { name, document, operation: asked, fragments, listSize, answerBytes, values, introspection }: Checked,
-  permitted: Permitted | undefined,
+  {
+    name,
+    document,
+    operation: asked,
+    fragments,
+    listSize,
+    answerBytes,
+    values,
+    introspection,
+  }: ValidatedOperation,
+  permitted: FilteredOperation | undefined,
 ): Promise<PreparedOperation> {
   const { schema } = supergraph
   const names = createPlanNames(asked, fragments.values(), supergraph.isReserved)
@@ -144,7 +161,7 @@ async function compile(
   const toPlan = normalizeOperation(permitted?.planned ?? operation, { ...supergraph, fragments, names })
   const kind = operation.operation
   const toRun = { document: toPlan, names, operationName: name, kind, name: operation.name?.value }
-  const { run, source } = needsPlan ? await planRun(toRun, supergraph) : NOTHING_TO_RUN
+  const { run, source } = needsPlan ? await planOperation(toRun, supergraph) : NOTHING_TO_RUN
   const definitions = operation.variableDefinitions ?? []
   return {
     name: operation.name?.value,
@@ -156,7 +173,7 @@ async function compile(
         schema,
         operation,
         fragments,
-        withheld: permitted?.fields ?? NOTHING_WITHHELD,
+        withheld: permitted?.fields ?? NO_FIELDS,
         nameOf: names.nameOf,
         hidden: supergraph.hiddenValues,
         maxText: answerBytes,
@@ -175,7 +192,7 @@ async function compile(
     introspect: roots.some(field => field === '__schema' || field === '__type')
       ? variables => introspect(schema, { document, operation: asked, fragments }, variables)
       : undefined,
-    withheld: permitted?.report,
+    unauthorized: permitted?.report,
     estimate: once(() =>
       compileCost({
         schema,

@@ -18,13 +18,13 @@ import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
 import { nameRequests } from '#gateway/planner/plan/request-names.ts'
 import type { Supergraph } from '#gateway/supergraph/supergraph.ts'
 
-export type PlanRun = {
+export type ExecutablePlan = {
   readonly run: Step
   /** The subscription that the rest of the plan runs for; undefined for other operations. */
   readonly source: RootRequest | undefined
 }
 
-export type ToRun = {
+export type OperationToPlan = {
   /** In the plain form. */
   readonly document: DocumentNode
   readonly names: PlanNames
@@ -36,7 +36,7 @@ export type ToRun = {
 }
 
 /** `node` is undefined when no subgraph is to be asked. */
-type Right = { readonly node: PlanNode | undefined }
+type CheckedPlan = { readonly node: PlanNode | undefined }
 /** Why there is no plan that is surely right. */
 type Reasons = readonly string[]
 
@@ -48,18 +48,21 @@ const MAX_WAYS = 32
  * conditions are decided. Rejects with a GraphQLError when there is none, at the first run where there are conditions.
  * Mutations that stand several times, under conditions, are planned for each way too: a plan may carry them out twice.
  */
-export async function planRun(toRun: ToRun, supergraph: Supergraph): Promise<PlanRun> {
+export async function planOperation(toRun: OperationToPlan, supergraph: Supergraph): Promise<ExecutablePlan> {
   const conditions = conditionVariables(toRun.document)
   if (toRun.kind === 'mutation' && conditions.length > 0 && hasRepeatedRootFields(toRun.document))
-    return { run: runDecided(toRun, supergraph, conditions), source: undefined }
+    return { run: runByConditions(toRun, supergraph, conditions), source: undefined }
   const planned = await byHive(toRun, supergraph)
   if ('node' in planned) return compile(planned, toRun, supergraph)
   if (conditions.length === 0) return compile(await byApollo(toRun, supergraph, planned), toRun, supergraph)
   if (toRun.kind === 'subscription') throw unplanned(planned)
-  return { run: runDecided(toRun, supergraph, conditions), source: undefined }
+  return { run: runByConditions(toRun, supergraph, conditions), source: undefined }
 }
 
-async function byHive({ document, operationName }: ToRun, supergraph: Supergraph): Promise<Right | string[]> {
+async function byHive(
+  { document, operationName }: OperationToPlan,
+  supergraph: Supergraph,
+): Promise<CheckedPlan | string[]> {
   const other = moveConditionsToFields(document)
   const reasons: string[] = []
   for (const form of other === document ? [document] : [document, other]) {
@@ -72,10 +75,10 @@ async function byHive({ document, operationName }: ToRun, supergraph: Supergraph
 }
 
 async function byApollo(
-  { document, operationName }: ToRun,
+  { document, operationName }: OperationToPlan,
   supergraph: Supergraph,
   before: Reasons,
-): Promise<Right> {
+): Promise<CheckedPlan> {
   const planned = await supergraph.planWithApollo(print(document), operationName)
   if ('refusal' in planned) throw unplanned([...before, planned.refusal])
   if (planned.flaw !== undefined) throw unplanned([...before, planned.flaw])
@@ -83,7 +86,11 @@ async function byApollo(
 }
 
 /** Both planners do best by operations without conditions: there is a plan for each way, made when it is first needed. */
-function runDecided(toRun: ToRun, supergraph: Supergraph, conditions: readonly string[]): Step {
+function runByConditions(
+  toRun: OperationToPlan,
+  supergraph: Supergraph,
+  conditions: readonly string[],
+): Step {
   const ways = new LRUCache<string, Promise<Step>>({ max: MAX_WAYS })
 
   async function make(decide: ConditionValue): Promise<Step> {
@@ -118,7 +125,11 @@ function runDecided(toRun: ToRun, supergraph: Supergraph, conditions: readonly s
   }
 }
 
-function compile({ node }: Right, { document, names, name }: ToRun, { matches }: Supergraph): PlanRun {
+function compile(
+  { node }: CheckedPlan,
+  { document, names, name }: OperationToPlan,
+  { matches }: Supergraph,
+): ExecutablePlan {
   const { directives } = names
   const definitions = document.definitions.flatMap(one =>
     one.kind === Kind.OPERATION_DEFINITION ? (one.variableDefinitions ?? []) : [],

@@ -4,7 +4,7 @@ import type { WriteValue } from '#gateway/executor/completion.ts'
 import type { JsonObject } from '#gateway/executor/execution.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
-import type { WithheldReport } from '#gateway/safety/authorization/operation-authorization.ts'
+import type { UnauthorizedReport } from '#gateway/safety/authorization/operation-authorization.ts'
 import type { CostEstimate } from '#gateway/safety/cost/estimate.ts'
 
 type Variables = Readonly<Record<string, unknown>>
@@ -21,11 +21,11 @@ export type PreparedOperation = {
   /** What introspection answers at the root, by response name; undefined when it is not asked. */
   readonly introspect: ((variables: Variables) => JsonObject) | undefined
   /** What the caller may not see of it; undefined when there is no such thing. */
-  readonly withheld: WithheldReport | undefined
+  readonly unauthorized: UnauthorizedReport | undefined
   /** What it costs, without what is withheld; worked out when first asked for. */
   readonly estimate: () => CostEstimate
 }
 
-export type Prepared = PreparedOperation | { readonly errors: readonly GraphQLError[] }
+export type PrepareResult = PreparedOperation | { readonly errors: readonly GraphQLError[] }
 /** An operation of which some callers may not see all. */
-export type ForCallers = { permitted(claims: Claims | undefined): Promise<Prepared> }
+export type RestrictedOperation = { prepareFor(claims: Claims | undefined): Promise<PrepareResult> }

@@ -2,22 +2,27 @@
 
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import { countRefusal } from '#gateway/observe/refusals.ts'
-import { type Extensions, type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/response.ts'
+import {
+  type Extensions,
+  type FormatError,
+  type GatewayResponse,
+  refuse,
+} from '#gateway/pipeline/response.ts'
 import type { CostEstimate } from '#gateway/safety/cost/estimate.ts'
 import type { CostSettings } from '#gateway/safety/cost/settings.ts'
-import type { Client } from '#gateway/safety/rate-limit/client-key.ts'
-import { type Charged, LEAST_COST, type RateLimit } from '#gateway/safety/rate-limit/rate-limit.ts'
+import type { RateLimitedClient } from '#gateway/safety/rate-limit/client-key.ts'
+import { type ChargeResult, MIN_COST, type RateLimit } from '#gateway/safety/rate-limit/rate-limit.ts'
 import { CALLER_CODES } from '#platform/domain/errors.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
-export type Applicant = {
+export type AdmissionRequest = {
   readonly estimate: () => CostEstimate
   /** Coerced. */
   readonly variables: Variables
 }
 
-export type Admitted = {
+export type AdmissionDecision = {
   /** Why it may not be run; undefined when it may. */
   readonly refusal: ExecutionError | undefined
   /** The HTTP status of a refusal that is no fault of the operation. */
@@ -28,21 +33,21 @@ export type Admitted = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-type Verdict = Promise<Admitted | undefined> | Admitted | undefined
+type Verdict = Promise<AdmissionDecision | undefined> | AdmissionDecision | undefined
 /** Undefined when the operation may be run and there is nothing to tell. */
-export type Admit = (applicant: Applicant) => Verdict
+export type Admit = (applicant: AdmissionRequest) => Verdict
 
 export type Admission = {
-  admit(applicant: Applicant, client: Client): Verdict
+  admit(applicant: AdmissionRequest, client: RateLimitedClient): Verdict
   /** Undefined where clients may ask for as much as they like. */
-  readonly limit: Limit | undefined
+  readonly limit: ClientLimit | undefined
 }
 
-export type Limit = {
+export type ClientLimit = {
   /** Refuses a client that has nothing left, before its operation is looked at. */
-  turnAway(client: Client): Admitted | undefined
+  refuseExhausted(client: RateLimitedClient): AdmissionDecision | undefined
   /** Charges an operation that was refused before `admit` was asked: it made work, too. */
-  chargeRefused(client: Client): Verdict
+  chargeRefused(client: RateLimitedClient): Verdict
 }
 
 /** Undefined for settings by which everything may be run and nothing is told. */
@@ -55,7 +60,7 @@ export function createAdmission(cost: CostSettings, rateLimit: RateLimit | undef
       if (!rateLimit) return judged
       const charged = rateLimit.charge(
         client,
-        judged?.refusal ? LEAST_COST : applicant.estimate().cost(applicant.variables),
+        judged?.refusal ? MIN_COST : applicant.estimate().cost(applicant.variables),
       )
       return charged instanceof Promise ? charged.then(one => both(judged, one)) : both(judged, charged)
     },
@@ -81,14 +86,14 @@ export function createLiveAdmission(cost: CostSettings, current: () => RateLimit
   }
 }
 
-function limitBy(rateLimit: RateLimit): Limit {
+function limitBy(rateLimit: RateLimit): ClientLimit {
   return {
-    turnAway(client) {
+    refuseExhausted(client) {
       const refused = rateLimit.refuse(client)
       return refused && both(undefined, refused)
     },
     async chargeRefused(client) {
-      return both(undefined, await rateLimit.charge(client, LEAST_COST))
+      return both(undefined, await rateLimit.charge(client, MIN_COST))
     },
   }
 }
@@ -97,21 +102,21 @@ function limitBy(rateLimit: RateLimit): Limit {
 export function underAdmission(
   { admit, limit }: Admission,
   asking: Asking,
-  run: (admit: Admit) => Promise<GatewayAnswer>,
-): Promise<GatewayAnswer> {
+  run: (admit: Admit) => Promise<GatewayResponse>,
+): Promise<GatewayResponse> {
   const admitting: Admit = applicant => admit(applicant, asking.client)
   return limit ? underLimit(limit, asking, admitting, run) : run(admitting)
 }
 
-type Asking = { readonly client: Client; readonly format: FormatError }
+type Asking = { readonly client: RateLimitedClient; readonly format: FormatError }
 
 async function underLimit(
-  limit: Limit,
+  limit: ClientLimit,
   { client, format }: Asking,
   admit: Admit,
-  run: (admit: Admit) => Promise<GatewayAnswer>,
-): Promise<GatewayAnswer> {
-  const turnedAway = limit.turnAway(client)
+  run: (admit: Admit) => Promise<GatewayResponse>,
+): Promise<GatewayResponse> {
+  const turnedAway = limit.refuseExhausted(client)
   if (turnedAway?.refusal) return refuse([turnedAway.refusal], format, turnedAway)
   let asked = false
   const answer = await run(applicant => {
@@ -125,9 +130,9 @@ async function underLimit(
 
 function judge(
   cost: CostSettings,
-  { estimate, variables }: Applicant,
-  { headers }: Client,
-): Admitted | undefined {
+  { estimate, variables }: AdmissionRequest,
+  { headers }: RateLimitedClient,
+): AdmissionDecision | undefined {
   const told = cost.report === 'always' || (cost.report === 'on request' && 'graphql-cost' in headers)
   if (!told && cost.maximum === undefined) return undefined
   const estimated = estimate().cost(variables)
@@ -135,7 +140,7 @@ function judge(
   return { refusal, ...(told && { extensions: { cost: { estimated, ...maximumOf(cost) } } }) }
 }
 
-function both(judged: Admitted | undefined, { refusal, headers }: Charged): Admitted {
+function both(judged: AdmissionDecision | undefined, { refusal, headers }: ChargeResult): AdmissionDecision {
   if (judged?.refusal || !refusal) return { refusal: undefined, ...judged, headers }
   countRefusal(refusal)
   return { ...judged, refusal, headers, status: CALLER_CODES.RATE_LIMITED }

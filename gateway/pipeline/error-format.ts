@@ -2,7 +2,7 @@
 import { GraphQLError } from 'graphql'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { FormatError } from '#gateway/pipeline/response.ts'
-import { isSubgraphs, nameOrigin, shownError } from '#gateway/transport/error-masking.ts'
+import { isSubgraphError, unmaskedError, withSubgraphName } from '#gateway/transport/error-masking.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -13,14 +13,20 @@ const MAX_LOGGED = 3
  * A validation error is the caller's fault, an error of a subgraph is masked as the settings say, and what the executor
  * found wrong with a subgraph's response goes to the log.
  */
-export function createFormat(to: { readonly requestId: string; readonly logger: Logger }): FormatError {
+export function createErrorFormatter(to: {
+  readonly requestId: string
+  readonly logger: Logger
+}): FormatError {
   let logged = 0
   return error => {
     if (error instanceof GraphQLError) return formatError(asCallersFault(error), to)
-    const isForLog = error.extensions.code === 'INTERNAL' && !isSubgraphs(error) && logged++ < MAX_LOGGED
+    const isForLog = error.extensions.code === 'INTERNAL' && !isSubgraphError(error) && logged++ < MAX_LOGGED
     return (
-      shownError(error) ??
-      nameOrigin(error, formatError(asGraphQLError(isForLog ? { ...error, extensions: {} } : error), to))
+      unmaskedError(error) ??
+      withSubgraphName(
+        error,
+        formatError(asGraphQLError(isForLog ? { ...error, extensions: {} } : error), to),
+      )
     )
   }
 }

@@ -7,13 +7,13 @@ import type {
   SubgraphRequest,
   SubgraphResponse,
 } from '#gateway/executor/execution.ts'
-import type { Operations } from '#gateway/operations/operation-cache.ts'
+import type { OperationCache } from '#gateway/operations/operation-cache.ts'
 import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
-import type { Admit, Admitted } from '#gateway/pipeline/admission.ts'
+import type { AdmissionDecision, Admit } from '#gateway/pipeline/admission.ts'
 import {
   type Extensions,
   type FormatError,
-  type GatewayAnswer,
+  type GatewayResponse,
   refuse,
   writeExtensions,
 } from '#gateway/pipeline/response.ts'
@@ -31,20 +31,20 @@ export type GatewayRequest = {
   readonly admit?: Admit | undefined
   readonly fetch: Fetch
   /** Takes a query's execution from an equal one under way; each has its own when left out. */
-  readonly share?:
+  readonly deduplicate?:
     | ((
         query: { readonly prepared: PreparedOperation; readonly variables: Coerced },
         run: Run,
-      ) => Promise<Completed>)
+      ) => Promise<ExecutionResult>)
     | undefined
 }
 
 type Coerced = Readonly<Record<string, unknown>>
 type Fetch = (request: SubgraphRequest) => Promise<SubgraphResponse>
-type Run = (fetch: Fetch) => Promise<Completed>
+type Run = (fetch: Fetch) => Promise<ExecutionResult>
 
 /** What an execution found, before anybody is told. */
-export type Completed = {
+export type ExecutionResult = {
   /** The answer as if there were no errors: `{"data":…}`. */
   readonly text: string
   readonly errors: readonly ExecutionError[]
@@ -53,13 +53,13 @@ export type Completed = {
 const LASTING =
   'A subscription is sent over WebSocket, to /stream, or by a POST that accepts multipart/mixed;subscriptionSpec=1.0.'
 
-const NOTHING_TO_TELL: Admitted = { refusal: undefined }
+const NOTHING_TO_TELL: AdmissionDecision = { refusal: undefined }
 
-export async function executeRequest(
-  operations: Operations,
+export async function executeOperation(
+  operations: OperationCache,
   request: GatewayRequest,
   format: FormatError,
-): Promise<GatewayAnswer> {
+): Promise<GatewayResponse> {
   const prepared = await operations.prepare(request.query, request.operationName, request.claims)
   if ('errors' in prepared) return refuse(prepared.errors, format)
   const { name, kind } = prepared
@@ -71,8 +71,8 @@ export async function executeRequest(
   if (kind === 'subscription') return refuse([new GraphQLError(LASTING)], format, { prepared })
   const coerced = prepared.coerce(request.variables)
   if ('errors' in coerced) return refuse(coerced.errors, format, { prepared })
-  const withheld = prepared.withheld?.errors(coerced.variables) ?? []
-  if (prepared.withheld?.refuses && withheld.length > 0) return refuse(withheld, format, { prepared })
+  const withheld = prepared.unauthorized?.errors(coerced.variables) ?? []
+  if (prepared.unauthorized?.refuses && withheld.length > 0) return refuse(withheld, format, { prepared })
   const asking = request.admit?.({ estimate: prepared.estimate, variables: coerced.variables })
   const admitted = asking instanceof Promise ? await asking : asking
   const { extensions, headers, refusal } = admitted ?? NOTHING_TO_TELL
@@ -80,7 +80,7 @@ export async function executeRequest(
   const { variables } = coerced
   const run: Run = fetch =>
     complete(prepared, { data: prepared.introspect?.(variables) ?? {}, errors: [], variables, fetch })
-  const sharing = kind === 'query' ? request.share : undefined
+  const sharing = kind === 'query' ? request.deduplicate : undefined
   const completed = await (sharing ? sharing({ prepared, variables }, run) : run(request.fetch))
   const { text, outcome } = tell(completed, { withheld, format, extensions })
   return { text, outcome, name, kind, ...(headers && { headers }) }
@@ -94,15 +94,15 @@ type Finish = {
 }
 
 /** Runs what is left of the plan on what `execution` has so far, and writes the whole answer. */
-export async function finish(
+export async function finishExecution(
   prepared: PreparedOperation,
   execution: Execution,
   told: Finish,
-): Promise<Pick<GatewayAnswer, 'text' | 'outcome'>> {
+): Promise<Pick<GatewayResponse, 'text' | 'outcome'>> {
   return tell(await complete(prepared, execution), told)
 }
 
-async function complete(prepared: PreparedOperation, execution: Execution): Promise<Completed> {
+async function complete(prepared: PreparedOperation, execution: Execution): Promise<ExecutionResult> {
   const running = prepared.run(execution)
   if (running) await running
   const { errors } = execution
@@ -112,9 +112,9 @@ async function complete(prepared: PreparedOperation, execution: Execution): Prom
 }
 
 function tell(
-  { text, errors }: Completed,
+  { text, errors }: ExecutionResult,
   { withheld, format, extensions }: Finish,
-): Pick<GatewayAnswer, 'text' | 'outcome'> {
+): Pick<GatewayResponse, 'text' | 'outcome'> {
   if (errors.length + withheld.length === 0)
     return { text: extensions ? `${text.slice(0, -1)}${writeExtensions(extensions)}}` : text, outcome: 'ok' }
   const all = [...withheld, ...errors].map(format)

@@ -10,13 +10,13 @@ import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type Safety = AsyncDisposable & {
+export type OperationControls = AsyncDisposable & {
   /** Undefined when everything may be run and nothing is told. */
   readonly admission: Admission | undefined
   readonly persisted: PersistedOperations
 }
 
-export type OpenSafety = {
+export type OperationControlOptions = {
   readonly settings: {
     readonly cost: CostSettings
     readonly persisted: PersistedSettings
@@ -30,7 +30,12 @@ export type OpenSafety = {
 }
 
 /** Throws OperatorError MANIFEST_INVALID. */
-export async function openSafety({ settings, cacheUrl, live, logger }: OpenSafety): Promise<Safety> {
+export async function openOperationControls({
+  settings,
+  cacheUrl,
+  live,
+  logger,
+}: OperationControlOptions): Promise<OperationControls> {
   const persisted = await openPersistedOperations(settings.persisted, file => pathToFileURL(file))
   if (live) {
     const limit = await openLiveRateLimit({ settings: settings.rateLimit, live, url: cacheUrl, logger })

@@ -2,7 +2,7 @@
 import { GraphQLError } from 'graphql'
 import { z } from 'zod'
 import { countRefusal } from '#gateway/observe/refusals.ts'
-import { type FormatError, type GatewayAnswer, refuse } from '#gateway/pipeline/response.ts'
+import { type FormatError, type GatewayResponse, refuse } from '#gateway/pipeline/response.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 import {
@@ -39,13 +39,17 @@ export async function openPersistedOperations(
   })
 }
 
-export type Named =
+export type ResolvedRequest =
   /** The request with a text; without one when it names nothing, or is no request. */
   | { readonly request: unknown }
   /** The answer to what may not be run, or is not known by its hash. */
-  | { readonly answer: GatewayAnswer }
+  | { readonly answer: GatewayResponse }
 
-export function nameOperation(operations: PersistedOperations, request: unknown, format: FormatError): Named {
+export function resolvePersistedOperation(
+  operations: PersistedOperations,
+  request: unknown,
+  format: FormatError,
+): ResolvedRequest {
   if (!isObject(request)) return { request }
   try {
     return { request: { ...request, query: operations.resolve(request) } }

@@ -1,10 +1,10 @@
 // Equal queries that come while one of them is under way, as one execution. Free of HTTP and of what an execution does.
 import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
-import type { Completed } from '#gateway/pipeline/execute.ts'
-import { emptyNotes, mergeNotes, type Notes } from '#gateway/pipeline/response-metadata.ts'
+import type { ExecutionResult } from '#gateway/pipeline/execute.ts'
+import { emptyMetadata, mergeMetadata, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 
 /** What makes two queries equal. */
-export type SharedQuery = {
+export type QueryKey = {
   /** Of one supergraph, with what its caller may not see left out. */
   readonly prepared: PreparedOperation
   /** Coerced. */
@@ -13,35 +13,39 @@ export type SharedQuery = {
   readonly forwarded: string
 }
 
-export type Sharing = {
-  /** How many wait for another's execution is bounded by how many requests there are. `run` notes what it hears. */
-  share(query: SharedQuery, notes: Notes, run: (notes: Notes) => Promise<Completed>): Promise<Completed>
+export type QueryDeduplication = {
+  /** How many wait for another's execution is bounded by how many requests there are. `run` records what it hears. */
+  deduplicate(
+    query: QueryKey,
+    metadata: ResponseMetadata,
+    run: (metadata: ResponseMetadata) => Promise<ExecutionResult>,
+  ): Promise<ExecutionResult>
 }
 
-type UnderWay = { readonly completed: Promise<Completed>; readonly notes: Notes }
+type RunningQuery = { readonly completed: Promise<ExecutionResult>; readonly metadata: ResponseMetadata }
 
-export function createSharing(): Sharing {
-  const operations = new WeakMap<PreparedOperation, Map<string, UnderWay>>()
+export function createQueryDeduplication(): QueryDeduplication {
+  const operations = new WeakMap<PreparedOperation, Map<string, RunningQuery>>()
 
-  function queriesOf(prepared: PreparedOperation): Map<string, UnderWay> {
-    const queries = operations.get(prepared) ?? new Map<string, UnderWay>()
+  function queriesOf(prepared: PreparedOperation): Map<string, RunningQuery> {
+    const queries = operations.get(prepared) ?? new Map<string, RunningQuery>()
     operations.set(prepared, queries)
     return queries
   }
 
   return {
-    async share({ prepared, variables, forwarded }, notes, run) {
+    async deduplicate({ prepared, variables, forwarded }, metadata, run) {
       const queries = queriesOf(prepared)
       const key = `${forwarded}\n${JSON.stringify(variables)}`
       let found = queries.get(key)
       if (found === undefined) {
-        const own = emptyNotes()
+        const own = emptyMetadata()
         const completed = run(own).finally(() => queries.delete(key))
-        found = { completed, notes: own }
+        found = { completed, metadata: own }
         queries.set(key, found)
       }
       const completed = await found.completed
-      mergeNotes(found.notes, notes)
+      mergeMetadata(found.metadata, metadata)
       return completed
     },
   }

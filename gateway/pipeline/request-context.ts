@@ -1,15 +1,15 @@
 // Describes the request that an operation arrived with, and derives what goes out to subgraphs in the caller's name.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
-import type { Client } from '#gateway/safety/rate-limit/client-key.ts'
-import type { Forwarded } from '#gateway/transport/subgraph.ts'
+import type { RateLimitedClient } from '#gateway/safety/rate-limit/client-key.ts'
+import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
 import { headerText } from '#platform/http/header-text.ts'
 import { knownTraceparent } from '#platform/telemetry/tracing.ts'
 
 /** The request or live connection that an operation came over, and its verified caller. */
-export type Sender = {
+export type RequestContext = {
   readonly headers: IncomingHttpHeaders
   readonly address?: string | undefined
   readonly requestId: string
@@ -24,7 +24,7 @@ export type Sender = {
 }
 
 /** Returns the client that the operation is charged to. */
-export function clientOf({ headers, address, claims, endClient }: Sender): Client {
+export function clientOf({ headers, address, claims, endClient }: RequestContext): RateLimitedClient {
   const { sub } = claims ?? {}
   if (endClient) return { headers, address: undefined, subject: undefined, ...endClient }
   return { headers, address, subject: typeof sub === 'string' ? sub : undefined }
@@ -34,10 +34,10 @@ export function clientOf({ headers, address, claims, endClient }: Sender): Clien
 const MAX_TRACESTATE = 512
 
 /** Returns the headers that go out to subgraphs by default. `traceparent` is the operation's own, in a batch. */
-export function forwardedOf(
-  { headers, requestId, token, required }: Sender,
+export function forwardedHeaders(
+  { headers, requestId, token, required }: RequestContext,
   traceparent: string | undefined,
-): Forwarded {
+): ForwardedHeaders {
   const shared: Record<string, string> = {}
   if (required !== '') shared[CONSISTENCY_HEADER] = required
   if (token !== undefined) shared.authorization = `Bearer ${token}`

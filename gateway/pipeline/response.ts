@@ -3,7 +3,7 @@ import type { GraphQLError, GraphQLFormattedError } from 'graphql'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
 
-export type GatewayAnswer = {
+export type GatewayResponse = {
   /** The whole body, as JSON. */
   readonly text: string
   /** `refused`: nothing was executed. */
@@ -21,7 +21,7 @@ export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLForma
 export type Extensions = Readonly<Record<string, unknown>>
 
 /** What a refusal says beside its errors. */
-export type RefusalDetails = Pick<GatewayAnswer, 'status' | 'headers'> & {
+export type RefusalDetails = Pick<GatewayResponse, 'status' | 'headers'> & {
   readonly prepared?: PreparedOperation | undefined
   readonly extensions?: Extensions | undefined
 }
@@ -31,7 +31,7 @@ export function refuse(
   errors: readonly (ExecutionError | GraphQLError)[],
   format: FormatError,
   { prepared, extensions, status, headers }: RefusalDetails = {},
-): GatewayAnswer {
+): GatewayResponse {
   return {
     text: `{"errors":${JSON.stringify(errors.map(format))}${writeExtensions(extensions)}}`,
     outcome: 'refused',

@@ -1,16 +1,16 @@
 // Whether a subscription may begin, by what it costs and what its client has left. Free of how it is run.
 
 import type { ExecutionError } from '#gateway/executor/execution.ts'
-import type { GraphInUse } from '#gateway/graph/current-graph.ts'
+import type { GraphLease } from '#gateway/graph/current-graph.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
-import { clientOf, type Sender } from '#gateway/pipeline/request-context.ts'
-import type { AskedOperation } from '#gateway/pipeline/run-operation.ts'
+import { clientOf, type RequestContext } from '#gateway/pipeline/request-context.ts'
+import type { OperationRequest } from '#gateway/pipeline/run-operation.ts'
 
 /** Charges a subscription once, as it begins; what is none, or not valid, is for others to judge. */
 export async function admitSubscription(
   admission: Admission | undefined,
-  { graph }: GraphInUse,
-  { asked, sender }: { readonly asked: AskedOperation; readonly sender: Sender },
+  { graph }: GraphLease,
+  { asked, sender }: { readonly asked: OperationRequest; readonly sender: RequestContext },
 ): Promise<ExecutionError | undefined> {
   if (!admission) return undefined
   const prepared = await graph.operations.prepare(asked.query, asked.operationName, sender.claims)
@@ -20,7 +20,7 @@ export async function admitSubscription(
   const client = clientOf(sender)
   const { estimate } = prepared
   const verdict =
-    admission.limit?.turnAway(client) ??
+    admission.limit?.refuseExhausted(client) ??
     (await admission.admit({ estimate, variables: coerced.variables }, client))
   return verdict?.refusal
 }

@@ -3,14 +3,14 @@ import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
-import type { CurrentGraph, GraphInUse } from '#gateway/graph/current-graph.ts'
+import type { CurrentGraph, GraphLease } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
-import { watchOperations } from '#gateway/observe/operations.ts'
+import { observeOperations } from '#gateway/observe/operations.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
-import { createFormat } from '#gateway/pipeline/error-format.ts'
-import { forwardedOf, type Sender } from '#gateway/pipeline/request-context.ts'
-import { emptyNotes } from '#gateway/pipeline/response-metadata.ts'
-import { type AskedOperation, runOperation } from '#gateway/pipeline/run-operation.ts'
+import { createErrorFormatter } from '#gateway/pipeline/error-format.ts'
+import { forwardedHeaders, type RequestContext } from '#gateway/pipeline/request-context.ts'
+import { emptyMetadata } from '#gateway/pipeline/response-metadata.ts'
+import { type OperationRequest, runOperation } from '#gateway/pipeline/run-operation.ts'
 import { admitSubscription } from '#gateway/subscriptions/admit.ts'
 import { endWhenRightsChange } from '#gateway/subscriptions/allowed.ts'
 import { addExtensions } from '#gateway/subscriptions/notes.ts'
@@ -23,7 +23,7 @@ import {
   type SubscriptionPlan,
 } from '#gateway/subscriptions/subscription-plan.ts'
 import type { Connect } from '#gateway/subscriptions/upstream/upstream.ts'
-import type { Forwarded } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
 import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -52,11 +52,11 @@ export type EngineOptions = {
   readonly logger: Logger
 }
 
-type Claims = Sender['claims']
+type Claims = RequestContext['claims']
 type Running = {
   readonly subscription: SharedSubscription
-  readonly asked: AskedOperation
-  readonly sender: () => Sender
+  readonly asked: OperationRequest
+  readonly sender: () => RequestContext
 }
 
 /** Disposing stops following the graphs that are served from then on. */
@@ -70,7 +70,7 @@ export type GatewayEngine = LiveEngine & Disposable
 export function createEngine(options: EngineOptions): GatewayEngine {
   const { admission, current, logger, persisted, settings, connect, instancesOf } = options
   const running = new Map<string, Running>()
-  const watch = watchOperations(options.service)
+  const observer = observeOperations(options.service)
   const seen = createSubscriptionMetrics(options.service)
   const stopListening = current.onReplace(graph => void replanAll(graph))
 
@@ -83,7 +83,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
   }
 
   async function replan({ subscription, asked, sender }: Running): Promise<void> {
-    const inUse = current.use()
+    const inUse = current.lease()
     let plan: Awaited<ReturnType<typeof planOn>>
     try {
       plan = await planOn(inUse, asked, sender())
@@ -99,9 +99,9 @@ export function createEngine(options: EngineOptions): GatewayEngine {
 
   /** Undefined for what is no subscription. Takes `inUse` over when it gives a plan. */
   async function planOn(
-    inUse: GraphInUse,
-    asked: AskedOperation,
-    sender: Sender,
+    inUse: GraphLease,
+    asked: OperationRequest,
+    sender: RequestContext,
   ): Promise<SubscriptionPlan | PlanRefusal | undefined> {
     const prepared = await inUse.graph.operations.prepare(asked.query, asked.operationName, sender.claims)
     if ('errors' in prepared || prepared.kind !== 'subscription') return undefined
@@ -121,7 +121,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
         settings,
         logger,
         seen,
-        createFormat: () => createFormat({ requestId: sender().requestId, logger }),
+        createFormat: () => createErrorFormatter({ requestId: sender().requestId, logger }),
         over: () => {
           if (running.get(key) === started) running.delete(key)
         },
@@ -131,21 +131,28 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     return started
   }
 
-  async function answerOnce(inUse: GraphInUse, asked: AskedOperation, sender: Sender): Promise<Begun> {
-    const notes = emptyNotes()
-    const format = createFormat({ requestId: sender.requestId, logger })
+  async function answerOnce(
+    inUse: GraphLease,
+    asked: OperationRequest,
+    sender: RequestContext,
+  ): Promise<Begun> {
+    const metadata = emptyMetadata()
+    const format = createErrorFormatter({ requestId: sender.requestId, logger })
     const { text, outcome } = await runOperation(
-      { graph: inUse.graph, format, notes, watch, admission },
+      { graph: inUse.graph, format, metadata, observer, admission },
       asked,
       sender,
     )
     if (outcome === 'refused' || outcome === 'not a query') throw toldIn(text)
-    const answer = answerOfText(addExtensions(text, notes))
+    const answer = answerOfText(addExtensions(text, metadata))
     return { source: once(answer), answerOf: () => answer, sharedAs: undefined }
   }
 
   /** Whether a token that came meanwhile allows other parts of the operation than the one before. */
-  function rightsChange(asked: AskedOperation, sender: () => Sender): () => boolean | Promise<boolean> {
+  function rightsChange(
+    asked: OperationRequest,
+    sender: () => RequestContext,
+  ): () => boolean | Promise<boolean> {
     let known = sender().claims
     return () => {
       const { claims } = sender()
@@ -159,11 +166,11 @@ export function createEngine(options: EngineOptions): GatewayEngine {
 
   /** Operations are prepared once for all who may see the same of them. */
   async function differs(
-    { query, operationName }: AskedOperation,
+    { query, operationName }: OperationRequest,
     one: Claims,
     other: Claims,
   ): Promise<boolean> {
-    using inUse = current.use()
+    using inUse = current.lease()
     const { operations } = inUse.graph
     const [before, now] = await Promise.all(
       [one, other].map(claims => operations.prepare(query, operationName, claims)),
@@ -174,7 +181,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
   async function begin(request: LiveRequest, session: LiveSession): Promise<Begun> {
     const asked = askedBy(request, persisted)
     const sender = senderOf(request, session)
-    const inUse = current.use()
+    const inUse = current.lease()
     let plan: Awaited<ReturnType<typeof planOn>>
     try {
       const refusal = await admitSubscription(admission, inUse, { asked, sender: sender() })
@@ -186,7 +193,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     }
     if ('errors' in plan) throw plan.errors
     const { name, kind } = plan.named
-    const forwarded = () => forwardedOf(sender(), asked.traceparent)
+    const forwarded = () => forwardedHeaders(sender(), asked.traceparent)
     const key = keyOf(inUse, asked, forwarded())
     const found = running.get(key)
     if (found) plan[Symbol.dispose]()
@@ -194,7 +201,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
       plan[Symbol.dispose]()
       throw new CallerError('UNAVAILABLE', 'too many different subscriptions are followed: try again')
     }
-    void watch.run(async () => ({ text: '', outcome: 'ok', name, kind }), asked.traceparent)
+    void observer.run(async () => ({ text: '', outcome: 'ok', name, kind }), asked.traceparent)
     const joined = found ?? follow(plan, key, { asked, sender })
     const { subscription } = joined
     if (!found && current.get() !== inUse.graph) void replan(joined) // it was replaced while this was planned
@@ -207,7 +214,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     keep,
     format(error, { requestId }) {
       if (error instanceof Told) return error.formatted
-      const format = createFormat({ requestId, logger })
+      const format = createErrorFormatter({ requestId, logger })
       if (error instanceof GraphQLError || isExecutionError(error)) return format(error)
       return formatError(error, { requestId, logger })
     },
@@ -240,7 +247,7 @@ function isExecutionError(error: unknown): error is ExecutionError {
 }
 
 /** Throws as `PersistedOperations.resolve`. */
-function askedBy(request: LiveRequest, persisted: PersistedOperations | undefined): AskedOperation {
+function askedBy(request: LiveRequest, persisted: PersistedOperations | undefined): OperationRequest {
   return {
     query: persisted?.resolve(request) ?? request.query ?? '',
     operationName: request.operationName,
@@ -251,7 +258,7 @@ function askedBy(request: LiveRequest, persisted: PersistedOperations | undefine
 }
 
 /** As it is whenever it is called: tokens are refreshed. */
-function senderOf({ extensions }: LiveRequest, session: LiveSession): () => Sender {
+function senderOf({ extensions }: LiveRequest, session: LiveSession): () => RequestContext {
   const own = extensions?.[CONSISTENCY_HEADER]
   const required = formatToken(
     mergePositions(session.required, requiredBy(session.caller, typeof own === 'string' ? own : undefined)),
@@ -268,9 +275,9 @@ function senderOf({ extensions }: LiveRequest, session: LiveSession): () => Send
 
 /** The token, and whatever goes out to any subgraph: the rest of the plan may ask all of them. */
 function keyOf(
-  { graph }: GraphInUse,
-  { query, operationName, variables }: AskedOperation,
-  forwarded: Forwarded,
+  { graph }: GraphLease,
+  { query, operationName, variables }: OperationRequest,
+  forwarded: ForwardedHeaders,
 ): string {
   const goesOut = new Set([...graph.subgraphs.values()].map(subgraph => subgraph.forward(forwarded).key))
   const all = JSON.stringify([query, operationName, variables, forwarded.key, ...goesOut])

@@ -75,7 +75,7 @@ async function isSubscription(
 ): Promise<boolean> {
   const text = textOf(wanted, persisted)
   if (text === undefined) return false
-  using inUse = current.use()
+  using inUse = current.lease()
   const prepared = await inUse.graph.operations.prepare(text, wanted.operationName)
   return 'kind' in prepared && prepared.kind === 'subscription'
 }

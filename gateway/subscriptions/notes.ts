@@ -1,10 +1,10 @@
 // Tells in an answer's extensions what HTTP tells in headers: where there are many answers, headers have gone. Pure.
-import type { Notes } from '#gateway/pipeline/response-metadata.ts'
+import type { ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
 import { isObject } from '#platform/domain/json.ts'
 
 /** `text` is a whole answer, as JSON. */
-export function addExtensions(text: string, { reached, stale }: Notes): string {
+export function addExtensions(text: string, { reached, stale }: ResponseMetadata): string {
   const token = formatToken(reached)
   if (token === '' && stale.size === 0) return text
   const answer: unknown = JSON.parse(text)

@@ -11,7 +11,7 @@ import {
   type UpstreamEvent,
   UpstreamRefusal,
 } from '#gateway/subscriptions/upstream/upstream.ts'
-import type { Forwarded } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { type Answer, answerOfText } from '#platform/graphql/live-server/encoded-results.ts'
@@ -20,7 +20,7 @@ import { inSpan } from '#platform/telemetry/tracing.ts'
 
 export type SharedSubscription = {
   /** Answers from now on. `forwarded` gives what goes out in the reader's name, as it is then. */
-  join(forwarded: () => Forwarded): AsyncIterator<Answer>
+  join(forwarded: () => ForwardedHeaders): AsyncIterator<Answer>
   /** Goes on by another plan, without a break: the events of a new source are taken once it is open. */
   replan(plan: SubscriptionPlan): void
 }
@@ -50,7 +50,7 @@ const PATIENCE_MS = 1000
 
 export function startSubscription(first: SubscriptionPlan, options: RunOptions): SharedSubscription {
   const { settings, logger, seen } = options
-  const readers = new Set<() => Forwarded>()
+  const readers = new Set<() => ForwardedHeaders>()
   const answers = createBroadcast<Answer>({
     maxItems: settings.maxBehind,
     maxBytes: settings.maxBehindBytes,
@@ -59,7 +59,7 @@ export function startSubscription(first: SubscriptionPlan, options: RunOptions):
     tooSlow: () => new CallerError('UNAVAILABLE', 'events came faster than they were read: subscribe again'),
     deserted: () => finish(),
   })
-  let lastForwarded: (() => Forwarded) | undefined
+  let lastForwarded: (() => ForwardedHeaders) | undefined
   let inOrder: Promise<unknown> = Promise.resolve()
   let over = false
   /** Another one each time, so that one that is away is got round. */
@@ -117,7 +117,7 @@ export function startSubscription(first: SubscriptionPlan, options: RunOptions):
   }
 
   /** Any reader's will do: they are alike in what goes out. The last one's, when it has just left. */
-  function forwardedNow(): Forwarded {
+  function forwardedNow(): ForwardedHeaders {
     const [some = lastForwarded] = readers
     if (!some) throw new Error('a subscription that nobody has joined')
     lastForwarded = some
@@ -226,7 +226,7 @@ export function startSubscription(first: SubscriptionPlan, options: RunOptions):
 
 function told({ errors }: UpstreamRefusal, { plan }: Flow): ExecutionError[] {
   return plan.subgraph
-    .disclose(errors)
+    .maskErrors(errors)
     .filter(isObject)
     .map(({ message, extensions }) => ({
       message: typeof message === 'string' ? message : 'a subgraph refused a subscription',

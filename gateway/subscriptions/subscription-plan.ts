@@ -1,15 +1,15 @@
 // A subscription planned on one graph: what is asked of whom, and how each event becomes an answer. Free of connections.
 import { GraphQLError } from 'graphql'
 import type { ExecutionError, SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
-import type { GraphInUse } from '#gateway/graph/current-graph.ts'
+import type { GraphLease } from '#gateway/graph/current-graph.ts'
 import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
-import { finish } from '#gateway/pipeline/execute.ts'
-import { emptyNotes, fetchFrom } from '#gateway/pipeline/response-metadata.ts'
-import type { OperationSetup } from '#gateway/pipeline/run-operation.ts'
+import { finishExecution } from '#gateway/pipeline/execute.ts'
+import { emptyMetadata, fetchFromSubgraph } from '#gateway/pipeline/response-metadata.ts'
+import type { OperationContext } from '#gateway/pipeline/run-operation.ts'
 import { addExtensions } from '#gateway/subscriptions/notes.ts'
 import { type SubscriptionSettings, sourceOf } from '#gateway/subscriptions/settings.ts'
 import { resolveEndpoint, type UpstreamEndpoint } from '#gateway/subscriptions/upstream/upstream.ts'
-import type { Forwarded, Subgraph } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders, Subgraph } from '#gateway/transport/subgraph.ts'
 
 /** Disposing lets go of its graph. */
 export type SubscriptionPlan = Disposable & {
@@ -18,15 +18,19 @@ export type SubscriptionPlan = Disposable & {
   readonly endpoint: UpstreamEndpoint
   readonly request: SubgraphRequest
   /** The subgraph that is subscribed to. */
-  readonly subgraph: Pick<Subgraph, 'forward' | 'disclose'>
+  readonly subgraph: Pick<Subgraph, 'forward' | 'maskErrors'>
   /** The text of the answer that an event becomes. `event` is changed. */
-  respond(event: SubgraphResponse, forwarded: Forwarded, format: OperationSetup['format']): Promise<string>
+  respond(
+    event: SubgraphResponse,
+    forwarded: ForwardedHeaders,
+    format: OperationContext['format'],
+  ): Promise<string>
 }
 
 export type PlanRefusal = { readonly errors: readonly (ExecutionError | GraphQLError)[] }
 
 export type Planning = {
-  readonly inUse: GraphInUse
+  readonly inUse: GraphLease
   readonly variables: Readonly<Record<string, unknown>>
   readonly settings: SubscriptionSettings
   /** Where a subgraph has several addresses; undefined where it has the one of the graph. */
@@ -43,11 +47,11 @@ export function planSubscription(
   const coerced = prepared.coerce(planning.variables)
   if ('errors' in coerced) return coerced
   const { variables } = coerced
-  const withheld = prepared.withheld?.errors(variables) ?? []
+  const withheld = prepared.unauthorized?.errors(variables) ?? []
   const { source } = prepared
   const request = source?.request(variables)
   const subgraph = request && graph.subgraphs.get(request.service)
-  if (prepared.withheld?.refuses && withheld.length > 0) return { errors: withheld }
+  if (prepared.unauthorized?.refuses && withheld.length > 0) return { errors: withheld }
   if (!source || !request || !subgraph)
     return {
       errors: withheld.length > 0 ? withheld : [new GraphQLError('No subgraph has this subscription.')],
@@ -60,13 +64,13 @@ export function planSubscription(
     request,
     subgraph,
     async respond(event, forwarded, format) {
-      const notes = emptyNotes()
-      const fetch = (asked: SubgraphRequest) => fetchFrom(graph, asked, { forwarded, notes })
+      const metadata = emptyMetadata()
+      const fetch = (asked: SubgraphRequest) => fetchFromSubgraph(graph, asked, { forwarded, metadata })
       const execution = { data: {}, errors: [], variables, fetch }
       const { data = null, errors } = event
-      source.merge({ data, ...(errors && { errors: subgraph.disclose(errors) }) }, execution)
-      const { text } = await finish(prepared, execution, { withheld, format })
-      return addExtensions(text, notes)
+      source.merge({ data, ...(errors && { errors: subgraph.maskErrors(errors) }) }, execution)
+      const { text } = await finishExecution(prepared, execution, { withheld, format })
+      return addExtensions(text, metadata)
     },
     [Symbol.dispose]: () => inUse[Symbol.dispose](),
   }

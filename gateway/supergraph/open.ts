@@ -7,7 +7,7 @@ import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 /** Opens a file:, http: or https: URL. */
-export function openSource(url: URL, limits: SourceLimits): SupergraphSource {
+export function openSupergraphSource(url: URL, limits: SourceLimits): SupergraphSource {
   return url.protocol === 'file:' ? openFileSource(url, limits) : openHttpSource(url, limits)
 }
 
@@ -15,7 +15,7 @@ export function openSource(url: URL, limits: SourceLimits): SupergraphSource {
  * Reads the supergraph to start with. Waits up to `waitMs` for an HTTP server that is not up yet; a missing file fails at
  * once. Throws OperatorError SUPERGRAPH_INVALID.
  */
-export async function readFirst(
+export async function readInitialSupergraph(
   source: SupergraphSource,
   { waitMs, logger }: { readonly waitMs: number; readonly logger: Logger },
 ): Promise<string> {

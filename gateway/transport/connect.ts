@@ -1,11 +1,11 @@
 // A subgraph put together as its settings say: what is not set is not there, and costs nothing.
 import { type Connection, openConnection } from '#gateway/transport/connection.ts'
 import { ACCEPTED_ENCODINGS } from '#gateway/transport/decompress.ts'
-import type { Disclosure } from '#gateway/transport/error-masking.ts'
+import type { ErrorMasking } from '#gateway/transport/error-masking.ts'
 import { createFailureLog } from '#gateway/transport/failure-log.ts'
 import { compileHeaderRules } from '#gateway/transport/header-rules.ts'
 import { openInstances } from '#gateway/transport/instances.ts'
-import { sendHashes } from '#gateway/transport/persisted-queries.ts'
+import { withPersistedQueries } from '#gateway/transport/persisted-queries.ts'
 import { compileReplyHeaders } from '#gateway/transport/reply-headers.ts'
 import type { SubgraphSettings } from '#gateway/transport/settings.ts'
 import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
@@ -21,9 +21,9 @@ import type { Discovery, Followed } from '#platform/discovery/discovery.ts'
 import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type Telling = {
+export type ConnectOptions = {
   /** What callers are told of the subgraph's errors; DISCREET when left out. */
-  readonly disclosure?: Disclosure
+  readonly masking?: ErrorMasking
   /** Told why requests failed; nobody is when left out. */
   readonly logger?: Logger
   /** Where `address` is looked up; it says all itself when left out. */
@@ -37,14 +37,14 @@ export function connectSubgraph(
   name: string,
   address: string,
   settings: SubgraphSettings,
-  { logger, disclosure, adjusted, discovery = openStaticDiscovery() }: Telling = {},
+  { logger, masking, adjusted, discovery = openStaticDiscovery() }: ConnectOptions = {},
 ): Subgraph {
   return createSubgraph({
     name,
-    ...(disclosure && { disclosure }),
+    ...(masking && { masking }),
     ...(logger && { onFailure: createFailureLog(logger, name) }),
     rule: compileHeaderRules(settings.headers),
-    passBack: compileReplyHeaders(settings.replyHeaders),
+    collectHeaders: compileReplyHeaders(settings.replyHeaders),
     ...(settings.compression && { headers: { 'accept-encoding': ACCEPTED_ENCODINGS } }),
     connection: connectionTo(name, followedBy(address, settings, discovery), settings),
     policy: createPolicy({
@@ -68,7 +68,7 @@ function connectionTo(name: string, followed: Followed, settings: SubgraphSettin
   const { health = {}, hashBy } = settings
   const open = (url: string) => {
     const connection = openConnection({ url, ...settings })
-    return settings.persistedQueries ? sendHashes(connection) : connection
+    return settings.persistedQueries ? withPersistedQueries(connection) : connection
   }
   const [only] = followed.current()
   if (only && followed.isFixed && followed.current().length === 1) return open(only.url)

@@ -1,9 +1,9 @@
 // Pooled keep-alive connections to one address of a subgraph. Free of GraphQL, of policies and of choice between addresses.
 import { Pool } from 'undici'
-import { unpack } from '#gateway/transport/decompress.ts'
+import { decompress } from '#gateway/transport/decompress.ts'
 import { post } from '#gateway/transport/http-post.ts'
 
-export type Outgoing = {
+export type OutgoingRequest = {
   readonly kind: 'query' | 'mutation' | 'subscription'
   /** The document in the body. */
   readonly operation: string
@@ -13,14 +13,14 @@ export type Outgoing = {
   readonly signal: AbortSignal
 }
 
-export type Received = {
+export type HttpResponse = {
   readonly text: string
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
 /** Rejects when no whole answer came back. */
-export type Send = (outgoing: Outgoing) => Promise<Received>
+export type Send = (outgoing: OutgoingRequest) => Promise<HttpResponse>
 
 /** Disposing waits for what is under way. */
 export type Connection = AsyncDisposable & {
@@ -45,7 +45,7 @@ export function openConnection({ url, connections, maxResponseBytes }: Connectio
       const { bytes, status, headers: given } = await post(pool, { path, headers, body, signal })
       const encoding = given['content-encoding']
       const text =
-        encoding === undefined ? textOf(bytes) : await unpack(bytes, String(encoding), maxResponseBytes)
+        encoding === undefined ? textOf(bytes) : await decompress(bytes, String(encoding), maxResponseBytes)
       return { text, status, headers: given }
     },
     async check(checked, signal) {

@@ -2,17 +2,17 @@
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, inflateRaw, type ZlibOptions } from 'node:zlib'
 
-type Unpack = (bytes: Uint8Array, options: ZlibOptions) => Promise<Uint8Array>
+type Decoder = (bytes: Uint8Array, options: ZlibOptions) => Promise<Uint8Array>
 
 /** What is asked for where compression is on. */
 export const ACCEPTED_ENCODINGS = 'br, gzip, deflate'
 
-const gunzipped: Unpack = promisify(gunzip)
-const inflated: Unpack = promisify(inflate)
-const inflatedRaw: Unpack = promisify(inflateRaw)
-const unbrotlied: Unpack = promisify(brotliDecompress)
+const gunzipped: Decoder = promisify(gunzip)
+const inflated: Decoder = promisify(inflate)
+const inflatedRaw: Decoder = promisify(inflateRaw)
+const unbrotlied: Decoder = promisify(brotliDecompress)
 
-const UNPACK: Readonly<Record<string, Unpack>> = {
+const DECODERS: Readonly<Record<string, Decoder>> = {
   br: unbrotlied,
   gzip: gunzipped,
   'x-gzip': gunzipped,
@@ -25,7 +25,7 @@ const UNPACK: Readonly<Record<string, Unpack>> = {
 const MAX_ENCODINGS = 3
 
 /** By a Content-Encoding header. Rejects an encoding that is not known, bytes that are not in it, and more than `maxBytes`. */
-export async function unpack(packed: Uint8Array, encoding: string, maxBytes: number): Promise<string> {
+export async function decompress(packed: Uint8Array, encoding: string, maxBytes: number): Promise<string> {
   const names = encoding
     .toLowerCase()
     .split(',')
@@ -33,7 +33,7 @@ export async function unpack(packed: Uint8Array, encoding: string, maxBytes: num
   if (names.length > MAX_ENCODINGS) throw new Error(`the answer is packed ${names.length} times`)
   let bytes = packed
   for (const name of names.reverse()) {
-    const step = Object.hasOwn(UNPACK, name) ? UNPACK[name] : undefined
+    const step = Object.hasOwn(DECODERS, name) ? DECODERS[name] : undefined
     if (step === undefined) throw new Error(`the answer is packed with ${name}, which was not asked for`)
     bytes = await step(bytes, { maxOutputLength: maxBytes })
   }

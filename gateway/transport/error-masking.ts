@@ -13,12 +13,12 @@ export const errorSettings = z.strictObject({
   subgraphs: z.boolean().optional(),
 })
 
-export type Disclosure = { readonly messages: 'all' | 'known' | 'none'; readonly subgraphs: boolean }
+export type ErrorMasking = { readonly messages: 'all' | 'known' | 'none'; readonly subgraphs: boolean }
 
 /** For production: codes that are known with their messages, and nobody's name. */
-export const DISCREET: Disclosure = { messages: 'known', subgraphs: false }
+export const PRODUCTION_MASKING: ErrorMasking = { messages: 'known', subgraphs: false }
 
-export function disclosureOf(settings: z.infer<typeof errorSettings>, development: boolean): Disclosure {
+export function errorMaskingOf(settings: z.infer<typeof errorSettings>, development: boolean): ErrorMasking {
   const { messages = development ? 'all' : 'known', subgraphs = development } = settings
   return { messages, subgraphs }
 }
@@ -36,15 +36,15 @@ type Origin = {
 const INTERNAL_EXTENSIONS = new Set(['stacktrace', 'exception', 'http', 'serviceName', 'service'])
 
 const REFUSED = 'A service behind this graph refused this.'
-export const AWAY = 'A service behind this graph is not available at the moment: try again.'
+export const UNAVAILABLE_MESSAGE = 'A service behind this graph is not available at the moment: try again.'
 
 /**
  * A subgraph's errors as they go on. What has no code of the catalogue is the operator's affair, whatever else it says:
  * that a document is not valid is the gateway's fault towards a subgraph, never the caller's.
  */
-export function discloseErrors(
+export function maskErrors(
   errors: readonly unknown[],
-  { messages, subgraphs }: Disclosure,
+  { messages, subgraphs }: ErrorMasking,
   subgraph: string,
 ): readonly unknown[] {
   const name = subgraphs ? subgraph : undefined
@@ -62,25 +62,29 @@ export function discloseErrors(
 }
 
 /** A failure of the way to a subgraph as it is told; the code and the reason are always. */
-export function discloseFailure(
+export function maskFailure(
   { message, details, code }: CallerError,
-  { subgraphs }: Disclosure,
+  { subgraphs }: ErrorMasking,
   subgraph: string,
 ): { readonly message: string; readonly extensions: JsonObject } {
-  if (!subgraphs) return { message: AWAY, extensions: { ...details, code } }
+  if (!subgraphs) return { message: UNAVAILABLE_MESSAGE, extensions: { ...details, code } }
   const extensions = withOrigin({ ...details, code }, { name: subgraph, shown: true })
   return { message, extensions }
 }
 
 /** An error that is told as its subgraph told it; undefined for all others. */
-export function shownError({ message, path, extensions }: ExecutionError): GraphQLFormattedError | undefined {
+export function unmaskedError({
+  message,
+  path,
+  extensions,
+}: ExecutionError): GraphQLFormattedError | undefined {
   const origin = originOf(extensions)
   if (!origin?.shown) return undefined
   return { message, ...(path && { path }), extensions: named({ code: 'INTERNAL', ...extensions }, origin) }
 }
 
 /** `told`, which was made of `error`, with the subgraph's name where that is to be told. */
-export function nameOrigin(
+export function withSubgraphName(
   { extensions }: ExecutionError,
   told: GraphQLFormattedError,
 ): GraphQLFormattedError {
@@ -89,7 +93,7 @@ export function nameOrigin(
 }
 
 /** Whether a subgraph told it; otherwise the gateway found it. */
-export function isSubgraphs({ extensions }: ExecutionError): boolean {
+export function isSubgraphError({ extensions }: ExecutionError): boolean {
   return originOf(extensions) !== undefined
 }
 

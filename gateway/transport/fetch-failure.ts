@@ -7,7 +7,7 @@ import {
   parse,
   type SelectionNode,
 } from 'graphql'
-import { type Disclosure, discloseFailure } from '#gateway/transport/error-masking.ts'
+import { type ErrorMasking, maskFailure } from '#gateway/transport/error-masking.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 
@@ -27,13 +27,13 @@ const MAX_ERRORS = 50
 export function fetchErrors(
   fetch: FailedFetch,
   cause: unknown,
-  disclosure: Disclosure,
+  masking: ErrorMasking,
 ): GraphQLFormattedError[] {
   const failure =
     cause instanceof CallerError
       ? cause
       : new CallerError('UNAVAILABLE', `${fetch.name} is not available at the moment: try again`)
-  const told = discloseFailure(failure, disclosure, fetch.name)
+  const told = maskFailure(failure, masking, fetch.name)
   const paths = fetch.query === undefined ? [] : emptyPaths(fetch.query, fetch.variables)
   return paths.length === 0 ? [told] : paths.slice(0, MAX_ERRORS).map(path => ({ ...told, path }))
 }

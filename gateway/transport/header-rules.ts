@@ -78,7 +78,7 @@ export const headerRule = z.union([
 
 export type HeaderRule = z.infer<typeof headerRule>
 
-export type ForwardedHeaders = Pick<Draft, 'incoming'> & {
+export type RuledHeaders = Pick<Draft, 'incoming'> & {
   readonly shared: Readonly<Record<string, string>>
   readonly own: Readonly<Record<string, string>>
   readonly key: string
@@ -87,7 +87,7 @@ export type ForwardedHeaders = Pick<Draft, 'incoming'> & {
 /** Undefined for no rules. They apply in their order, on top of what the gateway forwards by itself. */
 export function compileHeaderRules(
   rules: readonly HeaderRule[],
-): (<F extends ForwardedHeaders>(forwarded: F) => F) | undefined {
+): (<F extends RuledHeaders>(forwarded: F) => F) | undefined {
   if (rules.length === 0) return undefined
   const steps = rules.map(compileRule)
   return forwarded => {

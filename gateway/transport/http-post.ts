@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 
-export type Post = {
+export type PostRequest = {
   readonly path: string
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
@@ -10,14 +10,14 @@ export type Post = {
   readonly signal: AbortSignal
 }
 
-export type PostAnswer = {
+export type PostResponse = {
   readonly bytes: Buffer
   readonly status: number
   readonly headers: IncomingHttpHeaders
 }
 
 /** Rejects when no whole answer came back. The pool bounds its size. */
-export function post(pool: Dispatcher, { path, body, headers, signal }: Post): Promise<PostAnswer> {
+export function post(pool: Dispatcher, { path, body, headers, signal }: PostRequest): Promise<PostResponse> {
   if (signal.aborted) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []

@@ -1,7 +1,7 @@
 // Several instances of a subgraph as one connection. Free of choice between them, and of where they are known from.
 
 import type { Connection } from '#gateway/transport/connection.ts'
-import { isInOrder } from '#gateway/transport/subgraph-response.ts'
+import { isValidResponse } from '#gateway/transport/subgraph-response.ts'
 import type { Choose } from '#platform/discovery/balancing-strategies.ts'
 import type { Followed } from '#platform/discovery/discovery.ts'
 import type { HealthOptions } from '#platform/discovery/instance-health.ts'
@@ -38,7 +38,7 @@ export function openInstances({ hashBy, checks, ...options }: InstancesOptions):
         key: () => outgoing.headers[hashBy] ?? outgoing.body,
         signal: outgoing.signal,
         send: connection => connection.send(outgoing),
-        isInOrder,
+        isInOrder: isValidResponse,
       }),
     check: async (path, signal) =>
       (await Promise.all(balanced.connections().map(one => one.check(path, signal)))).includes(true),

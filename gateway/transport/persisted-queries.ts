@@ -1,7 +1,7 @@
 // Automatic persisted queries towards a subgraph: the hash of a document in place of its text, the text when it is not known.
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Connection, Outgoing, Received } from '#gateway/transport/connection.ts'
+import type { Connection, HttpResponse, OutgoingRequest } from '#gateway/transport/connection.ts'
 import { parseJson } from '#gateway/transport/subgraph-response.ts'
 import { isObject } from '#platform/domain/json.ts'
 
@@ -23,7 +23,10 @@ type Hashed = {
  * Apollo's protocol, by POST. A mutation is safe: without its text it was not executed. The subgraph must know the protocol,
  * if only to say that it does not support it.
  */
-export function sendHashes(connection: Connection, now: () => number = () => performance.now()): Connection {
+export function withPersistedQueries(
+  connection: Connection,
+  now: () => number = () => performance.now(),
+): Connection {
   const documents = new LRUCache<string, Hashed>({ max: MAX_DOCUMENTS })
   let textUntil = Number.NEGATIVE_INFINITY
 
@@ -41,7 +44,7 @@ export function sendHashes(connection: Connection, now: () => number = () => per
 
   return {
     ...connection,
-    async send(outgoing: Outgoing): Promise<Received> {
+    async send(outgoing: OutgoingRequest): Promise<HttpResponse> {
       if (now() < textUntil) return connection.send(outgoing)
       const { text, extensions } = hashedOf(outgoing.operation)
       if (!outgoing.body.startsWith(text)) return connection.send(outgoing)
@@ -66,7 +69,7 @@ const REFUSALS: ReadonlyMap<unknown, Refusal> = new Map([
   ['PERSISTED_QUERY_NOT_SUPPORTED', 'not supported'],
 ])
 
-function refusalOf({ text }: Received): Refusal | undefined {
+function refusalOf({ text }: HttpResponse): Refusal | undefined {
   if (text.length > MAX_REFUSAL || !/PERSISTED_?QUERY_?NOT/i.test(text)) return undefined
   const answer = parseJson(text)
   if (!isObject(answer) || !Array.isArray(answer.errors)) return undefined

@@ -1,6 +1,6 @@
 // Which headers of subgraphs' answers go back to the client, and what becomes of one that several sent. Pure.
 import { z } from 'zod'
-import type { Received } from '#gateway/transport/connection.ts'
+import type { HttpResponse } from '#gateway/transport/connection.ts'
 import { headerName } from '#gateway/transport/header-rules.ts'
 
 /** Of the gateway's own answer, or of one caller's alone where several may share an answer. */
@@ -33,13 +33,13 @@ export type ReplyHeaderRule = z.infer<typeof replyHeaderRule>
 /** What goes back to one client, by name. */
 export type ReplyHeaders = Map<string, string>
 /** Adds what `headers` brought to `into`. */
-export type PassBack = (headers: Received['headers'], into: ReplyHeaders) => void
+export type CollectReplyHeaders = (headers: HttpResponse['headers'], into: ReplyHeaders) => void
 
 /** Different values of a header that are passed back, at most. */
 const MAX_VALUES = 20
 
 /** Undefined for no rules. */
-export function compileReplyHeaders(rules: readonly ReplyHeaderRule[]): PassBack | undefined {
+export function compileReplyHeaders(rules: readonly ReplyHeaderRule[]): CollectReplyHeaders | undefined {
   if (rules.length === 0) return undefined
   const steps = rules.map(({ propagate, as = propagate, merge }) => ({ from: propagate, to: as, merge }))
   return (headers, into) => {

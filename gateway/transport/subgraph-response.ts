@@ -1,13 +1,13 @@
 // A subgraph's answer from its text: whether it is GraphQL, and what it says. Pure.
 import type { SubgraphResponse } from '#gateway/executor/execution.ts'
-import type { Received } from '#gateway/transport/connection.ts'
+import type { HttpResponse } from '#gateway/transport/connection.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 
 /** Throws CallerError UNAVAILABLE when it is none. */
-export function readAnswer({ text, status }: Received, name: string): SubgraphResponse {
+export function readResponse({ text, status }: HttpResponse, name: string): SubgraphResponse {
   const answer = parseJson(text)
-  if (!isGraphql(answer)) throw notGraphql(name, { status })
+  if (!isGraphql(answer)) throw notGraphqlError(name, { status })
   return {
     data: isObject(answer.data) ? answer.data : null,
     ...(Array.isArray(answer.errors) && { errors: answer.errors }),
@@ -19,7 +19,7 @@ export function readAnswer({ text, status }: Received, name: string): SubgraphRe
  * GraphQL. A look at both ends of the text is enough for all others. What is refused with HTTP 400 to 499 is about the
  * caller, and no sign of that.
  */
-export function isInOrder({ text, status }: Received): boolean {
+export function isValidResponse({ text, status }: HttpResponse): boolean {
   if (status >= 400 && status < 500) return true
   return status < 500 ? looksWhole(text) : isGraphql(parseJson(text))
 }
@@ -48,7 +48,7 @@ export function parseJson(text: string): unknown {
 }
 
 /** What the caller is told of such an answer. */
-export function notGraphql(name: string, { status }: Pick<Received, 'status'>): CallerError {
+export function notGraphqlError(name: string, { status }: Pick<HttpResponse, 'status'>): CallerError {
   return new CallerError(
     'UNAVAILABLE',
     `${name} answered with something that is not GraphQL (HTTP ${status})`,

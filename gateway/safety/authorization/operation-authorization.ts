@@ -4,56 +4,60 @@ import type { ExecutionError } from '#gateway/executor/execution.ts'
 import { type Claims, createGrants, meets } from '#gateway/safety/authorization/grants.ts'
 import type { AuthorizationRules, RuleId } from '#gateway/safety/authorization/rules.ts'
 import { type AuthorizationSettings, DEFAULT_AUTHORIZATION } from '#gateway/safety/authorization/settings.ts'
-import { demandsOf, type Withheld, withhold } from '#gateway/safety/authorization/unauthorized-fields.ts'
+import {
+  filterOperation,
+  requiredRules,
+  type UnauthorizedField,
+} from '#gateway/safety/authorization/unauthorized-fields.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
 /** What a caller is told of fields that it may not see. */
-export type WithheldReport = {
+export type UnauthorizedReport = {
   /** Whether they make the gateway refuse the whole operation. */
   readonly refuses: boolean
   /** One error for each field that `variables` leave in; none when they leave none in. */
   errors(variables: Variables): readonly ExecutionError[]
 }
 
-export type Permitted = {
+export type FilteredOperation = {
   /** What was asked; its answer is null in place of `fields`, and without what is selected of them. */
   readonly operation: OperationDefinitionNode
   readonly fields: ReadonlySet<FieldNode>
   /** What is fetched; undefined when there is nothing to. */
   readonly planned: OperationDefinitionNode | undefined
-  readonly report: WithheldReport
+  readonly report: UnauthorizedReport
 }
 
 /** Of one operation that is under rules. */
-export type Guard = {
+export type OperationAuthorization = {
   /** The rules that the caller does not meet. Callers of equal ones may see the same of the operation. */
   unmet(claims: Claims | undefined): readonly RuleId[]
   /** What is left for callers who do not meet `unmet`. */
-  permit(unmet: readonly RuleId[]): Permitted
+  filter(unmet: readonly RuleId[]): FilteredOperation
 }
 
-export type CreateGuard = (
+export type Authorizer = (
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-) => Guard | undefined
+) => OperationAuthorization | undefined
 
 /** Errors of one operation, at most. */
 const MAX_REPORTED = 100
-export const NOTHING_WITHHELD: ReadonlySet<FieldNode> = new Set()
+export const NO_FIELDS: ReadonlySet<FieldNode> = new Set()
 
 /** The guard of an operation is undefined when nothing in it is under a rule. */
-export function createGuards(options: {
+export function createAuthorizer(options: {
   readonly schema: GraphQLSchema
   readonly rules: AuthorizationRules
   readonly settings?: AuthorizationSettings
-}): CreateGuard {
+}): Authorizer {
   const { schema, rules, settings = DEFAULT_AUTHORIZATION } = options
   if (rules.rules.length === 0) return () => undefined
   const grantsOf = createGrants(settings)
   return (operation, fragments) => {
     const asked = { schema, rules, operation, fragments }
-    const demands = demandsOf(asked)
+    const demands = requiredRules(asked)
     if (demands.length === 0) return undefined
     return {
       unmet(claims) {
@@ -63,9 +67,9 @@ export function createGuards(options: {
           return rule !== undefined && !meets(rule, grants)
         })
       },
-      permit(unmet) {
+      filter(unmet) {
         const denied = new Set(unmet)
-        const { reports, ...left } = withhold(asked, rule => denied.has(rule))
+        const { reports, ...left } = filterOperation(asked, rule => denied.has(rule))
         return {
           ...left,
           report: {
@@ -79,7 +83,10 @@ export function createGuards(options: {
 }
 
 /** In the words and with the code of Apollo's router, which clients know. */
-function reportErrors(reports: readonly Withheld[], variables: Variables): readonly ExecutionError[] {
+function reportErrors(
+  reports: readonly UnauthorizedField[],
+  variables: Variables,
+): readonly ExecutionError[] {
   const errors = new Map<string, ExecutionError>()
   for (const { path, conditions } of reports) {
     if (errors.size >= MAX_REPORTED) break

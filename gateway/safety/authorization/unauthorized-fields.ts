@@ -21,19 +21,22 @@ import { addConditions, type Condition } from '#gateway/planner/normalization/co
 import type { AuthorizationRules, RuleId } from '#gateway/safety/authorization/rules.ts'
 
 /** A field that is withheld, if all of `conditions` hold. `@` in its path stands for each item of a list. */
-export type Withheld = { readonly path: readonly string[]; readonly conditions: readonly Condition[] }
+export type UnauthorizedField = {
+  readonly path: readonly string[]
+  readonly conditions: readonly Condition[]
+}
 
-export type Withholding = {
+export type FilterResult = {
   /** The operation with its fragments written out, so that each of its fields stands in one place only. */
   readonly operation: OperationDefinitionNode
   /** Fields of `operation`. */
   readonly fields: ReadonlySet<FieldNode>
   /** What is left; undefined when nothing is to be fetched. */
   readonly planned: OperationDefinitionNode | undefined
-  readonly reports: readonly Withheld[]
+  readonly reports: readonly UnauthorizedField[]
 }
 
-export type Withhold = {
+export type FilterInput = {
   readonly schema: GraphQLSchema
   readonly rules: AuthorizationRules
   readonly operation: OperationDefinitionNode
@@ -55,9 +58,9 @@ type Walked = { readonly shown: SelectionNode[]; readonly planned: SelectionNode
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }
 
 /** The rules that what the operation selects is under, in ascending order. */
-export function demandsOf(options: Withhold): readonly RuleId[] {
+export function requiredRules(options: FilterInput): readonly RuleId[] {
   const demands = new Set<RuleId>()
-  withhold(options, rule => {
+  filterOperation(options, rule => {
     demands.add(rule)
     return false
   })
@@ -69,12 +72,12 @@ export function demandsOf(options: Withhold): readonly RuleId[] {
  * interface, those of every object type that may stand there. Where all inner fields are left out, the object is still
  * looked for, as it may be null. `__typename` is never withheld.
  */
-export function withhold(
-  { schema, rules, operation, fragments }: Withhold,
+export function filterOperation(
+  { schema, rules, operation, fragments }: FilterInput,
   isDenied: (rule: RuleId) => boolean,
-): Withholding {
+): FilterResult {
   const fields = new Set<FieldNode>()
-  const reports: Withheld[] = []
+  const reports: UnauthorizedField[] = []
   const denies = (rule: RuleId | undefined) => rule !== undefined && isDenied(rule)
 
   function isFieldDenied(type: GraphQLCompositeType, name: string): boolean {

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Buckets, OpenBuckets } from '#gateway/safety/rate-limit/buckets.ts'
-import { TURNED_AWAY, takenOf } from '#gateway/safety/rate-limit/token-bucket.ts'
+import { REFUSED_COST, takeResult } from '#gateway/safety/rate-limit/token-bucket.ts'
 
 /** `takeTokens` once more, where it is atomic. Gives whether it is allowed, and what is left as a text. */
 const TAKE = `
@@ -14,7 +14,7 @@ local tokens, at = tonumber(known[1]) or capacity, tonumber(known[2]) or now
 tokens = math.min(capacity, tokens + math.max(0, now - at) * per_ms)
 local wanted = math.min(math.max(0, cost), capacity)
 local allowed = tokens >= wanted
-if allowed then tokens = tokens - wanted else tokens = math.max(0, tokens - ${TURNED_AWAY}) end
+if allowed then tokens = tokens - wanted else tokens = math.max(0, tokens - ${REFUSED_COST}) end
 redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', string.format('%.3f', math.max(now, at)))
 redis.call('PEXPIRE', KEYS[1], math.ceil((capacity - tokens) / per_ms) + 1000)
 return { allowed and 1 or 0, string.format('%.6f', tokens) }`
@@ -54,7 +54,7 @@ export function createRedisBuckets({
   return {
     async take(key, cost) {
       const [allowed, left] = readReply(await run(family + hash('sha256', key, 'base64url'), cost))
-      return takenOf(policy, { allowed, left, cost })
+      return takeResult(policy, { allowed, left, cost })
     },
     async [Symbol.asyncDispose]() {
       client.disconnect()

@@ -1,11 +1,11 @@
 // The port of token buckets by key. Adapters: buckets.*.ts. Free of what the keys stand for.
-import type { BucketPolicy, Taken } from '#gateway/safety/rate-limit/token-bucket.ts'
+import type { BucketPolicy, TakeResult } from '#gateway/safety/rate-limit/token-bucket.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 /** Of one policy. A bucket that nobody asks for long enough to be full may be forgotten. */
 export type Buckets = AsyncDisposable & {
   /** Atomic: of takes at the same time no token is given twice. Rejects when the buckets are out of reach. */
-  take(key: string, cost: number): Promise<Taken> | Taken
+  take(key: string, cost: number): Promise<TakeResult> | TakeResult
 }
 
 export type OpenBuckets = {
@@ -40,7 +40,7 @@ export function withFallback(
     )
   }
 
-  async function takeShared(key: string, cost: number): Promise<Taken> {
+  async function takeShared(key: string, cost: number): Promise<TakeResult> {
     try {
       const taken = await within(PATIENCE_MS, Promise.resolve(shared.take(key, cost)))
       if (away) logger.info('shared rate limits are in use')

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIPv6 } from 'node:net'
 
-export type Client = {
+export type RateLimitedClient = {
   readonly headers: IncomingHttpHeaders
   /** Of its token; undefined for one that shows none. */
   readonly subject: string | undefined
@@ -10,7 +10,10 @@ export type Client = {
 }
 
 /** By the header when there is one to go by, else by the token's subject, else by the address. */
-export function clientKey({ headers, subject, address }: Client, header: string | undefined): string {
+export function clientKey(
+  { headers, subject, address }: RateLimitedClient,
+  header: string | undefined,
+): string {
   const named = header === undefined ? undefined : headers[header]
   if (named !== undefined && named !== '') return `header ${named}`
   return subject === undefined ? `address ${networkOf(address ?? 'unknown')}` : `subject ${subject}`

@@ -2,12 +2,12 @@
 import { LRUCache } from 'lru-cache'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
-import { type Client, clientKey } from '#gateway/safety/rate-limit/client-key.ts'
+import { clientKey, type RateLimitedClient } from '#gateway/safety/rate-limit/client-key.ts'
 import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
-import { type Taken, untilMs } from '#gateway/safety/rate-limit/token-bucket.ts'
+import { type TakeResult, untilMs } from '#gateway/safety/rate-limit/token-bucket.ts'
 
 /** What a client is told. */
-export type Charged = {
+export type ChargeResult = {
   /** Why its operation is not run; undefined when it is. */
   readonly refusal: ExecutionError | undefined
   readonly headers: Readonly<Record<string, string>>
@@ -15,12 +15,12 @@ export type Charged = {
 
 export type RateLimit = AsyncDisposable & {
   /** Charges `cost`, and 1 at least. */
-  charge(client: Client, cost: number): Promise<Charged> | Charged
+  charge(client: RateLimitedClient, cost: number): Promise<ChargeResult> | ChargeResult
   /** Refuses a client that is known to have nothing left, without looking at what it asks for. */
-  refuse(client: Client): Charged | undefined
+  refuse(client: RateLimitedClient): ChargeResult | undefined
 }
 
-export const LEAST_COST = 1
+export const MIN_COST = 1
 /** Clients that are known to have nothing left. */
 const MAX_SPENT = 100_000
 
@@ -41,7 +41,7 @@ export function createRateLimit({
   const policy = { 'ratelimit-policy': `"default";q=${capacity};w=${Math.ceil(capacity / perSecond)}` }
   const spentUntil = new LRUCache<string, number>({ max: MAX_SPENT })
 
-  function tell(cost: number, taken: Taken): Charged {
+  function tell(cost: number, taken: TakeResult): ChargeResult {
     const { allowed, remaining, retryAfterMs } = taken
     const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000))
     const full = Math.ceil(untilMs(settings, capacity - remaining) / 1000)
@@ -57,15 +57,15 @@ export function createRateLimit({
   }
 
   /** Asking again does not make the time longer: nothing is taken until it is over. */
-  function remember(key: string, { remaining }: Taken): void {
-    if (remaining < LEAST_COST) spentUntil.set(key, now() + untilMs(settings, LEAST_COST - remaining))
+  function remember(key: string, { remaining }: TakeResult): void {
+    if (remaining < MIN_COST) spentUntil.set(key, now() + untilMs(settings, MIN_COST - remaining))
   }
 
   return {
     charge(client, cost) {
       const key = clientKey(client, header)
-      const charged = Math.max(LEAST_COST, Math.ceil(cost))
-      const told = (taken: Taken) => {
+      const charged = Math.max(MIN_COST, Math.ceil(cost))
+      const told = (taken: TakeResult) => {
         remember(key, taken)
         return tell(charged, taken)
       }
@@ -77,7 +77,7 @@ export function createRateLimit({
       const until = spentUntil.get(key)
       if (until === undefined) return undefined
       const left = until - now()
-      if (left > 0) return tell(LEAST_COST, { allowed: false, remaining: 0, retryAfterMs: left })
+      if (left > 0) return tell(MIN_COST, { allowed: false, remaining: 0, retryAfterMs: left })
       spentUntil.delete(key)
       return undefined
     },

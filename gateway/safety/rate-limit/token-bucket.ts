@@ -9,7 +9,7 @@ export type BucketPolicy = {
 /** `at` in milliseconds. */
 export type Bucket = { readonly tokens: number; readonly at: number }
 
-export type Taken = {
+export type TakeResult = {
   readonly allowed: boolean
   /** Tokens that are left. */
   readonly remaining: number
@@ -18,10 +18,10 @@ export type Taken = {
 }
 
 /** What an attempt costs that is turned away: who keeps asking for too much gets less. */
-export const TURNED_AWAY = 1
+export const REFUSED_COST = 1
 
 /** What costs more than the bucket holds takes all of a full one: it may be had, but not often. */
-export function wantedOf({ capacity }: BucketPolicy, cost: number): number {
+export function chargedTokens({ capacity }: BucketPolicy, cost: number): number {
   return Math.min(Math.max(0, cost), capacity)
 }
 
@@ -29,22 +29,22 @@ export function takeTokens(
   policy: BucketPolicy,
   bucket: Bucket | undefined,
   asked: { readonly cost: number; readonly now: number },
-): { readonly bucket: Bucket; readonly taken: Taken } {
+): { readonly bucket: Bucket; readonly taken: TakeResult } {
   const { tokens, at } = fill(policy, bucket, asked.now)
-  const wanted = wantedOf(policy, asked.cost)
+  const wanted = chargedTokens(policy, asked.cost)
   const allowed = tokens >= wanted
-  const left = allowed ? tokens - wanted : Math.max(0, tokens - TURNED_AWAY)
-  return { bucket: { tokens: left, at }, taken: takenOf(policy, { allowed, left, cost: asked.cost }) }
+  const left = allowed ? tokens - wanted : Math.max(0, tokens - REFUSED_COST)
+  return { bucket: { tokens: left, at }, taken: takeResult(policy, { allowed, left, cost: asked.cost }) }
 }
 
-export function takenOf(
+export function takeResult(
   policy: BucketPolicy,
   { allowed, left, cost }: { readonly allowed: boolean; readonly left: number; readonly cost: number },
-): Taken {
+): TakeResult {
   return {
     allowed,
     remaining: left,
-    retryAfterMs: allowed ? 0 : untilMs(policy, wantedOf(policy, cost) - left),
+    retryAfterMs: allowed ? 0 : untilMs(policy, chargedTokens(policy, cost) - left),
   }
 }
 

@@ -1,6 +1,6 @@
 // Keeps following a subscription over lost connections: again after a wait that grows, until it is complete or given up.
 import { isFinal, type UpstreamEvent } from '#gateway/subscriptions/upstream/upstream.ts'
-import { AWAY } from '#gateway/transport/error-masking.ts'
+import { UNAVAILABLE_MESSAGE } from '#gateway/transport/error-masking.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 export type Reconnection = {
@@ -53,7 +53,7 @@ export async function* followWithReconnects(
       const now = performance.now()
       if (openSince !== undefined) awaySince = now
       if (openSince !== undefined && now - openSince > GOOD_MS) attempts = 0
-      if (now - awaySince > patience) throw new CallerError('UNAVAILABLE', AWAY, {}, error)
+      if (now - awaySince > patience) throw new CallerError('UNAVAILABLE', UNAVAILABLE_MESSAGE, {}, error)
     }
     await pause(attempts++, signal)
   }

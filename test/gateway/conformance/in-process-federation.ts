@@ -4,7 +4,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph'
 import { type GraphQLFormattedError, type GraphQLSchema, graphql, parse } from 'graphql'
 import type { SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
 import { createOperations } from '#gateway/operations/operation-compiler.ts'
-import { executeRequest } from '#gateway/pipeline/execute.ts'
+import { executeOperation } from '#gateway/pipeline/execute.ts'
 import { readSupergraph } from '#gateway/supergraph/supergraph.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/documents/limits.ts'
@@ -80,7 +80,7 @@ export async function federateAs(supergraphSdl: string, sources: Sources): Promi
         received.push(asked)
         return (await answerAs?.(asked)) ?? (await executeSubgraph(schemas, asked))
       }
-      const { text } = await executeRequest(
+      const { text } = await executeOperation(
         operations,
         { query, operationName: undefined, variables, queriesOnly: false, fetch },
         ({ message, path, extensions }) => ({ message, ...(path && { path }), extensions }),

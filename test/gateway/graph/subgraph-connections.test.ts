@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createConnections } from '#gateway/graph/subgraph-connections.ts'
+import { createSubgraphConnections } from '#gateway/graph/subgraph-connections.ts'
 import { DEFAULT_SETTINGS, settingsOf } from '#gateway/settings.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
 
@@ -8,7 +8,7 @@ const URL_2 = 'http://127.0.0.1:2/graphql'
 
 function recorded() {
   const events: string[] = []
-  const connections = createConnections((name, url) => {
+  const connections = createSubgraphConnections((name, url) => {
     const subgraph = connectSubgraph(name, url, settingsOf(DEFAULT_SETTINGS, name))
     events.push(`open ${url}`)
     const close = async () => {

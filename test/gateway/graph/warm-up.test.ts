@@ -1,11 +1,11 @@
 import { GraphQLError } from 'graphql'
 import { expect, test } from 'vitest'
 import { warmUp } from '#gateway/graph/warm-up.ts'
-import type { Operations } from '#gateway/operations/operation-cache.ts'
+import type { OperationCache } from '#gateway/operations/operation-cache.ts'
 
 const BOUNDS = { operations: 10, ms: 10_000 }
 const UNREADY = { errors: [new GraphQLError('no')] }
-const used = (...texts: string[]): Pick<Operations, 'mostUsed'> => ({
+const used = (...texts: string[]): Pick<OperationCache, 'mostUsed'> => ({
   mostUsed: limit => texts.slice(0, limit).map(text => ({ text, name: undefined })),
 })
 

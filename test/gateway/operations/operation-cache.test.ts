@@ -1,10 +1,10 @@
 import { GraphQLError, OperationTypeNode } from 'graphql'
 import { expect, test } from 'vitest'
-import { createKnownOperations } from '#gateway/operations/operation-cache.ts'
-import type { Prepared } from '#gateway/operations/prepared-operation.ts'
+import { createOperationCache } from '#gateway/operations/operation-cache.ts'
+import type { PrepareResult } from '#gateway/operations/prepared-operation.ts'
 
-const REFUSED: Prepared = { errors: [new GraphQLError('no')] }
-const RUNS: Prepared = {
+const REFUSED: PrepareResult = { errors: [new GraphQLError('no')] }
+const RUNS: PrepareResult = {
   name: undefined,
   kind: OperationTypeNode.QUERY,
   run() {},
@@ -12,7 +12,7 @@ const RUNS: Prepared = {
   source: undefined,
   coerce: variables => ({ variables }),
   introspect: undefined,
-  withheld: undefined,
+  unauthorized: undefined,
   estimate: () => {
     throw new Error('nobody asks what it costs')
   },
@@ -21,15 +21,15 @@ const RUNS: Prepared = {
 function recorded() {
   const made: string[] = []
   const told: string[] = []
-  const operations = createKnownOperations(
+  const operations = createOperationCache(
     async ({ text, name }) => {
       made.push(name === undefined ? text : `${name} of ${text}`)
       if (text === 'unplannable') throw new Error('no plan')
       return text.startsWith('{') ? RUNS : REFUSED
     },
     {
-      known: () => void told.push('known'),
-      made: seconds => void told.push(seconds >= 0 ? 'made' : 'never'),
+      cached: () => void told.push('known'),
+      prepared: seconds => void told.push(seconds >= 0 ? 'made' : 'never'),
     },
   )
   return { made, told, operations }

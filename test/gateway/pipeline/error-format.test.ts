@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { createFormat } from '#gateway/pipeline/error-format.ts'
+import { createErrorFormatter } from '#gateway/pipeline/error-format.ts'
 import { INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 test('what the executor finds wrong with answers is for the log, a few of it for each request', () => {
   const { logger, entries } = recordingLogger()
-  const format = createFormat({ requestId: 'req-1', logger })
+  const format = createErrorFormatter({ requestId: 'req-1', logger })
   const message = 'Cannot return null for non-nullable field Book.title.'
   for (let index = 0; index < 50; index++)
     expect(format({ message, path: ['books', index], extensions: { code: 'INTERNAL' } })).toEqual({

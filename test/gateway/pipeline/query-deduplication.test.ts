@@ -1,9 +1,9 @@
 import { OperationTypeNode } from 'graphql'
 import { expect, test } from 'vitest'
 import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
-import { type Completed, executeRequest } from '#gateway/pipeline/execute.ts'
-import { createSharing } from '#gateway/pipeline/query-deduplication.ts'
-import { emptyNotes } from '#gateway/pipeline/response-metadata.ts'
+import { type ExecutionResult, executeOperation } from '#gateway/pipeline/execute.ts'
+import { createQueryDeduplication } from '#gateway/pipeline/query-deduplication.ts'
+import { emptyMetadata } from '#gateway/pipeline/response-metadata.ts'
 
 function operation(given: Partial<PreparedOperation> = {}): PreparedOperation {
   return {
@@ -14,7 +14,7 @@ function operation(given: Partial<PreparedOperation> = {}): PreparedOperation {
     source: undefined,
     coerce: variables => ({ variables }),
     introspect: undefined,
-    withheld: undefined,
+    unauthorized: undefined,
     estimate: () => {
       throw new Error('nobody asks what it costs')
     },
@@ -24,14 +24,14 @@ function operation(given: Partial<PreparedOperation> = {}): PreparedOperation {
 
 /** Runs wait until they are told to go on. */
 function held() {
-  const { share } = createSharing()
-  const runs: PromiseWithResolvers<Completed>[] = []
-  const ask = (query: Partial<Parameters<typeof share>[0]> & { prepared: PreparedOperation }) => {
-    const notes = emptyNotes()
-    const answer = share({ variables: {}, forwarded: '', ...query }, notes, async own => {
+  const { deduplicate } = createQueryDeduplication()
+  const runs: PromiseWithResolvers<ExecutionResult>[] = []
+  const ask = (query: Partial<Parameters<typeof deduplicate>[0]> & { prepared: PreparedOperation }) => {
+    const notes = emptyMetadata()
+    const answer = deduplicate({ variables: {}, forwarded: '', ...query }, notes, async own => {
       own.reached.orders = 7
       own.stale.add('shipping')
-      const run = Promise.withResolvers<Completed>()
+      const run = Promise.withResolvers<ExecutionResult>()
       runs.push(run)
       return run.promise
     })
@@ -40,7 +40,7 @@ function held() {
   return { runs, ask }
 }
 
-const DONE: Completed = { text: '{"data":{}}', errors: [] }
+const DONE: ExecutionResult = { text: '{"data":{}}', errors: [] }
 
 test('equal queries under way are one execution, and each hears what it noted', async () => {
   const { runs, ask } = held()
@@ -85,7 +85,7 @@ test('a failed execution fails for all who wait, and is forgotten', async () => 
 })
 
 test('who shares is told of errors in words of their own', async () => {
-  const { share } = createSharing()
+  const { deduplicate } = createQueryDeduplication()
   const { promise: go, resolve } = Promise.withResolvers<void>()
   const prepared = operation({
     run: async ({ errors }) => {
@@ -94,7 +94,7 @@ test('who shares is told of errors in words of their own', async () => {
     },
   })
   const ask = (requestId: string) =>
-    executeRequest(
+    executeOperation(
       { prepare: () => prepared, mostUsed: () => [] },
       {
         query: '{ a }',
@@ -102,7 +102,8 @@ test('who shares is told of errors in words of their own', async () => {
         variables: {},
         queriesOnly: false,
         fetch: async () => ({}),
-        share: (query, run) => share({ ...query, forwarded: '' }, emptyNotes(), () => run(async () => ({}))),
+        deduplicate: (query, run) =>
+          deduplicate({ ...query, forwarded: '' }, emptyMetadata(), () => run(async () => ({}))),
       },
       ({ message }) => ({ message, extensions: { requestId } }),
     )
@@ -115,7 +116,7 @@ test('who shares is told of errors in words of their own', async () => {
 
 test('mutations are never shared', async () => {
   const prepared = operation({ kind: OperationTypeNode.MUTATION })
-  const { text } = await executeRequest(
+  const { text } = await executeOperation(
     { prepare: () => prepared, mostUsed: () => [] },
     {
       query: 'mutation { a }',
@@ -123,7 +124,7 @@ test('mutations are never shared', async () => {
       variables: {},
       queriesOnly: false,
       fetch: async () => ({}),
-      share: () => {
+      deduplicate: () => {
         throw new Error('it was shared')
       },
     },

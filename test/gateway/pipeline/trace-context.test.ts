@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { forwardedOf } from '#gateway/pipeline/request-context.ts'
+import { forwardedHeaders } from '#gateway/pipeline/request-context.ts'
 
 const TRACE = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
 const OTHER = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`
@@ -14,7 +14,7 @@ function passedOn(headers: Record<string, string>, own?: string) {
     required: '',
     address: '',
   }
-  const { 'x-request-id': _id, ...trace } = forwardedOf(sender, own).own
+  const { 'x-request-id': _id, ...trace } = forwardedHeaders(sender, own).own
   return trace
 }
 

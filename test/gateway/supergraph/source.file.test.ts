@@ -2,7 +2,7 @@ import { rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
-import { openSource } from '#gateway/supergraph/open.ts'
+import { openSupergraphSource } from '#gateway/supergraph/open.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 
 const LIMITS = { maxBytes: 100, timeoutMs: 1 }
@@ -16,7 +16,7 @@ async function fileOf(text: string) {
   return {
     folder: folder.path,
     file,
-    source: openSource(pathToFileURL(file), LIMITS),
+    source: openSupergraphSource(pathToFileURL(file), LIMITS),
     [Symbol.asyncDispose]: folder[Symbol.asyncDispose],
   }
 }
@@ -54,7 +54,7 @@ test('reads what is there again after it was away', async () => {
 test('refuses what is too long, and what is no file', async () => {
   await using opened = await fileOf('x'.repeat(101))
   await expect(opened.source.read()).rejects.toThrow(/has 101 bytes; reload.maxBytes allows 100$/)
-  await expect(openSource(pathToFileURL(opened.folder), LIMITS).read()).rejects.toThrow(
+  await expect(openSupergraphSource(pathToFileURL(opened.folder), LIMITS).read()).rejects.toThrow(
     /cannot be read: it is a folder$/,
   )
 })

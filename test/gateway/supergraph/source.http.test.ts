@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
 import { expect, test } from 'vitest'
-import { openSource } from '#gateway/supergraph/open.ts'
+import { openSupergraphSource } from '#gateway/supergraph/open.ts'
 
 const LIMITS = { maxBytes: 100, timeoutMs: 5_000 }
 
@@ -27,7 +27,7 @@ test('asks again with the ETag, and has nothing new while it holds', async () =>
     response.statusCode = request.headers['if-none-match'] === etag ? 304 : 200
     response.setHeader('etag', etag).end(response.statusCode === 304 ? undefined : `version ${etag}`)
   })
-  const source = openSource(server.url, LIMITS)
+  const source = openSupergraphSource(server.url, LIMITS)
   expect(await source.read()).toBe('version "1"')
   expect(await source.read()).toBeUndefined()
   etag = '"2"'
@@ -42,7 +42,7 @@ test('keeps to itself what the URL may hold that is secret, and shows it to the 
     response.statusCode = 403
     response.end()
   })
-  const source = openSource(new URL(`http://me:p%40ss@${server.host}/graph?key=secret`), LIMITS)
+  const source = openSupergraphSource(new URL(`http://me:p%40ss@${server.host}/graph?key=secret`), LIMITS)
   expect(source.from).toBe(`http://${server.host}/graph`)
   await expect(source.read()).rejects.toMatchObject({
     code: 'SUPERGRAPH_INVALID',
@@ -56,7 +56,7 @@ test('follows a redirect, as stores of artefacts answer with', async () => {
     if (request.url !== '/there') response.writeHead(302, { location: '/there' })
     response.end('here')
   })
-  expect(await openSource(server.url, LIMITS).read()).toBe('here')
+  expect(await openSupergraphSource(server.url, LIMITS).read()).toBe('here')
 })
 
 test('reads no more than its bound, however much comes', async () => {
@@ -67,14 +67,14 @@ test('reads no more than its bound, however much comes', async () => {
     }
     more()
   })
-  await expect(openSource(server.url, LIMITS).read()).rejects.toThrow(
+  await expect(openSupergraphSource(server.url, LIMITS).read()).rejects.toThrow(
     /cannot be read: it has more than 100 bytes, which reload.maxBytes allows$/,
   )
 })
 
 test('waits no longer than its bound, an answer that begins and stops included', async () => {
   await using server = await serve((_request, response) => void response.write('type'))
-  await expect(openSource(server.url, { ...LIMITS, timeoutMs: 50 }).read()).rejects.toThrow(
+  await expect(openSupergraphSource(server.url, { ...LIMITS, timeoutMs: 50 }).read()).rejects.toThrow(
     /cannot be read: it did not answer within 50 ms$/,
   )
 })
@@ -82,5 +82,7 @@ test('waits no longer than its bound, an answer that begins and stops included',
 test('says why nobody answers', async () => {
   const server = await serve(() => {})
   await server[Symbol.asyncDispose]()
-  await expect(openSource(server.url, LIMITS).read()).rejects.toThrow(/cannot be read: .*ECONNREFUSED/)
+  await expect(openSupergraphSource(server.url, LIMITS).read()).rejects.toThrow(
+    /cannot be read: .*ECONNREFUSED/,
+  )
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Received } from '#gateway/transport/connection.ts'
+import type { HttpResponse } from '#gateway/transport/connection.ts'
 import { createSubgraph } from '#gateway/transport/subgraph.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 
@@ -7,13 +7,13 @@ const BODY = '{"query":"{ a { b } }"}'
 const FORWARDED = { shared: {}, own: {}, key: '', incoming: {} }
 
 function heldSubgraph() {
-  const sent: PromiseWithResolvers<Received>[] = []
+  const sent: PromiseWithResolvers<HttpResponse>[] = []
   const subgraph = createSubgraph({
     name: 'held',
     policy: createPolicy({ name: 'held', timeoutMs: 5000, retries: 0, concurrency: 10, queue: 0 }),
     connection: {
       send() {
-        const one = Promise.withResolvers<Received>()
+        const one = Promise.withResolvers<HttpResponse>()
         sent.push(one)
         return one.promise
       },
@@ -22,11 +22,11 @@ function heldSubgraph() {
     },
   })
   const ask = (body = BODY, key = '') =>
-    subgraph.ask({ service: 'held', body, operation: '{ a { b } }', kind: 'query' }, { ...FORWARDED, key })
+    subgraph.fetch({ service: 'held', body, operation: '{ a { b } }', kind: 'query' }, { ...FORWARDED, key })
   return { ask, sent }
 }
 
-const answer = (text: string): Received => ({ text, status: 200, headers: {} })
+const answer = (text: string): HttpResponse => ({ text, status: 200, headers: {} })
 
 test('equal queries under way are one request, and each execution gets an answer that is its own to change', async () => {
   const { ask, sent } = heldSubgraph()
@@ -35,12 +35,12 @@ test('equal queries under way are one request, and each execution gets an answer
   expect(sent).toHaveLength(1)
   sent[0]?.resolve(answer('{"data":{"a":{"b":[1]}}}'))
   const replies = await Promise.all(asked)
-  const parts = replies.flatMap(({ answer: { data } }) => {
+  const parts = replies.flatMap(({ response: { data } }) => {
     const a = data?.a as { b: number[] }
     return [data, a, a.b]
   })
   expect(new Set(parts).size).toBe(9)
-  for (const { answer: given } of replies) expect(given.data).toEqual({ a: { b: [1] } })
+  for (const { response: given } of replies) expect(given.data).toEqual({ a: { b: [1] } })
 })
 
 test('queries that differ in body or in what is forwarded are sent each', async () => {
@@ -57,5 +57,5 @@ test('an answer that is not GraphQL is an error for each who waits', async () =>
   const asked = [ask(), ask()]
   await Promise.resolve()
   sent[0]?.resolve(answer('<html>'))
-  for (const { answer: given } of await Promise.all(asked)) expect(given.errors).toHaveLength(1)
+  for (const { response: given } of await Promise.all(asked)) expect(given.errors).toHaveLength(1)
 })

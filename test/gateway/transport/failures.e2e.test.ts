@@ -35,19 +35,19 @@ describe.each(FAILURES)('after %s', (_what, lie) => {
     await using subgraph = connectTo(liar.url, { retries: 2 })
     let times = 0
     liar.lie(exchange => (times++ === 0 ? lie : WELL)(exchange))
-    const { answer } = await subgraph.ask(query(), NOBODY)
-    expect(answer.errors).toBeUndefined()
+    const { response } = await subgraph.fetch(query(), NOBODY)
+    expect(response.errors).toBeUndefined()
     expect(liar.asked).toHaveLength(2)
   })
 
   test('time after time the circuit opens: the subgraph is left alone, and callers know at once', async () => {
     await using subgraph = connectTo(liar.url, { retries: 0 })
     liar.lie(lie)
-    for (let time = 0; time < 20; time++) await subgraph.ask(query({ time }), NOBODY)
+    for (let time = 0; time < 20; time++) await subgraph.fetch(query({ time }), NOBODY)
     expect(subgraph.policy.health()).toBe('open')
     const before = liar.asked.length
-    const { answer } = await subgraph.ask(query(), NOBODY)
-    expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE', reason: 'CIRCUIT_OPEN' } }])
+    const { response } = await subgraph.fetch(query(), NOBODY)
+    expect(response.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE', reason: 'CIRCUIT_OPEN' } }])
     expect(liar.asked).toHaveLength(before)
   })
 })
@@ -57,8 +57,8 @@ describe.each(WORDS)('after %s', (_what, lie) => {
     await using subgraph = connectTo(liar.url, { retries: 2 })
     liar.lie(lie)
     for (let time = 0; time < 20; time++) {
-      const { answer } = await subgraph.ask(query({ time }), NOBODY)
-      expect(answer.errors).toHaveLength(1)
+      const { response } = await subgraph.fetch(query({ time }), NOBODY)
+      expect(response.errors).toHaveLength(1)
     }
     expect(liar.asked).toHaveLength(20)
     expect(subgraph.policy.health()).toBe('closed')
@@ -68,8 +68,8 @@ describe.each(WORDS)('after %s', (_what, lie) => {
 test('a query that ran out of time is not made again', async () => {
   await using subgraph = connectTo(liar.url, { timeoutMs: 50, retries: 2 })
   liar.lie(() => {})
-  const { answer } = await subgraph.ask(query(), NOBODY)
-  expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE', reason: 'TIMED_OUT' } }])
+  const { response } = await subgraph.fetch(query(), NOBODY)
+  expect(response.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE', reason: 'TIMED_OUT' } }])
   expect(liar.asked).toHaveLength(1)
 })
 
@@ -77,12 +77,12 @@ test('requests past those that may run or wait are told so at once', async () =>
   await using subgraph = connectTo(liar.url, { timeoutMs: 2000, concurrency: 2, queue: 1 })
   const held: (() => void)[] = []
   liar.lie(exchange => void held.push(() => WELL(exchange)))
-  const asks = [1, 2, 3, 4].map(time => subgraph.ask(query({ time }), NOBODY))
-  const { answer } = await Promise.race(asks)
-  expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE', reason: 'OVERLOADED' } }])
+  const asks = [1, 2, 3, 4].map(time => subgraph.fetch(query({ time }), NOBODY))
+  const { response } = await Promise.race(asks)
+  expect(response.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE', reason: 'OVERLOADED' } }])
   liar.lie(WELL)
   while (liar.asked.length < 2) await new Promise(resolve => setImmediate(resolve))
   for (const release of held) release()
-  const errors = (await Promise.all(asks)).map(one => one.answer.errors?.length ?? 0)
+  const errors = (await Promise.all(asks)).map(one => one.response.errors?.length ?? 0)
   expect(errors).toEqual([0, 0, 0, 1])
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { DISCREET } from '#gateway/transport/error-masking.ts'
+import { PRODUCTION_MASKING } from '#gateway/transport/error-masking.ts'
 import { fetchErrors } from '#gateway/transport/fetch-failure.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
@@ -7,7 +7,7 @@ const entities = (...types: string[]) => ({
   representations: types.map((__typename, id) => ({ __typename, id })),
 })
 const pathsOf = (query: string, variables?: Readonly<Record<string, unknown>>) =>
-  fetchErrors({ name: 'reviews', query, variables }, new Error('socket hang up'), DISCREET).map(
+  fetchErrors({ name: 'reviews', query, variables }, new Error('socket hang up'), PRODUCTION_MASKING).map(
     ({ path }) => path,
   )
 
@@ -72,7 +72,7 @@ describe('a fetch that failed has an error', () => {
     expect(fetchErrors(FETCH, cause, NAMED)).toEqual([
       { message: 'reviews is failing', path: ['newest'], extensions: expect.objectContaining(extensions) },
     ])
-    expect(fetchErrors(FETCH, cause, DISCREET)).toEqual([
+    expect(fetchErrors(FETCH, cause, PRODUCTION_MASKING)).toEqual([
       { message: expect.not.stringContaining('reviews'), path: ['newest'], extensions },
     ])
   })
@@ -80,7 +80,7 @@ describe('a fetch that failed has an error', () => {
   test('without the words of an unknown fault', () => {
     const [named] = fetchErrors(FETCH, new Error('10.0.0.7'), NAMED)
     expect(named?.message).toBe('reviews is not available at the moment: try again')
-    const [discreet] = fetchErrors(FETCH, new Error('10.0.0.7'), DISCREET)
+    const [discreet] = fetchErrors(FETCH, new Error('10.0.0.7'), PRODUCTION_MASKING)
     expect(discreet).toEqual({
       message: 'A service behind this graph is not available at the moment: try again.',
       path: ['newest'],

@@ -35,14 +35,14 @@ function connect(settings: object, weights: readonly number[] = [1, 1, 1]): Subg
 let asked = 0
 /** A query unlike all before it. */
 const ask = (to: Subgraph, headers: Record<string, string> = {}) =>
-  to.ask(query({ nth: asked++ }), from(headers))
+  to.fetch(query({ nth: asked++ }), from(headers))
 const counts = () => liars.map(liar => liar.asked.filter(({ text }) => text !== '').length)
 const failed: Lie = ({ socket }) => void socket.destroy()
 
 async function askTimes(to: Subgraph, times: number, headers: Record<string, string> = {}) {
   for (let time = 0; time < times; time++) {
-    const { answer } = await ask(to, headers)
-    expect(answer.errors).toBeUndefined()
+    const { response } = await ask(to, headers)
+    expect(response.errors).toBeUndefined()
   }
 }
 
@@ -120,8 +120,8 @@ test('a mutation is sent to one instance, and never tries one that has gone', as
   await askTimes(to, 3)
   const before = counts()[1]
   for (let time = 0; time < 6; time++) {
-    const { answer } = await to.ask({ ...query({ time }), kind: 'mutation' }, NOBODY)
-    expect(answer.errors).toBeUndefined()
+    const { response } = await to.fetch({ ...query({ time }), kind: 'mutation' }, NOBODY)
+    expect(response.errors).toBeUndefined()
   }
   expect(counts()[1]).toBe(before)
 })
@@ -129,7 +129,7 @@ test('a mutation is sent to one instance, and never tries one that has gone', as
 test('all are tried where none is up', async () => {
   const to = connect({ retries: 0, health: { failures: 1, awayMs: 60_000 } })
   for (const liar of liars) liar.lie(failed)
-  for (let time = 0; time < 6; time++) expect((await ask(to)).answer.errors).toHaveLength(1)
+  for (let time = 0; time < 6; time++) expect((await ask(to)).response.errors).toHaveLength(1)
   for (const liar of liars) liar.lie(WELL)
   await askTimes(to, 6)
 })

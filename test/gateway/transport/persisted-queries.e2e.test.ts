@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
-import { sendHashes } from '#gateway/transport/persisted-queries.ts'
+import { withPersistedQueries } from '#gateway/transport/persisted-queries.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { type Asked, type Liar, type Lie, saysJson, startLiar } from '../faulty-subgraph.ts'
 import { startLibrary } from '../gateway-fixture.ts'
@@ -49,8 +49,8 @@ const kinds = () => liar.asked.map(one => [one.query ? 'text' : '', hashIn(one) 
 test('a document goes out once, and from then on its hash, with variables of the day', async () => {
   await using subgraph = connectTo(liar.url, { persistedQueries: true })
   for (let day = 1; day <= 3; day++) {
-    const { answer } = await subgraph.ask(query({ day }), NOBODY)
-    expect(answer).toEqual(WELL)
+    const { response } = await subgraph.fetch(query({ day }), NOBODY)
+    expect(response).toEqual(WELL)
   }
   expect(kinds()).toEqual(['+hash', 'text+hash', '+hash', '+hash'])
   expect(liar.asked.map(({ variables }) => variables.day)).toEqual([1, 1, 2, 3])
@@ -58,10 +58,10 @@ test('a document goes out once, and from then on its hash, with variables of the
 
 test('a subgraph that forgot what it kept is told again, mutations included', async () => {
   await using subgraph = connectTo(liar.url, { persistedQueries: true })
-  await subgraph.ask(query({ time: 1 }), NOBODY)
+  await subgraph.fetch(query({ time: 1 }), NOBODY)
   liar.lie(persisting())
-  const { answer } = await subgraph.ask({ ...query({ time: 2 }), kind: 'mutation' }, NOBODY)
-  expect(answer).toEqual(WELL)
+  const { response } = await subgraph.fetch({ ...query({ time: 2 }), kind: 'mutation' }, NOBODY)
+  expect(response).toEqual(WELL)
   expect(kinds()).toEqual(['+hash', 'text+hash', '+hash', 'text+hash'])
 })
 
@@ -77,7 +77,7 @@ test('a subgraph that does not take hashes gets texts for a minute', async () =>
     check: async () => true,
     [Symbol.asyncDispose]: async () => {},
   }
-  const hashing = sendHashes(connection, () => now)
+  const hashing = withPersistedQueries(connection, () => now)
   const send = async () => {
     const { signal } = new AbortController()
     const { text } = await hashing.send({ ...query(), headers: {}, signal })
@@ -92,7 +92,7 @@ test('a subgraph that does not take hashes gets texts for a minute', async () =>
 
 test('no hash goes out where the settings do not say so', async () => {
   await using subgraph = connectTo(liar.url)
-  await subgraph.ask(query(), NOBODY)
+  await subgraph.fetch(query(), NOBODY)
   expect(kinds()).toEqual(['text+'])
 })
 
@@ -100,7 +100,7 @@ test('an answer that only speaks of such a refusal is an answer', async () => {
   const data = { newestQuote: 'PersistedQueryNotFound' }
   liar.lie(saysJson({ data }))
   await using subgraph = connectTo(liar.url, { persistedQueries: true })
-  expect((await subgraph.ask(query(), NOBODY)).answer).toEqual({ data })
+  expect((await subgraph.fetch(query(), NOBODY)).response).toEqual({ data })
   expect(kinds()).toEqual(['+hash'])
 })
 

@@ -1,17 +1,17 @@
 // One subgraph as the gateway is connected to it, without the gateway: what tests of the way to subgraphs stand on.
 import { readSettings, settingsOf } from '#gateway/settings.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
-import type { Forwarded, Subgraph } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders, Subgraph } from '#gateway/transport/subgraph.ts'
 
 /** `settings` as in the file, for the subgraph called `reviews` at `url`. */
 export function connectTo(url: string, settings: object = {}): Subgraph {
   return connectSubgraph('reviews', url, settingsOf(readSettings({ everySubgraph: settings }), 'reviews'))
 }
 
-export const NOBODY: Forwarded = { shared: {}, own: {}, key: '', incoming: {} }
+export const NOBODY: ForwardedHeaders = { shared: {}, own: {}, key: '', incoming: {} }
 
 /** In the name of a client that sent `incoming`. */
-export const from = (incoming: Record<string, string>): Forwarded => ({ ...NOBODY, incoming })
+export const from = (incoming: Record<string, string>): ForwardedHeaders => ({ ...NOBODY, incoming })
 
 const QUERY = '{ newestQuote }'
 

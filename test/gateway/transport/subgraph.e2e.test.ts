@@ -22,7 +22,7 @@ describe('header rules', () => {
 
   test('decide what a subgraph sees', async () => {
     await using subgraph = connectTo(liar.url, RULES)
-    await subgraph.ask(query(), from({ 'x-tenant': 'acme', cookie: 'a=b' }))
+    await subgraph.fetch(query(), from({ 'x-tenant': 'acme', cookie: 'a=b' }))
     expect(liar.asked[0]?.headers).toMatchObject({ 'x-tenant': 'acme', 'x-from': 'gateway' })
     expect(liar.asked[0]?.headers).not.toHaveProperty('cookie')
   })
@@ -30,7 +30,7 @@ describe('header rules', () => {
   test('keep equal queries apart whose headers differ, and no others', async () => {
     await using subgraph = connectTo(liar.url, RULES)
     const ask = (tenant: string, baggage: string) =>
-      subgraph.ask(query(), from({ 'x-tenant': tenant, baggage }))
+      subgraph.fetch(query(), from({ 'x-tenant': tenant, baggage }))
     await Promise.all([ask('a', '1'), ask('a', '2'), ask('b', '1')])
     expect(liar.asked.map(({ headers }) => headers['x-tenant'])).toEqual(['a', 'b'])
   })
@@ -99,15 +99,15 @@ describe('a packed answer', () => {
   ])('is unpacked: %s', async (encoding, bytes) => {
     await using subgraph = connectTo(liar.url, { compression: true })
     liar.lie(packed(encoding, bytes))
-    const { answer } = await subgraph.ask(query(), NOBODY)
-    expect(answer).toEqual({ data: { newestQuote: 'A classic.' } })
+    const { response } = await subgraph.fetch(query(), NOBODY)
+    expect(response).toEqual({ data: { newestQuote: 'A classic.' } })
     expect(liar.asked[0]?.headers['accept-encoding']).toBe('br, gzip, deflate')
   })
 
   test('is asked for where the settings say so, and unpacked even where they do not', async () => {
     await using subgraph = connectTo(liar.url)
     liar.lie(packed('gzip', gzipSync(TEXT)))
-    expect((await subgraph.ask(query(), NOBODY)).answer.errors).toBeUndefined()
+    expect((await subgraph.fetch(query(), NOBODY)).response.errors).toBeUndefined()
     expect(liar.asked[0]?.headers).not.toHaveProperty('accept-encoding')
   })
 
@@ -120,8 +120,8 @@ describe('a packed answer', () => {
   ])('that is %s is no answer', async (_what, lie) => {
     await using subgraph = connectTo(liar.url, { retries: 0 })
     liar.lie(lie)
-    const { answer } = await subgraph.ask(query(), NOBODY)
-    expect(answer.errors).toMatchObject([{ path: ['newestQuote'], extensions: { code: 'UNAVAILABLE' } }])
+    const { response } = await subgraph.fetch(query(), NOBODY)
+    expect(response.errors).toMatchObject([{ path: ['newestQuote'], extensions: { code: 'UNAVAILABLE' } }])
   })
 
   test.each([
@@ -134,8 +134,8 @@ describe('a packed answer', () => {
     expect(bytes.length).toBeLessThan(100_000)
     liar.lie(packed(encoding, bytes))
     const before = process.memoryUsage().arrayBuffers
-    const { answer } = await subgraph.ask(query(), NOBODY)
-    expect(answer.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
+    const { response } = await subgraph.fetch(query(), NOBODY)
+    expect(response.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * 1024 * 1024)
   })
 })

@@ -4,7 +4,7 @@ import { execute, type GraphQLError, graphql, Kind, type OperationDefinitionNode
 import { afterAll, expect, test } from 'vitest'
 import type { SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
 import { createOperations } from '#gateway/operations/operation-compiler.ts'
-import { executeRequest } from '#gateway/pipeline/execute.ts'
+import { executeOperation } from '#gateway/pipeline/execute.ts'
 import { readSupergraph } from '#gateway/supergraph/supergraph.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/documents/limits.ts'
 import { clinicSchemas, clinicSupergraph } from '../safety-fixture.ts'
@@ -47,7 +47,7 @@ async function ask(operation: OperationDefinitionNode, claims: Claims) {
     return JSON.parse(JSON.stringify(await graphql({ schema, source: query, variableValues: variables })))
   }
   const request = { query: print(operation), operationName: undefined, variables: {}, queriesOnly: false }
-  const { text } = await executeRequest(
+  const { text } = await executeOperation(
     operations,
     { ...request, claims, fetch },
     ({ message, path, extensions }) => ({

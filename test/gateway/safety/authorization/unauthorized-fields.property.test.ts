@@ -12,13 +12,13 @@ import {
   visit,
 } from 'graphql'
 import { expect, test } from 'vitest'
-import { createGuards } from '#gateway/safety/authorization/operation-authorization.ts'
+import { createAuthorizer } from '#gateway/safety/authorization/operation-authorization.ts'
 import { readSupergraph } from '#gateway/supergraph/supergraph.ts'
 import { clinicSupergraph } from '../safety-fixture.ts'
 import { randomOperations } from './random-operations.ts'
 
 const { schema, authorization } = await readSupergraph(clinicSupergraph())
-const guardOf = createGuards({ schema, rules: authorization })
+const guardOf = createAuthorizer({ schema, rules: authorization })
 const NO_FRAGMENTS = new Map()
 
 const operations = randomOperations(schema)
@@ -60,7 +60,7 @@ test('what is planned has nothing of what the caller may not see, and all of the
         expect(asked.filter(name => mayNotSee(undefined).has(name))).toEqual([])
         return
       }
-      const { planned, report } = guard.permit(guard.unmet(given))
+      const { planned, report } = guard.filter(guard.unmet(given))
       expect(fieldsOf(planned).filter(name => forbidden.has(name))).toEqual([])
       expect(report.errors({}).length > 0).toBe(asked.some(name => forbidden.has(name)))
       const free = keep(operation.selectionSet, forbidden)
@@ -90,7 +90,7 @@ test('what is planned is a valid operation', () => {
   fc.assert(
     fc.property(operations, claims, (operation, given) => {
       const guard = guardOf(operation, NO_FRAGMENTS)
-      const planned = guard?.permit(guard.unmet(given)).planned
+      const planned = guard?.filter(guard.unmet(given)).planned
       if (planned) expect(validate(schema, parse(print(planned)), RULES)).toEqual([])
     }),
     { numRuns: 200 },
@@ -104,7 +104,7 @@ test('callers who meet the same rules of an operation share what is prepared of 
       if (!guard) return
       const shared = guard.unmet(one).join() === guard.unmet(other).join()
       const planOf = (given: typeof one) => {
-        const { planned } = guard.permit(guard.unmet(given))
+        const { planned } = guard.filter(guard.unmet(given))
         return planned && print(planned)
       }
       if (shared) expect(planOf(one)).toBe(planOf(other))

@@ -2,7 +2,7 @@ import { buildASTSchema, Kind, type OperationDefinitionNode, parse, print } from
 import { describe, expect, test } from 'vitest'
 import { checkSecurityFeatures } from '#gateway/federation/security-features.ts'
 import { readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
-import { withhold } from '#gateway/safety/authorization/unauthorized-fields.ts'
+import { filterOperation } from '#gateway/safety/authorization/unauthorized-fields.ts'
 import { clinicSupergraph } from '../safety-fixture.ts'
 
 const DOCUMENT = parse(`
@@ -29,7 +29,7 @@ function leftOf(text: string) {
     (one): one is OperationDefinitionNode => one.kind === Kind.OPERATION_DEFINITION,
   )
   if (!operation) throw new Error('there is no operation')
-  const { planned, reports } = withhold({ schema, rules, operation, fragments }, () => true)
+  const { planned, reports } = filterOperation({ schema, rules, operation, fragments }, () => true)
   return {
     planned: planned && print(planned).replaceAll(/\s+/g, ' '),
     paths: reports.map(({ path }) => path.join('.')),
