@@ -8,7 +8,7 @@ import type { Bench, Load } from '#bench/harness/benchmark.ts'
 import {
   atLeast,
   inRounds,
-  load,
+  measureLoad,
   medianRatio,
   printTable,
   quantile,
@@ -52,11 +52,11 @@ export const bench: Bench = async ({ quick }) => {
   const emmett = open.use(await openEmmett(postgres.database))
 
   const [rounds, ms] = quick ? [10, 400] : [40, 500]
-  const turn = (callers: number, append: () => Promise<unknown>) => () => load(callers, ms, append)
+  const turn = (callers: number, append: () => Promise<unknown>) => () => measureLoad(callers, ms, append)
   const figures: Record<string, unknown> = {}
   const ratios = new Map<number, { insert: number; emmett: number }>()
   const rows: (string | number)[][] = []
-  for (const { append } of [waybill, insert, emmett]) await load(8, 1_000, append)
+  for (const { append } of [waybill, insert, emmett]) await measureLoad(8, 1_000, append)
   for (const callers of CALLERS) {
     const results = await inRounds(rounds, {
       waybill: turn(callers, waybill.append),

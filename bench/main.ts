@@ -1,6 +1,6 @@
 // npm run bench: runs the named benchmarks, or all of them. Free of measuring.
 import { type Bench, publish } from '#bench/harness/benchmark.ts'
-import { runCommand, wrongUsage } from '#tools/command-line.ts'
+import { runCommand, usageError } from '#tools/command-line.ts'
 import { bench as benchCommand } from '#tools/commands.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
@@ -16,7 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
 async function run(names: readonly string[], quick: boolean): Promise<void> {
   const unknown = names.filter(name => !Object.hasOwn(BENCHES, name))
   if (unknown.length > 0)
-    throw wrongUsage(
+    throw usageError(
       benchCommand,
       `There is no benchmark ${unknown.join(', ')}: there are ${Object.keys(BENCHES).join(', ')}.`,
     )

@@ -16,11 +16,11 @@ import {
 } from '#start/postgres-cluster.ts'
 import {
   connectWhenReady,
-  didNotStart,
   findServer,
   freePort,
   launch,
-  type ServerSetup,
+  type PostgresSetup,
+  startFailure,
   stopServer,
 } from '#start/postgres-server.ts'
 
@@ -45,12 +45,12 @@ const LOCK_NOT_AVAILABLE = '55P03'
 const ATTEMPTS = 5
 const PAUSE_MS = 200
 
-type Copy = ServerSetup & {
+type Cluster = PostgresSetup & {
   readonly directory: string
   readonly password: string
   readonly log: (line: string) => void
 }
-type Held = { readonly port: number; readonly session: pg.Client }
+type LockedServer = { readonly port: number; readonly session: pg.Client }
 
 /**
  * Starts the cluster in `directory`, or takes over the one that a killed process left running there. Starts it again
@@ -63,9 +63,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const directory = await reachableDirectory(path.resolve(options.directory), owner, log)
   const password = await clusterPassword(directory, owner)
   const cluster = await ensureCluster({ binaries, directory, owner })
-  const copy: Copy = { binaries, cluster, owner, volatile, directory, password, log }
-  const held = await hold(copy)
-  const kept = keep(copy, held, log)
+  const copy: Cluster = { binaries, cluster, owner, volatile, directory, password, log }
+  const held = await acquire(copy)
+  const kept = keepRunning(copy, held, log)
   return {
     database: name => database(urlOf(copy, held.port, 'postgres'), name),
     async [Symbol.asyncDispose]() {
@@ -83,12 +83,12 @@ export async function runningDatabase(directory: string, database: string): Prom
   return server && password ? urlOf({ password }, server.port, database) : undefined
 }
 
-function urlOf({ password }: Pick<Copy, 'password'>, port: number, database: string): string {
+function urlOf({ password }: Pick<Cluster, 'password'>, port: number, database: string): string {
   return `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`
 }
 
 /** A running server and the lock on the copy. A server that ends at once, as its port was taken, is tried again. */
-async function hold(copy: Copy, wantedPort?: number): Promise<Held> {
+async function acquire(copy: Cluster, wantedPort?: number): Promise<LockedServer> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const running = await findServer(copy.cluster)
     const server = running ?? (await launch(copy, wantedPort ?? (await freePort())))
@@ -96,7 +96,7 @@ async function hold(copy: Copy, wantedPort?: number): Promise<Held> {
     if (session) return { port: server.port, session: await lock(session, copy.directory) }
     await delay(PAUSE_MS)
   }
-  throw await didNotStart(copy.cluster)
+  throw await startFailure(copy.cluster)
 }
 
 async function lock(session: pg.Client, directory: string): Promise<pg.Client> {
@@ -115,13 +115,13 @@ async function lock(session: pg.Client, directory: string): Promise<pg.Client> {
 }
 
 /** Holds the lock again when its session is lost, and starts the server again when that is why. */
-function keep(copy: Copy, first: Held, log: (line: string) => void): AsyncDisposable {
+function keepRunning(copy: Cluster, first: LockedServer, log: (line: string) => void): AsyncDisposable {
   const state = { closing: false, session: first.session }
   const recover = async (): Promise<void> => {
     log('PostgreSQL went away')
     while (!state.closing) {
       try {
-        const { session } = await hold(copy, first.port)
+        const { session } = await acquire(copy, first.port)
         state.session = session
         session.once('end', onEnd)
         return log('PostgreSQL is back')

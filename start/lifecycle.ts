@@ -4,16 +4,16 @@ import { mkdir, stat, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { removeNote, variablesOf, writeNote } from '#start/local-instance.ts'
-import { checkPorts, prepareMachine } from '#start/provisioning.ts'
-import { printAddresses } from '#start/ready-message.ts'
+import { removePidFile, shellVariables, writePidFile } from '#start/local-instance.ts'
+import { checkPorts, provision } from '#start/provisioning.ts'
+import { printReadyMessage } from '#start/ready-message.ts'
 import { seed } from '#start/seed.ts'
 import { readStartSettings, type StartSettings } from '#start/settings.ts'
 import { type SupervisedHost, superviseHost } from '#start/supervisor.ts'
 import {
   COMPILE_CACHE,
+  type Deployment,
   environmentOf,
-  type Machine,
   processGroups,
   type ServiceName,
   urlOf,
@@ -30,7 +30,7 @@ type Run = {
 }
 
 /** Resolves with the exit code once all is stopped. Throws OperatorError when it cannot be started. */
-export async function run(env: NodeJS.ProcessEnv): Promise<number> {
+export async function runInstance(env: NodeJS.ProcessEnv): Promise<number> {
   const stop = stopSignal()
   const settings = readStartSettings(env)
   await checkPorts(settings)
@@ -46,7 +46,7 @@ export async function run(env: NodeJS.ProcessEnv): Promise<number> {
     if (why) console.error(why.message)
     say('\nstopping   services')
   }
-  say(`stopped    data is kept; ${variablesOf(settings)}npm run reset deletes it`)
+  say(`stopped    data is kept; ${shellVariables(settings)}npm run reset deletes it`)
   return why ? 1 : 0
 }
 
@@ -67,19 +67,19 @@ async function aborted(signal: AbortSignal): Promise<undefined> {
 /** The processes load their modules while the database starts. */
 async function start({ settings, open, stop }: Run): Promise<readonly SupervisedHost[]> {
   await mkdir(path.join(settings.dataDir, 'logs'), { recursive: true })
-  const machine = prepareMachine(settings, { open, say })
+  const machine = provision(settings, { open, say })
   const hosts = await startHosts(machine, { settings, open, stop })
   const ready = await machine
-  open.defer(() => removeNote(settings))
-  await writeNote(settings)
+  open.defer(() => removePidFile(settings))
+  await writePidFile(settings)
   stop.throwIfAborted()
   await seedOnce(ready, settings)
-  printAddresses(ready, settings, performance.now(), say)
+  printReadyMessage(ready, settings, performance.now(), say)
   return hosts
 }
 
 /** All of them, or those that did start are left to `open` and the first failure is thrown. */
-async function startHosts(machine: Promise<Machine>, running: Run): Promise<readonly SupervisedHost[]> {
+async function startHosts(machine: Promise<Deployment>, running: Run): Promise<readonly SupervisedHost[]> {
   const outcomes = await Promise.allSettled(
     processGroups(running.settings.processes).map((names, index) =>
       startHost(machine, names, { ...running, logName: `process-${index + 1}` }),
@@ -92,7 +92,7 @@ async function startHosts(machine: Promise<Machine>, running: Run): Promise<read
 }
 
 async function startHost(
-  machine: Promise<Machine>,
+  machine: Promise<Deployment>,
   names: readonly ServiceName[],
   { settings, open, stop, logName }: Run & { readonly logName: string },
 ): Promise<SupervisedHost> {
@@ -125,7 +125,7 @@ async function boundedLog(dataDir: string, name: string): Promise<string> {
   return file
 }
 
-async function seedOnce(machine: Machine, settings: StartSettings): Promise<void> {
+async function seedOnce(machine: Deployment, settings: StartSettings): Promise<void> {
   const seeded = path.join(settings.dataDir, 'seeded')
   if (existsSync(seeded)) return
   say('seed       a small catalogue, two customers and a few orders')

@@ -11,19 +11,19 @@ import { PORT_OFFSETS } from '#start/topology.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-export type LocalCopy = { readonly dataDir: string; readonly portBase: number }
+export type LocalInstance = { readonly dataDir: string; readonly portBase: number }
 
 const NOTE = 'running.json'
 const noteSchema = z.object({ pid: z.number().int().positive(), portBase: z.number().int() })
 type Note = z.infer<typeof noteSchema>
 
 /** Notes in the data folder which ports the copy has, until `removeNote`. */
-export async function writeNote({ dataDir, portBase }: StartSettings): Promise<void> {
+export async function writePidFile({ dataDir, portBase }: StartSettings): Promise<void> {
   const note: Note = { pid: process.pid, portBase }
   await writeFile(path.join(dataDir, NOTE), `${JSON.stringify(note)}\n`)
 }
 
-export async function removeNote({ dataDir }: StartSettings): Promise<void> {
+export async function removePidFile({ dataDir }: StartSettings): Promise<void> {
   await rm(path.join(dataDir, NOTE), { force: true })
 }
 
@@ -31,7 +31,7 @@ export async function removeNote({ dataDir }: StartSettings): Promise<void> {
  * The copy in DATA_DIR, with the ports that it runs on. With PORT_BASE alone, the one that runs on those ports with its
  * data in a folder `.data*` beside the default one. Throws OperatorError CONFIG_INVALID for variables that are not usable.
  */
-export async function findLocalCopy(env: Environment): Promise<LocalCopy> {
+export async function findLocalInstance(env: Environment): Promise<LocalInstance> {
   const { dataDir, portBase } = readStartSettings(env)
   const running = await readNote(dataDir)
   if (!env.PORT_BASE) return { dataDir, portBase: running?.portBase ?? portBase }
@@ -68,18 +68,18 @@ function isAlive(pid: number): boolean {
 }
 
 /** Whoever signs its tokens. Throws OperatorError NO_ISSUER_KEY for a copy that was never started: commands make no key. */
-export async function issuerOf(copy: LocalCopy): Promise<EmbeddedIssuer> {
+export async function issuerOf(copy: LocalInstance): Promise<EmbeddedIssuer> {
   const directory = path.join(copy.dataDir, 'auth')
   const issuer = await findEmbeddedIssuer(directory)
   if (issuer) return issuer
   throw new OperatorError(
     'NO_ISSUER_KEY',
-    `There is no key in ${directory} yet: run \`${variablesOf(copy)}npm start\` first, which makes one, or name another copy with DATA_DIR.`,
+    `There is no key in ${directory} yet: run \`${shellVariables(copy)}npm start\` first, which makes one, or name another copy with DATA_DIR.`,
   )
 }
 
 /** The words by which commands name the copy to people. */
-export function describeCopy({ dataDir, portBase }: LocalCopy): string {
+export function describeInstance({ dataDir, portBase }: LocalInstance): string {
   return `the copy in ${dataDir} (ports ${portBase} to ${portBase + Math.max(...Object.values(PORT_OFFSETS))})`
 }
 
@@ -87,7 +87,7 @@ export function describeCopy({ dataDir, portBase }: LocalCopy): string {
  * The variables that a command line needs before it, so that it means this copy: none for the default one. Quoted for a
  * shell, and ending in a space.
  */
-export function variablesOf(copy: LocalCopy): string {
+export function shellVariables(copy: LocalInstance): string {
   const standard = readStartSettings({})
   return [
     ...(copy.portBase === standard.portBase ? [] : [`PORT_BASE=${copy.portBase} `]),

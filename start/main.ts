@@ -5,10 +5,10 @@ import { COMPILE_CACHE } from '#start/topology.ts'
 
 enableCompileCache(COMPILE_CACHE)
 const { describeFault } = await import('#platform/process/fault.ts')
-const { run } = await import('#start/lifecycle.ts')
+const { runInstance } = await import('#start/lifecycle.ts')
 
 try {
-  process.exitCode = await run(process.env)
+  process.exitCode = await runInstance(process.env)
 } catch (error) {
   console.error(describeFault(error))
   process.exitCode = 1

@@ -10,9 +10,9 @@ import pg from 'pg'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Owner } from '#start/postgres-cluster.ts'
 
-export type Server = { readonly pid: number; readonly port: number }
+export type PostgresServer = { readonly pid: number; readonly port: number }
 
-export type ServerSetup = {
+export type PostgresSetup = {
   readonly binaries: string
   readonly cluster: string
   readonly owner: Owner | undefined
@@ -27,12 +27,12 @@ const SAY_AFTER_MS = 5_000
 const STOP_DEADLINE_MS = 30_000
 
 /** The server that runs on `cluster`, whoever started it. */
-export async function findServer(cluster: string): Promise<Server | undefined> {
+export async function findServer(cluster: string): Promise<PostgresServer | undefined> {
   const server = await readPidFile(cluster)
   return server && isServerOf(cluster, server.pid) ? server : undefined
 }
 
-async function readPidFile(cluster: string): Promise<Server | undefined> {
+async function readPidFile(cluster: string): Promise<PostgresServer | undefined> {
   const lines = (await readFile(pidFileOf(cluster), 'utf8').catch(() => '')).split('\n')
   const [pid, port] = [Number(lines[0]), Number(lines[3])]
   return pid && port ? { pid, port } : undefined
@@ -78,7 +78,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Starts a server in a process group of its own, so that Ctrl-C reaches the services first. Does not wait for it. */
-export async function launch(setup: ServerSetup, port: number): Promise<Server> {
+export async function launch(setup: PostgresSetup, port: number): Promise<PostgresServer> {
   await removeMisleadingPidFile(setup.cluster)
   const output = openSync(startLogOf(setup.cluster), 'w', 0o600)
   const server = spawn(
@@ -106,7 +106,7 @@ async function removeMisleadingPidFile(cluster: string): Promise<void> {
   if (server && isAlive(server.pid) && !isServerOf(cluster, server.pid)) await rm(pidFileOf(cluster))
 }
 
-function flags({ volatile }: ServerSetup, port: number): string[] {
+function flags({ volatile }: PostgresSetup, port: number): string[] {
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -140,7 +140,7 @@ function startLogOf(cluster: string): string {
  */
 export async function connectWhenReady(
   url: string,
-  server: Server,
+  server: PostgresServer,
   log: (line: string) => void,
 ): Promise<pg.Client | undefined> {
   const deadline = Date.now() + START_DEADLINE_MS
@@ -156,7 +156,11 @@ export async function connectWhenReady(
   }
 }
 
-async function connectBefore(deadline: number, url: string, server: Server): Promise<pg.Client | undefined> {
+async function connectBefore(
+  deadline: number,
+  url: string,
+  server: PostgresServer,
+): Promise<pg.Client | undefined> {
   while (isAlive(server.pid)) {
     const client = new pg.Client({ connectionString: url, keepAlive: true, connectionTimeoutMillis: 10_000 })
     client.on('error', () => {}) // its end is heard, too
@@ -182,7 +186,7 @@ function isRefusal(cause: unknown): boolean {
   return cause instanceof pg.DatabaseError && cause.code?.startsWith('28') === true
 }
 
-export async function didNotStart(cluster: string): Promise<OperatorError> {
+export async function startFailure(cluster: string): Promise<OperatorError> {
   const said = (await readFile(startLogOf(cluster), 'utf8').catch(() => '')).trim().split('\n').at(-1)
   const logs = path.join(cluster, 'log')
   return new OperatorError('POSTGRES_DID_NOT_START', `PostgreSQL ended at once: ${said || `see ${logs}`}`)

@@ -9,7 +9,7 @@ import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
 import type { StartSettings } from '#start/settings.ts'
-import { type Machine, portOf, SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
+import { type Deployment, portOf, SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
 
 /** Throws OperatorError PORT_IN_USE that names every port that is taken. */
 export async function checkPorts(settings: StartSettings): Promise<void> {
@@ -37,10 +37,10 @@ function isFree(host: string, port: number): Promise<boolean> {
 }
 
 /** The database is in `open` from then on. */
-export async function prepareMachine(
+export async function provision(
   settings: StartSettings,
   { open, say }: { readonly open: AsyncDisposableStack; readonly say: (line: string) => void },
-): Promise<Machine> {
+): Promise<Deployment> {
   const authDirectory = path.join(settings.dataDir, 'auth')
   await mkdir(authDirectory, { recursive: true })
   await chmod(authDirectory, 0o700)
@@ -59,14 +59,14 @@ export async function prepareMachine(
     issuer: issuer.issuer,
     audience: issuer.audience,
     secrets: { payment, carrier },
-    passed: settings.passed,
+    sharedEnv: settings.sharedEnv,
   }
 }
 
 async function openDatabases(
   { dataDir }: StartSettings,
-  { open, say }: Parameters<typeof prepareMachine>[1],
-): Promise<Machine['databaseUrls']> {
+  { open, say }: Parameters<typeof provision>[1],
+): Promise<Deployment['databaseUrls']> {
   const directory = path.join(dataDir, 'postgres')
   const first = !existsSync(path.join(directory, 'password'))
   say(`database   PostgreSQL, ${first ? 'created' : 'kept'} in ${dataDir}`)
@@ -78,7 +78,7 @@ async function openDatabases(
   const urls = await Promise.all(
     named.map(async name => [name, await postgres.database(`waybill_${name}`)] as const),
   )
-  return Object.fromEntries(urls) as Machine['databaseUrls']
+  return Object.fromEntries(urls) as Deployment['databaseUrls']
 }
 
 /** The webhook secret of a sandbox provider, made once and kept with the data. Whole or not there, whenever a start is killed. */

@@ -1,9 +1,9 @@
 // The last thing that a start prints: where everything is, and a query to try.
 
-import { variablesOf } from '#start/local-instance.ts'
+import { shellVariables } from '#start/local-instance.ts'
 import { SEED_CUSTOMERS } from '#start/seed-data.ts'
 import type { StartSettings } from '#start/settings.ts'
-import { type Machine, type ServiceName, urlOf } from '#start/topology.ts'
+import { type Deployment, type ServiceName, urlOf } from '#start/topology.ts'
 
 const DESCRIPTIONS: Readonly<Record<ServiceName, string>> = {
   'bff-web': 'web BFF',
@@ -15,8 +15,8 @@ const DESCRIPTIONS: Readonly<Record<ServiceName, string>> = {
   shipping: 'shipping subgraph',
 }
 
-export function printAddresses(
-  machine: Machine,
+export function printReadyMessage(
+  machine: Deployment,
   settings: StartSettings,
   elapsedMs: number,
   say: (line: string) => void,
@@ -28,7 +28,7 @@ export function printAddresses(
   say(`
 Try it: a customer's orders, newest first
 
-  TOKEN=$(${variablesOf(settings)}npm run --silent token -- --role customer --subject ${SEED_CUSTOMERS[0].id})
+  TOKEN=$(${shellVariables(settings)}npm run --silent token -- --role customer --subject ${SEED_CUSTOMERS[0].id})
   curl -s ${urlOf(machine, 'bff-web')}/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
     -d '{"query":"{ orders { nodes { number status total { amount currency } lines { quantity title } } } }"}'
 

@@ -1,7 +1,7 @@
 // Seeds a first start through the web BFF, as any client could: products, customers, and orders in different states.
 import { SEED_CUSTOMERS, SEED_PRODUCTS, WAREHOUSES } from '#start/seed-data.ts'
 
-export type Signer = {
+export type TokenSigner = {
   readonly sign: (claims: {
     role: 'customer' | 'ops'
     subject: string
@@ -73,7 +73,7 @@ export async function seed({
   issuer,
 }: {
   readonly web: string
-  readonly issuer: Signer
+  readonly issuer: TokenSigner
 }): Promise<void> {
   const ops = await issuer.sign({ role: 'ops', subject: 'seed' })
   await Promise.all([
@@ -86,7 +86,7 @@ export async function seed({
   await Promise.all(ORDERS.map(order => placeOrder(web, issuer, order)))
 }
 
-async function placeOrder(web: string, issuer: Signer, order: SeedOrder): Promise<void> {
+async function placeOrder(web: string, issuer: TokenSigner, order: SeedOrder): Promise<void> {
   const token = await issuer.sign({ role: 'customer', subject: order.customer.id })
   const answer = await send<{ checkout: { order?: { id: string } } }>(web, token, CHECKOUT, {
     idempotencyKey: `seed:${order.key}`,

@@ -30,7 +30,7 @@ export type StartSettings = {
   /** Whether the services export traces. */
   readonly traced: boolean
   /** Passed on to the services as they are. */
-  readonly passed: Readonly<Record<string, string>>
+  readonly sharedEnv: Readonly<Record<string, string>>
 }
 
 const PASSED = [
@@ -53,7 +53,7 @@ export function readStartSettings(env: Readonly<Record<string, string | undefine
     host: read.HOST,
     processes: read.WAYBILL_PROCESSES,
     traced: Boolean(endpoint),
-    passed: {
+    sharedEnv: {
       ...Object.fromEntries(PASSED.map(name => [name, String(read[name])])),
       ...(read.EVENT_BUS_URL && { EVENT_BUS_URL: read.EVENT_BUS_URL }),
       ...(read.WORKFLOW_URL && { WORKFLOW_URL: read.WORKFLOW_URL }),

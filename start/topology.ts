@@ -36,7 +36,7 @@ export function processGroups(processes: number): readonly (readonly ServiceName
   return [['orders'], ['inventory', 'payment', 'shipping'], edge]
 }
 
-export type Machine = {
+export type Deployment = {
   readonly host: string
   readonly portBase: number
   readonly databaseUrls: Readonly<Record<(typeof SUBGRAPHS)[number] | 'bus', string>>
@@ -45,7 +45,7 @@ export type Machine = {
   readonly issuer: string
   readonly audience: string
   readonly secrets: Readonly<Record<'payment' | 'carrier', string>>
-  readonly passed: Readonly<Record<string, string>>
+  readonly sharedEnv: Readonly<Record<string, string>>
 }
 
 export function portOf(machine: { readonly portBase: number }, service: ServiceName): number {
@@ -60,10 +60,10 @@ export function urlOf(
 }
 
 /** The environment that `service` would have if it ran alone: what its own `main.ts` reads. */
-export function environmentOf(machine: Machine, service: ServiceName): Record<string, string> {
+export function environmentOf(machine: Deployment, service: ServiceName): Record<string, string> {
   const common = {
     EVENT_BUS_URL: machine.databaseUrls.bus,
-    ...machine.passed,
+    ...machine.sharedEnv,
     NODE_ENV: 'development',
     HOST: machine.host,
     PORT: String(portOf(machine, service)),

@@ -3,7 +3,7 @@ import type { Role } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { ServiceName } from '#start/topology.ts'
 
-export type GraphqlReply<T> = {
+export type GraphqlResponse<T> = {
   readonly status: number
   readonly headers: Headers
   readonly data: T
@@ -15,7 +15,7 @@ export type GraphqlReply<T> = {
 }
 
 /** Clients of the platform's graphs, wherever it runs. */
-export type Graphs = {
+export type PlatformClient = {
   token(role: Role, subject?: string): Promise<string>
   /** Sends one operation to a service's `/graphql`; `T` is what the caller trusts the answer to be. */
   send<T>(
@@ -24,10 +24,10 @@ export type Graphs = {
     query: string,
     variables?: object,
     headers?: Readonly<Record<string, string>>,
-  ): Promise<GraphqlReply<T>>
+  ): Promise<GraphqlResponse<T>>
 }
 
-export function createSend(urlOf: (service: ServiceName) => string): Graphs['send'] {
+export function createSender(urlOf: (service: ServiceName) => string): PlatformClient['send'] {
   return async function send<T>(
     service: ServiceName,
     token: string | undefined,
@@ -44,7 +44,7 @@ export function createSend(urlOf: (service: ServiceName) => string): Graphs['sen
       },
       body: JSON.stringify({ query, variables }),
     })
-    const body = (await response.json()) as Pick<GraphqlReply<T>, 'data' | 'errors'>
+    const body = (await response.json()) as Pick<GraphqlResponse<T>, 'data' | 'errors'>
     return { status: response.status, headers: response.headers, ...body }
   }
 }
@@ -52,7 +52,7 @@ export function createSend(urlOf: (service: ServiceName) => string): Graphs['sen
 export type Shopper = { readonly id: string; readonly token: string }
 
 /** A registered customer of its own, with a token. */
-export async function registerShopper(platform: Graphs, name = 'Test Shopper'): Promise<Shopper> {
+export async function registerShopper(platform: PlatformClient, name = 'Test Shopper'): Promise<Shopper> {
   const id = newId('customer')
   const token = await platform.token('customer', id)
   const reply = await platform.send(
@@ -69,7 +69,7 @@ export async function registerShopper(platform: Graphs, name = 'Test Shopper'): 
 
 /** A product with stock, in USD, of 500 g and a decimetre each way unless it says otherwise. */
 export async function addProduct(
-  platform: Graphs,
+  platform: PlatformClient,
   product: {
     readonly sku: string
     readonly price: string
@@ -108,7 +108,7 @@ export const ADDRESS = {
   country: 'US',
 } as const
 
-export type CheckoutReply = {
+export type CheckoutResponse = {
   readonly checkout: {
     readonly __typename: string
     readonly order?: { readonly id: string; readonly status: string }
@@ -135,7 +135,7 @@ export const CHECKOUT = `mutation($input: CheckoutInput!) {
 }`
 
 /** The answer once the order is decided: a busy machine takes longer than one request waits, so it is repeated. */
-export async function decided(ask: () => Promise<CheckoutReply>): Promise<CheckoutReply> {
+export async function untilDecided(ask: () => Promise<CheckoutResponse>): Promise<CheckoutResponse> {
   let reply = await ask()
   while (reply.checkout.__typename === 'OrderPending') reply = await ask()
   return reply

@@ -22,7 +22,7 @@ const LOWEST_BASE = 12_000
 const HIGHEST_BASE = 32_000
 const FREE_DEADLINE_MS = 30_000
 
-export type Copy = AsyncDisposable & {
+export type WaybillProcess = AsyncDisposable & {
   /** Rejects with all that it printed when it ends before. */
   readonly ready: Promise<void>
   /** With the exit code, or null after a signal. */
@@ -41,7 +41,7 @@ export type Copy = AsyncDisposable & {
   interrupt(): Promise<number | null>
 }
 
-export type CopyOptions = {
+export type WaybillOptions = {
   readonly dataDir: string
   readonly portBase: number
   readonly env?: Readonly<Record<string, string>>
@@ -79,7 +79,7 @@ export async function freePortBase(): Promise<number> {
 }
 
 /** Resolves when no process listens there any more: after a kill, the system takes a moment to take them all away. */
-export async function whenFree(portBase: number): Promise<void> {
+export async function whenPortsAreFree(portBase: number): Promise<void> {
   const late = AbortSignal.timeout(FREE_DEADLINE_MS)
   while (!(await areFree(portBase))) {
     late.throwIfAborted()
@@ -100,14 +100,14 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /** Resolves when the copy says that it is ready; throws with all that it printed when it ends before. */
-export async function startCopy(options: CopyOptions): Promise<Copy> {
-  const copy = launchCopy(options)
+export async function startWaybill(options: WaybillOptions): Promise<WaybillProcess> {
+  const copy = launchWaybill(options)
   await copy.ready
   return copy
 }
 
 /** Does not wait until it is ready. */
-export function launchCopy({ dataDir, portBase, env }: CopyOptions): Copy {
+export function launchWaybill({ dataDir, portBase, env }: WaybillOptions): WaybillProcess {
   const child = spawn(process.execPath, [MAIN], {
     detached: true, // a process group of its own, so that all of it can be killed at once
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -142,7 +142,7 @@ export function launchCopy({ dataDir, portBase, env }: CopyOptions): Copy {
     async kill() {
       signalGroup(child, 'SIGKILL')
       await ended
-      await whenFree(portBase)
+      await whenPortsAreFree(portBase)
     },
     async interrupt() {
       signalGroup(child, 'SIGINT')

@@ -32,7 +32,7 @@ function parse<Options extends Record<string, Option>>(args: readonly string[], 
   return parseArgs({ args: [...args], allowPositionals: true, strict: true, options })
 }
 
-export type Input<Options extends Record<string, Option>> = {
+export type CommandInput<Options extends Record<string, Option>> = {
   /** What was given for each option, or its default. */
   readonly values: ReturnType<typeof parse<Options>>['values']
   readonly operands: readonly string[]
@@ -44,7 +44,7 @@ export type Input<Options extends Record<string, Option>> = {
 }
 
 /** Keeps the exact types of a declaration's options. */
-export function declare<const Options extends Record<string, Option>>(
+export function defineCommand<const Options extends Record<string, Option>>(
   command: Command<Options>,
 ): Command<Options> {
   return command
@@ -59,10 +59,10 @@ const WRONG_USAGE_EXIT = 2
  */
 export async function runCommand<const Options extends Record<string, Option>>(
   command: Command<Options>,
-  main: (input: Input<Options>) => Promise<number | undefined> | Promise<void>,
+  main: (input: CommandInput<Options>) => Promise<number | undefined> | Promise<void>,
   args: readonly string[] = process.argv.slice(2),
 ): Promise<void> {
-  if (wantsHelp(args)) return console.log(helpOf(command))
+  if (wantsHelp(args)) return console.log(helpText(command))
   try {
     const code = await main(readInput(command, args))
     if (code !== undefined) process.exitCode = code
@@ -81,18 +81,18 @@ function wantsHelp(args: readonly string[]): boolean {
 export function readInput<const Options extends Record<string, Option>>(
   command: Command<Options>,
   args: readonly string[],
-): Input<Options> {
+): CommandInput<Options> {
   const options = command.destroys ? { ...command.options, yes: YES } : command.options
   const problem = findProblem({ ...command, options }, args)
-  if (problem !== undefined) throw wrongUsage(command, problem)
+  if (problem !== undefined) throw usageError(command, problem)
   const { values, positionals } = parse(args, options)
   const approved = command.destroys === true && args.includes('--yes')
   return { values, operands: positionals, confirm: question => confirm(question, approved) }
 }
 
 /** The error for arguments that `command` cannot use: `problem` is a sentence. */
-export function wrongUsage(command: Command, problem: string): OperatorError {
-  return new OperatorError('USAGE', `${problem}\n${callOf(command)} --help shows how it is used.`)
+export function usageError(command: Command, problem: string): OperatorError {
+  return new OperatorError('USAGE', `${problem}\n${invocationOf(command)} --help shows how it is used.`)
 }
 
 /** Says in our words what the strict parser would refuse. */
@@ -154,12 +154,12 @@ async function confirm(question: string, approved: boolean): Promise<void> {
 }
 
 /** How the command is called, up to its arguments. */
-export function callOf({ name }: Pick<Command, 'name'>): string {
+export function invocationOf({ name }: Pick<Command, 'name'>): string {
   return name === 'start' || name === 'test' ? `npm ${name} --` : `npm run ${name} --`
 }
 
 /** The text that `--help` prints. */
-export function helpOf(command: Command): string {
+export function helpText(command: Command): string {
   const options = { ...command.options, ...(command.destroys && { yes: YES }) }
   const rows = [
     ...(command.operands ? [[command.operands.usage, command.operands.description]] : []),
@@ -169,7 +169,7 @@ export function helpOf(command: Command): string {
   const width = Math.max(...rows.map(([usage = '']) => usage.length)) + 2
   const usage = [command.operands?.usage, '[OPTION…]'].filter(Boolean).join(' ')
   return [
-    `${callOf(command)} ${usage}`,
+    `${invocationOf(command)} ${usage}`,
     command.purpose,
     '',
     ...rows.map(([left = '', right = '']) => `  ${left.padEnd(width)}${indented(right, width + 2)}`),

@@ -3,7 +3,7 @@ import { DEFAULT_TTL_SECONDS } from '#platform/auth/issuer.ts'
 import { ROLES } from '#platform/auth/viewer.ts'
 import { SEED_CUSTOMERS } from '#start/seed-data.ts'
 import { SUBGRAPHS } from '#start/topology.ts'
-import { type Command, declare } from '#tools/command-line.ts'
+import { type Command, defineCommand } from '#tools/command-line.ts'
 
 const SERVICES = SUBGRAPHS.join(', ')
 const COPY_VARIABLES =
@@ -21,7 +21,7 @@ const testOptions = {
 } as const
 const testFiles = { usage: '[PART…]', description: 'only the test files whose path contains PART' }
 
-export const start = declare({
+export const start = defineCommand({
   name: 'start',
   purpose: 'Runs the whole platform on this machine with stores of its own, until Ctrl-C.',
   options: {},
@@ -30,14 +30,14 @@ export const start = declare({
   examples: ['npm start', 'PORT_BASE=5000 DATA_DIR=.data-2 npm start'],
 })
 
-export const help = declare({
+export const help = defineCommand({
   name: 'help',
   purpose: 'Lists the commands of this project.',
   options: {},
   examples: ['npm run help'],
 })
 
-export const token = declare({
+export const token = defineCommand({
   name: 'token',
   purpose: 'Prints an access token of the development issuer of a copy that npm start has run.',
   options: {
@@ -61,7 +61,7 @@ export const token = declare({
   ],
 })
 
-export const reset = declare({
+export const reset = defineCommand({
   name: 'reset',
   purpose: 'Deletes the data of a copy that is not running; the next start makes a fresh one.',
   destroys: true,
@@ -70,7 +70,7 @@ export const reset = declare({
   examples: ['npm run reset', 'DATA_DIR=.data-2 npm run reset -- --yes'],
 })
 
-export const importOrders = declare({
+export const importOrders = defineCommand({
   name: 'import',
   purpose:
     'Loads the products of a shop’s CSV files with stock, replays its orders, and checks money and stock.',
@@ -115,7 +115,7 @@ It signs in as ops: with WAYBILL_TOKEN if that is set, else with the development
   ],
 })
 
-export const reconcile = declare({
+export const reconcile = defineCommand({
   name: 'reconcile',
   purpose: 'Compares orders, payments, stock and parcels across the services, and names every difference.',
   options: {
@@ -139,7 +139,7 @@ SHIPPING_DATABASE_URL name; ORDERS_READ_MODELS_URL and so on say where views are
   examples: ['npm run reconcile', 'npm run reconcile -- --json'],
 })
 
-export const rebuild = declare({
+export const rebuild = defineCommand({
   name: 'rebuild',
   purpose: 'Fills views of a service anew from its log, beside the live ones, and puts them in their place.',
   operands: {
@@ -152,7 +152,7 @@ READ_MODELS_URL say where the service keeps its data; without DATABASE_URL it is
   examples: ['npm run rebuild -- orders orders customers'],
 })
 
-export const deadLetters = declare({
+export const deadLetters = defineCommand({
   name: 'dead-letters',
   purpose: 'Lists the events that consumers moved past, and hands them to their consumers again.',
   operands: {
@@ -175,7 +175,7 @@ export const deadLetters = declare({
   ],
 })
 
-export const gateway = declare({
+export const gateway = defineCommand({
   name: 'gateway',
   purpose: 'Serves a Federation 2 supergraph, until Ctrl-C.',
   options: {},
@@ -184,14 +184,14 @@ file of settings. docs/reference/gateway.md has all of them.`,
   examples: ['SUPERGRAPH=supergraph.graphql PORT=4020 npm run gateway'],
 })
 
-export const installTemporal = declare({
+export const installTemporal = defineCommand({
   name: 'install:temporal',
   purpose: 'Installs the packages of Temporal (250 MB), which WORKFLOW_URL needs.',
   options: {},
   examples: ['npm run install:temporal'],
 })
 
-export const test = declare({
+export const test = defineCommand({
   name: 'test',
   purpose: 'Checks types, style and generated files, and runs the tests.',
   operands: testFiles,
@@ -199,7 +199,7 @@ export const test = declare({
   examples: ['npm test', 'npm test -- test/gateway'],
 })
 
-export const testEngines = declare({
+export const testEngines = defineCommand({
   name: 'test:engines',
   purpose: 'Gets Kafka, MongoDB, Redis, Temporal and Consul where it can, and runs the tests that need them.',
   operands: testFiles,
@@ -207,7 +207,7 @@ export const testEngines = declare({
   examples: ['npm run test:engines -- test/platform/read-models'],
 })
 
-export const testKill = declare({
+export const testKill = defineCommand({
   name: 'test:kill',
   purpose: 'Kills a running copy at random moments many times, and checks that nothing was lost.',
   options: testOptions,
@@ -215,7 +215,7 @@ export const testKill = declare({
   examples: ['npm run test:kill'],
 })
 
-export const testResume = declare({
+export const testResume = defineCommand({
   name: 'test:resume',
   purpose: 'Cuts the connections of subscribers at random while orders change, for two minutes.',
   options: testOptions,
@@ -223,14 +223,14 @@ export const testResume = declare({
   examples: ['npm run test:resume'],
 })
 
-export const testFleet = declare({
+export const testFleet = defineCommand({
   name: 'test:fleet',
   purpose: 'Kills each process and each engine of a fleet in turn, and prints how long it took to recover.',
   options: testOptions,
   examples: ['npm run test:fleet'],
 })
 
-export const fuzzGateway = declare({
+export const fuzzGateway = defineCommand({
   name: 'fuzz:gateway',
   purpose: 'Compares answers of the gateway to random operations with those of the specification.',
   options: testOptions,
@@ -238,7 +238,7 @@ export const fuzzGateway = declare({
   examples: ['FUZZ_RUNS=20000 npm run fuzz:gateway'],
 })
 
-export const lint = declare({
+export const lint = defineCommand({
   name: 'lint',
   purpose: 'Checks the style of the code and finds common mistakes in it.',
   operands: { usage: '[PATH…]', description: 'only these files and folders' },
@@ -246,35 +246,35 @@ export const lint = declare({
   examples: ['npm run lint', 'npm run lint -- --write platform'],
 })
 
-export const typecheck = declare({
+export const typecheck = defineCommand({
   name: 'typecheck',
   purpose: 'Checks the types of the code.',
   options: {},
   examples: ['npm run typecheck'],
 })
 
-export const codegen = declare({
+export const codegen = defineCommand({
   name: 'codegen',
   purpose: 'Writes schema/generated/: TypeScript types of every SDL and of the operations of the BFFs.',
   options: { check },
   examples: ['npm run codegen', 'npm run codegen -- --check'],
 })
 
-export const compose = declare({
+export const compose = defineCommand({
   name: 'compose',
   purpose: 'Composes schema/supergraph.graphql from the SDL of the four subgraphs.',
   options: { check },
   examples: ['npm run compose', 'npm run compose -- --check'],
 })
 
-export const persist = declare({
+export const persist = defineCommand({
   name: 'persist',
   purpose: 'Writes schema/persisted/: what the front ends may run, from their operation files.',
   options: { check },
   examples: ['npm run persist', 'npm run persist -- --check'],
 })
 
-export const schemaCheck = declare({
+export const schemaCheck = defineCommand({
   name: 'schema-check',
   purpose: 'Names the changes of the schemas that would break clients.',
   options: {
@@ -288,14 +288,14 @@ export const schemaCheck = declare({
   examples: ['npm run schema-check', 'npm run schema-check -- --against v0.1.0'],
 })
 
-export const openapi = declare({
+export const openapi = defineCommand({
   name: 'openapi',
   purpose: 'Writes schema/bff-web.openapi.json, the description of the REST routes.',
   options: { check },
   examples: ['npm run openapi', 'npm run openapi -- --check'],
 })
 
-export const bench = declare({
+export const bench = defineCommand({
   name: 'bench',
   purpose: 'Runs benchmarks, each against a peer and a limit, and writes their results to bench/results/.',
   operands: {

@@ -3,11 +3,11 @@ import process from 'node:process'
 import type { DeadLetter, EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { SUBGRAPHS } from '#start/topology.ts'
-import { type Input, runCommand, wrongUsage } from '#tools/command-line.ts'
+import { type CommandInput, runCommand, usageError } from '#tools/command-line.ts'
 import { deadLetters } from '#tools/commands.ts'
 import { localDatabase } from '#tools/local-database.ts'
 
-type DeadLetterOptions = Input<typeof deadLetters.options>['values']
+type DeadLetterOptions = CommandInput<typeof deadLetters.options>['values']
 
 type DeadLetterCommand =
   | { readonly kind: 'list'; readonly consumer: string | undefined }
@@ -16,13 +16,13 @@ type DeadLetterCommand =
 /** Throws OperatorError USAGE when the operands make no sense. */
 function readCommand([kind, consumer, ...rest]: readonly string[]): DeadLetterCommand {
   if (kind === 'list' && rest.length === 0) return { kind, consumer }
-  if (kind === 'list') throw wrongUsage(deadLetters, `list takes one consumer, not ${rest.length + 1}.`)
+  if (kind === 'list') throw usageError(deadLetters, `list takes one consumer, not ${rest.length + 1}.`)
   if (kind !== 'replay')
-    throw wrongUsage(deadLetters, `Say list or replay${kind === undefined ? '' : `, not "${kind}"`}.`)
-  if (consumer === undefined) throw wrongUsage(deadLetters, 'replay needs the name of a consumer.')
+    throw usageError(deadLetters, `Say list or replay${kind === undefined ? '' : `, not "${kind}"`}.`)
+  if (consumer === undefined) throw usageError(deadLetters, 'replay needs the name of a consumer.')
   const wrong = rest.find(position => !/^\d{1,15}$/.test(position))
   if (wrong !== undefined)
-    throw wrongUsage(deadLetters, `A position is a number that list shows, not "${wrong}".`)
+    throw usageError(deadLetters, `A position is a number that list shows, not "${wrong}".`)
   return { kind, consumer, positions: rest.map(Number) }
 }
 
@@ -50,18 +50,18 @@ function describe({ consumer, event, error, attempts, parkedAt, behind }: DeadLe
 async function databaseUrl({ service, database }: DeadLetterOptions): Promise<string> {
   const url = database ?? process.env.DATABASE_URL
   if (database !== undefined && !/^postgres(ql)?:$/.test(URL.parse(database)?.protocol ?? ''))
-    throw wrongUsage(
+    throw usageError(
       deadLetters,
       '--database should be a URL such as postgres://user:password@host:5432/orders.',
     )
   if (service !== undefined && database !== undefined)
-    throw wrongUsage(deadLetters, '--service and --database name the same thing: give one of them.')
+    throw usageError(deadLetters, '--service and --database name the same thing: give one of them.')
   if (service === undefined && url === undefined)
-    throw wrongUsage(deadLetters, `--service or --database should say whose events: ${SUBGRAPHS.join(', ')}.`)
+    throw usageError(deadLetters, `--service or --database should say whose events: ${SUBGRAPHS.join(', ')}.`)
   if (service === undefined) return url ?? ''
   const name = SUBGRAPHS.find(known => known === service)
   if (name === undefined)
-    throw wrongUsage(deadLetters, `--service should be one of ${SUBGRAPHS.join(', ')}, not "${service}".`)
+    throw usageError(deadLetters, `--service should be one of ${SUBGRAPHS.join(', ')}, not "${service}".`)
   return localDatabase(name)
 }
 

@@ -1,10 +1,10 @@
 // npm run help: lists the commands of package.json, each with the sentence of its declaration.
-import { callOf, runCommand } from '#tools/command-line.ts'
+import { invocationOf, runCommand } from '#tools/command-line.ts'
 import { COMMANDS, help } from '#tools/commands.ts'
 
 /** A line for each command. */
 export function commandList(): string {
-  const calls = COMMANDS.map(command => callOf(command).replace(/ --$/, ''))
+  const calls = COMMANDS.map(command => invocationOf(command).replace(/ --$/, ''))
   const width = Math.max(...calls.map(call => call.length)) + 2
   const lines = COMMANDS.map(({ purpose }, index) => `  ${(calls[index] ?? '').padEnd(width)}${purpose}`)
   return [...lines, '', 'Each says more with -- --help, for example npm run token -- --help.'].join('\n')

@@ -3,7 +3,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { runningDatabase } from '#start/embedded-postgres.ts'
-import { describeCopy, findLocalCopy, variablesOf } from '#start/local-instance.ts'
+import { describeInstance, findLocalInstance, shellVariables } from '#start/local-instance.ts'
 import type { SUBGRAPHS } from '#start/topology.ts'
 
 type ServiceName = (typeof SUBGRAPHS)[number]
@@ -18,13 +18,13 @@ export async function localDatabase(service: ServiceName): Promise<string> {
 
 /** Does what `localDatabase` does, for any service of the one copy. `instead` are the variables that name databases elsewhere. */
 export async function localDatabases(instead: string): Promise<(service: ServiceName) => string> {
-  const copy = await findLocalCopy(process.env)
+  const copy = await findLocalInstance(process.env)
   const url = await runningDatabase(path.join(copy.dataDir, 'postgres'), 'postgres')
   if (url === undefined)
     throw new OperatorError(
       'NOT_RUNNING',
-      `${describeCopy(copy)} is not running: start it with ${variablesOf(copy)}npm start, name another with DATA_DIR, or set ${instead}.`,
+      `${describeInstance(copy)} is not running: start it with ${shellVariables(copy)}npm start, name another with DATA_DIR, or set ${instead}.`,
     )
-  console.error(`This is ${describeCopy(copy)}.`)
+  console.error(`This is ${describeInstance(copy)}.`)
   return service => Object.assign(new URL(url), { pathname: `/waybill_${service}` }).href
 }

@@ -6,7 +6,7 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { Document } from '#platform/read-models/read-models.ts'
 import { rebuildView } from '#platform/read-models/rebuild.ts'
-import { runCommand, wrongUsage } from '#tools/command-line.ts'
+import { runCommand, usageError } from '#tools/command-line.ts'
 import { rebuild } from '#tools/commands.ts'
 import { localDatabase } from '#tools/local-database.ts'
 
@@ -20,7 +20,7 @@ type Service = keyof typeof VIEWS
 
 async function main([service, ...names]: readonly string[]): Promise<void> {
   if (!isService(service))
-    throw wrongUsage(
+    throw usageError(
       rebuild,
       `SERVICE should be one of ${Object.keys(VIEWS).join(', ')}${service === undefined ? '' : `, not "${service}"`}.`,
     )
@@ -46,7 +46,7 @@ async function chosenViews(service: Service, names: readonly string[]): Promise<
   const known = views.map(view => view.collection.name)
   const unknown = names.find(name => !known.includes(name))
   if (unknown !== undefined)
-    throw wrongUsage(rebuild, `${service} has no view "${unknown}"; it has ${known.join(', ')}.`)
+    throw usageError(rebuild, `${service} has no view "${unknown}"; it has ${known.join(', ')}.`)
   return names.length === 0 ? views : views.filter(view => names.includes(view.collection.name))
 }
 

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
-import { describeCopy, findLocalCopy } from '#start/local-instance.ts'
+import { describeInstance, findLocalInstance } from '#start/local-instance.ts'
 import { databaseFolders } from '#start/postgres-cluster.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { reset } from '#tools/commands.ts'
@@ -21,11 +21,11 @@ async function endLeftOverDatabase(directory: string): Promise<void> {
 
 if (import.meta.main)
   await runCommand(reset, async ({ confirm }) => {
-    const copy = await findLocalCopy(process.env)
+    const copy = await findLocalInstance(process.env)
     const files = OWN_FILES.map(name => path.join(copy.dataDir, name))
     if (!files.some(existsSync))
       return console.log(`Nothing was changed: there is no data in ${copy.dataDir}.`)
-    await confirm(`This deletes all data of ${describeCopy(copy)}. Delete it?`)
+    await confirm(`This deletes all data of ${describeInstance(copy)}. Delete it?`)
     const directory = path.join(copy.dataDir, 'postgres')
     await endLeftOverDatabase(directory)
     for (const folder of [...(await databaseFolders(directory)), ...files])

@@ -4,12 +4,12 @@ import { DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, type TokenRequest } from '#platfo
 import { isRole, ROLES } from '#platform/auth/viewer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
-import { describeCopy, findLocalCopy, issuerOf } from '#start/local-instance.ts'
-import { type Input, readInput, runCommand, wrongUsage } from '#tools/command-line.ts'
+import { describeInstance, findLocalInstance, issuerOf } from '#start/local-instance.ts'
+import { type CommandInput, readInput, runCommand, usageError } from '#tools/command-line.ts'
 import { token } from '#tools/commands.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
-type TokenOptions = Input<typeof token.options>['values']
+type TokenOptions = CommandInput<typeof token.options>['values']
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 const SUBJECT = /^[\w.:@-]{1,128}$/
@@ -27,21 +27,21 @@ async function sign(options: TokenOptions, env: Environment, say: (line: string)
       'AUTH_JWKS_URL is set, so tokens come from that issuer: this tool only signs for the embedded one',
     )
   const request = readRequest(options)
-  const copy = await findLocalCopy(env)
+  const copy = await findLocalInstance(env)
   const issuer = await issuerOf(copy)
-  say(`This token is for ${describeCopy(copy)}.`)
+  say(`This token is for ${describeInstance(copy)}.`)
   return issuer.sign(request)
 }
 
 function readRequest({ role, subject, ttl }: TokenOptions): TokenRequest {
-  if (!isRole(role)) throw wrongUsage(token, `--role should be one of ${ROLES.join(', ')}.`)
+  if (!isRole(role)) throw usageError(token, `--role should be one of ${ROLES.join(', ')}.`)
   if (subject === undefined || !SUBJECT.test(subject))
-    throw wrongUsage(
+    throw usageError(
       token,
       '--subject should name whom the token is for: letters, digits and . : @ _ -, 128 at most.',
     )
   if (role === 'customer' && !isId('customer', subject))
-    throw wrongUsage(token, `a customer's --subject is a customer id (cus_ and a UUID), not ${subject}.`)
+    throw usageError(token, `a customer's --subject is a customer id (cus_ and a UUID), not ${subject}.`)
   return { role, subject, ttlSeconds: ttl === undefined ? DEFAULT_TTL_SECONDS : readTtl(ttl) }
 }
 
@@ -50,7 +50,7 @@ function readTtl(text: string): number {
   const [, count, unit = 's'] = /^(\d{1,7})([smhd])?$/.exec(text) ?? []
   const seconds = Number(count) * (UNITS[unit] ?? Number.NaN)
   if (!(seconds >= 1 && seconds <= MAX_TTL_SECONDS))
-    throw wrongUsage(token, `--ttl should be 1s to 7d, such as 15m or 12h, not ${text}.`)
+    throw usageError(token, `--ttl should be 1s to 7d, such as 15m or 12h, not ${text}.`)
   return seconds
 }
 

@@ -3,9 +3,9 @@ import process from 'node:process'
 import Fastify from 'fastify'
 
 /** What the parent sends: an answer by path, as base64. */
-export type BareAnswers = Readonly<Record<string, string>>
+export type BareResponses = Readonly<Record<string, string>>
 
-process.once('message', async (answers: BareAnswers) => {
+process.once('message', async (answers: BareResponses) => {
   const app = Fastify({ bodyLimit: 256 * 1024 })
   for (const [url, base64] of Object.entries(answers)) {
     const bytes = Buffer.from(base64, 'base64')

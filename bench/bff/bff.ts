@@ -2,8 +2,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { BareAnswers } from '#bench/bff/bare-server.ts'
-import { openShop, type Shop } from '#bench/bff/order-fixture.ts'
+import type { BareResponses } from '#bench/bff/bare-server.ts'
+import { type OrderFixture, openOrderFixture } from '#bench/bff/order-fixture.ts'
 import {
   atLeast,
   type Bench,
@@ -35,7 +35,7 @@ type View = { readonly name: string; readonly client: Operation; readonly gatewa
 
 export const bench: Bench = async ({ quick }) => {
   await using open = new AsyncDisposableStack()
-  const shop = open.use(await openShop())
+  const shop = open.use(await openOrderFixture())
   const views = await viewsOf(shop)
   for (const view of views) await checkGateway(shop, view)
   const bare = open.use(await startBare(await answersOf(shop, views)))
@@ -80,7 +80,7 @@ function cells({ perSecond, p50, p99 }: Load): number[] {
   return [perSecond, p50, p99]
 }
 
-async function viewsOf({ orderId, customerId }: Shop): Promise<View[]> {
+async function viewsOf({ orderId, customerId }: OrderFixture): Promise<View[]> {
   const { operations } = await readManifest(MANIFEST)
   const textOf = (name: string) => operations.find(operation => operation.name === name)?.body ?? ''
   const sections = { products: true, reservation: true, payments: true, shipments: true }
@@ -99,7 +99,7 @@ async function viewsOf({ orderId, customerId }: Shop): Promise<View[]> {
 }
 
 /** What the BFF answers: the bytes for the bare routes. Fails when an answer has errors or is not the same twice. */
-async function answersOf(shop: Shop, views: readonly View[]): Promise<BareAnswers> {
+async function answersOf(shop: OrderFixture, views: readonly View[]): Promise<BareResponses> {
   const answers: Record<string, string> = {}
   for (const { name, client } of views) {
     const [first, second] = [await shop.ask('bff-web', client), await shop.ask('bff-web', client)]
@@ -111,14 +111,14 @@ async function answersOf(shop: Shop, views: readonly View[]): Promise<BareAnswer
 }
 
 /** What is quick because it fails is no measure. */
-async function checkGateway(shop: Shop, { name, gateway }: View): Promise<void> {
+async function checkGateway(shop: OrderFixture, { name, gateway }: View): Promise<void> {
   const text = await shop.ask('gateway', gateway)
   const { data, errors } = JSON.parse(text)
   if (errors || !data || Object.values(data).includes(null))
     throw new Error(`the gateway does not answer ${name}: ${text.slice(0, 500)}`)
 }
 
-type Setting = { readonly shop: Shop; readonly view: View; readonly bareUrl: string }
+type Setting = { readonly shop: OrderFixture; readonly view: View; readonly bareUrl: string }
 
 /**
  * The gateway sends equal queries under way out once, and answers all of them with that. What the BFF's cache saves is
@@ -143,7 +143,7 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
     await loader.run(ms, options) // warm-up
     return () => loader.run(ms, options)
   }
-  const hits = await shop.keptAnswers()
+  const hits = await shop.cachedResponses()
   const awake = { awake: true }
   const asleep = { awake: false }
   const get = (url: string): HttpRequest => ({ url: `${url}?${hash}`, method: 'GET', headers: shop.headers })
@@ -164,7 +164,8 @@ async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { round
       sum + post.answers + get.answers + asleep.answers + ownTokens.answers,
     0,
   )
-  if ((await shop.keptAnswers()) - hits < served) throw new Error(`${view.name} was not served from memory`)
+  if ((await shop.cachedResponses()) - hits < served)
+    throw new Error(`${view.name} was not served from memory`)
   return results
 }
 
@@ -178,7 +179,7 @@ async function hashQuery({ query, variables }: Operation): Promise<string> {
   }).toString()
 }
 
-async function startBare(answers: BareAnswers): Promise<AsyncDisposable & { readonly url: string }> {
+async function startBare(answers: BareResponses): Promise<AsyncDisposable & { readonly url: string }> {
   const child: ChildProcess = fork(BARE)
   child.send(answers)
   const [url] = await once(child, 'message')

@@ -8,19 +8,19 @@ import { newId } from '#platform/domain/ids.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
-  createSend,
-  type Graphs,
+  createSender,
+  type PlatformClient,
   registerShopper,
 } from '#testbed/shop-client.ts'
-import { type Copy, freePortBase, startCopy } from '#testbed/waybill-process.ts'
+import { freePortBase, startWaybill, type WaybillProcess } from '#testbed/waybill-process.ts'
 
 const ORDERS = 20
 const LINES = 4
 const AT_REST_MS = 60_000
 
-export type Shop = AsyncDisposable & {
+export type OrderFixture = AsyncDisposable & {
   readonly customerId: string
   /** The newest order: four lines, completed. */
   readonly orderId: string
@@ -32,20 +32,20 @@ export type Shop = AsyncDisposable & {
   /** The answer's text. */
   ask(service: 'bff-web' | 'gateway', operation: object): Promise<string>
   /** How many answers the web BFF has served from memory so far. */
-  keptAnswers(): Promise<number>
+  cachedResponses(): Promise<number>
 }
 
-export async function openShop(): Promise<Shop> {
+export async function openOrderFixture(): Promise<OrderFixture> {
   await using open = new AsyncDisposableStack()
   const dataDir = await mkdtemp(path.join(tmpdir(), 'waybill-bench-'))
   await chmod(dataDir, 0o755) // PostgreSQL's own account must be able to pass through
   open.defer(() => rm(dataDir, { recursive: true, force: true }))
   const env = { CARRIER_SANDBOX_STEP_MS: '20', LOG_LEVEL: 'error' }
-  const copy = open.use(await startCopy({ dataDir, portBase: await freePortBase(), env }))
+  const copy = open.use(await startWaybill({ dataDir, portBase: await freePortBase(), env }))
   const issuer = await openEmbeddedIssuer(path.join(dataDir, 'auth'))
-  const graphs: Graphs = {
+  const graphs: PlatformClient = {
     token: (role, subject = newId('customer')) => issuer.sign({ role, subject, ttlSeconds: 24 * 3600 }),
-    send: createSend(service => `${copy.url(service)}/graphql`),
+    send: createSender(service => `${copy.url(service)}/graphql`),
   }
   const { id: customerId, token } = await registerShopper(graphs)
   const orderId = await placeOrders(graphs, token)
@@ -56,7 +56,7 @@ export async function openShop(): Promise<Shop> {
   })
   const headers = headersOf(token)
   const running = open.move()
-  const url: Shop['url'] = service => `${copy.url(service)}/graphql`
+  const url: OrderFixture['url'] = service => `${copy.url(service)}/graphql`
   return {
     customerId,
     orderId,
@@ -73,19 +73,19 @@ export async function openShop(): Promise<Shop> {
       const response = await fetch(url(service), { method: 'POST', headers, body: JSON.stringify(operation) })
       return response.text()
     },
-    keptAnswers: () => readKept(copy),
+    cachedResponses: () => readKept(copy),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
 
 /** Resolves with the newest one's id when all are completed: from then on nothing happens to them. */
-async function placeOrders(graphs: Graphs, token: string): Promise<string> {
+async function placeOrders(graphs: PlatformClient, token: string): Promise<string> {
   const skus = Array.from({ length: LINES }, (_, index) => `bench-${index}`)
   for (const sku of skus) await addProduct(graphs, { sku, price: '19.99', stock: { 'BER-1': 1_000_000 } })
   let newest = ''
   for (let count = 0; count < ORDERS; count++) {
     const { sku, ...input } = { sku: '', idempotencyKey: `bench-order-${count}` }
-    const reply = await graphs.send<CheckoutReply>('bff-web', token, CHECKOUT, {
+    const reply = await graphs.send<CheckoutResponse>('bff-web', token, CHECKOUT, {
       input: checkoutInput({ ...input, sku, lines: skus.map(each => ({ sku: each, quantity: 2 })) }),
     })
     if (reply.errors || reply.data.checkout.order === undefined) throw new Error(JSON.stringify(reply))
@@ -97,7 +97,7 @@ async function placeOrders(graphs: Graphs, token: string): Promise<string> {
 
 type Statuses = { readonly orders: { readonly nodes: readonly { readonly status: string }[] } }
 
-async function completed(graphs: Graphs, token: string): Promise<void> {
+async function completed(graphs: PlatformClient, token: string): Promise<void> {
   const late = AbortSignal.timeout(AT_REST_MS)
   for (;;) {
     late.throwIfAborted()
@@ -107,7 +107,7 @@ async function completed(graphs: Graphs, token: string): Promise<void> {
   }
 }
 
-async function readKept(copy: Copy): Promise<number> {
+async function readKept(copy: WaybillProcess): Promise<number> {
   const text = await (await fetch(`${copy.url('bff-web')}/metrics`)).text()
   const [, count] = /^waybill_answers_total\{service="bff-web",outcome="hit"\} (\d+)$/m.exec(text) ?? []
   return Number(count ?? 0)

@@ -1,7 +1,7 @@
 // What benchmarks of checkouts buy in: products with stock, customers, and one checkout after another. Free of measuring.
 import type { Pool } from 'undici'
 import { newId } from '#platform/domain/ids.ts'
-import type { Signer } from '#start/seed.ts'
+import type { TokenSigner } from '#start/seed.ts'
 
 const PRODUCTS = 100
 const SHOPPERS = 50
@@ -24,10 +24,10 @@ type Reply = {
   readonly errors?: readonly { readonly message: string }[]
 }
 
-export type Shop = { readonly checkout: () => Promise<void> }
+export type CheckoutLoad = { readonly checkout: () => Promise<void> }
 
 /** Products with stock, customers with tokens. A checkout that is not confirmed within its wait fails the benchmark. */
-export async function openShop(pool: Pool, issuer: Signer): Promise<Shop> {
+export async function openCheckoutLoad(pool: Pool, issuer: TokenSigner): Promise<CheckoutLoad> {
   const ops = await issuer.sign({ role: 'ops', subject: 'bench' })
   await Promise.all(
     Array.from({ length: PRODUCTS }, (_, index) => send(pool, ops, ADD_PRODUCT, product(index))),

@@ -3,12 +3,12 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Pool } from 'undici'
-import { openShop } from '#bench/checkout/checkout-load.ts'
+import { openCheckoutLoad } from '#bench/checkout/checkout-load.ts'
 import { lagBuckets, lagQuantiles } from '#bench/checkout/projection-lag.ts'
-import { atLeast, atMost, type Bench, type Load, load } from '#bench/harness/benchmark.ts'
+import { atLeast, atMost, type Bench, type Load, measureLoad } from '#bench/harness/benchmark.ts'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { SUBGRAPHS } from '#start/topology.ts'
-import { freePortBase, startCopy } from '#testbed/waybill-process.ts'
+import { freePortBase, startWaybill } from '#testbed/waybill-process.ts'
 
 const LATENCY_CALLERS = 10
 const RATE_CALLERS = 48
@@ -18,16 +18,16 @@ export const bench: Bench = async ({ quick }) => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'waybill-bench-'))
   await chmod(dataDir, 0o755) // PostgreSQL's own account must be able to pass through
   open.defer(() => rm(dataDir, { recursive: true, force: true }))
-  const copy = open.use(await startCopy({ dataDir, portBase: await freePortBase() }))
+  const copy = open.use(await startWaybill({ dataDir, portBase: await freePortBase() }))
   const pool = new Pool(copy.url('bff-web'), { connections: RATE_CALLERS * 2 })
   open.defer(() => pool.close())
-  const shop = await openShop(pool, await openEmbeddedIssuer(path.join(dataDir, 'auth')))
+  const shop = await openCheckoutLoad(pool, await openEmbeddedIssuer(path.join(dataDir, 'auth')))
   const subgraphs = SUBGRAPHS.map(name => copy.url(name))
 
-  await load(RATE_CALLERS, quick ? 3000 : 10_000, shop.checkout) // warm-up: compiled code, cached plans
-  const latency = await load(LATENCY_CALLERS, quick ? 5000 : 15_000, shop.checkout)
+  await measureLoad(RATE_CALLERS, quick ? 3000 : 10_000, shop.checkout) // warm-up: compiled code, cached plans
+  const latency = await measureLoad(LATENCY_CALLERS, quick ? 5000 : 15_000, shop.checkout)
   const before = await lagBuckets(subgraphs)
-  const rate = await load(RATE_CALLERS, quick ? 10_000 : 60_000, shop.checkout)
+  const rate = await measureLoad(RATE_CALLERS, quick ? 10_000 : 60_000, shop.checkout)
   const lag = lagQuantiles(before, await lagBuckets(subgraphs))
   print(latency, rate, lag)
   return {

@@ -1,20 +1,20 @@
 // Checkouts and projection lag on PostgreSQL alone, and beside it on the engines that there are for many machines.
 import { Pool } from 'undici'
-import { openShop } from '#bench/checkout/checkout-load.ts'
+import { openCheckoutLoad } from '#bench/checkout/checkout-load.ts'
 import { lagBuckets, lagQuantiles } from '#bench/checkout/projection-lag.ts'
 import {
   type Bench,
   inRounds,
   type Load,
-  load,
+  measureLoad,
   median,
   printTable,
   rounded,
 } from '#bench/harness/benchmark.ts'
 import { SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
-import { type EngineSet, openEmbeddedSet, openScaleOutSet } from '#testbed/fleet/engine-set.ts'
+import { type EngineSet, openPostgresSet, openScaleOutSet } from '#testbed/fleet/engine-set.ts'
 import { startFleet } from '#testbed/fleet/fleet.ts'
-import { createProber } from '#testbed/fleet/recovery-probe.ts'
+import { createRecoveryProbe } from '#testbed/fleet/recovery-probe.ts'
 
 const CALLERS = 8
 /** One process of each service for either set: what differs is what they stand on. */
@@ -29,7 +29,7 @@ type Contender = AsyncDisposable & {
 
 export const bench: Bench = async ({ quick }) => {
   await using open = new AsyncDisposableStack()
-  const embedded = open.use(await startContender(await openEmbeddedSet()))
+  const embedded = open.use(await startContender(await openPostgresSet()))
   const scaleOut = open.use(await startContender(await openScaleOutSet()))
   for (const line of scaleOut.set.missing) console.log(`left out: ${line}`)
   for (const contender of [embedded, scaleOut]) await contender.warmUp(quick ? 3_000 : 15_000)
@@ -62,24 +62,24 @@ async function startContender(set: EngineSet): Promise<Contender> {
   const fleet = open.use(
     await startFleet({
       databases: set.databases,
-      copies: COPIES,
+      counts: COPIES,
       env: service => ({ ...env, ...set.env(service) }),
     }),
   )
-  await (await createProber(fleet)).recover()
-  const pool = new Pool(fleet.front, { connections: CALLERS })
+  await (await createRecoveryProbe(fleet)).recover()
+  const pool = new Pool(fleet.webUrl, { connections: CALLERS })
   open.defer(() => pool.close())
   const sign = ({ role, subject }: { role: 'customer' | 'ops'; subject: string }) =>
     fleet.token(role, subject)
-  const shop = await openShop(pool, { sign })
-  const subgraphs = SUBGRAPHS.flatMap(name => fleet.of(name).map(({ url }) => url))
+  const shop = await openCheckoutLoad(pool, { sign })
+  const subgraphs = SUBGRAPHS.flatMap(name => fleet.processesOf(name).map(({ url }) => url))
   const running = open.move()
   return {
     set,
-    warmUp: ms => load(CALLERS, ms, shop.checkout),
+    warmUp: ms => measureLoad(CALLERS, ms, shop.checkout),
     async measure(ms) {
       const before = await lagBuckets(subgraphs)
-      const measured = await load(CALLERS, ms, shop.checkout)
+      const measured = await measureLoad(CALLERS, ms, shop.checkout)
       const { p50: lagP50, p99: lagP99 } = lagQuantiles(before, await lagBuckets(subgraphs))
       return { ...measured, lagP50, lagP99 }
     },

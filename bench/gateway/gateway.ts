@@ -2,9 +2,15 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { installPeers, OUR_NAMES, PEER_NAMES, programs } from '#bench/gateway/gateways.ts'
+import { gatewayPrograms, installPeers, OUR_NAMES, PEER_NAMES } from '#bench/gateway/gateways.ts'
 import { OPERATIONS } from '#bench/gateway/graph.ts'
-import { compose, type Measured, measure, type Results, type Round } from '#bench/gateway/scenario.ts'
+import {
+  composeSupergraph,
+  type GatewayLoad,
+  type Results,
+  type Round,
+  runScenario,
+} from '#bench/gateway/scenario.ts'
 import {
   atLeast,
   atMost,
@@ -15,7 +21,7 @@ import {
   printTable,
   rounded,
 } from '#bench/harness/benchmark.ts'
-import { startHelper } from '#bench/harness/worker-process.ts'
+import { startWorker } from '#bench/harness/worker-process.ts'
 
 const SUBGRAPHS = new URL('subgraphs.ts', import.meta.url)
 const { plain: ours, sharing: oursSharing } = OUR_NAMES
@@ -72,14 +78,14 @@ export const bench: Bench = async ({ quick }) => {
   await using open = new AsyncDisposableStack()
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-bench-'))
   open.defer(() => rm(folder, { recursive: true, force: true }))
-  const subgraphs = open.use(await startHelper(SUBGRAPHS))
-  const given = await compose(folder, await subgraphs.ask<number>('port'))
-  const setting = { contenders: await programs(folder, peers), subgraphs, given }
+  const subgraphs = open.use(await startWorker(SUBGRAPHS))
+  const given = await composeSupergraph(folder, await subgraphs.request<number>('port'))
+  const setting = { contenders: await gatewayPrograms(folder, peers), subgraphs, given }
   const length = quick ? { rounds: 3, ms: 700 } : { rounds: 5, ms: 2000 }
   const figures: Record<string, unknown> = {}
   const goals: Goal[] = []
   for (const scenario of SCENARIOS) {
-    const results = await measure(setting, { ...scenario, ...length })
+    const results = await runScenario(setting, { ...scenario, ...length })
     figures[scenario.title] = summaryOf(results)
     print(scenario, results)
     goals.push(...scenario.goals(results), lessMemory(scenario.title, results))
@@ -88,7 +94,7 @@ export const bench: Bench = async ({ quick }) => {
 }
 
 const NAMES = [...Object.values(OUR_NAMES), ...Object.values(PEER_NAMES)]
-const COLUMNS: Readonly<Record<keyof Measured, string>> = {
+const COLUMNS: Readonly<Record<keyof GatewayLoad, string>> = {
   perSecond: 'per second',
   p50: 'p50 ms',
   p99: 'p99 ms',
@@ -97,14 +103,14 @@ const COLUMNS: Readonly<Record<keyof Measured, string>> = {
   subgraphRequests: 'to subgraphs',
   subgraphsCpuMs: 'their CPU ms',
 }
-const KEYS = Object.keys(COLUMNS) as (keyof Measured)[]
+const KEYS = Object.keys(COLUMNS) as (keyof GatewayLoad)[]
 
 /** Of requests, within each round. */
 function ratio(rounds: readonly Round[], one: string, other: string): number {
   return medianRatio<string>(rounds, one, other)
 }
 
-function of(rounds: readonly Round[], name: string, figure: keyof Measured): number {
+function of(rounds: readonly Round[], name: string, figure: keyof GatewayLoad): number {
   return rounded(median(rounds.map(round => round[name]?.[figure] ?? Number.NaN)))
 }
 

@@ -18,19 +18,19 @@ const USAGE = fileURLToPath(new URL('usage-probe.ts', import.meta.url))
 const READY_MS = 60_000
 const SAID_CHARACTERS = 2000
 
-export type Contender = AsyncDisposable & {
+export type GatewayProcess = AsyncDisposable & {
   readonly url: string
   /** Since the last call. */
   usage(): Promise<Usage>
 }
 
 /** How to start one: its program, and what it reads from the environment beside PORT and SUPERGRAPH. */
-export type Program = {
+export type GatewayProgram = {
   readonly file: string
   readonly env: Readonly<Record<string, string>>
 }
 
-export type Programs = Readonly<Record<string, Program>>
+export type GatewayPrograms = Readonly<Record<string, GatewayProgram>>
 
 export const OUR_NAMES = { plain: 'waybill', sharing: 'waybill, sharing' } as const
 export const PEER_NAMES = {
@@ -41,7 +41,7 @@ export const PEER_NAMES = {
 } as const
 
 /** `folder` is where a file of settings may be written. */
-export async function programs(folder: string, peers: string): Promise<Programs> {
+export async function gatewayPrograms(folder: string, peers: string): Promise<GatewayPrograms> {
   const settings = path.join(folder, 'sharing.json')
   await writeFile(settings, JSON.stringify({ shareQueries: true }))
   const peer = (name: string) => path.join(peers, name)
@@ -56,10 +56,10 @@ export async function programs(folder: string, peers: string): Promise<Programs>
 }
 
 /** Ready when it answers `{ __typename }`. Throws when it ends before, or is not ready in a minute. */
-export async function startContender(
-  { file, env }: Program,
+export async function startGateway(
+  { file, env }: GatewayProgram,
   given: { readonly supergraph: string; readonly subgraphs: string },
-): Promise<Contender> {
+): Promise<GatewayProcess> {
   const port = await freePort()
   const child = fork(file, {
     execArgv: ['--import', USAGE],

@@ -4,32 +4,32 @@ import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
-import { type Contender, type Programs, startContender } from '#bench/gateway/gateways.ts'
+import { type GatewayProcess, type GatewayPrograms, startGateway } from '#bench/gateway/gateways.ts'
 import { SDL } from '#bench/gateway/graph.ts'
-import { inRounds, type Load, load, median } from '#bench/harness/benchmark.ts'
+import { inRounds, type Load, measureLoad, median } from '#bench/harness/benchmark.ts'
 import { openHttpLoader } from '#bench/harness/http-load.ts'
-import type { Helper } from '#bench/harness/worker-process.ts'
+import type { WorkerProcess } from '#bench/harness/worker-process.ts'
 
 /**
  * What one gateway did in one round. `cpuMs` is of its process, `subgraphsCpuMs` of that of the subgraphs, and
  * `subgraphRequests` how many it sent there: each for one answer.
  */
-export type Measured = Load & {
+export type GatewayLoad = Load & {
   readonly cpuMs: number
   readonly peakMb: number
   readonly subgraphsCpuMs: number
   readonly subgraphRequests: number
 }
-export type Round = Readonly<Record<string, Measured>>
+export type Round = Readonly<Record<string, GatewayLoad>>
 
-export type Setting = {
-  readonly contenders: Programs
-  readonly subgraphs: Helper
+export type ScenarioSetup = {
+  readonly contenders: GatewayPrograms
+  readonly subgraphs: WorkerProcess
   /** The composed graph's file, and the subgraphs' URLs by name as JSON. */
   readonly given: { readonly supergraph: string; readonly subgraphs: string }
 }
 
-export type Plan = {
+export type ScenarioOptions = {
   readonly query: string
   readonly connections: number
   readonly rounds: number
@@ -44,7 +44,7 @@ export type Results = {
 }
 
 /** Writes the supergraph of the subgraphs at `port` into `folder`. */
-export async function compose(folder: string, port: number): Promise<Setting['given']> {
+export async function composeSupergraph(folder: string, port: number): Promise<ScenarioSetup['given']> {
   const services = Object.entries(SDL).map(([name, sdl]) => ({
     name,
     url: `http://127.0.0.1:${port}/${name}`,
@@ -60,13 +60,13 @@ export async function compose(folder: string, port: number): Promise<Setting['gi
   }
 }
 
-export async function measure(setting: Setting, plan: Plan): Promise<Results> {
+export async function runScenario(setting: ScenarioSetup, plan: ScenarioOptions): Promise<Results> {
   await using open = new AsyncDisposableStack()
-  const running: Record<string, Contender> = {}
+  const running: Record<string, GatewayProcess> = {}
   for (const [name, program] of Object.entries(setting.contenders))
-    running[name] = open.use(await startContender(program, setting.given))
+    running[name] = open.use(await startGateway(program, setting.given))
   const text = await sameAnswer(running, plan.query)
-  const turns: Record<string, () => Promise<Measured>> = {}
+  const turns: Record<string, () => Promise<GatewayLoad>> = {}
   for (const [name, contender] of Object.entries(running)) {
     turns[name] = () => turn({ contender, plan, subgraphs: setting.subgraphs })
     await turns[name]() // warm-up
@@ -75,7 +75,7 @@ export async function measure(setting: Setting, plan: Plan): Promise<Results> {
   const rounds = await inRounds(plan.rounds, {
     ...turns,
     json: async () => {
-      const { p50 } = await load(1, plan.ms / 2, async () => JSON.stringify(JSON.parse(text)))
+      const { p50 } = await measureLoad(1, plan.ms / 2, async () => JSON.stringify(JSON.parse(text)))
       json.push(p50)
       return NOTHING
     },
@@ -83,7 +83,7 @@ export async function measure(setting: Setting, plan: Plan): Promise<Results> {
   return { rounds, answerBytes: Buffer.byteLength(text), jsonMs: median(json) }
 }
 
-const NOTHING: Measured = {
+const NOTHING: GatewayLoad = {
   perSecond: 0,
   p50: 0,
   p99: 0,
@@ -94,17 +94,17 @@ const NOTHING: Measured = {
 }
 
 type Turn = {
-  readonly contender: Contender
-  readonly plan: Plan
-  readonly subgraphs: Helper
+  readonly contender: GatewayProcess
+  readonly plan: ScenarioOptions
+  readonly subgraphs: WorkerProcess
 }
 
 /** With connections of its own: some gateways close those that rest while the others have their turn. */
-async function turn({ contender, plan, subgraphs }: Turn): Promise<Measured> {
+async function turn({ contender, plan, subgraphs }: Turn): Promise<GatewayLoad> {
   const look = async () => ({
     own: await contender.usage(),
-    cpuMs: await subgraphs.ask<number>('cpuMs'),
-    requests: await subgraphs.ask<number>('requests'),
+    cpuMs: await subgraphs.request<number>('cpuMs'),
+    requests: await subgraphs.request<number>('requests'),
   })
   using loader = await openHttpLoader(requestOf(contender, plan.query), plan.connections)
   const before = await look()
@@ -121,13 +121,13 @@ async function turn({ contender, plan, subgraphs }: Turn): Promise<Measured> {
   }
 }
 
-function requestOf({ url }: Contender, query: string) {
+function requestOf({ url }: GatewayProcess, query: string) {
   const headers = { 'content-type': 'application/json', accept: 'application/json' }
   return { url, method: 'POST', headers, body: JSON.stringify({ query }) } as const
 }
 
 /** Throws when two of them disagree, or when there are errors. */
-async function sameAnswer(running: Readonly<Record<string, Contender>>, query: string): Promise<string> {
+async function sameAnswer(running: Readonly<Record<string, GatewayProcess>>, query: string): Promise<string> {
   let first: { readonly name: string; readonly text: string } | undefined
   for (const [name, contender] of Object.entries(running)) {
     const { url, ...request } = requestOf(contender, query)

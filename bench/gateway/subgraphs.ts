@@ -6,7 +6,7 @@ import process from 'node:process'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { execute, type GraphQLSchema, parse } from 'graphql'
 import { RESOLVERS, SDL, type Service } from '#bench/gateway/graph.ts'
-import { answer } from '#bench/harness/worker-process.ts'
+import { handleRequests } from '#bench/harness/worker-process.ts'
 
 type Request = { readonly path: string; readonly body: string }
 type Resolvers = NonNullable<
@@ -100,7 +100,7 @@ server.listen({ host: '127.0.0.1', port: 0 })
 await once(server, 'listening')
 const bound = server.address()
 
-answer({
+handleRequests({
   port: () => (typeof bound === 'object' && bound ? bound.port : 0),
   requests: () => requests,
   cpuMs: () => {

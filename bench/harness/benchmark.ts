@@ -50,7 +50,7 @@ export function rounded(value: number): number {
 }
 
 /** Has `callers` call `work` again and again for `ms`, each waiting for its answer before the next call. */
-export async function load(callers: number, ms: number, work: () => Promise<unknown>): Promise<Load> {
+export async function measureLoad(callers: number, ms: number, work: () => Promise<unknown>): Promise<Load> {
   const latencies: number[] = []
   const begin = performance.now()
   await Promise.all(

@@ -4,15 +4,15 @@ import { once } from 'node:events'
 import process from 'node:process'
 
 /** Both ends are of one benchmark: what is asked and answered is trusted. */
-export type Helper = AsyncDisposable & {
-  ask<Answer>(question: string, detail?: unknown): Promise<Answer>
+export type WorkerProcess = AsyncDisposable & {
+  request<Answer>(question: string, detail?: unknown): Promise<Answer>
 }
 
 type Question = { readonly number: number; readonly question: string; readonly detail: unknown }
 type Reply = { readonly number: number; readonly answer?: unknown; readonly failure?: string }
 
 /** `file` calls `answer` below. Fails every question when the process dies. */
-export async function startHelper(file: URL, execArgv: readonly string[] = []): Promise<Helper> {
+export async function startWorker(file: URL, execArgv: readonly string[] = []): Promise<WorkerProcess> {
   const child = fork(file, { serialization: 'advanced', execArgv: [...execArgv] })
   const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   let number = 0
@@ -27,7 +27,7 @@ export async function startHelper(file: URL, execArgv: readonly string[] = []): 
   })
   await once(child, 'spawn')
   return {
-    ask<Answer>(question: string, detail?: unknown) {
+    request<Answer>(question: string, detail?: unknown) {
       number += 1
       const { promise, resolve, reject } = Promise.withResolvers<unknown>()
       open.set(number, { resolve, reject })
@@ -44,7 +44,7 @@ export async function startHelper(file: URL, execArgv: readonly string[] = []): 
 }
 
 /** In the helper: answers questions by name until its parent lets go; `end` then has the last word. */
-export function answer(
+export function handleRequests(
   answers: Readonly<Record<string, (detail: never) => unknown>>,
   end: () => Promise<void> = async () => undefined,
 ): void {
@@ -59,6 +59,6 @@ export function answer(
 }
 
 /** Milliseconds of a clock that all processes of a machine share. */
-export function machineNow(): number {
+export function machineClockMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }

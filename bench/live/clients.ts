@@ -1,8 +1,8 @@
 // The clients of the live benchmark, all in one process: as little as can be said to read WebSocket, so that servers are measured.
 import { connect, type Socket } from 'node:net'
-import { answer, machineNow } from '#bench/harness/worker-process.ts'
+import { handleRequests, machineClockMs } from '#bench/harness/worker-process.ts'
 
-export type Crowd = {
+export type Subscribers = {
   readonly port: number
   readonly path: string
   /** One connection per entry: what it says, a text message after the other, each after an answer to the one before. */
@@ -21,7 +21,7 @@ let all = Promise.withResolvers<void>()
 let last = ''
 
 /** Resolves when every script is through, and answered. */
-async function join({ port, path, scripts }: Crowd): Promise<void> {
+async function join({ port, path, scripts }: Subscribers): Promise<void> {
   times = new Float64Array(scripts.length)
   const entries = scripts.entries()
   await Promise.all(
@@ -66,7 +66,7 @@ function joinOne(
 
 function receive(index: number, payload: Buffer): void {
   if (times[index] !== 0) throw new Error('a message came twice')
-  times[index] = machineNow()
+  times[index] = machineClockMs()
   missing -= 1
   if (missing > 0) return
   last = String(payload)
@@ -114,7 +114,7 @@ function upgradeRequest(path: string): string {
   )
 }
 
-answer({
+handleRequests({
   join,
   /** The next message counts. */
   arm() {

@@ -14,8 +14,8 @@ import {
   rounded,
   versionOf,
 } from '#bench/harness/benchmark.ts'
-import { type Helper, machineNow, startHelper } from '#bench/harness/worker-process.ts'
-import type { Crowd } from '#bench/live/clients.ts'
+import { machineClockMs, startWorker, type WorkerProcess } from '#bench/harness/worker-process.ts'
+import type { Subscribers } from '#bench/live/clients.ts'
 import type { Memory } from '#bench/live/servers.ts'
 import { type EmbeddedIssuer, openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { newId } from '#platform/domain/ids.ts'
@@ -113,40 +113,40 @@ async function runWaybill(
   subscribers: number,
   events: number,
 ): Promise<Figures & { commit: number; text: string }> {
-  await using server = await startHelper(SERVER, serverArgs())
-  await using clients = await startHelper(CLIENTS)
+  await using server = await startWorker(SERVER, serverArgs())
+  await using clients = await startWorker(CLIENTS)
   const { busUrl, authDirectory } = stage
-  const port = await server.ask<number>('waybill', { busUrl, authDirectory })
-  const crowdOf = async (size: number): Promise<Crowd> => {
+  const port = await server.request<number>('waybill', { busUrl, authDirectory })
+  const crowdOf = async (size: number): Promise<Subscribers> => {
     const scripts = Array.from({ length: size }, (_, index) => scriptOf(stage.issuer, `usr_${size}_${index}`))
     return { port, path: '/graphql', scripts: await Promise.all(scripts) }
   }
   await comeAndGo(await crowdOf(FIRST_CLIENTS))
   const crowd = await crowdOf(subscribers)
-  const weight = await weigh(server, subscribers, () => clients.ask('join', crowd))
+  const weight = await weigh(server, subscribers, () => clients.request('join', crowd))
   const commits: number[] = []
   const latencies = await measure(clients, events, async () => {
-    const begin = machineNow()
+    const begin = machineClockMs()
     await commitEvent(stage.bus)
-    commits.push(machineNow() - begin)
+    commits.push(machineClockMs() - begin)
     return begin
   })
-  const text = await clients.ask<string>('last')
+  const text = await clients.request<string>('last')
   return { ...latencies, ...weight, commit: quantile(commits, 0.5), text }
 }
 
 async function runBare(subscribers: number, events: number, text: string): Promise<Figures> {
-  await using server = await startHelper(SERVER, serverArgs())
-  await using clients = await startHelper(CLIENTS)
-  const port = await server.ask<number>('bare')
-  const crowdOf = (size: number): Crowd => ({
+  await using server = await startWorker(SERVER, serverArgs())
+  await using clients = await startWorker(CLIENTS)
+  const port = await server.request<number>('bare')
+  const crowdOf = (size: number): Subscribers => ({
     port,
     path: '/',
     scripts: Array.from({ length: size }, () => []),
   })
   await comeAndGo(crowdOf(FIRST_CLIENTS))
-  const weight = await weigh(server, subscribers, () => clients.ask('join', crowdOf(subscribers)))
-  const latencies = await measure(clients, events, () => server.ask<number>('broadcast', text))
+  const weight = await weigh(server, subscribers, () => clients.request('join', crowdOf(subscribers)))
+  const latencies = await measure(clients, events, () => server.request<number>('broadcast', text))
   return { ...latencies, ...weight }
 }
 
@@ -156,19 +156,19 @@ function serverArgs(): string[] {
   return ['--expose-gc', ...(folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [])]
 }
 
-async function comeAndGo(crowd: Crowd): Promise<void> {
-  await using clients = await startHelper(CLIENTS)
-  await clients.ask('join', crowd)
+async function comeAndGo(crowd: Subscribers): Promise<void> {
+  await using clients = await startWorker(CLIENTS)
+  await clients.request('join', crowd)
 }
 
 async function weigh(
-  server: Helper,
+  server: WorkerProcess,
   subscribers: number,
   join: () => Promise<unknown>,
 ): Promise<Pick<Figures, 'rssKB' | 'heapKB'>> {
-  const before = await server.ask<Memory>('memory')
+  const before = await server.request<Memory>('memory')
   await join()
-  const after = await server.ask<Memory>('memory')
+  const after = await server.request<Memory>('memory')
   const each = (of: (memory: Memory) => number) => (of(after) - of(before)) / 1024 / subscribers
   return { rssKB: each(({ rss }) => rss), heapKB: each(({ heap, buffers }) => heap + buffers) }
 }
@@ -178,17 +178,17 @@ const APART_MS = 25
 
 /** `send` says when it began. The first events are not counted. */
 async function measure(
-  clients: Helper,
+  clients: WorkerProcess,
   events: number,
   send: () => Promise<number>,
 ): Promise<Pick<Figures, 'p50' | 'p99'>> {
   const latencies: number[] = []
   const warm = Math.ceil(events / 10)
   for (let event = 0; event < events + warm; event++) {
-    await clients.ask('arm')
+    await clients.request('arm')
     await delay(APART_MS)
     const begin = await send()
-    const times = await clients.ask<Float64Array>('collect')
+    const times = await clients.request<Float64Array>('collect')
     if (event >= warm) for (const time of times) latencies.push(time - begin)
   }
   return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }

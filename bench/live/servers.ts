@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { WebSocketServer } from 'ws'
-import { answer, machineNow } from '#bench/harness/worker-process.ts'
+import { handleRequests, machineClockMs } from '#bench/harness/worker-process.ts'
 import { createBusFollower } from '#bff/bus/bus-follower.ts'
 import { type OrderFeed, openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
@@ -102,7 +102,7 @@ async function openBare(): Promise<number> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false, backlog: 4096 })
   broadcast = text => {
     const data = Buffer.from(text)
-    const begin = machineNow()
+    const begin = machineClockMs()
     for (const client of server.clients)
       if (client.readyState === client.OPEN) client.send(data, { binary: false })
     return begin
@@ -121,4 +121,4 @@ async function memory(): Promise<Memory> {
   return { rss, heap: heapUsed, buffers: external }
 }
 
-answer({ waybill: openWaybill, bare: openBare, broadcast: (text: string) => broadcast(text), memory })
+handleRequests({ waybill: openWaybill, bare: openBare, broadcast: (text: string) => broadcast(text), memory })

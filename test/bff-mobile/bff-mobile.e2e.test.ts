@@ -6,7 +6,7 @@ import {
   ADDRESS,
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
   type Shopper,
@@ -134,7 +134,7 @@ describe('an order by phone', () => {
       sku: 'pen',
       deliveryInstructions: 'SANDBOX_FAST',
     })
-    const placed = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, { input })
+    const placed = await platform.send<CheckoutResponse>('bff-web', shopper.token, CHECKOUT, { input })
     const id = placed.data.checkout.order?.id
     await using subscriber = subscribe<{ orderChanged: OrderScreen }>({
       url: platform.urls['bff-mobile'],

@@ -6,9 +6,9 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderCards, OrderScreen } from '#schema/generated/bff-mobile.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
-import type { Browser } from '#test/fixtures/graph-session.ts'
+import type { GraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
-import { ADDRESS, addProduct, createSend, registerShopper, type Shopper } from '#testbed/shop-client.ts'
+import { ADDRESS, addProduct, createSender, registerShopper, type Shopper } from '#testbed/shop-client.ts'
 
 const SCREEN = `query ($id: ID!) { order(id: $id) {
   id number status tone placed headline items shipping total paid actions
@@ -19,8 +19,8 @@ const LIST = '{ orders(first: 20) { items { id number title status tone total pl
 let platform: TestPlatform
 let edge: RecordedBff
 let shopper: Shopper
-let ada: Browser
-let eve: Browser
+let ada: GraphSession
+let eve: GraphSession
 let ids: string[]
 beforeAll(async () => {
   platform = await startPlatform({
@@ -45,7 +45,7 @@ afterAll(async () => {
   await platform?.[Symbol.asyncDispose]()
 })
 
-async function place(browser: Browser, index: number, skus: readonly string[]): Promise<string> {
+async function place(browser: GraphSession, index: number, skus: readonly string[]): Promise<string> {
   const input = {
     idempotencyKey: `page-${index}`,
     lines: skus.slice(index % skus.length).map(sku => ({ sku, quantity: 1 + (index % 7) })),
@@ -53,11 +53,11 @@ async function place(browser: Browser, index: number, skus: readonly string[]): 
     address: ADDRESS,
   }
   const query = 'mutation ($input: CheckoutInput!) { checkout(input: $input) { order { id } } }'
-  return (await browser.ask<{ checkout: { order: { id: string } } }>(query, { input })).checkout.order.id
+  return (await browser.data<{ checkout: { order: { id: string } } }>(query, { input })).checkout.order.id
 }
 
-async function screenOf(browser: Browser, id: string): Promise<OrderScreen | null> {
-  return (await browser.ask<{ order: OrderScreen | null }>(SCREEN, { id })).order
+async function screenOf(browser: GraphSession, id: string): Promise<OrderScreen | null> {
+  return (await browser.data<{ order: OrderScreen | null }>(SCREEN, { id })).order
 }
 
 const namesOf = (requests: Awaited<ReturnType<RecordedBff['during']>>['requests']) =>
@@ -72,11 +72,11 @@ describe('a screen', () => {
     const [id = ''] = ids
     const every = `query ($id: ID!) { ${SCREEN.slice(SCREEN.indexOf('order('), -1)} again: order(id: $id) { headline }
       orders(first: 20) { items { id } } product(sku: "a-chair") { stock } products { items { sku } } me { name } }`
-    const cold = await fresh.during(() => browser.ask(every, { id }))
+    const cold = await fresh.during(() => browser.data(every, { id }))
     expect(namesOf(cold.requests).map(names => names.toSorted())).toEqual([
       ['OrderCards', 'OrderScreen', 'ProductOne', 'Products', 'Profile'],
     ])
-    const sync = await fresh.during(() => browser.ask('{ changesSince { changed { id } cursor } }'))
+    const sync = await fresh.during(() => browser.data('{ changesSince { changed { id } cursor } }'))
     expect(namesOf(sync.requests)).toEqual([['OrdersChanged']])
     const warm = await fresh.during(async () => [await screenOf(browser, id), await screenOf(staff, id)])
     expect(warm.requests).toEqual([])
@@ -92,11 +92,11 @@ describe('a screen', () => {
     for (const query of [LIST, '{ me { id } }', '{ changesSince { cursor } }'])
       expect(await nobody.codeOf(query), query).toBe('UNAUTHENTICATED')
     expect(await nobody.codeOf(SCREEN, { id })).toBe('UNAUTHENTICATED')
-    expect((await eve.ask<{ orders: OrderCards }>(LIST)).orders.items).toEqual([])
+    expect((await eve.data<{ orders: OrderCards }>(LIST)).orders.items).toEqual([])
   })
 
   test('shows a command at once, also to an app that sends no consistency token', async () => {
-    const send = createSend(() => `${edge.url}/graphql`)
+    const send = createSender(() => `${edge.url}/graphql`)
     const plain = async <T>(query: string, variables = {}) =>
       (await send<T>('bff-mobile', shopper.token, query, variables)).data
     const cancel = `mutation ($id: ID!, $key: String!) {
@@ -154,7 +154,7 @@ describe('the list of 20 orders', () => {
 
 describe('a screen of which a part cannot be loaded', () => {
   test('stands with notices in the language of the user, and is whole again', async () => {
-    const send = createSend(() => `${edge.url}/graphql`)
+    const send = createSender(() => `${edge.url}/graphql`)
     const id = ids[7] ?? '' // nobody has read it yet
     const inGerman = async () =>
       (

@@ -7,15 +7,15 @@ import type {
   OrderSnapshot,
   ProductPage,
 } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
-  decided,
   registerShopper,
+  untilDecided,
 } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
@@ -30,13 +30,13 @@ beforeAll(async () => {
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
-async function shopperNamed(name: string): Promise<Browser> {
-  return openBrowser(platform, 'bff-web', (await registerShopper(platform, name)).token)
+async function shopperNamed(name: string): Promise<GraphSession> {
+  return openGraphSession(platform, 'bff-web', (await registerShopper(platform, name)).token)
 }
 
-async function buy(browser: Browser, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
-  const { checkout } = await decided(() =>
-    browser.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) }),
+async function buy(browser: GraphSession, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
+  const { checkout } = await untilDecided(() =>
+    browser.data<CheckoutResponse>(CHECKOUT, { input: checkoutInput(input) }),
   )
   expect(checkout.__typename).toBe('OrderAccepted')
   return checkout.order?.id ?? ''
@@ -45,15 +45,15 @@ async function buy(browser: Browser, input: Parameters<typeof checkoutInput>[0])
 describe('a customer', () => {
   test('registers, and is known by the token from then on', async () => {
     const id = newId('customer')
-    const browser = openBrowser(platform, 'bff-web', await platform.token('customer', id))
+    const browser = openGraphSession(platform, 'bff-web', await platform.token('customer', id))
     const me = '{ me { id name email } }'
-    expect(await browser.ask(me)).toEqual({ me: null })
+    expect(await browser.data(me)).toEqual({ me: null })
     const input = { idempotencyKey: `register-${id}`, name: 'Ada', email: 'ada@shop.example' }
     const register =
       'mutation ($input: RegisterCustomerInput!) { registerCustomer(input: $input) { id name email } }'
     const customer = { id, name: 'Ada', email: 'ada@shop.example' }
-    expect(await browser.ask(register, { input })).toEqual({ registerCustomer: customer })
-    expect(await browser.ask(me)).toEqual({ me: customer })
+    expect(await browser.data(register, { input })).toEqual({ registerCustomer: customer })
+    expect(await browser.data(me)).toEqual({ me: customer })
   })
 })
 
@@ -66,7 +66,7 @@ describe('the catalogue', () => {
     }
   }`
   const skusOf = async (variables: object) => {
-    const { catalogue } = await openBrowser(platform, 'bff-web').ask<{ catalogue: Catalogue }>(
+    const { catalogue } = await openGraphSession(platform, 'bff-web').data<{ catalogue: Catalogue }>(
       QUERY,
       variables,
     )
@@ -74,11 +74,11 @@ describe('the catalogue', () => {
   }
 
   test('is open to everybody, page by page, each product once', async () => {
-    const browser = openBrowser(platform, 'bff-web')
+    const browser = openGraphSession(platform, 'bff-web')
     const seen: string[] = []
     let after: string | null | undefined
     for (let page = 0; page < 4; page++) {
-      const { catalogue } = await browser.ask<{ catalogue: Catalogue }>(QUERY, { first: 1, after })
+      const { catalogue } = await browser.data<{ catalogue: Catalogue }>(QUERY, { first: 1, after })
       seen.push(...catalogue.nodes.map(product => product.sku))
       expect(catalogue.pageInfo.hasNextPage).toBe(page < 3)
       expect(catalogue.categories).toEqual(['test'])
@@ -99,7 +99,7 @@ describe('the catalogue', () => {
   })
 
   test('refuses a page of no size, and a cursor that is none', async () => {
-    const browser = openBrowser(platform, 'bff-web')
+    const browser = openGraphSession(platform, 'bff-web')
     expect(await browser.codeOf(QUERY, { first: 101 })).toBe('BAD_USER_INPUT')
     expect(await browser.codeOf(QUERY, { after: 'nonsense' })).toBe('BAD_USER_INPUT')
   })
@@ -113,11 +113,11 @@ describe("a product's page", () => {
       stock { warehouse { code } onHand reserved available }
     }
   }`
-  const pageOf = async (browser: Browser, variables: object) =>
-    (await browser.ask<{ productPage: ProductPage | null }>(QUERY, variables)).productPage
+  const pageOf = async (browser: GraphSession, variables: object) =>
+    (await browser.data<{ productPage: ProductPage | null }>(QUERY, variables)).productPage
 
   test('has what shipping costs to a country, in the currency of the product', async () => {
-    const browser = openBrowser(platform, 'bff-web')
+    const browser = openGraphSession(platform, 'bff-web')
     const german = await pageOf(browser, { sku: 'tea-cup', country: 'DE' })
     expect(german).toMatchObject({
       title: 'Product tea-cup',
@@ -133,7 +133,7 @@ describe("a product's page", () => {
   })
 
   test('shows stock by warehouse to staff, and is null for a product that is not', async () => {
-    const ops = openBrowser(platform, 'bff-web', await platform.token('ops'))
+    const ops = openGraphSession(platform, 'bff-web', await platform.token('ops'))
     expect((await pageOf(ops, { sku: 'tea-cup' }))?.stock).toEqual([
       { warehouse: { code: 'BER-1' }, onHand: 5, reserved: 0, available: 5 },
       { warehouse: { code: 'NYC-1' }, onHand: 100, reserved: 0, available: 100 },
@@ -147,10 +147,10 @@ describe('a shipping quote', () => {
     ... on ShippingQuote { fee { amount currency } days validUntil } ... on Refusal { code message } } }`
 
   test('costs more and is faster by express, and holds for a while', async () => {
-    const browser = openBrowser(platform, 'bff-web')
+    const browser = openGraphSession(platform, 'bff-web')
     const quote = async (option: string) =>
       (
-        await browser.ask<{ shippingQuote: { fee: { amount: string }; days: number; validUntil: string } }>(
+        await browser.data<{ shippingQuote: { fee: { amount: string }; days: number; validUntil: string } }>(
           QUERY,
           { input: { country: 'DE', weightGrams: 1500, option, currency: 'EUR' } },
         )
@@ -163,7 +163,7 @@ describe('a shipping quote', () => {
 
   test('is refused where no carrier goes', async () => {
     const input = { country: 'AQ', weightGrams: 1500, currency: 'EUR' }
-    expect(await openBrowser(platform, 'bff-web').ask(QUERY, { input })).toEqual({
+    expect(await openGraphSession(platform, 'bff-web').data(QUERY, { input })).toEqual({
       shippingQuote: { code: expect.stringMatching(/^[A-Z_]+$/), message: expect.stringMatching(/\.$/) },
     })
   })
@@ -176,10 +176,10 @@ describe('the list of orders', () => {
       pageInfo { hasNextPage endCursor }
     }
   }`
-  const listed = async (browser: Browser, filter: object = {}) =>
-    (await browser.ask<{ orders: OrderList }>(QUERY, { filter })).orders.nodes
+  const listed = async (browser: GraphSession, filter: object = {}) =>
+    (await browser.data<{ orders: OrderList }>(QUERY, { filter })).orders.nodes
 
-  let grace: Browser
+  let grace: GraphSession
   let ids: string[]
   beforeAll(async () => {
     grace = await shopperNamed('Grace Hopper')
@@ -189,14 +189,14 @@ describe('the list of orders', () => {
     const cancel =
       'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { ... on OrderCancellation { order { status } } } }'
     const input = { idempotencyKey: 'cancel', orderId: ids[1], settleWithinMs: 10_000 }
-    expect(await grace.ask(cancel, { input })).toEqual({ cancelOrder: { order: { status: 'CANCELLED' } } })
+    expect(await grace.data(cancel, { input })).toEqual({ cancelOrder: { order: { status: 'CANCELLED' } } })
   })
 
   test('has the newest first, page by page', async () => {
     const seen: string[] = []
     let after: string | null | undefined
     for (let page = 0; page < 3; page++) {
-      const { orders } = await grace.ask<{ orders: OrderList }>(QUERY, { first: 1, after })
+      const { orders } = await grace.data<{ orders: OrderList }>(QUERY, { first: 1, after })
       seen.push(...orders.nodes.map(order => order.id))
       expect(orders.pageInfo.hasNextPage).toBe(page < 2)
       after = orders.pageInfo.endCursor
@@ -226,14 +226,14 @@ describe('the list of orders', () => {
     const own = await buy(other, { idempotencyKey: 'own', sku: 'coffee-mug' })
     expect((await listed(other)).map(order => order.id)).toEqual([own])
     expect(await listed(other, { text: 'hopper' })).toEqual([])
-    const support = openBrowser(platform, 'bff-web', await platform.token('support'))
+    const support = openGraphSession(platform, 'bff-web', await platform.token('support'))
     const names = async (filter: object) => (await listed(support, filter)).map(order => order.customer.name)
     await expect.poll(() => names({ text: 'dijkstra' })).toEqual(['Edsger Dijkstra'])
     expect(new Set(await names({ text: 'grace' }))).toEqual(new Set(['Grace Hopper']))
   })
 
   test('is for nobody without a token', async () => {
-    expect(await openBrowser(platform, 'bff-web').codeOf(QUERY)).toBe('UNAUTHENTICATED')
+    expect(await openGraphSession(platform, 'bff-web').codeOf(QUERY)).toBe('UNAUTHENTICATED')
   })
 })
 
@@ -245,9 +245,9 @@ describe('an order as of a past instant', () => {
   test('is what it was then', async () => {
     const alan = await shopperNamed('Alan')
     const id = await buy(alan, { idempotencyKey: 'history', sku: 'tea-pot' })
-    const { orderPage } = await alan.ask<{ orderPage: OrderPage }>(PAGE, { id })
+    const { orderPage } = await alan.data<{ orderPage: OrderPage }>(PAGE, { id })
     const asOf = async (at: string | number) =>
-      (await alan.ask<{ orderAsOf: OrderSnapshot | null }>(QUERY, { id, at: new Date(at).toISOString() }))
+      (await alan.data<{ orderAsOf: OrderSnapshot | null }>(QUERY, { id, at: new Date(at).toISOString() }))
         .orderAsOf
     const lines = [{ sku: 'tea-pot', quantity: 1, unitPrice: { amount: '30.00' } }]
     expect(await asOf(Date.parse(orderPage.placedAt) - 1000)).toBeNull()
@@ -266,7 +266,7 @@ describe('an order as of a past instant', () => {
     const id = await buy(await shopperNamed('Barbara'), { idempotencyKey: 'hers', sku: 'tea-pot' })
     const stranger = await shopperNamed('Stranger')
     const at = new Date().toISOString()
-    expect(await stranger.ask(QUERY, { id, at })).toEqual({ orderAsOf: null })
+    expect(await stranger.data(QUERY, { id, at })).toEqual({ orderAsOf: null })
     expect(await stranger.codeOf(QUERY, { id, at: 'yesterday' })).toBe('BAD_USER_INPUT')
   })
 })

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
-import { type LiveClient, subscribe } from '#test/fixtures/subscription-client.ts'
+import { type SubscriptionClient, subscribe } from '#test/fixtures/subscription-client.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
   type Shopper,
@@ -14,24 +14,24 @@ import {
 
 let platform: TestPlatform
 let shopper: Shopper
-let customer: Browser
+let customer: GraphSession
 beforeAll(async () => {
   platform = await startPlatform()
   await addProduct(platform, { sku: 'mug', price: '12.00', stock: { 'BER-1': 100 } })
   shopper = await registerShopper(platform)
-  customer = openBrowser(platform, 'bff-web', shopper.token)
+  customer = openGraphSession(platform, 'bff-web', shopper.token)
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
 async function buy(idempotencyKey: string, settleWithinMs = 10_000): Promise<string> {
   const input = checkoutInput({ idempotencyKey, sku: 'mug', quantity: 20, settleWithinMs })
-  const { checkout } = await customer.ask<CheckoutReply>(CHECKOUT, { input })
+  const { checkout } = await customer.data<CheckoutResponse>(CHECKOUT, { input })
   return checkout.order?.id ?? ''
 }
 
 type Update = { readonly orderUpdated: Pick<OrderPage, 'status' | 'returns' | 'payments'> }
 
-function follow(id: string, token = shopper.token): LiveClient<Update> {
+function follow(id: string, token = shopper.token): SubscriptionClient<Update> {
   return subscribe<Update>({
     url: platform.urls['bff-web'],
     token,
@@ -62,8 +62,8 @@ describe('subscribers to an order', () => {
         const told = rankOf((await subscriber.next()).orderUpdated)
         expect(told).toBeGreaterThanOrEqual(rank)
         rank = told
-        const anew = openBrowser(platform, 'bff-web', shopper.token) // without any consistency token
-        const { orderPage } = await anew.ask<{ orderPage: OrderPage }>(page, { id })
+        const anew = openGraphSession(platform, 'bff-web', shopper.token) // without any consistency token
+        const { orderPage } = await anew.data<{ orderPage: OrderPage }>(page, { id })
         expect(rankOf(orderPage)).toBeGreaterThanOrEqual(told)
       }
     }
@@ -85,7 +85,7 @@ describe('subscribers to an order', () => {
       lines: [{ sku: 'mug', quantity: 1 }],
       reason: 'chipped',
     }
-    await customer.ask(
+    await customer.data(
       'mutation ($input: RequestReturnInput!) { requestReturn(input: $input) { __typename } }',
       { input },
     )

@@ -1,16 +1,16 @@
 // The money of a checkout through the web graph: the fee that the product page shows, and tenders that take nothing.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ProductPage } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   ADDRESS,
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
-  decided,
   registerShopper,
+  untilDecided,
 } from '#testbed/shop-client.ts'
 
 const KETTLE = { lengthCm: 28, widthCm: 18, heightCm: 22 }
@@ -25,13 +25,13 @@ beforeAll(async () => {
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
-async function shopperNamed(name: string): Promise<Browser> {
-  return openBrowser(platform, 'bff-web', (await registerShopper(platform, name)).token)
+async function shopperNamed(name: string): Promise<GraphSession> {
+  return openGraphSession(platform, 'bff-web', (await registerShopper(platform, name)).token)
 }
 
-async function buy(browser: Browser, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
-  const { checkout } = await decided(() =>
-    browser.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) }),
+async function buy(browser: GraphSession, input: Parameters<typeof checkoutInput>[0]): Promise<string> {
+  const { checkout } = await untilDecided(() =>
+    browser.data<CheckoutResponse>(CHECKOUT, { input: checkoutInput(input) }),
   )
   expect(checkout.__typename).toBe('OrderAccepted')
   return checkout.order?.id ?? ''
@@ -43,17 +43,17 @@ describe("a product's page", () => {
 
   test('shows the fee that an order of one unit is charged, by its size, and that a quote for it has', async () => {
     const ada = await shopperNamed('Ada')
-    const { shippingEstimate } = (await ada.ask<{ productPage: ProductPage }>(PAGE, { country: 'US' }))
+    const { shippingEstimate } = (await ada.data<{ productPage: ProductPage }>(PAGE, { country: 'US' }))
       .productPage
     expect(shippingEstimate?.fee.amount).toBe('43.10')
     const goods = [{ quantity: 1, weightGrams: 500, dimensions: KETTLE }]
     const input = { country: 'US', goods, currency: 'USD' }
     const quote =
       'query ($input: ShippingQuoteInput!) { shippingQuote(input: $input) { ... on ShippingQuote { fee { amount } } } }'
-    expect(await ada.ask(quote, { input })).toEqual({ shippingQuote: { fee: { amount: '43.10' } } })
+    expect(await ada.data(quote, { input })).toEqual({ shippingQuote: { fee: { amount: '43.10' } } })
     const id = await buy(ada, { idempotencyKey: 'kettle', sku: 'kettle' })
     const page = 'query ($id: ID!) { orderPage(id: $id) { shippingFee { amount } } }'
-    expect(await ada.ask(page, { id })).toEqual({ orderPage: { shippingFee: { amount: '43.10' } } })
+    expect(await ada.data(page, { id })).toEqual({ orderPage: { shippingFee: { amount: '43.10' } } })
   })
 
   test.each(['UK', 'ZZ', 'EU', 'us'])(
@@ -79,9 +79,9 @@ describe('the tenders of a checkout', () => {
     amount: { amount, currency: 'USD' },
   })
   const card = { kind: 'CARD', token: 'tok_approve' }
-  const pay = async (browser: Browser, idempotencyKey: string, ...tenders: object[]) =>
+  const pay = async (browser: GraphSession, idempotencyKey: string, ...tenders: object[]) =>
     (
-      await browser.ask<CheckoutReply & { checkout: { message?: string } }>(CHECKOUT, {
+      await browser.data<CheckoutResponse & { checkout: { message?: string } }>(CHECKOUT, {
         input: checkoutInput({ idempotencyKey, sku: 'coffee-mug', tenders }),
       })
     ).checkout
@@ -92,7 +92,7 @@ describe('the tenders of a checkout', () => {
     const page = `query ($id: ID!) { orderPage(id: $id) {
       total { amount } payments { tenders { kind amount { amount } } } } }`
     await expect
-      .poll(() => ada.ask(page, { id: order?.id }), { timeout: 5000 })
+      .poll(() => ada.data(page, { id: order?.id }), { timeout: 5000 })
       .toEqual({
         orderPage: {
           total: { amount: '25.94' },
@@ -116,11 +116,11 @@ describe('the tenders of a checkout', () => {
 
   test('may be none when staff gives the order away', async () => {
     const { id } = await registerShopper(platform, 'Ada')
-    const ops = openBrowser(platform, 'bff-web', await platform.token('ops'))
+    const ops = openGraphSession(platform, 'bff-web', await platform.token('ops'))
     const gift = { customerId: id, adjustments: [{ label: 'Gift', amount: voucher('-25.94').amount }] }
     const order = checkoutInput({ idempotencyKey: 'free', sku: 'coffee-mug', ...gift })
     const { tenders: _, ...free } = { tenders: [], ...order }
-    const { checkout } = await decided(() => ops.ask<CheckoutReply>(CHECKOUT, { input: free }))
+    const { checkout } = await untilDecided(() => ops.data<CheckoutResponse>(CHECKOUT, { input: free }))
     expect(checkout).toMatchObject({ __typename: 'OrderAccepted', order: { status: 'CONFIRMED' } })
   })
 })

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderChange, OrdersChange } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
-import { type LiveClient, subscribe } from '#test/fixtures/subscription-client.ts'
+import { type SubscriptionClient, subscribe } from '#test/fixtures/subscription-client.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
   type Shopper,
@@ -15,7 +15,7 @@ import {
 let platform: TestPlatform
 let shopper: Shopper
 let stranger: Shopper
-let customer: Browser
+let customer: GraphSession
 let supportToken: string
 beforeAll(async () => {
   platform = await startPlatform({
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await addProduct(platform, { sku: 'mug', price: '12.00', stock: { 'BER-1': 100 } })
   shopper = await registerShopper(platform)
   stranger = await registerShopper(platform)
-  customer = openBrowser(platform, 'bff-web', shopper.token)
+  customer = openGraphSession(platform, 'bff-web', shopper.token)
   supportToken = await platform.token('support')
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
@@ -33,7 +33,7 @@ afterAll(() => platform?.[Symbol.asyncDispose]())
 async function buy(idempotencyKey: string, browser = customer, settleWithinMs = 10_000): Promise<string> {
   const deliveryInstructions = 'SANDBOX_HOLD'
   const input = checkoutInput({ idempotencyKey, sku: 'mug', deliveryInstructions, settleWithinMs })
-  const { checkout } = await browser.ask<CheckoutReply>(CHECKOUT, { input })
+  const { checkout } = await browser.data<CheckoutResponse>(CHECKOUT, { input })
   expect(checkout.__typename).toMatch(/^Order(Accepted|Pending)$/)
   return checkout.order?.id ?? ''
 }
@@ -41,7 +41,7 @@ async function buy(idempotencyKey: string, browser = customer, settleWithinMs = 
 async function cancel(orderId: string): Promise<void> {
   const input = { idempotencyKey: `cancel-${orderId}`, orderId, settleWithinMs: 10_000 }
   const mutation = 'mutation ($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }'
-  expect(await customer.ask(mutation, { input })).toEqual({
+  expect(await customer.data(mutation, { input })).toEqual({
     cancelOrder: { __typename: 'OrderCancellation' },
   })
 }
@@ -50,13 +50,17 @@ const EVENTS = 'events { cursor id type service orderId at }'
 type One = { readonly orderChanges: OrderChange }
 type Many = { readonly changes: OrdersChange }
 
-function watchOne(id: string, after?: string, token = shopper.token): LiveClient<One> {
+function watchOne(id: string, after?: string, token = shopper.token): SubscriptionClient<One> {
   const query = `subscription ($id: ID!, $after: String) { orderChanges(id: $id, after: $after) {
     kind cursor ${EVENTS} order { id status payments { status } notices { section } } } }`
   return subscribe<One>({ url: platform.urls['bff-web'], token, query, variables: { id, after } })
 }
 
-function watchMany(field: string, token: string, variables: { after?: string } = {}): LiveClient<Many> {
+function watchMany(
+  field: string,
+  token: string,
+  variables: { after?: string } = {},
+): SubscriptionClient<Many> {
   const query = `subscription ($after: String) { changes: ${field} {
     kind cursor ${EVENTS} orders { id status customer { id } lines { sku } } } }`
   return subscribe<Many>({ url: platform.urls['bff-web'], token, query, variables })
@@ -153,7 +157,7 @@ describe("the changes of a customer's orders", () => {
     expect(present.kind).toBe('PRESENT')
     expect(present.orders.slice(0, 2).map(({ id }) => id)).toEqual(bought.toReversed())
 
-    const other = openBrowser(platform, 'bff-web', stranger.token)
+    const other = openGraphSession(platform, 'bff-web', stranger.token)
     await buy('theirs', other)
     const id = await buy('three', customer, 0)
     const seen = await client.until(({ changes }) =>
@@ -194,7 +198,7 @@ describe('the feed of operations', () => {
   test('has the orders of all customers, for staff', async () => {
     await using client = watchMany('operationsFeed(after: $after)', supportToken)
     expect((await client.next()).changes).toMatchObject({ kind: 'PRESENT', orders: [], events: [] })
-    const other = openBrowser(platform, 'bff-web', stranger.token)
+    const other = openGraphSession(platform, 'bff-web', stranger.token)
     const bought = new Set([await buy('ours'), await buy('theirs too', other)])
     const seen = new Set<string>()
     await client.until(({ changes }) => {

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
-import type { Browser } from '#test/fixtures/graph-session.ts'
+import type { GraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
 } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let edge: RecordedBff
-let customer: Browser
-let ops: Browser
+let customer: GraphSession
+let ops: GraphSession
 let id: string
 beforeAll(async () => {
   platform = await startPlatform({
@@ -27,7 +27,7 @@ beforeAll(async () => {
   customer = edge.browser(shopper.token)
   ops = edge.browser(await platform.token('ops'))
   const input = checkoutInput({ idempotencyKey: 'cap', sku: 'cap', deliveryInstructions: 'SANDBOX_HOLD' })
-  const { data } = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, { input })
+  const { data } = await platform.send<CheckoutResponse>('bff-web', shopper.token, CHECKOUT, { input })
   id = data.checkout.order?.id ?? ''
 })
 afterAll(async () => {
@@ -39,7 +39,7 @@ const ORDER = `query ($id: ID!) { orderPage(id: $id) { status total { amount }
   lines { sku product { title } } reservation { status } payments { status } shipments { status }
   notices { section code message } } }`
 const orderPage = async (query = ORDER) =>
-  (await customer.ask<{ orderPage: OrderPage }>(query, { id })).orderPage
+  (await customer.data<{ orderPage: OrderPage }>(query, { id })).orderPage
 const notice = (section: string) => ({ section, code: 'UNAVAILABLE', message: expect.stringMatching(/\.$/) })
 
 test('pages stand without a service that is down, say what is missing, and are whole when it is back', async () => {
@@ -65,7 +65,7 @@ test('pages stand without a service that is down, say what is missing, and are w
 
   const product =
     '{ productPage(sku: "cap") { title available shippingEstimate { days } notices { section code message } } }'
-  expect(await customer.ask(product)).toEqual({
+  expect(await customer.data(product)).toEqual({
     productPage: {
       title: 'Product cap',
       available: expect.any(Number),
@@ -80,7 +80,7 @@ test('pages stand without a service that is down, say what is missing, and are w
   await expect.poll(async () => (await orderPage()).notices, { timeout: 15_000, interval: 200 }).toEqual([])
   expect((await orderPage()).shipments).toEqual([{ status: 'LABELLED' }])
   await expect
-    .poll(() => customer.ask(product), { timeout: 15_000, interval: 200 })
+    .poll(() => customer.data(product), { timeout: 15_000, interval: 200 })
     .toMatchObject({ productPage: { shippingEstimate: { days: expect.any(Number) }, notices: [] } })
 })
 
@@ -96,7 +96,7 @@ test('without inventory an order keeps its lines, and the dashboard its other pa
   })
   const dashboard = `{ operations { orderTotals { byStatus { status } } inventoryTotals { onHand } paymentTotals { currency }
     lowStock { sku } stuckFulfilments { stuck } notices { section code message } } }`
-  expect(await ops.ask(dashboard)).toEqual({
+  expect(await ops.data(dashboard)).toEqual({
     operations: {
       orderTotals: { byStatus: expect.any(Array) },
       inventoryTotals: null,
@@ -114,16 +114,16 @@ test('without inventory an order keeps its lines, and the dashboard its other pa
 
 test('without orders the pages of orders are unavailable, and say so; what is cached is served on', async () => {
   const cached = '{ me { id } }'
-  const me = await customer.ask(cached)
+  const me = await customer.data(cached)
   await edge.stop('orders')
   const slim = 'query ($id: ID!) { orderPage(id: $id) { number shipments { id } payments { id } } }'
   expect(await customer.codeOf(slim, { id })).toBe('UNAVAILABLE')
   expect(await customer.codeOf('{ orders(first: 3) { nodes { id } } }')).toBe('UNAVAILABLE')
-  expect(await customer.ask(cached)).toEqual(me)
+  expect(await customer.data(cached)).toEqual(me)
   const dashboard =
     '{ operations { orderTotals { byStatus { status } } stuckFulfilments { stuck } notices { section code message } } }'
   await expect
-    .poll(() => ops.ask(dashboard), { timeout: 10_000 })
+    .poll(() => ops.data(dashboard), { timeout: 10_000 })
     .toEqual({
       operations: {
         orderTotals: { byStatus: expect.any(Array) },

@@ -1,27 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
 import { type RecordedBff, startRecordedBff } from '#test/bff-web/recorded-bff.ts'
-import type { Browser } from '#test/fixtures/graph-session.ts'
+import type { GraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
-  decided,
   registerShopper,
   type Shopper,
+  untilDecided,
 } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let edge: RecordedBff
 let shopper: Shopper
 let stranger: Shopper
-let customer: Browser
-let other: Browser
-let support: Browser
-let ops: Browser
-let nobody: Browser
+let customer: GraphSession
+let other: GraphSession
+let support: GraphSession
+let ops: GraphSession
+let nobody: GraphSession
 let orderId: string
 
 beforeAll(async () => {
@@ -44,7 +44,7 @@ afterAll(async () => {
   await platform?.[Symbol.asyncDispose]()
 })
 
-async function buy(browser: Browser, idempotencyKey: string): Promise<string> {
+async function buy(browser: GraphSession, idempotencyKey: string): Promise<string> {
   const input = {
     ...checkoutInput({ idempotencyKey, sku: 'cap', deliveryInstructions: 'SANDBOX_HOLD' }),
     lines: [
@@ -52,7 +52,7 @@ async function buy(browser: Browser, idempotencyKey: string): Promise<string> {
       { sku: 'scarf', quantity: 2 },
     ],
   }
-  const { checkout } = await decided(() => browser.ask<CheckoutReply>(CHECKOUT, { input }))
+  const { checkout } = await untilDecided(() => browser.data<CheckoutResponse>(CHECKOUT, { input }))
   expect(checkout.__typename).toBe('OrderAccepted')
   return checkout.order?.id ?? ''
 }
@@ -61,7 +61,7 @@ async function buy(browser: Browser, idempotencyKey: string): Promise<string> {
 async function settled(id: string): Promise<void> {
   const page = 'query ($id: ID!) { orderPage(id: $id) { shipments { status } payments { status } } }'
   await vi.waitFor(async () => {
-    const { orderPage } = await support.ask<{ orderPage: OrderPage }>(page, { id })
+    const { orderPage } = await support.data<{ orderPage: OrderPage }>(page, { id })
     expect(orderPage.shipments).toEqual([{ status: 'LABELLED' }])
     expect(orderPage.payments).toEqual([{ status: 'CAPTURED' }])
   }, 10_000)
@@ -87,7 +87,7 @@ describe('a cold page', () => {
     }
     fragment Page on OrderPage { status lines { product { available } } reservation { status } shipments { id } }`
     const { result, requests } = await fresh.during(() =>
-      browser.ask<object>(query, { one: orderId, two: second }),
+      browser.data<object>(query, { one: orderId, two: second }),
     )
     expect(result).toMatchObject({
       a: { status: 'CONFIRMED', reservation: { status: 'COMMITTED' } },
@@ -96,17 +96,19 @@ describe('a cold page', () => {
       catalogue: { categories: ['test'] },
     })
     expect(requests).toHaveLength(1)
-    expect((await fresh.during(() => browser.ask(query, { one: orderId, two: second }))).requests).toEqual([])
+    expect((await fresh.during(() => browser.data(query, { one: orderId, two: second }))).requests).toEqual(
+      [],
+    )
   })
 
   test('of a product costs one request, and a second one for what shipping it costs', async () => {
     await using fresh = await startRecordedBff(platform)
     const browser = fresh.browser()
     const page = '{ productPage(sku: "cap") { title available } }'
-    expect((await fresh.during(() => browser.ask(page))).requests).toHaveLength(1)
+    expect((await fresh.during(() => browser.data(page))).requests).toHaveLength(1)
     const whole = '{ productPage(sku: "scarf") { title shippingEstimate { days } notices { section } } }'
-    expect((await fresh.during(() => browser.ask(whole))).requests).toHaveLength(2)
-    expect((await fresh.during(() => browser.ask(whole))).requests).toEqual([])
+    expect((await fresh.during(() => browser.data(whole))).requests).toHaveLength(2)
+    expect((await fresh.during(() => browser.data(whole))).requests).toEqual([])
   })
 
   test('of operations costs one request for all of its parts', async () => {
@@ -114,7 +116,7 @@ describe('a cold page', () => {
     const browser = fresh.browser(await platform.token('ops'))
     const page = `{ operations { orderTotals { byStatus { count } } inventoryTotals { onHand } lowStock { sku }
       paymentTotals { captured } stuckFulfilments { stuck } notices { section } } }`
-    const { result, requests } = await fresh.during(() => browser.ask<object>(page))
+    const { result, requests } = await fresh.during(() => browser.data<object>(page))
     expect(requests).toHaveLength(1)
     expect(requests[0]).toHaveLength(5)
     expect(result).toMatchObject({ operations: { notices: [] } })
@@ -126,7 +128,7 @@ describe('a cold page', () => {
       const query = `query ($id: ID!, $yes: Boolean = true) { orderPage(id: $id) { id ${selection} } }
         fragment Money on OrderPage { id @include(if: $yes) paid: payments { id } }`
       const browser = fresh.browser(shopper.token)
-      const { requests } = await fresh.during(() => browser.ask(query, { id: orderId }))
+      const { requests } = await fresh.during(() => browser.data(query, { id: orderId }))
       const { id: _id, ...sections } = requests[0]?.[0]?.variables ?? {}
       return Object.keys(sections).filter(name => sections[name])
     }
@@ -142,7 +144,7 @@ describe('a cold page', () => {
     await using fresh = await startRecordedBff(platform)
     const browser = fresh.browser(await platform.token('ops'))
     const { requests } = await fresh.during(() =>
-      browser.ask('{ operations { lowStock { sku } notices { code } } }'),
+      browser.data('{ operations { lowStock { sku } notices { code } } }'),
     )
     expect(requests.map(asked => asked.map(({ name }) => name))).toEqual([['LowStock']])
   })
@@ -150,13 +152,13 @@ describe('a cold page', () => {
 
 describe('a page that is cached', () => {
   test('is read once for all who may see it, and by nobody else', async () => {
-    const mine = await customer.ask<{ orderPage: OrderPage }>(WHOLE, { id: orderId })
+    const mine = await customer.data<{ orderPage: OrderPage }>(WHOLE, { id: orderId })
     expect(mine.orderPage).toMatchObject({ customer: { id: shopper.id }, notices: [] })
     const { requests } = await edge.during(async () => {
-      expect(await support.ask(WHOLE, { id: orderId })).toEqual(mine)
-      expect(await other.ask(WHOLE, { id: orderId })).toEqual({ orderPage: null })
+      expect(await support.data(WHOLE, { id: orderId })).toEqual(mine)
+      expect(await other.data(WHOLE, { id: orderId })).toEqual({ orderPage: null })
       expect(await nobody.codeOf(WHOLE, { id: orderId })).toBe('UNAUTHENTICATED')
-      expect(await customer.ask(WHOLE, { id: orderId })).toEqual(mine)
+      expect(await customer.data(WHOLE, { id: orderId })).toEqual(mine)
     })
     expect(requests).toEqual([])
   })
@@ -169,7 +171,7 @@ describe('a page that is cached', () => {
       ['scarf', [nobody, ops, customer, support]],
     ] as const)
       for (const browser of order)
-        expect(await browser.ask(query, { sku })).toEqual({
+        expect(await browser.data(query, { sku })).toEqual({
           productPage: { sku, stock: browser === ops || browser === support ? stock : null },
         })
   })
@@ -177,29 +179,29 @@ describe('a page that is cached', () => {
   test('is the list of the caller, not that of who asked before', async () => {
     const query = '{ orders { nodes { id customer { id } } } me { id } }'
     type Listed = { orders: { nodes: { id: string; customer: { id: string } }[] }; me: { id: string } | null }
-    const own = await customer.ask<Listed>(query)
+    const own = await customer.data<Listed>(query)
     expect(own.me).toEqual({ id: shopper.id })
     expect(own.orders.nodes.map(node => node.customer.id)).toContain(shopper.id)
-    expect(await other.ask(query)).toEqual({ orders: { nodes: [] }, me: { id: stranger.id } })
-    expect((await support.ask<Listed>(query)).me).toBeNull()
-    expect((await customer.ask<Listed>(query)).orders).toEqual(own.orders)
-    const { requests } = await edge.during(() => customer.ask(query))
+    expect(await other.data(query)).toEqual({ orders: { nodes: [] }, me: { id: stranger.id } })
+    expect((await support.data<Listed>(query)).me).toBeNull()
+    expect((await customer.data<Listed>(query)).orders).toEqual(own.orders)
+    const { requests } = await edge.during(() => customer.data(query))
     expect(requests).toEqual([])
   })
 
   test('never lists others, whatever the filter asks for', async () => {
     const query = 'query ($filter: OrderFilter) { orders(filter: $filter) { nodes { id } } }'
     const filter = { customerId: shopper.id }
-    expect(await support.ask(query, { filter })).toMatchObject({ orders: { nodes: [{}, {}] } })
-    expect(await other.ask(query, { filter })).toEqual({ orders: { nodes: [] } })
+    expect(await support.data(query, { filter })).toMatchObject({ orders: { nodes: [{}, {}] } })
+    expect(await other.data(query, { filter })).toEqual({ orders: { nodes: [] } })
     expect(await other.codeOf(query, { filter: { customerId: 'nobody' } })).toBe('BAD_USER_INPUT')
   })
 
   test('of an order as of a past instant is read once a minute later, and shown to its owner only', async () => {
     const query = 'query ($id: ID!, $at: DateTime!) { orderAsOf(id: $id, at: $at) { status } }'
     const asked = { id: orderId, at: new Date().toISOString() }
-    const names = async (browser: Browser, expected: object | null) => {
-      const { result, requests } = await edge.during(() => browser.ask(query, asked))
+    const names = async (browser: GraphSession, expected: object | null) => {
+      const { result, requests } = await edge.during(() => browser.data(query, asked))
       expect(result).toEqual({ orderAsOf: expected })
       return requests.flat().map(({ name }) => name)
     }
@@ -242,11 +244,11 @@ describe('what cannot be', () => {
   })
 
   test('an order or a product that is not there is null', async () => {
-    expect(await customer.ask(WHOLE, { id: 'ord_0190a5b2-0000-7000-8000-000000000000' })).toEqual({
+    expect(await customer.data(WHOLE, { id: 'ord_0190a5b2-0000-7000-8000-000000000000' })).toEqual({
       orderPage: null,
     })
-    expect(await nobody.ask('{ productPage(sku: "no such thing!") { sku } }')).toEqual({ productPage: null })
-    expect(await nobody.ask('{ productPage(sku: "nothing") { sku } }')).toEqual({ productPage: null })
+    expect(await nobody.data('{ productPage(sku: "no such thing!") { sku } }')).toEqual({ productPage: null })
+    expect(await nobody.data('{ productPage(sku: "nothing") { sku } }')).toEqual({ productPage: null })
   })
 
   test('a list of no size is refused', async () => {

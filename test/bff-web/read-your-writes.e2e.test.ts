@@ -6,7 +6,7 @@ import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
 } from '#testbed/shop-client.ts'
@@ -30,12 +30,14 @@ afterAll(async () => {
 })
 
 const ask = <T>(query: string, variables?: object, as = token): Promise<T> =>
-  edge.browser(as).ask<T>(query, variables)
+  edge.browser(as).data<T>(query, variables)
 
 type Purchase = { readonly idempotencyKey: string } & Readonly<Record<string, unknown>>
 
 async function buy(input: Purchase): Promise<string> {
-  const { checkout } = await ask<CheckoutReply>(CHECKOUT, { input: checkoutInput({ sku: 'cap', ...input }) })
+  const { checkout } = await ask<CheckoutResponse>(CHECKOUT, {
+    input: checkoutInput({ sku: 'cap', ...input }),
+  })
   expect(checkout.__typename).toMatch(/^Order(Accepted|Pending)$/)
   return checkout.order?.id ?? ''
 }

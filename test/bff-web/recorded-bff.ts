@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { startServices } from '#start/services.ts'
-import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import type { TestPlatform } from '#test/fixtures/platform.ts'
-import { createSend } from '#testbed/shop-client.ts'
+import { createSender } from '#testbed/shop-client.ts'
 
 type Subgraph = 'orders' | 'inventory' | 'payment' | 'shipping'
 
@@ -18,7 +18,7 @@ export type RecordedOperation = {
 
 export type RecordedBff = AsyncDisposable & {
   readonly url: string
-  browser(token?: string): Browser
+  browser(token?: string): GraphSession
   /** The requests to the gateway while `work` went on, each with its operations. */
   during<T>(
     work: () => Promise<T>,
@@ -90,11 +90,11 @@ export async function startRecordedBff(
     return gateway.services[0]?.url ?? ''
   }
 
-  const graphs = { token: platform.token, send: createSend(() => `${url}/graphql`) }
+  const graphs = { token: platform.token, send: createSender(() => `${url}/graphql`) }
   const running = open.move()
   return {
     url,
-    browser: token => openBrowser(graphs, name, token),
+    browser: token => openGraphSession(graphs, name, token),
     async during(work) {
       const before = recorder.requests.length
       const result = await work()

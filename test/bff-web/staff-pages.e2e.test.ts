@@ -1,36 +1,36 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Operations, OrderPage, ProductPage } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { subscribe } from '#test/fixtures/subscription-client.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
-  decided,
   registerShopper,
   type Shopper,
+  untilDecided,
 } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
 let shopper: Shopper
-let customer: Browser
-let ops: Browser
-let support: Browser
+let customer: GraphSession
+let ops: GraphSession
+let support: GraphSession
 beforeAll(async () => {
   platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '3600000' }) // parcels stay where they are
   shopper = await registerShopper(platform)
-  customer = openBrowser(platform, 'bff-web', shopper.token)
-  ops = openBrowser(platform, 'bff-web', await platform.token('ops'))
-  support = openBrowser(platform, 'bff-web', await platform.token('support'))
+  customer = openGraphSession(platform, 'bff-web', shopper.token)
+  ops = openGraphSession(platform, 'bff-web', await platform.token('ops'))
+  support = openGraphSession(platform, 'bff-web', await platform.token('support'))
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
 async function buy(input: Parameters<typeof checkoutInput>[0]): Promise<string> {
-  const { checkout } = await decided(() =>
-    customer.ask<CheckoutReply>(CHECKOUT, { input: checkoutInput(input) }),
+  const { checkout } = await untilDecided(() =>
+    customer.data<CheckoutResponse>(CHECKOUT, { input: checkoutInput(input) }),
   )
   expect(checkout.__typename).toBe('OrderAccepted')
   return checkout.order?.id ?? ''
@@ -59,7 +59,7 @@ async function once(id: string, isSo: (page: OrderPage) => boolean): Promise<Ord
 async function stockOf(sku: string): Promise<ProductPage['stock']> {
   const query =
     'query ($sku: ID!) { productPage(sku: $sku) { stock { warehouse { code } onHand reserved available } } }'
-  return (await ops.ask<{ productPage: ProductPage }>(query, { sku })).productPage.stock ?? null
+  return (await ops.data<{ productPage: ProductPage }>(query, { sku })).productPage.stock ?? null
 }
 
 const REQUEST = `mutation ($input: RequestReturnInput!) { requestReturn(input: $input) { __typename
@@ -84,7 +84,7 @@ describe('a return', () => {
   })
 
   const request = (idempotencyKey: string, quantity: number) =>
-    customer.ask<Requested>(REQUEST, {
+    customer.data<Requested>(REQUEST, {
       input: { idempotencyKey, orderId, lines: [{ sku: 'boots', quantity }], reason: 'too small' },
     })
 
@@ -96,7 +96,7 @@ describe('a return', () => {
       lines: [{ sku: 'boots', quantity: 1 }],
       reason: 'changed my mind',
     }
-    expect(await customer.ask(REQUEST, { input })).toMatchObject({
+    expect(await customer.data(REQUEST, { input })).toMatchObject({
       requestReturn: { __typename: 'CannotReturn', code: 'ORDER_NOT_DELIVERED', status: 'CONFIRMED' },
     })
     expect(await request('too-many', 4)).toMatchObject({
@@ -108,11 +108,11 @@ describe('a return', () => {
     const { requestReturn } = await request('rejected', 1)
     const input = { idempotencyKey: 'decide', orderId, returnId: requestReturn.return.id }
     for (const decide of [RECEIVE, REJECT]) expect(await customer.codeOf(decide, { input })).toBe('FORBIDDEN')
-    expect(await support.ask(REJECT, { input })).toMatchObject({
+    expect(await support.data(REJECT, { input })).toMatchObject({
       rejectReturn: { __typename: 'ReturnDecided', return: { status: 'REJECTED' } },
     })
     const late = { ...input, idempotencyKey: 'too-late' }
-    expect(await support.ask(RECEIVE, { input: late })).toMatchObject({
+    expect(await support.data(RECEIVE, { input: late })).toMatchObject({
       receiveReturn: { __typename: 'CannotReturn', code: 'RETURN_REJECTED' },
     })
   })
@@ -131,7 +131,7 @@ describe('a return', () => {
     })
     const input = { idempotencyKey: 'receive', orderId, returnId: requestReturn.return.id }
     for (const _twice of [1, 2])
-      expect(await support.ask(RECEIVE, { input })).toMatchObject({
+      expect(await support.data(RECEIVE, { input })).toMatchObject({
         receiveReturn: { __typename: 'ReturnDecided', return: { id: requestReturn.return.id } },
       })
     const page = await once(orderId, ({ returns }) => returns.some(({ status }) => status === 'REFUNDED'))
@@ -168,13 +168,13 @@ describe('dispatching a shipment', () => {
         shipment: { id: input.shipmentId, status: 'DISPATCHED' },
       },
     }
-    expect(await ops.ask(DISPATCH, { input })).toEqual(dispatched)
+    expect(await ops.data(DISPATCH, { input })).toEqual(dispatched)
     const page = await once(
       id,
       ({ status, payments }) => status === 'SHIPPED' && payments?.[0]?.status === 'CAPTURED',
     )
     expect(page.lines).toMatchObject([{ sku: 'piano', shippedQuantity: 1 }])
-    expect(await ops.ask(DISPATCH, { input })).toEqual(dispatched)
+    expect(await ops.data(DISPATCH, { input })).toEqual(dispatched)
   })
 })
 
@@ -198,37 +198,37 @@ describe('the catalogue', () => {
       expect(await browser.codeOf(PRICE, { input })).toBe('FORBIDDEN')
       expect(await browser.codeOf(ADJUST, adjust('mine', 1))).toBe('FORBIDDEN')
     }
-    expect(await openBrowser(platform, 'bff-web').codeOf(PRICE, { input })).toBe('UNAUTHENTICATED')
+    expect(await openGraphSession(platform, 'bff-web').codeOf(PRICE, { input })).toBe('UNAUTHENTICATED')
   })
 
   test('has the new price at once, for the next order and no earlier one', async () => {
     const input = { idempotencyKey: 'price', sku: 'lamp', price: { amount: '44.00', currency: 'USD' } }
-    expect(await ops.ask(PRICE, { input })).toMatchObject({
+    expect(await ops.data(PRICE, { input })).toMatchObject({
       changePrice: { __typename: 'ProductChanged', product: { price: { amount: '44.00' } } },
     })
     const other = { ...input, idempotencyKey: 'no-product', sku: 'nothing' }
-    expect(await ops.ask(PRICE, { input: other })).toMatchObject({
+    expect(await ops.data(PRICE, { input: other })).toMatchObject({
       changePrice: { __typename: 'NoSuchProduct', code: expect.any(String) },
     })
     const list = '{ orders(first: 1) { nodes { lines { sku } total { amount } } } }'
-    const before = await customer.ask(list)
+    const before = await customer.data(list)
     const id = await buy({ idempotencyKey: 'dearer', sku: 'lamp', deliveryInstructions: 'SANDBOX_HOLD' })
     const page = 'query ($id: ID!) { orderPage(id: $id) { itemsTotal { amount } } }'
-    expect(await customer.ask(page, { id })).toEqual({ orderPage: { itemsTotal: { amount: '44.00' } } })
+    expect(await customer.data(page, { id })).toEqual({ orderPage: { itemsTotal: { amount: '44.00' } } })
     expect(before).toMatchObject({ orders: { nodes: [{ lines: [{ sku: 'lamp' }] }] } })
   })
 
   test('takes stock in and out, and never below what is reserved', async () => {
-    expect(await ops.ask(ADJUST, adjust('in', 5))).toMatchObject({
+    expect(await ops.data(ADJUST, adjust('in', 5))).toMatchObject({
       adjustStock: { __typename: 'ProductChanged', product: { available: 6 } },
     })
-    expect(await ops.ask(ADJUST, adjust('in', 5))).toMatchObject({
+    expect(await ops.data(ADJUST, adjust('in', 5))).toMatchObject({
       adjustStock: { product: { available: 6 } },
     })
-    expect(await ops.ask(ADJUST, adjust('too-much', -7))).toMatchObject({
+    expect(await ops.data(ADJUST, adjust('too-much', -7))).toMatchObject({
       adjustStock: { __typename: 'StockBelowReserved', onHand: 10, reserved: 4 },
     })
-    expect(await ops.ask(ADJUST, adjust('unknown', 1, 'nothing'))).toMatchObject({
+    expect(await ops.data(ADJUST, adjust('unknown', 1, 'nothing'))).toMatchObject({
       adjustStock: { __typename: 'NoSuchProduct' },
     })
     expect(await ops.codeOf(ADJUST, adjust('none', 0))).toBe('BAD_USER_INPUT')
@@ -245,7 +245,7 @@ describe('the catalogue', () => {
       dimensions: { lengthCm: 1, widthCm: 1, heightCm: 1 },
     }
     const add = `mutation ($input: AddProductInput!) { addProduct(input: $input) { __typename ... on Refusal { code } } }`
-    expect(await ops.ask(add, { input })).toMatchObject({ addProduct: { __typename: 'ProductExists' } })
+    expect(await ops.data(add, { input })).toMatchObject({ addProduct: { __typename: 'ProductExists' } })
   })
 })
 
@@ -263,13 +263,13 @@ describe('the operations dashboard', () => {
     await addProduct(platform, { sku: 'sold-out', price: '1.00', stock: {} })
     // Other callers' commands show in the totals a moment later.
     await vi.waitFor(async () => {
-      const { operations } = await ops.ask<{ operations: Operations }>(QUERY)
+      const { operations } = await ops.data<{ operations: Operations }>(QUERY)
       expect(operations.notices).toEqual([])
       const { orderTotals, inventoryTotals: stock, paymentTotals } = operations
       if (!orderTotals || !stock) throw new Error('a part of the dashboard is empty without a notice')
       expect(stock.onHand).toBe(stock.received - stock.shipped + stock.restocked)
       expect(stock.held).toBe(stock.reserved - stock.released - stock.shipped)
-      const { orders } = await ops.ask<{ orders: { nodes: { total: { amount: string } }[] } }>(
+      const { orders } = await ops.data<{ orders: { nodes: { total: { amount: string } }[] } }>(
         '{ orders(first: 100) { nodes { total { amount } } } }',
       )
       const cents = (amounts: readonly { readonly amount: string }[]) =>
@@ -280,26 +280,26 @@ describe('the operations dashboard', () => {
       expect(operations.lowStock).toContainEqual({ sku: 'sold-out', availability: 'OUT_OF_STOCK' })
       expect(operations.stuckFulfilments).toEqual([])
     }, WAIT)
-    await support.ask(QUERY)
+    await support.data(QUERY)
   })
 
   test('and the list of fulfilments are closed to customers', async () => {
     const fulfilments = '{ fulfilments(first: 5) { order { id number } phase pending stuck updatedAt } }'
     expect(await customer.codeOf(QUERY)).toBe('FORBIDDEN')
     expect(await customer.codeOf(fulfilments)).toBe('FORBIDDEN')
-    expect(await openBrowser(platform, 'bff-web').codeOf(QUERY)).toBe('UNAUTHENTICATED')
+    expect(await openGraphSession(platform, 'bff-web').codeOf(QUERY)).toBe('UNAUTHENTICATED')
   })
 
   test('lists fulfilments by phase', async () => {
     const query = `query ($phase: FulfilmentPhase) { fulfilments(phase: $phase, first: 100) {
       order { id number } phase pending timers { name dueAt } stuck lastError updatedAt } }`
     type Fulfilments = { fulfilments: { order: { id: string }; phase: string }[] }
-    const { fulfilments: running } = await support.ask<Fulfilments>(query, { phase: 'RUNNING' })
-    const { fulfilments: ended } = await support.ask<Fulfilments>(query, { phase: 'ENDED' })
+    const { fulfilments: running } = await support.data<Fulfilments>(query, { phase: 'RUNNING' })
+    const { fulfilments: ended } = await support.data<Fulfilments>(query, { phase: 'ENDED' })
     expect(running.length).toBeGreaterThan(0)
     expect(new Set(running.map(({ phase }) => phase))).toEqual(new Set(['RUNNING']))
     expect(ended.every(({ phase }) => phase === 'ENDED')).toBe(true)
-    const all = await support.ask<Fulfilments>(query)
+    const all = await support.data<Fulfilments>(query)
     expect(all.fulfilments.length).toBeGreaterThanOrEqual(running.length + ended.length)
   })
 })

@@ -1,25 +1,25 @@
 // Refused movements of money in the web graph: staff see them with their orders, and what they do reaches the provider.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Operations, RefusedMovement } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
 } from '#testbed/shop-client.ts'
 
 let platform: TestPlatform
-let customer: Browser
-let ops: Browser
+let customer: GraphSession
+let ops: GraphSession
 beforeAll(async () => {
   platform = await startPlatform()
   const shopper = await registerShopper(platform)
-  customer = openBrowser(platform, 'bff-web', shopper.token)
-  ops = openBrowser(platform, 'bff-web', await platform.token('ops'))
+  customer = openGraphSession(platform, 'bff-web', shopper.token)
+  ops = openGraphSession(platform, 'bff-web', await platform.token('ops'))
   await addProduct(platform, { sku: 'lamp', price: '40.00', stock: { 'BER-1': 10 } })
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
@@ -39,11 +39,11 @@ async function refusedCapture(token: string): Promise<RefusedMovement> {
     ...checkoutInput({ idempotencyKey: token, sku: 'lamp', deliveryInstructions: 'SANDBOX_FAST' }),
     tenders: [{ kind: 'CARD', token }],
   }
-  const { checkout } = await customer.ask<CheckoutReply>(CHECKOUT, { input })
+  const { checkout } = await customer.data<CheckoutResponse>(CHECKOUT, { input })
   const orderId = checkout.order?.id
   expect(orderId).toBeDefined()
   return vi.waitFor(async () => {
-    const { operations } = await ops.ask<{ operations: Operations }>(DASHBOARD)
+    const { operations } = await ops.data<{ operations: Operations }>(DASHBOARD)
     expect(operations.notices).toEqual([])
     const found = operations.refusedMovements?.find(movement => movement.orderId === orderId)
     if (!found) throw new Error('the refused capture is not on the dashboard')
@@ -54,7 +54,7 @@ async function refusedCapture(token: string): Promise<RefusedMovement> {
 /** Each part of the dashboard is a cached view of its own, which events renew. */
 function dashboardOnce(expected: object): Promise<void> {
   return vi.waitFor(async () => {
-    const { operations } = await ops.ask<{ operations: Operations }>(DASHBOARD)
+    const { operations } = await ops.data<{ operations: Operations }>(DASHBOARD)
     expect(operations).toMatchObject(expected)
   }, WAIT)
 }
@@ -68,14 +68,14 @@ test('a refused capture is on the dashboard with its order and total, and a retr
   await dashboardOnce({ refusedMovementTotals: [{ kind: 'CAPTURE', currency: 'USD', count: 1 }] })
   await vi.waitFor(
     async () =>
-      expect(await customer.ask(DEBTS, { id: orderId })).toMatchObject({
+      expect(await customer.data(DEBTS, { id: orderId })).toMatchObject({
         orderPage: { debts: [{ id: movementId, owedBy: 'CUSTOMER', code: 'declined' }] },
       }),
     WAIT,
   )
   const input = { idempotencyKey: 'retry', orderId, movementId }
   expect(await customer.codeOf(RETRY, { input })).toBe('FORBIDDEN')
-  expect(await ops.ask(RETRY, { input })).toMatchObject({
+  expect(await ops.data(RETRY, { input })).toMatchObject({
     retryMovement: { movement: { status: 'SETTLED' } },
   })
   await dashboardOnce({ refusedMovements: [], refusedMovementTotals: [] })
@@ -84,13 +84,13 @@ test('a refused capture is on the dashboard with its order and total, and a retr
 test('one that is written off is kept with its note, and is among the closed ones', async () => {
   const { id: movementId, orderId } = await refusedCapture('tok_capture_declined_9')
   const input = { idempotencyKey: 'write-off', orderId, movementId, note: 'paid in cash' }
-  expect(await ops.ask(WRITE_OFF, { input })).toMatchObject({
+  expect(await ops.data(WRITE_OFF, { input })).toMatchObject({
     writeOffMovement: { movement: { status: 'WRITTEN_OFF', note: 'paid in cash' } },
   })
-  expect(await ops.ask(WRITE_OFF, { input: { ...input, idempotencyKey: 'again' } })).toMatchObject({
+  expect(await ops.data(WRITE_OFF, { input: { ...input, idempotencyKey: 'again' } })).toMatchObject({
     writeOffMovement: { __typename: 'MovementUnchanged', code: 'MOVEMENT_CLOSED' },
   })
-  expect(await ops.ask(LIST, { filter: { status: 'WRITTEN_OFF' } })).toMatchObject({
+  expect(await ops.data(LIST, { filter: { status: 'WRITTEN_OFF' } })).toMatchObject({
     refusedMovements: { nodes: [{ id: movementId, status: 'WRITTEN_OFF' }] },
   })
   expect(await customer.codeOf(LIST)).toBe('FORBIDDEN')

@@ -14,11 +14,11 @@ import { freePort } from '#start/postgres-server.ts'
 import { readProject } from '#test/deploy/compose.ts'
 import { ROOT } from '#test/docs/pages.ts'
 import { consul, startConsul } from '#testbed/engines/consul.ts'
-import { ENGINES_FOLDER, whyMissing } from '#testbed/engines/engine.ts'
-import { jarsOf, kafka } from '#testbed/engines/kafka.ts'
+import { ENGINES_FOLDER, missingReason } from '#testbed/engines/engine.ts'
+import { kafka, kafkaJars } from '#testbed/engines/kafka.ts'
 
-const noKafka = whyMissing(kafka) ?? (jarsOf() ? undefined : 'its jars are not here')
-const noConsul = whyMissing(consul)
+const noKafka = missingReason(kafka) ?? (kafkaJars() ? undefined : 'its jars are not here')
+const noConsul = missingReason(consul)
 const SECRETS = new Proxy<Record<string, string>>(
   {},
   { get: (_, name) => `the-${String(name).toLowerCase()}` },
@@ -55,7 +55,7 @@ describe.skipIf(noKafka)(`Kafka as composed${noKafka ? ` (skipped: ${noKafka})` 
     const properties = path.join(folder, 'server.properties')
     await writeFile(properties, lines.join(''))
     const java = (...args: string[]) =>
-      spawn('java', [...KAFKA_HEAP_OPTS.split(' '), '-cp', path.join(jarsOf() ?? '', '*'), ...args], {
+      spawn('java', [...KAFKA_HEAP_OPTS.split(' '), '-cp', path.join(kafkaJars() ?? '', '*'), ...args], {
         stdio: 'ignore',
       })
     await once(java('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', properties), 'exit')

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Block, blocksOf, PAGES, ROOT, readPage } from '#test/docs/pages.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
-import { type Copy, freePortBase, startCopy } from '#testbed/waybill-process.ts'
+import { freePortBase, startWaybill, type WaybillProcess } from '#testbed/waybill-process.ts'
 
 /** Commands that are shown and not run here, each with the reason. Their blocks are marked `no-run`. */
 const NOT_RUN: Readonly<Record<string, string>> = {
@@ -39,7 +39,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
 
 const STARTED_BASE = 4000
 
-let copy: Copy
+let copy: WaybillProcess
 let dataDir: string
 let portBase: number
 let databases: { readonly inventory: string; readonly bus: string }
@@ -49,7 +49,7 @@ beforeAll(async () => {
   await chmod(dataDir, 0o755) // PostgreSQL's own account must be able to pass through
   portBase = await freePortBase()
   databases = { inventory: await freshDatabase(), bus: await freshDatabase() }
-  copy = await startCopy({ dataDir, portBase, env: { CARRIER_SANDBOX_STEP_MS: '150' } })
+  copy = await startWaybill({ dataDir, portBase, env: { CARRIER_SANDBOX_STEP_MS: '150' } })
 }, 90_000)
 
 afterAll(async () => {

@@ -14,7 +14,7 @@ import {
   readPage,
   sectionOf,
 } from '#test/docs/pages.ts'
-import { KINDS } from '#tools/reconcile/compare.ts'
+import { DIFFERENCE_KINDS } from '#tools/reconcile/compare.ts'
 
 const SOURCES = globSync('{platform,subgraphs,gateway,bff,bff-web,bff-mobile,start,tools}/**/*.ts', {
   cwd: ROOT,
@@ -195,7 +195,7 @@ describe('the sandbox reference', () => {
 test('the page on operation names every kind of difference that the reconciler reports', () => {
   const section = sectionOf(readPage('docs/how-to/operate.md'), 'Reconcile')
   const listed = firstColumn(section)
-  expect(words(listed)).toEqual(words(Object.keys(KINDS)))
+  expect(words(listed)).toEqual(words(Object.keys(DIFFERENCE_KINDS)))
 })
 
 test('the page on imports names every member of a mapping', () => {

@@ -4,7 +4,7 @@ import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
 } from '#testbed/shop-client.ts'
@@ -21,7 +21,7 @@ afterAll(() => platform[Symbol.asyncDispose]())
 /** Sends the same key again when the connection is lost, as front ends do: a starved machine may reset one. */
 async function checkOut(token: string | undefined, idempotencyKey: string) {
   const input = checkoutInput({ idempotencyKey, sku: 'flash', deliveryInstructions: 'SANDBOX_HOLD' })
-  const send = () => platform.send<CheckoutReply>('bff-web', token, CHECKOUT, { input })
+  const send = () => platform.send<CheckoutResponse>('bff-web', token, CHECKOUT, { input })
   return send().catch(error => {
     if (connectionLoss(error instanceof Error ? error.cause : error) === undefined) throw error
     return send()

@@ -11,12 +11,12 @@ import { createClient as createSseClient } from 'graphql-sse'
 import { createClient as createWsClient } from 'graphql-ws'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { openBrowser } from '#test/fixtures/graph-session.ts'
+import { openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
   type Shopper,
@@ -33,8 +33,8 @@ afterAll(() => platform?.[Symbol.asyncDispose]())
 
 async function buy(key: string): Promise<string> {
   const input = checkoutInput({ idempotencyKey: key, sku: 'mug', settleWithinMs: 0 })
-  const customer = openBrowser(platform, 'bff-web', shopper.token)
-  const { checkout } = await customer.ask<CheckoutReply>(CHECKOUT, { input })
+  const customer = openGraphSession(platform, 'bff-web', shopper.token)
+  const { checkout } = await customer.data<CheckoutResponse>(CHECKOUT, { input })
   return checkout.order?.id ?? ''
 }
 

@@ -6,11 +6,11 @@ import {
   ADDRESS,
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
-  decided,
   registerShopper,
   type Shopper,
+  untilDecided,
 } from '#testbed/shop-client.ts'
 
 /** Views of other services follow within moments of what the order's own view shows. */
@@ -37,9 +37,9 @@ beforeAll(async () => {
 afterAll(() => platform[Symbol.asyncDispose]())
 
 async function checkout(input: Parameters<typeof checkoutInput>[0]) {
-  const { checkout: answer } = await decided(async () => {
+  const { checkout: answer } = await untilDecided(async () => {
     const variables = { input: checkoutInput(input) }
-    const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, variables)
+    const reply = await platform.send<CheckoutResponse>('bff-web', shopper.token, CHECKOUT, variables)
     expect(reply.errors).toBeUndefined()
     return reply.data
   })
@@ -131,7 +131,7 @@ describe('an order through the web graph', () => {
   })
 
   test('in two warehouses ships in two parcels and captures in two parts', async () => {
-    const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, {
+    const reply = await platform.send<CheckoutResponse>('bff-web', shopper.token, CHECKOUT, {
       input: {
         idempotencyKey: 'two',
         lines: [
@@ -196,7 +196,7 @@ describe('an order through the web graph', () => {
   })
 
   test('is shown by the query straight after the command, by its consistency token', async () => {
-    const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, {
+    const reply = await platform.send<CheckoutResponse>('bff-web', shopper.token, CHECKOUT, {
       input: checkoutInput({
         idempotencyKey: 'token',
         sku: 'kettle',

@@ -6,7 +6,7 @@ import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
   type Shopper,
@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => platform[Symbol.asyncDispose]())
 
 async function place(): Promise<string> {
-  const reply = await platform.send<CheckoutReply>('bff-web', ann.token, CHECKOUT, {
+  const reply = await platform.send<CheckoutResponse>('bff-web', ann.token, CHECKOUT, {
     input: checkoutInput({ idempotencyKey: `order-${Math.random()}`, sku: 'mug' }),
   })
   return reply.data.checkout.order?.id ?? ''

@@ -7,11 +7,15 @@ import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { type BffProcess, startBffProcess } from '#test/fixtures/bff-process.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
-import { type ResumingSubscriber, resume, type SeenEvent } from '#test/fixtures/resuming-subscriber.ts'
+import {
+  type ResumingSubscriber,
+  type SeenEvent,
+  startResumingSubscriber,
+} from '#test/fixtures/resuming-subscriber.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
   type Shopper,
@@ -43,7 +47,7 @@ afterAll(async () => {
 
 async function buy(shopper: Shopper, key: string): Promise<string> {
   const input = checkoutInput({ idempotencyKey: key, sku: 'mug', settleWithinMs: 0 })
-  const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, { input })
+  const reply = await platform.send<CheckoutResponse>('bff-web', shopper.token, CHECKOUT, { input })
   return reply.data.checkout.order?.id ?? ''
 }
 
@@ -69,17 +73,17 @@ async function follow(
   if (kind === 'order') {
     const id = orders[index % orders.length] ?? ''
     const query = `subscription ($id: ID!, $after: String) { orderChanges(id: $id, after: $after) { ${PARTS} } }`
-    const subscriber = resume({ url, token: await staff(), query, variables: { id } })
+    const subscriber = startResumingSubscriber({ url, token: await staff(), query, variables: { id } })
     return { subscriber, isAbout: orderId => orderId === id }
   }
   if (kind === 'mine') {
     const shopper = shopperAt(index)
     const query = `subscription ($after: String) { myOrderChanges(after: $after) { ${PARTS} } }`
-    const subscriber = resume({ url, token: shopper.token, query })
+    const subscriber = startResumingSubscriber({ url, token: shopper.token, query })
     return { subscriber, isAbout: (_orderId, owner) => owner === shopper.id }
   }
   const query = `subscription ($after: String) { operationsFeed(after: $after) { ${PARTS} } }`
-  return { subscriber: resume({ url, token: await staff(), query }), isAbout: () => true }
+  return { subscriber: startResumingSubscriber({ url, token: await staff(), query }), isAbout: () => true }
 }
 
 /** Every event about an order, from the bus itself, and the owner of each order. */

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { startHosts } from '#test/e2e/abuse/service-hosts.ts'
+import { startServiceHosts } from '#test/e2e/abuse/service-hosts.ts'
 import { type ReceivedSpan, startOtlpReceiver } from '#test/fixtures/otlp-receiver.ts'
 import { subscribe } from '#test/fixtures/subscription-client.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
 } from '#testbed/shop-client.ts'
@@ -18,7 +18,7 @@ const traceparent = ({ trace, span }: typeof CLICK) => `00-${trace}-${span}-01`
 let spans: readonly ReceivedSpan[]
 beforeAll(async () => {
   await using receiver = await startOtlpReceiver()
-  await using hosts = await startHosts({
+  await using hosts = await startServiceHosts({
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
     CARRIER_SANDBOX_STEP_MS: '20',
     PAYMENT_SANDBOX_APPROVAL_MS: '200',
@@ -33,7 +33,7 @@ beforeAll(async () => {
       tenders: [{ kind: 'CARD', token: cardToken }],
     }
     const headers = { traceparent: traceparent(click) }
-    const reply = await hosts.send<CheckoutReply>('bff-web', token, CHECKOUT, { input }, headers)
+    const reply = await hosts.send<CheckoutResponse>('bff-web', token, CHECKOUT, { input }, headers)
     await using subscriber = subscribe<{ orderUpdated: { status: string } }>({
       url: hosts.url('bff-web'),
       token,

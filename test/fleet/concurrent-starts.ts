@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
 import { freshDatabases } from '#test/fixtures/databases.ts'
 import { type Databases, startFleet } from '../../testbed/fleet/fleet.ts'
-import { catalogueOf } from './schema-catalogue.ts'
+import { readSchemaObjects } from './schema-objects.ts'
 
 const TOGETHER = 4
 const TROUBLE = /"level":"(error|fatal)".*/
@@ -14,7 +14,7 @@ export async function expectOneMigration(subgraphs: readonly (typeof SUBGRAPHS)[
   await startAll(alone, subgraphs, 1)
   const troubles = await startAll(together, subgraphs, TOGETHER)
   expect(await catalogues(together)).toEqual(await catalogues(alone))
-  for (const name of subgraphs) expect((await catalogueOf(together[name])).length).toBeGreaterThan(20)
+  for (const name of subgraphs) expect((await readSchemaObjects(together[name])).length).toBeGreaterThan(20)
   expect(troubles).toEqual([])
 }
 
@@ -25,12 +25,12 @@ async function startAll(
   count: number,
 ): Promise<string[]> {
   const wanted = new Set<string>(subgraphs)
-  const copies = Object.fromEntries(SERVICE_NAMES.map(name => [name, wanted.has(name) ? count : 0]))
-  await using fleet = await startFleet({ databases, copies })
-  const logs = await Promise.all(fleet.members.map(member => member.log()))
+  const counts = Object.fromEntries(SERVICE_NAMES.map(name => [name, wanted.has(name) ? count : 0]))
+  await using fleet = await startFleet({ databases, counts })
+  const logs = await Promise.all(fleet.processes.map(member => member.log()))
   return logs.flatMap(log => log.split('\n').filter(line => TROUBLE.test(line)))
 }
 
 function catalogues(databases: Databases): Promise<string[][]> {
-  return Promise.all([...SUBGRAPHS, 'bus' as const].map(name => catalogueOf(databases[name])))
+  return Promise.all([...SUBGRAPHS, 'bus' as const].map(name => readSchemaObjects(databases[name])))
 }

@@ -8,17 +8,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { SUBGRAPHS } from '#start/topology.ts'
-import { ordersAtWork } from '#test/start/order-outcomes.ts'
+import { openOrders } from '#test/start/order-outcomes.ts'
 import type { Traffic } from '#test/start/traffic.ts'
-import type { EngineSet, SetEngine } from '../../testbed/fleet/engine-set.ts'
+import type { EngineSet, FleetEngine } from '../../testbed/fleet/engine-set.ts'
 import type { Fleet } from '../../testbed/fleet/fleet.ts'
-import type { Prober, Recovery } from '../../testbed/fleet/recovery-probe.ts'
-import type { Member } from '../../testbed/fleet/service-process.ts'
+import type { Recovery, RecoveryProbe } from '../../testbed/fleet/recovery-probe.ts'
+import type { ServiceProcess } from '../../testbed/fleet/service-process.ts'
 import { writeImportFiles } from './import-files.ts'
-import { type LeasePlaces, readLeases, untilHeld } from './leases.ts'
+import { type LeaseStores, readLeases, untilHeld } from './leases.ts'
 
 /** Milliseconds from the kill of a process, or from an engine's coming back. */
-export type Outcome = Recovery & {
+export type FaultOutcome = Recovery & {
   readonly victim: string
   /** Until all orders had ended that were under way at the kill. */
   readonly settledMs: number
@@ -29,10 +29,10 @@ export type Outcome = Recovery & {
   readonly leases: readonly string[]
 }
 
-export type Soak = {
+export type FaultRun = {
   readonly fleet: Fleet
   readonly set: EngineSet
-  readonly prober: Prober
+  readonly prober: RecoveryProbe
   readonly traffic: Traffic
 }
 
@@ -48,7 +48,7 @@ export async function importOrders(fleet: Fleet, count: number): Promise<string>
   try {
     await writeImportFiles(folder, count)
     const env = { PATH: process.env.PATH ?? '', WAYBILL_TOKEN: await fleet.token('ops', 'import') }
-    const args = [IMPORT, folder, '--url', `${fleet.front}/graphql`, '--at-once', '16']
+    const args = [IMPORT, folder, '--url', `${fleet.webUrl}/graphql`, '--at-once', '16']
     const { stdout } = await promisify(execFile)(process.execPath, args, { env })
     return stdout
   } catch (error) {
@@ -60,10 +60,10 @@ export async function importOrders(fleet: Fleet, count: number): Promise<string>
 }
 
 /** Kills a process, waits until the others have made up for it, and starts it again. */
-export async function killMember(soak: Soak, member: Member): Promise<Outcome> {
+export async function killProcess(soak: FaultRun, member: ServiceProcess): Promise<FaultOutcome> {
   const places = leasePlaces(soak.set)
   const before = new Map((await readLeases(places)).map(({ name, owner }) => [name, owner]))
-  const underWay = await ordersAtWork(soak.fleet, customersOf(soak))
+  const underWay = await openOrders(soak.fleet, customersOf(soak))
   const since = new Date()
   await member.kill()
   const [recovery, settledMs, held] = await Promise.all([
@@ -81,26 +81,29 @@ export async function killMember(soak: Soak, member: Member): Promise<Outcome> {
   return { victim: member.name, ...recovery, settledMs, readyMs, heldMs, leases }
 }
 
-function ownsLeases({ service }: Member): boolean {
+function ownsLeases({ service }: ServiceProcess): boolean {
   return SUBGRAPHS.some(name => name === service)
 }
 
 /** Kills an engine, and brings it back after a while; the figures are from then on. */
-export async function killEngine(soak: Soak, { version, faults }: SetEngine): Promise<Outcome | undefined> {
+export async function killEngine(
+  soak: FaultRun,
+  { version, faults }: FleetEngine,
+): Promise<FaultOutcome | undefined> {
   if (!faults) return undefined
-  const underWay = await ordersAtWork(soak.fleet, customersOf(soak))
+  const underWay = await openOrders(soak.fleet, customersOf(soak))
   await faults.kill()
   await delay(AWAY_MS)
   const began = performance.now()
   await faults.restart()
   const readyMs = performance.now() - began
   const [recovery, settledMs] = await Promise.all([soak.prober.recover(), untilEnded(soak, underWay)])
-  await Promise.all(soak.fleet.members.map(member => member.ready()))
+  await Promise.all(soak.fleet.processes.map(member => member.ready()))
   return { victim: version, ...recovery, settledMs, readyMs, heldMs: 0, leases: [] }
 }
 
 /** One line a kill, and what it means. */
-export function describe(outcomes: readonly Outcome[]): string {
+export function formatOutcomes(outcomes: readonly FaultOutcome[]): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`.padStart(10)
   const rows = outcomes.map(
     ({ victim, answeredMs, completedMs, settledMs, readyMs, heldMs, leases }) =>
@@ -114,21 +117,21 @@ export function describe(outcomes: readonly Outcome[]): string {
   ].join('\n')
 }
 
-function leasePlaces({ databases, env }: EngineSet): LeasePlaces {
+function leasePlaces({ databases, env }: EngineSet): LeaseStores {
   const { bus, ...stores } = databases
   return { stores, ...(env('orders').EVENT_BUS_URL === undefined && { bus }) }
 }
 
-function customersOf({ traffic }: Soak): readonly string[] {
+function customersOf({ traffic }: FaultRun): readonly string[] {
   return traffic.shoppers.map(({ id }) => id)
 }
 
-async function untilEnded(soak: Soak, ids: readonly string[]): Promise<number> {
+async function untilEnded(soak: FaultRun, ids: readonly string[]): Promise<number> {
   const { fleet, traffic } = soak
   const began = performance.now()
   const customers = customersOf(soak)
   for (;;) {
-    const open = await ordersAtWork(fleet, customers).catch(() => ids)
+    const open = await openOrders(fleet, customers).catch(() => ids)
     const left = ids.filter(id => open.includes(id))
     if (left.length === 0) return performance.now() - began
     if (performance.now() - began > SETTLE_MS) throw new Error(`orders have not ended: ${left.join(', ')}`)

@@ -2,21 +2,21 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SERVICE_NAMES } from '#start/topology.ts'
 import { freshDatabases } from '#test/fixtures/databases.ts'
-import { resume } from '#test/fixtures/resuming-subscriber.ts'
+import { startResumingSubscriber } from '#test/fixtures/resuming-subscriber.ts'
 import { type Lease, readLeases, untilHeld } from '#test/fleet/leases.ts'
-import { discrepancies } from '#test/start/ledger-audit.ts'
-import { expectEnds, untilAtRest, untilEmpty } from '#test/start/order-outcomes.ts'
+import { findDiscrepancies } from '#test/start/ledger-audit.ts'
+import { expectOutcomes, untilAtRest, untilEmpty } from '#test/start/order-outcomes.ts'
 import { startTraffic } from '#test/start/traffic.ts'
 import { type Databases, type Fleet, startFleet } from '#testbed/fleet/fleet.ts'
-import { createProber, type Prober } from '#testbed/fleet/recovery-probe.ts'
-import type { Member } from '#testbed/fleet/service-process.ts'
+import { createRecoveryProbe, type RecoveryProbe } from '#testbed/fleet/recovery-probe.ts'
+import type { ServiceProcess } from '#testbed/fleet/service-process.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
-  createSend,
-  type GraphqlReply,
+  createSender,
+  type GraphqlResponse,
   registerShopper,
 } from '#testbed/shop-client.ts'
 
@@ -28,12 +28,12 @@ const QUICK = {
 
 let databases: Databases
 let fleet: Fleet
-let prober: Prober
+let prober: RecoveryProbe
 
 beforeAll(async () => {
   databases = await freshDatabases()
-  fleet = await startFleet({ databases, copies: { 'bff-mobile': 0 }, env: () => QUICK })
-  prober = await createProber(fleet)
+  fleet = await startFleet({ databases, counts: { 'bff-mobile': 0 }, env: () => QUICK })
+  prober = await createRecoveryProbe(fleet)
 }, 120_000)
 afterAll(() => fleet?.[Symbol.asyncDispose]())
 
@@ -46,7 +46,7 @@ function ownersOf(leases: readonly Lease[]): ReadonlyMap<string, string | null> 
   return new Map(leases.map(({ name, owner }) => [name, owner]))
 }
 
-async function startAgain(members: readonly Member[]): Promise<void> {
+async function startAgain(members: readonly ServiceProcess[]): Promise<void> {
   for (const member of members) member.launch()
   await Promise.all(members.map(member => member.ready()))
 }
@@ -54,11 +54,11 @@ async function startAgain(members: readonly Member[]): Promise<void> {
 /** To one process of the web BFF, and to no other. */
 function sendTo<T>(bff: number, token: string, query: string, variables: object, consistency = '') {
   const headers = { ...(consistency && { 'waybill-consistency': consistency }) }
-  const endpoint = `${fleet.of('bff-web')[bff % 2]?.url}/graphql`
-  return createSend(() => endpoint)<T>('bff-web', token, query, variables, headers)
+  const endpoint = `${fleet.processesOf('bff-web')[bff % 2]?.url}/graphql`
+  return createSender(() => endpoint)<T>('bff-web', token, query, variables, headers)
 }
 
-function tokenOf(reply: GraphqlReply<unknown>): string {
+function tokenOf(reply: GraphqlResponse<unknown>): string {
   expect(reply.errors).toBeUndefined()
   return reply.headers.get('waybill-consistency') ?? ''
 }
@@ -73,7 +73,7 @@ test('one key sent to both processes at once is one order and one charge', async
       sku: 'twice',
     })
     const replies = await Promise.all(
-      [0, 1, 0, 1].map(bff => sendTo<CheckoutReply>(bff, shopper.token, CHECKOUT, { input })),
+      [0, 1, 0, 1].map(bff => sendTo<CheckoutResponse>(bff, shopper.token, CHECKOUT, { input })),
     )
     const ids = replies.map(({ data, errors }) => data?.checkout.order?.id ?? JSON.stringify(errors))
     expect(new Set(ids).size, ids.join()).toBe(1)
@@ -87,7 +87,7 @@ test('one key sent to both processes at once is one order and one charge', async
   )
   expect(orders.data.orders.nodes.map(({ status }) => status)).toEqual(Array(5).fill('COMPLETED'))
   expect(
-    await untilEmpty(() => discrepancies(databases, [shopper.id], { twice: { 'BER-1': 1_000 } })),
+    await untilEmpty(() => findDiscrepancies(databases, [shopper.id], { twice: { 'BER-1': 1_000 } })),
   ).toEqual([])
 }, 60_000)
 
@@ -101,7 +101,7 @@ test('what a process has answered shows at the other one under its token', async
   type Page = { readonly orderPage: { readonly cancellationRequested: boolean; readonly status: string } }
   for (let round = 0; round < 4; round++) {
     for (const bff of [0, 1]) await sendTo(bff, shopper.token, list, {}) // what is kept now is of before
-    const placed = await sendTo<CheckoutReply>(round, shopper.token, CHECKOUT, {
+    const placed = await sendTo<CheckoutResponse>(round, shopper.token, CHECKOUT, {
       input: checkoutInput({
         idempotencyKey: `seen-${round}`,
         sku: 'seen',
@@ -128,16 +128,16 @@ test('when one of two machines dies the other takes over all that it owned, and 
   const query = `subscription ($after: String) { operationsFeed(after: $after) { kind cursor events { id service orderId } } }`
   const followers = [0, 1].map(bff => {
     const nearest = () => {
-      const [own, other] = [fleet.of('bff-web')[bff], fleet.of('bff-web')[1 - bff]]
+      const [own, other] = [fleet.processesOf('bff-web')[bff], fleet.processesOf('bff-web')[1 - bff]]
       return (own?.isRunning() ? own : other)?.url ?? ''
     }
-    return resume({ url: nearest, token: ops, query })
+    return startResumingSubscriber({ url: nearest, token: ops, query })
   })
   await Promise.all(followers.map(({ started }) => started))
   const first = await readLeases(leasePlaces())
 
   for (const dying of [0, 1]) {
-    const machine = SERVICE_NAMES.flatMap(name => fleet.of(name)[dying] ?? [])
+    const machine = SERVICE_NAMES.flatMap(name => fleet.processesOf(name)[dying] ?? [])
     const before = await readLeases(leasePlaces())
     const since = new Date()
     await Promise.all(machine.map(member => member.kill()))
@@ -158,8 +158,8 @@ test('when one of two machines dies the other takes over all that it owned, and 
   await traffic.finish()
   const customers = traffic.shoppers.map(({ id }) => id)
   await untilAtRest(fleet, customers, 'fleet')
-  expect(await untilEmpty(() => discrepancies(databases, customers))).toEqual([])
-  await expectEnds(fleet, traffic, 'fleet')
+  expect(await untilEmpty(() => findDiscrepancies(databases, customers))).toEqual([])
+  await expectOutcomes(fleet, traffic, 'fleet')
   for (const answered of traffic.answered.slice(-5))
     expect(await traffic.repeat(answered), answered.key).toBe(answered.orderId)
 

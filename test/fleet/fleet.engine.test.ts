@@ -2,19 +2,19 @@
 import process from 'node:process'
 import { expect, test } from 'vitest'
 import {
-  describe,
+  type FaultOutcome,
+  type FaultRun,
+  formatOutcomes,
   importOrders,
   killEngine,
-  killMember,
-  type Outcome,
-  type Soak,
+  killProcess,
 } from '#test/fleet/fault-injection.ts'
-import { discrepancies } from '#test/start/ledger-audit.ts'
-import { expectEnds, untilAtRest, untilEmpty } from '#test/start/order-outcomes.ts'
+import { findDiscrepancies } from '#test/start/ledger-audit.ts'
+import { expectOutcomes, untilAtRest, untilEmpty } from '#test/start/order-outcomes.ts'
 import { startTraffic } from '#test/start/traffic.ts'
-import { type EngineSet, openEmbeddedSet, openScaleOutSet } from '#testbed/fleet/engine-set.ts'
+import { type EngineSet, openPostgresSet, openScaleOutSet } from '#testbed/fleet/engine-set.ts'
 import { startFleet } from '#testbed/fleet/fleet.ts'
-import { createProber } from '#testbed/fleet/recovery-probe.ts'
+import { createRecoveryProbe } from '#testbed/fleet/recovery-probe.ts'
 
 const IMPORTED = Number(process.env.FLEET_ORDERS ?? 1_000)
 const TIMEOUT_MS = 90 * 60_000
@@ -29,7 +29,7 @@ const QUICK = {
 }
 
 const SETS: readonly { readonly name: string; open(): Promise<EngineSet> }[] = [
-  { name: 'PostgreSQL for everything', open: openEmbeddedSet },
+  { name: 'PostgreSQL for everything', open: openPostgresSet },
   { name: 'an engine for each port', open: openScaleOutSet },
 ]
 
@@ -46,22 +46,22 @@ for (const { name, open } of SETS)
       })
       const report = await importOrders(fleet, IMPORTED)
       console.log(report)
-      const prober = await createProber(fleet)
+      const prober = await createRecoveryProbe(fleet)
       const usual = await prober.recover()
       const traffic = await startTraffic(fleet, SHOPPERS, PACE)
-      const soak: Soak = { fleet, set, prober, traffic }
+      const soak: FaultRun = { fleet, set, prober, traffic }
 
-      const outcomes: Outcome[] = []
-      const note = (outcome: Outcome | undefined) => {
+      const outcomes: FaultOutcome[] = []
+      const note = (outcome: FaultOutcome | undefined) => {
         if (!outcome) return
         outcomes.push(outcome)
-        console.log(describe([outcome]).split('\n')[1])
+        console.log(formatOutcomes([outcome]).split('\n')[1])
       }
-      for (const member of fleet.members) note(await killMember(soak, member))
+      for (const member of fleet.processes) note(await killProcess(soak, member))
       for (const engine of set.engines) note(await killEngine(soak, engine))
       await traffic.finish()
       console.log(
-        `${describe(outcomes)}\nundisturbed, an order is completed after ${usual.completedMs.toFixed(0)} ms`,
+        `${formatOutcomes(outcomes)}\nundisturbed, an order is completed after ${usual.completedMs.toFixed(0)} ms`,
       )
       await expectBooks(soak)
       expect(rowsOf(await importOrders(fleet, IMPORTED))).toEqual(rowsOf(report))
@@ -69,11 +69,11 @@ for (const { name, open } of SETS)
     TIMEOUT_MS,
   )
 
-async function expectBooks({ fleet, set, traffic }: Soak): Promise<void> {
+async function expectBooks({ fleet, set, traffic }: FaultRun): Promise<void> {
   const customers = traffic.shoppers.map(({ id }) => id)
   await untilAtRest(fleet, customers, set.name)
-  expect(await untilEmpty(() => discrepancies(set.books, customers))).toEqual([])
-  await expectEnds(fleet, traffic, set.name)
+  expect(await untilEmpty(() => findDiscrepancies(set.stores, customers))).toEqual([])
+  await expectOutcomes(fleet, traffic, set.name)
   for (const answered of traffic.answered.slice(-20))
     expect(await traffic.repeat(answered), answered.key).toBe(answered.orderId)
   console.log(`${traffic.answered.length} checkouts answered`)

@@ -5,7 +5,7 @@ import pg from 'pg'
 /** `name` is unique over all databases, such as `orders publisher`. */
 export type Lease = { readonly name: string; readonly owner: string | null }
 
-export type LeasePlaces = {
+export type LeaseStores = {
   /** Event stores by service. */
   readonly stores: Readonly<Record<string, string>>
   /** Absent where the bus is not in PostgreSQL. */
@@ -21,7 +21,7 @@ const PATIENCE_MS = 60_000
 const LEASE_MS = 5_000
 
 /** Every lease, with its present owner. */
-export async function readLeases(places: LeasePlaces): Promise<Lease[]> {
+export async function readLeases(places: LeaseStores): Promise<Lease[]> {
   return eachPlace(places, (client, sql) => client.query<Lease>(sql))
 }
 
@@ -29,7 +29,7 @@ export async function readLeases(places: LeasePlaces): Promise<Lease[]> {
  * After a process died at the instant `since`: milliseconds from then until each lease was held by a living process,
  * by its name. A lease that is renewed past what an owner could have got before `since` has a living one.
  */
-export async function untilHeld(places: LeasePlaces, since: Date): Promise<ReadonlyMap<string, number>> {
+export async function untilHeld(places: LeaseStores, since: Date): Promise<ReadonlyMap<string, number>> {
   const wanted = (await readLeases(places)).length
   const held = new Map<string, number>()
   const sureAt = new Date(since.getTime() + LEASE_MS)
@@ -47,7 +47,7 @@ export async function untilHeld(places: LeasePlaces, since: Date): Promise<Reado
 }
 
 async function eachPlace(
-  { stores, bus }: LeasePlaces,
+  { stores, bus }: LeaseStores,
   ask: (client: pg.Client, sql: string) => Promise<{ rows: Lease[] }>,
 ): Promise<Lease[]> {
   const places = [

@@ -17,7 +17,7 @@ import { rawJsonOf } from '#platform/http/json-body.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
-import { createSend } from '#testbed/shop-client.ts'
+import { createSender } from '#testbed/shop-client.ts'
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@inaccessible"])`
 
@@ -179,7 +179,7 @@ export async function startLibrary({
     ...environment,
   }
   const gateway = open.use(await startGateway(config))
-  const send = createSend(() => `${gateway.url}/graphql`)
+  const send = createSender(() => `${gateway.url}/graphql`)
   const running = open.move()
   return {
     url: gateway.url,

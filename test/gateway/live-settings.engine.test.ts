@@ -2,12 +2,12 @@ import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Kept } from '#test/platform/config/settings.contract.ts'
 import { consul as engine, type RunningConsul, startConsul } from '#testbed/engines/consul.ts'
-import { whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason } from '#testbed/engines/engine.ts'
 import { startLibrary } from './gateway-fixture.ts'
 import { gatewaySettingsContract, limitOf, startAdjustable } from './live-settings.contract.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }
-const missing = whyMissing(engine)
+const missing = missingReason(engine)
 
 describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${engine.find()?.version}`, () => {
   let consul: RunningConsul

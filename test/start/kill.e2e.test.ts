@@ -6,19 +6,19 @@ import { expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { urlOf } from '#start/topology.ts'
 import type { StoreUrls } from '#testbed/fleet/engine-set.ts'
-import { createSend, type Graphs } from '#testbed/shop-client.ts'
+import { createSender, type PlatformClient } from '#testbed/shop-client.ts'
 import {
-  type Copy,
-  type CopyOptions,
   databaseOf,
   freePortBase,
-  launchCopy,
+  launchWaybill,
   openDataDir,
-  startCopy,
-  whenFree,
+  startWaybill,
+  type WaybillOptions,
+  type WaybillProcess,
+  whenPortsAreFree,
 } from '#testbed/waybill-process.ts'
-import { discrepancies } from './ledger-audit.ts'
-import { expectEnds, untilAtRest, untilEmpty } from './order-outcomes.ts'
+import { findDiscrepancies } from './ledger-audit.ts'
+import { expectOutcomes, untilAtRest, untilEmpty } from './order-outcomes.ts'
 import { startTraffic } from './traffic.ts'
 
 /** More for a night: `npm run test:kill`. `KILL_SEED` repeats the moments and victims of an earlier run. */
@@ -57,9 +57,9 @@ test(
     const customers = traffic.shoppers.map(({ id }) => id)
     await untilAtRest(graphs, customers, label)
 
-    const found = await untilEmpty(async () => discrepancies(await placesOf(folder.dataDir), customers))
+    const found = await untilEmpty(async () => findDiscrepancies(await placesOf(folder.dataDir), customers))
     expect(found, label).toEqual([])
-    await expectEnds(graphs, traffic, label)
+    await expectOutcomes(graphs, traffic, label)
     for (const answered of traffic.answered.slice(-20))
       expect(await traffic.repeat(answered), answered.key).toBe(answered.orderId)
     const seconds = ((performance.now() - began) / 1000).toFixed(0)
@@ -68,12 +68,12 @@ test(
   90_000 + KILLS * 30_000,
 )
 
-type Running = AsyncDisposable & { copy: Copy; readonly options: CopyOptions }
+type Running = AsyncDisposable & { copy: WaybillProcess; readonly options: WaybillOptions }
 type Strike = (running: Running, random: () => number) => Promise<void>
 
-async function keepRunning(options: CopyOptions): Promise<Running> {
+async function keepRunning(options: WaybillOptions): Promise<Running> {
   const running = {
-    copy: await startCopy(options),
+    copy: await startWaybill(options),
     options,
     [Symbol.asyncDispose]: () => running.copy[Symbol.asyncDispose](),
   }
@@ -83,13 +83,13 @@ async function keepRunning(options: CopyOptions): Promise<Running> {
 /** The power fails, and comes back. */
 const everything: Strike = async running => {
   await running.copy.kill()
-  running.copy = await startCopy(running.options)
+  running.copy = await startWaybill(running.options)
 }
 
 /** It fails again while services start. */
 const everythingTwice: Strike = async (running, random) => {
   await running.copy.kill()
-  running.copy = launchCopy(running.options)
+  running.copy = launchWaybill(running.options)
   await Promise.race([running.copy.ready, delay(random() * 3_000)])
   await everything(running, random)
 }
@@ -98,8 +98,8 @@ const everythingTwice: Strike = async (running, random) => {
 const starter: Strike = async running => {
   process.kill(running.copy.pid, 'SIGKILL')
   await running.copy.ended
-  await whenFree(running.options.portBase)
-  running.copy = await startCopy(running.options)
+  await whenPortsAreFree(running.options.portBase)
+  running.copy = await startWaybill(running.options)
 }
 
 /** One host dies; the starter runs it again, and the others stay as they are. */
@@ -113,12 +113,12 @@ const oneHost: Strike = async ({ copy }, random) => {
 
 const STRIKES: readonly Strike[] = [oneHost, everything, starter, everythingTwice, oneHost]
 
-async function graphsOf({ dataDir, portBase }: CopyOptions): Promise<Graphs> {
+async function graphsOf({ dataDir, portBase }: WaybillOptions): Promise<PlatformClient> {
   const issuer = await openEmbeddedIssuer(path.join(dataDir, 'auth'))
   const machine = { host: '127.0.0.1', portBase }
   return {
     token: (role, subject = role) => issuer.sign({ role, subject }),
-    send: createSend(service => `${urlOf(machine, service)}/graphql`),
+    send: createSender(service => `${urlOf(machine, service)}/graphql`),
   }
 }
 

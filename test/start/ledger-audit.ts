@@ -32,7 +32,7 @@ type Ledger = {
 }
 type Parcel = { readonly reference: string; readonly collected: boolean; readonly cancelled: boolean }
 
-type Books = {
+type AuditedRecords = {
   readonly everyOrder: ReadonlyMap<string, PlacedOrder>
   readonly everyShipment: ReadonlyMap<string, ShipmentDocument>
   /** Those of the customers in question. */
@@ -60,7 +60,7 @@ type Received = Readonly<Record<string, Readonly<Record<string, number>>>>
  * All that does not add up about the orders of `customers`, one sentence each; empty when everything does. Ask once
  * all has come to rest. `received` is the stock of goods that only they ordered.
  */
-export async function discrepancies(
+export async function findDiscrepancies(
   places: StoreUrls,
   customers: readonly string[],
   received: Received = STOCK,
@@ -78,7 +78,7 @@ export async function discrepancies(
   ]
 }
 
-async function readBooks(places: StoreUrls, customers: ReadonlySet<string>): Promise<Books> {
+async function readBooks(places: StoreUrls, customers: ReadonlySet<string>): Promise<AuditedRecords> {
   const [everyOrder, everyShipment, ledgers, parcels] = await Promise.all([
     withReadModels(places, 'orders', models => allOf(models, orders.ordersView)),
     withReadModels(places, 'shipping', models => allOf(models, shipping.shipmentsView)),
@@ -96,7 +96,7 @@ async function readBooks(places: StoreUrls, customers: ReadonlySet<string>): Pro
 }
 
 /** Kept for what was sent, nothing when cancelled; what was authorised is taken or let go of, to the cent. */
-function moneyOf(order: PlacedOrder, { ledgers }: Books): string[] {
+function moneyOf(order: PlacedOrder, { ledgers }: AuditedRecords): string[] {
   const { id, status } = order
   const ledger = ledgers.get(siblingId('payment', id))
   const { authorised = 0, captured = 0, voided = 0, refunded = 0, pending = 0 } = ledger ?? {}
@@ -142,7 +142,7 @@ function wantedFor(order: PlacedOrder): Record<string, number> {
 }
 
 /** One parcel for each warehouse that the goods come from, collected when completed, called back when cancelled. */
-function goodsOf(order: PlacedOrder, { shipments, parcels }: Books): string[] {
+function goodsOf(order: PlacedOrder, { shipments, parcels }: AuditedRecords): string[] {
   const own = shipments.filter(({ orderId }) => orderId === order.id)
   const live = own.filter(({ status }) => status !== 'CANCELLED' && status !== 'REFUSED')
   const collected = own.filter(({ id }) => parcels.get(id)?.collected)
@@ -174,7 +174,7 @@ function unitsOf(
 }
 
 /** Money or parcels that nobody knows of, whoever's they are. */
-function strays({ everyOrder, everyShipment, ledgers, parcels }: Books): string[] {
+function strays({ everyOrder, everyShipment, ledgers, parcels }: AuditedRecords): string[] {
   const payments = new Set([...everyOrder.keys()].map(id => siblingId('payment', id)))
   return [
     ...[...ledgers.keys()].filter(id => !payments.has(id)).map(id => `payment ${id} has no order`),
@@ -186,7 +186,7 @@ function strays({ everyOrder, everyShipment, ledgers, parcels }: Books): string[
 }
 
 /** On hand is what came in less what customers got; nothing is held any more. */
-async function stock(places: StoreUrls, { orders: known }: Books, all: Received): Promise<string[]> {
+async function stock(places: StoreUrls, { orders: known }: AuditedRecords, all: Received): Promise<string[]> {
   const products = await withReadModels(places, 'inventory', models => allOf(models, inventory.productsView))
   const sold = unitsOf(
     known.flatMap(order => Object.entries(wantedFor(order)).map(([sku, quantity]) => ({ sku, quantity }))),

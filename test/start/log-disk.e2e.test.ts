@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { SEED_CUSTOMERS } from '#start/seed-data.ts'
-import { freePortBase, openDataDir, startCopy } from '#testbed/waybill-process.ts'
+import { freePortBase, openDataDir, startWaybill } from '#testbed/waybill-process.ts'
 
 /** More for a night: `LOG_DISK_SECONDS=60 npm test -- test/start/log-disk`. */
 const FULL_SECONDS = Number(process.env.LOG_DISK_SECONDS ?? 3)
@@ -70,7 +70,7 @@ test(
     if (!disk) return context.skip('mounting a small disk takes the rights of root')
     // Each request is a line at this level, so that the load itself fills the disk.
     const env = { LOG_LEVEL: 'debug' }
-    await using copy = await startCopy({ dataDir: folder.dataDir, portBase: await freePortBase(), env })
+    await using copy = await startWaybill({ dataDir: folder.dataDir, portBase: await freePortBase(), env })
     const hosts = await copy.pids()
 
     const filler = path.join(logs, 'filler')

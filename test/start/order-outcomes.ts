@@ -1,7 +1,7 @@
 // How the orders of test shoppers end: waits until all are at rest, and holds each against what its kind allows.
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { Graphs } from '#testbed/shop-client.ts'
+import type { PlatformClient } from '#testbed/shop-client.ts'
 import type { Traffic } from './traffic.ts'
 
 const SETTLE_MS = 60_000
@@ -21,7 +21,7 @@ type Order = { readonly id: string; readonly status: string }
 type Fulfilment = { readonly order: { readonly id: string }; readonly pending: readonly string[] }
 
 /** The ids of their orders that have not ended. Throws what the desk is answered instead. */
-export async function ordersAtWork(graphs: Graphs, customers: readonly string[]): Promise<string[]> {
+export async function openOrders(graphs: PlatformClient, customers: readonly string[]): Promise<string[]> {
   const ops = await graphs.token('ops')
   const replies = await Promise.all(
     customers.map(customerId =>
@@ -36,12 +36,12 @@ export async function ordersAtWork(graphs: Graphs, customers: readonly string[])
 
 /** As the operations desk sees it: no order of theirs is on its way, and no fulfilment still has something to do. */
 export async function untilAtRest(
-  graphs: Graphs,
+  graphs: PlatformClient,
   customers: readonly string[],
   label: string,
 ): Promise<void> {
   const ops = await graphs.token('ops')
-  const open = await untilEmpty<unknown>(() => ordersAtWork(graphs, customers).catch(error => [error]))
+  const open = await untilEmpty<unknown>(() => openOrders(graphs, customers).catch(error => [error]))
   expect(open, `orders on their way; ${label}`).toEqual([])
   const own = new Set(
     (await Promise.all(customers.map(id => ordersOf(graphs, id)))).flat().map(({ id }) => id),
@@ -65,7 +65,7 @@ type Page = {
   readonly orders: { readonly nodes: Order[]; readonly pageInfo: { hasNextPage: boolean; endCursor: string } }
 }
 
-async function ordersOf(graphs: Graphs, customerId: string): Promise<Order[]> {
+async function ordersOf(graphs: PlatformClient, customerId: string): Promise<Order[]> {
   const ops = await graphs.token('ops')
   const found: Order[] = []
   for (let after: string | null = null; ; ) {
@@ -78,8 +78,8 @@ async function ordersOf(graphs: Graphs, customerId: string): Promise<Order[]> {
 }
 
 /** Each key has an order of its own, which ended as its kind may end. What was sold out, and only that, has none. */
-export async function expectEnds(
-  graphs: Graphs,
+export async function expectOutcomes(
+  graphs: PlatformClient,
   { answered, shoppers }: Traffic,
   label: string,
 ): Promise<void> {

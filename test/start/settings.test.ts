@@ -1,20 +1,20 @@
 import { expect, test } from 'vitest'
 import { readStartSettings } from '#start/settings.ts'
-import { environmentOf, type Machine, SERVICE_NAMES } from '#start/topology.ts'
+import { type Deployment, environmentOf, SERVICE_NAMES } from '#start/topology.ts'
 
 const BUS = 'postgres://bus@127.0.0.1:5432/bus'
 
-function machineWith(passed: Readonly<Record<string, string>>): Machine {
+function machineWith(sharedEnv: Readonly<Record<string, string>>): Deployment {
   const databases = { orders: '', inventory: '', payment: '', shipping: '', bus: BUS }
   const auth = { authDirectory: '', jwks: '', issuer: '', audience: '' }
   const secrets = { payment: '', carrier: '' }
-  return { host: '127.0.0.1', portBase: 4000, databaseUrls: databases, ...auth, secrets, passed }
+  return { host: '127.0.0.1', portBase: 4000, databaseUrls: databases, ...auth, secrets, sharedEnv }
 }
 
 test('every service is told of the bus that the starter is told of, and of the embedded one otherwise', () => {
   const url = 'kafka://127.0.0.1:9092/?partitions=4'
-  const told = machineWith(readStartSettings({ EVENT_BUS_URL: url }).passed)
-  const untold = machineWith(readStartSettings({}).passed)
+  const told = machineWith(readStartSettings({ EVENT_BUS_URL: url }).sharedEnv)
+  const untold = machineWith(readStartSettings({}).sharedEnv)
   for (const name of SERVICE_NAMES) {
     expect(environmentOf(told, name).EVENT_BUS_URL).toBe(url)
     expect(environmentOf(untold, name).EVENT_BUS_URL).toBe(BUS)
@@ -30,8 +30,8 @@ test('a bus that cannot be is refused with the variable, and without the passwor
 
 test('orders are told where fulfilments run, where the starter is told', () => {
   const url = 'temporal://127.0.0.1:7233/default'
-  const told = machineWith(readStartSettings({ WORKFLOW_URL: url }).passed)
+  const told = machineWith(readStartSettings({ WORKFLOW_URL: url }).sharedEnv)
   expect(environmentOf(told, 'orders').WORKFLOW_URL).toBe(url)
-  expect(readStartSettings({}).passed).not.toHaveProperty('WORKFLOW_URL')
+  expect(readStartSettings({}).sharedEnv).not.toHaveProperty('WORKFLOW_URL')
   expect(() => readStartSettings({ WORKFLOW_URL: 'http://127.0.0.1:7233' })).toThrow(/WORKFLOW_URL: holds/)
 })

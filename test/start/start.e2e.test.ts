@@ -10,12 +10,12 @@ import { SEED_CUSTOMERS } from '#start/seed-data.ts'
 import { PORT_OFFSETS, SERVICE_NAMES } from '#start/topology.ts'
 import { ADDRESS } from '#testbed/shop-client.ts'
 import {
-  type Copy,
   freePortBase,
-  launchCopy,
+  launchWaybill,
   openDataDir,
-  startCopy,
-  whenFree,
+  startWaybill,
+  type WaybillProcess,
+  whenPortsAreFree,
 } from '#testbed/waybill-process.ts'
 
 const [ada] = SEED_CUSTOMERS
@@ -24,16 +24,18 @@ const DEADLINE_MS = 30_000
 const open = new AsyncDisposableStack()
 let dataDir: string
 let portBase: number
-let copy: Copy
-let second: Copy
+let copy: WaybillProcess
+let second: WaybillProcess
 beforeAll(async () => {
   const folders = [open.use(await openDataDir()), open.use(await openDataDir())] as const
   const env = { CARRIER_SANDBOX_STEP_MS: '60000' }
   const begun = await Promise.all(
-    folders.map(async folder => launchCopy({ dataDir: folder.dataDir, portBase: await freePortBase(), env })),
+    folders.map(async folder =>
+      launchWaybill({ dataDir: folder.dataDir, portBase: await freePortBase(), env }),
+    ),
   )
   for (const each of begun) open.use(each)
-  ;[copy, second] = begun as [Copy, Copy]
+  ;[copy, second] = begun as [WaybillProcess, WaybillProcess]
   await Promise.all([copy.ready, second.ready])
   dataDir = folders[0].dataDir
   portBase = Number(new URL(copy.url('bff-web')).port)
@@ -61,7 +63,7 @@ async function tokenOf(subject: string): Promise<string> {
   return (await runTool('token', ['--role', 'customer', '--subject', subject])).printed
 }
 
-async function ask(at: Copy, token: string, query: string, variables: object = {}) {
+async function ask(at: WaybillProcess, token: string, query: string, variables: object = {}) {
   const response = await fetch(`${at.url('bff-web')}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
@@ -70,7 +72,7 @@ async function ask(at: Copy, token: string, query: string, variables: object = {
   return (await response.json()) as { data: Record<string, unknown>; errors?: unknown }
 }
 
-async function ordersOf(at: Copy, token: string): Promise<string[]> {
+async function ordersOf(at: WaybillProcess, token: string): Promise<string[]> {
   const { data, errors } = await ask(at, token, '{ orders(first: 100) { nodes { id } } }')
   expect(errors).toBeUndefined()
   return (data as { orders: { nodes: { id: string }[] } }).orders.nodes.map(({ id }) => id)
@@ -86,7 +88,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 
 const cluster = () => path.join(dataDir, 'postgres', 'cluster')
 const restart = async () => {
-  copy = open.use(await startCopy({ dataDir, portBase }))
+  copy = open.use(await startWaybill({ dataDir, portBase }))
 }
 
 describe('a copy that runs', () => {
@@ -123,14 +125,14 @@ describe('a copy that runs', () => {
 
   test('keeps its ports: another start there names them and ends with 1', async () => {
     await using other = await openDataDir()
-    const late = launchCopy({ dataDir: other.dataDir, portBase })
+    const late = launchWaybill({ dataDir: other.dataDir, portBase })
     expect(await late.ended).toBe(1)
     expect(late.lines).toEqual([expect.stringMatching(/^PORT_IN_USE: .*PORT_BASE/)])
     expect(late.lines[0]).toContain(`${portBase} (bff-web)`)
   })
 
   test('keeps its data: another start on it ends with 1, and so does a reset', async () => {
-    const late = launchCopy({ dataDir, portBase: await freePortBase() })
+    const late = launchWaybill({ dataDir, portBase: await freePortBase() })
     expect(await late.ended).toBe(1)
     expect(late.lines.join('\n')).toContain('DATA_DIR_IN_USE')
     const { code, output } = await runTool('reset', ['--yes'])
@@ -182,7 +184,7 @@ describe('a copy that ends', () => {
     process.kill(copy.pid, 'SIGKILL')
     await copy.ended
     await until(async () => (await copy.pids()).length === 0)
-    await whenFree(portBase)
+    await whenPortsAreFree(portBase)
   })
 
   test('is ended and deleted by a reset', async () => {

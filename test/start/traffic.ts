@@ -1,6 +1,12 @@
 // Shoppers who go on ordering whatever happens to the services: each repeats a request under its key until it is answered.
 import { setTimeout as delay } from 'node:timers/promises'
-import { ADDRESS, addProduct, type Graphs, registerShopper, type Shopper } from '#testbed/shop-client.ts'
+import {
+  ADDRESS,
+  addProduct,
+  type PlatformClient,
+  registerShopper,
+  type Shopper,
+} from '#testbed/shop-client.ts'
 
 /** Units in stock at the beginning, by SKU and warehouse. */
 export const STOCK = {
@@ -81,7 +87,7 @@ export type Pace = {
 }
 
 /** `graphs` are those of what runs at the moment. */
-export async function startTraffic(graphs: Graphs, width: number, pace: Pace = {}): Promise<Traffic> {
+export async function startTraffic(graphs: PlatformClient, width: number, pace: Pace = {}): Promise<Traffic> {
   const { pauseMs = 0, settleWithinMs = SETTLE_MS } = pace
   const [shoppers] = await Promise.all([
     Promise.all(Array.from({ length: width }, (_, index) => registerShopper(graphs, `Shopper ${index}`))),
@@ -149,7 +155,7 @@ type CheckoutAnswer = {
 }
 
 async function checkout(
-  graphs: Graphs,
+  graphs: PlatformClient,
   { token }: Shopper,
   { key, kind, settleWithinMs }: Pick<Answered, 'key' | 'kind'> & Required<Pick<Pace, 'settleWithinMs'>>,
 ): Promise<string | undefined> {
@@ -180,7 +186,12 @@ async function checkout(
   return orderId
 }
 
-async function cancel(graphs: Graphs, { token }: Shopper, key: string, orderId: string): Promise<void> {
+async function cancel(
+  graphs: PlatformClient,
+  { token }: Shopper,
+  key: string,
+  orderId: string,
+): Promise<void> {
   await untilAnswered(graphs, token, CANCEL, {
     idempotencyKey: `cancel-${key}`,
     orderId,
@@ -189,7 +200,12 @@ async function cancel(graphs: Graphs, { token }: Shopper, key: string, orderId: 
 }
 
 /** A client repeats what was not answered, and what is said to be away. Any other error is the platform's fault. */
-async function untilAnswered<T>(graphs: Graphs, token: string, query: string, input: object): Promise<T> {
+async function untilAnswered<T>(
+  graphs: PlatformClient,
+  token: string,
+  query: string,
+  input: object,
+): Promise<T> {
   const late = AbortSignal.timeout(PATIENCE_MS)
   for (;;) {
     const reply = await graphs.send<T>('bff-web', token, query, { input }).catch((error: Error) => error)

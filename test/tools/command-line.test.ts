@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
-import { declare, helpOf, readInput, runCommand } from '#tools/command-line.ts'
+import { defineCommand, helpText, readInput, runCommand } from '#tools/command-line.ts'
 
-const ship = declare({
+const ship = defineCommand({
   name: 'ship',
   purpose: 'Ships a parcel.',
   operands: { usage: 'PARCEL', description: 'what is shipped', most: 1 },
@@ -11,7 +11,7 @@ const ship = declare({
   },
   examples: ['npm run ship -- box --to=Kiel'],
 })
-const sink = declare({
+const sink = defineCommand({
   name: 'sink',
   purpose: 'Sinks it.',
   destroys: true,
@@ -59,8 +59,8 @@ describe('a command that destroys', () => {
   })
 
   test('names --yes in its help', () => {
-    expect(helpOf(sink)).toContain('--yes')
-    expect(helpOf(ship)).not.toContain('--yes')
+    expect(helpText(sink)).toContain('--yes')
+    expect(helpText(ship)).not.toContain('--yes')
   })
 })
 
@@ -71,13 +71,13 @@ test.each([['--help'], ['-h'], ['--quick', '--help']])(
     const main = vi.fn()
     await runCommand(ship, main, args)
     expect(main).not.toHaveBeenCalled()
-    expect(printed.mock.calls.join()).toBe(helpOf(ship))
+    expect(printed.mock.calls.join()).toBe(helpText(ship))
     vi.restoreAllMocks()
   },
 )
 
 test('the help says how a command is called, what it does, its options with defaults, and an example', () => {
-  expect(helpOf(ship)).toBe(`npm run ship -- PARCEL [OPTION…]
+  expect(helpText(ship)).toBe(`npm run ship -- PARCEL [OPTION…]
 Ships a parcel.
 
   PARCEL      what is shipped

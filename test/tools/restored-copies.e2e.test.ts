@@ -6,7 +6,7 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { SUBGRAPHS } from '#start/topology.ts'
 import { ROOT } from '#test/docs/pages.ts'
-import { databaseOf, freePortBase, openDataDir, startCopy } from '#testbed/waybill-process.ts'
+import { databaseOf, freePortBase, openDataDir, startWaybill } from '#testbed/waybill-process.ts'
 
 type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string }
 type Variables = Readonly<Record<string, string>>
@@ -61,11 +61,11 @@ test('databases restored from different moments are told from those that agree',
   }
   const env = { DATA_DIR: options.dataDir, PORT_BASE: String(options.portBase) }
   {
-    await using before = await startCopy(options)
+    await using before = await startWaybill(options)
     await before.kill()
   }
   const early = await copyDatabase(await databaseOf(data.dataDir, 'orders'), 'orders_early')
-  await using copy = await startCopy(options)
+  await using copy = await startWaybill(options)
   expect(await importNorthwind(env)).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('All orders are imported, and reconcile'),

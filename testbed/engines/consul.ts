@@ -9,14 +9,14 @@ import { freePort } from '#start/postgres-server.ts'
 import {
   ENGINES_FOLDER,
   type Engine,
+  engineAt,
   type Faults,
-  givenBy,
-  onPath,
-  printedBy,
+  findOnPath,
+  outputOf,
   type RunningEngine,
 } from '#testbed/engines/engine.ts'
 import { buildWithGo, copyModule, type Go } from '#testbed/engines/go-build.ts'
-import { startServer } from '#testbed/engines/server-process.ts'
+import { startServerProcess } from '#testbed/engines/server-process.ts'
 
 const VERSION = '1.22.6'
 const MODULE = `github.com/hashicorp/consul@v${VERSION}`
@@ -26,14 +26,14 @@ const BUILD_MS = 1_800_000
 export const consul: Engine = {
   name: 'Consul',
   find() {
-    const given = givenBy('CONSUL_URL', 'Consul')
+    const given = engineAt('CONSUL_URL', 'Consul')
     if (given) return given
     const binary = consulBinary()
-    const version = printedBy(binary, 'version')?.split('\n')[0]
+    const version = outputOf(binary, 'version')?.split('\n')[0]
     const from = binary === OBTAINED ? 'the Go module proxy' : 'PATH'
     return version ? { version, from, start: () => startConsul() } : undefined
   },
-  obtain: () =>
+  install: () =>
     buildWithGo({
       name: `Consul ${VERSION}`,
       place: OBTAINED,
@@ -56,7 +56,7 @@ async function build(go: Go, folder: string): Promise<string> {
 
 /** What is on PATH, else what was built. */
 function consulBinary(): string {
-  return onPath('consul') ?? OBTAINED
+  return findOnPath('consul') ?? OBTAINED
 }
 
 /** What RunningEngine says, for one that is always ours to hurt. */
@@ -78,7 +78,7 @@ export async function startConsul({ acl = false }: { readonly acl?: boolean } = 
   }
   const token = randomUUID()
   await writeFile(path.join(folder, 'agent.json'), JSON.stringify(settings(folder, acl ? token : undefined)))
-  const server = await startServer({
+  const server = await startServerProcess({
     name: 'Consul',
     launch: () => spawn(consulBinary(), agentArguments(folder, ports), { stdio: 'ignore' }),
     answers: async () => (await hasLeader(ports.http)) && (!acl || (await knows(ports.http, token))),

@@ -37,7 +37,7 @@ export type Engine = {
   /** From its URL if one is set, else from PATH, else from what `obtain` left behind. Builds and fetches nothing. */
   find(): FoundEngine | undefined
   /** Gets it from the machine's package managers, once; throws an Error whose message is the reason when it cannot. */
-  obtain(): Promise<void>
+  install(): Promise<void>
 }
 
 /** Where what was obtained is kept from one run to the next, outside the repository. */
@@ -46,14 +46,14 @@ export const ENGINES_FOLDER =
   path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'waybill-engines')
 
 /** Why tests on it are skipped, for the name of their suite; undefined when they can run. */
-export function whyMissing(engine: Engine): string | undefined {
+export function missingReason(engine: Engine): string | undefined {
   if (engine.find()) return undefined
   const reasons: Readonly<Record<string, string>> = JSON.parse(process.env.ENGINES_MISSING ?? '{}')
   return reasons[engine.name] ?? 'npm run test:engines gets it'
 }
 
 /** One that somebody else runs, by the variable that holds its URL. */
-export function givenBy(variable: string, name: string): FoundEngine | undefined {
+export function engineAt(variable: string, name: string): FoundEngine | undefined {
   const url = process.env[variable]
   if (!url) return undefined
   const start = async () => ({ url, async [Symbol.asyncDispose]() {} })
@@ -61,7 +61,7 @@ export function givenBy(variable: string, name: string): FoundEngine | undefined
 }
 
 /** The first of that name in the folders of PATH. */
-export function onPath(file: string): string | undefined {
+export function findOnPath(file: string): string | undefined {
   return (process.env.PATH ?? '')
     .split(path.delimiter)
     .map(folder => path.join(folder, file))
@@ -69,7 +69,7 @@ export function onPath(file: string): string | undefined {
 }
 
 /** What a program prints about itself; undefined when it does not run. */
-export function printedBy(program: string, ...args: string[]): string | undefined {
+export function outputOf(program: string, ...args: string[]): string | undefined {
   try {
     return execFileSync(program, args, { encoding: 'utf8', timeout: 10_000 }).trim()
   } catch {
@@ -78,7 +78,7 @@ export function printedBy(program: string, ...args: string[]): string | undefine
 }
 
 /** Puts what `make` leaves at the path that it returns to `place`, whole or not at all, unless something is there. */
-export async function obtainOnce(place: string, make: (folder: string) => Promise<string>): Promise<void> {
+export async function installOnce(place: string, make: (folder: string) => Promise<string>): Promise<void> {
   if (existsSync(place)) return
   await mkdir(ENGINES_FOLDER, { recursive: true })
   const folder = await mkdtemp(`${place}-`)

@@ -4,7 +4,7 @@ import { chmod, cp, readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
-import { obtainOnce, onPath } from '#testbed/engines/engine.ts'
+import { findOnPath, installOnce } from '#testbed/engines/engine.ts'
 
 /** Runs `go` in a folder, in the background of everything else. Returns what it printed. */
 export type Go = (folder: string, ...args: string[]) => Promise<string>
@@ -22,7 +22,7 @@ export type GoBuild = {
 
 /** Does nothing when it is there. Throws an Error whose message is the reason when it cannot be built. */
 export function buildWithGo({ name, place, env = {}, limitMs, build }: GoBuild): Promise<void> {
-  return obtainOnce(place, async folder => {
+  return installOnce(place, async folder => {
     const options = {
       env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false', GOBIN: folder, ...env },
       timeout: limitMs,
@@ -31,7 +31,7 @@ export function buildWithGo({ name, place, env = {}, limitMs, build }: GoBuild):
     const go: Go = async (cwd, ...args) =>
       (await promisify(execFile)('nice', ['-n', '10', 'go', ...args], { ...options, cwd })).stdout
     try {
-      if (!onPath('go')) throw new Error('go is not on PATH')
+      if (!findOnPath('go')) throw new Error('go is not on PATH')
       return await build(go, folder)
     } catch (cause) {
       throw new Error(`Go could not build ${name}: ${reasonOf(cause, limitMs)}`, { cause })

@@ -5,7 +5,7 @@ import { ENGINES } from '#testbed/engines/engines.ts'
 const engine = ENGINES[process.argv[2] ?? '']
 if (!engine) throw new Error(`the engines are ${Object.keys(ENGINES).join(', ')}`)
 try {
-  await engine.obtain()
+  await engine.install()
   if (!engine.find()) throw new Error('it was got, and does not run')
 } catch (error) {
   process.stderr.write(error instanceof Error ? error.message : String(error))

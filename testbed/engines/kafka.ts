@@ -13,14 +13,14 @@ import { freePort } from '#start/postgres-server.ts'
 import {
   ENGINES_FOLDER,
   type Engine,
+  engineAt,
   type Faults,
-  givenBy,
-  obtainOnce,
-  onPath,
-  printedBy,
+  findOnPath,
+  installOnce,
+  outputOf,
   type RunningEngine,
 } from '#testbed/engines/engine.ts'
-import { createServer } from '#testbed/engines/server-process.ts'
+import { createServerProcess } from '#testbed/engines/server-process.ts'
 
 const VERSION = '4.3.1'
 const OBTAINED = path.join(ENGINES_FOLDER, `kafka-${VERSION}`)
@@ -34,7 +34,7 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 `
 
 /** Where the server's jars are; undefined when there are none, or Kafka was given by its URL. */
-export function jarsOf(): string | undefined {
+export function kafkaJars(): string | undefined {
   if (process.env.KAFKA_URL) return undefined
   return jarsOnPath() ?? (existsSync(OBTAINED) ? OBTAINED : undefined)
 }
@@ -42,7 +42,7 @@ export function jarsOf(): string | undefined {
 export const kafka: Engine = {
   name: 'Kafka',
   find() {
-    const given = givenBy('KAFKA_URL', 'Kafka')
+    const given = engineAt('KAFKA_URL', 'Kafka')
     if (given) return given
     const [jars, from] = [jarsOnPath(), 'PATH']
     if (jars) return { version: versionOf(jars), from, start: () => startKafka({ jars }) }
@@ -50,9 +50,9 @@ export const kafka: Engine = {
     const source = 'the server jars of Maven Central'
     return { version: versionOf(OBTAINED), from: source, start: () => startKafka({ jars: OBTAINED }) }
   },
-  async obtain() {
+  async install() {
     if (!javaRuns()) throw new Error('there is no Java 17 or newer on PATH to run Kafka')
-    await obtainOnce(OBTAINED, async folder => {
+    await installOnce(OBTAINED, async folder => {
       await writeFile(path.join(folder, 'pom.xml'), POM)
       await copyJars(folder)
       return path.join(folder, 'lib')
@@ -71,12 +71,12 @@ async function copyJars(folder: string): Promise<void> {
 }
 
 function javaRuns(): boolean {
-  return Number(/\d+/.exec(printedBy('java', '--version') ?? '')?.[0] ?? 0) >= 17
+  return Number(/\d+/.exec(outputOf('java', '--version') ?? '')?.[0] ?? 0) >= 17
 }
 
 /** The jars beside a `kafka-server-start.sh` that is on PATH. */
 function jarsOnPath(): string | undefined {
-  const script = onPath('kafka-server-start.sh')
+  const script = findOnPath('kafka-server-start.sh')
   const jars = script && path.join(script, '..', '..', 'libs')
   return jars && existsSync(jars) ? jars : undefined
 }
@@ -115,7 +115,7 @@ export async function startKafka({ jars, brokers: count = 1, user }: KafkaSetup)
   const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A') // not to be taken for an option
   await Promise.all(places.map(place => format(jars, cluster, place, settingsOf(place, places, user))))
   const brokers = places.map(place =>
-    createServer({
+    createServerProcess({
       name: 'Kafka',
       launch: () => spawnJava(jars, ['kafka.Kafka', propertiesOf(place)]),
       answers: () => hasBroker(place.port, user),

@@ -11,13 +11,13 @@ import { freePort } from '#start/postgres-server.ts'
 import {
   ENGINES_FOLDER,
   type Engine,
+  engineAt,
   type FoundEngine,
-  givenBy,
-  printedBy,
+  outputOf,
   type RunningEngine,
 } from '#testbed/engines/engine.ts'
 import { buildWithGo, copyModule, type Go } from '#testbed/engines/go-build.ts'
-import { startServer } from '#testbed/engines/server-process.ts'
+import { startServerProcess } from '#testbed/engines/server-process.ts'
 
 /** The last of the versions that need no extension in PostgreSQL. */
 const FERRETDB = '1.24.0'
@@ -26,8 +26,8 @@ const BUILD_MS = 900_000
 
 export const mongodb: Engine = {
   name: 'MongoDB',
-  find: () => findRealMongodb() ?? findFerretdb(),
-  async obtain() {
+  find: () => findMongodb() ?? findFerretdb(),
+  async install() {
     try {
       await buildWithGo({
         name: `FerretDB ${FERRETDB}`,
@@ -45,16 +45,16 @@ export const mongodb: Engine = {
 }
 
 /** `MONGODB_URL`, else `mongod` from PATH: what takes nothing to be there. */
-export function findRealMongodb(): FoundEngine | undefined {
-  const given = givenBy('MONGODB_URL', 'MongoDB')
+export function findMongodb(): FoundEngine | undefined {
+  const given = engineAt('MONGODB_URL', 'MongoDB')
   if (given) return given
-  const text = printedBy('mongod', '--version')
+  const text = outputOf('mongod', '--version')
   const version = text && `MongoDB ${/\d+\.\d+\.\d+/.exec(text)?.[0] ?? text}`
   return version ? { version, from: 'PATH', start: startMongod } : undefined
 }
 
 function findFerretdb(): FoundEngine | undefined {
-  if (!printedBy(OBTAINED, '--version')) return undefined
+  if (!outputOf(OBTAINED, '--version')) return undefined
   return {
     version: `FerretDB ${FERRETDB} on PostgreSQL`,
     from: 'the Go module proxy',
@@ -118,7 +118,7 @@ export async function startFerretdb(user?: {
 /** `rest` goes after the server. */
 async function keep(port: number, launch: () => ChildProcess, rest: AsyncDisposable): Promise<RunningEngine> {
   const answers = async () => (await listens(port)) && (await pings(port))
-  const server = await startServer({ name: 'MongoDB', launch, answers })
+  const server = await startServerProcess({ name: 'MongoDB', launch, answers })
   return {
     url: `mongodb://127.0.0.1:${port}/waybill`,
     faults: server,

@@ -8,8 +8,8 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePort } from '#start/postgres-server.ts'
-import { type Engine, givenBy, printedBy } from '#testbed/engines/engine.ts'
-import { type Server, startServer } from '#testbed/engines/server-process.ts'
+import { type Engine, engineAt, outputOf } from '#testbed/engines/engine.ts'
+import { type ServerProcess, startServerProcess } from '#testbed/engines/server-process.ts'
 
 const CLUSTER_DEADLINE_MS = 30_000
 const INSTALL_MS = 120_000
@@ -17,13 +17,13 @@ const INSTALL_MS = 120_000
 export const redis: Engine = {
   name: 'Redis',
   find() {
-    const given = givenBy('REDIS_URL', 'Redis')
+    const given = engineAt('REDIS_URL', 'Redis')
     if (given) return given
-    const kind = kindOnPath()
+    const kind = redisOnPath()
     return kind && { version: versionOf(kind), from: 'PATH', start: startEngine }
   },
-  async obtain() {
-    if (kindOnPath()) return
+  async install() {
+    if (redisOnPath()) return
     if (process.getuid?.() !== 0) throw new Error('redis-server is not on PATH, and only root may install it')
     try {
       await promisify(execFile)('apt-get', ['install', '-y', 'redis-server'], { timeout: INSTALL_MS })
@@ -34,7 +34,7 @@ export const redis: Engine = {
 }
 
 function versionOf(kind: 'redis' | 'valkey'): string {
-  const text = printedBy(`${kind}-server`, '--version') ?? ''
+  const text = outputOf(`${kind}-server`, '--version') ?? ''
   return `${kind === 'redis' ? 'Redis' : 'Valkey'} ${/v=([\d.]+)/.exec(text)?.[1] ?? text}`
 }
 
@@ -44,14 +44,14 @@ async function startEngine() {
 }
 
 /** Started again, it is empty. */
-export type RedisProcess = Server & {
+export type RedisProcess = ServerProcess & {
   readonly url: string
   /** What redis-cli would print, for one command. */
-  ask(...command: string[]): Promise<string>
+  command(...command: string[]): Promise<string>
 }
 
 /** Why tests with Redis cannot run here; undefined when they can. Installs it where that takes nobody's leave. */
-export function whyNoRedis(): string | undefined {
+export function missingRedisReason(): string | undefined {
   if (isInstalled()) return undefined
   if (process.getuid?.() !== 0) return 'redis-server is not on PATH'
   try {
@@ -63,26 +63,26 @@ export function whyNoRedis(): string | undefined {
 }
 
 function isInstalled(): boolean {
-  return kindOnPath() !== undefined
+  return redisOnPath() !== undefined
 }
 
 /** Redis, or Valkey in its place: the beginning of the programs' names. */
-export function kindOnPath(): 'redis' | 'valkey' | undefined {
-  return (['redis', 'valkey'] as const).find(kind => printedBy(`${kind}-server`, '--version') !== undefined)
+export function redisOnPath(): 'redis' | 'valkey' | undefined {
+  return (['redis', 'valkey'] as const).find(kind => outputOf(`${kind}-server`, '--version') !== undefined)
 }
 
 /** `settings` as on the command line: `{ maxmemory: '2mb' }`. */
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisProcess> {
   const port = await freePort()
-  const program = `${kindOnPath()}-server`
+  const program = `${redisOnPath()}-server`
   const all = { port: String(port), bind: '127.0.0.1', save: '', appendonly: 'no', ...settings }
   const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
-  const server = await startServer({
+  const server = await startServerProcess({
     name: 'Redis',
     launch: () => spawn(program, flags, { stdio: 'ignore' }),
     answers: async () => /^(\+PONG|-NOAUTH)/.test(await talk(port, ['PING'])),
   })
-  return { ...server, url: `redis://127.0.0.1:${port}`, ask: (...command) => talk(port, command) }
+  return { ...server, url: `redis://127.0.0.1:${port}`, command: (...command) => talk(port, command) }
 }
 
 export type RedisCluster = AsyncDisposable & {
@@ -100,7 +100,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     for (let index = 0; index < 6; index++) nodes.push(open.use(await startClusterNode(open)))
     const addresses = nodes.map(({ url }) => new URL(url).host)
     const create = ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes']
-    execFileSync(`${kindOnPath()}-cli`, create, { stdio: 'ignore', timeout: 60_000 })
+    execFileSync(`${redisOnPath()}-cli`, create, { stdio: 'ignore', timeout: 60_000 })
     for (const node of nodes) await served(node)
   } catch (error) {
     await open.disposeAsync()
@@ -129,8 +129,8 @@ async function startClusterNode(open: AsyncDisposableStack): Promise<RedisProces
 async function served(node: RedisProcess): Promise<void> {
   const deadline = Date.now() + CLUSTER_DEADLINE_MS
   const isServed = async () =>
-    (await node.ask('CLUSTER', 'INFO')).includes('cluster_state:ok') &&
-    /role:master|master_link_status:up/.test(await node.ask('INFO', 'replication'))
+    (await node.command('CLUSTER', 'INFO')).includes('cluster_state:ok') &&
+    /role:master|master_link_status:up/.test(await node.command('INFO', 'replication'))
   while (!(await isServed())) {
     if (Date.now() > deadline) throw new Error('the cluster of Redis does not come to serve its slots')
     await delay(50)

@@ -13,13 +13,13 @@ export type ServerSetup = {
 }
 
 /** Disposing kills it. */
-export type Server = Faults & AsyncDisposable
+export type ServerProcess = Faults & AsyncDisposable
 
 const START_MS = 60_000
 const LOOK_MS = 50
 
 /** One that is yet to be started, by `restart`. */
-export function createServer(setup: ServerSetup): Server {
+export function createServerProcess(setup: ServerSetup): ServerProcess {
   let server: ChildProcess | undefined
   async function kill(): Promise<void> {
     if (!server || server.exitCode !== null || server.signalCode !== null) return
@@ -46,8 +46,8 @@ export function createServer(setup: ServerSetup): Server {
 }
 
 /** One that answers. */
-export async function startServer(setup: ServerSetup): Promise<Server> {
-  const server = createServer(setup)
+export async function startServerProcess(setup: ServerSetup): Promise<ServerProcess> {
+  const server = createServerProcess(setup)
   await server.restart()
   return server
 }

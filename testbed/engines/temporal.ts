@@ -8,13 +8,13 @@ import { freePort } from '#start/postgres-server.ts'
 import {
   ENGINES_FOLDER,
   type Engine,
-  givenBy,
-  onPath,
-  printedBy,
+  engineAt,
+  findOnPath,
+  outputOf,
   type RunningEngine,
 } from '#testbed/engines/engine.ts'
 import { buildWithGo } from '#testbed/engines/go-build.ts'
-import { startServer } from '#testbed/engines/server-process.ts'
+import { startServerProcess } from '#testbed/engines/server-process.ts'
 
 /** The newest that `go install` takes: later ones replace a module by one that is not published. */
 const VERSION = '1.5.1'
@@ -25,14 +25,14 @@ const BUILD_MS = 3_600_000
 export const temporal: Engine = {
   name: 'Temporal',
   find() {
-    const given = givenBy('TEMPORAL_URL', 'Temporal')
+    const given = engineAt('TEMPORAL_URL', 'Temporal')
     if (given) return given
-    const binary = onPath('temporal') ?? OBTAINED
+    const binary = findOnPath('temporal') ?? OBTAINED
     const version = versionOf(binary)
     const from = binary === OBTAINED ? 'the Go module proxy' : 'PATH'
     return version ? { version, from, start: () => startTemporal(binary) } : undefined
   },
-  obtain: () =>
+  install: () =>
     buildWithGo({
       name: `Temporal ${VERSION}`,
       place: OBTAINED,
@@ -46,7 +46,7 @@ export const temporal: Engine = {
 
 /** `temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)` is Temporal 1.29.1. */
 function versionOf(binary: string): string | undefined {
-  const text = printedBy(binary, '--version')
+  const text = outputOf(binary, '--version')
   return text && `Temporal ${/Server ([^,)]+)/.exec(text)?.[1] ?? text}`
 }
 
@@ -54,7 +54,7 @@ function versionOf(binary: string): string | undefined {
 async function startTemporal(binary: string): Promise<RunningEngine> {
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-temporal-'))
   const port = await freePort()
-  const server = await startServer({
+  const server = await startServerProcess({
     name: 'Temporal',
     launch: () => spawn(binary, serverArguments(folder, port), { stdio: 'ignore' }),
     answers: () => hasNamespace(`127.0.0.1:${port}`, 'default'),

@@ -16,7 +16,7 @@ import {
 import { connectWhenReady, findServer, freePort, launch, stopServer } from '#start/postgres-server.ts'
 import type { RunningEngine } from '#testbed/engines/engine.ts'
 
-export type OwnPostgres = RunningEngine & {
+export type DurablePostgres = RunningEngine & {
   readonly version: string
   readonly faults: NonNullable<RunningEngine['faults']>
   /** The connection string of a new database. */
@@ -26,7 +26,7 @@ export type OwnPostgres = RunningEngine & {
 const ATTEMPTS = 50
 const PAUSE_MS = 200
 
-export async function startOwnPostgres(): Promise<OwnPostgres> {
+export async function startDurablePostgres(): Promise<DurablePostgres> {
   const owner = process.getuid?.() === 0 ? unprivilegedOwner() : undefined
   const silent = () => {}
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-fleet-postgres-'))

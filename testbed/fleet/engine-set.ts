@@ -2,15 +2,15 @@
 import { randomUUID } from 'node:crypto'
 import type { ServiceName, SUBGRAPHS } from '#start/topology.ts'
 import { consul } from '#testbed/engines/consul.ts'
-import { type Engine, type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { type Engine, missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { kafka } from '#testbed/engines/kafka.ts'
 import { mongodb } from '#testbed/engines/mongodb.ts'
 import { redis } from '#testbed/engines/redis.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
-import { startOwnPostgres } from './durable-postgres.ts'
+import { startDurablePostgres } from './durable-postgres.ts'
 import type { Databases } from './fleet.ts'
 
-export type SetEngine = {
+export type FleetEngine = {
   readonly version: string
   /** Absent for an engine that is not ours to hurt. */
   readonly faults?: RunningEngine['faults']
@@ -26,23 +26,23 @@ export type StoreUrls = Readonly<Record<Subgraph, string>> & {
 export type EngineSet = AsyncDisposable & {
   readonly name: string
   readonly databases: Databases
-  readonly books: StoreUrls
-  readonly engines: readonly SetEngine[]
+  readonly stores: StoreUrls
+  readonly engines: readonly FleetEngine[]
   /** Engines that cannot be had here, with what they would be for. */
   readonly missing: readonly string[]
   env(service: ServiceName): Readonly<Record<string, string>>
 }
 
 /** PostgreSQL for everything. */
-export async function openEmbeddedSet(): Promise<EngineSet> {
+export async function openPostgresSet(): Promise<EngineSet> {
   await using open = new AsyncDisposableStack()
-  const postgres = open.use(await startOwnPostgres())
+  const postgres = open.use(await startDurablePostgres())
   const databases = await makeDatabases(postgres.database)
   const running = open.move()
   return {
     name: 'embedded',
     databases,
-    books: databases,
+    stores: databases,
     engines: [postgres],
     missing: [],
     env: () => ({}),
@@ -81,7 +81,7 @@ function databaseAt(url: string, service: string): string {
 /** PostgreSQL for event stores, and for all else each engine that can be had; what cannot stays with PostgreSQL. */
 export async function openScaleOutSet(): Promise<EngineSet> {
   await using open = new AsyncDisposableStack()
-  const postgres = open.use(await startOwnPostgres())
+  const postgres = open.use(await startDurablePostgres())
   const databases = await makeDatabases(postgres.database)
   const had = PLACES.flatMap(place => {
     const found = place.engine.find()
@@ -101,13 +101,13 @@ export async function openScaleOutSet(): Promise<EngineSet> {
   return {
     name: 'scale-out',
     databases,
-    books: { ...databases, ...(viewsOf && { views: eachSubgraph(viewsOf) }) },
+    stores: { ...databases, ...(viewsOf && { views: eachSubgraph(viewsOf) }) },
     engines: [
       ...started.map(({ version, running: { faults } }) => ({ version, ...(faults && { faults }) })),
       postgres,
     ],
     missing: PLACES.filter(({ engine }) => !had.some(place => place.engine === engine)).map(
-      ({ engine }) => `${engine.name}: ${whyMissing(engine)}`,
+      ({ engine }) => `${engine.name}: ${missingReason(engine)}`,
     ),
     env: service =>
       Object.assign({}, ...started.map(({ variables, running: { url } }) => variables(url, service))),

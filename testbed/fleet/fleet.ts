@@ -4,27 +4,33 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
-import { environmentOf, type Machine, SERVICE_NAMES, type ServiceName, SUBGRAPHS } from '#start/topology.ts'
-import { createSend, type Graphs } from '#testbed/shop-client.ts'
-import { startBalancer } from './load-balancer.ts'
-import { createMember, type Member } from './service-process.ts'
+import {
+  type Deployment,
+  environmentOf,
+  SERVICE_NAMES,
+  type ServiceName,
+  SUBGRAPHS,
+} from '#start/topology.ts'
+import { createSender, type PlatformClient } from '#testbed/shop-client.ts'
+import { startLoadBalancer } from './load-balancer.ts'
+import { createServiceProcess, type ServiceProcess } from './service-process.ts'
 
-export type Databases = Machine['databaseUrls']
+export type Databases = Deployment['databaseUrls']
 
 export type FleetOptions = {
   readonly databases: Databases
   /** How many processes of a service; two when left out, none for 0. */
-  readonly copies?: Partial<Readonly<Record<ServiceName, number>>>
+  readonly counts?: Partial<Readonly<Record<ServiceName, number>>>
   /** Added to a service's environment: the URLs of engines, and what makes a test quick. */
   readonly env?: (service: ServiceName) => Readonly<Record<string, string>>
 }
 
 export type Fleet = AsyncDisposable &
-  Graphs & {
-    readonly members: readonly Member[]
-    of(service: ServiceName): readonly Member[]
+  PlatformClient & {
+    readonly processes: readonly ServiceProcess[]
+    processesOf(service: ServiceName): readonly ServiceProcess[]
     /** The root of the web BFF behind a balancer, as its front ends have it. */
-    readonly front: string
+    readonly webUrl: string
   }
 
 // Below the ports that systems give to outgoing connections, one of which could take it while a process is down.
@@ -38,8 +44,8 @@ const SECRET = 'a-secret-for-tests-only'
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const fleet = await prepareFleet(options)
   try {
-    for (const member of fleet.members) member.launch()
-    await Promise.all(fleet.members.map(member => member.ready()))
+    for (const each of fleet.processes) each.launch()
+    await Promise.all(fleet.processes.map(each => each.ready()))
     return fleet
   } catch (error) {
     await fleet[Symbol.asyncDispose]()
@@ -50,7 +56,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 /** All but the processes' start. */
 export async function prepareFleet({
   databases,
-  copies = {},
+  counts = {},
   env = () => ({}),
 }: FleetOptions): Promise<Fleet> {
   await using open = new AsyncDisposableStack()
@@ -58,18 +64,18 @@ export async function prepareFleet({
   open.defer(() => rm(folder, { recursive: true, force: true }))
   const issuer = await openEmbeddedIssuer(folder)
   const places = SERVICE_NAMES.flatMap(service =>
-    Array.from({ length: copies[service] ?? 2 }, (_, index) => ({ service, index })),
+    Array.from({ length: counts[service] ?? 2 }, (_, index) => ({ service, index })),
   )
   const ports = await freePorts(places.length)
   const placed = places.map((place, at) => ({ ...place, port: ports[at] ?? 0 }))
   const portsOf = (service: ServiceName) =>
     placed.filter(place => place.service === service).map(({ port }) => port)
   const addresses = (service: ServiceName) =>
-    [...portsOf(service), ...(copies[service] === 0 ? [NOBODY] : [])]
+    [...portsOf(service), ...(counts[service] === 0 ? [NOBODY] : [])]
       .map(port => `http://127.0.0.1:${port}/graphql`)
       .join('|')
-  const balancer = open.use(await startBalancer(portsOf('bff-web')))
-  const machine: Machine = {
+  const balancer = open.use(await startLoadBalancer(portsOf('bff-web')))
+  const machine: Deployment = {
     host: '127.0.0.1',
     portBase: 0,
     databaseUrls: databases,
@@ -78,11 +84,11 @@ export async function prepareFleet({
     issuer: issuer.issuer,
     audience: issuer.audience,
     secrets: { payment: SECRET, carrier: SECRET },
-    passed: { LOG_LEVEL: 'info' },
+    sharedEnv: { LOG_LEVEL: 'info' },
   }
-  const members = placed.map(({ service, index, port }) =>
+  const processes = placed.map(({ service, index, port }) =>
     open.use(
-      createMember({
+      createServiceProcess({
         service,
         index,
         logFile: path.join(folder, `${service}-${index}.log`),
@@ -97,11 +103,11 @@ export async function prepareFleet({
   )
   const running = open.move()
   return {
-    members,
-    of: service => members.filter(member => member.service === service),
-    front: `http://127.0.0.1:${balancer.port}`,
+    processes,
+    processesOf: service => processes.filter(each => each.service === service),
+    webUrl: `http://127.0.0.1:${balancer.port}`,
     token: (role, subject = role) => issuer.sign({ role, subject }),
-    send: createSend(inTurn(members)),
+    send: createSender(inTurn(processes)),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
@@ -137,11 +143,11 @@ function withoutFound(env: Readonly<Record<string, string>>): Readonly<Record<st
 }
 
 /** The GraphQL endpoint of the next living process of a service; of any when none lives. */
-function inTurn(members: readonly Member[]): (service: ServiceName) => string {
+function inTurn(processes: readonly ServiceProcess[]): (service: ServiceName) => string {
   let turn = 0
   return service => {
-    const own = members.filter(member => member.service === service)
-    const living = own.filter(member => member.isRunning())
+    const own = processes.filter(each => each.service === service)
+    const living = own.filter(each => each.isRunning())
     const candidates = living.length > 0 ? living : own
     turn += 1
     return `${candidates[turn % candidates.length]?.url}/graphql`

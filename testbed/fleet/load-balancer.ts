@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
-export type Balancer = AsyncDisposable & { readonly port: number }
+export type LoadBalancer = AsyncDisposable & { readonly port: number }
 
 /** Listens on loopback. A connection goes to the next port that takes it, and is closed when none does. */
-export async function startBalancer(ports: readonly number[]): Promise<Balancer> {
+export async function startLoadBalancer(ports: readonly number[]): Promise<LoadBalancer> {
   const open = new Set<Socket>()
   let turn = 0
   const server = createServer({ noDelay: true }, client => {

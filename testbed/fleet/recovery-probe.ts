@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
 } from '#testbed/shop-client.ts'
@@ -17,7 +17,7 @@ export type Recovery = {
   readonly completedMs: number
 }
 
-export type Prober = { recover(): Promise<Recovery> }
+export type RecoveryProbe = { recover(): Promise<Recovery> }
 
 const SKU = 'probe'
 const PATIENCE_MS = 180_000
@@ -25,7 +25,7 @@ const LOOK_MS = 100
 const STATUS = 'query($id: ID!) { orderPage(id: $id) { status } }'
 
 /** A customer and a product of its own, beside whatever else goes on. Services that still look for each other are waited for. */
-export async function createProber(fleet: Fleet): Promise<Prober> {
+export async function createRecoveryProbe(fleet: Fleet): Promise<RecoveryProbe> {
   await until(() =>
     addProduct(fleet, { sku: SKU, price: '3.00', stock: { 'BER-1': 100_000 } }).then(
       () => true,
@@ -44,7 +44,7 @@ export async function createProber(fleet: Fleet): Promise<Prober> {
       settleWithinMs: 0,
     })
     const reply = await fleet
-      .send<CheckoutReply>('bff-web', token, CHECKOUT, { input })
+      .send<CheckoutResponse>('bff-web', token, CHECKOUT, { input })
       .catch(() => undefined)
     return reply?.data?.checkout.order?.id
   }

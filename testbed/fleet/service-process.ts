@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { COMPILE_CACHE, type ServiceName, SUBGRAPHS } from '#start/topology.ts'
 
-export type Member = AsyncDisposable & {
+export type ServiceProcess = AsyncDisposable & {
   readonly service: ServiceName
   /** `orders 1` is the second one of orders. */
   readonly name: string
@@ -28,7 +28,7 @@ export type Member = AsyncDisposable & {
   log(): Promise<string>
 }
 
-export type MemberOptions = {
+export type ServiceProcessOptions = {
   readonly service: ServiceName
   readonly index: number
   readonly env: Readonly<Record<string, string>>
@@ -40,7 +40,12 @@ const STOP_DEADLINE_MS = 25_000
 const LOOK_MS = 50
 
 /** Not started yet. `env` is all that it gets, PORT among it, besides PATH and the cache of compiled code. */
-export function createMember({ service, index, env, logFile }: MemberOptions): Member {
+export function createServiceProcess({
+  service,
+  index,
+  env,
+  logFile,
+}: ServiceProcessOptions): ServiceProcess {
   const port = Number(env.PORT)
   const url = `http://127.0.0.1:${port}`
   const name = `${service} ${index}`

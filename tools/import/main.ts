@@ -5,15 +5,15 @@ import process from 'node:process'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { CURRENCIES } from '#platform/domain/money.ts'
 import { describeFault, faultOf } from '#platform/process/fault.ts'
-import { describeCopy, findLocalCopy, issuerOf, type LocalCopy } from '#start/local-instance.ts'
-import { type Input, runCommand, wrongUsage } from '#tools/command-line.ts'
+import { describeInstance, findLocalInstance, issuerOf, type LocalInstance } from '#start/local-instance.ts'
+import { type CommandInput, runCommand, usageError } from '#tools/command-line.ts'
 import { importOrders } from '#tools/commands.ts'
 import { checkEncoding } from '#tools/import/decode.ts'
 import { readMapping } from '#tools/import/mapping.ts'
 import { type Plan, planImport } from '#tools/import/plan.ts'
 import { startProgress } from '#tools/import/progress.ts'
 import { addProducts, type Placement, type Replay, replayOrders } from '#tools/import/replay.ts'
-import { describe, describePlan, EXIT, type ExitCode, exitCodeOf } from '#tools/import/report.ts'
+import { EXIT, type ExitCode, exitCodeOf, formatPlan, formatReport } from '#tools/import/report.ts'
 import { readTables } from '#tools/import/tables.ts'
 import { checkOrders } from '#tools/import/validation.ts'
 import { createWebClient } from '#tools/import/web-client.ts'
@@ -21,7 +21,7 @@ import { createWebClient } from '#tools/import/web-client.ts'
 const TOKEN_LIFE_SECONDS = 3600
 
 /** An ops token, made anew before the last one expires. Throws OperatorError NO_ISSUER_KEY. */
-async function opsToken(copy: LocalCopy): Promise<() => Promise<string>> {
+async function opsToken(copy: LocalInstance): Promise<() => Promise<string>> {
   const given = process.env.WAYBILL_TOKEN
   if (given) return async () => given
   const issuer = await issuerOf(copy)
@@ -38,17 +38,17 @@ async function opsToken(copy: LocalCopy): Promise<() => Promise<string>> {
 type Options = ReturnType<typeof readOptions>
 
 /** Throws OperatorError USAGE that names the option and what it should be. */
-function readOptions({ values, operands: [folder] }: Input<typeof importOrders.options>) {
+function readOptions({ values, operands: [folder] }: CommandInput<typeof importOrders.options>) {
   const { encoding, currency, url } = values
-  if (folder === undefined) throw wrongUsage(importOrders, 'FOLDER should name the folder of the CSV files.')
+  if (folder === undefined) throw usageError(importOrders, 'FOLDER should name the folder of the CSV files.')
   if (encoding !== undefined) checkEncoding(encoding)
   if (currency !== undefined && !Object.hasOwn(CURRENCIES, currency))
-    throw wrongUsage(
+    throw usageError(
       importOrders,
       `--currency should be one of ${Object.keys(CURRENCIES).join(', ')}, not ${currency}.`,
     )
   if (url !== undefined && !URL.canParse(url))
-    throw wrongUsage(
+    throw usageError(
       importOrders,
       `--url should be an address such as http://127.0.0.1:4000/graphql, not ${url}.`,
     )
@@ -64,7 +64,7 @@ function readOptions({ values, operands: [folder] }: Input<typeof importOrders.o
 function wholeNumber(name: string, given: string, max: number): number {
   const value = /^\d{1,10}$/.test(given) ? Number(given) : Number.NaN
   if (!(value >= 1 && value <= max))
-    throw wrongUsage(importOrders, `${name} should be a whole number from 1 to ${max}, not ${given}.`)
+    throw usageError(importOrders, `${name} should be a whole number from 1 to ${max}, not ${given}.`)
   return value
 }
 
@@ -75,11 +75,11 @@ async function importFiles(options: Options): Promise<ExitCode> {
   const plan = planImport(tables, mapping, options.limit)
   if (options.report !== undefined) await checkWritable(options.report)
   if (options['dry-run']) {
-    await print(describePlan(plan, mapping.currency), options)
+    await print(formatPlan(plan, mapping.currency), options)
     return plan.rejects.length > 0 ? EXIT.rowsLeftOut : EXIT.imported
   }
   const report = await runImport(plan, mapping, options)
-  await print(describe(report), options)
+  await print(formatReport(report), options)
   return exitCodeOf(report)
 }
 
@@ -89,9 +89,9 @@ async function runImport(
   options: Options,
 ) {
   const began = performance.now()
-  const copy = await findLocalCopy(process.env)
+  const copy = await findLocalInstance(process.env)
   const { width, patienceMs, url = `http://127.0.0.1:${copy.portBase}/graphql` } = options
-  if (options.url === undefined) console.error(`This is ${describeCopy(copy)}.`)
+  if (options.url === undefined) console.error(`This is ${describeInstance(copy)}.`)
   await using web = createWebClient({
     url,
     token: await opsToken(copy),
@@ -159,7 +159,7 @@ async function print(text: string, { report }: Options): Promise<void> {
 }
 
 /** A fault of the files or of the platform as a whole ends the import before it has begun. */
-async function main(input: Input<typeof importOrders.options>): Promise<ExitCode> {
+async function main(input: CommandInput<typeof importOrders.options>): Promise<ExitCode> {
   const options = readOptions(input)
   try {
     return await importFiles(options)

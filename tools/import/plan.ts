@@ -9,7 +9,7 @@ import type {
   OrderRow,
   PaymentRow,
   ProductRow,
-  Reject,
+  RejectedRow,
   RowRef,
   Table,
   Tables,
@@ -52,9 +52,9 @@ export type Plan = {
   readonly products: readonly PlannedProduct[]
   readonly orders: readonly PlannedOrder[]
   /** Rows that cannot be used, sorted by file and line. */
-  readonly rejects: readonly Reject[]
+  readonly rejects: readonly RejectedRow[]
   /** Products and customers that no order of the plan needs. */
-  readonly unused: readonly Reject[]
+  readonly unused: readonly RejectedRow[]
   /** Orders that could be imported and are past the limit. */
   readonly beyondLimit: number
 }
@@ -129,7 +129,7 @@ function priceOf(row: ProductRow, { highestPrices }: Pick<Sources, 'highestPrice
 function lastOfEach<Row extends { readonly id: string }>(table: Table<Row>) {
   const byId = new Map<string, Located<Row>>()
   for (const located of table.rows) byId.set(located.row.id, located)
-  const overruled = table.rows.flatMap(({ line, row }): Reject[] => {
+  const overruled = table.rows.flatMap(({ line, row }): RejectedRow[] => {
     const last = byId.get(row.id)?.line ?? line
     return last === line ? [] : [{ file: table.file, line, reason: `${row.id} is overruled by line ${last}` }]
   })
@@ -137,7 +137,7 @@ function lastOfEach<Row extends { readonly id: string }>(table: Table<Row>) {
 }
 
 /** The order as it will be placed, or the reason why it cannot be. A gap in the numbers of its rows means a lost row. */
-function joinOrder({ line, row }: Located<OrderRow>, sources: Sources): Joined | Reject {
+function joinOrder({ line, row }: Located<OrderRow>, sources: Sources): Joined | RejectedRow {
   const lines = sources.lines.get(row.id) ?? []
   const payments = sources.payments.get(row.id) ?? []
   const { tables } = sources
@@ -282,13 +282,13 @@ function orphans(
   table: Table<{ readonly order: string }>,
   orders: Table<OrderRow>,
   known: ReadonlyMap<string, unknown>,
-): Reject[] {
+): RejectedRow[] {
   return table.rows
     .filter(({ row }) => !known.has(row.order))
     .map(({ line, row }) => ({ file: table.file, line, reason: absent('order', row.order, orders) }))
 }
 
-function unusedOf(joined: readonly Joined[], { tables, products, customers }: Sources): Reject[] {
+function unusedOf(joined: readonly Joined[], { tables, products, customers }: Sources): RejectedRow[] {
   const sold = new Set(joined.flatMap(({ lines }) => lines.map(line => line.product)))
   const buyers = new Set(joined.map(({ order }) => order.customer.sourceId))
   const reason = (what: string, id: string) => `no order that is imported needs ${what} ${id}`
@@ -302,7 +302,7 @@ function unusedOf(joined: readonly Joined[], { tables, products, customers }: So
   ]
 }
 
-function nothingToImport({ orders }: Tables, rejects: readonly Reject[]): OperatorError {
+function nothingToImport({ orders }: Tables, rejects: readonly RejectedRow[]): OperatorError {
   const listed = rejects.slice(0, 20).map(({ file, line, reason }) => `\n  ${file}:${line}  ${reason}`)
   const more = rejects.length > listed.length ? `\n  and ${rejects.length - listed.length} more` : ''
   const why =

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { toDecimal } from '#platform/domain/money.ts'
 import type { PlannedOrder, PlannedProduct } from '#tools/import/plan.ts'
 import type { Progress } from '#tools/import/progress.ts'
-import { inParallel, RequestRefused, Unanswered, type WebClient } from '#tools/import/web-client.ts'
+import { inParallel, NoResponse, RequestRefused, type WebClient } from '#tools/import/web-client.ts'
 
 const ADD_PRODUCT = `mutation ImportProduct($input: AddProductInput!) {
   addProduct(input: $input) { __typename ... on Refusal { code message } }
@@ -69,7 +69,7 @@ export type Placement = {
   | { readonly status: 'refused' | 'unanswered'; readonly reason: string }
 )
 /** A product that is not in the catalogue now, and why. */
-export type Failure = { readonly status: 'refused' | 'unanswered'; readonly reason: string }
+export type ImportFailure = { readonly status: 'refused' | 'unanswered'; readonly reason: string }
 
 type Checkout = {
   readonly __typename: string
@@ -80,9 +80,9 @@ type Checkout = {
 }
 
 /** What the platform says of one row. Other errors are ours, or mean that no row can be imported: they are thrown. */
-function failureOf(error: unknown): Failure {
+function failureOf(error: unknown): ImportFailure {
   if (error instanceof RequestRefused) return { status: 'refused', reason: error.message }
-  if (error instanceof Unanswered) return { status: 'unanswered', reason: error.message }
+  if (error instanceof NoResponse) return { status: 'unanswered', reason: error.message }
   throw error
 }
 
@@ -91,8 +91,8 @@ export async function addProducts(
   replay: Replay,
   products: readonly PlannedProduct[],
   progress: Progress,
-): Promise<Map<string, Failure>> {
-  const failures = new Map<string, Failure>()
+): Promise<Map<string, ImportFailure>> {
+  const failures = new Map<string, ImportFailure>()
   await inParallel(products, replay.width, async product => {
     const failure = await addProduct(replay, product)
     if (failure) failures.set(product.sku, failure)
@@ -105,7 +105,7 @@ export async function addProducts(
 async function addProduct(
   { web, source, currency }: Replay,
   { at: _, priceMinor, ...product }: PlannedProduct,
-): Promise<Failure | undefined> {
+): Promise<ImportFailure | undefined> {
   const price = money(priceMinor, currency)
   const input = { idempotencyKey: `${source}:product:${product.sku}`, ...product, price }
   try {
@@ -123,7 +123,7 @@ async function addProduct(
 export async function replayOrders(
   replay: Replay,
   orders: readonly PlannedOrder[],
-  failedProducts: ReadonlyMap<string, Failure>,
+  failedProducts: ReadonlyMap<string, ImportFailure>,
   progress: Progress,
 ): Promise<Placement[]> {
   const placements: Placement[] = []
@@ -136,7 +136,10 @@ export async function replayOrders(
   return placements
 }
 
-function lackingProduct(order: PlannedOrder, failed: ReadonlyMap<string, Failure>): Placement | undefined {
+function lackingProduct(
+  order: PlannedOrder,
+  failed: ReadonlyMap<string, ImportFailure>,
+): Placement | undefined {
   for (const { sku } of order.lines) {
     const failure = failed.get(sku)
     if (failure)

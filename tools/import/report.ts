@@ -1,19 +1,19 @@
 // The import's closing report: what became of the orders, money and stock beside the files, every row that was not used.
 import { toDecimal } from '#platform/domain/money.ts'
 import type { Plan, PlannedOrder } from '#tools/import/plan.ts'
-import type { Failure, Placement } from '#tools/import/replay.ts'
-import type { Reject, RowRef } from '#tools/import/tables.ts'
-import { type Check, MONEY_SUMS, type Sums, UNIT_SUMS } from '#tools/import/validation.ts'
+import type { ImportFailure, Placement } from '#tools/import/replay.ts'
+import type { RejectedRow, RowRef } from '#tools/import/tables.ts'
+import { type ImportCheck, MONEY_SUMS, type Sums, UNIT_SUMS } from '#tools/import/validation.ts'
 
 export type ImportReport = {
   readonly plan: Plan
   readonly currency: string
   readonly seconds: number
   /** By SKU. */
-  readonly failedProducts: ReadonlyMap<string, Failure>
+  readonly failedProducts: ReadonlyMap<string, ImportFailure>
   /** Orders that were not placed. */
   readonly failedOrders: readonly Exclude<Placement, { status: 'placed' }>[]
-  readonly check: Check
+  readonly check: ImportCheck
 }
 
 /** What the command ends with; docs/how-to/import-orders.md explains each. */
@@ -43,7 +43,7 @@ export function exitCodeOf(report: ImportReport): ExitCode {
 }
 
 /** The report as text, for a terminal or a file. */
-export function describe(report: ImportReport): string {
+export function formatReport(report: ImportReport): string {
   const { plan, check, currency, seconds } = report
   const asPlanned = check.orders.filter(({ verdict }) => verdict === 'as planned').length
   const differing = check.orders.filter(({ verdict }) => verdict === 'differs')
@@ -95,7 +95,7 @@ function silences({ plan, failedOrders, failedProducts, check }: ImportReport): 
 }
 
 /** What an import would do, as text. */
-export function describePlan(plan: Plan, currency: string): string {
+export function formatPlan(plan: Plan, currency: string): string {
   const byOutcome = Map.groupBy(plan.orders, ({ outcome }) => outcome)
   const total = (pick: (order: PlannedOrder) => number) =>
     plan.orders.reduce((sum, order) => sum + pick(order), 0)
@@ -118,7 +118,7 @@ export function describePlan(plan: Plan, currency: string): string {
 }
 
 function rowSections({ rejects, unused, beyondLimit }: Plan): string[] {
-  const named = (rows: readonly Reject[]) => rows.map(row => lineOf(row, row.reason, row.with))
+  const named = (rows: readonly RejectedRow[]) => rows.map(row => lineOf(row, row.reason, row.with))
   const count = rejects.reduce((sum, { with: others = [] }) => sum + 1 + others.length, 0)
   return [
     `\nRows not used: ${count}`,
@@ -128,7 +128,7 @@ function rowSections({ rejects, unused, beyondLimit }: Plan): string[] {
   ]
 }
 
-function comparison({ actual, expected }: Check, currency: string): string[] {
+function comparison({ actual, expected }: ImportCheck, currency: string): string[] {
   const amount = (minor: number) => `${toDecimal({ minor, currency })} ${currency}`
   const row = (name: keyof Sums, show: (value: number) => string) =>
     `  ${name.padEnd(11)}${show(actual[name]).padStart(18)}${show(expected[name]).padStart(18)}  ${actual[name] === expected[name] ? 'ok' : 'DIFFERS'}`
@@ -141,7 +141,7 @@ function comparison({ actual, expected }: Check, currency: string): string[] {
   ]
 }
 
-function differenceLine({ placement, difference = '' }: Check['orders'][number]): string {
+function differenceLine({ placement, difference = '' }: ImportCheck['orders'][number]): string {
   return lineOf(placement.order.at, `order ${placement.order.sourceId}: ${difference}`)
 }
 

@@ -15,19 +15,19 @@ import {
 } from '#tools/import/mapping.ts'
 import {
   amount,
+  fraction,
   instant,
   matching,
   oneOf,
   optionalText,
-  part,
-  type Read,
+  type Parser,
   text,
   whole,
 } from '#tools/import/values.ts'
 
 export type RowRef = { readonly file: string; readonly line: number }
 /** A row that is not used. `with` are rows that cannot be used without it. */
-export type Reject = RowRef & { readonly reason: string; readonly with?: readonly RowRef[] }
+export type RejectedRow = RowRef & { readonly reason: string; readonly with?: readonly RowRef[] }
 
 export type Address = {
   readonly name: string | null
@@ -88,7 +88,7 @@ export type Located<Row> = { readonly line: number; readonly row: Row }
 export type Table<Row> = {
   readonly file: string
   readonly rows: readonly Located<Row>[]
-  readonly rejects: readonly Reject[]
+  readonly rejects: readonly RejectedRow[]
   /** By the key of what a rejected row belongs to, its line. */
   readonly rejectedKeys: ReadonlyMap<string, number>
 }
@@ -103,7 +103,7 @@ export type Tables = {
 /** All rows of an import are joined in memory, about 1 KB each. */
 const MAX_ROWS = 2_000_000
 
-type Cell = <Value>(field: Field | undefined, read: Read<Value>) => Value
+type Cell = <Value>(field: Field | undefined, read: Parser<Value>) => Value
 type Source = { readonly folder: string; readonly mapping: Mapping; readonly encoding: string; rows: number }
 
 /**
@@ -167,7 +167,7 @@ async function readTable<Row>(
   { section, key, lookups, toRow }: TableOptions<Row>,
 ): Promise<Table<Row>> {
   const rows: Located<Row>[] = []
-  const rejects: Reject[] = []
+  const rejects: RejectedRow[] = []
   const rejectedKeys = new Map<string, number>()
   for await (const csv of rowsOf(source, section.file, columnsOf(section))) {
     const read = readRow(csv, lookups, toRow)
@@ -248,7 +248,7 @@ const SKU = matching(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 letters, digits, dots, d
 const WAREHOUSE = matching(/^[A-Z0-9][A-Z0-9-]{0,31}$/, '1 to 32 upper case letters, digits and dashes')
 const COUNTRY = matching(/^[A-Z]{2}$/, 'an ISO 3166-1 alpha-2 code such as DE')
 const LARGEST_NUMBER = 1_000_000
-const number: Read<number | null> = given => (given === '' ? null : whole(1, LARGEST_NUMBER)(given))
+const number: Parser<number | null> = given => (given === '' ? null : whole(1, LARGEST_NUMBER)(given))
 
 function rowBuilders(mapping: Mapping) {
   const { orders, lines, products, customers } = mapping
@@ -326,7 +326,7 @@ function readAddress(cell: Cell, fields: Mapping['orders']['address']): Address 
 function discountOf(cell: Cell, mapping: Mapping, gross: number): number {
   const { discount, discountAs } = mapping.lines
   if (discountAs !== 'amount')
-    return cell(discount, part(mapping.decimalSeparator, discountAs === 'percent')).of(gross)
+    return cell(discount, fraction(mapping.decimalSeparator, discountAs === 'percent')).of(gross)
   return cell(discount, given => {
     const minor = amount(mapping, true)(given)
     if (minor > gross) throw new RangeError(`${JSON.stringify(given)} is more than the line`)

@@ -1,11 +1,11 @@
 // Reads every imported order back through the web BFF, waits for each to come to rest, and adds up money and units.
 import { setTimeout as delay } from 'node:timers/promises'
 import { fromDecimal } from '#platform/domain/money.ts'
+import { createIdleTimeout, type IdleTimeout } from '#tools/import/idle-timeout.ts'
 import type { Outcome } from '#tools/import/mapping.ts'
 import type { Progress } from '#tools/import/progress.ts'
 import { isPassing, type Placement, placeOrder, type Replay } from '#tools/import/replay.ts'
-import { createPatience, type Patience } from '#tools/import/retry-delay.ts'
-import { inParallel, Unanswered } from '#tools/import/web-client.ts'
+import { inParallel, NoResponse } from '#tools/import/web-client.ts'
 
 const ORDER = `query ImportedOrder($id: ID!) {
   orderPage(id: $id) {
@@ -48,16 +48,16 @@ export type Sums = Record<(typeof SUM_NAMES)[number], number>
 type Placed = Extract<Placement, { status: 'placed' }>
 
 /** What became of an order: it came to where the plan says, did not, or is not known, as the server was away. */
-export type Checked = {
+export type CheckedOrder = {
   readonly placement: Placement
   readonly verdict: 'as planned' | 'differs' | 'unknown'
   readonly difference?: string
 }
-export type Check = {
+export type ImportCheck = {
   readonly byStatus: ReadonlyMap<string, number>
   readonly actual: Sums
   readonly expected: Sums
-  readonly orders: readonly Checked[]
+  readonly orders: readonly CheckedOrder[]
 }
 
 const RESTING_STATUS: Readonly<Record<Outcome, string>> = {
@@ -122,10 +122,10 @@ export async function checkOrders(
   replay: Replay,
   placements: readonly Placement[],
   progress: Progress,
-): Promise<Check> {
+): Promise<ImportCheck> {
   const check = { byStatus: new Map<string, number>(), actual: noSums(), expected: noSums() }
-  const orders: Checked[] = []
-  const patience = createPatience(REST_PATIENCE_MS)
+  const orders: CheckedOrder[] = []
+  const patience = createIdleTimeout(REST_PATIENCE_MS)
   await inParallel(placements, replay.width, async placement => {
     if (placement.status !== 'placed') return
     const { placement: last, page } = await atRest(replay, placement, patience)
@@ -148,14 +148,14 @@ type Page = OrderPage | 'absent' | 'unknown'
 async function atRest(
   replay: Replay,
   first: Placed,
-  patience: Patience,
+  patience: IdleTimeout,
 ): Promise<{ readonly placement: Placement; readonly page: Page }> {
   let placement: Placement = first
   for (let wait = 50; placement.status === 'placed'; wait = Math.min(wait * 2, 2000)) {
     const page = await readOrder(replay, placement.id)
     const isAsPlanned = typeof page === 'object' && differenceOf(placement, page) === undefined
     if (isAsPlanned) patience.renew()
-    if (isAsPlanned || page === 'unknown' || patience.isOver()) return { placement, page }
+    if (isAsPlanned || page === 'unknown' || patience.hasExpired()) return { placement, page }
     if (isLost(page)) placement = await placeOrder(replay, placement.order, placement.keyNumber + 1)
     else await delay(wait)
   }
@@ -171,12 +171,12 @@ async function readOrder({ web }: Replay, id: string): Promise<Page> {
     const { orderPage } = await web.send<OrderAnswer>(ORDER, { id })
     return orderPage ?? 'absent'
   } catch (error) {
-    if (error instanceof Unanswered) return 'unknown'
+    if (error instanceof NoResponse) return 'unknown'
     throw error
   }
 }
 
-function judge(placement: Placement, page: Page): Checked {
+function judge(placement: Placement, page: Page): CheckedOrder {
   if (placement.status !== 'placed' || page === 'unknown') return { placement, verdict: 'unknown' }
   if (page === 'absent')
     return { placement, verdict: 'differs', difference: `there is no order ${placement.id}` }

@@ -1,12 +1,12 @@
 // Reads the texts of a file as values: amounts, numbers, dates, names. Each reader throws RangeError that says what it expected.
 import { fromDecimal } from '#platform/domain/money.ts'
 
-export type Read<Value> = (text: string) => Value
+export type Parser<Value> = (text: string) => Value
 
 const CONTROL = /\p{Cc}/u
 
 /** 1 to `max` characters. */
-export function text(max: number): Read<string> {
+export function text(max: number): Parser<string> {
   return given => {
     if (given === '') throw new RangeError('is empty')
     if (given.length > max)
@@ -18,18 +18,18 @@ export function text(max: number): Read<string> {
 }
 
 /** Reads a value as `text` does, and gives null for an empty one. */
-export function optionalText(max: number): Read<string | null> {
+export function optionalText(max: number): Parser<string | null> {
   return given => (given === '' ? null : text(max)(given))
 }
 
-export function matching(pattern: RegExp, expected: string): Read<string> {
+export function matching(pattern: RegExp, expected: string): Parser<string> {
   return given => {
     if (!pattern.test(given)) throw new RangeError(`expected ${expected}, got ${shown(given)}`)
     return given
   }
 }
 
-export function oneOf<const Value extends string>(values: readonly Value[]): Read<Value> {
+export function oneOf<const Value extends string>(values: readonly Value[]): Parser<Value> {
   return given => {
     const found = values.find(value => value === given)
     if (found === undefined) throw new RangeError(`expected ${values.join(', ')}, got ${shown(given)}`)
@@ -37,7 +37,7 @@ export function oneOf<const Value extends string>(values: readonly Value[]): Rea
   }
 }
 
-export function whole(min: number, max: number): Read<number> {
+export function whole(min: number, max: number): Parser<number> {
   return given => {
     const value = /^-?\d{1,10}$/.test(given) ? Number(given) : Number.NaN
     if (!(value >= min && value <= max))
@@ -49,7 +49,7 @@ export function whole(min: number, max: number): Read<number> {
 export type MoneyFormat = { readonly currency: string; readonly decimalSeparator: '.' | ',' }
 
 /** Minor units, not below 0; an empty text is 0 when `orZero`. Zeros past the currency's decimals are taken away. */
-export function amount({ currency, decimalSeparator }: MoneyFormat, orZero = false): Read<number> {
+export function amount({ currency, decimalSeparator }: MoneyFormat, orZero = false): Parser<number> {
   return given => {
     if (given === '' && orZero) return 0
     const decimal = given
@@ -71,10 +71,10 @@ function readMinor(decimal: string, given: string, currency: string): number {
 }
 
 /** A part of one: `of(minor)` is that part of an amount, rounded half up, exactly. */
-export type Part = { readonly of: (minor: number) => number }
+export type Fraction = { readonly of: (minor: number) => number }
 
 /** A decimal from 0 to 1, or to 100 `asPercent`; an empty text is 0. */
-export function part(decimalSeparator: '.' | ',', asPercent: boolean): Read<Part> {
+export function fraction(decimalSeparator: '.' | ',', asPercent: boolean): Parser<Fraction> {
   return given => {
     const match = /^(\d{1,3})(?:\.(\d{1,9}))?$/.exec((given || '0').replace(decimalSeparator, '.'))
     const digits = BigInt(`${match?.[1] ?? ''}${match?.[2] ?? ''}`)
@@ -95,7 +95,7 @@ const TOKENS: Readonly<Record<string, string>> = {
 }
 
 /** Milliseconds since 1970, taking the text as UTC. `format` is made of YYYY, MM, DD, HH, mm and ss. */
-export function instant(format: string): Read<number> {
+export function instant(format: string): Parser<number> {
   const escaped = format.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
   const pattern = new RegExp(`^${escaped.replace(/YYYY|MM|DD|HH|mm|ss/g, token => TOKENS[token] ?? token)}$`)
   return given => {

@@ -28,7 +28,7 @@ export class RequestRefused extends Error {
 }
 
 /** Whether the platform carried the request out is not known: another run finds out by its key. */
-export class Unanswered extends Error {
+export class NoResponse extends Error {
   constructor(lastProblem: string) {
     super(`no answer in time (${lastProblem})`)
     this.name = 'Unanswered'
@@ -89,13 +89,13 @@ export function createWebClient(options: WebClientOptions): WebClient {
       const body = JSON.stringify({ query: document, variables })
       const began = performance.now()
       for (let tries = 1, wait = FIRST_WAIT_MS; ; tries++, wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
-        if (isAway()) throw new Unanswered(lastProblem ?? 'none')
+        if (isAway()) throw new NoResponse(lastProblem ?? 'none')
         const answer = await attempt<T>(body)
         if ('data' in answer) return answer.data
         throwIfFinal(answer.problem, tries)
         const othersAreAnswered = lastAnswer > began
         if (isAway() || (othersAreAnswered && performance.now() - began > patienceMs))
-          throw new Unanswered(answer.problem.message)
+          throw new NoResponse(answer.problem.message)
         await delay(wait * (0.5 + Math.random()))
       }
     },

@@ -14,7 +14,7 @@ import { sums } from '#subgraphs/payment/domain/totals.ts'
 import type { KnownShipment, ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
 
 /** What each service has of one order; what it does not have is left out. */
-export type Facts = {
+export type OrderRecords = {
   readonly orderId: string
   readonly order?: PlacedOrder | undefined
   readonly payment?: StandingPayment | undefined
@@ -23,7 +23,7 @@ export type Facts = {
 }
 
 /** Each kind of difference, with what it means. */
-export const KINDS = {
+export const DIFFERENCE_KINDS = {
   'payment-without-order': 'payment has it, orders does not',
   'reservation-without-order': 'inventory has it, orders does not',
   'shipment-without-order': 'shipping has it, orders does not',
@@ -45,7 +45,7 @@ export const KINDS = {
   'stock-impossible': 'less than nothing is on hand, or more is held than is on hand',
   'stock-unlike-reservations': 'the units that are held are not those of the open reservations',
 } as const
-export type Kind = keyof typeof KINDS
+export type Kind = keyof typeof DIFFERENCE_KINDS
 
 /** `subject` is an order's id, or a SKU and its warehouse. */
 export type Difference = { readonly kind: Kind; readonly subject: string; readonly text: string }
@@ -64,13 +64,13 @@ const DISPATCHED: ReadonlySet<ShipmentStatus> = new Set([
 const GIVEN_UP: ReadonlySet<ShipmentStatus> = new Set(['CANCELLED', 'REFUSED'])
 
 /** All differences of one order, in a fixed order; none when the services agree. */
-export function compare(facts: Facts): Difference[] {
+export function compare(facts: OrderRecords): Difference[] {
   const { order, orderId } = facts
   const found = order ? compareOrder({ ...facts, order }) : withoutOrder(facts)
   return found.map(([kind, text]) => ({ kind, subject: orderId, text }))
 }
 
-function withoutOrder({ payment, reservation, shipments }: Facts): Found[] {
+function withoutOrder({ payment, reservation, shipments }: OrderRecords): Found[] {
   const parcels = shipments.map(
     ({ id, status }): Found => ['shipment-without-order', `shipment ${id} is ${status}`],
   )
@@ -81,7 +81,7 @@ function withoutOrder({ payment, reservation, shipments }: Facts): Found[] {
   ]
 }
 
-type OrderFacts = Facts & { readonly order: PlacedOrder }
+type OrderFacts = OrderRecords & { readonly order: PlacedOrder }
 
 function compareOrder(facts: OrderFacts): Found[] {
   return [...comparePayment(facts), ...compareStock(facts), ...compareParcels(facts)]

@@ -2,10 +2,10 @@
 import { z } from 'zod'
 import { type Environment, readConfig, urlOf } from '#platform/config/config.ts'
 import { SUBGRAPHS } from '#start/topology.ts'
-import { wrongUsage } from '#tools/command-line.ts'
+import { usageError } from '#tools/command-line.ts'
 import { reconcile } from '#tools/commands.ts'
 import { localDatabases } from '#tools/local-database.ts'
-import type { Places } from '#tools/reconcile/sources.ts'
+import type { ServiceStores } from '#tools/reconcile/sources.ts'
 
 const database = urlOf('postgres', 'postgresql').optional()
 const views = urlOf('postgres', 'postgresql', 'mongodb', 'mongodb+srv').optional()
@@ -21,7 +21,7 @@ const schema = z.object({
 })
 
 /** Throws OperatorError: USAGE when only some databases are named, CONFIG_INVALID for a URL that is none, NOT_RUNNING. */
-export async function readPlaces(env: Environment): Promise<Places> {
+export async function readServiceStores(env: Environment): Promise<ServiceStores> {
   const read = readConfig(schema, env)
   const given = {
     orders: read.ORDERS_DATABASE_URL,
@@ -32,7 +32,7 @@ export async function readPlaces(env: Environment): Promise<Places> {
   const missing = SUBGRAPHS.filter(service => given[service] === undefined)
   if (missing.length > 0 && missing.length < SUBGRAPHS.length) {
     const names = missing.map(service => `${service.toUpperCase()}_DATABASE_URL`)
-    throw wrongUsage(reconcile, `${names.join(' and ')} should be set too: name all four databases, or none.`)
+    throw usageError(reconcile, `${names.join(' and ')} should be set too: name all four databases, or none.`)
   }
   const local = missing.length > 0 ? await localDatabases('the four variables of --help') : undefined
   const place = (database = '', readModels = database) => ({ database, readModels })

@@ -2,10 +2,10 @@
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeFault } from '#platform/process/fault.ts'
-import { type Input, runCommand, wrongUsage } from '#tools/command-line.ts'
+import { type CommandInput, runCommand, usageError } from '#tools/command-line.ts'
 import { reconcile as command } from '#tools/commands.ts'
-import { type Difference, KINDS } from '#tools/reconcile/compare.ts'
-import { readPlaces } from '#tools/reconcile/config.ts'
+import { DIFFERENCE_KINDS, type Difference } from '#tools/reconcile/compare.ts'
+import { readServiceStores } from '#tools/reconcile/config.ts'
 import { metricsText, writeMetrics } from '#tools/reconcile/metrics.ts'
 import { reconcile, type Summary } from '#tools/reconcile/reconcile.ts'
 import { openSources } from '#tools/reconcile/sources.ts'
@@ -18,14 +18,14 @@ const MOST_LISTED = 10_000
 function readSettle(settle: string): number {
   const seconds = /^\d{1,4}$/.test(settle) ? Number(settle) : Number.NaN
   if (!(seconds >= 1 && seconds <= 3600))
-    throw wrongUsage(command, `--settle should be a whole number of seconds from 1 to 3600, not ${settle}.`)
+    throw usageError(command, `--settle should be a whole number of seconds from 1 to 3600, not ${settle}.`)
   return seconds * 1000
 }
 
 type Result = Summary & { readonly byKind: Map<Difference['kind'], number>; readonly listed: Difference[] }
 
 async function compareServices(settleMs: number, onFound: (found: Difference) => void): Promise<Result> {
-  await using sources = await openSources(await readPlaces(process.env))
+  await using sources = await openSources(await readServiceStores(process.env))
   const byKind = new Map<Difference['kind'], number>()
   const listed: Difference[] = []
   const summary = await reconcile(sources, {
@@ -40,7 +40,7 @@ async function compareServices(settleMs: number, onFound: (found: Difference) =>
   return { ...summary, byKind, listed }
 }
 
-async function main({ values }: Input<typeof command.options>): Promise<number> {
+async function main({ values }: CommandInput<typeof command.options>): Promise<number> {
   const settleMs = readSettle(values.settle)
   try {
     const result = await compareServices(settleMs, found => {
@@ -61,7 +61,9 @@ function jsonOf({ byKind, listed, ...summary }: Result): string {
 }
 
 function textOf({ orders, products, differences, inMotion, byKind }: Result): string {
-  const kinds = [...byKind].map(([kind, count]) => `  ${String(count).padStart(6)}  ${kind}: ${KINDS[kind]}`)
+  const kinds = [...byKind].map(
+    ([kind, count]) => `  ${String(count).padStart(6)}  ${kind}: ${DIFFERENCE_KINDS[kind]}`,
+  )
   const looked = `Looked at ${orders} orders and ${products} products; ${inMotion} orders are in motion.`
   if (differences === 0) return `${looked}\nThe services agree.`
   return `${looked}\nTHE SERVICES DIFFER in ${differences} places:\n${kinds.join('\n')}`

@@ -2,7 +2,7 @@
 import { rename, writeFile } from 'node:fs/promises'
 import process from 'node:process'
 import { Gauge, Registry } from 'prom-client'
-import { type Difference, KINDS } from '#tools/reconcile/compare.ts'
+import { DIFFERENCE_KINDS, type Difference } from '#tools/reconcile/compare.ts'
 import type { Summary } from '#tools/reconcile/reconcile.ts'
 
 /** The metrics in the Prometheus text format: each kind of difference, none of them left out. */
@@ -19,7 +19,7 @@ export async function metricsText(
     labelNames: ['kind'],
     registers,
   })
-  for (const kind of Object.keys(KINDS)) differences.set({ kind }, 0)
+  for (const kind of Object.keys(DIFFERENCE_KINDS)) differences.set({ kind }, 0)
   for (const [kind, count] of byKind) differences.set({ kind }, count)
   new Gauge({
     name: 'waybill_reconcile_orders',

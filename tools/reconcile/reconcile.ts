@@ -1,7 +1,7 @@
 // Compares the services order by order and SKU by SKU; what differs is looked at again before it is reported.
 import type { ProductDoc } from '#subgraphs/inventory/queries/views.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
-import { compare, type Difference, type Facts } from '#tools/reconcile/compare.ts'
+import { compare, type Difference, type OrderRecords } from '#tools/reconcile/compare.ts'
 import type { Sources } from '#tools/reconcile/sources.ts'
 
 export type ReconcileOptions = {
@@ -53,12 +53,12 @@ export async function reconcile(sources: Sources, options: ReconcileOptions): Pr
 /** An order that differs; `signature` says how, and is empty for one that does not. */
 type Suspect = { readonly orderId: string; readonly signature: string }
 
-function signatureOf(facts: Facts, now: number): string {
+function signatureOf(facts: OrderRecords, now: number): string {
   const differences = isWaitingForProvider(facts, now) ? [] : compare(facts)
   return differences.length === 0 ? '' : JSON.stringify(differences)
 }
 
-function isWaitingForProvider({ order, payment }: Facts, now: number): boolean {
+function isWaitingForProvider({ order, payment }: OrderRecords, now: number): boolean {
   if (!order || !payment || outstanding(payment).length === 0) return false
   return now - Date.parse(payment.updatedAt) < PROVIDER_PATIENCE_MS
 }

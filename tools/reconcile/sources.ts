@@ -18,17 +18,19 @@ import { isStanding, paymentAggregate } from '#subgraphs/payment/domain/payment.
 import { type PaymentDoc, paymentsView } from '#subgraphs/payment/queries/views.ts'
 import { type KnownShipment, shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
 import { type ShipmentDocument, shipmentsView } from '#subgraphs/shipping/queries/views.ts'
-import type { Facts } from '#tools/reconcile/compare.ts'
+import type { OrderRecords } from '#tools/reconcile/compare.ts'
 
 export type ServiceName = (typeof SUBGRAPHS)[number]
 /** Where each service keeps its events and its views. */
-export type Places = Readonly<Record<ServiceName, { readonly database: string; readonly readModels: string }>>
+export type ServiceStores = Readonly<
+  Record<ServiceName, { readonly database: string; readonly readModels: string }>
+>
 
 export type Sources = AsyncDisposable & {
   /** What the views have of every order that any service knows, by order id ascending. Memory: one page a view. */
-  readonly orders: () => AsyncGenerator<Facts>
+  readonly orders: () => AsyncGenerator<OrderRecords>
   /** What the services have of one order now. Its events are read where an order's own are kept together. */
-  readonly order: (orderId: string) => Promise<Facts>
+  readonly order: (orderId: string) => Promise<OrderRecords>
   readonly products: () => AsyncGenerator<ProductDoc>
   readonly reservations: () => AsyncGenerator<ReservationDoc>
 }
@@ -37,7 +39,7 @@ const PAGE = 500
 /** More parcels of one order than that are not looked at: one a warehouse, and at most 100 warehouses. */
 const MAX_PARCELS = 1_000
 
-export async function openSources(places: Places): Promise<Sources> {
+export async function openSources(places: ServiceStores): Promise<Sources> {
   await using open = new AsyncDisposableStack()
   const [orders, inventory, payment, shipping] = await Promise.all([
     openPlace(places.orders, open),
@@ -71,7 +73,7 @@ type Views = {
   readonly shipments: Collection<ShipmentDocument>
 }
 
-async function openPlace({ database, readModels }: Places[ServiceName], open: AsyncDisposableStack) {
+async function openPlace({ database, readModels }: ServiceStores[ServiceName], open: AsyncDisposableStack) {
   const store = open.use(await openPostgresEventStore({ url: database }))
   const models = open.use(await openReadModels(readModels))
   return { store, models }
@@ -90,7 +92,7 @@ async function* documents<Doc extends Document>(
 }
 
 /** Ids sort by time, and what belongs to one order is found under the order's id: so four sorted readings are merged. */
-async function* joinedOrders(views: Views): AsyncGenerator<Facts> {
+async function* joinedOrders(views: Views): AsyncGenerator<OrderRecords> {
   const orders = lookAhead(documents(views.orders), doc => doc.id)
   const payments = lookAhead(documents(views.payments), doc => doc.orderId)
   const reservations = lookAhead(documents(views.reservations), doc => doc.orderId)

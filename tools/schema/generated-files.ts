@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { type Command, callOf } from '#tools/command-line.ts'
+import { type Command, invocationOf } from '#tools/command-line.ts'
 
 export type GeneratedFile = { readonly file: URL; readonly text: string }
 
@@ -26,7 +26,7 @@ export async function writeGenerated(
   const stale = await staleFiles(files)
   if (stale.length === 0) console.log(`Nothing was changed: ${count(files)} up to date.`)
   for (const { file, text } of stale) {
-    if (check) console.error(`${nameOf(file)} is stale: run \`${callOf(command).replace(/ --$/, '')}\``)
+    if (check) console.error(`${nameOf(file)} is stale: run \`${invocationOf(command).replace(/ --$/, '')}\``)
     else {
       await mkdir(path.dirname(fileURLToPath(file)), { recursive: true })
       await writeFile(file, text)

@@ -2,7 +2,7 @@
 import { formatToken, parseToken } from '#platform/consistency/consistency-token.ts'
 import { mergePositions } from '#platform/consistency/position-vector.ts'
 import type { OrderCard, OrderChanges } from '#schema/generated/bff-mobile.ts'
-import type { GraphqlReply, Graphs } from '#testbed/shop-client.ts'
+import type { GraphqlResponse, PlatformClient } from '#testbed/shop-client.ts'
 
 export type Card = Pick<OrderCard, 'id' | 'title' | 'status'>
 export type Sync = Omit<OrderChanges, 'changed'> & { readonly changed: readonly Card[] }
@@ -11,7 +11,7 @@ export type SyncClient = {
   /** The customer's orders by id, as of the last sync. */
   readonly copy: ReadonlyMap<string, Card>
   readonly cursor: string | null
-  ask<T>(query: string, variables?: object): Promise<GraphqlReply<T>>
+  ask<T>(query: string, variables?: object): Promise<GraphqlResponse<T>>
   /** Asks until there is no more; the answers. */
   sync(first?: number): Promise<Sync[]>
   /** Goes on from another cursor, as a phone that was put away at that time. */
@@ -22,7 +22,7 @@ const CHANGES = `query ($cursor: String, $first: Int) { changesSince(cursor: $cu
   changed { id title status } removed cursor hasMore reset } }`
 
 export function openSyncClient(
-  graphs: Graphs,
+  graphs: PlatformClient,
   token: string,
   headers: Readonly<Record<string, string>> = {},
 ): SyncClient {
@@ -30,7 +30,7 @@ export function openSyncClient(
   let cursor: string | null = null
   let reached = {}
 
-  async function ask<T>(query: string, variables: object = {}): Promise<GraphqlReply<T>> {
+  async function ask<T>(query: string, variables: object = {}): Promise<GraphqlResponse<T>> {
     const own = { ...headers, 'waybill-consistency': formatToken(reached) }
     const reply = await graphs.send<T>('bff-mobile', token, query, variables, own)
     reached = mergePositions(reached, parseToken(reply.headers.get('waybill-consistency') ?? undefined))

@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import process from 'node:process'
 
 /** Milliseconds since the probe was last asked to begin. */
-export type LoopHold = {
+export type EventLoopDelay = {
   /** The longest delay that the loop's own histogram saw: it grows with whatever else the machine does. */
   readonly delay: number
   /** The most processor time that the main thread spent in one turn of the loop: it does not. */
@@ -40,7 +40,7 @@ process.on('message', message => {
   if (message === 'end') {
     histogram.disable()
     watching = false
-    process.send?.({ delay: histogram.max / 1e6, turn } satisfies LoopHold)
+    process.send?.({ delay: histogram.max / 1e6, turn } satisfies EventLoopDelay)
   }
 })
 process.channel?.unref()

@@ -5,7 +5,7 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { LoopHold } from '#test/e2e/abuse/event-loop-probe.ts'
+import type { EventLoopDelay } from '#test/e2e/abuse/event-loop-probe.ts'
 import { type HostileTarget, hostileRequests } from '#test/e2e/abuse/hostile-requests.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 
@@ -67,7 +67,7 @@ const product = (number: number) => ({
 type Probed = AsyncDisposable & {
   readonly url: string
   /** How long the loop was held while `work` went on. */
-  during<T>(work: () => Promise<T>): Promise<{ readonly hold: LoopHold; readonly result: T }>
+  during<T>(work: () => Promise<T>): Promise<{ readonly hold: EventLoopDelay; readonly result: T }>
 }
 
 let platform: TestPlatform
@@ -113,7 +113,7 @@ async function startProbed(name: Name): Promise<Probed> {
     async during(work) {
       await ask('begin')
       const result = await work()
-      const hold = (await ask('end')) as LoopHold
+      const hold = (await ask('end')) as EventLoopDelay
       return { hold, result }
     },
     async [Symbol.asyncDispose]() {

@@ -5,7 +5,7 @@ import {
   ADDRESS,
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   registerShopper,
   type Shopper,
 } from '#testbed/shop-client.ts'
@@ -111,7 +111,7 @@ describe('a checkout with', () => {
 
   test.each(REFUSALS)('%s is a refusal, and writes nothing', async (name, change, refusal) => {
     const before = await eventCount()
-    const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, {
+    const reply = await platform.send<CheckoutResponse>('bff-web', shopper.token, CHECKOUT, {
       input: { ...VALID, idempotencyKey: name, ...change },
     })
     expect(reply.errors).toBeUndefined()

@@ -5,20 +5,20 @@ import path from 'node:path'
 import process from 'node:process'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { superviseHost } from '#start/supervisor.ts'
-import { environmentOf, type Machine, processGroups, type ServiceName, urlOf } from '#start/topology.ts'
+import { type Deployment, environmentOf, processGroups, type ServiceName, urlOf } from '#start/topology.ts'
 import { freshDatabases } from '#test/fixtures/databases.ts'
-import { createSend, type Graphs } from '#testbed/shop-client.ts'
+import { createSender, type PlatformClient } from '#testbed/shop-client.ts'
 import { freePortBase } from '#testbed/waybill-process.ts'
 
-export type Hosts = AsyncDisposable &
-  Graphs & {
+export type ServiceHosts = AsyncDisposable &
+  PlatformClient & {
     url(service: ServiceName): string
     /** What the services have logged so far. */
     log(): Promise<string>
   }
 
 /** Two processes: the domain, and the edge. `env` is added to every service's environment. */
-export async function startHosts(env: Readonly<Record<string, string>>): Promise<Hosts> {
+export async function startServiceHosts(env: Readonly<Record<string, string>>): Promise<ServiceHosts> {
   await using open = new AsyncDisposableStack()
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-hosts-'))
   open.defer(() => rm(folder, { recursive: true, force: true }))
@@ -43,7 +43,7 @@ export async function startHosts(env: Readonly<Record<string, string>>): Promise
   return {
     url: service => urlOf(machine, service),
     token: (role, subject = role) => issuer.sign({ role, subject }),
-    send: createSend(service => `${urlOf(machine, service)}/graphql`),
+    send: createSender(service => `${urlOf(machine, service)}/graphql`),
     log: async () =>
       (await Promise.all(groups.map((_, index) => readFile(logFileOf(index), 'utf8')))).join('\n'),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -52,7 +52,7 @@ export async function startHosts(env: Readonly<Record<string, string>>): Promise
 
 type Issuer = Awaited<ReturnType<typeof openEmbeddedIssuer>>
 
-async function machineIn(folder: string, issuer: Issuer, env: Machine['passed']): Promise<Machine> {
+async function machineIn(folder: string, issuer: Issuer, env: Deployment['sharedEnv']): Promise<Deployment> {
   return {
     host: '127.0.0.1',
     portBase: await freePortBase(),
@@ -62,6 +62,6 @@ async function machineIn(folder: string, issuer: Issuer, env: Machine['passed'])
     issuer: issuer.issuer,
     audience: issuer.audience,
     secrets: { payment: 'a-secret-for-tests-only', carrier: 'a-secret-for-tests-only' },
-    passed: env,
+    sharedEnv: env,
   }
 }

@@ -6,10 +6,10 @@ import { type RedisProcess, startRedis } from '#testbed/engines/redis.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
-  createSend,
-  type GraphqlReply,
+  createSender,
+  type GraphqlResponse,
   registerShopper,
 } from '#testbed/shop-client.ts'
 
@@ -37,7 +37,7 @@ afterAll(async () => {
 
 function send<T>(bff: number, token: string, query: string, variables: object, consistency?: string) {
   const headers = consistency ? { 'waybill-consistency': consistency } : {}
-  return createSend(() => `${bffs[bff % bffs.length]?.url}/graphql`)<T>(
+  return createSender(() => `${bffs[bff % bffs.length]?.url}/graphql`)<T>(
     'bff-web',
     token,
     query,
@@ -46,7 +46,7 @@ function send<T>(bff: number, token: string, query: string, variables: object, c
   )
 }
 
-function tokenOf<T>(reply: GraphqlReply<T>): string {
+function tokenOf<T>(reply: GraphqlResponse<T>): string {
   if (reply.errors) throw new Error(JSON.stringify(reply.errors))
   return reply.headers.get('waybill-consistency') ?? ''
 }
@@ -120,7 +120,7 @@ test('the query straight after a checkout or a cancellation shows it at any proc
       sku: 'mug',
       deliveryInstructions: 'SANDBOX_HOLD',
     })
-    const placed = await send<CheckoutReply>(round, shopper.token, CHECKOUT, { input })
+    const placed = await send<CheckoutResponse>(round, shopper.token, CHECKOUT, { input })
     const id = placed.data.checkout.order?.id ?? ''
     const lists = [
       await send<List>(round, shopper.token, list, {}),

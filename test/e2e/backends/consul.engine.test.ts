@@ -2,18 +2,18 @@ import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { consul as engine, type RunningConsul, startConsul } from '#testbed/engines/consul.ts'
-import { whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason } from '#testbed/engines/engine.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
 } from '#testbed/shop-client.ts'
 
 const WAIT = { timeout: 60_000, interval: 200 }
 const EDGE = ['orders', 'gateway', 'bff-web', 'bff-mobile'] as const
-const missing = whyMissing(engine)
+const missing = missingReason(engine)
 
 describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${engine.find()?.version}`, () => {
   let consul: RunningConsul
@@ -46,7 +46,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
   async function order(idempotencyKey: string): Promise<string> {
     const { token } = await registerShopper(platform)
     const input = checkoutInput({ idempotencyKey, sku: 'FOUND-1' })
-    const { data, errors } = await platform.send<CheckoutReply>('bff-web', token, CHECKOUT, { input })
+    const { data, errors } = await platform.send<CheckoutResponse>('bff-web', token, CHECKOUT, { input })
     expect(errors).toBeUndefined()
     return data.checkout.__typename
   }

@@ -3,18 +3,18 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
-import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { freshMongodb, mongodb } from '#testbed/engines/mongodb.ts'
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
   type Shopper,
 } from '#testbed/shop-client.ts'
 
-const missing = whyMissing(mongodb)
+const missing = missingReason(mongodb)
 const found = mongodb.find()
 const SOON = { timeout: 30_000, interval: 50 }
 const ORDER = `query($id: ID!) { order(id: $id) {
@@ -42,7 +42,7 @@ describe.skipIf(missing)(
 
     async function order(idempotencyKey: string): Promise<string> {
       const input = checkoutInput({ idempotencyKey, sku: 'kettle', quantity: 2 })
-      const reply = await platform.send<CheckoutReply>('bff-web', shopper.token, CHECKOUT, { input })
+      const reply = await platform.send<CheckoutResponse>('bff-web', shopper.token, CHECKOUT, { input })
       expect(reply.errors).toBeUndefined()
       return reply.data.checkout.order?.id ?? ''
     }

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { startServices } from '#start/services.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
-import { createDoorway } from '#test/fixtures/tcp-proxy.ts'
+import { createTcpProxy } from '#test/fixtures/tcp-proxy.ts'
 
 const SOON = { timeout: 20_000, interval: 50 }
 
@@ -14,8 +14,8 @@ test('a service is not ready while its events or its views are away, and is agai
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-away-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const issuer = await openEmbeddedIssuer(folder)
-  await using events = await createDoorway(await freshDatabase())
-  await using views = await createDoorway(await freshDatabase())
+  await using events = await createTcpProxy(await freshDatabase())
+  await using views = await createTcpProxy(await freshDatabase())
   await Promise.all([events.open(), views.open()])
   const env = {
     PORT: '0',
@@ -38,7 +38,7 @@ test('a service is not ready while its events or its views are away, and is agai
     [events, 'event-store'],
     [views, 'read-models'],
   ] as const) {
-    await door.shut()
+    await door.close()
     const gone = { code: 503, status: 'unavailable', dependencies: { [name]: { ok: false } } }
     await expect.poll(ready, SOON).toMatchObject(gone)
     await door.open()

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type BffProcess, startBffProcess } from '#test/fixtures/bff-process.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { type RedisProcess, startRedis } from '#testbed/engines/redis.ts'
-import { addProduct, createSend } from '#testbed/shop-client.ts'
+import { addProduct, createSender } from '#testbed/shop-client.ts'
 
 const PRODUCTS = 200
 const PAGE = 'query ($sku: ID!) { productPage(sku: $sku) { sku title } }'
@@ -34,7 +34,7 @@ function skuOf(index: number): string {
 
 async function read(bff: number, sku: string): Promise<number> {
   const began = performance.now()
-  const send = createSend(() => `${bffs[bff % bffs.length]?.url}/graphql`)
+  const send = createSender(() => `${bffs[bff % bffs.length]?.url}/graphql`)
   const reply = await send<{ productPage: { sku: string } }>('bff-web', token, PAGE, { sku })
   if (reply.errors || reply.data.productPage.sku !== sku) throw new Error(JSON.stringify(reply))
   return performance.now() - began

@@ -7,9 +7,9 @@ import type { Cache } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { LONG, never, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
-import { startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
+import { missingRedisReason, startRedis } from '#testbed/engines/redis.ts'
 
-const missing = whyNoRedis()
+const missing = missingRedisReason()
 const LOAD_MS = 2
 /** So many gets end while Redis is away before it comes back: none of them waits for it. */
 const GETS = 200
@@ -96,21 +96,21 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     await using rig = await openRig(redis.url)
     const { cache } = rig
     await cache.get('first', sourceOf({ value: 'first' }).load, LONG)
-    await expect.poll(() => redis.ask('EXISTS', `waybill:{${rig.name}:first}`)).toBe(':1\r\n')
-    await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
-    expect(await redis.ask('SET', 'full?', 'yes')).toMatch(/^-OOM/)
+    await expect.poll(() => redis.command('EXISTS', `waybill:{${rig.name}:first}`)).toBe(':1\r\n')
+    await redis.command('CONFIG', 'SET', 'maxmemory', '1')
+    expect(await redis.command('SET', 'full?', 'yes')).toMatch(/^-OOM/)
     for (let index = 0; index < 50; index++)
       await cache.get(`k${index}`, sourceOf({ value: index }).load, LONG)
     expect(cache.remote()).toBe('up')
     const other = await rig.another()
     expect((await other.get('first', never, LONG)).source).toBe('remote')
-    await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
+    await redis.command('CONFIG', 'SET', 'maxmemory', '0')
     let next = 0
     await expect
       .poll(async () => {
         next += 1
         await cache.get(`next${next}`, sourceOf({ value: 1 }).load, LONG)
-        return redis.ask('EXISTS', `waybill:{${rig.name}:next${next - 1}}`)
+        return redis.command('EXISTS', `waybill:{${rig.name}:next${next - 1}}`)
       })
       .toBe(':1\r\n')
   })
@@ -153,10 +153,10 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     if (!one || !two) throw new Error('there are two nodes')
     cleaning.use(one)
     cleaning.use(two)
-    await one.ask('CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
-    await two.ask('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
-    await one.ask('CLUSTER', 'MEET', '127.0.0.1', new URL(two.url).port)
-    const stateOf = async (node: typeof one) => await node.ask('CLUSTER', 'INFO')
+    await one.command('CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
+    await two.command('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
+    await one.command('CLUSTER', 'MEET', '127.0.0.1', new URL(two.url).port)
+    const stateOf = async (node: typeof one) => await node.command('CLUSTER', 'INFO')
     const whole = /cluster_state:ok[\s\S]*cluster_slots_ok:16384/
     await expect.poll(() => stateOf(one), { timeout: 15_000 }).toMatch(whole)
     await expect.poll(() => stateOf(two), { timeout: 15_000 }).toMatch(whole)
@@ -164,7 +164,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     expect(rig.cache.remote()).toBe('up')
     const keys = Array.from({ length: 20 }, (_, index) => `k${index}`)
     for (const key of keys) await rig.cache.get(key, sourceOf({ value: key }).load, LONG)
-    const sizeOf = async (node: typeof one) => Number((await node.ask('DBSIZE')).slice(1))
+    const sizeOf = async (node: typeof one) => Number((await node.command('DBSIZE')).slice(1))
     await expect.poll(async () => (await sizeOf(one)) + (await sizeOf(two))).toBe(keys.length)
     const sourcesElsewhere = async () => {
       const other = await rig.another()

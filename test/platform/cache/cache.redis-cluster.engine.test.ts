@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
 import { LONG, never, openRig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
 import { play, steps } from '#test/platform/cache/simulation.ts'
-import { type RedisCluster, startRedisCluster, whyNoRedis } from '#testbed/engines/redis.ts'
+import { missingRedisReason, type RedisCluster, startRedisCluster } from '#testbed/engines/redis.ts'
 
-const missing = whyNoRedis() // a cluster is started here, whatever REDIS_URL names
+const missing = missingRedisReason() // a cluster is started here, whatever REDIS_URL names
 const SOON = { timeout: 30_000, interval: 50 }
 
 describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {
@@ -26,7 +26,7 @@ describe.skipIf(missing)(`a cache with a cluster of Redis${missing ? ` (skipped:
       await expect
         .poll(async () => (await two.get(key, async () => ({ value: key, keep: false }), LONG)).source, SOON)
         .toMatch(/remote|memory/)
-    const held = await Promise.all(cluster.nodes.slice(0, 3).map(node => node.ask('DBSIZE')))
+    const held = await Promise.all(cluster.nodes.slice(0, 3).map(node => node.command('DBSIZE')))
     expect(held).not.toContain(':0\r\n')
   })
 

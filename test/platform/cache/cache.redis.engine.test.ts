@@ -4,10 +4,10 @@ import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
 import { bucketsContract } from '#test/gateway/safety/rate-limit/buckets.contract.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
 import { openRig } from '#test/platform/cache/cache-fixture.ts'
-import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { redis } from '#testbed/engines/redis.ts'
 
-const missing = whyMissing(redis)
+const missing = missingReason(redis)
 const found = redis.find()
 
 describe.skipIf(missing)(missing ? `on Redis (skipped: ${missing})` : `on ${found?.version}`, () => {

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cache } from '#platform/cache/cache.ts'
 import { describeCache } from '#test/platform/cache/cache.contract.ts'
 import { gate, LONG, never, openRig, type Rig, sourceOf } from '#test/platform/cache/cache-fixture.ts'
-import { type RedisProcess, startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
+import { missingRedisReason, type RedisProcess, startRedis } from '#testbed/engines/redis.ts'
 
-const missing = whyNoRedis()
+const missing = missingRedisReason()
 
 describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {
   let redis: RedisProcess
@@ -18,7 +18,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
   /** Once it is written, which nobody waits for. */
   async function shared(rig: Rig, key: string): Promise<string> {
     const address = `waybill:{${rig.name}:${key}}`
-    await expect.poll(() => redis.ask('EXISTS', address)).toBe(':1\r\n')
+    await expect.poll(() => redis.command('EXISTS', address)).toBe(':1\r\n')
     return address
   }
 
@@ -128,7 +128,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     await first
     await one.get('next', sourceOf({ value: 1 }).load, LONG) // what is written later is there
     await shared(rig, 'next')
-    expect(await redis.ask('EXISTS', `waybill:{${rig.name}:k}`)).toBe(':0\r\n')
+    expect(await redis.command('EXISTS', `waybill:{${rig.name}:k}`)).toBe(':0\r\n')
     expect((await two.get('k', sourceOf({ value: 'own' }).load, LONG)).source).toBe('load')
   })
 
@@ -159,14 +159,14 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     const { rig, one, two } = opened
     const address = `waybill:{${rig.name}:k}`
     for (const junk of ['', 'junk', '\u0001junk', '\u0002junk', '\u0003']) {
-      await redis.ask('SET', address, junk)
+      await redis.command('SET', address, junk)
       const reader = await rig.another()
       expect((await reader.get('k', sourceOf({ value: 1 }).load, LONG)).source, junk).toBe('load')
     }
-    await redis.ask('DEL', address)
-    await redis.ask('LPUSH', address, 'not even a string')
+    await redis.command('DEL', address)
+    await redis.command('LPUSH', address, 'not even a string')
     expect((await one.get('k', sourceOf({ value: 1 }).load, LONG)).source).toBe('load')
-    await redis.ask('DEL', address)
+    await redis.command('DEL', address)
     expect((await two.get('k', sourceOf({ value: 1 }).load, LONG)).source).toBe('load')
   })
 
@@ -177,7 +177,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     for (const key of keys) await one.get(key, sourceOf({ value: key }).load, LONG)
     await one.get('last', sourceOf({ value: 1 }).load, LONG)
     await shared(rig, 'last')
-    await expect.poll(() => redis.ask('EXISTS', `waybill:{${rig.name}:}`)).toBe(':1\r\n')
+    await expect.poll(() => redis.command('EXISTS', `waybill:{${rig.name}:}`)).toBe(':1\r\n')
     for (const key of keys)
       expect(await two.get(key, never, LONG)).toMatchObject({ value: key, source: 'remote' })
   })
@@ -185,7 +185,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
   test('lets Redis forget each value when its time is over', async () => {
     await using opened = await open()
     await opened.one.get('k', sourceOf({ value: 1 }).load, { ...LONG, staleMs: 1_000 })
-    const left = await redis.ask('PTTL', await shared(opened.rig, 'k'))
+    const left = await redis.command('PTTL', await shared(opened.rig, 'k'))
     expect(Number(left.slice(1))).toBeGreaterThan(50_000)
     expect(Number(left.slice(1))).toBeLessThanOrEqual(61_000)
   })

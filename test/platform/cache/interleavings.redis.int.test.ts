@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PAST_ITS_TIME, play, steps } from '#test/platform/cache/simulation.ts'
-import { type RedisProcess, startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
+import { missingRedisReason, type RedisProcess, startRedis } from '#testbed/engines/redis.ts'
 
-const missing = whyNoRedis()
+const missing = missingRedisReason()
 
 describe.skipIf(missing)(`two processes with one Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {
   let redis: RedisProcess

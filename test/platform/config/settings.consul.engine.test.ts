@@ -4,13 +4,13 @@ import { z } from 'zod'
 import { openSettings } from '#platform/config/settings.ts'
 import { freePort } from '#start/postgres-server.ts'
 import { consul as engine, type RunningConsul, startConsul } from '#testbed/engines/consul.ts'
-import { whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason } from '#testbed/engines/engine.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
 import { type Kept, settingsContract } from './settings.contract.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }
 const schema = z.strictObject({ limit: z.number().int().positive().default(10) })
-const missing = whyMissing(engine)
+const missing = missingReason(engine)
 
 describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${engine.find()?.version}`, () => {
   let consul: RunningConsul

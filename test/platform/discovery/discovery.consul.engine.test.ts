@@ -7,7 +7,7 @@ import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
 import { freePort } from '#start/postgres-server.ts'
 import { consul as engine, type RunningConsul, startConsul } from '#testbed/engines/consul.ts'
-import { whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason } from '#testbed/engines/engine.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
 import {
   type DiscoveryUnderTest,
@@ -17,7 +17,7 @@ import {
 } from './discovery.contract.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }
-const missing = whyMissing(engine)
+const missing = missingReason(engine)
 
 describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${engine.find()?.version}`, () => {
   let consul: RunningConsul

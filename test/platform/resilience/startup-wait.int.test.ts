@@ -2,11 +2,11 @@ import { expect, test } from 'vitest'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openWhenAvailable } from '#platform/resilience/startup-wait.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
-import { createDoorway } from '#test/fixtures/tcp-proxy.ts'
+import { createTcpProxy } from '#test/fixtures/tcp-proxy.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 test('a PostgreSQL that is not there yet is waited for, and the log says for what', async () => {
-  await using door = await createDoorway(await freshDatabase())
+  await using door = await createTcpProxy(await freshDatabase())
   const { logger, lines } = recordingLogger()
   const opening = openWhenAvailable({ variable: 'DATABASE_URL', url: door.url, logger }, () =>
     openPostgresEventStore({ url: door.url }),
@@ -18,7 +18,7 @@ test('a PostgreSQL that is not there yet is waited for, and the log says for wha
 })
 
 test('what never comes is given up, naming the variable, the engine and the time, without the password', async () => {
-  await using door = await createDoorway(await freshDatabase())
+  await using door = await createTcpProxy(await freshDatabase())
   const { logger } = recordingLogger()
   const error: unknown = await openWhenAvailable(
     { variable: 'DATABASE_URL', url: door.url, logger, startTimeoutMs: 200 },

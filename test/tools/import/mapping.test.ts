@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { evaluate, readMapping } from '#tools/import/mapping.ts'
 import { planImport } from '#tools/import/plan.ts'
 import { readTables } from '#tools/import/tables.ts'
-import { amount, instant, part } from '#tools/import/values.ts'
+import { amount, fraction, instant } from '#tools/import/values.ts'
 
 const NORTHWIND = path.join(import.meta.dirname, 'northwind')
 
@@ -118,9 +118,9 @@ describe('values', () => {
   })
 
   test('a part of an amount is exact, where floating point is not', () => {
-    expect(part('.', false)('0.15').of(1010)).toBe(152) // 151.5; 1010 * 0.15 is 151.49999999999997
-    expect(part('.', true)('15').of(1010)).toBe(152)
-    expect(() => part('.', false)('1.5')).toThrow('from 0 to 1')
+    expect(fraction('.', false)('0.15').of(1010)).toBe(152) // 151.5; 1010 * 0.15 is 151.49999999999997
+    expect(fraction('.', true)('15').of(1010)).toBe(152)
+    expect(() => fraction('.', false)('1.5')).toThrow('from 0 to 1')
   })
 
   test('dates are read by their format, and must exist', () => {

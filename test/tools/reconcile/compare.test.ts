@@ -3,7 +3,7 @@ import type { ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import type { KnownShipment } from '#subgraphs/shipping/domain/shipment.ts'
-import { compare, type Facts, type Kind } from '#tools/reconcile/compare.ts'
+import { compare, type Kind, type OrderRecords } from '#tools/reconcile/compare.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
 const eur = (minor: number) => ({ minor, currency: 'EUR' })
@@ -79,10 +79,10 @@ const shipment: KnownShipment = {
   ...{ refusal: null, tracking: [], createdAt: AT, updatedAt: AT },
 }
 
-const agreed: Facts = { orderId: 'ord_1', order, payment, reservation, shipments: [shipment] }
-const kinds = (facts: Facts): Kind[] => compare(facts).map(({ kind }) => kind)
+const agreed: OrderRecords = { orderId: 'ord_1', order, payment, reservation, shipments: [shipment] }
+const kinds = (facts: OrderRecords): Kind[] => compare(facts).map(({ kind }) => kind)
 
-const confirmed: Facts = {
+const confirmed: OrderRecords = {
   orderId: 'ord_1',
   order: {
     ...order,
@@ -98,7 +98,7 @@ const confirmed: Facts = {
   },
   shipments: [{ ...shipment, status: 'LABELLED' }],
 }
-const cancelled: Facts = {
+const cancelled: OrderRecords = {
   ...confirmed,
   order: { ...order, status: 'CANCELLED', shipments: [], lines: confirmed.order?.lines ?? [] },
   payment: { ...payment, phase: 'voided', tenders: [{ ...tender, held: 0, captured: 0, status: 'VOIDED' }] },
@@ -116,11 +116,11 @@ const excessRefund = {
   code: 'excess_refund',
 } as const
 const linesThatStayed = order.lines.map(line => ({ ...line, shipped: 0 }))
-const withPayment = (facts: Facts, change: Partial<StandingPayment>): Facts => ({
+const withPayment = (facts: OrderRecords, change: Partial<StandingPayment>): OrderRecords => ({
   ...facts,
   payment: { ...payment, ...facts.payment, ...change },
 })
-const withOrder = (facts: Facts, change: Partial<PlacedOrder>): Facts => ({
+const withOrder = (facts: OrderRecords, change: Partial<PlacedOrder>): OrderRecords => ({
   ...facts,
   order: { ...order, ...facts.order, ...change },
 })
@@ -169,7 +169,7 @@ describe('services that agree have no difference', () => {
       'a capture that was written off',
       withPayment(agreed, { ...captured(0), refused: [{ ...refusedCapture, status: 'WRITTEN_OFF' }] }),
     ],
-  ] satisfies [string, Facts][])('%s', (_, facts) => {
+  ] satisfies [string, OrderRecords][])('%s', (_, facts) => {
     expect(compare(facts)).toEqual([])
   })
 })
@@ -242,7 +242,7 @@ describe('what differs is named by kind', () => {
       }),
       ['refunded-unlike-owed'],
     ],
-  ] satisfies [string, Facts, Kind[]][])('%s', (_, facts, expected) => {
+  ] satisfies [string, OrderRecords, Kind[]][])('%s', (_, facts, expected) => {
     expect([...new Set(kinds(facts))].sort()).toEqual([...expected].sort())
   })
 

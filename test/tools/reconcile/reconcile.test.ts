@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ProductDoc, ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
-import type { Difference, Facts } from '#tools/reconcile/compare.ts'
+import type { Difference, OrderRecords } from '#tools/reconcile/compare.ts'
 import { reconcile } from '#tools/reconcile/reconcile.ts'
 import type { Sources } from '#tools/reconcile/sources.ts'
 
@@ -15,16 +15,16 @@ const product = (onHand: number, heldUnits: number): ProductDoc => ({
   ...{ stock: [{ warehouse: 'BER-1', onHand, held: heldUnits }], available: 0, inStock: false, low: true },
 })
 
-const orphan = (orderId: string, status: ReservationDoc['status'] = 'COMMITTED'): Facts => ({
+const orphan = (orderId: string, status: ReservationDoc['status'] = 'COMMITTED'): OrderRecords => ({
   orderId,
   reservation: { ...held, orderId, status },
   shipments: [],
 })
-const gone: Facts = { orderId: 'ord_1', shipments: [] }
+const gone: OrderRecords = { orderId: 'ord_1', shipments: [] }
 
 type Looks = {
   /** What is seen of the one order, look by look; the last stays. */
-  readonly orders?: readonly Facts[]
+  readonly orders?: readonly OrderRecords[]
   readonly products?: readonly ProductDoc[]
   readonly reservations?: readonly ReservationDoc[]
 }

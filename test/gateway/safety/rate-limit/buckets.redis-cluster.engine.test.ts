@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
 import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
-import { type RedisCluster, startRedisCluster, whyNoRedis } from '#testbed/engines/redis.ts'
+import { missingRedisReason, type RedisCluster, startRedisCluster } from '#testbed/engines/redis.ts'
 import { bucketsContract } from './buckets.contract.ts'
 
-const missing = whyNoRedis() // a cluster is started here, whatever REDIS_URL names
+const missing = missingRedisReason() // a cluster is started here, whatever REDIS_URL names
 const SOON = { timeout: 30_000, interval: 50 }
 
 describe.skipIf(missing)(`buckets on a cluster of Redis${missing ? ` (skipped: ${missing})` : ''}`, () => {

@@ -4,10 +4,10 @@ import { createMemoryBuckets } from '#gateway/safety/rate-limit/buckets.memory.t
 import { createRedisBuckets } from '#gateway/safety/rate-limit/buckets.redis.ts'
 import { type Buckets, withFallback } from '#gateway/safety/rate-limit/buckets.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
-import { type RedisProcess, startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
+import { missingRedisReason, type RedisProcess, startRedis } from '#testbed/engines/redis.ts'
 import { bucketsContract } from './buckets.contract.ts'
 
-const missing = whyNoRedis()
+const missing = missingRedisReason()
 if (missing) console.warn(`rate limits on Redis are not tested: ${missing}`)
 
 describe.skipIf(missing)('buckets on Redis', () => {
@@ -35,7 +35,7 @@ describe.skipIf(missing)('buckets on Redis', () => {
     await using other = createRedisBuckets({ policy, urls: [redis.url] })
     for (const buckets of [one, other])
       await expect.poll(() => Promise.resolve(buckets.take('x', 0)).then(() => 'up', String)).toBe('up')
-    await redis.ask('FLUSHALL')
+    await redis.command('FLUSHALL')
     const slow = { capacity: 4, perSecond: 0.001 }
     await using first = createRedisBuckets({ policy: slow, urls: [redis.url] })
     await using second = createRedisBuckets({ policy: slow, urls: [redis.url] })
@@ -44,14 +44,14 @@ describe.skipIf(missing)('buckets on Redis', () => {
     await first.take('ann', 3)
     expect(await second.take('ann', 3)).toMatchObject({ allowed: false })
     await one.take('ann', 4)
-    expect(await redis.ask('KEYS', '*limit:4:100:*')).toMatch(/^\*1/)
-    await expect.poll(() => redis.ask('KEYS', '*limit:4:100:*'), { timeout: 5000 }).toMatch(/^\*0/)
+    expect(await redis.command('KEYS', '*limit:4:100:*')).toMatch(/^\*1/)
+    await expect.poll(() => redis.command('KEYS', '*limit:4:100:*'), { timeout: 5000 }).toMatch(/^\*0/)
   })
 
   test('hold nothing that names a client', async () => {
     await using buckets = await connected({ capacity: 4, perSecond: 0.01 })
     await buckets.take('subject ann@clinic.example', 1)
-    expect(await redis.ask('KEYS', '*')).not.toContain('ann@clinic')
+    expect(await redis.command('KEYS', '*')).not.toContain('ann@clinic')
   })
 })
 

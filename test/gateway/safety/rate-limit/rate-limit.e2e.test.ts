@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startRedis, whyNoRedis } from '#testbed/engines/redis.ts'
+import { missingRedisReason, startRedis } from '#testbed/engines/redis.ts'
 import { startClinic } from '../safety-fixture.ts'
 
 const SLOW = { capacity: 10, perSecond: 0.01 }
@@ -105,7 +105,7 @@ describe('a rate limit', () => {
   })
 })
 
-const missing = whyNoRedis()
+const missing = missingRedisReason()
 if (missing) console.warn(`shared rate limits are not tested: ${missing}`)
 
 describe.skipIf(missing)('with CACHE_URL', () => {
@@ -115,10 +115,10 @@ describe.skipIf(missing)('with CACHE_URL', () => {
     await using other = await startClinic({ rateLimit: SLOW }, { cacheUrl: redis.url })
     const shared = async (clinic: typeof one) => {
       await clinic.send('{ motto }', { claims: { sub: 'probe' } })
-      return (await redis.ask('DBSIZE')).trim()
+      return (await redis.command('DBSIZE')).trim()
     }
     await expect.poll(() => shared(one)).toBe(':1')
-    await redis.ask('FLUSHALL')
+    await redis.command('FLUSHALL')
     await expect.poll(() => shared(other)).toBe(':1')
     const ann = { claims: { sub: 'ann' } }
     expect((await one.send(FIVE, ann)).headers.get('ratelimit')).toMatch(/;r=5;/)

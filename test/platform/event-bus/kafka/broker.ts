@@ -1,11 +1,11 @@
 // A Kafka that the tests of one file share, and namespaces of their own on it. Free of what is tested.
-import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { kafka } from '#testbed/engines/kafka.ts'
 
 const found = kafka.find()
 
 /** Why tests with Kafka are skipped; undefined when they can run. */
-export const missing = whyMissing(kafka)
+export const missing = missingReason(kafka)
 /** False for one that was given by its URL: it is not to be killed or paused. */
 export const isOurs = found?.from !== 'KAFKA_URL'
 /** For the name of a suite. */

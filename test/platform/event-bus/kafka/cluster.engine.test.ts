@@ -4,11 +4,11 @@ import { describe, expect, test, vi } from 'vitest'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { isOurs, missing, namespacesOf, onKafka } from '#test/platform/event-bus/kafka/broker.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
-import { jarsOf, startKafka } from '#testbed/engines/kafka.ts'
+import { kafkaJars, startKafka } from '#testbed/engines/kafka.ts'
 
 describe.skipIf(missing || !isOurs)(onKafka, () => {
   test('whichever broker of three is killed, publishing goes on and readers get each message once, in order', async () => {
-    await using cluster = await startKafka({ jars: jarsOf() ?? '', brokers: 3 })
+    await using cluster = await startKafka({ jars: kafkaJars() ?? '', brokers: 3 })
     const url = namespacesOf(cluster)()
     await using bus = await openEventBus(url)
     await using other = await openEventBus(url)

@@ -18,7 +18,7 @@ import {
   startBroker,
 } from '#test/platform/event-bus/kafka/broker.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
-import { jarsOf, startKafka } from '#testbed/engines/kafka.ts'
+import { kafkaJars, startKafka } from '#testbed/engines/kafka.ts'
 
 describe.skipIf(missing || !isOurs)(onKafka, () => {
   let broker: Broker
@@ -186,10 +186,10 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     expect(await bus.end('orders')).toBe(2)
   }, 180_000)
 
-  test.skipIf(!jarsOf())(
+  test.skipIf(!kafkaJars())(
     'a wrong password is refused at once, and is in no message',
     async () => {
-      const jars = jarsOf() ?? ''
+      const jars = kafkaJars() ?? ''
       await using guarded = await startKafka({ jars, user: { name: 'waybill', password: 'right-secret' } })
       {
         await using bus = await openEventBus(guarded.url)

@@ -1,9 +1,9 @@
 // The whole platform with Kafka as its bus: an order to its end, seen live, and through an outage of the broker.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
-import { type Browser, openBrowser } from '#test/fixtures/graph-session.ts'
+import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
-import { type LiveClient, subscribe } from '#test/fixtures/subscription-client.ts'
+import { type SubscriptionClient, subscribe } from '#test/fixtures/subscription-client.ts'
 import {
   type Broker,
   faultsOf,
@@ -15,7 +15,7 @@ import {
 import {
   addProduct,
   CHECKOUT,
-  type CheckoutReply,
+  type CheckoutResponse,
   checkoutInput,
   registerShopper,
   type Shopper,
@@ -25,13 +25,13 @@ describe.skipIf(missing)(onKafka, () => {
   let broker: Broker
   let platform: TestPlatform
   let shopper: Shopper
-  let customer: Browser
+  let customer: GraphSession
   beforeAll(async () => {
     broker = await startBroker()
     platform = await startPlatform({ EVENT_BUS_URL: broker.fresh() })
     await addProduct(platform, { sku: 'mug', price: '12.00', stock: { 'BER-1': 100 } })
     shopper = await registerShopper(platform)
-    customer = openBrowser(platform, 'bff-web', shopper.token)
+    customer = openGraphSession(platform, 'bff-web', shopper.token)
   })
   afterAll(async () => {
     await platform?.[Symbol.asyncDispose]()
@@ -40,13 +40,13 @@ describe.skipIf(missing)(onKafka, () => {
 
   async function buy(idempotencyKey: string): Promise<string> {
     const input = checkoutInput({ idempotencyKey, sku: 'mug', quantity: 2, settleWithinMs: 0 })
-    const { checkout } = await customer.ask<CheckoutReply>(CHECKOUT, { input })
+    const { checkout } = await customer.data<CheckoutResponse>(CHECKOUT, { input })
     return checkout.order?.id ?? ''
   }
 
   type Update = { readonly orderUpdated: Pick<OrderPage, 'status' | 'returns' | 'payments'> }
 
-  function follow(id: string): LiveClient<Update> {
+  function follow(id: string): SubscriptionClient<Update> {
     const query =
       'subscription ($id: ID!) { orderUpdated(id: $id) { status payments { status } returns { status } } }'
     return subscribe<Update>({
@@ -73,8 +73,8 @@ describe.skipIf(missing)(onKafka, () => {
     const ranks = ['PLACED', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'COMPLETED']
     expect(seen).toEqual(seen.toSorted((a, b) => ranks.indexOf(a) - ranks.indexOf(b)))
     const page = 'query ($id: ID!) { orderPage(id: $id) { status } }'
-    const anew = openBrowser(platform, 'bff-web', shopper.token) // without any consistency token
-    expect(await anew.ask(page, { id })).toEqual({ orderPage: { status: 'COMPLETED' } })
+    const anew = openGraphSession(platform, 'bff-web', shopper.token) // without any consistency token
+    expect(await anew.data(page, { id })).toEqual({ orderPage: { status: 'COMPLETED' } })
     expect(await readiness('bff-web')).toEqual({ status: 200, bus: true })
   })
 
@@ -98,7 +98,7 @@ describe.skipIf(missing)(onKafka, () => {
       })
       const lines = [{ sku: 'mug', quantity: 1 }]
       const input = { idempotencyKey: 'return', orderId: earlier, lines, reason: 'chipped' }
-      await customer.ask(
+      await customer.data(
         'mutation ($input: RequestReturnInput!) { requestReturn(input: $input) { __typename } }',
         {
           input,

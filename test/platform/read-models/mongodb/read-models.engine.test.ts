@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openMongodbServer } from '#platform/read-models/mongodb/server.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
-import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { freshMongodb, mongodb, startFerretdb } from '#testbed/engines/mongodb.ts'
 
 const found = mongodb.find()
 const isOurs = found?.from !== 'MONGODB_URL'
 
-const missing = whyMissing(mongodb)
+const missing = missingReason(mongodb)
 
 describe.skipIf(missing)(missing ? `on MongoDB (skipped: ${missing})` : `on ${found?.version}`, () => {
   let server: RunningEngine

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { readModelsContract } from '#test/platform/read-models/read-models.contract.ts'
 import type { RunningEngine } from '#testbed/engines/engine.ts'
-import { findRealMongodb, freshMongodb } from '#testbed/engines/mongodb.ts'
+import { findMongodb, freshMongodb } from '#testbed/engines/mongodb.ts'
 
-const found = findRealMongodb()
+const found = findMongodb()
 
 if (!found) {
   test.skip('read models on MongoDB: skipped, because MONGODB_URL is not set, and mongod is not on PATH', () => {})

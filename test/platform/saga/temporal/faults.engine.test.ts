@@ -19,13 +19,13 @@ import {
   type TripSettings,
 } from '#test/platform/saga/temporal/temporal-fixture.ts'
 import { type Trip, type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
-import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
 const DOOMED = new URL('./crash-worker.ts', import.meta.url)
 
 const found = temporal.find()
-const missing = whyMissing(temporal)
+const missing = missingReason(temporal)
 
 describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${found?.version}`, () => {
   let server: RunningEngine

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { sagaContract } from '#test/platform/saga/saga.contract.ts'
 import { freshPlace, runTripsOnTemporal } from '#test/platform/saga/temporal/temporal-fixture.ts'
-import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
 const found = temporal.find()
-const missing = whyMissing(temporal)
+const missing = missingReason(temporal)
 
 describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : 'with its server', () => {
   let server: RunningEngine

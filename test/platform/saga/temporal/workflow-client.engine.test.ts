@@ -3,14 +3,14 @@ import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
 import { connect } from '#platform/saga/temporal/worker.ts'
 import { openWorkflows } from '#platform/saga/temporal/workflow-client.ts'
 import { freshNamespace, QUIET } from '#test/platform/saga/temporal/temporal-fixture.ts'
-import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
 /** More than what a circuit needs to open. */
 const SWEPT = 40
 
 const found = temporal.find()
-const missing = whyMissing(temporal)
+const missing = missingReason(temporal)
 
 describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${found?.version}`, () => {
   let server: RunningEngine

@@ -12,14 +12,14 @@ import {
   runSubgraphs,
   SUPPORT,
 } from '#test/subgraphs/orders/orders-fixture.ts'
-import { type RunningEngine, whyMissing } from '#testbed/engines/engine.ts'
+import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
 const SOON = { timeout: 10_000, interval: 50 }
 /** Longer than one delivery is tried for. */
 const AWAY_MS = 25_000
 const found = temporal.find()
-const missing = whyMissing(temporal)
+const missing = missingReason(temporal)
 
 describe.skipIf(missing)(missing ? `fulfilments on Temporal (skipped: ${missing})` : 'fulfilments', () => {
   let server: RunningEngine

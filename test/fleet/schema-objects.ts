@@ -11,7 +11,7 @@ const OBJECTS = `
   ORDER BY 1`
 
 /** Tables, indexes, functions and statistics in the database at `url`, in order; one that is there twice stands twice. */
-export async function catalogueOf(url: string): Promise<string[]> {
+export async function readSchemaObjects(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
