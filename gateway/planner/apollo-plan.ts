@@ -1,4 +1,4 @@
-// Apollo's query plans as the executor knows plans. Pure.
+// Converts Apollo's query plans to the plans that the executor runs.
 import type {
   FetchNode as ApolloFetch,
   FetchDataRewrite,
@@ -19,16 +19,16 @@ type ApolloNode = NonNullable<QueryPlan['node']>
 const ON_TYPE = '... on '
 const ENTITIES: RewritePath = [{ Key: '_entities' }]
 
-/** Throws an Error for what the executor does not carry out: deferred parts, and values set by `@fromContext`. */
+/** Throws an Error for what the executor does not support: deferred parts, and arguments set by `@fromContext`. */
 export function convertApolloPlan(node: ApolloNode): PlanNode {
   switch (node.kind) {
     case 'Fetch':
-      return fetchOf(node)
+      return convertFetch(node)
     case 'Sequence':
     case 'Parallel':
       return { kind: node.kind, nodes: node.nodes.map(convertApolloPlan) }
     case 'Flatten':
-      return { kind: 'Flatten', path: pathOf(node.path), node: convertApolloPlan(node.node) }
+      return { kind: 'Flatten', path: convertPath(node.path), node: convertApolloPlan(node.node) }
     case 'Condition':
       return {
         kind: 'Condition',
@@ -37,17 +37,17 @@ export function convertApolloPlan(node: ApolloNode): PlanNode {
         elseClause: node.elseClause ? convertApolloPlan(node.elseClause) : null,
       }
     case 'Subscription': {
-      const subscription = { kind: 'Subscription', primary: fetchOf(node.primary) } as const
+      const subscription = { kind: 'Subscription', primary: convertFetch(node.primary) } as const
       return node.rest
         ? { kind: 'Sequence', nodes: [subscription, convertApolloPlan(node.rest)] }
         : subscription
     }
     case 'Defer':
-      throw new Error('the plan defers a part of the answer')
+      throw new Error('the plan defers a part of the response')
   }
 }
 
-function fetchOf(fetch: ApolloFetch): FetchNode {
+function convertFetch(fetch: ApolloFetch): FetchNode {
   const { serviceName, operation, operationName, operationKind, variableUsages, requires } = fetch
   if (fetch.contextRewrites?.length) throw new Error('the plan sets arguments from the context')
   const ofEntities = requires !== undefined && requires.length > 0
@@ -58,31 +58,35 @@ function fetchOf(fetch: ApolloFetch): FetchNode {
     operationKind,
     ...(operationName !== undefined && { operationName }),
     ...(variableUsages && { variableUsages }),
-    ...(ofEntities && { requires: requires.flatMap(requiredOf) }),
-    ...(fetch.inputRewrites && { inputRewrites: fetch.inputRewrites.map(rewrite => rewriteOf(rewrite, [])) }),
+    ...(ofEntities && { requires: requires.flatMap(convertSelection) }),
+    ...(fetch.inputRewrites && {
+      inputRewrites: fetch.inputRewrites.map(rewrite => convertRewrite(rewrite, [])),
+    }),
     ...(fetch.outputRewrites && {
-      outputRewrites: fetch.outputRewrites.map(rewrite => rewriteOf(rewrite, ofEntities ? ENTITIES : [])),
+      outputRewrites: fetch.outputRewrites.map(rewrite =>
+        convertRewrite(rewrite, ofEntities ? ENTITIES : []),
+      ),
     }),
   }
 }
 
-function requiredOf(selection: QueryPlanSelectionNode): readonly RequiredSelection[] {
+function convertSelection(selection: QueryPlanSelectionNode): readonly RequiredSelection[] {
   if (selection.kind === 'Field') {
     const { name, alias, selections } = selection
-    const inner = selections && { selections: selections.flatMap(requiredOf) }
+    const inner = selections && { selections: selections.flatMap(convertSelection) }
     return [{ kind: 'Field', name, ...(alias !== undefined && { alias }), ...inner }]
   }
-  const selections = selection.selections.flatMap(requiredOf)
+  const selections = selection.selections.flatMap(convertSelection)
   const { typeCondition } = selection
   return typeCondition === undefined ? selections : [{ kind: 'InlineFragment', typeCondition, selections }]
 }
 
-function pathOf(path: readonly (string | number)[]): FlattenPath {
+function convertPath(path: readonly (string | number)[]): FlattenPath {
   return path.map(segment => (segment === '@' ? '@' : { Field: String(segment) }))
 }
 
-/** Apollo counts from the entity; the executor from the subgraph's answer. */
-function rewriteOf(rewrite: FetchDataRewrite, from: RewritePath): Rewrite {
+/** Apollo's paths begin at the entity, the executor's at the root of the subgraph's response. */
+function convertRewrite(rewrite: FetchDataRewrite, from: RewritePath): Rewrite {
   const path = [
     ...from,
     ...rewrite.path.map(segment =>

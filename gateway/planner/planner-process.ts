@@ -1,150 +1,163 @@
-// A conversation with a planner's process, which is started again when it breaks or takes too long. Free of any planner.
+// Runs a planner's process, and starts it again when it crashes or takes too long.
 import { type ChildProcess, fork } from 'node:child_process'
 import { Socket } from 'node:net'
-import type { PlannerRequest, PlannerResponse } from '#gateway/planner/messages.ts'
+import type { PlannerRequest, PlannerResponse } from '#gateway/planner/planner-worker.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
-const MAX_WAITING = 1000
+const MAX_PENDING = 1000
 const MAX_PLAN_MS = 10_000
-/** Of a large supergraph. */
+/** A large supergraph takes long to read. */
 const MAX_START_MS = 60_000
 /**
- * Operations are planned once: a planner that has nothing to do for a hundred times as long as it takes to start gives its
- * memory back. So starts cost one per cent of the time at most.
+ * Operations are planned once, so an idle process gives its memory back after a hundred times as long as it takes to start:
+ * starts cost one per cent of the time at most.
  */
 const IDLE_STARTS = 100
 const MIN_IDLE_MS = 5_000
 const MAX_IDLE_MS = 600_000
-/** Characters of what it prints, from the end. */
-const MAX_SAID = 500
+/** Characters kept of the end of what the process prints. */
+const MAX_OUTPUT = 500
 
-type Waiting = {
-  readonly message: PlannerRequest
-  readonly resolve: (answer: PlannerResponse) => void
+type Pending = {
+  readonly request: PlannerRequest
+  readonly resolve: (response: PlannerResponse) => void
   readonly reject: (error: Error) => void
 }
 
-/** The process ended at what it was asked, or was ended because it took too long. `said` is what it printed at its end. */
+/** The process died of a request, or was killed because it took too long. `output` is the end of what it printed. */
 export class PlannerCrashed extends Error {
-  constructor(what: 'operation' | 'supergraph', said = '') {
-    super(`the planner breaks on the ${what}${said === '' ? '' : ` (${said})`}`)
+  constructor(request: PlannerRequest['kind'], output = '') {
+    const subject = request === 'plan' ? 'operation' : 'supergraph'
+    super(`the planner crashed on the ${subject}${output === '' ? '' : ` (${output})`}`)
   }
 }
 
 export type PlannerProcess = {
-  readonly opened: Promise<PlannerResponse>
-  ask(message: PlannerRequest): Promise<PlannerResponse>
+  /** The response to the supergraph when the process was first started. */
+  readonly ready: Promise<PlannerResponse>
+  /** Rejects with UNAVAILABLE when too many requests are pending, with PlannerCrashed when the process died of this one. */
+  request(request: PlannerRequest): Promise<PlannerResponse>
   close(): void
 }
 
-/** With a process that is started again, and told `opening` again, whenever it has ended and is asked something. */
-export function startPlannerProcess(program: URL, opening: PlannerRequest): PlannerProcess {
-  /** In the order asked, which is that of the answers: the first is what the process is at. */
-  let waiting: Waiting[] = []
-  let child: ChildProcess | undefined
-  let timer: NodeJS.Timeout | undefined
-  let closed = false
-  let startedAt = 0
-  let idleMs = MIN_IDLE_MS
-
-  function start(): void {
-    startedAt = performance.now()
-    const started = fork(program, { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
-    if (started.stderr instanceof Socket) started.stderr.unref() // the channel is what keeps this process up, or not
-    let said = ''
-    started.stderr?.setEncoding('utf8').on('data', text => {
-      said = (said + text).slice(-MAX_SAID)
-    })
-    started.on('message', (answer: PlannerResponse) => settle(answer))
-    started.on('error', () => started.kill('SIGKILL'))
-    // Not at its exit: what it printed may come after that.
-    started.once('close', () => {
-      if (child === started) ended(said.trim().replaceAll(/\s*\n\s*/g, '; '))
-    })
-    child = started
-  }
-
-  function send(asked: Waiting): void {
-    waiting.push(asked)
-    child?.send(asked.message, arrived)
-    watch()
-  }
-
-  /** The supergraph is the first thing that a new process is told. */
-  function restart(): void {
-    start()
-    send({ message: opening, resolve() {}, reject() {} })
-  }
-
-  function settle(answer: PlannerResponse): void {
-    const answered = waiting.shift()
-    if (answered?.message === opening) {
-      const startMs = performance.now() - startedAt
-      idleMs = Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, IDLE_STARTS * startMs))
-    }
-    answered?.resolve(answer)
-    watch()
-  }
-
-  /** What the process was at is what it broke on; the others are asked again. */
-  function ended(said: string): void {
-    child = undefined
-    const [first, ...others] = waiting
-    waiting = []
-    clearTimeout(timer)
-    if (first?.message === opening) {
-      for (const { reject } of [first, ...others]) reject(new PlannerCrashed('supergraph', said))
-      return
-    }
-    first?.reject(new PlannerCrashed('operation', said))
-    if (others.length > 0) restart()
-    for (const other of others) send(other)
-  }
-
-  function watch(): void {
-    clearTimeout(timer)
-    const [first] = waiting
-    hold(first !== undefined)
-    const ms = first === undefined ? idleMs : first.message === opening ? MAX_START_MS : MAX_PLAN_MS
-    timer = child && setTimeout(() => child?.kill('SIGKILL'), ms).unref()
-  }
-
-  /** Only while it is waited for does the process keep the gateway's own process up. */
-  function hold(needed: boolean): void {
-    if (needed) {
-      child?.ref()
-      child?.channel?.ref()
-    } else {
-      child?.unref()
-      child?.channel?.unref()
-    }
-  }
-
-  const opened = new Promise<PlannerResponse>((resolve, reject) => {
-    start()
-    send({ message: opening, resolve, reject })
-  })
-  return {
-    opened,
-    ask(message) {
-      if (closed) return Promise.reject(new Error('the planner is closed'))
-      if (waiting.length >= MAX_WAITING)
-        return Promise.reject(new CallerError('UNAVAILABLE', 'too many new operations at once: try again'))
-      return new Promise((resolve, reject) => {
-        if (!child) restart()
-        send({ message, resolve, reject })
-      })
-    },
-    close() {
-      closed = true
-      clearTimeout(timer)
-      const ending = child
-      child = undefined
-      ending?.kill('SIGKILL')
-      for (const { reject } of waiting.splice(0)) reject(new Error('the planner is closed'))
-    },
-  }
+type State = {
+  readonly program: URL
+  readonly supergraph: PlannerRequest
+  /** In the order sent, which is that of the responses: the process is working on the first. */
+  pending: Pending[]
+  child: ChildProcess | undefined
+  timer: NodeJS.Timeout | undefined
+  closed: boolean
+  startedAt: number
+  idleMs: number
 }
 
-/** A message that does not arrive is told of by the end of the process. */
-function arrived(): void {}
+/** Whenever the process has ended, the next request starts it again and sends it the supergraph first. */
+export function startPlannerProcess(program: URL, sdl: string): PlannerProcess {
+  const state: State = {
+    program,
+    supergraph: { kind: 'supergraph', sdl },
+    pending: [],
+    child: undefined,
+    timer: undefined,
+    closed: false,
+    startedAt: 0,
+    idleMs: MIN_IDLE_MS,
+  }
+  const ready = new Promise<PlannerResponse>((resolve, reject) => {
+    startChild(state)
+    send(state, { request: state.supergraph, resolve, reject })
+  })
+  return { ready, request: request => requestOf(state, request), close: () => close(state) }
+}
+
+function requestOf(state: State, request: PlannerRequest): Promise<PlannerResponse> {
+  if (state.closed) return Promise.reject(new Error('the planner is closed'))
+  if (state.pending.length >= MAX_PENDING)
+    return Promise.reject(new CallerError('UNAVAILABLE', 'too many new operations at once: try again'))
+  return new Promise((resolve, reject) => {
+    if (!state.child) restart(state)
+    send(state, { request, resolve, reject })
+  })
+}
+
+function close(state: State): void {
+  const { child, timer } = state
+  state.closed = true
+  state.child = undefined
+  clearTimeout(timer)
+  child?.kill('SIGKILL')
+  for (const { reject } of state.pending.splice(0)) reject(new Error('the planner is closed'))
+}
+
+function startChild(state: State): void {
+  state.startedAt = performance.now()
+  const child = fork(state.program, { execArgv: [], env: {}, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  if (child.stderr instanceof Socket) child.stderr.unref() // the channel is what keeps this process up, or not
+  let output = ''
+  child.stderr?.setEncoding('utf8').on('data', text => {
+    output = (output + text).slice(-MAX_OUTPUT)
+  })
+  child.on('message', (response: PlannerResponse) => settleFirst(state, response))
+  child.on('error', () => child.kill('SIGKILL'))
+  // Not on exit: what it printed may come after that.
+  child.once('close', () => {
+    if (state.child === child) recover(state, output.trim().replaceAll(/\s*\n\s*/g, '; '))
+  })
+  state.child = child
+}
+
+function restart(state: State): void {
+  startChild(state)
+  send(state, { request: state.supergraph, resolve() {}, reject() {} })
+}
+
+function send(state: State, pending: Pending): void {
+  state.pending.push(pending)
+  state.child?.send(pending.request, ignoreUndelivered)
+  watch(state)
+}
+
+/** The end of the process is what tells of a message that does not arrive. */
+function ignoreUndelivered(): void {}
+
+function settleFirst(state: State, response: PlannerResponse): void {
+  const first = state.pending.shift()
+  if (first?.request === state.supergraph) {
+    const startMs = performance.now() - state.startedAt
+    state.idleMs = Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, IDLE_STARTS * startMs))
+  }
+  first?.resolve(response)
+  watch(state)
+}
+
+/** The request that the process was working on is what it died of; the others are sent to a new process. */
+function recover(state: State, output: string): void {
+  const [first, ...others] = state.pending
+  state.child = undefined
+  state.pending = []
+  clearTimeout(state.timer)
+  if (first?.request === state.supergraph) {
+    for (const { reject } of [first, ...others]) reject(new PlannerCrashed('supergraph', output))
+    return
+  }
+  first?.reject(new PlannerCrashed('plan', output))
+  if (others.length > 0) restart(state)
+  for (const other of others) send(state, other)
+}
+
+/** Kills the process when it works too long on one request, or has been idle too long. */
+function watch(state: State): void {
+  clearTimeout(state.timer)
+  const { child, idleMs, pending, supergraph } = state
+  const [first] = pending
+  holdOpen(child, first ? 'ref' : 'unref')
+  const ms = !first ? idleMs : first.request === supergraph ? MAX_START_MS : MAX_PLAN_MS
+  state.timer = child && setTimeout(() => state.child?.kill('SIGKILL'), ms).unref()
+}
+
+/** Only while a request is pending does the process keep the gateway's process from exiting. */
+function holdOpen(child: ChildProcess | undefined, hold: 'ref' | 'unref'): void {
+  child?.[hold]()
+  child?.channel?.[hold]()
+}

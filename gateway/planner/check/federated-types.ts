@@ -1,187 +1,261 @@
-// What each subgraph of a supergraph knows of its types, read off the text: a schema of a large one takes long to build. Pure.
+// Reads from a supergraph what each subgraph knows of its types. It reads the text: to build a large schema takes long.
 import {
   type ConstDirectiveNode,
+  type DefinitionNode,
   type DocumentNode,
   type FieldDefinitionNode,
   Kind,
+  type NameNode,
   type OperationTypeNode,
+  parse,
   print,
   type SelectionSetNode,
   type TypeNode,
 } from 'graphql'
+import { LRUCache } from 'lru-cache'
 import { joinGraphs } from '#gateway/federation/join-graphs.ts'
 import { linkedDirective } from '#gateway/federation/linked-directives.ts'
-import { parseFieldSet } from '#gateway/planner/normalization/field-signature.ts'
 
-/** Subgraphs go by their names, types and fields by those of the supergraph. */
+/** A `service` is the name of a subgraph; types and fields have the names of the supergraph. */
 export type FederatedTypes = {
   rootOf(operation: OperationTypeNode): string
   isAbstract(type: string): boolean
   isHidden(type: string): boolean
-  /** Whether an object of `type`, or what stands for an interface called so, is a `condition`. */
+  /** Tells whether an object of `type`, or an interface object of an interface called so, matches the type condition. */
   covers(condition: string, type: string): boolean
-  /** Whether `service` has an object in place of the interface. */
+  /** Tells whether `service` has an object in place of the interface (@interfaceObject). */
   isInterfaceObject(service: string, type: string): boolean
-  /** The type that `service` gives a field; undefined for leaves and for fields that nobody has. */
+  /** Returns the type that `service` gives a field; undefined for leaves and for fields that nobody has. */
   fieldType(service: string, type: string, field: string): string | undefined
-  /** The type that clients see a field to have. */
+  /** Returns the type that a field has for clients; undefined for leaves and for fields that nobody has. */
   publicFieldType(type: string, field: string): string | undefined
-  /** Whether the field may not be null. */
+  /** Tells whether the field is non-null. */
   isRequired(type: string, field: string): boolean
-  /** The object types that `service` may answer with where it says `type`. */
+  /** Returns the object types that the type is or covers. */
+  objectTypes(type: string): readonly string[]
+  /** Returns the object types that `service` may return where its schema says `type`. */
   possibleIn(service: string, type: string): readonly string[]
-  /** By which `service` finds entities of the type. */
+  /** Returns the keys by which `service` resolves entities of the type. */
   keysOf(service: string, type: string): readonly SelectionSetNode[]
-  /** What `service` needs to be given of an entity to answer the field. */
+  /** Returns what the field requires in `service` (@requires). */
   requiredBy(service: string, type: string, field: string): SelectionSetNode | undefined
-  /** Arguments that `service` wants filled from the context of the field. */
+  /** Returns the arguments of the field that `service` wants set from its context (@fromContext). */
   contextArguments(service: string, type: string, field: string): readonly string[]
-  /** Equal for types that no plan can tell apart but by `conditions` and by these fields. */
-  likeness(type: string, conditions: Iterable<string>, fields: Iterable<string>): string
+  /** Returns a text that is equal for types which no plan can tell apart except by `conditions` and by these fields. */
+  equivalenceKey(type: string, conditions: Iterable<string>, fields: Iterable<string>): string
 }
 
-type Joined = {
-  readonly type: readonly ConstDirectiveNode[]
+type TypeDefinition = {
+  readonly kind: 'object' | 'interface' | 'union'
+  readonly directives: readonly ConstDirectiveNode[]
   readonly fields: ReadonlyMap<string, FieldDefinitionNode>
 }
-type Kinds = 'object' | 'interface' | 'union'
+
+type State = {
+  /** The values of `join__Graph`, by the names of their subgraphs. */
+  readonly graphs: ReadonlyMap<string, string>
+  readonly definitions: Map<string, TypeDefinition>
+  /** The types that are members of a union or implement an interface. */
+  readonly members: Map<string, Set<string>>
+  readonly hidden: Set<string>
+  readonly roots: Map<string, string>
+  /** The part of equivalence keys that is the same for all operations. */
+  readonly equivalenceKeys: Map<string, string>
+}
 
 export function readFederatedTypes(document: DocumentNode): FederatedTypes {
-  const names = new Map(joinGraphs(document).map(({ graph, name }) => [name, graph]))
-  const isInaccessible = linkedDirective(document, 'inaccessible', 'inaccessible')
-  const kinds = new Map<string, Kinds>()
-  const joined = new Map<string, Joined>()
-  const members = new Map<string, Set<string>>()
-  const hidden = new Set<string>()
-  const roots = new Map<string, string>()
-  const likenesses = new Map<string, string>()
-  const addMember = (type: string, member: string) =>
-    members.set(type, (members.get(type) ?? new Set()).add(member))
-
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.SCHEMA_DEFINITION)
-      for (const { operation, type } of definition.operationTypes) roots.set(operation, type.name.value)
-    if (!('name' in definition) || definition.name === undefined) continue
-    const { value: name } = definition.name
-    if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
-      kinds.set(name, 'union')
-      joined.set(name, { type: definition.directives ?? [], fields: new Map() })
-      for (const member of definition.types ?? []) addMember(name, member.name.value)
-    } else if (
-      definition.kind === Kind.OBJECT_TYPE_DEFINITION ||
-      definition.kind === Kind.INTERFACE_TYPE_DEFINITION
-    ) {
-      kinds.set(name, definition.kind === Kind.OBJECT_TYPE_DEFINITION ? 'object' : 'interface')
-      const fields = new Map(definition.fields?.map(field => [field.name.value, field]))
-      joined.set(name, { type: definition.directives ?? [], fields })
-      for (const other of definition.interfaces ?? []) addMember(other.name.value, name)
-    } else continue
-    if (isInaccessible(definition.directives)) hidden.add(name)
-  }
-
-  const graphOf = (service: string) => names.get(service) ?? service
-  const ofType = (type: string, directive: string, service: string) =>
-    (joined.get(type)?.type ?? []).filter(
-      one => one.name.value === directive && textIn(one, 'graph') === graphOf(service),
-    )
-  const ofField = (service: string, type: string, field: string) =>
-    joined
-      .get(type)
-      ?.fields.get(field)
-      ?.directives?.find(one => one.name.value === 'join__field' && textIn(one, 'graph') === graphOf(service))
-  const has = (type: string, directive: string) =>
-    joined.get(type)?.type.some(one => one.name.value === directive) === true
-  const covers = (condition: string, type: string) =>
-    condition === type || members.get(condition)?.has(type) === true
-  const isInterfaceObject = (service: string, type: string) =>
-    ofType(type, 'join__type', service).some(one => isTrueIn(one, 'isInterfaceObject'))
-
-  function possible(type: string): string[] {
-    if (kinds.get(type) === 'object') return [type]
-    return [...(members.get(type) ?? [])].filter(member => kinds.get(member) === 'object')
-  }
-
-  function possibleIn(service: string, type: string): readonly string[] {
-    const all = possible(type)
-    if (kinds.get(type) === 'object' || isInterfaceObject(service, type)) return all
-    return all.filter(member => {
-      if (has(member, 'join__type') && ofType(member, 'join__type', service).length === 0) return false
-      if (kinds.get(type) === 'union')
-        return !has(type, 'join__unionMember') || isSaid(type, 'join__unionMember', 'member', member)
-      return !has(member, 'join__implements') || isSaid(member, 'join__implements', 'interface', type)
-    })
-
-    function isSaid(of: string, directive: string, argument: string, value: string): boolean {
-      return ofType(of, directive, service).some(one => textIn(one, argument) === value)
-    }
-  }
-
-  const publicFieldType = (type: string, field: string) => {
-    const named = namedIn(joined.get(type)?.fields.get(field)?.type)
-    return named !== undefined && kinds.has(named) ? named : undefined
-  }
-
-  function likenessOf(type: string): string {
-    const known = likenesses.get(type)
-    if (known !== undefined) return known
-    const unions = [...members].flatMap(([of, those]) =>
-      those.has(type)
-        ? [`${of}:${(joined.get(of)?.type ?? []).filter(one => textIn(one, 'member') === type).map(print)}`]
-        : [],
-    )
-    const text = `${joined.get(type)?.type.map(print).sort()} ${unions}`
-    likenesses.set(type, text)
-    return text
-  }
-
+  const state = readState(document)
+  const { definitions, hidden, roots } = state
   return {
-    rootOf: operation => roots.get(operation) ?? ROOTS[operation],
-    isAbstract: type => kinds.has(type) && kinds.get(type) !== 'object',
+    rootOf: operation => roots.get(operation) ?? DEFAULT_ROOTS[operation],
+    isAbstract: type => definitions.has(type) && !isObject(type, state),
     isHidden: type => hidden.has(type),
-    covers,
-    isInterfaceObject,
+    covers: (condition, type) => covers(condition, type, state),
+    isInterfaceObject: (service, type) => isInterfaceObject(service, type, state),
     fieldType(service, type, field) {
-      const own = textIn(ofField(service, type, field), 'type')?.replaceAll(/[^\w]/g, '')
-      return own !== undefined && kinds.has(own) ? own : publicFieldType(type, field)
+      const own = textIn(joinField({ service, type, field }, state), 'type')?.replaceAll(/[^\w]/g, '')
+      return own !== undefined && definitions.has(own) ? own : publicFieldType(type, field, state)
     },
-    publicFieldType,
-    isRequired: (type, field) => joined.get(type)?.fields.get(field)?.type.kind === Kind.NON_NULL_TYPE,
-    possibleIn,
+    publicFieldType: (type, field) => publicFieldType(type, field, state),
+    isRequired: (type, field) => definitions.get(type)?.fields.get(field)?.type.kind === Kind.NON_NULL_TYPE,
+    objectTypes: type => objectTypes(type, state),
+    possibleIn: (service, type) => possibleIn(service, type, state),
     keysOf: (service, type) =>
-      ofType(type, 'join__type', service).flatMap(one => {
+      joinDirectives('join__type', { service, type }, state).flatMap(one => {
         const key = textIn(one, 'key')
         return key === undefined || isFalseIn(one, 'resolvable') ? [] : [parseFieldSet(key)]
       }),
     requiredBy(service, type, field) {
-      const requires = textIn(ofField(service, type, field), 'requires')
+      const requires = textIn(joinField({ service, type, field }, state), 'requires')
       return requires === undefined ? undefined : parseFieldSet(requires)
     },
-    contextArguments(service, type, field) {
-      const value = argumentOf(ofField(service, type, field), 'contextArguments')
-      if (value?.kind !== Kind.LIST) return []
-      return value.values.flatMap(one => {
-        const name = one.kind === Kind.OBJECT && one.fields.find(inner => inner.name.value === 'name')?.value
-        return name && name.kind === Kind.STRING ? [name.value] : []
-      })
-    },
-    likeness(type, conditions, fields) {
-      let text = likenessOf(type)
-      for (const condition of conditions) text += covers(condition, type) ? '+' : '-'
+    contextArguments: (service, type, field) =>
+      namesOfContextArguments(joinField({ service, type, field }, state)),
+    equivalenceKey(type, conditions, fields) {
+      let key = equivalenceKeyOf(type, state)
+      for (const condition of conditions) key += covers(condition, type, state) ? '+' : '-'
       for (const field of fields) {
-        const definition = joined.get(type)?.fields.get(field)
-        if (definition) text += ` ${definitionText(definition)}`
+        const definition = definitions.get(type)?.fields.get(field)
+        if (definition) key += ` ${definitionText(definition)}`
       }
-      return text
+      return key
     },
   }
 }
 
-const ROOTS = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' } as const
+function readState(document: DocumentNode): State {
+  const isInaccessible = linkedDirective(document, 'inaccessible', 'inaccessible')
+  const state: State = {
+    graphs: new Map(joinGraphs(document).map(({ graph, name }) => [name, graph])),
+    definitions: new Map(),
+    members: new Map(),
+    hidden: new Set(),
+    roots: new Map(),
+    equivalenceKeys: new Map(),
+  }
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.SCHEMA_DEFINITION)
+      for (const { operation, type } of definition.operationTypes) state.roots.set(operation, type.name.value)
+    const name = addDefinition(definition, state)
+    if (name !== undefined && isInaccessible(state.definitions.get(name)?.directives)) state.hidden.add(name)
+  }
+  return state
+}
+
+/** Returns the name of the type; undefined for a definition of something else than an object, interface or union. */
+function addDefinition(definition: DefinitionNode, { definitions, members }: State): string | undefined {
+  const addMember = (type: string, { value }: NameNode) =>
+    members.set(type, (members.get(type) ?? new Set()).add(value))
+  switch (definition.kind) {
+    case Kind.UNION_TYPE_DEFINITION: {
+      const { name, directives = [], types = [] } = definition
+      definitions.set(name.value, { kind: 'union', directives, fields: new Map() })
+      for (const member of types) addMember(name.value, member.name)
+      return name.value
+    }
+    case Kind.OBJECT_TYPE_DEFINITION:
+    case Kind.INTERFACE_TYPE_DEFINITION: {
+      const { name, directives = [], fields = [], interfaces = [] } = definition
+      const kind = definition.kind === Kind.OBJECT_TYPE_DEFINITION ? 'object' : 'interface'
+      const byName = new Map(fields.map(field => [field.name.value, field]))
+      definitions.set(name.value, { kind, directives, fields: byName })
+      for (const other of interfaces) addMember(other.name.value, name)
+      return name.value
+    }
+    default:
+      return undefined
+  }
+}
+
+function isObject(type: string, { definitions }: State): boolean {
+  return definitions.get(type)?.kind === 'object'
+}
+
+function covers(condition: string, type: string, { members }: State): boolean {
+  return condition === type || members.get(condition)?.has(type) === true
+}
+
+type InService = { readonly service: string; readonly type: string }
+
+/** Returns the directives of a type, of the name, that are about the subgraph. */
+function joinDirectives(
+  directive: string,
+  { service, type }: InService,
+  { definitions, graphs }: State,
+): readonly ConstDirectiveNode[] {
+  const graph = graphs.get(service) ?? service
+  const all = definitions.get(type)?.directives ?? []
+  return all.filter(one => one.name.value === directive && textIn(one, 'graph') === graph)
+}
+
+/** Returns the `@join__field` of a field that is about the subgraph. */
+function joinField(
+  { service, type, field }: InService & { readonly field: string },
+  { definitions, graphs }: State,
+): ConstDirectiveNode | undefined {
+  const graph = graphs.get(service) ?? service
+  const { directives } = definitions.get(type)?.fields.get(field) ?? {}
+  return directives?.find(one => one.name.value === 'join__field' && textIn(one, 'graph') === graph)
+}
+
+function isInterfaceObject(service: string, type: string, state: State): boolean {
+  return joinDirectives('join__type', { service, type }, state).some(one =>
+    isTrueIn(one, 'isInterfaceObject'),
+  )
+}
+
+function objectTypes(type: string, state: State): readonly string[] {
+  if (isObject(type, state)) return [type]
+  return [...(state.members.get(type) ?? [])].filter(member => isObject(member, state))
+}
+
+function possibleIn(service: string, type: string, state: State): readonly string[] {
+  const all = objectTypes(type, state)
+  if (isObject(type, state) || isInterfaceObject(service, type, state)) return all
+  const isUnion = state.definitions.get(type)?.kind === 'union'
+  return all.filter(member => {
+    if (!isJoined('join__type', { service, type: member }, state)) return false
+    return isUnion
+      ? isJoined('join__unionMember', { service, type, argument: 'member', value: member }, state)
+      : isJoined('join__implements', { service, type: member, argument: 'interface', value: type }, state)
+  })
+}
+
+type JoinArgument = InService & { readonly argument?: string; readonly value?: string }
+
+/** Tells whether a type has such a directive for the subgraph. One that has none for any subgraph is in all of them. */
+function isJoined(directive: string, { argument, value, ...inService }: JoinArgument, state: State): boolean {
+  const all = state.definitions.get(inService.type)?.directives ?? []
+  if (!all.some(one => one.name.value === directive)) return true
+  const own = joinDirectives(directive, inService, state)
+  return argument === undefined ? own.length > 0 : own.some(one => textIn(one, argument) === value)
+}
+
+function publicFieldType(type: string, field: string, { definitions }: State): string | undefined {
+  const named = namedIn(definitions.get(type)?.fields.get(field)?.type)
+  return named !== undefined && definitions.has(named) ? named : undefined
+}
+
+function equivalenceKeyOf(type: string, { definitions, members, equivalenceKeys }: State): string {
+  const known = equivalenceKeys.get(type)
+  if (known !== undefined) return known
+  const memberships = [...members].flatMap(([of, those]) => {
+    if (!those.has(type)) return []
+    const own = definitions.get(of)?.directives.filter(one => textIn(one, 'member') === type) ?? []
+    return [`${of}:${own.map(print)}`]
+  })
+  const key = `${definitions.get(type)?.directives.map(print).sort()} ${memberships}`
+  equivalenceKeys.set(type, key)
+  return key
+}
+
+function namesOfContextArguments(directive: ConstDirectiveNode | undefined): readonly string[] {
+  const value = argumentOf(directive, 'contextArguments')
+  if (value?.kind !== Kind.LIST) return []
+  return value.values.flatMap(one => {
+    const name = one.kind === Kind.OBJECT && one.fields.find(inner => inner.name.value === 'name')?.value
+    return name && name.kind === Kind.STRING ? [name.value] : []
+  })
+}
+
+const fieldSets = new LRUCache<string, SelectionSetNode>({ max: 10_000 })
+
+/** Parses the fields that a directive names, such as `weight dimensions { width }`. Throws an Error for another text. */
+function parseFieldSet(fields: string): SelectionSetNode {
+  const found = fieldSets.get(fields)
+  if (found) return found
+  const [definition] = parse(`{ ${fields} }`).definitions
+  if (definition?.kind !== Kind.OPERATION_DEFINITION) throw new Error(`these are no fields: ${fields}`)
+  fieldSets.set(fields, definition.selectionSet)
+  return definition.selectionSet
+}
+
+const DEFAULT_ROOTS = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' } as const
 
 const texts = new WeakMap<FieldDefinitionNode, string>()
 
 function definitionText(definition: FieldDefinitionNode): string {
-  const { description: _left, ...rest } = definition
+  const { description: _description, ...rest } = definition
   const text = texts.get(definition) ?? print(rest)
   texts.set(definition, text)
   return text

@@ -1,17 +1,17 @@
-// Carries out a plan without any data: what it would have fetched of each type, under each condition. Pure.
+// Runs a plan without data, to find what it fetches of each type under each condition.
 import { Kind, type SelectionSetNode } from 'graphql'
 import { sendableEntities } from '#gateway/planner/check/representation-check.ts'
 import {
+  type Analysis,
   addResponse,
   emptyShape,
   existsWhen,
+  type LocalObject,
   mergeShapes,
   type ObjectShape,
-  type RequestContext,
   renameField,
-  type ShapeContext,
   typenameMatches,
-  typenamesAt,
+  typenamesOf,
 } from '#gateway/planner/check/response-shape.ts'
 import { type Assignments, NEVER } from '#gateway/planner/check/truth-table.ts'
 import type {
@@ -19,109 +19,97 @@ import type {
   FetchNode,
   FlattenPath,
   PlanNode,
+  RequiredSelection,
   Rewrite,
 } from '#gateway/planner/plan/query-plan.ts'
 import { parseRequest } from '#gateway/planner/plan/request-operation.ts'
 
-type Running = {
-  readonly tree: ShapeContext
-  readonly root: ObjectShape
-  readonly budget: RequestContext['budget']
-}
-type Target = { readonly place: ObjectShape; readonly when: Assignments }
+type Target = { readonly object: ObjectShape; readonly when: Assignments }
 
-/** Requests that run side by side are taken to run one after the other. */
-export function analyzePlan(node: PlanNode, when: Assignments, running: Running): void {
+/** Adds to the shape of the response what the plan fetches. Parallel requests are run one after the other. */
+export function analyzePlan(node: PlanNode, when: Assignments, analysis: Analysis): void {
   switch (node.kind) {
     case 'Fetch':
-      fetchAt(node, [], when, running)
+      analyzeFetch(node, targetsAt([], when, analysis), analysis)
       break
     case 'Subscription':
-      fetchAt({ ...node.primary, kind: 'Fetch' }, [], when, running)
+      analyzeFetch({ ...node.primary, kind: 'Fetch' }, targetsAt([], when, analysis), analysis)
       break
     case 'BatchFetch':
-      fetchBatch(node, when, running)
+      analyzeBatch(node, when, analysis)
       break
     case 'Flatten':
-      if (node.node.kind === 'Fetch') fetchAt(node.node, node.path, when, running)
-      else analyzePlan(node.node, when, running)
+      if (node.node.kind === 'Fetch') analyzeFetch(node.node, targetsAt(node.path, when, analysis), analysis)
+      else analyzePlan(node.node, when, analysis)
       break
     case 'Sequence':
     case 'Parallel':
-      for (const inner of node.nodes) analyzePlan(inner, when, running)
+      for (const inner of node.nodes) analyzePlan(inner, when, analysis)
       break
     case 'Condition': {
-      const isTrue = running.tree.conditions.whenTrue(node.condition)
-      if (node.ifClause) analyzePlan(node.ifClause, when & isTrue, running)
-      if (node.elseClause) analyzePlan(node.elseClause, when & ~isTrue, running)
+      const whenTrue = analysis.conditions.whenTrue(node.condition)
+      if (node.ifClause) analyzePlan(node.ifClause, when & whenTrue, analysis)
+      if (node.elseClause) analyzePlan(node.elseClause, when & ~whenTrue, analysis)
     }
   }
 }
 
-function fetchAt(node: FetchNode, path: FlattenPath, when: Assignments, running: Running): void {
-  const { selectionSet } = parseRequest(node.operation)
-  const rewrites = node.outputRewrites ?? []
-  if (!node.requires?.length) {
-    for (const { place, when: there } of targetsOf(path, when, running))
-      take(selectionSet, { place, local: place.type, when: there }, { node, rewrites, running })
+/** What is fetched of the objects, and how the response is rewritten. */
+type Request = {
+  readonly set: SelectionSetNode
+  readonly service: string
+  readonly requires: readonly RequiredSelection[]
+  readonly inputRewrites: readonly Rewrite[]
+  readonly outputRewrites: readonly Rewrite[]
+}
+
+function analyzeFetch(node: FetchNode, targets: readonly Target[], analysis: Analysis): void {
+  const { selectionSet: set } = parseRequest(node.operation)
+  const { serviceName: service, requires = [], inputRewrites = [], outputRewrites = [] } = node
+  const request = { set, service, requires, inputRewrites, outputRewrites }
+  if (requires.length === 0) {
+    for (const { object, when } of targets)
+      addFetched({ object, local: object.type, when }, request, analysis)
     return
   }
-  const entities = selectionSet.selections.flatMap(one =>
-    one.kind === Kind.FIELD && one.name.value === '_entities' ? (one.selectionSet ?? []) : [],
-  )
-  const fromEntity = rewrites.map(withoutEntities)
-  for (const set of entities)
-    ask(set, targetsOf(path, when, running), {
-      node: { ...node, requires: node.requires },
-      rewrites: fromEntity,
-      running,
-    })
+  const rewrites = outputRewrites.map(withoutEntities)
+  for (const { name, selectionSet } of set.selections.filter(one => one.kind === Kind.FIELD))
+    if (name.value === '_entities' && selectionSet)
+      fetchEntities(targets, { ...request, set: selectionSet, outputRewrites: rewrites }, analysis)
 }
 
-function fetchBatch(node: BatchFetchNode, when: Assignments, running: Running): void {
-  const { selections } = parseRequest(node.operation).selectionSet
-  for (const { alias, paths, requires, inputRewrites, outputRewrites = [] } of node.entityBatch.aliases) {
+function analyzeBatch(node: BatchFetchNode, when: Assignments, analysis: Analysis): void {
+  const { serviceName: service, operation, entityBatch } = node
+  const { selections } = parseRequest(operation).selectionSet
+  for (const { alias, paths, requires, inputRewrites = [], outputRewrites = [] } of entityBatch.aliases) {
     const field = selections.find(one => one.kind === Kind.FIELD && one.alias?.value === alias)
     if (field?.kind !== Kind.FIELD || !field.selectionSet) continue
-    const targets = paths.flatMap(path => targetsOf(path, when, running))
-    const { serviceName } = node
-    const asking = { serviceName, requires, ...(inputRewrites && { inputRewrites }) }
-    ask(field.selectionSet, targets, { node: asking, rewrites: outputRewrites, running })
+    const targets = paths.flatMap(path => targetsAt(path, when, analysis))
+    const request = { set: field.selectionSet, service, requires, inputRewrites, outputRewrites }
+    fetchEntities(targets, request, analysis)
   }
 }
 
-type Asking = {
-  readonly node: Pick<FetchNode, 'serviceName' | 'inputRewrites'> & {
-    readonly requires?: FetchNode['requires']
-  }
-  readonly rewrites: readonly Rewrite[]
-  readonly running: Running
+function fetchEntities(targets: readonly Target[], request: Request, analysis: Analysis): void {
+  for (const { object, when } of targets)
+    for (const entity of sendableEntities(object, request, analysis))
+      addFetched({ object, local: entity.local, when: entity.when & when }, request, analysis)
 }
 
-function ask(set: SelectionSetNode, targets: readonly Target[], asking: Asking): void {
-  const { node, running } = asking
-  const { serviceName: service, requires = [], inputRewrites: rewrites = [] } = node
-  for (const { place, when } of targets)
-    for (const sent of sendableEntities(place, { requires, rewrites, service, set }, running.tree))
-      take(set, { place, local: sent.local, when: sent.when & when }, asking)
+function addFetched(target: LocalObject, request: Request, analysis: Analysis): void {
+  if (target.when === NEVER) return
+  const { set, service, outputRewrites } = request
+  const fetched = emptyShape(target.object.type)
+  addResponse(set, { ...target, object: fetched }, { analysis, service })
+  for (const rewrite of outputRewrites)
+    if ('KeyRenamer' in rewrite) {
+      const { path, renameKeyTo: to } = rewrite.KeyRenamer
+      renameField(fetched, { path, to }, analysis.types)
+    }
+  mergeShapes(target.object, fetched)
 }
 
-function take(
-  set: SelectionSetNode,
-  { place, local, when }: Target & { readonly local: string },
-  { node, rewrites, running }: Asking,
-): void {
-  if (when === NEVER) return
-  const answered = emptyShape(place.type)
-  const { tree, budget } = running
-  addResponse(set, { place: answered, local, when }, { tree, budget, service: node.serviceName })
-  for (const rewrite of rewrites)
-    if ('KeyRenamer' in rewrite)
-      renameField(answered, rewrite.KeyRenamer.path, rewrite.KeyRenamer.renameKeyTo, tree.types)
-  mergeShapes(place, answered)
-}
-
-/** The executor renames within the whole answer of a request for entities, but within the entities of a batch. */
+/** The executor applies rewrites to the whole response of a request for entities, but to the entities of a batch. */
 function withoutEntities(rewrite: Rewrite): Rewrite {
   if (!('KeyRenamer' in rewrite)) return rewrite
   const { path, renameKeyTo } = rewrite.KeyRenamer
@@ -131,31 +119,31 @@ function withoutEntities(rewrite: Rewrite): Rewrite {
     : rewrite
 }
 
-function targetsOf(path: FlattenPath, when: Assignments, { root, tree }: Running): Target[] {
-  let targets: Target[] = [{ place: root, when }]
+function targetsAt(path: FlattenPath, when: Assignments, analysis: Analysis): Target[] {
+  let targets: Target[] = [{ object: analysis.root, when }]
   for (const segment of path) {
     if (segment === '@') continue
     targets =
       'Field' in segment
-        ? targets.flatMap(target => below(target, segment.Field))
-        : targets.flatMap(target => ofTypes(target, segment.TypeCondition, tree))
+        ? targets.flatMap(target => objectsOf(target, segment.Field))
+        : targets.flatMap(target => ofTypes(target, segment.TypeCondition, analysis))
   }
   return targets
 }
 
-function below({ place, when }: Target, key: string): Target[] {
-  const field = place.fields.get(key)
+function objectsOf({ object, when }: Target, key: string): Target[] {
+  const field = object.fields.get(key)
   if (!field) return []
-  return [...field.places].flatMap(([type, inner]) => {
+  return [...field.objects].flatMap(([type, inner]) => {
     const exists = when & existsWhen(field, type)
-    return exists === NEVER ? [] : [{ place: inner, when: exists }]
+    return exists === NEVER ? [] : [{ object: inner, when: exists }]
   })
 }
 
-/** Objects that do not tell their type are let through. */
-function ofTypes({ place, when }: Target, conditions: readonly string[], { types }: ShapeContext): Target[] {
+/** Lets objects through whose type is not fetched. */
+function ofTypes({ object, when }: Target, conditions: readonly string[], { types }: Analysis): Target[] {
   let fitting = when
-  for (const [name, told] of typenamesAt(place))
-    if (!conditions.some(condition => typenameMatches(name, condition, types))) fitting &= ~told
-  return fitting === NEVER ? [] : [{ place, when: fitting }]
+  for (const [name, whenNamed] of typenamesOf(object))
+    if (!conditions.some(condition => typenameMatches(name, condition, types))) fitting &= ~whenNamed
+  return fitting === NEVER ? [] : [{ object, when: fitting }]
 }

@@ -1,46 +1,52 @@
-// When entities of one type can be asked for: what goes into their representations has been fetched, and is enough. Pure.
+// Finds when entities can be fetched: all that goes into their representations has been fetched, and includes a key.
 import { Kind, type SelectionSetNode } from 'graphql'
 import type { FederatedTypes } from '#gateway/planner/check/federated-types.ts'
 import {
+  type Analysis,
   existsWhen,
   type FieldShape,
   fetchedWhen,
   type ObjectShape,
   PlanFlaw,
   typenameMatches,
-  typenamesAt,
+  typenamesOf,
 } from '#gateway/planner/check/response-shape.ts'
 import { type Assignments, NEVER, type TruthTable } from '#gateway/planner/check/truth-table.ts'
 import { fieldSignature } from '#gateway/planner/normalization/field-signature.ts'
 import type { RequiredSelection, Rewrite } from '#gateway/planner/plan/query-plan.ts'
 
-export type Sending = {
+type EntityRequest = {
   readonly requires: readonly RequiredSelection[]
-  readonly rewrites: readonly Rewrite[]
+  readonly inputRewrites: readonly Rewrite[]
   readonly service: string
-  /** Fields that are asked for of the entities, by type condition. */
+  /** The fields that are fetched of the entities. */
   readonly set: SelectionSetNode
 }
 
-/** One way of sending the entities of a place: under which type, and when. */
-export type Sent = { readonly local: string; readonly when: Assignments }
+type Context = Pick<Analysis, 'types' | 'conditions'>
 
-type Known = { readonly types: FederatedTypes; readonly conditions: TruthTable }
-
-export function sendableEntities(place: ObjectShape, sending: Sending, known: Known): readonly Sent[] {
-  const { types } = known
-  return [...typenamesAt(place)].flatMap(([name, told]) => {
-    const type = rewrittenType(name, sending.rewrites, types)
-    const local = types.isInterfaceObject(sending.service, type) ? type : place.type
-    const when = told & sendable(place, { ...sending, name, type, local }, known)
+/**
+ * Returns under which types the entities at an object can be sent, and when. Throws PlanFlaw when they can be sent without
+ * a key.
+ */
+export function sendableEntities(
+  object: ObjectShape,
+  request: EntityRequest,
+  context: Context,
+): readonly { readonly local: string; readonly when: Assignments }[] {
+  const { types } = context
+  return [...typenamesOf(object)].flatMap(([name, whenNamed]) => {
+    const type = rewrittenType(name, request.inputRewrites, types)
+    const local = types.isInterfaceObject(request.service, type) ? type : object.type
+    const when = whenNamed & whenSendable(object, { ...request, name, type, local }, context)
     return when === NEVER ? [] : [{ local, when }]
   })
 }
 
-type SentAs = Sending & {
-  /** What `__typename` says. */
+type TypedRequest = EntityRequest & {
+  /** The entity's `__typename`. */
   readonly name: string
-  /** What it is said to be to the subgraph, and what it is there. */
+  /** The type that is sent to the subgraph, and the type that the entity has there. */
   readonly type: string
   readonly local: string
 }
@@ -60,21 +66,25 @@ function rewrittenType(name: string, rewrites: readonly Rewrite[], types: Federa
   return type
 }
 
-function sendable(place: ObjectShape, sent: SentAs, known: Known): Assignments {
-  const { types } = known
-  const asked = new Map<string, string>()
-  for (const set of requiredSets(sent.set, sent, types)) addAsked(set, '', asked)
-  const { when, paths } = written(place, sent.requires, { name: sent.name, within: '', asked, ...known })
-  const keys = types.keysOf(sent.service, sent.type)
-  const isKnown = keys.some(key => leavesOf(key, '').every(leaf => paths.has(renamed(leaf, sent.rewrites))))
-  if (paths.size === 0) return NEVER // the executor sends nothing of which the type alone is known
-  if (!isKnown && when !== NEVER)
-    throw new PlanFlaw(`${sent.service} is asked for ${place.type} without a key`)
+function whenSendable(
+  object: ObjectShape,
+  request: TypedRequest,
+  { types, conditions }: Context,
+): Assignments {
+  const { name, service, type, requires, inputRewrites } = request
+  const signatures = new Map<string, string>()
+  for (const set of requiredSets(request.set, request, types)) addSignatures(set, '', signatures)
+  const { when, paths } = written(object, requires, { name, prefix: '', signatures, types, conditions })
+  const hasKey = types
+    .keysOf(service, type)
+    .some(key => leavesOf(key, '').every(leaf => paths.has(nameBefore(leaf, inputRewrites))))
+  if (paths.size === 0) return NEVER // the executor sends no entity of which only the type is known
+  if (!hasKey && when !== NEVER) throw new PlanFlaw(`${service} is asked for ${object.type} without a key`)
   return when
 }
 
-/** A key that is sent by another name than it is fetched by. */
-function renamed(leaf: string, rewrites: readonly Rewrite[]): string {
+/** Returns the name under which a key was fetched that is sent as `leaf`. */
+function nameBefore(leaf: string, rewrites: readonly Rewrite[]): string {
   for (const rewrite of rewrites) {
     if (!('KeyRenamer' in rewrite)) continue
     const { path, renameKeyTo } = rewrite.KeyRenamer
@@ -84,10 +94,10 @@ function renamed(leaf: string, rewrites: readonly Rewrite[]): string {
   return leaf
 }
 
-/** What the fields require that are asked for of the entity itself. */
+/** Returns what the fields of the entity itself require. */
 function requiredSets(
   { selections }: SelectionSetNode,
-  { service, local }: Pick<SentAs, 'service' | 'local'>,
+  { service, local }: Pick<TypedRequest, 'service' | 'local'>,
   types: FederatedTypes,
 ): SelectionSetNode[] {
   return selections.flatMap(selection => {
@@ -100,12 +110,16 @@ function requiredSets(
   })
 }
 
-function addAsked({ selections }: SelectionSetNode, within: string, asked: Map<string, string>): void {
+function addSignatures(
+  { selections }: SelectionSetNode,
+  within: string,
+  signatures: Map<string, string>,
+): void {
   for (const selection of selections) {
     if (selection.kind === Kind.FRAGMENT_SPREAD) continue
     const inner = selection.kind === Kind.FIELD ? `${within}.${selection.name.value}` : within
-    if (selection.kind === Kind.FIELD) asked.set(inner, fieldSignature(selection))
-    if (selection.selectionSet) addAsked(selection.selectionSet, inner, asked)
+    if (selection.kind === Kind.FIELD) signatures.set(inner, fieldSignature(selection))
+    if (selection.selectionSet) addSignatures(selection.selectionSet, inner, signatures)
   }
 }
 
@@ -118,40 +132,39 @@ function leavesOf({ selections }: SelectionSetNode, within: string): string[] {
   })
 }
 
-type Writing = Known & {
+type Writing = Context & {
   readonly name: string
-  readonly within: string
-  /** By path, what the fields that require it want it to have been asked by. */
-  readonly asked: ReadonlyMap<string, string>
+  /** The path of the object within the entity. */
+  readonly prefix: string
+  /** The signatures, by path, under which the requested fields require others. */
+  readonly signatures: ReadonlyMap<string, string>
 }
 
-/** When all of it has been fetched, and the leaves that are written. */
-function written(
-  place: ObjectShape,
-  selections: readonly RequiredSelection[],
-  writing: Writing,
-): { readonly when: Assignments; readonly paths: Set<string> } {
+type Written = { readonly when: Assignments; readonly paths: Set<string> }
+
+/** Returns when all of the selections have been fetched, and the paths of the leaves that are written. */
+function written(object: ObjectShape, selections: readonly RequiredSelection[], writing: Writing): Written {
   const { types, conditions, name } = writing
   const paths = new Set<string>()
   let when = conditions.always
   for (const selection of selections) {
     if (selection.kind === 'InlineFragment') {
       if (!typenameMatches(name, selection.typeCondition, types)) continue
-      const inner = written(place, selection.selections, writing)
-      const counts = countsWhen(selection, conditions)
-      when &= inner.when | ~counts
-      if (counts === conditions.always) for (const path of inner.paths) paths.add(path)
+      const inner = written(object, selection.selections, writing)
+      const included = whenIncluded(selection, conditions)
+      when &= inner.when | ~included
+      if (included === conditions.always) for (const path of inner.paths) paths.add(path)
       continue
     }
     if (selection.name === '__typename') continue
-    const field = writtenField(place, selection, writing)
+    const field = writtenField(object, selection, writing)
     when &= field.when
     for (const path of field.paths) paths.add(path)
   }
   return { when: when & conditions.always, paths }
 }
 
-function countsWhen(
+function whenIncluded(
   { skipIf, includeIf }: Extract<RequiredSelection, { kind: 'InlineFragment' }>,
   { always, whenTrue }: TruthTable,
 ): Assignments {
@@ -160,35 +173,35 @@ function countsWhen(
 }
 
 function writtenField(
-  place: ObjectShape,
+  object: ObjectShape,
   selection: Extract<RequiredSelection, { kind: 'Field' }>,
   writing: Writing,
-): { readonly when: Assignments; readonly paths: Set<string> } {
-  const { within, asked } = writing
+): Written {
+  const { prefix, signatures } = writing
   const key = selection.alias ?? selection.name
-  const path = within === '' ? key : `${within}.${key}`
-  const field = place.fields.get(selection.name) ?? place.fields.get(key)
-  let when = fetchedWhen(field, asked.get(`.${path}`) ?? key)
+  const path = prefix === '' ? key : `${prefix}.${key}`
+  const field = object.fields.get(selection.name) ?? object.fields.get(key)
+  const when = fetchedWhen(field, signatures.get(`.${path}`) ?? key)
   if (!field || !selection.selections?.length) return { when, paths: new Set([path]) }
-  const paths = new Set<string>()
-  for (const [type, inner] of field.places) {
-    const exists = existsWhen(field, type)
-    if (exists === NEVER) continue
-    const part = innerWritten(inner, field, selection.selections, { ...writing, within: path })
-    when &= part.when | ~exists
-    for (const leaf of part.paths) paths.add(leaf)
-  }
-  return { when, paths }
+  const inner = writtenObjects(field, selection.selections, { ...writing, prefix: path })
+  return { when: when & inner.when, paths: inner.paths }
 }
 
-/** Within an entity the type matters where it is asked for only. */
-function innerWritten(
-  place: ObjectShape,
+/** Below an entity the type matters only where the selections depend on it. */
+function writtenObjects(
   field: FieldShape,
   selections: readonly RequiredSelection[],
   writing: Writing,
-): { readonly when: Assignments; readonly paths: Set<string> } {
-  const byType = field.places.size > 1 && selections.some(({ kind }) => kind === 'InlineFragment')
-  const part = written(place, selections, { ...writing, name: place.type })
-  return byType ? { ...part, when: part.when & place.told } : part
+): Written {
+  const dependsOnType = field.objects.size > 1 && selections.some(({ kind }) => kind === 'InlineFragment')
+  const paths = new Set<string>()
+  let when = writing.conditions.always
+  for (const [type, object] of field.objects) {
+    const exists = existsWhen(field, type)
+    if (exists === NEVER) continue
+    const inner = written(object, selections, { ...writing, name: object.type })
+    when &= (dependsOnType ? inner.when & object.typename : inner.when) | ~exists
+    for (const leaf of inner.paths) paths.add(leaf)
+  }
+  return { when, paths }
 }

@@ -1,58 +1,63 @@
-// Whether a plan can be right: what fields require comes along with them, and no name stands for two things. Pure.
-import type { OperationDefinitionNode } from 'graphql'
-import { findFieldConflict } from '#gateway/planner/check/field-conflicts.ts'
-import { findUnmetRequirement, type Required, readRequirements } from '#gateway/planner/check/requirements.ts'
-import type {
-  BatchFetchNode,
-  FetchNode,
-  PlanNode,
-  RequiredSelection,
-} from '#gateway/planner/plan/query-plan.ts'
+// Checks each request of a plan on its own: it sends what its fields require, and gives no name to two different fields.
+import { Kind, print, type SelectionNode, type SelectionSetNode } from 'graphql'
+import type { FederatedTypes } from '#gateway/planner/check/federated-types.ts'
+import { findUnmetRequirement, type PlanRequest } from '#gateway/planner/check/requirements.ts'
+import { type PlanNode, type RequiredSelection, walkPlan } from '#gateway/planner/plan/query-plan.ts'
 import { parseRequest } from '#gateway/planner/plan/request-operation.ts'
 
-/** Says why a plan is wrong, or is to be doubted; undefined when it is not. The supergraph is read for the first plan. */
-export function createRequestCheck(sdl: string): (plan: PlanNode) => string | undefined {
-  let known: { readonly required: Required | undefined } | undefined
-  return plan => {
-    known ??= { required: readRequirements(sdl) }
-    for (const asks of asksOf(plan)) {
-      const field = known.required && findUnmetRequirement(asks, known.required)
-      if (field !== undefined) return `${asks.serviceName} is asked for ${field} without what it requires`
-      const name = findFieldConflict(asks.operation)
-      if (name !== undefined) return `${asks.serviceName} is asked for different things called ${name}`
-    }
-    return undefined
+/** Returns what is wrong with the first faulty request; undefined when all can be right. */
+export function findRequestFlaw(plan: PlanNode, types: FederatedTypes): string | undefined {
+  for (const node of walkPlan(plan)) {
+    const request = requestOf(node)
+    if (!request) continue
+    const field = findUnmetRequirement(request, types)
+    if (field !== undefined) return `${request.serviceName} is asked for ${field} without what it requires`
+    const name = findConflict(request.operation.selectionSet, '', new Map())
+    if (name !== undefined) return `${request.serviceName} is asked for different things called ${name}`
   }
+  return undefined
 }
 
-/** A request of a plan; by the names of its fields of entities, what these bring along. */
-export type PlanRequest = {
-  readonly serviceName: string
-  readonly operation: OperationDefinitionNode
-  readonly entities: ReadonlyMap<string, readonly RequiredSelection[]>
+function requestOf(node: PlanNode): PlanRequest | undefined {
+  if (node.kind !== 'Fetch' && node.kind !== 'BatchFetch') return undefined
+  const { serviceName } = node
+  const entities: [string, readonly RequiredSelection[]][] =
+    node.kind === 'Fetch'
+      ? [['_entities', node.requires ?? []]]
+      : node.entityBatch.aliases.map(({ alias, requires }) => [alias, requires])
+  return { serviceName, operation: parseRequest(node.operation), entities: new Map(entities) }
 }
 
-function asksOf(node: PlanNode): readonly PlanRequest[] {
-  switch (node.kind) {
-    case 'Fetch':
-      return asks(node, new Map([['_entities', node.requires ?? []]]))
-    case 'BatchFetch': {
-      const { aliases } = node.entityBatch
-      return asks(node, new Map(aliases.map(({ alias, requires }) => [alias, requires])))
-    }
-    case 'Subscription':
-      return asksOf({ ...node.primary, kind: 'Fetch' }) // Hive's planner leaves out its kind
-    case 'Flatten':
-      return asksOf(node.node)
-    case 'Sequence':
-    case 'Parallel':
-      return node.nodes.flatMap(asksOf)
-    case 'Condition':
-      return [node.ifClause, node.elseClause].flatMap(clause => (clause ? asksOf(clause) : []))
+/**
+ * Returns a response name under which a request selects different fields, which no subgraph accepts. `signatures` has the
+ * field met under each name so far, by path; objects of different types may have different fields under one name.
+ */
+function findConflict(
+  { selections }: SelectionSetNode,
+  path: string,
+  signatures: Map<string, string>,
+): string | undefined {
+  for (const selection of selections) {
+    const found = findConflictAt(selection, path, signatures)
+    if (found !== undefined) return found
   }
+  return undefined
 }
 
-function asks(node: FetchNode | BatchFetchNode, entities: PlanRequest['entities']): readonly PlanRequest[] {
-  const operation = parseRequest(node.operation)
-  return [{ serviceName: node.serviceName, operation, entities }]
+function findConflictAt(
+  selection: SelectionNode,
+  path: string,
+  signatures: Map<string, string>,
+): string | undefined {
+  if (selection.kind === Kind.FRAGMENT_SPREAD) return undefined
+  if (selection.kind === Kind.INLINE_FRAGMENT) {
+    const inner = selection.typeCondition ? `${path} on ${selection.typeCondition.name.value}` : path
+    return findConflict(selection.selectionSet, inner, signatures)
+  }
+  const { alias, name, arguments: given = [], selectionSet } = selection
+  const key = `${path} ${(alias ?? name).value}`
+  const signature = `${name.value}(${given.map(print).sort().join()})`
+  if ((signatures.get(key) ?? signature) !== signature) return (alias ?? name).value
+  signatures.set(key, signature)
+  return selectionSet && findConflict(selectionSet, `${key} {`, signatures)
 }

@@ -1,27 +1,7 @@
-// The fields that federation's directives name, such as `weight dimensions { width }`, and texts to compare fields by. Pure.
-import {
-  type FieldNode,
-  Kind,
-  parse,
-  type SelectionNode,
-  type SelectionSetNode,
-  type ValueNode,
-} from 'graphql'
-import { LRUCache } from 'lru-cache'
+// Writes fields as texts that are equal for equal selections: a response name, and a signature with the arguments.
+import { type FieldNode, Kind, type ValueNode } from 'graphql'
 
-const known = new LRUCache<string, SelectionSetNode>({ max: 10_000 })
-
-/** Throws an Error for a text that is no set of fields. */
-export function parseFieldSet(fields: string): SelectionSetNode {
-  const found = known.get(fields)
-  if (found) return found
-  const [definition] = parse(`{ ${fields} }`).definitions
-  if (definition?.kind !== Kind.OPERATION_DEFINITION) throw new Error(`these are no fields: ${fields}`)
-  known.set(fields, definition.selectionSet)
-  return definition.selectionSet
-}
-
-/** A field with its arguments, however they are written: equal texts get equal values of one object. */
+/** Returns the field's name and arguments. Fields of one object with equal signatures have equal values. */
 export function fieldSignature({ name, arguments: given = [] }: FieldNode): string {
   if (given.length === 0) return name.value
   const texts = given.map(one => `${one.name.value}:${valueText(one.value)}`).sort()
@@ -30,10 +10,6 @@ export function fieldSignature({ name, arguments: given = [] }: FieldNode): stri
 
 export function responseName({ alias, name }: FieldNode): string {
   return (alias ?? name).value
-}
-
-export function inlineCondition(selection: SelectionNode): string | undefined {
-  return selection.kind === Kind.INLINE_FRAGMENT ? selection.typeCondition?.name.value : undefined
 }
 
 /** Apollo's planner writes an ID of digits as a number, which is the same ID; it does so of no other type. */

@@ -1,4 +1,4 @@
-// Directives that a client wrote at fields, put into the requests that fetch these fields: planners drop them. Pure.
+// Adds the directives that a client wrote at fields to the requests that fetch these fields, since planners drop them.
 import {
   type DirectiveNode,
   Kind,
@@ -9,37 +9,26 @@ import {
   visit,
 } from 'graphql'
 import { ALIAS_SUFFIX } from '#gateway/planner/normalization/plan-names.ts'
-import type { BatchFetchNode, FetchNode, PlanNode } from '#gateway/planner/plan/query-plan.ts'
+import {
+  type BatchFetchNode,
+  type FetchNode,
+  mapRequests,
+  type PlanNode,
+} from '#gateway/planner/plan/query-plan.ts'
 
-export type ExecutableDirectives = {
-  /** By the field's name in the plan, which no other field has. */
+type ExecutableDirectives = {
+  /** Keyed by the field's name in the plan, which no other field has. */
   readonly directives: ReadonlyMap<string, readonly DirectiveNode[]>
-  /** The variables that the operation defines, as it was planned. */
+  /** The variable definitions of the normalized operation. */
   readonly definitions: readonly VariableDefinitionNode[]
 }
 
-/** A supergraph has a directive for operations only if all of its subgraphs know it. */
-export function withExecutableDirectives(node: PlanNode, written: ExecutableDirectives): PlanNode {
-  const within = (inner: PlanNode) => withExecutableDirectives(inner, written)
-  if (written.directives.size === 0) return node
-  switch (node.kind) {
-    case 'Fetch':
-    case 'BatchFetch':
-      return withDirectives(node, written)
-    case 'Subscription':
-      return { ...node, primary: withDirectives(node.primary, written) }
-    case 'Flatten':
-      return { ...node, node: within(node.node) }
-    case 'Sequence':
-    case 'Parallel':
-      return { ...node, nodes: node.nodes.map(within) }
-    case 'Condition':
-      return {
-        ...node,
-        ifClause: node.ifClause ? within(node.ifClause) : null,
-        elseClause: node.elseClause ? within(node.elseClause) : null,
-      }
-  }
+/**
+ * Returns the plan with the directives added to the fields that they were written at, and with the variables that they
+ * use. A supergraph has an executable directive only if all of its subgraphs define it, so every subgraph accepts it.
+ */
+export function withExecutableDirectives(plan: PlanNode, written: ExecutableDirectives): PlanNode {
+  return written.directives.size === 0 ? plan : mapRequests(plan, request => withDirectives(request, written))
 }
 
 function withDirectives<Node extends FetchNode | BatchFetchNode>(

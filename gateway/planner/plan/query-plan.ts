@@ -1,10 +1,10 @@
-// A query plan as the executor knows it: which subgraph to ask what, in which order, and where its answer goes. Types only.
+// Defines query plans: which subgraph is asked what, in which order, and where its response is merged.
 
 export type PlanNode =
   | FetchNode
   | BatchFetchNode
   | { readonly kind: 'Sequence' | 'Parallel'; readonly nodes: readonly PlanNode[] }
-  /** Each event of the subgraph's subscription is an answer to `primary`; what else is in the plan runs for each. */
+  /** Each event of the subgraph's subscription is a response to `primary`; the rest of the plan runs once per event. */
   | { readonly kind: 'Subscription'; readonly primary: FetchNode }
   | { readonly kind: 'Flatten'; readonly path: FlattenPath; readonly node: PlanNode }
   | {
@@ -22,13 +22,13 @@ export type FetchNode = {
   readonly operationName?: string
   readonly operationKind?: 'query' | 'mutation' | 'subscription'
   readonly variableUsages?: readonly string[]
-  /** Of entities: what of each goes into its representation. */
+  /** The fields that the representation of each entity has; only a fetch of entities has them. */
   readonly requires?: readonly RequiredSelection[]
   readonly inputRewrites?: readonly Rewrite[]
   readonly outputRewrites?: readonly Rewrite[]
 }
 
-/** Several fetches of entities from one subgraph as one request: an alias of `_entities` for each. */
+/** Combines several fetches of entities from one subgraph in one request, with an alias of `_entities` for each. */
 export type BatchFetchNode = {
   readonly kind: 'BatchFetch'
   readonly serviceName: string
@@ -39,7 +39,7 @@ export type BatchFetchNode = {
   readonly entityBatch: { readonly aliases: readonly EntityAlias[] }
 }
 
-export type EntityAlias = {
+type EntityAlias = {
   readonly alias: string
   readonly representationsVariableName: string
   readonly paths: readonly FlattenPath[]
@@ -48,7 +48,7 @@ export type EntityAlias = {
   readonly outputRewrites?: readonly Rewrite[]
 }
 
-/** From the answer's root to entities: fields by response name, `@` for each item of a list, only objects of a type. */
+/** Leads from the root of the response to entities: a field by its response name, `@` for each item of a list, a type condition. */
 export type FlattenPath = readonly (
   | { readonly Field: string }
   | { readonly TypeCondition: readonly string[] }
@@ -77,3 +77,58 @@ export type RewritePath = readonly (
 export type Rewrite =
   | { readonly ValueSetter: { readonly path: RewritePath; readonly setValueTo: unknown } }
   | { readonly KeyRenamer: { readonly path: RewritePath; readonly renameKeyTo: string } }
+
+/** Returns the nodes directly below `node`. */
+function childrenOf(node: PlanNode): readonly PlanNode[] {
+  switch (node.kind) {
+    case 'Fetch':
+    case 'BatchFetch':
+      return []
+    case 'Subscription':
+      return [{ ...node.primary, kind: 'Fetch' }] // Hive's planner leaves its kind out
+    case 'Flatten':
+      return [node.node]
+    case 'Sequence':
+    case 'Parallel':
+      return node.nodes
+    case 'Condition':
+      return [node.ifClause, node.elseClause].flatMap(clause => clause ?? [])
+  }
+}
+
+/** Yields `node` and all nodes below it, in the order of the plan. */
+export function* walkPlan(node: PlanNode): Generator<PlanNode> {
+  yield node
+  for (const child of childrenOf(node)) yield* walkPlan(child)
+}
+
+/** Returns `node` with `change` applied to the nodes directly below it. A subscription is left as it is. */
+export function mapChildren(node: PlanNode, change: (child: PlanNode) => PlanNode): PlanNode {
+  switch (node.kind) {
+    case 'Fetch':
+    case 'BatchFetch':
+    case 'Subscription':
+      return node
+    case 'Flatten':
+      return { ...node, node: change(node.node) }
+    case 'Sequence':
+    case 'Parallel':
+      return { ...node, nodes: node.nodes.map(change) }
+    case 'Condition':
+      return {
+        ...node,
+        ...(node.ifClause && { ifClause: change(node.ifClause) }),
+        ...(node.elseClause && { elseClause: change(node.elseClause) }),
+      }
+  }
+}
+
+/** Returns the plan with `change` applied to each of its requests, in the order of the plan. */
+export function mapRequests(
+  node: PlanNode,
+  change: <Request extends FetchNode | BatchFetchNode>(request: Request) => Request,
+): PlanNode {
+  if (node.kind === 'Fetch' || node.kind === 'BatchFetch') return change(node)
+  if (node.kind === 'Subscription') return { ...node, primary: change(node.primary) }
+  return mapChildren(node, child => mapRequests(child, change))
+}

@@ -1,4 +1,4 @@
-// The operation in the text of a plan's request, without the fragments that Hive's planner gives names. Pure.
+// Parses the text of a plan's request, and inlines the named fragments that Hive's planner writes.
 import {
   type FragmentDefinitionNode,
   Kind,
@@ -9,12 +9,12 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 
-/** One plan is read several times over. */
-const known = new LRUCache<string, OperationDefinitionNode>({ max: 500, maxSize: 4_000_000 })
+/** The check reads one plan several times. */
+const parsed = new LRUCache<string, OperationDefinitionNode>({ max: 500, maxSize: 4_000_000 })
 
-/** Throws an Error for a text that holds no operation. */
+/** Returns the operation in `text`. Throws an Error when there is none. */
 export function parseRequest(text: string): OperationDefinitionNode {
-  const found = known.get(text)
+  const found = parsed.get(text)
   if (found) return found
   const { definitions } = parse(text, { noLocation: true })
   const operation = definitions.find(one => one.kind === Kind.OPERATION_DEFINITION)
@@ -22,21 +22,23 @@ export function parseRequest(text: string): OperationDefinitionNode {
   const fragments = new Map(
     definitions.flatMap(one => (one.kind === Kind.FRAGMENT_DEFINITION ? [[one.name.value, one]] : [])),
   )
-  const inlined = { ...operation, selectionSet: inlinedIn(operation.selectionSet, fragments) }
-  known.set(text, inlined, { size: text.length + 1 })
+  const inlined = { ...operation, selectionSet: inlineFragments(operation.selectionSet, fragments) }
+  parsed.set(text, inlined, { size: text.length + 1 })
   return inlined
 }
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
-function inlinedIn({ selections, ...set }: SelectionSetNode, fragments: Fragments): SelectionSetNode {
-  return { ...set, selections: selections.flatMap(one => inlined(one, fragments)) }
+function inlineFragments({ selections, ...set }: SelectionSetNode, fragments: Fragments): SelectionSetNode {
+  return { ...set, selections: selections.flatMap(one => inlineSelection(one, fragments)) }
 }
 
-function inlined(selection: SelectionNode, fragments: Fragments): readonly SelectionNode[] {
+function inlineSelection(selection: SelectionNode, fragments: Fragments): readonly SelectionNode[] {
   if (selection.kind !== Kind.FRAGMENT_SPREAD) {
     const { selectionSet } = selection
-    return [selectionSet ? { ...selection, selectionSet: inlinedIn(selectionSet, fragments) } : selection]
+    return [
+      selectionSet ? { ...selection, selectionSet: inlineFragments(selectionSet, fragments) } : selection,
+    ]
   }
   const fragment = fragments.get(selection.name.value)
   if (!fragment) throw new Error(`there is no fragment ${selection.name.value}`)
@@ -45,7 +47,7 @@ function inlined(selection: SelectionNode, fragments: Fragments): readonly Selec
       kind: Kind.INLINE_FRAGMENT,
       typeCondition: fragment.typeCondition,
       ...(selection.directives && { directives: selection.directives }),
-      selectionSet: inlinedIn(fragment.selectionSet, fragments),
+      selectionSet: inlineFragments(fragment.selectionSet, fragments),
     },
   ]
 }

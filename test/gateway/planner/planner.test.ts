@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { startPlanner } from '#gateway/planner/planner.ts'
 import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
 
-/** What `hint` needs is two subgraphs away, and the first does not know one of the keys on the way: the planner breaks on it. */
+/** What `hint` needs is two subgraphs away, and the first does not know one of the keys on the way: the planner crashes on it. */
 const BREAKS = '{ warehouses { items { hint } } }'
 
 const planner = await startPlanner(
@@ -32,7 +32,7 @@ const planner = await startPlanner(
 )
 afterAll(() => planner[Symbol.asyncDispose]())
 
-describe('an operation that the planner breaks on', () => {
+describe('an operation that the planner crashes on', () => {
   test('cannot be planned; others are, those that waited behind it included', async () => {
     const [broken, ...others] = await Promise.all([
       planner.planWithHive(BREAKS, undefined),
@@ -40,7 +40,7 @@ describe('an operation that the planner breaks on', () => {
       planner.planWithHive('{ products { weight } }', undefined),
     ])
     expect(broken).toEqual({
-      refusal: expect.stringMatching(/^the planner breaks on the operation \(.*panicked/),
+      refusal: expect.stringMatching(/^the planner crashed on the operation \(.*panicked/),
     })
     expect(others).toMatchObject([{ node: { kind: 'Fetch' } }, { node: { kind: 'Fetch' } }])
     expect(await planner.planWithHive('{ products { sku } }', undefined)).toMatchObject({
@@ -51,7 +51,7 @@ describe('an operation that the planner breaks on', () => {
   test('can come again and again, and is soon not tried any more', async () => {
     for (let turn = 0; turn < 20; turn++)
       expect(await planner.planWithHive(BREAKS, undefined)).toEqual({
-        refusal: expect.stringMatching('the planner breaks on the operation'),
+        refusal: expect.stringMatching('the planner crashed on the operation'),
       })
     expect(await planner.planWithHive('{ products { sku } }', undefined)).toHaveProperty('node')
   })

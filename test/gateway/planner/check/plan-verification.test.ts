@@ -4,7 +4,7 @@ import { createPlanVerifier } from '#gateway/planner/check/plan-verification.ts'
 import type { PlanNode, RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
 import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
 
-const settle = createPlanVerifier(
+const verify = createPlanVerifier(
   composed({
     feed: {
       sdl: `${FEDERATION_2}
@@ -20,7 +20,7 @@ const settle = createPlanVerifier(
   }),
 )
 
-const doubtOf = (operation: string, plan: PlanNode | undefined) => settle(plan, parse(operation)).flaw
+const flawOf = (operation: string, plan: PlanNode | undefined) => verify(plan, parse(operation)).flaw
 const root = (operation: string): PlanNode => ({ kind: 'Fetch', serviceName: 'feed', operation })
 const ID: RequiredSelection = { kind: 'Field', name: 'id' }
 
@@ -59,7 +59,7 @@ describe('a plan is right', () => {
       'query ($a: Boolean!) { feed { cover { url @include(if: $a) } } }',
       inTurn(COVERS, { kind: 'Condition', condition: 'a', ifClause: pictures('url') }),
     ],
-  ])('%s', (_, operation, plan) => expect(doubtOf(operation, plan)).toBeUndefined())
+  ])('%s', (_, operation, plan) => expect(flawOf(operation, plan)).toBeUndefined())
 })
 
 describe('a plan is wrong', () => {
@@ -121,15 +121,15 @@ describe('a plan is wrong', () => {
       'when nothing tells the types that the answer depends on',
       '{ feed { ... on Film { id } } }',
       root('{feed{...on Film{id}}}'),
-      'does not tell the type of .feed',
+      'does not fetch the type of .feed',
     ],
-  ])('%s', (_, operation, plan, flaw) => expect(doubtOf(operation, plan)).toBe(`the plan ${flaw}`))
+  ])('%s', (_, operation, plan, flaw) => expect(flawOf(operation, plan)).toBe(`the plan ${flaw}`))
 
   test('when it cannot be looked at in each way', () => {
     const names = Array.from({ length: 11 }, (_, index) => `$v${index}`)
     const operation = `query (${names.map(name => `${name}: Boolean!`).join()}) {
       feed { ${names.map((name, index) => `a${index}: id @include(if: ${name})`).join(' ')} }
     }`
-    expect(doubtOf(operation, root('{feed{id}}'))).toMatch('too many conditions')
+    expect(flawOf(operation, root('{feed{id}}'))).toMatch('too many conditions')
   })
 })

@@ -1,9 +1,16 @@
+import { parse } from 'graphql'
 import { describe, expect, test } from 'vitest'
-import { createRequestCheck } from '#gateway/planner/check/request-check.ts'
+import { readFederatedTypes } from '#gateway/planner/check/federated-types.ts'
+import { findRequestFlaw } from '#gateway/planner/check/request-check.ts'
 import type { PlanNode, RequiredSelection } from '#gateway/planner/plan/query-plan.ts'
 import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
 
-const check = createRequestCheck(
+function checkOver(sdl: string): (plan: PlanNode) => string | undefined {
+  const types = readFederatedTypes(parse(sdl))
+  return plan => findRequestFlaw(plan, types)
+}
+
+const findFlaw = checkOver(
   composed({
     products: {
       sdl: `${FEDERATION_2}
@@ -54,34 +61,34 @@ const LACKS = 'stock is asked for Product.delivery without what it requires'
 
 test('a plan in which entities bring along what is required is right', () => {
   const all = of('Product', field('weight'), field('box', field('width')))
-  expect(check(entities('stock', '...on Product{delivery}', all))).toBeUndefined()
+  expect(findFlaw(entities('stock', '...on Product{delivery}', all))).toBeUndefined()
   const inParts = [of('Product', field('weight')), of('Product', field('box', field('width')))]
-  expect(check(entities('stock', '...on Product{delivery}', ...inParts))).toBeUndefined()
+  expect(findFlaw(entities('stock', '...on Product{delivery}', ...inParts))).toBeUndefined()
 })
 
 test('what counts is the name under which it is sent', () => {
   const renamed: RequiredSelection = { kind: 'Field', name: '_internal_qp_alias_0', alias: 'weight' }
   const box = field('box', field('width'))
-  expect(check(entities('stock', '...on Product{delivery}', of('Product', renamed, box)))).toBeUndefined()
+  expect(findFlaw(entities('stock', '...on Product{delivery}', of('Product', renamed, box)))).toBeUndefined()
 })
 
 test('one in which a part of it is missing is not', () => {
-  expect(check(entities('stock', '...on Product{delivery}', of('Product', field('weight'))))).toBe(LACKS)
-  expect(check(entities('stock', '...on Product{sku}', of('Product')))).toBeUndefined()
+  expect(findFlaw(entities('stock', '...on Product{delivery}', of('Product', field('weight'))))).toBe(LACKS)
+  expect(findFlaw(entities('stock', '...on Product{sku}', of('Product')))).toBeUndefined()
 })
 
 test('one that asks below an entity, or at the root, is not', () => {
   const root: PlanNode = { kind: 'Fetch', serviceName: 'stock', operation: '{best{sku delivery}}' }
-  expect(check({ kind: 'Sequence', nodes: [root] })).toBe(LACKS)
-  expect(check({ kind: 'Condition', condition: 'v', elseClause: { kind: 'Parallel', nodes: [root] } })).toBe(
-    LACKS,
-  )
-  expect(check({ kind: 'Fetch', serviceName: 'products', operation: '{product{weight}}' })).toBeUndefined()
+  expect(findFlaw({ kind: 'Sequence', nodes: [root] })).toBe(LACKS)
+  expect(
+    findFlaw({ kind: 'Condition', condition: 'v', elseClause: { kind: 'Parallel', nodes: [root] } }),
+  ).toBe(LACKS)
+  expect(findFlaw({ kind: 'Fetch', serviceName: 'products', operation: '{product{weight}}' })).toBeUndefined()
 })
 
 test('an object in place of an interface is asked for those of its types that are sent', () => {
   const density = (...requires: RequiredSelection[]) =>
-    check(entities('ratings', '...on Item{density}', ...requires))
+    findFlaw(entities('ratings', '...on Item{density}', ...requires))
   expect(density(of('Item', field('weight')))).toBeUndefined()
   expect(density(of('Product', field('weight')))).toBeUndefined()
   expect(density(of('Parcel'), of('Product', field('weight')))).toMatch('ratings is asked for Item.density')
@@ -101,12 +108,12 @@ test('several fetches in one request bring along what is theirs', () => {
       ],
     },
   })
-  expect(check(batch(of('Product', field('weight'), field('box', field('width')))))).toBeUndefined()
-  expect(check(batch(of('Product')))).toBe(LACKS)
+  expect(findFlaw(batch(of('Product', field('weight'), field('box', field('width')))))).toBeUndefined()
+  expect(findFlaw(batch(of('Product')))).toBe(LACKS)
 })
 
 describe('a request that asks for different things under one name is wrong', () => {
-  const asks = (operation: string) => check({ kind: 'Fetch', serviceName: 'products', operation })
+  const asks = (operation: string) => findFlaw({ kind: 'Fetch', serviceName: 'products', operation })
   const wrong = 'products is asked for different things called weight'
 
   test.each([
@@ -123,7 +130,7 @@ describe('a request that asks for different things under one name is wrong', () 
 })
 
 test('what two fields of one request require with other arguments cannot be sent', () => {
-  const prices = createRequestCheck(
+  const findFlawOfGoods = checkOver(
     composed({
       goods: {
         sdl: `${FEDERATION_2}
@@ -150,8 +157,8 @@ test('what two fields of one request require with other arguments cannot be sent
     typeCondition: 'Good',
     selections: [field('__typename'), field('id'), field('price'), field('maker', field('fee'))],
   }
-  expect(prices(entities('tax', '...on Good{euros}', all))).toBeUndefined()
-  expect(prices(entities('tax', '...on Good{dollars fee}', all))).toBeUndefined()
-  expect(prices(entities('tax', '...on Good{euros dollars}', all))).toMatch('Good.dollars')
-  expect(prices(entities('tax', '...on Good{euros fee}', all))).toMatch('Good.fee')
+  expect(findFlawOfGoods(entities('tax', '...on Good{euros}', all))).toBeUndefined()
+  expect(findFlawOfGoods(entities('tax', '...on Good{dollars fee}', all))).toBeUndefined()
+  expect(findFlawOfGoods(entities('tax', '...on Good{euros dollars}', all))).toMatch('Good.dollars')
+  expect(findFlawOfGoods(entities('tax', '...on Good{euros fee}', all))).toMatch('Good.fee')
 })
