@@ -1,15 +1,15 @@
 // What a BFF reads from its environment. Both are configured alike.
 import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
-import { readConfig, urlOf } from '#platform/config/config.ts'
-import { graphqlUrl, located, namedUrl } from '#platform/discovery/addresses.ts'
+import { readConfig, urlWithScheme } from '#platform/config/config.ts'
+import { graphqlUrl, namedUrl, requireAddresses } from '#platform/discovery/addresses.ts'
 import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { checkEventBusUrl } from '#platform/event-bus/url.ts'
 import { BATCHES_FROM, type BatchesFrom } from '#platform/graphql/endpoint/batch.ts'
 import { corsOrigins, type Origins, originsOf } from '#platform/http/cors.ts'
 import { createLogger, type Logger } from '#platform/telemetry/logger.ts'
 
-const schema = located(
+const schema = requireAddresses(
   z.object({
     HOST: z.string().min(1).default('127.0.0.1'),
     PORT: z.coerce.number().int().min(0).max(65_535),
@@ -25,14 +25,14 @@ const schema = located(
     AUTH_EMBEDDED_DIR: z.string().min(1).optional(),
     CACHE_URL: z
       .string()
-      .refine(text => text.split(',').every(url => urlOf('redis', 'rediss').safeParse(url).success))
+      .refine(text => text.split(',').every(url => urlWithScheme('redis', 'rediss').safeParse(url).success))
       .describe('redis://… or rediss://…, several with commas between for a cluster')
       .optional(),
     CORS_ORIGINS: corsOrigins,
     MAX_COST: z.coerce.number().int().min(1).default(20_000).describe('a whole number of values, from 1'),
     BATCHES_FROM: z.enum(BATCHES_FROM).default('services'),
     PERSISTED_OPERATIONS: z.enum(['allow', 'only']).default('allow'),
-    CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
+    CONFIG_URL: urlWithScheme('file', 'consul', 'consul+https').optional(),
     ...discoveryVariables,
     NODE_ENV: z.string().optional(),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

@@ -1,6 +1,6 @@
 // What a BFF takes on while it runs, beside what every service does. Free of where it is kept.
 import { z } from 'zod'
-import { adjustmentSchema, eachOf, liveVariables } from '#platform/config/live-settings.ts'
+import { adjustmentSchema, liveSettingsShape, optionalKeys } from '#platform/config/live-settings.ts'
 
 const DAY_MS = 86_400_000
 const milliseconds = z.number().int().max(DAY_MS, `should be ${DAY_MS} at most`)
@@ -15,9 +15,9 @@ const lifetime = z.strictObject({
 /** `pages` are those that the BFF keeps in its cache. */
 export function bffLiveSchema(pages: readonly string[]) {
   return z.strictObject({
-    ...liveVariables,
-    dependencies: eachOf(['gateway'], adjustmentSchema).optional(),
+    ...liveSettingsShape,
+    dependencies: optionalKeys(['gateway'], adjustmentSchema).optional(),
     /** By page; what is left out is as the page says itself. */
-    cache: eachOf(pages, lifetime).optional(),
+    cache: optionalKeys(pages, lifetime).optional(),
   })
 }

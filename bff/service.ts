@@ -16,7 +16,7 @@ import type { Cache } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { adjustmentOf, openLiveSettings } from '#platform/config/live-settings.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
-import { joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
+import { openDiscovery, registerService } from '#platform/discovery/open.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { mountGraphql } from '#platform/graphql/endpoint/endpoint.ts'
@@ -135,7 +135,7 @@ async function start<Order extends object>(
     required: recent.required,
     serves(lease, required) {
       void follower.touch()?.catch(() => {}) // who is served from memory alone keeps the bus followed too
-      return cache.serves(lease, required)
+      return cache.isServable(lease, required)
     },
   }
   open.use(await mountGraphql(http, { schema }, { ...shared, answers, batchesFrom: config.batchesFrom }))
@@ -149,14 +149,14 @@ async function start<Order extends object>(
   }))
   http.addHealthCheck(
     'cache',
-    async () => ({ ok: cache.remote() !== 'away', detail: `tier 2 is ${cache.remote()}` }),
+    async () => ({ ok: cache.remoteState() !== 'away', detail: `tier 2 is ${cache.remoteState()}` }),
     { essential: false },
   )
   if (config.settingsUrl !== undefined)
     http.addHealthCheck('settings', async () => live.health(), { essential: false })
   open.use(http)
   const { url, port } = await http.listen(config)
-  await joinDiscovery(discovery, http, { ...config, port })
+  await registerService(discovery, http, { ...config, port })
   logger.info({ url }, `${name} is listening`)
   const running = open.move()
   return { name, url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }
@@ -174,9 +174,9 @@ function explore(http: HttpServer, { name, auth }: BffConfig): void {
 
 /** Changes are heard by the cache before anybody else acts on them. */
 function feedCache(cache: Cache, follower: BusFollower): void {
-  follower.onFollow(from => cache.follow(from))
-  follower.onGap(() => cache.deafen())
+  follower.onFollow(from => cache.resume(from))
+  follower.onGap(() => cache.suspend())
   follower.listen(messages => {
-    for (const message of messages) cache.hear(message.topic, message.position, tagsOf(message))
+    for (const message of messages) cache.applyEvent(message.topic, message.position, tagsOf(message))
   })
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { DEFAULT_SETTINGS, type GatewaySettings, readSettings } from '#gateway/settings.ts'
-import { portNumber, readConfig, urlOf } from '#platform/config/config.ts'
+import { portNumber, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { type DiscoverySettings, discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { corsOrigins, type Origins, originsOf } from '#platform/http/cors.ts'
@@ -21,11 +21,11 @@ const schema = z.object({
   AUTH_AUDIENCE: z.string().min(1).optional(),
   CACHE_URL: z
     .string()
-    .refine(text => text.split(',').every(url => urlOf('redis', 'rediss').safeParse(url).success))
+    .refine(text => text.split(',').every(url => urlWithScheme('redis', 'rediss').safeParse(url).success))
     .describe('redis://… or rediss://…, several with commas between for a cluster')
     .optional(),
   CORS_ORIGINS: corsOrigins,
-  CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
+  CONFIG_URL: urlWithScheme('file', 'consul', 'consul+https').optional(),
   ...discoveryVariables,
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

@@ -1,13 +1,13 @@
 // What the gateway takes on while it runs, beside what every service does. Free of where it is kept.
 import { z } from 'zod'
 import { rateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
-import { adjustmentSchema, liveVariables } from '#platform/config/live-settings.ts'
+import { adjustmentSchema, liveSettingsShape } from '#platform/config/live-settings.ts'
 import type { Settings } from '#platform/config/settings.ts'
 import type { Adjustment } from '#platform/resilience/policy.ts'
 
 /** Names as in the settings file; what is left out is as that file says. */
 export const gatewayLiveSchema = z.strictObject({
-  ...liveVariables,
+  ...liveSettingsShape,
   /** Null for none. */
   rateLimit: rateLimitSettings.nullable().optional(),
   everySubgraph: adjustmentSchema.optional(),

@@ -19,7 +19,7 @@ import { createVerifier } from '#platform/auth/verifier.ts'
 import { openLiveSettings } from '#platform/config/live-settings.ts'
 import type { Settings } from '#platform/config/settings.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
-import { joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
+import { openDiscovery, registerService } from '#platform/discovery/open.ts'
 import { mountExamples } from '#platform/graphql/explorer/examples.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
@@ -101,7 +101,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     http.addHealthCheck('settings', async () => live.health(), { essential: false })
   open.use(http)
   const { url, port } = await http.listen(config)
-  await joinDiscovery(discovery, http, { ...config, port })
+  await registerService(discovery, http, { ...config, port })
   logger.info({ url, supergraph: source.from, version: versionOf(sdl) }, 'gateway is listening')
   const running = open.move()
   return {
@@ -161,6 +161,6 @@ function instancesOf(
 ): readonly string[] {
   const address = addresses.get(name)
   const instances =
-    settings.subgraphs[name]?.urls ?? (address === undefined ? [] : discovery.follow(address).current())
+    settings.subgraphs[name]?.urls ?? (address === undefined ? [] : discovery.watch(address).current())
   return instances.map(({ url }) => url)
 }

@@ -14,7 +14,7 @@ import {
   subgraphSchema,
   subgraphSettings,
 } from '#gateway/transport/settings.ts'
-import { inOurWords, placedProblems } from '#platform/config/validation-messages.ts'
+import { problemsByLine, validationMessage } from '#platform/config/validation-messages.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/documents/limits.ts'
 import { BATCHES_FROM } from '#platform/graphql/endpoint/batch.ts'
@@ -62,11 +62,11 @@ export type GatewaySettings = z.infer<typeof settings>
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem with its place. */
 export function readSettings(json: unknown): GatewaySettings {
-  const read = settings.safeParse(json, { error: inOurWords })
+  const read = settings.safeParse(json, { error: validationMessage })
   if (read.success) return read.data
   throw new OperatorError(
     'CONFIG_INVALID',
-    `the gateway's settings are not usable:\n${placedProblems(read.error)}`,
+    `the gateway's settings are not usable:\n${problemsByLine(read.error)}`,
   )
 }
 

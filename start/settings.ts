@@ -1,7 +1,7 @@
 // What `npm start` reads from the environment: where the ports begin, where data lies. All of it has a default.
 import path from 'node:path'
 import { z } from 'zod'
-import { readConfig, urlOf } from '#platform/config/config.ts'
+import { readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { checkEventBusUrl } from '#platform/event-bus/url.ts'
 import { corsOrigins } from '#platform/http/cors.ts'
 
@@ -17,7 +17,7 @@ const schema = z.object({
   CAPTURE_AT: z.enum(['label', 'dispatch']).default('label'),
   RESERVATION_MS: z.coerce.number().int().min(1000).max(86_400_000).default(1_800_000),
   EVENT_BUS_URL: z.string().superRefine(checkEventBusUrl).optional(),
-  WORKFLOW_URL: urlOf('temporal').optional(),
+  WORKFLOW_URL: urlWithScheme('temporal').optional(),
   CORS_ORIGINS: corsOrigins,
   WAYBILL_PROCESSES: z.coerce.number().int().min(1).max(3).default(2),
 })

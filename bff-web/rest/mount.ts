@@ -16,7 +16,7 @@ import { createRequestContext, type RequestContext } from '#platform/graphql/con
 import { requireJson } from '#platform/http/media-types.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { knownTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
+import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type RestOptions = {
   /** The web graph, executable. */
@@ -107,7 +107,7 @@ async function contextOf(verifier: Verifier, { headers, id }: FastifyRequest): P
     token,
     requestId: id,
     language: headers['accept-language'],
-    traceparent: traceparent() ?? knownTraceparent(headers.traceparent),
+    traceparent: traceparent() ?? validTraceparent(headers.traceparent),
     required: requiredBy(caller, headers[CONSISTENCY_HEADER]),
   })
 }

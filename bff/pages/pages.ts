@@ -4,7 +4,7 @@ import type { BusFollower } from '#bff/bus/bus-follower.ts'
 import { createConsistentReadLimit } from '#bff/pages/consistent-read-limit.ts'
 import type { GatewayClient } from '#bff/pages/gateway-client.ts'
 import type { ReadYourWrites } from '#bff/pages/read-your-writes.ts'
-import type { Cache, GetOptions, Loaded } from '#platform/cache/cache.ts'
+import type { Cache, GetOptions, LoadResult } from '#platform/cache/cache.ts'
 import { mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { failureOf, type RemoteError, type TypedDocument } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
@@ -102,7 +102,7 @@ export function createPages(options: PagesOptions): Pages {
     variables: Variables,
     required: PositionVector,
     client: EndClient | undefined,
-  ): Promise<Loaded<PageResult<Result>>> {
+  ): Promise<LoadResult<PageResult<Result>>> {
     const { data, errors, stale } = await gateway.runAsService(page.document, variables, required, client)
     const failedRoot = errors.find(({ path }) => (path?.length ?? 0) <= 1)
     const at = stale.length === 0 ? { at: required } : {}
@@ -176,11 +176,11 @@ export function createPages(options: PagesOptions): Pages {
     },
     async command(document, variables, context, touches) {
       context.sources.uncacheable = true
-      begun.set(context, { ...cache.heard() })
+      begun.set(context, { ...cache.observed() })
       const result = await gateway.run(document, variables, context)
       const { seen } = context.consistency
       recent.record(context.viewer, seen)
-      cache.drop(touches(result), seen)
+      cache.invalidate(touches(result), seen)
       return result
     },
     put(page, variables, result, context) {

@@ -1,7 +1,13 @@
 // Watches requests to one subgraph: a span each, how many, how long, how much. Free of sending them.
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Observe } from '#platform/telemetry/durations.ts'
-import { counter, durations, gauge, level, tally } from '#platform/telemetry/metrics.ts'
+import {
+  counter,
+  deferredCounter,
+  deferredGauge,
+  durationHistogram,
+  gauge,
+} from '#platform/telemetry/metrics.ts'
 import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
 export type ObservedRequest = { readonly kind: string; readonly operation: string; readonly body: string }
@@ -68,7 +74,7 @@ function outcomeOf(error: unknown): Outcome {
 }
 
 function createMetrics(subgraph: string) {
-  const requests = durations<'subgraph' | 'outcome'>(
+  const requests = durationHistogram<'subgraph' | 'outcome'>(
     'waybill_gateway_subgraph_request_seconds',
     'Requests to subgraphs, with their repeats, by outcome',
   )
@@ -86,9 +92,9 @@ function createMetrics(subgraph: string) {
   ])
   const times = new Map<Outcome, Observe>()
   return {
-    inFlight: level(inFlight, { subgraph }),
-    shared: tally(shared, { subgraph }),
-    erred: tally(erred, { subgraph }),
+    inFlight: deferredGauge(inFlight, { subgraph }),
+    shared: deferredCounter(shared, { subgraph }),
+    erred: deferredCounter(erred, { subgraph }),
     received: (characters: number) => received.inc({ subgraph }, characters),
     time(outcome: Outcome): Observe {
       const known = times.get(outcome) ?? requests.of({ subgraph, outcome })

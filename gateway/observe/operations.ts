@@ -1,7 +1,7 @@
 // Watches operations: a span each, how many and how long by name, kind and outcome. Free of what they do.
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import type { Observe } from '#platform/telemetry/durations.ts'
-import { durations, gauge, level } from '#platform/telemetry/metrics.ts'
+import { deferredGauge, durationHistogram, gauge } from '#platform/telemetry/metrics.ts'
 import { type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
 /** A response, as far as metrics and spans describe it. */
@@ -28,7 +28,7 @@ const MAX_NAMES = 200
 export function observeOperations(service: string): OperationObserver {
   const count = createOperationCounter(service)
   const time = createTimer()
-  const inFlight = level(
+  const inFlight = deferredGauge(
     gauge('waybill_gateway_operations_in_flight', 'Operations that are being answered'),
     {},
   )
@@ -63,7 +63,7 @@ function outcomeOf({ outcome }: Ended): string {
 }
 
 function createTimer(): (ended: Ended, seconds: number) => void {
-  const all = durations<'operation' | 'kind' | 'outcome'>(
+  const all = durationHistogram<'operation' | 'kind' | 'outcome'>(
     'waybill_gateway_operation_seconds',
     'Operations of the gateway by name, kind and outcome',
   )

@@ -1,5 +1,5 @@
 // Counts how often an operation was ready, and times those that had to be made so. Free of making them.
-import { counter, durations, tally } from '#platform/telemetry/metrics.ts'
+import { counter, deferredCounter, durationHistogram } from '#platform/telemetry/metrics.ts'
 
 /** Told of each `prepare`. */
 export type PlanObserver = {
@@ -23,12 +23,13 @@ function createObserver(): PlanObserver {
     'Operations asked for, by whether one was ready (known) or had to be checked and planned (made)',
     ['result'],
   )
-  const seconds = durations<never>('waybill_gateway_plan_seconds', 'Checking and planning of operations').of(
-    {},
-  )
-  const made = tally(plans, { result: 'made' })
+  const seconds = durationHistogram<never>(
+    'waybill_gateway_plan_seconds',
+    'Checking and planning of operations',
+  ).of({})
+  const made = deferredCounter(plans, { result: 'made' })
   return {
-    cached: tally(plans, { result: 'known' }),
+    cached: deferredCounter(plans, { result: 'known' }),
     prepared(took) {
       made()
       seconds(took)

@@ -6,7 +6,7 @@ import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
 import { headerText } from '#platform/http/header-text.ts'
-import { knownTraceparent } from '#platform/telemetry/tracing.ts'
+import { validTraceparent } from '#platform/telemetry/tracing.ts'
 
 /** The request or live connection that an operation came over, and its verified caller. */
 export type RequestContext = {
@@ -54,7 +54,7 @@ function traceContext(
   headers: IncomingHttpHeaders,
   own: string | undefined,
 ): Readonly<Record<string, string>> {
-  const traceparent = knownTraceparent(own ?? headerText(headers.traceparent))
+  const traceparent = validTraceparent(own ?? headerText(headers.traceparent))
   if (traceparent === undefined) return {}
   const tracestate = own === undefined ? headerText(headers.tracestate) : undefined
   return tracestate === undefined || tracestate.length > MAX_TRACESTATE

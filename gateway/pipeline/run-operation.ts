@@ -9,7 +9,7 @@ import { clientOf, forwardedHeaders, type RequestContext } from '#gateway/pipeli
 import type { FormatError, GatewayResponse } from '#gateway/pipeline/response.ts'
 import { fetchFromSubgraph, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
-import { knownTraceparent } from '#platform/telemetry/tracing.ts'
+import { validTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type OperationRequest = {
   readonly query: string
@@ -55,7 +55,7 @@ export function runOperation(
   const run = (admit?: Admit) => executeOperation(graph.operations, { ...request, admit }, format)
   const execute = () =>
     admission ? underAdmission(admission, { client: clientOf(sender), format }, run) : run()
-  return observer.run(execute, knownTraceparent(traceparent))
+  return observer.run(execute, validTraceparent(traceparent))
 }
 
 /** Returns everything that the subgraphs' responses may depend on: what each is sent by its own header rules. */

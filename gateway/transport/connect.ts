@@ -10,14 +10,14 @@ import { compileReplyHeaders } from '#gateway/transport/reply-headers.ts'
 import type { SubgraphSettings } from '#gateway/transport/settings.ts'
 import { createSubgraph, type Subgraph } from '#gateway/transport/subgraph.ts'
 import {
-  type Choose,
+  type BalancingStrategy,
   consistentHash,
   leastConnections,
   roundRobin,
   weighted,
 } from '#platform/discovery/balancing-strategies.ts'
-import { always, openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
-import type { Discovery, Followed } from '#platform/discovery/discovery.ts'
+import { fixedInstances, openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
+import type { Discovery, ServiceInstances } from '#platform/discovery/discovery.ts'
 import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -60,22 +60,22 @@ export function connectSubgraph(
   })
 }
 
-function followedBy(address: string, { urls }: SubgraphSettings, discovery: Discovery): Followed {
-  return urls === undefined ? discovery.follow(address) : always(urls)
+function followedBy(address: string, { urls }: SubgraphSettings, discovery: Discovery): ServiceInstances {
+  return urls === undefined ? discovery.watch(address) : fixedInstances(urls)
 }
 
-function connectionTo(name: string, followed: Followed, settings: SubgraphSettings): Connection {
+function connectionTo(name: string, instances: ServiceInstances, settings: SubgraphSettings): Connection {
   const { health = {}, hashBy } = settings
   const open = (url: string) => {
     const connection = openConnection({ url, ...settings })
     return settings.persistedQueries ? withPersistedQueries(connection) : connection
   }
-  const [only] = followed.current()
-  if (only && followed.isFixed && followed.current().length === 1) return open(only.url)
+  const [only] = instances.current()
+  if (only && instances.isFixed && instances.current().length === 1) return open(only.url)
   const { path, intervalMs = 5000, timeoutMs = 2000, failures = 3, awayMs = 10_000 } = health
   return openInstances({
     name,
-    followed,
+    instances,
     open,
     choose: chooser(settings),
     hashBy,
@@ -84,7 +84,7 @@ function connectionTo(name: string, followed: Followed, settings: SubgraphSettin
   })
 }
 
-function chooser({ balance }: SubgraphSettings): Choose {
+function chooser({ balance }: SubgraphSettings): BalancingStrategy {
   switch (balance) {
     case 'round-robin':
       return roundRobin()

@@ -2,21 +2,21 @@
 
 import type { Connection } from '#gateway/transport/connection.ts'
 import { isValidResponse } from '#gateway/transport/subgraph-response.ts'
-import type { Choose } from '#platform/discovery/balancing-strategies.ts'
-import type { Followed } from '#platform/discovery/discovery.ts'
-import type { HealthOptions } from '#platform/discovery/instance-health.ts'
-import { openBalanced } from '#platform/discovery/load-balancer.ts'
+import type { BalancingStrategy } from '#platform/discovery/balancing-strategies.ts'
+import type { ServiceInstances } from '#platform/discovery/discovery.ts'
+import type { InstanceHealthOptions } from '#platform/discovery/instance-health.ts'
+import { openLoadBalancer } from '#platform/discovery/load-balancer.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 export type InstancesOptions = {
   /** The subgraph's name, in metrics. */
   readonly name: string
-  readonly followed: Followed
+  readonly instances: ServiceInstances
   readonly open: (url: string) => Connection
-  readonly choose: Choose
+  readonly choose: BalancingStrategy
   /** The header that `choose` goes by; the body where a request has none. */
   readonly hashBy: string
-  readonly health: Omit<HealthOptions, 'checked'>
+  readonly health: Omit<InstanceHealthOptions, 'checked'>
   /** GET of this path is asked for of each instance; anything but HTTP 2xx is a failure. */
   readonly checks?:
     | { readonly path: string; readonly intervalMs: number; readonly timeoutMs: number }
@@ -25,9 +25,9 @@ export type InstancesOptions = {
 
 /** A query that failed on one instance is tried on another. Disposing ends the checks. */
 export function openInstances({ hashBy, checks, ...options }: InstancesOptions): Connection {
-  const balanced = openBalanced<Connection>({
+  const balanced = openLoadBalancer<Connection>({
     ...options,
-    seen: observeInstances(options.name),
+    onHealth: observeInstances(options.name),
     checks: checks && { ...checks, isWell: (connection, signal) => connection.check(checks.path, signal) },
   })
   return {

@@ -2,7 +2,7 @@
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 
 /** What a load gives. `value` undefined is "not there", which is kept too, briefly. */
-export type Loaded<T> = {
+export type LoadResult<T> = {
   readonly value: T | undefined
   /** What the value surely contains past what had been heard when the load began. */
   readonly at?: PositionVector
@@ -38,7 +38,7 @@ export type Lease = {
   readonly freshUntil: number
 }
 
-export type Cached<T> = {
+export type CacheResult<T> = {
   readonly value: T | undefined
   /** Where it came from; `stale` is a value past its time, out of either tier. */
   readonly source: 'memory' | 'remote' | 'load' | 'stale'
@@ -60,23 +60,23 @@ export interface Cache extends AsyncDisposable {
    * Throws what `load` throws, unless there is a stale value to serve. Tier 2 slow, full or away is never waited for
    * longer than 50 ms, and not at all while its breaker is open.
    */
-  get<T>(key: string, load: () => Promise<Loaded<T>>, options: GetOptions<T>): Promise<Cached<T>>
+  get<T>(key: string, load: () => Promise<LoadResult<T>>, options: GetOptions<T>): Promise<CacheResult<T>>
   /** Write-through of a value that surely contains everything up to `at`. An older value yields to it. */
   put<T>(key: string, value: T, options: GetOptions<T> & { readonly at: PositionVector }): void
   /** A change of these tags that is known of before the bus tells: after a command, with the command's position. */
-  drop(tags: readonly string[], at: PositionVector): void
+  invalidate(tags: readonly string[], at: PositionVector): void
   /** The bus told: everything up to `position` of `topic` is heard, and it touched these tags. In order per topic. */
-  hear(topic: string, position: number, tags: readonly string[]): void
+  applyEvent(topic: string, position: number, tags: readonly string[]): void
   /**
    * From now on `hear` tells every change past `from`. Until the first `follow`, and from `deafen` on, nothing is
    * kept and every `get` loads (one load of a key at a time still).
    */
-  follow(from: PositionVector): void
-  deafen(): void
+  resume(from: PositionVector): void
+  suspend(): void
   /** How far each topic has been heard. */
-  heard(): PositionVector
+  observed(): PositionVector
   /** Whether what `lease` stands for may still be served to somebody who must see `required`. */
-  serves(lease: Lease, required: PositionVector): boolean
+  isServable(lease: Lease, required: PositionVector): boolean
   /** For health: the state of tier 2. */
-  remote(): 'none' | 'up' | 'away'
+  remoteState(): 'none' | 'up' | 'away'
 }

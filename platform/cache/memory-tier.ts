@@ -1,6 +1,6 @@
 // Tier 1: values of this process, bounded by bytes, findable by tag. An entry that is in it lacks no change of its tags.
 import { LRUCache } from 'lru-cache'
-import type { Cached, Lease } from '#platform/cache/cache.ts'
+import type { CacheResult, Lease } from '#platform/cache/cache.ts'
 import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
 
 export type Entry<T = unknown> = {
@@ -12,8 +12,8 @@ export type Entry<T = unknown> = {
   /** After a renewal that failed, the next one is not before. */
   renewAfter: number
   /** What a hit answers, made once. */
-  readonly hit: Promise<Cached<T>>
-  readonly stale: Cached<T>
+  readonly hit: Promise<CacheResult<T>>
+  readonly stale: CacheResult<T>
 }
 
 export type NewEntry<T> = {

@@ -1,11 +1,11 @@
 // One load of a key at a time in this process: who asks meanwhile waits for it, if it can answer. Free of tiers.
-import type { Cached } from '#platform/cache/cache.ts'
+import type { CacheResult } from '#platform/cache/cache.ts'
 import type { Fences } from '#platform/cache/fences.ts'
 import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
 
 /** What came of a flight, kept or not. */
 export type Landed<T> = {
-  readonly cached: Cached<T>
+  readonly cached: CacheResult<T>
   readonly at: PositionVector
   readonly tags: readonly string[]
 }

@@ -1,5 +1,5 @@
 // The cache: tier 1, tier 2 where there is one, and loads, held to the fences. Free of any driver.
-import type { Cache, Cached, GetOptions, Lease, Loaded } from '#platform/cache/cache.ts'
+import type { Cache, CacheResult, GetOptions, Lease, LoadResult } from '#platform/cache/cache.ts'
 import { createFences } from '#platform/cache/fences.ts'
 import { createEntry, createMemoryTier, type Entry } from '#platform/cache/memory-tier.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
@@ -34,7 +34,7 @@ const JITTER = 0.1
 
 type Request<T> = {
   readonly key: string
-  readonly load: () => Promise<Loaded<T>>
+  readonly load: () => Promise<LoadResult<T>>
   readonly options: GetOptions<T>
   readonly required: PositionVector
 }
@@ -65,11 +65,11 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
     return fences.admits(tags, at) ? shows(at, required) : covers(at, required)
   }
 
-  async function obtain<T>(request: Request<T>, entry: Entry | undefined): Promise<Cached<T>> {
+  async function obtain<T>(request: Request<T>, entry: Entry | undefined): Promise<CacheResult<T>> {
     if (entry && now() < entry.staleUntil && shows(entry.lease.at, request.required)) {
       renew(request, entry)
       metrics.stale.inc()
-      return entry.stale as Cached<T> // the key tells the type
+      return entry.stale as CacheResult<T> // the key tells the type
     }
     const { cached } = await landed(request)
     count(cached)
@@ -118,7 +118,7 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
     const entry = keep(request.key, arrival, request.options)
     const stale = kept.age >= ttlOf(request.options, kept.value)
     if (stale && entry) setImmediate(() => renew(request, entry)) // once this flight has landed
-    const cached: Cached<T> = {
+    const cached: CacheResult<T> = {
       value: arrival.value,
       source: stale ? 'stale' : 'remote',
       lease: entry?.lease,
@@ -197,7 +197,7 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
     })
   }
 
-  function count({ source }: Cached<unknown>): void {
+  function count({ source }: CacheResult<unknown>): void {
     if (source === 'remote') metrics.remoteHits.inc()
     else if (source === 'stale') metrics.stale.inc()
     else metrics.misses.inc()
@@ -213,12 +213,12 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
   }
 
   return {
-    get<T>(key: string, load: () => Promise<Loaded<T>>, options: GetOptions<T>) {
+    get<T>(key: string, load: () => Promise<LoadResult<T>>, options: GetOptions<T>) {
       const { required = NO_POSITIONS } = options
       const entry = memory.get(key)
       if (entry && now() < entry.lease.freshUntil && shows(entry.lease.at, required)) {
         metrics.memoryHits.inc()
-        return entry.hit as Promise<Cached<T>> // the key tells the type
+        return entry.hit as Promise<CacheResult<T>> // the key tells the type
       }
       return obtain({ key, load, options, required }, entry)
     },
@@ -227,28 +227,28 @@ export function createTieredCache(tieredOptions: TieredCacheOptions): Cache {
       const arrival = { value, at, tags: tagsOf(options, value), age: 0 }
       share(arrival, keep(key, arrival, options), options)
     },
-    drop(tags, at) {
+    invalidate(tags, at) {
       if (state !== 'new') change(tags, at)
     },
-    hear(topic, position, tags) {
+    applyEvent(topic, position, tags) {
       if (state === 'new') return
       heard = mergePositions(heard, { [topic]: position })
       change(tags, { [topic]: position })
     },
-    follow(from) {
+    resume(from) {
       const heardAll = state !== 'new' && covers(heard, from)
       heard = mergePositions(heard, from)
       if (!heardAll) fences.restart(heard)
       state = 'following'
     },
-    deafen() {
+    suspend() {
       if (state === 'following') state = 'deaf'
       memory.clear()
     },
-    heard: () => heard,
-    serves: (lease: Lease, required) =>
+    observed: () => heard,
+    isServable: (lease: Lease, required) =>
       lease.current && now() < lease.freshUntil && shows(lease.at, required),
-    remote: () => tier2?.state() ?? 'none',
+    remoteState: () => tier2?.state() ?? 'none',
     async [Symbol.asyncDispose]() {
       clearInterval(measuring)
       state = 'deaf'

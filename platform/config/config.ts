@@ -1,6 +1,6 @@
 // Reads the environment into a checked, frozen configuration object. Free of files, defaults and knowledge of any service.
 import { z } from 'zod'
-import { inOurWords, NOT_USABLE } from '#platform/config/validation-messages.ts'
+import { UNSPECIFIC_MESSAGE, validationMessage } from '#platform/config/validation-messages.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 
 /** The variables of a process: `process.env`, or a plain object in tests. */
@@ -22,7 +22,7 @@ export function readConfig<Shape extends z.ZodRawShape>(
   const given = Object.fromEntries(
     Object.keys(schema.shape).flatMap(name => (env[name] ? [[name, env[name]]] : [])),
   )
-  const parsed = schema.safeParse(given, { error: inOurWords })
+  const parsed = schema.safeParse(given, { error: validationMessage })
   if (parsed.success) return Object.freeze(parsed.data)
   const problems = parsed.error.issues.map(issue => describeIssue(schema, issue, env))
   throw new OperatorError(
@@ -46,7 +46,7 @@ function holds(name: string, value: string | undefined): string {
 /** A check's own words come first: they may be about more than the one variable. */
 function shouldHold(field: unknown, issue: z.core.$ZodIssue): string {
   const description = descriptionOf(field)
-  if (description === undefined || (issue.code === 'custom' && issue.message !== NOT_USABLE))
+  if (description === undefined || (issue.code === 'custom' && issue.message !== UNSPECIFIC_MESSAGE))
     return decapitalised(issue.message)
   return `should hold ${description}`
 }
@@ -73,7 +73,7 @@ export function maskSecret(name: string, value: string): string {
 export const portNumber = z.coerce.number().int().min(0).max(65_535).describe('a port number, 0 to 65535')
 
 /** A URL whose scheme is one of `schemes`, as text: the adapter that it chooses parses it. */
-export function urlOf(...schemes: readonly [string, ...string[]]): z.ZodString {
+export function urlWithScheme(...schemes: readonly [string, ...string[]]): z.ZodString {
   const example = schemes.map(scheme => `${scheme}://…`).join(' or ')
   return z
     .string()

@@ -21,7 +21,7 @@ export const adjustmentSchema = z.strictObject({
 })
 
 /** Spread into a kind's own `z.strictObject({...})`. */
-export const liveVariables = {
+export const liveSettingsShape = {
   /** As LOG_LEVEL says when left out. */
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).optional(),
 }
@@ -29,7 +29,7 @@ export const liveVariables = {
 export type LiveSettings = { readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | undefined }
 
 /** What is to be said of each of `names`, and of no other. */
-export function eachOf<const Name extends string, Schema extends z.ZodType>(
+export function optionalKeys<const Name extends string, Schema extends z.ZodType>(
   names: readonly Name[],
   schema: Schema,
 ): z.ZodObject<Record<Name, z.ZodOptional<Schema>>, z.core.$strict> {
@@ -38,10 +38,10 @@ export function eachOf<const Name extends string, Schema extends z.ZodType>(
 }
 
 /** What a service takes on that calls `dependencies`. */
-export function liveSchema<const Name extends string>(dependencies: readonly Name[]) {
+export function liveSettingsSchema<const Name extends string>(dependencies: readonly Name[]) {
   return z.strictObject({
-    ...liveVariables,
-    dependencies: eachOf(dependencies, adjustmentSchema).optional(),
+    ...liveSettingsShape,
+    dependencies: optionalKeys(dependencies, adjustmentSchema).optional(),
   })
 }
 

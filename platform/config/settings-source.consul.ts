@@ -1,6 +1,6 @@
 // Live settings in a key of Consul's store, followed by a blocking query. Free of what they say.
 import type { SettingsSource } from '#platform/config/settings-source.ts'
-import { type ConsulAnswer, deniedForGood, openConsul, watchConsul } from '#platform/consul/consul.ts'
+import { type ConsulResponse, openConsul, persistentDenial, watchConsul } from '#platform/consul/consul.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -24,14 +24,14 @@ export function openConsulSource({
   if (key === '')
     throw new OperatorError('SETTINGS_INVALID', 'CONFIG_URL names Consul and no key: consul://host:port/KEY')
   const consul = openConsul({ url, token, variable: 'CONFIG_URL' })
-  const from = `the key ${key} of Consul at ${consul.where}, which CONFIG_URL names,`
+  const from = `the key ${key} of Consul at ${consul.address}, which CONFIG_URL names,`
   const request = {
     path: `/v1/kv/${key.split('/').map(encodeURIComponent).join('/')}`,
     query: { raw: 'true' },
   }
   const stop = new AbortController()
   let following: Promise<void> | undefined
-  function textOf({ status, text }: ConsulAnswer): string {
+  function textOf({ status, text }: ConsulResponse): string {
     if (status === 200) return text
     throw new OperatorError(
       'SETTINGS_INVALID',
@@ -41,16 +41,16 @@ export function openConsulSource({
   return {
     from,
     async read() {
-      const what = `Consul at ${consul.where}, which CONFIG_URL names`
-      const patience = { logger, what, startTimeoutMs, isFinal: deniedForGood() }
+      const what = `Consul at ${consul.address}, which CONFIG_URL names`
+      const patience = { logger, what, startTimeoutMs, isFinal: persistentDenial() }
       return textOf(await waitForDependency(() => consul.send(request), patience))
     },
-    follow(told, failed) {
+    watch(onText, onError) {
       following = watchConsul(consul, {
         request,
         signal: stop.signal,
-        told: answer => told(textOf(answer)),
-        failed,
+        onResponse: response => onText(textOf(response)),
+        onError,
       })
     },
     async [Symbol.asyncDispose]() {

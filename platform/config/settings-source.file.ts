@@ -23,8 +23,8 @@ export function openFileSource(url: string): SettingsSource {
   return {
     from,
     read,
-    follow(told, failed) {
-      stop = watchFile(file, () => void read().then(told, failed))
+    watch(onText, onError) {
+      stop = watchFile(file, () => void read().then(onText, onError))
     },
     async [Symbol.asyncDispose]() {
       stop()

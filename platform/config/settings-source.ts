@@ -6,6 +6,6 @@ export type SettingsSource = AsyncDisposable & {
   readonly from: string
   /** Throws OperatorError SETTINGS_INVALID when there is nothing. */
   read(): Promise<string>
-  /** Calls `told` with each text that differs from the one before, and `failed` when there is none to be had. */
-  follow(told: (text: string) => void, failed: (error: unknown) => void): void
+  /** Calls `onText` with each text that differs from the one before, and `onError` when it cannot be read. */
+  watch(onText: (text: string) => void, onError: (error: unknown) => void): void
 }

@@ -1,7 +1,7 @@
 // Live settings: one JSON value, followed where it is kept, checked before it counts. Free of the environment and of any service's settings.
 import type { z } from 'zod'
 import type { SettingsSource } from '#platform/config/settings-source.ts'
-import { inOurWords, placedProblems } from '#platform/config/validation-messages.ts'
+import { problemsByLine, validationMessage } from '#platform/config/validation-messages.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Health } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -95,7 +95,7 @@ function followSettings<T>(
     for (const listener of listeners) listener(held.value)
   }
 
-  source.follow(told, failed)
+  source.watch(told, failed)
   return {
     current: () => held.value,
     onChange(listener) {
@@ -122,7 +122,7 @@ function parseSettings<T>(text: string, schema: z.ZodType<T>, from: string): T {
   } catch (cause) {
     throw new OperatorError('SETTINGS_INVALID', `${from} is not JSON`, cause)
   }
-  const parsed = schema.safeParse(json, { error: inOurWords })
+  const parsed = schema.safeParse(json, { error: validationMessage })
   if (parsed.success) return parsed.data
-  throw new OperatorError('SETTINGS_INVALID', `${from} is not usable:\n${placedProblems(parsed.error)}`)
+  throw new OperatorError('SETTINGS_INVALID', `${from} is not usable:\n${problemsByLine(parsed.error)}`)
 }

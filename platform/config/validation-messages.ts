@@ -21,10 +21,10 @@ const FORMATS: Readonly<Record<string, string>> = {
 }
 
 /** What is said when a check has no message of its own. */
-export const NOT_USABLE = 'is not usable'
+export const UNSPECIFIC_MESSAGE = 'is not usable'
 
-/** For `safeParse(value, { error: inOurWords })`: a phrase that goes on after the name of what is wrong. */
-export function inOurWords(issue: Issue): string {
+/** For `safeParse(value, { error: validationMessage })`: a phrase that goes on after the name of what is wrong. */
+export function validationMessage(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
       return issue.input === undefined ? 'is missing' : `should be ${KINDS[issue.expected] ?? issue.expected}`
@@ -41,7 +41,7 @@ export function inOurWords(issue: Issue): string {
     case 'not_multiple_of':
       return `should be a multiple of ${issue.divisor}`
     default:
-      return NOT_USABLE
+      return UNSPECIFIC_MESSAGE
   }
 }
 
@@ -50,13 +50,13 @@ function bound({ origin }: { readonly origin: string }, comparison: string, limi
 }
 
 /** All problems in one line, each with its place in the value, which lies at `place`. */
-export function problemsIn({ issues }: z.ZodError, place: readonly string[] = []): string {
+export function problemsInOneLine({ issues }: z.ZodError, place: readonly string[] = []): string {
   return issues
     .map(({ path, message }) => [[...place, ...path].join('.'), message].filter(Boolean).join(': '))
     .join('; ')
 }
 
 /** A line for each problem: where in the value it is, and what is wrong there. */
-export function placedProblems({ issues }: z.ZodError): string {
+export function problemsByLine({ issues }: z.ZodError): string {
   return issues.map(({ path, message }) => `  ${path.join('.') || 'the file'}: ${message}`).join('\n')
 }

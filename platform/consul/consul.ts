@@ -22,7 +22,7 @@ export type ConsulRequest = {
   readonly signal?: AbortSignal
 }
 
-export type ConsulAnswer = {
+export type ConsulResponse = {
   /** 404 where there is no such thing. */
   readonly status: 200 | 404
   readonly text: string
@@ -34,12 +34,12 @@ export type ConsulAnswer = {
 
 export type Consul = AsyncDisposable & {
   /** Host and port, for people. */
-  readonly where: string
+  readonly address: string
   /**
    * Throws OperatorError CONSUL_AWAY when there is no answer, or Consul has no leader, and CONSUL_DENIED when the token may
    * not do this. Both name the variable.
    */
-  send(request: ConsulRequest): Promise<ConsulAnswer>
+  send(request: ConsulRequest): Promise<ConsulResponse>
   denied(what: string): OperatorError
 }
 
@@ -55,8 +55,8 @@ const CONNECTIONS = 64
 /** Connects when first asked. */
 export function openConsul({ url, variable, token }: ConsulOptions): Consul {
   const { protocol, hostname, port, searchParams } = new URL(url)
-  const where = `${hostname}:${port || DEFAULT_PORT}`
-  const pool = new Pool(`${protocol === 'consul+https:' ? 'https' : 'http'}://${where}`, {
+  const address = `${hostname}:${port || DEFAULT_PORT}`
+  const pool = new Pool(`${protocol === 'consul+https:' ? 'https' : 'http'}://${address}`, {
     connections: CONNECTIONS,
     connectTimeout: CONNECT_MS,
     maxResponseSize: MAX_ANSWER_BYTES,
@@ -66,12 +66,12 @@ export function openConsul({ url, variable, token }: ConsulOptions): Consul {
   const denied = (what: string) =>
     new OperatorError(
       'CONSUL_DENIED',
-      `Consul at ${where}, which ${variable} names, does not allow ${what}: ${
+      `Consul at ${address}, which ${variable} names, does not allow ${what}: ${
         token ? 'the token in CONSUL_HTTP_TOKEN may not do this' : 'CONSUL_HTTP_TOKEN is not set'
       }`,
     )
   const away = (reason: string, cause?: unknown) =>
-    new OperatorError('CONSUL_AWAY', `Consul at ${where}, which ${variable} names, ${reason}`, cause)
+    new OperatorError('CONSUL_AWAY', `Consul at ${address}, which ${variable} names, ${reason}`, cause)
 
   async function send({ method = 'GET', path, query, body, signal, timeoutMs = ANSWER_MS }: ConsulRequest) {
     const answer = await exchange(pool, {
@@ -93,7 +93,7 @@ export function openConsul({ url, variable, token }: ConsulOptions): Consul {
     throw away(`answers with HTTP ${status} ${text.trim().slice(0, 200)}`)
   }
 
-  return { where, send, denied, [Symbol.asyncDispose]: () => pool.destroy() }
+  return { address, send, denied, [Symbol.asyncDispose]: () => pool.destroy() }
 }
 
 type Exchange = {
@@ -117,20 +117,20 @@ async function exchange(pool: Pool, request: Exchange) {
   }
 }
 
-export type Watching = {
+export type ConsulWatch = {
   readonly request: Pick<ConsulRequest, 'path' | 'query'>
   readonly signal: AbortSignal
   /** Told at first, and after each change. What it throws counts as a failure. */
-  readonly told: (answer: ConsulAnswer) => void
+  readonly onResponse: (answer: ConsulResponse) => void
   /** Told of each attempt that failed. */
-  readonly failed: (error: unknown) => void
+  readonly onError: (error: unknown) => void
   /** Told of each answer that was taken, whether anything had changed or not. */
-  readonly answered?: () => void
+  readonly onSuccess?: () => void
 }
 
 /** Follows what `request` answers by blocking queries until `signal` is aborted. Never rejects. */
-export async function watchConsul(consul: Consul, watching: Watching): Promise<void> {
-  const { request, signal, told, failed, answered } = watching
+export async function watchConsul(consul: Consul, watching: ConsulWatch): Promise<void> {
+  const { request, signal, onResponse, onError, onSuccess } = watching
   let index = 0
   let attempts = 0
   while (!signal.aborted) {
@@ -140,30 +140,30 @@ export async function watchConsul(consul: Consul, watching: Watching): Promise<v
       const isNew = answer.index !== index || index === 0
       // An index that went back is that of a Consul that began anew.
       index = answer.index < index ? 0 : Math.max(1, answer.index)
-      if (isNew) told(answer)
-      answered?.()
+      if (isNew) onResponse(answer)
+      onSuccess?.()
       attempts = 0
       if (!isNew) await backOff(0, signal)
     } catch (error) {
       if (signal.aborted) return
       index = 0
-      failed(error)
+      onError(error)
       await backOff(attempts++, signal)
     }
   }
 }
 
 /** Rejects with OperatorError CONSUL_AWAY while there is no leader. */
-export async function askForLeader({ send, where }: Consul): Promise<void> {
+export async function checkLeader({ send, address }: Consul): Promise<void> {
   const { text } = await send({ path: '/v1/status/leader', timeoutMs: CONNECT_MS })
-  if (text.length <= 2) throw new OperatorError('CONSUL_AWAY', `Consul at ${where} has no leader yet`)
+  if (text.length <= 2) throw new OperatorError('CONSUL_AWAY', `Consul at ${address} has no leader yet`)
 }
 
 /** A Consul that has just begun may not know its tokens yet. */
 const DENIED_MS = 3000
 
 /** Whether waiting is no use: true of denials that have gone on for three seconds. */
-export function deniedForGood(): (error: unknown) => boolean {
+export function persistentDenial(): (error: unknown) => boolean {
   let since: number | undefined
   return error => {
     const isDenied = error instanceof OperatorError && error.code === 'CONSUL_DENIED'

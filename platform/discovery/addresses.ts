@@ -62,7 +62,7 @@ export function namedUrl(service: string): string {
 }
 
 /** `variables` with the rule that those of `names` are set, unless DISCOVERY_URL says who knows where services are. */
-export function located<Shape extends z.ZodRawShape>(
+export function requireAddresses<Shape extends z.ZodRawShape>(
   variables: z.ZodObject<Shape>,
   names: readonly string[],
 ): z.ZodObject<Shape> {

@@ -12,16 +12,19 @@ export type Candidate = {
 }
 
 /** One of `candidates`, which must not be empty. `key` gives what `consistentHash` goes by. */
-export type Choose = <C extends Candidate>(candidates: readonly [C, ...C[]], key: () => string) => C
+export type BalancingStrategy = <C extends Candidate>(
+  candidates: readonly [C, ...C[]],
+  key: () => string,
+) => C
 
 /** In turn, all alike. */
-export function roundRobin(): Choose {
+export function roundRobin(): BalancingStrategy {
   let turn = 0
   return candidates => candidates[turn++ % candidates.length] ?? candidates[0]
 }
 
 /** In turn, as often as their weights say, spread evenly: with weights 2 and 1, a b a. */
-export function weighted(): Choose {
+export function weighted(): BalancingStrategy {
   const credit = new LRUCache<string, number>({ max: MAX_KNOWN })
   return candidates => {
     let chosen = candidates[0]
@@ -37,7 +40,7 @@ export function weighted(): Choose {
 }
 
 /** The one with the fewest requests under way for its weight; those that are equal in turn. */
-export function leastConnections(): Choose {
+export function leastConnections(): BalancingStrategy {
   const inTurn = roundRobin()
   return (candidates, key) => {
     const least = Math.min(...candidates.map(load))
@@ -54,7 +57,7 @@ function load({ active, weight }: Candidate): number {
  * By rendezvous: the same key leads to the same instance, and only what led to an instance that has gone leads elsewhere.
  * Weights are shares.
  */
-export function consistentHash(): Choose {
+export function consistentHash(): BalancingStrategy {
   const seeds = new LRUCache<string, number>({ max: MAX_KNOWN })
   const seedOf = (url: string) => {
     const found = seeds.get(url) ?? fnv1a(url)

@@ -2,19 +2,19 @@
 import type { Health } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type Trouble = { readonly failed: (error: unknown) => void; readonly answered: () => void }
+export type Degradation = { readonly failed: (error: unknown) => void; readonly recovered: () => void }
 
-export type Troubles = {
+export type Degradations = {
   /** `what` is in the plural, such as `the instances of orders`. */
-  about(what: string): Trouble
+  track(what: string): Degradation
   health(): Health
 }
 
 /** `source` says where things are known from, as long as there is no trouble. */
-export function createTroubles(source: string, logger: Logger): Troubles {
+export function createDegradations(source: string, logger: Logger): Degradations {
   const failing = new Map<string, string>()
   return {
-    about(what) {
+    track(what) {
       return {
         failed(error) {
           const reason = error instanceof Error ? error.message : String(error)
@@ -22,7 +22,7 @@ export function createTroubles(source: string, logger: Logger): Troubles {
             logger.warn({ err: error }, `${what} cannot be kept current; what was known stays`)
           failing.set(what, reason)
         },
-        answered() {
+        recovered() {
           if (failing.delete(what)) logger.info(`${what} are current again`)
         },
       }

@@ -1,17 +1,17 @@
 // Discovery in Consul: services registered with a health check, and followed by blocking queries. Free of what the services do.
 import { z } from 'zod'
 import {
-  askForLeader,
   type Consul,
-  type ConsulAnswer,
+  type ConsulResponse,
+  checkLeader,
   openConsul,
   watchConsul,
 } from '#platform/consul/consul.ts'
 import type { NamedService } from '#platform/discovery/addresses.ts'
-import { createTroubles } from '#platform/discovery/degradations.ts'
+import { createDegradations } from '#platform/discovery/degradations.ts'
 import type { Discovery, Instance } from '#platform/discovery/discovery.ts'
-import { announceInConsul } from '#platform/discovery/registration.consul.ts'
-import { discoverBy, type Registry } from '#platform/discovery/registry.ts'
+import { registerInConsul } from '#platform/discovery/registration.consul.ts'
+import { createDiscovery, type RegistryAdapter } from '#platform/discovery/registry.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -30,32 +30,34 @@ export async function openConsulDiscovery(options: ConsulDiscoveryOptions): Prom
   const { url, token, logger, startTimeoutMs } = options
   await using open = new AsyncDisposableStack()
   const consul = open.use(openConsul({ url, token, variable: 'DISCOVERY_URL' }))
-  const what = `Consul at ${consul.where}, which DISCOVERY_URL names`
-  await waitForDependency(() => askForLeader(consul), { logger, what, startTimeoutMs, isFinal: () => false })
+  const what = `Consul at ${consul.address}, which DISCOVERY_URL names`
+  await waitForDependency(() => checkLeader(consul), { logger, what, startTimeoutMs, isFinal: () => false })
   open.move()
-  return discoverBy(createRegistry(consul, options))
+  return createDiscovery(createRegistry(consul, options))
 }
 
-function createRegistry(consul: Consul, { logger, startTimeoutMs }: ConsulDiscoveryOptions): Registry {
+function createRegistry(consul: Consul, { logger, startTimeoutMs }: ConsulDiscoveryOptions): RegistryAdapter {
   const stop = new AbortController()
   const { signal } = stop
-  const troubles = createTroubles('by Consul', logger)
+  const degradations = createDegradations('by Consul', logger)
   const watches: Promise<void>[] = []
   return {
     watch(service, tell) {
-      const { failed, answered } = troubles.about(`the instances of ${service.name}`)
-      const told = (answer: ConsulAnswer) => tell(readInstances(answer, service, consul))
+      const { failed, recovered } = degradations.track(`the instances of ${service.name}`)
+      const onResponse = (response: ConsulResponse) => tell(readInstances(response, service, consul))
       const path = `/v1/health/service/${encodeURIComponent(service.name)}`
       const request = { path, query: { passing: 'true' } }
-      watches.push(watchConsul(consul, { request, signal, told, failed, answered }))
+      watches.push(
+        watchConsul(consul, { request, signal, onResponse, onError: failed, onSuccess: recovered }),
+      )
     },
-    announce: presence =>
-      announceInConsul(consul, presence, {
+    register: registration =>
+      registerInConsul(consul, registration, {
         logger,
         startTimeoutMs,
-        trouble: troubles.about('this instance'),
+        degradation: degradations.track('this instance'),
       }),
-    health: troubles.health,
+    health: degradations.health,
     async [Symbol.asyncDispose]() {
       stop.abort()
       await Promise.all(watches)
@@ -76,12 +78,16 @@ const entries = z.array(
 )
 
 /** Throws OperatorError CONSUL_DENIED when the token sees nothing of what there is. */
-function readInstances(answer: ConsulAnswer, { name, path, port }: NamedService, consul: Consul): Instance[] {
+function readInstances(
+  answer: ConsulResponse,
+  { name, path, port }: NamedService,
+  consul: Consul,
+): Instance[] {
   const read = entries.safeParse(JSON.parse(answer.text))
   if (!read.success)
     throw new OperatorError(
       'CONSUL_AWAY',
-      `Consul at ${consul.where} answers with something else: ${read.error.message}`,
+      `Consul at ${consul.address} answers with something else: ${read.error.message}`,
     )
   if (read.data.length === 0 && answer.isFiltered) throw consul.denied(`to see the service ${name}`)
   return read.data.map(({ Node, Service }) => {

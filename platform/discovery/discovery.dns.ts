@@ -2,9 +2,9 @@
 import { Resolver } from 'node:dns/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NamedService } from '#platform/discovery/addresses.ts'
-import { createTroubles } from '#platform/discovery/degradations.ts'
+import { createDegradations } from '#platform/discovery/degradations.ts'
 import type { Discovery, Instance } from '#platform/discovery/discovery.ts'
-import { discoverBy, type Registry } from '#platform/discovery/registry.ts'
+import { createDiscovery, type RegistryAdapter } from '#platform/discovery/registry.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -48,7 +48,7 @@ export async function openDnsDiscovery(options: DnsDiscoveryOptions): Promise<Di
     })
   const anyName: NamedService = { name: 'gateway', port: undefined, path: '/' }
   await waitForDependency(() => lookUp(anyName), { logger, what, startTimeoutMs, isFinal: () => false })
-  return discoverBy(createRegistry(lookUp, options, resolver))
+  return createDiscovery(createRegistry(lookUp, options, resolver))
 }
 
 function readUrl(url: string) {
@@ -64,20 +64,20 @@ function createRegistry(
   lookUp: (service: NamedService) => Promise<Instance[]>,
   { logger, intervalMs = INTERVAL_MS }: DnsDiscoveryOptions,
   resolver: Resolver,
-): Registry {
+): RegistryAdapter {
   const stop = new AbortController()
   const { signal } = stop
-  const troubles = createTroubles('by DNS', logger)
+  const troubles = createDegradations('by DNS', logger)
 
   async function follow(
     service: NamedService,
     tell: (instances: readonly Instance[]) => void,
   ): Promise<void> {
-    const { answered, failed } = troubles.about(`the instances of ${service.name}`)
+    const { recovered, failed } = troubles.track(`the instances of ${service.name}`)
     while (!signal.aborted) {
       await lookUp(service)
         .then(tell)
-        .then(answered, error => signal.aborted || failed(error))
+        .then(recovered, error => signal.aborted || failed(error))
       const wait = intervalMs * (0.5 + Math.random())
       await delay(wait, undefined, { signal, ref: false }).catch(() => {})
     }
@@ -86,7 +86,7 @@ function createRegistry(
   const follows: Promise<void>[] = []
   return {
     watch: (service, tell) => void follows.push(follow(service, tell)),
-    announce: async () => ({ async [Symbol.asyncDispose]() {} }),
+    register: async () => ({ async [Symbol.asyncDispose]() {} }),
     health: troubles.health,
     async [Symbol.asyncDispose]() {
       stop.abort()

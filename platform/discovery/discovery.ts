@@ -5,7 +5,7 @@ import type { Health } from '#platform/resilience/health.ts'
 export type Instance = { readonly url: string; readonly weight: number }
 
 /** Where a service is, kept current. */
-export type Followed = {
+export type ServiceInstances = {
   /**
    * Those that are known to be well. The last ones that were known stay while none are, and while nobody can be asked: who
    * calls one that is gone finds out. None before the first answer.
@@ -14,13 +14,13 @@ export type Followed = {
   /** Whether that never changes. */
   readonly isFixed: boolean
   /** Resolves once it is known where the service is, or that it is nowhere. */
-  readonly known: Promise<void>
+  readonly resolved: Promise<void>
   /** Returns how to stop listening. */
   onChange(listener: () => void): () => void
 }
 
 /** This instance, as others find it. */
-export type Presence = {
+export type Registration = {
   readonly service: string
   readonly host: string
   readonly port: number
@@ -32,12 +32,12 @@ export type Discovery = AsyncDisposable & {
    * `addresses` as a URL variable holds them (see addresses.ts). Equal texts are followed once, until the discovery is
    * disposed of. Throws OperatorError CONFIG_INVALID when they cannot be read, or need a DISCOVERY_URL that is not set.
    */
-  follow(addresses: string): Followed
+  watch(addresses: string): ServiceInstances
   /**
    * Makes this instance known for as long as it is well, by `/health/ready`, and again whenever it was forgotten.
    * Disposing takes it away. Nothing is done where addresses are told by other means.
    */
-  announce(presence: Presence): Promise<AsyncDisposable>
+  register(presence: Registration): Promise<AsyncDisposable>
   /** Whether what is known is current, and whoever is followed is somewhere. */
   health(): Health
 }

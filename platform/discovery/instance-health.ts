@@ -1,6 +1,6 @@
 // Whether an instance gets requests: what its requests and checks have shown. Free of clocks and of connections.
 
-export type HealthOptions = {
+export type InstanceHealthOptions = {
   /** Failures in a row, of requests or of checks, after which it gets none. */
   readonly failures: number
   /** After that long one query may try it; without checks only. */
@@ -12,14 +12,14 @@ export type HealthOptions = {
 export type InstanceHealth = {
   isUp(): boolean
   /** True for one query at a time, once it has been away long enough: whoever asks must send one. */
-  mayTry(now: number): boolean
+  mayProbe(now: number): boolean
   succeeded(): void
   failed(now: number): void
   checked(passed: boolean, now: number): void
 }
 
-export function createHealth(
-  { failures, awayMs, checked }: HealthOptions,
+export function createInstanceHealth(
+  { failures, awayMs, checked }: InstanceHealthOptions,
   onChange: (isUp: boolean) => void,
 ): InstanceHealth {
   let up = true
@@ -44,7 +44,7 @@ export function createHealth(
 
   return {
     isUp: () => up,
-    mayTry(now) {
+    mayProbe(now) {
       if (up || checked || now < tryFrom) return false
       tryFrom = now + awayMs
       return true

@@ -1,26 +1,30 @@
 // The instances of a service as they come and go, each with its connection and its health. Free of requests.
 import type { Candidate } from '#platform/discovery/balancing-strategies.ts'
-import type { Followed, Instance } from '#platform/discovery/discovery.ts'
-import { createHealth, type HealthOptions, type InstanceHealth } from '#platform/discovery/instance-health.ts'
+import type { Instance, ServiceInstances } from '#platform/discovery/discovery.ts'
+import {
+  createInstanceHealth,
+  type InstanceHealth,
+  type InstanceHealthOptions,
+} from '#platform/discovery/instance-health.ts'
 
-export type MembersOptions<Connection extends AsyncDisposable> = {
-  readonly followed: Followed
+export type InstancePoolOptions<Connection extends AsyncDisposable> = {
+  readonly instances: ServiceInstances
   readonly open: (url: string) => Connection
-  readonly health: Omit<HealthOptions, 'checked'>
+  readonly health: Omit<InstanceHealthOptions, 'checked'>
   /** Asked of each instance at intervals; then only that brings back one that has gone. */
-  readonly checks?: Checks<Connection> | undefined
+  readonly checks?: HealthChecks<Connection> | undefined
   /** Told whether an instance gets requests, and undefined once it is none any more. */
-  readonly seen?: ((url: string, isUp: boolean | undefined) => void) | undefined
+  readonly onHealth?: ((url: string, isUp: boolean | undefined) => void) | undefined
 }
 
-export type Checks<Connection> = {
+export type HealthChecks<Connection> = {
   readonly intervalMs: number
   readonly timeoutMs: number
   /** Rejecting counts as false. */
   readonly isWell: (connection: Connection, signal: AbortSignal) => Promise<boolean>
 }
 
-export type Member<Connection> = Candidate & {
+export type PooledInstance<Connection> = Candidate & {
   weight: number
   active: number
   readonly connection: Connection
@@ -29,18 +33,18 @@ export type Member<Connection> = Candidate & {
 }
 
 /** Disposing ends the checks, and waits for what is under way. */
-export type Members<Connection> = AsyncDisposable & {
+export type InstancePool<Connection> = AsyncDisposable & {
   /** Those that there are now, up or not. */
-  all(): readonly Member<Connection>[]
+  all(): readonly PooledInstance<Connection>[]
 }
 
-export function followMembers<Connection extends AsyncDisposable>(
-  options: MembersOptions<Connection>,
-): Members<Connection> {
-  const { followed, seen } = options
-  const members = new Map<string, Member<Connection>>()
+export function openInstancePool<Connection extends AsyncDisposable>(
+  options: InstancePoolOptions<Connection>,
+): InstancePool<Connection> {
+  const { instances, onHealth } = options
+  const members = new Map<string, PooledInstance<Connection>>()
   const leaving = new Set<Promise<void>>()
-  let all: readonly Member<Connection>[] = []
+  let all: readonly PooledInstance<Connection>[] = []
 
   function join({ url, weight }: Instance): void {
     const member = members.get(url)
@@ -48,10 +52,10 @@ export function followMembers<Connection extends AsyncDisposable>(
     else members.set(url, openMember(options, { url, weight }))
   }
 
-  function leave({ url, stop, connection }: Member<Connection>): void {
+  function leave({ url, stop, connection }: PooledInstance<Connection>): void {
     members.delete(url)
     stop()
-    seen?.(url, undefined)
+    onHealth?.(url, undefined)
     const closing: Promise<void> = Promise.resolve(connection[Symbol.asyncDispose]())
       .catch(() => {}) // it is gone
       .finally(() => leaving.delete(closing))
@@ -59,14 +63,14 @@ export function followMembers<Connection extends AsyncDisposable>(
   }
 
   function update(): void {
-    const instances = followed.current()
-    for (const instance of instances) join(instance)
-    const urls = new Set(instances.map(({ url }) => url))
+    const current = instances.current()
+    for (const instance of current) join(instance)
+    const urls = new Set(current.map(({ url }) => url))
     for (const member of members.values()) if (!urls.has(member.url)) leave(member)
     all = [...members.values()]
   }
 
-  const unfollow = followed.onChange(update)
+  const unfollow = instances.onChange(update)
   update()
   return {
     all: () => all,
@@ -79,12 +83,14 @@ export function followMembers<Connection extends AsyncDisposable>(
 }
 
 function openMember<Connection extends AsyncDisposable>(
-  { open, health, checks, seen }: MembersOptions<Connection>,
+  { open, health, checks, onHealth }: InstancePoolOptions<Connection>,
   { url, weight }: Instance,
-): Member<Connection> {
+): PooledInstance<Connection> {
   const connection = open(url)
-  const state = createHealth({ ...health, checked: checks !== undefined }, isUp => seen?.(url, isUp))
-  seen?.(url, true)
+  const state = createInstanceHealth({ ...health, checked: checks !== undefined }, isUp =>
+    onHealth?.(url, isUp),
+  )
+  onHealth?.(url, true)
   const timer = checks && watch(connection, state, checks)
   return { url, weight, active: 0, connection, health: state, stop: () => clearInterval(timer) }
 }
@@ -93,7 +99,7 @@ function openMember<Connection extends AsyncDisposable>(
 function watch<Connection>(
   connection: Connection,
   health: InstanceHealth,
-  { intervalMs, timeoutMs, isWell }: Checks<Connection>,
+  { intervalMs, timeoutMs, isWell }: HealthChecks<Connection>,
 ): NodeJS.Timeout {
   let isChecking = false
   const check = async () => {

@@ -1,29 +1,29 @@
 // Several instances of a service as one: each request to one of those that are well. Free of what is sent, and how.
-import type { Choose } from '#platform/discovery/balancing-strategies.ts'
+import type { BalancingStrategy } from '#platform/discovery/balancing-strategies.ts'
 import { connectionLoss } from '#platform/discovery/connection-loss.ts'
-import type { Followed } from '#platform/discovery/discovery.ts'
+import type { ServiceInstances } from '#platform/discovery/discovery.ts'
 import {
-  followMembers,
-  type Member,
-  type Members,
-  type MembersOptions,
+  type InstancePool,
+  type InstancePoolOptions,
+  openInstancePool,
+  type PooledInstance,
 } from '#platform/discovery/instance-pool.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { TimeLimitExceeded } from '#platform/resilience/time-limit.ts'
 
-export type BalancedOptions<Connection extends AsyncDisposable> = MembersOptions<Connection> & {
+export type LoadBalancerOptions<Connection extends AsyncDisposable> = InstancePoolOptions<Connection> & {
   /** The service's name, in errors. */
   readonly name: string
-  readonly choose: Choose
+  readonly choose: BalancingStrategy
 }
 
-export type BalancedCall<Connection, Reply> = Asked & {
+export type BalancedRequest<Connection, Reply> = RequestTraits & {
   readonly send: (connection: Connection) => Promise<Reply>
   /** False for a reply that shows an instance that is not well. */
   readonly isInOrder: (reply: Reply) => boolean
 }
 
-type Asked = {
+type RequestTraits = {
   /** One object for all attempts at one thing: an attempt goes where those before it have not failed. */
   readonly attempts: object
   /** Whether hearing it twice does no harm. */
@@ -32,25 +32,25 @@ type Asked = {
   readonly signal: AbortSignal
 }
 
-export type Balanced<Connection> = AsyncDisposable & {
+export type LoadBalancer<Connection> = AsyncDisposable & {
   /**
    * What could not be sent to one instance, or was lost on the way and is repeatable, goes to another at once. Where none is
    * up, all are tried, for one of them may have come back unseen. Throws what `send` threw, and CallerError UNAVAILABLE
    * when the service is nowhere.
    */
-  run<Reply>(call: BalancedCall<Connection, Reply>): Promise<Reply>
+  run<Reply>(call: BalancedRequest<Connection, Reply>): Promise<Reply>
   /** Those that there are now, up or not. */
   connections(): readonly Connection[]
 }
 
 /** Disposing waits for what is under way. */
-export function openBalanced<Connection extends AsyncDisposable>(
-  options: BalancedOptions<Connection>,
-): Balanced<Connection> {
-  const members = followMembers(options)
+export function openLoadBalancer<Connection extends AsyncDisposable>(
+  options: LoadBalancerOptions<Connection>,
+): LoadBalancer<Connection> {
+  const members = openInstancePool(options)
   const choice = createChoice(options, members)
 
-  async function attempt<Reply>(call: BalancedCall<Connection, Reply>): Promise<Reply> {
+  async function attempt<Reply>(call: BalancedRequest<Connection, Reply>): Promise<Reply> {
     const member = choice.pick(call)
     member.active += 1
     try {
@@ -68,7 +68,7 @@ export function openBalanced<Connection extends AsyncDisposable>(
 
   return {
     async run(call) {
-      if (members.all().length === 0) await known(options.followed, call.signal)
+      if (members.all().length === 0) await known(options.instances, call.signal)
       for (;;)
         try {
           return await attempt(call)
@@ -86,31 +86,31 @@ function isStarved({ reason }: AbortSignal): boolean {
   return reason instanceof TimeLimitExceeded && reason.starved
 }
 
-function maySendAgain(error: unknown, { repeatable, signal }: Asked): boolean {
+function maySendAgain(error: unknown, { repeatable, signal }: RequestTraits): boolean {
   const loss = connectionLoss(error)
   return !signal.aborted && (loss === 'unsent' || (loss === 'lost' && repeatable))
 }
 
 type Choice<Connection> = {
-  pick(asked: Asked): Member<Connection>
-  failed(member: Member<Connection>, asked: Asked): void
+  pick(asked: RequestTraits): PooledInstance<Connection>
+  failed(member: PooledInstance<Connection>, asked: RequestTraits): void
   /** Whether there is one where none of the attempts has failed: one that is up, unless none is. */
-  hasAnother(asked: Asked): boolean
+  hasAnother(asked: RequestTraits): boolean
 }
 
 function createChoice<Connection extends AsyncDisposable>(
-  { name, choose }: BalancedOptions<Connection>,
-  members: Members<Connection>,
+  { name, choose }: LoadBalancerOptions<Connection>,
+  members: InstancePool<Connection>,
 ): Choice<Connection> {
-  const failedOn = new WeakMap<object, Set<Member<Connection>>>()
+  const failedOn = new WeakMap<object, Set<PooledInstance<Connection>>>()
 
-  function candidates({ attempts, repeatable }: Asked): readonly Member<Connection>[] {
+  function candidates({ attempts, repeatable }: RequestTraits): readonly PooledInstance<Connection>[] {
     const all = members.all()
     if (all.length < 2) return all
     const avoided = failedOn.get(attempts)
-    const isFresh = (member: Member<Connection>) => !avoided?.has(member)
+    const isFresh = (member: PooledInstance<Connection>) => !avoided?.has(member)
     const now = performance.now()
-    const trying = repeatable && all.find(one => isFresh(one) && one.health.mayTry(now))
+    const trying = repeatable && all.find(one => isFresh(one) && one.health.mayProbe(now))
     if (trying) return [trying]
     const up = all.filter(({ health }) => health.isUp())
     return [up.filter(isFresh), all.filter(isFresh), up].find(some => some.length > 0) ?? all
@@ -135,7 +135,7 @@ function createChoice<Connection extends AsyncDisposable>(
 }
 
 /** Resolves when it is known where the service is, or when `signal` is aborted. */
-function known(followed: Followed, signal: AbortSignal): Promise<void> {
+function known(followed: ServiceInstances, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise(resolve => {
     const end = () => {
@@ -143,6 +143,6 @@ function known(followed: Followed, signal: AbortSignal): Promise<void> {
       resolve()
     }
     signal.addEventListener('abort', end)
-    void followed.known.then(end)
+    void followed.resolved.then(end)
   })
 }

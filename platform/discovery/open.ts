@@ -1,7 +1,7 @@
 // Opens the discovery that a URL names, and makes a service known in it. Free of any adapter until one is chosen.
 import { networkInterfaces } from 'node:os'
 import { z } from 'zod'
-import { urlOf } from '#platform/config/config.ts'
+import { urlWithScheme } from '#platform/config/config.ts'
 import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
@@ -10,7 +10,7 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 
 /** Spread into a service's own `z.object({...})`. */
 export const discoveryVariables = {
-  DISCOVERY_URL: urlOf('consul', 'consul+https', 'dns').optional(),
+  DISCOVERY_URL: urlWithScheme('consul', 'consul+https', 'dns').optional(),
   CONSUL_HTTP_TOKEN: z.string().describe('the token that Consul knows this service by').optional(),
   ADVERTISE_HOST: z.string().describe('the address at which others reach this service').optional(),
   ADVERTISE_WEIGHT: z.coerce
@@ -63,14 +63,14 @@ export async function openDiscovery(
  * Makes a service known that listens on `host` and `port`, and takes it away again first of all when its server stops.
  * Health says whether what is known is current.
  */
-export async function joinDiscovery(
+export async function registerService(
   found: Discovery,
   http: HttpServer,
   { host, port, discovery: settings }: Joining,
 ): Promise<void> {
   if (settings?.url === undefined) return
   http.addHealthCheck('discovery', async () => found.health(), { essential: false })
-  const announcement = await found.announce({
+  const announcement = await found.register({
     service: http.name,
     host: settings.advertiseHost ?? reachable(host),
     port,

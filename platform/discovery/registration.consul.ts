@@ -1,15 +1,15 @@
 // One instance's registration in Consul, kept there while the instance lives. Free of looking others up.
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Consul, deniedForGood } from '#platform/consul/consul.ts'
-import type { Trouble } from '#platform/discovery/degradations.ts'
-import type { Presence } from '#platform/discovery/discovery.ts'
+import { type Consul, persistentDenial } from '#platform/consul/consul.ts'
+import type { Degradation } from '#platform/discovery/degradations.ts'
+import type { Registration } from '#platform/discovery/discovery.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type AnnouncementOptions = {
+export type RegistrationOptions = {
   readonly logger: Logger
   readonly startTimeoutMs: number
-  readonly trouble: Trouble
+  readonly degradation: Degradation
 }
 
 /** How often Consul asks for `/health/ready`, how long it waits, and after how long a dead one is forgotten: a minute is the least. */
@@ -21,10 +21,10 @@ const SEND_MS = 2000
 const FAREWELL_MS = 250
 
 /** Throws OperatorError CONSUL_DENIED, or CONSUL_AWAY when Consul stays away for as long as the patience lasts. */
-export async function announceInConsul(
+export async function registerInConsul(
   consul: Consul,
-  presence: Presence,
-  { logger, startTimeoutMs, trouble }: AnnouncementOptions,
+  presence: Registration,
+  { logger, startTimeoutMs, degradation }: RegistrationOptions,
 ): Promise<AsyncDisposable> {
   const definition = definitionOf(presence)
   const id = encodeURIComponent(definition.ID)
@@ -35,8 +35,8 @@ export async function announceInConsul(
       body: definition,
       timeoutMs: SEND_MS,
     })
-  const what = `Consul at ${consul.where}, which DISCOVERY_URL names`
-  await waitForDependency(register, { logger, what, startTimeoutMs, isFinal: deniedForGood() })
+  const what = `Consul at ${consul.address}, which DISCOVERY_URL names`
+  await waitForDependency(register, { logger, what, startTimeoutMs, isFinal: persistentDenial() })
   logger.info({ id: definition.ID }, 'this instance is announced in Consul')
 
   async function look(): Promise<void> {
@@ -47,7 +47,7 @@ export async function announceInConsul(
   }
 
   const stop = new AbortController()
-  const kept = repeat(() => look().then(trouble.answered, trouble.failed), stop.signal)
+  const kept = repeat(() => look().then(degradation.recovered, degradation.failed), stop.signal)
   return {
     async [Symbol.asyncDispose]() {
       stop.abort()
@@ -75,7 +75,7 @@ async function repeat(work: () => Promise<void>, signal: AbortSignal): Promise<v
 }
 
 /** One address is one instance: a process that is started again in its place takes over its registration. */
-function definitionOf({ service, host, port, weight }: Presence) {
+function definitionOf({ service, host, port, weight }: Registration) {
   const address = host.includes(':') ? `[${host}]` : host
   return {
     ID: `${service}-${host}-${port}`,

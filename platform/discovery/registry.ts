@@ -1,35 +1,35 @@
 // Discovery over somebody who knows services by name. Free of who that is.
 import { type NamedService, readAddresses } from '#platform/discovery/addresses.ts'
-import { always, unreadable } from '#platform/discovery/discovery.static.ts'
-import type { Discovery, Followed, Instance, Presence } from '#platform/discovery/discovery.ts'
+import { fixedInstances, invalidAddresses } from '#platform/discovery/discovery.static.ts'
+import type { Discovery, Instance, Registration, ServiceInstances } from '#platform/discovery/discovery.ts'
 import type { Health } from '#platform/resilience/health.ts'
 
 /** What an adapter has to know. */
-export type Registry = AsyncDisposable & {
+export type RegistryAdapter = AsyncDisposable & {
   /** Calls `tell` with the instances that are well, at first and after each change, until the registry is disposed of. */
   watch(service: NamedService, tell: (instances: readonly Instance[]) => void): void
-  announce(presence: Presence): Promise<AsyncDisposable>
+  register(presence: Registration): Promise<AsyncDisposable>
   health(): Health
 }
 
 /** Addresses are taken as they are; names are looked up in `registry`. */
-export function discoverBy(registry: Registry): Discovery {
-  const followed = new Map<string, Followed>()
+export function createDiscovery(registry: RegistryAdapter): Discovery {
+  const followed = new Map<string, ServiceInstances>()
 
-  function follow(text: string): Followed {
+  function follow(text: string): ServiceInstances {
     const addresses = readAddresses(text)
-    if (addresses === undefined) throw unreadable(text)
-    if (addresses.kind === 'instances') return always(addresses.instances)
+    if (addresses === undefined) throw invalidAddresses(text)
+    if (addresses.kind === 'instances') return fixedInstances(addresses.instances)
     return followNamed(registry, addresses.service)
   }
 
   return {
-    follow(text) {
+    watch(text) {
       const found = followed.get(text) ?? follow(text)
       followed.set(text, found)
       return found
     },
-    announce: presence => registry.announce(presence),
+    register: presence => registry.register(presence),
     health() {
       const nowhere = [...followed].filter(([, { current }]) => current().length === 0).map(([text]) => text)
       const health = registry.health()
@@ -40,11 +40,11 @@ export function discoverBy(registry: Registry): Discovery {
   }
 }
 
-function followNamed(registry: Registry, service: NamedService): Followed {
+function followNamed(registry: RegistryAdapter, service: NamedService): ServiceInstances {
   const listeners = new Set<() => void>()
   let current: readonly Instance[] = []
   let state = stateOf(current)
-  const { promise: known, resolve } = Promise.withResolvers<void>()
+  const { promise: resolved, resolve } = Promise.withResolvers<void>()
   registry.watch(service, told => {
     resolve()
     const next = inOrder(told)
@@ -56,7 +56,7 @@ function followNamed(registry: Registry, service: NamedService): Followed {
   return {
     current: () => current,
     isFixed: false,
-    known,
+    resolved,
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

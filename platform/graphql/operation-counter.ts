@@ -1,5 +1,5 @@
 // Counts operations by name, kind and outcome, with a bounded number of names. Free of transport.
-import { counter, tally } from '#platform/telemetry/metrics.ts'
+import { counter, deferredCounter } from '#platform/telemetry/metrics.ts'
 
 export type SeenOperation = {
   readonly name: string | undefined
@@ -31,7 +31,7 @@ export function createOperationCounter(service: string): (seen: SeenOperation) =
     const key = `${kind} ${outcome} ${operation}`
     const known = counts.get(key)
     if (known) return known()
-    const count = tally(operations, { service, operation, kind, outcome })
+    const count = deferredCounter(operations, { service, operation, kind, outcome })
     counts.set(key, count)
     count()
   }

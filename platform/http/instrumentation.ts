@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Observe } from '#platform/telemetry/durations.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { durations } from '#platform/telemetry/metrics.ts'
+import { durationHistogram } from '#platform/telemetry/metrics.ts'
 import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
 declare module 'fastify' {
@@ -50,7 +50,7 @@ export function observeRequests(
 
 /** Methods, routes and statuses are a server's own, and few. */
 function observer(service: string): (method: string, route: string, status: number, seconds: number) => void {
-  const all = durations<'service' | 'method' | 'route' | 'status'>(
+  const all = durationHistogram<'service' | 'method' | 'route' | 'status'>(
     'waybill_http_request_duration_seconds',
     'HTTP requests by route and status',
   )

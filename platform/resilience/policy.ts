@@ -17,7 +17,7 @@ import {
   wrap,
 } from 'cockatiel'
 import { CallerError } from '#platform/domain/errors.ts'
-import { limitTime, TimeLimitExceeded } from '#platform/resilience/time-limit.ts'
+import { TimeLimitExceeded, withTimeLimit } from '#platform/resilience/time-limit.ts'
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 
 export type PolicyOptions = {
@@ -113,7 +113,7 @@ export function createPolicy(options: PolicyOptions): Policy {
     health: () => HEALTH[current().breaker.state],
     async run(work, { idempotent }) {
       const { once, retrying, options: now } = current()
-      const attempt = () => limitTime(work, now.timeoutMs)
+      const attempt = () => withTimeLimit(work, now.timeoutMs)
       try {
         return await (idempotent ? retrying : once).execute(attempt)
       } catch (error) {

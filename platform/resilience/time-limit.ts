@@ -25,7 +25,7 @@ const LONGEST = 2
  * in which the event loop of this process stood still are not counted, up to twice the limit: an answer that lies in the
  * socket is taken then, and `starved` says when there was none.
  */
-export function limitTime<T>(work: (signal: AbortSignal) => Promise<T>, timeoutMs: number): Promise<T> {
+export function withTimeLimit<T>(work: (signal: AbortSignal) => Promise<T>, timeoutMs: number): Promise<T> {
   const abort = new AbortController()
   const { promise: late, reject } = Promise.withResolvers<never>()
   late.catch(() => {}) // whoever has the answer does not wait for it

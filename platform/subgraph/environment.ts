@@ -1,13 +1,13 @@
 // The variables that every subgraph reads, and what they make. Free of any subgraph's own settings.
 import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
-import { portNumber, urlOf } from '#platform/config/config.ts'
+import { portNumber, urlWithScheme } from '#platform/config/config.ts'
 import { discoverySettings, discoveryVariables } from '#platform/discovery/open.ts'
 import { checkEventBusUrl } from '#platform/event-bus/url.ts'
 import type { SubgraphConfig } from '#platform/subgraph/subgraph.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 
-const oneServer = urlOf('postgres', 'postgresql', 'mongodb', 'mongodb+srv')
+const oneServer = urlWithScheme('postgres', 'postgresql', 'mongodb', 'mongodb+srv')
 /** MongoDB's URLs list the members of a replica set, with a port each, which no other kind of URL does. */
 const MEMBERS = /^(mongodb:\/\/(?:[^@/?]*@)?)([^@/?]*)(.*)$/s
 
@@ -24,15 +24,15 @@ const readModelsUrl = z
 export const subgraphVariables = {
   HOST: z.string().default('127.0.0.1').describe('an address to listen on'),
   PORT: portNumber,
-  DATABASE_URL: urlOf('postgres', 'postgresql'),
+  DATABASE_URL: urlWithScheme('postgres', 'postgresql'),
   READ_MODELS_URL: readModelsUrl.optional(),
   EVENT_BUS_URL: z.string().superRefine(checkEventBusUrl).describe('a URL such as postgres://… or kafka://…'),
-  AUTH_JWKS_URL: urlOf('file', 'http', 'https'),
+  AUTH_JWKS_URL: urlWithScheme('file', 'http', 'https'),
   AUTH_ISSUER: z.string().describe('the issuer of access tokens'),
   AUTH_AUDIENCE: z.string().describe('the audience of access tokens'),
   SERVICE_TOKEN_FILE: z.string().optional().describe("the file of this service's own token"),
   AUTH_EMBEDDED_DIR: z.string().optional().describe('the folder of the development issuer'),
-  CONFIG_URL: urlOf('file', 'consul', 'consul+https').optional(),
+  CONFIG_URL: urlWithScheme('file', 'consul', 'consul+https').optional(),
   ...discoveryVariables,
   NODE_ENV: z.string().optional(),
   LOG_LEVEL: z

@@ -1,8 +1,8 @@
 // Builds and starts a subgraph: ports, projections, publisher, schema, health. Free of what any subgraph is about.
 import { createVerifier } from '#platform/auth/verifier.ts'
-import { adjustmentOf, liveSchema, openLiveSettings } from '#platform/config/live-settings.ts'
+import { adjustmentOf, liveSettingsSchema, openLiveSettings } from '#platform/config/live-settings.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
-import { type DiscoverySettings, joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
+import { type DiscoverySettings, openDiscovery, registerService } from '#platform/discovery/open.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import { startPublisher } from '#platform/event-bus/publisher.ts'
@@ -95,7 +95,7 @@ async function start<Docs extends readonly Document[]>(
     await openLiveSettings({
       settingsUrl: config.settingsUrl,
       token: config.discovery?.token,
-      schema: liveSchema(definition.dependencies ?? []),
+      schema: liveSettingsSchema(definition.dependencies ?? []),
       logger: config.logger,
     }),
   )
@@ -117,7 +117,7 @@ async function start<Docs extends readonly Document[]>(
   open.use(await mountSubgraph(ports, resolvers))
   open.use(ports.http)
   const { url, port } = await ports.http.listen(config)
-  await joinDiscovery(ports.discovery, ports.http, { ...config, port })
+  await registerService(ports.discovery, ports.http, { ...config, port })
   config.logger.info({ url }, `${config.name} is listening`)
   const running = open.move()
   return { name: config.name, url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }

@@ -30,7 +30,7 @@ export function counter<const Label extends string>(
  * Counts for one set of labels at the cost of an addition: `metric` has it when the metrics are read. One is kept for good
  * for each call, so it is for sets of labels that are few and known.
  */
-export function tally<Label extends string>(
+export function deferredCounter<Label extends string>(
   metric: Counter<Label>,
   labels: Readonly<Record<Label, string>>,
 ): () => void {
@@ -45,7 +45,7 @@ export function tally<Label extends string>(
 }
 
 /** As `tally`, for a gauge that goes up and down. Several callers add to one. */
-export function level<Label extends string>(
+export function deferredGauge<Label extends string>(
   metric: Gauge<Label>,
   labels: Readonly<Record<Label, string>>,
 ): (change: number) => void {
@@ -89,7 +89,7 @@ export function histogram<const Label extends string>(
 }
 
 /** A histogram of seconds for what happens at every request: quicker to observe than `histogram`, otherwise its like. */
-export function durations<const Label extends string>(name: string, help: string): Durations<Label> {
+export function durationHistogram<const Label extends string>(name: string, help: string): Durations<Label> {
   const found = timed.get(name) ?? createDurations<string>(name, help, DURATION_BUCKETS)
   timed.set(name, found)
   return found

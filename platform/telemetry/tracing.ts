@@ -206,7 +206,7 @@ export function parseTraceparent(
 }
 
 /** A header that is a traceparent, as it came: passed on while tracing is off here, so that the chain does not break. */
-export function knownTraceparent(header: unknown): string | undefined {
+export function validTraceparent(header: unknown): string | undefined {
   return typeof header === 'string' && parseTraceparent(header) ? header : undefined
 }
 

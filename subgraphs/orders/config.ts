@@ -1,7 +1,7 @@
 // What orders reads from its environment.
 import { z } from 'zod'
-import { type Environment, readConfig, urlOf } from '#platform/config/config.ts'
-import { graphqlUrl, located, namedUrl } from '#platform/discovery/addresses.ts'
+import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
+import { graphqlUrl, namedUrl, requireAddresses } from '#platform/discovery/addresses.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
 import type { OrdersConfig } from '#subgraphs/orders/service.ts'
 
@@ -30,7 +30,7 @@ const variables = z.object({
     .enum(['label', 'dispatch'])
     .default('label')
     .describe('label or dispatch: when the money for a parcel is taken'),
-  WORKFLOW_URL: urlOf('temporal').optional(),
+  WORKFLOW_URL: urlWithScheme('temporal').optional(),
   RESERVATION_MS: z.coerce
     .number()
     .int()
@@ -39,7 +39,7 @@ const variables = z.object({
     .default(1_800_000)
     .describe('milliseconds that stock is held for an order without a commit, 1000 to 86400000'),
 })
-const schema = located(variables, ['INVENTORY_URL', 'PAYMENT_URL', 'SHIPPING_URL'])
+const schema = requireAddresses(variables, ['INVENTORY_URL', 'PAYMENT_URL', 'SHIPPING_URL'])
 
 /** Throws OperatorError CONFIG_INVALID that lists every problem. */
 export function readOrdersConfig(env: Environment): OrdersConfig {

@@ -1,12 +1,12 @@
 // What payment reads from its environment.
 import { z } from 'zod'
-import { type Environment, readConfig, urlOf } from '#platform/config/config.ts'
+import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
 import type { PaymentConfig } from './service.ts'
 
 const schema = z.object({
   ...subgraphVariables,
-  PAYMENT_PROVIDER_URL: urlOf('http', 'https')
+  PAYMENT_PROVIDER_URL: urlWithScheme('http', 'https')
     .or(z.string().startsWith('sandbox:'))
     .optional()
     .describe('a URL such as https://… of a payment provider, or sandbox:'),

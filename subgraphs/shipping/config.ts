@@ -1,12 +1,12 @@
 // What shipping reads from its environment.
 import { z } from 'zod'
-import { type Environment, readConfig, urlOf } from '#platform/config/config.ts'
+import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'
 import type { ShippingConfig } from './service.ts'
 
 const schema = z.object({
   ...subgraphVariables,
-  CARRIER_URL: urlOf('http', 'https')
+  CARRIER_URL: urlWithScheme('http', 'https')
     .or(z.string().startsWith('sandbox:'))
     .optional()
     .describe('a URL such as https://… of a carrier, or sandbox:'),

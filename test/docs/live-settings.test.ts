@@ -4,7 +4,7 @@ import * as mobilePages from '#bff-mobile/resolvers/pages.ts'
 import * as orderPages from '#bff-web/resolvers/order-pages.ts'
 import * as productPages from '#bff-web/resolvers/product-pages.ts'
 import { gatewayLiveSchema } from '#gateway/live-settings.ts'
-import { adjustmentSchema, liveSchema } from '#platform/config/live-settings.ts'
+import { adjustmentSchema, liveSettingsSchema } from '#platform/config/live-settings.ts'
 import { codeWords, firstColumn, readPage, sectionOf } from './pages.ts'
 
 const page = readPage('docs/reference/live-settings.md')
@@ -20,7 +20,9 @@ const adjustments = Object.keys(adjustmentSchema.shape).flatMap(name =>
 
 test('the reference of live settings names those that there are, and no others', () => {
   const expected = (section: string) => firstColumn(sectionOf(page, section)).sort()
-  expect(expected('Every service')).toEqual(Object.keys(liveSchema([]).omit({ dependencies: true }).shape))
+  expect(expected('Every service')).toEqual(
+    Object.keys(liveSettingsSchema([]).omit({ dependencies: true }).shape),
+  )
   expect(expected('Orders, payment, shipping and the BFFs')).toEqual(
     adjustments.map(name => `dependencies.NAME.${name}`).sort(),
   )

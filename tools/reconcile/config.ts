@@ -1,14 +1,14 @@
 // Which databases are compared: those that the environment names, or those of the copy on this machine.
 import { z } from 'zod'
-import { type Environment, readConfig, urlOf } from '#platform/config/config.ts'
+import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { SUBGRAPHS } from '#start/topology.ts'
 import { usageError } from '#tools/command-line.ts'
 import { reconcile } from '#tools/commands.ts'
 import { localDatabases } from '#tools/local-database.ts'
 import type { ServiceStores } from '#tools/reconcile/sources.ts'
 
-const database = urlOf('postgres', 'postgresql').optional()
-const views = urlOf('postgres', 'postgresql', 'mongodb', 'mongodb+srv').optional()
+const database = urlWithScheme('postgres', 'postgresql').optional()
+const views = urlWithScheme('postgres', 'postgresql', 'mongodb', 'mongodb+srv').optional()
 const schema = z.object({
   ORDERS_DATABASE_URL: z.optional(database),
   INVENTORY_DATABASE_URL: z.optional(database),

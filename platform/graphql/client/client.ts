@@ -105,8 +105,8 @@ export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClien
     discovery = openStaticDiscovery(),
     maxResponseBytes: maxBytes = DEFAULT_MAX_BYTES,
   } = options
-  const followed = discovery.follow(options.url)
-  const instances = openInstances({ name: policy.name, followed, maxBytes })
+  const followed = discovery.watch(options.url)
+  const instances = openInstances({ name: policy.name, instances: followed, maxBytes })
   const connection: Connection = { instances, policy, name: policy.name }
   const enqueue = createQueue(connection)
 

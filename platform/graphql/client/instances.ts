@@ -2,15 +2,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Pool } from 'undici'
 import { leastConnections } from '#platform/discovery/balancing-strategies.ts'
-import type { Followed } from '#platform/discovery/discovery.ts'
-import { openBalanced } from '#platform/discovery/load-balancer.ts'
+import type { ServiceInstances } from '#platform/discovery/discovery.ts'
+import { openLoadBalancer } from '#platform/discovery/load-balancer.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 export type InstancesOptions = {
   /** The service's name, in metrics and errors. */
   readonly name: string
-  readonly followed: Followed
+  readonly instances: ServiceInstances
   /** Bytes of one answer. */
   readonly maxBytes: number
 }
@@ -39,14 +39,14 @@ const CONNECTIONS = 32
 const BALANCE = leastConnections
 const HEALTH = { failures: 2, awayMs: 2000 }
 
-export function openInstances({ name, followed, maxBytes }: InstancesOptions): Instances {
-  const balanced = openBalanced<Instance>({
+export function openInstances({ name, instances, maxBytes }: InstancesOptions): Instances {
+  const balanced = openLoadBalancer<Instance>({
     name,
-    followed,
+    instances,
     open: url => openInstance(url, maxBytes),
     choose: BALANCE(),
     health: HEALTH,
-    ...(!isOnlyOne(followed) && { seen: observe(name) }),
+    ...(!isOnlyOne(instances) && { onHealth: observe(name) }),
   })
   return {
     post: post =>
@@ -62,7 +62,7 @@ export function openInstances({ name, followed, maxBytes }: InstancesOptions): I
   }
 }
 
-function isOnlyOne({ isFixed, current }: Followed): boolean {
+function isOnlyOne({ isFixed, current }: ServiceInstances): boolean {
   return isFixed && current().length === 1
 }
 

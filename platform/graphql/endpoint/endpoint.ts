@@ -32,7 +32,7 @@ import { isRead } from '#platform/http/methods.ts'
 import { type Answer, createAnswer, sendAnswer } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { knownTraceparent, traceparent } from '#platform/telemetry/tracing.ts'
+import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type { GraphqlSource } from '#platform/graphql/endpoint/apollo-server.ts'
 
@@ -227,7 +227,7 @@ function baseContext(
     token,
     requestId: id,
     language: headers['accept-language'],
-    traceparent: traceparent() ?? knownTraceparent(memberTraceparent(member) ?? headers.traceparent),
+    traceparent: traceparent() ?? validTraceparent(memberTraceparent(member) ?? headers.traceparent),
     required: requiredBy(caller, headers[CONSISTENCY_HEADER]),
     address,
     budget,

@@ -35,7 +35,7 @@ import { once } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { knownTraceparent, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
+import { type OpenSpan, openSpan, validTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type ExecutionOptions = DocumentCheck & {
   readonly service: string
@@ -203,7 +203,7 @@ function createLiveContext(
     token: session.caller.token,
     requestId: session.requestId,
     language: session.language,
-    traceparent: span?.traceparent ?? knownTraceparent(parent),
+    traceparent: span?.traceparent ?? validTraceparent(parent),
     required: mergePositions(session.required, own),
     address: session.address,
   })

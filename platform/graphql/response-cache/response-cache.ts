@@ -6,7 +6,7 @@ import type { Lease } from '#platform/cache/cache.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { AnswerSources } from '#platform/graphql/context.ts'
 import { type Answer, createAnswer } from '#platform/http/response-body.ts'
-import { counter, gauge, tally } from '#platform/telemetry/metrics.ts'
+import { counter, deferredCounter, gauge } from '#platform/telemetry/metrics.ts'
 
 /** Decides whether what an answer is made of may still be shown. Asked at every hit, so it must be quick. */
 export type AnswerPolicy = {
@@ -149,8 +149,8 @@ function createCounts(service: string): Counts {
   ])
   const size = gauge('waybill_answers_bytes', 'What kept answers take, about', ['service'])
   return {
-    hit: tally(asked, { service, outcome: 'hit' }),
-    missed: tally(asked, { service, outcome: 'miss' }),
+    hit: deferredCounter(asked, { service, outcome: 'hit' }),
+    missed: deferredCounter(asked, { service, outcome: 'miss' }),
     evicted: () => evictions.inc({ service }),
     bytes: now => size.set({ service }, now),
   }

@@ -1,5 +1,5 @@
 // Takes in the provider's notices: POST /webhooks/payment, signed, at least once. Free of rules about payments.
-import { inOurWords, problemsIn } from '#platform/config/validation-messages.ts'
+import { problemsInOneLine, validationMessage } from '#platform/config/validation-messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
@@ -58,7 +58,7 @@ function isDoneWith(error: unknown): boolean {
 }
 
 function readNotice(body: unknown): ProviderNotice {
-  const parsed = noticeSchema.safeParse(body, { error: inOurWords })
+  const parsed = noticeSchema.safeParse(body, { error: validationMessage })
   if (parsed.success) return parsed.data
-  throw new CallerError('BAD_USER_INPUT', `the notice is malformed: ${problemsIn(parsed.error)}`)
+  throw new CallerError('BAD_USER_INPUT', `the notice is malformed: ${problemsInOneLine(parsed.error)}`)
 }

@@ -1,5 +1,5 @@
 // Takes in the carrier's notices: POST /webhooks/carrier, signed, in batches, at least once. Free of rules about shipments.
-import { inOurWords, problemsIn } from '#platform/config/validation-messages.ts'
+import { problemsInOneLine, validationMessage } from '#platform/config/validation-messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
 import { isObject } from '#platform/domain/json.ts'
@@ -98,19 +98,19 @@ function answerFor(all: readonly Taken[]): void {
 
 /** Those that can be read, and what is wrong with the others. Throws CallerError BAD_USER_INPUT for what is no call. */
 function readNotices(body: unknown): { notices: CarrierNotice[]; malformed: Taken[] } {
-  const parsed = deliverySchema.safeParse(body, { error: inOurWords })
+  const parsed = deliverySchema.safeParse(body, { error: validationMessage })
   if (!parsed.success)
-    throw new CallerError('BAD_USER_INPUT', `the notices are malformed: ${problemsIn(parsed.error)}`)
+    throw new CallerError('BAD_USER_INPUT', `the notices are malformed: ${problemsInOneLine(parsed.error)}`)
   const notices: CarrierNotice[] = []
   const malformed: Taken[] = []
   for (const [index, event] of parsed.data.events.entries()) {
-    const notice = noticeSchema.safeParse(event, { error: inOurWords })
+    const notice = noticeSchema.safeParse(event, { error: validationMessage })
     if (notice.success) notices.push(notice.data)
     else
       malformed.push({
         id: noticeSchema.shape.id.safeParse(idOf(event)).data,
         fate: 'malformed',
-        problem: problemsIn(notice.error, [`events[${index}]`]),
+        problem: problemsInOneLine(notice.error, [`events[${index}]`]),
       })
   }
   return { notices, malformed }

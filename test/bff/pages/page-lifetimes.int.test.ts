@@ -54,7 +54,7 @@ test('pages that are read from now on are kept for as long as the live settings 
   const bus = open.use(await openPostgresEventBus({ url: await freshDatabase() }))
   const cache = open.use(await openCache({ name: 'lifetimes', logger }))
   const follower = open.use(createBusFollower({ bus, logger }))
-  follower.onFollow(from => cache.follow(from))
+  follower.onFollow(from => cache.resume(from))
   const recent = createReadYourWrites()
   const lifetimeOf = (name: string) => (name === 'profile' ? live.current().cache?.profile : undefined)
   const pages = createPages({ gateway, cache, follower, recent, mayExist: () => true, lifetimeOf })

@@ -1,5 +1,5 @@
 // A cache for tests under a clock that they turn, loads that are counted, and loads that wait to be let go.
-import type { Cache, GetOptions, Loaded } from '#platform/cache/cache.ts'
+import type { Cache, GetOptions, LoadResult } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
@@ -39,7 +39,7 @@ export async function openRig(url?: string, maxBytes?: number): Promise<Rig> {
         ...(maxBytes !== undefined && { maxBytes }),
       }),
     )
-    if (follows) cache.follow({})
+    if (follows) cache.resume({})
     return cache
   }
   return {
@@ -54,14 +54,14 @@ export async function openRig(url?: string, maxBytes?: number): Promise<Rig> {
 export const LONG: GetOptions<unknown> = { ttlMs: 60_000, tags: { always: ['a'] } }
 
 export type Source<T> = {
-  readonly load: () => Promise<Loaded<T>>
+  readonly load: () => Promise<LoadResult<T>>
   /** Loads that began. */
   count(): number
-  set(loaded: Loaded<T>): void
+  set(loaded: LoadResult<T>): void
 }
 
 /** Gives what it was last set to, at once. */
-export function sourceOf<T>(first: Loaded<T>): Source<T> {
+export function sourceOf<T>(first: LoadResult<T>): Source<T> {
   let loaded = first
   let loads = 0
   return {
@@ -77,17 +77,17 @@ export function sourceOf<T>(first: Loaded<T>): Source<T> {
 }
 
 export type Gate<T> = {
-  readonly load: () => Promise<Loaded<T>>
+  readonly load: () => Promise<LoadResult<T>>
   /** Resolves when the load has begun. */
   readonly begun: Promise<void>
-  open(loaded: Loaded<T>): void
+  open(loaded: LoadResult<T>): void
   fail(error: Error): void
 }
 
 /** A load that lasts until the test ends it. */
 export function gate<T>(): Gate<T> {
   const begun = Promise.withResolvers<void>()
-  const ended = Promise.withResolvers<Loaded<T>>()
+  const ended = Promise.withResolvers<LoadResult<T>>()
   return {
     load: () => {
       begun.resolve()

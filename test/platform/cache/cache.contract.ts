@@ -29,14 +29,14 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
     test('keeps nothing until it follows, and nothing from the moment that it is deafened', async () => {
       await using other = await openRig()
       const source = sourceOf({ value: 1 })
-      other.cache.deafen()
+      other.cache.suspend()
       expect((await other.cache.get('k', source.load, LONG)).lease).toBeUndefined()
       await other.cache.get('k', source.load, LONG)
       expect(source.count()).toBe(2)
-      other.cache.follow({})
+      other.cache.resume({})
       const { lease } = await other.cache.get('k', source.load, LONG)
       await other.cache.get('k', never, LONG)
-      other.cache.deafen()
+      other.cache.suspend()
       expect(lease?.current).toBe(false)
       await other.cache.get('k', source.load, LONG)
       expect(source.count()).toBe(4)
@@ -55,7 +55,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       const { lease } = await cache.get('changed', changed.load, LONG)
       await cache.get('item', item.load, ofItem)
       await cache.get('untouched', untouched.load, { ...LONG, tags: { always: ['b'] } })
-      cache.hear('orders', 1, ['a', 'item-2'])
+      cache.applyEvent('orders', 1, ['a', 'item-2'])
       expect(lease?.current).toBe(false)
       await cache.get('changed', changed.load, LONG)
       await cache.get('item', item.load, ofItem)
@@ -68,7 +68,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       const options = { ...LONG, negativeTtlMs: 1_000 }
       await cache.get('k', source.load, options)
       expect((await cache.get('k', never, options)).value).toBeUndefined()
-      cache.hear('orders', 1, ['a'])
+      cache.applyEvent('orders', 1, ['a'])
       await cache.get('k', source.load, options)
       clock.advance(1_000)
       await cache.get('k', source.load, options)
@@ -78,8 +78,8 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
     describe('a load that began before a change', () => {
       const tags = { always: ['a'], of: () => ['of-value'] }
       const changes = {
-        'that was heard': (tag: string) => cache.hear('orders', 5, [tag]),
-        'that was told before the bus': (tag: string) => cache.drop([tag], { orders: 5 }),
+        'that was heard': (tag: string) => cache.applyEvent('orders', 5, [tag]),
+        'that was told before the bus': (tag: string) => cache.invalidate([tag], { orders: 5 }),
       }
       for (const [how, change] of Object.entries(changes))
         for (const tag of ['a', 'of-value'])
@@ -101,7 +101,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
         const load = gate<string>()
         const waiting = cache.get('k', load.load, LONG)
         await load.begun
-        cache.hear('orders', 5, ['a'])
+        cache.applyEvent('orders', 5, ['a'])
         load.open({ value: 'new', at: { orders: 5 } })
         await waiting
         expect((await cache.get('k', never, LONG)).value).toBe('new')
@@ -111,7 +111,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
     describe('for a caller who must see a position', () => {
       test('serves what lacks none of its changes up to there, as far as is heard', async () => {
         await cache.get('k', sourceOf({ value: 1 }).load, LONG)
-        cache.hear('orders', 7, ['something else'])
+        cache.applyEvent('orders', 7, ['something else'])
         expect((await cache.get('k', never, { ...LONG, required: { orders: 7 } })).value).toBe(1)
       })
 
@@ -144,7 +144,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
         await lacking.begun
         const source = sourceOf({ value: 'new', at: required })
         const second = cache.get('k', source.load, { ...LONG, required })
-        cache.hear('orders', 7, ['a']) // what is heard now is not in a load that began before
+        cache.applyEvent('orders', 7, ['a']) // what is heard now is not in a load that began before
         lacking.open({ value: 'old' })
         expect([(await first).value, (await second).value]).toEqual(['old', 'new'])
       })
@@ -181,7 +181,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
         await cache.get('k', sourceOf({ value: 'newer', at: { orders: 9 } }).load, LONG)
         cache.put('k', 'put', { ...LONG, at })
         expect((await cache.get('k', never, LONG)).value).toBe('newer')
-        cache.hear('orders', 10, ['a'])
+        cache.applyEvent('orders', 10, ['a'])
         cache.put('k', 'put', { ...LONG, at })
         const source = sourceOf({ value: 'newest' })
         expect((await cache.get('k', source.load, LONG)).value).toBe('newest')
@@ -223,7 +223,7 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       test('does not serve a stale value that has changed', async () => {
         await cache.get('k', sourceOf({ value: 'old' }).load, options)
         clock.advance(1_100)
-        cache.hear('orders', 1, ['a'])
+        cache.applyEvent('orders', 1, ['a'])
         const { value, source } = await cache.get('k', sourceOf({ value: 'new' }).load, options)
         expect({ value, source }).toEqual({ value: 'new', source: 'load' })
       })
@@ -276,34 +276,34 @@ export function describeCache(title: string, openRig: (maxBytes?: number) => Pro
       expect(current.length).toBeGreaterThan(10)
       expect(current.length).toBeLessThan(25)
       expect(answers.at(-1)?.lease?.current).toBe(true)
-      small.cache.hear('orders', 1, ['a'])
+      small.cache.applyEvent('orders', 1, ['a'])
       expect(answers.filter(({ lease }) => lease?.current)).toEqual([])
     })
 
     test('tells whether a lease still serves', async () => {
       const { lease } = await cache.get('k', sourceOf({ value: 1, at: { orders: 3 } }).load, LONG)
       if (!lease) throw new Error('the value was not kept')
-      expect(cache.serves(lease, { orders: 3 })).toBe(true)
-      expect(cache.serves(lease, { orders: 4 })).toBe(false)
-      cache.hear('orders', 4, ['b'])
-      expect(cache.serves(lease, { orders: 4 })).toBe(true)
+      expect(cache.isServable(lease, { orders: 3 })).toBe(true)
+      expect(cache.isServable(lease, { orders: 4 })).toBe(false)
+      cache.applyEvent('orders', 4, ['b'])
+      expect(cache.isServable(lease, { orders: 4 })).toBe(true)
       clock.advance(60_000)
-      expect(cache.serves(lease, {})).toBe(false)
+      expect(cache.isServable(lease, {})).toBe(false)
     })
 
     test('trusts what it loaded before a gap only if nothing can have changed in it', async () => {
-      cache.hear('orders', 5, [])
+      cache.applyEvent('orders', 5, [])
       const [unbroken, broken] = [gate<number>(), gate<number>()]
       const first = cache.get('unbroken', unbroken.load, LONG)
       await unbroken.begun
-      cache.deafen()
-      cache.follow({ orders: 5 })
+      cache.suspend()
+      cache.resume({ orders: 5 })
       unbroken.open({ value: 1 })
       expect((await first).lease?.current).toBe(true)
       const second = cache.get('broken', broken.load, LONG)
       await broken.begun
-      cache.deafen()
-      cache.follow({ orders: 6 })
+      cache.suspend()
+      cache.resume({ orders: 6 })
       broken.open({ value: 1 })
       expect((await second).lease).toBeUndefined()
     })

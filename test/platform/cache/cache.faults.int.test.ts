@@ -47,7 +47,7 @@ function putUnderLoad(cache: Cache): Load {
 }
 
 function until(cache: Cache, state: 'up' | 'away'): Promise<void> {
-  return expect.poll(() => cache.remote(), { interval: 5 }).toBe(state)
+  return expect.poll(() => cache.remoteState(), { interval: 5 }).toBe(state)
 }
 
 describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` : ''}`, () => {
@@ -76,7 +76,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
         await begin(redis)
         await until(cache, 'away')
         await goesOn()
-        expect(cache.remote()).toBe('away')
+        expect(cache.remoteState()).toBe('away')
         await end(redis)
         await until(cache, 'up')
       }
@@ -101,7 +101,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     expect(await redis.command('SET', 'full?', 'yes')).toMatch(/^-OOM/)
     for (let index = 0; index < 50; index++)
       await cache.get(`k${index}`, sourceOf({ value: index }).load, LONG)
-    expect(cache.remote()).toBe('up')
+    expect(cache.remoteState()).toBe('up')
     const other = await rig.another()
     expect((await other.get('first', never, LONG)).source).toBe('remote')
     await redis.command('CONFIG', 'SET', 'maxmemory', '0')
@@ -120,7 +120,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     await redis.kill()
     await using rig = await openRig(redis.url)
     const { cache } = rig
-    expect(cache.remote()).toBe('away')
+    expect(cache.remoteState()).toBe('away')
     expect((await cache.get('k', sourceOf({ value: 1 }).load, LONG)).source).toBe('load')
     await redis.restart()
     await until(cache, 'up')
@@ -131,12 +131,12 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     const { logger, lines } = recordingLogger()
     const url = (password: string) => redis.url.replace('//', `//:${password}@`)
     await using refused = await openCache({ name: 'refused', logger, url: url('wrong-password') })
-    expect(refused.remote()).toBe('away')
+    expect(refused.remoteState()).toBe('away')
     expect(lines.join()).toMatch(/WRONGPASS|NOAUTH/)
     expect(lines.join()).toContain('(Redis, CACHE_URL) is away')
     expect(lines.join()).not.toContain('wrong-password')
     await using let_in = await openCache({ name: 'let in', logger, url: url('right-password') })
-    expect(let_in.remote()).toBe('up')
+    expect(let_in.remoteState()).toBe('up')
   })
 
   test('a cluster serves as tier 2, and so does what is left of it', async () => {
@@ -161,7 +161,7 @@ describe.skipIf(missing)(`while Redis fails${missing ? ` (skipped: ${missing})` 
     await expect.poll(() => stateOf(one), { timeout: 15_000 }).toMatch(whole)
     await expect.poll(() => stateOf(two), { timeout: 15_000 }).toMatch(whole)
     await using rig = await openRig(`${one.url},${two.url}`)
-    expect(rig.cache.remote()).toBe('up')
+    expect(rig.cache.remoteState()).toBe('up')
     const keys = Array.from({ length: 20 }, (_, index) => `k${index}`)
     for (const key of keys) await rig.cache.get(key, sourceOf({ value: key }).load, LONG)
     const sizeOf = async (node: typeof one) => Number((await node.command('DBSIZE')).slice(1))

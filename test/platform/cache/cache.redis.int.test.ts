@@ -94,25 +94,25 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     const { rig, one, two } = opened
     await one.get('k', sourceOf({ value: 'old' }).load, LONG)
     await shared(rig, 'k')
-    two.hear('orders', 5, ['a'])
+    two.applyEvent('orders', 5, ['a'])
     expect(await two.get('k', sourceOf({ value: 'new' }).load, LONG)).toMatchObject({
       value: 'new',
       source: 'load',
     })
     expect((await one.get('k', never, LONG)).value).toBe('old') // it has heard nothing
-    one.hear('orders', 5, ['a'])
+    one.applyEvent('orders', 5, ['a'])
     expect(await one.get('k', never, LONG)).toMatchObject({ value: 'new', source: 'remote' })
   })
 
   test('trusts nothing from before it followed, unless that can be seen not to have changed', async () => {
     await using opened = await open()
     const { rig, one } = opened
-    one.hear('orders', 5, ['b'])
+    one.applyEvent('orders', 5, ['b'])
     await one.get('k', sourceOf({ value: 'at 5' }).load, LONG)
     await shared(rig, 'k')
     const [near, far] = [await rig.another(), await rig.another()]
-    near.follow({ orders: 4 })
-    far.follow({ orders: 6 })
+    near.resume({ orders: 4 })
+    far.resume({ orders: 6 })
     expect((await near.get('k', never, LONG)).source).toBe('remote')
     expect((await far.get('k', sourceOf({ value: 'at 6' }).load, LONG)).source).toBe('load')
   })
@@ -123,7 +123,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     const load = gate<string>()
     const first = one.get('k', load.load, LONG)
     await load.begun
-    one.hear('orders', 5, ['a'])
+    one.applyEvent('orders', 5, ['a'])
     load.open({ value: 'old' })
     await first
     await one.get('next', sourceOf({ value: 1 }).load, LONG) // what is written later is there
@@ -140,7 +140,7 @@ describe.skipIf(missing)(`a cache with Redis${missing ? ` (skipped: ${missing})`
     const required = { orders: 5 }
     const source = sourceOf({ value: 'new', at: required })
     expect((await two.get('k', source.load, { ...LONG, required })).value).toBe('new')
-    one.drop(['a'], required)
+    one.invalidate(['a'], required)
     await expect
       .poll(async () => (await one.get('k', sourceOf({ value: 'lacks it' }).load, LONG)).value)
       .toBe('new')

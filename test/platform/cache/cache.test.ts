@@ -10,9 +10,9 @@ describeCache('a cache without tier 2', maxBytes => openRig(undefined, maxBytes)
 test('a cache that has not followed yet keeps nothing, and hears nothing', async () => {
   await using cache = await openCache({ name: 'new', logger: recordingLogger().logger })
   const source = sourceOf({ value: 1 })
-  cache.hear('orders', 9, ['a'])
+  cache.applyEvent('orders', 9, ['a'])
   expect((await cache.get('k', source.load, LONG)).lease).toBeUndefined()
-  expect(cache.heard()).toEqual({})
+  expect(cache.observed()).toEqual({})
 })
 
 test('a tier 2 that is not Redis is refused, without its password', async () => {
@@ -32,7 +32,7 @@ test('counts what it does', async () => {
   await cache.get('k', failing, LONG)
   clock.advance(60_000)
   await cache.get('k', failing, LONG)
-  cache.hear('orders', 1, ['a'])
+  cache.applyEvent('orders', 1, ['a'])
   await cache.get('k', sourceOf({ value: 'x'.repeat(50_000) }).load, LONG)
   for (let index = 0; index < 50; index++)
     await cache.get(`k${index}`, sourceOf({ value: 'x'.repeat(2_000) }).load, LONG)

@@ -1,7 +1,7 @@
 // Processes with a cache each before one changing world, step by step: says which answer lacks what its process had heard.
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { Cache, Loaded } from '#platform/cache/cache.ts'
+import type { Cache, LoadResult } from '#platform/cache/cache.ts'
 import { covers, mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { openRig } from '#test/platform/cache/cache-fixture.ts'
 
@@ -120,14 +120,18 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
     const next = log.find(each => each.topic === topic && each.position === (process.heard[topic] ?? 0) + 1)
     if (!next) return
     process.heard = { ...process.heard, [topic]: next.position }
-    process.cache.hear(topic, next.position, next.tags)
+    process.cache.applyEvent(topic, next.position, next.tags)
   }
 
   /** Reads the views now, which may lag as far as they are allowed to, and answers when it is let. */
-  function startLoad(process: Process, required: PositionVector, lagging: boolean): Promise<Loaded<Value>> {
+  function startLoad(
+    process: Process,
+    required: PositionVector,
+    lagging: boolean,
+  ): Promise<LoadResult<Value>> {
     const seen = mergePositions(lagging ? { ...process.heard } : { ...ends }, required)
     const value = { seen, item: TAGS[2 + ((seen.orders ?? 0) % 2)] ?? 'c' }
-    const ended = Promise.withResolvers<Loaded<Value>>()
+    const ended = Promise.withResolvers<LoadResult<Value>>()
     const at = Object.keys(required).length > 0 ? { at: required } : {}
     loads.push({
       finish: () => ended.resolve({ value, ...at }),
@@ -181,7 +185,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   function command(process: Process, { key, tags, puts }: Extract<Step, { type: 'command' }>): void {
     const { topic, position } = change('orders', tags)
     const at = mergePositions(process.heard, { [topic]: position })
-    process.cache.drop(tags, at)
+    process.cache.invalidate(tags, at)
     if (!puts) return
     const value: Value = { seen: at, item: TAGS[2] }
     process.cache.put(KEYS[key % 2] ?? 'k', value, { ...optionsOf(key, {}), at })
@@ -189,7 +193,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
 
   function follow(process: Process, back: number): void {
     const from = Object.fromEntries(TOPICS.map(topic => [topic, Math.max(0, (ends[topic] ?? 0) - back)]))
-    process.cache.follow(from)
+    process.cache.resume(from)
     process.heard = mergePositions(process.heard, from)
   }
 
@@ -208,7 +212,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
       case 'command':
         return command(of(next), next)
       case 'gap':
-        of(next).cache.deafen()
+        of(next).cache.suspend()
         return follow(of(next), next.back)
       case 'restart': {
         const process = { cache: await rig.another(false), heard: {} }
@@ -244,6 +248,7 @@ export async function play(steps: readonly Step[], url?: string): Promise<Played
   return { faults, sources }
 
   function expectContained({ cache, heard }: Process): void {
-    if (!covers(cache.heard(), heard)) faults.push('a process says that it has heard less than it was told')
+    if (!covers(cache.observed(), heard))
+      faults.push('a process says that it has heard less than it was told')
   }
 }

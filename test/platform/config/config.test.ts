@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { portNumber, readConfig, urlOf } from '#platform/config/config.ts'
+import { portNumber, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 
 const schema = z.object({
   PORT: portNumber.default(4101),
-  DATABASE_URL: urlOf('postgres', 'postgresql'),
+  DATABASE_URL: urlWithScheme('postgres', 'postgresql'),
   WEBHOOK_SECRET: z.string().min(16),
   LOG_LEVEL: z.enum(['debug', 'info']).default('info'),
 })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test, vi } from 'vitest'
-import { liveSchema, openLiveSettings } from '#platform/config/live-settings.ts'
+import { liveSettingsSchema, openLiveSettings } from '#platform/config/live-settings.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 
 test('the log level follows the file; a bad value is refused, and none at all gives the own level back', async () => {
@@ -18,7 +18,7 @@ test('the log level follows the file; a bad value is refused, and none at all gi
   await writeFile(file, '{"logLevel":"warn"}')
   const settings = await openLiveSettings({
     settingsUrl: pathToFileURL(file).href,
-    schema: liveSchema([]),
+    schema: liveSettingsSchema([]),
     logger,
   })
   try {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
+  type BalancingStrategy,
   type Candidate,
-  type Choose,
   consistentHash,
   leastConnections,
   roundRobin,
@@ -14,7 +14,7 @@ const NOTHING = () => ''
 type Candidates = [Candidate, ...Candidate[]]
 
 /** The URLs that are chosen in `times` choices. */
-function chosen(choose: Choose, candidates: Candidates, times: number): string {
+function chosen(choose: BalancingStrategy, candidates: Candidates, times: number): string {
   return Array.from({ length: times }, () => choose(candidates, NOTHING).url).join('')
 }
 

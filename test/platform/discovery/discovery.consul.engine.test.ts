@@ -1,7 +1,7 @@
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Discovery } from '#platform/discovery/discovery.ts'
-import { joinDiscovery, openDiscovery } from '#platform/discovery/open.ts'
+import { openDiscovery, registerService } from '#platform/discovery/open.ts'
 import { createGraphqlClient } from '#platform/graphql/client/client.ts'
 import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
@@ -88,7 +88,11 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       },
     }
     http.addHealthCheck('test', async () => ({ ok: running.isWell }))
-    await joinDiscovery(discovery, http, { host: '127.0.0.1', port, discovery: { url: consul.url, weight } })
+    await registerService(discovery, http, {
+      host: '127.0.0.1',
+      port,
+      discovery: { url: consul.url, weight },
+    })
     return running
   }
 
@@ -97,7 +101,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       await using discovery = await open()
       await using one = await startService('announced', 'one', 3)
       const other = await startService('announced', 'other')
-      const followed = discovery.follow('service://announced/graphql')
+      const followed = discovery.watch('service://announced/graphql')
       const found = (expected: object[]) =>
         vi.waitFor(() => expect(followed.current()).toEqual(expected), WAIT)
       const both = [
@@ -118,11 +122,11 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     test('is announced again when Consul has forgotten it', async () => {
       await using discovery = await open()
       await using one = await startService('forgotten', 'one')
-      const followed = discovery.follow('service://forgotten/graphql')
+      const followed = discovery.watch('service://forgotten/graphql')
       await vi.waitFor(() => expect(followed.current()).toHaveLength(1), WAIT)
       await tell(`/v1/agent/service/deregister/forgotten-127.0.0.1-${new URL(one.url).port}`)
       await using later = await open()
-      const again = later.follow('service://forgotten/graphql')
+      const again = later.watch('service://forgotten/graphql')
       await vi.waitFor(() => expect(again.current()).toHaveLength(1), WAIT)
     })
 
@@ -143,7 +147,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
         names.push((await client.request<{ name: string }>(call)).data.name)
       }
       await vi.waitFor(
-        () => expect(discovery.follow('service://called/graphql').current()).toHaveLength(2),
+        () => expect(discovery.watch('service://called/graphql').current()).toHaveLength(2),
         WAIT,
       )
       while (new Set(names).size < 2) await ask()
@@ -164,7 +168,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       const { logger, seen } = recordingLogger()
       await using discovery = await open(logger)
       await using one = await startService('outlived', 'one')
-      const followed = discovery.follow('service://outlived/graphql')
+      const followed = discovery.watch('service://outlived/graphql')
       await vi.waitFor(() => expect(followed.current()).toHaveLength(1), WAIT)
       await consul.faults.kill()
       const line = await seen('the instances of outlived cannot be kept current')
@@ -189,7 +193,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
         '/v1/agent/service/register',
         definition('silent', { host: '127.0.0.1', port: 1, weight: 1 }),
       )
-      await discovery.follow('service://silent/graphql').known
+      await discovery.watch('service://silent/graphql').resolved
       expect(discovery.health()).toMatchObject({ ok: true })
       consul.faults.pause()
       try {
@@ -259,7 +263,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       async (_what, token, said) => {
         const { logger, lines } = recordingLogger()
         await using discovery = await connect(token, logger)
-        const announcing = discovery.announce(presence)
+        const announcing = discovery.register(presence)
         await expect(announcing).rejects.toMatchObject({
           code: 'CONSUL_DENIED',
           message: expect.stringMatching(said),
@@ -271,9 +275,9 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
 
     test('says of a token that may not see a service that it is denied, as long as it is', async () => {
       await using allowed = await connect(guarded.token)
-      await using _announced = await allowed.announce(presence)
+      await using _announced = await allowed.register(presence)
       await using discovery = await connect(await tokenFor('node_prefix "" { policy = "read" }'))
-      const followed = discovery.follow('service://orders/graphql')
+      const followed = discovery.watch('service://orders/graphql')
       const said = /allow to see the service orders: the token in CONSUL_HTTP_TOKEN may not do this/
       await vi.waitFor(() => expect(discovery.health().detail).toMatch(said), WAIT)
       expect(followed.current()).toEqual([])
@@ -281,7 +285,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
 
     test('is used with one that may', async () => {
       await using discovery = await connect(guarded.token)
-      await using _announced = await discovery.announce(presence)
+      await using _announced = await discovery.register(presence)
       expect(discovery.health()).toMatchObject({ ok: true })
     })
   })
@@ -296,8 +300,8 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
       { url },
       { logger: recordingLogger().logger, startTimeoutMs: 20_000 },
     )
-    const followed = discovery.follow('service://by-dns/graphql')
-    await followed.known
+    const followed = discovery.watch('service://by-dns/graphql')
+    await followed.resolved
     expect(followed.current()).toEqual([{ url: 'http://127.0.0.1:4101/graphql', weight: 3 }])
   })
 })

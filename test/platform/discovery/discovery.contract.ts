@@ -1,6 +1,6 @@
 // What every discovery promises, and what those promise that look services up by name.
 import { describe, expect, test, vi } from 'vitest'
-import type { Discovery, Followed, Instance } from '#platform/discovery/discovery.ts'
+import type { Discovery, Instance, ServiceInstances } from '#platform/discovery/discovery.ts'
 
 export type Placed = { readonly host: string; readonly port: number; readonly weight: number }
 
@@ -19,8 +19,8 @@ const urlsOf = (instances: readonly Instance[]) => instances.map(({ url }) => ur
 export function discoveryContract(open: () => Promise<DiscoveryUnderTest>): void {
   test('a service is at all its instances, with their weights, at the path that was said', async () => {
     await using under = await open()
-    const followed = under.discovery.follow(await under.place('orders', TWO))
-    await followed.known
+    const followed = under.discovery.watch(await under.place('orders', TWO))
+    await followed.resolved
     expect(followed.current()).toEqual([
       { url: 'http://127.0.0.1:4101/graphql', weight: 1 },
       { url: 'http://127.0.0.2:4102/graphql', weight: 3 },
@@ -29,7 +29,7 @@ export function discoveryContract(open: () => Promise<DiscoveryUnderTest>): void
 
   test('addresses are taken as they are', async () => {
     await using under = await open()
-    const followed = under.discovery.follow('https://a/graphql|http://b:1/graphql#weight=2')
+    const followed = under.discovery.watch('https://a/graphql|http://b:1/graphql#weight=2')
     expect(followed.isFixed).toBe(true)
     expect(followed.current()).toEqual([
       { url: 'https://a/graphql', weight: 1 },
@@ -39,14 +39,14 @@ export function discoveryContract(open: () => Promise<DiscoveryUnderTest>): void
 
   test('what says no place is refused', async () => {
     await using under = await open()
-    expect(() => under.discovery.follow('orders:4101')).toThrow(
+    expect(() => under.discovery.watch('orders:4101')).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('orders:4101') }),
     )
   })
 
   test('health says that what is known is current', async () => {
     await using under = await open()
-    await under.discovery.follow(await under.place('orders', TWO)).known
+    await under.discovery.watch(await under.place('orders', TWO)).resolved
     expect(under.discovery.health()).toMatchObject({ ok: true })
   })
 }
@@ -54,15 +54,15 @@ export function discoveryContract(open: () => Promise<DiscoveryUnderTest>): void
 /** For those that look services up by name. */
 export function namedDiscoveryContract(open: () => Promise<DiscoveryUnderTest>): void {
   /** Resolves once `followed` is at `urls`. */
-  const arrives = (followed: Followed, urls: readonly string[]) =>
+  const arrives = (followed: ServiceInstances, urls: readonly string[]) =>
     vi.waitFor(() => expect(urlsOf(followed.current())).toEqual(urls), { timeout: 20_000 })
 
   describe('a service that is looked up', () => {
     test('is followed as its instances come and go, and listeners hear of it', async () => {
       await using under = await open()
       const address = await under.place('orders', TWO)
-      const followed = under.discovery.follow(address)
-      await followed.known
+      const followed = under.discovery.watch(address)
+      await followed.resolved
       const heard = vi.fn()
       const stop = followed.onChange(heard)
       await under.place('orders', TWO.slice(1))
@@ -78,14 +78,14 @@ export function namedDiscoveryContract(open: () => Promise<DiscoveryUnderTest>):
     test('is followed once, however often it is asked for', async () => {
       await using under = await open()
       const address = await under.place('orders', TWO)
-      expect(under.discovery.follow(address)).toBe(under.discovery.follow(address))
+      expect(under.discovery.watch(address)).toBe(under.discovery.watch(address))
     })
 
     test('stays where it was last while none of its instances is known to be well', async () => {
       await using under = await open()
-      const followed = under.discovery.follow(await under.place('orders', TWO.slice(0, 1)))
-      const other = under.discovery.follow(await under.place('payment', TWO))
-      await Promise.all([followed.known, other.known])
+      const followed = under.discovery.watch(await under.place('orders', TWO.slice(0, 1)))
+      const other = under.discovery.watch(await under.place('payment', TWO))
+      await Promise.all([followed.resolved, other.resolved])
       await under.place('orders', [])
       await under.place('payment', TWO.slice(1))
       await arrives(other, ['http://127.0.0.2:4102/graphql'])
@@ -94,8 +94,8 @@ export function namedDiscoveryContract(open: () => Promise<DiscoveryUnderTest>):
 
     test('is known to be nowhere when nobody has heard of it', async () => {
       await using under = await open()
-      const followed = under.discovery.follow('service://nobody/graphql')
-      await followed.known
+      const followed = under.discovery.watch('service://nobody/graphql')
+      await followed.resolved
       expect(followed.current()).toEqual([])
       expect(under.discovery.health()).toMatchObject({ ok: false, detail: expect.stringContaining('nobody') })
     })

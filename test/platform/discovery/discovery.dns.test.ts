@@ -38,8 +38,8 @@ describe('discovery by DNS', () => {
   test('a service with a port is at its addresses', async () => {
     await using under = await open()
     under.server.records.set('orders.test', { a: ['127.0.0.3', '127.0.0.4'] })
-    const followed = under.discovery.follow('service://orders:4101/graphql')
-    await followed.known
+    const followed = under.discovery.watch('service://orders:4101/graphql')
+    await followed.resolved
     expect(followed.current().map(({ url }) => url)).toEqual([
       'http://127.0.0.3:4101/graphql',
       'http://127.0.0.4:4101/graphql',
@@ -55,8 +55,8 @@ describe('discovery by DNS', () => {
       { target: 'near', port: 1, weight: 0, priority: 10 },
     ]
     records.set('orders.test', { srv })
-    const followed = under.discovery.follow('service://orders/graphql')
-    await followed.known
+    const followed = under.discovery.watch('service://orders/graphql')
+    await followed.resolved
     expect(followed.current()).toEqual([{ url: 'http://127.0.0.5:1/graphql', weight: 1 }])
   })
 
@@ -65,15 +65,15 @@ describe('discovery by DNS', () => {
     const url = `dns://${server.address}/test?srv=_http._tcp`
     const { logger } = recordingLogger()
     await using discovery = await openDnsDiscovery({ url, logger, ...OPTIONS })
-    await discovery.follow('service://orders/graphql').known
+    await discovery.watch('service://orders/graphql').resolved
     expect(server.asked).toContain('SRV _http._tcp.orders.test')
   })
 
   test('while the server is silent the last known instances stay, health says so, and it recovers', async () => {
     await using under = await open()
     const address = await under.place('orders', [{ host: '127.0.0.1', port: 1, weight: 1 }])
-    const followed = under.discovery.follow(address)
-    await followed.known
+    const followed = under.discovery.watch(address)
+    await followed.resolved
     under.server.silent = true
     await vi.waitFor(() => expect(under.discovery.health()).toMatchObject({ ok: false }), { timeout: 20_000 })
     expect(under.discovery.health().detail).toMatch(/orders.*DISCOVERY_URL/)

@@ -11,6 +11,6 @@ describe('discovery by addresses', () => {
   }))
 
   test('looks nothing up, and says what is missing for that', () => {
-    expect(() => openStaticDiscovery().follow('service://orders/graphql')).toThrow(/needs DISCOVERY_URL/)
+    expect(() => openStaticDiscovery().watch('service://orders/graphql')).toThrow(/needs DISCOVERY_URL/)
   })
 })

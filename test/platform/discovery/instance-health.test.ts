@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { createHealth } from '#platform/discovery/instance-health.ts'
+import { createInstanceHealth } from '#platform/discovery/instance-health.ts'
 
 function started(checked: boolean) {
   const changes: boolean[] = []
-  const health = createHealth({ failures: 3, awayMs: 1000, checked }, isUp => changes.push(isUp))
+  const health = createInstanceHealth({ failures: 3, awayMs: 1000, checked }, isUp => changes.push(isUp))
   return { health, changes }
 }
 
@@ -24,12 +24,12 @@ describe('an instance without checks', () => {
   test('is tried by one query at a time once it was away long enough, and comes back when that succeeds', () => {
     const { health, changes } = started(false)
     for (let failure = 0; failure < 3; failure++) health.failed(0)
-    expect(health.mayTry(999)).toBe(false)
-    expect(health.mayTry(1000)).toBe(true)
-    expect(health.mayTry(1000)).toBe(false)
+    expect(health.mayProbe(999)).toBe(false)
+    expect(health.mayProbe(1000)).toBe(true)
+    expect(health.mayProbe(1000)).toBe(false)
     health.failed(1500)
-    expect(health.mayTry(2499)).toBe(false)
-    expect(health.mayTry(2500)).toBe(true)
+    expect(health.mayProbe(2499)).toBe(false)
+    expect(health.mayProbe(2500)).toBe(true)
     health.succeeded()
     expect(health.isUp()).toBe(true)
     expect(changes).toEqual([false, true])
@@ -42,7 +42,7 @@ describe('an instance with checks', () => {
   test('comes back by a check and by nothing else', () => {
     const { health } = started(true)
     for (let failure = 0; failure < 3; failure++) health.failed(0)
-    expect(health.mayTry(5000)).toBe(false)
+    expect(health.mayProbe(5000)).toBe(false)
     health.succeeded()
     expect(health.isUp()).toBe(false)
     health.checked(true, 6000)

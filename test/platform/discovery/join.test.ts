@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os'
 import { expect, test } from 'vitest'
 import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
-import type { Discovery, Presence } from '#platform/discovery/discovery.ts'
-import { type DiscoverySettings, joinDiscovery } from '#platform/discovery/open.ts'
+import type { Discovery, Registration } from '#platform/discovery/discovery.ts'
+import { type DiscoverySettings, registerService } from '#platform/discovery/open.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { recordingLogger } from '../telemetry/recording-logger.ts'
 
@@ -11,11 +11,11 @@ const URL_OF_CONSUL = 'consul://10.0.0.5'
 
 /** What is announced of a service that listens on `host`, and when it is taken away beside its last answer. */
 async function join(host: string, settings: Partial<DiscoverySettings>) {
-  const announced: Presence[] = []
+  const announced: Registration[] = []
   const events: string[] = []
   const discovery: Discovery = {
     ...openStaticDiscovery(),
-    async announce(presence) {
+    async register(presence) {
       announced.push(presence)
       return { [Symbol.asyncDispose]: async () => void events.push('taken away') }
     },
@@ -23,7 +23,7 @@ async function join(host: string, settings: Partial<DiscoverySettings>) {
   const http = createHttpServer({ name: 'orders', logger: recordingLogger().logger })
   http.app.addHook('onClose', async () => void events.push('closed'))
   const { url, port } = await http.listen({ host: '127.0.0.1', port: 0 })
-  await joinDiscovery(discovery, http, { host, port: 4101, discovery: { weight: 1, ...settings } })
+  await registerService(discovery, http, { host, port: 4101, discovery: { weight: 1, ...settings } })
   const ready = await (await fetch(`${url}/health/ready`)).json()
   await http[Symbol.asyncDispose]()
   return { announced, events, ready, port }

@@ -1,7 +1,7 @@
 import { Histogram, Registry } from 'prom-client'
 import { expect, it } from 'vitest'
 import { createDurations } from '#platform/telemetry/durations.ts'
-import { counter, durations, metricsText, tally } from '#platform/telemetry/metrics.ts'
+import { counter, deferredCounter, durationHistogram, metricsText } from '#platform/telemetry/metrics.ts'
 
 it('durations are told as the metrics library tells a histogram', async () => {
   const buckets = [0.001, 0.5, 2]
@@ -28,10 +28,10 @@ it('nothing observed is nothing told', () => {
 })
 
 it('durations and tallies are in the metrics of the process', async () => {
-  const count = tally(counter('tallied_total', 'Tallied', ['kind']), { kind: 'a' })
+  const count = deferredCounter(counter('tallied_total', 'Tallied', ['kind']), { kind: 'a' })
   count()
   count()
-  durations<'kind'>('timed_seconds', 'Timed').of({ kind: 'b' })(0.2)
+  durationHistogram<'kind'>('timed_seconds', 'Timed').of({ kind: 'b' })(0.2)
   const text = await metricsText()
   expect(text).toContain('\ntallied_total{kind="a"} 2\n')
   expect(text).toContain('\ntimed_seconds_count{kind="b"} 1\n')
