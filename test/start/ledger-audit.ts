@@ -14,7 +14,7 @@ import * as inventory from '#subgraphs/inventory/queries/views.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import * as orders from '#subgraphs/orders/queries/views.ts'
 import * as payment from '#subgraphs/payment/queries/views.ts'
-import type { ShipmentDocument } from '#subgraphs/shipping/queries/views.ts'
+import type { ShipmentDoc } from '#subgraphs/shipping/queries/views.ts'
 import * as shipping from '#subgraphs/shipping/queries/views.ts'
 import type { StoreUrls } from '#testbed/fleet/engine-set.ts'
 import { STOCK } from './traffic.ts'
@@ -34,10 +34,10 @@ type Parcel = { readonly reference: string; readonly collected: boolean; readonl
 
 type AuditedRecords = {
   readonly everyOrder: ReadonlyMap<string, PlacedOrder>
-  readonly everyShipment: ReadonlyMap<string, ShipmentDocument>
+  readonly everyShipment: ReadonlyMap<string, ShipmentDoc>
   /** Those of the customers in question. */
   readonly orders: readonly PlacedOrder[]
-  readonly shipments: readonly ShipmentDocument[]
+  readonly shipments: readonly ShipmentDoc[]
   readonly ledgers: ReadonlyMap<string, Ledger>
   readonly parcels: ReadonlyMap<string, Parcel>
 }

@@ -11,7 +11,7 @@ import {
   type RefusedMovement,
 } from '#subgraphs/payment/domain/refused-movement.ts'
 import { sums } from '#subgraphs/payment/domain/totals.ts'
-import type { KnownShipment, ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
+import type { ExistingShipment, ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
 
 /** What each service has of one order; what it does not have is left out. */
 export type OrderRecords = {
@@ -19,7 +19,7 @@ export type OrderRecords = {
   readonly order?: PlacedOrder | undefined
   readonly payment?: StandingPayment | undefined
   readonly reservation?: ReservationDoc | undefined
-  readonly shipments: readonly KnownShipment[]
+  readonly shipments: readonly ExistingShipment[]
 }
 
 /** Each kind of difference, with what it means. */
@@ -218,7 +218,7 @@ function compareParcels({ order, shipments }: OrderFacts): Found[] {
 }
 
 /** A confirmed order has parcels for all its units, unless a part of it is being given up. */
-function awaitedParcels(order: PlacedOrder, shipments: readonly KnownShipment[]): Found[] {
+function awaitedParcels(order: PlacedOrder, shipments: readonly ExistingShipment[]): Found[] {
   if (order.status !== 'CONFIRMED' || order.cancellationRequested) return []
   const parcels = unitsBySku(
     shipments.filter(({ status }) => !GIVEN_UP.has(status)).flatMap(({ lines }) => lines),
@@ -226,7 +226,7 @@ function awaitedParcels(order: PlacedOrder, shipments: readonly KnownShipment[])
   return unlike('parcel-missing', ['ordered', unitsBySku(order.lines)], ['in parcels', parcels])
 }
 
-function differentFates(order: PlacedOrder, shipments: readonly KnownShipment[]): Found[] {
+function differentFates(order: PlacedOrder, shipments: readonly ExistingShipment[]): Found[] {
   const isDelivered = new Map(order.shipments.map(({ shipmentId, delivered }) => [shipmentId, delivered]))
   return shipments.flatMap(({ id, status }): Found[] => {
     const hasEnded = order.status === 'CANCELLED' || order.status === 'COMPLETED'

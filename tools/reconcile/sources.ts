@@ -16,8 +16,9 @@ import { orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 import { type OrderDoc, ordersView } from '#subgraphs/orders/queries/views.ts'
 import { isStanding, paymentAggregate } from '#subgraphs/payment/domain/payment.ts'
 import { type PaymentDoc, paymentsView } from '#subgraphs/payment/queries/views.ts'
-import { type KnownShipment, shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
-import { type ShipmentDocument, shipmentsView } from '#subgraphs/shipping/queries/views.ts'
+import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
+import type { ExistingShipment } from '#subgraphs/shipping/domain/shipment.ts'
+import { type ShipmentDoc, shipmentsView } from '#subgraphs/shipping/queries/views.ts'
 import type { OrderRecords } from '#tools/reconcile/compare.ts'
 
 export type ServiceName = (typeof SUBGRAPHS)[number]
@@ -70,7 +71,7 @@ type Views = {
   readonly payments: Collection<PaymentDoc>
   readonly reservations: Collection<ReservationDoc>
   readonly products: Collection<ProductDoc>
-  readonly shipments: Collection<ShipmentDocument>
+  readonly shipments: Collection<ShipmentDoc>
 }
 
 async function openPlace({ database, readModels }: ServiceStores[ServiceName], open: AsyncDisposableStack) {
@@ -159,7 +160,7 @@ function orderReader(views: Views, stores: Stores): Sources['order'] {
     const placed = order.status === 'ABSENT' ? undefined : order
     const ids = [...listed.items.map(({ id }) => id), ...(placed?.shipments ?? []).map(of => of.shipmentId)]
     const loaded = await Promise.all([...new Set(ids)].map(async id => (await shipping.load(id)).state))
-    const shipments = loaded.filter((state): state is KnownShipment => state.status !== 'ABSENT')
+    const shipments = loaded.filter((state): state is ExistingShipment => state.status !== 'ABSENT')
     return {
       orderId,
       order: placed,

@@ -1,15 +1,14 @@
-// Carries out commands on shipments: what is wanted is recorded, the carrier is asked, its answer is recorded. Free of GraphQL.
-import type { Decision, Refusal } from '#platform/domain/decision.ts'
+// Carries out commands on shipments: records what is wanted, calls the carrier, and records its response.
+import type { Decision } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'
 import { isObject, type Json } from '#platform/domain/json.ts'
-import type { CommandContext, HandledCommand, Repository } from '#platform/event-store/aggregate.ts'
-import type { EventMeta } from '#platform/event-store/event-store.ts'
-import type { Carrier } from '../adapters/carrier.ts'
+import type { CommandContext } from '#platform/event-store/aggregate.ts'
+import type { CommandDependencies } from '#subgraphs/shipping/commands/dependencies.ts'
 import {
   cancel,
   dispatch,
-  type KnownShipment,
+  type ExistingShipment,
   label,
   type Notice,
   note,
@@ -19,143 +18,149 @@ import {
   type ShipmentEvent,
   type ShipmentRefusal,
   type ShipmentRequest,
-} from '../domain/shipment.ts'
+} from '#subgraphs/shipping/domain/shipment.ts'
 
-export type ShipmentRepository = Repository<Shipment, ShipmentEvent>
-export type ShippingPorts = {
-  readonly shipments: ShipmentRepository
-  readonly carrier: Carrier
-  readonly now: () => Date
-}
-
-/** Who asks, under which key: unique for ever within the service. */
-export type Asked = { readonly key: string; readonly meta: EventMeta }
+/** The key of the command, which is unique for ever within the service, and what goes beside its events. */
+export type CommandKey = Pick<CommandContext, 'key' | 'meta'>
 export type NewShipment = Omit<ShipmentRequest, 'shipmentId' | 'at'>
 
 /** `shipment` is the state just written; `position` is what a reader must have reached to see it. */
-export type Outcome =
-  | { readonly status: 'accepted'; readonly shipment: KnownShipment; readonly position: number }
+export type ShipmentResult =
+  | { readonly status: 'accepted'; readonly shipment: ExistingShipment; readonly position: number }
   | { readonly status: 'refused'; readonly refusal: ShipmentRefusal; readonly position: number }
 
-/** All of them: the same key with the same body gives the same answer, with another body CallerError CONFLICT. */
+/** For every command: the same key with the same body gives the same result, with another body CallerError CONFLICT. */
 export type ShipmentCommands = {
   /**
    * Requests a shipment and books its label. A repeat goes on where the first try stopped, with the same id, and never
    * books twice. Throws UNAVAILABLE while the carrier does not answer: the shipment stays requested meanwhile. A
    * carrier that refuses leaves it REFUSED.
    */
-  create(shipment: NewShipment, asked: Asked): Promise<Outcome>
-  /** Refused with SHIPMENT_DISPATCHED once the carrier has it, be it by its own word only. */
-  cancel(shipmentId: string, asked: Asked): Promise<Outcome>
+  create(shipment: NewShipment, command: CommandKey): Promise<ShipmentResult>
+  /** Refused with SHIPMENT_DISPATCHED once the carrier has the parcel, even if only its answer says so. */
+  cancel(shipmentId: string, command: CommandKey): Promise<ShipmentResult>
   /** Has the carrier collect a labelled shipment now. */
-  dispatch(shipmentId: string, asked: Asked): Promise<Outcome>
-  /** Takes in a notice. `before` is what the shipment was when it came. One about another parcel changes nothing. */
-  note(shipmentId: string, notice: Notice, asked: Asked): Promise<Noted>
+  dispatch(shipmentId: string, command: CommandKey): Promise<ShipmentResult>
+  /** Records a notice of the carrier. One about another parcel changes nothing. */
+  recordNotice(shipmentId: string, notice: Notice, command: CommandKey): Promise<NoticeResult>
 }
-export type Noted = {
+
+/** `before` is the status of the shipment when the notice came, `refusal` why the notice was not recorded. */
+export type NoticeResult = {
   readonly before: Shipment['status']
   readonly changed: boolean
-  /** Why it is not taken. */
   readonly refusal?: ShipmentRefusal['code']
 }
 
-export function createCommands(ports: ShippingPorts): ShipmentCommands {
+export function createShipmentCommands(dependencies: CommandDependencies): ShipmentCommands {
   return {
-    create: (shipment, asked) => create(shipment, asked, ports),
-    cancel: (shipmentId, asked) => cancelShipment(shipmentId, asked, ports),
-    dispatch: (shipmentId, asked) => dispatchShipment(shipmentId, asked, ports),
-    note: (shipmentId, notice, asked) => noteNotice(shipmentId, notice, asked, ports),
+    create: (shipment, command) => createShipment(dependencies, shipment, command),
+    cancel: (shipmentId, command) => cancelShipment(dependencies, shipmentId, command),
+    dispatch: (shipmentId, command) => dispatchShipment(dependencies, shipmentId, command),
+    recordNotice: (shipmentId, notice, command) =>
+      recordNotice(dependencies, { shipmentId, notice }, command),
   }
 }
 
-async function create(wanted: NewShipment, asked: Asked, ports: ShippingPorts): Promise<Outcome> {
-  const fresh = { ...wanted, shipmentId: newId('shipment'), at: ports.now().toISOString() }
-  const asking = { key: asked.key, body: wanted, meta: asked.meta }
-  const handled = await ports.shipments.handle(fresh.shipmentId, asking, state => request(state, fresh), {
-    shipmentId: fresh.shipmentId,
-  })
+async function createShipment(
+  dependencies: CommandDependencies,
+  wanted: NewShipment,
+  command: CommandKey,
+): Promise<ShipmentResult> {
+  const { shipments, carrier, now } = dependencies
+  const fresh = { ...wanted, shipmentId: newId('shipment'), at: now().toISOString() }
+  const handled = await shipments.handle(
+    fresh.shipmentId,
+    { ...command, body: wanted },
+    state => request(state, fresh),
+    { shipmentId: fresh.shipmentId },
+  )
   if (handled.status === 'refused') return handled
-  const shipmentId = handled.repeated ? shipmentIdIn(handled.outcome) : fresh.shipmentId
-  const shipment = known(await newState(shipmentId, handled, ports))
-  if (shipment.status === 'REQUESTED') return book(shipment, wanted, asked.meta, ports)
-  if (shipment.status === 'CANCELLED') await ports.carrier.cancel(shipmentId) // a label may have been booked meanwhile
+  const state = handled.repeated ? (await shipments.load(shipmentIdIn(handled.outcome))).state : handled.state
+  const shipment = requireShipment(state)
+  if (shipment.status === 'REQUESTED') return book(dependencies, { id: shipment.id, wanted }, command)
+  if (shipment.status === 'CANCELLED') await carrier.cancel(shipment.id) // a label may have been booked meanwhile
   return { status: 'accepted', shipment, position: handled.position }
 }
 
 async function book(
-  { id }: KnownShipment,
-  { option, weightGrams, address, instructions }: NewShipment,
-  meta: EventMeta,
-  ports: ShippingPorts,
-): Promise<Outcome> {
-  const answer = await ports.carrier.book({ reference: id, option, weightGrams, address, instructions })
-  const at = ports.now().toISOString()
-  const asked = { key: `carrier:book:${id}`, body: id, meta }
-  const outcome = await carryOut(id, asked, ports, state =>
-    answer.status === 'booked' ? label(state, answer, at) : refuseBooking(state, answer, at),
+  dependencies: CommandDependencies,
+  { id, wanted }: { readonly id: string; readonly wanted: NewShipment },
+  command: CommandKey,
+): Promise<ShipmentResult> {
+  const { carrier, now } = dependencies
+  const { option, weightGrams, address, instructions } = wanted
+  const response = await carrier.book({ reference: id, option, weightGrams, address, instructions })
+  const at = now().toISOString()
+  const context = { ...command, key: `carrier:book:${id}`, body: id }
+  const result = await handle(dependencies, context, state =>
+    response.status === 'booked' ? label(state, response, at) : refuseBooking(state, response, at),
   )
-  const cancelled = outcome.status === 'accepted' && outcome.shipment.status === 'CANCELLED'
-  if (cancelled && answer.status === 'booked') await ports.carrier.cancel(id)
-  return outcome
+  const cancelled = result.status === 'accepted' && result.shipment.status === 'CANCELLED'
+  if (cancelled && response.status === 'booked') await carrier.cancel(id)
+  return result
 }
 
-async function cancelShipment(id: string, asked: Asked, ports: ShippingPorts): Promise<Outcome> {
-  const { status } = await claimKey(id, asked, ports)
-  const asking = status === 'REQUESTED' || status === 'LABELLED'
-  const answer = asking ? await ports.carrier.cancel(id) : 'cancelled'
-  const at = ports.now().toISOString()
-  const command = { key: asked.key, body: id, meta: asked.meta }
-  return carryOut(id, command, ports, state => cancel(state, answer, at))
+async function cancelShipment(
+  dependencies: CommandDependencies,
+  id: string,
+  command: CommandKey,
+): Promise<ShipmentResult> {
+  const { status } = await claimKey(dependencies, id, command)
+  const isOpen = status === 'REQUESTED' || status === 'LABELLED'
+  const response = isOpen ? await dependencies.carrier.cancel(id) : 'cancelled'
+  const at = dependencies.now().toISOString()
+  return handle(dependencies, { ...command, body: id }, state => cancel(state, response, at))
 }
 
-async function dispatchShipment(id: string, asked: Asked, ports: ShippingPorts): Promise<Outcome> {
-  const { status } = await claimKey(id, asked, ports)
-  const answer = status === 'LABELLED' ? await ports.carrier.collect(id) : 'unknown'
-  const at = ports.now().toISOString()
-  return carryOut(id, { key: asked.key, body: id, meta: asked.meta }, ports, state =>
-    dispatch(state, answer, at),
-  )
+async function dispatchShipment(
+  dependencies: CommandDependencies,
+  id: string,
+  command: CommandKey,
+): Promise<ShipmentResult> {
+  const { status } = await claimKey(dependencies, id, command)
+  const response = status === 'LABELLED' ? await dependencies.carrier.collect(id) : 'unknown'
+  const at = dependencies.now().toISOString()
+  return handle(dependencies, { ...command, body: id }, state => dispatch(state, response, at))
 }
 
-async function noteNotice(id: string, notice: Notice, asked: Asked, ports: ShippingPorts): Promise<Noted> {
-  const command = { key: asked.key, body: id, meta: asked.meta }
-  const handled = await ports.shipments.handle(id, command, state => note(state, notice))
-  const noted = handled.repeated
-    ? { before: (await ports.shipments.load(id)).state.status, changed: false }
+async function recordNotice(
+  { shipments }: CommandDependencies,
+  { shipmentId: id, notice }: { readonly shipmentId: string; readonly notice: Notice },
+  command: CommandKey,
+): Promise<NoticeResult> {
+  const handled = await shipments.handle(id, { ...command, body: id }, state => note(state, notice))
+  const result = handled.repeated
+    ? { before: (await shipments.load(id)).state.status, changed: false }
     : { before: handled.before.status, changed: handled.events.length > 0 }
-  return handled.status === 'refused' ? { ...noted, refusal: handled.refusal.code } : noted
+  return handled.status === 'refused' ? { ...result, refusal: handled.refusal.code } : result
 }
 
 /** Ties the key to its body before the carrier hears of the command, so that a key used twice has no effect outside. */
-async function claimKey(id: string, { key, meta }: Asked, ports: ShippingPorts): Promise<KnownShipment> {
-  const command = { key: `${key}:asked`, body: id, meta }
-  const handled = await ports.shipments.handle(id, command, () => ({ accepted: [] }))
-  return known(await newState(id, handled, ports))
+async function claimKey(
+  { shipments }: CommandDependencies,
+  id: string,
+  { key, ...command }: CommandKey,
+): Promise<ExistingShipment> {
+  const context = { ...command, key: `${key}:asked`, body: id }
+  const handled = await shipments.handle(id, context, () => ({ accepted: [] }))
+  return requireShipment(handled.repeated ? (await shipments.load(id)).state : handled.state)
 }
 
-/** Decides, appends, and answers with the state after it. */
-async function carryOut(
-  id: string,
-  command: CommandContext,
-  ports: ShippingPorts,
+/** Decides on the shipment that is the body of the command, appends, and returns the state after it. */
+async function handle(
+  { shipments }: CommandDependencies,
+  context: CommandContext & { readonly body: string },
   decide: (state: Shipment) => Decision<ShipmentEvent, ShipmentRefusal>,
-): Promise<Outcome> {
-  const handled = await ports.shipments.handle(id, command, decide)
+): Promise<ShipmentResult> {
+  const id = context.body
+  const handled = await shipments.handle(id, context, decide)
   if (handled.status === 'refused') return handled
-  const shipment = known(await newState(id, handled, ports))
-  return { status: 'accepted', shipment, position: handled.position }
+  const state = handled.repeated ? (await shipments.load(id)).state : handled.state
+  return { status: 'accepted', shipment: requireShipment(state), position: handled.position }
 }
 
-/** A repeated command changed nothing, so the state is read. */
-async function newState(
-  id: string,
-  handled: HandledCommand<Refusal, Shipment, ShipmentEvent>,
-  { shipments }: ShippingPorts,
-): Promise<Shipment> {
-  return handled.repeated ? (await shipments.load(id)).state : handled.state
-}
-
-function known(state: Shipment): KnownShipment {
+function requireShipment(state: Shipment): ExistingShipment {
   if (state.status === 'ABSENT') throw new CallerError('NOT_FOUND', 'There is no such shipment.')
   return state
 }

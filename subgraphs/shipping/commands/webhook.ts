@@ -9,12 +9,12 @@ import { counter } from '#platform/telemetry/metrics.ts'
 import { inSpan, traceparent } from '#platform/telemetry/tracing.ts'
 import { mountWebhook } from '#platform/webhooks/endpoint.ts'
 import { type CarrierNotice, deliverySchema, noticeSchema } from '../adapters/carrier.ts'
-import type { Noted, ShipmentCommands } from './shipments.ts'
+import type { NoticeResult, ShipmentCommands } from './shipments.ts'
 
 export const CARRIER_WEBHOOK = '/webhooks/carrier'
 
 export type CarrierWebhookOptions = {
-  readonly commands: Pick<ShipmentCommands, 'note'>
+  readonly commands: Pick<ShipmentCommands, 'recordNotice'>
   /** The trace that the shipment was requested in: the carrier brings none. */
   readonly traceOf: (shipmentId: string) => Promise<string | undefined>
   readonly secret: string
@@ -163,7 +163,7 @@ async function recordNotice(
   { id, reference, trackingNumber, estimatedDelivery, ...told }: CarrierNotice,
   requestId: string,
   { commands, traceOf }: CarrierWebhookOptions,
-): Promise<Noted> {
+): Promise<NoticeResult> {
   const label = { trackingNumber, estimatedDelivery: estimatedDelivery ?? null }
   const parent = await traceOf(reference)
   return inSpan('carrier notice', { parent, kind: 'consumer' }, () => {
@@ -173,11 +173,11 @@ async function recordNotice(
       correlationId: requestId,
       ...(trace !== undefined && { traceparent: trace }),
     }
-    return commands.note(reference, { ...told, label }, { key: `carrier:notice:${id}`, meta })
+    return commands.recordNotice(reference, { ...told, label }, { key: `carrier:notice:${id}`, meta })
   })
 }
 
-function fateOf({ before, changed, refusal }: Noted): Fate {
+function fateOf({ before, changed, refusal }: NoticeResult): Fate {
   if (refusal === 'TRACKING_NUMBER_MISMATCH') return 'mismatched'
   if (changed) return 'recorded'
   if (before === 'ABSENT') return 'unknown'

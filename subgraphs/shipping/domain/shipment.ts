@@ -1,6 +1,5 @@
-// A shipment from request to delivery, as a decider. Free of I/O, of the clock and of the carrier: all arrive as data.
+// A shipment from request to delivery: its events, its state, and the decisions on it.
 import { accept, type Decision, refuse } from '#platform/domain/decision.ts'
-import type { Aggregate } from '#platform/event-store/aggregate.ts'
 
 export type ShippingOption = 'STANDARD' | 'EXPRESS'
 export type ShipmentStatus =
@@ -69,7 +68,7 @@ export type TrackingEvent = {
 }
 
 /** A shipment that exists. It is also the document of the `shipments` view. */
-export type KnownShipment = {
+export type ExistingShipment = {
   readonly id: string
   readonly orderId: string
   readonly customerId: string
@@ -85,7 +84,7 @@ export type KnownShipment = {
   readonly createdAt: string
   readonly updatedAt: string
 }
-export type Shipment = { readonly status: 'ABSENT' } | KnownShipment
+export type Shipment = { readonly status: 'ABSENT' } | ExistingShipment
 
 export type ShipmentRefusalCode =
   | 'SHIPMENT_NOT_FOUND'
@@ -95,7 +94,7 @@ export type ShipmentRefusalCode =
   | 'SHIPMENT_NOT_LABELLED'
   | 'TRACKING_NUMBER_MISMATCH'
 export type ShipmentRefusal = { readonly code: ShipmentRefusalCode; readonly message: string }
-type Decided = Decision<ShipmentEvent, ShipmentRefusal>
+type ShipmentDecision = Decision<ShipmentEvent, ShipmentRefusal>
 
 /** What the carrier says happened to a parcel. `label` is what it knows of the parcel, should ours be missing. */
 export type Notice = {
@@ -134,7 +133,7 @@ export function evolve(state: Shipment, event: ShipmentEvent): Shipment {
   }
 }
 
-function requested(data: ShipmentRequest): KnownShipment {
+function requested(data: ShipmentRequest): ExistingShipment {
   const { shipmentId, orderId, customerId, warehouse, option, lines, weightGrams, at } = data
   return {
     ...{ id: shipmentId, orderId, customerId, warehouse, option, lines, weightGrams },
@@ -144,10 +143,10 @@ function requested(data: ShipmentRequest): KnownShipment {
 }
 
 function tracked(
-  state: KnownShipment,
+  state: ExistingShipment,
   status: ShipmentStatus,
   { at, text }: { readonly at: string; readonly text: string },
-): KnownShipment {
+): ExistingShipment {
   return { ...state, status, tracking: [...state.tracking, { at, status, text }] }
 }
 
@@ -156,14 +155,18 @@ function later(one: string, other: string): string {
   return [one, other].sort().at(-1) ?? one
 }
 
-export function request(state: Shipment, data: ShipmentRequest): Decided {
+export function request(state: Shipment, data: ShipmentRequest): ShipmentDecision {
   if (state.status !== 'ABSENT')
     return refuse({ code: 'SHIPMENT_EXISTS', message: 'This shipment has been requested already.' })
   return accept({ type: 'ShipmentRequested', data })
 }
 
 /** The carrier took the booking. A label that is known already, or comes after a cancellation, changes nothing. */
-export function label(state: Shipment, { trackingNumber, estimatedDelivery }: Label, at: string): Decided {
+export function label(
+  state: Shipment,
+  { trackingNumber, estimatedDelivery }: Label,
+  at: string,
+): ShipmentDecision {
   switch (state.status) {
     case 'ABSENT':
       return notFound()
@@ -189,14 +192,14 @@ export function refuseBooking(
   state: Shipment,
   { code, message }: { readonly code: string; readonly message: string },
   at: string,
-): Decided {
+): ShipmentDecision {
   if (state.status === 'ABSENT') return notFound()
   if (state.status !== 'REQUESTED') return accept()
   return accept({ type: 'ShipmentRefused', data: { ...of(state, at), code, message } })
 }
 
 /** `carrier` is its answer to the same wish: `collected` when it has the parcel, though its notice has not come yet. */
-export function cancel(state: Shipment, carrier: 'cancelled' | 'collected', at: string): Decided {
+export function cancel(state: Shipment, carrier: 'cancelled' | 'collected', at: string): ShipmentDecision {
   switch (state.status) {
     case 'ABSENT':
       return notFound()
@@ -222,7 +225,7 @@ export function dispatch(
   state: Shipment,
   carrier: 'collected' | 'cancelled' | 'unknown',
   at: string,
-): Decided {
+): ShipmentDecision {
   switch (state.status) {
     case 'ABSENT':
       return notFound()
@@ -242,7 +245,11 @@ export function dispatch(
   }
 }
 
-function handOver(state: KnownShipment, carrier: 'collected' | 'cancelled' | 'unknown', at: string): Decided {
+function handOver(
+  state: ExistingShipment,
+  carrier: 'collected' | 'cancelled' | 'unknown',
+  at: string,
+): ShipmentDecision {
   switch (carrier) {
     case 'collected':
       return accept({
@@ -261,7 +268,7 @@ function handOver(state: KnownShipment, carrier: 'collected' | 'cancelled' | 'un
  * that is older than what is known, or known already, changes nothing; nor does any after the parcel's end. One with
  * another tracking number than the label's is about another parcel, and is refused.
  */
-export function note(state: Shipment, notice: Notice): Decided {
+export function note(state: Shipment, notice: Notice): ShipmentDecision {
   if (state.status === 'ABSENT') return notFound()
   if (state.trackingNumber !== null && state.trackingNumber !== notice.label.trackingNumber)
     return anotherParcel()
@@ -291,19 +298,19 @@ const RANK: Readonly<Record<ShipmentStatus, number>> = {
 }
 
 /** Further along, or another report of the same stage, later than the last (a second hub, a second attempt). */
-function isNews(state: KnownShipment, notice: Notice): boolean {
+function isNews(state: ExistingShipment, notice: Notice): boolean {
   const ahead = RANK[notice.status] - RANK[state.status]
   if (ahead !== 0) return ahead > 0
   const last = state.tracking.at(-1)?.at ?? ''
   return state.status !== 'DISPATCHED' && notice.at > last && state.tracking.length < MAX_TRACKING
 }
 
-function collection(state: KnownShipment, notice: Notice): ShipmentEvent[] {
+function collection(state: ExistingShipment, notice: Notice): ShipmentEvent[] {
   const text = notice.status === 'DISPATCHED' ? notice.text : 'Collected by the carrier'
   return [{ type: 'ShipmentDispatched', data: { ...of(state, notice.at), text } }, ...progress(state, notice)]
 }
 
-function progress(state: KnownShipment, { status, text, at }: Notice): ShipmentEvent[] {
+function progress(state: ExistingShipment, { status, text, at }: Notice): ShipmentEvent[] {
   const data = { ...of(state, at), text }
   switch (status) {
     case 'DISPATCHED':
@@ -318,36 +325,37 @@ function progress(state: KnownShipment, { status, text, at }: Notice): ShipmentE
   }
 }
 
-function of({ id, orderId, customerId }: KnownShipment, at: string): Of {
+function of({ id, orderId, customerId }: ExistingShipment, at: string): Of {
   return { shipmentId: id, orderId, customerId, at }
 }
 
-function notFound(): Decided {
+function notFound(): ShipmentDecision {
   return refuse({ code: 'SHIPMENT_NOT_FOUND', message: 'There is no such shipment.' })
 }
 
-function anotherParcel(): Decided {
+function anotherParcel(): ShipmentDecision {
   return refuse({
     code: 'TRACKING_NUMBER_MISMATCH',
     message: 'The notice is about another parcel: its tracking number is not that of this shipment.',
   })
 }
 
-function withCarrier(): Decided {
+function withCarrier(): ShipmentDecision {
   return refuse({ code: 'SHIPMENT_DISPATCHED', message: 'The carrier has this shipment already.' })
 }
 
-function isCancelled(): Decided {
+function isCancelled(): ShipmentDecision {
   return refuse({ code: 'SHIPMENT_CANCELLED', message: 'This shipment has been cancelled.' })
 }
 
-function notLabelled(): Decided {
+function notLabelled(): ShipmentDecision {
   return refuse({
     code: 'SHIPMENT_NOT_LABELLED',
     message: 'The carrier has given no label for this shipment.',
   })
 }
 
+/** Each event type once; the mapping makes the type check find a missing one. */
 const TYPES: Readonly<Record<ShipmentEvent['type'], true>> = {
   ShipmentRequested: true,
   ShipmentLabelled: true,
@@ -358,15 +366,4 @@ const TYPES: Readonly<Record<ShipmentEvent['type'], true>> = {
   ShipmentDelivered: true,
   ShipmentLost: true,
 }
-
-export function isShipmentEvent(event: { readonly type: string }): event is ShipmentEvent {
-  return Object.hasOwn(TYPES, event.type)
-}
-
-/** Streams are short (their length is bounded by MAX_TRACKING), so no snapshot is kept. */
-export const shipmentAggregate: Aggregate<Shipment, ShipmentEvent> = {
-  category: 'shipment',
-  initial: { status: 'ABSENT' },
-  evolve,
-  types: Object.keys(TYPES).filter((type): type is ShipmentEvent['type'] => Object.hasOwn(TYPES, type)),
-}
+export const SHIPMENT_EVENT_TYPES = Object.keys(TYPES) as readonly ShipmentEvent['type'][]

@@ -1,32 +1,26 @@
-// The read model of shipping: one document a shipment, which is the aggregate's state. Pure.
-import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import type { Change, View } from '#platform/read-models/projection.ts'
-import { evolve, isShipmentEvent, type KnownShipment, shipmentAggregate } from '../domain/shipment.ts'
+// The read model of shipping: one document a shipment, which is the aggregate's state.
+import type { View } from '#platform/read-models/projection.ts'
+import { projectEvents } from '#platform/subgraph/project-events.ts'
+import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
+import { type ExistingShipment, evolve } from '#subgraphs/shipping/domain/shipment.ts'
 
-export type ShipmentDocument = KnownShipment
+export type ShipmentDoc = ExistingShipment
 
 /** Found by id, by order, by status; each oldest first. No address: what is sent where stays in the events. */
-export const shipmentsView: View<ShipmentDocument> = {
+export const shipmentsView: View<ShipmentDoc> = {
   collection: {
     name: 'shipments',
     version: 1,
     indexes: [['orderId', 'createdAt'], ['status', 'createdAt'], ['createdAt']],
   },
   categories: [shipmentAggregate.category],
-  project,
-}
-
-function project(event: RecordedEvent): readonly Change<ShipmentDocument>[] {
-  const { type, data } = event
-  const decoded = { type, data }
-  if (!isShipmentEvent(decoded)) return []
-  return [
+  project: projectEvents(shipmentAggregate, (event, { id }) => [
     {
-      id: event.stream.slice(`${shipmentAggregate.category}-`.length),
+      id,
       update: doc => {
-        const next = evolve(doc ?? shipmentAggregate.initial, decoded)
+        const next = evolve(doc ?? shipmentAggregate.initial, event)
         return next.status === 'ABSENT' ? undefined : next
       },
     },
-  ]
+  ]),
 }

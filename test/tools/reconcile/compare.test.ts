@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
 import type { PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
-import type { KnownShipment } from '#subgraphs/shipping/domain/shipment.ts'
+import type { ExistingShipment } from '#subgraphs/shipping/domain/shipment.ts'
 import { compare, type Kind, type OrderRecords } from '#tools/reconcile/compare.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
@@ -73,7 +73,7 @@ const reservation: ReservationDoc = {
   expiresAt: AT,
   allocations: [{ sku: 'mug', warehouse: 'BER-1', quantity: 2, shipped: 2, status: 'SHIPPED' }],
 }
-const shipment: KnownShipment = {
+const shipment: ExistingShipment = {
   ...{ id: 'shp_1', ...ids, warehouse: 'BER-1', option: 'STANDARD', status: 'DELIVERED' },
   ...{ lines: [{ sku: 'mug', quantity: 2 }], weightGrams: 2, trackingNumber: 'T', estimatedDelivery: null },
   ...{ refusal: null, tracking: [], createdAt: AT, updatedAt: AT },

@@ -8,12 +8,10 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { createRepository } from '#platform/event-store/repository.ts'
 import { openSandboxCarrier, type SandboxCarrier } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
-import {
-  createCommands,
-  type NewShipment,
-  type ShipmentRepository,
-} from '#subgraphs/shipping/commands/shipments.ts'
-import { type Notice, shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
+import { createShipmentCommands, type NewShipment } from '#subgraphs/shipping/commands/shipments.ts'
+import type { ShipmentRepository } from '#subgraphs/shipping/domain/aggregate.ts'
+import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
+import type { Notice } from '#subgraphs/shipping/domain/shipment.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aRequest } from '../domain/shipment-fixture.ts'
 
@@ -39,7 +37,7 @@ beforeAll(async () => {
 })
 
 const commandsWith = (carrier: Partial<Carrier> = {}) =>
-  createCommands({ shipments, carrier: { ...sandbox, ...carrier }, now })
+  createShipmentCommands({ shipments, carrier: { ...sandbox, ...carrier }, now })
 
 /** A wish of one order, on hold at the carrier unless said otherwise. */
 function wish(instructions: string | null = 'SANDBOX_HOLD'): NewShipment {
@@ -184,7 +182,7 @@ describe('cancel', () => {
     expect(await commandsWith().cancel(id, key)).toMatchObject(refused)
     expect(await commandsWith().cancel(id, key)).toMatchObject(refused)
     expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentLabelled'])
-    await commandsWith().note(id, await dispatchNotice(id), asked())
+    await commandsWith().recordNotice(id, await dispatchNotice(id), asked())
     expect((await shipments.load(id)).state.status).toBe('DISPATCHED')
   })
 
@@ -262,16 +260,19 @@ describe('note', () => {
     const id = await created()
     const notice = await dispatchNotice(id)
     const key = asked()
-    expect(await commandsWith().note(id, notice, key)).toEqual({ before: 'LABELLED', changed: true })
-    expect(await commandsWith().note(id, notice, key)).toMatchObject({ changed: false })
-    expect(await commandsWith().note(id, notice, asked())).toEqual({ before: 'DISPATCHED', changed: false })
+    expect(await commandsWith().recordNotice(id, notice, key)).toEqual({ before: 'LABELLED', changed: true })
+    expect(await commandsWith().recordNotice(id, notice, key)).toMatchObject({ changed: false })
+    expect(await commandsWith().recordNotice(id, notice, asked())).toEqual({
+      before: 'DISPATCHED',
+      changed: false,
+    })
     expect(await types(id)).toEqual(['ShipmentRequested', 'ShipmentLabelled', 'ShipmentDispatched'])
   })
 
   test('of a cancelled shipment changes nothing', async () => {
     const id = await created()
     await commandsWith().cancel(id, asked())
-    const noted = await commandsWith().note(id, await dispatchNotice(id), asked())
+    const noted = await commandsWith().recordNotice(id, await dispatchNotice(id), asked())
     expect(noted).toEqual({ before: 'CANCELLED', changed: false })
   })
 })

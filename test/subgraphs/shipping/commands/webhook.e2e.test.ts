@@ -8,7 +8,7 @@ import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
 import { signWebhook } from '#platform/webhooks/signature.ts'
-import { shipmentAggregate } from '#subgraphs/shipping/domain/shipment.ts'
+import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { aShipment, keyed, type Running, runShipping, SERVICE } from '../shipping-fixture.ts'
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import { evolve, type Shipment, type ShipmentEvent } from '#subgraphs/shipping/domain/shipment.ts'
-import { type ShipmentDocument, shipmentsView } from '#subgraphs/shipping/queries/views.ts'
+import { type ShipmentDoc, shipmentsView } from '#subgraphs/shipping/queries/views.ts'
 import {
   delivered,
   dispatched,
@@ -22,8 +22,8 @@ function recorded(event: { type: string; data: RecordedEvent['data'] }, position
   return { ...place, type, data, id: String(position), schema: 1, meta: {}, recordedAt: minute(position) }
 }
 
-function project(events: readonly ShipmentEvent[]): ShipmentDocument | undefined {
-  let doc: ShipmentDocument | undefined
+function project(events: readonly ShipmentEvent[]): ShipmentDoc | undefined {
+  let doc: ShipmentDoc | undefined
   events.forEach((event, index) => {
     for (const { id, update } of shipmentsView.project(recorded(event, index + 1))) {
       expect(id).toBe(SHIPMENT_ID)

@@ -1,0 +1,49 @@
+// Loads the documents of shipping in batches per operation, and says who may see them.
+import DataLoader from 'dataloader'
+import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
+import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'
+import type { Collection } from '#platform/read-models/read-models.ts'
+import type { ShipmentDoc } from '#subgraphs/shipping/queries/views.ts'
+
+/** What the queries of shipping need. */
+export type QueryDependencies = {
+  readonly shipments: Collection<ShipmentDoc>
+  readonly now: () => Date
+}
+
+/** Shipments of one read while the shipments of many orders are collected. */
+const READ_LIMIT = 1000
+
+/** Returns the shipment, or null for somebody else's, as for one that is not there. */
+export function visibleShipment(
+  shipment: ShipmentDoc | undefined,
+  viewer: Viewer | undefined,
+): ShipmentDoc | null {
+  return shipment && mayActFor(viewer, shipment.customerId) ? shipment : null
+}
+
+/** Batches the shipments of the orders of one operation, oldest first. */
+export function shipmentsOfOrderLoader({ shipments }: QueryDependencies, context: RequestContext) {
+  const load = (orderIds: readonly string[]) => findByOrder(orderIds, shipments)
+  return loaderOf(context, 'shipmentsByOrder', () => new DataLoader(load))
+}
+
+async function findByOrder(
+  orderIds: readonly string[],
+  shipments: Collection<ShipmentDoc>,
+): Promise<(readonly ShipmentDoc[])[]> {
+  const found: ShipmentDoc[] = []
+  let after: string | undefined
+  do {
+    const page = await shipments.find({
+      where: [{ path: 'orderId', in: orderIds }],
+      orderBy: { path: 'createdAt' },
+      limit: READ_LIMIT,
+      ...(after && { after }),
+    })
+    found.push(...page.items.map(({ doc }) => doc))
+    after = page.hasNext ? page.items.at(-1)?.cursor : undefined
+  } while (after)
+  const grouped = Map.groupBy(found, ({ orderId }) => orderId)
+  return orderIds.map(id => grouped.get(id) ?? [])
+}

@@ -1,0 +1,43 @@
+// The queries of shipping: shipments, and what shipping costs.
+import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
+import type { RequestContext } from '#platform/graphql/context.ts'
+import { moneyOut } from '#platform/graphql/scalars.ts'
+import { connection } from '#platform/subgraph/connection.ts'
+import { checkCount, checkId, checkPageSize, checkText } from '#platform/subgraph/input.ts'
+import type {
+  QueryQuoteShippingArgs,
+  QueryShipmentArgs,
+  QueryShipmentsArgs,
+} from '#schema/generated/shipping.ts'
+import { QUOTE_VALID_MS, quoteGoods } from '#subgraphs/shipping/domain/tariff.ts'
+import { readQuote } from '#subgraphs/shipping/queries/input.ts'
+import { type QueryDependencies, visibleShipment } from '#subgraphs/shipping/queries/loaders.ts'
+
+export function createQueries({ shipments, now }: QueryDependencies) {
+  return {
+    async shipment(_: unknown, { id }: QueryShipmentArgs, context: RequestContext) {
+      const viewer = requireViewer(context.viewer)
+      return visibleShipment(await shipments.get(checkId('id', 'shipment', id)), viewer)
+    },
+
+    quoteShipping(_: unknown, { input }: QueryQuoteShippingArgs) {
+      const quoted = quoteGoods(readQuote(input))
+      if ('refused' in quoted) return { __typename: 'NotShippable', ...quoted.refused }
+      const validUntil = new Date(now().getTime() + QUOTE_VALID_MS).toISOString()
+      return { __typename: 'ShippingQuote', fee: moneyOut(quoted.fee), days: quoted.days, validUntil }
+    },
+
+    async shipments(_: unknown, { status, first, after }: QueryShipmentsArgs, { viewer }: RequestContext) {
+      requireRole(viewer, 'support', 'ops', 'service')
+      if (status) checkCount('status', status, { min: 0, max: 20 })
+      if (after) checkText('after', after, 500)
+      const page = await shipments.find({
+        ...(status && { where: [{ path: 'status', in: status }] }),
+        orderBy: { path: 'createdAt' },
+        limit: checkPageSize(first),
+        ...(after && { after }),
+      })
+      return connection(page)
+    },
+  }
+}
