@@ -4,8 +4,11 @@ import { type Admission, createAdmission, createLiveAdmission } from '#gateway/p
 import type { PersistedSettings } from '#gateway/pipeline/persisted-operations.ts'
 import { openPersistedOperations } from '#gateway/pipeline/persisted-operations.ts'
 import type { CostSettings } from '#gateway/safety/cost/settings.ts'
-import { type OpenLiveRateLimit, openLiveRateLimit } from '#gateway/safety/rate-limit/live-rate-limit.ts'
-import { openRateLimit } from '#gateway/safety/rate-limit/open.ts'
+import {
+  type LiveRateLimitSettings,
+  openLiveRateLimit,
+  openRateLimit,
+} from '#gateway/safety/rate-limit/open.ts'
 import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -25,7 +28,7 @@ export type OperationControlOptions = {
   /** Where processes share rate limits; nowhere when left out. */
   readonly cacheUrl?: string | undefined
   /** What changes while the gateway runs; nothing does when left out. */
-  readonly live?: OpenLiveRateLimit['live'] | undefined
+  readonly live?: LiveRateLimitSettings | undefined
   readonly logger: Logger
 }
 

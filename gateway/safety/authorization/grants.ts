@@ -1,12 +1,12 @@
-// What a caller may do, by the claims of a token that was verified. Free of tokens themselves and of any schema.
+// Derives a caller's scopes and policies from the claims of its verified token, and checks rules against them.
 import type { AnyOfAll, Rule } from '#gateway/safety/authorization/rules.ts'
 import type { AuthorizationSettings } from '#gateway/safety/authorization/settings.ts'
 import { claimNamed } from '#platform/auth/claims.ts'
 
-/** Of a verified token. */
+/** The claims of a verified token. */
 export type Claims = Readonly<Record<string, unknown>>
 
-export type Grants = {
+type Grants = {
   readonly authenticated: boolean
   readonly scopes: ReadonlySet<string>
   readonly policies: ReadonlySet<string>
@@ -14,25 +14,25 @@ export type Grants = {
 
 const NO_NAMES: ReadonlySet<string> = new Set()
 
-/** Who shows no token has no claims, and may do what policies let everybody do. */
+/** Returns a function from claims to grants. A caller without a token has the policies that are met by everybody. */
 export function createGrants(settings: AuthorizationSettings): (claims: Claims | undefined) => Grants {
   const known = new WeakMap<Claims, Grants>()
 
-  function work(claims: Claims | undefined): Grants {
+  function grantsOf(claims: Claims | undefined): Grants {
     const scopes = claims ? namesIn(claims, settings.scopeClaims) : NO_NAMES
     const claimed = claims ? namesIn(claims, settings.policyClaims) : NO_NAMES
-    const given = Object.entries(settings.policies).flatMap(([name, demanded]) =>
-      holdsAny(demanded, scopes) ? [name] : [],
+    const given = Object.entries(settings.policies).flatMap(([name, required]) =>
+      holdsAny(required, scopes) ? [name] : [],
     )
     return { authenticated: claims !== undefined, scopes, policies: new Set([...claimed, ...given]) }
   }
 
-  const anonymous = work(undefined)
+  const anonymous = grantsOf(undefined)
   return claims => {
     if (!claims) return anonymous
     const found = known.get(claims)
     if (found) return found
-    const grants = work(claims)
+    const grants = grantsOf(claims)
     known.set(claims, grants)
     return grants
   }
@@ -50,7 +50,7 @@ function holdsAny(alternatives: AnyOfAll, held: ReadonlySet<string>): boolean {
   return alternatives.some(all => all.every(name => held.has(name)))
 }
 
-/** A claim is a list of names, or a text with spaces between them. */
+/** A claim is a list of names, or one text with spaces between the names. */
 function namesIn(claims: Claims, names: readonly string[]): ReadonlySet<string> {
   return new Set(
     names.flatMap(name => {

@@ -1,4 +1,4 @@
-// Stands between an operation and its plan: which of its fields a caller may not see, by the rules alone. Free of requests.
+// Decides which fields of an operation its caller may see, before the operation is planned.
 import type { FieldNode, FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode } from 'graphql'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import { type Claims, createGrants, meets } from '#gateway/safety/authorization/grants.ts'
@@ -12,41 +12,41 @@ import {
 
 type Variables = Readonly<Record<string, unknown>>
 
-/** What a caller is told of fields that it may not see. */
+/** The fields that the caller may not see, as errors. */
 export type UnauthorizedReport = {
-  /** Whether they make the gateway refuse the whole operation. */
+  /** Whether such a field makes the gateway refuse the whole operation. */
   readonly refuses: boolean
-  /** One error for each field that `variables` leave in; none when they leave none in. */
+  /** Returns one error for each such field that `@skip` and `@include` leave in with these variables. */
   errors(variables: Variables): readonly ExecutionError[]
 }
 
 export type FilteredOperation = {
-  /** What was asked; its answer is null in place of `fields`, and without what is selected of them. */
+  /** What was asked; the response has null in place of `fields`. */
   readonly operation: OperationDefinitionNode
   readonly fields: ReadonlySet<FieldNode>
-  /** What is fetched; undefined when there is nothing to. */
+  /** What is fetched; undefined when nothing is. */
   readonly planned: OperationDefinitionNode | undefined
   readonly report: UnauthorizedReport
 }
 
-/** Of one operation that is under rules. */
+/** The authorization of one operation to which rules apply. */
 export type OperationAuthorization = {
-  /** The rules that the caller does not meet. Callers of equal ones may see the same of the operation. */
+  /** Returns the rules that the caller does not meet. Callers with the same ones see the same part of the operation. */
   unmet(claims: Claims | undefined): readonly RuleId[]
-  /** What is left for callers who do not meet `unmet`. */
+  /** Returns what is left for callers who do not meet the rules `unmet`. */
   filter(unmet: readonly RuleId[]): FilteredOperation
 }
 
-export type Authorizer = (
+/** Returns undefined for an operation to which no rule applies. */
+type Authorizer = (
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
 ) => OperationAuthorization | undefined
 
-/** Errors of one operation, at most. */
+/** The most errors that one operation reports. */
 const MAX_REPORTED = 100
 export const NO_FIELDS: ReadonlySet<FieldNode> = new Set()
 
-/** The guard of an operation is undefined when nothing in it is under a rule. */
 export function createAuthorizer(options: {
   readonly schema: GraphQLSchema
   readonly rules: AuthorizationRules
@@ -56,20 +56,20 @@ export function createAuthorizer(options: {
   if (rules.rules.length === 0) return () => undefined
   const grantsOf = createGrants(settings)
   return (operation, fragments) => {
-    const asked = { schema, rules, operation, fragments }
-    const demands = requiredRules(asked)
-    if (demands.length === 0) return undefined
+    const input = { schema, rules, operation, fragments }
+    const required = requiredRules(input)
+    if (required.length === 0) return undefined
     return {
       unmet(claims) {
         const grants = grantsOf(claims)
-        return demands.filter(id => {
+        return required.filter(id => {
           const rule = rules.rules[id]
           return rule !== undefined && !meets(rule, grants)
         })
       },
       filter(unmet) {
         const denied = new Set(unmet)
-        const { reports, ...left } = filterOperation(asked, rule => denied.has(rule))
+        const { reports, ...left } = filterOperation(input, rule => denied.has(rule))
         return {
           ...left,
           report: {
@@ -82,7 +82,7 @@ export function createAuthorizer(options: {
   }
 }
 
-/** In the words and with the code of Apollo's router, which clients know. */
+/** Uses the message and the code of Apollo's router, which clients know. */
 function reportErrors(
   reports: readonly UnauthorizedField[],
   variables: Variables,

@@ -1,18 +1,18 @@
-// What a supergraph demands of callers: @authenticated, @requiresScopes and @policy of its types and fields. Pure.
+// Reads a supergraph's authorization rules: @authenticated, @requiresScopes and @policy of its types and fields.
 import { type ConstDirectiveNode, type DocumentNode, Kind } from 'graphql'
 import { linkedDirective, type ReadDirective } from '#gateway/federation/linked-directives.ts'
 
-/** All of one of the inner lists. */
+/** Met by whoever holds all names of one of the inner lists. */
 export type AnyOfAll = readonly (readonly string[])[]
 
-/** Everything in it must hold. */
+/** A caller must meet every part of a rule. */
 export type Rule = {
   readonly authenticated: boolean
   readonly scopes: AnyOfAll | undefined
   readonly policies: AnyOfAll | undefined
 }
 
-/** A rule's place in `AuthorizationRules.rules`. Equal rules have one. */
+/** The index of a rule in `AuthorizationRules.rules`. Equal rules share one. */
 export type RuleId = number
 
 export type AuthorizationRules = {
@@ -78,7 +78,7 @@ function createRuleReader(
   }
 }
 
-/** A demand that cannot be read is one that nobody meets. */
+/** A requirement that cannot be read is one that nobody meets. */
 function namesIn(
   read: ReadDirective,
   argument: string,

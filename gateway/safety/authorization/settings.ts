@@ -1,14 +1,14 @@
-// What an operator sets of authorization. Free of tokens and schemas.
+// The `authorization` section of the settings file.
 import { z } from 'zod'
 
 export const authorizationSettings = z.strictObject({
-  /** `filter`: what the caller may not see is left out and reported; `reject`: the operation is refused. */
+  /** `filter` removes and reports the fields that the caller may not see; `reject` refuses the operation. */
   mode: z.enum(['filter', 'reject']).default('filter'),
-  /** Claims of the token that hold its scopes, all together. */
+  /** The claims of the token whose names together are its scopes. */
   scopeClaims: z.array(z.string().min(1)).default(['scope', 'scp', 'role']),
-  /** Claims of the token that hold the names of policies that it meets. */
+  /** The claims of the token that name the policies it meets. */
   policyClaims: z.array(z.string().min(1)).default(['policies']),
-  /** Policies that are met by scopes: all of one of the lists. An empty list in it is met by everybody. */
+  /** Policies that scopes meet: all scopes of one of the lists. Everybody meets an empty list. */
   policies: z.record(z.string(), z.array(z.array(z.string()))).default({}),
 })
 

@@ -1,4 +1,4 @@
-// What the arguments of a field cost. Pure.
+// Compiles what the arguments of a field cost.
 import {
   type FieldNode,
   type GraphQLField,
@@ -12,9 +12,9 @@ import {
 import type { CostRules } from '#gateway/safety/cost/rules.ts'
 
 type Variables = Readonly<Record<string, unknown>>
-export type InputCost = (variables: Variables) => number
+type InputCost = (variables: Variables) => number
 
-/** Undefined when no argument that is given can cost anything. An argument that is null or left out costs nothing. */
+/** Returns undefined when no given argument can cost anything. An argument that is null or absent costs nothing. */
 export function compileInputCost(
   { weights }: CostRules,
   coordinate: string,
@@ -27,24 +27,24 @@ export function compileInputCost(
     if (!argument || !(own !== undefined || canCost(argument.type, weights))) return []
     return (variables: Variables) => {
       const given: unknown = valueFromAST(value, argument.type, variables)
-      return given === undefined || given === null ? 0 : costOf(given, argument.type, weights, own)
+      return given === undefined || given === null ? 0 : costOf(given, argument.type, { weights, own })
     }
   })
   if (costs.length === 0) return undefined
   return variables => costs.reduce((sum, cost) => sum + cost(variables), 0)
 }
 
-/** `own` is the weight of what holds the value, which goes before that of its type. */
-function costOf(
-  value: unknown,
-  type: GraphQLInputType,
-  weights: CostRules['weights'],
-  own: number | undefined,
-): number {
-  if (isNonNullType(type)) return costOf(value, type.ofType, weights, own)
+/** `own` is the weight of the argument or field that holds the value; it replaces the weight of the type. */
+type Weights = { readonly weights: CostRules['weights']; readonly own: number | undefined }
+
+function costOf(value: unknown, type: GraphQLInputType, { weights, own }: Weights): number {
+  if (isNonNullType(type)) return costOf(value, type.ofType, { weights, own })
   if (isListType(type)) {
     const items = Array.isArray(value) ? value : [value]
-    return items.reduce<number>((sum, item) => sum + costOf(item, type.ofType, weights, undefined), own ?? 0)
+    return items.reduce<number>(
+      (sum, item) => sum + costOf(item, type.ofType, { weights, own: undefined }),
+      own ?? 0,
+    )
   }
   if (value === null || value === undefined) return 0
   const base = own ?? weights.get(type.name) ?? 0
@@ -52,7 +52,7 @@ function costOf(
   return Object.values(type.getFields()).reduce((sum, field) => {
     const inner: unknown = Reflect.get(Object(value), field.name)
     if (inner === undefined || inner === null) return sum
-    return sum + costOf(inner, field.type, weights, weights.get(`${type.name}.${field.name}`))
+    return sum + costOf(inner, field.type, { weights, own: weights.get(`${type.name}.${field.name}`) })
   }, base)
 }
 

@@ -1,13 +1,13 @@
-// How many items a list is expected to have, by the arguments of its field. Pure.
+// Compiles how many items a list is expected to have, by the arguments of its field.
 import { type FieldNode, type GraphQLField, valueFromAST } from 'graphql'
 import type { ListSize } from '#gateway/safety/cost/rules.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
 export type SlicedList = {
-  /** The largest of the slicing arguments that have a value, else what is assumed; undefined when nothing is known. */
+  /** Returns the largest slicing argument that has a value, else the assumed size; undefined when neither is known. */
   size(variables: Variables): number | undefined
-  /** Undefined when it is given the one slicing argument that it demands, or demands none. */
+  /** Returns undefined when the list is given the one slicing argument that it requires, or requires none. */
   problem(variables: Variables): string | undefined
 }
 
@@ -18,14 +18,14 @@ export function compileListSize(
 ): SlicedList {
   const { assumedSize, slicingArguments, requireOneSlicingArgument } = rule
   const readers = slicingArguments.map(name => compileSlice(name, node, field))
-  const demanding = requireOneSlicingArgument && slicingArguments.length > 0
+  const requiresOne = requireOneSlicingArgument && slicingArguments.length > 0
   return {
     size(variables) {
       const sizes = readers.flatMap(({ read }) => read(variables) ?? [])
       return sizes.length > 0 ? Math.max(...sizes) : assumedSize
     },
     problem(variables) {
-      if (!demanding) return undefined
+      if (!requiresOne) return undefined
       const given = readers.filter(({ isGiven }) => isGiven(variables)).length
       const sizes = readers.filter(({ read }) => read(variables) !== undefined).length
       if (given === 1 || (given === 0 && sizes === 1)) return undefined
@@ -35,9 +35,9 @@ export function compileListSize(
 }
 
 type Slice = {
-  /** The size that it asks for, a default of the schema included. */
+  /** The size that the argument asks for; the schema's default counts. */
   readonly read: (variables: Variables) => number | undefined
-  /** Whether the caller gives it itself. */
+  /** Whether the caller itself gives the argument. */
   readonly isGiven: (variables: Variables) => boolean
 }
 

@@ -1,4 +1,4 @@
-// What parts of a supergraph cost: @cost and @listSize of its types, fields and arguments. Pure.
+// Reads a supergraph's cost rules: @cost and @listSize of its types, fields and arguments.
 import {
   type ConstDirectiveNode,
   type DocumentNode,
@@ -8,17 +8,17 @@ import {
 } from 'graphql'
 import { linkedDirective } from '#gateway/federation/linked-directives.ts'
 
-/** How many items a list has, by `@listSize` (https://ibm.github.io/graphql-specs/cost-spec.html). */
+/** The number of items of a list, by `@listSize` (https://ibm.github.io/graphql-specs/cost-spec.html). */
 export type ListSize = {
   readonly assumedSize: number | undefined
-  /** Arguments that say it; dots lead into input objects. */
+  /** Arguments that give the size; dots lead into input objects. */
   readonly slicingArguments: readonly string[]
-  /** Fields of what the field gives that are the lists; none when it is one itself. */
+  /** Fields of the returned object that are the lists; empty when the field itself is the list. */
   readonly sizedFields: readonly string[]
   readonly requireOneSlicingArgument: boolean
 }
 
-/** Weights that were given. Keys are coordinates: `Type`, `Type.field`, `Type.field.argument`, `Input.field`. */
+/** Explicit weights only. Keys are coordinates: `Type`, `Type.field`, `Type.field.argument`, `Input.field`. */
 export type CostRules = {
   readonly weights: ReadonlyMap<string, number>
   readonly listSizes: ReadonlyMap<string, ListSize>

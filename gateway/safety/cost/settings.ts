@@ -1,12 +1,12 @@
-// What an operator sets of the cost of operations. Free of schemas.
+// The `cost` section of the settings file.
 import { z } from 'zod'
 
 export const costSettings = z.strictObject({
-  /** An operation that may cost more is refused; any may be run when left out. */
+  /** An operation that may cost more is refused; left out, there is no maximum. */
   maximum: z.number().positive().optional(),
-  /** Items that a list is taken to have of which the supergraph says nothing. */
+  /** The number of items assumed for a list about which the supergraph says nothing. */
   listSize: z.number().int().min(0).default(10),
-  /** Whether answers say in `extensions.cost` what was estimated; `on request`: where the header `graphql-cost` is sent. */
+  /** When responses show the estimate in `extensions.cost`; `on request`: when the client sends the header `graphql-cost`. */
   report: z.enum(['on request', 'always', 'never']).default('on request'),
 })
 

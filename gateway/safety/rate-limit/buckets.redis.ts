@@ -1,10 +1,10 @@
-// Token buckets that processes share, on Redis or Valkey: one script for each take. By the clock of the server.
+// Keeps token buckets that processes share in Redis or Valkey: one script for each take, by the clock of the server.
 import { hash } from 'node:crypto'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Buckets, OpenBuckets } from '#gateway/safety/rate-limit/buckets.ts'
 import { REFUSED_COST, takeResult } from '#gateway/safety/rate-limit/token-bucket.ts'
 
-/** `takeTokens` once more, where it is atomic. Gives whether it is allowed, and what is left as a text. */
+/** The same as `takeTokens`, run atomically by the server. Returns whether the take is allowed, and the rest as a text. */
 const TAKE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
@@ -22,7 +22,7 @@ const TAKE_SHA = hash('sha1', TAKE, 'hex')
 
 const PREFIX = 'waybill:limit:'
 
-/** Fails at once while there is no connection; comes back by itself. */
+/** Commands fail at once while there is no connection; the client reconnects by itself. */
 const OPTIONS = {
   connectTimeout: 1000,
   enableOfflineQueue: false,
@@ -31,13 +31,13 @@ const OPTIONS = {
   retryStrategy: (attempt: number) => Math.min(100 * attempt, 2000),
 } satisfies RedisOptions
 
-/** `urls` as in CACHE_URL: one, or those of a cluster's nodes. Processes with one policy share buckets. */
+/** `urls` are those of CACHE_URL: one, or a cluster's nodes. Processes with the same policy share buckets. */
 export function createRedisBuckets({
   policy,
   urls,
 }: OpenBuckets & { readonly urls: readonly string[] }): Buckets {
   const client = connect(urls)
-  client.on('error', () => {}) // told by the takes that fail because of it
+  client.on('error', () => {}) // the takes that fail because of it report it
   const { capacity, perSecond } = policy
   const family = `${PREFIX}${capacity}:${perSecond}:`
 
@@ -46,7 +46,7 @@ export function createRedisBuckets({
     try {
       return await client.evalsha(TAKE_SHA, 1, ...given)
     } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw bare(error)
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw withoutCommand(error)
       return client.eval(TAKE, 1, ...given)
     }
   }
@@ -65,12 +65,13 @@ export function createRedisBuckets({
 function readReply(reply: unknown): readonly [boolean, number] {
   const [allowed, left] = Array.isArray(reply) ? reply : []
   const tokens = Number(left)
-  if (left === undefined || Number.isNaN(tokens)) throw new Error('the answer is not one to a take')
+  if (left === undefined || Number.isNaN(tokens))
+    throw new Error('the reply of the rate limit script is malformed')
   return [allowed === 1, tokens]
 }
 
-/** The driver's own errors hold the command with all that it was given. */
-function bare(error: unknown): Error {
+/** The driver's errors contain the command with its arguments, which must not reach a log. */
+function withoutCommand(error: unknown): Error {
   return new Error(error instanceof Error ? error.message : String(error))
 }
 

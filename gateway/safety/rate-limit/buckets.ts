@@ -1,10 +1,10 @@
-// The port of token buckets by key. Adapters: buckets.*.ts. Free of what the keys stand for.
+// The port that keeps a token bucket for each key. Adapters: buckets.memory.ts, buckets.redis.ts.
 import type { BucketPolicy, TakeResult } from '#gateway/safety/rate-limit/token-bucket.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-/** Of one policy. A bucket that nobody asks for long enough to be full may be forgotten. */
+/** Buckets of one policy. A bucket that is not used until it is full again may be forgotten. */
 export type Buckets = AsyncDisposable & {
-  /** Atomic: of takes at the same time no token is given twice. Rejects when the buckets are out of reach. */
+  /** Takes tokens atomically: concurrent takes never get the same token. Rejects when the buckets cannot be reached. */
   take(key: string, cost: number): Promise<TakeResult> | TakeResult
 }
 
@@ -14,12 +14,12 @@ export type OpenBuckets = {
   readonly now?: () => number
 }
 
-/** How long one take may wait for shared buckets, and how long they are left alone after they failed. */
-const PATIENCE_MS = 50
-const LEFT_ALONE_MS = 1000
+/** How long one take may wait for shared buckets, and how long they are not tried after a failure. */
+const TAKE_TIMEOUT_MS = 50
+const RETRY_AFTER_MS = 1000
 
 /**
- * Takes from `shared` while it answers in time, else from `own`, so that a limit holds for each process at least and no
+ * Takes from `shared` while it responds in time, else from `own`: then the limit still holds within each process, and no
  * request waits for long.
  */
 export function withFallback(
@@ -27,24 +27,24 @@ export function withFallback(
   own: Buckets,
   { logger, now = () => performance.now() }: { readonly logger: Logger; readonly now?: () => number },
 ): Buckets {
-  let triedAgainAt = Number.NEGATIVE_INFINITY
-  let away = false
+  let nextTryAt = Number.NEGATIVE_INFINITY
+  let isAway = false
 
   function failed(error: unknown): void {
-    triedAgainAt = now() + LEFT_ALONE_MS
-    if (away) return
-    away = true
+    nextTryAt = now() + RETRY_AFTER_MS
+    if (isAway) return
+    isAway = true
     logger.warn(
       { err: error },
-      'shared rate limits (Redis, CACHE_URL) are away; each process limits for itself until they are back',
+      'shared rate limits (Redis, CACHE_URL) are unreachable, each process limits on its own until they are back',
     )
   }
 
   async function takeShared(key: string, cost: number): Promise<TakeResult> {
     try {
-      const taken = await within(PATIENCE_MS, Promise.resolve(shared.take(key, cost)))
-      if (away) logger.info('shared rate limits are in use')
-      away = false
+      const taken = await within(TAKE_TIMEOUT_MS, Promise.resolve(shared.take(key, cost)))
+      if (isAway) logger.info('shared rate limits are reachable again')
+      isAway = false
       return taken
     } catch (error) {
       failed(error)
@@ -53,7 +53,7 @@ export function withFallback(
   }
 
   return {
-    take: (key, cost) => (now() < triedAgainAt ? own.take(key, cost) : takeShared(key, cost)),
+    take: (key, cost) => (now() < nextTryAt ? own.take(key, cost) : takeShared(key, cost)),
     async [Symbol.asyncDispose]() {
       await shared[Symbol.asyncDispose]()
       await own[Symbol.asyncDispose]()
@@ -61,7 +61,7 @@ export function withFallback(
   }
 }
 
-/** A process that was busy for longer looks for the answer first: it may be there, unread. */
+/** After a busy event loop the response may have arrived unread, so it is looked for before the timeout counts. */
 function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = () => reject(new Error(`no answer within ${ms} ms`))

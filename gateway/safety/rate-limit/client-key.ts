@@ -1,15 +1,15 @@
-// Whose bucket an operation is charged to. Pure.
+// Names the bucket that an operation is charged to, by its client.
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIPv6 } from 'node:net'
 
 export type RateLimitedClient = {
   readonly headers: IncomingHttpHeaders
-  /** Of its token; undefined for one that shows none. */
+  /** The subject of the client's token; undefined without a token. */
   readonly subject: string | undefined
   readonly address: string | undefined
 }
 
-/** By the header when there is one to go by, else by the token's subject, else by the address. */
+/** Returns the value of the header where one is configured and sent, else the token's subject, else the address. */
 export function clientKey(
   { headers, subject, address }: RateLimitedClient,
   header: string | undefined,
@@ -19,7 +19,7 @@ export function clientKey(
   return subject === undefined ? `address ${networkOf(address ?? 'unknown')}` : `subject ${subject}`
 }
 
-/** A client with IPv6 has a whole /64 to itself, and may come from anywhere in it. */
+/** An IPv6 client usually owns a whole /64 and may use any address in it. */
 function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
   if (!isIPv6(plain)) return plain

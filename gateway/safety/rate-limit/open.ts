@@ -1,20 +1,73 @@
-// Opens rate limits: in this process, or shared by a URL. Free of any driver until one is chosen.
-
+// Opens rate limits: in this process or shared through Redis, fixed by the settings file or changed by live settings.
+import { isDeepStrictEqual } from 'node:util'
 import { createMemoryBuckets } from '#gateway/safety/rate-limit/buckets.memory.ts'
 import { type Buckets, withFallback } from '#gateway/safety/rate-limit/buckets.ts'
 import { createRateLimit, type RateLimit } from '#gateway/safety/rate-limit/rate-limit.ts'
 import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
+import type { Settings } from '#platform/config/settings.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type OpenRateLimit = {
+type RateLimitOptions = {
   readonly settings: RateLimitSettings
-  /** As CACHE_URL: processes that name the same one limit together. Each for itself when left out. */
+  /** CACHE_URL: processes with the same one share their limits. Left out, each process limits on its own. */
   readonly url?: string | undefined
   readonly logger: Logger
 }
 
-export async function openRateLimit({ settings, url, logger }: OpenRateLimit): Promise<RateLimit> {
+export type LiveRateLimitSettings = Settings<{ readonly rateLimit?: RateLimitSettings | null | undefined }>
+
+type LiveRateLimitOptions = Omit<RateLimitOptions, 'settings'> & {
+  /** The limit of the settings file, which applies while the live settings name none. */
+  readonly settings: RateLimitSettings | undefined
+  readonly live: LiveRateLimitSettings
+}
+
+type LiveRateLimit = AsyncDisposable & {
+  /** Returns the limit that applies now; undefined for none. */
+  current(): RateLimit | undefined
+}
+
+export async function openRateLimit({ settings, url, logger }: RateLimitOptions): Promise<RateLimit> {
   return createRateLimit({ settings, buckets: await openBuckets(settings, url, logger) })
+}
+
+/** A new limit begins with full buckets. Requests that are being charged finish on the limit before it. */
+export async function openLiveRateLimit({
+  settings,
+  live,
+  ...shared
+}: LiveRateLimitOptions): Promise<LiveRateLimit> {
+  const wanted = () => {
+    const { rateLimit = settings } = live.current()
+    return rateLimit ?? undefined
+  }
+  let applied: RateLimitSettings | undefined
+  let current: RateLimit | undefined
+
+  async function apply(): Promise<void> {
+    const next = wanted()
+    if (isDeepStrictEqual(next, applied)) return
+    const before = current
+    current = next && (await openRateLimit({ ...shared, settings: next }))
+    applied = next
+    await before?.[Symbol.asyncDispose]()
+  }
+
+  await apply()
+  let applying = Promise.resolve()
+  const stop = live.onChange(() => {
+    const failed = (err: unknown) =>
+      shared.logger.error({ err }, 'rate limit change failed, the limit before it stays in force')
+    applying = applying.then(apply).catch(failed)
+  })
+  return {
+    current: () => current,
+    async [Symbol.asyncDispose]() {
+      stop()
+      await applying
+      await current?.[Symbol.asyncDispose]()
+    },
+  }
 }
 
 async function openBuckets(

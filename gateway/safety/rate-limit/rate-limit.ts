@@ -1,4 +1,4 @@
-// Charges each client for what its operations cost, and turns away who has spent what it had. Free of what keeps the buckets.
+// Charges each client for the cost of its operations, and refuses a client that has nothing left.
 import { LRUCache } from 'lru-cache'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
@@ -6,27 +6,27 @@ import { clientKey, type RateLimitedClient } from '#gateway/safety/rate-limit/cl
 import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
 import { type TakeResult, untilMs } from '#gateway/safety/rate-limit/token-bucket.ts'
 
-/** What a client is told. */
+/** The outcome of a charge, as the client sees it. */
 export type ChargeResult = {
-  /** Why its operation is not run; undefined when it is. */
+  /** Why the operation is not run; undefined when it is. */
   readonly refusal: ExecutionError | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 
 export type RateLimit = AsyncDisposable & {
-  /** Charges `cost`, and 1 at least. */
+  /** Charges `cost`, at least 1. */
   charge(client: RateLimitedClient, cost: number): Promise<ChargeResult> | ChargeResult
-  /** Refuses a client that is known to have nothing left, without looking at what it asks for. */
+  /** Refuses a client that is known to have nothing left, before its operation is read. */
   refuse(client: RateLimitedClient): ChargeResult | undefined
 }
 
 export const MIN_COST = 1
-/** Clients that are known to have nothing left. */
-const MAX_SPENT = 100_000
+/** The most clients that are remembered to have nothing left. */
+const MAX_EXHAUSTED = 100_000
 
 /**
- * Headers as in https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ (draft 10): `r` is what is left, `t`
- * the seconds until all of it is back.
+ * The headers follow https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ (draft 10): `r` is what is
+ * left, `t` the seconds until the bucket is full.
  */
 export function createRateLimit({
   settings,
@@ -39,9 +39,9 @@ export function createRateLimit({
 }): RateLimit {
   const { capacity, perSecond, header } = settings
   const policy = { 'ratelimit-policy': `"default";q=${capacity};w=${Math.ceil(capacity / perSecond)}` }
-  const spentUntil = new LRUCache<string, number>({ max: MAX_SPENT })
+  const exhaustedUntil = new LRUCache<string, number>({ max: MAX_EXHAUSTED })
 
-  function tell(cost: number, taken: TakeResult): ChargeResult {
+  function report(cost: number, taken: TakeResult): ChargeResult {
     const { allowed, remaining, retryAfterMs } = taken
     const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000))
     const full = Math.ceil(untilMs(settings, capacity - remaining) / 1000)
@@ -56,29 +56,29 @@ export function createRateLimit({
     }
   }
 
-  /** Asking again does not make the time longer: nothing is taken until it is over. */
+  /** Trying again does not extend the time: nothing is taken until it is over. */
   function remember(key: string, { remaining }: TakeResult): void {
-    if (remaining < MIN_COST) spentUntil.set(key, now() + untilMs(settings, MIN_COST - remaining))
+    if (remaining < MIN_COST) exhaustedUntil.set(key, now() + untilMs(settings, MIN_COST - remaining))
   }
 
   return {
     charge(client, cost) {
       const key = clientKey(client, header)
       const charged = Math.max(MIN_COST, Math.ceil(cost))
-      const told = (taken: TakeResult) => {
+      const settle = (taken: TakeResult) => {
         remember(key, taken)
-        return tell(charged, taken)
+        return report(charged, taken)
       }
       const taking = buckets.take(key, charged)
-      return taking instanceof Promise ? taking.then(told) : told(taking)
+      return taking instanceof Promise ? taking.then(settle) : settle(taking)
     },
     refuse(client) {
       const key = clientKey(client, header)
-      const until = spentUntil.get(key)
+      const until = exhaustedUntil.get(key)
       if (until === undefined) return undefined
       const left = until - now()
-      if (left > 0) return tell(MIN_COST, { allowed: false, remaining: 0, retryAfterMs: left })
-      spentUntil.delete(key)
+      if (left > 0) return report(MIN_COST, { allowed: false, remaining: 0, retryAfterMs: left })
+      exhaustedUntil.delete(key)
       return undefined
     },
     [Symbol.asyncDispose]: () => buckets[Symbol.asyncDispose](),

@@ -1,12 +1,12 @@
-// What an operator sets of rate limits. Free of requests.
+// The `rateLimit` section of the settings file.
 import { z } from 'zod'
 
 export const rateLimitSettings = z.strictObject({
-  /** What a client may spend at once; an operation costs its estimate, and 1 at least. */
+  /** The cost that a client may spend at once; an operation costs its estimate, at least 1. */
   capacity: z.number().min(1),
-  /** What it gets back each second. */
+  /** The cost that the client regains each second. */
   perSecond: z.number().positive(),
-  /** A header that says who the client is, where something that is trusted sets it. */
+  /** A header that identifies the client, where a trusted proxy sets it. */
   header: z.string().min(1).toLowerCase().optional(),
 })
 

@@ -1,27 +1,27 @@
-// A token bucket: fills at a steady rate up to its capacity, and is charged by what is done. Pure; time comes with each call.
+// The token bucket algorithm: a bucket fills at a steady rate up to its capacity. The time comes with each call.
 
 export type BucketPolicy = {
-  /** Tokens that it holds at most; a new one is full. */
+  /** The most tokens that a bucket holds; a new one is full. */
   readonly capacity: number
   readonly perSecond: number
 }
 
-/** `at` in milliseconds. */
+/** `at` is the time of the last take, in milliseconds. */
 export type Bucket = { readonly tokens: number; readonly at: number }
 
 export type TakeResult = {
   readonly allowed: boolean
-  /** Tokens that are left. */
+  /** The tokens that are left. */
   readonly remaining: number
-  /** Until there are as many as were asked for; 0 when they were given. */
+  /** The time until there are as many tokens as were asked for; 0 when they were given. */
   readonly retryAfterMs: number
 }
 
-/** What an attempt costs that is turned away: who keeps asking for too much gets less. */
+/** The cost of a refused attempt: a client that keeps asking for too much gets less. */
 export const REFUSED_COST = 1
 
-/** What costs more than the bucket holds takes all of a full one: it may be had, but not often. */
-export function chargedTokens({ capacity }: BucketPolicy, cost: number): number {
+/** A cost above the capacity takes all of a full bucket: the operation may run, but not often. */
+function chargedTokens({ capacity }: BucketPolicy, cost: number): number {
   return Math.min(Math.max(0, cost), capacity)
 }
 
@@ -48,12 +48,12 @@ export function takeResult(
   }
 }
 
-/** How long the bucket takes to gain so many tokens. */
+/** Returns how long the bucket takes to gain so many tokens. */
 export function untilMs({ perSecond }: BucketPolicy, tokens: number): number {
   return Math.max(0, (tokens / perSecond) * 1000)
 }
 
-/** A clock that goes back adds nothing, and takes nothing away. */
+/** A clock that goes back neither adds nor removes tokens. */
 function fill({ capacity, perSecond }: BucketPolicy, bucket: Bucket | undefined, now: number): Bucket {
   if (!bucket) return { tokens: capacity, at: now }
   const gained = (Math.max(0, now - bucket.at) * perSecond) / 1000
