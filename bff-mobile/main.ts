@@ -1,4 +1,4 @@
-// The mobile BFF as a process of its own.
+// Runs the mobile BFF as a process of its own.
 import { runService } from '#platform/process/run-service.ts'
 
 await runService({

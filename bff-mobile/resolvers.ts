@@ -1,26 +1,27 @@
-// The mobile graph's resolvers, put together from their parts. Free of logic.
-
+// The resolver map of the mobile graph, put together from its parts.
+import type { OrderFeed } from '#bff/order-feed/order-feed.ts'
 import type { Pages } from '#bff/pages/pages.ts'
 import { type DateResolvers, dates } from '#bff-mobile/resolvers/dates.ts'
 import { mutations } from '#bff-mobile/resolvers/mutations.ts'
-import { queries } from '#bff-mobile/resolvers/queries.ts'
-import { type Feed, subscriptions } from '#bff-mobile/resolvers/subscriptions.ts'
+import { orderQueries } from '#bff-mobile/resolvers/orders.ts'
+import { productQueries } from '#bff-mobile/resolvers/products.ts'
+import { type Order, subscriptions } from '#bff-mobile/resolvers/subscriptions.ts'
 import type {
   MutationResolvers,
   QueryResolvers,
   SubscriptionResolvers,
 } from '#schema/generated/bff-mobile.ts'
 
-export type MobileResolvers = DateResolvers & {
+type MobileResolvers = DateResolvers & {
   readonly Query: QueryResolvers
   readonly Mutation: MutationResolvers
   readonly Subscription: SubscriptionResolvers
 }
 
-export function createResolvers(pages: Pages, feed: Feed): MobileResolvers {
+export function createResolvers(pages: Pages, feed: OrderFeed<Order>): MobileResolvers {
   return {
     ...dates,
-    Query: queries(pages),
+    Query: { ...orderQueries(pages), ...productQueries(pages) },
     Mutation: mutations(pages),
     Subscription: subscriptions(pages, feed),
   }

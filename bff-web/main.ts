@@ -1,4 +1,4 @@
-// The web BFF as a process of its own.
+// Runs the web BFF as a process of its own.
 import { runService } from '#platform/process/run-service.ts'
 
 await runService({

@@ -1,4 +1,4 @@
-// The resolver map of the web graph, put together from its parts. Free of logic.
+// The resolver map of the web graph, put together from its parts.
 
 import type { OrderFeed } from '#bff/order-feed/order-feed.ts'
 import type { Pages } from '#bff/pages/pages.ts'
@@ -9,7 +9,7 @@ import { productQueries } from '#bff-web/resolvers/products.ts'
 import { type Order, subscriptions } from '#bff-web/resolvers/subscriptions.ts'
 import type { MutationResolvers, QueryResolvers, SubscriptionResolvers } from '#schema/generated/bff-web.ts'
 
-export type WebResolvers = {
+type WebResolvers = {
   readonly Query: Required<QueryResolvers>
   readonly Mutation: Required<MutationResolvers>
   readonly Subscription: SubscriptionResolvers

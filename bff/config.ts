@@ -1,4 +1,4 @@
-// What a BFF reads from its environment. Both are configured alike.
+// Reads the configuration of a BFF from its environment; both BFFs have the same variables.
 import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
 import { readConfig, urlWithScheme } from '#platform/config/config.ts'
@@ -47,30 +47,30 @@ export type BffConfig = {
   readonly name: 'bff-web' | 'bff-mobile'
   readonly host: string
   readonly port: number
-  /** As a URL variable says where it is. */
+  /** The value of GATEWAY_URL, or the gateway's name in discovery. */
   readonly gatewayUrl: string
-  /** Where it is looked up, and the BFF made known; nowhere when left out. */
+  /** Where the gateway is looked up and the BFF registered; nowhere by default. */
   readonly discovery?: DiscoverySettings
   readonly eventBusUrl: string
-  /** Tier 2 of the cache: one URL, or several of a cluster with commas between. None when left out. */
+  /** Tier 2 of the cache: one URL, or those of a cluster separated by commas. None by default. */
   readonly cacheUrl?: string
-  /** Pages of other origins that may use it. */
+  /** The origins whose pages may use the BFF. */
   readonly origins: Origins
-  /** Nothing may be run but the operations of schema/persisted/. */
+  /** Whether only the operations of schema/persisted/ may run. */
   readonly onlyPersisted: boolean
   /** Who may send several operations in one request. */
   readonly batchesFrom: BatchesFrom
-  /** Values that one request may ask for, as estimated. */
+  /** The greatest estimated cost of a request. */
   readonly maxCost: number
   readonly auth: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
   readonly serviceToken: () => Promise<string>
   readonly development: boolean
   readonly logger: Logger
-  /** Where the settings are that take effect while the BFF runs: a `file:` or `consul:` URL. */
+  /** The `file:` or `consul:` URL of the settings that take effect while the BFF runs. */
   readonly settingsUrl?: string
 }
 
-/** Throws OperatorError CONFIG_INVALID that lists every problem. */
+/** Returns the configuration. Throws OperatorError CONFIG_INVALID that lists every problem. */
 export function readBffConfig(
   name: BffConfig['name'],
   env: Readonly<Record<string, string | undefined>>,

@@ -1,4 +1,4 @@
-// What a BFF takes on while it runs, beside what every service does. Free of where it is kept.
+// The settings that a BFF takes on while it runs, on top of those of every service.
 import { z } from 'zod'
 import { adjustmentSchema, liveSettingsShape, optionalKeys } from '#platform/config/live-settings.ts'
 
@@ -6,18 +6,18 @@ const DAY_MS = 86_400_000
 const milliseconds = z.number().int().max(DAY_MS, `should be ${DAY_MS} at most`)
 
 const lifetime = z.strictObject({
-  /** How long a page that is read from now on counts as current. */
+  /** How long a page that is loaded from now on counts as current. */
   ttlMs: milliseconds.positive().optional(),
-  /** How long after that it may be shown while it is read anew. */
+  /** How long after that it may be served while it is loaded anew. */
   staleMs: milliseconds.min(0).optional(),
 })
 
-/** `pages` are those that the BFF keeps in its cache. */
+/** Returns the schema of the live settings of a BFF that caches `pages`. */
 export function bffLiveSchema(pages: readonly string[]) {
   return z.strictObject({
     ...liveSettingsShape,
     dependencies: optionalKeys(['gateway'], adjustmentSchema).optional(),
-    /** By page; what is left out is as the page says itself. */
+    /** By page. A value that is left out is the page's own. */
     cache: optionalKeys(pages, lifetime).optional(),
   })
 }

@@ -1,11 +1,11 @@
-// What both BFFs are made of: the gateway behind them, a cache and live orders fed by the bus, GraphQL over HTTP and sockets.
+// Starts a BFF: a gateway client, a cache and an order feed that follow the bus, and GraphQL over HTTP and WebSocket.
 import { readFile } from 'node:fs/promises'
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import type { GraphQLSchema } from 'graphql'
 import { type BusFollower, createBusFollower } from '#bff/bus/bus-follower.ts'
 import type { BffConfig } from '#bff/config.ts'
 import { bffLiveSchema } from '#bff/live-settings.ts'
-import { type OrderFeed, openOrderFeed } from '#bff/order-feed/order-feed.ts'
+import { type OrderFeed, type OrderFeedOptions, openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { tagsOf } from '#bff/pages/cache-tags.ts'
 import { createEntityFilter } from '#bff/pages/entity-filter.ts'
 import { createGatewayClient } from '#bff/pages/gateway-client.ts'
@@ -15,7 +15,6 @@ import { createVerifier, type Verifier } from '#platform/auth/verifier.ts'
 import type { Cache } from '#platform/cache/cache.ts'
 import { openCache } from '#platform/cache/open.ts'
 import { adjustmentOf, openLiveSettings } from '#platform/config/live-settings.ts'
-import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { openDiscovery, registerService } from '#platform/discovery/open.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
@@ -37,24 +36,19 @@ type Resolvers = Exclude<
   unknown[]
 >
 
-export type BffDefinition<Order extends object> = {
-  /** All that it keeps in the cache: live settings change for how long. */
+type BffDefinition<Order extends object> = {
+  /** Every page that the BFF caches: live settings may change its lifetime. */
   readonly pages: readonly { readonly name: string }[]
   readonly createResolvers: (pages: Pages, feed: OrderFeed<Order>) => Resolvers
-  /** The order as the feed hands it on, with all that happened up to `positions`; undefined when it is not there. */
-  readonly readOrder: (
-    pages: Pages,
-    orderId: string,
-    positions: PositionVector,
-    detail: 'page' | 'summary',
-  ) => Promise<Order | undefined>
+  /** Returns how the order feed reads an order. */
+  readonly createOrderReader: (pages: Pages) => OrderFeedOptions<Order>['read']
   readonly idOf: (order: Order) => string
   readonly ownerOf: (order: Order) => string
-  /** What a BFF serves besides its graph. */
+  /** Mounts what the BFF serves besides its graph. */
   readonly mount?: (http: HttpServer, parts: MountedParts) => void
 }
 
-export type MountedParts = {
+type MountedParts = {
   readonly schema: GraphQLSchema
   readonly verifier: Verifier
   readonly logger: Logger
@@ -73,97 +67,115 @@ async function start<Order extends object>(
 ): Promise<RunningService> {
   const { logger, name } = config
   await using open = new AsyncDisposableStack()
-  const live = open.use(
-    await openLiveSettings({
-      settingsUrl: config.settingsUrl,
-      token: config.discovery?.token,
-      schema: bffLiveSchema(definition.pages.map(page => page.name)),
-      logger,
-    }),
-  )
-  const discovery = open.use(await openDiscovery(config.discovery, { logger }))
-  const { gatewayUrl: gatewayAddress, serviceToken } = config
-  const gateway = open.use(
-    createGatewayClient({
-      url: gatewayAddress,
-      discovery,
-      serviceToken,
-      adjusted: adjustmentOf(live, 'gateway'),
-    }),
-  )
-  const { eventBusUrl } = config
-  const bus = await openWhenAvailable({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>
-    openEventBus(eventBusUrl, { logger }),
-  )
-  open.use(bus)
-  const { cacheUrl } = config
-  const cache = open.use(await openCache({ name, logger, ...(cacheUrl !== undefined && { url: cacheUrl }) }))
-  const follower = open.use(createBusFollower({ bus, logger }))
-  feedCache(cache, follower)
-  const known = open.use(createEntityFilter({ gateway, follower, logger }))
-  const recent = createReadYourWrites()
-  const pages = createPages({
-    gateway,
-    cache,
-    follower,
-    recent,
-    mayExist: known.mayExist,
-    lifetimeOf: name => live.current().cache?.[name],
-  })
-  const { readOrder, idOf, ownerOf } = definition
-  const feed = open.use(
-    openOrderFeed<Order>({
-      follower,
-      bus,
-      logger,
-      idOf,
-      ownerOf,
-      read: (orderId, positions, detail) => readOrder(pages, orderId, positions, detail),
-    }),
-  )
-  const schema = makeExecutableSchema<RequestContext>({
-    typeDefs: await readFile(new URL(`../schema/${name}.graphql`, import.meta.url), 'utf8'),
-    resolvers: [scalars, definition.createResolvers(pages, feed)],
-  })
+  const backend = await openBackend(open, config, definition)
+  const schema = await createSchema(open, backend, { name, logger, definition })
   const http = createHttpServer({ name, logger, origins: config.origins })
   const verifier = createVerifier(config.auth)
-  const manifest = await readManifest(new URL(`../schema/persisted/${name}.json`, import.meta.url))
-  const persisted = createPersistedOperations({ manifest, only: config.onlyPersisted })
-  const { development, maxCost } = config
-  const shared = { verifier, logger, persisted, development, maxCost }
-  const answers: AnswerPolicy = {
-    required: recent.required,
-    serves(lease, required) {
-      void follower.touch()?.catch(() => {}) // who is served from memory alone keeps the bus followed too
-      return cache.isServable(lease, required)
-    },
-  }
-  open.use(await mountGraphql(http, { schema }, { ...shared, answers, batchesFrom: config.batchesFrom }))
-  mountLiveGraphql(http, { schema, ...shared })
+  await mountGraphs(open, backend, { http, config, schema, verifier })
   definition.mount?.(http, { schema, verifier, logger })
-  if (config.development) explore(http, config)
-  http.addHealthCheck('gateway', async () => circuitHealth(gateway), { essential: false })
-  http.addHealthCheck('event-bus', async () => ({
-    ok: true,
-    detail: `orders at position ${await bus.end('orders')}`,
-  }))
-  http.addHealthCheck(
-    'cache',
-    async () => ({ ok: cache.remoteState() !== 'away', detail: `tier 2 is ${cache.remoteState()}` }),
-    { essential: false },
-  )
-  if (config.settingsUrl !== undefined)
-    http.addHealthCheck('settings', async () => live.health(), { essential: false })
+  if (config.development) mountExplorer(http, config)
+  addHealthChecks(http, backend, config)
   open.use(http)
   const { url, port } = await http.listen(config)
-  await registerService(discovery, http, { ...config, port })
+  await registerService(backend.discovery, http, { ...config, port })
   logger.info({ url }, `${name} is listening`)
   const running = open.move()
   return { name, url, port, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-/** The examples are what its front end asks. */
-function explore(http: HttpServer, { name, auth }: BffConfig): void {
+type Backend = Awaited<ReturnType<typeof openBackend>>
+
+/** Opens everything that the graph reads from. */
+async function openBackend(
+  open: AsyncDisposableStack,
+  config: BffConfig,
+  { pages: ownPages }: Pick<BffDefinition<never>, 'pages'>,
+) {
+  const { logger, name, eventBusUrl, cacheUrl } = config
+  const live = open.use(
+    await openLiveSettings({
+      settingsUrl: config.settingsUrl,
+      token: config.discovery?.token,
+      schema: bffLiveSchema(ownPages.map(page => page.name)),
+      logger,
+    }),
+  )
+  const discovery = open.use(await openDiscovery(config.discovery, { logger }))
+  const gateway = open.use(
+    createGatewayClient({
+      url: config.gatewayUrl,
+      discovery,
+      serviceToken: config.serviceToken,
+      adjusted: adjustmentOf(live, 'gateway'),
+    }),
+  )
+  const bus = await openWhenAvailable({ variable: 'EVENT_BUS_URL', url: eventBusUrl, logger }, () =>
+    openEventBus(eventBusUrl, { logger }),
+  )
+  open.use(bus)
+  const cache = open.use(await openCache({ name, logger, ...(cacheUrl !== undefined && { url: cacheUrl }) }))
+  const follower = open.use(createBusFollower({ bus, logger }))
+  feedCache(cache, follower)
+  const { mayExist } = open.use(createEntityFilter({ gateway, follower, logger }))
+  const readYourWrites = createReadYourWrites()
+  const lifetimeOf = (page: string) => live.current().cache?.[page]
+  const pages = createPages({ gateway, cache, follower, readYourWrites, mayExist, lifetimeOf })
+  return { live, discovery, gateway, bus, cache, follower, readYourWrites, pages }
+}
+
+/** The cache learns of changes first, because its listener is the first one. */
+function feedCache(cache: Cache, follower: BusFollower): void {
+  follower.onFollow(from => cache.resume(from))
+  follower.onGap(() => cache.suspend())
+  follower.listen(messages => {
+    for (const message of messages) cache.applyEvent(message.topic, message.position, tagsOf(message))
+  })
+}
+
+async function createSchema<Order extends object>(
+  open: AsyncDisposableStack,
+  { follower, bus, pages }: Backend,
+  { name, logger, definition }: Pick<BffConfig, 'name' | 'logger'> & { definition: BffDefinition<Order> },
+): Promise<GraphQLSchema> {
+  const { createOrderReader, createResolvers, idOf, ownerOf } = definition
+  const read = createOrderReader(pages)
+  const feed = open.use(openOrderFeed<Order>({ follower, bus, logger, idOf, ownerOf, read }))
+  return makeExecutableSchema<RequestContext>({
+    typeDefs: await readFile(new URL(`../schema/${name}.graphql`, import.meta.url), 'utf8'),
+    resolvers: [scalars, createResolvers(pages, feed)],
+  })
+}
+
+type Serving = {
+  readonly http: HttpServer
+  readonly config: BffConfig
+  readonly schema: GraphQLSchema
+  readonly verifier: Verifier
+}
+
+async function mountGraphs(
+  open: AsyncDisposableStack,
+  { cache, follower, readYourWrites }: Backend,
+  { http, config, schema, verifier }: Serving,
+): Promise<void> {
+  const { name, logger, development, maxCost, onlyPersisted, batchesFrom } = config
+  const manifest = await readManifest(new URL(`../schema/persisted/${name}.json`, import.meta.url))
+  const persisted = createPersistedOperations({ manifest, only: onlyPersisted })
+  const shared = { verifier, logger, persisted, development, maxCost }
+  const answers: AnswerPolicy = {
+    required: readYourWrites.required,
+    serves(lease, required) {
+      // Callers that are served from memory alone keep the bus followed too; if it cannot be, the cache serves nothing.
+      void follower.touch()?.catch(() => {})
+      return cache.isServable(lease, required)
+    },
+  }
+  open.use(await mountGraphql(http, { schema }, { ...shared, answers, batchesFrom }))
+  mountLiveGraphql(http, { schema, ...shared })
+}
+
+/** The explorer's examples are the operations of the BFF's front end. */
+function mountExplorer(http: HttpServer, { name, auth }: BffConfig): void {
   const frontEnd = name.slice('bff-'.length)
   mountExamples(http, {
     title: `Waybill ${frontEnd}`,
@@ -172,11 +184,18 @@ function explore(http: HttpServer, { name, auth }: BffConfig): void {
   })
 }
 
-/** Changes are heard by the cache before anybody else acts on them. */
-function feedCache(cache: Cache, follower: BusFollower): void {
-  follower.onFollow(from => cache.resume(from))
-  follower.onGap(() => cache.suspend())
-  follower.listen(messages => {
-    for (const message of messages) cache.applyEvent(message.topic, message.position, tagsOf(message))
-  })
+function addHealthChecks(http: HttpServer, backend: Backend, { settingsUrl }: BffConfig): void {
+  const { gateway, bus, cache, live } = backend
+  const isOptional = { essential: false }
+  http.addHealthCheck('gateway', async () => circuitHealth(gateway), isOptional)
+  http.addHealthCheck('event-bus', async () => ({
+    ok: true,
+    detail: `orders at position ${await bus.end('orders')}`,
+  }))
+  http.addHealthCheck(
+    'cache',
+    async () => ({ ok: cache.remoteState() !== 'away', detail: `tier 2 is ${cache.remoteState()}` }),
+    isOptional,
+  )
+  if (settingsUrl !== undefined) http.addHealthCheck('settings', async () => live.health(), isOptional)
 }

@@ -1,4 +1,4 @@
-// The mobile mutations: one gateway command each, its outcome as a card or a refusal.
+// The mutations of the mobile graph: each sends one of the gateway's and returns its outcome as a card or a refusal.
 
 import { tag } from '#bff/pages/cache-tags.ts'
 import type { Pages } from '#bff/pages/pages.ts'
@@ -19,37 +19,37 @@ import {
   type MobileCheckoutMutation,
 } from '#schema/generated/bff-mobile-operations.ts'
 
-/** A phone waits this long for a command's outcome; afterwards the order's screen tells. */
+/** How long a phone waits for a command's outcome; after that, the order's screen shows it. */
 const SETTLE_MS = 5000
 
 export function mutations(pages: Pages): MutationResolvers {
   return {
     checkout: async (_root, { input }, context) => {
       const variables = checkoutVariables(input)
-      const { placeOrder } = await pages.command(MobileCheckoutDocument, variables, context, result =>
-        touchedBy(orderOfCheckout(result.placeOrder)),
-      )
-      keepCard(pages, orderOfCheckout(placeOrder), context)
+      const touches = (result: MobileCheckoutMutation) => orderTags(orderOfCheckout(result.placeOrder))
+      const command = { document: MobileCheckoutDocument, variables, touches }
+      const { placeOrder } = await pages.command(command, context)
+      cacheCard(pages, orderOfCheckout(placeOrder), context)
       return checkoutOutcome(placeOrder, localizationOf(context))
     },
     cancelOrder: async (_root, { idempotencyKey, orderId }, context) => {
       const variables = { input: { idempotencyKey, orderId, settleWithinMs: SETTLE_MS } }
-      const { cancelOrder } = await pages.command(MobileCancelDocument, variables, context, result =>
-        touchedBy(orderOfCancel(result.cancelOrder)),
-      )
-      keepCard(pages, orderOfCancel(cancelOrder), context)
+      const touches = (result: MobileCancelMutation) => orderTags(orderOfCancel(result.cancelOrder))
+      const command = { document: MobileCancelDocument, variables, touches }
+      const { cancelOrder } = await pages.command(command, context)
+      cacheCard(pages, orderOfCancel(cancelOrder), context)
       return cancelOutcome(cancelOrder, localizationOf(context))
     },
   }
 }
 
-function touchedBy(order: CardPartsFragment | null): string[] {
+function orderTags(order: CardPartsFragment | null): string[] {
   return order ? [tag.order(order.id), tag.orders, tag.ordersOf(order.customer.id)] : []
 }
 
-/** The result holds the whole card, which the feed and lists of changes read next. */
-function keepCard(pages: Pages, order: CardPartsFragment | null, context: RequestContext): void {
-  if (order) pages.put(cardPage, { id: order.id }, { order }, context)
+/** Caches the card, which the result holds whole, for the feed and the lists of changes that read it next. */
+function cacheCard(pages: Pages, order: CardPartsFragment | null, context: RequestContext): void {
+  if (order) pages.put(cardPage, { variables: { id: order.id }, result: { order } }, context)
 }
 
 function checkoutVariables(input: MutationCheckoutArgs['input']) {

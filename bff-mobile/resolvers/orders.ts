@@ -1,63 +1,65 @@
-// Orders as the mobile BFF reads them: whole for their screen, small for lists, authorised on the value. Free of texts.
-
+// The queries of the mobile graph about orders and the customer, and the reads that subscriptions share with them.
 import type { Page, PageResult, Pages } from '#bff/pages/pages.ts'
-import { cardPage, cardsPage, screenPage } from '#bff-mobile/resolvers/pages.ts'
-import type { Failures, WholeOrder } from '#bff-mobile/views/order-view.ts'
+import { checkOrderId, checkPageSize } from '#bff-mobile/resolvers/access.ts'
+import { cardsPage, profilePage, screenPage } from '#bff-mobile/resolvers/pages.ts'
+import { changesSince } from '#bff-mobile/sync/delta-sync.ts'
+import { localizationOf } from '#bff-mobile/views/localization.ts'
+import { type Failures, orderCard, orderScreen, type WholeOrder } from '#bff-mobile/views/order-view.ts'
 import { isStaff, mayActFor, requireViewer } from '#platform/auth/viewer.ts'
-import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { isId } from '#platform/domain/ids.ts'
 import type { RemoteError } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
-import type { OrderSection } from '#schema/generated/bff-mobile.ts'
-import type {
-  CardPartsFragment,
-  OrderCardsQuery,
-  OrderScreenQuery,
-} from '#schema/generated/bff-mobile-operations.ts'
+import type { OrderSection, QueryResolvers } from '#schema/generated/bff-mobile.ts'
+import type { OrderCardsQuery, OrderScreenQuery } from '#schema/generated/bff-mobile-operations.ts'
 
-/** An order as the live feed hands it on: whole when somebody watches that very order, small for lists. */
-export type Order = SmallOrder | ShownOrder
-type SmallOrder = { readonly detail: 'summary'; readonly order: CardPartsFragment }
-export type ShownOrder = {
+/** An order as its screen shows it, with the sections that could not be loaded. */
+export type ScreenOrder = {
   readonly detail: 'page'
   readonly order: WholeOrder
   readonly failures: Failures
 }
 
-export const idOf = ({ order }: Order): string => order.id
-export const ownerOf = ({ order }: Order): string => order.customer.id
+const MAX_PAGE_SIZE = 50
+const MAX_CHANGES = 100
 
-/** For the feed: with all that happened up to `positions`, for whoever watches; undefined when it is not there. */
-export async function readOrder(
-  pages: Pages,
-  orderId: string,
-  positions: PositionVector,
-  detail: 'page' | 'summary',
-): Promise<Order | undefined> {
-  if (detail === 'page') return shown(await pages.readFor(screenPage, { id: orderId }, positions))
-  const { data } = await pages.readFor(cardPage, { id: orderId }, positions)
-  return data?.order ? summaryOf(data.order) : undefined
+export function orderQueries(pages: Pages): Pick<QueryResolvers, 'orders' | 'order' | 'me' | 'changesSince'> {
+  return {
+    orders: async (_root, { first, after }, context) => {
+      const page = { first: checkPageSize(first, 1, MAX_PAGE_SIZE), after: after ?? null }
+      const { nodes, pageInfo } = await readVisibleOrders(pages, page, context)
+      const localization = localizationOf(context)
+      return { items: nodes.map(order => orderCard(order, localization)), next: nextCursor(pageInfo) }
+    },
+    order: async (_root, { id }, context) => {
+      const found = await readVisibleOrder(pages, id, context)
+      return found ? orderScreen(found.order, found.failures, localizationOf(context)) : null
+    },
+    me: async (_root, _args, context) => {
+      const { role, subject } = requireViewer(context.viewer)
+      if (role !== 'customer') return null
+      return (await pages.read(profilePage, { id: subject }, context)).data?.customer ?? null
+    },
+    changesSince: (_root, { cursor, first }, context) =>
+      changesSince(pages, { cursor: cursor ?? null, first: checkPageSize(first, 1, MAX_CHANGES) }, context),
+  }
 }
 
-/** Undefined when there is no such order, or it is not the caller's. */
+/** Returns undefined when there is no such order, or it is not the caller's. */
 export async function readVisibleOrder(
   pages: Pages,
   id: string,
   context: RequestContext,
-): Promise<ShownOrder | undefined> {
+): Promise<ScreenOrder | undefined> {
   const viewer = requireViewer(context.viewer)
-  const found = shown(await pages.read(screenPage, { id: checkOrderId(id) }, context))
-  return found && mayActFor(viewer, ownerOf(found)) ? found : undefined
+  const found = screenOrder(await pages.read(screenPage, { id: checkOrderId(id) }, context))
+  return found && mayActFor(viewer, found.order.customer.id) ? found : undefined
 }
 
-export type CardsAsked = { readonly first: number; readonly after: string | null }
-
-/** A customer's own orders, newest first; all of them for staff. */
+/** Returns a customer's own orders, or all orders for staff, newest first. */
 export async function readVisibleOrders(
   pages: Pages,
-  { first, after }: CardsAsked,
+  { first, after }: { readonly first: number; readonly after: string | null },
   context: RequestContext,
 ): Promise<OrderCardsQuery['orders']> {
   const viewer = requireViewer(context.viewer)
@@ -66,11 +68,7 @@ export async function readVisibleOrders(
   return { ...orders, nodes: orders.nodes.filter(({ customer }) => mayActFor(viewer, customer.id)) }
 }
 
-export function summaryOf(order: CardPartsFragment): SmallOrder {
-  return { detail: 'summary', order }
-}
-
-/** The data of a page that is always there. */
+/** Returns the data of a page that always exists. Throws CallerError UNAVAILABLE when it could not be loaded. */
 export function requireData<Result, Variables>(
   { data }: PageResult<Result>,
   { name }: Page<Result, Variables>,
@@ -79,13 +77,21 @@ export function requireData<Result, Variables>(
   return data
 }
 
-function shown({ data, errors }: PageResult<OrderScreenQuery>): ShownOrder | undefined {
+/** Returns the cursor to ask for the next page with; null after the last page. */
+export function nextCursor(page: {
+  readonly hasNextPage: boolean
+  readonly endCursor?: string | null
+}): string | null {
+  return page.hasNextPage ? (page.endCursor ?? null) : null
+}
+
+export function screenOrder({ data, errors }: PageResult<OrderScreenQuery>): ScreenOrder | undefined {
   return data?.order ? { detail: 'page', order: data.order, failures: failuresOf(errors) } : undefined
 }
 
 const SECTIONS: Readonly<Record<string, OrderSection>> = { payments: 'PAYMENTS', shipments: 'SHIPMENTS' }
 
-/** By the field of the order that failed. */
+/** Maps each error to the section of the order's field that failed. */
 function failuresOf(errors: readonly RemoteError[]): Failures {
   const failures: Partial<Record<OrderSection, string>> = {}
   for (const { path, extensions } of errors) {
@@ -94,13 +100,4 @@ function failuresOf(errors: readonly RemoteError[]): Failures {
     if (section) failures[section] ??= isCallerCode(code) ? code : 'INTERNAL'
   }
   return failures
-}
-
-export function checkOrderId(id: string): string {
-  if (isId('order', id)) return id
-  throw new CallerError(
-    'BAD_USER_INPUT',
-    `id: should be an id such as ord_0190a5b2-…; got ${JSON.stringify(id.slice(0, 60))}`,
-    { field: 'id' },
-  )
 }

@@ -1,4 +1,4 @@
-// Mutations: each is one of the gateway's, in the caller's name, and names the cached views that it touches.
+// The mutations of the web graph: each sends one of the gateway's in the caller's name, and names the pages that it touches.
 
 import { tag } from '#bff/pages/cache-tags.ts'
 import type { Pages } from '#bff/pages/pages.ts'
@@ -24,6 +24,7 @@ import {
   ReceiveReturnDocument,
   type ReceiveReturnMutation,
   RegisterCustomerDocument,
+  type RegisterCustomerMutation,
   RejectReturnDocument,
   type RejectReturnMutation,
   RequestReturnDocument,
@@ -36,169 +37,178 @@ import {
 
 export function mutations(pages: Pages): Required<MutationResolvers> {
   return {
-    ...customerCommands(pages),
-    ...orderCommands(pages),
-    ...staffCommands(pages),
-    ...moneyCommands(pages),
+    ...customerMutations(pages),
+    ...orderMutations(pages),
+    ...staffMutations(pages),
+    ...moneyMutations(pages),
   }
 }
 
-function customerCommands(pages: Pages) {
+function customerMutations(pages: Pages) {
   return {
-    async registerCustomer(_root, args, context) {
-      const { registerCustomer: customer } = await pages.command(
-        RegisterCustomerDocument,
-        args,
-        context,
-        result => [tag.customer(result.registerCustomer.id)],
-      )
-      pages.put(profile, { id: customer.id }, { customer }, context)
+    async registerCustomer(_root, variables, context) {
+      const touches = (result: RegisterCustomerMutation) => [tag.customer(result.registerCustomer.id)]
+      const command = { document: RegisterCustomerDocument, variables, touches }
+      const { registerCustomer: customer } = await pages.command(command, context)
+      pages.put(profile, { variables: { id: customer.id }, result: { customer } }, context)
       return customer
     },
   } satisfies MutationResolvers
 }
 
-function orderCommands(pages: Pages) {
+function orderMutations(pages: Pages) {
   return {
-    async checkout(_root, args, context) {
-      const begun = Date.now()
-      const touches = (result: CheckoutMutation) => tagsOfOrder(recordedOrder(result.placeOrder))
-      const { placeOrder } = await pages.command(CheckoutDocument, args, context, touches)
-      putSummary(pages, recordedOrder(placeOrder), begun, context)
+    async checkout(_root, variables, context) {
+      const startedAt = Date.now()
+      const touches = (result: CheckoutMutation) => orderTags(recordedOrder(result.placeOrder))
+      const { placeOrder } = await pages.command({ document: CheckoutDocument, variables, touches }, context)
+      putSummary(pages, { order: recordedOrder(placeOrder), startedAt }, context)
       return placeOrder
     },
-    async cancelOrder(_root, args, context) {
-      const begun = Date.now()
-      const touches = (result: CancelOrderMutation) => tagsIn(result.cancelOrder)
-      const { cancelOrder } = await pages.command(CancelOrderDocument, args, context, touches)
+    async cancelOrder(_root, variables, context) {
+      const startedAt = Date.now()
+      const touches = (result: CancelOrderMutation) => outcomeTags(result.cancelOrder)
+      const { cancelOrder } = await pages.command(
+        { document: CancelOrderDocument, variables, touches },
+        context,
+      )
       if ('order' in cancelOrder) {
-        const { cancellationRequested: _request, cancellation: _cancellation, ...summary } = cancelOrder.order
-        putSummary(pages, summary, begun, context)
+        const { cancellationRequested: _request, cancellation: _cancellation, ...order } = cancelOrder.order
+        putSummary(pages, { order, startedAt }, context)
       }
       return cancelOrder
     },
-    async requestReturn(_root, args, context) {
-      const touches = (result: RequestReturnMutation) => tagsIn(result.requestReturn)
-      return (await pages.command(RequestReturnDocument, args, context, touches)).requestReturn
+    async requestReturn(_root, variables, context) {
+      const touches = (result: RequestReturnMutation) => outcomeTags(result.requestReturn)
+      return (await pages.command({ document: RequestReturnDocument, variables, touches }, context))
+        .requestReturn
     },
-    async receiveReturn(_root, args, context) {
-      const touches = (result: ReceiveReturnMutation) => tagsIn(result.receiveReturn)
-      return (await pages.command(ReceiveReturnDocument, args, context, touches)).receiveReturn
+    async receiveReturn(_root, variables, context) {
+      const touches = (result: ReceiveReturnMutation) => outcomeTags(result.receiveReturn)
+      return (await pages.command({ document: ReceiveReturnDocument, variables, touches }, context))
+        .receiveReturn
     },
-    async rejectReturn(_root, args, context) {
-      const touches = (result: RejectReturnMutation) => tagsIn(result.rejectReturn)
-      return (await pages.command(RejectReturnDocument, args, context, touches)).rejectReturn
+    async rejectReturn(_root, variables, context) {
+      const touches = (result: RejectReturnMutation) => outcomeTags(result.rejectReturn)
+      return (await pages.command({ document: RejectReturnDocument, variables, touches }, context))
+        .rejectReturn
     },
   } satisfies MutationResolvers
 }
 
-function staffCommands(pages: Pages) {
+function staffMutations(pages: Pages) {
   return {
-    addProduct: (_root, args, context) =>
+    addProduct: (_root, variables, context) =>
       changeProduct(
         pages,
-        { document: AddProductDocument, args, answerIn: result => result.addProduct },
+        { document: AddProductDocument, variables, outcomeIn: result => result.addProduct },
         context,
       ),
-    changePrice: (_root, args, context) =>
+    changePrice: (_root, variables, context) =>
       changeProduct(
         pages,
-        { document: ChangePriceDocument, args, answerIn: result => result.changePrice },
+        { document: ChangePriceDocument, variables, outcomeIn: result => result.changePrice },
         context,
       ),
-    adjustStock: (_root, args, context) =>
+    adjustStock: (_root, variables, context) =>
       changeProduct(
         pages,
-        { document: AdjustStockDocument, args, answerIn: result => result.adjustStock },
+        { document: AdjustStockDocument, variables, outcomeIn: result => result.adjustStock },
         context,
       ),
-    async dispatchShipment(_root, args, context) {
-      const touches = ({ dispatchShipment: answer }: DispatchShipmentMutation) =>
-        'shipment' in answer ? [tag.order(answer.shipment.order.id), tag.operations] : []
-      return (await pages.command(DispatchShipmentDocument, args, context, touches)).dispatchShipment
+    async dispatchShipment(_root, variables, context) {
+      const touches = ({ dispatchShipment: outcome }: DispatchShipmentMutation) =>
+        'shipment' in outcome ? [tag.order(outcome.shipment.order.id), tag.operations] : []
+      return (await pages.command({ document: DispatchShipmentDocument, variables, touches }, context))
+        .dispatchShipment
     },
   } satisfies MutationResolvers
 }
 
-function moneyCommands(pages: Pages) {
+function moneyMutations(pages: Pages) {
   return {
-    async retryMovement(_root, args, context) {
-      const touches = (result: RetryMovementMutation) => tagsOfMovement(result.retryMovement)
-      return (await pages.command(RetryMovementDocument, args, context, touches)).retryMovement
+    async retryMovement(_root, variables, context) {
+      const touches = (result: RetryMovementMutation) => movementTags(result.retryMovement)
+      return (await pages.command({ document: RetryMovementDocument, variables, touches }, context))
+        .retryMovement
     },
-    async reauthoriseMovement(_root, args, context) {
-      const touches = (result: ReauthoriseMovementMutation) => tagsOfMovement(result.reauthoriseMovement)
-      return (await pages.command(ReauthoriseMovementDocument, args, context, touches)).reauthoriseMovement
+    async reauthoriseMovement(_root, variables, context) {
+      const touches = (result: ReauthoriseMovementMutation) => movementTags(result.reauthoriseMovement)
+      return (await pages.command({ document: ReauthoriseMovementDocument, variables, touches }, context))
+        .reauthoriseMovement
     },
-    async writeOffMovement(_root, args, context) {
-      const touches = (result: WriteOffMovementMutation) => tagsOfMovement(result.writeOffMovement)
-      return (await pages.command(WriteOffMovementDocument, args, context, touches)).writeOffMovement
+    async writeOffMovement(_root, variables, context) {
+      const touches = (result: WriteOffMovementMutation) => movementTags(result.writeOffMovement)
+      return (await pages.command({ document: WriteOffMovementDocument, variables, touches }, context))
+        .writeOffMovement
     },
   } satisfies MutationResolvers
 }
 
-function tagsOfMovement(answer: RetryMovementMutation['retryMovement']): readonly string[] {
-  return 'movement' in answer ? [tag.order(answer.movement.orderId), tag.operations] : []
+function movementTags(outcome: RetryMovementMutation['retryMovement']): readonly string[] {
+  return 'movement' in outcome ? [tag.order(outcome.movement.orderId), tag.operations] : []
 }
 
-type Recorded = { readonly id: string; readonly customer: { readonly id: string } }
+type OwnedOrder = { readonly id: string; readonly customer: { readonly id: string } }
 
-function tagsOfOrder(order: Recorded | null | undefined): readonly string[] {
+function orderTags(order: OwnedOrder | null | undefined): readonly string[] {
   if (!order) return []
   return [tag.order(order.id), tag.ordersOf(order.customer.id), tag.orders, tag.operations]
 }
 
-/** A refusal changed nothing. */
-function tagsIn(answer: { readonly __typename: string; readonly order?: Recorded }): readonly string[] {
-  return tagsOfOrder(answer.order)
+/** Returns no tags for a refusal, which changed nothing. */
+function outcomeTags(outcome: {
+  readonly __typename: string
+  readonly order?: OwnedOrder
+}): readonly string[] {
+  return orderTags(outcome.order)
 }
 
-/** The order that a checkout recorded, whatever became of it. */
-function recordedOrder(answer: CheckoutMutation['placeOrder']): SummaryView | null | undefined {
-  if ('order' in answer) return answer.order
-  return 'cancelledOrder' in answer ? answer.cancelledOrder : undefined
+/** Returns the order that a checkout recorded, even if it was cancelled at once. */
+function recordedOrder(outcome: CheckoutMutation['placeOrder']): SummaryView | null | undefined {
+  if ('order' in outcome) return outcome.order
+  return 'cancelledOrder' in outcome ? outcome.cancelledOrder : undefined
 }
 
 /**
- * Only of an order that this command changed: a repeated command tells of it as it stood a moment before the position
- * that it reports.
+ * Caches an order only if this command changed it: a repeated command returns the order as it was a moment before the
+ * position that it reports.
  */
 function putSummary(
   pages: Pages,
-  order: SummaryView | null | undefined,
-  begun: number,
+  { order, startedAt }: { readonly order: SummaryView | null | undefined; readonly startedAt: number },
   context: RequestContext,
 ): void {
-  if (order && Date.parse(order.updatedAt) >= begun)
-    pages.put(orderSummary, { id: order.id }, { order }, context)
+  if (order && Date.parse(order.updatedAt) >= startedAt)
+    pages.put(orderSummary, { variables: { id: order.id }, result: { order } }, context)
 }
 
-type ProductAnswer =
+type ProductOutcome =
   | ChangePriceMutation['changePrice']
   | { readonly __typename: 'ProductExists' | 'StockBelowReserved' }
 
-type ProductChange<Result, Variables, Answer> = {
+type ProductChange<Result, Variables, Outcome> = {
   readonly document: TypedDocument<Result, Variables>
-  readonly args: Variables
-  readonly answerIn: (result: Result) => Answer
+  readonly variables: Variables
+  readonly outcomeIn: (result: Result) => Outcome
 }
 
-/** Staff who may change a product see all of it: the answer holds its whole page. */
-async function changeProduct<Result, Variables, Answer extends ProductAnswer>(
+/** Sends a change of a product and caches its page: staff who may change a product see all of it, so the outcome is whole. */
+async function changeProduct<Result, Variables, Outcome extends ProductOutcome>(
   pages: Pages,
-  { document, args, answerIn }: ProductChange<Result, Variables, Answer>,
+  { document, variables, outcomeIn }: ProductChange<Result, Variables, Outcome>,
   context: RequestContext,
-): Promise<Answer> {
-  const touches = (result: Result) => tagsOfProduct(answerIn(result))
-  const answer = answerIn(await pages.command(document, args, context, touches))
-  if ('product' in answer) {
-    const { product } = answer
-    pages.put(productPage, { sku: product.sku }, { product }, context)
+): Promise<Outcome> {
+  const touches = (result: Result) => productTags(outcomeIn(result))
+  const outcome = outcomeIn(await pages.command({ document, variables, touches }, context))
+  if ('product' in outcome) {
+    const { product } = outcome
+    pages.put(productPage, { variables: { sku: product.sku }, result: { product } }, context)
   }
-  return answer
+  return outcome
 }
 
-function tagsOfProduct(answer: ProductAnswer): readonly string[] {
-  if (!('product' in answer)) return []
-  return [tag.product(answer.product.sku), tag.catalogue, tag.assortment, tag.operations]
+function productTags(outcome: ProductOutcome): readonly string[] {
+  if (!('product' in outcome)) return []
+  return [tag.product(outcome.product.sku), tag.catalogue, tag.assortment, tag.operations]
 }

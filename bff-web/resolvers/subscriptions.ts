@@ -1,41 +1,35 @@
-// Live orders: one, the caller's own, or all, on the order feed; and how the feed reads them.
+// The subscriptions of the web graph: changes of one order, of the caller's orders, or of all orders.
 
 import type { Change } from '#bff/order-feed/change.ts'
-import type { OrderFeed } from '#bff/order-feed/order-feed.ts'
+import type { OrderFeed, OrderFeedOptions } from '#bff/order-feed/order-feed.ts'
 import type { Pages } from '#bff/pages/pages.ts'
 import { checkInt, checkOrderId, requireStaff, visibleOrder } from '#bff-web/resolvers/access.ts'
 import { orderPage, orderSummary } from '#bff-web/resolvers/order-pages.ts'
 import { EVERY_SECTION, type OrderView, orderView, type SummaryView } from '#bff-web/resolvers/order-view.ts'
 import { readOrders } from '#bff-web/resolvers/orders.ts'
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
-import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { OrderChange, OrdersChange, SubscriptionResolvers } from '#schema/generated/bff-web.ts'
 
-/** What the feed hands on: the page to who watches one order, its summary to who watches many. */
+/** An order of the feed: its page when somebody watches that very order, its summary otherwise. */
 export type Order = OrderView | SummaryView
 
-/** Nothing on a page of an order depends on who among those that may see it looks: its answers are shared. */
+/** Callers that may see an order see the same, so they share each change as it is sent. */
 const AUDIENCE = 'whoever may see it'
-const MOST_PRESENT = 50
+const MAX_PRESENT = 50
 
 export const idOf = (order: Order): string => order.id
 export const ownerOf = (order: Order): string => order.customer.id
 
-/** With all that happened up to `positions`; sections that cannot be loaded are left out with a notice. */
-export async function readOrder(
-  pages: Pages,
-  orderId: string,
-  positions: PositionVector,
-  detail: 'page' | 'summary',
-): Promise<Order | undefined> {
-  if (detail === 'summary') {
-    const { data } = await pages.readFor(orderSummary, { id: orderId }, positions)
-    return data?.order ?? undefined
+/** Returns how the order feed reads an order: sections that cannot be loaded are left empty with a notice. */
+export function createOrderReader(pages: Pages): OrderFeedOptions<Order>['read'] {
+  return async (id, positions, detail) => {
+    if (detail === 'summary')
+      return (await pages.readFor(orderSummary, { id }, positions)).data?.order ?? undefined
+    const { data, errors } = await pages.readFor(orderPage, { id, ...EVERY_SECTION }, positions)
+    return data?.order ? orderView(data.order, errors) : undefined
   }
-  const { data, errors } = await pages.readFor(orderPage, { id: orderId, ...EVERY_SECTION }, positions)
-  return data?.order ? orderView(data.order, errors) : undefined
 }
 
 export function subscriptions(pages: Pages, feed: OrderFeed<Order>): SubscriptionResolvers {
@@ -57,7 +51,7 @@ export function subscriptions(pages: Pages, feed: OrderFeed<Order>): Subscriptio
     myOrderChanges: {
       subscribe(_root, { first, after }, context) {
         const { subject: customer } = requireRole(context.viewer, 'customer')
-        const count = checkInt('first', first ?? 20, 0, MOST_PRESENT)
+        const count = checkInt('first', first ?? 20, 0, MAX_PRESENT)
         const present = async () =>
           count === 0 ? [] : (await readOrders(pages, { first: count }, context)).nodes
         return feed.watch({ scope: { customer }, after, audience: AUDIENCE, present })

@@ -1,8 +1,8 @@
-// Which order and which customer a message of the bus is about. Pure.
+// Finds the order and the customer that a message of the bus is about.
 import { isId, siblingId } from '#platform/domain/ids.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 
-/** The order that a message is about: its own stream, the order that its data names, or its payment's. */
+/** Returns the order that the message's data names, whose stream it is of, or whose payment's stream it is of. */
 export function orderIdOf(message: Pick<BusMessage, 'stream' | 'data'>): string | undefined {
   const { orderId } = message.data
   if (typeof orderId === 'string' && isId('order', orderId)) return orderId
@@ -11,7 +11,7 @@ export function orderIdOf(message: Pick<BusMessage, 'stream' | 'data'>): string 
   return isId('payment', id) ? siblingId('order', id) : undefined
 }
 
-/** The customer that a message names, whose order it is about. */
+/** Returns the customer that the message's data names. */
 export function customerIdOf(message: Pick<BusMessage, 'data'>): string | undefined {
   const { customerId } = message.data
   return typeof customerId === 'string' && customerId !== '' ? customerId : undefined

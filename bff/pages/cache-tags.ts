@@ -1,24 +1,24 @@
-// Which cached views an event touches, as tags. Pure.
+// Maps events to cache tags: each tag names the cached pages that an event may change.
 import { orderIdOf } from '#bff/bus/message-ids.ts'
 import { isObject, type JsonObject } from '#platform/domain/json.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 
-/** The tags that views are kept under. */
+/** The tags under which pages are cached. */
 export const tag = {
-  /** Anything that happened to the order, in any service. */
+  /** Changes with anything that happens to the order, in any service. */
   order: (id: string) => `order:${id}`,
-  /** Any change of any order itself. */
+  /** Changes with every event of topic orders that is about an order. */
   orders: 'orders',
-  /** Any change of any order of the customer itself, a new one included. */
+  /** Changes with every event of topic orders about an order of the customer, a new one included. */
   ordersOf: (customerId: string) => `orders-of:${customerId}`,
   customer: (id: string) => `customer:${id}`,
-  /** Anything that happened to the product or its stock. */
+  /** Changes with the product and its stock. */
   product: (sku: string) => `product:${sku}`,
-  /** Any change of any product or its stock. */
+  /** Changes with any product and its stock. */
   catalogue: 'catalogue',
-  /** A product that is new. */
+  /** Changes with every new product. */
   assortment: 'assortment',
-  /** Anything at all. */
+  /** Changes with every event. */
   operations: 'operations',
 } as const
 
@@ -44,7 +44,7 @@ export function tagsOf(message: BusMessage): readonly string[] {
   return tags
 }
 
-/** Whose order an event of topic orders is about: each of them says so, the first one with the whole customer. */
+/** Returns the customer that an event of topic orders names: every one does, and the first holds the whole customer. */
 function ownerOf({ customerId, customer }: JsonObject): string | undefined {
   if (typeof customerId === 'string') return customerId
   const id = isObject(customer) ? customer.id : undefined

@@ -1,11 +1,11 @@
-// Reads of callers who must see more than the bus has told: so many at once, so that they hold nobody else up.
+// Limits how many operations may wait for positions that the bus has not delivered yet, so that they hold nobody else up.
 import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { createWaitingPlaces } from '#platform/consistency/wait-limit.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 
 /**
- * Calls `read` with `required`, or with nothing required where too many operations, of the caller or of all, read ahead of
- * the bus already: the answer then names what may be stale. All reads of one operation count once.
+ * Calls `read` with `required`. Where the caller, or all callers together, have too many operations ahead of the bus, it
+ * calls `read` with nothing required and notes in `context` what may be stale. All reads of one operation count once.
  */
 export type LimitConsistentRead = <T>(
   context: RequestContext,
@@ -13,43 +13,44 @@ export type LimitConsistentRead = <T>(
   read: (required: PositionVector) => Promise<T>,
 ) => Promise<T>
 
-const MOST_OPERATIONS = 256
-const MOST_OPERATIONS_OF_CALLER = 8
+const MAX_OPERATIONS = 256
+const MAX_OPERATIONS_PER_CALLER = 8
 
-type Ahead = { readonly place: Disposable; reads: number }
+/** An operation that reads ahead of the bus, and how many of its reads are running. */
+type WaitingOperation = { readonly place: Disposable; reads: number }
 
 export function createConsistentReadLimit(heard: () => PositionVector): LimitConsistentRead {
-  const places = createWaitingPlaces({ perCaller: MOST_OPERATIONS_OF_CALLER, total: MOST_OPERATIONS })
-  const operations = new WeakMap<RequestContext, Ahead>()
+  const places = createWaitingPlaces({ perCaller: MAX_OPERATIONS_PER_CALLER, total: MAX_OPERATIONS })
+  const operations = new WeakMap<RequestContext, WaitingOperation>()
 
-  function enter(context: RequestContext): Ahead | undefined {
-    const found = operations.get(context)
-    if (found) return found
+  function enter(context: RequestContext): WaitingOperation | undefined {
+    const entered = operations.get(context)
+    if (entered) return entered
     const place = places.take(context.viewer?.subject)
-    const ahead = place && { place, reads: 0 }
-    if (ahead) operations.set(context, ahead)
-    return ahead
+    const operation = place && { place, reads: 0 }
+    if (operation) operations.set(context, operation)
+    return operation
   }
 
-  function leave(context: RequestContext, ahead: Ahead): void {
-    ahead.reads -= 1
-    if (ahead.reads > 0) return
+  function leave(context: RequestContext, operation: WaitingOperation): void {
+    operation.reads -= 1
+    if (operation.reads > 0) return
     operations.delete(context)
-    ahead.place[Symbol.dispose]()
+    operation.place[Symbol.dispose]()
   }
 
   return async (context, required, read) => {
     if (covers(heard(), required)) return read(required)
-    const ahead = enter(context)
-    if (ahead === undefined) {
+    const operation = enter(context)
+    if (operation === undefined) {
       noteStale(context, Object.keys(required))
       return read({})
     }
-    ahead.reads += 1
+    operation.reads += 1
     try {
       return await read(required)
     } finally {
-      leave(context, ahead)
+      leave(context, operation)
     }
   }
 }

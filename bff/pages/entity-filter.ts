@@ -1,10 +1,10 @@
-// Which orders and products there are, so that a made-up id costs no request: filled from the gateway, kept by the bus.
+// Tells which orders and products cannot exist, so that requests for them cost nothing: ids from the gateway, then from the bus.
 import type { BusFollower } from '#bff/bus/bus-follower.ts'
 import { orderIdOf } from '#bff/bus/message-ids.ts'
 import type { GatewayClient } from '#bff/pages/gateway-client.ts'
 import { createIdFilter, type IdFilter } from '#bff/pages/id-filter.ts'
 import type { Entity, EntityKind } from '#bff/pages/pages.ts'
-import type { PositionVector } from '#platform/consistency/position-vector.ts'
+import { NO_POSITIONS, type PositionVector } from '#platform/consistency/position-vector.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { TypedDocument } from '#platform/graphql/client/client.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -18,9 +18,9 @@ const DOCUMENTS: Readonly<Record<EntityKind, IdPage>> = {
 const TOPICS: Readonly<Record<EntityKind, string>> = { order: 'orders', product: 'inventory' }
 const STOCK = 'stock-'
 
-export type EntityFilter = AsyncDisposable & {
-  /** False only when there is surely no such thing among all that happened up to `required`. */
-  mayExist(subject: Entity, required: PositionVector): boolean
+type EntityFilter = AsyncDisposable & {
+  /** Returns false only when nothing that happened up to `required` made such an entity. */
+  mayExist(entity: Entity, required: PositionVector): boolean
 }
 
 export function createEntityFilter(options: {
@@ -29,47 +29,53 @@ export function createEntityFilter(options: {
   readonly logger: Logger
 }): EntityFilter {
   const { gateway, follower, logger } = options
-  const known: Readonly<Record<EntityKind, IdFilter>> = { order: idsOf('order'), product: idsOf('product') }
-  let following = false
+  const filters: Readonly<Record<EntityKind, IdFilter>> = {
+    order: createFilter('order'),
+    product: createFilter('product'),
+  }
+  let isFollowing = false
 
-  function idsOf(kind: EntityKind): IdFilter {
+  function createFilter(kind: EntityKind): IdFilter {
     return createIdFilter({
       logger,
       loadPage: async after => {
-        const { data } = await gateway.runAsService(DOCUMENTS[kind], { after: after ?? null }, {})
+        const variables = { after: after ?? null }
+        const { data } = await gateway.runAsService(DOCUMENTS[kind], variables, { required: NO_POSITIONS })
         return data.ids
       },
     })
   }
 
-  function hear(messages: readonly BusMessage[]): void {
+  function addCreated(messages: readonly BusMessage[]): void {
     for (const message of messages) {
       const orderId = message.type === 'OrderPlaced' ? orderIdOf(message) : undefined
-      if (orderId) known.order.add(orderId)
-      if (message.type === 'ProductAdded') known.product.add(message.stream.slice(STOCK.length))
+      if (orderId) filters.order.add(orderId)
+      if (message.type === 'ProductAdded') filters.product.add(message.stream.slice(STOCK.length))
     }
   }
 
-  /** What is created while nobody listens is not known: then everything may exist, until the ids are read anew. */
-  function begin(): void {
-    following = true
-    for (const ids of Object.values(known)) void ids.fill()
+  /** What was created while the bus was not followed is missing, so all ids are loaded anew. */
+  function refill(): void {
+    isFollowing = true
+    for (const filter of Object.values(filters)) void filter.fill()
   }
 
-  const heard = follower.listen(hear)
-  const began = follower.onFollow(begin)
-  const ended = follower.onGap(() => {
-    following = false
-  })
+  const subscriptions = [
+    follower.listen(addCreated),
+    follower.onFollow(refill),
+    follower.onGap(() => {
+      isFollowing = false
+    }),
+  ]
   return {
     mayExist({ kind, id }, required) {
       const topic = TOPICS[kind]
-      const allHeard = following && (follower.heard()[topic] ?? 0) >= (required[topic] ?? 0)
-      return !allHeard || known[kind].mayExist(id)
+      const hasHeardAll = isFollowing && (follower.heard()[topic] ?? 0) >= (required[topic] ?? 0)
+      return !hasHeardAll || filters[kind].mayExist(id)
     },
     async [Symbol.asyncDispose]() {
-      for (const listening of [heard, began, ended]) listening[Symbol.dispose]()
-      for (const ids of Object.values(known)) await ids[Symbol.asyncDispose]()
+      for (const subscription of subscriptions) subscription[Symbol.dispose]()
+      for (const filter of Object.values(filters)) await filter[Symbol.asyncDispose]()
     },
   }
 }

@@ -1,4 +1,4 @@
-// The one thing a BFF calls: the gateway, with generated operations, in the caller's name or in the BFF's own.
+// Sends a BFF's generated operations to the gateway, in the caller's name or in the BFF's own.
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
@@ -17,30 +17,36 @@ import {
 import { type CircuitState, createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 
 export type GatewayClient = AsyncDisposable & {
-  /** In the caller's name. What the gateway's services reached is noted in `context`, for the caller's next query. */
+  /** Sends an operation in the caller's name, and notes in `context` the positions that the services reached. */
   run<Result, Variables>(
     document: TypedDocument<Result, Variables>,
     variables: Variables,
     context: RequestContext,
   ): Promise<Result>
   /**
-   * In the BFF's own name, seeing everything that happened up to `positions`: whoever gets the answer is authorised on
-   * its value. `client` is charged for it. Queries of one turn for one client go as one request. Fields that failed are in `errors`.
+   * Sends a query in the BFF's own name, so whoever gets the result must be authorised on it. Fields that failed are in
+   * `errors`. Queries of one turn for one client go as one request.
    */
   runAsService<Result, Variables>(
     document: TypedDocument<Result, Variables>,
     variables: Variables,
-    positions: PositionVector,
-    client?: EndClient,
+    options: ServiceQueryOptions,
   ): Promise<GraphqlAnswer<Result>>
   health(): CircuitState
 }
 
-/** Longer than the longest that a command may wait for its outcome (settleWithinMs, ten seconds). */
+type ServiceQueryOptions = {
+  /** The result shows everything that happened up to here. */
+  readonly required: PositionVector
+  /** The client that is charged for the query. */
+  readonly client?: EndClient | undefined
+}
+
+/** Longer than a command may wait for its outcome, which is ten seconds (settleWithinMs). */
 const GATEWAY_TIMEOUT_MS = 20_000
 
 export function createGatewayClient(options: {
-  /** As GATEWAY_URL holds it. */
+  /** The value of GATEWAY_URL. */
   readonly url: string
   readonly discovery?: Discovery
   readonly adjusted?: PolicyOptions['adjusted']
@@ -68,12 +74,12 @@ export function createGatewayClient(options: {
         context.consistency.reached(service, position)
       return data
     },
-    async runAsService(document, variables, positions, endClient) {
-      const required = formatToken(positions)
+    async runAsService(document, variables, { required, client: endClient }) {
+      const token = formatToken(required)
       const headers = {
         authorization: `Bearer ${await options.serviceToken()}`,
         ...(endClient && { [CLIENT_HEADER]: formatClient(endClient) }),
-        ...(required !== '' && { [CONSISTENCY_HEADER]: required }),
+        ...(token !== '' && { [CONSISTENCY_HEADER]: token }),
       }
       return client.request({ document, variables, idempotent: true, partial: true, headers })
     },
@@ -82,12 +88,12 @@ export function createGatewayClient(options: {
   }
 }
 
-/** A query may be sent again after a fault; a mutation's caller decides, by its idempotency key. */
+/** A query may be sent again after a fault. A mutation may not: its caller decides, by its idempotency key. */
 function isQuery(document: string): boolean {
   return document.startsWith('query')
 }
 
-/** Clients without a token are told apart by their address, which the gateway believes when a service names it. */
+/** Clients without a token are told apart by their address, which the gateway accepts from a service that shows its token. */
 async function headersFor(
   { token, client, requestId, consistency }: RequestContext,
   serviceToken: () => Promise<string>,

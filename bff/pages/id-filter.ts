@@ -1,35 +1,35 @@
-// The ids that there are, in a few bits each, so that made-up ones cost nothing. Free of where ids come from.
-import { setTimeout as delay } from 'node:timers/promises'
+// Keeps all ids of one kind in growing Bloom filters, so that a request for an id that does not exist costs nothing.
 import { type BloomFilter, createBloomFilter } from '#platform/cache/bloom-filter.ts'
+import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type IdFilter = AsyncDisposable & {
-  /** True for all that there is, for one stranger in a hundred, and for everything until it is filled. */
+  /** Returns true for every id that exists, for one in a hundred that does not, and for any id until it is filled. */
   mayExist(id: string): boolean
-  /** Something that has come to be since `fill` was called. */
+  /** Adds an id that came to be after `fill` was called. */
   add(id: string): void
   /**
-   * Reads all ids anew, and again after a failure. Until then everything may exist. Resolves when it is filled, or
-   * when a later `fill` or the end takes its place.
+   * Loads all ids anew, and tries again after a failure. Resolves when the filter is filled, a later `fill` takes over,
+   * or the filter is disposed.
    */
   fill(): Promise<void>
   isFilled(): boolean
 }
 
-export type IdFilterOptions = {
-  /** Ids past `after`, in an order of its own, from the first when it is undefined; none at the end. */
+type IdFilterOptions = {
+  /** Returns the ids after `after` in a fixed order, from the first when it is undefined; none at the end. */
   readonly loadPage: (after: string | undefined) => Promise<readonly string[]>
   readonly logger: Logger
-  /** Of the first layer; each further one is twice as large. 65,536 when left out. */
+  /** The size of the first layer; each further layer is twice as large. 65,536 by default. */
   readonly capacity?: number
-  /** After a failure, at first; doubled up to 30 s. 1 s when left out. */
+  /** The first pause after a failure, doubled up to 30 s. 1 s by default. */
   readonly retryMs?: number
 }
 
 const CAPACITY = 65_536
 /** With the capacity above: 8 million ids, 20 MB. */
 const MAX_LAYERS = 7
-/** Of all layers together: each has half of what is left. */
+/** Of all layers together: each layer gets half of what is left. */
 const FALSE_POSITIVES = 0.01
 const RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
@@ -37,10 +37,10 @@ const MAX_RETRY_MS = 30_000
 export function createIdFilter(options: IdFilterOptions): IdFilter {
   const { loadPage, logger, capacity = CAPACITY, retryMs = RETRY_MS } = options
   let layers: BloomFilter[] = []
-  let full = false
+  let isFilled = false
   let filling = new AbortController()
 
-  /** When all layers are full, the last takes more still, and says yes too often. */
+  /** When all layers are full, the last one takes more, at a higher rate of false positives. */
   function add(id: string): void {
     let last = layers.at(-1)
     if (!last || (last.size() >= last.capacity && layers.length < MAX_LAYERS)) {
@@ -53,42 +53,41 @@ export function createIdFilter(options: IdFilterOptions): IdFilter {
     last.add(id)
   }
 
-  function mayExist(id: string): boolean {
-    return !full || layers.some(layer => layer.mayHave(id))
-  }
-
-  /** Goes on where it failed: what has come to be since then was added. */
-  async function readAll(signal: AbortSignal): Promise<void> {
+  /** Goes on after a failure where it stopped: what came to be meanwhile was added. */
+  async function loadAll(signal: AbortSignal): Promise<void> {
     let after: string | undefined
-    let pause = retryMs
+    let pauseMs = retryMs
     while (!signal.aborted) {
       try {
         const ids = await loadPage(after)
         if (signal.aborted || ids.length === 0) return
         for (const id of ids) add(id)
         after = ids.at(-1)
-        pause = retryMs
-      } catch (error) {
-        logger.warn({ err: error }, 'the known ids could not be read; until then every id may exist')
-        await delay(pause, undefined, { signal, ref: false }).catch(() => {})
-        pause = Math.min(2 * pause, MAX_RETRY_MS)
+        pauseMs = retryMs
+      } catch (err) {
+        logger.warn(
+          { err, pauseMs },
+          'loading the existing ids failed, any id may exist until a retry succeeds',
+        )
+        await pauseUnlessAborted(pauseMs, signal)
+        pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)
       }
     }
   }
 
   return {
-    mayExist,
+    mayExist: id => !isFilled || layers.some(layer => layer.mayHave(id)),
     add,
     async fill() {
       filling.abort()
       filling = new AbortController()
       const { signal } = filling
       layers = []
-      full = false
-      await readAll(signal)
-      if (!signal.aborted) full = true
+      isFilled = false
+      await loadAll(signal)
+      if (!signal.aborted) isFilled = true
     },
-    isFilled: () => full,
+    isFilled: () => isFilled,
     async [Symbol.asyncDispose]() {
       filling.abort()
     },

@@ -53,7 +53,7 @@ test('reads on after a failure, from where it was', async () => {
   await known.fill()
   expect(asked.filter(after => after === undefined)).toHaveLength(1)
   expect(IDS.every(known.mayExist)).toBe(true)
-  expect(recording.lines.join()).toContain('every id may exist')
+  expect(recording.lines.join()).toContain('any id may exist')
 })
 
 test('forgets what it knew when it is filled anew, and leaves the fill before', async () => {

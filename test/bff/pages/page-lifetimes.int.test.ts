@@ -55,9 +55,9 @@ test('pages that are read from now on are kept for as long as the live settings 
   const cache = open.use(await openCache({ name: 'lifetimes', logger }))
   const follower = open.use(createBusFollower({ bus, logger }))
   follower.onFollow(from => cache.resume(from))
-  const recent = createReadYourWrites()
+  const readYourWrites = createReadYourWrites()
   const lifetimeOf = (name: string) => (name === 'profile' ? live.current().cache?.profile : undefined)
-  const pages = createPages({ gateway, cache, follower, recent, mayExist: () => true, lifetimeOf })
+  const pages = createPages({ gateway, cache, follower, readYourWrites, mayExist: () => true, lifetimeOf })
   const read = (id: string) => pages.readFor(profile, { id }, {})
 
   await read('cus_1')
