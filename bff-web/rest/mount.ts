@@ -11,7 +11,7 @@ import { createOperationRunner, type RunOperation } from '#bff-web/rest/run-oper
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { requireViewer } from '#platform/auth/viewer.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
-import { identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
+import { identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import { requireJson } from '#platform/http/media-types.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -108,7 +108,7 @@ async function contextOf(verifier: Verifier, { headers, id }: FastifyRequest): P
     requestId: id,
     language: headers['accept-language'],
     traceparent: traceparent() ?? validTraceparent(headers.traceparent),
-    required: requiredBy(caller, headers[CONSISTENCY_HEADER]),
+    required: requiredPositions(caller, headers[CONSISTENCY_HEADER]),
   })
 }
 

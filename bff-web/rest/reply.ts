@@ -1,6 +1,6 @@
 // How a REST answer is sent: what a client may keep, what nobody may. Free of routes.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { createAnswer, sendAnswer } from '#platform/http/response-body.ts'
+import { encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -10,8 +10,8 @@ export async function sendCacheable(
   reply: FastifyReply,
   body: string,
 ): Promise<FastifyReply> {
-  const answer = createAnswer({ text: body, headers: { 'content-type': JSON_TYPE }, tagged: true })
-  await sendAnswer(request, reply, answer)
+  const answer = encodeResponse({ text: body, headers: { 'content-type': JSON_TYPE }, tagged: true })
+  await sendResponse(request, reply, answer)
   return reply
 }
 

@@ -1,6 +1,6 @@
 // Limits how many operations may wait for positions that the bus has not delivered yet, so that they hold nobody else up.
 import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
-import { createWaitingPlaces } from '#platform/consistency/wait-limit.ts'
+import { createWaitLimit } from '#platform/consistency/wait-limit.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 
 /**

@@ -4,15 +4,15 @@ import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
 import {
   createGraphqlClient,
-  type GraphqlAnswer,
+  type GraphqlResult,
   type TypedDocument,
 } from '#platform/graphql/client/client.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import {
-  CLIENT_HEADER,
+  END_CLIENT_HEADER,
   type EndClient,
   FORWARDER_HEADER,
-  formatClient,
+  formatEndClient,
 } from '#platform/graphql/end-client.ts'
 import { type CircuitState, createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 
@@ -103,7 +103,7 @@ async function headersFor(
     'x-request-id': requestId,
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
     ...(token === undefined &&
-      client && { [CLIENT_HEADER]: formatClient(client), [FORWARDER_HEADER]: await serviceToken() }),
+      client && { [END_CLIENT_HEADER]: formatEndClient(client), [FORWARDER_HEADER]: await serviceToken() }),
     ...(required !== '' && { [CONSISTENCY_HEADER]: required }),
   }
 }

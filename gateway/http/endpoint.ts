@@ -16,23 +16,28 @@ import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
-import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
+import { ANONYMOUS, type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import {
   createRequestBudget,
   type OperationLimits,
   type RequestBudget,
   spendText,
 } from '#platform/graphql/documents/limits.ts'
-import { type EndClient, FORWARDER_HEADER, parseClient } from '#platform/graphql/end-client.ts'
+import { type EndClient, FORWARDER_HEADER, parseEndClient } from '#platform/graphql/end-client.ts'
 import { type BatchesFrom, checkBatch, memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { sandboxPage } from '#platform/graphql/explorer/sandbox-page.ts'
-import { answerType, JSON_TYPE, mountGraphqlRoute, RESPONSE_TYPE } from '#platform/graphql/route.ts'
+import {
+  JSON_TYPE,
+  mountGraphqlRoute,
+  preferredResponseType,
+  RESPONSE_TYPE,
+} from '#platform/graphql/route.ts'
 import { headerText } from '#platform/http/header-text.ts'
 import { parseBody } from '#platform/http/json-body.ts'
 import { preferredType } from '#platform/http/media-types.ts'
 import { isRead } from '#platform/http/methods.ts'
-import { createAnswer, sendAnswer } from '#platform/http/response-body.ts'
+import { encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -82,7 +87,8 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
   }
   // A client that takes parts still gets JSON for an error, and for what is no subscription.
   const type =
-    answerType(request.headers.accept) ?? (acceptedMultipartTypes(request).length > 0 ? JSON_TYPE : undefined)
+    preferredResponseType(request.headers.accept) ??
+    (acceptedMultipartTypes(request).length > 0 ? JSON_TYPE : undefined)
   if (type === undefined)
     return reply
       .code(406)
@@ -113,7 +119,7 @@ async function endClientOf(
   { headers }: FastifyRequest,
   verified: VerifiedToken | undefined,
 ): Promise<EndClient | undefined> {
-  const named = verifier && parseClient(headers)
+  const named = verifier && parseEndClient(headers)
   if (!named) return undefined
   if (verified?.viewer.role === 'service') return named
   const token = headerText(headers[FORWARDER_HEADER])
@@ -136,7 +142,7 @@ async function run(stages: Stages, exchange: HttpRequestContext): Promise<unknow
   const { request, reply, type } = exchange
   const asked = isRead(request) ? queryString(request) : parseBody(request)
   const metadata = emptyMetadata()
-  const required = formatToken(requiredBy(exchange, request.headers[CONSISTENCY_HEADER]))
+  const required = formatToken(requiredPositions(exchange, request.headers[CONSISTENCY_HEADER]))
   if (Array.isArray(asked)) checkBatch(asked, stages, exchange.isService)
   const isShared = Array.isArray(asked) && !exchange.isService
   const budget = isShared ? createRequestBudget(stages.limits) : undefined
@@ -156,7 +162,7 @@ async function run(stages: Stages, exchange: HttpRequestContext): Promise<unknow
   void reply.code(answers.length === 1 && first ? statusFor(first, type) : 200)
   if (reply.statusCode === 405) void reply.header('allow', 'POST')
   const tagged = isRead(request) && reply.statusCode === 200
-  return sendAnswer(request, reply, createAnswer({ text, headers: { 'content-type': type }, tagged }))
+  return sendResponse(request, reply, encodeResponse({ text, headers: { 'content-type': type }, tagged }))
 }
 
 /** With the older media type, whatever was understood as a request is 200. */

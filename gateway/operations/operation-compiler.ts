@@ -29,11 +29,11 @@ import type { AuthorizationSettings } from '#gateway/safety/authorization/settin
 import { compileCost } from '#gateway/safety/cost/estimate.ts'
 import { type CostSettings, DEFAULT_COST } from '#gateway/safety/cost/settings.ts'
 import type { Supergraph } from '#gateway/supergraph/supergraph.ts'
-import { createTextCheck } from '#platform/graphql/documents/document-check.ts'
+import { createDocumentCheck } from '#platform/graphql/documents/document-check.ts'
 import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
-import { ownTurn } from '#platform/graphql/documents/turn-queue.ts'
-import { MAX_VARIABLE_ERRORS, problemOfValues } from '#platform/graphql/documents/variable-values.ts'
+import { waitForTurn } from '#platform/graphql/documents/turn-queue.ts'
+import { MAX_VARIABLE_ERRORS, variablesProblem } from '#platform/graphql/documents/variable-values.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -62,14 +62,14 @@ export function createOperations(
     ...(options.authorization && { settings: options.authorization }),
   })
   const { introspection, limits } = options
-  const check = createTextCheck({ schema, limits, introspection })
+  const check = createDocumentCheck({ schema, limits, introspection })
   const { values, answerBytes = DEFAULT_RESPONSE_BYTES } = limits
   const { listSize } = options.cost ?? DEFAULT_COST
   return createOperationCache(make, options.seen)
 
   function make({ text, name }: OperationKey): Promise<PrepareResult | RestrictedOperation> {
     return refusing(async () => {
-      await ownTurn()
+      await waitForTurn()
       const read = check(text)
       if ('errors' in read) return read
       const { document } = read
@@ -181,7 +181,7 @@ async function compile(
       answerBytes,
     ),
     coerce(given) {
-      const problem = problemOfValues(given, values)
+      const problem = variablesProblem(given, values)
       if (problem !== undefined) return { errors: [new GraphQLError(problem)] }
       const { coerced, errors } = getVariableValues(schema, definitions, given, {
         maxErrors: MAX_VARIABLE_ERRORS,

@@ -28,15 +28,15 @@ import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consisten
 import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
-import { requiredBy } from '#platform/graphql/caller.ts'
+import { requiredPositions } from '#platform/graphql/caller.ts'
 import { memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { formatError } from '#platform/graphql/errors.ts'
-import { type Answer, answerOfText } from '#platform/graphql/live-server/encoded-results.ts'
-import type { Begun } from '#platform/graphql/live-server/execution.ts'
-import type { LiveEngine } from '#platform/graphql/live-server/live-server.ts'
-import type { LiveRequest } from '#platform/graphql/live-server/operation-request.ts'
-import { once } from '#platform/graphql/live-server/pump.ts'
+import { type EncodedResult, encodeResultText } from '#platform/graphql/live-server/encoded-results.ts'
+import type { StartedOperation } from '#platform/graphql/live-server/execution.ts'
+import type { LiveExecutor } from '#platform/graphql/live-server/live-server.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import { singleItem } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -60,7 +60,7 @@ type Running = {
 }
 
 /** Disposing stops following the graphs that are served from then on. */
-export type GatewayEngine = LiveEngine & Disposable
+export type GatewayEngine = LiveExecutor & Disposable
 
 /**
  * Subscriptions that are equal in text, variables and all that goes out in their callers' names are one: its events are
@@ -135,7 +135,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     inUse: GraphLease,
     asked: OperationRequest,
     sender: RequestContext,
-  ): Promise<Begun> {
+  ): Promise<StartedOperation> {
     const metadata = emptyMetadata()
     const format = createErrorFormatter({ requestId: sender.requestId, logger })
     const { text, outcome } = await runOperation(
@@ -144,8 +144,8 @@ export function createEngine(options: EngineOptions): GatewayEngine {
       sender,
     )
     if (outcome === 'refused' || outcome === 'not a query') throw toldIn(text)
-    const answer = answerOfText(addExtensions(text, metadata))
-    return { source: once(answer), answerOf: () => answer, sharedAs: undefined }
+    const answer = encodeResultText(addExtensions(text, metadata))
+    return { source: singleItem(answer), resultOf: () => answer, shareKey: undefined }
   }
 
   /** Whether a token that came meanwhile allows other parts of the operation than the one before. */
@@ -178,7 +178,7 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     return before !== now || now === undefined || 'errors' in now
   }
 
-  async function begin(request: LiveRequest, session: LiveSession): Promise<Begun> {
+  async function start(request: GraphqlRequest, session: LiveSession): Promise<StartedOperation> {
     const asked = askedBy(request, persisted)
     const sender = senderOf(request, session)
     const inUse = current.lease()
@@ -206,12 +206,12 @@ export function createEngine(options: EngineOptions): GatewayEngine {
     const { subscription } = joined
     if (!found && current.get() !== inUse.graph) void replan(joined) // it was replaced while this was planned
     const source = endWhenRightsChange(subscription.join(forwarded), rightsChange(asked, sender))
-    return { source, answerOf: asAnswer, sharedAs: undefined }
+    return { source, resultOf: asAnswer, shareKey: undefined }
   }
 
   return {
-    begin,
-    keep,
+    start,
+    keepHeaders,
     format(error, { requestId }) {
       if (error instanceof Told) return error.formatted
       const format = createErrorFormatter({ requestId, logger })
@@ -247,7 +247,7 @@ function isExecutionError(error: unknown): error is ExecutionError {
 }
 
 /** Throws as `PersistedOperations.resolve`. */
-function askedBy(request: LiveRequest, persisted: PersistedOperations | undefined): OperationRequest {
+function askedBy(request: GraphqlRequest, persisted: PersistedOperations | undefined): OperationRequest {
   return {
     query: persisted?.resolve(request) ?? request.query ?? '',
     operationName: request.operationName,
@@ -258,10 +258,13 @@ function askedBy(request: LiveRequest, persisted: PersistedOperations | undefine
 }
 
 /** As it is whenever it is called: tokens are refreshed. */
-function senderOf({ extensions }: LiveRequest, session: LiveSession): () => RequestContext {
+function senderOf({ extensions }: GraphqlRequest, session: LiveSession): () => RequestContext {
   const own = extensions?.[CONSISTENCY_HEADER]
   const required = formatToken(
-    mergePositions(session.required, requiredBy(session.caller, typeof own === 'string' ? own : undefined)),
+    mergePositions(
+      session.required,
+      requiredPositions(session.caller, typeof own === 'string' ? own : undefined),
+    ),
   )
   return () => ({
     headers: session.headers,
@@ -285,17 +288,17 @@ function keyOf(
 }
 
 /** All that a header rule may forward; what is about the connection alone goes. */
-function keep(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+function keepHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !name.startsWith('sec-') && name !== 'upgrade'),
   )
 }
 
-function asAnswer(item: unknown): Answer {
+function asAnswer(item: unknown): EncodedResult {
   if (!isAnswer(item)) throw new TypeError('a running subscription gives answers')
   return item
 }
 
-function isAnswer(item: unknown): item is Answer {
+function isAnswer(item: unknown): item is EncodedResult {
   return isObject(item) && Buffer.isBuffer(item.closed)
 }

@@ -2,9 +2,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
-import { type Answer, answerJson } from '#platform/graphql/live-server/encoded-results.ts'
-import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-server/operation-request.ts'
-import type { Framing, LiveStreams } from '#platform/graphql/live-server/streaming-responses.ts'
+import { type EncodedResult, resultJson } from '#platform/graphql/live-server/encoded-results.ts'
+import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import type { Framing, StreamingResponses } from '#platform/graphql/live-server/streaming-responses.ts'
 import { parseBody } from '#platform/http/json-body.ts'
 import { preferredType } from '#platform/http/media-types.ts'
 
@@ -39,10 +39,14 @@ const PARTS: Framing = {
 /** `persisted` gives the texts of operations that are named by a hash; none are when it is left out. */
 export function createMultipart(
   current: CurrentGraph,
-  streams: LiveStreams,
+  streams: StreamingResponses,
   persisted?: PersistedOperations,
 ): ServeMultipart {
-  async function answer(wanted: LiveRequest, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  async function answer(
+    wanted: GraphqlRequest,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<boolean> {
     if (!(await isSubscription(current, wanted, persisted))) return false
     await streams.serve(request, reply, { wanted, framing: PARTS })
     return true
@@ -61,16 +65,16 @@ export function acceptedMultipartTypes({ headers: { accept = '' } }: FastifyRequ
 }
 
 /** What is no such request, or malformed, is for others to answer. */
-function subscriptionIn(request: FastifyRequest): LiveRequest | undefined {
+function subscriptionIn(request: FastifyRequest): GraphqlRequest | undefined {
   if (request.method !== 'POST' || !acceptedMultipartTypes(request).some(type => SUBSCRIPTIONS.test(type)))
     return undefined
-  const wanted = readLiveRequest(parseBody(request))
+  const wanted = readGraphqlRequest(parseBody(request))
   return 'problem' in wanted ? undefined : wanted
 }
 
 async function isSubscription(
   current: CurrentGraph,
-  wanted: LiveRequest,
+  wanted: GraphqlRequest,
   persisted: PersistedOperations | undefined,
 ): Promise<boolean> {
   const text = textOf(wanted, persisted)
@@ -81,7 +85,7 @@ async function isSubscription(
 }
 
 /** Undefined for what may not be run, or is not known by its hash: the endpoint says so. */
-function textOf(wanted: LiveRequest, persisted: PersistedOperations | undefined): string | undefined {
+function textOf(wanted: GraphqlRequest, persisted: PersistedOperations | undefined): string | undefined {
   try {
     return persisted?.resolve(wanted) ?? wanted.query
   } catch {
@@ -89,11 +93,11 @@ function textOf(wanted: LiveRequest, persisted: PersistedOperations | undefined)
   }
 }
 
-const parts = new WeakMap<Answer, Buffer>()
+const parts = new WeakMap<EncodedResult, Buffer>()
 
 /** Made once for all whom the answer goes to. */
-function partOf(answer: Answer): Buffer {
-  const made = parts.get(answer) ?? Buffer.concat([PART_HEAD, answerJson(answer), PART_TAIL])
+function partOf(answer: EncodedResult): Buffer {
+  const made = parts.get(answer) ?? Buffer.concat([PART_HEAD, resultJson(answer), PART_TAIL])
   parts.set(answer, made)
   return made
 }

@@ -14,13 +14,13 @@ import {
 import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
-import { type Answer, answerOfText } from '#platform/graphql/live-server/encoded-results.ts'
+import { type EncodedResult, encodeResultText } from '#platform/graphql/live-server/encoded-results.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 
 export type SharedSubscription = {
   /** Answers from now on. `forwarded` gives what goes out in the reader's name, as it is then. */
-  join(forwarded: () => ForwardedHeaders): AsyncIterator<Answer>
+  join(forwarded: () => ForwardedHeaders): AsyncIterator<EncodedResult>
   /** Goes on by another plan, without a break: the events of a new source are taken once it is open. */
   replan(plan: SubscriptionPlan): void
 }
@@ -51,7 +51,7 @@ const PATIENCE_MS = 1000
 export function startSubscription(first: SubscriptionPlan, options: RunOptions): SharedSubscription {
   const { settings, logger, seen } = options
   const readers = new Set<() => ForwardedHeaders>()
-  const answers = createBroadcast<Answer>({
+  const answers = createBroadcast<EncodedResult>({
     maxItems: settings.maxBehind,
     maxBytes: settings.maxBehindBytes,
     patienceMs: PATIENCE_MS,
@@ -111,7 +111,7 @@ export function startSubscription(first: SubscriptionPlan, options: RunOptions):
       plan.respond(event, forwarded, options.createFormat()),
     )
     inOrder = inOrder
-      .then(async () => answers.push(answerOfText(await answered, id)))
+      .then(async () => answers.push(encodeResultText(await answered, id)))
       .catch(error => logger.error({ err: error }, 'an event could not be answered'))
     return inOrder
   }

@@ -1,18 +1,18 @@
 // Places for requests that wait, so that those who wait leave room for those who need not. Free of what is waited for.
 
-export type WaitingPlaces = {
+export type WaitLimit = {
   /** A place until it is disposed; undefined when `caller`, or everybody together, has as many as there may be. */
-  take(caller: string | undefined): Disposable | undefined
+  enter(caller: string | undefined): Disposable | undefined
 }
 
 /** Only `total` bounds callers that are undefined, who stand for many. */
-export function createWaitingPlaces({
+export function createWaitLimit({
   perCaller,
   total,
 }: {
   readonly perCaller: number
   readonly total: number
-}): WaitingPlaces {
+}): WaitLimit {
   const taken = new Map<string | undefined, number>()
   let all = 0
 
@@ -24,7 +24,7 @@ export function createWaitingPlaces({
   }
 
   return {
-    take(caller) {
+    enter(caller) {
       if (all >= total || (caller !== undefined && (taken.get(caller) ?? 0) >= perCaller)) return undefined
       change(caller, 1)
       let open = true

@@ -16,7 +16,7 @@ const BEARER = /^bearer +([^\s]+)$/i
  * The positions that a request must see, by its consistency header. An answer may wait for them, so that they are honoured
  * for signed-in callers only.
  */
-export function requiredBy(
+export function requiredPositions(
   { verified }: Pick<Caller, 'verified'>,
   header: string | string[] | undefined,
 ): PositionVector {

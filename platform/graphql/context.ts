@@ -19,7 +19,7 @@ export type RequestContext = {
   readonly meta: EventMeta
   readonly consistency: Consistency
   /** What the answer is made of, should it be kept. */
-  readonly sources: AnswerSources
+  readonly sources: ResponseSources
   /** Whom other services may charge what is asked of them for this operation; undefined where nobody is known. */
   readonly client: EndClient | undefined
   /** DataLoaders of this operation, by name. */
@@ -39,7 +39,7 @@ export type Consistency = {
 }
 
 /** An answer may be kept when all that it shows came out of the cache: `leases` is then what it stands on. */
-export type AnswerSources = {
+export type ResponseSources = {
   readonly leases: Lease[]
   /** Set by whoever reads past the cache: the answer is not kept. */
   uncacheable: boolean

@@ -6,21 +6,21 @@ import { headerText } from '#platform/http/header-text.ts'
 export type EndClient = { readonly subject: string } | { readonly address: string }
 
 /** Names the end client. */
-export const CLIENT_HEADER = 'waybill-client'
+export const END_CLIENT_HEADER = 'waybill-client'
 /** A service's token beside that, where the request itself is not in the service's name. */
 export const FORWARDER_HEADER = 'waybill-forwarder'
 
 const MAX_LENGTH = 1000
 
-export function formatClient(client: EndClient): string {
+export function formatEndClient(client: EndClient): string {
   return 'subject' in client
     ? `subject ${encodeURIComponent(client.subject)}`
     : `address ${encodeURIComponent(client.address)}`
 }
 
 /** Undefined where no client is named, or not in that form. */
-export function parseClient(headers: IncomingHttpHeaders): EndClient | undefined {
-  const text = headerText(headers[CLIENT_HEADER])
+export function parseEndClient(headers: IncomingHttpHeaders): EndClient | undefined {
+  const text = headerText(headers[END_CLIENT_HEADER])
   const [, kind, encoded = ''] = /^(subject|address) (\S+)$/.exec(text?.slice(0, MAX_LENGTH) ?? '') ?? []
   const value = decoded(encoded)
   if (value === undefined || kind === undefined) return undefined

@@ -1,7 +1,7 @@
 // Counts operations by name, kind and outcome, with a bounded number of names. Free of transport.
 import { counter, deferredCounter } from '#platform/telemetry/metrics.ts'
 
-export type SeenOperation = {
+export type CountedOperation = {
   readonly name: string | undefined
   readonly kind: string | undefined
   readonly outcome: 'ok' | 'error'
@@ -11,7 +11,7 @@ export type SeenOperation = {
 const MAX_NAMES = 200
 
 /** Counts into `waybill_graphql_operations_total`. */
-export function createOperationCounter(service: string): (seen: SeenOperation) => void {
+export function createOperationCounter(service: string): (seen: CountedOperation) => void {
   const operations = counter('waybill_graphql_operations_total', 'GraphQL operations by name and outcome', [
     'service',
     'operation',

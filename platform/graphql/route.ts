@@ -17,10 +17,10 @@ export type GraphqlRoute = {
 export const JSON_TYPE = 'application/json; charset=utf-8'
 /** GraphQL over HTTP: the status tells whether anything was executed. */
 export const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8'
-export type AnswerType = typeof JSON_TYPE | typeof RESPONSE_TYPE
+export type ResponseType = typeof JSON_TYPE | typeof RESPONSE_TYPE
 
 /** Undefined when the client takes neither. */
-export function answerType(accept: string | undefined): AnswerType | undefined {
+export function preferredResponseType(accept: string | undefined): ResponseType | undefined {
   return preferredType(accept, [JSON_TYPE, RESPONSE_TYPE])
 }
 
@@ -46,7 +46,7 @@ export const sendErrors: SendError = (error, { request, reply, logger }) => {
   const told = formatError(callerFault(error) ?? error, { requestId: request.id, logger })
   return reply
     .code(statusOf(error))
-    .type(answerType(request.headers.accept) ?? JSON_TYPE)
+    .type(preferredResponseType(request.headers.accept) ?? JSON_TYPE)
     .header('cache-control', 'no-store')
     .send(JSON.stringify({ errors: [told] }))
 }

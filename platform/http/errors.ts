@@ -10,12 +10,12 @@ declare module 'fastify' {
   }
 }
 
-export type Exchange = {
+export type FailedRequest = {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly logger: Logger
 }
-export type SendError = (error: unknown, exchange: Exchange) => FastifyReply
+export type SendError = (error: unknown, exchange: FailedRequest) => FastifyReply
 
 /** A caller's fault in the HTTP request itself, with a status of its own: a method, a media type. */
 export class RequestError extends CallerError {
@@ -28,7 +28,7 @@ export class RequestError extends CallerError {
 }
 
 /** `{ error: { code, message, requestId } }` with the status of `statusOf`; operators' faults are logged, not told. */
-export function sendError(error: unknown, { request, reply, logger }: Exchange): FastifyReply {
+export function sendError(error: unknown, { request, reply, logger }: FailedRequest): FastifyReply {
   const requestId = request.id
   const fault = callerFault(error)
   const told = fault

@@ -5,16 +5,16 @@ import { COMPRESSED_FROM, chooseEncoding, compress, type Encoding } from '#platf
 
 type Headers = Readonly<Record<string, string>>
 
-export type Answer = {
+export type EncodedResponse = {
   readonly bytes: Buffer
   /** Content type and tag, and what else goes with every sending. */
   readonly headers: Headers
   /** Undefined for an answer that goes out once. */
   readonly etag: string | undefined
   /** Variants that were asked for; a failed one is forgotten. */
-  readonly packed: Map<Encoding, Packed>
+  readonly compressed: Map<Encoding, Packed>
   /** Called after each new variant. */
-  readonly onPacked?: () => void
+  readonly onCompressed?: () => void
 }
 
 type Packed = { readonly bytes: Buffer; readonly headers: Headers }
@@ -28,15 +28,15 @@ const SHARED_HEADERS: Headers = {
   vary: 'authorization, accept, accept-language, accept-encoding, origin',
 }
 
-export type AnswerParts = {
+export type ResponseParts = {
   readonly text: string
   readonly headers: Headers
   /** Whether it has a tag, which costs a hash. */
   readonly tagged: boolean
-  readonly onPacked?: () => void
+  readonly onCompressed?: () => void
 }
 
-export function createAnswer({ text, headers, tagged, onPacked }: AnswerParts): Answer {
+export function encodeResponse({ text, headers, tagged, onCompressed }: ResponseParts): EncodedResponse {
   const bytes = Buffer.from(text)
   // Weak: the variants of an answer share it.
   const etag = tagged ? `W/"${hash('sha256', bytes, 'base64url').slice(0, 27)}"` : undefined
@@ -44,16 +44,16 @@ export function createAnswer({ text, headers, tagged, onPacked }: AnswerParts): 
     bytes,
     etag,
     headers: { ...SHARED_HEADERS, ...headers, ...(etag !== undefined && { etag }) },
-    packed: new Map(),
-    ...(onPacked && { onPacked }),
+    compressed: new Map(),
+    ...(onCompressed && { onCompressed }),
   }
 }
 
 /** 304 when a GET's If-None-Match names the answer's tag; packed as the client takes it from 1 KB on. */
-export function sendAnswer(
+export function sendResponse(
   request: FastifyRequest,
   reply: FastifyReply,
-  answer: Answer,
+  answer: EncodedResponse,
 ): Promise<void> | undefined {
   const { bytes, headers, etag } = answer
   const known = request.headers['if-none-match']
@@ -63,7 +63,7 @@ export function sendAnswer(
   }
   const encoding =
     bytes.length < COMPRESSED_FROM ? undefined : chooseEncoding(request.headers['accept-encoding'])
-  const made = encoding === undefined ? answer : answer.packed.get(encoding)
+  const made = encoding === undefined ? answer : answer.compressed.get(encoding)
   if (made !== undefined || encoding === undefined) return send(reply, made ?? answer)
   return pack(answer, encoding).then(packed => send(reply, packed))
 }
@@ -75,13 +75,13 @@ function send(
   reply.headers(headers).send(bytes)
 }
 
-async function pack(answer: Answer, encoding: Encoding): Promise<Packed> {
+async function pack(answer: EncodedResponse, encoding: Encoding): Promise<Packed> {
   const bytes = await compress(answer.bytes, encoding)
   const made = { bytes, headers: { ...answer.headers, 'content-encoding': encoding } }
-  const earlier = answer.packed.get(encoding)
+  const earlier = answer.compressed.get(encoding)
   if (earlier !== undefined) return earlier
-  answer.packed.set(encoding, made)
-  answer.onPacked?.()
+  answer.compressed.set(encoding, made)
+  answer.onCompressed?.()
   return made
 }
 

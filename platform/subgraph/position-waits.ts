@@ -1,7 +1,7 @@
 // Waits of queries for positions of a service's own views: only for positions that there are, and for so many at once.
 import type { Viewer } from '#platform/auth/viewer.ts'
-import { createWaitingPlaces } from '#platform/consistency/wait-limit.ts'
-import type { OwnConsistency } from '#platform/graphql/endpoint/operation-plugin.ts'
+import { createWaitLimit } from '#platform/consistency/wait-limit.ts'
+import type { PositionWaiter } from '#platform/graphql/endpoint/operation-plugin.ts'
 import { counter } from '#platform/telemetry/metrics.ts'
 
 export type PositionWaitsOptions = {
@@ -22,7 +22,7 @@ const MOST_WAITS_OF_CALLER = 8
  * False at once for a position past the newest event, which nobody can have been told of, and when too many wait. A
  * service asks for many people, and shares the whole with all the others.
  */
-export function createPositionWaits(options: PositionWaitsOptions): OwnConsistency['reached'] {
+export function createPositionWaits(options: PositionWaitsOptions): PositionWaiter['waitFor'] {
   const { service, head, shown, reached } = options
   const count = counter('waybill_position_waits_total', 'Queries that asked for a position not yet shown', [
     'service',
@@ -32,12 +32,12 @@ export function createPositionWaits(options: PositionWaitsOptions): OwnConsisten
     count.inc({ service, outcome })
     return outcome === 'shown'
   }
-  const places = createWaitingPlaces({ perCaller: MOST_WAITS_OF_CALLER, total: MOST_WAITS })
+  const places = createWaitLimit({ perCaller: MOST_WAITS_OF_CALLER, total: MOST_WAITS })
   const isRecorded = createHeadCheck(head)
   return async (position, timeoutMs, viewer) => {
     if (position <= shown()) return reached(position, timeoutMs)
     if (!(await isRecorded(position))) return ended('unknown')
-    using place = places.take(callerOf(viewer))
+    using place = places.enter(callerOf(viewer))
     if (place === undefined) return ended('crowded')
     return ended((await reached(position, timeoutMs)) ? 'shown' : 'late')
   }

@@ -182,7 +182,7 @@ async function mountSubgraph(ports: SubgraphPorts, resolvers: ResolverMap): Prom
       limits: { values: MAX_VALUES },
       consistency: {
         service: config.name,
-        reached: createPositionWaits({
+        waitFor: createPositionWaits({
           service: config.name,
           head: () => store.head(),
           shown: () => projections.consumer.status().checkpoint,

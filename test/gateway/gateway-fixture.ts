@@ -115,7 +115,7 @@ async function serve(name: LibraryService, issuer: Issuer) {
     typeDefs: parse(SDL[name]),
     resolvers: RESOLVERS[name](conduct) as Resolvers,
   })
-  const consistency = { service: name, reached: async () => !conduct.behind }
+  const consistency = { service: name, waitFor: async () => !conduct.behind }
   const options = { verifier: createVerifier(issuer), development: true, logger, consistency }
   const endpoint = await mountGraphql(http, { schema }, options)
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 })

@@ -48,7 +48,7 @@ export type RemoteError = {
 }
 
 /** `consistency` holds the positions that the service reported, of the whole batch where there was one. */
-export type GraphqlAnswer<T> = {
+export type GraphqlResult<T> = {
   readonly data: T
   readonly consistency: PositionVector
   /** Services that had not caught up in time with the positions that were required. */
@@ -65,9 +65,9 @@ export type GraphqlClient = AsyncDisposable & {
    */
   request<Result, Variables>(
     call: GraphqlCall<TypedDocument<Result, Variables>, Variables>,
-  ): Promise<GraphqlAnswer<Result>>
+  ): Promise<GraphqlResult<Result>>
   /** The same for a document that is not generated; trusts that the answer has the shape `T`. */
-  request<T>(call: GraphqlCall): Promise<GraphqlAnswer<T>>
+  request<T>(call: GraphqlCall): Promise<GraphqlResult<T>>
 }
 
 const MAX_BATCH = 50
@@ -126,7 +126,7 @@ export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClien
   }
 
   return {
-    async request<T>(call: GraphqlCall): Promise<GraphqlAnswer<T>> {
+    async request<T>(call: GraphqlCall): Promise<GraphqlResult<T>> {
       return readAnswer<T>(await send(call), call, connection.name)
     },
     [Symbol.asyncDispose]: () => instances[Symbol.asyncDispose](),
@@ -251,7 +251,7 @@ function readAnswer<T>(
   { body, consistency, stale }: Answer,
   call: GraphqlCall,
   name: string,
-): GraphqlAnswer<T> {
+): GraphqlResult<T> {
   if (!isObject(body)) throw new OperatorError('DEPENDENCY_FAILED', `${name} left an operation unanswered`)
   const errors = Array.isArray(body.errors) ? body.errors.filter(isRemoteError) : []
   const [first] = errors

@@ -1,43 +1,43 @@
 // Documents of operations by their text, each checked once for as long as it is kept. Bounded. Free of transport.
 import { LRUCache } from 'lru-cache'
 import {
-  type CheckedText,
-  createTextCheck,
-  type TextRules,
+  createDocumentCheck,
+  type DocumentCheckResult,
+  type DocumentRules,
 } from '#platform/graphql/documents/document-check.ts'
 import type { RequestBudget } from '#platform/graphql/documents/limits.ts'
-import { ownTurn } from '#platform/graphql/documents/turn-queue.ts'
+import { waitForTurn } from '#platform/graphql/documents/turn-queue.ts'
 
 /**
  * The document of a text, or what is wrong with it. A text that is new waits for a turn of the event loop of its own.
  * `budget` is what the other operations of the request left of its limits; all of them are left when there is none.
  */
-export type Documents = (text: string, budget?: RequestBudget) => Promise<CheckedText>
+export type DocumentCache = (text: string, budget?: RequestBudget) => Promise<DocumentCheckResult>
 
 const MAX_DOCUMENTS = 1000
 /** The most characters of all kept texts together. */
 const MAX_CHARACTERS = 4_000_000
 
 /** Only valid documents are kept, so that invalid ones cannot drive them out. */
-export function createDocuments(rules: TextRules): Documents {
-  const check = createTextCheck(rules)
-  const known = new LRUCache<string, CheckedText>({
+export function createDocumentCache(rules: DocumentRules): DocumentCache {
+  const check = createDocumentCheck(rules)
+  const known = new LRUCache<string, DocumentCheckResult>({
     max: MAX_DOCUMENTS,
     maxSize: MAX_CHARACTERS,
     sizeCalculation: (_checked, text) => text.length + 1,
   })
 
-  const underWay = new Map<string, Promise<CheckedText>>()
+  const underWay = new Map<string, Promise<DocumentCheckResult>>()
 
-  async function checkNew(text: string, tokens: number | undefined): Promise<CheckedText> {
-    await ownTurn()
+  async function checkNew(text: string, tokens: number | undefined): Promise<DocumentCheckResult> {
+    await waitForTurn()
     const checked = check(text, tokens)
     if ('document' in checked) known.set(text, checked)
     return checked
   }
 
   /** Once for all that come with the text before it is checked, but for those whose limits are partly spent. */
-  function checkOnce(text: string): Promise<CheckedText> {
+  function checkOnce(text: string): Promise<DocumentCheckResult> {
     const found = underWay.get(text)
     if (found) return found
     const checking = checkNew(text, undefined).finally(() => underWay.delete(text))

@@ -25,11 +25,11 @@ import { noIntrospection } from '#platform/graphql/documents/validation-rules.ts
 import { shortened } from '#platform/graphql/short-text.ts'
 
 /** The document of a long text knows no places in it: each error of a field would have to look for its line. */
-export type CheckedText =
+export type DocumentCheckResult =
   | { readonly document: DocumentNode; readonly size: DocumentSize }
   | { readonly errors: readonly GraphQLError[] }
 
-export type TextRules = {
+export type DocumentRules = {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
   /** Whether the schema may be asked for, and whether errors suggest names out of it. */
@@ -55,16 +55,16 @@ const MAX_LINES = 200
 const TOO_DEEP = 'The document is nested too deeply.'
 
 /** Errors are the caller's: BAD_USER_INPUT. `tokens` is how many it may have, where that is less than the limit. */
-export function createTextCheck({
+export function createDocumentCheck({
   schema,
   limits,
   introspection,
-}: TextRules): (text: string, tokens?: number) => CheckedText {
+}: DocumentRules): (text: string, tokens?: number) => DocumentCheckResult {
   const otherRules = specifiedRules.filter(rule => !FRAGMENT_RULES.includes(rule))
   const rules = [...otherRules, rootTypeRule, ...(introspection ? [] : [noIntrospection])]
   const options = { maxErrors: MAX_ERRORS, hideSuggestions: !introspection }
 
-  function check(text: string, maxTokens: number): CheckedText {
+  function check(text: string, maxTokens: number): DocumentCheckResult {
     const document = parse(text, { maxTokens, noLocation: hasManyLines(text) })
     const { size, errors } = measureDocument(document, limits)
     if (errors.length > 0) return { errors: located(errors, document, text) }

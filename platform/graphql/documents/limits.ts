@@ -80,14 +80,14 @@ const TOLD: readonly (readonly [keyof DocumentSize, (count: number) => string])[
   ['variables', count => `has ${count} variables`],
 ]
 
-export type Measured = {
+export type MeasuredDocument = {
   readonly size: DocumentSize
   /** One for each limit that is passed, which says by how much. */
   readonly errors: readonly GraphQLError[]
 }
 
 /** Takes time in proportion to what is written, and counts pairs only in a document that is within the other limits. */
-export function measureDocument(document: DocumentNode, limits: OperationLimits): Measured {
+export function measureDocument(document: DocumentNode, limits: OperationLimits): MeasuredDocument {
   const fragments = fragmentsOf(document)
   const measure = createMeasure(fragments)
   const operations = document.definitions.filter(definition => definition.kind === Kind.OPERATION_DEFINITION)

@@ -9,7 +9,7 @@ const waiting: (() => void)[] = []
  * Resolves in a turn of the event loop that nobody else who waits here gets: first come, first served. Rejects with
  * CallerError UNAVAILABLE when 10,000 wait already.
  */
-export function ownTurn(): Promise<void> {
+export function waitForTurn(): Promise<void> {
   if (waiting.length >= MAX_WAITING)
     return Promise.reject(
       new CallerError('UNAVAILABLE', 'too many new operations wait to be checked: try again'),

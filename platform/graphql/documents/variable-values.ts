@@ -6,7 +6,7 @@ export const MAX_VALUE_LEVELS = 500
 export const MAX_VARIABLE_ERRORS = 3
 
 /** Says what is wrong when there are more than `most` values, or more than 500 levels of them. Stops counting there. */
-export function problemOfValues(
+export function variablesProblem(
   variables: Readonly<Record<string, unknown>> | undefined,
   most: number,
 ): string | undefined {

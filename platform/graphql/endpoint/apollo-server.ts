@@ -10,7 +10,7 @@ import {
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default'
 import type { GraphQLSchema } from 'graphql'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import { createDocuments } from '#platform/graphql/documents/document-cache.ts'
+import { createDocumentCache } from '#platform/graphql/documents/document-cache.ts'
 import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
 import { MAX_VARIABLE_ERRORS } from '#platform/graphql/documents/variable-values.ts'
 import { createErrorFormatter } from '#platform/graphql/endpoint/apollo-errors.ts'
@@ -35,7 +35,7 @@ export type ApolloSetup = {
 export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestContext> {
   const { service, source, options, limits, onWhole } = setup
   const { development, logger, persisted } = options
-  const documents = createDocuments({ schema: source.schema, limits, introspection: development })
+  const documents = createDocumentCache({ schema: source.schema, limits, introspection: development })
   return new ApolloServer<RequestContext>({
     ...source,
     logger,

@@ -19,7 +19,7 @@ import {
   type RequestBudget,
 } from '#platform/graphql/documents/limits.ts'
 import { executeHttp, type HttpResult } from '#platform/graphql/endpoint/apollo-http.ts'
-import { type Answer, createAnswer } from '#platform/http/response-body.ts'
+import { type EncodedResponse, encodeResponse } from '#platform/http/response-body.ts'
 import { inSpan, isTracing } from '#platform/telemetry/tracing.ts'
 
 /** Who may send several operations in one request: services alone, or everybody. */
@@ -42,11 +42,11 @@ export type BatchSetup = {
  * otherwise; consistency headers cover all members. A service's operations have the limits each, anybody else's
  * together. Throws CallerError BAD_USER_INPUT past the limit, and for a batch of somebody who may send none.
  */
-export async function answerBatch(
+export async function executeBatch(
   setup: BatchSetup,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<Answer | undefined> {
+): Promise<EncodedResponse | undefined> {
   const { body } = request
   if (!Array.isArray(body)) return undefined
   const caller = await callerOf(setup.verifier, request)
@@ -62,7 +62,7 @@ export async function answerBatch(
   if (Object.keys(consistency).length > 0) void reply.header(CONSISTENCY_HEADER, formatToken(consistency))
   if (stale.size > 0) void reply.header(STALE_HEADER, [...stale].join(','))
   void reply.code(answers.every(answer => answer.status === status) ? status : 200)
-  return createAnswer({
+  return encodeResponse({
     text: `[${answers.map(answer => answer.body).join(',')}]`,
     headers: { 'content-type': 'application/json; charset=utf-8' },
     tagged: false,

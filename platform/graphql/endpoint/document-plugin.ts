@@ -3,10 +3,10 @@ import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener 
 import { type DocumentNode, GraphQLError, type GraphQLSchema, Kind } from 'graphql'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
-import type { Documents } from '#platform/graphql/documents/document-cache.ts'
+import type { DocumentCache } from '#platform/graphql/documents/document-cache.ts'
 import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
-import { problemOfValues } from '#platform/graphql/documents/variable-values.ts'
+import { variablesProblem } from '#platform/graphql/documents/variable-values.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
@@ -16,7 +16,7 @@ type Operation = GraphQLRequestContext<RequestContext>
 const NOTHING: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] }
 
 export type DocumentPluginOptions = {
-  readonly documents: Documents
+  readonly documents: DocumentCache
   /** Values in the variables of one operation, at most. */
   readonly values: number
   readonly schema: GraphQLSchema
@@ -56,7 +56,7 @@ async function documentOf(
   { source = '', request, contextValue }: Operation,
   { documents, values }: DocumentPluginOptions,
 ): Promise<DocumentNode | Error[]> {
-  const problem = problemOfValues(request.variables, values)
+  const problem = variablesProblem(request.variables, values)
   if (problem !== undefined) return [new CallerError('BAD_USER_INPUT', problem)]
   try {
     const checked = await documents(source, contextValue.budget)

@@ -6,8 +6,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import { isObject } from '#platform/domain/json.ts'
-import { type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
-import { type AnswerSources, createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
+import { type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
+import { createRequestContext, type RequestContext, type ResponseSources } from '#platform/graphql/context.ts'
 import {
   DEFAULT_LIMITS,
   type OperationLimits,
@@ -16,20 +16,20 @@ import {
 import { contextFailure } from '#platform/graphql/endpoint/apollo-errors.ts'
 import { executeHttp } from '#platform/graphql/endpoint/apollo-http.ts'
 import { createApolloServer, type GraphqlSource } from '#platform/graphql/endpoint/apollo-server.ts'
-import { answerBatch, type BatchesFrom, memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
-import type { OwnConsistency } from '#platform/graphql/endpoint/operation-plugin.ts'
+import { type BatchesFrom, executeBatch, memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
+import type { PositionWaiter } from '#platform/graphql/endpoint/operation-plugin.ts'
 import type { NamedOperation, PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
-import { type Asked, askQuestion } from '#platform/graphql/response-cache/lookup.ts'
+import { type CacheLookup, readCacheKey } from '#platform/graphql/response-cache/lookup.ts'
 import {
-  type AnswerPolicy,
-  type Answers,
-  createAnswers,
+  createResponseCache,
+  type ResponseCache,
+  type ResponseCachePolicy,
 } from '#platform/graphql/response-cache/response-cache.ts'
 import { mountGraphqlRoute } from '#platform/graphql/route.ts'
 import { parseBody } from '#platform/http/json-body.ts'
 import { isRead } from '#platform/http/methods.ts'
-import { type Answer, createAnswer, sendAnswer } from '#platform/http/response-body.ts'
+import { type EncodedResponse, encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
@@ -44,7 +44,7 @@ export type GraphqlOptions = {
   /** `/graphql` when left out. */
   readonly path?: string
   /** Positions of this service that queries wait for; left out by services that have none of their own. */
-  readonly consistency?: OwnConsistency
+  readonly consistency?: PositionWaiter
   /** Adds to the context what a service's own resolvers need. Must keep the parts that it gets, by reference. */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
@@ -53,7 +53,7 @@ export type GraphqlOptions = {
   /** Who may send several operations in one request; services when left out. */
   readonly batchesFrom?: BatchesFrom
   /** Keeps whole answers of queries whose context says that they may be kept; none when left out. */
-  readonly answers?: AnswerPolicy
+  readonly responseCache?: ResponseCachePolicy
   /** Operations that may be named by a hash instead of sent as text; none when left out. */
   readonly persisted?: PersistedOperations
   readonly plugins?: readonly ApolloServerPlugin<RequestContext>[]
@@ -75,7 +75,7 @@ export async function mountGraphql(
 ): Promise<GraphqlEndpoint> {
   const { path = '/graphql' } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const whole = new WeakMap<AnswerSources, WholeQuery>()
+  const whole = new WeakMap<ResponseSources, WholeQuery>()
   const server = createApolloServer({
     service: http.name,
     source,
@@ -88,7 +88,7 @@ export async function mountGraphql(
     server,
     whole,
     verifier: options.verifier,
-    answers: options.answers && createAnswers(http.name, options.answers),
+    answers: options.responseCache && createResponseCache(http.name, options.responseCache),
     contextOf: contexts(options),
     limits,
     batchesFrom: options.batchesFrom ?? 'services',
@@ -109,9 +109,9 @@ type WholeQuery = { readonly name: string | undefined }
 type Stages = {
   readonly server: ApolloServer<RequestContext>
   readonly verifier: Verifier
-  readonly answers: Answers | undefined
+  readonly answers: ResponseCache | undefined
   /** Queries that were answered whole, by what they were made of. */
-  readonly whole: WeakMap<AnswerSources, WholeQuery>
+  readonly whole: WeakMap<ResponseSources, WholeQuery>
   readonly contextOf: (request: FastifyRequest, known?: Known) => Promise<RequestContext>
   readonly limits: OperationLimits
   readonly batchesFrom: BatchesFrom
@@ -130,28 +130,28 @@ type Known = {
 function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { answers, verifier, count } = stages
   if (answers === undefined) return answerAnew(stages, { request, reply, asked: undefined })
-  return askQuestion(answers, verifier, request).then(asked => {
-    const kept = asked && answers.find(asked.question)
+  return readCacheKey(answers, verifier, request).then(asked => {
+    const kept = asked && answers.get(asked.key)
     if (kept === undefined) return answerAnew(stages, { request, reply, asked })
     count({ name: kept.name, kind: 'query', outcome: 'ok' })
-    return sendAnswer(request, reply, kept)
+    return sendResponse(request, reply, kept)
   })
 }
 
 async function answerAnew(stages: Stages, { request, reply, asked }: Exchange): Promise<void> {
   const made = Array.isArray(parseBody(request))
-    ? await answerBatch(stages, request, reply)
+    ? await executeBatch(stages, request, reply)
     : await answerOne(stages, { request, reply, asked })
-  if (made !== undefined) return sendAnswer(request, reply, made)
+  if (made !== undefined) return sendResponse(request, reply, made)
 }
 
 type Exchange = {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
-  readonly asked: Asked | undefined
+  readonly asked: CacheLookup | undefined
 }
 
-async function answerOne(stages: Stages, { request, reply, asked }: Exchange): Promise<Answer> {
+async function answerOne(stages: Stages, { request, reply, asked }: Exchange): Promise<EncodedResponse> {
   const held: { context?: RequestContext } = {}
   const {
     status,
@@ -171,8 +171,8 @@ async function answerOne(stages: Stages, { request, reply, asked }: Exchange): P
   const headers = headersOf(reply)
   const isGood = reply.statusCode === 200
   if (stages.answers && asked && sources && query && isGood)
-    return stages.answers.keep(asked.question, { sources, text, headers, ...query })
-  return createAnswer({ text, headers, tagged: isGood && isRead(request) })
+    return stages.answers.put(asked.key, { sources, text, headers, ...query })
+  return encodeResponse({ text, headers, tagged: isGood && isRead(request) })
 }
 
 /** Those that belong to the answer, not to this sending of it. */
@@ -228,7 +228,7 @@ function baseContext(
     requestId: id,
     language: headers['accept-language'],
     traceparent: traceparent() ?? validTraceparent(memberTraceparent(member) ?? headers.traceparent),
-    required: requiredBy(caller, headers[CONSISTENCY_HEADER]),
+    required: requiredPositions(caller, headers[CONSISTENCY_HEADER]),
     address,
     budget,
   })

@@ -7,9 +7,9 @@ import { attributeErrors } from '#platform/graphql/endpoint/apollo-errors.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 
 /** The positions of one service: `reached` resolves false when its read models are not there in time, or not waited for. */
-export type OwnConsistency = {
+export type PositionWaiter = {
   readonly service: string
-  reached(position: number, timeoutMs: number, viewer: Viewer | undefined): Promise<boolean>
+  waitFor(position: number, timeoutMs: number, viewer: Viewer | undefined): Promise<boolean>
 }
 
 export const CONSISTENCY_WAIT_MS = 2000
@@ -17,7 +17,7 @@ export const CONSISTENCY_WAIT_MS = 2000
 type Operation = GraphQLRequestContext<RequestContext>
 
 export type OperationPluginOptions = {
-  readonly consistency?: OwnConsistency | undefined
+  readonly consistency?: PositionWaiter | undefined
   /** Called when a query was answered whole: without errors, and with all that it had to show. */
   readonly onWhole?: ((context: RequestContext, operationName: string | undefined) => void) | undefined
 }
@@ -49,11 +49,11 @@ export function createOperationPlugin(
 /** Once per query, before its resolvers run; mutations load what they decide on from the store itself. */
 async function awaitPosition(
   { operation, contextValue }: Operation,
-  { service, reached }: OwnConsistency,
+  { service, waitFor }: PositionWaiter,
 ): Promise<void> {
   const position = contextValue.consistency.required[service]
   if (position === undefined || operation?.operation !== 'query') return
-  if (!(await reached(position, CONSISTENCY_WAIT_MS, contextValue.viewer)))
+  if (!(await waitFor(position, CONSISTENCY_WAIT_MS, contextValue.viewer)))
     contextValue.consistency.stale.push(service)
 }
 

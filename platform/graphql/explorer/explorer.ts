@@ -1,8 +1,8 @@
 // A self-hosted GraphiQL for a GraphQL endpoint: a page and its files, all from this server. Free of the internet.
 import { randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { contentPolicy, isOnThisMachine, pageOf } from '#platform/graphql/explorer/page.ts'
-import { type Asset, assetsOf } from '#platform/graphql/explorer/page-files.ts'
+import { contentPolicy, isOnThisMachine, renderPage } from '#platform/graphql/explorer/page.ts'
+import { type PageFile, pageFiles } from '#platform/graphql/explorer/page-files.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 
 /** One tab of the page. */
@@ -42,13 +42,13 @@ export function mountExplorer(http: HttpServer, options: ExplorerOptions): void 
         'x-content-type-options': 'nosniff',
       })
       .type('text/html; charset=utf-8')
-      .send(pageOf({ path, nonce, settings: { title, endpoint, operations, ...(token && { token }) } }))
+      .send(renderPage({ path, nonce, settings: { title, endpoint, operations, ...(token && { token }) } }))
   })
-  for (const asset of assetsOf()) mountAsset(http, `${path}/${asset.name}`, asset)
+  for (const asset of pageFiles()) mountAsset(http, `${path}/${asset.name}`, asset)
 }
 
 /** Asked for again each time, and answered with 304 while it is the same. */
-function mountAsset(http: HttpServer, path: string, asset: Asset): void {
+function mountAsset(http: HttpServer, path: string, asset: PageFile): void {
   http.app.get(path, async (request, reply) => {
     const { bytes, etag } = await asset.load()
     reply.headers({ etag, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' })

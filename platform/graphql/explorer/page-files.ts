@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
-export type Asset = {
+export type PageFile = {
   readonly name: string
   readonly type: string
   /** Read at the first call, and kept. */
@@ -29,9 +29,9 @@ const FILES = [
 export const SCRIPTS: readonly string[] = namesOf(JAVASCRIPT)
 export const STYLES: readonly string[] = namesOf(CSS)
 
-export function assetsOf(): readonly Asset[] {
+export function pageFiles(): readonly PageFile[] {
   return FILES.map(([name, file, type]) => {
-    let loaded: ReturnType<Asset['load']> | undefined
+    let loaded: ReturnType<PageFile['load']> | undefined
     const load = () => {
       loaded ??= read(file).catch((error: unknown) => {
         loaded = undefined
@@ -53,7 +53,7 @@ function inPackage(name: string, file: string): string {
 }
 
 /** Without the pointer to a source map, which is not served. */
-async function read(file: string): ReturnType<Asset['load']> {
+async function read(file: string): ReturnType<PageFile['load']> {
   const text = (await readFile(file, 'utf8')).replace(/\n\/\/# sourceMappingURL=\S*\s*$/, '\n')
   return { bytes: Buffer.from(text), etag: `"${hash('sha256', text, 'base64url')}"` }
 }

@@ -14,7 +14,7 @@ type Page = { readonly path: string; readonly nonce: string; readonly settings: 
 const HOST = /^(?:[\w.-]{1,253}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i
 
 /** `settings` are data in the page, never script. */
-export function pageOf({ path, nonce, settings }: Page): string {
+export function renderPage({ path, nonce, settings }: Page): string {
   const title = escapeHtml(settings.title)
   const data = JSON.stringify(settings).replaceAll('<', '\\u003c')
   const styles = STYLES.map(name => `<link rel="stylesheet" nonce="${nonce}" href="${path}/${name}">`)

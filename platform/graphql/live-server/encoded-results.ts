@@ -1,7 +1,7 @@
 // Answers of live operations as bytes, made once for all who see the same. Free of transport and of execution.
 
 /** One execution result. `closed` is its JSON and a `}` behind it, which ends the message of a WebSocket as well. */
-export type Answer = {
+export type EncodedResult = {
   readonly closed: Buffer
   /** Where to go on behind it, when its item says so. */
   readonly cursor: string | undefined
@@ -12,26 +12,26 @@ export type Answer = {
 export type MaybePromise<T> = T | Promise<T>
 
 /** Answers of one group of operations: those that see the same in the same item. */
-export type AnswerGroup = Disposable & {
+export type ResultGroup = Disposable & {
   /** The answer that somebody of the group had `make` for this very item, or the one that it makes now. */
-  of(item: unknown, make: (item: unknown) => MaybePromise<Answer>): MaybePromise<Answer>
+  resultFor(item: unknown, make: (item: unknown) => MaybePromise<EncodedResult>): MaybePromise<EncodedResult>
 }
 
 /** What an event stream may carry as an id: one line without NUL. */
 const CURSOR = /^[\x20-\x7e]{1,1024}$/
 
-export function encodeAnswer(result: object, item?: unknown): Answer {
+export function encodeResult(result: object, item?: unknown): EncodedResult {
   return { closed: Buffer.from(`${JSON.stringify(result)}}`), cursor: cursorOf(item), event: undefined }
 }
 
 /** Of a result that is JSON text already. */
-export function answerOfText(text: string, cursor?: string): Answer {
+export function encodeResultText(text: string, cursor?: string): EncodedResult {
   const fits = cursor !== undefined && CURSOR.test(cursor)
   return { closed: Buffer.from(`${text}}`), cursor: fits ? cursor : undefined, event: undefined }
 }
 
 /** The JSON alone. */
-export function answerJson({ closed }: Answer): Buffer {
+export function resultJson({ closed }: EncodedResult): Buffer {
   return closed.subarray(0, closed.length - 1)
 }
 
@@ -40,13 +40,13 @@ function cursorOf(item: unknown): string | undefined {
   return typeof item.cursor === 'string' && CURSOR.test(item.cursor) ? item.cursor : undefined
 }
 
-type Group = { readonly answers: WeakMap<object, MaybePromise<Answer>>; members: number }
+type Group = { readonly answers: WeakMap<object, MaybePromise<EncodedResult>>; members: number }
 
 /**
  * Joins operations with equal keys for as long as they last. Answers are kept by the identity of their items, and go
  * when the items go. Disposing leaves the group.
  */
-export function createAnswerGroups(): { join(key: string): AnswerGroup } {
+export function createResultGroups(): { join(key: string): ResultGroup } {
   const groups = new Map<string, Group>()
   return {
     join(key) {
@@ -55,7 +55,7 @@ export function createAnswerGroups(): { join(key: string): AnswerGroup } {
       group.members += 1
       let left = false
       return {
-        of: (item, make) => answerIn(group, item, make),
+        resultFor: (item, make) => answerIn(group, item, make),
         [Symbol.dispose]() {
           if (left) return
           left = true
@@ -70,8 +70,8 @@ export function createAnswerGroups(): { join(key: string): AnswerGroup } {
 function answerIn(
   { answers }: Group,
   item: unknown,
-  make: (item: unknown) => MaybePromise<Answer>,
-): MaybePromise<Answer> {
+  make: (item: unknown) => MaybePromise<EncodedResult>,
+): MaybePromise<EncodedResult> {
   if (typeof item !== 'object' || item === null) return make(item)
   const found = answers.get(item)
   if (found !== undefined) return found

@@ -2,9 +2,9 @@
 import type { FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
-import { type Answer, answerJson } from '#platform/graphql/live-server/encoded-results.ts'
-import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-server/operation-request.ts'
-import type { Framing, LiveStreams } from '#platform/graphql/live-server/streaming-responses.ts'
+import { type EncodedResult, resultJson } from '#platform/graphql/live-server/encoded-results.ts'
+import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import type { Framing, StreamingResponses } from '#platform/graphql/live-server/streaming-responses.ts'
 import { mountGraphqlRoute } from '#platform/graphql/route.ts'
 import { RequestError } from '#platform/http/errors.ts'
 import { parseBody } from '#platform/http/json-body.ts'
@@ -31,7 +31,7 @@ const EVENTS: Framing = {
  * the HTTP status, what is wrong with the operation by an event. An answer whose item has a cursor carries it as id;
  * a client that connects again with Last-Event-ID goes on behind it, where the operation has a variable `$after`.
  */
-export function mountStreams(http: HttpServer, url: string, streams: LiveStreams): void {
+export function mountEventStreams(http: HttpServer, url: string, streams: StreamingResponses): void {
   mountGraphqlRoute(http, {
     url,
     lasting: true,
@@ -44,9 +44,9 @@ export function mountStreams(http: HttpServer, url: string, streams: LiveStreams
 }
 
 /** Throws CallerError BAD_USER_INPUT. A GET changes nothing: it is for queries and subscriptions. */
-function readRequest(request: FastifyRequest): LiveRequest {
+function readRequest(request: FastifyRequest): GraphqlRequest {
   const { query, headers } = request
-  const read = readLiveRequest(isRead(request) ? fromQueryString(query) : parseBody(request))
+  const read = readGraphqlRequest(isRead(request) ? fromQueryString(query) : parseBody(request))
   if ('problem' in read) throw new CallerError('BAD_USER_INPUT', read.problem)
   const last = headers['last-event-id']
   const parent = headers.traceparent
@@ -74,12 +74,12 @@ function jsonOf(name: string, text: unknown): unknown {
 }
 
 /** Made once for all streams that the answer goes to. */
-function eventOf(answer: Answer): Buffer {
+function eventOf(answer: EncodedResult): Buffer {
   answer.event ??= Buffer.concat([
     Buffer.from(
       answer.cursor === undefined ? 'event: next\ndata: ' : `event: next\nid: ${answer.cursor}\ndata: `,
     ),
-    answerJson(answer),
+    resultJson(answer),
     Buffer.from('\n\n'),
   ])
   return answer.event

@@ -12,7 +12,7 @@ import {
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
 import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { requiredBy } from '#platform/graphql/caller.ts'
+import { requiredPositions } from '#platform/graphql/caller.ts'
 import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
 import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
@@ -20,40 +20,40 @@ import { MAX_VARIABLE_ERRORS } from '#platform/graphql/documents/variable-values
 import { memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import {
-  type Answer,
-  encodeAnswer,
+  type EncodedResult,
+  encodeResult,
   type MaybePromise,
 } from '#platform/graphql/live-server/encoded-results.ts'
 import {
   type CheckedDocument,
-  createDocumentCheck,
-  type DocumentCheck,
+  createOperationCheck,
+  type OperationCheckOptions,
   operationOf,
 } from '#platform/graphql/live-server/operation-check.ts'
-import type { LiveRequest } from '#platform/graphql/live-server/operation-request.ts'
-import { once } from '#platform/graphql/live-server/pump.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import { singleItem } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { type OpenSpan, openSpan, validTraceparent } from '#platform/telemetry/tracing.ts'
 
-export type ExecutionOptions = DocumentCheck & {
+export type ExecutionOptions = OperationCheckOptions & {
   readonly service: string
   readonly logger: Logger
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
-  readonly persisted?: { resolve(request: LiveRequest): string }
+  readonly persisted?: { resolve(request: GraphqlRequest): string }
 }
 
-export type Begun = {
+export type StartedOperation = {
   readonly source: AsyncIterator<unknown>
-  readonly answerOf: (item: unknown) => MaybePromise<Answer>
+  readonly resultOf: (item: unknown) => MaybePromise<EncodedResult>
   /** Equal for operations that see the same in an item; undefined when nobody else does. */
-  readonly sharedAs: string | undefined
+  readonly shareKey: string | undefined
 }
 
-export type Execution = {
+export type OperationExecutor = {
   /** Throws an error, or an array of them, when the operation cannot be run. */
-  begin(request: LiveRequest, session: LiveSession): Promise<Begun>
+  start(request: GraphqlRequest, session: LiveSession): Promise<StartedOperation>
   format(error: unknown, session: LiveSession): GraphQLFormattedError
 }
 
@@ -61,19 +61,19 @@ type Prepared = {
   readonly checked: CheckedDocument
   readonly operation: OperationDefinitionNode
   /** Without its text, which may be long and is that of many. */
-  readonly request: Omit<LiveRequest, 'query'>
+  readonly request: Omit<GraphqlRequest, 'query'>
   readonly session: LiveSession
 }
 
 type Run = { readonly prepared: Prepared; readonly span: OpenSpan | undefined }
 
-export function createExecution(options: ExecutionOptions): Execution {
-  const check = createDocumentCheck(options)
+export function createOperationExecutor(options: ExecutionOptions): OperationExecutor {
+  const check = createOperationCheck(options)
   const count = createOperationCounter(options.service)
   const format = (error: unknown, { requestId }: LiveSession) =>
     formatError(error, { requestId, logger: options.logger })
 
-  async function prepare(request: LiveRequest, session: LiveSession): Promise<Prepared> {
+  async function prepare(request: GraphqlRequest, session: LiveSession): Promise<Prepared> {
     const checked = await check(request, options.persisted?.resolve(request) ?? request.query ?? '')
     const operation = 'errors' in checked ? undefined : operationOf(checked, request.operationName)
     const found = operation instanceof GraphQLError ? undefined : operation
@@ -107,29 +107,29 @@ export function createExecution(options: ExecutionOptions): Execution {
     }
   }
 
-  function encode(result: ExecutionResult, { session }: Prepared, item?: unknown): Answer {
+  function encode(result: ExecutionResult, { session }: Prepared, item?: unknown): EncodedResult {
     const { errors, ...rest } = result
-    if (errors === undefined) return encodeAnswer(result, item)
-    return encodeAnswer({ errors: errors.map(error => format(error, session)), ...rest }, item)
+    if (errors === undefined) return encodeResult(result, item)
+    return encodeResult({ errors: errors.map(error => format(error, session)), ...rest }, item)
   }
 
-  async function beginOnce(run: Run): Promise<Begun> {
+  async function beginOnce(run: Run): Promise<StartedOperation> {
     const contextValue = await contextOf(run)
     const result = await execute(argsOf(run.prepared, contextValue))
     const told = withConsistency(result, contextValue)
     return {
-      source: once(told),
-      answerOf: () => encode(told, run.prepared),
-      sharedAs: undefined,
+      source: singleItem(told),
+      resultOf: () => encode(told, run.prepared),
+      shareKey: undefined,
     }
   }
 
-  async function beginStream(run: Run): Promise<Begun> {
+  async function beginStream(run: Run): Promise<StartedOperation> {
     const { prepared } = run
     const stream = await createSourceEventStream(argsOf(prepared, await contextOf(run)))
     if (!(Symbol.asyncIterator in stream))
-      return { source: once(stream), answerOf: () => encode(stream, prepared), sharedAs: undefined }
-    const executeItem = (item: unknown, contextValue: RequestContext): MaybePromise<Answer> => {
+      return { source: singleItem(stream), resultOf: () => encode(stream, prepared), shareKey: undefined }
+    const executeItem = (item: unknown, contextValue: RequestContext): MaybePromise<EncodedResult> => {
       const result = execute({ ...argsOf(prepared, contextValue), rootValue: item })
       return result instanceof Promise
         ? result.then(done => encode(done, prepared, item))
@@ -138,19 +138,19 @@ export function createExecution(options: ExecutionOptions): Execution {
     const later: Run = { prepared, span: undefined }
     return {
       source: stream[Symbol.asyncIterator](),
-      answerOf: item => {
+      resultOf: item => {
         const context = contextOf(later)
         return context instanceof Promise
           ? context.then(made => executeItem(item, made))
           : executeItem(item, context)
       },
-      sharedAs: sharedAs(prepared, audienceOf(stream)),
+      shareKey: sharedAs(prepared, audienceOf(stream)),
     }
   }
 
   return {
     format,
-    async begin(request, session) {
+    async start(request, session) {
       const prepared = await prepare(request, session)
       const span = openSpan('live operation', { kind: 'server', parent: memberTraceparent(request) })
       const run = { prepared, span }
@@ -165,7 +165,7 @@ export function createExecution(options: ExecutionOptions): Execution {
 type Asked = {
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
-  readonly request: LiveRequest
+  readonly request: GraphqlRequest
 }
 
 function costlyOf(
@@ -197,7 +197,7 @@ function createLiveContext(
 ): RequestContext {
   const required = request.extensions?.[CONSISTENCY_HEADER]
   const parent = memberTraceparent(request)
-  const own = requiredBy(session.caller, typeof required === 'string' ? required : undefined)
+  const own = requiredPositions(session.caller, typeof required === 'string' ? required : undefined)
   const made = createRequestContext({
     viewer: session.caller.verified?.viewer,
     token: session.caller.token,

@@ -6,21 +6,25 @@ import { CallerError } from '#platform/domain/errors.ts'
 import type { UnknownObject } from '#platform/domain/json.ts'
 import {
   type ClientMessage,
-  type Garbage,
+  type InvalidMessage,
   readMessage,
 } from '#platform/graphql/live-server/graphql-ws-messages.ts'
-import type { LiveRequest } from '#platform/graphql/live-server/operation-request.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
 import type { LiveOperations, OperationSink } from '#platform/graphql/live-server/operations.ts'
-import type { Delivery } from '#platform/graphql/live-server/pump.ts'
+import type { Pump } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSessions, OpenSession } from '#platform/graphql/live-server/sessions.ts'
-import type { Deadline, Wheel } from '#platform/graphql/live-server/timer-wheel.ts'
-import { type Accepted, type Channel, openChannel } from '#platform/graphql/live-server/websocket.ts'
+import type { TimerWheel, WheelTimer } from '#platform/graphql/live-server/timer-wheel.ts'
+import {
+  type AcceptedSocket,
+  type ClientSocket,
+  openClientSocket,
+} from '#platform/graphql/live-server/websocket.ts'
 import { frameStart } from '#platform/graphql/live-server/websocket-frames.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
 /** What a close code tells the client, beside those of the protocol (CloseCode of graphql-ws). */
-export const LIVE_CLOSE = {
+export const CLOSE_CODES = {
   /** The token does not hold, or has expired: connect again with a fresh one. */
   unauthenticated: 4401,
   tooManyConnections: 4429,
@@ -32,62 +36,66 @@ export const LIVE_CLOSE = {
 } as const
 
 /** What all live connections of a service stand on. */
-export type LiveSetup = {
+export type LiveServices = {
   readonly service: string
   readonly logger: Logger
   readonly operations: LiveOperations
   readonly sessions: LiveSessions
-  readonly wheel: Wheel
+  readonly wheel: TimerWheel
   readonly initTimeoutMs: number
   readonly heartbeatMs: number
   /** What is kept of each connection's headers, for as long as it lasts. */
-  readonly keep: (headers: IncomingHttpHeaders) => IncomingHttpHeaders
+  readonly keepHeaders: (headers: IncomingHttpHeaders) => IncomingHttpHeaders
 }
 
 /** Of the upgrade. */
-export type Introduction = {
+export type UpgradeRequest = {
   readonly headers: IncomingHttpHeaders
   readonly address: string | undefined
 }
 
-type Conversation = {
-  readonly setup: LiveSetup
-  readonly channel: Channel
-  readonly from: Pick<IncomingHttpHeaders, 'authorization' | 'accept-language'> & Introduction
-  readonly operations: Map<string, Delivery>
-  introduced: boolean
-  opened: OpenSession | undefined
-  patience: Deadline | undefined
+type Connection = {
+  readonly setup: LiveServices
+  readonly socket: ClientSocket
+  readonly from: Pick<IncomingHttpHeaders, 'authorization' | 'accept-language'> & UpgradeRequest
+  readonly operations: Map<string, Pump>
+  initialised: boolean
+  session: OpenSession | undefined
+  initTimeout: WheelTimer | undefined
 }
 
 const MAX_OPERATIONS = 50
 const ACK = JSON.stringify({ type: MessageType.ConnectionAck })
-const BINARY: Garbage = { type: 'garbage', problem: 'it is binary' }
+const BINARY: InvalidMessage = { type: 'garbage', problem: 'it is binary' }
 const TOO_MANY_OPERATIONS = {
   message: `a connection has at most ${MAX_OPERATIONS} operations at a time`,
   extensions: { code: 'RATE_LIMITED' },
 }
 
 /** The conversation lasts until the channel that is returned is closed, by either side. */
-export function converse(accepted: Accepted, { headers, address }: Introduction, setup: LiveSetup): Channel {
-  const channel = openChannel(accepted, setup, {
+export function openConnection(
+  accepted: AcceptedSocket,
+  { headers, address }: UpgradeRequest,
+  setup: LiveServices,
+): ClientSocket {
+  const channel = openClientSocket(accepted, setup, {
     // A socket's events come without the context that it was accepted in.
-    heard: text =>
+    onMessage: text =>
       inService(setup.service, () => hear(conversation, text === undefined ? BINARY : readMessage(text))),
-    drained() {
+    onDrain() {
       for (const operation of conversation.operations.values()) operation.resume()
     },
-    ended: () => end(conversation),
+    onEnd: () => end(conversation),
   })
   const { authorization, 'accept-language': language } = headers
-  const conversation: Conversation = {
+  const conversation: Connection = {
     setup,
-    channel,
-    from: { authorization, 'accept-language': language, address, headers: setup.keep(headers) },
+    socket: channel,
+    from: { authorization, 'accept-language': language, address, headers: setup.keepHeaders(headers) },
     operations: new Map(),
-    introduced: false,
-    opened: undefined,
-    patience: setup.wheel.after(setup.initTimeoutMs, () =>
+    initialised: false,
+    session: undefined,
+    initTimeout: setup.wheel.after(setup.initTimeoutMs, () =>
       channel.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
     ),
   }
@@ -96,11 +104,11 @@ export function converse(accepted: Accepted, { headers, address }: Introduction,
   return channel
 }
 
-function hear(conversation: Conversation, message: ClientMessage | Garbage): void {
-  const { channel, operations } = conversation
+function hear(conversation: Connection, message: ClientMessage | InvalidMessage): void {
+  const { socket, operations } = conversation
   switch (message.type) {
     case 'garbage':
-      channel.close(CloseCode.BadRequest, `Invalid message received: ${message.problem}`)
+      socket.close(CloseCode.BadRequest, `Invalid message received: ${message.problem}`)
       return
     case MessageType.ConnectionInit:
       introduce(conversation, message.payload).catch(error => fail(conversation, error))
@@ -119,52 +127,52 @@ function hear(conversation: Conversation, message: ClientMessage | Garbage): voi
   }
 }
 
-async function introduce(conversation: Conversation, payload: UnknownObject): Promise<void> {
-  const { channel, from, setup } = conversation
-  if (conversation.introduced) {
-    channel.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
+async function introduce(conversation: Connection, payload: UnknownObject): Promise<void> {
+  const { socket, from, setup } = conversation
+  if (conversation.initialised) {
+    socket.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
     return
   }
-  conversation.introduced = true
-  setup.wheel.cancel(conversation.patience)
+  conversation.initialised = true
+  setup.wheel.cancel(conversation.initTimeout)
   const opened = await setup.sessions.open({
     authorization: textOf(payload.authorization ?? payload.Authorization) ?? from.authorization,
     address: from.address,
     language: from['accept-language'],
     required: textOf(payload[CONSISTENCY_HEADER]),
     headers: from.headers,
-    expired: () => channel.close(LIVE_CLOSE.unauthenticated, 'the token has expired'),
+    expired: () => socket.close(CLOSE_CODES.unauthenticated, 'the token has expired'),
   })
-  if (!channel.isOpen()) {
+  if (!socket.isOpen()) {
     opened[Symbol.dispose]()
     return
   }
-  conversation.opened = opened
-  channel.send(ACK)
+  conversation.session = opened
+  socket.send(ACK)
 }
 
 async function answerPing(
-  { channel, opened }: Conversation,
+  { socket, session }: Connection,
   payload: UnknownObject | undefined,
 ): Promise<void> {
   const authorization = textOf(payload?.authorization)
-  if (authorization !== undefined) await opened?.refresh(authorization)
-  channel.send(JSON.stringify({ type: MessageType.Pong, ...(payload && { payload }) }))
+  if (authorization !== undefined) await session?.refresh(authorization)
+  socket.send(JSON.stringify({ type: MessageType.Pong, ...(payload && { payload }) }))
 }
 
 function subscribe(
-  { channel, opened, operations, setup }: Conversation,
+  { socket, session, operations, setup }: Connection,
   id: string,
-  wanted: LiveRequest,
+  wanted: GraphqlRequest,
 ): void {
-  if (opened === undefined) channel.close(CloseCode.Unauthorized, 'Unauthorized')
+  if (session === undefined) socket.close(CloseCode.Unauthorized, 'Unauthorized')
   else if (operations.has(id))
-    channel.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`)
-  else if (operations.size >= MAX_OPERATIONS) sendErrors(channel, id, [TOO_MANY_OPERATIONS])
-  else operations.set(id, setup.operations.start(wanted, opened.session, sinkOf(id, channel, operations)))
+    socket.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`)
+  else if (operations.size >= MAX_OPERATIONS) sendErrors(socket, id, [TOO_MANY_OPERATIONS])
+  else operations.set(id, setup.operations.start(wanted, session.session, sinkOf(id, socket, operations)))
 }
 
-function sinkOf(id: string, channel: Channel, operations: Map<string, Delivery>): OperationSink {
+function sinkOf(id: string, channel: ClientSocket, operations: Map<string, Pump>): OperationSink {
   // Answers in a row are often of one length, and then begin alike: the frame's start is never written to again.
   let start: Buffer | undefined
   let length = -1
@@ -188,28 +196,28 @@ function sinkOf(id: string, channel: Channel, operations: Map<string, Delivery>)
   }
 }
 
-function sendErrors(channel: Channel, id: string, payload: readonly object[]): void {
+function sendErrors(channel: ClientSocket, id: string, payload: readonly object[]): void {
   channel.send(JSON.stringify({ id, type: MessageType.Error, payload }))
 }
 
-function fail({ channel, setup }: Conversation, error: unknown): void {
+function fail({ socket, setup }: Connection, error: unknown): void {
   if (error instanceof CallerError && error.code === 'UNAUTHENTICATED')
-    channel.close(LIVE_CLOSE.unauthenticated, error.message)
+    socket.close(CLOSE_CODES.unauthenticated, error.message)
   else if (error instanceof CallerError && error.code === 'RATE_LIMITED')
-    channel.close(LIVE_CLOSE.tooManyConnections, error.message)
+    socket.close(CLOSE_CODES.tooManyConnections, error.message)
   else if (error instanceof CallerError && error.code === 'UNAVAILABLE')
-    channel.close(LIVE_CLOSE.tryAgainLater, error.message)
+    socket.close(CLOSE_CODES.tryAgainLater, error.message)
   else {
     setup.logger.error({ err: error }, 'a live message could not be handled')
-    channel.close(LIVE_CLOSE.internalError, 'Internal error')
+    socket.close(CLOSE_CODES.internalError, 'Internal error')
   }
 }
 
-function end({ operations, opened, patience, setup }: Conversation): void {
-  setup.wheel.cancel(patience)
+function end({ operations, session, initTimeout, setup }: Connection): void {
+  setup.wheel.cancel(initTimeout)
   for (const operation of operations.values()) operation.stop()
   operations.clear()
-  opened?.[Symbol.dispose]()
+  session?.[Symbol.dispose]()
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,21 +1,21 @@
 // The client's messages of graphql-transport-ws, read and checked. Pure.
 import { MessageType } from 'graphql-ws'
 import { isObject, type UnknownObject } from '#platform/domain/json.ts'
-import { type LiveRequest, readLiveRequest } from '#platform/graphql/live-server/operation-request.ts'
+import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
 
 export type ClientMessage =
   | { readonly type: MessageType.ConnectionInit; readonly payload: UnknownObject }
   | { readonly type: MessageType.Ping; readonly payload: UnknownObject | undefined }
   | { readonly type: MessageType.Pong }
-  | { readonly type: MessageType.Subscribe; readonly id: string; readonly payload: LiveRequest }
+  | { readonly type: MessageType.Subscribe; readonly id: string; readonly payload: GraphqlRequest }
   | { readonly type: MessageType.Complete; readonly id: string }
 
-export type Garbage = { readonly type: 'garbage'; readonly problem: string }
+export type InvalidMessage = { readonly type: 'garbage'; readonly problem: string }
 
 const MAX_ID = 128
 
 /** Garbage says what was wrong, briefly enough for a close frame. */
-export function readMessage(text: string): ClientMessage | Garbage {
+export function readMessage(text: string): ClientMessage | InvalidMessage {
   const message = parseJson(text)
   if (!isObject(message)) return garbage('it is not a JSON object')
   const { type, id, payload } = message
@@ -36,7 +36,7 @@ export function readMessage(text: string): ClientMessage | Garbage {
 
 type Control = MessageType.ConnectionInit | MessageType.Ping | MessageType.Pong
 
-function readControl(type: Control, payload: unknown): ClientMessage | Garbage {
+function readControl(type: Control, payload: unknown): ClientMessage | InvalidMessage {
   if (payload !== undefined && payload !== null && !isObject(payload))
     return garbage('its payload should be an object')
   if (type === MessageType.Pong) return { type }
@@ -44,14 +44,14 @@ function readControl(type: Control, payload: unknown): ClientMessage | Garbage {
   return { type, payload: payload ?? {} }
 }
 
-function readSubscribe(id: string, payload: unknown): ClientMessage | Garbage {
-  const request = readLiveRequest(payload)
+function readSubscribe(id: string, payload: unknown): ClientMessage | InvalidMessage {
+  const request = readGraphqlRequest(payload)
   return 'problem' in request
     ? garbage(request.problem)
     : { type: MessageType.Subscribe, id, payload: request }
 }
 
-function garbage(problem: string): Garbage {
+function garbage(problem: string): InvalidMessage {
   return { type: 'garbage', problem }
 }
 

@@ -4,23 +4,26 @@ import type { GraphQLSchema } from 'graphql'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
-import { createLivePlaces } from '#platform/graphql/live-server/connection-limits.ts'
-import { mountStreams } from '#platform/graphql/live-server/event-streams.ts'
-import { createExecution, type Execution } from '#platform/graphql/live-server/execution.ts'
-import type { LiveSetup } from '#platform/graphql/live-server/graphql-ws-connection.ts'
-import type { LiveRequest } from '#platform/graphql/live-server/operation-request.ts'
+import { createConnectionLimit } from '#platform/graphql/live-server/connection-limits.ts'
+import { mountEventStreams } from '#platform/graphql/live-server/event-streams.ts'
+import { createOperationExecutor, type OperationExecutor } from '#platform/graphql/live-server/execution.ts'
+import type { LiveServices } from '#platform/graphql/live-server/graphql-ws-connection.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
 import { createLiveOperations } from '#platform/graphql/live-server/operations.ts'
 import { createLiveSessions } from '#platform/graphql/live-server/sessions.ts'
-import { createLiveStreams, type LiveStreams } from '#platform/graphql/live-server/streaming-responses.ts'
-import { createWheel } from '#platform/graphql/live-server/timer-wheel.ts'
-import { mountSockets } from '#platform/graphql/live-server/websocket-upgrades.ts'
+import {
+  createStreamingResponses,
+  type StreamingResponses,
+} from '#platform/graphql/live-server/streaming-responses.ts'
+import { createTimerWheel } from '#platform/graphql/live-server/timer-wheel.ts'
+import { mountWebSockets } from '#platform/graphql/live-server/websocket-upgrades.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 /** Executes the operations of live connections. */
-export type LiveEngine = Execution & {
+export type LiveExecutor = OperationExecutor & {
   /** What it needs of a connection's headers, which are kept as long as the connection; nothing when left out. */
-  keep?(headers: IncomingHttpHeaders): IncomingHttpHeaders
+  keepHeaders?(headers: IncomingHttpHeaders): IncomingHttpHeaders
 }
 
 export type LiveOptions = LiveEndpointOptions & {
@@ -37,7 +40,7 @@ export type LiveOptions = LiveEndpointOptions & {
   /** Values that an operation, or each answer of a subscription, may ask for, as estimated; any number when left out. */
   readonly maxCost?: number | undefined
   /** Gives the text of an operation that is named by its hash, and throws for one that may not run. */
-  readonly persisted?: { resolve(request: LiveRequest): string }
+  readonly persisted?: { resolve(request: GraphqlRequest): string }
 }
 
 export type LiveEndpointOptions = {
@@ -63,14 +66,18 @@ export type LiveEndpointOptions = {
  * Mount before `http.listen`.
  */
 export function mountLiveGraphql(http: HttpServer, options: LiveOptions): void {
-  mountLive(http, createExecution({ service: http.name, ...options }), options)
+  mountLive(http, createOperationExecutor({ service: http.name, ...options }), options)
 }
 
 /** The same for operations that `engine` executes. What is returned serves lasting answers on other paths. */
-export function mountLive(http: HttpServer, engine: LiveEngine, options: LiveEndpointOptions): LiveStreams {
+export function mountLive(
+  http: HttpServer,
+  engine: LiveExecutor,
+  options: LiveEndpointOptions,
+): StreamingResponses {
   const { path = '/graphql', logger, connectionsPerSubject = 20, connections = 10_000 } = options
-  const wheel = createWheel()
-  const setup: LiveSetup = {
+  const wheel = createTimerWheel()
+  const setup: LiveServices = {
     service: http.name,
     logger,
     wheel,
@@ -78,12 +85,12 @@ export function mountLive(http: HttpServer, engine: LiveEngine, options: LiveEnd
     operations: createLiveOperations(engine),
     initTimeoutMs: options.initTimeoutMs ?? 3000,
     heartbeatMs: options.heartbeatMs ?? 12_000,
-    keep: headers => engine.keep?.(headers) ?? {},
+    keepHeaders: headers => engine.keepHeaders?.(headers) ?? {},
   }
-  const places = createLivePlaces(connections)
-  mountSockets(http, path, setup, places)
-  const streams = createLiveStreams(setup, places)
-  mountStreams(http, `${path}/stream`, streams)
-  http.onShutdown(places.farewell)
+  const places = createConnectionLimit(connections)
+  mountWebSockets(http, path, setup, places)
+  const streams = createStreamingResponses(setup, places)
+  mountEventStreams(http, `${path}/stream`, streams)
+  http.onShutdown(places.closeAll)
   return streams
 }

@@ -9,10 +9,10 @@ import {
   type OperationDefinitionNode,
   visit,
 } from 'graphql'
-import { createDocuments } from '#platform/graphql/documents/document-cache.ts'
+import { createDocumentCache } from '#platform/graphql/documents/document-cache.ts'
 import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/documents/limits.ts'
-import { problemOfValues } from '#platform/graphql/documents/variable-values.ts'
-import type { LiveRequest } from '#platform/graphql/live-server/operation-request.ts'
+import { variablesProblem } from '#platform/graphql/documents/variable-values.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
 
 /** A text that may be run. `number` is its own: texts with equal numbers are equal. */
 export type CheckedDocument = {
@@ -22,9 +22,9 @@ export type CheckedDocument = {
   readonly afterIsBeginning: boolean
 }
 
-export type Checked = CheckedDocument | { readonly errors: readonly GraphQLError[] }
+export type OperationCheckResult = CheckedDocument | { readonly errors: readonly GraphQLError[] }
 
-export type DocumentCheck = {
+export type OperationCheckOptions = {
   readonly schema: GraphQLSchema
   readonly development: boolean
   readonly limits?: Partial<OperationLimits>
@@ -33,17 +33,17 @@ export type DocumentCheck = {
 }
 
 /** Errors of the check are the caller's: BAD_USER_INPUT. */
-export function createDocumentCheck({
+export function createOperationCheck({
   schema,
   development,
   limits,
-}: DocumentCheck): (request: LiveRequest, text: string) => Promise<Checked> {
+}: OperationCheckOptions): (request: GraphqlRequest, text: string) => Promise<OperationCheckResult> {
   const all = { ...DEFAULT_LIMITS, ...limits }
-  const documents = createDocuments({ schema, limits: all, introspection: development })
+  const documents = createDocumentCache({ schema, limits: all, introspection: development })
   const known = new WeakMap<DocumentNode, CheckedDocument>()
   let number = 0
   return async ({ variables }, text) => {
-    const problem = problemOfValues(variables, all.values)
+    const problem = variablesProblem(variables, all.values)
     if (problem !== undefined) return { errors: [invalid(problem)] }
     const checked = await documents(text)
     if ('errors' in checked) return checked

@@ -2,7 +2,7 @@
 import { isObject } from '#platform/domain/json.ts'
 
 /** `query` is missing where a persisted operation is named by `extensions` instead. */
-export type LiveRequest = {
+export type GraphqlRequest = {
   readonly query?: string
   readonly operationName?: string
   readonly variables?: Readonly<Record<string, unknown>>
@@ -12,7 +12,7 @@ export type LiveRequest = {
 }
 
 /** The request, or what is wrong with its shape. Null counts as left out. */
-export function readLiveRequest(value: unknown): LiveRequest | { readonly problem: string } {
+export function readGraphqlRequest(value: unknown): GraphqlRequest | { readonly problem: string } {
   if (!isObject(value)) return { problem: 'the request should be an object' }
   const { query, operationName, variables, extensions } = value
   if (!isAbsent(query) && typeof query !== 'string') return { problem: 'query should be a text' }

@@ -1,16 +1,16 @@
 // Takes items from a source as fast as one reader can be written to, and no faster. Free of GraphQL and of transport.
-import type { Answer, MaybePromise } from '#platform/graphql/live-server/encoded-results.ts'
+import type { EncodedResult, MaybePromise } from '#platform/graphql/live-server/encoded-results.ts'
 
 /** One reader's end. After `fail` or `complete` nothing more is called. */
 export type Sink = {
   /** False while its buffer is full; whoever has it calls `resume` of the delivery when it is not any more. */
   ready(): boolean
-  next(answer: Answer): void
+  next(answer: EncodedResult): void
   fail(error: unknown): void
   complete(): void
 }
 
-export type Delivery = {
+export type Pump = {
   /** The sink may have become ready. */
   resume(): void
   /** Nothing is written any more; the source is told that nobody reads. */
@@ -24,13 +24,13 @@ const ITEMS_A_TURN = 64
  * The source is asked for its next item only when the sink can take it: who reads slowly holds one item here, and what
  * comes meanwhile is the source's to keep, to join or to drop.
  */
-export function deliver(
+export function startPump(
   source: AsyncIterator<unknown>,
-  answerOf: (item: unknown) => MaybePromise<Answer>,
+  answerOf: (item: unknown) => MaybePromise<EncodedResult>,
   sink: Sink,
-): Delivery {
+): Pump {
   let over = false
-  let held: Answer | undefined
+  let held: EncodedResult | undefined
   let waiting = false
   let turn = 0
 
@@ -40,7 +40,7 @@ export function deliver(
     sink.fail(error)
     leave(source)
   }
-  const send = (answer: Answer) => {
+  const send = (answer: EncodedResult) => {
     if (over) return
     if (!sink.ready()) {
       held = answer
@@ -101,6 +101,6 @@ function leave(source: AsyncIterator<unknown>): void {
 }
 
 /** A source of one item. */
-export async function* once(item: unknown): AsyncGenerator<unknown> {
+export async function* singleItem(item: unknown): AsyncGenerator<unknown> {
   yield item
 }

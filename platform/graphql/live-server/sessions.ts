@@ -4,8 +4,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { ANONYMOUS, type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
-import type { Deadline, Wheel } from '#platform/graphql/live-server/timer-wheel.ts'
+import { ANONYMOUS, type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
+import type { TimerWheel, WheelTimer } from '#platform/graphql/live-server/timer-wheel.ts'
 
 /** One per connection or stream that is let in. `caller` changes when the token is refreshed. */
 export type LiveSession = {
@@ -20,7 +20,7 @@ export type LiveSession = {
   caller: Caller
 }
 
-export type Arrival = {
+export type SessionRequest = {
   readonly authorization: string | undefined
   readonly address: string | undefined
   readonly language: string | undefined
@@ -41,13 +41,13 @@ export type OpenSession = Disposable & {
 
 export type LiveSessions = {
   /** Throws CallerError UNAUTHENTICATED, and RATE_LIMITED when the subject has as many as it may. */
-  open(arrival: Arrival): Promise<OpenSession>
+  open(arrival: SessionRequest): Promise<OpenSession>
 }
 
 export type SessionLimits = {
   /** Without one everybody is anonymous, and what they show is not looked at. */
   readonly verifier: Verifier | undefined
-  readonly wheel: Wheel
+  readonly wheel: TimerWheel
   /** Sockets and streams together, of one subject (of one address, for anonymous callers). */
   readonly connectionsPerSubject: number
 }
@@ -83,7 +83,7 @@ export function createLiveSessions({
         requestId,
         address,
         language,
-        required: requiredBy(caller, required),
+        required: requiredPositions(caller, required),
         headers,
         caller,
       }
@@ -117,6 +117,6 @@ function sameViewer({ verified: before }: Caller, { verified: after }: Caller): 
     throw new CallerError('UNAUTHENTICATED', 'the new token is for another role: connect again with it')
 }
 
-function expireAt(wheel: Wheel, { verified }: Caller, expired: () => void): Deadline | undefined {
+function expireAt(wheel: TimerWheel, { verified }: Caller, expired: () => void): WheelTimer | undefined {
   return verified && wheel.after(verified.expiresAt - Date.now(), expired)
 }

@@ -4,11 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { GraphQLFormattedError } from 'graphql'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import type { LivePlaces } from '#platform/graphql/live-server/connection-limits.ts'
-import type { Answer } from '#platform/graphql/live-server/encoded-results.ts'
-import type { LiveSetup } from '#platform/graphql/live-server/graphql-ws-connection.ts'
-import type { LiveRequest } from '#platform/graphql/live-server/operation-request.ts'
-import type { Delivery } from '#platform/graphql/live-server/pump.ts'
+import type { ConnectionLimit } from '#platform/graphql/live-server/connection-limits.ts'
+import type { EncodedResult } from '#platform/graphql/live-server/encoded-results.ts'
+import type { LiveServices } from '#platform/graphql/live-server/graphql-ws-connection.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import type { Pump } from '#platform/graphql/live-server/pump.ts'
 import type { OpenSession } from '#platform/graphql/live-server/sessions.ts'
 import { leaveUntimed } from '#platform/http/instrumentation.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
@@ -20,25 +20,25 @@ export type Framing = {
   /** Sent at once, so that the headers are on their way. */
   readonly opening: string
   readonly heartbeat: Buffer
-  next(answer: Answer): Buffer
+  next(answer: EncodedResult): Buffer
   /** The last of a body that ends by itself: after errors, or because the operation is complete. */
   end(errors: readonly GraphQLFormattedError[] | undefined): string
 }
 
-export type LiveStreams = {
+export type StreamingResponses = {
   /**
    * Answers `request` with what `wanted` gives, part by part; HEAD with the headers alone. Throws CallerError as sessions
    * do, and UNAVAILABLE when there are too many connections, with nothing sent.
    */
-  serve(request: FastifyRequest, reply: FastifyReply, lasting: Lasting): Promise<unknown>
+  serve(request: FastifyRequest, reply: FastifyReply, lasting: StreamedOperation): Promise<unknown>
 }
 
-export type Lasting = { readonly wanted: LiveRequest; readonly framing: Framing }
+export type StreamedOperation = { readonly wanted: GraphqlRequest; readonly framing: Framing }
 
 /** How long a client may take to read the rest of an answer that has ended. */
 const FAREWELL_MS = 3000
 
-export function createLiveStreams(setup: LiveSetup, places: LivePlaces): LiveStreams {
+export function createStreamingResponses(setup: LiveServices, places: ConnectionLimit): StreamingResponses {
   const open = gauge('waybill_live_streams', 'Open event streams', ['service'])
   return {
     async serve(request, reply, { wanted, framing }) {
@@ -73,7 +73,7 @@ export function createLiveStreams(setup: LiveSetup, places: LivePlaces): LiveStr
 
 function enter(
   request: FastifyRequest,
-  { sessions, keep }: LiveSetup,
+  { sessions, keepHeaders }: LiveServices,
   expired: () => void,
 ): Promise<OpenSession> {
   return sessions.open({
@@ -81,7 +81,7 @@ function enter(
     address: request.raw.socket.remoteAddress,
     language: request.headers['accept-language'],
     required: request.headers[CONSISTENCY_HEADER],
-    headers: keep(request.headers),
+    headers: keepHeaders(request.headers),
     requestId: request.id,
     expired,
   })
@@ -95,7 +95,7 @@ type Stream = {
   closed(): void
 }
 
-type Opening = Lasting & { readonly entered: OpenSession; readonly setup: LiveSetup }
+type Opening = StreamedOperation & { readonly entered: OpenSession; readonly setup: LiveServices }
 
 function openStream(response: ServerResponse, { wanted, framing, entered, setup }: Opening): Stream {
   const { wheel, heartbeatMs } = setup
@@ -110,7 +110,7 @@ function openStream(response: ServerResponse, { wanted, framing, entered, setup 
     wasFull = false
     operation.resume()
   })
-  const operation: Delivery = setup.operations.start(wanted, entered.session, {
+  const operation: Pump = setup.operations.start(wanted, entered.session, {
     ready: () => !full,
     next: answer => write(framing.next(answer)),
     fail: finishWith,

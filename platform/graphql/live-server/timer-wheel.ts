@@ -1,13 +1,13 @@
 // One timer for all deadlines of live connections: heartbeats, expiries, patience. Free of what they are for.
 
 /** A wait that may be cancelled. Its place is a set, so that a cancelled one leaves nothing behind. */
-export type Deadline = { readonly tick: number; readonly work: () => void }
+export type WheelTimer = { readonly tick: number; readonly work: () => void }
 
-export type Wheel = {
+export type TimerWheel = {
   /** Calls `work` once, after at least `ms` and at most two ticks more. `work` must not throw. */
-  after(ms: number, work: () => void): Deadline
+  after(ms: number, work: () => void): WheelTimer
   /** Of one that has come, or was cancelled before, nothing happens. */
-  cancel(deadline: Deadline | undefined): void
+  cancel(deadline: WheelTimer | undefined): void
   /** Deadlines that are still to come. */
   size(): number
 }
@@ -18,8 +18,8 @@ const TICK_MS = 25
  * Ten thousand connections need one interval instead of twenty thousand timers. It runs while there are deadlines and
  * keeps no process alive. Time is monotonic: a clock that is set does not move them.
  */
-export function createWheel(): Wheel {
-  const ticks = new Map<number, Set<Deadline>>()
+export function createTimerWheel(): TimerWheel {
+  const ticks = new Map<number, Set<WheelTimer>>()
   let size = 0
   let past = 0
   let timer: NodeJS.Timeout | undefined

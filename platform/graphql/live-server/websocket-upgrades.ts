@@ -3,15 +3,24 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { handleProtocols } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { LivePlaces } from '#platform/graphql/live-server/connection-limits.ts'
-import { converse, LIVE_CLOSE, type LiveSetup } from '#platform/graphql/live-server/graphql-ws-connection.ts'
+import type { ConnectionLimit } from '#platform/graphql/live-server/connection-limits.ts'
+import {
+  CLOSE_CODES,
+  type LiveServices,
+  openConnection,
+} from '#platform/graphql/live-server/graphql-ws-connection.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
 const MAX_PAYLOAD = 64 * 1024
 
 /** Messages are at most 64 KB: a longer one closes its connection with 1009. */
-export function mountSockets(http: HttpServer, path: string, setup: LiveSetup, places: LivePlaces): void {
+export function mountWebSockets(
+  http: HttpServer,
+  path: string,
+  setup: LiveServices,
+  places: ConnectionLimit,
+): void {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_PAYLOAD,
@@ -25,8 +34,8 @@ export function mountSockets(http: HttpServer, path: string, setup: LiveSetup, p
   /** Keeps nothing of `request`, which would weigh as much as all else that is kept of a connection. */
   function join(ws: WebSocket, { headers, socket }: IncomingMessage): void {
     open.inc({ service: setup.service })
-    const channel = converse({ ws, socket }, { headers, address: socket.remoteAddress }, setup)
-    const leave = places.enter(() => channel.close(LIVE_CLOSE.serviceRestart, 'Service Restart'))
+    const channel = openConnection({ ws, socket }, { headers, address: socket.remoteAddress }, setup)
+    const leave = places.enter(() => channel.close(CLOSE_CODES.serviceRestart, 'Service Restart'))
     ws.once('close', () => {
       open.dec({ service: setup.service })
       leave()

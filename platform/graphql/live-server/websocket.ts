@@ -1,11 +1,11 @@
 // One accepted WebSocket as a bounded outlet: whole frames, heartbeat, backpressure, an orderly close. Free of any protocol inside.
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Wheel } from '#platform/graphql/live-server/timer-wheel.ts'
+import type { TimerWheel } from '#platform/graphql/live-server/timer-wheel.ts'
 import { PING_FRAME, pongFrame, textFrame } from '#platform/graphql/live-server/websocket-frames.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type Channel = {
+export type ClientSocket = {
   /** False while the client's buffer is full, and from the close on. */
   isReady(): boolean
   isOpen(): boolean
@@ -16,19 +16,23 @@ export type Channel = {
   close(code: number, reason: string): void
 }
 
-export type ChannelEvents = {
+export type ClientSocketEvents = {
   /** Undefined for a binary message. Not called from the close on. */
-  heard(text: string | undefined): void
+  onMessage(text: string | undefined): void
   /** More may be written. */
-  drained(): void
+  onDrain(): void
   /** Nothing can be written any more: it is closing, or cut. Called once. */
-  ended(): void
+  onEnd(): void
 }
 
-export type ChannelOptions = { readonly wheel: Wheel; readonly heartbeatMs: number; readonly logger: Logger }
+export type ClientSocketOptions = {
+  readonly wheel: TimerWheel
+  readonly heartbeatMs: number
+  readonly logger: Logger
+}
 
 /** `socket` is that of `ws`. */
-export type Accepted = { readonly ws: WebSocket; readonly socket: Duplex }
+export type AcceptedSocket = { readonly ws: WebSocket; readonly socket: Duplex }
 
 /** A close frame holds so much of a reason. */
 const MAX_REASON_BYTES = 123
@@ -39,11 +43,11 @@ const FAREWELL_MS = 3000
  * Frames are written past `ws`, which sends none of its own but the close: nothing is queued per message. While the
  * client's buffer is full, nothing it sends is read, so that what it asks for cannot pile up either.
  */
-export function openChannel(
-  { ws, socket }: Accepted,
-  { wheel, heartbeatMs, logger }: ChannelOptions,
-  events: ChannelEvents,
-): Channel {
+export function openClientSocket(
+  { ws, socket }: AcceptedSocket,
+  { wheel, heartbeatMs, logger }: ClientSocketOptions,
+  events: ClientSocketEvents,
+): ClientSocket {
   let alive = true
   let full = false
   let open = true
@@ -78,19 +82,19 @@ export function openChannel(
     full = false
     alive = true
     ws.resume()
-    if (open) events.drained()
+    if (open) events.onDrain()
   }
 
   function end(): void {
     if (!open) return
     open = false
     wheel.cancel(beat)
-    events.ended()
+    events.onEnd()
   }
 
   ws.on('message', (data: Buffer, isBinary: boolean) => {
     alive = true
-    if (open) events.heard(isBinary ? undefined : data.toString())
+    if (open) events.onMessage(isBinary ? undefined : data.toString())
   })
   ws.on('ping', (data: Buffer) => write(pongFrame(data)))
   ws.on('pong', () => {

@@ -2,11 +2,11 @@
 import type { FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
-import { type Caller, identifyCaller, requiredBy } from '#platform/graphql/caller.ts'
-import type { Answers, Question } from '#platform/graphql/response-cache/response-cache.ts'
+import { type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
+import type { CacheKey, ResponseCache } from '#platform/graphql/response-cache/response-cache.ts'
 import { rawJsonOf } from '#platform/http/json-body.ts'
 
-export type Asked = { readonly question: Question; readonly caller: Caller }
+export type CacheLookup = { readonly key: CacheKey; readonly caller: Caller }
 
 const NOTHING_ASKED = Promise.resolve(undefined)
 
@@ -14,18 +14,18 @@ const NOTHING_ASKED = Promise.resolve(undefined)
  * The question that a request is, and who asks. Undefined for one that the stages behind must refuse or look at
  * themselves: a token that does not hold, a body that is not JSON, a simple request that another site could have sent.
  */
-export function askQuestion(
-  answers: Answers,
+export function readCacheKey(
+  answers: ResponseCache,
   verifier: Verifier,
   request: FastifyRequest,
-): Promise<Asked | undefined> {
+): Promise<CacheLookup | undefined> {
   const operation = operationOf(request)
   if (operation === undefined) return NOTHING_ASKED
   const { headers } = request
-  const ask = (caller: Caller): Asked => {
+  const ask = (caller: Caller): CacheLookup => {
     const { 'accept-language': language, accept } = headers
     const asker = { viewer: caller.verified?.viewer, language, accept, operation }
-    return { caller, question: answers.ask(asker, requiredBy(caller, headers[CONSISTENCY_HEADER])) }
+    return { caller, key: answers.keyOf(asker, requiredPositions(caller, headers[CONSISTENCY_HEADER])) }
   }
   // Why a token does not hold is said by the stage that makes the context.
   return identifyCaller(verifier, headers.authorization, request.raw.socket).then(ask, () => undefined)

@@ -4,12 +4,12 @@ import { LRUCache } from 'lru-cache'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import type { Lease } from '#platform/cache/cache.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
-import type { AnswerSources } from '#platform/graphql/context.ts'
-import { type Answer, createAnswer } from '#platform/http/response-body.ts'
+import type { ResponseSources } from '#platform/graphql/context.ts'
+import { type EncodedResponse, encodeResponse } from '#platform/http/response-body.ts'
 import { counter, deferredCounter, gauge } from '#platform/telemetry/metrics.ts'
 
 /** Decides whether what an answer is made of may still be shown. Asked at every hit, so it must be quick. */
-export type AnswerPolicy = {
+export type ResponseCachePolicy = {
   /** What `viewer` must see, given the consistency header that it sent. */
   required(viewer: Viewer | undefined, header: PositionVector): PositionVector
   /** Never again true once it was false for what nobody requires anything of. */
@@ -20,14 +20,14 @@ export type AnswerPolicy = {
  * A request as far as its answer depends on it. `key` is the asker and a checksum of the operation, which is quicker to look
  * up than the operation itself; what is found there must still be of the same operation.
  */
-export type Question = {
+export type CacheKey = {
   readonly key: string
   readonly operation: Buffer
   readonly required: PositionVector
 }
 
 /** All that an answer may depend on besides what is read for it. */
-export type Asker = {
+export type CacheableRequest = {
   readonly viewer: Viewer | undefined
   readonly language: string | undefined
   /** The Accept header, which chooses the content type. */
@@ -36,29 +36,29 @@ export type Asker = {
   readonly operation: Buffer
 }
 
-export type KeptAnswer = Answer & {
+export type CachedResponse = EncodedResponse & {
   /** For the count of operations. */
   readonly name: string | undefined
   readonly leases: readonly Lease[]
   readonly operation: Buffer
 }
 
-export type Finished = {
-  readonly sources: AnswerSources
+export type CompletedQuery = {
+  readonly sources: ResponseSources
   readonly name: string | undefined
   readonly text: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-export type Answers = {
-  ask(asker: Asker, header: PositionVector): Question
+export type ResponseCache = {
+  keyOf(asker: CacheableRequest, header: PositionVector): CacheKey
   /** Only while each of its leases serves what the question requires. */
-  find(question: Question): KeptAnswer | undefined
+  get(question: CacheKey): CachedResponse | undefined
   /**
    * The answer of a query without errors, as it is to be sent; kept if all that it shows came out of the cache. Call it
    * for nothing else.
    */
-  keep(question: Question, finished: Finished): KeptAnswer
+  put(question: CacheKey, finished: CompletedQuery): CachedResponse
 }
 
 const DEFAULT_MAX_BYTES = 32 * 1024 * 1024
@@ -67,13 +67,13 @@ const LARGEST = 1 / 16
 /** What an answer takes besides its bytes and its key, about. */
 const OVERHEAD = 1024
 
-export function createAnswers(
+export function createResponseCache(
   service: string,
-  policy: AnswerPolicy,
+  policy: ResponseCachePolicy,
   maxBytes: number = DEFAULT_MAX_BYTES,
-): Answers {
+): ResponseCache {
   const count = createCounts(service)
-  const kept = new LRUCache<string, KeptAnswer>({
+  const kept = new LRUCache<string, CachedResponse>({
     maxSize: maxBytes,
     maxEntrySize: maxBytes * LARGEST,
     sizeCalculation: sizeOf,
@@ -81,28 +81,28 @@ export function createAnswers(
   })
 
   /** Weighed anew: a value that is the same object would not be. */
-  function weigh(key: string, answer: KeptAnswer): void {
-    if (kept.peek(key)?.packed === answer.packed) kept.set(key, { ...answer })
+  function weigh(key: string, answer: CachedResponse): void {
+    if (kept.peek(key)?.compressed === answer.compressed) kept.set(key, { ...answer })
     count.bytes(kept.calculatedSize)
   }
 
   return {
-    ask: (asker, header) => ({
+    keyOf: (asker, header) => ({
       key: keyOf(asker),
       operation: asker.operation,
       required: policy.required(asker.viewer, header),
     }),
-    find({ key, operation, required }) {
+    get({ key, operation, required }) {
       const found = kept.get(key)
       const stands = found?.operation.equals(operation) && served(found, required, policy)
       if (!stands) return void count.missed()
       count.hit()
       return found
     },
-    keep({ key, operation }, { sources, name, text, headers }) {
+    put({ key, operation }, { sources, name, text, headers }) {
       const { leases, uncacheable } = sources
-      const body = createAnswer({ text, headers, tagged: true, onPacked: () => weigh(key, answer) })
-      const answer: KeptAnswer = { ...body, name, leases: [...leases], operation: copyOf(operation) }
+      const body = encodeResponse({ text, headers, tagged: true, onCompressed: () => weigh(key, answer) })
+      const answer: CachedResponse = { ...body, name, leases: [...leases], operation: copyOf(operation) }
       if (leases.length > 0 && !uncacheable) kept.set(key, answer)
       count.bytes(kept.calculatedSize)
       return answer
@@ -110,7 +110,11 @@ export function createAnswers(
   }
 }
 
-function served({ leases }: KeptAnswer, required: PositionVector, { serves }: AnswerPolicy): boolean {
+function served(
+  { leases }: CachedResponse,
+  required: PositionVector,
+  { serves }: ResponseCachePolicy,
+): boolean {
   for (const lease of leases) if (!serves(lease, required)) return false
   return true
 }
@@ -126,14 +130,14 @@ function copyOf(bytes: Buffer): Buffer {
  * Equal only for equal askers: headers hold no line breaks, the checksum is a number, and what is left is the subject.
  * Nobody's role is no role.
  */
-function keyOf({ viewer, language = '', accept = '', operation }: Asker): string {
+function keyOf({ viewer, language = '', accept = '', operation }: CacheableRequest): string {
   const { role, subject } = viewer ?? { role: '', subject: '' }
   return `${role}\n${language}\n${accept}\n${crc32(operation)}\n${subject}`
 }
 
-function sizeOf({ bytes, packed, leases, operation }: KeptAnswer, key: string): number {
+function sizeOf({ bytes, compressed, leases, operation }: CachedResponse, key: string): number {
   let size = OVERHEAD + 2 * key.length + operation.length + bytes.length + 200 * leases.length
-  for (const variant of packed.values()) size += variant.bytes.length
+  for (const variant of compressed.values()) size += variant.bytes.length
   return size
 }
 

@@ -1,10 +1,10 @@
 import { buildSchema } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { createTextCheck } from '#platform/graphql/documents/document-check.ts'
+import { createDocumentCheck } from '#platform/graphql/documents/document-check.ts'
 import { DEFAULT_LIMITS } from '#platform/graphql/documents/limits.ts'
 
 const schema = buildSchema('type Query { a(n: Int): Query b: Int }')
-const check = createTextCheck({ schema, limits: DEFAULT_LIMITS, introspection: true })
+const check = createDocumentCheck({ schema, limits: DEFAULT_LIMITS, introspection: true })
 const problems = (text: string) => {
   const checked = check(text)
   return 'errors' in checked ? checked.errors.map(({ message }) => message) : []

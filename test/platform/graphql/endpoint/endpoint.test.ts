@@ -252,11 +252,11 @@ describe('event metadata', () => {
 describe('consistency', () => {
   const behindAfter = (position: number) => {
     const asked: number[] = []
-    const reached = async (wanted: number) => {
+    const waitFor = async (wanted: number) => {
       asked.push(wanted)
       return wanted <= position
     }
-    return { asked, consistency: { service: 'orders', reached } }
+    return { asked, consistency: { service: 'orders', waitFor } }
   }
 
   it('reports what a command reached, over a batch the greatest', async () => {

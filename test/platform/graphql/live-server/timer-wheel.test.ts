@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createWheel } from '#platform/graphql/live-server/timer-wheel.ts'
+import { createTimerWheel } from '#platform/graphql/live-server/timer-wheel.ts'
 
-const waitFor = (wheel: ReturnType<typeof createWheel>, ms: number) =>
+const waitFor = (wheel: ReturnType<typeof createTimerWheel>, ms: number) =>
   new Promise<number>(resolve => {
     const begin = performance.now()
     wheel.after(ms, () => resolve(performance.now() - begin))
@@ -9,12 +9,12 @@ const waitFor = (wheel: ReturnType<typeof createWheel>, ms: number) =>
 
 describe('a deadline', () => {
   it.each([0, 1, 30, 120, -5])('of %i ms comes, and not before', async ms => {
-    const late = (await waitFor(createWheel(), ms)) - ms
+    const late = (await waitFor(createTimerWheel(), ms)) - ms
     expect(late).toBeGreaterThanOrEqual(0)
   })
 
   it('that was cancelled never comes, and holds no place', async () => {
-    const wheel = createWheel()
+    const wheel = createTimerWheel()
     const cancelled = wheel.after(10, () => expect.unreachable())
     const other = waitFor(wheel, 60)
     wheel.cancel(cancelled)
@@ -27,7 +27,7 @@ describe('a deadline', () => {
   })
 
   it('may be set by another, and cancel its neighbour of the same tick', async () => {
-    const wheel = createWheel()
+    const wheel = createTimerWheel()
     const came: string[] = []
     const first = wheel.after(5, () => {
       came.push('first')
@@ -43,7 +43,7 @@ describe('a deadline', () => {
   })
 
   it('comes in order, after a wheel that had stopped turning begins again', async () => {
-    const wheel = createWheel()
+    const wheel = createTimerWheel()
     await waitFor(wheel, 10)
     expect(wheel.size()).toBe(0)
     const came: number[] = []

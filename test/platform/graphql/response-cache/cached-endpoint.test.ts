@@ -72,7 +72,7 @@ async function servePages(options: Partial<GraphqlOptions> = {}) {
       development: false,
       logger,
       batchesFrom: 'everybody',
-      answers: {
+      responseCache: {
         required: (_viewer, header) => header,
         serves: ({ current, at }, required) => current && (at.orders ?? 0) >= (required.orders ?? 0),
       },

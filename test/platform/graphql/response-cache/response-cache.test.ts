@@ -6,14 +6,14 @@ import type { Role, Viewer } from '#platform/auth/viewer.ts'
 import type { Lease } from '#platform/cache/cache.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import {
-  type AnswerPolicy,
-  type Asker,
-  createAnswers,
+  type CacheableRequest,
+  createResponseCache,
+  type ResponseCachePolicy,
 } from '#platform/graphql/response-cache/response-cache.ts'
 
 type OwnLease = { at: PositionVector; current: boolean; freshUntil: number }
 
-const policy: AnswerPolicy = {
+const policy: ResponseCachePolicy = {
   required: (_viewer, header) => header,
   serves: ({ current, at }, required) =>
     current && Object.entries(required).every(([topic, position]) => (at[topic] ?? 0) >= position),
@@ -21,19 +21,19 @@ const policy: AnswerPolicy = {
 const leaseAt = (orders = 0): OwnLease => ({ at: { orders }, current: true, freshUntil: 1 })
 const VIEWER: Viewer = { role: 'customer', subject: 'cus_1' }
 const QUERY = Buffer.from('{"query":"{ me }"}')
-const ASKER: Asker = { viewer: VIEWER, language: undefined, accept: undefined, operation: QUERY }
+const ASKER: CacheableRequest = { viewer: VIEWER, language: undefined, accept: undefined, operation: QUERY }
 
 function keeping(maxBytes?: number) {
-  const answers = createAnswers('test', policy, maxBytes)
-  const keep = (asker: Asker, text: string, leases: Lease[], uncacheable = false) =>
-    answers.keep(answers.ask(asker, {}), {
+  const answers = createResponseCache('test', policy, maxBytes)
+  const keep = (asker: CacheableRequest, text: string, leases: Lease[], uncacheable = false) =>
+    answers.put(answers.keyOf(asker, {}), {
       sources: { leases, uncacheable },
       name: undefined,
       text,
       headers: {},
     })
-  const find = (asker: Asker, required: PositionVector = {}) =>
-    answers.find(answers.ask(asker, required))?.bytes.toString()
+  const find = (asker: CacheableRequest, required: PositionVector = {}) =>
+    answers.get(answers.keyOf(asker, required))?.bytes.toString()
   return { keep, find }
 }
 
@@ -85,7 +85,7 @@ describe('an answer', () => {
   it('differs by viewer, role, language, accepted type and operation', () => {
     const { keep, find } = keeping()
     keep(ASKER, 'mine', [leaseAt()])
-    const others: Asker[] = [
+    const others: CacheableRequest[] = [
       { ...ASKER, viewer: undefined },
       { ...ASKER, viewer: { ...VIEWER, subject: 'cus_2' } },
       { ...ASKER, viewer: { ...VIEWER, role: 'support' } },
@@ -128,7 +128,7 @@ const header = fc.option(
   text.filter(value => !value.includes('\n')),
   { nil: undefined },
 )
-const asker: fc.Arbitrary<Asker> = fc.record({
+const asker: fc.Arbitrary<CacheableRequest> = fc.record({
   viewer: fc.option(fc.record({ role, subject: fc.string({ unit: fc.constantFrom('\n', '0', '1', 'a') }) }), {
     nil: undefined,
   }),
@@ -150,7 +150,7 @@ describe('whatever happens', () => {
     fc.record({ type: fc.constant('find' as const), asker, orders: fc.nat(3) }),
   )
   /** What a request without a header and one with an empty header are told is the same. */
-  const identity = ({ viewer, language = '', accept = '', operation }: Asker) =>
+  const identity = ({ viewer, language = '', accept = '', operation }: CacheableRequest) =>
     JSON.stringify([viewer?.role, viewer?.subject, language, accept, String(operation)])
 
   it('an answer goes only to who it was made for, while all that it is made of is current and new enough', () => {
