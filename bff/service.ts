@@ -162,7 +162,7 @@ async function mountGraphs(
   const manifest = await readManifest(new URL(`../schema/persisted/${name}.json`, import.meta.url))
   const persisted = createPersistedOperations({ manifest, only: onlyPersisted })
   const shared = { verifier, logger, persisted, development, maxCost }
-  const answers: AnswerPolicy = {
+  const responseCache: ResponseCachePolicy = {
     required: readYourWrites.required,
     serves(lease, required) {
       // Callers that are served from memory alone keep the bus followed too; if it cannot be, the cache serves nothing.
@@ -170,7 +170,7 @@ async function mountGraphs(
       return cache.isServable(lease, required)
     },
   }
-  open.use(await mountGraphql(http, { schema }, { ...shared, answers, batchesFrom }))
+  open.use(await mountGraphql(http, { schema }, { ...shared, responseCache, batchesFrom }))
   mountLiveGraphql(http, { schema, ...shared })
 }
 

@@ -20,13 +20,13 @@ const MAX_OPERATIONS_PER_CALLER = 8
 type WaitingOperation = { readonly place: Disposable; reads: number }
 
 export function createConsistentReadLimit(heard: () => PositionVector): LimitConsistentRead {
-  const places = createWaitingPlaces({ perCaller: MAX_OPERATIONS_PER_CALLER, total: MAX_OPERATIONS })
+  const limit = createWaitLimit({ perCaller: MAX_OPERATIONS_PER_CALLER, total: MAX_OPERATIONS })
   const operations = new WeakMap<RequestContext, WaitingOperation>()
 
   function enter(context: RequestContext): WaitingOperation | undefined {
     const entered = operations.get(context)
     if (entered) return entered
-    const place = places.take(context.viewer?.subject)
+    const place = limit.enter(context.viewer?.subject)
     const operation = place && { place, reads: 0 }
     if (operation) operations.set(context, operation)
     return operation

@@ -31,7 +31,7 @@ export type GatewayClient = AsyncDisposable & {
     document: TypedDocument<Result, Variables>,
     variables: Variables,
     options: ServiceQueryOptions,
-  ): Promise<GraphqlAnswer<Result>>
+  ): Promise<GraphqlResult<Result>>
   health(): CircuitState
 }
 
@@ -78,7 +78,7 @@ export function createGatewayClient(options: {
       const token = formatToken(required)
       const headers = {
         authorization: `Bearer ${await options.serviceToken()}`,
-        ...(endClient && { [CLIENT_HEADER]: formatClient(endClient) }),
+        ...(endClient && { [END_CLIENT_HEADER]: formatEndClient(endClient) }),
         ...(token !== '' && { [CONSISTENCY_HEADER]: token }),
       }
       return client.request({ document, variables, idempotent: true, partial: true, headers })
