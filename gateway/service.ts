@@ -131,7 +131,7 @@ function graphOpener(
   { discovery, live }: { readonly discovery: Discovery; readonly live: Settings<GatewayLiveSettings> },
 ): (sdl: string) => Promise<Graph> {
   const { development, logger, settings, subgraphUrls, discovery: { url } = {} } = config
-  const masking = errorMaskingOf(settings.errors, development)
+  const masking = errorMaskingOf(settings.errors, { development })
   const connections = createSubgraphConnections((name, url) =>
     connectSubgraph(name, url, settingsOf(settings, name), {
       masking,

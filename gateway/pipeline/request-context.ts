@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import type { RateLimitedClient } from '#gateway/safety/rate-limit/client-key.ts'
-import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
 import { headerText } from '#platform/http/header-text.ts'

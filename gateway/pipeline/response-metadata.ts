@@ -1,8 +1,8 @@
 // Collects what subgraphs report next to their data: the positions they wrote, reads that were stale, headers for the client.
 import type { SubgraphRequest, SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
+import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
 import type { ReplyHeaders } from '#gateway/transport/reply-headers.ts'
-import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
 import { CONSISTENCY_HEADER, parseToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import { raisePosition } from '#platform/consistency/position-vector.ts'
 

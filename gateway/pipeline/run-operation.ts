@@ -8,7 +8,7 @@ import type { QueryDeduplication } from '#gateway/pipeline/query-deduplication.t
 import { clientOf, forwardedHeaders, type RequestContext } from '#gateway/pipeline/request-context.ts'
 import type { FormatError, GatewayResponse } from '#gateway/pipeline/response.ts'
 import { fetchFromSubgraph, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
-import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
 import { validTraceparent } from '#platform/telemetry/tracing.ts'
 
 export type OperationRequest = {

@@ -23,7 +23,7 @@ import {
   type SubscriptionPlan,
 } from '#gateway/subscriptions/subscription-plan.ts'
 import type { Connect } from '#gateway/subscriptions/upstream/upstream.ts'
-import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
 import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consistency-token.ts'
 import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'

@@ -11,7 +11,7 @@ import {
   type UpstreamEvent,
   UpstreamRefusal,
 } from '#gateway/subscriptions/upstream/upstream.ts'
-import type { ForwardedHeaders } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { type EncodedResult, encodeResultText } from '#platform/graphql/live-server/encoded-results.ts'

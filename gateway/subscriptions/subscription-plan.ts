@@ -9,7 +9,8 @@ import type { OperationContext } from '#gateway/pipeline/run-operation.ts'
 import { addExtensions } from '#gateway/subscriptions/notes.ts'
 import { type SubscriptionSettings, sourceOf } from '#gateway/subscriptions/settings.ts'
 import { resolveEndpoint, type UpstreamEndpoint } from '#gateway/subscriptions/upstream/upstream.ts'
-import type { ForwardedHeaders, Subgraph } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
+import type { Subgraph } from '#gateway/transport/subgraph.ts'
 
 /** Disposing lets go of its graph. */
 export type SubscriptionPlan = Disposable & {

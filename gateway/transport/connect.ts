@@ -1,4 +1,4 @@
-// A subgraph put together as its settings say: what is not set is not there, and costs nothing.
+// Puts a subgraph's client together as its settings say: a feature that is not set adds no code to a request.
 import { type Connection, openConnection } from '#gateway/transport/connection.ts'
 import { ACCEPTED_ENCODINGS } from '#gateway/transport/decompress.ts'
 import type { ErrorMasking } from '#gateway/transport/error-masking.ts'
@@ -21,14 +21,14 @@ import type { Discovery, ServiceInstances } from '#platform/discovery/discovery.
 import { createPolicy, type PolicyOptions } from '#platform/resilience/policy.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type ConnectOptions = {
-  /** What callers are told of the subgraph's errors; DISCREET when left out. */
+type ConnectOptions = {
+  /** What clients see of the subgraph's errors; PRODUCTION_MASKING when left out. */
   readonly masking?: ErrorMasking
-  /** Told why requests failed; nobody is when left out. */
+  /** Logs why requests failed; left out, nothing is logged. */
   readonly logger?: Logger
-  /** Where `address` is looked up; it says all itself when left out. */
+  /** Looks up `address`; left out, the address is used as it is. */
   readonly discovery?: Discovery
-  /** What holds now of the time limit and the circuit breaker, in place of the settings. */
+  /** Live values of the timeout and the circuit breaker, which replace those of the settings. */
   readonly adjusted?: PolicyOptions['adjusted']
 }
 

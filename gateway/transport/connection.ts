@@ -1,15 +1,15 @@
-// Pooled keep-alive connections to one address of a subgraph. Free of GraphQL, of policies and of choice between addresses.
+// Pools keep-alive connections to one address of a subgraph.
 import { Pool } from 'undici'
 import { decompress } from '#gateway/transport/decompress.ts'
 import { post } from '#gateway/transport/http-post.ts'
 
 export type OutgoingRequest = {
   readonly kind: 'query' | 'mutation' | 'subscription'
-  /** The document in the body. */
+  /** The GraphQL document in the body. */
   readonly operation: string
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
-  /** Ends the request, and the connection that it is on. */
+  /** Aborts the request and closes its connection. */
   readonly signal: AbortSignal
 }
 
@@ -19,20 +19,18 @@ export type HttpResponse = {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
-/** Rejects when no whole answer came back. */
-export type Send = (outgoing: OutgoingRequest) => Promise<HttpResponse>
-
-/** Disposing waits for what is under way. */
+/** Disposing waits for running requests. */
 export type Connection = AsyncDisposable & {
-  readonly send: Send
-  /** Whether GET of `path` is answered with HTTP 2xx. Never rejects. */
+  /** Rejects when no complete response arrives. */
+  readonly send: (request: OutgoingRequest) => Promise<HttpResponse>
+  /** Returns whether GET of `path` responds with HTTP 2xx. Never rejects. */
   check(path: string, signal: AbortSignal): Promise<boolean>
 }
 
-export type ConnectionOptions = {
+type ConnectionOptions = {
   readonly url: string
   readonly connections: number
-  /** A larger answer, packed or unpacked, is cut off and rejected, so that one subgraph cannot fill the gateway's memory. */
+  /** A larger response, compressed or not, is cut off and rejected, so that no subgraph can fill the gateway's memory. */
   readonly maxResponseBytes: number
 }
 

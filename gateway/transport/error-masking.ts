@@ -1,4 +1,4 @@
-// What callers are told of a subgraph's errors and of its failures, and what only the log is. Free of requests.
+// Masks the errors of subgraphs: decides which messages and names clients see, and which only the log has.
 import type { GraphQLFormattedError } from 'graphql'
 import { z } from 'zod'
 import type { ExecutionError, JsonObject } from '#gateway/executor/execution.ts'
@@ -7,40 +7,43 @@ import { isObject } from '#platform/domain/json.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 
 export const errorSettings = z.strictObject({
-  /** `known`: those with a code of the catalogue. `all` with NODE_ENV=development when left out, `known` otherwise. */
+  /** `known`: messages with a code of the catalogue. Left out: `all` with NODE_ENV=development, `known` otherwise. */
   messages: z.enum(['all', 'known', 'none']).optional(),
-  /** Whether `extensions.serviceName` and messages name the subgraph; as NODE_ENV says when left out. */
+  /** Whether `extensions.serviceName` and messages name the subgraph; left out, only with NODE_ENV=development. */
   subgraphs: z.boolean().optional(),
 })
 
 export type ErrorMasking = { readonly messages: 'all' | 'known' | 'none'; readonly subgraphs: boolean }
 
-/** For production: codes that are known with their messages, and nobody's name. */
+/** Shows the messages of known codes, and no subgraph's name. */
 export const PRODUCTION_MASKING: ErrorMasking = { messages: 'known', subgraphs: false }
 
-export function errorMaskingOf(settings: z.infer<typeof errorSettings>, development: boolean): ErrorMasking {
+export function errorMaskingOf(
+  settings: z.infer<typeof errorSettings>,
+  { development }: { readonly development: boolean },
+): ErrorMasking {
   const { messages = development ? 'all' : 'known', subgraphs = development } = settings
   return { messages, subgraphs }
 }
 
-/** What is noted of an error that a subgraph told, in its extensions, where JSON does not show it. */
+/** The extension that records where an error came from; being a symbol, it never appears in JSON. */
 const ORIGIN = Symbol('origin')
 type Origin = {
-  /** Undefined where it is not to be named. */
+  /** The subgraph's name; undefined where it is masked. */
   readonly name: string | undefined
-  /** Whether it is told as it is. */
+  /** Whether the error is shown as the subgraph sent it. */
   readonly shown: boolean
 }
 
-/** Never told: a stack, what Apollo Server 3 kept it in, and what only concerns the subgraph's own HTTP. */
+/** Extensions that are always removed: stacks, Apollo Server 3's `exception`, and the subgraph's own HTTP status. */
 const INTERNAL_EXTENSIONS = new Set(['stacktrace', 'exception', 'http', 'serviceName', 'service'])
 
-const REFUSED = 'A service behind this graph refused this.'
+const REFUSED_MESSAGE = 'A service behind this graph refused this.'
 export const UNAVAILABLE_MESSAGE = 'A service behind this graph is not available at the moment: try again.'
 
 /**
- * A subgraph's errors as they go on. What has no code of the catalogue is the operator's affair, whatever else it says:
- * that a document is not valid is the gateway's fault towards a subgraph, never the caller's.
+ * Returns a subgraph's errors as clients may see them. An error without a code of the catalogue is the operator's concern,
+ * whatever it says: an invalid document is a mistake of the gateway, never of the client.
  */
 export function maskErrors(
   errors: readonly unknown[],
@@ -57,11 +60,11 @@ export function maskErrors(
       return { ...error, extensions: withOrigin({ code, requestId }, { name, shown: false }) }
     if (!isCallerCode(code)) return { ...error, extensions: withOrigin({}, { name, shown: false }) }
     if (messages === 'known') return { ...error, extensions: withOrigin(extensions, { name, shown: true }) }
-    return { ...error, message: REFUSED, extensions: withOrigin({ code }, { name, shown: true }) }
+    return { ...error, message: REFUSED_MESSAGE, extensions: withOrigin({ code }, { name, shown: true }) }
   })
 }
 
-/** A failure of the way to a subgraph as it is told; the code and the reason are always. */
+/** Returns a failure to reach a subgraph as clients may see it; the code and the reason are always shown. */
 export function maskFailure(
   { message, details, code }: CallerError,
   { subgraphs }: ErrorMasking,
@@ -72,7 +75,7 @@ export function maskFailure(
   return { message, extensions }
 }
 
-/** An error that is told as its subgraph told it; undefined for all others. */
+/** Returns an error that is shown as its subgraph sent it; undefined for every other error. */
 export function unmaskedError({
   message,
   path,
@@ -83,16 +86,18 @@ export function unmaskedError({
   return { message, ...(path && { path }), extensions: named({ code: 'INTERNAL', ...extensions }, origin) }
 }
 
-/** `told`, which was made of `error`, with the subgraph's name where that is to be told. */
+/** Adds the subgraph's name to `formatted`, which was made of `error`, where names are shown. */
 export function withSubgraphName(
   { extensions }: ExecutionError,
-  told: GraphQLFormattedError,
+  formatted: GraphQLFormattedError,
 ): GraphQLFormattedError {
   const origin = originOf(extensions)
-  return origin?.name === undefined ? told : { ...told, extensions: named({ ...told.extensions }, origin) }
+  return origin?.name === undefined
+    ? formatted
+    : { ...formatted, extensions: named({ ...formatted.extensions }, origin) }
 }
 
-/** Whether a subgraph told it; otherwise the gateway found it. */
+/** Returns whether a subgraph sent the error; otherwise the gateway found it. */
 export function isSubgraphError({ extensions }: ExecutionError): boolean {
   return originOf(extensions) !== undefined
 }

@@ -1,9 +1,9 @@
-// Tells operators why a subgraph did not answer, without a line for each request while it is away.
+// Logs why requests to a subgraph failed, without a line for each of them while it is down.
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 const QUIET_MS = 10_000
 
-/** The first failure is logged; then one in ten seconds, with how many were not. */
+/** Logs the first failure, then one every ten seconds with the number that was not logged. */
 export function createFailureLog(
   logger: Logger,
   subgraph: string,
@@ -16,7 +16,7 @@ export function createFailureLog(
       unlogged += 1
       return
     }
-    logger.warn({ err, subgraph, unlogged }, 'a subgraph did not answer as it should')
+    logger.warn({ err, subgraph, unlogged }, 'request to a subgraph failed')
     quietUntil = now() + QUIET_MS
     unlogged = 0
   }

@@ -1,4 +1,4 @@
-// What the caller is told of a fetch that failed: an error at each field that stays empty for it. Free of transport.
+// Turns a failed fetch into GraphQL errors: one at each field that is missing because of it.
 import {
   type FieldNode,
   type GraphQLFormattedError,
@@ -11,7 +11,7 @@ import { type ErrorMasking, maskFailure } from '#gateway/transport/error-masking
 import { CallerError } from '#platform/domain/errors.ts'
 import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 
-export type FailedFetch = {
+type FailedFetch = {
   /** The subgraph's name. */
   readonly name: string
   readonly query: string | undefined
@@ -20,10 +20,10 @@ export type FailedFetch = {
 
 type Path = readonly (string | number)[]
 
-/** Errors of one fetch, at most: one that is for many entities is told of at the first of them. */
+/** The most errors of one fetch: a fetch of many entities reports the first of them. */
 const MAX_ERRORS = 50
 
-/** With paths in the fetch's own answer, as if the subgraph had answered with them. UNAVAILABLE unless `cause` says otherwise. */
+/** Returns errors with paths in the fetch's own response, as if the subgraph had sent them; UNAVAILABLE by default. */
 export function fetchErrors(
   fetch: FailedFetch,
   cause: unknown,
@@ -33,9 +33,9 @@ export function fetchErrors(
     cause instanceof CallerError
       ? cause
       : new CallerError('UNAVAILABLE', `${fetch.name} is not available at the moment: try again`)
-  const told = maskFailure(failure, masking, fetch.name)
+  const error = maskFailure(failure, masking, fetch.name)
   const paths = fetch.query === undefined ? [] : emptyPaths(fetch.query, fetch.variables)
-  return paths.length === 0 ? [told] : paths.slice(0, MAX_ERRORS).map(path => ({ ...told, path }))
+  return paths.length === 0 ? [error] : paths.slice(0, MAX_ERRORS).map(path => ({ ...error, path }))
 }
 
 function emptyPaths(query: string, variables: FailedFetch['variables']): Path[] {
@@ -56,18 +56,18 @@ function entityPaths(entities: FieldNode, fragments: Fragments, variables: Faile
   const selections = entities.selectionSet?.selections ?? []
   return representations.slice(0, MAX_ERRORS).flatMap((representation, index) => {
     const fields = fieldsOf(selections, fragments, typeOf(representation))
-    if (fields.length === 0) return [[responseName(entities), index]] // selected by an interface of the entity's
+    if (fields.length === 0) return [[responseName(entities), index]] // selected through an interface of the entity
     return fields.map(field => [responseName(entities), index, responseName(field)])
   })
 }
 
-/** Requests for entities of several places have a variable for each. */
+/** A request for entities of several paths has a variable for each path. */
 function representationsOf({ arguments: given = [] }: FieldNode): string {
   const value = given.find(({ name }) => name.value === 'representations')?.value
   return value?.kind === Kind.VARIABLE ? value.name.value : 'representations'
 }
 
-/** The fields that are selected of an object of `type`; those under any condition when `type` is undefined. */
+/** Returns the fields selected of an object of `type`; those under any type condition when `type` is undefined. */
 function fieldsOf(
   selections: readonly SelectionNode[],
   fragments: Fragments,

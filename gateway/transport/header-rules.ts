@@ -1,20 +1,18 @@
-// Which headers of a client's request go on to a subgraph, as what, and which are set or left out. Compiled once. Pure.
+// Compiles the rules that say which headers of a client's request go on to a subgraph, and which are set or removed.
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 
-/** Headers on their way to a subgraph. */
+/** Headers while rules are applied to them; see ForwardedHeaders. */
 type Draft = {
   readonly incoming: IncomingHttpHeaders
-  /** That an answer may depend on. */
   readonly shared: Record<string, string>
-  /** That only tell whose request it is. */
   readonly own: Record<string, string>
 }
 
 type Apply = (draft: Draft) => void
 
-/** About this connection, or written by the gateway itself: no rule may touch them. */
-const UNTOUCHED: ReadonlySet<string> = new Set([
+/** Headers about this connection, or written by the gateway itself: no rule may touch them. */
+const RESERVED: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
   'connection',
@@ -33,8 +31,8 @@ const UNTOUCHED: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** No answer depends on these, so equal queries that differ in nothing else are still one request. */
-const OWN: ReadonlySet<string> = new Set([
+/** No response depends on these, so equal queries that differ in nothing else are still sent once. */
+const TRACING: ReadonlySet<string> = new Set([
   'b3',
   'baggage',
   'traceparent',
@@ -53,7 +51,7 @@ export const headerName = z
   .string()
   .regex(/^[!#$%&'*+.^_`|~\w-]+$/, 'should be the name of a header')
   .transform(name => name.toLowerCase())
-  .refine(name => !UNTOUCHED.has(name), 'is a header that the gateway alone decides about')
+  .refine(name => !RESERVED.has(name), 'is a header that the gateway alone decides about')
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'should be the value of a header')
 const pattern = z
   .string()
@@ -68,7 +66,7 @@ const pattern = z
   })
 
 export const headerRule = z.union([
-  /** `default` goes out when the client sent none. */
+  /** `default` goes out when the client did not send the header. */
   z.strictObject({ propagate: headerName, as: headerName.optional(), default: headerValue.optional() }),
   z.strictObject({ propagateMatching: pattern }),
   z.strictObject({ set: headerName, value: headerValue }),
@@ -76,18 +74,24 @@ export const headerRule = z.union([
   z.strictObject({ removeMatching: pattern }),
 ])
 
-export type HeaderRule = z.infer<typeof headerRule>
+type HeaderRule = z.infer<typeof headerRule>
 
-export type RuledHeaders = Pick<Draft, 'incoming'> & {
+/** The headers that go out with the requests to subgraphs. */
+export type ForwardedHeaders = {
+  /** Headers that a response may depend on: equal queries with equal ones are sent once. */
   readonly shared: Readonly<Record<string, string>>
+  /** Headers that only identify the request: of deduplicated queries, those of the first go out. */
   readonly own: Readonly<Record<string, string>>
+  /** `shared` as one text. */
   readonly key: string
+  /** What the client sent: nothing of it goes out unless a rule says so. */
+  readonly incoming: IncomingHttpHeaders
 }
 
-/** Undefined for no rules. They apply in their order, on top of what the gateway forwards by itself. */
+/** Returns undefined for no rules. Rules apply in order, on top of what the gateway forwards by default. */
 export function compileHeaderRules(
   rules: readonly HeaderRule[],
-): (<F extends RuledHeaders>(forwarded: F) => F) | undefined {
+): ((forwarded: ForwardedHeaders) => ForwardedHeaders) | undefined {
   if (rules.length === 0) return undefined
   const steps = rules.map(compileRule)
   return forwarded => {
@@ -117,7 +121,7 @@ function propagateMatching(names: RegExp): Apply {
   return draft => {
     for (const [name, given] of Object.entries(draft.incoming)) {
       const value = sentValue(given)
-      if (value !== undefined && !UNTOUCHED.has(name) && names.test(name)) put(draft, name, value)
+      if (value !== undefined && !RESERVED.has(name) && names.test(name)) put(draft, name, value)
     }
   }
 }
@@ -130,7 +134,7 @@ function removeMatching(names: RegExp): Apply {
 }
 
 function put({ shared, own }: Draft, name: string, value: string): void {
-  if (OWN.has(name)) own[name] = value
+  if (TRACING.has(name)) own[name] = value
   else shared[name] = value
 }
 

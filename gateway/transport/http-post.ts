@@ -1,22 +1,22 @@
-// One POST over a pool, its answer collected as bytes: no stream stands between the parser and who waits. Free of GraphQL.
+// Sends one POST over a connection pool and collects the response as bytes, without a stream in between.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 
-export type PostRequest = {
+type PostRequest = {
   readonly path: string
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
-  /** Ends the request, and the connection that it is on. */
+  /** Aborts the request and closes its connection. */
   readonly signal: AbortSignal
 }
 
-export type PostResponse = {
+type PostResponse = {
   readonly bytes: Buffer
   readonly status: number
   readonly headers: IncomingHttpHeaders
 }
 
-/** Rejects when no whole answer came back. The pool bounds its size. */
+/** Rejects when no complete response arrives. The pool bounds its size. */
 export function post(pool: Dispatcher, { path, body, headers, signal }: PostRequest): Promise<PostResponse> {
   if (signal.aborted) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
@@ -33,7 +33,7 @@ export function post(pool: Dispatcher, { path, body, headers, signal }: PostRequ
         abort = () => controller.abort(signal.reason)
         if (signal.aborted) abort()
       },
-      /** Also for a 1xx, which another follows. */
+      /** Called for a 1xx response too, before the final one. */
       onResponseStart(_controller, code, received) {
         status = code
         given = received

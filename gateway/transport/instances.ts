@@ -1,4 +1,4 @@
-// Several instances of a subgraph as one connection. Free of choice between them, and of where they are known from.
+// Spreads requests over the instances of a subgraph, behind the interface of a single connection.
 
 import type { Connection } from '#gateway/transport/connection.ts'
 import { isValidResponse } from '#gateway/transport/subgraph-response.ts'
@@ -8,22 +8,22 @@ import type { InstanceHealthOptions } from '#platform/discovery/instance-health.
 import { openLoadBalancer } from '#platform/discovery/load-balancer.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
-export type InstancesOptions = {
-  /** The subgraph's name, in metrics. */
+type InstancesOptions = {
+  /** The subgraph's name in metrics. */
   readonly name: string
   readonly instances: ServiceInstances
   readonly open: (url: string) => Connection
   readonly choose: BalancingStrategy
-  /** The header that `choose` goes by; the body where a request has none. */
+  /** The header whose value `choose` hashes; the body where a request lacks it. */
   readonly hashBy: string
   readonly health: Omit<InstanceHealthOptions, 'checked'>
-  /** GET of this path is asked for of each instance; anything but HTTP 2xx is a failure. */
+  /** Health checks by GET of this path: anything but HTTP 2xx is a failure. */
   readonly checks?:
     | { readonly path: string; readonly intervalMs: number; readonly timeoutMs: number }
     | undefined
 }
 
-/** A query that failed on one instance is tried on another. Disposing ends the checks. */
+/** A query that failed on one instance is retried on another. Disposing ends the health checks. */
 export function openInstances({ hashBy, checks, ...options }: InstancesOptions): Connection {
   const balanced = openLoadBalancer<Connection>({
     ...options,
@@ -33,7 +33,7 @@ export function openInstances({ hashBy, checks, ...options }: InstancesOptions):
   return {
     send: outgoing =>
       balanced.run({
-        attempts: outgoing.headers, // which all attempts at a request have in common
+        attempts: outgoing.headers, // the same object for all attempts of a request
         repeatable: outgoing.kind === 'query',
         key: () => outgoing.headers[hashBy] ?? outgoing.body,
         signal: outgoing.signal,

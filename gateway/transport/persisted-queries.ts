@@ -1,36 +1,36 @@
-// Automatic persisted queries towards a subgraph: the hash of a document in place of its text, the text when it is not known.
+// Sends automatic persisted queries to a subgraph: the hash of a document, and its text when the hash is not known.
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Connection, HttpResponse, OutgoingRequest } from '#gateway/transport/connection.ts'
 import { parseJson } from '#gateway/transport/subgraph-response.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** Documents whose hashes are remembered. */
+/** The most documents whose hashes are remembered. */
 const MAX_DOCUMENTS = 5000
-/** How long a subgraph that does not take hashes is sent none. */
+/** How long a subgraph that does not support hashes is sent texts. */
 const UNSUPPORTED_MS = 60_000
-/** An answer that takes no hash is short. */
+/** A longer response is not a refusal of a hash. */
 const MAX_REFUSAL = 4096
 
-type Hashed = {
-  /** How a body with the text begins. */
+type DocumentHash = {
+  /** The beginning of a body with the text. */
   readonly text: string
-  /** How one without begins, up to what follows the text. */
+  /** The member that replaces the text in a body. */
   readonly extensions: string
 }
 
 /**
- * Apollo's protocol, by POST. A mutation is safe: without its text it was not executed. The subgraph must know the protocol,
- * if only to say that it does not support it.
+ * Follows Apollo's protocol over POST. A mutation is safe: without its text the subgraph has not executed it. The subgraph
+ * must know the protocol, if only to reply that it does not support it.
  */
 export function withPersistedQueries(
   connection: Connection,
   now: () => number = () => performance.now(),
 ): Connection {
-  const documents = new LRUCache<string, Hashed>({ max: MAX_DOCUMENTS })
+  const documents = new LRUCache<string, DocumentHash>({ max: MAX_DOCUMENTS })
   let textUntil = Number.NEGATIVE_INFINITY
 
-  function hashedOf(document: string): Hashed {
+  function hashOf(document: string): DocumentHash {
     const found = documents.get(document)
     if (found) return found
     const sha256Hash = hash('sha256', document)
@@ -46,7 +46,7 @@ export function withPersistedQueries(
     ...connection,
     async send(outgoing: OutgoingRequest): Promise<HttpResponse> {
       if (now() < textUntil) return connection.send(outgoing)
-      const { text, extensions } = hashedOf(outgoing.operation)
+      const { text, extensions } = hashOf(outgoing.operation)
       if (!outgoing.body.startsWith(text)) return connection.send(outgoing)
       const rest = outgoing.body.slice(text.length)
       const received = await connection.send({ ...outgoing, body: `{${extensions}${rest}` })

@@ -1,10 +1,10 @@
-// Which headers of subgraphs' answers go back to the client, and what becomes of one that several sent. Pure.
+// Compiles the rules that say which headers of subgraph responses go back to the client, and how several are merged.
 import { z } from 'zod'
 import type { HttpResponse } from '#gateway/transport/connection.ts'
 import { headerName } from '#gateway/transport/header-rules.ts'
 
-/** Of the gateway's own answer, or of one caller's alone where several may share an answer. */
-const KEPT_BACK: ReadonlySet<string> = new Set([
+/** Headers that the gateway sets itself, or that belong to one caller where several may share a response. */
+const RESERVED: ReadonlySet<string> = new Set([
   'age',
   'cache-control',
   'date',
@@ -18,27 +18,27 @@ const KEPT_BACK: ReadonlySet<string> = new Set([
 
 export const replyHeaderRule = z.strictObject({
   propagate: headerName.refine(
-    name => !KEPT_BACK.has(name),
+    name => !RESERVED.has(name),
     'is a header that the gateway alone decides about',
   ),
   as: headerName
-    .refine(name => !KEPT_BACK.has(name), 'is a header that the gateway alone decides about')
+    .refine(name => !RESERVED.has(name), 'is a header that the gateway alone decides about')
     .optional(),
-  /** Of values that several requests brought. */
+  /** Which value is used when several responses have the header. */
   merge: z.enum(['first', 'last', 'all']).default('first'),
 })
 
-export type ReplyHeaderRule = z.infer<typeof replyHeaderRule>
+type ReplyHeaderRule = z.infer<typeof replyHeaderRule>
 
-/** What goes back to one client, by name. */
+/** The headers that go back to one client, by name. */
 export type ReplyHeaders = Map<string, string>
-/** Adds what `headers` brought to `into`. */
+/** Adds the headers of one response to `into`. */
 export type CollectReplyHeaders = (headers: HttpResponse['headers'], into: ReplyHeaders) => void
 
-/** Different values of a header that are passed back, at most. */
+/** The most different values of one header that go back. */
 const MAX_VALUES = 20
 
-/** Undefined for no rules. */
+/** Returns undefined for no rules. */
 export function compileReplyHeaders(rules: readonly ReplyHeaderRule[]): CollectReplyHeaders | undefined {
   if (rules.length === 0) return undefined
   const steps = rules.map(({ propagate, as = propagate, merge }) => ({ from: propagate, to: as, merge }))

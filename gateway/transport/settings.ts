@@ -1,4 +1,4 @@
-// What an operator sets of the way to the subgraphs, and what holds where nothing is set. Free of the environment.
+// The `everySubgraph` and `subgraphs` sections of the settings file, with their defaults.
 import { z } from 'zod'
 import { headerRule } from '#gateway/transport/header-rules.ts'
 import { replyHeaderRule } from '#gateway/transport/reply-headers.ts'
@@ -18,41 +18,41 @@ const breaker = z
 
 const health = z
   .strictObject({
-    /** In a row, of requests or of checks, after which an instance gets none. */
+    /** The number of consecutive failures after which an instance gets no requests. */
     failures: count,
-    /** How long it gets none before one query tries it; with a `path`, until a check passes. */
+    /** How long it gets none before one query tries it; with a `path`, until a health check passes. */
     awayMs: count,
-    /** What is asked of each instance. */
+    /** The path of the health check; left out, there are no checks. */
     path: z.string().regex(/^\//, 'should begin with /'),
     intervalMs: count,
     timeoutMs: count,
   })
   .partial()
 
-/** How the gateway speaks to subgraphs. */
+/** The settings that apply to every subgraph. */
 export const everySubgraphSchema = z
   .strictObject({
-    /** Of one attempt. One that ran out of time is not made again. */
+    /** The timeout of one attempt. An attempt that timed out is not retried. */
     timeoutMs: count,
-    /** After a failed query; a mutation is never tried again. */
+    /** How often a failed query is retried; a mutation never is. */
     retries: z.number().int().min(0).max(10),
-    /** Requests under way at once, and how many wait when there are as many. */
+    /** The number of concurrent requests, and how many may wait beyond it. */
     concurrency: count,
     queue: z.number().int().min(0),
     breaker,
-    /** To each instance. */
+    /** The size of the connection pool of each instance. */
     connections: count,
     maxResponseBytes: count,
-    /** Whether packed answers are asked for. One that comes packed unasked is unpacked as well. */
+    /** Whether compressed responses are asked for. One that arrives compressed anyway is decompressed as well. */
     compression: z.boolean(),
-    /** Whether hashes of documents go out in place of their texts, by Apollo's protocol. */
+    /** Whether hashes are sent in place of documents, by Apollo's protocol. */
     persistedQueries: z.boolean(),
-    /** Those of one subgraph come after those of every subgraph. */
+    /** The rules of one subgraph apply after those of every subgraph. */
     headers: z.array(headerRule).max(100),
     replyHeaders: z.array(replyHeaderRule).max(100),
     /** How requests are spread over the instances. */
     balance: z.enum(['round-robin', 'weighted', 'least-connections', 'consistent-hash']),
-    /** A header as it goes out: requests with equal ones go to the same instance. */
+    /** A header as it goes out: requests with the same value go to the same instance. */
     hashBy: z.string().min(1).toLowerCase(),
     health,
   })
@@ -63,9 +63,9 @@ const instance = z.strictObject({
   weight: z.number().positive().max(1_000_000).default(1),
 })
 
-/** How the gateway speaks to one of them. What is left out is that of `everySubgraph`. */
+/** The settings of one subgraph; `everySubgraph` applies to what is left out. */
 export const subgraphSchema = everySubgraphSchema.extend({
-  /** Its instances, in place of the one URL that it has otherwise. */
+  /** The subgraph's instances, in place of its one URL. */
   urls: z
     .array(z.union([instance.shape.url.transform(url => ({ url, weight: 1 })), instance]))
     .min(1)
@@ -108,7 +108,7 @@ const DEFAULTS: SubgraphSettings = {
   hashBy: 'authorization',
 }
 
-/** What holds for the subgraph that `own` is about: what it says, else what `every` says, else the default. */
+/** Returns the settings of one subgraph: its own, else those of every subgraph, else the default. */
 export function subgraphSettings(
   every: z.infer<typeof everySubgraphSchema>,
   own: Given = {},

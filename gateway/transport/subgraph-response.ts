@@ -1,10 +1,10 @@
-// A subgraph's answer from its text: whether it is GraphQL, and what it says. Pure.
+// Reads a subgraph's HTTP response as GraphQL, and recognises one that is not.
 import type { SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { HttpResponse } from '#gateway/transport/connection.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** Throws CallerError UNAVAILABLE when it is none. */
+/** Throws CallerError UNAVAILABLE when the response is not GraphQL. */
 export function readResponse({ text, status }: HttpResponse, name: string): SubgraphResponse {
   const answer = parseJson(text)
   if (!isGraphql(answer)) throw notGraphqlError(name, { status })
@@ -15,25 +15,24 @@ export function readResponse({ text, status }: HttpResponse, name: string): Subg
 }
 
 /**
- * False for what shows a subgraph that is not in order: a page of a proxy's, an answer cut short, HTTP 500 and above without
- * GraphQL. A look at both ends of the text is enough for all others. What is refused with HTTP 400 to 499 is about the
- * caller, and no sign of that.
+ * Returns false for a response that shows a broken subgraph: a proxy's page, a truncated body, HTTP 500 and above without
+ * GraphQL. HTTP 400 to 499 is about the caller, and valid. For the rest it is enough to look at both ends of the text.
  */
 export function isValidResponse({ text, status }: HttpResponse): boolean {
   if (status >= 400 && status < 500) return true
-  return status < 500 ? looksWhole(text) : isGraphql(parseJson(text))
+  return status < 500 ? looksComplete(text) : isGraphql(parseJson(text))
 }
 
 const OPEN = 123
 const CLOSE = 125
 
-function looksWhole(text: string): boolean {
+function looksComplete(text: string): boolean {
   if (text.charCodeAt(0) === OPEN && text.charCodeAt(text.length - 1) === CLOSE) return true
   const trimmed = text.trim()
   return trimmed.startsWith('{') && trimmed.endsWith('}')
 }
 
-/** Data, or errors that say why there is none. */
+/** A GraphQL response has data, or errors that say why there is none. */
 function isGraphql(answer: unknown): answer is { readonly data?: unknown; readonly errors?: unknown } {
   if (!isObject(answer)) return false
   return isObject(answer.data) || (Array.isArray(answer.errors) && answer.errors.length > 0)
@@ -47,10 +46,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** What the caller is told of such an answer. */
+/** Returns the error for a response that is not GraphQL. */
 export function notGraphqlError(name: string, { status }: Pick<HttpResponse, 'status'>): CallerError {
-  return new CallerError(
-    'UNAVAILABLE',
-    `${name} answered with something that is not GraphQL (HTTP ${status})`,
-  )
+  return new CallerError('UNAVAILABLE', `${name} sent a response that is not GraphQL (HTTP ${status})`)
 }

@@ -1,7 +1,8 @@
 // One subgraph as the gateway is connected to it, without the gateway: what tests of the way to subgraphs stand on.
 import { readSettings, settingsOf } from '#gateway/settings.ts'
 import { connectSubgraph } from '#gateway/transport/connect.ts'
-import type { ForwardedHeaders, Subgraph } from '#gateway/transport/subgraph.ts'
+import type { ForwardedHeaders } from '#gateway/transport/header-rules.ts'
+import type { Subgraph } from '#gateway/transport/subgraph.ts'
 
 /** `settings` as in the file, for the subgraph called `reviews` at `url`. */
 export function connectTo(url: string, settings: object = {}): Subgraph {
