@@ -2,18 +2,18 @@
 
 export type BloomFilter = {
   add(text: string): void
-  /** False only for what was never added. */
+  /** Returns false only for a text that was never added. */
   mayHave(text: string): boolean
-  /** How many were added that it did not seem to have. */
+  /** Returns how many texts were added that it did not seem to have. */
   size(): number
   readonly capacity: number
   readonly bytes: number
 }
 
-export type BloomFilterOptions = {
-  /** So many can be added before it errs more often than `falsePositives`. */
+type BloomFilterOptions = {
+  /** The number of texts that can be added before the error rate passes `falsePositives`. */
   readonly capacity: number
-  /** The part of strangers that it takes for its own, such as 0.01. */
+  /** The accepted share of texts that were never added and seem to be there, such as 0.01. */
   readonly falsePositives: number
 }
 
@@ -26,8 +26,8 @@ export function createBloomFilter({ capacity, falsePositives }: BloomFilterOptio
   const hashes = Math.max(1, Math.round((bits / capacity) * Math.LN2))
   let size = 0
 
-  /** Whether all bits of `text` are set; sets them if `write`. */
-  function visit(text: string, write: boolean): boolean {
+  /** Returns whether all bits of `text` are set; `add` sets those that are not. */
+  function visit(text: string, mode: 'add' | 'look-up'): boolean {
     const first = hash(text, 0x811c9dc5)
     const step = hash(text, 0x9747b28c) | 1
     let all = true
@@ -39,7 +39,7 @@ export function createBloomFilter({ capacity, falsePositives }: BloomFilterOptio
       const held = words[word] ?? 0
       if ((held & mask) !== 0) continue
       all = false
-      if (!write) return false
+      if (mode === 'look-up') return false
       words[word] = held | mask
     }
     return all
@@ -47,16 +47,16 @@ export function createBloomFilter({ capacity, falsePositives }: BloomFilterOptio
 
   return {
     add(text) {
-      if (!visit(text, true)) size += 1
+      if (!visit(text, 'add')) size += 1
     },
-    mayHave: text => visit(text, false),
+    mayHave: text => visit(text, 'look-up'),
     size: () => size,
     capacity,
     bytes: words.byteLength,
   }
 }
 
-/** FNV-1a over the characters, finished as MurmurHash3 does. */
+/** FNV-1a over the characters, with the finalizer of MurmurHash3. */
 function hash(text: string, seed: number): number {
   let value = seed
   for (let index = 0; index < text.length; index++)

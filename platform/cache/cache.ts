@@ -1,48 +1,48 @@
-// The cache port: shared views in two tiers, kept until an event says otherwise. Free of GraphQL, the bus and any driver.
+// The cache port: values in two tiers, kept until they expire or an event invalidates their tags.
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 
-/** What a load gives. `value` undefined is "not there", which is kept too, briefly. */
+/** The result of a load. An undefined `value` means "not there", which is kept too, briefly. */
 export type LoadResult<T> = {
   readonly value: T | undefined
-  /** What the value surely contains past what had been heard when the load began. */
+  /** Positions that the value surely contains, past those observed when the load began. */
   readonly at?: PositionVector
-  /** False hands the value to who waits for it and keeps it nowhere: a partial answer. */
+  /** False serves the value and keeps it nowhere, for a partial one. */
   readonly keep?: boolean
 }
 
 export type GetOptions<T> = {
-  /** Fresh for so long, less a random tenth, so that values that were loaded together do not expire together. */
+  /** How long the value is fresh, less up to a random tenth, so that values loaded together do not expire together. */
   readonly ttlMs: number
   /**
-   * After `ttlMs` a value that no change has touched is served for so long still, while one load renews it, and when
-   * that load fails. As `ttlMs` when left out.
+   * How long after `ttlMs` a value that no change has touched is still served, while one load renews it, and when that
+   * load fails. `ttlMs` by default.
    */
   readonly staleMs?: number
-  /** How long "not there" is kept; 5 s when left out. */
+  /** How long "not there" is kept; 5 s by default. */
   readonly negativeTtlMs?: number
   /**
-   * What the value depends on, at most 300. `always` holds for "not there" as well; `of` adds what only the value
-   * tells, such as the items of a list.
+   * The tags of what the value depends on, at most 300. `always` holds for "not there" as well; `of` adds the tags that
+   * follow from the value, such as those of a list's items.
    */
   readonly tags: { readonly always: readonly string[]; readonly of?: (value: T) => readonly string[] }
-  /** What the caller must see: a value that may lack some of it is loaded again. */
+  /** Positions that the caller must see: a value that may lack some of them is loaded again. */
   readonly required?: PositionVector
 }
 
-/** Proof of a value that was served: an answer made of it stands as long as it is current. Opaque to who holds it. */
+/** The lease of a served value: a response made of the value may be reused while the lease is current. Opaque to its holder. */
 export type Lease = {
   readonly at: PositionVector
-  /** False from the moment that a change of its tags is heard. */
+  /** Becomes false when a change of its tags is applied. */
   readonly current: boolean
-  /** Milliseconds of `performance.now()`: past it, the value is to be asked for again. */
+  /** Milliseconds of `performance.now()`; afterwards the cache is to be asked again. */
   readonly freshUntil: number
 }
 
 export type CacheResult<T> = {
   readonly value: T | undefined
-  /** Where it came from; `stale` is a value past its time, out of either tier. */
+  /** Where the value came from; `stale` is an expired value out of either tier. */
   readonly source: 'memory' | 'remote' | 'load' | 'stale'
-  /** Undefined when the value is kept nowhere. */
+  /** Undefined when the value was not kept. */
   readonly lease: Lease | undefined
 }
 
@@ -56,27 +56,28 @@ export type CacheResult<T> = {
  */
 export interface Cache extends AsyncDisposable {
   /**
-   * Tier 1, then tier 2, then `load`: one load of a key at a time in this process and, with tier 2, across processes.
-   * Throws what `load` throws, unless there is a stale value to serve. Tier 2 slow, full or away is never waited for
-   * longer than 50 ms, and not at all while its breaker is open.
+   * Looks in tier 1, then in tier 2, then calls `load`, once at a time for a key in this process and, with tier 2, across
+   * processes.
+   * Throws what `load` throws, unless there is a stale value to serve. A tier 2 that is slow, full or unreachable delays
+   * the call by 50 ms at the most, and not at all while its circuit breaker is open.
    */
   get<T>(key: string, load: () => Promise<LoadResult<T>>, options: GetOptions<T>): Promise<CacheResult<T>>
-  /** Write-through of a value that surely contains everything up to `at`. An older value yields to it. */
+  /** Writes a value that surely contains everything up to `at`. It replaces an older one. */
   put<T>(key: string, value: T, options: GetOptions<T> & { readonly at: PositionVector }): void
-  /** A change of these tags that is known of before the bus tells: after a command, with the command's position. */
+  /** Applies a change of these tags before its event arrives: after a command, with the command's position. */
   invalidate(tags: readonly string[], at: PositionVector): void
-  /** The bus told: everything up to `position` of `topic` is heard, and it touched these tags. In order per topic. */
+  /** Applies an event that changes these tags: everything up to `position` of `topic` is then observed. In order per topic. */
   applyEvent(topic: string, position: number, tags: readonly string[]): void
   /**
-   * From now on `hear` tells every change past `from`. Until the first `follow`, and from `deafen` on, nothing is
-   * kept and every `get` loads (one load of a key at a time still).
+   * Promises that `applyEvent` is called for every change past `from` from now on. Before the first `resume`, and after
+   * `suspend`, nothing is kept and every `get` loads, still once at a time for a key.
    */
   resume(from: PositionVector): void
   suspend(): void
-  /** How far each topic has been heard. */
+  /** Returns how far each topic has been observed. */
   observed(): PositionVector
-  /** Whether what `lease` stands for may still be served to somebody who must see `required`. */
+  /** Returns whether the value of `lease` may still be served to a caller that must see `required`. */
   isServable(lease: Lease, required: PositionVector): boolean
-  /** For health: the state of tier 2. */
+  /** Returns the state of tier 2, for health. */
   remoteState(): 'none' | 'up' | 'away'
 }

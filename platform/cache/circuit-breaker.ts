@@ -1,132 +1,145 @@
-// Keeps the delay of a slow or absent tier 2 off requests: time limits, a breaker, probing. Free of what is asked of it.
-import { setTimeout as delay } from 'node:timers/promises'
+// Keeps the delay of a slow or absent remote store off requests: time limits, a circuit breaker, and probes until it is back.
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
-import { RefusedByStore, type RemoteTier } from '#platform/cache/remote-store.ts'
+import { type RemoteStore, StoreRefusal } from '#platform/cache/remote-store.ts'
+import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type Guard = AsyncDisposable & {
-  /** Undefined when it failed, was refused, took longer than `patienceMs`, or was not tried: tier 2 is away. */
-  ask<T>(work: (tier: RemoteTier) => Promise<T>, patienceMs?: number): Promise<Answer<T> | undefined>
-  /** Resolves once tier 2 was tried for the first time, up or not. */
-  readonly tried: Promise<void>
+export type CircuitBreaker = AsyncDisposable & {
+  /**
+   * Returns undefined when the operation failed, was refused, took longer than `timeoutMs`, or was not tried because the
+   * circuit is open.
+   */
+  run<T>(
+    operation: (store: RemoteStore) => Promise<T>,
+    timeoutMs?: number,
+  ): Promise<{ readonly value: T } | undefined>
+  /** Resolves after the first attempt to connect, whether it succeeded or not. */
+  readonly firstAttempt: Promise<void>
   state(): 'up' | 'away'
 }
 
-export type Answer<T> = { readonly value: T }
+/** The longest that a request waits for one operation. */
+export const OPERATION_TIMEOUT_MS = 50
+/** Failures in a row that open the circuit. */
+const MAX_FAILURES = 3
+const CONNECT_TIMEOUT_MS = 1_000
+const FIRST_PROBE_MS = 200
+const LONGEST_PROBE_MS = 2_000
 
-/** The most that an operation is waited for. */
-export const PATIENCE_MS = 50
-/** In a row. */
-const FAILURES_ALLOWED = 3
-const CONNECT_PATIENCE_MS = 1_000
-const PROBE_MS = 200
-const MAX_PROBE_MS = 2_000
-
-class TooLate extends Error {
-  override readonly name = 'TooLate'
+class OperationTimeout extends Error {
+  override readonly name = 'OperationTimeout'
 }
 
-export function createGuard(options: {
-  readonly open: (onLost: () => void) => RemoteTier
+type BreakerOptions = {
+  readonly open: (onLost: () => void) => RemoteStore
   readonly metrics: CacheMetrics
   readonly logger: Logger
-}): Guard {
-  const { metrics, logger } = options
-  const tier = options.open(() => leave(new Error('the connection was lost')))
+}
+
+type Self = Pick<BreakerOptions, 'metrics' | 'logger'> & {
+  readonly store: RemoteStore
+  readonly closing: AbortController
+  isUp: boolean
+  failures: number
+  /** Counts connections: a failure on an earlier one says nothing about this one. */
+  connection: number
+}
+
+export function createCircuitBreaker({ open, metrics, logger }: BreakerOptions): CircuitBreaker {
+  const store = open(() => openCircuit(self, new Error('the connection was lost')))
   const closing = new AbortController()
-  let up = false
-  let failures = 0
-  /** Failures of an earlier connection say nothing of this one. */
-  let connection = 0
-
-  async function connect(): Promise<void> {
-    await within(CONNECT_PATIENCE_MS, tier.connect())
-    if (closing.signal.aborted) return tier.disconnect()
-    up = true
-    failures = 0
-    connection += 1
-    metrics.remoteUp.set(1)
-    logger.info('tier 2 of the cache is in use')
-  }
-
-  function leave(error: unknown): void {
-    if (!up) return
-    up = false
-    metrics.remoteUp.set(0)
-    tier.disconnect()
-    if (closing.signal.aborted) return
-    logger.warn(
-      { err: error },
-      'tier 2 of the cache (Redis, CACHE_URL) is away; it is left alone until it answers again',
-    )
-    void probe(PROBE_MS)
-  }
-
-  async function probe(firstPauseMs: number): Promise<void> {
-    for (
-      let pause = firstPauseMs;
-      !up && !closing.signal.aborted;
-      pause = Math.min(2 * pause, MAX_PROBE_MS)
-    ) {
-      await delay(pause * (1 + Math.random() / 4), undefined, { signal: closing.signal, ref: false }).catch(
-        () => {},
-      )
-      if (!closing.signal.aborted) await connect().catch(() => tier.disconnect())
-    }
-  }
-
-  async function begin(): Promise<void> {
-    metrics.remoteUp.set(0)
-    try {
-      await connect()
-    } catch (error) {
-      tier.disconnect()
-      logger.warn(
-        { err: error },
-        'tier 2 of the cache (Redis, CACHE_URL) is away; it is tried again and again',
-      )
-      void probe(PROBE_MS)
-    }
-  }
-
-  function failed(error: unknown, askedOn: number): void {
-    const refused = error instanceof RefusedByStore
-    metrics.remoteError(refused ? 'refused' : error instanceof TooLate ? 'late' : 'lost')
-    if (refused || askedOn !== connection) return
-    failures += 1
-    if (failures >= FAILURES_ALLOWED) leave(error)
-  }
-
+  const self: Self = { store, metrics, logger, closing, isUp: false, failures: 0, connection: 0 }
   return {
-    async ask(work, patienceMs = PATIENCE_MS) {
-      if (!up) return undefined
-      const askedOn = connection
-      try {
-        const value = await within(patienceMs, work(tier))
-        failures = 0
-        return { value }
-      } catch (error) {
-        failed(error, askedOn)
-        return undefined
-      }
-    },
-    tried: begin(),
-    state: () => (up ? 'up' : 'away'),
+    run: (operation, timeoutMs = OPERATION_TIMEOUT_MS) => run(self, operation, timeoutMs),
+    firstAttempt: connectFirst(self),
+    state: () => (self.isUp ? 'up' : 'away'),
     async [Symbol.asyncDispose]() {
       closing.abort()
-      tier.disconnect()
-      up = false
+      store.disconnect()
+      self.isUp = false
     },
+  }
+}
+
+async function run<T>(self: Self, operation: (store: RemoteStore) => Promise<T>, timeoutMs: number) {
+  if (!self.isUp) return undefined
+  const { connection } = self
+  try {
+    const value = await within(timeoutMs, operation(self.store))
+    self.failures = 0
+    return { value }
+  } catch (error) {
+    countFailure(self, error, connection)
+    return undefined
+  }
+}
+
+function countFailure(self: Self, error: unknown, connection: number): void {
+  const isRefusal = error instanceof StoreRefusal
+  self.metrics.remoteError(isRefusal ? 'refused' : error instanceof OperationTimeout ? 'late' : 'lost')
+  if (isRefusal || connection !== self.connection) return
+  self.failures += 1
+  if (self.failures >= MAX_FAILURES) openCircuit(self, error)
+}
+
+async function connectFirst(self: Self): Promise<void> {
+  self.metrics.remoteUp.set(0)
+  try {
+    await connect(self)
+  } catch (error) {
+    self.store.disconnect()
+    self.logger.warn(
+      { err: error },
+      'tier 2 of the cache (Redis, CACHE_URL) is away, retrying until it answers',
+    )
+    void probe(self)
+  }
+}
+
+async function connect(self: Self): Promise<void> {
+  const { store, metrics, logger, closing } = self
+  await within(CONNECT_TIMEOUT_MS, store.connect())
+  if (closing.signal.aborted) return store.disconnect()
+  self.isUp = true
+  self.failures = 0
+  self.connection += 1
+  metrics.remoteUp.set(1)
+  logger.info('tier 2 of the cache is in use')
+}
+
+function openCircuit(self: Self, error: unknown): void {
+  if (!self.isUp) return
+  const { store, metrics, logger, closing } = self
+  self.isUp = false
+  metrics.remoteUp.set(0)
+  store.disconnect()
+  if (closing.signal.aborted) return
+  logger.warn(
+    { err: error },
+    'tier 2 of the cache (Redis, CACHE_URL) is away, going on without it until it answers again',
+  )
+  void probe(self)
+}
+
+/** Tries to connect until it succeeds, with pauses that double up to two seconds. */
+async function probe(self: Self): Promise<void> {
+  const { store, closing } = self
+  let pause = FIRST_PROBE_MS
+  while (!self.isUp && !closing.signal.aborted) {
+    await pauseUnlessAborted(pause * (1 + Math.random() / 4), closing.signal)
+    if (!closing.signal.aborted) await connect(self).catch(() => store.disconnect())
+    pause = Math.min(2 * pause, LONGEST_PROBE_MS)
   }
 }
 
 /**
- * Throws TooLate after `ms`. A process that was busy for longer looks for the answer first: it may be there, unread.
+ * Throws OperationTimeout after `ms`. The immediate lets a process that was busy for that long read a response that has
+ * already arrived.
  */
 function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new TooLate(`no answer within ${ms} ms`))
-    const timer = setTimeout(() => setImmediate(late), ms)
+    const expire = () => reject(new OperationTimeout(`no response within ${ms} ms`))
+    const timer = setTimeout(() => setImmediate(expire), ms)
     work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

@@ -1,10 +1,10 @@
-// A cached value as bytes: MessagePack, deflated when it is large, behind a byte that names the form. Pure.
+// Encodes a cached value as MessagePack, deflated when it is large, after a byte that names the format.
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { Decoder, Encoder } from '@msgpack/msgpack'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 
-export type StoredValue = {
-  /** Undefined is "not there". Byte arrays come back as they went in, members that are undefined are left out. */
+type StoredValue = {
+  /** Undefined means "not there". Byte arrays are kept as they are; members that are undefined are left out. */
   readonly value: unknown
   readonly at: PositionVector
   readonly tags: readonly string[]
@@ -12,7 +12,7 @@ export type StoredValue = {
   readonly bornAt: number
 }
 
-/** Other forms are unreadable: change these when what is inside changes. */
+/** Bytes of another format are unreadable: change these numbers when the content changes. */
 const PLAIN = 1
 const DEFLATED = 2
 const DEFLATED_FROM_BYTES = 1_024
@@ -27,7 +27,7 @@ export function encode({ value, at, tags, bornAt }: StoredValue): Uint8Array {
   return prefixed(DEFLATED, deflateRawSync(body, { level: constants.Z_BEST_SPEED }))
 }
 
-/** Undefined when it cannot be read, for whatever reason. */
+/** Returns undefined when the bytes cannot be read, for whatever reason. */
 export function decode(bytes: Uint8Array): StoredValue | undefined {
   try {
     const body = bodyOf(bytes)
@@ -44,35 +44,36 @@ function prefixed(form: number, body: Uint8Array): Uint8Array {
   return bytes
 }
 
-/** A copy of its own: byte arrays inside the value are parts of it, and it may be a part of a driver's buffer. */
+/** Copies the bytes: byte arrays inside the value are views of them, and they may be a part of a driver's buffer. */
 function bodyOf(bytes: Uint8Array): Uint8Array | undefined {
   switch (bytes[0]) {
     case PLAIN:
       return new Uint8Array(bytes).subarray(1)
     case DEFLATED:
-      return bare(inflateRawSync(bytes.subarray(1), { maxOutputLength: MAX_BYTES }))
+      return plainBytes(inflateRawSync(bytes.subarray(1), { maxOutputLength: MAX_BYTES }))
     default:
       return undefined
   }
 }
 
-/** Not a Buffer, whose parts would be Buffers, too. */
-function bare({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+/** Returns a plain Uint8Array: views of a Buffer would be Buffers, too. */
+function plainBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 function storedIn(decoded: unknown): StoredValue | undefined {
   if (!Array.isArray(decoded)) return undefined
-  const [bornAt, at, tags, box] = decoded as unknown[]
-  if (typeof bornAt !== 'number' || !isVector(at) || !isTexts(tags) || !Array.isArray(box)) return undefined
-  return { value: box[0], at, tags, bornAt }
+  const [bornAt, at, tags, boxed] = decoded as unknown[]
+  if (typeof bornAt !== 'number' || !isVector(at) || !isStringArray(tags) || !Array.isArray(boxed))
+    return undefined
+  return { value: boxed[0], at, tags, bornAt }
 }
 
 function isVector(value: unknown): value is PositionVector {
   return typeof value === 'object' && value !== null && Object.values(value).every(isNumber)
 }
 
-function isTexts(value: unknown): value is string[] {
+function isStringArray(value: unknown): value is string[] {
   return Array.isArray(value) && value.every(text => typeof text === 'string')
 }
 

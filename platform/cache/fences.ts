@@ -1,32 +1,33 @@
-// What has changed: the last change of each tag, by position. Decides what may be trusted. Free of values and clocks.
+// Invalidation fences: the position of the last change of each tag, below which no cached value is trusted.
 import {
   covers,
   mergePositions,
   NO_POSITIONS,
   type PositionVector,
 } from '#platform/consistency/position-vector.ts'
+
 export type Fences = {
-  /** A change of `tag`. Repeats and changes in any order leave the furthest of each topic. */
+  /** Records a change of `tag`. Repeats and changes in any order leave the furthest position of each topic. */
   raise(tag: string, change: PositionVector): void
-  /** Whether a value with these tags that contains `at` lacks no change that was raised. */
+  /** Returns whether a value with these tags that contains `at` lacks none of the recorded changes. */
   admits(tags: readonly string[], at: PositionVector): boolean
-  /** A moment to ask `changedSince` about; rises with every change. */
+  /** Returns a count of changes, to compare with later by `changedSince`. */
   moment(): number
-  /** Whether one of the tags may have changed after `moment`. */
+  /** Returns whether one of the tags may have changed after `moment`. */
   changedSince(tags: readonly string[], moment: number): boolean
-  /** Forgets every tag. From now on nothing is admitted that does not contain `floor`. */
+  /** Forgets every tag, and admits only what contains `floor` from now on. */
   restart(floor: PositionVector): void
 }
 
-/** `moment` is when it was raised. */
+/** `moment` is that of the last change. */
 type Fence = { change: PositionVector; moment: number }
 
 /** About 20 MB. */
 const MAX_TAGS = 65_536
 
 /**
- * Of the tags that changed longest ago only this is kept: how far any of them can have changed. A value is held to
- * that bound for every tag that is not known by itself, so that forgetting costs loads, never truth.
+ * The tags that changed longest ago share one fence: the furthest position of them all. A value must pass it for every
+ * tag that has no fence of its own, so that forgetting a tag costs loads and never serves what has changed.
  */
 export function createFences(maxTags = MAX_TAGS): Fences {
   const fences = new Map<string, Fence>() // in the order of their last change

@@ -1,4 +1,4 @@
-// Tier 1: values of this process, bounded by bytes, findable by tag. An entry that is in it lacks no change of its tags.
+// Tier 1: the values of this process, bounded by bytes and indexed by tag. An entry in it lacks no change of its tags.
 import { LRUCache } from 'lru-cache'
 import type { CacheResult, Lease } from '#platform/cache/cache.ts'
 import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
@@ -6,17 +6,17 @@ import { covers, type PositionVector } from '#platform/consistency/position-vect
 export type Entry<T = unknown> = {
   readonly key: string
   readonly tags: readonly string[]
-  /** `current` ends with the entry's stay, whatever ends it: then nobody would hear of changes for it any more. */
+  /** `current` becomes false when the entry is removed for any reason, since changes no longer reach it then. */
   readonly lease: Lease & { current: boolean }
   readonly staleUntil: number
-  /** After a renewal that failed, the next one is not before. */
+  /** No renewal starts before this, after one that failed. */
   renewAfter: number
-  /** What a hit answers, made once. */
+  /** The result of a hit, made once. */
   readonly hit: Promise<CacheResult<T>>
   readonly stale: CacheResult<T>
 }
 
-export type NewEntry<T> = {
+type NewEntry<T> = {
   readonly key: string
   readonly value: T | undefined
   readonly at: PositionVector
@@ -40,16 +40,16 @@ export function createEntry<T>({ key, value, at, tags, freshUntil, staleUntil }:
 
 export type MemoryTier = {
   get(key: string): Entry | undefined
-  /** False when `value` is too large to be kept. Ends the stay of the key's entry before. */
+  /** Replaces the key's entry. Returns false when `value` is too large to be kept. */
   set<T>(entry: Entry<T>, value: T | undefined): boolean
-  /** Ends the stay of entries with this tag that do not contain `change`; returns how many. */
+  /** Removes the entries with this tag that do not contain `change`, and returns how many they were. */
   drop(tag: string, change: PositionVector): number
   clear(): void
   bytes(): number
   entries(): number
 }
 
-/** No single value takes more than this part of the whole. */
+/** A single value may take up to one part in this many of the whole. */
 const LARGEST_PART = 8
 const ENTRY_BYTES = 600
 const TAG_BYTES = 100
@@ -65,12 +65,12 @@ export function createMemoryTier(options: {
   const entries = new LRUCache<string, Entry>({
     maxSize: options.maxBytes,
     dispose(entry, _key, reason) {
-      end(entry)
+      removeTags(entry)
       if (reason === 'evict') options.onEvict()
     },
   })
 
-  function end(entry: Entry): void {
+  function removeTags(entry: Entry): void {
     entry.lease.current = false
     for (const tag of entry.tags) {
       const tagged = byTag.get(tag)
@@ -78,7 +78,7 @@ export function createMemoryTier(options: {
     }
   }
 
-  function begin(entry: Entry): void {
+  function indexTags(entry: Entry): void {
     for (const tag of entry.tags) {
       const tagged = byTag.get(tag)
       if (tagged) tagged.add(entry)
@@ -89,10 +89,10 @@ export function createMemoryTier(options: {
   return {
     get: key => entries.get(key),
     set(entry, value) {
-      const size = ENTRY_BYTES + 2 * entry.key.length + TAG_BYTES * entry.tags.length + weigh(value)
+      const size = ENTRY_BYTES + 2 * entry.key.length + TAG_BYTES * entry.tags.length + estimateBytes(value)
       if (size > options.maxBytes / LARGEST_PART) return false
       entries.set(entry.key, entry, { size })
-      begin(entry)
+      indexTags(entry)
       return true
     },
     drop(tag, change) {
@@ -110,22 +110,22 @@ export function createMemoryTier(options: {
   }
 }
 
-/** Bytes on the heap, within a factor of two or so. Plain data: no cycles. */
-function weigh(value: unknown): number {
+/** Returns the bytes that a value takes on the heap, within a factor of two or so. The value is plain data without cycles. */
+function estimateBytes(value: unknown): number {
   switch (typeof value) {
     case 'string':
       return STRING_HEADER_BYTES + value.length
     case 'object':
-      return value === null ? REFERENCE_BYTES : weighObject(value)
+      return value === null ? REFERENCE_BYTES : estimateObjectBytes(value)
     default:
       return REFERENCE_BYTES
   }
 }
 
-function weighObject(value: object): number {
+function estimateObjectBytes(value: object): number {
   if (ArrayBuffer.isView(value)) return OBJECT_HEADER_BYTES + value.byteLength
   let bytes = OBJECT_HEADER_BYTES
-  if (Array.isArray(value)) for (const item of value) bytes += REFERENCE_BYTES + weigh(item)
-  else for (const member of Object.values(value)) bytes += REFERENCE_BYTES + weigh(member)
+  if (Array.isArray(value)) for (const item of value) bytes += REFERENCE_BYTES + estimateBytes(item)
+  else for (const member of Object.values(value)) bytes += REFERENCE_BYTES + estimateBytes(member)
   return bytes
 }

@@ -1,12 +1,12 @@
-// The numbers that a cache tells of itself. Free of when they change.
+// The metrics of a cache.
 import { counter, gauge, histogram } from '#platform/telemetry/metrics.ts'
 
 export type CacheMetrics = ReturnType<typeof createCacheMetrics>
 
-/** Why a value was handed over and kept nowhere: it lacks a change, has too many tags, or is too large. */
+/** The reason why a value was served and not kept: it lacks a change, has too many tags, or is too large. */
 export type UnkeptReason = 'changed' | 'tags' | 'size'
 
-/** Caches of one name in one process share their numbers. */
+/** Caches of one name in one process share their metrics. */
 export function createCacheMetrics(cache: string) {
   const hits = counter('waybill_cache_hits_total', 'Values served fresh out of the cache, by tier', [
     'cache',

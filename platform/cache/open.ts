@@ -1,51 +1,51 @@
-// Opens a cache: tier 1 alone, or with the tier 2 that a URL names. Free of any driver until one is chosen.
+// Opens a cache with memory alone, or with the second tier that a URL names.
 import type { Cache } from '#platform/cache/cache.ts'
-import { createGuard } from '#platform/cache/circuit-breaker.ts'
+import { createCircuitBreaker } from '#platform/cache/circuit-breaker.ts'
 import { createCacheMetrics } from '#platform/cache/metrics.ts'
-import { createSharedTier } from '#platform/cache/remote-tier.ts'
+import { createRemoteTier } from '#platform/cache/remote-tier.ts'
 import { createTieredCache } from '#platform/cache/tiered-cache.ts'
 import { maskSecret } from '#platform/config/config.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type OpenCacheOptions = {
+type OpenCacheOptions = {
   /** Caches of one name share tier 2 and metrics: processes of one kind. */
   readonly name: string
-  /** `redis://…` or `rediss://…`, several with commas between for a cluster. Tier 1 alone when left out. */
+  /** `redis://…` or `rediss://…`, several with commas between for a cluster. Without it, memory is the only tier. */
   readonly url?: string
-  /** Of tier 1; 64 MB when left out. */
+  /** The bound of memory; 64 MB by default. */
   readonly maxBytes?: number
   readonly logger: Logger
-  /** `performance.now` when left out. */
+  /** `performance.now` by default. */
   readonly now?: () => number
 }
 
 const MAX_BYTES = 64 * 1024 * 1024
 
 /**
- * Tier 2 need not be there yet, nor stay: the cache works without it until it is. Throws OperatorError
- * CACHE_URL_UNKNOWN when no tier 2 goes by such a URL.
+ * Opens the cache whether tier 2 can be reached or not: it works without it until it can. Throws OperatorError
+ * CACHE_URL_UNKNOWN for another kind of URL.
  */
 export async function openCache(options: OpenCacheOptions): Promise<Cache> {
   const { name, logger, maxBytes = MAX_BYTES, now = performance.now.bind(performance) } = options
   const metrics = createCacheMetrics(name)
   const base = { name, logger, maxBytes, now, metrics }
   if (options.url === undefined) return createTieredCache(base)
-  const urls = urlsOf(options.url)
-  const { createRedisTier } = await import('#platform/cache/remote-store.redis.ts')
-  const guard = createGuard({ open: onLost => createRedisTier({ urls, onLost }), metrics, logger })
-  await guard.tried
+  const urls = parseUrls(options.url)
+  const { createRedisStore } = await import('#platform/cache/remote-store.redis.ts')
+  const open = (onLost: () => void) => createRedisStore({ urls, onLost })
+  const breaker = createCircuitBreaker({ open, metrics, logger })
+  await breaker.firstAttempt
   const wallClock = options.now ?? Date.now // a clock that is given serves for both
-  return createTieredCache({ ...base, tier2: createSharedTier({ name, guard, metrics, wallClock }) })
+  return createTieredCache({ ...base, remote: createRemoteTier({ name, breaker, metrics, wallClock }) })
 }
 
-function urlsOf(text: string): readonly string[] {
+function parseUrls(text: string): readonly string[] {
   const urls = text.split(',').map(url => url.trim())
-  const strange = urls.find(url => !/^rediss?:\/\//.test(url) || !URL.canParse(url))
-  if (strange === undefined) return urls
-  const said = maskSecret('CACHE_URL', strange)
+  const unknown = urls.find(url => !/^rediss?:\/\//.test(url) || !URL.canParse(url))
+  if (unknown === undefined) return urls
   throw new OperatorError(
     'CACHE_URL_UNKNOWN',
-    `tier 2 of the cache runs on redis:// or rediss://, not on "${said}"`,
+    `tier 2 of the cache runs on redis:// or rediss://, not on "${maskSecret('CACHE_URL', unknown)}"`,
   )
 }

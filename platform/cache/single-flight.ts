@@ -1,60 +1,63 @@
-// One load of a key at a time in this process: who asks meanwhile waits for it, if it can answer. Free of tiers.
+// Runs one load of a key at a time in this process; requests meanwhile wait for its outcome if it can answer them.
 import type { CacheResult } from '#platform/cache/cache.ts'
 import type { Fences } from '#platform/cache/fences.ts'
 import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
 
-/** What came of a flight, kept or not. */
-export type Landed<T> = {
-  readonly cached: CacheResult<T>
+/** What a flight brought, whether it was kept or not. */
+export type FlightOutcome<T> = {
+  readonly result: CacheResult<T>
   readonly at: PositionVector
   readonly tags: readonly string[]
 }
 
 export type Flight<T = unknown> = {
-  /** As of the fences, when it began: what changed before it is in it. */
-  readonly moment: number
-  /** What it will contain at the least, if nothing fails. */
+  /** A moment of the fences: the outcome contains what changed before it. */
+  readonly startedAt: number
+  /** What the outcome contains at the least, if nothing fails. */
   readonly promised: PositionVector
   readonly tags: readonly string[]
-  readonly landing: Promise<Landed<T>>
+  readonly outcome: Promise<FlightOutcome<T>>
 }
 
-export type Flights = {
-  /** A flight under way that somebody who asks now, and must see `required`, may wait for. */
+export type SingleFlight = {
+  /** Returns the flight that a request which must see `required` may wait for now. */
   find(key: string, required: PositionVector): Flight | undefined
-  /** Whether what came of `flight` answers somebody who asked at `asked`: nothing that had changed by then is missing. */
-  answers(flight: Flight, landed: Landed<unknown>, asked: number): boolean
-  /** Takes the place of an older flight of the key, which goes on for those who wait for it. */
-  start<T>(key: string, flight: Omit<Flight, 'moment' | 'landing'>, fly: () => Promise<Landed<T>>): Flight<T>
-  underWay(key: string): boolean
+  /** Returns whether the outcome lacks nothing that had changed at `requestedAt`. */
+  answers(flight: Flight, outcome: FlightOutcome<unknown>, requestedAt: number): boolean
+  /** Replaces an older flight of the key, which goes on for those who wait for it. */
+  start<T>(
+    key: string,
+    flight: Pick<Flight, 'promised' | 'tags'>,
+    run: () => Promise<FlightOutcome<T>>,
+  ): Flight<T>
+  isInFlight(key: string): boolean
 }
 
-export function createFlights(fences: Fences): Flights {
+export function createSingleFlight(fences: Fences): SingleFlight {
   const flights = new Map<string, Flight>()
   return {
     find(key, required) {
       const flight = flights.get(key)
       if (!flight || !covers(flight.promised, required)) return undefined
-      return fences.changedSince(flight.tags, flight.moment) ? undefined : flight
+      return fences.changedSince(flight.tags, flight.startedAt) ? undefined : flight
     },
-    answers: (flight, landed, asked) =>
-      flight.moment >= asked ||
-      !fences.changedSince(landed.tags, flight.moment) ||
-      fences.admits(landed.tags, landed.at),
-    start(key, { promised, tags }, fly) {
-      const land = async () => {
+    answers: (flight, { at, tags }, requestedAt) =>
+      flight.startedAt >= requestedAt ||
+      !fences.changedSince(tags, flight.startedAt) ||
+      fences.admits(tags, at),
+    start(key, { promised, tags }, run) {
+      const runAndRemove = async () => {
         try {
-          return await fly()
+          return await run()
         } finally {
           if (flights.get(key) === flight) flights.delete(key)
         }
       }
-      const moment = fences.moment()
-      const landing = Promise.resolve().then(land) // `flight` is there before anything lands
-      const flight = { moment, promised, tags, landing }
+      const outcome = Promise.resolve().then(runAndRemove) // the flight is in the map before it ends
+      const flight = { startedAt: fences.moment(), promised, tags, outcome }
       flights.set(key, flight)
       return flight
     },
-    underWay: key => flights.has(key),
+    isInFlight: key => flights.has(key),
   }
 }

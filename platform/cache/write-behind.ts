@@ -1,16 +1,33 @@
-// Writes to tier 2, behind the requests that they come from: bounded, a few at a time. Free of any driver.
+// Writes values to tier 2 behind the requests that produced them: a bounded queue, a few writes at a time.
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Guard } from '#platform/cache/circuit-breaker.ts'
+import type { CircuitBreaker } from '#platform/cache/circuit-breaker.ts'
 import { encode } from '#platform/cache/encoding.ts'
 import type { CacheMetrics } from '#platform/cache/metrics.ts'
-import type { ToKeep } from '#platform/cache/remote-tier.ts'
+import type { PositionVector } from '#platform/consistency/position-vector.ts'
 
-type Waiting = ToKeep & { readonly bornAt: number }
+/** A value as some process wrote it. */
+export type RemoteValue = {
+  readonly value: unknown
+  readonly at: PositionVector
+  readonly tags: readonly string[]
+  /** Milliseconds since it was loaded. */
+  readonly age: number
+}
 
-export type WriteBehind = { keep(value: ToKeep): void }
+/** The right to load a key while other processes wait for the value. It expires by itself. */
+export type Claim = { release(): void }
 
-export type WriteBehindOptions = {
-  readonly guard: Guard
+export type RemoteWrite = RemoteValue & {
+  readonly key: string
+  readonly lifeMs: number
+  /** Called before the write: the value may have changed since. */
+  readonly isWanted: () => boolean
+  /** Released once the value is written, or is not going to be. */
+  readonly claim?: Claim | undefined
+}
+
+type WriteBehindOptions = {
+  readonly breaker: CircuitBreaker
   readonly metrics: CacheMetrics
   readonly wallClock: () => number
   readonly addressOf: (key: string) => string
@@ -20,35 +37,35 @@ const MAX_WAITING = 1_000
 const MAX_WRITERS = 4
 /** Larger values stay in the process that loaded them. */
 const MAX_BYTES = 1024 * 1024
-/** After a write that failed or was refused: the store may be full. */
+/** The pause after a write that failed or was refused: the store may be full. */
 const REFUSAL_PAUSE_MS = 500
 
-export function createWriteBehind({ guard, metrics, wallClock, addressOf }: WriteBehindOptions): WriteBehind {
-  const waiting: Waiting[] = []
+export function createWriteBehind(options: WriteBehindOptions): { keep(write: RemoteWrite): void } {
+  const { breaker, metrics, wallClock, addressOf } = options
+  const waiting: (RemoteWrite & { readonly bornAt: number })[] = []
   let writers = 0
   let pausedUntil = 0
 
   function isOpen(): boolean {
-    return guard.state() === 'up' && performance.now() >= pausedUntil
+    return breaker.state() === 'up' && performance.now() >= pausedUntil
   }
 
   async function writeAll(): Promise<void> {
-    await turn() // what was asked for goes first
+    await turn() // reads that were asked for go first
     for (let next = waiting.shift(); next; next = waiting.shift()) await write(next)
     writers -= 1
   }
 
-  async function write(next: Waiting): Promise<void> {
+  async function write(next: (typeof waiting)[number]): Promise<void> {
     try {
       if (!isOpen() || !next.isWanted()) return
       const bytes = encode(next)
       if (bytes.byteLength > MAX_BYTES) return
-      const written = await guard.ask(tier =>
-        tier.set(addressOf(next.key), bytes, Math.max(1, Math.round(next.lifeMs - next.age))),
-      )
+      const ttlMs = Math.max(1, Math.round(next.lifeMs - next.age))
+      const written = await breaker.run(store => store.set(addressOf(next.key), bytes, ttlMs))
       if (!written) pausedUntil = performance.now() + REFUSAL_PAUSE_MS
     } catch {
-      metrics.remoteError('unwritable') // nothing that can be encoded
+      metrics.remoteError('unwritable') // the value cannot be encoded
     } finally {
       next.claim?.release()
     }
