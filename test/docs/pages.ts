@@ -5,8 +5,14 @@ import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** The README first, then docs/ in the order of the alphabet, relative to the project. */
-export const PAGES: readonly string[] = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT }).sort()]
+/** The README first, then docs/ in the order of the alphabet, then the other pages, relative to the project. */
+export const PAGES: readonly string[] = [
+  'README.md',
+  ...globSync('docs/**/*.md', { cwd: ROOT }).sort(),
+  'CONTRIBUTING.md',
+  'LICENSES.md',
+  'SECURITY.md',
+]
 
 export type Block = { readonly language: string; readonly marks: readonly string[]; readonly text: string }
 

@@ -6,6 +6,8 @@ import { CALLER_CODES } from '#platform/domain/errors.ts'
 import { scenarioOf as carrierScenario } from '#subgraphs/shipping/adapters/sandbox-scenarios.ts'
 import {
   anchorsOf,
+  type Block,
+  blocksOf,
   codeWords,
   firstColumn,
   linksOf,
@@ -41,10 +43,27 @@ test.each(PAGES)('the links of %s lead somewhere', page => {
   expect(broken).toEqual([])
 })
 
-test('the README leads to every page', () => {
-  const linked = linksOf(readPage('README.md')).map(target => target.split('#')[0])
-  expect(PAGES.filter(page => page !== 'README.md' && !linked.includes(page))).toEqual([])
+test('the README leads to the index, and the index leads to every page', () => {
+  const linkedFrom = (page: string) =>
+    linksOf(readPage(page)).map(target => path.join(path.dirname(page), target.split('#')[0] ?? ''))
+  expect(linkedFrom('README.md')).toContain('docs/README.md')
+  expect(
+    PAGES.filter(page => page !== 'docs/README.md' && !linkedFrom('docs/README.md').includes(page)),
+  ).toEqual([])
 })
+
+test.each(
+  PAGES.flatMap(page => blocksOf(readPage(page)).map(block => ({ page, ...quotationIn(block) }))).filter(
+    ({ file }) => file !== undefined,
+  ),
+)('the code that $page quotes from $file stands in that file', ({ file = '', text }) => {
+  expect(read(file)).toContain(text)
+})
+
+/** A block that is marked `from=FILE` quotes that file. */
+function quotationIn({ marks, text }: Block): { file: string | undefined; text: string } {
+  return { file: marks.find(mark => mark.startsWith('from='))?.slice('from='.length), text }
+}
 
 function leadsSomewhere(page: string, target: string): boolean {
   const [file = '', fragment] = target.split('#')
