@@ -9,6 +9,7 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 export const PAGES: readonly string[] = [
   'README.md',
   ...globSync('docs/**/*.md', { cwd: ROOT }).sort(),
+  'CHANGELOG.md',
   'CONTRIBUTING.md',
   'LICENSES.md',
   'SECURITY.md',
