@@ -87,21 +87,18 @@ async function price(
   if ('refused' in totals) return totals
   const orderId = newId('order')
   const { id, name, email } = customer
-  const { deliveryAddress, shippingOption, adjustments, instructions, reference } = request
+  // The details go into the event as they are.
+  const { customerId, lines, tenders, expectedTotal, agreedShippingFee, ...details } = request
   return {
     priced: {
       orderId,
       number: orderNumber(orderId),
-      ...(reference !== undefined && { reference }),
+      ...details,
       customer: { id, name, email },
       lines: items.priced.lines,
       itemsTotal: items.priced.total,
       shippingFee,
-      adjustments,
       ...totals.priced,
-      deliveryAddress,
-      shippingOption,
-      ...(instructions !== undefined && { instructions }),
       placedAt: dependencies.now().toISOString(),
     },
   }

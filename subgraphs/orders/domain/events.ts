@@ -46,21 +46,25 @@ export type UnitRange = { readonly lineNo: number; readonly from: number; readon
 export type Adjustment = { readonly label: string; readonly amount: Money }
 export type Tender = { readonly kind: TenderKind; readonly token: string; readonly amount: Money }
 
+/** What a request says of an order and the order keeps as it is. */
+export type OrderDetails = {
+  readonly reference?: string
+  readonly adjustments: readonly Adjustment[]
+  readonly deliveryAddress: Address
+  readonly shippingOption: ShippingOption
+  readonly instructions?: string
+}
+
 /** `total` = `itemsTotal` + `shippingFee` + `adjustments` = the sum of `tenders`. One SKU may stand in lines of several prices. */
-export type OrderPlaced = {
+export type OrderPlaced = OrderDetails & {
   readonly orderId: string
   readonly number: string
-  readonly reference?: string
   readonly customer: { readonly id: string; readonly name: string; readonly email: string }
   readonly lines: readonly OrderedLine[]
   readonly itemsTotal: Money
   readonly shippingFee: Money
-  readonly adjustments: readonly Adjustment[]
   readonly total: Money
   readonly tenders: readonly Tender[]
-  readonly deliveryAddress: Address
-  readonly shippingOption: ShippingOption
-  readonly instructions?: string
   readonly placedAt: string
 }
 

@@ -3,10 +3,8 @@ import { CallerError } from '#platform/domain/errors.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
 import { MAX_MINOR, type Money, toDecimal } from '#platform/domain/money.ts'
 import type {
-  Address,
-  Adjustment,
+  OrderDetails,
   OrderedLine,
-  ShippingOption,
   Tender,
   TenderKind,
 } from '#subgraphs/orders/domain/events.ts'
@@ -21,17 +19,12 @@ export type RequestedLine = {
 export type RequestedTender = { readonly kind: TenderKind; readonly token: string; readonly amount?: Money }
 
 /** A placement that is well formed; whether it can be done is another question. */
-export type OrderRequest = {
+export type OrderRequest = OrderDetails & {
   readonly customerId: string
   readonly lines: readonly RequestedLine[]
   readonly tenders: readonly RequestedTender[]
-  readonly deliveryAddress: Address
-  readonly shippingOption: ShippingOption
-  readonly instructions?: string
-  readonly reference?: string
   readonly expectedTotal?: Money
   readonly agreedShippingFee?: Money
-  readonly adjustments: readonly Adjustment[]
 }
 
 export type PricedProduct = {
