@@ -211,7 +211,7 @@ export type OrderScreenQueryVariables = Exact<{
 }>;
 
 
-export type OrderScreenQuery = { readonly order: { readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly allowedActions: ReadonlyArray<OrderAction>, readonly cancellation: { readonly reason: CancellationReason } | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly total: { readonly amount: string, readonly currency: string } }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly adjustments: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly payments: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> | null, readonly shipments: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly tracking: ReadonlyArray<{ readonly text: string, readonly at: string }> }> | null, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null };
+export type OrderScreenQuery = { readonly order: { readonly allowedActions: ReadonlyArray<OrderAction>, readonly id: string, readonly number: string, readonly status: OrderStatus, readonly awaitingApproval: boolean, readonly placedAt: string, readonly cancellation: { readonly reason: CancellationReason } | null, readonly lines: ReadonlyArray<{ readonly sku: string, readonly title: string, readonly quantity: number, readonly shippedQuantity: number, readonly deliveredQuantity: number, readonly lostQuantity: number, readonly returnedQuantity: number, readonly total: { readonly amount: string, readonly currency: string } }>, readonly itemsTotal: { readonly amount: string, readonly currency: string }, readonly shippingFee: { readonly amount: string, readonly currency: string }, readonly adjustments: ReadonlyArray<{ readonly label: string, readonly amount: { readonly amount: string, readonly currency: string } }>, readonly payments: ReadonlyArray<{ readonly captured: { readonly amount: string, readonly currency: string }, readonly refunded: { readonly amount: string, readonly currency: string } }> | null, readonly shipments: ReadonlyArray<{ readonly id: string, readonly status: ShipmentStatus, readonly trackingNumber: string | null, readonly estimatedDelivery: string | null, readonly tracking: ReadonlyArray<{ readonly text: string, readonly at: string }> }> | null, readonly total: { readonly amount: string, readonly currency: string }, readonly customer: { readonly id: string }, readonly refunded: { readonly amount: string, readonly currency: string }, readonly debts: ReadonlyArray<{ readonly owedBy: Debtor, readonly resolution: DebtResolution | null }> } | null };
 
 export type ProductsQueryVariables = Exact<{
   filter?: ProductFilter | null | undefined;
@@ -412,17 +412,12 @@ fragment MoneyBackParts on Order {
 
 export const OrderScreenDocument = `query OrderScreen($id: ID!) {
   order(id: $id) {
-    id
-    number
-    status
-    awaitingApproval
+    ...CardParts
     cancellation {
       reason
     }
     lines {
       sku
-      title
-      ...UnitParts
       total {
         amount
         currency
@@ -443,16 +438,7 @@ export const OrderScreenDocument = `query OrderScreen($id: ID!) {
         currency
       }
     }
-    total {
-      amount
-      currency
-    }
-    ...MoneyBackParts
-    placedAt
     allowedActions
-    customer {
-      id
-    }
     payments {
       captured {
         amount
@@ -473,6 +459,25 @@ export const OrderScreenDocument = `query OrderScreen($id: ID!) {
         at
       }
     }
+  }
+}
+fragment CardParts on Order {
+  id
+  number
+  status
+  awaitingApproval
+  lines {
+    title
+    ...UnitParts
+  }
+  total {
+    amount
+    currency
+  }
+  ...MoneyBackParts
+  placedAt
+  customer {
+    id
   }
 }
 fragment UnitParts on OrderLine {
