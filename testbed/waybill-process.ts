@@ -15,7 +15,7 @@ import { databaseFolders } from '#start/postgres-cluster.ts'
 import { stopServer } from '#start/postgres-server.ts'
 import { PORT_OFFSETS, type ServiceName, type SUBGRAPHS } from '#start/topology.ts'
 
-const MAIN = fileURLToPath(new URL('../start/main.ts', import.meta.url))
+const TREE = fileURLToPath(new URL('../', import.meta.url))
 const READY = /^Waybill is ready/
 // Below the ports that systems give to outgoing connections (32768 and up on Linux), one of which could take it meanwhile.
 const LOWEST_BASE = 12_000
@@ -45,6 +45,8 @@ export type WaybillOptions = {
   readonly dataDir: string
   readonly portBase: number
   readonly env?: Readonly<Record<string, string>>
+  /** The sources that are run; this tree when left out. */
+  readonly tree?: string
 }
 
 /** A folder for a copy's data. What a killed copy has left running on it is ended with it. */
@@ -107,8 +109,8 @@ export async function startWaybill(options: WaybillOptions): Promise<WaybillProc
 }
 
 /** Does not wait until it is ready. */
-export function launchWaybill({ dataDir, portBase, env }: WaybillOptions): WaybillProcess {
-  const child = spawn(process.execPath, [MAIN], {
+export function launchWaybill({ dataDir, portBase, env, tree = TREE }: WaybillOptions): WaybillProcess {
+  const child = spawn(process.execPath, [path.join(tree, 'start/main.ts')], {
     detached: true, // a process group of its own, so that all of it can be killed at once
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DATA_DIR: dataDir, PORT_BASE: String(portBase), ...env },
