@@ -2,12 +2,7 @@
 import { CallerError } from '#platform/domain/errors.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
 import { MAX_MINOR, type Money, toDecimal } from '#platform/domain/money.ts'
-import type {
-  OrderDetails,
-  OrderedLine,
-  Tender,
-  TenderKind,
-} from '#subgraphs/orders/domain/events.ts'
+import type { OrderDetails, OrderedLine, Tender, TenderKind } from '#subgraphs/orders/domain/events.ts'
 import { unitsBySku } from '#subgraphs/orders/domain/order.ts'
 
 export type RequestedLine = {
