@@ -66,7 +66,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   const { admission, persisted } = open.use(
     await openOperationControls({ ...config, live: config.settingsUrl === undefined ? undefined : live }),
   )
-  const { answerInParts } = open.use(
+  const { serveMultipart } = open.use(
     mountSubscriptions(http, {
       current,
       logger,
@@ -83,7 +83,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     development,
     admission,
     persisted,
-    answerInParts,
+    serveMultipart,
     deduplication: settings.shareQueries ? createQueryDeduplication() : undefined,
     limits: settings.limits,
     batchesFrom: settings.batchesFrom,

@@ -51,7 +51,7 @@ export type GatewayEndpointOptions = {
   /** Operations that may be named by a hash; none when left out. */
   readonly persisted?: PersistedOperations | undefined
   /** Answers subscriptions whose clients take parts; nobody's when left out. */
-  readonly answerInParts?: ServeMultipart | undefined
+  readonly serveMultipart?: ServeMultipart | undefined
   /** Equal queries under way are one execution; each has its own when left out. */
   readonly deduplication?: QueryDeduplication | undefined
   readonly limits: OperationLimits
@@ -95,7 +95,7 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
       .type('text/plain')
       .send('This endpoint answers with application/graphql-response+json or application/json.\n')
   const format = createErrorFormatter({ requestId: request.id, logger })
-  const inParts = stages.answerInParts?.(request, reply)
+  const inParts = stages.serveMultipart?.(request, reply)
   if (inParts && (await inParts)) return undefined
   const caller = verifier
     ? await identifyCaller(verifier, request.headers.authorization, request.raw.socket)

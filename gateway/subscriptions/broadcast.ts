@@ -1,12 +1,12 @@
-// One sequence of items for many readers, each at its own pace within a bound. Free of what the items are.
+// Broadcasts one sequence of items to many readers, each at its own pace within a bound.
 
 export type Broadcast<T> = {
-  /** Resolves when there is room for more: in all readers but those that are slow. Undefined when there is. */
+  /** Returns undefined when there is room for more, else a promise that resolves once all readers but slow ones have room. */
   room(): Promise<void> | undefined
   push(item: T): void
-  /** After what was pushed, readers end, or throw `failure`. */
+  /** After the items that were pushed, readers end, or throw `failure`. */
   end(failure?: { readonly error: unknown }): void
-  /** Reads what is pushed from now on. */
+  /** Reads the items that are pushed from now on. */
   read(): AsyncIterator<T>
 }
 
@@ -14,15 +14,15 @@ export type BroadcastOptions<T> = {
   /** How far a slow reader may be behind the newest item. One that is further behind throws `tooSlow()`. */
   readonly maxItems: number
   readonly maxBytes: number
-  /** How long all wait for one that is half as far behind. It is slow from then on, until it has caught up. */
-  readonly patienceMs: number
+  /** How long all wait for a reader that is half as far behind. It is slow from then on, until it has caught up. */
+  readonly maxWaitMs: number
   readonly bytesOf: (item: T) => number
   readonly tooSlow: () => unknown
   /** Called when the last reader has left. */
-  readonly deserted: () => void
+  readonly onEmpty: () => void
 }
 
-/** `number` and `bytes` count from the beginning up to and with it. */
+/** `number` and `bytes` count from the first item to this one. */
 type Link<T> = {
   readonly item: T | undefined
   readonly number: number
@@ -31,113 +31,134 @@ type Link<T> = {
 }
 type Reader<T> = { at: Link<T>; slow: boolean; cut: boolean; wake: (() => void) | undefined }
 
-/** Readers share the items that they have not read: memory is bounded however many there are. */
+type State<T> = BroadcastOptions<T> & {
+  readonly readers: Set<Reader<T>>
+  newest: Link<T>
+  ended: { readonly failure: { readonly error: unknown } | undefined } | undefined
+  /** Pending while there is no room. */
+  waiting: { readonly room: PromiseWithResolvers<void>; readonly timeout: NodeJS.Timeout } | undefined
+}
+
+/** Readers share the items that they have not read, so that memory is bounded however many readers there are. */
 export function createBroadcast<T>(options: BroadcastOptions<T>): Broadcast<T> {
-  const { maxItems, maxBytes, patienceMs } = options
-  const readers = new Set<Reader<T>>()
-  let newest: Link<T> = { item: undefined, number: 0, bytes: 0, next: undefined }
-  let ended: { readonly failure: { readonly error: unknown } | undefined } | undefined
-  let waiting: { readonly room: PromiseWithResolvers<void>; readonly patience: NodeJS.Timeout } | undefined
-
-  const share = ({ at }: Reader<T>): number =>
-    Math.max((newest.number - at.number) / maxItems, (newest.bytes - at.bytes) / maxBytes)
-
-  const isBehind = (reader: Reader<T>): boolean => share(reader) >= 0.5
-
-  /** Where all are slow, they set the pace. */
-  function hasRoom(): boolean {
-    const paced = [...readers].filter(({ slow }) => !slow)
-    return paced.length > 0 ? !paced.some(isBehind) : readers.size === 0
-  }
-
-  function losePatience(): void {
-    for (const reader of readers) if (isBehind(reader)) reader.slow = true
-    giveRoom()
-  }
-
-  function leave(reader: Reader<T>): void {
-    if (!readers.delete(reader)) return
-    if (readers.size === 0) options.deserted()
-    giveRoom()
-  }
-
-  function giveRoom(): void {
-    if (!waiting || !hasRoom()) return
-    clearTimeout(waiting.patience)
-    waiting.room.resolve()
-    waiting = undefined
-  }
-
-  /** It lets go of what it has not read. */
-  function cutOff(reader: Reader<T>): void {
-    reader.cut = true
-    reader.at = newest
-  }
-
-  async function take(reader: Reader<T>): Promise<IteratorResult<T>> {
-    for (;;) {
-      if (!readers.has(reader)) return { done: true, value: undefined }
-      if (reader.cut) {
-        leave(reader)
-        throw options.tooSlow()
-      }
-      const { next } = reader.at
-      if (next?.item !== undefined) {
-        reader.at = next
-        if (reader.slow && !isBehind(reader)) reader.slow = false
-        giveRoom()
-        return { done: false, value: next.item }
-      }
-      if (ended) {
-        leave(reader)
-        if (ended.failure) throw ended.failure.error
-        return { done: true, value: undefined }
-      }
-      await new Promise<void>(resolve => {
-        reader.wake = resolve
-      })
-    }
-  }
-
-  function wakeAll(): void {
-    for (const reader of readers) {
-      reader.wake?.()
-      reader.wake = undefined
-    }
-  }
-
+  const newest = { item: undefined, number: 0, bytes: 0, next: undefined }
+  const state: State<T> = { ...options, readers: new Set(), newest, ended: undefined, waiting: undefined }
   return {
-    room() {
-      if (hasRoom()) return undefined
-      waiting ??= { room: Promise.withResolvers(), patience: setTimeout(losePatience, patienceMs) }
-      return waiting.room.promise
+    room: () => roomIn(state),
+    push: item => push(item, state),
+    end: failure => end(failure, state),
+    read: () => read(state),
+  }
+}
+
+function roomIn<T>(state: State<T>): Promise<void> | undefined {
+  if (hasRoom(state)) return undefined
+  state.waiting ??= {
+    room: Promise.withResolvers(),
+    timeout: setTimeout(() => markSlow(state), state.maxWaitMs),
+  }
+  return state.waiting.room.promise
+}
+
+function push<T>(item: T, state: State<T>): void {
+  if (state.ended) return
+  const { newest, readers } = state
+  const { number, bytes } = newest
+  const link = { item, number: number + 1, bytes: bytes + state.bytesOf(item), next: undefined }
+  newest.next = link
+  state.newest = link
+  if (readers.values().some(({ slow }) => !slow))
+    for (const reader of readers) if (reader.slow && lag(reader, state) > 1) cutOff(reader, state)
+  wakeAll(state)
+}
+
+function end<T>(failure: { readonly error: unknown } | undefined, state: State<T>): void {
+  if (state.ended) return
+  state.ended = { failure }
+  wakeAll(state)
+}
+
+function read<T>(state: State<T>): AsyncIterator<T> {
+  const reader: Reader<T> = { at: state.newest, slow: false, cut: false, wake: undefined }
+  state.readers.add(reader)
+  return {
+    next: () => take(reader, state),
+    async return() {
+      leave(reader, state)
+      reader.wake?.()
+      return { done: true, value: undefined }
     },
-    push(item) {
-      if (ended) return
-      const { number, bytes } = newest
-      const link = { item, number: number + 1, bytes: bytes + options.bytesOf(item), next: undefined }
-      newest.next = link
-      newest = link
-      if (!readers.values().some(({ slow }) => !slow)) return wakeAll()
-      for (const reader of readers) if (reader.slow && share(reader) > 1) cutOff(reader)
-      wakeAll()
-    },
-    end(failure) {
-      if (ended) return
-      ended = { failure }
-      wakeAll()
-    },
-    read() {
-      const reader: Reader<T> = { at: newest, slow: false, cut: false, wake: undefined }
-      readers.add(reader)
-      return {
-        next: () => take(reader),
-        async return() {
-          leave(reader)
-          reader.wake?.()
-          return { done: true, value: undefined }
-        },
-      }
-    },
+  }
+}
+
+async function take<T>(reader: Reader<T>, state: State<T>): Promise<IteratorResult<T>> {
+  for (;;) {
+    if (!state.readers.has(reader)) return { done: true, value: undefined }
+    if (reader.cut) {
+      leave(reader, state)
+      throw state.tooSlow()
+    }
+    const { next } = reader.at
+    if (next?.item !== undefined) {
+      reader.at = next
+      if (reader.slow && !isBehind(reader, state)) reader.slow = false
+      giveRoom(state)
+      return { done: false, value: next.item }
+    }
+    if (state.ended) {
+      leave(reader, state)
+      if (state.ended.failure) throw state.ended.failure.error
+      return { done: true, value: undefined }
+    }
+    await new Promise<void>(resolve => {
+      reader.wake = resolve
+    })
+  }
+}
+
+/** Returns how far the reader is behind the newest item, as a share of how far it may be. */
+function lag<T>({ at }: Reader<T>, { newest, maxItems, maxBytes }: State<T>): number {
+  return Math.max((newest.number - at.number) / maxItems, (newest.bytes - at.bytes) / maxBytes)
+}
+
+function isBehind<T>(reader: Reader<T>, state: State<T>): boolean {
+  return lag(reader, state) >= 0.5
+}
+
+/** Slow readers set the pace only where all readers are slow. */
+function hasRoom<T>(state: State<T>): boolean {
+  const paced = [...state.readers].filter(({ slow }) => !slow)
+  return paced.length > 0 ? !paced.some(reader => isBehind(reader, state)) : state.readers.size === 0
+}
+
+function giveRoom<T>(state: State<T>): void {
+  const { waiting } = state
+  if (!waiting || !hasRoom(state)) return
+  clearTimeout(waiting.timeout)
+  waiting.room.resolve()
+  state.waiting = undefined
+}
+
+function markSlow<T>(state: State<T>): void {
+  for (const reader of state.readers) if (isBehind(reader, state)) reader.slow = true
+  giveRoom(state)
+}
+
+/** Releases the items that the reader has not read. */
+function cutOff<T>(reader: Reader<T>, { newest }: State<T>): void {
+  reader.cut = true
+  reader.at = newest
+}
+
+function leave<T>(reader: Reader<T>, state: State<T>): void {
+  if (!state.readers.delete(reader)) return
+  if (state.readers.size === 0) state.onEmpty()
+  giveRoom(state)
+}
+
+function wakeAll<T>({ readers }: State<T>): void {
+  for (const reader of readers) {
+    reader.wake?.()
+    reader.wake = undefined
   }
 }

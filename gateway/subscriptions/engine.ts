@@ -1,23 +1,29 @@
-// Executes what comes over live connections: subscriptions shared by all who want the same, anything else as over HTTP.
+// Executes the operations of live connections: equal subscriptions share one source, anything else runs as over HTTP.
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import type { CurrentGraph, GraphLease } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
-import { observeOperations } from '#gateway/observe/operations.ts'
+import { type OperationObserver, observeOperations } from '#gateway/observe/operations.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
 import { createErrorFormatter } from '#gateway/pipeline/error-format.ts'
 import { forwardedHeaders, type RequestContext } from '#gateway/pipeline/request-context.ts'
 import { emptyMetadata } from '#gateway/pipeline/response-metadata.ts'
 import { type OperationRequest, runOperation } from '#gateway/pipeline/run-operation.ts'
-import { admitSubscription } from '#gateway/subscriptions/admit.ts'
-import { endWhenRightsChange } from '#gateway/subscriptions/allowed.ts'
-import { addExtensions } from '#gateway/subscriptions/notes.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import { type SharedSubscription, startSubscription } from '#gateway/subscriptions/shared-subscription.ts'
-import { createSubscriptionMetrics } from '#gateway/subscriptions/subscription-metrics.ts'
 import {
+  admitSubscription,
+  endWhenRightsChange,
+  type Subscriber,
+} from '#gateway/subscriptions/subscription-access.ts'
+import {
+  createSubscriptionMetrics,
+  type SubscriptionMetrics,
+} from '#gateway/subscriptions/subscription-metrics.ts'
+import {
+  addExtensions,
   type PlanRefusal,
   planSubscription,
   type SubscriptionPlan,
@@ -40,190 +46,179 @@ import { singleItem } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type EngineOptions = {
+type EngineOptions = {
   readonly service: string
   readonly current: CurrentGraph
   readonly connect: (protocol: SubscriptionPlan['endpoint']['protocol']) => Connect
   readonly settings: SubscriptionSettings
   readonly admission?: Admission | undefined
   readonly persisted?: PersistedOperations | undefined
-  /** Where a subgraph has several addresses; undefined where it has the one of the graph. */
+  /** Returns the addresses of a subgraph that has several instances; undefined for one that has the graph's address. */
   readonly instancesOf: (name: string) => readonly string[] | undefined
   readonly logger: Logger
 }
 
-type Claims = RequestContext['claims']
-type Running = {
-  readonly subscription: SharedSubscription
-  readonly asked: OperationRequest
-  readonly sender: () => RequestContext
+type RunningSubscription = Subscriber & { readonly subscription: SharedSubscription }
+
+type State = EngineOptions & {
+  /** By all that makes two subscriptions equal. */
+  readonly running: Map<string, RunningSubscription>
+  readonly observer: OperationObserver
+  readonly metrics: SubscriptionMetrics
 }
 
-/** Disposing stops following the graphs that are served from then on. */
-export type GatewayEngine = LiveExecutor & Disposable
-
 /**
- * Subscriptions that are equal in text, variables and all that goes out in their callers' names are one: its events are
- * followed once and answered once. They go on when another graph is served: by it where they are valid in it, and by
- * the one before where they are not.
+ * Subscriptions that are equal in text, variables and all that is forwarded in their callers' names share one source, and
+ * each event is executed once. When another graph is served they continue on it where they are valid in it, and on the
+ * previous one where they are not. Disposing stops following the graphs that are served from then on.
  */
-export function createEngine(options: EngineOptions): GatewayEngine {
-  const { admission, current, logger, persisted, settings, connect, instancesOf } = options
-  const running = new Map<string, Running>()
-  const observer = observeOperations(options.service)
-  const seen = createSubscriptionMetrics(options.service)
-  const stopListening = current.onReplace(graph => void replanAll(graph))
-
-  /** One after the other: what clients ask meanwhile is to be planned as well. */
-  async function replanAll(graph: Graph): Promise<void> {
-    for (const one of [...running.values()]) {
-      if (current.get() !== graph) return // a newer one is served, and all are planned on that
-      await replan(one)
-    }
+export function createEngine(options: EngineOptions): LiveExecutor & Disposable {
+  const { service, current, logger } = options
+  const observer = observeOperations(service)
+  const state: State = {
+    ...options,
+    running: new Map(),
+    observer,
+    metrics: createSubscriptionMetrics(service),
   }
-
-  async function replan({ subscription, asked, sender }: Running): Promise<void> {
-    const inUse = current.lease()
-    let plan: Awaited<ReturnType<typeof planOn>>
-    try {
-      plan = await planOn(inUse, asked, sender())
-    } catch (error) {
-      logger.warn({ err: error }, 'a subscription could not be planned anew')
-    }
-    if (plan === undefined || 'errors' in plan) {
-      inUse[Symbol.dispose]()
-      logger.warn({ operation: asked.operationName }, 'a subscription goes on by the graph before')
-    } else if (current.get() === inUse.graph) subscription.replan(plan)
-    else plan[Symbol.dispose]() // a newer one is being planned on
-  }
-
-  /** Undefined for what is no subscription. Takes `inUse` over when it gives a plan. */
-  async function planOn(
-    inUse: GraphLease,
-    asked: OperationRequest,
-    sender: RequestContext,
-  ): Promise<SubscriptionPlan | PlanRefusal | undefined> {
-    const prepared = await inUse.graph.operations.prepare(asked.query, asked.operationName, sender.claims)
-    if ('errors' in prepared || prepared.kind !== 'subscription') return undefined
-    return planSubscription(prepared, { inUse, settings, instancesOf, variables: asked.variables })
-  }
-
-  function follow(
-    plan: SubscriptionPlan,
-    key: string,
-    { asked, sender }: Omit<Running, 'subscription'>,
-  ): Running {
-    const started: Running = {
-      asked,
-      sender,
-      subscription: startSubscription(plan, {
-        connect,
-        settings,
-        logger,
-        seen,
-        createFormat: () => createErrorFormatter({ requestId: sender().requestId, logger }),
-        over: () => {
-          if (running.get(key) === started) running.delete(key)
-        },
-      }),
-    }
-    running.set(key, started)
-    return started
-  }
-
-  async function answerOnce(
-    inUse: GraphLease,
-    asked: OperationRequest,
-    sender: RequestContext,
-  ): Promise<StartedOperation> {
-    const metadata = emptyMetadata()
-    const format = createErrorFormatter({ requestId: sender.requestId, logger })
-    const { text, outcome } = await runOperation(
-      { graph: inUse.graph, format, metadata, observer, admission },
-      asked,
-      sender,
-    )
-    if (outcome === 'refused' || outcome === 'not a query') throw toldIn(text)
-    const answer = encodeResultText(addExtensions(text, metadata))
-    return { source: singleItem(answer), resultOf: () => answer, shareKey: undefined }
-  }
-
-  /** Whether a token that came meanwhile allows other parts of the operation than the one before. */
-  function rightsChange(
-    asked: OperationRequest,
-    sender: () => RequestContext,
-  ): () => boolean | Promise<boolean> {
-    let known = sender().claims
-    return () => {
-      const { claims } = sender()
-      if (claims === known) return false
-      return differs(asked, known, claims).then(different => {
-        known = claims
-        return different
-      })
-    }
-  }
-
-  /** Operations are prepared once for all who may see the same of them. */
-  async function differs(
-    { query, operationName }: OperationRequest,
-    one: Claims,
-    other: Claims,
-  ): Promise<boolean> {
-    using inUse = current.lease()
-    const { operations } = inUse.graph
-    const [before, now] = await Promise.all(
-      [one, other].map(claims => operations.prepare(query, operationName, claims)),
-    )
-    return before !== now || now === undefined || 'errors' in now
-  }
-
-  async function start(request: GraphqlRequest, session: LiveSession): Promise<StartedOperation> {
-    const asked = askedBy(request, persisted)
-    const sender = senderOf(request, session)
-    const inUse = current.lease()
-    let plan: Awaited<ReturnType<typeof planOn>>
-    try {
-      const refusal = await admitSubscription(admission, inUse, { asked, sender: sender() })
-      if (refusal) throw [refusal]
-      plan = await planOn(inUse, asked, sender())
-      if (plan === undefined) return await answerOnce(inUse, asked, sender())
-    } finally {
-      if (plan === undefined || 'errors' in plan) inUse[Symbol.dispose]()
-    }
-    if ('errors' in plan) throw plan.errors
-    const { name, kind } = plan.named
-    const forwarded = () => forwardedHeaders(sender(), asked.traceparent)
-    const key = keyOf(inUse, asked, forwarded())
-    const found = running.get(key)
-    if (found) plan[Symbol.dispose]()
-    else if (running.size >= settings.followed) {
-      plan[Symbol.dispose]()
-      throw new CallerError('UNAVAILABLE', 'too many different subscriptions are followed: try again')
-    }
-    void observer.run(async () => ({ text: '', outcome: 'ok', name, kind }), asked.traceparent)
-    const joined = found ?? follow(plan, key, { asked, sender })
-    const { subscription } = joined
-    if (!found && current.get() !== inUse.graph) void replan(joined) // it was replaced while this was planned
-    const source = endWhenRightsChange(subscription.join(forwarded), rightsChange(asked, sender))
-    return { source, resultOf: asAnswer, shareKey: undefined }
-  }
-
+  const stopListening = current.onReplace(graph => void replanAll(state, graph))
   return {
-    start,
-    keepHeaders,
+    start: (request, session) => startOperation(state, request, session),
+    keepHeaders: forwardableHeaders,
     format(error, { requestId }) {
-      if (error instanceof Told) return error.formatted
-      const format = createErrorFormatter({ requestId, logger })
-      if (error instanceof GraphQLError || isExecutionError(error)) return format(error)
+      if (error instanceof FormattedError) return error.formatted
+      if (error instanceof GraphQLError || isExecutionError(error))
+        return createErrorFormatter({ requestId, logger })(error)
       return formatError(error, { requestId, logger })
     },
     [Symbol.dispose]: stopListening,
   }
 }
 
-/** Errors as the caller gets them. */
-class Told extends Error {
+/** Replans one after the other, so that what clients ask meanwhile is planned as well. */
+async function replanAll(state: State, graph: Graph): Promise<void> {
+  for (const one of [...state.running.values()]) {
+    if (state.current.get() !== graph) return // a newer graph is served, on which all are planned
+    await replan(state, one)
+  }
+}
+
+async function replan(state: State, running: RunningSubscription): Promise<void> {
+  const { current, logger } = state
+  const lease = current.lease()
+  let plan: SubscriptionPlan | PlanRefusal | undefined
+  try {
+    plan = await planOn(state, lease, running)
+  } catch (error) {
+    logger.warn({ err: error }, 'planning a subscription on the new graph failed')
+  }
+  if (plan === undefined || 'errors' in plan) {
+    lease[Symbol.dispose]()
+    const operation = running.operation.operationName
+    logger.warn(
+      { operation },
+      'a subscription is not valid on the new graph, it continues on the previous one',
+    )
+  } else if (current.get() === lease.graph) running.subscription.replan(plan)
+  else plan[Symbol.dispose]() // a newer graph is being planned on
+}
+
+/** Returns undefined for what is no subscription. A plan takes the lease over. */
+async function planOn(
+  { settings, instancesOf }: State,
+  lease: GraphLease,
+  { operation, caller }: Subscriber,
+): Promise<SubscriptionPlan | PlanRefusal | undefined> {
+  const { query, operationName, variables } = operation
+  const prepared = await lease.graph.operations.prepare(query, operationName, caller().claims)
+  if ('errors' in prepared || prepared.kind !== 'subscription') return undefined
+  return planSubscription(prepared, { lease, settings, instancesOf, variables })
+}
+
+async function startOperation(
+  state: State,
+  request: GraphqlRequest,
+  session: LiveSession,
+): Promise<StartedOperation> {
+  const { admission, current } = state
+  const operation = operationIn(request, state.persisted)
+  const subscriber = { operation, caller: callerOf(request, session) }
+  const lease = current.lease()
+  let plan: SubscriptionPlan | PlanRefusal | undefined
+  try {
+    const refusal = await admitSubscription(admission, lease, subscriber)
+    if (refusal) throw [refusal]
+    plan = await planOn(state, lease, subscriber)
+    if (plan === undefined) return await executeOnce(state, lease, subscriber)
+  } finally {
+    if (plan === undefined || 'errors' in plan) lease[Symbol.dispose]()
+  }
+  if ('errors' in plan) throw plan.errors
+  return join(state, { plan, lease }, subscriber)
+}
+
+/** Executes a query or mutation, which has one response. */
+async function executeOnce(
+  { admission, logger, observer }: State,
+  { graph }: GraphLease,
+  { operation, caller }: Subscriber,
+): Promise<StartedOperation> {
+  const sender = caller()
+  const metadata = emptyMetadata()
+  const format = createErrorFormatter({ requestId: sender.requestId, logger })
+  const context = { graph, format, metadata, observer, admission }
+  const { text, outcome } = await runOperation(context, operation, sender)
+  if (outcome === 'refused' || outcome === 'not a query') throw errorsIn(text)
+  const result = encodeResultText(addExtensions(text, metadata))
+  return { source: singleItem(result), resultOf: () => result, shareKey: undefined }
+}
+
+type Leased = { readonly plan: SubscriptionPlan; readonly lease: GraphLease }
+
+/** Joins an equal subscription, or starts one. Throws UNAVAILABLE when too many different ones run. */
+function join(state: State, { plan, lease }: Leased, subscriber: Subscriber): StartedOperation {
+  const { current, observer, running, settings } = state
+  const { operation, caller } = subscriber
+  const forwarded = () => forwardedHeaders(caller(), operation.traceparent)
+  const key = keyOf(lease, operation, forwarded())
+  const found = running.get(key)
+  if (found) plan[Symbol.dispose]()
+  else if (running.size >= settings.followed) {
+    plan[Symbol.dispose]()
+    throw new CallerError('UNAVAILABLE', 'too many different subscriptions are followed: try again')
+  }
+  const { name, kind } = plan.operation
+  void observer.run(async () => ({ text: '', outcome: 'ok', name, kind }), operation.traceparent)
+  const joined = found ?? startShared(state, { plan, key }, subscriber)
+  if (!found && current.get() !== lease.graph) void replan(state, joined) // it was replaced while this was planned
+  const source = endWhenRightsChange(joined.subscription.join(forwarded), subscriber, current)
+  return { source, resultOf: asResult, shareKey: undefined }
+}
+
+function startShared(
+  { connect, logger, metrics, running, settings }: State,
+  { plan, key }: { readonly plan: SubscriptionPlan; readonly key: string },
+  subscriber: Subscriber,
+): RunningSubscription {
+  const started: RunningSubscription = {
+    ...subscriber,
+    subscription: startSubscription(plan, {
+      connect,
+      settings,
+      logger,
+      metrics,
+      createFormat: () => createErrorFormatter({ requestId: subscriber.caller().requestId, logger }),
+      onEnd: () => {
+        if (running.get(key) === started) running.delete(key)
+      },
+    }),
+  }
+  running.set(key, started)
+  return started
+}
+
+/** Carries an error that is formatted already. */
+class FormattedError extends Error {
   readonly formatted: GraphQLFormattedError
 
   constructor(formatted: GraphQLFormattedError) {
@@ -232,9 +227,9 @@ class Told extends Error {
   }
 }
 
-function toldIn(text: string): Told[] {
+function errorsIn(text: string): FormattedError[] {
   const { errors }: { errors: GraphQLFormattedError[] } = JSON.parse(text)
-  return errors.map(error => new Told(error))
+  return errors.map(error => new FormattedError(error))
 }
 
 function isExecutionError(error: unknown): error is ExecutionError {
@@ -246,8 +241,8 @@ function isExecutionError(error: unknown): error is ExecutionError {
   )
 }
 
-/** Throws as `PersistedOperations.resolve`. */
-function askedBy(request: GraphqlRequest, persisted: PersistedOperations | undefined): OperationRequest {
+/** Throws like `PersistedOperations.resolve`. */
+function operationIn(request: GraphqlRequest, persisted: PersistedOperations | undefined): OperationRequest {
   return {
     query: persisted?.resolve(request) ?? request.query ?? '',
     operationName: request.operationName,
@@ -257,8 +252,8 @@ function askedBy(request: GraphqlRequest, persisted: PersistedOperations | undef
   }
 }
 
-/** As it is whenever it is called: tokens are refreshed. */
-function senderOf({ extensions }: GraphqlRequest, session: LiveSession): () => RequestContext {
+/** Returns the caller as it is at each call, since tokens are refreshed. */
+function callerOf({ extensions }: GraphqlRequest, session: LiveSession): () => RequestContext {
   const own = extensions?.[CONSISTENCY_HEADER]
   const required = formatToken(
     mergePositions(
@@ -276,7 +271,7 @@ function senderOf({ extensions }: GraphqlRequest, session: LiveSession): () => R
   })
 }
 
-/** The token, and whatever goes out to any subgraph: the rest of the plan may ask all of them. */
+/** Covers the token and all that is forwarded to any subgraph, since the rest of the plan may fetch from all of them. */
 function keyOf(
   { graph }: GraphLease,
   { query, operationName, variables }: OperationRequest,
@@ -284,21 +279,21 @@ function keyOf(
 ): string {
   const goesOut = new Set([...graph.subgraphs.values()].map(subgraph => subgraph.forward(forwarded).key))
   const all = JSON.stringify([query, operationName, variables, forwarded.key, ...goesOut])
-  return hash('sha256', all, 'base64') // texts may be long, and tokens are nobody's business
+  return hash('sha256', all, 'base64') // texts may be long, and tokens are secret
 }
 
-/** All that a header rule may forward; what is about the connection alone goes. */
-function keepHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+/** Keeps all that a header rule may forward, and drops what is about the connection alone. */
+function forwardableHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !name.startsWith('sec-') && name !== 'upgrade'),
   )
 }
 
-function asAnswer(item: unknown): EncodedResult {
-  if (!isAnswer(item)) throw new TypeError('a running subscription gives answers')
+function asResult(item: unknown): EncodedResult {
+  if (!isResult(item)) throw new TypeError('a shared subscription gave something else than a result')
   return item
 }
 
-function isAnswer(item: unknown): item is EncodedResult {
+function isResult(item: unknown): item is EncodedResult {
   return isObject(item) && Buffer.isBuffer(item.closed)
 }

@@ -1,4 +1,4 @@
-// Subscriptions at the gateway: its engine on live connections over WebSocket, event streams and multipart answers.
+// Mounts the gateway's subscriptions on an HTTP server: WebSocket, event streams and multipart responses.
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Admission } from '#gateway/pipeline/admission.ts'
 import { createEngine } from '#gateway/subscriptions/engine.ts'
@@ -11,15 +11,15 @@ import { mountLive } from '#platform/graphql/live-server/live-server.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type SubscriptionOptions = {
+type SubscriptionOptions = {
   readonly verifier?: Verifier
   readonly current: CurrentGraph
-  /** Whether an operation may be run; every one when left out. */
+  /** Left out, every operation is admitted. */
   readonly admission?: Admission | undefined
-  /** Operations that may be named by a hash; none when left out. */
+  /** The operations that may be sent by their hash; none when left out. */
   readonly persisted?: PersistedOperations | undefined
   readonly settings: SubscriptionSettings
-  /** Where a subgraph has several addresses; undefined where it has the one of the graph. */
+  /** Returns the addresses of a subgraph that has several instances; undefined for one that has the graph's address. */
   readonly instancesOf: (name: string) => readonly string[] | undefined
   readonly logger: Logger
   /** `/graphql` when left out. */
@@ -27,14 +27,13 @@ export type SubscriptionOptions = {
 }
 
 /**
- * WebSocket at `path` (graphql-transport-ws), event streams at `path`/stream; queries and mutations run there as well.
- * What is returned answers subscriptions in parts, for the endpoint at `path`.
- * Mount before `http.listen`; dispose after it has closed.
+ * Serves graphql-transport-ws at `path` and event streams at `path`/stream, queries and mutations included. The endpoint at
+ * `path` is to call the returned `serveMultipart`. Mount before `http.listen`; dispose after the server has closed.
  */
 export function mountSubscriptions(
   http: HttpServer,
   options: SubscriptionOptions,
-): AsyncDisposable & { readonly answerInParts: ServeMultipart } {
+): AsyncDisposable & { readonly serveMultipart: ServeMultipart } {
   const { settings, verifier, ...rest } = options
   const { connections, connectionsPerSubject } = settings
   const upstreams = openUpstreams(settings)
@@ -47,7 +46,7 @@ export function mountSubscriptions(
     ...(options.path !== undefined && { path: options.path }),
   })
   return {
-    answerInParts: createMultipart(options.current, streams, options.persisted),
+    serveMultipart: createMultipart(options.current, streams, options.persisted),
     async [Symbol.asyncDispose]() {
       engine[Symbol.dispose]()
       await upstreams[Symbol.asyncDispose]()

@@ -1,4 +1,4 @@
-// Subscriptions as parts of one answer to a POST (Apollo's multipart protocol, subscriptionSpec=1.0). Free of what is subscribed to.
+// Serves subscriptions as parts of one response to a POST (Apollo's multipart protocol, subscriptionSpec=1.0).
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
@@ -9,8 +9,8 @@ import { parseBody } from '#platform/http/json-body.ts'
 import { preferredType } from '#platform/http/media-types.ts'
 
 /**
- * Resolves with true when it has answered: the client takes parts, and the operation is a subscription. Undefined, at
- * once, for a client that does not. Throws as `LiveStreams.serve`.
+ * Resolves with true when it has responded: the client accepts parts, and the operation is a subscription. Returns
+ * undefined for a client that does not accept them. Throws like `StreamingResponses.serve`.
  */
 export type ServeMultipart = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean> | undefined
 
@@ -18,7 +18,7 @@ const PARTS_TYPES = /multipart\/mixed[^,]*/gi
 const WEIGHT = /;\s*q\s*=[^;]*/i
 const SUBSCRIPTIONS = /\bsubscriptionSpec="?1\.0\b/i
 
-// A part is seen by its reader when the delimiter behind it is: that goes out with it.
+// A client sees a part once it sees the delimiter after it, so the delimiter is sent with the part.
 const PART_HEAD = Buffer.from('\r\ncontent-type: application/json; charset=utf-8\r\n\r\n{"payload":')
 const PART_TAIL = Buffer.from('}\r\n--graphql')
 const HEARTBEAT = '\r\ncontent-type: application/json; charset=utf-8\r\n\r\n{}\r\n--graphql'
@@ -36,13 +36,13 @@ const PARTS: Framing = {
     errors ? `${PART_HEAD}null,"errors":${JSON.stringify(errors)}${PART_TAIL}--\r\n` : '--\r\n',
 }
 
-/** `persisted` gives the texts of operations that are named by a hash; none are when it is left out. */
+/** `persisted` has the texts of operations that are sent by their hash; none are when it is left out. */
 export function createMultipart(
   current: CurrentGraph,
   streams: StreamingResponses,
   persisted?: PersistedOperations,
 ): ServeMultipart {
-  async function answer(
+  async function serve(
     wanted: GraphqlRequest,
     request: FastifyRequest,
     reply: FastifyReply,
@@ -53,19 +53,19 @@ export function createMultipart(
   }
 
   return (request, reply) => {
-    const wanted = subscriptionIn(request)
-    return wanted && answer(wanted, request, reply)
+    const wanted = multipartRequest(request)
+    return wanted && serve(wanted, request, reply)
   }
 }
 
-/** The types of answers in parts that a client takes: those with a weight of 0 are not among them. */
+/** Returns the multipart types that a client accepts, without those with a weight of 0. */
 export function acceptedMultipartTypes({ headers: { accept = '' } }: FastifyRequest): string[] {
   const named = (accept.match(PARTS_TYPES) ?? []).map(type => type.replace(WEIGHT, ''))
   return named.filter(type => preferredType(accept, [type]) !== undefined)
 }
 
-/** What is no such request, or malformed, is for others to answer. */
-function subscriptionIn(request: FastifyRequest): GraphqlRequest | undefined {
+/** Returns undefined for other requests and malformed ones: the endpoint responds to them. */
+function multipartRequest(request: FastifyRequest): GraphqlRequest | undefined {
   if (request.method !== 'POST' || !acceptedMultipartTypes(request).some(type => SUBSCRIPTIONS.test(type)))
     return undefined
   const wanted = readGraphqlRequest(parseBody(request))
@@ -84,20 +84,20 @@ async function isSubscription(
   return 'kind' in prepared && prepared.kind === 'subscription'
 }
 
-/** Undefined for what may not be run, or is not known by its hash: the endpoint says so. */
+/** Returns undefined for what may not be run, or has an unknown hash: the endpoint says so. */
 function textOf(wanted: GraphqlRequest, persisted: PersistedOperations | undefined): string | undefined {
   try {
     return persisted?.resolve(wanted) ?? wanted.query
   } catch {
-    return undefined
+    return undefined // the endpoint resolves it again and responds with the error
   }
 }
 
 const parts = new WeakMap<EncodedResult, Buffer>()
 
-/** Made once for all whom the answer goes to. */
-function partOf(answer: EncodedResult): Buffer {
-  const made = parts.get(answer) ?? Buffer.concat([PART_HEAD, resultJson(answer), PART_TAIL])
-  parts.set(answer, made)
+/** Encodes a part once for all clients. */
+function partOf(result: EncodedResult): Buffer {
+  const made = parts.get(result) ?? Buffer.concat([PART_HEAD, resultJson(result), PART_TAIL])
+  parts.set(result, made)
   return made
 }

@@ -1,36 +1,35 @@
-// What an operator sets of subscriptions: where each subgraph offers them, and how much may wait. Free of the environment.
+// Defines the settings of subscriptions: where each subgraph offers them, timeouts, and bounds.
 import { z } from 'zod'
 
 const count = z.number().int().positive()
 
-/** Where and how a subgraph offers its subscriptions. */
 const source = z.strictObject({
   /** graphql-transport-ws over WebSocket, or server-sent events, a connection per operation. */
   protocol: z.enum(['ws', 'sse']).optional(),
-  /** A whole address, where it is not that of the subgraph. */
+  /** The address, where it is not that of the subgraph's queries. */
   url: z.url({ protocol: /^(https?|wss?)$/ }).optional(),
-  /** On the subgraph's own host, where its path is another than that of queries. */
+  /** The path on the subgraph's own host, where it is not that of its queries. */
   path: z.string().startsWith('/').optional(),
 })
 
 export const subscriptionSettings = z.strictObject({
-  /** For every subgraph that `subgraphs` does not name. */
+  /** Applies to every subgraph, except for what `subgraphs` sets. */
   everySubgraph: source.omit({ url: true }).prefault({}),
-  /** By name; what is left out is that of `everySubgraph`. */
+  /** By name of the subgraph. */
   subgraphs: z.record(z.string(), source).default({}),
-  /** How long a subgraph that was not reached yet is tried. */
+  /** How long connecting is attempted to a subgraph that was not reached before. */
   connectMs: count.default(10_000),
-  /** How long one may be away once it was reached. */
+  /** How long a subgraph may be away once it was reached. */
   outageMs: count.default(300_000),
-  /** A subgraph that gives no sign of life for so long is connected to anew. */
+  /** A connection without a sign of life for so long is replaced. */
   heartbeatMs: count.default(12_000),
   maxEventBytes: count.default(4 * 1024 * 1024),
-  /** What one client may be behind another of the same subscription, before it is ended. */
+  /** How many events a client may be behind others of the same subscription before its own is ended. */
   maxBehind: count.default(1000),
   maxBehindBytes: count.default(4 * 1024 * 1024),
-  /** Subscriptions that differ. */
+  /** The most subscriptions that differ. */
   followed: count.default(10_000),
-  /** Sockets and streams of clients altogether, and of one subject (of one address, for anonymous callers). */
+  /** The most sockets and streams of all clients, and of one subject (of one address, for anonymous callers). */
   connections: count.default(10_000),
   connectionsPerSubject: count.default(1000),
 })
@@ -38,7 +37,7 @@ export const subscriptionSettings = z.strictObject({
 export type SubscriptionSettings = z.infer<typeof subscriptionSettings>
 export type SourceSettings = z.infer<typeof source>
 
-/** What holds for the subgraph called `name`. */
+/** Returns the settings for one subgraph. */
 export function sourceOf({ everySubgraph, subgraphs }: SubscriptionSettings, name: string): SourceSettings {
   return { ...everySubgraph, ...subgraphs[name] }
 }

@@ -1,7 +1,7 @@
-// One subscription for all who want the same: its events followed, answered in their order, given to each. Free of transport.
-import type { ExecutionError, SubgraphResponse } from '#gateway/executor/execution.ts'
+// Follows one subscription for all clients that want the same: each event is executed once, and broadcast in order.
+import type { SubgraphResponse } from '#gateway/executor/execution.ts'
 import type { FormatError } from '#gateway/pipeline/response.ts'
-import { createBroadcast } from '#gateway/subscriptions/broadcast.ts'
+import { type Broadcast, createBroadcast } from '#gateway/subscriptions/broadcast.ts'
 import type { SubscriptionSettings } from '#gateway/subscriptions/settings.ts'
 import type { SubscriptionMetrics } from '#gateway/subscriptions/subscription-metrics.ts'
 import { haveSameSource, type SubscriptionPlan } from '#gateway/subscriptions/subscription-plan.ts'
@@ -19,214 +19,263 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 
 export type SharedSubscription = {
-  /** Answers from now on. `forwarded` gives what goes out in the reader's name, as it is then. */
+  /** Returns the results from now on. `forwarded` returns what is forwarded in the reader's name at the moment. */
   join(forwarded: () => ForwardedHeaders): AsyncIterator<EncodedResult>
-  /** Goes on by another plan, without a break: the events of a new source are taken once it is open. */
+  /** Continues by another plan, without a break: the events of a new source are taken once it is open. */
   replan(plan: SubscriptionPlan): void
 }
 
-export type RunOptions = {
+type SharedSubscriptionOptions = {
   readonly connect: (protocol: SubscriptionPlan['endpoint']['protocol']) => Connect
   readonly settings: SubscriptionSettings
-  /** For one answer. */
+  /** Called once for each result. */
   readonly createFormat: () => FormatError
   readonly logger: Logger
-  readonly seen: SubscriptionMetrics
-  /** Called once: it has ended, or nobody reads any more. */
-  readonly over: () => void
+  readonly metrics: SubscriptionMetrics
+  /** Called once, when it has ended or the last reader has left. */
+  readonly onEnd: () => void
 }
 
-/** Following one source. `failure` is there once it has ended. */
-type Flow = {
+/** One source that is followed. `ended` is set once it has ended. */
+type Source = {
   plan: SubscriptionPlan
   readonly stop: AbortController
-  ended: { failure?: { error: unknown } } | undefined
+  ended: Outcome | undefined
+}
+type Outcome = { readonly failure?: { readonly error: unknown } }
+
+type State = SharedSubscriptionOptions & {
+  readonly results: Broadcast<EncodedResult>
+  readonly readers: Set<() => ForwardedHeaders>
+  lastForwarded: (() => ForwardedHeaders) | undefined
+  /** Settles when all results so far have been broadcast. */
+  inOrder: Promise<unknown>
+  over: boolean
+  /** Another instance each time, so that one that is away is passed over. */
+  nextInstance: number
+  source: Source
+  /** Replaces `source` once it is open. */
+  nextSource: Source | undefined
 }
 
-/** Events whose answers are worked on at once. */
-const AHEAD = 8
+/** Events that are executed at once. */
+const MAX_CONCURRENT = 8
 /** How long a client may hold up all others of a subscription. */
-const PATIENCE_MS = 1000
+const MAX_WAIT_MS = 1000
 
-export function startSubscription(first: SubscriptionPlan, options: RunOptions): SharedSubscription {
-  const { settings, logger, seen } = options
-  const readers = new Set<() => ForwardedHeaders>()
-  const answers = createBroadcast<EncodedResult>({
+/** Begins in the next microtask, so that the first reader can join before. */
+export function startSubscription(
+  first: SubscriptionPlan,
+  options: SharedSubscriptionOptions,
+): SharedSubscription {
+  const { settings } = options
+  const results = createBroadcast<EncodedResult>({
     maxItems: settings.maxBehind,
     maxBytes: settings.maxBehindBytes,
-    patienceMs: PATIENCE_MS,
+    maxWaitMs: MAX_WAIT_MS,
     bytesOf: ({ closed }) => closed.length,
     tooSlow: () => new CallerError('UNAVAILABLE', 'events came faster than they were read: subscribe again'),
-    deserted: () => finish(),
+    onEmpty: () => finish(state),
   })
-  let lastForwarded: (() => ForwardedHeaders) | undefined
-  let inOrder: Promise<unknown> = Promise.resolve()
-  let over = false
-  /** Another one each time, so that one that is away is got round. */
-  let nextInstance = Math.floor(Math.random() * first.endpoint.urls.length)
-  let following = follow(first)
-  seen.followed.inc()
-  /** To be followed instead, once its source is open. */
-  let coming: Flow | undefined
-
-  function follow(plan: SubscriptionPlan): Flow {
-    const flow: Flow = { plan, stop: new AbortController(), ended: undefined }
-    // Readers join in the same turn: what goes out is theirs.
-    queueMicrotask(() => {
-      pump(flow).then(
-        () => ended(flow, {}),
-        error =>
-          ended(flow, { failure: { error: error instanceof UpstreamRefusal ? told(error, flow) : error } }),
-      )
-    })
-    return flow
+  const state: State = {
+    ...options,
+    results,
+    readers: new Set(),
+    lastForwarded: undefined,
+    inOrder: Promise.resolve(),
+    over: false,
+    nextInstance: Math.floor(Math.random() * first.endpoint.urls.length),
+    source: sourceOf(first),
+    nextSource: undefined,
   }
-
-  async function pump(flow: Flow): Promise<void> {
-    const { signal } = flow.stop
-    const { service } = flow.plan.request
-    const underWay: Promise<unknown>[] = []
-    const events = followWithReconnects(lastId => connect(flow, lastId), {
-      signal,
-      connectMs: flow === coming ? settings.outageMs : settings.connectMs,
-      outageMs: settings.outageMs,
-      opened: () => opened(flow),
-      lost(error) {
-        seen.lost(service)
-        logger.warn({ err: error, subgraph: service }, 'a subscription is to be followed again')
-      },
-    })
-    for await (const { answer, id } of events) {
-      await answers.room()
-      if (signal.aborted) return
-      underWay.push(give(flow.plan, answer, id))
-      if (underWay.length >= AHEAD) await underWay.shift()
-    }
-  }
-
-  /** Answers are worked on side by side, and given in the order of their events. */
-  function give(plan: SubscriptionPlan, event: SubgraphResponse, id: string | undefined): Promise<unknown> {
-    const forwarded = forwardedNow()
-    const answered = inSpan('subscription event', { parent: forwarded.own.traceparent }, () =>
-      plan.respond(event, forwarded, options.createFormat()),
-    )
-    inOrder = inOrder
-      .then(async () => answers.push(encodeResultText(await answered, id)))
-      .catch(error => logger.error({ err: error }, 'an event could not be answered'))
-    return inOrder
-  }
-
-  /** Any reader's will do: they are alike in what goes out. The last one's, when it has just left. */
-  function forwardedNow(): ForwardedHeaders {
-    const [some = lastForwarded] = readers
-    if (!some) throw new Error('a subscription that nobody has joined')
-    lastForwarded = some
-    return some()
-  }
-
-  async function* connect({ plan, stop }: Flow, lastId: string | undefined): AsyncGenerator<UpstreamEvent> {
-    const { endpoint, request, subgraph } = plan
-    const sent = subgraph.forward(forwardedNow())
-    const headers = { ...sent.shared, ...sent.own }
-    const url = endpoint.urls[nextInstance++ % endpoint.urls.length] ?? ''
-    const asked = { service: request.service, url, headers, body: request.body, lastId }
-    try {
-      yield* options.connect(endpoint.protocol)(asked, stop.signal)
-    } catch (error) {
-      // A token that was refreshed meanwhile is worth another try.
-      throw isTokens(error) && subgraph.forward(forwardedNow()).key !== sent.key
-        ? new Error('renewed')
-        : error
-    }
-  }
-
-  function opened(flow: Flow): void {
-    if (flow !== coming) return
-    coming = undefined
-    letGo(following)
-    following = flow
-  }
-
-  function ended(flow: Flow, outcome: NonNullable<Flow['ended']>): void {
-    if (flow.stop.signal.aborted) return
-    flow.ended = outcome
-    const { service } = flow.plan.request
-    if (outcome.failure)
-      logger.warn({ err: outcome.failure.error, subgraph: service }, 'a subscription cannot be followed')
-    if (flow === coming) {
-      coming = undefined
-      letGo(flow)
-    }
-    if (!coming && following.ended) end(following.ended)
-  }
-
-  function end({ failure }: NonNullable<Flow['ended']>): void {
-    inOrder = inOrder.then(() => answers.end(failure))
-    finish()
-  }
-
-  function finish(): void {
-    if (over) return
-    over = true
-    seen.followed.dec()
-    letGo(following)
-    if (coming) letGo(coming)
-    options.over()
-  }
-
-  function letGo({ plan, stop }: Flow): void {
-    stop.abort()
-    release(plan)
-  }
-
-  /** After the last answer that it is worked on. */
-  function release(plan: SubscriptionPlan): void {
-    void inOrder.then(() => plan[Symbol.dispose]())
-  }
-
+  follow(state.source, state)
+  options.metrics.followed.inc()
   return {
-    join(forwarded) {
-      const reader = answers.read()
-      readers.add(forwarded)
-      seen.clients.inc()
-      const leave = () => {
-        if (readers.delete(forwarded)) seen.clients.dec()
-      }
-      return {
-        next: () =>
-          reader.next().then(
-            result => {
-              if (result.done) leave()
-              return result
-            },
-            error => {
-              leave()
-              throw error
-            },
-          ),
-        return() {
-          leave()
-          return reader.return?.() ?? Promise.resolve({ done: true, value: undefined })
+    join: forwarded => join(forwarded, state),
+    replan: plan => replan(plan, state),
+  }
+}
+
+function join(forwarded: () => ForwardedHeaders, state: State): AsyncIterator<EncodedResult> {
+  const { metrics, readers } = state
+  const results = state.results.read()
+  readers.add(forwarded)
+  metrics.clients.inc()
+  const leave = () => {
+    if (readers.delete(forwarded)) metrics.clients.dec()
+  }
+  return {
+    next: () =>
+      results.next().then(
+        result => {
+          if (result.done) leave()
+          return result
         },
-      }
-    },
-    replan(plan) {
-      if (over) return plan[Symbol.dispose]()
-      if (coming) letGo(coming)
-      coming = undefined
-      if (following.ended || !haveSameSource(following.plan, plan)) {
-        coming = follow(plan)
-        return
-      }
-      release(following.plan)
-      following.plan = plan
+        error => {
+          leave()
+          throw error
+        },
+      ),
+    return() {
+      leave()
+      return results.return?.() ?? Promise.resolve({ done: true, value: undefined })
     },
   }
 }
 
-function told({ errors }: UpstreamRefusal, { plan }: Flow): ExecutionError[] {
-  return plan.subgraph
-    .maskErrors(errors)
+function replan(plan: SubscriptionPlan, state: State): void {
+  const { over, source, nextSource } = state
+  if (over) {
+    plan[Symbol.dispose]()
+    return
+  }
+  if (nextSource) close(nextSource, state)
+  state.nextSource = undefined
+  if (source.ended || !haveSameSource(source.plan, plan)) {
+    state.nextSource = sourceOf(plan)
+    follow(state.nextSource, state)
+    return
+  }
+  release(source.plan, state)
+  source.plan = plan
+}
+
+function sourceOf(plan: SubscriptionPlan): Source {
+  return { plan, stop: new AbortController(), ended: undefined }
+}
+
+function follow(source: Source, state: State): void {
+  queueMicrotask(() => {
+    pump(source, state).then(
+      () => sourceEnded(source, {}, state),
+      error => sourceEnded(source, { failure: { error: maskRefusal(error, source.plan) } }, state),
+    )
+  })
+}
+
+async function pump(source: Source, state: State): Promise<void> {
+  const { logger, metrics, nextSource, results, settings } = state
+  const { signal } = source.stop
+  const { service } = source.plan.request
+  const inProgress: Promise<unknown>[] = []
+  const events = followWithReconnects(lastId => connect(source, lastId, state), {
+    signal,
+    connectMs: source === nextSource ? settings.outageMs : settings.connectMs,
+    outageMs: settings.outageMs,
+    onOpen: () => sourceOpened(source, state),
+    onLost(error) {
+      metrics.lost(service)
+      logger.warn(
+        { err: error, subgraph: service },
+        'the connection of a subscription was lost, reconnecting',
+      )
+    },
+  })
+  for await (const { response, id } of events) {
+    await results.room()
+    if (signal.aborted) return
+    inProgress.push(broadcast(source.plan, { response, id }, state))
+    if (inProgress.length >= MAX_CONCURRENT) await inProgress.shift()
+  }
+}
+
+type SourceEvent = { readonly response: SubgraphResponse; readonly id: string | undefined }
+
+/** Events are executed side by side, and their results are broadcast in the order of the events. */
+function broadcast(plan: SubscriptionPlan, { response, id }: SourceEvent, state: State): Promise<unknown> {
+  const { createFormat, logger, results } = state
+  const forwarded = forwardedNow(state)
+  const result = inSpan('subscription event', { parent: forwarded.own.traceparent }, () =>
+    plan.respond(response, forwarded, createFormat()),
+  )
+  state.inOrder = state.inOrder
+    .then(async () => results.push(encodeResultText(await result, id)))
+    .catch(error =>
+      logger.error({ err: error }, 'executing an event of a subscription failed, it is skipped'),
+    )
+  return state.inOrder
+}
+
+/** All readers have the same headers forwarded, so any reader's will do: the last one's, when it has just left. */
+function forwardedNow(state: State): ForwardedHeaders {
+  const [forwarded = state.lastForwarded] = state.readers
+  if (!forwarded) throw new Error('the subscription never had a reader')
+  state.lastForwarded = forwarded
+  return forwarded()
+}
+
+async function* connect(
+  { plan, stop }: Source,
+  lastId: string | undefined,
+  state: State,
+): AsyncGenerator<UpstreamEvent> {
+  const { endpoint, request, subgraph } = plan
+  const sent = subgraph.forward(forwardedNow(state))
+  const headers = { ...sent.shared, ...sent.own }
+  const url = endpoint.urls[state.nextInstance++ % endpoint.urls.length] ?? ''
+  const upstreamRequest = { service: request.service, url, headers, body: request.body, lastId }
+  try {
+    yield* state.connect(endpoint.protocol)(upstreamRequest, stop.signal)
+  } catch (error) {
+    // A token that was refreshed meanwhile is worth another attempt.
+    throw isAboutToken(error) && subgraph.forward(forwardedNow(state)).key !== sent.key
+      ? new Error('the token was refreshed')
+      : error
+  }
+}
+
+function sourceOpened(source: Source, state: State): void {
+  if (source !== state.nextSource) return
+  state.nextSource = undefined
+  close(state.source, state)
+  state.source = source
+}
+
+function sourceEnded(source: Source, outcome: Outcome, state: State): void {
+  if (source.stop.signal.aborted) return
+  source.ended = outcome
+  const { service } = source.plan.request
+  if (outcome.failure)
+    state.logger.warn(
+      { err: outcome.failure.error, subgraph: service },
+      'a subscription of a subgraph failed',
+    )
+  if (source === state.nextSource) {
+    state.nextSource = undefined
+    close(source, state)
+  }
+  if (!state.nextSource && state.source.ended) end(state.source.ended, state)
+}
+
+function end({ failure }: Outcome, state: State): void {
+  state.inOrder = state.inOrder.then(() => state.results.end(failure))
+  finish(state)
+}
+
+function finish(state: State): void {
+  if (state.over) return
+  state.over = true
+  state.metrics.followed.dec()
+  close(state.source, state)
+  if (state.nextSource) close(state.nextSource, state)
+  state.onEnd()
+}
+
+function close({ plan, stop }: Source, state: State): void {
+  stop.abort()
+  release(plan, state)
+}
+
+/** Disposes of the plan after the last event that is executed by it. */
+function release(plan: SubscriptionPlan, { inOrder }: State): void {
+  void inOrder.then(() => plan[Symbol.dispose]())
+}
+
+/** Masks the errors of a subgraph's refusal like those of any response. */
+function maskRefusal(error: unknown, { subgraph }: SubscriptionPlan): unknown {
+  if (!(error instanceof UpstreamRefusal)) return error
+  return subgraph
+    .maskErrors(error.errors)
     .filter(isObject)
     .map(({ message, extensions }) => ({
       message: typeof message === 'string' ? message : 'a subgraph refused a subscription',
@@ -234,6 +283,6 @@ function told({ errors }: UpstreamRefusal, { plan }: Flow): ExecutionError[] {
     }))
 }
 
-function isTokens(error: unknown): boolean {
+function isAboutToken(error: unknown): boolean {
   return error instanceof CallerError && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN')
 }

@@ -1,10 +1,10 @@
-// Counts subscriptions: how many are followed, for how many clients, and how often a subgraph was lost.
+// Counts the subscriptions that are followed, their clients, and the connections to subgraphs that were lost.
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 
 export type SubscriptionMetrics = {
   readonly followed: Count
   readonly clients: Count
-  /** Events of `subgraph` are missed from now on, until it is followed again. */
+  /** Counts a lost connection: events of the subgraph are missed until it is followed again. */
   lost(subgraph: string): void
 }
 

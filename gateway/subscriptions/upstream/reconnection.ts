@@ -1,34 +1,34 @@
-// Keeps following a subscription over lost connections: again after a wait that grows, until it is complete or given up.
+// Follows a subgraph's subscription over lost connections, with a growing wait between attempts.
 import { isFinal, type UpstreamEvent } from '#gateway/subscriptions/upstream/upstream.ts'
 import { UNAVAILABLE_MESSAGE } from '#gateway/transport/error-masking.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
-export type Reconnection = {
+type Reconnection = {
   readonly signal: AbortSignal
-  /** How long the subgraph may be away until it was reached once, and then. */
+  /** How long the subgraph may be away before it was first reached, and how long after that. */
   readonly connectMs: number
   readonly outageMs: number
-  /** Told of each connection, and of what ended one that is not the last. */
-  readonly opened: () => void
-  readonly lost: (error: unknown) => void
+  /** Called for each connection, and for each that is lost and tried again. */
+  readonly onOpen: () => void
+  readonly onLost: (error: unknown) => void
 }
 
 type NextEvent = Extract<UpstreamEvent, { type: 'next' }>
 
 const FIRST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 5000
-/** A connection that lasted so long was a good one: the next wait is short again. */
-const GOOD_MS = 5000
+/** After a connection that lasted so long the next wait is short again. */
+const STABLE_MS = 5000
 
 /**
- * What is published while there is no connection is missed, unless events have ids: `connect` gets the last one's.
- * Throws what is final as it is, and CallerError UNAVAILABLE when the subgraph stays away. Ends when `signal` aborts.
+ * Yields the events of all connections. Events published in between are missed, unless events have ids: `connect` gets the
+ * last one. Throws a final error as it is, and UNAVAILABLE when the subgraph stays away. Ends when `signal` aborts.
  */
 export async function* followWithReconnects(
   connect: (lastId: string | undefined) => AsyncIterable<UpstreamEvent>,
-  { signal, connectMs, outageMs, opened, lost }: Reconnection,
+  { signal, connectMs, outageMs, onOpen, onLost }: Reconnection,
 ): AsyncGenerator<NextEvent> {
-  let patience = connectMs
+  let maxAwayMs = connectMs
   let awaySince = performance.now()
   let attempts = 0
   let lastId: string | undefined
@@ -42,24 +42,24 @@ export async function* followWithReconnects(
           continue
         }
         openSince = performance.now()
-        patience = outageMs
-        opened()
+        maxAwayMs = outageMs
+        onOpen()
       }
       return
     } catch (error) {
       if (signal.aborted) return
       if (isFinal(error)) throw error
-      lost(error)
+      onLost(error)
       const now = performance.now()
       if (openSince !== undefined) awaySince = now
-      if (openSince !== undefined && now - openSince > GOOD_MS) attempts = 0
-      if (now - awaySince > patience) throw new CallerError('UNAVAILABLE', UNAVAILABLE_MESSAGE, {}, error)
+      if (openSince !== undefined && now - openSince > STABLE_MS) attempts = 0
+      if (now - awaySince > maxAwayMs) throw new CallerError('UNAVAILABLE', UNAVAILABLE_MESSAGE, {}, error)
     }
     await pause(attempts++, signal)
   }
 }
 
-/** Full jitter, so that all who lost a subgraph do not come back to it at once. */
+/** Waits with full jitter, so that the subscriptions that lost a subgraph do not all return to it at once. */
 function pause(attempts: number, signal: AbortSignal): Promise<void> {
   const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempts)
   return new Promise(resolve => {

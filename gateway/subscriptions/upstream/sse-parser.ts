@@ -1,16 +1,16 @@
-// Server-sent events out of the bytes of a stream, as the HTML standard reads them. Bounded. Free of HTTP.
+// Parses server-sent events from the bytes of a stream, as the HTML standard says, within a bound.
 import { CallerError } from '#platform/domain/errors.ts'
 
 export type ServerEvent = {
   readonly name: string
   readonly data: string
-  /** The last one that the stream gave, as it stands for the events after it too. */
+  /** The last id that the stream gave: it also applies to later events without an id. */
   readonly id: string | undefined
 }
 
 type Draft = { name: string; data: string[]; size: number }
 
-/** Throws CallerError UNAVAILABLE for an event of more than `maxBytes`. What an unfinished stream ends with is dropped. */
+/** Throws UNAVAILABLE for an event of more than `maxBytes`. Drops an unfinished event at the end of the stream. */
 export async function* parseServerEvents(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number,

@@ -1,4 +1,4 @@
-// Follows a subgraph's subscription as server-sent events, a request each (graphql-sse's distinct connections).
+// Follows subgraphs' subscriptions as server-sent events, one request each (graphql-sse's distinct connections mode).
 import { type Agent, request as send } from 'undici'
 import { parseServerEvents } from '#gateway/subscriptions/upstream/sse-parser.ts'
 import {
@@ -15,7 +15,7 @@ import { isObject } from '#platform/domain/json.ts'
 
 const MAX_REFUSAL_BYTES = 64 * 1024
 
-/** A stream that breaks off goes on behind its last event where the subgraph's events have ids. */
+/** A request resumes after the last event where the subgraph's events have ids. */
 export function connectStreams(agent: Agent, { maxEventBytes }: UpstreamLimits): Connect {
   return (request, signal) => follow(request, signal, { agent, maxEventBytes })
 }
@@ -49,7 +49,7 @@ async function* follow(
     if (signal.aborted) return
     throw error
   }
-  throw new CallerError('UNAVAILABLE', `${service} has broken off a subscription`)
+  throw new CallerError('UNAVAILABLE', `${service} broke off a subscription`)
 }
 
 function isStream(type: string | string[] | undefined): boolean {
@@ -58,16 +58,16 @@ function isStream(type: string | string[] | undefined): boolean {
 
 type Response = Awaited<ReturnType<typeof send>>
 
-/** A subgraph may say in JSON what is wrong with the operation. */
+/** Returns the errors that a subgraph responded with as JSON, else the error for its status. */
 async function refusal(service: string, { statusCode, body }: Response): Promise<Error> {
   let text = ''
   for await (const chunk of body) {
     text += String(chunk)
     if (text.length > MAX_REFUSAL_BYTES) break
   }
-  const said = statusCode < 500 && statusCode !== 401 && statusCode !== 403 ? parsed(text) : undefined
-  return isObject(said) && Array.isArray(said.errors) && said.errors.length > 0
-    ? new UpstreamRefusal(service, said.errors)
+  const responded = statusCode < 500 && statusCode !== 401 && statusCode !== 403 ? parsed(text) : undefined
+  return isObject(responded) && Array.isArray(responded.errors) && responded.errors.length > 0
+    ? new UpstreamRefusal(service, responded.errors)
     : refusalByStatus(service, statusCode)
 }
 

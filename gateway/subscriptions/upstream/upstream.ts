@@ -1,10 +1,9 @@
-// A subgraph's subscription as the gateway follows it: what is asked, what comes, what ends it for good. Free of transport.
+// Defines the port to a subgraph's subscriptions: the request, its events, and the errors that end it for good.
 import type { SubgraphResponse } from '#gateway/executor/execution.ts'
-import type { SourceSettings } from '#gateway/subscriptions/settings.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** Where a subgraph is subscribed to: at any of its instances, as they are when it is asked for. */
+/** Where a subgraph is subscribed to. `urls` has the instances that there are when it is read. */
 export type UpstreamEndpoint = { readonly protocol: 'ws' | 'sse'; readonly urls: readonly string[] }
 
 export type UpstreamRequest = {
@@ -19,14 +18,14 @@ export type UpstreamRequest = {
 }
 
 export type UpstreamEvent =
-  /** The subgraph has been asked; events come from now on. */
+  /** The subscription is open: events come from now on. */
   | { readonly type: 'open' }
-  | { readonly type: 'next'; readonly answer: SubgraphResponse; readonly id: string | undefined }
+  | { readonly type: 'next'; readonly response: SubgraphResponse; readonly id: string | undefined }
 
 /**
- * One connection's events, as fast as they are taken and no faster. Returns when the subgraph says that it is complete.
- * Throws `Refused`, or a CallerError that is not UNAVAILABLE, when asking again is no use; anything else when the
- * connection is lost, or there was none. Aborting ends it without throwing, and tells the subgraph.
+ * Yields the events of one connection, no faster than they are taken. Returns when the subgraph completes. Throws
+ * UpstreamRefusal, or a CallerError other than UNAVAILABLE, when another attempt would end the same; anything else when the
+ * connection is lost or could not be opened. Aborting ends it without throwing, and tells the subgraph.
  */
 export type Connect = (request: UpstreamRequest, signal: AbortSignal) => AsyncIterable<UpstreamEvent>
 
@@ -36,58 +35,37 @@ export type UpstreamLimits = {
   readonly maxEventBytes: number
 }
 
-/** The subgraph has answered with errors instead of events. */
+/** The subgraph responded with errors instead of events. */
 export class UpstreamRefusal extends Error {
   readonly errors: readonly unknown[]
 
   constructor(service: string, errors: readonly unknown[]) {
-    super(`${service} has refused a subscription`)
+    super(`${service} refused a subscription`)
     this.errors = errors
   }
 }
 
-/** True when asking again gives the same again. */
+/** Tells whether another attempt would end the same. */
 export function isFinal(error: unknown): boolean {
   return error instanceof UpstreamRefusal || (error instanceof CallerError && error.code !== 'UNAVAILABLE')
 }
 
-/** What an HTTP status says instead of a subscription. Names no subgraph to the caller. */
+/** Returns the error for an HTTP status in place of a subscription. Caller errors do not name the subgraph. */
 export function refusalByStatus(service: string, status: number): Error {
   if (status === 401)
     return new CallerError('UNAUTHENTICATED', 'a service behind this graph does not accept the token')
   if (status === 403)
     return new CallerError('FORBIDDEN', 'a service behind this graph does not allow this subscription')
-  return new CallerError('UNAVAILABLE', `${service} does not answer with a subscription (HTTP ${status})`)
+  return new CallerError('UNAVAILABLE', `${service} responded to a subscription with HTTP ${status}`)
 }
 
+/** Throws UNAVAILABLE for a payload that is no GraphQL response. */
 export function readEvent(service: string, payload: unknown, id: string | undefined): UpstreamEvent {
   if (!isObject(payload) || !('data' in payload || Array.isArray(payload.errors)))
-    throw new CallerError('UNAVAILABLE', `${service} has sent an event that is not a GraphQL answer`)
-  const answer = {
+    throw new CallerError('UNAVAILABLE', `${service} sent an event that is not a GraphQL response`)
+  const response = {
     data: isObject(payload.data) ? payload.data : null,
     ...(Array.isArray(payload.errors) && { errors: payload.errors }),
   }
-  return { type: 'next', answer, id }
-}
-
-/** `addresses` gives where the subgraph answers queries now. */
-export function resolveEndpoint(
-  { protocol = 'ws', url, path }: SourceSettings,
-  addresses: () => readonly string[],
-): UpstreamEndpoint {
-  const at = (address: string): string => {
-    const place = new URL(address)
-    if (path !== undefined && url === undefined) {
-      place.pathname = path
-      place.search = ''
-    }
-    const secure = place.protocol === 'https:' || place.protocol === 'wss:'
-    return place.href.replace(/^\w+:/, `${protocol === 'ws' ? 'ws' : 'http'}${secure ? 's' : ''}:`)
-  }
-  return {
-    protocol,
-    get urls() {
-      return (url === undefined ? addresses() : [url]).map(at)
-    },
-  }
+  return { type: 'next', response, id }
 }

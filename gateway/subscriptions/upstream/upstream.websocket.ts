@@ -1,4 +1,4 @@
-// Follows a subgraph's subscription over graphql-transport-ws, a WebSocket each, so that one that is not read holds up no other.
+// Follows subgraphs' subscriptions over graphql-transport-ws, with a WebSocket each, so that a slow reader delays no other.
 import { on } from 'node:events'
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, MessageType } from 'graphql-ws'
 import { WebSocket } from 'ws'
@@ -15,12 +15,12 @@ import {
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** Messages that wait here; the rest waits in the subgraph. */
-const WAITING = { highWaterMark: 16, lowWaterMark: 4 }
+/** Bounds on buffered messages: past them the socket is paused, and the rest waits in the subgraph. */
+const BUFFERED = { highWaterMark: 16, lowWaterMark: 4 }
 const OPERATION = '1'
-const FAREWELL_MS = 1000
+const CLOSE_MS = 1000
 const COMPLETE = JSON.stringify({ id: OPERATION, type: MessageType.Complete })
-/** Close codes of the protocol, and what they are told as: asking again would end the same. */
+/** The errors for close codes after which another attempt would end the same. */
 const FINAL: Readonly<Record<number, (service: string, reason: string) => Error>> = {
   [CloseCode.BadRequest]: badRequest,
   [CloseCode.BadResponse]: badRequest,
@@ -29,7 +29,7 @@ const FINAL: Readonly<Record<number, (service: string, reason: string) => Error>
   [CloseCode.Forbidden]: service => refusalByStatus(service, 403),
 }
 
-/** What is forwarded goes with the upgrade, and as the payload of connection_init: servers look at either. */
+/** Headers are sent with the upgrade and as the payload of connection_init, since servers look at either. */
 export function connectSockets(limits: UpstreamLimits): Connect {
   return (request, signal) => follow(request, signal, limits)
 }
@@ -57,13 +57,13 @@ async function* follow(
     socket.terminate()
   })
   socket.once('close', (code, reason) => Object.assign(ending, { code, reason: String(reason) }))
-  socket.on('error', () => {}) // told by what is read from it
-  const acknowledged = watch(socket, limits)
+  socket.on('error', () => {}) // reading from the socket throws the error
+  const acknowledged = keepAlive(socket, limits)
   try {
-    for await (const [data] of on(socket, 'message', { signal, close: ['close'], ...WAITING })) {
+    for await (const [data] of on(socket, 'message', { signal, close: ['close'], ...BUFFERED })) {
       const message = read(service, String(data))
       if (message.type === MessageType.ConnectionAck) acknowledged()
-      const event = answer(socket, request, message)
+      const event = handle(socket, request, message)
       if (event === 'complete') return
       if (event) yield event
     }
@@ -71,12 +71,12 @@ async function* follow(
     if (signal.aborted) return
     throw ending.status === undefined ? error : refusalByStatus(service, ending.status)
   } finally {
-    leave(socket)
+    close(socket)
   }
-  throw closed(service, ending)
+  throw closeError(service, ending)
 }
 
-function answer(
+function handle(
   socket: WebSocket,
   { service, body }: UpstreamRequest,
   message: JsonObject,
@@ -102,15 +102,15 @@ function answer(
 function read(service: string, text: string): JsonObject {
   const message: unknown = JSON.parse(text)
   if (!isObject(message))
-    throw new CallerError('UNAVAILABLE', `${service} does not speak graphql-transport-ws`)
+    throw new CallerError('UNAVAILABLE', `${service} sent a message that is not one of graphql-transport-ws`)
   return message
 }
 
-/** Cuts a socket that is not acknowledged in time, or gives no sign of life; one that waits to be read is let be. */
-function watch(socket: WebSocket, { connectMs, heartbeatMs }: UpstreamLimits): () => void {
+/** Terminates a socket that is not acknowledged in time or misses a heartbeat. One that is paused is left alone. */
+function keepAlive(socket: WebSocket, { connectMs, heartbeatMs }: UpstreamLimits): () => void {
   let alive = true
-  const patience = setTimeout(() => socket.terminate(), connectMs)
-  const beat = setInterval(() => {
+  const timeout = setTimeout(() => socket.terminate(), connectMs)
+  const heartbeat = setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN || socket.isPaused) return
     if (!alive) return socket.terminate()
     alive = false
@@ -121,27 +121,27 @@ function watch(socket: WebSocket, { connectMs, heartbeatMs }: UpstreamLimits): (
       alive = true
     })
   socket.once('close', () => {
-    clearTimeout(patience)
-    clearInterval(beat)
+    clearTimeout(timeout)
+    clearInterval(heartbeat)
   })
-  return () => clearTimeout(patience)
+  return () => clearTimeout(timeout)
 }
 
-function leave(socket: WebSocket): void {
+function close(socket: WebSocket): void {
   if (socket.readyState === WebSocket.CLOSED) return
   if (socket.readyState === WebSocket.OPEN) socket.send(COMPLETE)
-  const cut = setTimeout(() => socket.terminate(), FAREWELL_MS)
-  socket.once('close', () => clearTimeout(cut))
+  const timeout = setTimeout(() => socket.terminate(), CLOSE_MS)
+  socket.once('close', () => clearTimeout(timeout))
   socket.resume()
   socket.close(1000)
 }
 
-function closed(service: string, { code, reason }: Ending): Error {
+function closeError(service: string, { code, reason }: Ending): Error {
   const final = FINAL[code]
   if (final) return final(service, reason)
-  return new CallerError('UNAVAILABLE', `${service} has closed a subscription (${code} ${reason})`)
+  return new CallerError('UNAVAILABLE', `${service} closed a subscription (${code} ${reason})`)
 }
 
 function badRequest(service: string, reason: string): Error {
-  return new UpstreamRefusal(service, [{ message: `${service} does not understand the gateway: ${reason}` }])
+  return new UpstreamRefusal(service, [{ message: `${service} rejected the gateway's request: ${reason}` }])
 }

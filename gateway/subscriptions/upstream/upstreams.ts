@@ -1,16 +1,16 @@
-// The ways to subgraphs' subscriptions, by protocol, and what they stand on. Free of what is followed.
+// Opens the adapters to subgraphs' subscriptions, one for each protocol.
 import { Agent } from 'undici'
 import { connectStreams } from '#gateway/subscriptions/upstream/upstream.sse.ts'
 import type { Connect, UpstreamEndpoint, UpstreamLimits } from '#gateway/subscriptions/upstream/upstream.ts'
 import { connectSockets } from '#gateway/subscriptions/upstream/upstream.websocket.ts'
 
-export type Upstreams = AsyncDisposable & {
+type Upstreams = AsyncDisposable & {
   connect(protocol: UpstreamEndpoint['protocol']): Connect
 }
 
-/** Disposing cuts what is followed. */
+/** Disposing closes the event streams; each WebSocket closes with its subscription. */
 export function openUpstreams(limits: UpstreamLimits): Upstreams {
-  // An event may be long in coming.
+  // The next event may take any time: event streams have no body timeout.
   const agent = new Agent({
     bodyTimeout: 0,
     headersTimeout: limits.connectMs,

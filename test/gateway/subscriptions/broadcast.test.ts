@@ -9,20 +9,20 @@ afterEach(() => {
 })
 
 function create(options: Partial<BroadcastOptions<string>> = {}) {
-  const deserted = vi.fn()
+  const onEmpty = vi.fn()
   const broadcast = createBroadcast<string>({
     maxItems: 4,
     maxBytes: 1000,
-    patienceMs: 100,
+    maxWaitMs: 100,
     bytesOf: item => item.length,
     tooSlow: () => new Error('too slow'),
-    deserted,
+    onEmpty,
     ...options,
   })
   const push = (...items: string[]) => {
     for (const item of items) broadcast.push(item)
   }
-  return { ...broadcast, deserted, push }
+  return { ...broadcast, onEmpty, push }
 }
 
 async function take(reader: AsyncIterator<string>, count: number): Promise<string[]> {
@@ -60,16 +60,16 @@ describe('a reader', () => {
   })
 
   it('that has left gets no more, and the last one to leave is told of', async () => {
-    const { read, push, deserted } = create()
+    const { read, push, onEmpty } = create()
     const [one, other] = [read(), read()]
     const waited = one.next()
     await one.return?.()
     push('a')
     expect(await waited).toEqual({ done: true, value: undefined })
-    expect(deserted).not.toHaveBeenCalled()
+    expect(onEmpty).not.toHaveBeenCalled()
     await other.return?.()
     await other.return?.()
-    expect(deserted).toHaveBeenCalledOnce()
+    expect(onEmpty).toHaveBeenCalledOnce()
   })
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
 import { sourceOf } from '#gateway/subscriptions/settings.ts'
-import { resolveEndpoint } from '#gateway/subscriptions/upstream/upstream.ts'
+import { resolveEndpoint } from '#gateway/subscriptions/subscription-plan.ts'
 
 const ADDRESS = 'https://user:pass@reviews:4001/graphql?key=1'
 

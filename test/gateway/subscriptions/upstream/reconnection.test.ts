@@ -18,11 +18,11 @@ function follow(url: string, onLost: (error: unknown) => void = () => {}) {
     const request: UpstreamRequest = { ...REQUEST, url, lastId }
     return upstreams.connect('sse')(request, stop.signal)
   }
-  const options = { signal: stop.signal, connectMs: 1000, outageMs: 1000, opened: vi.fn(), lost: onLost }
+  const options = { signal: stop.signal, connectMs: 1000, outageMs: 1000, onOpen: vi.fn(), onLost }
   const events = followWithReconnects(connect, options)
   return {
     events,
-    opened: options.opened,
+    opened: options.onOpen,
     stop,
     async [Symbol.asyncDispose]() {
       stop.abort()
@@ -62,7 +62,7 @@ test('a stream whose events have ids goes on behind the last one, without loss o
   await using counter = await startCounter()
   await using following = follow(counter.url)
   const got: unknown[] = []
-  for await (const { answer } of following.events) got.push(answer.data?.n)
+  for await (const { response } of following.events) got.push(response.data?.n)
   expect(got).toEqual([1, 2, 3, 4, 5])
   expect(counter.seen).toEqual([undefined, '2', '4'])
   expect(following.opened).toHaveBeenCalledTimes(3)
@@ -123,8 +123,8 @@ test('a subgraph that takes connections and loses them at once is asked ever les
       signal: stop.signal,
       connectMs: 1000,
       outageMs: 1_000_000,
-      opened: () => {},
-      lost: () => {},
+      onOpen: () => {},
+      onLost: () => {},
     })
     const next = events.next()
     await vi.advanceTimersByTimeAsync(60_000)
