@@ -17,6 +17,7 @@ import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consist
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
+import { traceparentIn } from '#platform/graphql/context.ts'
 import {
   createRequestBudget,
   type OperationLimits,
@@ -24,7 +25,7 @@ import {
   spendText,
 } from '#platform/graphql/documents/limits.ts'
 import { type EndClient, FORWARDER_HEADER, parseEndClient } from '#platform/graphql/end-client.ts'
-import { type BatchesFrom, checkBatch, memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
+import { type BatchesFrom, checkBatch } from '#platform/graphql/endpoint/batch.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { sandboxPage } from '#platform/graphql/explorer/sandbox-page.ts'
 import {
@@ -194,7 +195,7 @@ async function executeMember(
   if (overspent) return refuse([overspent], format)
   const asked = {
     ...checked,
-    traceparent: memberTraceparent(member),
+    traceparent: traceparentIn(member),
     queriesOnly: isRead(request),
   }
   const { headers, ip: address } = request

@@ -35,13 +35,13 @@ import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { requiredPositions } from '#platform/graphql/caller.ts'
-import { memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
+import { traceparentIn } from '#platform/graphql/context.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import { type EncodedResult, encodeResultText } from '#platform/graphql/live-server/encoded-results.ts'
 import type { StartedOperation } from '#platform/graphql/live-server/execution.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 import type { LiveExecutor } from '#platform/graphql/live-server/live-server.ts'
-import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
 import { singleItem } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -247,7 +247,7 @@ function operationIn(request: GraphqlRequest, persisted: PersistedOperations | u
     query: persisted?.resolve(request) ?? request.query ?? '',
     operationName: request.operationName,
     variables: request.variables ?? {},
-    traceparent: memberTraceparent(request),
+    traceparent: traceparentIn(request),
     queriesOnly: request.readOnly === true,
   }
 }

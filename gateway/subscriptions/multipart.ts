@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { type EncodedResult, resultJson } from '#platform/graphql/live-server/encoded-results.ts'
-import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 import type { Framing, StreamingResponses } from '#platform/graphql/live-server/streaming-responses.ts'
 import { parseBody } from '#platform/http/json-body.ts'
 import { preferredType } from '#platform/http/media-types.ts'
@@ -48,7 +48,7 @@ export function createMultipart(
     reply: FastifyReply,
   ): Promise<boolean> {
     if (!(await isSubscription(current, wanted, persisted))) return false
-    await streams.serve(request, reply, { wanted, framing: PARTS })
+    await streams.serve(request, reply, { operation: wanted, framing: PARTS })
     return true
   }
 

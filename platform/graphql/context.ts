@@ -2,6 +2,7 @@
 import type { Viewer } from '#platform/auth/viewer.ts'
 import type { Lease } from '#platform/cache/cache.ts'
 import { type PositionVector, raisePosition } from '#platform/consistency/position-vector.ts'
+import { isObject } from '#platform/domain/json.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import type { RequestBudget } from '#platform/graphql/documents/limits.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
@@ -98,4 +99,11 @@ export function loaderOf<Loader extends object>(
   const made = make()
   context.loaders.set(name, made)
   return made
+}
+
+/** Returns the trace context of an operation that has no header of its own: its `extensions.traceparent`. */
+export function traceparentIn(operation: unknown): string | undefined {
+  if (!isObject(operation) || !isObject(operation.extensions)) return undefined
+  const { traceparent } = operation.extensions
+  return typeof traceparent === 'string' ? traceparent : undefined
 }

@@ -10,9 +10,8 @@ import {
 } from '#platform/consistency/consistency-token.ts'
 import { mergePositions, NO_POSITIONS } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
-import { isObject } from '#platform/domain/json.ts'
 import { type Caller, identifyCaller } from '#platform/graphql/caller.ts'
-import type { RequestContext } from '#platform/graphql/context.ts'
+import { type RequestContext, traceparentIn } from '#platform/graphql/context.ts'
 import {
   createRequestBudget,
   type OperationLimits,
@@ -107,13 +106,6 @@ function answerMember(
 ): Promise<HttpResult> {
   const context = () => contextOf(request, { member, budget })
   const execute = () => executeHttp(server, request, { body: member, context })
-  const parent = memberTraceparent(member)
+  const parent = traceparentIn(member)
   return isTracing() ? inSpan('graphql.operation', { parent }, execute) : execute()
-}
-
-/** The trace that a member goes on from: one header cannot carry a batch's many. */
-export function memberTraceparent(member: unknown): string | undefined {
-  if (!isObject(member) || !isObject(member.extensions)) return undefined
-  const { traceparent } = member.extensions
-  return typeof traceparent === 'string' ? traceparent : undefined
 }

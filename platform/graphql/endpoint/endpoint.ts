@@ -1,13 +1,17 @@
 // Mounts a GraphQL schema on an HTTP server, as stages in the order a request meets them: kept answers,
 // parsing, batches, Apollo Server, compression. Free of what the schema is about.
-
 import type { ApolloServer, ApolloServerPlugin } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
-import { createRequestContext, type RequestContext, type ResponseSources } from '#platform/graphql/context.ts'
+import {
+  createRequestContext,
+  type RequestContext,
+  type ResponseSources,
+  traceparentIn,
+} from '#platform/graphql/context.ts'
 import {
   DEFAULT_LIMITS,
   type OperationLimits,
@@ -16,7 +20,7 @@ import {
 import { contextFailure } from '#platform/graphql/endpoint/apollo-errors.ts'
 import { executeHttp } from '#platform/graphql/endpoint/apollo-http.ts'
 import { createApolloServer, type GraphqlSource } from '#platform/graphql/endpoint/apollo-server.ts'
-import { type BatchesFrom, executeBatch, memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
+import { type BatchesFrom, executeBatch } from '#platform/graphql/endpoint/batch.ts'
 import type { PositionWaiter } from '#platform/graphql/endpoint/operation-plugin.ts'
 import type { NamedOperation, PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
@@ -227,7 +231,7 @@ function baseContext(
     token,
     requestId: id,
     language: headers['accept-language'],
-    traceparent: traceparent() ?? validTraceparent(memberTraceparent(member) ?? headers.traceparent),
+    traceparent: traceparent() ?? validTraceparent(traceparentIn(member) ?? headers.traceparent),
     required: requiredPositions(caller, headers[CONSISTENCY_HEADER]),
     address,
     budget,

@@ -1,39 +1,39 @@
-// How many live connections there are, sockets and streams together, and how they all end. Free of what they are.
+// Limits how many sockets and streams are open at once, and closes all of them when the server stops.
 
 export type ConnectionLimit = {
-  /** True when there are as many as there may be, and from the farewell on. */
+  /** True when as many are open as there may be, and once `closeAll` was called. */
   isFull(): boolean
-  /** `close` ends the connection by and by; whoever entered calls what this returns when it has ended. */
+  /** Counts a connection until what this returns is called. `close` ends the connection, not necessarily at once. */
   enter(close: () => void): () => void
-  /** Closes all of them, spread over a moment so that clients do not all come back at once. */
+  /** Closes all connections, spread over a moment so that clients do not all come back at once. */
   closeAll(): Promise<void>
 }
 
 const SPREAD_PER_CONNECTION_MS = 2
 const MAX_SPREAD_MS = 5000
 
-export function createConnectionLimit(most: number): ConnectionLimit {
-  const places = new Map<() => void, () => void>()
-  let leaving = false
-  let allGone: (() => void) | undefined
+export function createConnectionLimit(max: number): ConnectionLimit {
+  const connections = new Map<() => void, () => void>()
+  let closing = false
+  let onEmpty: (() => void) | undefined
   return {
-    isFull: () => leaving || places.size >= most,
+    isFull: () => closing || connections.size >= max,
     enter(close) {
       const leave = () => {
-        places.delete(leave)
-        if (places.size === 0) allGone?.()
+        connections.delete(leave)
+        if (connections.size === 0) onEmpty?.()
       }
-      places.set(leave, close)
+      connections.set(leave, close)
       return leave
     },
     async closeAll() {
-      leaving = true
-      if (places.size === 0) return
-      const spread = Math.min(MAX_SPREAD_MS, places.size * SPREAD_PER_CONNECTION_MS)
-      const gone = Promise.withResolvers<void>()
-      allGone = gone.resolve
-      for (const close of places.values()) setTimeout(close, Math.random() * spread)
-      await gone.promise
+      closing = true
+      if (connections.size === 0) return
+      const spread = Math.min(MAX_SPREAD_MS, connections.size * SPREAD_PER_CONNECTION_MS)
+      const empty = Promise.withResolvers<void>()
+      onEmpty = empty.resolve
+      for (const close of connections.values()) setTimeout(close, Math.random() * spread)
+      await empty.promise
     },
   }
 }

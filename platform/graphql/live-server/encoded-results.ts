@@ -1,19 +1,19 @@
-// Answers of live operations as bytes, made once for all who see the same. Free of transport and of execution.
+// Encodes execution results as bytes, once for all operations that see the same in an item.
 
-/** One execution result. `closed` is its JSON and a `}` behind it, which ends the message of a WebSocket as well. */
+/** An execution result. `closed` is its JSON and a `}` after it, which ends the message of a WebSocket as well. */
 export type EncodedResult = {
   readonly closed: Buffer
-  /** Where to go on behind it, when its item says so. */
+  /** Where to resume after it, when its item says so. */
   readonly cursor: string | undefined
-  /** Its event for event streams, kept once one has asked for it. */
+  /** Its server-sent event, kept once a stream has asked for it. */
   event: Buffer | undefined
 }
 
 export type MaybePromise<T> = T | Promise<T>
 
-/** Answers of one group of operations: those that see the same in the same item. */
+/** The results of operations that see the same in the same item. Disposing leaves the group. */
 export type ResultGroup = Disposable & {
-  /** The answer that somebody of the group had `make` for this very item, or the one that it makes now. */
+  /** Returns the result that a member of the group had `make` for this very item, or makes it now. */
   resultFor(item: unknown, make: (item: unknown) => MaybePromise<EncodedResult>): MaybePromise<EncodedResult>
 }
 
@@ -24,13 +24,13 @@ export function encodeResult(result: object, item?: unknown): EncodedResult {
   return { closed: Buffer.from(`${JSON.stringify(result)}}`), cursor: cursorOf(item), event: undefined }
 }
 
-/** Of a result that is JSON text already. */
+/** Encodes a result that is JSON text already. */
 export function encodeResultText(text: string, cursor?: string): EncodedResult {
-  const fits = cursor !== undefined && CURSOR.test(cursor)
-  return { closed: Buffer.from(`${text}}`), cursor: fits ? cursor : undefined, event: undefined }
+  const isValid = cursor !== undefined && CURSOR.test(cursor)
+  return { closed: Buffer.from(`${text}}`), cursor: isValid ? cursor : undefined, event: undefined }
 }
 
-/** The JSON alone. */
+/** Returns the JSON alone. */
 export function resultJson({ closed }: EncodedResult): Buffer {
   return closed.subarray(0, closed.length - 1)
 }
@@ -40,22 +40,19 @@ function cursorOf(item: unknown): string | undefined {
   return typeof item.cursor === 'string' && CURSOR.test(item.cursor) ? item.cursor : undefined
 }
 
-type Group = { readonly answers: WeakMap<object, MaybePromise<EncodedResult>>; members: number }
+type Group = { readonly results: WeakMap<object, MaybePromise<EncodedResult>>; members: number }
 
-/**
- * Joins operations with equal keys for as long as they last. Answers are kept by the identity of their items, and go
- * when the items go. Disposing leaves the group.
- */
+/** Groups operations by key for as long as they last. Results are kept by the identity of their items, and go with them. */
 export function createResultGroups(): { join(key: string): ResultGroup } {
   const groups = new Map<string, Group>()
   return {
     join(key) {
-      const group = groups.get(key) ?? { answers: new WeakMap(), members: 0 }
+      const group = groups.get(key) ?? { results: new WeakMap(), members: 0 }
       groups.set(key, group)
       group.members += 1
       let left = false
       return {
-        resultFor: (item, make) => answerIn(group, item, make),
+        resultFor: (item, make) => resultIn(group, item, make),
         [Symbol.dispose]() {
           if (left) return
           left = true
@@ -67,20 +64,20 @@ export function createResultGroups(): { join(key: string): ResultGroup } {
   }
 }
 
-function answerIn(
-  { answers }: Group,
+function resultIn(
+  { results }: Group,
   item: unknown,
   make: (item: unknown) => MaybePromise<EncodedResult>,
 ): MaybePromise<EncodedResult> {
   if (typeof item !== 'object' || item === null) return make(item)
-  const found = answers.get(item)
+  const found = results.get(item)
   if (found !== undefined) return found
   const made = make(item)
-  answers.set(item, made)
+  results.set(item, made)
   if (made instanceof Promise)
     made.then(
-      answer => answers.set(item, answer),
-      () => answers.delete(item),
+      result => results.set(item, result),
+      () => results.delete(item),
     )
   return made
 }

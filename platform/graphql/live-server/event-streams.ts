@@ -1,9 +1,9 @@
-// GraphQL over server-sent events, a connection per operation (graphql-sse's distinct mode): requests and events.
+// Serves GraphQL over server-sent events, a connection per operation (the distinct mode of graphql-sse).
 import type { FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { type EncodedResult, resultJson } from '#platform/graphql/live-server/encoded-results.ts'
-import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 import type { Framing, StreamingResponses } from '#platform/graphql/live-server/streaming-responses.ts'
 import { mountGraphqlRoute } from '#platform/graphql/route.ts'
 import { RequestError } from '#platform/http/errors.ts'
@@ -13,7 +13,7 @@ import { isRead } from '#platform/http/methods.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 
 const COMPLETE = 'event: complete\ndata: \n\n'
-/** As graphql-sse has it. */
+/** The events of graphql-sse. */
 const EVENTS: Framing = {
   headers: {
     'content-type': 'text/event-stream; charset=utf-8',
@@ -27,9 +27,9 @@ const EVENTS: Framing = {
 }
 
 /**
- * GET and POST `url` for clients that accept text/event-stream. What is wrong with the request or its token is told by
- * the HTTP status, what is wrong with the operation by an event. An answer whose item has a cursor carries it as id;
- * a client that connects again with Last-Event-ID goes on behind it, where the operation has a variable `$after`.
+ * Mounts GET and POST `url` for clients that accept text/event-stream. The HTTP status reports what is wrong with the
+ * request or its token, an event what is wrong with the operation. A result whose item has a cursor carries it as id; a
+ * client that reconnects with Last-Event-ID resumes after it, where the operation has a variable `$after`.
  */
 export function mountEventStreams(http: HttpServer, url: string, streams: StreamingResponses): void {
   mountGraphqlRoute(http, {
@@ -38,7 +38,7 @@ export function mountEventStreams(http: HttpServer, url: string, streams: Stream
     async handler(request, reply) {
       if (preferredType(request.headers.accept, ['text/event-stream']) === undefined)
         throw new RequestError(406, 'this path answers with event streams: accept text/event-stream')
-      return streams.serve(request, reply, { wanted: readRequest(request), framing: EVENTS })
+      return streams.serve(request, reply, { operation: readRequest(request), framing: EVENTS })
     },
   })
 }
@@ -73,14 +73,14 @@ function jsonOf(name: string, text: unknown): unknown {
   }
 }
 
-/** Made once for all streams that the answer goes to. */
-function eventOf(answer: EncodedResult): Buffer {
-  answer.event ??= Buffer.concat([
+/** Makes the event once for all streams that the result goes to. */
+function eventOf(result: EncodedResult): Buffer {
+  result.event ??= Buffer.concat([
     Buffer.from(
-      answer.cursor === undefined ? 'event: next\ndata: ' : `event: next\nid: ${answer.cursor}\ndata: `,
+      result.cursor === undefined ? 'event: next\ndata: ' : `event: next\nid: ${result.cursor}\ndata: `,
     ),
-    resultJson(answer),
+    resultJson(result),
     Buffer.from('\n\n'),
   ])
-  return answer.event
+  return result.event
 }

@@ -1,4 +1,4 @@
-// Executes an operation of a live connection: its check, its context, its source, and the answer to each item. Free of transport.
+// Executes an operation of a live connection: checks it, makes its context and source, and encodes the result of each item.
 import {
   createSourceEventStream,
   type DocumentNode,
@@ -13,25 +13,24 @@ import { CONSISTENCY_HEADER, formatToken } from '#platform/consistency/consisten
 import { mergePositions } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { requiredPositions } from '#platform/graphql/caller.ts'
-import { createRequestContext, type RequestContext } from '#platform/graphql/context.ts'
+import { createRequestContext, type RequestContext, traceparentIn } from '#platform/graphql/context.ts'
 import { fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 import { costOf, costProblem } from '#platform/graphql/documents/selection-cost.ts'
 import { MAX_VARIABLE_ERRORS } from '#platform/graphql/documents/variable-values.ts'
-import { memberTraceparent } from '#platform/graphql/endpoint/batch.ts'
 import { formatError } from '#platform/graphql/errors.ts'
 import {
   type EncodedResult,
   encodeResult,
   type MaybePromise,
 } from '#platform/graphql/live-server/encoded-results.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 import {
   type CheckedDocument,
   createOperationCheck,
   type OperationCheckOptions,
   operationOf,
 } from '#platform/graphql/live-server/operation-check.ts'
-import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
-import { singleItem } from '#platform/graphql/live-server/pump.ts'
+import { type PumpSource, singleItem } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -44,10 +43,8 @@ export type ExecutionOptions = OperationCheckOptions & {
   readonly persisted?: { resolve(request: GraphqlRequest): string }
 }
 
-export type StartedOperation = {
-  readonly source: AsyncIterator<unknown>
-  readonly resultOf: (item: unknown) => MaybePromise<EncodedResult>
-  /** Equal for operations that see the same in an item; undefined when nobody else does. */
+export type StartedOperation = PumpSource & {
+  /** Equal for operations that see the same in an item; undefined when no other operation does. */
   readonly shareKey: string | undefined
 }
 
@@ -57,127 +54,162 @@ export type OperationExecutor = {
   format(error: unknown, session: LiveSession): GraphQLFormattedError
 }
 
-type Prepared = {
+type PreparedOperation = {
   readonly checked: CheckedDocument
   readonly operation: OperationDefinitionNode
-  /** Without its text, which may be long and is that of many. */
+  /** Without its text, which may be long and is shared by many. */
   readonly request: Omit<GraphqlRequest, 'query'>
   readonly session: LiveSession
 }
 
-type Run = { readonly prepared: Prepared; readonly span: OpenSpan | undefined }
+type Executor = {
+  readonly options: ExecutionOptions
+  readonly check: ReturnType<typeof createOperationCheck>
+  readonly count: ReturnType<typeof createOperationCounter>
+}
+
+/** An operation, and the span that its first context belongs to. */
+type Execution = {
+  readonly options: ExecutionOptions
+  readonly prepared: PreparedOperation
+  readonly span: OpenSpan | undefined
+}
 
 export function createOperationExecutor(options: ExecutionOptions): OperationExecutor {
-  const check = createOperationCheck(options)
-  const count = createOperationCounter(options.service)
-  const format = (error: unknown, { requestId }: LiveSession) =>
-    formatError(error, { requestId, logger: options.logger })
-
-  async function prepare(request: GraphqlRequest, session: LiveSession): Promise<Prepared> {
-    const checked = await check(request, options.persisted?.resolve(request) ?? request.query ?? '')
-    const operation = 'errors' in checked ? undefined : operationOf(checked, request.operationName)
-    const found = operation instanceof GraphQLError ? undefined : operation
-    const outcome = found ? 'ok' : 'error'
-    count({ name: found?.name?.value, kind: found?.operation, outcome })
-    if ('errors' in checked) throw checked.errors
-    if (found === undefined) throw operation
-    if (request.readOnly && found.operation === 'mutation')
-      throw new CallerError('BAD_USER_INPUT', 'a mutation cannot be sent by GET')
-    const costly = costlyOf(options, { document: checked.document, operation: found, request })
-    if (costly) throw costly
-    const { query: _query, ...rest } = request
-    return { checked, operation: found, request: rest, session }
+  const executor: Executor = {
+    options,
+    check: createOperationCheck(options),
+    count: createOperationCounter(options.service),
   }
-
-  /** Of its own for each execution: loaders must not remember what an earlier item showed. */
-  function contextOf({ prepared: { request, session }, span }: Run): MaybePromise<RequestContext> {
-    const base = createLiveContext(request, session, span)
-    return options.extend === undefined ? base : options.extend(base)
-  }
-
-  function argsOf({ checked, request }: Prepared, contextValue: RequestContext): ExecutionArgs {
-    return {
-      schema: options.schema,
-      document: checked.document,
-      operationName: request.operationName ?? null,
-      variableValues: request.variables ?? null,
-      contextValue,
-      options: { maxCoercionErrors: MAX_VARIABLE_ERRORS },
-      hideSuggestions: !options.development,
-    }
-  }
-
-  function encode(result: ExecutionResult, { session }: Prepared, item?: unknown): EncodedResult {
-    const { errors, ...rest } = result
-    if (errors === undefined) return encodeResult(result, item)
-    return encodeResult({ errors: errors.map(error => format(error, session)), ...rest }, item)
-  }
-
-  async function beginOnce(run: Run): Promise<StartedOperation> {
-    const contextValue = await contextOf(run)
-    const result = await execute(argsOf(run.prepared, contextValue))
-    const told = withConsistency(result, contextValue)
-    return {
-      source: singleItem(told),
-      resultOf: () => encode(told, run.prepared),
-      shareKey: undefined,
-    }
-  }
-
-  async function beginStream(run: Run): Promise<StartedOperation> {
-    const { prepared } = run
-    const stream = await createSourceEventStream(argsOf(prepared, await contextOf(run)))
-    if (!(Symbol.asyncIterator in stream))
-      return { source: singleItem(stream), resultOf: () => encode(stream, prepared), shareKey: undefined }
-    const executeItem = (item: unknown, contextValue: RequestContext): MaybePromise<EncodedResult> => {
-      const result = execute({ ...argsOf(prepared, contextValue), rootValue: item })
-      return result instanceof Promise
-        ? result.then(done => encode(done, prepared, item))
-        : encode(result, prepared, item)
-    }
-    const later: Run = { prepared, span: undefined }
-    return {
-      source: stream[Symbol.asyncIterator](),
-      resultOf: item => {
-        const context = contextOf(later)
-        return context instanceof Promise
-          ? context.then(made => executeItem(item, made))
-          : executeItem(item, context)
-      },
-      shareKey: sharedAs(prepared, audienceOf(stream)),
-    }
-  }
-
   return {
-    format,
-    async start(request, session) {
-      const prepared = await prepare(request, session)
-      const span = openSpan('live operation', { kind: 'server', parent: memberTraceparent(request) })
-      const run = { prepared, span }
-      const begin = () =>
-        prepared.operation.operation === 'subscription' ? beginStream(run) : beginOnce(run)
-      if (span === undefined) return begin()
-      return withinSpan(span, begin)
-    },
+    format: (error, session) => format(error, session, options),
+    start: (request, session) => start(executor, request, session),
   }
 }
 
-type Asked = {
+async function start(
+  executor: Executor,
+  request: GraphqlRequest,
+  session: LiveSession,
+): Promise<StartedOperation> {
+  const prepared = await prepare(executor, request, session)
+  const span = openSpan('live operation', { kind: 'server', parent: traceparentIn(request) })
+  const execution = { options: executor.options, prepared, span }
+  const run = () =>
+    prepared.operation.operation === 'subscription' ? startStream(execution) : executeOnce(execution)
+  return span === undefined ? run() : withinSpan(span, run)
+}
+
+async function prepare(
+  { options, check, count }: Executor,
+  request: GraphqlRequest,
+  session: LiveSession,
+): Promise<PreparedOperation> {
+  const checked = await check(request, options.persisted?.resolve(request) ?? request.query ?? '')
+  const found = 'errors' in checked ? undefined : operationOf(checked, request.operationName)
+  const operation = found instanceof GraphQLError ? undefined : found
+  count({ name: operation?.name?.value, kind: operation?.operation, outcome: operation ? 'ok' : 'error' })
+  if ('errors' in checked) throw checked.errors
+  if (operation === undefined) throw found
+  if (request.readOnly && operation.operation === 'mutation')
+    throw new CallerError('BAD_USER_INPUT', 'a mutation cannot be sent by GET')
+  const tooCostly = costError(options, { document: checked.document, operation, request })
+  if (tooCostly) throw tooCostly
+  const { query: _query, ...rest } = request
+  return { checked, operation, request: rest, session }
+}
+
+/** Executes a query or a mutation. Its consistency is reported in `extensions`, as HTTP does in headers. */
+async function executeOnce(execution: Execution): Promise<StartedOperation> {
+  const contextValue = await createContext(execution)
+  const result = withConsistency(await execute(argsOf(execution, contextValue)), contextValue)
+  return { source: singleItem(result), resultOf: () => encode(execution, result), shareKey: undefined }
+}
+
+async function startStream(execution: Execution): Promise<StartedOperation> {
+  const { prepared } = execution
+  const stream = await createSourceEventStream(argsOf(execution, await createContext(execution)))
+  if (!(Symbol.asyncIterator in stream))
+    return { source: singleItem(stream), resultOf: () => encode(execution, stream), shareKey: undefined }
+  const perItem: Execution = { ...execution, span: undefined }
+  return {
+    source: stream[Symbol.asyncIterator](),
+    resultOf: item => {
+      const context = createContext(perItem)
+      return context instanceof Promise
+        ? context.then(made => executeItem(perItem, item, made))
+        : executeItem(perItem, item, context)
+    },
+    shareKey: shareKeyOf(prepared, audienceOf(stream)),
+  }
+}
+
+function executeItem(
+  execution: Execution,
+  item: unknown,
+  contextValue: RequestContext,
+): MaybePromise<EncodedResult> {
+  const result = execute({ ...argsOf(execution, contextValue), rootValue: item })
+  return result instanceof Promise
+    ? result.then(done => encode(execution, done, item))
+    : encode(execution, result, item)
+}
+
+/** Each execution has a context of its own: loaders must not remember what an earlier item showed. */
+function createContext({ options, prepared, span }: Execution): MaybePromise<RequestContext> {
+  const base = createLiveContext(prepared.request, prepared.session, span)
+  return options.extend === undefined ? base : options.extend(base)
+}
+
+function argsOf(
+  { options, prepared: { checked, request } }: Execution,
+  contextValue: RequestContext,
+): ExecutionArgs {
+  return {
+    schema: options.schema,
+    document: checked.document,
+    operationName: request.operationName ?? null,
+    variableValues: request.variables ?? null,
+    contextValue,
+    options: { maxCoercionErrors: MAX_VARIABLE_ERRORS },
+    hideSuggestions: !options.development,
+  }
+}
+
+function encode(
+  { options, prepared: { session } }: Execution,
+  result: ExecutionResult,
+  item?: unknown,
+): EncodedResult {
+  const { errors, ...rest } = result
+  if (errors === undefined) return encodeResult(result, item)
+  return encodeResult({ errors: errors.map(error => format(error, session, options)), ...rest }, item)
+}
+
+function format(
+  error: unknown,
+  { requestId }: LiveSession,
+  { logger }: ExecutionOptions,
+): GraphQLFormattedError {
+  return formatError(error, { requestId, logger })
+}
+
+type PricedOperation = {
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
   readonly request: GraphqlRequest
 }
 
-function costlyOf(
+function costError(
   { schema, maxCost }: ExecutionOptions,
-  { document, operation, request }: Asked,
+  { document, operation, request }: PricedOperation,
 ): CallerError | undefined {
   if (maxCost === undefined) return undefined
   const fragments = fragmentsOf(document)
   return costProblem(costOf({ schema, operation, fragments, variables: request.variables ?? {} }), maxCost)
 }
 
-/** The span of a subscription ends when it is set up: one that lasts would be told of only at its end. */
+/** A subscription's span ends when it is set up: one that lasted would be exported only at its end. */
 async function withinSpan<T>(span: OpenSpan, work: () => Promise<T>): Promise<T> {
   try {
     const result = await span.run(work)
@@ -189,44 +221,45 @@ async function withinSpan<T>(span: OpenSpan, work: () => Promise<T>): Promise<T>
   }
 }
 
-/** Its `token` stays the connection's current one. */
+/** Its `token` stays the current one of the connection. */
 function createLiveContext(
-  request: Prepared['request'],
+  request: PreparedOperation['request'],
   session: LiveSession,
   span: OpenSpan | undefined,
 ): RequestContext {
-  const required = request.extensions?.[CONSISTENCY_HEADER]
-  const parent = memberTraceparent(request)
-  const own = requiredPositions(session.caller, typeof required === 'string' ? required : undefined)
-  const made = createRequestContext({
+  const header = request.extensions?.[CONSISTENCY_HEADER]
+  const required = requiredPositions(session.caller, typeof header === 'string' ? header : undefined)
+  const context = createRequestContext({
     viewer: session.caller.verified?.viewer,
     token: session.caller.token,
     requestId: session.requestId,
     language: session.language,
-    traceparent: span?.traceparent ?? validTraceparent(parent),
-    required: mergePositions(session.required, own),
+    traceparent: span?.traceparent ?? validTraceparent(traceparentIn(request)),
+    required: mergePositions(session.required, required),
     address: session.address,
   })
-  return Object.defineProperty(made, 'token', { enumerable: true, get: () => session.caller.token })
+  return Object.defineProperty(context, 'token', { enumerable: true, get: () => session.caller.token })
 }
 
-/** Tells what HTTP tells in headers. */
 function withConsistency(result: ExecutionResult, { consistency }: RequestContext): ExecutionResult {
   const seen = formatToken(consistency.seen)
   const { stale } = consistency
   if (seen === '' && stale.length === 0) return result
-  const told = { ...(seen !== '' && { [CONSISTENCY_HEADER]: seen }), ...(stale.length > 0 && { stale }) }
-  return { ...result, extensions: { ...result.extensions, ...told } }
+  const reported = { ...(seen !== '' && { [CONSISTENCY_HEADER]: seen }), ...(stale.length > 0 && { stale }) }
+  return { ...result, extensions: { ...result.extensions, ...reported } }
 }
 
 function audienceOf(stream: object): string | undefined {
   return 'audience' in stream && typeof stream.audience === 'string' ? stream.audience : undefined
 }
 
-function sharedAs({ checked, request, session }: Prepared, audience: string | undefined): string | undefined {
+function shareKeyOf(
+  { checked, request, session }: PreparedOperation,
+  audience: string | undefined,
+): string | undefined {
   if (audience === undefined) return undefined
   const { after: _after, ...others } = request.variables ?? {}
-  const variables = checked.afterIsBeginning ? others : request.variables
+  const variables = checked.usesAfterOnlyToStart ? others : request.variables
   return JSON.stringify([
     checked.number,
     request.operationName ?? null,

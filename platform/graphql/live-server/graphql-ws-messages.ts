@@ -1,7 +1,7 @@
-// The client's messages of graphql-transport-ws, read and checked. Pure.
+// Reads and checks the client's messages of the graphql-transport-ws protocol.
 import { MessageType } from 'graphql-ws'
 import { isObject, type UnknownObject } from '#platform/domain/json.ts'
-import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import { type GraphqlRequest, readGraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 
 export type ClientMessage =
   | { readonly type: MessageType.ConnectionInit; readonly payload: UnknownObject }
@@ -10,14 +10,14 @@ export type ClientMessage =
   | { readonly type: MessageType.Subscribe; readonly id: string; readonly payload: GraphqlRequest }
   | { readonly type: MessageType.Complete; readonly id: string }
 
-export type InvalidMessage = { readonly type: 'garbage'; readonly problem: string }
+export type InvalidMessage = { readonly type: 'invalid'; readonly problem: string }
 
 const MAX_ID = 128
 
-/** Garbage says what was wrong, briefly enough for a close frame. */
+/** An invalid message says what is wrong, briefly enough for a close frame. */
 export function readMessage(text: string): ClientMessage | InvalidMessage {
   const message = parseJson(text)
-  if (!isObject(message)) return garbage('it is not a JSON object')
+  if (!isObject(message)) return invalid('it is not a JSON object')
   const { type, id, payload } = message
   switch (type) {
     case MessageType.ConnectionInit:
@@ -27,10 +27,10 @@ export function readMessage(text: string): ClientMessage | InvalidMessage {
     case MessageType.Subscribe:
     case MessageType.Complete:
       if (typeof id !== 'string' || id === '' || id.length > MAX_ID)
-        return garbage(`its id should be a text of 1 to ${MAX_ID} characters`)
+        return invalid(`its id should be a text of 1 to ${MAX_ID} characters`)
       return type === MessageType.Complete ? { type, id } : readSubscribe(id, payload)
     default:
-      return garbage('its type is not one that a client sends')
+      return invalid('its type is not one that a client sends')
   }
 }
 
@@ -38,7 +38,7 @@ type Control = MessageType.ConnectionInit | MessageType.Ping | MessageType.Pong
 
 function readControl(type: Control, payload: unknown): ClientMessage | InvalidMessage {
   if (payload !== undefined && payload !== null && !isObject(payload))
-    return garbage('its payload should be an object')
+    return invalid('its payload should be an object')
   if (type === MessageType.Pong) return { type }
   if (type === MessageType.Ping) return { type, payload: payload ?? undefined }
   return { type, payload: payload ?? {} }
@@ -47,12 +47,12 @@ function readControl(type: Control, payload: unknown): ClientMessage | InvalidMe
 function readSubscribe(id: string, payload: unknown): ClientMessage | InvalidMessage {
   const request = readGraphqlRequest(payload)
   return 'problem' in request
-    ? garbage(request.problem)
+    ? invalid(request.problem)
     : { type: MessageType.Subscribe, id, payload: request }
 }
 
-function garbage(problem: string): InvalidMessage {
-  return { type: 'garbage', problem }
+function invalid(problem: string): InvalidMessage {
+  return { type: 'invalid', problem }
 }
 
 function parseJson(text: string): unknown {

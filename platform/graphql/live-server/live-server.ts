@@ -1,14 +1,24 @@
-// Live operations on an HTTP server: over WebSocket (graphql-transport-ws) and as event streams. Free of what the schema is about.
-import type { IncomingHttpHeaders } from 'node:http'
+// Mounts live operations on an HTTP server: over WebSocket (graphql-transport-ws) and as event streams.
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { GraphQLSchema } from 'graphql'
+import { handleProtocols } from 'graphql-ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
-import { createConnectionLimit } from '#platform/graphql/live-server/connection-limits.ts'
+import {
+  type ConnectionLimit,
+  createConnectionLimit,
+} from '#platform/graphql/live-server/connection-limits.ts'
 import { mountEventStreams } from '#platform/graphql/live-server/event-streams.ts'
 import { createOperationExecutor, type OperationExecutor } from '#platform/graphql/live-server/execution.ts'
-import type { LiveServices } from '#platform/graphql/live-server/graphql-ws-connection.ts'
-import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
+import {
+  CLOSE_CODES,
+  type LiveDependencies,
+  openConnection,
+} from '#platform/graphql/live-server/graphql-ws-connection.ts'
 import { createLiveOperations } from '#platform/graphql/live-server/operations.ts'
 import { createLiveSessions } from '#platform/graphql/live-server/sessions.ts'
 import {
@@ -16,13 +26,15 @@ import {
   type StreamingResponses,
 } from '#platform/graphql/live-server/streaming-responses.ts'
 import { createTimerWheel } from '#platform/graphql/live-server/timer-wheel.ts'
-import { mountWebSockets } from '#platform/graphql/live-server/websocket-upgrades.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
+import { gauge } from '#platform/telemetry/metrics.ts'
+
+const MAX_PAYLOAD = 64 * 1024
 
 /** Executes the operations of live connections. */
 export type LiveExecutor = OperationExecutor & {
-  /** What it needs of a connection's headers, which are kept as long as the connection; nothing when left out. */
+  /** Returns the headers that it needs, which are kept as long as the connection; none when left out. */
   keepHeaders?(headers: IncomingHttpHeaders): IncomingHttpHeaders
 }
 
@@ -32,65 +44,104 @@ export type LiveOptions = LiveEndpointOptions & {
   /** Lets introspection through. */
   readonly development: boolean
   /**
-   * As in mountGraphql, once per operation and once more per item that is executed. `token` of the context stays the
-   * current one of the connection when it is refreshed.
+   * As in mountGraphql, called once per operation and once more per item that is executed. The context's `token` is
+   * always the current one of the connection, also after a refresh.
    */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
   /** Values that an operation, or each answer of a subscription, may ask for, as estimated; any number when left out. */
   readonly maxCost?: number | undefined
-  /** Gives the text of an operation that is named by its hash, and throws for one that may not run. */
+  /** Returns the text of an operation that is named by its hash, and throws for one that may not run. */
   readonly persisted?: { resolve(request: GraphqlRequest): string }
 }
 
 export type LiveEndpointOptions = {
-  /** Without one everybody is anonymous, and what they show is not looked at. */
+  /** Without one everybody is anonymous, and tokens are ignored. */
   readonly verifier?: Verifier
   readonly logger: Logger
   /** `/graphql` when left out. */
   readonly path?: string
-  /** Sockets and streams of one subject (of one address, for anonymous callers); 20 when left out. */
+  /** How many sockets and streams a subject may have (an address, for anonymous callers); 20 when left out. */
   readonly connectionsPerSubject?: number
-  /** Sockets and streams altogether; 10,000 when left out. */
+  /** How many sockets and streams there may be altogether; 10,000 when left out. */
   readonly connections?: number
-  /** Between a client's connecting and its connection_init; 3 s when left out. */
+  /** How long a client may take from connecting to connection_init; 3 s when left out. */
   readonly initTimeoutMs?: number
-  /** Between heartbeats; a client that gives no sign of life from one to the next is cut. 12 s when left out. */
+  /** How often a heartbeat is sent; a client that gives no sign of life until the next is cut. 12 s when left out. */
   readonly heartbeatMs?: number
 }
 
 /**
- * WebSocket at `path`: the token comes in `connection_init` as `authorization`, or in the upgrade's header, and is
- * refreshed in band by a `ping` whose payload has a new one for the same subject and role. Event streams at
+ * Mounts a WebSocket at `path`: the token comes in `connection_init` as `authorization`, or in the upgrade's header, and
+ * is refreshed in band by a `ping` whose payload has a new one for the same subject and role. Mounts event streams at
  * `path`/stream, one per operation: the token comes in the header, and the stream ends with the token.
- * Mount before `http.listen`.
+ * Call before `http.listen`.
  */
 export function mountLiveGraphql(http: HttpServer, options: LiveOptions): void {
   mountLive(http, createOperationExecutor({ service: http.name, ...options }), options)
 }
 
-/** The same for operations that `engine` executes. What is returned serves lasting answers on other paths. */
+/** Mounts the same for operations that `executor` executes. Returns what serves streaming responses on other paths. */
 export function mountLive(
   http: HttpServer,
-  engine: LiveExecutor,
+  executor: LiveExecutor,
   options: LiveEndpointOptions,
 ): StreamingResponses {
   const { path = '/graphql', logger, connectionsPerSubject = 20, connections = 10_000 } = options
   const wheel = createTimerWheel()
-  const setup: LiveServices = {
+  const dependencies: LiveDependencies = {
     service: http.name,
     logger,
     wheel,
     sessions: createLiveSessions({ verifier: options.verifier, wheel, connectionsPerSubject }),
-    operations: createLiveOperations(engine),
+    operations: createLiveOperations(executor),
     initTimeoutMs: options.initTimeoutMs ?? 3000,
     heartbeatMs: options.heartbeatMs ?? 12_000,
-    keepHeaders: headers => engine.keepHeaders?.(headers) ?? {},
+    keepHeaders: headers => executor.keepHeaders?.(headers) ?? {},
   }
-  const places = createConnectionLimit(connections)
-  mountWebSockets(http, path, setup, places)
-  const streams = createStreamingResponses(setup, places)
+  const limit = createConnectionLimit(connections)
+  mountWebSockets(http, path, { dependencies, limit })
+  const streams = createStreamingResponses(dependencies, limit)
   mountEventStreams(http, `${path}/stream`, streams)
-  http.onShutdown(places.closeAll)
+  http.onShutdown(limit.closeAll)
   return streams
+}
+
+type WebSocketSetup = { readonly dependencies: LiveDependencies; readonly limit: ConnectionLimit }
+
+/** Messages are at most 64 KB: a longer one closes its connection with 1009. */
+function mountWebSockets(http: HttpServer, path: string, { dependencies, limit }: WebSocketSetup): void {
+  const { service } = dependencies
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_PAYLOAD,
+    handleProtocols,
+    perMessageDeflate: false,
+    clientTracking: false,
+    autoPong: false,
+  })
+  const open = gauge('waybill_live_connections', 'Open WebSocket connections', ['service'])
+
+  /** Keeps nothing of the request, which would take as much memory as the rest of the connection. */
+  function connect(ws: WebSocket, { headers, socket }: IncomingMessage): void {
+    open.inc({ service })
+    const client = openConnection({ ws, socket }, { headers, address: socket.remoteAddress }, dependencies)
+    const leave = limit.enter(() => client.close(CLOSE_CODES.serviceRestart, 'Service Restart'))
+    ws.once('close', () => {
+      open.dec({ service })
+      leave()
+    })
+  }
+
+  http.onUpgrade(path, (request, socket, head) => {
+    if (limit.isFull()) refuseUpgrade(socket)
+    else sockets.handleUpgrade(request, socket, head, connect)
+  })
+}
+
+function refuseUpgrade(socket: Duplex): void {
+  socket.once('error', () => socket.destroy())
+  socket.end(
+    'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n',
+  )
 }

@@ -1,4 +1,4 @@
-// Operations' texts on live connections: parsed and checked once per text, within the limits. Free of execution.
+// Checks the operations of live connections: their texts are parsed and validated once, within the limits.
 import {
   BREAK,
   type DocumentNode,
@@ -12,14 +12,14 @@ import {
 import { createDocumentCache } from '#platform/graphql/documents/document-cache.ts'
 import { DEFAULT_LIMITS, type OperationLimits } from '#platform/graphql/documents/limits.ts'
 import { variablesProblem } from '#platform/graphql/documents/variable-values.ts'
-import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
 
-/** A text that may be run. `number` is its own: texts with equal numbers are equal. */
+/** A document that may be run. Documents with equal numbers have equal texts. */
 export type CheckedDocument = {
   readonly number: number
   readonly document: DocumentNode
-  /** The variable `after` is used for nothing but where a subscription begins. */
-  readonly afterIsBeginning: boolean
+  /** Whether the variable `after` is used for nothing but where a subscription starts. */
+  readonly usesAfterOnlyToStart: boolean
 }
 
 export type OperationCheckResult = CheckedDocument | { readonly errors: readonly GraphQLError[] }
@@ -32,7 +32,7 @@ export type OperationCheckOptions = {
   readonly maxCost?: number | undefined
 }
 
-/** Errors of the check are the caller's: BAD_USER_INPUT. */
+/** The errors that the check returns are the caller's: BAD_USER_INPUT. */
 export function createOperationCheck({
   schema,
   development,
@@ -50,13 +50,13 @@ export function createOperationCheck({
     const { document } = checked
     const found = known.get(document)
     if (found) return found
-    const made = { number: ++number, document, afterIsBeginning: usesAfterOnlyToBegin(document) }
+    const made = { number: ++number, document, usesAfterOnlyToStart: usesAfterOnlyToStart(document) }
     known.set(document, made)
     return made
   }
 }
 
-/** The operation to run, or what is wrong about its name. */
+/** Returns the operation to run, or the error about its name. */
 export function operationOf(
   { document }: CheckedDocument,
   name: string | undefined,
@@ -74,20 +74,20 @@ function invalid(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })
 }
 
-/** `$after` stands as the argument `after` of a subscription's own field, and nowhere else. */
-function usesAfterOnlyToBegin(document: DocumentNode): boolean {
-  const beginnings = new Set<object>()
+/** Returns whether `$after` is used only as the argument `after` of a subscription's root field. */
+function usesAfterOnlyToStart(document: DocumentNode): boolean {
+  const starts = new Set<object>()
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION || definition.operation !== 'subscription') continue
     for (const field of definition.selectionSet.selections)
       if (field.kind === Kind.FIELD)
-        for (const { name, value } of field.arguments ?? []) if (name.value === 'after') beginnings.add(value)
+        for (const { name, value } of field.arguments ?? []) if (name.value === 'after') starts.add(value)
   }
   let only = true
   visit(document, {
     VariableDefinition: () => false,
     Variable(variable) {
-      if (variable.name.value !== 'after' || beginnings.has(variable)) return undefined
+      if (variable.name.value !== 'after' || starts.has(variable)) return undefined
       only = false
       return BREAK
     },

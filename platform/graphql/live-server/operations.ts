@@ -1,16 +1,16 @@
-// Operations on live connections: started, answered item by item, the bytes shared where all see the same. Free of transport.
+// Runs the operations of live connections: each is started, its results are pumped, and equal results are shared.
 import type { GraphQLFormattedError } from 'graphql'
 import { createResultGroups } from '#platform/graphql/live-server/encoded-results.ts'
 import type { OperationExecutor, StartedOperation } from '#platform/graphql/live-server/execution.ts'
-import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
-import { type Pump, type Sink, startPump } from '#platform/graphql/live-server/pump.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
+import { closeSource, type Pump, type Sink, startPump } from '#platform/graphql/live-server/pump.ts'
 import type { LiveSession } from '#platform/graphql/live-server/sessions.ts'
 
-/** As of any delivery; `fail` gets the errors ready to be sent. */
+/** A pump's sink, but `fail` gets errors that are ready to be sent. */
 export type OperationSink = Omit<Sink, 'fail'> & { fail(errors: readonly GraphQLFormattedError[]): void }
 
 export type LiveOperations = {
-  /** Runs until it completes, fails or is stopped; what the sink is told last is told once, and not after `stop`. */
+  /** Runs until the operation completes, fails or is stopped; the sink hears of its end once, and not after `stop`. */
   start(request: GraphqlRequest, session: LiveSession, sink: OperationSink): Pump
 }
 
@@ -18,46 +18,45 @@ export type LiveOperations = {
  * An item of a stream with an audience is executed once for all operations that see the same in it (equal document,
  * operation, variables but for where they began, language and audience), and they are sent the same bytes.
  */
-export function createLiveOperations(execution: OperationExecutor): LiveOperations {
+export function createLiveOperations(executor: OperationExecutor): LiveOperations {
   const groups = createResultGroups()
   return {
     start(request, session, sink) {
-      let delivery: Pump | undefined
-      let leaveGroup: Disposable | undefined
-      let over = false
+      let pump: Pump | undefined
+      let group: Disposable | undefined
+      let ended = false
       const end = (): boolean => {
-        if (over) return false
-        over = true
-        leaveGroup?.[Symbol.dispose]()
+        if (ended) return false
+        ended = true
+        group?.[Symbol.dispose]()
         return true
       }
-      const outlet: Sink = {
+      const output: Sink = {
         ready: sink.ready,
         next: sink.next,
         fail: error => {
-          if (end()) sink.fail([error].flat().map(each => execution.format(each, session)))
+          if (end()) sink.fail([error].flat().map(each => executor.format(each, session)))
         },
         complete: () => {
           if (end()) sink.complete()
         },
       }
-      const join = ({ source, resultOf, shareKey }: StartedOperation) => {
-        if (over) {
-          source.return?.().catch(() => undefined)
-        } else if (shareKey === undefined) {
-          delivery = startPump(source, resultOf, outlet)
-        } else {
-          const group = groups.join(shareKey)
-          leaveGroup = group
-          delivery = startPump(source, item => group.resultFor(item, resultOf), outlet)
+      const run = ({ source, resultOf, shareKey }: StartedOperation) => {
+        if (ended) return closeSource(source)
+        if (shareKey === undefined) {
+          pump = startPump({ source, resultOf }, output)
+          return
         }
+        const shared = groups.join(shareKey)
+        group = shared
+        pump = startPump({ source, resultOf: item => shared.resultFor(item, resultOf) }, output)
       }
       // Nothing that lasts may hold on to `request`: its text may be long.
-      execution.start(request, session).then(join).catch(outlet.fail)
+      executor.start(request, session).then(run).catch(output.fail)
       return {
-        resume: () => delivery?.resume(),
+        resume: () => pump?.resume(),
         stop() {
-          if (end()) delivery?.stop()
+          if (end()) pump?.stop()
         },
       }
     },

@@ -1,4 +1,4 @@
-// Who is on a live connection: the token at its start, its refresh, its end, and how many each subject may have.
+// Authenticates live connections: the token at the start, its refresh and expiry, and a limit per subject.
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Verifier } from '#platform/auth/verifier.ts'
@@ -7,15 +7,14 @@ import { CallerError } from '#platform/domain/errors.ts'
 import { ANONYMOUS, type Caller, identifyCaller, requiredPositions } from '#platform/graphql/caller.ts'
 import type { TimerWheel, WheelTimer } from '#platform/graphql/live-server/timer-wheel.ts'
 
-/** One per connection or stream that is let in. `caller` changes when the token is refreshed. */
+/** The session of a connection or stream. `caller` changes when the token is refreshed. */
 export type LiveSession = {
   readonly requestId: string
   readonly language: string | undefined
-  /** What the caller asks to see in all of its operations. */
+  /** The positions that all of the caller's operations must see. */
   readonly required: PositionVector
-  /** What was kept of the request's headers. */
+  /** The headers of the request that were kept. */
   readonly headers: IncomingHttpHeaders
-  /** Where it comes from. */
   readonly address?: string | undefined
   caller: Caller
 }
@@ -24,7 +23,7 @@ export type SessionRequest = {
   readonly authorization: string | undefined
   readonly address: string | undefined
   readonly language: string | undefined
-  /** Its consistency header. */
+  /** The consistency header. */
   readonly required: string | string[] | undefined
   readonly headers: IncomingHttpHeaders
   readonly requestId?: string
@@ -32,39 +31,39 @@ export type SessionRequest = {
   readonly expired: () => void
 }
 
-/** Disposing gives its place to another one of the subject's. */
+/** Disposing makes room for another session of the subject. */
 export type OpenSession = Disposable & {
   readonly session: LiveSession
-  /** Goes on with a newer token. Throws CallerError UNAUTHENTICATED if it is not of the same subject and role. */
+  /** Replaces the token. Throws CallerError UNAUTHENTICATED if the new one is not of the same subject and role. */
   refresh(authorization: string): Promise<void>
 }
 
 export type LiveSessions = {
-  /** Throws CallerError UNAUTHENTICATED, and RATE_LIMITED when the subject has as many as it may. */
+  /** Throws CallerError UNAUTHENTICATED, and RATE_LIMITED when the subject has as many sessions as it may. */
   open(arrival: SessionRequest): Promise<OpenSession>
 }
 
 export type SessionLimits = {
-  /** Without one everybody is anonymous, and what they show is not looked at. */
+  /** Without one everybody is anonymous, and tokens are ignored. */
   readonly verifier: Verifier | undefined
   readonly wheel: TimerWheel
-  /** Sockets and streams together, of one subject (of one address, for anonymous callers). */
+  /** How many sockets and streams a subject may have (an address, for anonymous callers). */
   readonly connectionsPerSubject: number
 }
 
 export function createLiveSessions({
   verifier,
   wheel,
-  connectionsPerSubject: most,
+  connectionsPerSubject: max,
 }: SessionLimits): LiveSessions {
   const counts = new Map<string, number>()
 
   const identify = async (authorization: string | undefined): Promise<Caller> =>
     verifier ? identifyCaller(verifier, authorization) : ANONYMOUS
 
-  function take(subject: string): void {
+  function acquire(subject: string): void {
     const count = counts.get(subject) ?? 0
-    if (count >= most) throw new CallerError('RATE_LIMITED', `at most ${most} connections are allowed`)
+    if (count >= max) throw new CallerError('RATE_LIMITED', `at most ${max} connections are allowed`)
     counts.set(subject, count + 1)
   }
 
@@ -78,7 +77,7 @@ export function createLiveSessions({
     async open({ authorization, address, language, required, headers, requestId = randomUUID(), expired }) {
       const caller = await identify(authorization)
       const countedAs = caller.verified?.viewer.subject ?? `address ${address}`
-      take(countedAs)
+      acquire(countedAs)
       const session: LiveSession = {
         requestId,
         address,
@@ -93,7 +92,7 @@ export function createLiveSessions({
         session,
         async refresh(newer) {
           const next = await identify(newer)
-          sameViewer(session.caller, next)
+          requireSameViewer(session.caller, next)
           if (!open) return
           wheel.cancel(expiry)
           session.caller = next
@@ -110,7 +109,7 @@ export function createLiveSessions({
   }
 }
 
-function sameViewer({ verified: before }: Caller, { verified: after }: Caller): void {
+function requireSameViewer({ verified: before }: Caller, { verified: after }: Caller): void {
   if (before?.viewer.subject !== after?.viewer.subject)
     throw new CallerError('UNAUTHENTICATED', 'the new token is for another subject')
   if (before?.viewer.role !== after?.viewer.role)

@@ -1,4 +1,4 @@
-// HTTP answers that last as long as an operation: places, tokens, heartbeats, backpressure, ends. Free of how parts are framed.
+// Sends HTTP responses that last as long as an operation: limits, tokens, heartbeats, backpressure and their end.
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { GraphQLFormattedError } from 'graphql'
@@ -6,74 +6,79 @@ import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { ConnectionLimit } from '#platform/graphql/live-server/connection-limits.ts'
 import type { EncodedResult } from '#platform/graphql/live-server/encoded-results.ts'
-import type { LiveServices } from '#platform/graphql/live-server/graphql-ws-connection.ts'
-import type { GraphqlRequest } from '#platform/graphql/live-server/operation-request.ts'
+import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-request.ts'
+import type { LiveDependencies } from '#platform/graphql/live-server/graphql-ws-connection.ts'
 import type { Pump } from '#platform/graphql/live-server/pump.ts'
 import type { OpenSession } from '#platform/graphql/live-server/sessions.ts'
 import { leaveUntimed } from '#platform/http/instrumentation.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
-/** How answers follow one another in a body. */
+/** How results follow one another in a body. */
 export type Framing = {
   readonly headers: Readonly<Record<string, string>>
   /** Sent at once, so that the headers are on their way. */
   readonly opening: string
   readonly heartbeat: Buffer
-  next(answer: EncodedResult): Buffer
-  /** The last of a body that ends by itself: after errors, or because the operation is complete. */
+  next(result: EncodedResult): Buffer
+  /** Returns the last part of a body that ends by itself: after errors, or because the operation is complete. */
   end(errors: readonly GraphQLFormattedError[] | undefined): string
 }
 
 export type StreamingResponses = {
   /**
-   * Answers `request` with what `wanted` gives, part by part; HEAD with the headers alone. Throws CallerError as sessions
-   * do, and UNAVAILABLE when there are too many connections, with nothing sent.
+   * Answers `request` with the results of the operation, part by part; HEAD with the headers alone. Throws CallerError
+   * as sessions do, and UNAVAILABLE when there are too many connections, with nothing sent.
    */
-  serve(request: FastifyRequest, reply: FastifyReply, lasting: StreamedOperation): Promise<unknown>
+  serve(request: FastifyRequest, reply: FastifyReply, streamed: StreamedOperation): Promise<unknown>
 }
 
-export type StreamedOperation = { readonly wanted: GraphqlRequest; readonly framing: Framing }
+export type StreamedOperation = { readonly operation: GraphqlRequest; readonly framing: Framing }
 
-/** How long a client may take to read the rest of an answer that has ended. */
-const FAREWELL_MS = 3000
+/** How long a client may take to read the rest of a response that has ended. */
+const END_TIMEOUT_MS = 3000
 
-export function createStreamingResponses(setup: LiveServices, places: ConnectionLimit): StreamingResponses {
+export function createStreamingResponses(
+  dependencies: LiveDependencies,
+  limit: ConnectionLimit,
+): StreamingResponses {
   const open = gauge('waybill_live_streams', 'Open event streams', ['service'])
   return {
-    async serve(request, reply, { wanted, framing }) {
-      if (places.isFull()) {
+    async serve(request, reply, { operation, framing }) {
+      if (limit.isFull()) {
         reply.header('retry-after', '5')
         throw new CallerError('UNAVAILABLE', 'there are too many connections: try again in some seconds')
       }
       let stream: Stream | undefined
-      const entered = await enter(request, setup, () => stream?.expire())
-      if (reply.raw.destroyed) return entered[Symbol.dispose]()
+      const session = await openSession(request, dependencies, () => stream?.expire())
+      if (reply.raw.destroyed) return session[Symbol.dispose]()
       if (request.method === 'HEAD') {
-        entered[Symbol.dispose]()
+        session[Symbol.dispose]()
         return reply.headers(framing.headers).send()
       }
       leaveUntimed(request)
       reply.hijack()
-      // Those that hooks set, such as for other origins: a hijacked reply sends none of them.
+      // A hijacked reply sends none of the headers that hooks set, such as those for other origins.
       for (const [name, value] of Object.entries(reply.getHeaders()))
         if (value !== undefined) reply.raw.setHeader(name, value)
-      open.inc({ service: setup.service })
-      const leave = places.enter(() => stream?.breakOff())
+      open.inc({ service: dependencies.service })
+      const leave = limit.enter(() => stream?.disconnect())
       reply.raw.once('close', () => {
         stream?.closed()
-        entered[Symbol.dispose]()
-        open.dec({ service: setup.service })
+        session[Symbol.dispose]()
+        open.dec({ service: dependencies.service })
         leave()
       })
-      stream = inService(setup.service, () => openStream(reply.raw, { wanted, framing, entered, setup }))
+      stream = inService(dependencies.service, () =>
+        openStream(reply.raw, { operation, framing, session, dependencies }),
+      )
     },
   }
 }
 
-function enter(
+function openSession(
   request: FastifyRequest,
-  { sessions, keepHeaders }: LiveServices,
+  { sessions, keepHeaders }: LiveDependencies,
   expired: () => void,
 ): Promise<OpenSession> {
   return sessions.open({
@@ -88,67 +93,74 @@ function enter(
 }
 
 type Stream = {
-  /** The token has ended: says so, and completes. */
+  /** Reports that the token has expired, and completes. */
   expire(): void
-  /** Ends without completing, so that the client connects again. */
-  breakOff(): void
+  /** Ends without completing, so that the client reconnects. */
+  disconnect(): void
   closed(): void
 }
 
-type Opening = StreamedOperation & { readonly entered: OpenSession; readonly setup: LiveServices }
+type StreamOptions = StreamedOperation & {
+  readonly session: OpenSession
+  readonly dependencies: LiveDependencies
+}
 
-function openStream(response: ServerResponse, { wanted, framing, entered, setup }: Opening): Stream {
-  const { wheel, heartbeatMs } = setup
-  let over = false
+function openStream(
+  response: ServerResponse,
+  { operation, framing, session, dependencies }: StreamOptions,
+): Stream {
+  const { wheel, heartbeatMs } = dependencies
+  let ended = false
   let full = false
-  let wasFull = false
+  let wasFullBefore = false
   let timer = wheel.after(heartbeatMs, heartbeat)
-  response.writeHead(200, { ...framing.headers, 'x-request-id': entered.session.requestId })
+  response.writeHead(200, { ...framing.headers, 'x-request-id': session.session.requestId })
   response.write(framing.opening)
   response.on('drain', () => {
     full = false
-    wasFull = false
-    operation.resume()
+    wasFullBefore = false
+    pump.resume()
   })
-  const operation: Pump = setup.operations.start(wanted, entered.session, {
+  const pump: Pump = dependencies.operations.start(operation, session.session, {
     ready: () => !full,
-    next: answer => write(framing.next(answer)),
-    fail: finishWith,
+    next: result => write(framing.next(result)),
+    fail: finishWithErrors,
     complete: () => finish(framing.end(undefined)),
   })
 
   function write(event: Buffer): void {
-    if (!over && !response.write(event)) full = true
+    if (!ended && !response.write(event)) full = true
   }
 
   /** A client that has read nothing since the heartbeat before is cut. */
   function heartbeat(): void {
-    if (wasFull) return void response.destroy()
-    wasFull = full
+    if (wasFullBefore) return void response.destroy()
+    wasFullBefore = full
     timer = wheel.after(heartbeatMs, heartbeat)
     if (!full) write(framing.heartbeat)
   }
 
-  function finishWith(errors: readonly GraphQLFormattedError[]): void {
+  function finishWithErrors(errors: readonly GraphQLFormattedError[]): void {
     finish(framing.end(errors))
   }
 
   function finish(last?: string): void {
-    if (over) return
-    over = true
-    operation.stop()
+    if (ended) return
+    ended = true
+    pump.stop()
     wheel.cancel(timer)
-    timer = wheel.after(FAREWELL_MS, () => response.destroy())
+    timer = wheel.after(END_TIMEOUT_MS, () => response.destroy())
     if (last === undefined) response.end()
     else response.end(last)
   }
 
   return {
-    expire: () => finishWith([{ message: 'the token has expired', extensions: { code: 'UNAUTHENTICATED' } }]),
-    breakOff: () => finish(),
+    expire: () =>
+      finishWithErrors([{ message: 'the token has expired', extensions: { code: 'UNAUTHENTICATED' } }]),
+    disconnect: () => finish(),
     closed() {
-      over = true
-      operation.stop()
+      ended = true
+      pump.stop()
       wheel.cancel(timer)
     },
   }

@@ -1,68 +1,68 @@
-// One timer for all deadlines of live connections: heartbeats, expiries, patience. Free of what they are for.
+// Schedules the many timeouts of live connections (heartbeats, token expiry, initialisation) on one interval.
 
-/** A wait that may be cancelled. Its place is a set, so that a cancelled one leaves nothing behind. */
+/** A timeout that may be cancelled, which leaves nothing of it behind. */
 export type WheelTimer = { readonly tick: number; readonly work: () => void }
 
 export type TimerWheel = {
   /** Calls `work` once, after at least `ms` and at most two ticks more. `work` must not throw. */
   after(ms: number, work: () => void): WheelTimer
-  /** Of one that has come, or was cancelled before, nothing happens. */
-  cancel(deadline: WheelTimer | undefined): void
-  /** Deadlines that are still to come. */
+  /** Does nothing for a timer that has run or was cancelled before. */
+  cancel(timer: WheelTimer | undefined): void
+  /** Returns how many timers are still to run. */
   size(): number
 }
 
 const TICK_MS = 25
 
 /**
- * Ten thousand connections need one interval instead of twenty thousand timers. It runs while there are deadlines and
- * keeps no process alive. Time is monotonic: a clock that is set does not move them.
+ * Ten thousand connections need one interval instead of twenty thousand timers. It runs while there are timers, and
+ * keeps no process alive. Time is monotonic: setting the clock does not move them.
  */
 export function createTimerWheel(): TimerWheel {
   const ticks = new Map<number, Set<WheelTimer>>()
   let size = 0
-  let past = 0
-  let timer: NodeJS.Timeout | undefined
+  let lastTick = 0
+  let interval: NodeJS.Timeout | undefined
 
-  function turn(): void {
+  function tick(): void {
     const now = Math.floor(performance.now() / TICK_MS)
-    while (past < now && size > 0) {
-      past += 1
-      const due = ticks.get(past)
+    while (lastTick < now && size > 0) {
+      lastTick += 1
+      const due = ticks.get(lastTick)
       if (due === undefined) continue
-      for (const deadline of due) {
-        due.delete(deadline)
+      for (const timer of due) {
+        due.delete(timer)
         size -= 1
-        deadline.work()
+        timer.work()
       }
-      ticks.delete(past)
+      ticks.delete(lastTick)
     }
     if (size > 0) return
-    clearInterval(timer)
-    timer = undefined
+    clearInterval(interval)
+    interval = undefined
   }
 
   function start(): void {
-    past = Math.floor(performance.now() / TICK_MS)
-    timer = setInterval(turn, TICK_MS).unref()
+    lastTick = Math.floor(performance.now() / TICK_MS)
+    interval = setInterval(tick, TICK_MS).unref()
   }
 
   return {
     after(ms, work) {
-      if (timer === undefined) start()
-      const deadline = { tick: Math.floor((performance.now() + Math.max(0, ms)) / TICK_MS) + 1, work }
-      const there = ticks.get(deadline.tick)
-      if (there) there.add(deadline)
-      else ticks.set(deadline.tick, new Set([deadline]))
+      if (interval === undefined) start()
+      const timer = { tick: Math.floor((performance.now() + Math.max(0, ms)) / TICK_MS) + 1, work }
+      const timers = ticks.get(timer.tick)
+      if (timers) timers.add(timer)
+      else ticks.set(timer.tick, new Set([timer]))
       size += 1
-      return deadline
+      return timer
     },
-    cancel(deadline) {
-      if (deadline === undefined) return
-      const there = ticks.get(deadline.tick)
-      if (!there?.delete(deadline)) return
+    cancel(timer) {
+      if (timer === undefined) return
+      const timers = ticks.get(timer.tick)
+      if (!timers?.delete(timer)) return
       size -= 1
-      if (there.size === 0) ticks.delete(deadline.tick)
+      if (timers.size === 0) ticks.delete(timer.tick)
     },
     size: () => size,
   }

@@ -1,4 +1,4 @@
-// What a live client asks to run, as it comes in a message, a body or a query string: its shape checked. Pure.
+// Reads the GraphQL request of a message, a body or a query string, and checks its shape.
 import { isObject } from '#platform/domain/json.ts'
 
 /** `query` is missing where a persisted operation is named by `extensions` instead. */
@@ -11,7 +11,7 @@ export type GraphqlRequest = {
   readonly readOnly?: boolean
 }
 
-/** The request, or what is wrong with its shape. Null counts as left out. */
+/** Returns the request, or what is wrong with its shape. Null counts as left out. */
 export function readGraphqlRequest(value: unknown): GraphqlRequest | { readonly problem: string } {
   if (!isObject(value)) return { problem: 'the request should be an object' }
   const { query, operationName, variables, extensions } = value
