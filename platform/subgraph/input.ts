@@ -110,7 +110,8 @@ const CARD_NUMBER = /^\d(?:[ .-]?\d){11,18}$/
 
 /** Checks the token of a tender. Errors never repeat it: it may be a card number. */
 export function checkToken(field: string, token: string): string {
-  if (CARD_NUMBER.test(token.trim())) malformed(field, 'what the payment provider gave, never a card number')
+  if (CARD_NUMBER.test(token.trim()))
+    malformed(field, 'what the payment provider gave; got what looks like a card number')
   if (token.trim().length === 0 || token.length > MAX_TOKEN) malformed(field, `1 to ${MAX_TOKEN} characters`)
   if (!/^[\x21-\x7e]+$/.test(token)) malformed(field, 'printable ASCII characters without spaces')
   return token

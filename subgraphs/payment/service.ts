@@ -1,4 +1,4 @@
-// Wires payment: store, provider, views, resolvers, webhooks. Free of the environment.
+// Wires payment: its views, its aggregate, the provider, the resolvers, the provider's webhook, and its periodic tasks.
 
 import { createRepository } from '#platform/event-store/repository.ts'
 import { findOriginTrace } from '#platform/event-store/stream-trace.ts'
@@ -10,14 +10,19 @@ import {
   type SubgraphPorts,
   startSubgraph,
 } from '#platform/subgraph/subgraph.ts'
-import { type OpenProvider, openProvider, PROVIDER } from './adapters/open-provider.ts'
-import { createPayments } from './commands/payments.ts'
-import { startSweeping } from './commands/recovery-sweep.ts'
-import { mountPaymentWebhook, PAYMENT_WEBHOOK } from './commands/webhook.ts'
-import { paymentAggregate } from './domain/payment.ts'
-import { movementsView, movementTotalsView, paymentsView, totalsView } from './queries/views.ts'
-import { startWorklistMetrics } from './queries/worklist-metrics.ts'
-import { createResolvers } from './resolvers.ts'
+import { type OpenProvider, openProvider, PROVIDER } from '#subgraphs/payment/adapters/open-provider.ts'
+import { createPayments } from '#subgraphs/payment/commands/payments.ts'
+import { startRecoverySweep } from '#subgraphs/payment/commands/recovery-sweep.ts'
+import { mountPaymentWebhook, PAYMENT_WEBHOOK } from '#subgraphs/payment/commands/webhook.ts'
+import { paymentAggregate } from '#subgraphs/payment/domain/aggregate.ts'
+import {
+  movementsView,
+  movementTotalsView,
+  paymentsView,
+  totalsView,
+} from '#subgraphs/payment/queries/views.ts'
+import { startWorklistMetrics } from '#subgraphs/payment/queries/worklist-metrics.ts'
+import { createResolvers } from '#subgraphs/payment/resolvers.ts'
 
 export type PaymentConfig = SubgraphConfig & {
   /** Shared with the provider: it signs its notices with it. */
@@ -65,7 +70,7 @@ function build(
   const traceOf = (id: string) => findOriginTrace(store, `${paymentAggregate.category}-${id}`)
   mountPaymentWebhook(http, { payments, traceOf, secret, now })
   http.addHealthCheck('payment-provider', async () => circuitHealth(policy), { essential: false })
-  open.use(startSweeping({ payments, unfinished: documents, now, logger }))
+  open.use(startRecoverySweep({ payments, unfinished: documents, now, logger }))
   const movementTotals = projections.collection(movementTotalsView)
   open.use(startWorklistMetrics({ totals: movementTotals, logger }))
   return createResolvers({

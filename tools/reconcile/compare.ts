@@ -10,7 +10,7 @@ import {
   isRepeatable,
   type RefusedMovement,
 } from '#subgraphs/payment/domain/refused-movement.ts'
-import { sums } from '#subgraphs/payment/domain/totals.ts'
+import { tenderTotals } from '#subgraphs/payment/domain/totals.ts'
 import type { ExistingShipment, ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
 
 /** What each service has of one order; what it does not have is left out. */
@@ -106,7 +106,7 @@ function comparePayment({ order, payment }: OrderFacts): Found[] {
 
 /** What the provider refused to move is explained: it is on the operators' worklist, or was written off there. */
 function compareMoney(order: PlacedOrder, payment: StandingPayment): Found[] {
-  const { authorised, captured, refunded } = sums(payment)
+  const { authorised, captured, refunded } = tenderTotals(payment)
   const unmoved = (kind: MovementKind) => unmovedBy(payment, kind)
   const state = `${moneyOf(payment)}; the order is ${order.status}`
   const found = debtsThatDiffer(order, payment)
@@ -251,7 +251,7 @@ function unlike(kind: Kind, [oneName, one]: Named, [otherName, other]: Named): F
 }
 
 function moneyOf(payment: StandingPayment): string {
-  const { authorised, captured, refunded } = sums(payment)
+  const { authorised, captured, refunded } = tenderTotals(payment)
   const show = (minor: number) => toDecimal({ minor, currency: payment.currency })
   return `requested ${show(payment.amount)}, authorised ${show(authorised)}, captured ${show(captured)}, refunded ${show(refunded)} ${payment.currency}`
 }

@@ -4,15 +4,15 @@ import { z } from 'zod'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import { toDecimal } from '#platform/domain/money.ts'
 import {
-  type AuthoriseAnswer,
+  type AuthoriseResponse,
   codeText,
   instantText,
-  type MoveAnswer,
   type MoveCall,
+  type MoveResponse,
   type PaymentProvider,
   type ProviderCall,
   refText,
-  type VoidAnswer,
+  type VoidResponse,
 } from './payment-provider.ts'
 import { amountIn } from './provider-amounts.ts'
 
@@ -47,7 +47,7 @@ const declinedSchema = z.object({
 /** Both or neither; decimal text that is not negative. */
 const amountFields = { amount: z.string().optional(), currency: z.string().optional() }
 
-const authoriseAnswerSchema: z.ZodType<AuthoriseAnswer> = z.discriminatedUnion('status', [
+const authoriseAnswerSchema: z.ZodType<AuthoriseResponse> = z.discriminatedUnion('status', [
   z
     .object({
       status: z.literal('approved'),
@@ -64,13 +64,13 @@ const authoriseAnswerSchema: z.ZodType<AuthoriseAnswer> = z.discriminatedUnion('
   z.object({ status: z.literal('pending'), providerRef: refText }),
   declinedSchema,
 ])
-const moveAnswerSchema: z.ZodType<MoveAnswer> = z.discriminatedUnion('status', [
+const moveAnswerSchema: z.ZodType<MoveResponse> = z.discriminatedUnion('status', [
   z
     .object({ status: z.literal('approved'), ...amountFields })
     .transform((answer, context) => ({ status: answer.status, ...amountIn(answer, context) })),
   declinedSchema,
 ])
-const voidAnswerSchema: z.ZodType<VoidAnswer> = z.discriminatedUnion('status', [
+const voidAnswerSchema: z.ZodType<VoidResponse> = z.discriminatedUnion('status', [
   z.object({ status: z.literal('approved') }),
   declinedSchema,
 ])

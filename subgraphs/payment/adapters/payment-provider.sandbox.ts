@@ -4,10 +4,10 @@ import { CallerError } from '#platform/domain/errors.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import type {
-  AuthoriseAnswer,
   AuthoriseCall,
-  MoveAnswer,
+  AuthoriseResponse,
   MoveCall,
+  MoveResponse,
   PaymentProvider,
   ProviderCall,
 } from './payment-provider.ts'
@@ -73,7 +73,7 @@ export async function openSandboxProvider(options: SandboxProviderOptions): Prom
   }
 }
 
-async function authorise(call: AuthoriseCall, bank: Bank, signal?: AbortSignal): Promise<AuthoriseAnswer> {
+async function authorise(call: AuthoriseCall, bank: Bank, signal?: AbortSignal): Promise<AuthoriseResponse> {
   const { verdict, fault, script, expiresInMs } = scenarioOf(call.token, call.amount.minor)
   if (fault === 'down') throw noAnswer()
   const approval = verdict.outcome === 'pending' ? approvalOf(verdict.approval, bank) : undefined
@@ -99,7 +99,7 @@ function approvalOf(approval: 'approved' | 'declined' | 'never', { now, approval
   return approval === 'never' ? { approval } : { approval, noticeAt: new Date(now().getTime() + approvalMs) }
 }
 
-async function move(operation: 'capture' | 'refund', call: MoveCall, bank: Bank): Promise<MoveAnswer> {
+async function move(operation: 'capture' | 'refund', call: MoveCall, bank: Bank): Promise<MoveResponse> {
   const row = await bank.ledger.operate({
     ...named(call, bank),
     ...call.amount,
@@ -110,7 +110,7 @@ async function move(operation: 'capture' | 'refund', call: MoveCall, bank: Bank)
 }
 
 /** The first answer, whatever became of the authorisation since: a pending one was answered `pending`. */
-function answerOf(row: LedgerRow): AuthoriseAnswer {
+function answerOf(row: LedgerRow): AuthoriseResponse {
   const { providerRef } = row
   if (row.approval !== null) return { status: 'pending', providerRef }
   if (row.status === 'declined') return declined(row)

@@ -21,7 +21,7 @@ export type MoveCall = ProviderCall & { readonly amount: Money }
 export type VoidCall = ProviderCall & { readonly providerRef?: string }
 
 /** `code` is the provider's, in lower snake case: insufficient_funds. `retryable`: the same may work later. */
-export type DeclinedAnswer = {
+export type DeclinedResponse = {
   readonly status: 'declined'
   readonly code: string
   readonly retryable: boolean
@@ -31,7 +31,7 @@ export type DeclinedAnswer = {
  * `amount` is what the provider says that it authorised or moved: what was asked for, when it says nothing. Nothing is
  * captured under an authorisation from `expiresAt` on. `pending`: a notice will say how the approval went.
  */
-export type AuthoriseAnswer =
+export type AuthoriseResponse =
   | {
       readonly status: 'approved'
       readonly providerRef: string
@@ -39,9 +39,9 @@ export type AuthoriseAnswer =
       readonly expiresAt?: string
     }
   | { readonly status: 'pending'; readonly providerRef: string }
-  | DeclinedAnswer
-export type MoveAnswer = { readonly status: 'approved'; readonly amount?: Money } | DeclinedAnswer
-export type VoidAnswer = { readonly status: 'approved' } | DeclinedAnswer
+  | DeclinedResponse
+export type MoveResponse = { readonly status: 'approved'; readonly amount?: Money } | DeclinedResponse
+export type VoidResponse = { readonly status: 'approved' } | DeclinedResponse
 
 /**
  * Every call may be repeated: the same idempotency key has one effect and one answer, for ever. A call whose answer is
@@ -49,13 +49,13 @@ export type VoidAnswer = { readonly status: 'approved' } | DeclinedAnswer
  */
 export interface PaymentProvider extends AsyncDisposable {
   /** After a void of the same tender it is declined. */
-  authorise(call: AuthoriseCall, signal?: AbortSignal): Promise<AuthoriseAnswer>
+  authorise(call: AuthoriseCall, signal?: AbortSignal): Promise<AuthoriseResponse>
   /** Declined when it is more than is authorised and not captured or void; `authorisation_expired` when it is too late. */
-  capture(call: MoveCall, signal?: AbortSignal): Promise<MoveAnswer>
+  capture(call: MoveCall, signal?: AbortSignal): Promise<MoveResponse>
   /** Declined when it is more than is captured and not refunded. */
-  refund(call: MoveCall, signal?: AbortSignal): Promise<MoveAnswer>
+  refund(call: MoveCall, signal?: AbortSignal): Promise<MoveResponse>
   /** Lets go of what is authorised and not captured; with nothing authorised, sees to it that nothing will be. */
-  void(call: VoidCall, signal?: AbortSignal): Promise<VoidAnswer>
+  void(call: VoidCall, signal?: AbortSignal): Promise<VoidResponse>
 }
 
 export const refText = storableText(200)

@@ -2,15 +2,15 @@
 
 import { type Operation, operationKey } from '#subgraphs/payment/domain/outstanding.ts'
 import type { ProviderRefusal } from '#subgraphs/payment/domain/payment.ts'
-import type { Answer } from '#subgraphs/payment/domain/provider-responses.ts'
-import type { PaymentProvider, VoidAnswer } from './payment-provider.ts'
+import type { ProviderResponse } from '#subgraphs/payment/domain/provider-responses.ts'
+import type { PaymentProvider, VoidResponse } from './payment-provider.ts'
 
 /** Throws CallerError UNAVAILABLE when the answer is not known; asking again has no second effect. */
-export async function ask(
+export async function callProvider(
   provider: PaymentProvider,
   paymentId: string,
   operation: Operation,
-): Promise<Answer> {
+): Promise<ProviderResponse> {
   const { tenderId } = operation
   const named = { idempotencyKey: operationKey(paymentId, operation), reference: paymentId, tenderId }
   switch (operation.kind) {
@@ -43,7 +43,7 @@ function attemptOf({ attempt }: { readonly attempt?: number }): { readonly attem
   return attempt === undefined ? {} : { attempt }
 }
 
-function declinedIn(said: VoidAnswer): { readonly declined?: ProviderRefusal } {
+function declinedIn(said: VoidResponse): { readonly declined?: ProviderRefusal } {
   if (said.status === 'approved') return {}
   const { code, retryable } = said
   return { declined: { code, retryable } }

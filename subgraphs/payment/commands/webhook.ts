@@ -10,7 +10,7 @@ import type { Payments } from './payments.ts'
 export const PAYMENT_WEBHOOK = '/webhooks/payment'
 
 export type PaymentWebhookOptions = {
-  readonly payments: Pick<Payments, 'hear'>
+  readonly payments: Pick<Payments, 'recordNotice'>
   /** The trace that the payment was requested in: the provider brings none. */
   readonly traceOf: (paymentId: string) => Promise<string | undefined>
   readonly secret: string
@@ -38,7 +38,7 @@ export function mountPaymentWebhook(http: HttpServer, options: PaymentWebhookOpt
             correlationId: requestId,
             ...(trace !== undefined && { traceparent: trace }),
           }
-          return options.payments.hear(notice, meta)
+          return options.payments.recordNotice(notice, meta)
         })
       } catch (err) {
         if (!isDoneWith(err)) throw err

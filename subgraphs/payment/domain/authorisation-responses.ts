@@ -19,7 +19,7 @@ type Approved = {
 }
 type Pending = { readonly status: 'pending'; readonly providerRef: string }
 
-export type AuthorisationAnswer = {
+export type AuthorisationResponse = {
   readonly to: 'authorise'
   readonly tenderId: string
   readonly said: Approved | Pending | Declined
@@ -28,7 +28,7 @@ export type AuthorisationAnswer = {
 export function authorisation(
   payment: StandingPayment,
   tender: Tender,
-  said: AuthorisationAnswer['said'],
+  said: AuthorisationResponse['said'],
   at: string,
 ): LaterEvent[] {
   const open = isOpen(payment, tender)

@@ -41,7 +41,7 @@ export type RequestPayment = {
   readonly tenders: readonly RequestedTender[]
   readonly at: string
 }
-export type MoveMoney = { readonly moveId: string; readonly amount: Money; readonly at: string }
+export type RequestMovement = { readonly moveId: string; readonly amount: Money; readonly at: string }
 
 /** An order has one payment: a second request is refused, unless it repeats the first one's command key. */
 export function requestPayment(payment: Payment, command: RequestPayment): PaymentDecision {
@@ -64,7 +64,7 @@ export function requestPayment(payment: Payment, command: RequestPayment): Payme
  * Splits the amount over what is authorised and not yet captured: vouchers first, then in the order of the tenders. An
  * authorisation that is about to expire is first asked for again.
  */
-export function requestCapture(payment: Payment, { moveId, amount, at }: MoveMoney): PaymentDecision {
+export function requestCapture(payment: Payment, { moveId, amount, at }: RequestMovement): PaymentDecision {
   if (!isStanding(payment)) return notFound()
   if (payment.phase === 'voiding' || payment.phase === 'voided')
     return no('PAYMENT_VOIDED', 'the payment has been voided: nothing can be captured any more')
@@ -101,7 +101,7 @@ function isStillOwed({ tenders, captures, refused, amount: total }: StandingPaym
  * An earlier capture took more than was asked, so that too little is authorised for this one. The provider is not asked:
  * it is a refused movement of the first tender, which operators have authorised anew.
  */
-function usedUp(payment: StandingPayment, { moveId, amount, at }: MoveMoney): LaterEvent[] {
+function usedUp(payment: StandingPayment, { moveId, amount, at }: RequestMovement): LaterEvent[] {
   const { orderId, tenders } = payment
   const shares = tenders.slice(0, 1).map(({ tenderId }) => ({ tenderId, amount }))
   const about = { orderId, code: CONTRADICTION.usedUp, retryable: false, at }
@@ -141,7 +141,7 @@ export function reauthoriseExpiring(payment: StandingPayment, movementId: string
 }
 
 /** Splits the amount over what is captured and not yet refunded, in the same order as a capture. */
-export function requestRefund(payment: Payment, { moveId, amount, at }: MoveMoney): PaymentDecision {
+export function requestRefund(payment: Payment, { moveId, amount, at }: RequestMovement): PaymentDecision {
   if (!isStanding(payment)) return notFound()
   const foreign = foreignCurrency(payment, amount)
   if (foreign) return foreign
@@ -195,7 +195,7 @@ export function droppedCaptures({ orderId, refused }: StandingPayment, at: strin
 }
 
 /** The answer to an authorisation as the payment stands now; undefined while the provider's answer is not known. */
-export function authorisationAnswer(
+export function authorisationResult(
   payment: StandingPayment,
 ): { readonly pending: boolean } | { readonly refused: PaymentRefusal } | undefined {
   if (payment.authorisedAt !== undefined) return { pending: false }
@@ -213,7 +213,7 @@ export function authorisationAnswer(
 }
 
 /** The answer to a capture or refund; undefined while the provider's answer is not known. */
-export function moveAnswer(
+export function movementResult(
   payment: StandingPayment,
   kind: 'capture' | 'refund',
   moveId: string,
@@ -234,7 +234,7 @@ export function moveAnswer(
 }
 
 /** True once nothing more is to be let go; the answer to a void. */
-export function isLetGo(payment: Payment): boolean {
+export function isFullyVoided(payment: Payment): boolean {
   return !isStanding(payment) || (payment.phase !== 'voiding' && toRelease(payment).length === 0)
 }
 

@@ -1,4 +1,4 @@
-// The events of a payment: what is stored for ever, and what other services hear of. Free of I/O.
+// The events of a payment, as they are stored, and as other services hear of them.
 import type { Money } from '#platform/domain/money.ts'
 
 export type TenderKind = 'CARD' | 'VOUCHER' | 'BANK_SLIP'
@@ -15,7 +15,7 @@ export type Share = { readonly tenderId: string; readonly amount: Money }
 
 export type MovementKind = 'CAPTURE' | 'REFUND' | 'VOID'
 
-type Happening<Type extends string, Data extends object> = {
+type EventOf<Type extends string, Data extends object> = {
   readonly type: Type
   readonly data: Readonly<Data> & { readonly at: string }
 }
@@ -32,16 +32,16 @@ type OfMovement = { orderId: string; movementId: string; kind: MovementKind; amo
  * refund; a void has an id made of its tender's. The entry stays open until it is settled, written off or dropped.
  */
 export type PaymentEvent =
-  | Happening<
+  | EventOf<
       'PaymentRequested',
       { orderId: string; customerId: string; amount: Money; tenders: readonly RequestedTender[] }
     >
   /** `expiresAt`: the provider captures nothing under this authorisation from then on. */
-  | Happening<'TenderAuthorised', OfTender & { providerRef: string; expiresAt?: string }>
-  | Happening<'TenderApprovalAwaited', { tenderId: string; providerRef: string }>
-  | Happening<'TenderDeclined', { tenderId: string; code: string; retryable: boolean }>
-  | Happening<'PaymentAuthorised', { orderId: string; customerId: string; amount: Money }>
-  | Happening<
+  | EventOf<'TenderAuthorised', OfTender & { providerRef: string; expiresAt?: string }>
+  | EventOf<'TenderApprovalAwaited', { tenderId: string; providerRef: string }>
+  | EventOf<'TenderDeclined', { tenderId: string; code: string; retryable: boolean }>
+  | EventOf<'PaymentAuthorised', { orderId: string; customerId: string; amount: Money }>
+  | EventOf<
       'PaymentDeclined',
       {
         orderId: string
@@ -52,28 +52,28 @@ export type PaymentEvent =
         reason: string
       }
     >
-  | Happening<'CaptureRequested', { captureId: string; amount: Money; shares: readonly Share[] }>
+  | EventOf<'CaptureRequested', { captureId: string; amount: Money; shares: readonly Share[] }>
   /** `amount` is what the provider says that it took, which may differ from the share that was asked for. */
-  | Happening<'TenderCaptured', OfTender & { captureId: string }>
-  | Happening<'PaymentCaptured', { orderId: string; captureId: string; amount: Money }>
-  | Happening<'CaptureDeclined', { orderId: string; captureId: string; code: string; retryable: boolean }>
-  | Happening<'RefundRequested', { refundId: string; amount: Money; shares: readonly Share[] }>
-  | Happening<'TenderRefunded', OfTender & { refundId: string }>
-  | Happening<'PaymentRefunded', { orderId: string; refundId: string; amount: Money }>
-  | Happening<'RefundDeclined', { orderId: string; refundId: string; code: string; retryable: boolean }>
-  | Happening<'VoidRequested', { orderId: string }>
-  | Happening<'TenderVoided', OfTender>
-  | Happening<'PaymentVoided', { orderId: string; amount: Money }>
+  | EventOf<'TenderCaptured', OfTender & { captureId: string }>
+  | EventOf<'PaymentCaptured', { orderId: string; captureId: string; amount: Money }>
+  | EventOf<'CaptureDeclined', { orderId: string; captureId: string; code: string; retryable: boolean }>
+  | EventOf<'RefundRequested', { refundId: string; amount: Money; shares: readonly Share[] }>
+  | EventOf<'TenderRefunded', OfTender & { refundId: string }>
+  | EventOf<'PaymentRefunded', { orderId: string; refundId: string; amount: Money }>
+  | EventOf<'RefundDeclined', { orderId: string; refundId: string; code: string; retryable: boolean }>
+  | EventOf<'VoidRequested', { orderId: string }>
+  | EventOf<'TenderVoided', OfTender>
+  | EventOf<'PaymentVoided', { orderId: string; amount: Money }>
   /** A void that came before any request: whatever is requested later is refused. */
-  | Happening<'PaymentForestalled', { orderId: string }>
+  | EventOf<'PaymentForestalled', { orderId: string }>
   /** The provider approved what was declined, or void, by then; it is voided there under its own reference. */
-  | Happening<'TenderApprovedLate', { tenderId: string; providerRef: string; amount?: Money }>
-  | Happening<'LateApprovalVoided', { tenderId: string; providerRef: string }>
+  | EventOf<'TenderApprovedLate', { tenderId: string; providerRef: string; amount?: Money }>
+  | EventOf<'LateApprovalVoided', { tenderId: string; providerRef: string }>
   /**
    * `tender` is to be authorised in the place of those that it replaces, and the movement is made of it. Once it is
    * authorised, what is left of the others is let go. `by` is the operator who asked for it, if one did.
    */
-  | Happening<
+  | EventOf<
       'ReauthorisationRequested',
       {
         orderId: string
@@ -84,16 +84,17 @@ export type PaymentEvent =
       }
     >
   /** `before` is what the entry held open, if there was one: it has been tried again, and is refused again. */
-  | Happening<
+  | EventOf<
       'MovementRefused',
       OfMovement & { code: string; retryable: boolean; shares: readonly Share[]; before?: Money }
     >
-  | Happening<'MovementRetried', OfMovement & { by: string; shares: readonly Share[] }>
-  | Happening<'MovementSettled', OfMovement>
-  | Happening<'MovementWrittenOff', OfMovement & { by: string; note: string }>
+  | EventOf<'MovementRetried', OfMovement & { by: string; shares: readonly Share[] }>
+  | EventOf<'MovementSettled', OfMovement>
+  | EventOf<'MovementWrittenOff', OfMovement & { by: string; note: string }>
   /** Nothing is owed any more: the payment was voided as a whole. */
-  | Happening<'MovementDropped', OfMovement>
+  | EventOf<'MovementDropped', OfMovement>
 
+/** Each event type once; the mapping makes the type check find a missing one. */
 const TYPES: Readonly<Record<PaymentEvent['type'], true>> = {
   PaymentRequested: true,
   TenderAuthorised: true,
@@ -123,8 +124,4 @@ const TYPES: Readonly<Record<PaymentEvent['type'], true>> = {
   MovementDropped: true,
 }
 
-export function isPaymentEventType(type: string): type is PaymentEvent['type'] {
-  return Object.hasOwn(TYPES, type)
-}
-
-export const PAYMENT_EVENT_TYPES = Object.keys(TYPES).filter(isPaymentEventType)
+export const PAYMENT_EVENT_TYPES = Object.keys(TYPES) as readonly PaymentEvent['type'][]

@@ -16,7 +16,7 @@ import { reauthorise } from '#subgraphs/payment/domain/reauthorisation.ts'
 import { AUTHORISATION_EXPIRED, CONTRADICTION } from '#subgraphs/payment/domain/refused-movement.ts'
 
 /** `amount` is what the provider says that it moved; what was asked for when it says nothing. */
-export type MoveAnswer = {
+export type MovementResponse = {
   readonly to: 'capture' | 'refund'
   readonly moveId: string
   /** Which try it answers, when it is not the first: an answer to an earlier one changes nothing. */
@@ -25,13 +25,13 @@ export type MoveAnswer = {
   readonly said: { readonly status: 'approved'; readonly amount?: Money } | Declined
 }
 
-type Kind = MoveAnswer['to']
+type Kind = MovementResponse['to']
 
 /** Records what really moved, whatever was asked for. What was moved too much of comes back, or is told to operators. */
 export function movement(
   payment: StandingPayment,
   tender: Tender,
-  answer: MoveAnswer,
+  answer: MovementResponse,
   at: string,
 ): LaterEvent[] {
   const { to, moveId, said } = answer
@@ -57,7 +57,7 @@ type About = {
   readonly at: string
 }
 
-function isOfThisTry(payment: StandingPayment, { moveId, attempt = 1 }: MoveAnswer): boolean {
+function isOfThisTry(payment: StandingPayment, { moveId, attempt = 1 }: MovementResponse): boolean {
   return attempt === (entryOf(payment, moveId)?.tries ?? 0) + 1
 }
 
@@ -142,15 +142,15 @@ export function closings(
   ]
 }
 
-function isHeard(payment: StandingPayment, answer: MoveOrOther): answer is MoveAnswer {
+function isHeard(payment: StandingPayment, answer: MoveOrOther): answer is MovementResponse {
   return 'moveId' in answer && isOfThisTry(payment, answer)
 }
 
-type MoveOrOther = MoveAnswer | { readonly to: 'authorise' | 'void' | 'void-late' }
+type MoveOrOther = MovementResponse | { readonly to: 'authorise' | 'void' | 'void-late' }
 type Closing = {
   readonly kind: Kind
   readonly move: Move
-  readonly answers: readonly MoveAnswer[]
+  readonly answers: readonly MovementResponse[]
   readonly at: string
 }
 
@@ -209,7 +209,7 @@ function refusalAt(
   kind: Kind,
   move: Move,
   share: OpenShare,
-  answers: readonly MoveAnswer[],
+  answers: readonly MovementResponse[],
 ): ProviderRefusal | undefined {
   const tender = payment.tenders.find(({ tenderId }) => tenderId === share.tenderId)
   if (tender?.status === 'DECLINED') return tender.decline
@@ -220,7 +220,7 @@ function refusalAt(
 function refusalOf(
   move: Move,
   { tenderId }: OpenShare,
-  answers: readonly MoveAnswer[],
+  answers: readonly MovementResponse[],
   kind: Kind = 'capture',
 ): ProviderRefusal | undefined {
   for (const answer of answers) {

@@ -1,13 +1,6 @@
-// The payment of one order: its events, its state and how they make it. Free of I/O, clocks and ids.
+// The state of an order's payment, and how each event changes it.
 import type { Money } from '#platform/domain/money.ts'
-import type { Aggregate } from '#platform/event-store/aggregate.ts'
-import {
-  PAYMENT_EVENT_TYPES,
-  type PaymentEvent,
-  type RequestedTender,
-  type Share,
-  type TenderKind,
-} from '#subgraphs/payment/domain/events.ts'
+import type { PaymentEvent, RequestedTender, Share, TenderKind } from '#subgraphs/payment/domain/events.ts'
 import {
   afterMovement,
   type MovementEvent,
@@ -309,12 +302,4 @@ function without(moves: readonly Move[], id: string): Move[] {
 
 function refusalOf({ code, retryable }: ProviderRefusal): ProviderRefusal {
   return { code, retryable }
-}
-
-/** Streams are short (a few events a shipment), so no snapshots are kept. */
-export const paymentAggregate: Aggregate<Payment, PaymentEvent> = {
-  category: 'payment',
-  initial: { phase: 'absent' },
-  evolve,
-  types: PAYMENT_EVENT_TYPES,
 }

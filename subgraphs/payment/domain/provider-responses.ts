@@ -1,12 +1,15 @@
 // Decides what the provider's answers mean: the facts to record, and the conclusions they allow. Free of I/O.
 import { accept, type Decision } from '#platform/domain/decision.ts'
-import { type AuthorisationAnswer, authorisation } from '#subgraphs/payment/domain/authorisation-responses.ts'
+import {
+  type AuthorisationResponse,
+  authorisation,
+} from '#subgraphs/payment/domain/authorisation-responses.ts'
 import { droppedCaptures } from '#subgraphs/payment/domain/commands.ts'
 import { declineMessage } from '#subgraphs/payment/domain/decline-message.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import {
   closings,
-  type MoveAnswer,
+  type MovementResponse,
   movement,
   reauthorisations,
 } from '#subgraphs/payment/domain/movement-responses.ts'
@@ -18,16 +21,16 @@ import {
   type Payment,
   type StandingPayment,
 } from '#subgraphs/payment/domain/payment.ts'
-import { sums } from '#subgraphs/payment/domain/totals.ts'
-import { lateVoided, type VoidAnswer, voided } from '#subgraphs/payment/domain/void-responses.ts'
+import { tenderTotals } from '#subgraphs/payment/domain/totals.ts'
+import { lateVoided, type TenderVoidResponse, voided } from '#subgraphs/payment/domain/void-responses.ts'
 
 /** What the provider said of one operation. An answer that is known already, or has no use any more, records nothing. */
-export type Answer = AuthorisationAnswer | MoveAnswer | VoidAnswer
+export type ProviderResponse = AuthorisationResponse | MovementResponse | TenderVoidResponse
 
 /** Never refused: an answer is a fact. Answers that arrive together are concluded together, in one append. */
-export function recordAnswers(
+export function recordResponses(
   payment: Payment,
-  answers: readonly Answer[],
+  answers: readonly ProviderResponse[],
   at: string,
 ): Decision<PaymentEvent, never> {
   if (!isStanding(payment)) return accept()
@@ -47,7 +50,7 @@ export function recordAnswers(
   return accept(...events)
 }
 
-function facts(payment: StandingPayment, answer: Answer, at: string): LaterEvent[] {
+function facts(payment: StandingPayment, answer: ProviderResponse, at: string): LaterEvent[] {
   const tender = payment.tenders.find(({ tenderId }) => tenderId === answer.tenderId)
   if (!tender) return []
   switch (answer.to) {
@@ -88,7 +91,7 @@ function voidDone(payment: StandingPayment, at: string): LaterEvent[] {
 
 function authorised(payment: StandingPayment, at: string): LaterEvent {
   const { orderId, customerId, currency } = payment
-  const amount = { minor: sums(payment).authorised, currency }
+  const amount = { minor: tenderTotals(payment).authorised, currency }
   return { type: 'PaymentAuthorised', data: { orderId, customerId, amount, at } }
 }
 

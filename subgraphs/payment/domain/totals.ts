@@ -13,11 +13,15 @@ export type PaymentStatus =
   | 'REFUNDED'
 
 /** Minor units. `authorised` is what is held now: what has been let go no longer counts. */
-export type Sums = { readonly authorised: number; readonly captured: number; readonly refunded: number }
+export type TenderTotals = {
+  readonly authorised: number
+  readonly captured: number
+  readonly refunded: number
+}
 
 type Derived = Pick<StandingPayment, 'phase' | 'tenders' | 'authorisedAt'>
 
-export function sums({ tenders }: Pick<StandingPayment, 'tenders'>): Sums {
+export function tenderTotals({ tenders }: Pick<StandingPayment, 'tenders'>): TenderTotals {
   const total = (pick: (tender: Tender) => number) => tenders.reduce((sum, tender) => sum + pick(tender), 0)
   return {
     authorised: total(tender => tender.held),
@@ -28,7 +32,7 @@ export function sums({ tenders }: Pick<StandingPayment, 'tenders'>): Sums {
 
 /** Captured and refunded in full means: all that is still held, so a void of the rest completes it. */
 export function paymentStatus(payment: Derived): PaymentStatus {
-  const { authorised, captured, refunded } = sums(payment)
+  const { authorised, captured, refunded } = tenderTotals(payment)
   if (refunded > 0)
     return refunded === captured && captured === authorised ? 'REFUNDED' : 'PARTIALLY_REFUNDED'
   if (captured > 0) return captured === authorised ? 'CAPTURED' : 'PARTIALLY_CAPTURED'

@@ -15,14 +15,14 @@ type Said = {
   readonly attempt?: number
   readonly declined?: ProviderRefusal
 }
-export type VoidAnswer =
+export type TenderVoidResponse =
   | (Said & { readonly to: 'void' })
   | (Said & { readonly to: 'void-late'; readonly providerRef: string })
 
 export function voided(
   payment: StandingPayment,
   tender: Tender,
-  answer: VoidAnswer,
+  answer: TenderVoidResponse,
   at: string,
 ): LaterEvent[] {
   if (!toRelease(payment).includes(tender)) return []
@@ -36,7 +36,7 @@ export function voided(
 export function lateVoided(
   payment: StandingPayment,
   tender: Tender,
-  answer: Extract<VoidAnswer, { to: 'void-late' }>,
+  answer: Extract<TenderVoidResponse, { to: 'void-late' }>,
   at: string,
 ): LaterEvent[] {
   const { tenderId } = tender

@@ -1,17 +1,10 @@
-// The read models of payment as pure functions from event to document change. Free of I/O.
-import { createCodec } from '#platform/event-store/codec.ts'
-import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import type { Change, View } from '#platform/read-models/projection.ts'
+// The read models of payment: which events change which documents.
+import type { View } from '#platform/read-models/projection.ts'
+import { projectEvents } from '#platform/subgraph/project-events.ts'
+import { paymentAggregate } from '#subgraphs/payment/domain/aggregate.ts'
 import type { MovementKind, PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
-import {
-  evolve,
-  isStanding,
-  type Payment,
-  paymentAggregate,
-  type StandingPayment,
-} from '#subgraphs/payment/domain/payment.ts'
-
+import { evolve, isStanding, type StandingPayment } from '#subgraphs/payment/domain/payment.ts'
 import {
   afterMovement,
   isMovementEvent,
@@ -19,15 +12,7 @@ import {
   type RefusedMovement,
 } from '#subgraphs/payment/domain/refused-movement.ts'
 
-const codec = createCodec<Payment, PaymentEvent>(paymentAggregate)
 const categories = [paymentAggregate.category]
-
-function projecting<Doc>(changes: (event: PaymentEvent, paymentId: string) => Change<Doc>[]) {
-  return (recorded: RecordedEvent): Change<Doc>[] => {
-    const event = codec.decode(recorded)
-    return event ? changes(event, recorded.stream.slice(paymentAggregate.category.length + 1)) : []
-  }
-}
 
 /** One document a payment, by payment id. `unfinishedSince` is there while the provider still has to be asked something. */
 export type PaymentDoc = StandingPayment & { readonly unfinishedSince?: string }
@@ -36,7 +21,9 @@ export type PaymentDoc = StandingPayment & { readonly unfinishedSince?: string }
 export const paymentsView: View<PaymentDoc> = {
   collection: { name: 'payments', version: 2, indexes: [['orderId'], ['unfinishedSince']] },
   categories,
-  project: projecting((event, id) => [{ id, update: doc => paymentAfter(doc, withoutTokens(event)) }]),
+  project: projectEvents(paymentAggregate, (event, { id }) => [
+    { id, update: doc => paymentAfter(doc, withoutTokens(event)) },
+  ]),
 }
 
 function paymentAfter(doc: PaymentDoc | undefined, event: PaymentEvent): PaymentDoc | undefined {
@@ -69,7 +56,7 @@ type Sum = Exclude<keyof TotalsDoc, 'currency'>
 export const totalsView: View<TotalsDoc> = {
   collection: { name: 'payment_totals', version: 1, indexes: [] },
   categories,
-  project: projecting(event => {
+  project: projectEvents(paymentAggregate, event => {
     const sum = SUMS[event.type]
     if (!sum || !('amount' in event.data)) return []
     const { minor, currency } = event.data.amount
@@ -106,7 +93,7 @@ export const movementsView: View<MovementDoc> = {
     ],
   },
   categories,
-  project: projecting((event, paymentId) => {
+  project: projectEvents(paymentAggregate, (event, { id: paymentId }) => {
     if (!isMovementEvent(event)) return []
     const { movementId: id, orderId } = event.data
     const update = (doc: MovementDoc | undefined) => {
@@ -129,7 +116,7 @@ export type MovementTotalsDoc = {
 export const movementTotalsView: View<MovementTotalsDoc> = {
   collection: { name: 'refused_movement_totals', version: 1, indexes: [] },
   categories,
-  project: projecting(event => {
+  project: projectEvents(paymentAggregate, event => {
     if (!isMovementEvent(event) || event.type === 'MovementRetried') return []
     const { kind, amount } = event.data
     const { currency } = amount

@@ -1,12 +1,12 @@
-// Tells Prometheus of refused movements: how many are open, what they come to, and every refusal by its code.
+// Metrics of refused movements: how many are open, what they come to, and every refusal by its code.
 import { toDecimal } from '#platform/domain/money.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
-import { createWakeSignal } from '#platform/resilience/backoff.ts'
+import { startPeriodicTask } from '#platform/subgraph/periodic-task.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { AUTHORISATION_EXPIRED, CONTRADICTION } from '#subgraphs/payment/domain/refused-movement.ts'
-import type { MovementTotalsDoc } from './views.ts'
+import type { MovementTotalsDoc } from '#subgraphs/payment/queries/views.ts'
 
 const EVERY_MS = 10_000
 /** Three kinds, and as many currencies as there are. */
@@ -47,31 +47,19 @@ function stepOf(event: PaymentEvent): string | undefined {
   return event.type === 'MovementRefused' ? event.data.kind.toLowerCase() : undefined
 }
 
-export type WorklistMetricsOptions = {
+type WorklistMetricsOptions = {
   readonly totals: Pick<Collection<MovementTotalsDoc>, 'find'>
   readonly logger: Logger
 }
 
-/** Looks at the totals at once and then every ten seconds, until disposed. Every process of the service tells the same. */
+/** Reads the totals at once and then every ten seconds, until disposed. Every process of the service reports the same. */
 export function startWorklistMetrics(options: WorklistMetricsOptions): AsyncDisposable {
-  const wakeSignal = createWakeSignal()
-  let stopped = false
-  const run = async (): Promise<void> => {
-    while (!stopped) {
-      await report(options).catch(err =>
-        options.logger.warn({ err }, 'open refused movements could not be counted; trying again in 10 s'),
-      )
-      if (!stopped) await wakeSignal.wait(EVERY_MS)
-    }
-  }
-  const running = run()
-  return {
-    async [Symbol.asyncDispose]() {
-      stopped = true
-      wakeSignal.notify()
-      await running
-    },
-  }
+  return startPeriodicTask({
+    run: () => report(options),
+    everyMs: EVERY_MS,
+    onError: err =>
+      options.logger.warn({ err }, 'counting open refused movements failed, they are counted again in 10 s'),
+  })
 }
 
 async function report({ totals }: WorklistMetricsOptions): Promise<void> {

@@ -5,11 +5,11 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { createRepository } from '#platform/event-store/repository.ts'
 import type { SandboxProvider } from '#subgraphs/payment/adapters/payment-provider.sandbox.ts'
 import type { PaymentProvider } from '#subgraphs/payment/adapters/payment-provider.ts'
-import { type AuthoriseCommand, createPayments, type Payments } from '#subgraphs/payment/commands/payments.ts'
-import { paymentAggregate } from '#subgraphs/payment/domain/payment.ts'
+import { type AuthorisePayment, createPayments, type Payments } from '#subgraphs/payment/commands/payments.ts'
+import { paymentAggregate } from '#subgraphs/payment/domain/aggregate.ts'
 import { openSandbox } from '../adapters/sandbox-fixture.ts'
 
-export type Desk = AsyncDisposable & {
+export type PaymentsFixture = AsyncDisposable & {
   readonly payments: Payments
   readonly sandbox: SandboxProvider
   /** The operations that the provider was asked for, in order. */
@@ -21,10 +21,10 @@ export type Desk = AsyncDisposable & {
 }
 
 /** `between` wraps the provider: what it does happens between the service and the sandbox. */
-export async function openDesk(
+export async function openPaymentsFixture(
   databaseUrl: string,
   between: (sandbox: PaymentProvider) => PaymentProvider = sandbox => sandbox,
-): Promise<Desk> {
+): Promise<PaymentsFixture> {
   const open = new AsyncDisposableStack()
   const store = open.use(await openPostgresEventStore({ url: databaseUrl }))
   const sandbox = open.use(await openSandbox({ databaseUrl }))
@@ -62,7 +62,7 @@ function counting(provider: PaymentProvider, asked: string[]): PaymentProvider {
 }
 
 /** A command context under a key of its own, or the one given. */
-export function under(key: string, body: CommandContext['body'] = {}): CommandContext {
+export function commandWithKey(key: string, body: CommandContext['body'] = {}): CommandContext {
   return { key: `service:test:${key}`, body, meta: { actor: 'service:orders' } }
 }
 
@@ -71,7 +71,7 @@ export function euros(minor: number) {
 }
 
 /** An order paid by one card, unless other tenders are given as [token, minor]. */
-export function orderOf(...tenders: [token: string, minor: number][]): AuthoriseCommand {
+export function orderOf(...tenders: [token: string, minor: number][]): AuthorisePayment {
   const given: [string, number][] = tenders.length > 0 ? tenders : [['tok_approve', 10_000]]
   return {
     orderId: newId('order'),

@@ -3,42 +3,51 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
 import { newId, siblingId } from '#platform/domain/ids.ts'
 import type { PaymentProvider } from '#subgraphs/payment/adapters/payment-provider.ts'
-import type { AuthoriseCommand } from '#subgraphs/payment/commands/payments.ts'
+import type { AuthorisePayment } from '#subgraphs/payment/commands/payments.ts'
 import type { Payment } from '#subgraphs/payment/domain/payment.ts'
-import { paymentStatus, sums } from '#subgraphs/payment/domain/totals.ts'
+import { paymentStatus, tenderTotals } from '#subgraphs/payment/domain/totals.ts'
 import { reauthoriseMovement, retryMovement, writeOffMovement } from '#subgraphs/payment/domain/worklist.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
-import { type Desk, euros, openDesk, orderOf, under } from './payments-fixture.ts'
+import {
+  commandWithKey,
+  euros,
+  openPaymentsFixture,
+  orderOf,
+  type PaymentsFixture,
+} from './payments-fixture.ts'
 
 let databaseUrl: string
-let desk: Desk
+let fixture: PaymentsFixture
 beforeAll(async () => {
   databaseUrl = await freshDatabase()
-  desk = await openDesk(databaseUrl)
+  fixture = await openPaymentsFixture(databaseUrl)
 })
-afterAll(() => desk[Symbol.asyncDispose]())
+afterAll(() => fixture[Symbol.asyncDispose]())
 
 function payOf({ orderId }: { orderId: string }): string {
   return siblingId('payment', orderId)
 }
-function authorise(order: AuthoriseCommand, at: Desk = desk) {
-  return at.payments.authorise(order, under(`authorise:${order.orderId}`, { order: order.orderId }))
+function authorise(order: AuthorisePayment, at: PaymentsFixture = fixture) {
+  return at.payments.authorise(order, commandWithKey(`authorise:${order.orderId}`, { order: order.orderId }))
 }
-async function authorised(...tenders: [string, number][]): Promise<AuthoriseCommand> {
+async function authorised(...tenders: [string, number][]): Promise<AuthorisePayment> {
   const order = orderOf(...tenders)
   expect(await authorise(order)).toMatchObject({ pending: false })
   return order
 }
 function move(
   kind: 'capture' | 'refund',
-  { orderId }: AuthoriseCommand,
+  { orderId }: AuthorisePayment,
   minor: number,
   key: string = newId('capture'),
 ) {
-  return desk.payments[kind]({ orderId, amount: euros(minor) }, under(`${kind}:${key}`, { minor }))
+  return fixture.payments[kind](
+    { orderId, amount: euros(minor) },
+    commandWithKey(`${kind}:${key}`, { minor }),
+  )
 }
-function letGo({ orderId }: { orderId: string }, at: Desk = desk, key = 'void') {
-  return at.payments.void({ orderId }, under(`${key}:${orderId}`))
+function letGo({ orderId }: { orderId: string }, at: PaymentsFixture = fixture, key = 'void') {
+  return at.payments.void({ orderId }, commandWithKey(`${key}:${orderId}`))
 }
 /** A payment provider whose calls are answered by `sandbox` first, and by `then` in its place. */
 function after(sandbox: PaymentProvider, then: () => Promise<never>): PaymentProvider {
@@ -55,11 +64,11 @@ const lost = (): Promise<never> => Promise.reject(new CallerError('UNAVAILABLE',
 describe('authorising', () => {
   test('an approved card takes two appends and one call to the provider', async () => {
     const order = orderOf()
-    const [head, calls] = [await desk.head(), desk.asked.length]
+    const [head, calls] = [await fixture.head(), fixture.asked.length]
     const answer = await authorise(order)
     expect(answer).toMatchObject({ pending: false, position: head + 3 })
-    expect(desk.asked.slice(calls)).toEqual(['authorise'])
-    expect(await desk.history(payOf(order))).toEqual([
+    expect(fixture.asked.slice(calls)).toEqual(['authorise'])
+    expect(await fixture.history(payOf(order))).toEqual([
       'PaymentRequested',
       'TenderAuthorised',
       'PaymentAuthorised',
@@ -68,15 +77,18 @@ describe('authorising', () => {
 
   test('twice gives the same answer, and one authorisation', async () => {
     const order = await authorised()
-    const calls = desk.asked.length
+    const calls = fixture.asked.length
     expect(await authorise(order)).toMatchObject({ pending: false })
-    expect(desk.asked).toHaveLength(calls)
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000 }])
+    expect(fixture.asked).toHaveLength(calls)
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000 }])
   })
 
   test('the same key with another body is a conflict', async () => {
     const order = await authorised()
-    const again = desk.payments.authorise(order, under(`authorise:${order.orderId}`, { order: 'another' }))
+    const again = fixture.payments.authorise(
+      order,
+      commandWithKey(`authorise:${order.orderId}`, { order: 'another' }),
+    )
     await expect(again).rejects.toMatchObject({ code: 'CONFLICT' })
   })
 
@@ -84,8 +96,8 @@ describe('authorising', () => {
     const order = orderOf(['tok_approve', 6_000], ['vch_gift', 4_000])
     const answers = await Promise.all(Array.from({ length: 8 }, () => authorise(order)))
     for (const answer of answers) expect(answer).toMatchObject({ pending: false })
-    expect(await desk.history(payOf(order))).toHaveLength(4)
-    const moved = await desk.sandbox.sums(payOf(order))
+    expect(await fixture.history(payOf(order))).toHaveLength(4)
+    const moved = await fixture.sandbox.sums(payOf(order))
     expect(moved.map(({ operations }) => operations)).toEqual([['authorise'], ['authorise']])
   })
 
@@ -93,7 +105,7 @@ describe('authorising', () => {
     const order = orderOf(['tok_insufficient_funds', 100])
     for (const _ of [1, 2])
       expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_DECLINED', retryable: true } })
-    expect(await desk.history(payOf(order))).toEqual([
+    expect(await fixture.history(payOf(order))).toEqual([
       'PaymentRequested',
       'TenderDeclined',
       'PaymentDeclined',
@@ -103,9 +115,9 @@ describe('authorising', () => {
   test('one declined tender lets go of the others', async () => {
     const order = orderOf(['tok_approve', 6_000], ['tok_decline', 4_000])
     expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_DECLINED' } })
-    const [first] = await desk.sandbox.sums(payOf(order))
+    const [first] = await fixture.sandbox.sums(payOf(order))
     expect(first).toMatchObject({ authorised: 6_000, voided: 6_000 })
-    expect((await desk.history(payOf(order))).at(-1)).toBe('TenderVoided')
+    expect((await fixture.history(payOf(order))).at(-1)).toBe('TenderVoided')
   })
 
   test('an approval that is awaited is answered at once, as pending', async () => {
@@ -116,9 +128,9 @@ describe('authorising', () => {
   test('a provider that fails once is unavailable; the same key then goes on where it stopped', async () => {
     const order = orderOf(['tok_fail_once', 5_000], ['tok_approve', 1_000])
     await expect(authorise(order)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    expect(await desk.history(payOf(order))).toEqual(['PaymentRequested', 'TenderAuthorised'])
+    expect(await fixture.history(payOf(order))).toEqual(['PaymentRequested', 'TenderAuthorised'])
     expect(await authorise(order)).toMatchObject({ pending: false })
-    expect((await desk.sandbox.sums(payOf(order))).map(({ operations }) => operations)).toEqual([
+    expect((await fixture.sandbox.sums(payOf(order))).map(({ operations }) => operations)).toEqual([
       ['authorise'],
       ['authorise'],
     ])
@@ -129,11 +141,11 @@ describe('a crash between the provider and the record', () => {
   test('an authorisation whose answer was lost is found again by the next process, and made once', async () => {
     const order = orderOf()
     {
-      await using crashing = await openDesk(databaseUrl, sandbox => after(sandbox, lost))
+      await using crashing = await openPaymentsFixture(databaseUrl, sandbox => after(sandbox, lost))
       await expect(authorise(order, crashing)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
       expect(await crashing.history(payOf(order))).toEqual(['PaymentRequested'])
     }
-    await using next = await openDesk(databaseUrl)
+    await using next = await openPaymentsFixture(databaseUrl)
     expect(await authorise(order, next)).toMatchObject({ pending: false })
     expect(await next.sandbox.sums(payOf(order))).toMatchObject([
       { authorised: 10_000, operations: ['authorise'] },
@@ -142,18 +154,18 @@ describe('a crash between the provider and the record', () => {
 
   test('a process that is never heard of again leaves nothing charged twice', async () => {
     const order = await authorised()
-    const abandoned = await openDesk(databaseUrl, sandbox =>
+    const abandoned = await openPaymentsFixture(databaseUrl, sandbox =>
       after(sandbox, () => new Promise<never>(() => {})),
     )
     const { orderId } = order
-    const context = under(`capture:${orderId}`, { minor: 4_000 })
+    const context = commandWithKey(`capture:${orderId}`, { minor: 4_000 })
     void abandoned.payments.capture({ orderId, amount: euros(4_000) }, context)
-    await expect.poll(async () => (await desk.sandbox.sums(payOf(order)))[0]?.captured).toBe(4_000)
+    await expect.poll(async () => (await fixture.sandbox.sums(payOf(order)))[0]?.captured).toBe(4_000)
     await abandoned[Symbol.asyncDispose]()
 
-    await using next = await openDesk(databaseUrl)
+    await using next = await openPaymentsFixture(databaseUrl)
     const answer = await next.payments.capture({ orderId, amount: euros(4_000) }, context)
-    expect('payment' in answer && sums(answer.payment).captured).toBe(4_000)
+    expect('payment' in answer && tenderTotals(answer.payment).captured).toBe(4_000)
     expect(await next.sandbox.sums(payOf(order))).toMatchObject([
       { captured: 4_000, operations: ['authorise', 'capture'] },
     ])
@@ -162,24 +174,24 @@ describe('a crash between the provider and the record', () => {
   test('what nobody asks about again is carried on with by whoever finds it', async () => {
     const order = orderOf()
     {
-      await using crashing = await openDesk(databaseUrl, sandbox => after(sandbox, lost))
+      await using crashing = await openPaymentsFixture(databaseUrl, sandbox => after(sandbox, lost))
       await authorise(order, crashing).catch(() => {})
     }
-    expect(await desk.payments.carryOn(payOf(order), {})).toBe(true)
-    expect((await desk.history(payOf(order))).at(-1)).toBe('PaymentAuthorised')
+    expect(await fixture.payments.resume(payOf(order), {})).toBe(true)
+    expect((await fixture.history(payOf(order))).at(-1)).toBe('PaymentAuthorised')
   })
 })
 
 describe('capturing', () => {
   test('takes two appends and one call for each tender that it touches', async () => {
     const order = await authorised(['tok_approve', 6_000], ['vch_gift', 4_000])
-    const calls = desk.asked.length
+    const calls = fixture.asked.length
     const answer = await move('capture', order, 5_000)
     expect('payment' in answer && answer.payment.tenders.map(({ captured }) => captured)).toEqual([
       1_000, 4_000,
     ])
-    expect(desk.asked.slice(calls)).toEqual(['capture', 'capture'])
-    expect((await desk.history(payOf(order))).slice(4)).toEqual([
+    expect(fixture.asked.slice(calls)).toEqual(['capture', 'capture'])
+    expect((await fixture.history(payOf(order))).slice(4)).toEqual([
       'CaptureRequested',
       'TenderCaptured',
       'TenderCaptured',
@@ -194,7 +206,7 @@ describe('capturing', () => {
     expect('payment' in first && 'payment' in second && second.payment).toEqual(
       'payment' in first && first.payment,
     )
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 3_000 }])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 3_000 }])
   })
 
   test('many at once never pass the authorisation', async () => {
@@ -203,7 +215,7 @@ describe('capturing', () => {
     expect(answers.filter(answer => 'payment' in answer)).toHaveLength(3)
     for (const answer of answers)
       if ('refused' in answer) expect(answer.refused.code).toBe('CAPTURE_EXCEEDS_AUTHORISATION')
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 9_000 }])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 9_000 }])
   })
 
   test('a refusal is the same when repeated, even if it could be done by then', async () => {
@@ -224,7 +236,7 @@ describe('refunding', () => {
       expect('payment' in answer && paymentStatus(answer.payment)).toBe('PARTIALLY_REFUNDED')
     }
     expect(await move('refund', order, 3_001)).toMatchObject({ refused: { code: 'REFUND_EXCEEDS_CAPTURES' } })
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 5_000, refunded: 2_000 }])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 5_000, refunded: 2_000 }])
   })
 })
 
@@ -233,10 +245,10 @@ describe('voiding', () => {
     const order = await authorised()
     await move('capture', order, 4_000)
     for (const key of ['void', 'void', 'void-again']) {
-      const { payment } = await letGo(order, desk, key)
+      const { payment } = await letGo(order, fixture, key)
       expect(payment && paymentStatus(payment)).toBe('CAPTURED')
     }
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 4_000, voided: 6_000 }])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 4_000, voided: 6_000 }])
     expect(await move('capture', order, 1)).toMatchObject({ refused: { code: 'PAYMENT_VOIDED' } })
   })
 
@@ -245,18 +257,18 @@ describe('voiding', () => {
     expect(await letGo(order)).toMatchObject({ payment: undefined })
     expect(await letGo(order)).toMatchObject({ payment: undefined })
     expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_VOIDED' } })
-    expect(await desk.sandbox.sums(payOf(order))).toEqual([])
+    expect(await fixture.sandbox.sums(payOf(order))).toEqual([])
   })
 
   test('of a payment whose authorisation never got an answer lets go of it all the same', async () => {
     const order = orderOf()
     {
-      await using crashing = await openDesk(databaseUrl, sandbox => after(sandbox, lost))
+      await using crashing = await openPaymentsFixture(databaseUrl, sandbox => after(sandbox, lost))
       await authorise(order, crashing).catch(() => {})
     }
     const { payment } = await letGo(order)
     expect(payment && paymentStatus(payment)).toBe('VOIDED')
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
   })
 
   test('while the authorisation is under way wins: what is approved then is voided under its own name', async () => {
@@ -271,19 +283,22 @@ describe('voiding', () => {
         return answer
       },
     })
-    await using other = await openDesk(databaseUrl, slow)
+    await using other = await openPaymentsFixture(databaseUrl, slow)
     const authorising = authorise(order, other)
     await reached.promise
     await letGo(order)
     hold.resolve()
     expect(await authorising).toMatchObject({ refused: { code: 'PAYMENT_VOIDED' } })
-    expect((await desk.history(payOf(order))).slice(-2)).toEqual(['TenderApprovedLate', 'LateApprovalVoided'])
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
+    expect((await fixture.history(payOf(order))).slice(-2)).toEqual([
+      'TenderApprovedLate',
+      'LateApprovalVoided',
+    ])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
   })
 
   test('that the provider does not answer stays open, takes no capture, and can be repeated', async () => {
     const order = await authorised()
-    await using cut = await openDesk(databaseUrl, sandbox => ({ ...sandbox, void: lost }))
+    await using cut = await openPaymentsFixture(databaseUrl, sandbox => ({ ...sandbox, void: lost }))
     await expect(letGo(order, cut)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect(await move('capture', order, 1)).toMatchObject({ refused: { code: 'PAYMENT_VOIDED' } })
     const { payment } = await letGo(order)
@@ -292,10 +307,10 @@ describe('voiding', () => {
 })
 
 describe('a notice of the provider', () => {
-  function approval(order: AuthoriseCommand, tenderId: string, id = `evt-${order.orderId}`) {
+  function approval(order: AuthorisePayment, tenderId: string, id = `evt-${order.orderId}`) {
     return { id, type: 'payment.approved' as const, reference: payOf(order), tenderId, providerRef: 'bank-1' }
   }
-  async function awaiting(): Promise<[AuthoriseCommand, string]> {
+  async function awaiting(): Promise<[AuthorisePayment, string]> {
     const order = orderOf(['tok_approval_never', 5_000])
     const answer = await authorise(order)
     const tenderId = 'payment' in answer ? answer.payment.tenders[0]?.tenderId : undefined
@@ -305,31 +320,34 @@ describe('a notice of the provider', () => {
 
   test('authorises what awaited it; the same notice again changes nothing', async () => {
     const [order, tenderId] = await awaiting()
-    await desk.payments.hear(approval(order, tenderId), {})
-    const history = await desk.history(payOf(order))
+    await fixture.payments.recordNotice(approval(order, tenderId), {})
+    const history = await fixture.history(payOf(order))
     expect(history.at(-1)).toBe('PaymentAuthorised')
-    await desk.payments.hear(approval(order, tenderId), {})
-    await desk.payments.hear(approval(order, tenderId, `other-${order.orderId}`), {})
-    expect(await desk.history(payOf(order))).toEqual(history)
+    await fixture.payments.recordNotice(approval(order, tenderId), {})
+    await fixture.payments.recordNotice(approval(order, tenderId, `other-${order.orderId}`), {})
+    expect(await fixture.history(payOf(order))).toEqual(history)
     expect(await authorise(order)).toMatchObject({ pending: false })
   })
 
   test('that comes after the void is recorded, and voided at the provider', async () => {
     const [order, tenderId] = await awaiting()
     await letGo(order)
-    await desk.payments.hear(approval(order, tenderId), {})
-    expect((await desk.history(payOf(order))).slice(-2)).toEqual(['TenderApprovedLate', 'LateApprovalVoided'])
-    const [moved] = await desk.sandbox.sums(payOf(order))
+    await fixture.payments.recordNotice(approval(order, tenderId), {})
+    expect((await fixture.history(payOf(order))).slice(-2)).toEqual([
+      'TenderApprovedLate',
+      'LateApprovalVoided',
+    ])
+    const [moved] = await fixture.sandbox.sums(payOf(order))
     expect(moved?.operations).toEqual(['void', 'void'])
     expect(moved?.authorised).toBe(0)
   })
 
   test('about a payment that is not ours is NOT_FOUND and writes nothing', async () => {
     const stranger = orderOf()
-    const head = await desk.head()
-    const heard = desk.payments.hear(approval(stranger, newId('tender')), {})
+    const head = await fixture.head()
+    const heard = fixture.payments.recordNotice(approval(stranger, newId('tender')), {})
     await expect(heard).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    expect(await desk.head()).toBe(head)
+    expect(await fixture.head()).toBe(head)
   })
 })
 
@@ -337,10 +355,10 @@ describe('a refused movement', () => {
   type Operator = 'retry' | 'reauthorise' | 'write off'
   function operate(
     what: Operator,
-    order: AuthoriseCommand,
+    order: AuthorisePayment,
     movementId: string,
     key: string,
-    at: Desk = desk,
+    at: PaymentsFixture = fixture,
   ) {
     const command = { movementId, by: 'olga', at: new Date().toISOString() }
     const decide = (payment: Payment) => {
@@ -348,13 +366,16 @@ describe('a refused movement', () => {
       if (what === 'reauthorise') return reauthoriseMovement(payment, command)
       return writeOffMovement(payment, { ...command, note: 'paid at the counter' })
     }
-    return at.payments.operate({ paymentId: payOf(order), movementId, decide }, under(`${key}:${movementId}`))
+    return at.payments.resolveMovement(
+      { paymentId: payOf(order), movementId, decide },
+      commandWithKey(`${key}:${movementId}`),
+    )
   }
   function movementOf(answer: Awaited<ReturnType<typeof move>>): string {
     if (!('refused' in answer)) throw new Error('it was not refused')
     return answer.refused.movementId ?? ''
   }
-  async function refusedCapture(token: string): Promise<[AuthoriseCommand, string]> {
+  async function refusedCapture(token: string): Promise<[AuthorisePayment, string]> {
     const order = await authorised([token, 10_000])
     const answer = await move('capture', order, 6_000, `first-of-${order.orderId}`)
     expect(answer).toMatchObject({ refused: { code: 'CAPTURE_DECLINED', outstanding: euros(6_000) } })
@@ -368,49 +389,49 @@ describe('a refused movement', () => {
     expect(await operate('retry', order, movementId, 'one')).toMatchObject({
       movement: { status: 'SETTLED' },
     })
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 6_000 }])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 6_000 }])
     expect(await again()).not.toHaveProperty('refused')
   })
 
   test('that two operators retry at once, four times each, moves money once', async () => {
     const [order, movementId] = await refusedCapture('tok_capture_declined')
-    await using other = await openDesk(databaseUrl)
+    await using other = await openPaymentsFixture(databaseUrl)
     const tries = Array.from({ length: 8 }, (_, nth) =>
-      operate('retry', order, movementId, `at-once-${nth}`, nth % 2 ? desk : other),
+      operate('retry', order, movementId, `at-once-${nth}`, nth % 2 ? fixture : other),
     )
     const answers = await Promise.all(tries)
     expect(answers.filter(answer => 'movement' in answer)).toHaveLength(1)
     for (const answer of answers)
       if ('refused' in answer)
         expect(['MOVEMENT_UNDER_WAY', 'MOVEMENT_CLOSED']).toContain(answer.refused.code)
-    const [moved] = await desk.sandbox.sums(payOf(order))
+    const [moved] = await fixture.sandbox.sums(payOf(order))
     expect(moved).toMatchObject({ captured: 6_000, operations: ['authorise', 'capture'] })
   })
 
   test('under one key twice is tried once, and answers the same', async () => {
     const [order, movementId] = await refusedCapture('tok_capture_declined_3')
-    const calls = desk.asked.length
+    const calls = fixture.asked.length
     for (const _ of [1, 2])
       expect(await operate('retry', order, movementId, 'twice')).toMatchObject({
         movement: { status: 'OPEN', tries: 2, underWay: false },
       })
-    expect(desk.asked.slice(calls)).toEqual(['capture'])
+    expect(fixture.asked.slice(calls)).toEqual(['capture'])
   })
 
   test('whose answer is lost stays under way, and the sweep finishes it without taking it again', async () => {
     const [order, movementId] = await refusedCapture('tok_capture_declined')
-    await using broken = await openDesk(databaseUrl, sandbox => after(sandbox, lost))
+    await using broken = await openPaymentsFixture(databaseUrl, sandbox => after(sandbox, lost))
     await expect(operate('retry', order, movementId, 'lost', broken)).rejects.toMatchObject({
       code: 'UNAVAILABLE',
     })
     expect(await operate('retry', order, movementId, 'meanwhile')).toMatchObject({
       refused: { code: 'MOVEMENT_UNDER_WAY' },
     })
-    expect(await desk.payments.carryOn(payOf(order), { actor: 'service:payment' })).toBe(true)
+    expect(await fixture.payments.resume(payOf(order), { actor: 'service:payment' })).toBe(true)
     expect(await operate('retry', order, movementId, 'lost')).toMatchObject({
       movement: { status: 'SETTLED' },
     })
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 6_000 }])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 6_000 }])
   })
 
   test('whose authorisation has expired is authorised anew, twice if an operator says so', async () => {
@@ -419,7 +440,7 @@ describe('a refused movement', () => {
     expect(await operate('reauthorise', order, movementId, 'anew')).toMatchObject({
       movement: { status: 'SETTLED' },
     })
-    const moved = await desk.sandbox.sums(payOf(order))
+    const moved = await fixture.sandbox.sums(payOf(order))
     expect(moved.reduce((sum, { captured }) => sum + captured, 0)).toBe(6_000)
     const held = moved.reduce((sum, { authorised, voided }) => sum + authorised - voided, 0)
     expect(held).toBe(10_000)
@@ -428,7 +449,7 @@ describe('a refused movement', () => {
   test('needs no operator when the new authorisation is approved', async () => {
     const order = await authorised(['tok_expires_30', 10_000])
     expect(await move('capture', order, 6_000)).not.toHaveProperty('refused')
-    expect(await desk.history(payOf(order))).toEqual([
+    expect(await fixture.history(payOf(order))).toEqual([
       ...['PaymentRequested', 'TenderAuthorised', 'PaymentAuthorised', 'CaptureRequested'],
       ...[
         'ReauthorisationRequested',
@@ -447,29 +468,29 @@ describe('a refused movement', () => {
     const order = await authorised([token, 10_000])
     const answer = await move('capture', order, 6_000)
     expect(answer).toMatchObject({ refused: { reason: code } })
-    expect((await desk.sandbox.sums(payOf(order)))[0]).toMatchObject(sums)
+    expect((await fixture.sandbox.sums(payOf(order)))[0]).toMatchObject(sums)
   })
 
   test('is none when too much was captured: the excess is given back', async () => {
     const order = await authorised(['tok_capture_excess', 10_000])
     const answer = await move('capture', order, 6_000)
     expect(answer).not.toHaveProperty('refused')
-    expect('payment' in answer && sums(answer.payment)).toEqual({
+    expect('payment' in answer && tenderTotals(answer.payment)).toEqual({
       authorised: 10_000,
       captured: 9_000,
       refunded: 3_000,
     })
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ captured: 9_000, refunded: 3_000 }])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ captured: 9_000, refunded: 3_000 }])
   })
 
   test('of a void does not hold the order up, and is retried', async () => {
     const order = await authorised(['tok_void_declined', 10_000])
     expect(await letGo(order)).toMatchObject({ payment: { phase: 'voided' } })
-    const movementId = siblingId('void', (await desk.sandbox.sums(payOf(order)))[0]?.tenderId ?? '')
+    const movementId = siblingId('void', (await fixture.sandbox.sums(payOf(order)))[0]?.tenderId ?? '')
     expect(await operate('retry', order, movementId, 'void')).toMatchObject({
       movement: { status: 'SETTLED' },
     })
-    expect(await desk.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
+    expect(await fixture.sandbox.sums(payOf(order))).toMatchObject([{ authorised: 10_000, voided: 10_000 }])
   })
 
   test('is dropped by the void of the payment, and cannot be retried', async () => {
@@ -485,7 +506,7 @@ describe('a refused movement', () => {
     async token => {
       const order = orderOf([token, 10_000])
       expect(await authorise(order)).toMatchObject({ refused: { code: 'PAYMENT_DECLINED' } })
-      const [moved] = await desk.sandbox.sums(payOf(order))
+      const [moved] = await fixture.sandbox.sums(payOf(order))
       expect(moved?.authorised).toBe(moved?.voided)
       expect(moved?.authorised).toBeGreaterThan(0)
     },

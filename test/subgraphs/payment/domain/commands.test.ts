@@ -1,8 +1,8 @@
 // What a payment may be asked to do, in every state that it can be in.
 import { describe, expect, test } from 'vitest'
 import {
-  authorisationAnswer,
-  moveAnswer,
+  authorisationResult,
+  movementResult,
   requestCapture,
   requestPayment,
   requestRefund,
@@ -138,7 +138,7 @@ describe('capturing', () => {
     expect(events.map(({ type }) => type)).toEqual(['CaptureRequested', 'CaptureDeclined', 'MovementRefused'])
     const after = standing([...history, ...events])
     expect(outstanding(after)).toEqual([])
-    expect(moveAnswer(after, 'capture', 'cap2')).toMatchObject({
+    expect(movementResult(after, 'capture', 'cap2')).toMatchObject({
       refused: { code: 'CAPTURE_DECLINED', movementId: 'cap2', outstanding: eur(4_000) },
     })
     expect(reauthoriseMovement(after, { movementId: 'cap2', by: 'olga', at: AT })).toMatchObject({
@@ -233,34 +233,34 @@ describe('refunding', () => {
 describe('the answer to a command comes from the state', () => {
   test('an authorisation is unknown until every tender is answered', () => {
     const asked = requested(card('t1', 10_000))
-    expect(authorisationAnswer(standing([asked]))).toBeUndefined()
+    expect(authorisationResult(standing([asked]))).toBeUndefined()
     const awaited: PaymentEvent = {
       type: 'TenderApprovalAwaited',
       data: { tenderId: 't1', providerRef: 'r', at: AT },
     }
-    expect(authorisationAnswer(standing([asked, awaited]))).toEqual({ pending: true })
-    expect(authorisationAnswer(standing(AUTHORISED))).toEqual({ pending: false })
+    expect(authorisationResult(standing([asked, awaited]))).toEqual({ pending: true })
+    expect(authorisationResult(standing(AUTHORISED))).toEqual({ pending: false })
   })
 
   test('an authorisation stays one when the payment is voided later', () => {
-    expect(authorisationAnswer(standing(VOIDED))).toEqual({ pending: false })
+    expect(authorisationResult(standing(VOIDED))).toEqual({ pending: false })
   })
 
   test('a void before the authorisation makes it a refusal', () => {
-    expect(authorisationAnswer(standing([requested(card('t1', 1)), voidRequested]))).toMatchObject({
+    expect(authorisationResult(standing([requested(card('t1', 1)), voidRequested]))).toMatchObject({
       refused: { code: 'PAYMENT_VOIDED' },
     })
   })
 
   test('a capture is unknown until it is closed, and a declined one stays declined', () => {
     const underWay = [...AUTHORISED, captureRequested('cap1', ['t1', 6_000])]
-    expect(moveAnswer(standing(underWay), 'capture', 'cap1')).toBeUndefined()
-    expect(moveAnswer(standing(CAPTURED_60), 'capture', 'cap1')).toBe('done')
+    expect(movementResult(standing(underWay), 'capture', 'cap1')).toBeUndefined()
+    expect(movementResult(standing(CAPTURED_60), 'capture', 'cap1')).toBe('done')
     const declined: PaymentEvent = {
       type: 'CaptureDeclined',
       data: { orderId: ORDER, captureId: 'cap1', code: 'expired', retryable: false, at: AT },
     }
-    expect(moveAnswer(standing([...underWay, declined]), 'capture', 'cap1')).toMatchObject({
+    expect(movementResult(standing([...underWay, declined]), 'capture', 'cap1')).toMatchObject({
       refused: { code: 'CAPTURE_DECLINED' },
     })
   })

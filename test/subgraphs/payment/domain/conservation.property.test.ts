@@ -10,7 +10,7 @@ import {
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import { evolve, isStanding, type Payment, type StandingPayment } from '#subgraphs/payment/domain/payment.ts'
-import { type Answer, recordAnswers } from '#subgraphs/payment/domain/provider-responses.ts'
+import { type ProviderResponse, recordResponses } from '#subgraphs/payment/domain/provider-responses.ts'
 import type { RefusedMovement } from '#subgraphs/payment/domain/refused-movement.ts'
 import { reauthoriseMovement, retryMovement, writeOffMovement } from '#subgraphs/payment/domain/worklist.ts'
 import { AT, CUSTOMER, card, eur, fold, ORDER, voucher } from './payment-fixture.ts'
@@ -92,7 +92,7 @@ type World = {
   payment: Payment
   readonly history: PaymentEvent[]
   readonly provider: ModelProvider
-  readonly answers: Answer[]
+  readonly answers: ProviderResponse[]
 }
 
 function begin({ given, first }: Life): World {
@@ -124,7 +124,7 @@ function ask(world: World, deeds: readonly Deed[]): void {
   world.answers.push(...answers)
   const together = deeds.length % 2 === 0
   for (const batch of together ? [answers] : answers.map(answer => [answer]))
-    apply(world, recordAnswers(world.payment, batch, AT))
+    apply(world, recordResponses(world.payment, batch, AT))
 }
 
 function take(world: World, step: Step, index: number): void {
@@ -145,7 +145,7 @@ function decisionOn({ payment, answers }: World, step: Step, index: number): Dec
       return undefined
     case 'repeat': {
       const answer = answers[step.which % Math.max(answers.length, 1)]
-      return answer && recordAnswers(payment, [answer], AT)
+      return answer && recordResponses(payment, [answer], AT)
     }
     case 'retry':
     case 'reauthorise':

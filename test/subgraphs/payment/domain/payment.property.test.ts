@@ -12,8 +12,8 @@ import {
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { type Operation, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import { evolve, isStanding, type Payment } from '#subgraphs/payment/domain/payment.ts'
-import { type Answer, recordAnswers } from '#subgraphs/payment/domain/provider-responses.ts'
-import { type PaymentStatus, paymentStatus, sums } from '#subgraphs/payment/domain/totals.ts'
+import { type ProviderResponse, recordResponses } from '#subgraphs/payment/domain/provider-responses.ts'
+import { type PaymentStatus, paymentStatus, tenderTotals } from '#subgraphs/payment/domain/totals.ts'
 import { AT, CUSTOMER, card, eur, fold, ORDER, voucher } from './payment-fixture.ts'
 
 /** Every change of status there is. What is not listed cannot happen. */
@@ -111,19 +111,19 @@ function decide(payment: Payment, step: Step, index: number): Decision<PaymentEv
     case 'void':
       return requestVoid(payment, { orderId: ORDER, at: AT })
     case 'answer':
-      return recordAnswers(payment, answersTo(outstanding(payment), step.said), AT)
+      return recordResponses(payment, answersTo(outstanding(payment), step.said), AT)
     case 'webhook':
-      return recordAnswers(payment, [authorisation(`t${step.tender}`, step.said, `ref${step.ref}`)], AT)
+      return recordResponses(payment, [authorisation(`t${step.tender}`, step.said, `ref${step.ref}`)], AT)
   }
 }
 
-function answersTo(operations: readonly Operation[], words: readonly Said[]): Answer[] {
+function answersTo(operations: readonly Operation[], words: readonly Said[]): ProviderResponse[] {
   return operations.flatMap((operation, index) =>
     answersToOne(operation, words[index % words.length] ?? 'lost', index),
   )
 }
 
-function answersToOne(operation: Operation, word: Said, index: number): Answer[] {
+function answersToOne(operation: Operation, word: Said, index: number): ProviderResponse[] {
   if (word === 'lost') return []
   const { tenderId } = operation
   switch (operation.kind) {
@@ -149,7 +149,7 @@ function answersToOne(operation: Operation, word: Said, index: number): Answer[]
   }
 }
 
-function authorisation(tenderId: string, word: Exclude<Said, 'lost'>, providerRef: string): Answer {
+function authorisation(tenderId: string, word: Exclude<Said, 'lost'>, providerRef: string): ProviderResponse {
   return word === 'declined'
     ? { to: 'authorise', tenderId, said: { status: 'declined', code: 'declined', retryable: false } }
     : { to: 'authorise', tenderId, said: { status: word, providerRef } }
@@ -223,7 +223,7 @@ test('the money movements in the history come to the sums of the state', () => {
           if (event.type !== type || !('amount' in event.data)) return sum
           return sum + event.data.amount.minor
         }, 0)
-      expect(sums(payment)).toEqual({
+      expect(tenderTotals(payment)).toEqual({
         authorised: total('TenderAuthorised') - total('TenderVoided'),
         captured: total('TenderCaptured'),
         refunded: total('TenderRefunded'),

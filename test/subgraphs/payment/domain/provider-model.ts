@@ -1,7 +1,7 @@
 // A model of a payment provider for tests: it keeps ledgers, answers a key once and for all, and does what a plan says.
 import type { Money } from '#platform/domain/money.ts'
 import { type Operation, operationKey } from '#subgraphs/payment/domain/outstanding.ts'
-import type { Answer } from '#subgraphs/payment/domain/provider-responses.ts'
+import type { ProviderResponse } from '#subgraphs/payment/domain/provider-responses.ts'
 
 /** What the provider does with the next call that is new to it. */
 export type Deed =
@@ -29,7 +29,7 @@ export type Ledger = {
 export type ModelProvider = {
   readonly ledgers: ReadonlyMap<string, Ledger>
   /** Undefined when there is no answer. */
-  ask(operation: Operation, deed: Deed): Answer | undefined
+  ask(operation: Operation, deed: Deed): ProviderResponse | undefined
 }
 
 const DECLINED = { status: 'declined', code: 'declined', retryable: false } as const
@@ -39,7 +39,7 @@ const TOO_LARGE = { status: 'declined', code: 'amount_too_large', retryable: fal
 
 export function createModelProvider(): ModelProvider {
   const ledgers = new Map<string, Ledger>()
-  const answered = new Map<string, Answer>()
+  const answered = new Map<string, ProviderResponse>()
   const ledgerOf = (tenderId: string): Ledger => {
     const found = ledgers.get(tenderId) ?? {
       authorised: 0,
@@ -65,7 +65,7 @@ export function createModelProvider(): ModelProvider {
   }
 }
 
-function carryOut(operation: Operation, deed: Deed, ledger: Ledger): Answer {
+function carryOut(operation: Operation, deed: Deed, ledger: Ledger): ProviderResponse {
   const { tenderId } = operation
   switch (operation.kind) {
     case 'authorise':

@@ -1,7 +1,7 @@
 // The table of docs/reference/provider-outcomes.md: every step by every kind of answer, walked and compared with the page.
 import { describe, expect, test } from 'vitest'
 import { toDecimal } from '#platform/domain/money.ts'
-import { authorisationAnswer, isLetGo, moveAnswer } from '#subgraphs/payment/domain/commands.ts'
+import { authorisationResult, isFullyVoided, movementResult } from '#subgraphs/payment/domain/commands.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { operationKey, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import type { StandingPayment } from '#subgraphs/payment/domain/payment.ts'
@@ -19,14 +19,14 @@ import {
 } from './provider-outcomes.ts'
 
 function told(step: Step, payment: StandingPayment): string {
-  if (step === 'void' || step === 'void, late approval') return isLetGo(payment) ? 'done' : 'waits'
+  if (step === 'void' || step === 'void, late approval') return isFullyVoided(payment) ? 'done' : 'waits'
   if (step === 'authorise') {
-    const answer = authorisationAnswer(payment)
+    const answer = authorisationResult(payment)
     if (!answer) return 'waits'
     return 'refused' in answer ? answer.refused.code : answer.pending ? 'pending' : 'done'
   }
   const [kind, id] = step === 'refund' ? (['refund', 'ref_1'] as const) : (['capture', 'cap_1'] as const)
-  const answer = moveAnswer(payment, kind, id)
+  const answer = movementResult(payment, kind, id)
   if (answer === undefined || answer === 'done') return answer ?? 'waits'
   return answer.refused.code
 }

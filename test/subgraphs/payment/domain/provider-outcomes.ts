@@ -1,7 +1,7 @@
 // The rows of docs/reference/provider-outcomes.md: every step of a payment by every kind of answer of its provider.
 
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
-import { type Answer, recordAnswers } from '#subgraphs/payment/domain/provider-responses.ts'
+import { type ProviderResponse, recordResponses } from '#subgraphs/payment/domain/provider-responses.ts'
 import {
   AT,
   AUTHORISED,
@@ -22,7 +22,7 @@ export type Step = 'authorise' | 'authorise again' | 'capture' | 'refund' | 'voi
 export type Row = {
   readonly step: Step
   readonly says: string
-  readonly answer: Answer | undefined
+  readonly answer: ProviderResponse | undefined
   readonly given?: readonly PaymentEvent[]
   readonly events: readonly PaymentEvent['type'][]
   readonly told: string
@@ -34,7 +34,11 @@ export const CAPTURING = [...AUTHORISED, captureRequested('cap_1', ['t1', 6_000]
 const CAPTURED = [...CAPTURING, tenderCaptured('cap_1', 't1', 6_000), paymentCaptured('cap_1', 6_000)]
 const REFUNDING = [...CAPTURED, refundRequested('ref_1', ['t1', 2_000])]
 const VOIDING = [...AUTHORISED, voidRequested]
-const EXPIRED: Answer = captures({ status: 'declined', code: 'authorisation_expired', retryable: false })
+const EXPIRED: ProviderResponse = captures({
+  status: 'declined',
+  code: 'authorisation_expired',
+  retryable: false,
+})
 const REAUTHORISING = after(CAPTURING, EXPIRED)
 const VOIDED = after(VOIDING, { to: 'void', tenderId: 't1' })
 const LATE = after(VOIDED, authorises({ status: 'approved', providerRef: 'late' }))
@@ -291,7 +295,7 @@ export const ROWS: readonly Row[] = [
 function row(
   step: Step,
   says: string,
-  answer: Answer | undefined,
+  answer: ProviderResponse | undefined,
   events: readonly PaymentEvent['type'][],
   told: string,
 ): Row {
@@ -301,7 +305,7 @@ function row(
 function refused(
   step: 'capture' | 'refund',
   says: string,
-  answer: Answer,
+  answer: ProviderResponse,
   before: readonly PaymentEvent['type'][],
   entry: string,
 ): Row {
@@ -329,28 +333,28 @@ function pending() {
 function moved(minor?: number, currency = 'EUR') {
   return { status: 'approved', ...(minor !== undefined && { amount: { minor, currency } }) } as const
 }
-type Authorised = Extract<Answer, { to: 'authorise' }>['said']
-type Moved = Extract<Answer, { to: 'capture' | 'refund' }>['said']
-function authorises(said: Authorised, tenderId = 't1'): Answer {
+type Authorised = Extract<ProviderResponse, { to: 'authorise' }>['said']
+type Moved = Extract<ProviderResponse, { to: 'capture' | 'refund' }>['said']
+function authorises(said: Authorised, tenderId = 't1'): ProviderResponse {
   return { to: 'authorise', tenderId, said }
 }
-function again(said: Authorised): Answer {
+function again(said: Authorised): ProviderResponse {
   return authorises(said, 't1-2')
 }
-export function captures(said: Moved, tenderId = 't1'): Answer {
+export function captures(said: Moved, tenderId = 't1'): ProviderResponse {
   return { to: 'capture', moveId: 'cap_1', tenderId, said }
 }
-function refunds(said: Moved, tenderId = 't1'): Answer {
+function refunds(said: Moved, tenderId = 't1'): ProviderResponse {
   return { to: 'refund', moveId: 'ref_1', tenderId, said }
 }
-function voids(code?: string): Answer {
+function voids(code?: string): ProviderResponse {
   return { to: 'void', tenderId: 't1', ...(code !== undefined && { declined: { code, retryable: false } }) }
 }
-function lateVoids(code?: string): Answer {
+function lateVoids(code?: string): ProviderResponse {
   const declined = code === undefined ? {} : { declined: { code, retryable: false } }
   return { to: 'void-late', tenderId: 't1', providerRef: 'late', ...declined }
 }
 
-export function after(history: readonly PaymentEvent[], ...answers: Answer[]): PaymentEvent[] {
-  return [...history, ...accepted(recordAnswers(fold(history), answers, AT))]
+export function after(history: readonly PaymentEvent[], ...answers: ProviderResponse[]): PaymentEvent[] {
+  return [...history, ...accepted(recordResponses(fold(history), answers, AT))]
 }

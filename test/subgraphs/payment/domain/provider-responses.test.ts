@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { operationKey, outstanding } from '#subgraphs/payment/domain/outstanding.ts'
-import { type Answer, recordAnswers } from '#subgraphs/payment/domain/provider-responses.ts'
-import { paymentStatus, sums } from '#subgraphs/payment/domain/totals.ts'
+import { type ProviderResponse, recordResponses } from '#subgraphs/payment/domain/provider-responses.ts'
+import { paymentStatus, tenderTotals } from '#subgraphs/payment/domain/totals.ts'
 import {
   AT,
   AUTHORISED,
@@ -19,27 +19,27 @@ import {
   voucher,
 } from './payment-fixture.ts'
 
-function after(history: readonly PaymentEvent[], ...answers: Answer[]): PaymentEvent[] {
-  return [...history, ...accepted(recordAnswers(fold(history), answers, AT))]
+function after(history: readonly PaymentEvent[], ...answers: ProviderResponse[]): PaymentEvent[] {
+  return [...history, ...accepted(recordResponses(fold(history), answers, AT))]
 }
-function added(history: readonly PaymentEvent[], ...answers: Answer[]): string[] {
+function added(history: readonly PaymentEvent[], ...answers: ProviderResponse[]): string[] {
   return after(history, ...answers)
     .slice(history.length)
     .map(event => event.type)
 }
-function approved(tenderId: string, providerRef = `ref-${tenderId}`): Answer {
+function approved(tenderId: string, providerRef = `ref-${tenderId}`): ProviderResponse {
   return { to: 'authorise', tenderId, said: { status: 'approved', providerRef } }
 }
-function pending(tenderId: string): Answer {
+function pending(tenderId: string): ProviderResponse {
   return { to: 'authorise', tenderId, said: { status: 'pending', providerRef: `ref-${tenderId}` } }
 }
-function declined(tenderId: string, code = 'insufficient_funds'): Answer {
+function declined(tenderId: string, code = 'insufficient_funds'): ProviderResponse {
   return { to: 'authorise', tenderId, said: { status: 'declined', code, retryable: true } }
 }
-function captured(tenderId: string, moveId = 'cap1'): Answer {
+function captured(tenderId: string, moveId = 'cap1'): ProviderResponse {
   return { to: 'capture', moveId, tenderId, said: { status: 'approved' } }
 }
-function captureDeclined(tenderId: string, moveId = 'cap1'): Answer {
+function captureDeclined(tenderId: string, moveId = 'cap1'): ProviderResponse {
   return { to: 'capture', moveId, tenderId, said: { status: 'declined', code: 'expired', retryable: false } }
 }
 
@@ -77,7 +77,7 @@ describe('authorising', () => {
     ])
     expect(outstanding(fold(history))).toEqual([{ kind: 'void', tenderId: 't1' }])
     const settled = after(history, { to: 'void', tenderId: 't1' })
-    expect(sums(standing(settled)).authorised).toBe(0)
+    expect(tenderTotals(standing(settled)).authorised).toBe(0)
     expect(paymentStatus(standing(settled))).toBe('DECLINED')
     expect(outstanding(fold(settled))).toEqual([])
   })
@@ -148,7 +148,9 @@ describe('capturing', () => {
     ...TWO,
     tenderAuthorised('t1', 6_000),
     tenderAuthorised('v1', 4_000),
-    ...accepted(recordAnswers(fold([...TWO, tenderAuthorised('t1', 6_000)]), [approved('v1')], AT)).slice(1),
+    ...accepted(recordResponses(fold([...TWO, tenderAuthorised('t1', 6_000)]), [approved('v1')], AT)).slice(
+      1,
+    ),
     captureRequested('cap1', ['v1', 4_000], ['t1', 1_000]),
   ]
 
@@ -162,7 +164,7 @@ describe('capturing', () => {
   test('an answer that comes twice is counted once', () => {
     const done = after(split, captured('v1'), captured('t1'))
     expect(added(done, captured('v1'), captured('t1'))).toEqual([])
-    expect(sums(standing(done)).captured).toBe(5_000)
+    expect(tenderTotals(standing(done)).captured).toBe(5_000)
   })
 
   test('a decline closes it, with what was captured before it kept', () => {
@@ -185,13 +187,13 @@ describe('voiding', () => {
       captureRequested('cap1', ['t1', 6_000]),
       tenderCaptured('cap1', 't1', 6_000),
       ...accepted(
-        recordAnswers(fold([...AUTHORISED, captureRequested('cap1', ['t1', 6_000])]), [captured('t1')], AT),
+        recordResponses(fold([...AUTHORISED, captureRequested('cap1', ['t1', 6_000])]), [captured('t1')], AT),
       ).slice(1),
       voidRequested,
     ]
     const voided = after(history, { to: 'void', tenderId: 't1' })
     expect(voided.at(-1)).toMatchObject({ type: 'PaymentVoided', data: { amount: { minor: 4_000 } } })
-    expect(sums(standing(voided))).toEqual({ authorised: 6_000, captured: 6_000, refunded: 0 })
+    expect(tenderTotals(standing(voided))).toEqual({ authorised: 6_000, captured: 6_000, refunded: 0 })
     expect(paymentStatus(standing(voided))).toBe('CAPTURED')
   })
 

@@ -1,11 +1,11 @@
 // What operators may do about a refused movement, in every state that it can be in, and what becomes of it.
 import { describe, expect, test } from 'vitest'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
-import { moveAnswer, requestCapture, requestVoid } from '#subgraphs/payment/domain/commands.ts'
+import { movementResult, requestCapture, requestVoid } from '#subgraphs/payment/domain/commands.ts'
 import type { PaymentEvent } from '#subgraphs/payment/domain/events.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
-import type { Answer } from '#subgraphs/payment/domain/provider-responses.ts'
-import { sums } from '#subgraphs/payment/domain/totals.ts'
+import type { ProviderResponse } from '#subgraphs/payment/domain/provider-responses.ts'
+import { tenderTotals } from '#subgraphs/payment/domain/totals.ts'
 import { reauthoriseMovement, retryMovement, writeOffMovement } from '#subgraphs/payment/domain/worklist.ts'
 import {
   AT,
@@ -38,10 +38,13 @@ function then(
 function refusalOf(decision: Made): string | undefined {
   return 'refused' in decision ? decision.refused.code : undefined
 }
-function second(said: Extract<Answer, { moveId: string }>['said'], tenderId = 't1'): Answer {
+function second(
+  said: Extract<ProviderResponse, { moveId: string }>['said'],
+  tenderId = 't1',
+): ProviderResponse {
   return { to: 'capture', moveId: 'cap_1', attempt: 2, tenderId, said }
 }
-function approval(tenderId: string, minor = 10_000): Answer {
+function approval(tenderId: string, minor = 10_000): ProviderResponse {
   return {
     to: 'authorise',
     tenderId,
@@ -64,7 +67,7 @@ describe('a refused capture', () => {
       status: 'OPEN',
       underWay: false,
     })
-    expect(moveAnswer(standing(REFUSED), 'capture', 'cap_1')).toMatchObject({
+    expect(movementResult(standing(REFUSED), 'capture', 'cap_1')).toMatchObject({
       refused: { code: 'CAPTURE_DECLINED', movementId: 'cap_1', outstanding: eur(6_000) },
     })
   })
@@ -72,7 +75,7 @@ describe('a refused capture', () => {
   test('tells customers a sentence, and services the reason of the provider', () => {
     const { code: reason } = entry(REFUSED) ?? {}
     expect(reason).toEqual(expect.any(String))
-    expect(moveAnswer(standing(REFUSED), 'capture', 'cap_1')).toMatchObject({
+    expect(movementResult(standing(REFUSED), 'capture', 'cap_1')).toMatchObject({
       refused: { message: 'The payment was declined.', reason },
     })
   })
@@ -83,8 +86,8 @@ describe('a refused capture', () => {
     const settled = after(RETRIED, second({ status: 'approved' }))
     expect(types(settled, RETRIED)).toEqual(['TenderCaptured', 'MovementSettled'])
     expect(entry(settled)).toMatchObject({ status: 'SETTLED', underWay: false, closedAt: AT })
-    expect(sums(standing(settled)).captured).toBe(6_000)
-    expect(moveAnswer(standing(settled), 'capture', 'cap_1')).toBe('done')
+    expect(tenderTotals(standing(settled)).captured).toBe(6_000)
+    expect(movementResult(standing(settled), 'capture', 'cap_1')).toBe('done')
   })
 
   test('that is refused again stays on it, with one try more and what was open before', () => {
@@ -174,7 +177,7 @@ describe('a new authorisation', () => {
     ])
     const done = after(approved, second({ status: 'approved' }, 't1-2'), { to: 'void', tenderId: 't1' })
     expect(entry(done)).toMatchObject({ status: 'SETTLED' })
-    expect(sums(standing(done))).toEqual({ authorised: 10_000, captured: 6_000, refunded: 0 })
+    expect(tenderTotals(standing(done))).toEqual({ authorised: 10_000, captured: 6_000, refunded: 0 })
     expect(outstanding(fold(done))).toEqual([])
   })
 
@@ -201,7 +204,7 @@ describe('a new authorisation', () => {
     expect(outstanding(fold(retried))).toEqual([{ kind: 'void', tenderId: 't1', attempt: 2 }])
     const settled = after(retried, { to: 'void', tenderId: 't1', attempt: 2 })
     expect(types(settled, retried)).toEqual(['TenderVoided', 'MovementSettled'])
-    expect(sums(standing(settled)).authorised).toBe(0)
+    expect(tenderTotals(standing(settled)).authorised).toBe(0)
   })
 })
 

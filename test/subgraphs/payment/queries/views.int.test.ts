@@ -8,11 +8,11 @@ import type { Document } from '#platform/read-models/read-models.ts'
 import { startProjections } from '#platform/read-models/run-projections.ts'
 import { paymentsView, totalsView } from '#subgraphs/payment/queries/views.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
-import { euros, openDesk, orderOf, under } from '../commands/payments-fixture.ts'
+import { commandWithKey, euros, openPaymentsFixture, orderOf } from '../commands/payments-fixture.ts'
 
 test('a rebuild gives the same documents as the events did when they came', async () => {
   const url = await freshDatabase()
-  await using desk = await openDesk(url)
+  await using fixture = await openPaymentsFixture(url)
   await using store = await openPostgresEventStore({ url })
   await using readModels = await openReadModels(url)
   const views = [paymentsView, totalsView] as unknown as View<Document>[]
@@ -24,13 +24,14 @@ test('a rebuild gives the same documents as the events did when they came', asyn
     orderOf(['tok_approval_never', 900]),
     orderOf(['tok_down', 1_100]),
   ]
-  for (const order of made) await desk.payments.authorise(order, under(order.orderId)).catch(() => {})
+  for (const order of made)
+    await fixture.payments.authorise(order, commandWithKey(order.orderId)).catch(() => {})
   const [first] = made
   if (!first) throw new Error('nothing was made')
   const { orderId } = first
-  await desk.payments.capture({ orderId, amount: euros(5_000) }, under('capture'))
-  await desk.payments.refund({ orderId, amount: euros(1_000) }, under('refund'))
-  await desk.payments.void({ orderId }, under('void'))
+  await fixture.payments.capture({ orderId, amount: euros(5_000) }, commandWithKey('capture'))
+  await fixture.payments.refund({ orderId, amount: euros(1_000) }, commandWithKey('refund'))
+  await fixture.payments.void({ orderId }, commandWithKey('void'))
   expect(await projections.reached(await store.head(), 5_000)).toBe(true)
 
   const ids = made.map(order => siblingId('payment', order.orderId))
