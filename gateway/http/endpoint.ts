@@ -189,7 +189,7 @@ async function executeMember(
   const named = stages.persisted
     ? resolvePersistedOperation(stages.persisted, member, format)
     : { request: member }
-  if ('answer' in named) return named.answer
+  if ('response' in named) return named.response
   const checked = readParameters(named.request)
   const overspent = budget && spendText(budget, checked.query, stages.limits)
   if (overspent) return refuse([overspent], format)

@@ -1,5 +1,4 @@
-// Whether an operation may be run now, by what it costs and what its client has left. Free of how it came and of what runs it.
-
+// Admission control: decides whether an operation may run now, by its estimated cost and its client's rate limit.
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import { countRefusal } from '#gateway/observe/refusals.ts'
 import {
@@ -16,59 +15,61 @@ import { CALLER_CODES } from '#platform/domain/errors.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
-export type AdmissionRequest = {
+type AdmissionRequest = {
   readonly estimate: () => CostEstimate
-  /** Coerced. */
+  /** The coerced variables. */
   readonly variables: Variables
 }
 
 export type AdmissionDecision = {
-  /** Why it may not be run; undefined when it may. */
+  /** Why the operation may not run; undefined when it may. */
   readonly refusal: ExecutionError | undefined
-  /** The HTTP status of a refusal that is no fault of the operation. */
+  /** The HTTP status of a refusal for which the operation is not at fault. */
   readonly status?: number
-  /** Goes into the answer. */
+  /** The `extensions` of the response. */
   readonly extensions?: Extensions
-  /** Go with the answer. */
+  /** HTTP headers of the response. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
-type Verdict = Promise<AdmissionDecision | undefined> | AdmissionDecision | undefined
-/** Undefined when the operation may be run and there is nothing to tell. */
-export type Admit = (applicant: AdmissionRequest) => Verdict
+/** Undefined when the operation may run and nothing is reported. */
+type Decision = Promise<AdmissionDecision | undefined> | AdmissionDecision | undefined
+export type Admit = (request: AdmissionRequest) => Decision
 
 export type Admission = {
-  admit(applicant: AdmissionRequest, client: RateLimitedClient): Verdict
-  /** Undefined where clients may ask for as much as they like. */
+  admit(request: AdmissionRequest, client: RateLimitedClient): Decision
+  /** Undefined where clients are not limited. */
   readonly limit: ClientLimit | undefined
 }
 
-export type ClientLimit = {
-  /** Refuses a client that has nothing left, before its operation is looked at. */
+type ClientLimit = {
+  /** Refuses a client that has nothing left, before its operation is read. */
   refuseExhausted(client: RateLimitedClient): AdmissionDecision | undefined
-  /** Charges an operation that was refused before `admit` was asked: it made work, too. */
-  chargeRefused(client: RateLimitedClient): Verdict
+  /** Charges an operation that was refused before `admit` was called, since checking it was work. */
+  chargeRefused(client: RateLimitedClient): Decision
 }
 
-/** Undefined for settings by which everything may be run and nothing is told. */
+/** Returns undefined for settings that admit every operation and report nothing. */
 export function createAdmission(cost: CostSettings, rateLimit: RateLimit | undefined): Admission | undefined {
   if (cost.maximum === undefined && cost.report === 'never' && !rateLimit) return undefined
   return {
-    admit(applicant, client) {
-      const judged = judge(cost, applicant, client)
-      if (judged?.refusal) countRefusal(judged.refusal)
-      if (!rateLimit) return judged
+    admit(request, client) {
+      const decision = decideByCost(cost, request, client)
+      if (decision?.refusal) countRefusal(decision.refusal)
+      if (!rateLimit) return decision
       const charged = rateLimit.charge(
         client,
-        judged?.refusal ? MIN_COST : applicant.estimate().cost(applicant.variables),
+        decision?.refusal ? MIN_COST : request.estimate().cost(request.variables),
       )
-      return charged instanceof Promise ? charged.then(one => both(judged, one)) : both(judged, charged)
+      return charged instanceof Promise
+        ? charged.then(one => combine(decision, one))
+        : combine(decision, charged)
     },
     limit: rateLimit && limitBy(rateLimit),
   }
 }
 
-/** The same by a rate limit that changes while operations are admitted. */
+/** Returns an admission that always uses the current rate limit. */
 export function createLiveAdmission(cost: CostSettings, current: () => RateLimit | undefined): Admission {
   let rateLimit = current()
   let admission = createAdmission(cost, rateLimit)
@@ -79,7 +80,7 @@ export function createLiveAdmission(cost: CostSettings, current: () => RateLimit
     return admission
   }
   return {
-    admit: (applicant, client) => now()?.admit(applicant, client),
+    admit: (request, client) => now()?.admit(request, client),
     get limit() {
       return now()?.limit
     },
@@ -90,67 +91,61 @@ function limitBy(rateLimit: RateLimit): ClientLimit {
   return {
     refuseExhausted(client) {
       const refused = rateLimit.refuse(client)
-      return refused && both(undefined, refused)
+      return refused && combine(undefined, refused)
     },
     async chargeRefused(client) {
-      return both(undefined, await rateLimit.charge(client, MIN_COST))
+      return combine(undefined, await rateLimit.charge(client, MIN_COST))
     },
   }
 }
 
-/** Runs an operation under `admission`: `run` asks what it is given before it executes anything. */
-export function underAdmission(
+type AdmissionCaller = { readonly client: RateLimitedClient; readonly format: FormatError }
+type RunAdmitted = (admit: Admit) => Promise<GatewayResponse>
+
+/** Runs an operation under `admission`: `run` calls the function that it is given before it executes anything. */
+export async function underAdmission(
   { admit, limit }: Admission,
-  asking: Asking,
-  run: (admit: Admit) => Promise<GatewayResponse>,
+  { client, format }: AdmissionCaller,
+  run: RunAdmitted,
 ): Promise<GatewayResponse> {
-  const admitting: Admit = applicant => admit(applicant, asking.client)
-  return limit ? underLimit(limit, asking, admitting, run) : run(admitting)
-}
-
-type Asking = { readonly client: RateLimitedClient; readonly format: FormatError }
-
-async function underLimit(
-  limit: ClientLimit,
-  { client, format }: Asking,
-  admit: Admit,
-  run: (admit: Admit) => Promise<GatewayResponse>,
-): Promise<GatewayResponse> {
-  const turnedAway = limit.refuseExhausted(client)
-  if (turnedAway?.refusal) return refuse([turnedAway.refusal], format, turnedAway)
-  let asked = false
-  const answer = await run(applicant => {
-    asked = true
-    return admit(applicant)
+  const exhausted = limit?.refuseExhausted(client)
+  if (exhausted?.refusal) return refuse([exhausted.refusal], format, exhausted)
+  let isCharged = false
+  const response = await run(request => {
+    isCharged = true
+    return admit(request, client)
   })
-  if (asked) return answer
+  if (isCharged || !limit) return response
   const charged = await limit.chargeRefused(client)
-  return { ...answer, ...(charged?.headers && { headers: charged.headers }) }
+  return { ...response, ...(charged?.headers && { headers: charged.headers }) }
 }
 
-function judge(
+function decideByCost(
   cost: CostSettings,
   { estimate, variables }: AdmissionRequest,
   { headers }: RateLimitedClient,
 ): AdmissionDecision | undefined {
-  const told = cost.report === 'always' || (cost.report === 'on request' && 'graphql-cost' in headers)
-  if (!told && cost.maximum === undefined) return undefined
+  const reported = cost.report === 'always' || (cost.report === 'on request' && 'graphql-cost' in headers)
+  if (!reported && cost.maximum === undefined) return undefined
   const estimated = estimate().cost(variables)
   const refusal = refuseCost(cost, estimated, estimate().problems(variables))
-  return { refusal, ...(told && { extensions: { cost: { estimated, ...maximumOf(cost) } } }) }
+  return { refusal, ...(reported && { extensions: { cost: { estimated, ...maximumOf(cost) } } }) }
 }
 
-function both(judged: AdmissionDecision | undefined, { refusal, headers }: ChargeResult): AdmissionDecision {
-  if (judged?.refusal || !refusal) return { refusal: undefined, ...judged, headers }
+function combine(
+  byCost: AdmissionDecision | undefined,
+  { refusal, headers }: ChargeResult,
+): AdmissionDecision {
+  if (byCost?.refusal || !refusal) return { refusal: undefined, ...byCost, headers }
   countRefusal(refusal)
-  return { ...judged, refusal, headers, status: CALLER_CODES.RATE_LIMITED }
+  return { ...byCost, refusal, headers, status: CALLER_CODES.RATE_LIMITED }
 }
 
 function maximumOf({ maximum }: CostSettings): { readonly maximum?: number } {
   return maximum === undefined ? {} : { maximum }
 }
 
-/** Without a maximum nothing is refused: what a list demands is there to keep estimates true. */
+/** Without a maximum nothing is refused: lists require slicing arguments only to keep estimates accurate. */
 function refuseCost(
   { maximum }: CostSettings,
   estimated: number,

@@ -1,4 +1,4 @@
-// One operation from its text to the text of its answer. Free of HTTP.
+// Executes one operation: from the text of the operation to the text of the response.
 import { GraphQLError } from 'graphql'
 import type {
   Execution,
@@ -9,7 +9,7 @@ import type {
 } from '#gateway/executor/execution.ts'
 import type { OperationCache } from '#gateway/operations/operation-cache.ts'
 import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
-import type { AdmissionDecision, Admit } from '#gateway/pipeline/admission.ts'
+import type { Admit } from '#gateway/pipeline/admission.ts'
 import {
   type Extensions,
   type FormatError,
@@ -22,38 +22,36 @@ import type { Claims } from '#gateway/safety/authorization/grants.ts'
 export type GatewayRequest = {
   readonly query: string
   readonly operationName: string | undefined
-  readonly variables: Readonly<Record<string, unknown>>
-  /** A GET carries queries only. */
+  readonly variables: Variables
+  /** True for a GET. */
   readonly queriesOnly: boolean
-  /** Of the caller's token; undefined for one that shows none. */
+  /** The claims of the caller's token; undefined without a token. */
   readonly claims?: Claims | undefined
-  /** Whether the operation may be run; it may when left out. */
+  /** Decides whether the operation may run; left out, it may. */
   readonly admit?: Admit | undefined
   readonly fetch: Fetch
-  /** Takes a query's execution from an equal one under way; each has its own when left out. */
+  /** Joins the execution of an equal query that is running; left out, each query has its own. */
   readonly deduplicate?:
     | ((
-        query: { readonly prepared: PreparedOperation; readonly variables: Coerced },
+        query: { readonly prepared: PreparedOperation; readonly variables: Variables },
         run: Run,
       ) => Promise<ExecutionResult>)
     | undefined
 }
 
-type Coerced = Readonly<Record<string, unknown>>
+type Variables = Readonly<Record<string, unknown>>
 type Fetch = (request: SubgraphRequest) => Promise<SubgraphResponse>
 type Run = (fetch: Fetch) => Promise<ExecutionResult>
 
-/** What an execution found, before anybody is told. */
+/** The result of an execution before errors are formatted for one caller. */
 export type ExecutionResult = {
-  /** The answer as if there were no errors: `{"data":…}`. */
+  /** The response as if there were no errors: `{"data":…}`. */
   readonly text: string
   readonly errors: readonly ExecutionError[]
 }
 
-const LASTING =
+const NO_SUBSCRIPTIONS =
   'A subscription is sent over WebSocket, to /stream, or by a POST that accepts multipart/mixed;subscriptionSpec=1.0.'
-
-const NOTHING_TO_TELL: AdmissionDecision = { refusal: undefined }
 
 export async function executeOperation(
   operations: OperationCache,
@@ -68,67 +66,76 @@ export async function executeOperation(
       ...refuse([new GraphQLError(`A ${kind} must be sent by POST.`)], format, { prepared }),
       outcome: 'not a query',
     }
-  if (kind === 'subscription') return refuse([new GraphQLError(LASTING)], format, { prepared })
+  if (kind === 'subscription') return refuse([new GraphQLError(NO_SUBSCRIPTIONS)], format, { prepared })
   const coerced = prepared.coerce(request.variables)
   if ('errors' in coerced) return refuse(coerced.errors, format, { prepared })
-  const withheld = prepared.unauthorized?.errors(coerced.variables) ?? []
-  if (prepared.unauthorized?.refuses && withheld.length > 0) return refuse(withheld, format, { prepared })
-  const asking = request.admit?.({ estimate: prepared.estimate, variables: coerced.variables })
-  const admitted = asking instanceof Promise ? await asking : asking
-  const { extensions, headers, refusal } = admitted ?? NOTHING_TO_TELL
-  if (refusal) return refuse([refusal], format, { prepared, ...admitted })
   const { variables } = coerced
-  const run: Run = fetch =>
-    complete(prepared, { data: prepared.introspect?.(variables) ?? {}, errors: [], variables, fetch })
-  const sharing = kind === 'query' ? request.deduplicate : undefined
-  const completed = await (sharing ? sharing({ prepared, variables }, run) : run(request.fetch))
-  const { text, outcome } = tell(completed, { withheld, format, extensions })
+  const unauthorized = prepared.unauthorized?.errors(variables) ?? []
+  if (prepared.unauthorized?.refuses && unauthorized.length > 0)
+    return refuse(unauthorized, format, { prepared })
+  const admitting = request.admit?.({ estimate: prepared.estimate, variables })
+  const admitted = admitting instanceof Promise ? await admitting : admitting
+  if (admitted?.refusal) return refuse([admitted.refusal], format, { prepared, ...admitted })
+  const result = await execute(prepared, variables, request)
+  const { extensions, headers } = admitted ?? {}
+  const { text, outcome } = writeResponse(result, { unauthorized, format, extensions })
   return { text, outcome, name, kind, ...(headers && { headers }) }
 }
 
-type Finish = {
-  readonly withheld: readonly ExecutionError[]
+function execute(
+  prepared: PreparedOperation,
+  variables: Variables,
+  { fetch, deduplicate }: GatewayRequest,
+): Promise<ExecutionResult> {
+  const run: Run = fetch =>
+    complete(prepared, { data: prepared.introspect?.(variables) ?? {}, errors: [], variables, fetch })
+  return deduplicate && prepared.kind === 'query' ? deduplicate({ prepared, variables }, run) : run(fetch)
+}
+
+type ResponseDetails = {
+  /** The errors of fields that the caller may not see. */
+  readonly unauthorized: readonly ExecutionError[]
   readonly format: FormatError
-  /** Of the answer; none when left out. */
+  /** The `extensions` of the response; left out, it has none. */
   readonly extensions?: Extensions | undefined
 }
 
-/** Runs what is left of the plan on what `execution` has so far, and writes the whole answer. */
+/** Runs the rest of the plan on the data that `execution` has so far, and returns the whole response. */
 export async function finishExecution(
   prepared: PreparedOperation,
   execution: Execution,
-  told: Finish,
+  details: ResponseDetails,
 ): Promise<Pick<GatewayResponse, 'text' | 'outcome'>> {
-  return tell(await complete(prepared, execution), told)
+  return writeResponse(await complete(prepared, execution), details)
 }
 
 async function complete(prepared: PreparedOperation, execution: Execution): Promise<ExecutionResult> {
   const running = prepared.run(execution)
   if (running) await running
   const { errors } = execution
-  const told = errors.length
+  const fetched = errors.length
   const text = `{"data":${prepared.write(execution.data, execution)}}`
-  return { text, errors: errors.length === 0 ? errors : withoutConsequences(errors, told) }
+  return { text, errors: errors.length === 0 ? errors : withoutConsequences(errors, fetched) }
 }
 
-function tell(
+function writeResponse(
   { text, errors }: ExecutionResult,
-  { withheld, format, extensions }: Finish,
+  { unauthorized, format, extensions }: ResponseDetails,
 ): Pick<GatewayResponse, 'text' | 'outcome'> {
-  if (errors.length + withheld.length === 0)
+  if (errors.length + unauthorized.length === 0)
     return { text: extensions ? `${text.slice(0, -1)}${writeExtensions(extensions)}}` : text, outcome: 'ok' }
-  const all = [...withheld, ...errors].map(format)
+  const all = [...unauthorized, ...errors].map(format)
   const rest = `"errors":${JSON.stringify(all)}${writeExtensions(extensions)}`
   return { text: `${text.slice(0, -1)},${rest}}`, outcome: 'errors' }
 }
 
-/** A null that a subgraph has explained already, at its place or above or below it, needs no second error. */
-function withoutConsequences(errors: readonly ExecutionError[], told: number): ExecutionError[] {
-  const explained = errors.slice(0, told)
-  const found = errors.slice(told)
+/** Drops the errors of completion at, above or below a path for which fetching has reported an error already. */
+function withoutConsequences(errors: readonly ExecutionError[], fetched: number): ExecutionError[] {
+  const causes = errors.slice(0, fetched)
+  const completion = errors.slice(fetched)
   return [
-    ...explained,
-    ...found.filter(({ path = [] }) => !explained.some(one => overlap(one.path ?? [], path))),
+    ...causes,
+    ...completion.filter(({ path = [] }) => !causes.some(cause => overlap(cause.path ?? [], path))),
   ]
 }
 

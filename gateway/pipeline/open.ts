@@ -1,8 +1,7 @@
-// Opens what stands between clients and their operations, by the settings. Free of requests.
+// Opens admission control and persisted operations as the settings say.
 import { pathToFileURL } from 'node:url'
 import { type Admission, createAdmission, createLiveAdmission } from '#gateway/pipeline/admission.ts'
 import type { PersistedSettings } from '#gateway/pipeline/persisted-operations.ts'
-import { openPersistedOperations } from '#gateway/pipeline/persisted-operations.ts'
 import type { CostSettings } from '#gateway/safety/cost/settings.ts'
 import {
   type LiveRateLimitSettings,
@@ -10,36 +9,40 @@ import {
   openRateLimit,
 } from '#gateway/safety/rate-limit/open.ts'
 import type { RateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
-import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
+import {
+  createPersistedOperations,
+  type PersistedOperations,
+  readManifest,
+} from '#platform/graphql/endpoint/persisted-operations.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type OperationControls = AsyncDisposable & {
-  /** Undefined when everything may be run and nothing is told. */
+type OperationControls = AsyncDisposable & {
+  /** Undefined when every operation is admitted and nothing is reported. */
   readonly admission: Admission | undefined
   readonly persisted: PersistedOperations
 }
 
-export type OperationControlOptions = {
+type OperationControlOptions = {
   readonly settings: {
     readonly cost: CostSettings
     readonly persisted: PersistedSettings
     readonly rateLimit?: RateLimitSettings | undefined
   }
-  /** Where processes share rate limits; nowhere when left out. */
+  /** The Redis through which processes share rate limits; left out, they do not. */
   readonly cacheUrl?: string | undefined
-  /** What changes while the gateway runs; nothing does when left out. */
+  /** Rate limits that change while the gateway runs; left out, they do not. */
   readonly live?: LiveRateLimitSettings | undefined
   readonly logger: Logger
 }
 
-/** Throws OperatorError MANIFEST_INVALID. */
+/** Throws OperatorError MANIFEST_INVALID for a manifest that cannot be used. */
 export async function openOperationControls({
   settings,
   cacheUrl,
   live,
   logger,
 }: OperationControlOptions): Promise<OperationControls> {
-  const persisted = await openPersistedOperations(settings.persisted, file => pathToFileURL(file))
+  const persisted = await openPersistedOperations(settings.persisted)
   if (live) {
     const limit = await openLiveRateLimit({ settings: settings.rateLimit, live, url: cacheUrl, logger })
     const admission = createLiveAdmission(settings.cost, limit.current)
@@ -54,4 +57,16 @@ export async function openOperationControls({
       await limit?.[Symbol.asyncDispose]()
     },
   }
+}
+
+async function openPersistedOperations({
+  automatic,
+  manifest,
+  mode,
+}: PersistedSettings): Promise<PersistedOperations> {
+  return createPersistedOperations({
+    ...(manifest !== undefined && { manifest: await readManifest(pathToFileURL(manifest)) }),
+    automatic,
+    only: mode === 'only',
+  })
 }

@@ -1,23 +1,19 @@
-// The text of an operation that is named by a hash, in the place of the name. Free of transport.
+// Resolves persisted operations: puts the text of an operation in place of its hash.
 import { GraphQLError } from 'graphql'
 import { z } from 'zod'
 import { countRefusal } from '#gateway/observe/refusals.ts'
 import { type FormatError, type GatewayResponse, refuse } from '#gateway/pipeline/response.ts'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
-import {
-  createPersistedOperations,
-  type PersistedOperations,
-  readManifest,
-} from '#platform/graphql/endpoint/persisted-operations.ts'
+import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
 
 export const persistedSettings = z
   .strictObject({
-    /** Whether clients may name an operation by its hash once they have sent its text (automatic persisted queries). */
+    /** Whether clients may send a hash once they have sent its text (automatic persisted queries). */
     automatic: z.boolean().default(true),
-    /** The file of a manifest in Apollo's format: its operations may be named from the start. */
+    /** The file of a manifest in Apollo's format, whose operations clients may name from the start. */
     manifest: z.string().min(1).optional(),
-    /** `only`: nothing runs but the manifest's operations. */
+    /** `only` restricts clients to the manifest's operations (a safelist). */
     mode: z.enum(['allow', 'only']).default('allow'),
   })
   .refine(({ manifest, mode }) => mode === 'allow' || manifest !== undefined, {
@@ -27,23 +23,11 @@ export const persistedSettings = z
 
 export type PersistedSettings = z.infer<typeof persistedSettings>
 
-/** Throws OperatorError MANIFEST_INVALID for a manifest that cannot be used. */
-export async function openPersistedOperations(
-  { automatic, manifest, mode }: PersistedSettings,
-  fileOf: (path: string) => URL,
-): Promise<PersistedOperations> {
-  return createPersistedOperations({
-    ...(manifest !== undefined && { manifest: await readManifest(fileOf(manifest)) }),
-    automatic,
-    only: mode === 'only',
-  })
-}
-
-export type ResolvedRequest =
-  /** The request with a text; without one when it names nothing, or is no request. */
+type ResolvedRequest =
+  /** The request with its text. What is no request, or has no text and no hash, is returned as it is. */
   | { readonly request: unknown }
-  /** The answer to what may not be run, or is not known by its hash. */
-  | { readonly answer: GatewayResponse }
+  /** The response to an operation that may not run, or whose hash is not known. */
+  | { readonly response: GatewayResponse }
 
 export function resolvePersistedOperation(
   operations: PersistedOperations,
@@ -57,10 +41,10 @@ export function resolvePersistedOperation(
     if (error instanceof CallerError) {
       const { code, message } = error
       countRefusal({ extensions: { code } })
-      return { answer: refuse([{ message, extensions: { code } }], format, { status: CALLER_CODES[code] }) }
+      return { response: refuse([{ message, extensions: { code } }], format, { status: CALLER_CODES[code] }) }
     }
     // The protocol continues: the client sends the text next.
-    if (error instanceof GraphQLError) return { answer: refuse([error], format, { status: 200 }) }
+    if (error instanceof GraphQLError) return { response: refuse([error], format, { status: 200 }) }
     throw error
   }
 }

@@ -1,20 +1,23 @@
-// Equal queries that come while one of them is under way, as one execution. Free of HTTP and of what an execution does.
+// Deduplicates queries: equal ones that arrive while one of them runs share its execution.
 import type { PreparedOperation } from '#gateway/operations/prepared-operation.ts'
 import type { ExecutionResult } from '#gateway/pipeline/execute.ts'
 import { emptyMetadata, mergeMetadata, type ResponseMetadata } from '#gateway/pipeline/response-metadata.ts'
 
-/** What makes two queries equal. */
-export type QueryKey = {
-  /** Of one supergraph, with what its caller may not see left out. */
+/** Queries with equal keys are equal. */
+type QueryKey = {
+  /** The operation on one supergraph, filtered for its caller. */
   readonly prepared: PreparedOperation
-  /** Coerced. */
+  /** The coerced variables. */
   readonly variables: Readonly<Record<string, unknown>>
-  /** Everything that any subgraph is sent of the caller's, but what only tells whose request it is. */
+  /** Every header that any subgraph is sent for the caller, except those that only identify the request. */
   readonly forwarded: string
 }
 
 export type QueryDeduplication = {
-  /** How many wait for another's execution is bounded by how many requests there are. `run` records what it hears. */
+  /**
+   * Calls `run` unless an equal query is running, and merges the metadata of that execution into `metadata`. The number of
+   * waiting callers is bounded by the number of requests.
+   */
   deduplicate(
     query: QueryKey,
     metadata: ResponseMetadata,
@@ -22,7 +25,7 @@ export type QueryDeduplication = {
   ): Promise<ExecutionResult>
 }
 
-type RunningQuery = { readonly completed: Promise<ExecutionResult>; readonly metadata: ResponseMetadata }
+type RunningQuery = { readonly result: Promise<ExecutionResult>; readonly metadata: ResponseMetadata }
 
 export function createQueryDeduplication(): QueryDeduplication {
   const operations = new WeakMap<PreparedOperation, Map<string, RunningQuery>>()
@@ -40,13 +43,13 @@ export function createQueryDeduplication(): QueryDeduplication {
       let found = queries.get(key)
       if (found === undefined) {
         const own = emptyMetadata()
-        const completed = run(own).finally(() => queries.delete(key))
-        found = { completed, metadata: own }
+        const result = run(own).finally(() => queries.delete(key))
+        found = { result, metadata: own }
         queries.set(key, found)
       }
-      const completed = await found.completed
+      const result = await found.result
       mergeMetadata(found.metadata, metadata)
-      return completed
+      return result
     },
   }
 }

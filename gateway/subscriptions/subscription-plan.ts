@@ -52,14 +52,15 @@ export function planSubscription(
   const coerced = prepared.coerce(planning.variables)
   if ('errors' in coerced) return coerced
   const { variables } = coerced
-  const withheld = prepared.unauthorized?.errors(variables) ?? []
+  const unauthorized = prepared.unauthorized?.errors(variables) ?? []
   const { source } = prepared
   const request = source?.request(variables)
   const subgraph = request && graph.subgraphs.get(request.service)
-  if (prepared.unauthorized?.refuses && withheld.length > 0) return { errors: withheld }
+  if (prepared.unauthorized?.refuses && unauthorized.length > 0) return { errors: unauthorized }
   if (!source || !request || !subgraph)
     return {
-      errors: withheld.length > 0 ? withheld : [new GraphQLError('No subgraph has this subscription.')],
+      errors:
+        unauthorized.length > 0 ? unauthorized : [new GraphQLError('No subgraph has this subscription.')],
     }
   const addresses = () =>
     planning.instancesOf(request.service) ?? [graph.addresses.get(request.service) ?? '']
@@ -74,7 +75,7 @@ export function planSubscription(
       const execution = { data: {}, errors: [], variables, fetch }
       const { data = null, errors } = event
       source.merge({ data, ...(errors && { errors: subgraph.maskErrors(errors) }) }, execution)
-      const { text } = await finishExecution(prepared, execution, { withheld, format })
+      const { text } = await finishExecution(prepared, execution, { unauthorized, format })
       return addExtensions(text, metadata)
     },
     [Symbol.dispose]: () => lease[Symbol.dispose](),
