@@ -1,8 +1,8 @@
-// What a subscriber to orders gets: changes, each with the events behind it and a cursor to go on from. Types only.
+// The types that subscribers to orders see: changes, the events behind them, and cursors to resume from.
 
-/** Something that happened to an order, in whichever service. */
+/** Something that happened to an order, in any service. */
 export type OrderEvent = {
-  /** To go on behind this event, in the scope of the subscription. */
+  /** Resumes a subscription of the same scope after this event. */
   readonly cursor: string
   readonly id: string
   readonly type: string
@@ -12,9 +12,9 @@ export type OrderEvent = {
 }
 
 /**
- * PRESENT: the state at the start, without events. CHANGED: `events`, each once and in order, and the state of each
- * order that they are about, as it is after the last of them or newer. RESTARTED: the cursor fell out of what can be
- * listed; the present state instead.
+ * PRESENT is the state at the start, without events. CHANGED holds new `events`, each once and in order per service, and
+ * the state of every order that they are about, as it was after the last of them or newer. RESTARTED is the present
+ * state again, because the events after the cursor can no longer be listed.
  */
 export type Change<Order> = {
   readonly kind: 'PRESENT' | 'CHANGED' | 'RESTARTED'
@@ -23,12 +23,12 @@ export type Change<Order> = {
   readonly orders: readonly Order[]
 }
 
-/** What a subscription is about: one order, all of a customer's, or all. A cursor holds for its own scope only. */
+/** What a subscription is about: one order, all orders of a customer, or all orders. A cursor is valid for its own scope. */
 export type Scope = { readonly order: string } | { readonly customer: string } | { readonly all: true }
 
 /**
- * A stream whose items may be turned into answers once for all its readers: readers with equal `audience` that get the
- * same object as an item (by identity) see the same answer to the same selection in the same language. Undefined when
- * an answer depends on who reads it.
+ * A stream whose items may be executed once for all readers: readers of equal `audience` that get the same item, by
+ * identity, see the same result of the same selection in the same language. It is undefined when results depend on who
+ * reads them.
  */
 export type SharedStream<Item> = AsyncIterableIterator<Item> & { readonly audience?: string | undefined }

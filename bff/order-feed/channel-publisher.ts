@@ -1,7 +1,8 @@
-// Moves a channel on: what was heard becomes one change for all who watch, then the next. Free of the bus.
-import { setTimeout as delay } from 'node:timers/promises'
-import type { BuiltChange, ChangeBuilder } from '#bff/order-feed/change-builder.ts'
+// Publishes what a channel has pending: the events received so far become one change for all subscribers, then the next.
+
+import type { ChangeBuilder } from '#bff/order-feed/change-builder.ts'
 import {
+  type BuiltChange,
   type CatchUp,
   type Channel,
   discardRecent,
@@ -10,56 +11,54 @@ import {
   restart,
 } from '#bff/order-feed/channel.ts'
 import { covers, type Positions } from '#bff/order-feed/positions.ts'
-import { fullJitter } from '#platform/resilience/backoff.ts'
+import { fullJitter, pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 5_000
 
-export type Pump<Order> = (channel: Channel<Order>) => Promise<void>
-
-export type PumpOptions<Order> = {
+type PublisherOptions<Order> = {
   readonly changes: ChangeBuilder<Order>
-  /** How far the channel's events are known. */
-  readonly heard: (channel: Channel<Order>) => Positions
+  /** Returns how far the events of the channel's scope are known. */
+  readonly knownUpTo: (channel: Channel<Order>) => Positions
   readonly catchUp: CatchUp<Order>
   readonly logger: Logger
   readonly signal: AbortSignal
 }
 
-/** Tells what is due, unless that is under way already. What comes meanwhile makes the next change together. */
-export function createChannelPublisher<Order>({
-  changes,
-  heard,
-  catchUp,
-  logger,
-  signal,
-}: PumpOptions<Order>): Pump<Order> {
-  async function tell(channel: Channel<Order>): Promise<void> {
-    channel.hasPending = false
-    const to = heard(channel)
-    const make = () => changes.build(channel, channel.head, to)
-    const made = await retryUntilAborted<BuiltChange<Order> | undefined>(make, { logger, signal })
-    if (signal.aborted) return
-    if (made) {
-      publish(channel, made.change, made.to, catchUp)
-      channel.hasPending ||= !covers(made.to, to)
-    } else {
-      discardRecent(channel)
-      restart(channel, to, catchUp)
-    }
-    keepRecent(channel)
-  }
-
+/** Returns a function that publishes what is pending, unless it is doing so already. It never rejects. */
+export function createChannelPublisher<Order>(
+  options: PublisherOptions<Order>,
+): (channel: Channel<Order>) => Promise<void> {
   return async channel => {
     if (channel.isPublishing) return
     channel.isPublishing = true
-    while (channel.hasPending && channel.subscribers.size > 0 && !signal.aborted) await tell(channel)
+    while (channel.hasPending && channel.subscribers.size > 0 && !options.signal.aborted)
+      await publishPending(options, channel)
     channel.isPublishing = false
   }
 }
 
-/** Tries until `work` succeeds, with growing pauses; undefined once `signal` aborts. */
+async function publishPending<Order>(
+  { changes, knownUpTo, catchUp, logger, signal }: PublisherOptions<Order>,
+  channel: Channel<Order>,
+): Promise<void> {
+  channel.hasPending = false
+  const to = knownUpTo(channel)
+  const build = () => changes.build(channel, channel.head, to)
+  const built = await retryUntilAborted<BuiltChange<Order> | undefined>(build, { logger, signal })
+  if (signal.aborted) return
+  if (built) {
+    publish(channel, built, catchUp)
+    channel.hasPending ||= !covers(built.to, to)
+  } else {
+    discardRecent(channel)
+    restart(channel, to, catchUp)
+  }
+  keepRecent(channel)
+}
+
+/** Calls `work` until it succeeds, with growing pauses. Resolves to undefined once `signal` aborts. */
 export async function retryUntilAborted<Result>(
   work: () => Promise<Result>,
   { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
@@ -68,9 +67,9 @@ export async function retryUntilAborted<Result>(
     try {
       return await work()
     } catch (err) {
-      logger.warn({ err, attempt }, 'missed events could not be read from the bus; trying again')
-      const ms = fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS)
-      await delay(ms, undefined, { signal, ref: false }).catch(() => {})
+      const pauseMs = fullJitter(attempt, FIRST_RETRY_MS, LAST_RETRY_MS)
+      logger.warn({ err, attempt, pauseMs }, 'missed events could not be read from the bus, retrying')
+      await pauseUnlessAborted(pauseMs, signal)
     }
   }
   return undefined

@@ -1,4 +1,4 @@
-// The channels that are watched, by scope; one exists while somebody watches it. Free of events.
+// Holds the channels by scope: one exists while it has subscribers.
 import type { Scope } from '#bff/order-feed/change.ts'
 import { type Channel, createChannel, type Subscriber } from '#bff/order-feed/channel.ts'
 import { keyOf } from '#bff/order-feed/cursor.ts'
@@ -6,12 +6,12 @@ import type { Positions } from '#bff/order-feed/positions.ts'
 
 export type ChannelRegistry<Order> = {
   find(scope: Scope): Channel<Order> | undefined
-  /** The scope's channel with one more subscriber; a new one begins at `head`. */
+  /** Adds the subscriber to the scope's channel and returns the channel. A new one begins at `head`. */
   join(scope: Scope, subscriber: Subscriber<Order>, head: Positions): Channel<Order>
   leave(channel: Channel<Order>, subscriber: Subscriber<Order>): void
   all(): Iterable<Channel<Order>>
   count(): number
-  /** How many of them are customers'. */
+  /** Returns how many channels are about a customer. */
   customerCount(): number
 }
 

@@ -1,18 +1,18 @@
-// A channel: all who watch one scope, how far they have been told, and the events since. Free of reading.
+// A channel: the subscribers of one scope, how far they have been told, and the events since.
 import type { Change, Scope } from '#bff/order-feed/change.ts'
 import { covers, type EventEntry, equalPositions, isPast, type Positions } from '#bff/order-feed/positions.ts'
 
-/** Events kept for who is a little behind; who is further behind looks through the window. */
-const RECENT = 256
-/** Events yet to be told that are kept; with more, they are looked up in the window. */
-const MOST_UNTOLD = 1_024
+/** Events kept for subscribers that are a little behind; those further behind are served from the event window. */
+const MAX_RECENT = 256
+/** Events kept that are not published yet; beyond that, they are looked up in the event window. */
+const MAX_PENDING = 1_024
 
-/** One who watches. `at` is undefined while level with the channel's head, so that an idle one costs next to nothing. */
 export type Subscriber<Order> = {
+  /** How far it has been told; undefined while level with the channel's head, so that an idle one costs next to nothing. */
   at: Positions | undefined
-  /** Set while the next change is waited for. */
+  /** Set while the subscriber waits for the next change. */
   deliver: ((result: Promise<ChangeResult<Order>> | ChangeResult<Order>) => void) | undefined
-  /** What the first `next` gives: the present state. */
+  /** The present state, which the first `next` returns. */
   first: Change<Order> | undefined
   readonly present: () => Promise<readonly Order[]>
   /** Called once, when it is closed. */
@@ -21,7 +21,10 @@ export type Subscriber<Order> = {
 }
 export type ChangeResult<Order> = IteratorResult<Change<Order>, undefined>
 
-/** The next change for one who is not level with the head. */
+/** A change that brings a subscriber to the positions `to`; without one, there is nothing to tell up to there. */
+export type BuiltChange<Order> = { readonly change: Change<Order> | undefined; readonly to: Positions }
+
+/** Returns the next change for a subscriber that is not level with the channel's head. */
 export type CatchUp<Order> = (
   channel: Channel<Order>,
   subscriber: Subscriber<Order>,
@@ -30,15 +33,15 @@ export type CatchUp<Order> = (
 export type Channel<Order> = {
   readonly scope: Scope
   readonly subscribers: Set<Subscriber<Order>>
-  /** Everything up to here has been told. It moves on freely while there is nothing to tell. */
+  /** Everything up to here is published. It moves on freely while there is nothing to publish. */
   head: Positions
   /** The scope's events past `base`; `base` is undefined when there were too many to keep. */
   recent: EventEntry[]
   base: Positions | undefined
-  /** The newest change, for those who were busy when it came: they are at `from`. */
+  /** The newest change, for the subscribers that were busy when it was published: they are at `from`. */
   last: { readonly from: Positions; readonly item: ChangeResult<Order>; takers: number } | undefined
   isPublishing: boolean
-  /** Whether there is, or may be, something past `head` to tell. */
+  /** Whether there is, or may be, something past `head` to publish. */
   hasPending: boolean
 }
 
@@ -60,27 +63,32 @@ export function createSubscriber<Order>(present: () => Promise<readonly Order[]>
   return { at: undefined, deliver: undefined, first: undefined, present, onClose: () => {}, isClosed: false }
 }
 
-/** An event of the scope was heard; `before` is how far everything had been heard before it. */
+/** Adds an event of the scope that is to be published; `before` are the positions received before it. */
 export function enqueue<Order>(channel: Channel<Order>, entry: EventEntry, before: Positions): void {
   advanceHead(channel, before)
   channel.hasPending = true
   if (!channel.base) return
-  if (channel.recent.length < MOST_UNTOLD) channel.recent.push(entry)
+  if (channel.recent.length < MAX_PENDING) channel.recent.push(entry)
   else discardRecent(channel)
 }
 
-/** Moves the head on to `heard` when there is nothing to tell between. */
-export function advanceHead<Order>(channel: Channel<Order>, heard: Positions): void {
-  if (!channel.hasPending && !channel.isPublishing) channel.head = heard
+/** Moves the head on to `positions` when there is nothing to publish in between. */
+export function advanceHead<Order>(channel: Channel<Order>, positions: Positions): void {
+  if (!channel.hasPending && !channel.isPublishing) channel.head = positions
 }
 
-/** From now on the window must be looked through for what is past the head. */
+/** Drops the channel's own events: from now on, those past the head are looked up in the event window. */
 export function discardRecent<Order>(channel: Channel<Order>): void {
   channel.recent = []
   channel.base = undefined
 }
 
-/** The events between, if the channel still has them. */
+/** Begins to keep events again once everything that was received is published. */
+export function keepRecent<Order>(channel: Channel<Order>): void {
+  if (!channel.base && !channel.hasPending) channel.base = channel.head
+}
+
+/** Returns the events past `from` and not past `to`, or undefined when the channel does not have them all. */
 export function recentBetween<Order>(
   channel: Channel<Order>,
   from: Positions,
@@ -91,22 +99,21 @@ export function recentBetween<Order>(
 }
 
 /**
- * Moves the head on to `to` and hands `change` to all who wait at the old head, the very same object; without a
- * change there was nothing to tell. `catchUp` answers those who wait elsewhere.
+ * Moves the head on and hands the very same change to all subscribers that wait at the old head. Those that wait
+ * elsewhere get what `catchUp` returns.
  */
 export function publish<Order>(
   channel: Channel<Order>,
-  change: Change<Order> | undefined,
-  to: Positions,
+  { change, to }: BuiltChange<Order>,
   catchUp: CatchUp<Order>,
 ): void {
   const from = channel.head
   channel.head = to
   if (!change) return
   const item: ChangeResult<Order> = { done: false, value: change }
-  const { busy, elsewhere } = fanOut(channel, item, from, catchUp)
+  const { busy, elsewhere } = fanOut(channel, { item, from }, catchUp)
   channel.last = busy > 0 ? { from, item, takers: busy } : undefined
-  if (channel.base && ((busy === 0 && elsewhere === 0) || channel.recent.length > RECENT)) {
+  if (channel.base && ((busy === 0 && elsewhere === 0) || channel.recent.length > MAX_RECENT)) {
     channel.recent = channel.recent.filter(entry => isPast(entry, to))
     channel.base = to
   }
@@ -114,8 +121,7 @@ export function publish<Order>(
 
 function fanOut<Order>(
   channel: Channel<Order>,
-  item: ChangeResult<Order>,
-  from: Positions,
+  { item, from }: { readonly item: ChangeResult<Order>; readonly from: Positions },
   catchUp: CatchUp<Order>,
 ): { busy: number; elsewhere: number } {
   let busy = 0
@@ -136,7 +142,7 @@ function fanOut<Order>(
   return { busy, elsewhere }
 }
 
-/** What is between the old head and `to` can no longer be told: everybody has to catch up, and will be told so. */
+/** Makes every subscriber catch up, because the events between the head and `to` can no longer be listed. */
 export function restart<Order>(channel: Channel<Order>, to: Positions, catchUp: CatchUp<Order>): void {
   const from = channel.head
   channel.head = to
@@ -147,12 +153,7 @@ export function restart<Order>(channel: Channel<Order>, to: Positions, catchUp: 
   }
 }
 
-/** Once all that was heard is told, the channel keeps its recent events again. */
-export function keepRecent<Order>(channel: Channel<Order>): void {
-  if (!channel.base && !channel.hasPending) channel.base = channel.head
-}
-
-/** The newest change, for one who was busy when it was told and has missed no other. */
+/** Returns the newest change for a subscriber that was busy when it was published and has missed no other. */
 export function takeLast<Order>(
   channel: Channel<Order>,
   subscriber: Subscriber<Order>,
@@ -165,16 +166,15 @@ export function takeLast<Order>(
   return last.item
 }
 
-/** Notes that the subscriber was told everything up to `place`. */
+/** Notes that the subscriber was told everything up to `positions`. */
 export function moveTo<Order>(
   channel: Channel<Order>,
   subscriber: Subscriber<Order>,
-  place: Positions,
+  positions: Positions,
 ): void {
-  subscriber.at = equalPositions(place, channel.head) ? undefined : place
+  subscriber.at = equalPositions(positions, channel.head) ? undefined : positions
 }
 
-/** Answers one who waits by what `catchUp` finds. */
 function wake<Order>(channel: Channel<Order>, subscriber: Subscriber<Order>, catchUp: CatchUp<Order>): void {
   const { deliver } = subscriber
   subscriber.deliver = undefined

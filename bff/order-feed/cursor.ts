@@ -1,4 +1,4 @@
-// Cursors of subscriptions to orders: a place in the topics, for one scope, as a short opaque text. Pure.
+// Encodes positions in the order topics as cursors: short opaque texts that are valid for one scope.
 import { crc32 } from 'node:zlib'
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import type { Scope } from '#bff/order-feed/change.ts'
@@ -6,15 +6,15 @@ import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
 /**
- * Version, digest of the scope, a position of up to eight bytes for each topic, digest of all that: 41 bytes, 55
- * characters, at most. The digests tell honest mistakes apart, they are no secret: a cursor grants nothing, whoever
- * makes one up reads no more than the scope that they may subscribe to.
+ * A cursor holds a version, a digest of the scope, a position of up to eight bytes for each topic, and a digest of all
+ * that: at most 41 bytes or 55 characters. The digests find honest mistakes and are no secret: a made-up cursor reads no
+ * more than the scope that its caller may subscribe to.
  */
 const VERSION = 1
 const DIGEST_BYTES = 4
-const MOST_CHARACTERS = 63
+const MAX_CHARACTERS = 63
 
-/** The text to go on from `positions` with, in `scope` only. Topics that `positions` leaves out are at 0. */
+/** Returns the cursor of `positions` in `scope`. A topic that `positions` leaves out is at 0. */
 export function encodeCursor(scope: Scope, positions: PositionVector): string {
   const bytes: number[] = [VERSION]
   pushDigest(bytes, crc32(keyOf(scope)))
@@ -24,11 +24,11 @@ export function encodeCursor(scope: Scope, positions: PositionVector): string {
 }
 
 /**
- * The positions that the text was made of. Throws CallerError BAD_USER_INPUT for what is no cursor, and for one of
- * another scope; `details.cursor` is `junk` or `foreign`.
+ * Returns the positions of a cursor. Throws CallerError BAD_USER_INPUT for a text that is no cursor or that is of another
+ * scope; its `details.cursor` is `junk` or `foreign`.
  */
 export function decodeCursor(scope: Scope, text: string): PositionVector {
-  const bytes = text.length <= MOST_CHARACTERS ? Buffer.from(text, 'base64url') : Buffer.alloc(0)
+  const bytes = text.length <= MAX_CHARACTERS ? Buffer.from(text, 'base64url') : Buffer.alloc(0)
   const body = bytes.subarray(0, -DIGEST_BYTES)
   const isOurs =
     body.length > DIGEST_BYTES &&
@@ -42,7 +42,7 @@ export function decodeCursor(scope: Scope, text: string): PositionVector {
   return Object.fromEntries(ORDER_TOPICS.map((topic, index) => [topic, positions[index] ?? 0]))
 }
 
-/** `junk`: none of ours; `foreign`: of another scope; `unknown`: of events that the bus does not have. */
+/** `junk` is no cursor, `foreign` one of another scope, `unknown` one of events that the bus does not have. */
 export function refusedCursor(kind: 'junk' | 'foreign' | 'unknown', why: string): CallerError {
   return new CallerError(
     'BAD_USER_INPUT',
@@ -51,7 +51,7 @@ export function refusedCursor(kind: 'junk' | 'foreign' | 'unknown', why: string)
   )
 }
 
-/** A scope as text: equal for equal scopes, and only for those. */
+/** Returns the scope as text: equal for equal scopes only. */
 export function keyOf(scope: Scope): string {
   if ('order' in scope) return `order:${scope.order}`
   return 'customer' in scope ? `customer:${scope.customer}` : 'all'
@@ -61,7 +61,7 @@ function pushDigest(bytes: number[], digest: number): void {
   bytes.push(digest >>> 24, (digest >>> 16) & 255, (digest >>> 8) & 255, digest & 255)
 }
 
-/** Seven bits a byte, the lowest first; the top bit says that more follow (LEB128). */
+/** Writes seven bits a byte, the lowest first; the top bit says that more follow (LEB128). */
 function pushNumber(bytes: number[], value: number): void {
   for (let rest = value; ; rest = Math.floor(rest / 128)) {
     if (rest < 128) return void bytes.push(rest)
@@ -69,7 +69,7 @@ function pushNumber(bytes: number[], value: number): void {
   }
 }
 
-/** Undefined unless the bytes are exactly one safe number for each topic. */
+/** Returns undefined unless the bytes hold exactly one safe number for each topic. */
 function readNumbers(bytes: Uint8Array): number[] | undefined {
   const numbers: number[] = []
   let value = 0

@@ -1,178 +1,182 @@
-// The recent events of orders, kept in memory by topic, and stretched back from the bus's log on demand. Free of subscribers.
-
+// Keeps the recent events of orders in memory, by topic, and reads older ones back from the bus on demand.
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import { type EventEntry, isPast, type Positions } from '#bff/order-feed/positions.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import { oldestPositionIn } from '#platform/event-bus/validation.ts'
 
 export type EventWindow = {
-  /** How far each topic is heard. */
+  /** Returns how far each topic is received. */
   positions(): Positions
   /**
-   * From now on, `add` is given every message past `from`. True when messages between may have been missed, so that
-   * what is kept begins anew.
+   * Announces that `add` gets every message past `from`. Returns true when messages before may have been missed, so that
+   * the window begins anew.
    */
   follow(from: Positions): boolean
-  /** Whether `follow` was ever called. */
+  /** Returns whether `follow` was ever called. */
   isFollowing(): boolean
-  /** Takes a message; gives its entry when it is about an order and was not heard before. In order per topic. */
+  /** Takes a message, in order per topic. Returns its entry when it is new and about an order. */
   add(message: BusMessage): EventEntry | undefined
-  /** Whether every event past `place` is kept. */
-  holds(place: Positions): boolean
+  /** Returns whether the window holds every event past `positions`. */
+  holds(positions: Positions): boolean
   /**
-   * Reads back from the bus what is missing to hold everything past `place`, once for all who ask at a time. False
-   * when it is deleted there, or when more than `lookThrough` positions lie between `place` and the present.
+   * Reads events back from the bus until the window holds everything past `positions`. Concurrent calls share the reads.
+   * Resolves to false when the bus has deleted some of them, or when more than `lookThrough` positions lie in between.
    */
-  backfill(place: Positions): Promise<boolean>
-  /** Events past `from` and not past `to`, the first `limit`: in order per topic, by time across topics. */
-  list(range: {
-    readonly from: Positions
-    readonly to: Positions
-    readonly accept: (entry: EventEntry) => boolean
-    readonly limit: number
-  }): EventEntry[]
+  backfill(positions: Positions): Promise<boolean>
+  /** Returns the first `limit` accepted events past `from` and not past `to`: in order per topic, by time across topics. */
+  list(range: EventRange): EventEntry[]
 }
 
-export type WindowOptions = {
+type EventRange = {
+  readonly from: Positions
+  readonly to: Positions
+  readonly accept: (entry: EventEntry) => boolean
+  readonly limit: number
+}
+
+type WindowOptions = {
   readonly bus: Pick<EventBus, 'read'>
-  /** The order event that a message tells of, if any. Called for each message that is heard or read back. */
+  /** Returns the order event in a message, if any. Called for each message that is received or read back. */
   readonly entryOf: (message: BusMessage, topic: number) => EventEntry | undefined
-  /** Events kept of each topic, give or take a quarter. */
+  /** How many events of each topic are kept, give or take a quarter. */
   readonly capacity: number
   readonly lookThrough: number
 }
 
-/** `entries` are all events past `from` and not past `to`. */
+/** The events of a topic past `from` and not past `to`. */
 type TopicLog = {
   readonly name: string
   readonly index: number
   from: number
   to: number
   entries: EventEntry[]
-  reaching: Promise<void>
+  backfilling: Promise<void>
+}
+
+type State = WindowOptions & {
+  readonly logs: readonly TopicLog[]
+  isFollowing: boolean
+  /** The positions of all logs; undefined when they have changed since they were last asked for. */
+  positions: Positions | undefined
 }
 
 const PAGE = 1_000
 const INDEXES = new Map<string, number>(ORDER_TOPICS.map((topic, index) => [topic, index]))
 
 export function createEventWindow(options: WindowOptions): EventWindow {
-  const { bus, entryOf, capacity, lookThrough } = options
-  const logs: readonly TopicLog[] = ORDER_TOPICS.map((name, index) => ({
-    name,
-    index,
-    from: 0,
-    to: 0,
-    entries: [],
-    reaching: Promise.resolve(),
-  }))
-  let isFollowing = false
-  let place: Positions | undefined
-
-  function trim(log: TopicLog): void {
-    if (log.entries.length <= capacity + (capacity >> 2)) return
-    const dropped = log.entries.length - capacity
-    log.from = log.entries[dropped - 1]?.position ?? log.from
-    log.entries = log.entries.slice(dropped)
-  }
-
-  function add(message: BusMessage): EventEntry | undefined {
-    const log = logs[INDEXES.get(message.topic) ?? -1]
-    if (!isFollowing || !log || message.position <= log.to) return undefined
-    log.to = message.position
-    place = undefined
-    const entry = entryOf(message, log.index)
-    if (!entry) return undefined
-    log.entries.push(entry)
-    trim(log)
-    return entry
-  }
-
-  function follow(from: Positions): boolean {
-    let isInterrupted = false
-    for (const log of logs) {
-      const start = from[log.index] ?? 0
-      if (isFollowing && start <= log.to) continue
-      isInterrupted = true
-      log.entries = []
-      log.from = log.to = start
-    }
-    isFollowing = true
-    place = undefined
-    return isInterrupted
-  }
-
-  const holds = (wanted: Positions) => logs.every(log => (wanted[log.index] ?? 0) >= log.from)
-
-  async function reach(wanted: Positions): Promise<boolean> {
-    if (holds(wanted)) return true
-    const distance = logs.reduce((sum, log) => sum + Math.max(0, log.to - (wanted[log.index] ?? 0)), 0)
-    if (distance > lookThrough) return false
-    try {
-      await Promise.all(logs.map(log => stretch(log, wanted[log.index] ?? 0)))
-      return true
-    } catch (error) {
-      if (oldestPositionIn(error) === undefined) throw error
-      return false
-    }
-  }
-
-  /** One at a time for each topic: who asks for the same a moment later finds it there. */
-  function stretch(log: TopicLog, after: number): Promise<void> {
-    if (after >= log.from) return Promise.resolve()
-    const reaching = log.reaching.then(() => readBack(log, after))
-    log.reaching = reaching.catch(() => {})
-    return reaching
-  }
-
-  async function readBack(log: TopicLog, after: number): Promise<void> {
-    if (after >= log.from) return
-    const found: EventEntry[] = []
-    // While a page is read the window goes on, and may drop its oldest events: read on to where it begins by then.
-    for (let read = after; read < log.from; ) {
-      const begin = log.from
-      const page = await bus.read(log.name, read, PAGE)
-      for (const message of page) {
-        const entry = entryOf(message, log.index)
-        if (entry) found.push(entry)
-      }
-      const last = page.at(-1)?.position ?? read
-      read = page.length === PAGE ? last : Math.max(begin, last)
-    }
-    log.entries = [...found.filter(entry => entry.position <= log.from), ...log.entries]
-    log.from = after
-  }
-
+  const logs = ORDER_TOPICS.map((name, index) => createLog(name, index))
+  const state: State = { ...options, logs, isFollowing: false, positions: undefined }
   return {
     positions() {
-      place ??= logs.map(log => log.to)
-      return place
+      state.positions ??= logs.map(log => log.to)
+      return state.positions
     },
-    follow,
-    isFollowing: () => isFollowing,
-    add,
-    holds,
-    backfill: reach,
-    list: ({ from, to, accept, limit }) =>
+    follow: from => follow(state, from),
+    isFollowing: () => state.isFollowing,
+    add: message => add(state, message),
+    holds: positions => holds(state, positions),
+    backfill: positions => backfill(state, positions),
+    list: range =>
       mergeByTime(
-        logs.map(({ entries, index }) => {
-          const found: EventEntry[] = []
-          for (
-            let at = firstPast(entries, from[index] ?? 0);
-            at < entries.length && found.length < limit;
-            at++
-          ) {
-            const entry = entries[at]
-            if (!entry || isPast(entry, to)) break
-            if (accept(entry)) found.push(entry)
-          }
-          return found
-        }),
-        limit,
+        logs.map(log => listTopic(log, range)),
+        range.limit,
       ),
   }
 }
 
-/** The index of the first entry past `position`, by halving. */
+function createLog(name: string, index: number): TopicLog {
+  return { name, index, from: 0, to: 0, entries: [], backfilling: Promise.resolve() }
+}
+
+function follow(state: State, from: Positions): boolean {
+  let isInterrupted = false
+  for (const log of state.logs) {
+    const start = from[log.index] ?? 0
+    if (state.isFollowing && start <= log.to) continue
+    isInterrupted = true
+    log.entries = []
+    log.from = log.to = start
+  }
+  state.isFollowing = true
+  state.positions = undefined
+  return isInterrupted
+}
+
+function add(state: State, message: BusMessage): EventEntry | undefined {
+  const log = state.logs[INDEXES.get(message.topic) ?? -1]
+  if (!state.isFollowing || !log || message.position <= log.to) return undefined
+  log.to = message.position
+  state.positions = undefined
+  const entry = state.entryOf(message, log.index)
+  if (!entry) return undefined
+  log.entries.push(entry)
+  trim(log, state.capacity)
+  return entry
+}
+
+/** Drops the oldest events, a quarter of the capacity at a time. */
+function trim(log: TopicLog, capacity: number): void {
+  if (log.entries.length <= capacity + (capacity >> 2)) return
+  const dropped = log.entries.length - capacity
+  log.from = log.entries[dropped - 1]?.position ?? log.from
+  log.entries = log.entries.slice(dropped)
+}
+
+function holds({ logs }: State, positions: Positions): boolean {
+  return logs.every(log => (positions[log.index] ?? 0) >= log.from)
+}
+
+async function backfill(state: State, positions: Positions): Promise<boolean> {
+  if (holds(state, positions)) return true
+  const { logs, lookThrough } = state
+  const distance = logs.reduce((sum, log) => sum + Math.max(0, log.to - (positions[log.index] ?? 0)), 0)
+  if (distance > lookThrough) return false
+  try {
+    await Promise.all(logs.map(log => backfillTopic(state, log, positions[log.index] ?? 0)))
+    return true
+  } catch (error) {
+    if (oldestPositionIn(error) === undefined) throw error
+    return false
+  }
+}
+
+/** Backfills of a topic run one after another, so that a later one finds what an earlier one read. */
+function backfillTopic(state: State, log: TopicLog, after: number): Promise<void> {
+  if (after >= log.from) return Promise.resolve()
+  const backfilling = log.backfilling.then(() => readBack(state, log, after))
+  log.backfilling = backfilling.catch(() => {}) // the caller gets the error, and the next backfill tries again
+  return backfilling
+}
+
+async function readBack({ bus, entryOf }: State, log: TopicLog, after: number): Promise<void> {
+  if (after >= log.from) return
+  const found: EventEntry[] = []
+  // While a page is read, the window may drop its oldest events: read on to where it begins by then.
+  for (let read = after; read < log.from; ) {
+    const begin = log.from
+    const page = await bus.read(log.name, read, PAGE)
+    for (const message of page) {
+      const entry = entryOf(message, log.index)
+      if (entry) found.push(entry)
+    }
+    const last = page.at(-1)?.position ?? read
+    read = page.length === PAGE ? last : Math.max(begin, last)
+  }
+  log.entries = [...found.filter(entry => entry.position <= log.from), ...log.entries]
+  log.from = after
+}
+
+function listTopic({ entries, index }: TopicLog, { from, to, accept, limit }: EventRange): EventEntry[] {
+  const found: EventEntry[] = []
+  for (let at = firstPast(entries, from[index] ?? 0); at < entries.length && found.length < limit; at++) {
+    const entry = entries[at]
+    if (!entry || isPast(entry, to)) break
+    if (accept(entry)) found.push(entry)
+  }
+  return found
+}
+
+/** Returns the index of the first entry past `position`, by binary search. */
 function firstPast(entries: readonly EventEntry[], position: number): number {
   let [low, high] = [0, entries.length]
   while (low < high) {
@@ -183,7 +187,7 @@ function firstPast(entries: readonly EventEntry[], position: number): number {
   return low
 }
 
-/** Keeps the order within each list. */
+/** Merges the lists by time, and keeps the order within each. */
 function mergeByTime(lists: readonly (readonly EventEntry[])[], limit: number): EventEntry[] {
   const next = lists.map(() => 0)
   const merged: EventEntry[] = []

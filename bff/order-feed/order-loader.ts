@@ -1,6 +1,5 @@
-// Reads the state of changed orders, once for all who want it, until it succeeds. Free of subscribers and the bus.
+// Loads the states of changed orders: once for all that need them, and again until it succeeds.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import {
   covers,
@@ -11,207 +10,253 @@ import {
   vectorBeyond,
 } from '#bff/order-feed/positions.ts'
 import { mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
-import { fullJitter } from '#platform/resilience/backoff.ts'
+import { fullJitter, pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { inSpan } from '#platform/telemetry/tracing.ts'
 
 export type Detail = 'page' | 'summary'
 
-/** What a state must contain: what happened to the order up to `positions`, and what any process had told up to `since`. */
+/** What a state must contain: everything about the order up to `required`, and what any process had told up to `since`. */
 export type LoadRequest = {
-  readonly positions: PositionVector
+  readonly required: PositionVector
   readonly since: Positions
   readonly detail: Detail
-  /** That of the event behind it. */
+  /** The trace context of the event that made the state necessary. */
   readonly traceparent?: string | undefined
 }
 
 export type OrderLoader<Order> = {
   /**
-   * The order with all that is needed, or newer. What was read before serves if it contains that; a read under way
-   * serves if it will; needs that come meanwhile share the next one. A read that fails is made again with growing
-   * pauses. Undefined once the order is not there time and again, once it alone cannot be read while others can, and
-   * when `signal` aborts. Never throws.
+   * Resolves to the order with everything that is requested, or newer. A state that was loaded before is used if it
+   * contains that; a load that is running is used if its state will; requests that arrive meanwhile share the next load.
+   * A load that fails is tried again with growing pauses. Resolves to undefined when the order is missing time and again,
+   * when it alone cannot be read while others can, and when `signal` aborts. Never rejects.
    */
-  load(orderId: string, need: LoadRequest): Promise<Order | undefined>
-  /** Begins to read what will be asked for soon, unless there is plenty to read already. */
-  preload(orderId: string, need: LoadRequest): void
+  load(orderId: string, request: LoadRequest): Promise<Order | undefined>
+  /** Begins a load that will be needed soon, unless many loads are running already. */
+  preload(orderId: string, request: LoadRequest): void
 }
 
-export type OrderLoaderOptions<Order extends object> = {
-  /** Gives the order with all that `heard` covers by now, and with `positions`. */
-  readonly read: (orderId: string, positions: PositionVector, detail: Detail) => Promise<Order | undefined>
-  readonly heard: () => Positions
-  /** What a read asks for although nobody needs it yet: the page of an order that somebody watches. */
+type OrderLoaderOptions<Order extends object> = {
+  /** Returns the order with everything that `observed` covers by now, and with everything up to `required`. */
+  readonly read: (orderId: string, required: PositionVector, detail: Detail) => Promise<Order | undefined>
+  readonly observed: () => Positions
+  /** Returns the least detail that a load asks for: the page of an order that somebody watches. */
   readonly detailOf: (orderId: string) => Detail
-  /** Called with every state that was read. */
-  readonly onRead: (orderId: string, order: Order) => void
-  /** Between attempts to read. */
+  /** Called with every state that was loaded. */
+  readonly onLoad: (orderId: string, order: Order) => void
+  /** The longest pause between attempts. */
   readonly longestPauseMs: number
   readonly logger: Logger
   readonly signal: AbortSignal
 }
 
-/** States kept for who is slow or resumes; they are those of the BFF's cache, not copies. */
-const KEPT = 1_000
-const READS_AT_ONCE = 200
-/** Some three seconds, as pauses go. */
-const MOST_ATTEMPTS = 7
+/** States kept for subscribers that are slow or resume. They are the very objects of the BFF's cache. */
+const MAX_LOADED = 1_000
+const MAX_CONCURRENT_READS = 200
+/** About three seconds of pauses. */
+const MAX_ATTEMPTS = 7
 const FIRST_RETRY_MS = 50
 
-/** `contains`: everything up to this place that is about the order. */
-type Known<Order> = { readonly order: Order; readonly contains: Positions; readonly detail: Detail }
+/** A state that contains everything about the order up to `contains`. */
+type LoadedOrder<Order> = { readonly order: Order; readonly contains: Positions; readonly detail: Detail }
 
-/** One read. Until it begins, more is asked of it; `contains` is what its result will surely contain. */
-type Round<Order> = {
-  positions: PositionVector
+/** One load. More can be required of it until it begins; `contains` is what its state will surely contain. */
+type Load<Order> = {
+  required: PositionVector
   since: Positions
   contains: Positions
   detail: Detail
   traceparent: string | undefined
   readonly outcome: PromiseWithResolvers<Order | undefined>
 }
-type Job<Order> = { current: Round<Order>; next: Round<Order> | undefined }
+
+/** The load of an order that is running, and the one that follows it. */
+type Queue<Order> = { current: Load<Order>; next: Load<Order> | undefined }
+
+type State<Order extends object> = OrderLoaderOptions<Order> & {
+  readonly loaded: LRUCache<string, LoadedOrder<Order>>
+  readonly queues: Map<string, Queue<Order>>
+  readonly reads: Semaphore
+  successes: number
+  /** A load outlasts the subscription that begins it, so it must not run under that subscription's span. */
+  readonly inOwnContext: <Result>(run: () => Result) => Result
+}
 
 export function createOrderLoader<Order extends object>(
   options: OrderLoaderOptions<Order>,
 ): OrderLoader<Order> {
-  const { read, heard, detailOf, onRead, longestPauseMs, logger, signal } = options
-  const known = new LRUCache<string, Known<Order>>({ max: KEPT })
-  const jobs = new Map<string, Job<Order>>()
-  const slots = createSlots(READS_AT_ONCE)
-  let successes = 0
-  // Reads outlast the subscription that first needs them, whose span and request they must not go on under.
-  const inOwnContext = AsyncLocalStorage.snapshot()
-
-  function get(orderId: string, need: LoadRequest): Promise<Order | undefined> {
-    const has = known.get(orderId)
-    if (has && suffices(has, need)) return Promise.resolve(has.order)
-    const job = jobs.get(orderId)
-    if (!job) return start(orderId, need)
-    if (suffices(job.current, need)) return job.current.outcome.promise
-    job.next = job.next ? joined(job.next, need) : newRound(need)
-    return job.next.outcome.promise
+  const state: State<Order> = {
+    ...options,
+    loaded: new LRUCache({ max: MAX_LOADED }),
+    queues: new Map(),
+    reads: createSemaphore(MAX_CONCURRENT_READS),
+    successes: 0,
+    inOwnContext: AsyncLocalStorage.snapshot(),
   }
-
-  function start(orderId: string, need: LoadRequest): Promise<Order | undefined> {
-    const job: Job<Order> = { current: newRound(need), next: undefined }
-    jobs.set(orderId, job)
-    const { promise } = job.current.outcome
-    void inOwnContext(() => work(orderId, job))
-    return promise
-  }
-
-  async function work(orderId: string, job: Job<Order>): Promise<void> {
-    for (;;) {
-      const round = job.current
-      begin(orderId, round)
-      const order = await readPatiently(orderId, round)
-      if (order) keep(orderId, order, round)
-      const { next } = job
-      if (next) {
-        job.current = next
-        job.next = undefined
-      } else jobs.delete(orderId)
-      round.outcome.resolve(order)
-      if (!next) return
-    }
-  }
-
-  /**
-   * What is heard here every read contains; what only another process has heard must be asked for. That goes for what
-   * was asked for before, too: else who is ahead of this process would need a further read of each event.
-   */
-  function begin(orderId: string, round: Round<Order>): void {
-    const place = heard()
-    const since = maxPositions(round.since, known.peek(orderId)?.contains ?? START)
-    round.positions = mergePositions(round.positions, vectorBeyond(since, place))
-    round.contains = maxPositions(place, positionsOf(round.positions))
-    if (detailOf(orderId) === 'page') round.detail = 'page'
-  }
-
-  function keep(orderId: string, order: Order, { contains, detail }: Round<Order>): void {
-    known.set(orderId, { order, contains, detail })
-    onRead(orderId, order)
-  }
-
-  /** An outage is waited out; what ends it is that this order alone is missing, or cannot be read while others can. */
-  async function readPatiently(orderId: string, round: Round<Order>): Promise<Order | undefined> {
-    const successesBefore = successes
-    let inVain = 0
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      const { order, error } = await readOnce(orderId, round)
-      if (order) {
-        successes += 1
-        return order
-      }
-      if (error === undefined || successes > successesBefore) inVain += 1
-      if (inVain === MOST_ATTEMPTS) {
-        logger.error({ err: error, orderId }, 'an order that changed cannot be read: it is left out')
-        return undefined
-      }
-      if (attempt === 1)
-        logger.warn({ err: error, orderId }, 'an order that changed could not be read; trying again')
-      const ms = fullJitter(attempt, FIRST_RETRY_MS, longestPauseMs)
-      await delay(ms, undefined, { signal, ref: false }).catch(() => {})
-    }
-    return undefined
-  }
-
-  async function readOnce(
-    orderId: string,
-    { positions, detail, traceparent }: Round<Order>,
-  ): Promise<{ readonly order?: Order | undefined; readonly error?: unknown }> {
-    await slots.take()
-    try {
-      const attributes = { 'waybill.order.id': orderId }
-      const order = await inSpan('push order', { parent: traceparent, kind: 'producer', attributes }, () =>
-        read(orderId, positions, detail),
-      )
-      return { order }
-    } catch (error) {
-      return { error }
-    } finally {
-      slots.leave()
-    }
-  }
-
   return {
-    load: get,
-    preload(orderId, need) {
-      if (jobs.size < READS_AT_ONCE || jobs.has(orderId)) void get(orderId, need)
+    load: (orderId, request) => load(state, orderId, request),
+    preload(orderId, request) {
+      const { queues } = state
+      if (queues.size < MAX_CONCURRENT_READS || queues.has(orderId)) void load(state, orderId, request)
     },
   }
 }
 
-function suffices(has: Pick<Known<unknown>, 'contains' | 'detail'>, need: LoadRequest): boolean {
-  if (need.detail === 'page' && has.detail === 'summary') return false
-  return covers(has.contains, need.since) && covers(has.contains, positionsOf(need.positions))
+function load<Order extends object>(
+  state: State<Order>,
+  orderId: string,
+  request: LoadRequest,
+): Promise<Order | undefined> {
+  const loaded = state.loaded.get(orderId)
+  if (loaded && satisfies(loaded, request)) return Promise.resolve(loaded.order)
+  const queue = state.queues.get(orderId)
+  if (!queue) return startQueue(state, orderId, request)
+  if (satisfies(queue.current, request)) return queue.current.outcome.promise
+  queue.next = queue.next ? extendLoad(queue.next, request) : createLoad(request)
+  return queue.next.outcome.promise
 }
 
-function newRound<Order>({ positions, since, detail, traceparent }: LoadRequest): Round<Order> {
-  return { positions, since, contains: START, detail, traceparent, outcome: Promise.withResolvers() }
+function satisfies(
+  { contains, detail }: Pick<LoadedOrder<unknown>, 'contains' | 'detail'>,
+  request: LoadRequest,
+): boolean {
+  if (request.detail === 'page' && detail === 'summary') return false
+  return covers(contains, request.since) && covers(contains, positionsOf(request.required))
 }
 
-function joined<Order>(round: Round<Order>, need: LoadRequest): Round<Order> {
-  round.positions = mergePositions(round.positions, need.positions)
-  round.since = maxPositions(round.since, need.since)
-  if (need.detail === 'page') round.detail = 'page'
-  round.traceparent = need.traceparent ?? round.traceparent
-  return round
+function createLoad<Order>({ required, since, detail, traceparent }: LoadRequest): Load<Order> {
+  return { required, since, contains: START, detail, traceparent, outcome: Promise.withResolvers() }
 }
 
-/** At most `count` at once; who comes later waits in line. */
-function createSlots(count: number): { take(): Promise<void>; leave(): void } {
-  const line: (() => void)[] = []
+function extendLoad<Order>(load: Load<Order>, request: LoadRequest): Load<Order> {
+  load.required = mergePositions(load.required, request.required)
+  load.since = maxPositions(load.since, request.since)
+  if (request.detail === 'page') load.detail = 'page'
+  load.traceparent = request.traceparent ?? load.traceparent
+  return load
+}
+
+function startQueue<Order extends object>(
+  state: State<Order>,
+  orderId: string,
+  request: LoadRequest,
+): Promise<Order | undefined> {
+  const queue: Queue<Order> = { current: createLoad(request), next: undefined }
+  state.queues.set(orderId, queue)
+  const { promise } = queue.current.outcome
+  void state.inOwnContext(() => runQueue(state, orderId, queue))
+  return promise
+}
+
+async function runQueue<Order extends object>(
+  state: State<Order>,
+  orderId: string,
+  queue: Queue<Order>,
+): Promise<void> {
+  for (;;) {
+    const running = queue.current
+    beginLoad(state, orderId, running)
+    const order = await readUntilSuccess(state, orderId, running)
+    if (order) keep(state, orderId, { order, contains: running.contains, detail: running.detail })
+    const { next } = queue
+    if (next) {
+      queue.current = next
+      queue.next = undefined
+    } else state.queues.delete(orderId)
+    running.outcome.resolve(order)
+    if (!next) return
+  }
+}
+
+/**
+ * Every read contains what this process has received; what only another process has received must be required. That
+ * includes what was required before: otherwise a subscriber ahead of this process would cost a further read per event.
+ */
+function beginLoad<Order extends object>(
+  { observed, loaded, detailOf }: State<Order>,
+  orderId: string,
+  load: Load<Order>,
+): void {
+  const positions = observed()
+  const since = maxPositions(load.since, loaded.peek(orderId)?.contains ?? START)
+  load.required = mergePositions(load.required, vectorBeyond(since, positions))
+  load.contains = maxPositions(positions, positionsOf(load.required))
+  if (detailOf(orderId) === 'page') load.detail = 'page'
+}
+
+function keep<Order extends object>(
+  { loaded, onLoad }: State<Order>,
+  orderId: string,
+  state: LoadedOrder<Order>,
+): void {
+  loaded.set(orderId, state)
+  onLoad(orderId, state.order)
+}
+
+/** Waits out an outage, but gives up on an order that alone is missing, or cannot be read while others can. */
+async function readUntilSuccess<Order extends object>(
+  state: State<Order>,
+  orderId: string,
+  load: Load<Order>,
+): Promise<Order | undefined> {
+  const { logger, longestPauseMs, signal } = state
+  const successesBefore = state.successes
+  let ownFailures = 0
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    const { order, error } = await readOnce(state, orderId, load)
+    if (order) {
+      state.successes += 1
+      return order
+    }
+    if (error === undefined || state.successes > successesBefore) ownFailures += 1
+    if (ownFailures === MAX_ATTEMPTS) {
+      logger.error(
+        { err: error, orderId },
+        'changed order cannot be read, its state is left out of the change',
+      )
+      return undefined
+    }
+    const pauseMs = fullJitter(attempt, FIRST_RETRY_MS, longestPauseMs)
+    if (attempt === 1)
+      logger.warn({ err: error, orderId, pauseMs }, 'changed order could not be read, retrying')
+    await pauseUnlessAborted(pauseMs, signal)
+  }
+  return undefined
+}
+
+async function readOnce<Order extends object>(
+  { read, reads }: State<Order>,
+  orderId: string,
+  { required, detail, traceparent }: Load<Order>,
+): Promise<{ readonly order?: Order | undefined; readonly error?: unknown }> {
+  await reads.acquire()
+  try {
+    const attributes = { 'waybill.order.id': orderId }
+    const order = await inSpan('push order', { parent: traceparent, kind: 'producer', attributes }, () =>
+      read(orderId, required, detail),
+    )
+    return { order }
+  } catch (error) {
+    return { error }
+  } finally {
+    reads.release()
+  }
+}
+
+type Semaphore = { acquire(): Promise<void>; release(): void }
+
+/** Returns a semaphore of `count` permits, which go to waiters in order. */
+function createSemaphore(count: number): Semaphore {
+  const waiters: (() => void)[] = []
   let free = count
   return {
-    async take() {
+    async acquire() {
       if (free > 0) free -= 1
-      else await new Promise<void>(resolve => line.push(resolve))
+      else await new Promise<void>(resolve => waiters.push(resolve))
     },
-    leave() {
-      const next = line.shift()
+    release() {
+      const next = waiters.shift()
       if (next) next()
       else free += 1
     },

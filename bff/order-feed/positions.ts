@@ -1,14 +1,14 @@
-// A place in the four topics that speak of orders: how far each has been read. Compact, immutable, comparable. Pure.
+// Positions in the four topics about orders, as a short array: immutable, and cheap to compare for each event.
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 
-/** A position for each of ORDER_TOPICS, in their order. Everything up to it is behind; never changed once made. */
+/** A position for each of ORDER_TOPICS, in their order. */
 export type Positions = readonly number[]
 
-/** Before every event. */
+/** The positions before every event. */
 export const START: Positions = ORDER_TOPICS.map(() => 0)
 
-/** An event of an order, as little of it as subscribers are told. `topic` is its index in ORDER_TOPICS. */
+/** The part of an order's event that subscribers see. `topic` is its index in ORDER_TOPICS. */
 export type EventEntry = {
   readonly topic: number
   readonly position: number
@@ -23,44 +23,45 @@ export function positionsOf(vector: PositionVector): Positions {
   return ORDER_TOPICS.map(topic => vector[topic] ?? 0)
 }
 
-export function vectorOf(place: Positions): PositionVector {
-  return Object.fromEntries(ORDER_TOPICS.map((topic, index) => [topic, place[index] ?? 0]))
+export function vectorOf(positions: Positions): PositionVector {
+  return Object.fromEntries(ORDER_TOPICS.map((topic, index) => [topic, positions[index] ?? 0]))
 }
 
-/** Whether all that is behind `other` is behind `place` too. */
-export function covers(place: Positions, other: Positions): boolean {
+/** Returns whether `positions` have come as far as `other` in every topic. */
+export function covers(positions: Positions, other: Positions): boolean {
   for (let topic = 0; topic < ORDER_TOPICS.length; topic++)
-    if ((place[topic] ?? 0) < (other[topic] ?? 0)) return false
+    if ((positions[topic] ?? 0) < (other[topic] ?? 0)) return false
   return true
 }
 
-export function equalPositions(place: Positions, other: Positions): boolean {
-  return place === other || (covers(place, other) && covers(other, place))
+export function equalPositions(positions: Positions, other: Positions): boolean {
+  return positions === other || (covers(positions, other) && covers(other, positions))
 }
 
-/** The nearest place that covers both. */
-export function maxPositions(place: Positions, other: Positions): Positions {
-  return covers(place, other) ? place : place.map((position, topic) => Math.max(position, other[topic] ?? 0))
+/** Returns the greatest position of each topic. */
+export function maxPositions(positions: Positions, other: Positions): Positions {
+  if (covers(positions, other)) return positions
+  return positions.map((position, topic) => Math.max(position, other[topic] ?? 0))
 }
 
-/** What of `place` is not behind `other`. */
-export function vectorBeyond(place: Positions, other: Positions): PositionVector {
+/** Returns the positions that are past `other`, by topic. */
+export function vectorBeyond(positions: Positions, other: Positions): PositionVector {
   const ahead: Record<string, number> = {}
   for (const [topic, name] of ORDER_TOPICS.entries()) {
-    const position = place[topic] ?? 0
+    const position = positions[topic] ?? 0
     if (position > (other[topic] ?? 0)) ahead[name] = position
   }
   return ahead
 }
 
-/** Whether the entry is yet to come for who is at `place`. */
-export function isPast(entry: EventEntry, place: Positions): boolean {
-  return entry.position > (place[entry.topic] ?? 0)
+/** Returns whether the event lies past `positions`. */
+export function isPast(entry: EventEntry, positions: Positions): boolean {
+  return entry.position > (positions[entry.topic] ?? 0)
 }
 
-/** `place` moved on behind `entries`. */
-export function advancePast(place: Positions, entries: readonly EventEntry[]): Positions {
-  const moved = [...place]
+/** Returns `positions` moved past `entries`. */
+export function advancePast(positions: Positions, entries: readonly EventEntry[]): Positions {
+  const moved = [...positions]
   for (const { topic, position } of entries) moved[topic] = Math.max(moved[topic] ?? 0, position)
   return moved
 }

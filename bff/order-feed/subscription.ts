@@ -1,7 +1,7 @@
-// One subscriber's stream of changes: holds a place, never a queue, and looks up what it missed. Free of the bus.
-import type { Change, SharedStream } from '#bff/order-feed/change.ts'
-import type { BuiltChange } from '#bff/order-feed/change-builder.ts'
+// One subscriber's stream of changes: it holds positions instead of a queue, and looks up what it missed.
+import type { Change, Scope, SharedStream } from '#bff/order-feed/change.ts'
 import {
+  type BuiltChange,
   type CatchUp,
   type ChangeResult,
   type Channel,
@@ -14,14 +14,14 @@ import { maxPositions, type Positions, vectorOf } from '#bff/order-feed/position
 
 const DONE = { done: true, value: undefined } as const
 
-/** What is to be told between two places; undefined when that can no longer be listed, or the feed is closed. */
+/** Returns the change between two positions, or undefined when its events can no longer be listed or the feed is closed. */
 export type FindMissed<Order> = (
   channel: Channel<Order>,
   from: Positions,
   to: Positions,
 ) => Promise<BuiltChange<Order> | undefined>
 
-/** Only one `next` may be waited for at a time. */
+/** Returns the subscriber's stream. Only one `next` may be awaited at a time. */
 export function streamOf<Order>(
   subscriber: Subscriber<Order>,
   source: {
@@ -38,7 +38,7 @@ export function streamOf<Order>(
       const { first } = subscriber
       subscriber.first = undefined
       if (first) return Promise.resolve({ done: false, value: first })
-      return subscriber.at === undefined ? nextTold(subscriber) : catchUp(channel, subscriber)
+      return subscriber.at === undefined ? nextPublished(subscriber) : catchUp(channel, subscriber)
     },
     return() {
       close(subscriber)
@@ -54,7 +54,7 @@ export function streamOf<Order>(
   }
 }
 
-/** Ends the stream, for who waits on it too. */
+/** Ends the stream, also for a `next` that is awaited. */
 export function close<Order>(subscriber: Subscriber<Order>): void {
   if (subscriber.isClosed) return
   subscriber.isClosed = true
@@ -64,43 +64,44 @@ export function close<Order>(subscriber: Subscriber<Order>): void {
   subscriber.onClose()
 }
 
-function nextTold<Order>(subscriber: Subscriber<Order>): Promise<ChangeResult<Order>> {
+function nextPublished<Order>(subscriber: Subscriber<Order>): Promise<ChangeResult<Order>> {
   return new Promise(resolve => {
     subscriber.deliver = resolve
   })
 }
 
-/** The next change for one who is not level with the channel: the last one told, all that was missed, or the present. */
-export function createCatchUp<Order>(missed: FindMissed<Order>): CatchUp<Order> {
+/** Returns a CatchUp that yields the last change published, everything that was missed, or the present state. */
+export function createCatchUp<Order>(findMissed: FindMissed<Order>): CatchUp<Order> {
   return async (channel, subscriber) => {
     while (!subscriber.isClosed) {
       const { at } = subscriber
-      if (at === undefined) return nextTold(subscriber)
+      if (at === undefined) return nextPublished(subscriber)
       const last = takeLast(channel, subscriber)
       if (last) return last
       const { head } = channel
-      const made = await missed(channel, at, head)
+      const missed = await findMissed(channel, at, head)
       if (subscriber.isClosed) break
-      if (!made) return restarted(channel, subscriber)
-      moveTo(channel, subscriber, made.to)
-      if (made.change) return { done: false, value: made.change }
-      // Somebody who is ahead of this process waits for it to catch up.
-      if (channel.head === head) return nextTold(subscriber)
+      if (!missed) return restartWithPresent(channel, subscriber)
+      moveTo(channel, subscriber, missed.to)
+      if (missed.change) return { done: false, value: missed.change }
+      // A subscriber that is ahead of this process waits until the process has caught up.
+      if (channel.head === head) return nextPublished(subscriber)
     }
     return DONE
   }
 }
 
-/** A caller who may not have the present state any more is shown out. */
-async function restarted<Order>(
+/** Ends the stream of a caller who may not see the present state any more. */
+async function restartWithPresent<Order>(
   channel: Channel<Order>,
   subscriber: Subscriber<Order>,
 ): Promise<ChangeResult<Order>> {
-  const place = maxPositions(channel.head, subscriber.at ?? channel.head)
+  const positions = maxPositions(channel.head, subscriber.at ?? channel.head)
+  const { scope } = channel
   try {
-    const change = await presentChange('RESTARTED', channel, place, subscriber.present)
+    const change = await presentChange('RESTARTED', { scope, positions }, subscriber.present)
     if (subscriber.isClosed) return DONE
-    moveTo(channel, subscriber, place)
+    moveTo(channel, subscriber, positions)
     return { done: false, value: change }
   } catch (error) {
     close(subscriber)
@@ -108,12 +109,11 @@ async function restarted<Order>(
   }
 }
 
-/** `place` is from before the read of what is present, so that nothing falls between. */
+/** Returns the present state as a change. `positions` must be from before the state is read, so that no event is missed. */
 export async function presentChange<Order>(
   kind: 'PRESENT' | 'RESTARTED',
-  { scope }: Channel<Order>,
-  place: Positions,
+  { scope, positions }: { readonly scope: Scope; readonly positions: Positions },
   present: () => Promise<readonly Order[]>,
 ): Promise<Change<Order>> {
-  return { kind, cursor: encodeCursor(scope, vectorOf(place)), events: [], orders: await present() }
+  return { kind, cursor: encodeCursor(scope, vectorOf(positions)), events: [], orders: await present() }
 }

@@ -31,7 +31,7 @@ export type Entity = { readonly kind: EntityKind; readonly id: string }
 export type EntityKind = 'order' | 'product'
 
 /** How long a page counts as current, and how long after that it is served while it is loaded anew. */
-export type Lifetime = { readonly ttlMs?: number | undefined; readonly staleMs?: number | undefined }
+type Lifetime = { readonly ttlMs?: number | undefined; readonly staleMs?: number | undefined }
 
 export type PageResult<Result> = {
   /** Undefined when there is no such thing. Shared by callers: never change it. */
@@ -40,7 +40,7 @@ export type PageResult<Result> = {
   readonly errors: readonly RemoteError[]
 }
 
-export type Command<Result, Variables> = {
+type Command<Result, Variables> = {
   readonly document: TypedDocument<Result, Variables>
   readonly variables: Variables
   /** Returns the tags of the pages that show the result from now on. */

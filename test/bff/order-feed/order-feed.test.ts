@@ -227,7 +227,7 @@ describe('whoever watches', () => {
     setup.follower.hearAll()
     await turn()
     setup.reads[0]?.answer(new Error('the gateway is away'))
-    await setup.recording.seen('trying again')
+    await setup.recording.seen('changed order could not be read, retrying')
     publishAbout(setup.bus, 'orders', ZOE)
     setup.follower.hearAll()
     await expect.poll(() => setup.reads.length).toBe(2)
