@@ -1,162 +1,190 @@
-// Makes the calls that sagas ask for: side by side, retried until answered, their answers recorded. Free of storage.
-
+// Makes the calls that sagas ask for: many at once, each retried until it has a response, which is then recorded.
 import type { EventMeta, NewEvent } from '#platform/event-store/event-store.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 import {
-  answerEvent,
   attemptCall,
-  countTry,
+  countAttempt,
   describeFailure,
-  isSpent,
-  keyOf,
-  limitsOf,
-  MAX_ACTIVE,
+  idempotencyKey,
+  isTimeUp,
+  MAX_CONCURRENT_CALLS,
+  policyWithDefaults,
+  reportInFlight,
+  responseEvent,
   type SagaPolicy,
-  tellInFlight,
 } from '#platform/saga/attempt.ts'
-import type { AskedCall } from '#platform/saga/history.ts'
-import type { Call, StepAnswer } from '#platform/saga/saga.ts'
+import type { PendingCall } from '#platform/saga/history.ts'
+import type { JournalEntry } from '#platform/saga/journal.ts'
+import type { Call, StepResponse } from '#platform/saga/saga.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type CallsOptions = {
+type CallQueueOptions = {
   readonly saga: string
-  readonly perform: (call: Call) => Promise<StepAnswer>
-  readonly record: (sagaId: string, commandId: string, event: NewEvent, meta: EventMeta) => Promise<void>
+  readonly perform: (call: Call) => Promise<StepResponse>
+  readonly record: (sagaId: string, entry: JournalEntry) => Promise<void>
   readonly policy: SagaPolicy | undefined
   readonly logger: Pick<Logger, 'warn' | 'debug'> | undefined
   readonly now: () => Date
 }
 
-export type Calls = {
-  /** Makes the call in its time; one that is under way already is left alone. */
-  start(sagaId: string, asked: AskedCall): void
+export type CallQueue = {
+  /** Makes the call when it is its turn; does nothing for one that is queued or under way. */
+  enqueue(sagaId: string, pending: PendingCall): void
   has(sagaId: string, step: string): boolean
-  /** Resolves when few calls wait for their turn: what keeps the backlog bounded. */
-  room(): Promise<void>
-  /** Starts nothing more. Calls under way may end, and their answers are recorded. Resolves when they have. */
+  /** Resolves when fewer than 1024 calls wait for their turn, which bounds the queue. */
+  whenRoom(): Promise<void>
+  /** Starts no more calls. Resolves when those under way have ended and their responses are recorded. */
   stop(): Promise<void>
 }
 
 type Job = {
   readonly key: string
   readonly sagaId: string
-  readonly asked: AskedCall
+  readonly pending: PendingCall
   readonly firstAt: number
   attempts: number
-  toldStuck: boolean
+  isReportedStuck: boolean
   retry?: NodeJS.Timeout
+}
+
+/** The state of one queue. `jobs` holds those that are ready, active, or waiting for a retry. */
+type Self = CallQueueOptions & {
+  readonly limits: Required<SagaPolicy>
+  readonly jobs: Map<string, Job>
+  readonly ready: Set<Job>
+  readonly active: Set<Promise<void>>
+  waiters: (() => void)[]
+  isStopped: boolean
 }
 
 /** Calls that wait for their turn before the consumer waits too. */
 const MAX_READY = 1_024
-/** Failed calls that wait for another try; those beyond are forgotten here, and taken up again from their status. */
+/** Failed calls that wait for a retry. Those beyond are dropped, and recovery finds them by their status. */
 const MAX_RETRYING = 10_000
 
-export function createCalls(options: CallsOptions): Calls {
-  const { saga, now, logger } = options
-  const limits = limitsOf(options.policy)
-  const jobs = new Map<string, Job>()
-  const ready = new Set<Job>()
-  const active = new Set<Promise<void>>()
-  let waiters: (() => void)[] = []
-  let stopped = false
-
-  function pump(): void {
-    for (const job of ready) {
-      if (active.size >= MAX_ACTIVE || stopped) break
-      ready.delete(job)
-      const running = attempt(job).finally(() => {
-        active.delete(running)
-        tellInFlight(saga, active.size)
-        pump()
-      })
-      active.add(running)
-    }
-    tellInFlight(saga, active.size)
-    if (ready.size < MAX_READY || stopped) {
-      for (const wake of waiters) wake()
-      waiters = []
-    }
+export function createCallQueue(options: CallQueueOptions): CallQueue {
+  const self: Self = {
+    ...options,
+    limits: policyWithDefaults(options.policy),
+    jobs: new Map(),
+    ready: new Set(),
+    active: new Set(),
+    waiters: [],
+    isStopped: false,
   }
-
-  /** Never rejects: what fails is tried again. */
-  async function attempt(job: Job): Promise<void> {
-    try {
-      const { answer, meta } = await attemptCall(options, job.sagaId, job.asked)
-      await recordAnswer(job, answerEvent(job.asked.call.step, answer, now()), meta)
-      countTry(saga, job.asked, answer.status)
-    } catch (error) {
-      await fail(job, error)
-    }
+  return {
+    enqueue: (sagaId, pending) => enqueue(self, sagaId, pending),
+    has: (sagaId, step) => self.jobs.has(idempotencyKey(sagaId, step)),
+    whenRoom: () =>
+      hasRoom(self) ? Promise.resolve() : new Promise(resolve => void self.waiters.push(resolve)),
+    async stop() {
+      self.isStopped = true
+      for (const { retry } of self.jobs.values()) clearTimeout(retry)
+      self.ready.clear()
+      startReady(self)
+      await Promise.all(self.active)
+    },
   }
+}
 
-  async function recordAnswer(job: Job, event: NewEvent, meta: EventMeta): Promise<void> {
-    await options.record(job.sagaId, `${job.key}:answer`, event, meta)
-    jobs.delete(job.key)
+function enqueue(self: Self, sagaId: string, pending: PendingCall): void {
+  const key = idempotencyKey(sagaId, pending.call.step)
+  if (self.isStopped || self.jobs.has(key)) return
+  const firstAt = self.now().getTime()
+  const job: Job = { key, sagaId, pending, firstAt, attempts: 0, isReportedStuck: false }
+  self.jobs.set(key, job)
+  self.ready.add(job)
+  startReady(self)
+}
+
+function startReady(self: Self): void {
+  const { saga, ready, active } = self
+  for (const job of ready) {
+    if (active.size >= MAX_CONCURRENT_CALLS || self.isStopped) break
+    ready.delete(job)
+    const running = attempt(self, job).finally(() => {
+      active.delete(running)
+      startReady(self)
+    })
+    active.add(running)
   }
+  reportInFlight(saga, active.size)
+  if (!hasRoom(self)) return
+  for (const wake of self.waiters) wake()
+  self.waiters = []
+}
 
-  async function fail(job: Job, error: unknown): Promise<void> {
-    job.attempts += 1
-    const isOver = isSpent(job.asked.call, limits, now().getTime() - job.firstAt, error)
-    const { step, patience } = job.asked.call
-    const failure = { step, error: describeFailure(error), at: now().toISOString() }
-    try {
-      if (isOver && patience === 'bounded') {
-        await recordAnswer(job, { type: 'StepFailed', data: failure }, job.asked.meta)
-        return countTry(saga, job.asked, 'failed')
-      }
-      if (isOver && !job.toldStuck) {
-        const event = { type: 'StepStuck', data: failure }
-        await options.record(job.sagaId, `${job.key}:stuck`, event, job.asked.meta)
-        job.toldStuck = true
-        logger?.warn(
-          { err: error, saga, sagaId: job.sagaId, step },
-          'a saga step is stuck and goes on trying',
-        )
-      }
-    } catch (cause) {
-      logger?.warn({ err: cause, saga, sagaId: job.sagaId, step }, 'what became of a step was not recorded')
-    }
-    countTry(saga, job.asked, 'unknown')
-    retryLater(job)
+function hasRoom({ ready, isStopped }: Self): boolean {
+  return ready.size < MAX_READY || isStopped
+}
+
+/** Never rejects: a failure is retried. */
+async function attempt(self: Self, job: Job): Promise<void> {
+  const { pending, sagaId } = job
+  try {
+    const { response, meta } = await attemptCall(self, sagaId, pending)
+    await recordResponse(self, job, { event: responseEvent(pending.call.step, response, self.now()), meta })
+    countAttempt(self.saga, pending, response.status)
+  } catch (error) {
+    await handleFailure(self, job, error)
   }
+}
 
-  function retryLater(job: Job): void {
-    if (stopped || jobs.size - ready.size - active.size >= MAX_RETRYING) {
-      jobs.delete(job.key)
-      return
+async function recordResponse(
+  self: Self,
+  { key, sagaId }: Job,
+  entry: { readonly event: NewEvent; readonly meta: EventMeta },
+): Promise<void> {
+  await self.record(sagaId, { commandId: `${key}:answer`, ...entry })
+  self.jobs.delete(key)
+}
+
+async function handleFailure(self: Self, job: Job, error: unknown): Promise<void> {
+  const { saga, limits, logger, now } = self
+  const { call, meta } = job.pending
+  job.attempts += 1
+  const isOver = isTimeUp(call, limits, { error, elapsedMs: now().getTime() - job.firstAt })
+  const data = { step: call.step, error: describeFailure(error), at: now().toISOString() }
+  try {
+    if (isOver && call.patience === 'bounded') {
+      await recordResponse(self, job, { event: { type: 'StepFailed', data }, meta })
+      return countAttempt(saga, job.pending, 'failed')
     }
-    job.retry = setTimeout(
-      () => {
-        ready.add(job)
-        pump()
-      },
-      fullJitter(job.attempts - 1, limits.firstDelayMs, limits.lastDelayMs),
+    if (isOver && !job.isReportedStuck) await reportStuck(self, job, { error, data })
+  } catch (cause) {
+    const { sagaId } = job
+    logger?.warn(
+      { err: cause, saga, sagaId, step: call.step },
+      'the outcome of a saga step was not recorded, retrying',
     )
   }
+  countAttempt(saga, job.pending, 'unknown')
+  retryLater(self, job)
+}
 
-  return {
-    start(sagaId, asked) {
-      const key = keyOf(sagaId, asked.call.step)
-      if (stopped || jobs.has(key)) return
-      const job: Job = { key, sagaId, asked, firstAt: now().getTime(), attempts: 0, toldStuck: false }
-      jobs.set(key, job)
-      ready.add(job)
-      pump()
-    },
-    has: (sagaId, step) => jobs.has(keyOf(sagaId, step)),
-    room: () =>
-      ready.size < MAX_READY || stopped
-        ? Promise.resolve()
-        : new Promise(resolve => {
-            waiters.push(resolve)
-          }),
-    async stop() {
-      stopped = true
-      for (const { retry } of jobs.values()) clearTimeout(retry)
-      ready.clear()
-      pump()
-      await Promise.all(active)
-    },
+async function reportStuck(
+  { record, logger, saga }: Self,
+  job: Job,
+  { error, data }: { readonly error: unknown; readonly data: NewEvent['data'] },
+): Promise<void> {
+  const { key, sagaId, pending } = job
+  await record(sagaId, { commandId: `${key}:stuck`, event: { type: 'StepStuck', data }, meta: pending.meta })
+  job.isReportedStuck = true
+  logger?.warn(
+    { err: error, saga, sagaId, step: pending.call.step },
+    'a saga step is stuck, retrying until it succeeds',
+  )
+}
+
+function retryLater(self: Self, job: Job): void {
+  const { jobs, ready, active, limits } = self
+  if (self.isStopped || jobs.size - ready.size - active.size >= MAX_RETRYING) {
+    jobs.delete(job.key)
+    return
   }
+  const retry = () => {
+    ready.add(job)
+    startReady(self)
+  }
+  job.retry = setTimeout(retry, fullJitter(job.attempts - 1, limits.firstDelayMs, limits.lastDelayMs))
 }

@@ -1,19 +1,19 @@
-// What the parts of one saga runner share, and how its streams are named. Free of behaviour.
+// What the parts of one saga runner share, and how its streams are named.
 import type { EventStore, StreamId } from '#platform/event-store/event-store.ts'
 import type { SagaPolicy } from '#platform/saga/attempt.ts'
-import type { Folder } from '#platform/saga/history.ts'
+import type { HistoryReducer } from '#platform/saga/history.ts'
 import type { Journal } from '#platform/saga/journal.ts'
-import type { Call, SagaDefinition, SagaEvent, StepAnswer } from '#platform/saga/saga.ts'
+import type { Call, SagaDefinition, SagaEvent, StepResponse } from '#platform/saga/saga.ts'
 import type { Statuses } from '#platform/saga/statuses.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type SagaDesk<State> = {
+export type SagaDependencies<State> = {
   readonly store: EventStore
   readonly definition: Pick<SagaDefinition<State, SagaEvent>, 'name' | 'phase'>
-  readonly folder: Folder<State>
+  readonly reducer: HistoryReducer<State>
   readonly journal: Journal
   readonly statuses: Statuses
-  readonly perform: (call: Call) => Promise<StepAnswer>
+  readonly perform: (call: Call) => Promise<StepResponse>
   readonly policy: SagaPolicy | undefined
   readonly logger: Pick<Logger, 'warn' | 'debug'> | undefined
   readonly now: () => Date
@@ -27,13 +27,13 @@ export function idOf(saga: string, stream: StreamId): string {
   return stream.slice(saga.length + 1)
 }
 
-/** Reads of streams at once, so that a burst leaves sessions to others. */
-const AT_ONCE = 16
+/** Streams read at once, so that a burst leaves database sessions to others. */
+const BATCH_SIZE = 16
 
-export async function inTurns<Item>(
+export async function inBatches<Item>(
   items: readonly Item[],
   work: (item: Item) => Promise<void>,
 ): Promise<void> {
-  for (let start = 0; start < items.length; start += AT_ONCE)
-    await Promise.all(items.slice(start, start + AT_ONCE).map(work))
+  for (let start = 0; start < items.length; start += BATCH_SIZE)
+    await Promise.all(items.slice(start, start + BATCH_SIZE).map(work))
 }

@@ -1,57 +1,54 @@
-// A saga's history folded into where it stands: state, calls without an answer, timers, trouble. Pure.
+// Folds a saga's history into its progress: state, pending calls, timers, and steps that are stuck.
 import { createCodec } from '#platform/event-store/codec.ts'
 import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { Effect, SagaDefinition, SagaEvent, SagaStatus, StepEvent } from '#platform/saga/saga.ts'
 
-export type CallEffect = Extract<Effect, { kind: 'call' }>
+type CallEffect = Extract<Effect, { kind: 'call' }>
 
-/** A call that was asked for, with the meta of what it does: caused by the event that asked. */
-export type AskedCall = { readonly call: CallEffect; readonly meta: EventMeta }
+/** A call without a response, and the meta for what it does: caused by the event that asked for it. */
+export type PendingCall = { readonly call: CallEffect; readonly meta: EventMeta }
 export type RunningTimer = { readonly dueAt: string; readonly meta: EventMeta }
 
-/** Where a saga stands after `version` events of its stream. */
-export type Standing<State> = {
+/** The progress of a saga after `version` events of its stream. */
+export type SagaProgress<State> = {
   readonly state: State
   readonly version: number
   readonly position: number
   readonly updatedAt: string
-  /** Calls not answered yet, by step. */
-  readonly pending: ReadonlyMap<string, AskedCall>
+  /** Calls without a response, by step. */
+  readonly pending: ReadonlyMap<string, PendingCall>
   readonly timers: ReadonlyMap<string, RunningTimer>
   /** Pending endless steps that have failed for longer than the policy's `stuckAfterMs`. */
   readonly stuck: ReadonlySet<string>
   readonly lastError?: string
 }
 
-/**
- * The runner's own note in a saga's stream: an endless step has failed for long, and goes on.
- * Definitions do not see it.
- */
-export type StepStuck = {
+/** The runner's own event: an endless step has failed for long and is still retried. Definitions do not see it. */
+type StepStuck = {
   readonly type: 'StepStuck'
   readonly data: { readonly step: string; readonly error: string; readonly at: string }
 }
 
 const STEP_TYPES = ['StepSucceeded', 'StepRefused', 'StepFailed', 'TimerFired', 'StepStuck'] as const
 
-export type Folder<State> = {
-  readonly initial: Standing<State>
-  /** Standing after one more event. Throws what the definition throws, and for events of a newer build. */
-  fold(standing: Standing<State>, recorded: RecordedEvent): Standing<State>
-  foldAll(events: readonly RecordedEvent[]): Standing<State>
+export type HistoryReducer<State> = {
+  readonly initial: SagaProgress<State>
+  /** Returns the progress after one more event. Throws what the definition throws, and for events of a newer build. */
+  apply(progress: SagaProgress<State>, recorded: RecordedEvent): SagaProgress<State>
+  replay(events: readonly RecordedEvent[]): SagaProgress<State>
   schemaOf(type: string): number
 }
 
-export function createFolder<State, Event extends SagaEvent>(
+export function createHistoryReducer<State, Event extends SagaEvent>(
   definition: SagaDefinition<State, Event>,
-): Folder<State> {
+): HistoryReducer<State> {
   const { types, schemas = {}, upcasters = {} } = definition
   const codec = createCodec<State, SagaEvent>({
     types: [...types, ...STEP_TYPES],
     schemas,
     upcasters,
   })
-  const initial: Standing<State> = {
+  const initial: SagaProgress<State> = {
     state: definition.initial,
     version: 0,
     position: 0,
@@ -61,64 +58,71 @@ export function createFolder<State, Event extends SagaEvent>(
     stuck: new Set(),
   }
 
-  function fold(standing: Standing<State>, recorded: RecordedEvent): Standing<State> {
+  function apply(progress: SagaProgress<State>, recorded: RecordedEvent): SagaProgress<State> {
     const { version, position, recordedAt } = recorded
-    const now = { ...standing, version, position, updatedAt: recordedAt }
+    const now = { ...progress, version, position, updatedAt: recordedAt }
     const event = codec.decode(recorded)
     if (!event) return now
-    if (isStuck(event)) return noteStuck(now, event.data)
-    const known = event as Event | StepEvent // its type is listed, and its data is of the newest schema
-    const state = definition.evolve(standing.state, known)
-    const effects = definition.react(state, known)
-    return ask(settle({ ...now, state }, event), effects, causedBy(definition.name, recorded))
+    if (isStepStuck(event)) return noteStuck(now, event.data)
+    const typed = event as Event | StepEvent // its type is listed, and its data is of the newest schema
+    const state = definition.evolve(progress.state, typed)
+    const effects = definition.react(state, typed)
+    return addEffects(settle({ ...now, state }, event), effects, causedBy(definition.name, recorded))
   }
 
   return {
     initial,
-    fold,
-    foldAll: events => events.reduce(fold, initial),
+    apply,
+    replay: events => events.reduce(apply, initial),
     schemaOf: type => schemas[type] ?? 1,
   }
 }
 
-function isStuck(event: SagaEvent | StepStuck): event is StepStuck {
+function isStepStuck(event: SagaEvent | StepStuck): event is StepStuck {
   return event.type === 'StepStuck'
 }
 
-function noteStuck<State>(standing: Standing<State>, { step, error }: StepStuck['data']): Standing<State> {
-  if (!standing.pending.has(step)) return standing
-  return { ...standing, stuck: new Set([...standing.stuck, step]), lastError: error }
+function noteStuck<State>(
+  progress: SagaProgress<State>,
+  { step, error }: StepStuck['data'],
+): SagaProgress<State> {
+  if (!progress.pending.has(step)) return progress
+  return { ...progress, stuck: new Set([...progress.stuck, step]), lastError: error }
 }
 
-/** Takes what the event answers off the lists. Trouble is forgotten with the answer to the last stuck step. */
-function settle<State>(standing: Standing<State>, { type, data }: SagaEvent): Standing<State> {
+/** Removes the call or timer that the event settles. The last error is cleared with the response of the last stuck step. */
+function settle<State>(progress: SagaProgress<State>, { type, data }: SagaEvent): SagaProgress<State> {
   const { step, timer, error } = data
   if (type === 'TimerFired' && typeof timer === 'string')
-    return { ...standing, timers: without(standing.timers, timer) }
-  const isAnswer = type === 'StepSucceeded' || type === 'StepRefused' || type === 'StepFailed'
-  if (!isAnswer || typeof step !== 'string') return standing
-  const { lastError, ...rest } = standing
-  const stuck = new Set([...standing.stuck].filter(other => other !== step))
+    return { ...progress, timers: without(progress.timers, timer) }
+  const isResponse = type === 'StepSucceeded' || type === 'StepRefused' || type === 'StepFailed'
+  if (!isResponse || typeof step !== 'string') return progress
+  const { lastError, ...rest } = progress
+  const stuck = new Set([...progress.stuck].filter(other => other !== step))
   const message = type === 'StepFailed' && typeof error === 'string' ? error : lastError
-  const isInTrouble = stuck.size > 0 || type === 'StepFailed'
+  const isFailing = stuck.size > 0 || type === 'StepFailed'
   return {
     ...rest,
-    pending: without(standing.pending, step),
+    pending: without(progress.pending, step),
     stuck,
-    ...(isInTrouble && message !== undefined && { lastError: message }),
+    ...(isFailing && message !== undefined && { lastError: message }),
   }
 }
 
-function ask<State>(standing: Standing<State>, effects: readonly Effect[], meta: EventMeta): Standing<State> {
-  if (effects.length === 0) return standing
-  const pending = new Map(standing.pending)
-  const timers = new Map(standing.timers)
+function addEffects<State>(
+  progress: SagaProgress<State>,
+  effects: readonly Effect[],
+  meta: EventMeta,
+): SagaProgress<State> {
+  if (effects.length === 0) return progress
+  const pending = new Map(progress.pending)
+  const timers = new Map(progress.timers)
   for (const effect of effects) {
     if (effect.kind === 'call') pending.set(effect.step, { call: effect, meta })
     else if (effect.kind === 'start-timer') timers.set(effect.timer, { dueAt: effect.dueAt, meta })
     else timers.delete(effect.timer)
   }
-  return { ...standing, pending, timers }
+  return { ...progress, pending, timers }
 }
 
 function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyMap<string, Value> {
@@ -139,9 +143,9 @@ function causedBy(name: string, { id, stream, meta }: RecordedEvent): EventMeta 
 export function statusOf<State>(
   definition: Pick<SagaDefinition<State, SagaEvent>, 'phase'>,
   id: string,
-  standing: Standing<State>,
+  progress: SagaProgress<State>,
 ): SagaStatus {
-  const { state, pending, timers, stuck, lastError, updatedAt } = standing
+  const { state, pending, timers, stuck, lastError, updatedAt } = progress
   return {
     id,
     phase: definition.phase(state),

@@ -1,11 +1,12 @@
-// Chooses the saga runner by URL: the one on the event store without one. Free of Temporal until it is chosen.
+// Opens the saga runner that WORKFLOW_URL names: on the event store, or on Temporal, whose packages are loaded only then.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { NamedCheck } from '#platform/resilience/health.ts'
 import { type SagaRunnerOptions, startSagaRunner } from '#platform/saga/runner.ts'
 import type { SagaEvent, SagaRunner } from '#platform/saga/saga.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type OpenSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly health: NamedCheck }
+/** A runner with the check that `/health/ready` reports. */
+type OpenSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { readonly health: NamedCheck }
 
 /**
  * `workflowUrl` is `temporal://…` or nothing. Throws OperatorError WORKFLOW_URL_UNKNOWN for another kind of URL,
@@ -37,7 +38,7 @@ async function openStoreRunner<State, Event extends SagaEvent>(
     const { owner, deadLetters } = runner.consumer.status()
     return {
       ok: deadLetters === 0,
-      detail: `${owner ? 'owner' : 'standing by'}; ${deadLetters} dead letters`,
+      detail: `${owner ? 'owner' : 'progress by'}; ${deadLetters} dead letters`,
     }
   }
   return { ...runner, health: { check, essential: false } }

@@ -1,89 +1,106 @@
-// Takes up what nobody here does yet: calls and timers that the last owner left, or that there was no room for.
-import type { Calls } from '#platform/saga/call-queue.ts'
-import { inTurns, type SagaDesk, streamOf } from '#platform/saga/dependencies.ts'
+// Recovers calls and timers that nobody here runs: those that the last owner left, or that there was no room for.
+import type { CallQueue } from '#platform/saga/call-queue.ts'
+import { inBatches, type SagaDependencies, streamOf } from '#platform/saga/dependencies.ts'
 import { statusOf } from '#platform/saga/history.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
 import type { StatusWriter } from '#platform/saga/status-writer.ts'
 import type { StatusPage } from '#platform/saga/statuses.ts'
-import { HORIZON_MS } from '#platform/saga/timers.ts'
+import { HORIZON_MS, type SagaTimer } from '#platform/saga/timers.ts'
 
-export type TakeUp = {
-  readonly calls: Calls
-  readonly startTimer: (sagaId: string, timer: string, dueAt: string) => void
+type RecoveryPorts = {
+  readonly calls: CallQueue
+  readonly startTimer: (timer: SagaTimer) => void
   readonly write: StatusWriter['write']
   readonly isEnded: () => boolean
 }
 
-/** Timers come into memory this long before they are due, or longer. */
+/** Timers are loaded at least this long before they are due. */
 const SWEEP_MS = HORIZON_MS / 2
-const AFTER_FAILURE_MS = 1_000
+const RETRY_MS = 1_000
 
-/** Sweeps at once and then regularly, until stopped. The first sweep takes up all that is pending. */
-export function startSweeps<State>(desk: SagaDesk<State>, taking: TakeUp): { stop(): void } {
+/** Sweeps at once and then regularly, until stopped. The first sweep recovers everything that is pending. */
+export function startRecovery<State>(
+  dependencies: SagaDependencies<State>,
+  ports: RecoveryPorts,
+): { stop(): void } {
   let timeout: NodeJS.Timeout | undefined
-  let isFirst = true
+  let hasSwept = false
 
   async function run(): Promise<void> {
     let wait = SWEEP_MS
     try {
-      await takeUpTimers(desk, taking)
-      await takeUpCalls(desk, taking, isFirst)
-      isFirst = false
+      await recoverTimers(dependencies, ports)
+      await recoverCalls(dependencies, ports, hasSwept ? SWEEP_MS : undefined)
+      hasSwept = true
     } catch (error) {
-      wait = AFTER_FAILURE_MS
-      const saga = desk.definition.name
-      desk.logger?.warn({ err: error, saga }, 'a sweep over sagas failed and is repeated')
+      wait = RETRY_MS
+      const saga = dependencies.definition.name
+      dependencies.logger?.warn(
+        { err: error, saga },
+        `saga recovery sweep failed, retrying in ${RETRY_MS} ms`,
+      )
     }
-    if (!taking.isEnded()) timeout = setTimeout(run, wait)
+    if (!ports.isEnded()) timeout = setTimeout(run, wait)
   }
   void run()
   return { stop: () => clearTimeout(timeout) }
 }
 
-async function takeUpTimers<State>(desk: SagaDesk<State>, taking: TakeUp): Promise<void> {
-  const horizon = new Date(desk.now().getTime() + HORIZON_MS).toISOString()
-  const readPage = (after: string | undefined) => desk.statuses.due(horizon, after)
-  await eachPage(readPage, taking, async page => {
-    for (const { id, timers } of page)
-      for (const [timer, dueAt] of Object.entries(timers)) taking.startTimer(id, timer, dueAt)
+async function recoverTimers<State>(
+  { now, statuses }: SagaDependencies<State>,
+  ports: RecoveryPorts,
+): Promise<void> {
+  const horizon = new Date(now().getTime() + HORIZON_MS).toISOString()
+  const readPage = (after: string | undefined) => statuses.due(horizon, after)
+  await eachPage(readPage, ports, async page => {
+    for (const { id: sagaId, timers } of page)
+      for (const [timer, dueAt] of Object.entries(timers)) ports.startTimer({ sagaId, timer, dueAt })
   })
 }
 
-/** Later sweeps leave alone what has moved since the one before: its calls are being started. */
-async function takeUpCalls<State>(desk: SagaDesk<State>, taking: TakeUp, isFirst: boolean): Promise<void> {
-  const settledBefore = new Date(desk.now().getTime() - SWEEP_MS).toISOString()
-  const isLeft = ({ id, pending, updatedAt }: SagaStatus) =>
-    (isFirst || updatedAt < settledBefore) && pending.some(step => !taking.calls.has(id, step))
-  await eachPage(desk.statuses.busy, taking, async page => {
-    await inTurns(page.filter(isLeft), ({ id }) => takeUpSaga(desk, taking, id))
-    await taking.calls.room()
+/** Leaves alone the sagas that moved within the last `quietMs`: their calls are being started. */
+async function recoverCalls<State>(
+  dependencies: SagaDependencies<State>,
+  ports: RecoveryPorts,
+  quietMs: number | undefined,
+): Promise<void> {
+  const settledBefore = new Date(dependencies.now().getTime() - (quietMs ?? 0)).toISOString()
+  const isAbandoned = ({ id, pending, updatedAt }: SagaStatus) =>
+    (quietMs === undefined || updatedAt < settledBefore) && pending.some(step => !ports.calls.has(id, step))
+  await eachPage(dependencies.statuses.busy, ports, async page => {
+    await inBatches(page.filter(isAbandoned), ({ id }) => recoverSaga(dependencies, ports, id))
+    await ports.calls.whenRoom()
   })
 }
 
-/** What is to be done follows from the history, which may be ahead of the status: that is written again. */
-async function takeUpSaga<State>(desk: SagaDesk<State>, taking: TakeUp, id: string): Promise<void> {
-  const saga = desk.definition.name
+/** Reads the history, which may be ahead of the status, and writes the status again. */
+async function recoverSaga<State>(
+  { definition, journal, logger, reducer, store }: SagaDependencies<State>,
+  ports: RecoveryPorts,
+  sagaId: string,
+): Promise<void> {
+  const saga = definition.name
   try {
-    const standing = desk.folder.foldAll(await desk.store.readStream(streamOf(saga, id)))
-    const { pending, timers, version, position } = standing
-    desk.journal.heard(id, version)
-    await taking.write([{ status: statusOf(desk.definition, id, standing), position }])
-    for (const asked of pending.values()) taking.calls.start(id, asked)
-    for (const [timer, { dueAt }] of timers) taking.startTimer(id, timer, dueAt)
+    const progress = reducer.replay(await store.readStream(streamOf(saga, sagaId)))
+    const { pending, timers, version, position } = progress
+    journal.noteVersion(sagaId, version)
+    await ports.write([{ status: statusOf(definition, sagaId, progress), position }])
+    for (const call of pending.values()) ports.calls.enqueue(sagaId, call)
+    for (const [timer, { dueAt }] of timers) ports.startTimer({ sagaId, timer, dueAt })
   } catch (error) {
-    desk.logger?.warn({ err: error, saga, sagaId: id }, 'a saga could not be taken up')
+    logger?.warn({ err: error, saga, sagaId }, 'saga recovery failed, retrying with the next sweep')
   }
 }
 
 async function eachPage(
   read: (after: string | undefined) => Promise<StatusPage>,
-  { isEnded }: TakeUp,
-  take: (page: readonly SagaStatus[]) => Promise<void>,
+  { isEnded }: RecoveryPorts,
+  handle: (page: readonly SagaStatus[]) => Promise<void>,
 ): Promise<void> {
   let after: string | undefined
   do {
     const { items, next } = await read(after)
-    await take(items)
+    await handle(items)
     after = next
   } while (after !== undefined && !isEnded())
 }

@@ -1,11 +1,11 @@
-// The saga port: a pure definition (evolve, react) and the runner that gives it durability. Free of any driver.
+// The saga port: a pure definition (evolve, react) and the runner that makes it durable.
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import type { Upcaster } from '#platform/event-store/aggregate.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 
 export type SagaEvent = { readonly type: string; readonly data: JsonObject }
 
-/** How a step's call ended. `failed` only after the time that its policy allows. Recorded in the saga's stream. */
+/** The outcome of a step's call, recorded in the saga's stream. `StepFailed` only after the time that the policy allows. */
 export type StepEvent =
   | {
       readonly type: 'StepSucceeded'
@@ -29,8 +29,8 @@ export type StepEvent =
 
 /**
  * A `call` is made at least once with the idempotency key `sagaId:step`; a step name is used once in a saga's life.
- * `patience` bounded: gives StepFailed when its time runs out (for steps that can be compensated).
- * `patience` endless: retried until it is answered, and listed as stuck meanwhile (for compensations and money owed).
+ * A `bounded` call becomes StepFailed when its time runs out (for steps that can be compensated). An `endless` call is
+ * retried until it has a response, and listed as stuck meanwhile (for compensations and money owed).
  */
 export type Effect =
   | {
@@ -44,8 +44,8 @@ export type Effect =
   | { readonly kind: 'cancel-timer'; readonly timer: string }
 
 /**
- * A process over time as a pure decider. Its history is a stream of its own; `react` is called once per new event
- * with the state that includes it. Replaying a history through `react` must give the same effects.
+ * A saga as a pure decider. Its history is a stream of its own; `react` is called once per new event with the state that
+ * includes it. Replaying a history through `react` must give the same effects.
  */
 export type SagaDefinition<State, Event extends SagaEvent> = {
   readonly name: string
@@ -53,15 +53,15 @@ export type SagaDefinition<State, Event extends SagaEvent> = {
   readonly evolve: (state: State, event: Event | StepEvent) => State
   readonly react: (state: State, event: Event | StepEvent) => readonly Effect[]
   readonly phase: (state: State) => 'running' | 'compensating' | 'ended'
-  /** Every input event type; a stored type that is not listed is skipped. */
+  /** The types of all input events; a stored event of another type is skipped. */
   readonly types: readonly Event['type'][]
-  /** Input event types past schema 1, and how older data is lifted, by `Type@fromSchema`. */
+  /** The schemas of input event types past 1, and the upcasters of older data, by `Type@fromSchema`. */
   readonly schemas?: Readonly<Record<string, number>>
   readonly upcasters?: Readonly<Record<string, Upcaster>>
 }
 
-/** What a call answers. A thrown error means 'unknown': the runner tries again under the same key. */
-export type StepAnswer =
+/** The response of a call. A thrown error means that the outcome is unknown: the runner retries under the same key. */
+export type StepResponse =
   | { readonly status: 'succeeded'; readonly result: JsonObject }
   | {
       readonly status: 'refused'
@@ -82,9 +82,9 @@ export type Call = {
 export type SagaStatus = {
   readonly id: string
   readonly phase: 'running' | 'compensating' | 'ended'
-  /** Steps called and not yet answered. */
+  /** Steps that were called and have no response yet. */
   readonly pending: readonly string[]
-  /** Timer name to due instant. */
+  /** Due instants by the name of the timer. */
   readonly timers: Readonly<Record<string, string>>
   /** True once a pending endless step has failed for longer than the policy's `stuckAfterMs`. */
   readonly stuck: boolean
@@ -94,13 +94,13 @@ export type SagaStatus = {
 
 export interface SagaRunner<Event extends SagaEvent> extends AsyncDisposable {
   /** Records `event` in the saga's history, once per `inputId`; starts the saga with its first event. Durable when it resolves. */
-  deliver(sagaId: string, inputId: string, event: Event, meta?: EventMeta): Promise<void>
+  deliver(sagaId: string, inputId: string, event: Event & { readonly meta?: EventMeta }): Promise<void>
   list(
     filter?: { readonly phase?: SagaStatus['phase']; readonly stuck?: boolean },
     limit?: number,
     after?: string,
   ): Promise<SagaStatus[]>
-  /** The status with the whole history, oldest first; undefined for an id that is unknown. */
+  /** Returns the status with the whole history, oldest first; undefined for an unknown id. */
   inspect(
     sagaId: string,
   ): Promise<{ status: SagaStatus; history: { type: string; data: Json; at: string }[] } | undefined>

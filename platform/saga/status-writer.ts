@@ -1,46 +1,58 @@
-// Writes where sagas stand, and no more often than it takes to lose nothing. Free of what a status means.
+// Writes the statuses of sagas, no more often than recovery after a crash needs.
 import { LRUCache } from 'lru-cache'
 import type { SagaStatus } from '#platform/saga/saga.ts'
 import type { Statuses } from '#platform/saga/statuses.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type PlacedStatus = { readonly status: SagaStatus; readonly position: number }
+export type PositionedStatus = { readonly status: SagaStatus; readonly position: number }
 
 export type StatusWriter = {
   /**
-   * Resolves when the statuses may be relied on after a crash. One whose stored document says that a step waits for its
-   * answer is written up to half a second later, together with what follows: a new owner reads the histories of those
+   * Resolves when a new owner can rely on the statuses after a crash. A saga whose stored status already says that a step
+   * is pending is written up to half a second later, together with what follows, since a new owner reads its history
    * anyway. So a saga that runs through its steps is written twice, not with each of them.
    */
-  write(statuses: readonly PlacedStatus[]): Promise<void>
-  /** Writes what is still to be written, and writes nothing by itself any more. */
+  write(statuses: readonly PositionedStatus[]): Promise<void>
+  /** Writes what still waits, and stops writing in the background. */
   close(): Promise<void>
 }
 
 const LATER_MS = 500
 /** Statuses that wait to be written. */
 const MAX_WAITING = 5_000
-/** Sagas of whose documents it is known what they say; others are written at once. */
-const MAX_TOLD = 20_000
+/** Sagas whose stored status is known; others are written at once. */
+const MAX_KNOWN = 20_000
 
-/** `onFailed` hears of writes in the background that failed; they are repeated. */
+/** Returns what logs the writes in the background that failed. */
+export function reportFailedWrites(
+  saga: string,
+  logger: Pick<Logger, 'warn'> | undefined,
+): (error: unknown) => void {
+  return error => logger?.warn({ err: error, saga }, `saga status update failed, retrying in ${LATER_MS} ms`)
+}
+
+/** Writes in the background that fail are reported to `onFailed` and repeated. */
 export function createStatusWriter(
   statuses: Pick<Statuses, 'write'>,
   onFailed: (error: unknown) => void,
 ): StatusWriter {
-  /** The newest write of each saga, and whether its document surely says busy now. */
-  const told = new LRUCache<string, { readonly position: number; readonly busy: boolean }>({ max: MAX_TOLD })
-  let waiting = new Map<string, PlacedStatus>()
+  /** The newest write of each saga, and whether its stored status surely says busy now. */
+  const written = new LRUCache<string, { readonly position: number; readonly busy: boolean }>({
+    max: MAX_KNOWN,
+  })
+  let waiting = new Map<string, PositionedStatus>()
   let timer: NodeJS.Timeout | undefined
   let writingLater: Promise<void> = Promise.resolve()
   let closed = false
 
-  async function writeNow(placed: readonly PlacedStatus[]): Promise<void> {
+  async function writeNow(placed: readonly PositionedStatus[]): Promise<void> {
     for (const { status, position } of placed)
-      if ((told.get(status.id)?.position ?? 0) <= position) told.set(status.id, { position, busy: false })
+      if ((written.get(status.id)?.position ?? 0) <= position)
+        written.set(status.id, { position, busy: false })
     if (placed.length > 0) await statuses.write(placed)
     for (const { status, position } of placed)
-      if (told.get(status.id)?.position === position)
-        told.set(status.id, { position, busy: status.pending.length > 0 })
+      if (written.get(status.id)?.position === position)
+        written.set(status.id, { position, busy: status.pending.length > 0 })
   }
 
   async function writeWaiting(): Promise<void> {
@@ -64,9 +76,9 @@ export function createStatusWriter(
 
   return {
     async write(placed) {
-      const urgent: PlacedStatus[] = []
+      const urgent: PositionedStatus[] = []
       for (const one of placed) {
-        if (told.get(one.status.id)?.busy) waiting.set(one.status.id, one)
+        if (written.get(one.status.id)?.busy) waiting.set(one.status.id, one)
         else urgent.push(one)
       }
       await writeNow(urgent)

@@ -1,4 +1,4 @@
-// The status documents of one kind of saga: what is listed, and what a new owner goes on from. Free of events.
+// The status documents of one kind of saga, for lists and for the recovery of a new owner.
 import type { CollectionDefinition, Filter, ReadModels } from '#platform/read-models/read-models.ts'
 import type { SagaStatus } from '#platform/saga/saga.ts'
 
@@ -6,7 +6,7 @@ type StatusDocument = {
   readonly id: string
   readonly phase: SagaStatus['phase']
   readonly pending: readonly string[]
-  /** Some step waits for its answer. */
+  /** Whether a step is pending. */
   readonly busy: boolean
   readonly timers: Readonly<Record<string, string>>
   readonly nextTimerAt: string | null
@@ -15,17 +15,17 @@ type StatusDocument = {
   readonly updatedAt: string
 }
 
-export type StatusFilter = { readonly phase?: SagaStatus['phase']; readonly stuck?: boolean }
+type StatusFilter = { readonly phase?: SagaStatus['phase']; readonly stuck?: boolean }
 export type StatusPage = { readonly items: readonly SagaStatus[]; readonly next: string | undefined }
 
 export type Statuses = {
-  /** Each counts only if its position is past that of the stored one. */
+  /** A status replaces the stored one only if its position is past that one's. */
   write(statuses: readonly { readonly status: SagaStatus; readonly position: number }[]): Promise<void>
-  /** By id ascending, past the id `after`. */
+  /** Returns statuses by id ascending, past the id `after`. */
   list(filter: StatusFilter, limit: number, after: string | undefined): Promise<SagaStatus[]>
-  /** Sagas with a step that waits for its answer; `after` is the `next` of an earlier page. */
+  /** Returns sagas with a pending step; `after` is the `next` of an earlier page. */
   busy(after: string | undefined): Promise<StatusPage>
-  /** Sagas with a timer that is due before `instant`, soonest first. */
+  /** Returns sagas with a timer that is due before `instant`, soonest first. */
   due(instant: string, after: string | undefined): Promise<StatusPage>
 }
 
@@ -49,12 +49,14 @@ export async function openStatuses(readModels: ReadModels, name: string): Promis
       ),
     async list({ phase, stuck }, limit, after) {
       const wanted = Math.max(1, Math.min(limit, MAX_LIST))
-      // One run of the index each, merged: every filter is served in order of ids, however many sagas there are.
-      const runs = (phase ? [phase] : PHASES).flatMap(one =>
-        (stuck === undefined ? [true, false] : [stuck]).map(two => runOf(one, two, after)),
+      // One index range for each phase and stuck flag, merged: each is read in the order of ids, up to the limit.
+      const ranges = (phase ? [phase] : PHASES).flatMap(one =>
+        (stuck === undefined ? [true, false] : [stuck]).map(two =>
+          rangeOf({ phase: one, stuck: two, after }),
+        ),
       )
       const pages = await Promise.all(
-        runs.map(where => collection.find({ where, orderBy: { path: 'id' }, limit: wanted + 1 })),
+        ranges.map(where => collection.find({ where, orderBy: { path: 'id' }, limit: wanted + 1 })),
       )
       return pages
         .flatMap(({ items }) => items.map(({ doc }) => toStatus(doc)))
@@ -75,12 +77,14 @@ function definitionOf(name: string): CollectionDefinition<StatusDocument> {
   }
 }
 
-function runOf(phase: string, stuck: boolean, after: string | undefined): Filter[] {
-  const run: Filter[] = [
+type IndexRange = { readonly phase: string; readonly stuck: boolean; readonly after: string | undefined }
+
+function rangeOf({ phase, stuck, after }: IndexRange): Filter[] {
+  const range: Filter[] = [
     { path: 'phase', equals: phase },
     { path: 'stuck', equals: stuck },
   ]
-  return after === undefined ? run : [...run, { path: 'id', from: after }]
+  return after === undefined ? range : [...range, { path: 'id', from: after }]
 }
 
 function toDocument({ lastError, ...status }: SagaStatus): StatusDocument {

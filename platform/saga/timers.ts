@@ -1,42 +1,44 @@
-// The timers of sagas that are due soon, in memory; all others are found in time by their status. Free of storage.
+// The timers of sagas that are due soon, in memory. Recovery finds all others in time by their status.
+
+export type SagaTimer = { readonly sagaId: string; readonly timer: string; readonly dueAt: string }
 
 export type Timers = {
-  /** Fires at `dueAt`, at once when that is past. Beyond the horizon, or when there are too many, it is left for a later sweep. */
-  start(sagaId: string, timer: string, dueAt: string, fire: () => Promise<void>): void
+  /** Fires at `dueAt`, or at once when that has passed. A timer beyond the horizon, or above the bound, is left for recovery. */
+  start(timer: SagaTimer, fire: () => Promise<void>): void
   cancel(sagaId: string, timer: string): void
   stop(): Promise<void>
 }
 
-/** How far ahead timers are held in memory. Sweeps must come more often. */
+/** How far ahead timers are held in memory. Recovery must sweep more often. */
 export const HORIZON_MS = 60_000
 const MAX_TIMERS = 20_000
 
-/** A timer whose firing fails is forgotten, so that the next sweep starts it again; `onFailed` hears of it. */
+/** A timer whose firing fails is forgotten and reported to `onFailed`; the next sweep starts it again. */
 export function createTimers(now: () => Date, onFailed: (error: unknown) => void): Timers {
   const waiting = new Map<string, NodeJS.Timeout>()
   const firing = new Map<string, Promise<void>>()
   let stopped = false
   const keyOf = (sagaId: string, timer: string) => `${sagaId}:${timer}`
 
+  function fireNow(key: string, fire: () => Promise<void>): void {
+    waiting.delete(key)
+    const fired = fire().catch(onFailed)
+    firing.set(
+      key,
+      fired.finally(() => firing.delete(key)),
+    )
+  }
+
   return {
-    start(sagaId, timer, dueAt, fire) {
+    start({ sagaId, timer, dueAt }, fire) {
       const key = keyOf(sagaId, timer)
       const wait = Date.parse(dueAt) - now().getTime()
       const isKnown = waiting.has(key) || firing.has(key)
       if (stopped || isKnown || wait > HORIZON_MS || waiting.size >= MAX_TIMERS) return
-      const handle = setTimeout(
-        () => {
-          waiting.delete(key)
-          firing.set(
-            key,
-            fire()
-              .catch(onFailed)
-              .finally(() => firing.delete(key)),
-          )
-        },
-        Math.max(0, wait),
+      waiting.set(
+        key,
+        setTimeout(() => fireNow(key, fire), Math.max(0, wait)),
       )
-      waiting.set(key, handle)
     },
     cancel(sagaId, timer) {
       const key = keyOf(sagaId, timer)

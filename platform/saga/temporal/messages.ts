@@ -1,16 +1,16 @@
 // What the workflow and the processes that serve it tell each other. Stored by Temporal: what is here only ever grows.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
-import type { AskedCall, RunningTimer } from '#platform/saga/history.ts'
+import type { PendingCall, RunningTimer } from '#platform/saga/history.ts'
 
 export const WORKFLOW_TYPE = 'saga'
-export const ARRIVE = 'arrive'
-export const RUN = 'run'
+export const EVENT_SIGNAL = 'arrive'
+export const RUN_QUERY = 'run'
 
 export type SagaStart = { readonly saga: string; readonly sagaId: string }
 
 /** An event on its way into a saga's history, where each `commandId` stands at most once. */
-export type Arrival = {
+export type IncomingEvent = {
   readonly commandId: string
   readonly type: string
   readonly schema: number
@@ -19,10 +19,10 @@ export type Arrival = {
 }
 
 /** One that has come, in the order of `at`. */
-export type RunEvent = Arrival & { readonly id: string; readonly at: string }
+export type RunEvent = IncomingEvent & { readonly id: string; readonly at: string }
 
 /** What of a saga's history lies outside the run: the events that earlier runs have closed with. */
-export type Base = {
+export type RunOrigin = {
   /** Events of the saga's own stream, which the runner on the event store has left. */
   readonly inherited: number
   /** Runs that are closed. */
@@ -35,13 +35,13 @@ export type Base = {
 
 /** What a run holds: its events, and those that have come and are not yet decided. */
 export type RunState = {
-  readonly base: Base | undefined
+  readonly base: RunOrigin | undefined
   readonly events: readonly RunEvent[]
   readonly inbox: readonly RunEvent[]
 }
 
-export type Doing = {
-  readonly calls: readonly (AskedCall & { readonly isStuck: boolean })[]
+export type EffectChanges = {
+  readonly calls: readonly (PendingCall & { readonly isStuck: boolean })[]
   readonly timers: readonly (RunningTimer & { readonly timer: string })[]
   readonly cancelled: readonly string[]
 }
@@ -49,14 +49,14 @@ export type Doing = {
 export type Decision = {
   /** Places in the arrivals of those that count; the others stand in the history already. */
   readonly accepted: readonly number[]
-  readonly doing: Doing
+  readonly doing: EffectChanges
   /** Its phase is ended; no call is asked for, and no timer runs. */
   readonly isOver: boolean
   /** The run has as many events as one should. */
   readonly isFull: boolean
 }
 
-export type StepRequest = AskedCall & {
+export type StepRequest = PendingCall & {
   readonly saga: string
   readonly sagaId: string
   readonly isStuck: boolean
@@ -66,15 +66,22 @@ export type StepRequest = AskedCall & {
 
 /** `stuck` is told once, and the step then goes on `afterMs` later. */
 export type StepOutcome =
-  | { readonly kind: 'event'; readonly arrival: Arrival }
-  | { readonly kind: 'stuck'; readonly arrival: Arrival; readonly afterMs: number; readonly tries: number }
+  | { readonly kind: 'event'; readonly arrival: IncomingEvent }
+  | {
+      readonly kind: 'stuck'
+      readonly arrival: IncomingEvent
+      readonly afterMs: number
+      readonly tries: number
+    }
 
 /** Run by the worker that has the workflow in hand; their results are kept, so that a replay asks no definition. */
 export type LocalActivities = {
-  begin(saga: SagaStart): Promise<{ readonly base: Base; readonly doing: Doing; readonly isOver: boolean }>
+  begin(
+    saga: SagaStart,
+  ): Promise<{ readonly base: RunOrigin; readonly doing: EffectChanges; readonly isOver: boolean }>
   decide(
     run: SagaStart & {
-      readonly base: Base
+      readonly base: RunOrigin
       readonly events: readonly RunEvent[]
       readonly arrivals: readonly RunEvent[]
     },
@@ -87,5 +94,7 @@ export type Activities = {
    * Writes the run's events where the next run finds them. No local activity: of those, one may be run in vain and
    * again with other events, and what was written stays.
    */
-  close(run: SagaStart & { readonly base: Base; readonly events: readonly RunEvent[] }): Promise<Base>
+  close(
+    run: SagaStart & { readonly base: RunOrigin; readonly events: readonly RunEvent[] },
+  ): Promise<RunOrigin>
 }

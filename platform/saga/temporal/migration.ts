@@ -1,38 +1,38 @@
-// Takes over the sagas that the runner on the event store left when WORKFLOW_URL was set. Free of Temporal.
+// Moves the sagas of the event store's runner to Temporal once WORKFLOW_URL is set.
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
-import { idOf, inTurns, streamOf } from '#platform/saga/dependencies.ts'
+import { idOf, inBatches, streamOf } from '#platform/saga/dependencies.ts'
 import type { Statuses, StatusPage } from '#platform/saga/statuses.ts'
 import { inheritedId } from '#platform/saga/temporal/run-history.ts'
-import type { Log } from '#platform/saga/temporal/worker.ts'
-import type { Workflows } from '#platform/saga/temporal/workflow-client.ts'
+import type { WorkerLogger } from '#platform/saga/temporal/worker.ts'
+import type { WorkflowClient } from '#platform/saga/temporal/workflow-client.ts'
 
-type Adoption = {
+type Migration = {
   readonly store: EventStore
   readonly statuses: Pick<Statuses, 'busy' | 'due'>
-  readonly workflows: Workflows
+  readonly workflowClient: WorkflowClient
   readonly saga: string
-  readonly logger: Log
+  readonly logger: WorkerLogger
 }
 
-const AFTER_FAILURE_MS = 1_000
+const RETRY_MS = 1_000
 const END_OF_TIME = '9999'
 
 /**
- * Owns the consumer of the runner on the event store, so nothing is taken over while a process still runs that. Then
- * every saga that waits for an answer or a timer gets a workflow, and so does each event that the runner left or, in a
- * process that is stopping, still records.
+ * Owns the consumer of the event store's runner, so nothing is moved while a process still runs that. Then every saga with a
+ * pending call or timer gets a workflow, and so does each event that the runner left or, in a process that is stopping,
+ * still records.
  */
-export async function adoptSagas(adoption: Adoption): Promise<AsyncDisposable> {
-  const { store, workflows, saga, logger } = adoption
+export async function migrateSagas(migration: Migration): Promise<AsyncDisposable> {
+  const { store, workflowClient, saga, logger } = migration
   let retry: NodeJS.Timeout | undefined
   let isClosed = false
 
   async function sweep(): Promise<void> {
     try {
-      await adoptWaiting(adoption)
+      await migratePending(migration)
     } catch (error) {
-      logger.warn({ err: error, saga }, 'sagas of the event store were not taken over, and are tried again')
-      if (!isClosed) retry = setTimeout(sweep, AFTER_FAILURE_MS)
+      logger.warn({ err: error, saga }, `migration of sagas to Temporal failed, retrying in ${RETRY_MS} ms`)
+      if (!isClosed) retry = setTimeout(sweep, RETRY_MS)
     }
   }
 
@@ -41,8 +41,8 @@ export async function adoptSagas(adoption: Adoption): Promise<AsyncDisposable> {
     categories: [saga],
     async handle(events) {
       const bySaga = Map.groupBy(events, ({ stream }) => idOf(saga, stream))
-      await inTurns([...bySaga], async ([sagaId, own]) => {
-        for (const event of own) await workflows.arrive(sagaId, arrivalOf(event))
+      await inBatches([...bySaga], async ([sagaId, own]) => {
+        for (const event of own) await workflowClient.deliver(sagaId, incomingEvent(event))
       })
     },
     onOwner: async () => void sweep(),
@@ -56,25 +56,25 @@ export async function adoptSagas(adoption: Adoption): Promise<AsyncDisposable> {
   }
 }
 
-/** A run that begins reads the stream: an event that it has read arrives in vain. */
-function arrivalOf({ id, type, schema, data, meta }: RecordedEvent) {
+/** A run that begins reads the stream, and ignores an event that it has read already. */
+function incomingEvent({ id, type, schema, data, meta }: RecordedEvent) {
   return { commandId: inheritedId(id), type, schema, data, meta }
 }
 
-async function adoptWaiting(adoption: Adoption): Promise<void> {
-  const { statuses } = adoption
+async function migratePending(migration: Migration): Promise<void> {
+  const { statuses } = migration
   for (const read of [statuses.busy, (after?: string) => statuses.due(END_OF_TIME, after)]) {
     let after: string | undefined
     do {
       const { items, next }: StatusPage = await read(after)
-      await inTurns(items, ({ id }) => adopt(adoption, id))
+      await inBatches(items, ({ id }) => startWorkflow(migration, id))
       after = next
     } while (after !== undefined)
   }
 }
 
-/** One that began on Temporal has no stream of its own. */
-async function adopt({ store, workflows, saga }: Adoption, sagaId: string): Promise<void> {
+/** Does nothing for a saga that began on Temporal, which has no stream of its own. */
+async function startWorkflow({ store, workflowClient, saga }: Migration, sagaId: string): Promise<void> {
   const [first] = await store.readStream(streamOf(saga, sagaId), { upTo: 1 })
-  if (first) await workflows.begin(sagaId)
+  if (first) await workflowClient.start(sagaId)
 }

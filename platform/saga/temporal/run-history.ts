@@ -1,119 +1,152 @@
-// What of a saga's history lies outside its present run: read, folded, and added to when a run closes. Free of Temporal.
+// The part of a saga's history outside its current run: read, folded, and extended when a run closes.
 import { LRUCache } from 'lru-cache'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { EventStore, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import { streamOf } from '#platform/saga/dependencies.ts'
-import type { Folder, Standing } from '#platform/saga/history.ts'
-import type { Base, RunEvent } from '#platform/saga/temporal/messages.ts'
+import type { HistoryReducer, SagaProgress } from '#platform/saga/history.ts'
+import type { RunEvent, RunOrigin } from '#platform/saga/temporal/messages.ts'
 
-export type Past<State> = {
+type ClosedHistory<State> = {
   readonly events: readonly RecordedEvent[]
   readonly commandIds: ReadonlySet<string>
-  readonly standing: Standing<State>
+  readonly progress: SagaProgress<State>
 }
 
-export type Pasts<State> = {
-  /** Where the next run of the saga begins. */
-  base(sagaId: string): Promise<Base>
-  /** The same for one `base` for ever. */
-  read(sagaId: string, base: Base): Promise<Past<State>>
-  /** Adds a run's events, once for one `base`, durably; the base of what comes after them. */
-  add(sagaId: string, base: Base, events: readonly RunEvent[]): Promise<Base>
-  /** A run's events as the folder takes them, past `base`. */
-  recorded(sagaId: string, base: Base, events: readonly RunEvent[]): RecordedEvent[]
+export type RunHistory<State> = {
+  /** Returns the origin of the saga's next run. */
+  origin(sagaId: string): Promise<RunOrigin>
+  /** Returns the events before `base`, which never change. */
+  read(sagaId: string, base: RunOrigin): Promise<ClosedHistory<State>>
+  /** Appends a run's events durably, once for one `base`, and returns the origin of the run after it. */
+  append(sagaId: string, base: RunOrigin, events: readonly RunEvent[]): Promise<RunOrigin>
+  /** Returns a run's events as the reducer takes them, after `base`. */
+  recorded(sagaId: string, base: RunOrigin, events: readonly RunEvent[]): RecordedEvent[]
 }
 
 type ClosedRun = { readonly inherited: number; readonly events: readonly RunEvent[] }
 
-const MAX_PASTS = 1_000
-const START: Base = { inherited: 0, runs: 0, version: 0, position: 0 }
+type Self<State> = {
+  readonly store: EventStore
+  readonly saga: string
+  readonly reducer: HistoryReducer<State>
+  readonly cache: LRUCache<string, ClosedHistory<State>>
+}
+
+const MAX_CACHED = 1_000
+const START: RunOrigin = { inherited: 0, runs: 0, version: 0, position: 0 }
 
 /**
- * Closed runs of `<saga>-<id>` are events of the stream `<saga>Runs-<id>`, each with the run's events. What the runner
- * on the event store wrote to `<saga>-<id>` before the first run stands before them.
+ * Closed runs of `<saga>-<id>` are events of the stream `<saga>Runs-<id>`, each with the run's events. What the event
+ * store's runner wrote to `<saga>-<id>` before the first run comes before them.
  */
-export function openPasts<State>(store: EventStore, saga: string, folder: Folder<State>): Pasts<State> {
-  const pasts = new LRUCache<string, Past<State>>({ max: MAX_PASTS })
-  const runsOf = (sagaId: string): StreamId => `${saga}Runs-${sagaId}`
-  const readRuns = async (sagaId: string, upTo?: number) =>
-    (await store.readStream(runsOf(sagaId), upTo === undefined ? {} : { upTo })).map(toRun)
-  const readInherited = (sagaId: string, upTo?: number) =>
-    store.readStream(streamOf(saga, sagaId), upTo === undefined ? {} : { upTo })
-
-  function recorded(sagaId: string, base: Base, events: readonly RunEvent[]): RecordedEvent[] {
-    return events.map(({ commandId, at, ...event }, index) => ({
-      ...event,
-      stream: streamOf(saga, sagaId),
-      version: base.version + index + 1,
-      position: base.position + index + 1,
-      recordedAt: at,
-    }))
-  }
-
-  async function load(sagaId: string, base: Base): Promise<Past<State>> {
-    const [inherited, runs] = await Promise.all([
-      base.inherited === 0 ? [] : readInherited(sagaId, base.inherited),
-      base.runs === 0 ? [] : readRuns(sagaId, base.runs),
-    ])
-    const own = runs.flatMap(run => run.events)
-    const events = [...inherited, ...recorded(sagaId, afterInherited(inherited), own)]
-    return {
-      events,
-      commandIds: new Set([...inherited.map(({ id }) => inheritedId(id)), ...own.map(run => run.commandId)]),
-      standing: folder.foldAll(events),
-    }
-  }
-
+export function createRunHistory<State>(
+  store: EventStore,
+  saga: string,
+  reducer: HistoryReducer<State>,
+): RunHistory<State> {
+  const self: Self<State> = { store, saga, reducer, cache: new LRUCache({ max: MAX_CACHED }) }
   return {
-    recorded,
-    async base(sagaId) {
-      const runs = await readRuns(sagaId)
-      const count = runs[0]?.inherited
-      const inherited = count === 0 ? [] : await readInherited(sagaId, count)
-      return runs.reduce((base, { events }) => after(base, events.length), afterInherited(inherited))
-    },
-    async read(sagaId, base) {
-      if (base.version === 0) return { events: [], commandIds: new Set(), standing: folder.initial }
-      const key = `${sagaId} ${base.version}`
-      const past = pasts.get(key) ?? (await load(sagaId, base))
-      pasts.set(key, past)
-      return past
-    },
-    async add(sagaId, base, events) {
-      const run: ClosedRun = { inherited: base.inherited, events }
-      const result = await store.append({
-        writes: [
-          {
-            stream: runsOf(sagaId),
-            expected: base.runs,
-            events: [{ type: 'RunClosed', data: { ...run, events: events.map(event => ({ ...event })) } }],
-          },
-        ],
-        command: { id: `${sagaId}:run:${base.version}`, fingerprint: 'RunClosed', outcome: null },
-      })
-      if (result.status === 'conflict')
-        throw new OperatorError(
-          'SAGA_RUN_LOST',
-          `saga ${sagaId} was closed by another run: ${runsOf(sagaId)}`,
-        )
-      return after(base, events.length)
-    },
+    origin: sagaId => readOrigin(self, sagaId),
+    read: (sagaId, base) => read(self, sagaId, base),
+    append: (sagaId, base, events) => append(self, sagaId, { base, events }),
+    recorded: (sagaId, base, events) => asRecorded(streamOf(saga, sagaId), base, events),
   }
 }
 
-/** In place of the command id, which the event store keeps to itself. */
+async function readOrigin<State>(self: Self<State>, sagaId: string): Promise<RunOrigin> {
+  const runs = await readRuns(self, sagaId)
+  const count = runs[0]?.inherited
+  const inherited = count === 0 ? [] : await readInherited(self, sagaId, count)
+  return runs.reduce((base, { events }) => after(base, events.length), afterInherited(inherited))
+}
+
+async function read<State>(
+  self: Self<State>,
+  sagaId: string,
+  base: RunOrigin,
+): Promise<ClosedHistory<State>> {
+  if (base.version === 0) return { events: [], commandIds: new Set(), progress: self.reducer.initial }
+  const key = `${sagaId} ${base.version}`
+  const history = self.cache.get(key) ?? (await load(self, sagaId, base))
+  self.cache.set(key, history)
+  return history
+}
+
+async function load<State>(
+  self: Self<State>,
+  sagaId: string,
+  base: RunOrigin,
+): Promise<ClosedHistory<State>> {
+  const [inherited, runs] = await Promise.all([
+    base.inherited === 0 ? [] : readInherited(self, sagaId, base.inherited),
+    base.runs === 0 ? [] : readRuns(self, sagaId, base.runs),
+  ])
+  const own = runs.flatMap(run => run.events)
+  const events = [...inherited, ...asRecorded(streamOf(self.saga, sagaId), afterInherited(inherited), own)]
+  return {
+    events,
+    commandIds: new Set([...inherited.map(({ id }) => inheritedId(id)), ...own.map(run => run.commandId)]),
+    progress: self.reducer.replay(events),
+  }
+}
+
+async function readRuns<State>(self: Self<State>, sagaId: string, upTo?: number): Promise<ClosedRun[]> {
+  const stream = runsStream(self.saga, sagaId)
+  return (await self.store.readStream(stream, upTo === undefined ? {} : { upTo })).map(toRun)
+}
+
+function readInherited<State>(
+  { store, saga }: Self<State>,
+  sagaId: string,
+  upTo?: number,
+): Promise<RecordedEvent[]> {
+  return store.readStream(streamOf(saga, sagaId), upTo === undefined ? {} : { upTo })
+}
+
+/** Throws OperatorError SAGA_RUN_LOST when another run was closed at the same `base`. */
+async function append<State>(
+  { store, saga }: Self<State>,
+  sagaId: string,
+  { base, events }: { readonly base: RunOrigin; readonly events: readonly RunEvent[] },
+): Promise<RunOrigin> {
+  const stream = runsStream(saga, sagaId)
+  const data = { inherited: base.inherited, events: events.map(event => ({ ...event })) }
+  const result = await store.append({
+    writes: [{ stream, expected: base.runs, events: [{ type: 'RunClosed', data }] }],
+    command: { id: `${sagaId}:run:${base.version}`, fingerprint: 'RunClosed', outcome: null },
+  })
+  if (result.status === 'conflict')
+    throw new OperatorError('SAGA_RUN_LOST', `saga ${sagaId} was closed by another run: ${stream}`)
+  return after(base, events.length)
+}
+
+function runsStream(saga: string, sagaId: string): StreamId {
+  return `${saga}Runs-${sagaId}`
+}
+
+function asRecorded(stream: StreamId, base: RunOrigin, events: readonly RunEvent[]): RecordedEvent[] {
+  return events.map(({ commandId, at, ...event }, index) => ({
+    ...event,
+    stream,
+    version: base.version + index + 1,
+    position: base.position + index + 1,
+    recordedAt: at,
+  }))
+}
+
+/** Returns what stands for the command id, which the event store does not return. */
 export function inheritedId(eventId: string): string {
   return `event:${eventId}`
 }
 
-function afterInherited(events: readonly RecordedEvent[]): Base {
+function afterInherited(events: readonly RecordedEvent[]): RunOrigin {
   const last = events.at(-1)
   if (!last) return START
   return { inherited: events.length, runs: 0, version: events.length, position: last.position }
 }
 
-function after(base: Base, events: number): Base {
+function after(base: RunOrigin, events: number): RunOrigin {
   return {
     inherited: base.inherited,
     runs: base.runs + 1,
@@ -122,7 +155,7 @@ function after(base: Base, events: number): Base {
   }
 }
 
-/** The data is what `add` wrote. */
+/** The data is what `append` wrote. */
 function toRun({ data }: RecordedEvent): ClosedRun {
   return data as Json as unknown as ClosedRun
 }

@@ -1,28 +1,28 @@
-// The saga runner on Temporal: every saga is a workflow, which all processes serve. Loaded only when WORKFLOW_URL asks.
+// The saga runner on Temporal: every saga is a workflow, and any process runs its tasks.
 import type { NamedCheck } from '#platform/resilience/health.ts'
-import { createFolder, type Folder, statusOf } from '#platform/saga/history.ts'
+import { createHistoryReducer, type HistoryReducer, statusOf } from '#platform/saga/history.ts'
 import type { SagaRunnerOptions } from '#platform/saga/runner.ts'
 import type { SagaDefinition, SagaEvent, SagaRunner } from '#platform/saga/saga.ts'
-import { createStatusWriter } from '#platform/saga/status-writer.ts'
+import { createStatusWriter, reportFailedWrites } from '#platform/saga/status-writer.ts'
 import { openStatuses } from '#platform/saga/statuses.ts'
-import { createDeciding } from '#platform/saga/temporal/decision-activity.ts'
+import { createDecisionActivities } from '#platform/saga/temporal/decision-activity.ts'
 import type { RunState } from '#platform/saga/temporal/messages.ts'
-import { adoptSagas } from '#platform/saga/temporal/migration.ts'
-import { openPasts, type Pasts } from '#platform/saga/temporal/run-history.ts'
-import { createActivities, failFinally } from '#platform/saga/temporal/step-activity.ts'
+import { migrateSagas } from '#platform/saga/temporal/migration.ts'
+import { createRunHistory, type RunHistory } from '#platform/saga/temporal/run-history.ts'
+import { createStepActivity, withoutRetry } from '#platform/saga/temporal/step-activity.ts'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
-import { connect, type Log, serve } from '#platform/saga/temporal/worker.ts'
-import { openWorkflows, type Workflows } from '#platform/saga/temporal/workflow-client.ts'
+import { connectToTemporal, startWorker, type WorkerLogger } from '#platform/saga/temporal/worker.ts'
+import { createWorkflowClient, type WorkflowClient } from '#platform/saga/temporal/workflow-client.ts'
 
 export type TemporalSagaOptions<State, Event extends SagaEvent> = Omit<
   SagaRunnerOptions<State, Event>,
   'now' | 'logger'
 > & {
   readonly url: string
-  readonly logger: Log
-  /** How long to wait for Temporal at the start; a minute when left out. */
+  readonly logger: WorkerLogger
+  /** How long to wait for Temporal at the start; 60 s by default. */
   readonly startTimeoutMs?: number
-  /** Events that a run takes before it continues as new; 250 when left out. */
+  /** Events that a run takes before it continues as new; 250 by default. */
   readonly runLength?: number
 }
 
@@ -30,16 +30,15 @@ export type TemporalSagaRunner<Event extends SagaEvent> = SagaRunner<Event> & { 
 
 const START_TIMEOUT_MS = 60_000
 const RUN_LENGTH = 250
-/** Of a list, when no limit is given. */
-const LIST = 50
+const DEFAULT_LIMIT = 50
 
 /**
- * Each saga is the workflow `<name>-<sagaId>` on the queue `waybill-<name>`, or that of the URL. Any process delivers,
- * decides and performs: at most 256 calls at once each. A call may be made again under its key: when its process died,
- * ten seconds later. A saga that is over is closed; its events lie in `store`, and a later event goes on from them.
- * Sagas that the runner on the event store left are taken over once no process runs it.
+ * Each saga is the workflow `<name>-<sagaId>` on the queue `waybill-<name>`, or that of the URL. Any process delivers events,
+ * makes decisions, and makes up to 256 calls at once. A call whose process died is made again under its key ten seconds
+ * later. A saga that is over is closed; its events are in `store`, and a later event continues from them. Sagas of the event
+ * store's runner are migrated once no process runs that.
  *
- * Disposing waits for the calls under way; those that wait for another try are left to other processes.
+ * Disposing waits for the calls under way; those that wait for a retry are left to other processes.
  */
 export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
   options: TemporalSagaOptions<State, Event>,
@@ -47,76 +46,74 @@ export async function startTemporalSagaRunner<State, Event extends SagaEvent>(
   await using open = new AsyncDisposableStack()
   const { store, readModels, definition, perform, policy, logger } = options
   const saga = definition.name
-  const place = readTemporalUrl(options.url)
-  const folder = createFolder(definition)
-  const pasts = openPasts(store, saga, folder)
+  const endpoint = readTemporalUrl(options.url)
+  const reducer = createHistoryReducer(definition)
+  const runHistory = createRunHistory(store, saga, reducer)
   const statuses = await openStatuses(readModels, saga)
-  const connection = await connect(place, options.startTimeoutMs ?? START_TIMEOUT_MS, logger)
+  const connection = await connectToTemporal(endpoint, options.startTimeoutMs ?? START_TIMEOUT_MS, logger)
   open.defer(() => connection.close())
-  const writer = createStatusWriter(statuses, error =>
-    logger.warn({ err: error, saga }, 'where sagas stand was not written and is tried again'),
-  )
+  const writer = createStatusWriter(statuses, reportFailedWrites(saga, logger))
   open.defer(() => writer.close())
-  const { namespace, taskQueue = `waybill-${saga}` } = place
+  const { namespace, taskQueue = `waybill-${saga}` } = endpoint
   const { runLength = RUN_LENGTH } = options
-  const { begin, decide, close } = createDeciding({
+  const { begin, decide, close } = createDecisionActivities({
     store,
     definition,
-    folder,
-    pasts,
+    reducer,
+    runHistory,
     statuses,
     writer,
     runLength,
   })
-  const steps = createActivities({ perform, policy, logger, now: () => new Date() })
-  const activities = { begin: failFinally(begin), decide: failFinally(decide), close, ...steps }
-  const serving = open.use(await serve({ connection, namespace, taskQueue, activities, logger }))
-  const workflows = openWorkflows({ connection, namespace, taskQueue, saga })
-  open.use(await adoptSagas({ store, statuses, workflows, saga, logger }))
+  const steps = createStepActivity({ perform, policy, logger, now: () => new Date() })
+  const activities = { begin: withoutRetry(begin), decide: withoutRetry(decide), close, ...steps }
+  const worker = open.use(await startWorker({ connection, namespace, taskQueue, activities, logger }))
+  const workflowClient = createWorkflowClient({ connection, namespace, taskQueue, saga })
+  open.use(await migrateSagas({ store, statuses, workflowClient, saga, logger }))
 
   const running = open.move()
   return {
-    // While Temporal is away what is to be delivered waits: the service does part of its work, and the rest late.
-    health: { check: () => serving.health(), essential: false },
-    deliver: (sagaId, inputId, { type, data }, meta = {}) =>
-      workflows.arrive(sagaId, {
+    // Deliveries wait while Temporal is unreachable: the service does part of its work, and the rest late.
+    health: { check: () => worker.health(), essential: false },
+    deliver: (sagaId, inputId, { type, data, meta = {} }) =>
+      workflowClient.deliver(sagaId, {
         commandId: `${sagaId}:input:${inputId}`,
         type,
-        schema: folder.schemaOf(type),
+        schema: reducer.schemaOf(type),
         data,
         meta,
       }),
-    list: (filter = {}, limit = LIST, after) => statuses.list(filter, limit, after),
-    inspect: sagaId => inspect({ definition, folder, pasts, workflows }, sagaId),
+    list: (filter = {}, limit = DEFAULT_LIMIT, after) => statuses.list(filter, limit, after),
+    inspect: sagaId => inspect({ definition, reducer, runHistory, workflowClient }, sagaId),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
 
 async function inspect<State>(
-  desk: {
+  parts: {
     readonly definition: Pick<SagaDefinition<State, SagaEvent>, 'phase'>
-    readonly folder: Folder<State>
-    readonly pasts: Pasts<State>
-    readonly workflows: Workflows
+    readonly reducer: HistoryReducer<State>
+    readonly runHistory: RunHistory<State>
+    readonly workflowClient: WorkflowClient
   },
   sagaId: string,
 ): ReturnType<SagaRunner<SagaEvent>['inspect']> {
-  const { definition, folder, pasts, workflows } = desk
-  const run = await workflows.run(sagaId)
-  const base = run?.base ?? (await pasts.base(sagaId))
-  const past = await pasts.read(sagaId, base)
-  const events = run ? [...run.events, ...newIn(run, past.commandIds)] : []
-  const recorded = pasts.recorded(sagaId, base, events)
+  const { definition, reducer, runHistory, workflowClient } = parts
+  const run = await workflowClient.readRun(sagaId)
+  const base = run?.base ?? (await runHistory.origin(sagaId))
+  const past = await runHistory.read(sagaId, base)
+  const events = run ? [...run.events, ...newEvents(run, past.commandIds)] : []
+  const recorded = runHistory.recorded(sagaId, base, events)
   const all = [...past.events, ...recorded]
   if (all.length === 0) return undefined
   return {
-    status: statusOf(definition, sagaId, recorded.reduce(folder.fold, past.standing)),
+    status: statusOf(definition, sagaId, recorded.reduce(reducer.apply, past.progress)),
     history: all.map(({ type, data, recordedAt }) => ({ type, data, at: recordedAt })),
   }
 }
 
-/** What has arrived, and is going to count. */
-function newIn({ events, inbox }: RunState, before: ReadonlySet<string>) {
+/** Returns the events of the inbox that the history does not have yet. */
+function newEvents({ events, inbox }: RunState, before: ReadonlySet<string>) {
   const known = new Set([...before, ...events.map(({ commandId }) => commandId)])
   return inbox.filter(({ commandId }) => !known.has(commandId) && known.add(commandId))
 }

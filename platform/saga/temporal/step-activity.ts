@@ -1,46 +1,45 @@
-// Temporal's activities: a saga's calls, with the tries and delays of the event-store runner's policy, and what of a
-// definition's own faults Temporal is to know.
+// The Temporal activity that makes a saga's calls, with the attempts and delays of the policy, and the mapping of errors to Temporal's.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { ApplicationFailure, activityInfo, heartbeat } from '@temporalio/activity'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 import { isOutage } from '#platform/resilience/outage.ts'
 import {
-  answerEvent,
   attemptCall,
-  countTry,
+  countAttempt,
   describeFailure,
-  isSpent,
-  keyOf,
-  limitsOf,
+  idempotencyKey,
+  isTimeUp,
+  policyWithDefaults,
+  reportInFlight,
+  responseEvent,
   type SagaPolicy,
-  tellInFlight,
 } from '#platform/saga/attempt.ts'
-import type { Call, StepAnswer } from '#platform/saga/saga.ts'
-import type { Activities, Arrival, StepOutcome, StepRequest } from '#platform/saga/temporal/messages.ts'
+import type { Call, StepResponse } from '#platform/saga/saga.ts'
+import type { Activities, IncomingEvent, StepOutcome, StepRequest } from '#platform/saga/temporal/messages.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type StepOptions = {
-  readonly perform: (call: Call) => Promise<StepAnswer>
+type StepOptions = {
+  readonly perform: (call: Call) => Promise<StepResponse>
   readonly policy: SagaPolicy | undefined
   readonly logger: Pick<Logger, 'warn'> | undefined
   readonly now: () => Date
 }
 
-/** So that another worker takes the step when this process is gone: the workflow says after how long without one. */
+/** The workflow's `heartbeatTimeout` says after how long without one another worker takes over the step. */
 const HEARTBEAT_MS = 2_000
 
-export function createActivities(options: StepOptions): Pick<Activities, 'performStep'> {
-  // Temporal calls from a context of its own: spans belong to the service that opened the runner.
+export function createStepActivity(options: StepOptions): Pick<Activities, 'performStep'> {
+  // Temporal calls from an async context of its own; spans belong to the service that opened the runner.
   const within = AsyncLocalStorage.snapshot()
   let underWay = 0
   return {
     async performStep(request) {
       const beating = setInterval(heartbeat, HEARTBEAT_MS)
-      tellInFlight(request.saga, ++underWay)
+      reportInFlight(request.saga, ++underWay)
       try {
         return await attempt({ ...options, within }, request)
       } finally {
-        tellInFlight(request.saga, --underWay)
+        reportInFlight(request.saga, --underWay)
         clearInterval(beating)
       }
     },
@@ -53,51 +52,51 @@ async function attempt(
 ): Promise<StepOutcome> {
   const { saga, sagaId, call } = request
   try {
-    const { answer, meta } = await options.within(() => attemptCall({ ...options, saga }, sagaId, request))
-    countTry(saga, request, answer.status)
-    const { type, data } = answerEvent(call.step, answer, options.now())
-    return { kind: 'event', arrival: { ...arrivalOf(request, 'answer'), type, data, meta } }
+    const { response, meta } = await options.within(() => attemptCall({ ...options, saga }, sagaId, request))
+    countAttempt(saga, request, response.status)
+    const { type, data } = responseEvent(call.step, response, options.now())
+    return { kind: 'event', arrival: { ...eventOf(request, 'answer'), type, data, meta } }
   } catch (error) {
-    return whatBecomes(options, request, error)
+    return failureOutcome(options, request, error)
   }
 }
 
-/** Failed, stuck, or (thrown) to be tried again. */
-function whatBecomes(options: StepOptions, request: StepRequest, error: unknown): StepOutcome {
+/** Returns that the step failed or is stuck; throws ApplicationFailure when Temporal is to retry it. */
+function failureOutcome(options: StepOptions, request: StepRequest, error: unknown): StepOutcome {
   const { saga, sagaId, call, meta } = request
-  const limits = limitsOf(options.policy)
+  const limits = policyWithDefaults(options.policy)
   const info = activityInfo()
   const tries = request.tries + info.attempt
   const now = options.now()
-  const isOver = isSpent(call, limits, now.getTime() - info.scheduledTimestampMs, error)
+  const isOver = isTimeUp(call, limits, { error, elapsedMs: now.getTime() - info.scheduledTimestampMs })
   const data = { step: call.step, error: describeFailure(error), at: now.toISOString() }
   if (isOver && call.patience === 'bounded') {
-    countTry(saga, request, 'failed')
-    return { kind: 'event', arrival: { ...arrivalOf(request, 'answer'), type: 'StepFailed', data, meta } }
+    countAttempt(saga, request, 'failed')
+    return { kind: 'event', arrival: { ...eventOf(request, 'answer'), type: 'StepFailed', data, meta } }
   }
-  countTry(saga, request, 'unknown')
+  countAttempt(saga, request, 'unknown')
   const delay = Math.max(1, Math.round(fullJitter(tries - 1, limits.firstDelayMs, limits.lastDelayMs)))
   if (isOver && !request.isStuck) {
     const detail = { err: error, saga, sagaId, step: call.step }
-    options.logger?.warn(detail, 'a saga step is stuck and goes on trying')
-    const arrival = { ...arrivalOf(request, 'stuck'), type: 'StepStuck', data, meta }
+    options.logger?.warn(detail, 'a saga step is stuck, retrying until it succeeds')
+    const arrival = { ...eventOf(request, 'stuck'), type: 'StepStuck', data, meta }
     return { kind: 'stuck', arrival, afterMs: delay, tries }
   }
   throw ApplicationFailure.create({ message: describeFailure(error), nextRetryDelay: delay })
 }
 
-function arrivalOf({ sagaId, call }: StepRequest, what: string): Pick<Arrival, 'commandId' | 'schema'> {
-  return { commandId: `${keyOf(sagaId, call.step)}:${what}`, schema: 1 }
+function eventOf({ sagaId, call }: StepRequest, suffix: string): Pick<IncomingEvent, 'commandId' | 'schema'> {
+  return { commandId: `${idempotencyKey(sagaId, call.step)}:${suffix}`, schema: 1 }
 }
 
 /**
- * `work`, for the workflow to ask. What fails while an engine is away is tried again; a definition that throws, or an
- * event of a newer build, is not: another process may have the build that can.
+ * Wraps an activity so that Temporal retries it only while an engine is unreachable. A definition that throws, or an event
+ * of a newer build, fails the workflow task instead, so that a process with the right build can take it.
  */
-export function failFinally<Asked, Answer>(work: (asked: Asked) => Promise<Answer>) {
-  return async (asked: Asked): Promise<Answer> => {
+export function withoutRetry<Input, Output>(activity: (input: Input) => Promise<Output>) {
+  return async (input: Input): Promise<Output> => {
     try {
-      return await work(asked)
+      return await activity(input)
     } catch (error) {
       if (isOutage(error)) throw error
       throw ApplicationFailure.create({ message: describeFailure(error), nonRetryable: true })

@@ -1,18 +1,18 @@
-// Reads a WORKFLOW_URL: where Temporal is, and how to talk to it. Free of Temporal's packages.
+// Parses WORKFLOW_URL: the address, namespace, task queue, key and TLS settings of Temporal.
 import { readFileSync } from 'node:fs'
 import { OperatorError } from '#platform/domain/errors.ts'
 
-export type TemporalPlace = {
+export type TemporalEndpoint = {
   /** `host:port`. */
   readonly address: string
   readonly namespace: string
-  /** The queue's own name when the URL has none. */
+  /** Undefined for the default queue of the saga. */
   readonly taskQueue: string | undefined
   readonly apiKey: string | undefined
   readonly tls: TemporalTls | false
 }
 
-export type TemporalTls = {
+type TemporalTls = {
   readonly serverNameOverride?: string
   readonly serverRootCACertificate?: Buffer
   readonly clientCertPair?: { readonly crt: Buffer; readonly key: Buffer }
@@ -26,7 +26,7 @@ const FORM = 'temporal://host:port/namespace'
  * key or any of the following), `tlsServerName`, and the files `tlsCa`, `tlsCert` and `tlsKey`. Throws OperatorError
  * WORKFLOW_URL_INVALID that says what is wrong with it.
  */
-export function readTemporalUrl(text: string): TemporalPlace {
+export function readTemporalUrl(text: string): TemporalEndpoint {
   if (!URL.canParse(text)) throw invalid(`is not a URL: it should be ${FORM}`)
   const url = new URL(text)
   const namespace = decodeURIComponent(url.pathname.slice(1))
@@ -41,11 +41,12 @@ export function readTemporalUrl(text: string): TemporalPlace {
     namespace,
     taskQueue: url.searchParams.get('taskQueue') || undefined,
     apiKey,
-    tls: readTls(url.searchParams, apiKey !== undefined),
+    tls: readTls(url.searchParams, apiKey),
   }
 }
 
-function readTls(parameters: URLSearchParams, isExpected: boolean): TemporalTls | false {
+/** TLS is the default with an API key. */
+function readTls(parameters: URLSearchParams, apiKey: string | undefined): TemporalTls | false {
   const wanted = parameters.get('tls')
   if (wanted !== null && wanted !== 'true' && wanted !== 'false')
     throw invalid(`has tls=${wanted}: it should be true or false`)
@@ -54,7 +55,7 @@ function readTls(parameters: URLSearchParams, isExpected: boolean): TemporalTls 
   const isGiven = Boolean(serverName || ca || crt || key)
   if (wanted === 'false' && isGiven) throw invalid('has tls=false and says how to use TLS')
   if (Boolean(crt) !== Boolean(key)) throw invalid('needs tlsCert and tlsKey together')
-  if (wanted === 'false' || (wanted === null && !isGiven && !isExpected)) return false
+  if (wanted === 'false' || (wanted === null && !isGiven && apiKey === undefined)) return false
   return {
     ...(serverName && { serverNameOverride: serverName }),
     ...(ca && { serverRootCACertificate: ca }),

@@ -1,4 +1,4 @@
-// A process's part in Temporal: the connection, and a worker that is there again whenever it was lost. Free of sagas.
+// The connection to Temporal, and a worker on its task queue that is replaced whenever it fails.
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isGrpcServiceError } from '@temporalio/client'
@@ -15,17 +15,17 @@ import { OperatorError } from '#platform/domain/errors.ts'
 import { createWakeSignal } from '#platform/resilience/backoff.ts'
 import type { Health } from '#platform/resilience/health.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
-import { MAX_ACTIVE } from '#platform/saga/attempt.ts'
-import type { TemporalPlace } from '#platform/saga/temporal/url.ts'
+import { MAX_CONCURRENT_CALLS } from '#platform/saga/attempt.ts'
+import type { TemporalEndpoint } from '#platform/saga/temporal/url.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type Serving = AsyncDisposable & { health(): Promise<Health> }
-export type Log = Pick<Logger, 'warn' | 'error'>
+type TemporalWorker = AsyncDisposable & { health(): Promise<Health> }
+export type WorkerLogger = Pick<Logger, 'warn' | 'error'>
 
 const ATTEMPT_MS = 5_000
 const HEALTH_MS = 1_500
-const AFTER_FAILURE_MS = 1_000
-/** Of one worker; the others' histories are read again. */
+const RESTART_MS = 1_000
+/** Workflows cached by one worker; the histories of others are read again. */
 const MAX_CACHED = 2_000
 const GRPC = { notFound: 5, denied: 7, unauthenticated: 16 }
 const WORKFLOWS = fileURLToPath(new URL('./workflow.ts', import.meta.url))
@@ -34,17 +34,22 @@ const WORKFLOWS = fileURLToPath(new URL('./workflow.ts', import.meta.url))
  * Resolves once Temporal answers for the namespace. Throws OperatorError WORKFLOWS_UNREACHABLE when it has not after
  * `startTimeoutMs`, and WORKFLOWS_REFUSED at once when it does not take the key or certificate.
  */
-export async function connect(
-  place: TemporalPlace,
+export async function connectToTemporal(
+  endpoint: TemporalEndpoint,
   startTimeoutMs: number,
-  logger: Log,
+  logger: WorkerLogger,
 ): Promise<NativeConnection> {
   installRuntime(logger)
-  const what = `Temporal at ${place.address}, which WORKFLOW_URL names`
+  const what = `Temporal at ${endpoint.address}, which WORKFLOW_URL names`
   try {
-    return await waitForDependency(() => attempt(place), { logger, what, startTimeoutMs, isFinal: isRefusal })
+    return await waitForDependency(() => attempt(endpoint), {
+      logger,
+      what,
+      startTimeoutMs,
+      isFinal: isRefusal,
+    })
   } catch (cause) {
-    const reason = reasonOf(place, cause)
+    const reason = reasonOf(endpoint, cause)
     throw isRefusal(cause)
       ? new OperatorError('WORKFLOWS_REFUSED', `${what}, does not take what that shows: ${reason}`, cause)
       : new OperatorError(
@@ -55,7 +60,7 @@ export async function connect(
   }
 }
 
-/** The first call of a connection fails without its status: its text says the same. */
+/** The first call of a connection fails without a gRPC status, so its text is matched. */
 const REFUSAL = /does not have (valid authentication credentials|permission)/
 
 function isRefusal(error: unknown): boolean {
@@ -64,12 +69,12 @@ function isRefusal(error: unknown): boolean {
   return code === GRPC.denied || code === GRPC.unauthenticated
 }
 
-function reasonOf({ namespace }: TemporalPlace, cause: unknown): string {
+function reasonOf({ namespace }: TemporalEndpoint, cause: unknown): string {
   if (codeOf(cause) === GRPC.notFound) return `it has no namespace "${namespace}"`
   return cause instanceof Error ? cause.message : String(cause)
 }
 
-async function attempt({ address, apiKey, tls, namespace }: TemporalPlace): Promise<NativeConnection> {
+async function attempt({ address, apiKey, tls, namespace }: TemporalEndpoint): Promise<NativeConnection> {
   const connection = await within(
     ATTEMPT_MS,
     NativeConnection.connect({ address, tls, ...(apiKey !== undefined && { apiKey }) }),
@@ -86,7 +91,7 @@ async function attempt({ address, apiKey, tls, namespace }: TemporalPlace): Prom
   }
 }
 
-/** Rejects after `ms`; `drop` is given what comes later than that. */
+/** Rejects after `ms`; `drop` receives a result that comes later. */
 async function within<T>(ms: number, work: Promise<T>, drop: (late: T) => void): Promise<T> {
   const over = new AbortController()
   const timeout = delay(ms, undefined, { signal: over.signal }).then(() => {
@@ -96,20 +101,20 @@ async function within<T>(ms: number, work: Promise<T>, drop: (late: T) => void):
   try {
     return await Promise.race([work, timeout])
   } finally {
-    timeout.catch(() => {})
+    timeout.catch(() => {}) // its rejection has lost the race
     over.abort()
   }
 }
 
-/** The gRPC status of a failure, or of what caused it. */
+/** Returns the gRPC status of an error, or of its cause. */
 export function codeOf(error: unknown): number | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause)
     if (isGrpcServiceError(cause)) return cause.code
   return undefined
 }
 
-/** Temporal's own log lines go to ours, and signals to whoever stops the service in order. Once in a process. */
-function installRuntime(logger: Log): void {
+/** Sends Temporal's log lines to our logger, and leaves signals to the process that stops the service. Once in a process. */
+function installRuntime(logger: WorkerLogger): void {
   const write = ({ level, message, meta }: LogEntry) =>
     level === 'WARN' || level === 'ERROR' ? logger.warn({ temporal: meta }, message) : undefined
   try {
@@ -125,22 +130,22 @@ function installRuntime(logger: Log): void {
 
 let bundled: Promise<WorkflowBundleWithSourceMap> | undefined
 
-/** The workflow's code as its sandbox takes it; made once in a process, in a second or two. */
+/** Returns the workflow's code for its sandbox, bundled once in a process, which takes a second or two. */
 function bundle(): Promise<WorkflowBundleWithSourceMap> {
   bundled ??= bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: new DefaultLogger('WARN', () => {}) })
   return bundled
 }
 
-export type ServingOptions = {
+type WorkerOptions = {
   readonly connection: NativeConnection
   readonly namespace: string
   readonly taskQueue: string
   readonly activities: object
-  readonly logger: Log
+  readonly logger: WorkerLogger
 }
 
-/** Serves the queue until disposed; a worker that fails is followed by another. Disposing waits for calls under way. */
-export async function serve(options: ServingOptions): Promise<Serving> {
+/** Works on the queue until disposed; a worker that fails is replaced. Disposing waits for calls under way. */
+export async function startWorker(options: WorkerOptions): Promise<TemporalWorker> {
   const { connection, namespace, taskQueue, logger } = options
   let worker = await createWorker(options)
   let lastError: string | undefined
@@ -156,8 +161,8 @@ export async function serve(options: ServingOptions): Promise<Serving> {
         await worker.run()
       } catch (error) {
         lastError = error instanceof Error ? error.message : String(error)
-        logger.warn({ err: error, taskQueue }, 'a worker of Temporal failed, and another is started')
-        await wakeSignal.wait(AFTER_FAILURE_MS)
+        logger.warn({ err: error, taskQueue }, `Temporal worker failed, starting another in ${RESTART_MS} ms`)
+        await wakeSignal.wait(RESTART_MS)
       }
     }
   }
@@ -180,16 +185,16 @@ export async function serve(options: ServingOptions): Promise<Serving> {
   }
 }
 
-async function createWorker({ connection, namespace, taskQueue, activities }: ServingOptions) {
+async function createWorker({ connection, namespace, taskQueue, activities }: WorkerOptions) {
   return Worker.create({
     connection,
     namespace,
     taskQueue,
     activities,
     workflowBundle: await bundle(),
-    maxConcurrentActivityTaskExecutions: MAX_ACTIVE,
+    maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_CALLS,
     maxCachedWorkflows: MAX_CACHED,
-    // Calls are not cancelled: the worker waits for them.
+    // The worker waits for calls under way and cancels none.
     shutdownGraceTime: '1 hour',
     stickyQueueScheduleToStartTimeout: '5s',
   })

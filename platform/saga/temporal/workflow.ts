@@ -19,13 +19,13 @@ import {
 } from '@temporalio/workflow'
 import {
   type Activities,
-  ARRIVE,
-  type Arrival,
-  type Base,
-  type Doing,
+  type EffectChanges,
+  EVENT_SIGNAL,
+  type IncomingEvent,
   type LocalActivities,
-  RUN,
+  RUN_QUERY,
   type RunEvent,
+  type RunOrigin,
   type RunState,
   type SagaStart,
   type StepOutcome,
@@ -54,7 +54,7 @@ const AFTER_LOSS = '10s'
 
 type Run = {
   readonly start: SagaStart
-  base: Base | undefined
+  base: RunOrigin | undefined
   events: RunEvent[]
   inbox: RunEvent[]
   readonly timers: Map<string, CancellationScope>
@@ -76,8 +76,12 @@ export async function saga(start: SagaStart): Promise<void> {
     underWay: 0,
     isFull: false,
   }
-  setHandler(defineQuery<RunState>(RUN), () => ({ base: run.base, events: run.events, inbox: run.inbox }))
-  setHandler(defineSignal<[Arrival]>(ARRIVE), arrival => note(run, arrival))
+  setHandler(defineQuery<RunState>(RUN_QUERY), () => ({
+    base: run.base,
+    events: run.events,
+    inbox: run.inbox,
+  }))
+  setHandler(defineSignal<[IncomingEvent]>(EVENT_SIGNAL), arrival => note(run, arrival))
   // A request to cancel the workflow is none to end the saga: what has been taken would not be given back.
   await CancellationScope.nonCancellable(() => decideUntilOver(run))
 }
@@ -99,7 +103,7 @@ async function decideUntilOver(run: Run): Promise<void> {
   }
 }
 
-async function decide(run: Run, begun: Base): Promise<boolean> {
+async function decide(run: Run, begun: RunOrigin): Promise<boolean> {
   const arrivals = [...run.inbox]
   const { start, base = begun, events } = run
   const decision = await settled(local.decide({ ...start, base, events, arrivals }))
@@ -118,11 +122,11 @@ async function close(run: Run): Promise<void> {
   run.events = []
 }
 
-function note({ inbox }: Run, arrival: Arrival): void {
+function note({ inbox }: Run, arrival: IncomingEvent): void {
   inbox.push({ ...arrival, id: uuid4(), at: new Date().toISOString() })
 }
 
-function setGoing(run: Run, { calls, timers, cancelled }: Doing): void {
+function setGoing(run: Run, { calls, timers, cancelled }: EffectChanges): void {
   const { saga, sagaId } = run.start
   for (const call of calls) void makeCall(run, { ...call, saga, sagaId, tries: 0 })
   for (const { timer, dueAt } of timers) void keepTime(run, timer, dueAt)

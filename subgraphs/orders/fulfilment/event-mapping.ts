@@ -161,7 +161,7 @@ export async function deliverAll(
   const bySaga = Map.groupBy(inputs, input => input.sagaId)
   await Promise.all(
     [...bySaga.values()].map(async group => {
-      for (const { sagaId, id, event, meta } of group) await sagas.deliver(sagaId, id, event, meta)
+      for (const { sagaId, id, event, meta } of group) await sagas.deliver(sagaId, id, { ...event, meta })
     }),
   )
 }

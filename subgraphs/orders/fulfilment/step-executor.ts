@@ -6,7 +6,7 @@ import type { Json, JsonObject } from '#platform/domain/json.ts'
 import { fromDecimal, type Money } from '#platform/domain/money.ts'
 import type { GraphqlClient } from '#platform/graphql/client/client.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'
-import type { Call, StepAnswer } from '#platform/saga/saga.ts'
+import type { Call, StepResponse } from '#platform/saga/saga.ts'
 import { OPERATIONS } from '#subgraphs/orders/adapters/operations.ts'
 import type { OrderRepository } from '#subgraphs/orders/domain/aggregate.ts'
 import { recordDebt, resolveDebt } from '#subgraphs/orders/domain/debts.ts'
@@ -26,7 +26,7 @@ export type StepPorts = {
  * Performs one call under its own key: a repeat gets the first answer. Throws when the answer is unknown, and
  * OperatorError COMMAND_UNKNOWN for a command that this build does not have.
  */
-export function createSteps(ports: StepPorts): (call: Call) => Promise<StepAnswer> {
+export function createSteps(ports: StepPorts): (call: Call) => Promise<StepResponse> {
   return async call => {
     const remote = REMOTE[call.command]
     if (remote) return askService(ports.services, remote, call)
@@ -110,7 +110,7 @@ function shortagesOf({ shortages, sku }: Answer, input: JsonObject): JsonObject 
   return { shortages: asked.map(line => ({ sku: line.sku, requested: line.quantity, available: 0 })) }
 }
 
-async function askService(services: Services, remote: Remote, call: Call): Promise<StepAnswer> {
+async function askService(services: Services, remote: Remote, call: Call): Promise<StepResponse> {
   const { service, document } = remote.operation
   const input = { ...asGraphql(call.input), idempotencyKey: call.key }
   const { data } = await services[service].request<{ answer: Answer }>({
@@ -197,7 +197,7 @@ const LOCAL: Readonly<Record<string, Local>> = {
   'orders.resolveDebt': (order, input, at) => resolveDebt(order, { ...resolution.parse(input), at }),
 }
 
-async function decideHere({ orders, now }: StepPorts, local: Local, call: Call): Promise<StepAnswer> {
+async function decideHere({ orders, now }: StepPorts, local: Local, call: Call): Promise<StepResponse> {
   const { orderId } = call.input
   if (typeof orderId !== 'string') throw new CallerError('BAD_USER_INPUT', `${call.step} names no order`)
   const at = now().toISOString()

@@ -1,29 +1,30 @@
 import { expect, test, vi } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
-import type { NewEvent } from '#platform/event-store/event-store.ts'
-import { type CallsOptions, createCalls } from '#platform/saga/call-queue.ts'
-import type { AskedCall } from '#platform/saga/history.ts'
-import type { StepAnswer } from '#platform/saga/saga.ts'
+import { createCallQueue } from '#platform/saga/call-queue.ts'
+import type { PendingCall } from '#platform/saga/history.ts'
+import type { StepResponse } from '#platform/saga/saga.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
 import { SUCCESS } from './runner-fixture.ts'
 
-function asked(step: string, patience: 'bounded' | 'endless' = 'endless'): AskedCall {
+function pendingCall(step: string, patience: 'bounded' | 'endless' = 'endless'): PendingCall {
   return { call: { kind: 'call', step, command: `trips.${step}`, input: {}, patience }, meta: {} }
 }
 
+type Options = Parameters<typeof createCallQueue>[0]
+
 function setUp(
-  perform: CallsOptions['perform'],
-  record: CallsOptions['record'] = async () => {},
-  changes: Partial<CallsOptions> = {},
+  perform: Options['perform'],
+  record: Options['record'] = async () => {},
+  changes: Partial<Options> = {},
 ) {
   const recorded: string[] = []
   const policy = { boundedForMs: 30, stuckAfterMs: 30, firstDelayMs: 1, lastDelayMs: 2 }
-  const calls = createCalls({
+  const calls = createCallQueue({
     saga: 'trip',
     perform,
-    async record(sagaId, commandId, event: NewEvent, meta) {
-      await record(sagaId, commandId, event, meta)
-      recorded.push(`${event.type} ${commandId}`)
+    async record(sagaId, entry) {
+      await record(sagaId, entry)
+      recorded.push(`${entry.event.type} ${entry.commandId}`)
     },
     policy,
     logger: undefined,
@@ -33,67 +34,67 @@ function setUp(
   return { calls, recorded }
 }
 
-test('at most 256 calls are under way, and there is room again when few wait', async () => {
-  const answers: ((answer: StepAnswer) => void)[] = []
-  const { calls } = setUp(() => new Promise(resolve => answers.push(resolve)))
-  for (let index = 0; index < 256 + 1_023; index++) calls.start(`t${index}`, asked('book'))
-  expect(answers).toHaveLength(256)
-  await calls.room()
+test('the queue makes at most 256 calls at once, and has room again when few wait', async () => {
+  const responses: ((response: StepResponse) => void)[] = []
+  const { calls } = setUp(() => new Promise(resolve => responses.push(resolve)))
+  for (let index = 0; index < 256 + 1_023; index++) calls.enqueue(`t${index}`, pendingCall('book'))
+  expect(responses).toHaveLength(256)
+  await calls.whenRoom()
 
-  calls.start('one-more', asked('book'))
+  calls.enqueue('one-more', pendingCall('book'))
   const hasRoom = vi.fn()
-  const room = calls.room().then(hasRoom)
+  const room = calls.whenRoom().then(hasRoom)
   await new Promise(setImmediate)
   expect(hasRoom).not.toHaveBeenCalled()
-  answers[0]?.(SUCCESS)
+  responses[0]?.(SUCCESS)
   await room
-  expect(answers).toHaveLength(257)
+  expect(responses).toHaveLength(257)
   const stopped = calls.stop()
-  for (const answer of answers) answer(SUCCESS)
+  for (const respond of responses) respond(SUCCESS)
   await stopped
-  expect(answers).toHaveLength(257)
+  expect(responses).toHaveLength(257)
 })
 
 test('a call that is under way is not made a second time', async () => {
   const perform = vi.fn(async () => SUCCESS)
   const { calls, recorded } = setUp(perform)
-  calls.start('t1', asked('book'))
-  calls.start('t1', asked('book'))
+  calls.enqueue('t1', pendingCall('book'))
+  calls.enqueue('t1', pendingCall('book'))
   expect(calls.has('t1', 'book')).toBe(true)
   await vi.waitFor(() => expect(recorded).toEqual(['StepSucceeded t1:book:answer']), WAIT)
   expect(calls.has('t1', 'book')).toBe(false)
   expect(perform).toHaveBeenCalledTimes(1)
 })
 
-test('an answer that could not be recorded is asked for again', async () => {
+test('a call is made again when its response could not be recorded', async () => {
   let isAway = true
   const perform = vi.fn(async () => SUCCESS)
   const { calls, recorded } = setUp(perform, async () => {
     if (isAway) throw new CallerError('UNAVAILABLE', 'the store is away')
   })
-  calls.start('t1', asked('try-book', 'bounded'))
+  calls.enqueue('t1', pendingCall('try-book', 'bounded'))
   await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(4), WAIT)
   isAway = false
   await vi.waitFor(() => expect(recorded).toHaveLength(1), WAIT)
 })
 
-test('an endless call that can never work is told to be stuck at once, once, and goes on', async () => {
+test('an endless call that can never succeed is reported as stuck once, at once, and is still retried', async () => {
   const perform = vi.fn(async () => {
     throw new CallerError('CONFLICT', 'another body')
   })
-  const triesWhenTold: number[] = []
+  const attemptsWhenReported: number[] = []
   const { calls, recorded } = setUp(perform, async () => {
-    triesWhenTold.push(perform.mock.calls.length)
+    attemptsWhenReported.push(perform.mock.calls.length)
   })
-  calls.start('t1', asked('pay'))
+  calls.enqueue('t1', pendingCall('pay'))
   await vi.waitFor(() => expect(recorded).toEqual(['StepStuck t1:pay:stuck']), WAIT)
-  expect(triesWhenTold).toEqual([1])
+  expect(attemptsWhenReported).toEqual([1])
   await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(3), WAIT)
   expect(recorded).toHaveLength(1)
   await calls.stop()
 })
 
-test('a bounded call is tried however often until its time is up, and has then failed', async () => {
+test('a bounded call is retried until its time is up, however often, and has then failed', async () => {
   let clock = 0
   const perform = vi.fn(async () => {
     clock += 100
@@ -101,7 +102,7 @@ test('a bounded call is tried however often until its time is up, and has then f
   })
   const policy = { boundedForMs: 5_000, stuckAfterMs: 200, firstDelayMs: 1, lastDelayMs: 1 }
   const { calls, recorded } = setUp(perform, undefined, { policy, now: () => new Date(clock) })
-  calls.start('t1', asked('try-book', 'bounded'))
+  calls.enqueue('t1', pendingCall('try-book', 'bounded'))
   await vi.waitFor(() => expect(recorded).toEqual(['StepFailed t1:try-book:answer']), WAIT)
   expect(perform).toHaveBeenCalledTimes(50)
 })
@@ -111,7 +112,7 @@ test('nothing is retried after the stop', async () => {
     throw new Error('no line')
   })
   const { calls } = setUp(perform)
-  calls.start('t1', asked('pay'))
+  calls.enqueue('t1', pendingCall('pay'))
   await vi.waitFor(() => expect(perform.mock.calls.length).toBeGreaterThan(1), WAIT)
   await calls.stop()
   const times = perform.mock.calls.length
@@ -119,13 +120,13 @@ test('nothing is retried after the stop', async () => {
   expect(perform).toHaveBeenCalledTimes(times)
 })
 
-test('calls that wait for another try do not hold up others', async () => {
+test('calls that wait for a retry do not hold up others', async () => {
   const { calls, recorded } = setUp(async ({ step }) => {
     if (step === 'pay') throw new Error('no line')
     return SUCCESS
   })
-  for (let index = 0; index < 300; index++) calls.start(`t${index}`, asked('pay'))
-  calls.start('other', asked('book'))
+  for (let index = 0; index < 300; index++) calls.enqueue(`t${index}`, pendingCall('pay'))
+  calls.enqueue('other', pendingCall('book'))
   await vi.waitFor(() => expect(recorded).toContain('StepSucceeded other:book:answer'), WAIT)
   await calls.stop()
 })

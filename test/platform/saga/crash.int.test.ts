@@ -8,7 +8,7 @@ import { runTrips, SUCCESS, untilHistory } from './runner-fixture.ts'
 import { tripOf, tripUntil } from './trip-saga.ts'
 
 /** A runner in a process of its own; `said` resolves when it has printed `line`. */
-function startDoomed(url: string) {
+function startKillable(url: string) {
   const script = fileURLToPath(new URL('./crash-worker.ts', import.meta.url))
   const child = spawn(process.execPath, [script, url], { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })
@@ -28,8 +28,8 @@ function startDoomed(url: string) {
 
 test('a runner killed in the middle of a step and before a timer: the next carries on under the same keys', async () => {
   const url = await freshDatabase()
-  await using doomed = startDoomed(url)
-  await doomed.said('ready')
+  await using worker = startKillable(url)
+  await worker.said('ready')
 
   const keys: string[] = []
   await using heir = await runTrips(url, async ({ key }) => {
@@ -38,11 +38,11 @@ test('a runner killed in the middle of a step and before a timer: the next carri
   })
   await heir.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
   await heir.runner.deliver('t2', 'in1', tripUntil(new Date(Date.now() + 3_000)))
-  await doomed.said('t1:book')
+  await worker.said('t1:book')
   await expect.poll(() => heir.runner.list()).toHaveLength(2)
   expect(keys).toEqual([])
 
-  await doomed[Symbol.asyncDispose]()
+  await worker[Symbol.asyncDispose]()
   await untilHistory(heir, 't1', 'StepSucceeded pay')
   await untilHistory(heir, 't2', 'StepSucceeded remind')
   expect(keys.toSorted()).toEqual(['t1:book', 't1:pay', 't2:remind'])

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import { createFolder, statusOf } from '#platform/saga/history.ts'
+import { createHistoryReducer, statusOf } from '#platform/saga/history.ts'
 import { trip, tripOf, tripUntil } from './trip-saga.ts'
 
 function recorded(...events: { type: string; data: JsonObject; schema?: number }[]): RecordedEvent[] {
@@ -22,12 +22,12 @@ const succeeded = (step: string) => ({ type: 'StepSucceeded', data: { step, resu
 const failed = (step: string) => ({ type: 'StepFailed', data: { step, error: 'no line', at: '' } })
 const stuck = (step: string) => ({ type: 'StepStuck', data: { step, error: 'line down', at: '' } })
 
-function standingAfter(...events: Parameters<typeof recorded>) {
-  return createFolder(trip).foldAll(recorded(...events))
+function progressAfter(...events: Parameters<typeof recorded>) {
+  return createHistoryReducer(trip).replay(recorded(...events))
 }
 
 function statusAfter(...events: Parameters<typeof recorded>) {
-  return statusOf(trip, 't1', standingAfter(...events))
+  return statusOf(trip, 't1', progressAfter(...events))
 }
 
 test('what is pending is what was asked for and not answered', () => {
@@ -44,7 +44,7 @@ test('what is pending is what was asked for and not answered', () => {
 })
 
 test('a call names the event that asked for it as its cause, and the saga when there was no request', () => {
-  const asked = standingAfter(tripOf('book', 'pay'), succeeded('book')).pending.get('pay')
+  const asked = progressAfter(tripOf('book', 'pay'), succeeded('book')).pending.get('pay')
   expect(asked?.meta).toEqual({ actor: 'service:trip', correlationId: 't1', causationId: 'evt_2' })
 })
 
@@ -86,19 +86,19 @@ describe('trouble', () => {
 
 describe('stored events of other builds', () => {
   test('of a type that is not listed are passed over', () => {
-    const standing = standingAfter(tripOf('book'), { type: 'TripDreamtOf', data: {} })
-    expect(standing).toMatchObject({ version: 2, position: 11 })
-    expect([...standing.pending.keys()]).toEqual(['book'])
+    const progress = progressAfter(tripOf('book'), { type: 'TripDreamtOf', data: {} })
+    expect(progress).toMatchObject({ version: 2, position: 11 })
+    expect([...progress.pending.keys()]).toEqual(['book'])
   })
 
   test('of an older schema are lifted, of a newer one refused', () => {
-    const folder = createFolder({
+    const reducer = createHistoryReducer({
       ...trip,
       schemas: { TripStarted: 2 },
       upcasters: { 'TripStarted@1': ({ stops }) => ({ steps: [{ step: `${stops}`, patience: 'endless' }] }) },
     })
-    const old = folder.foldAll(recorded({ type: 'TripStarted', data: { stops: 'book' } }))
+    const old = reducer.replay(recorded({ type: 'TripStarted', data: { stops: 'book' } }))
     expect([...old.pending.keys()]).toEqual(['book'])
-    expect(() => folder.foldAll(recorded({ ...tripOf('book'), schema: 3 }))).toThrow(/newer build/)
+    expect(() => reducer.replay(recorded({ ...tripOf('book'), schema: 3 }))).toThrow(/newer build/)
   })
 })

@@ -5,14 +5,14 @@ import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-export type Doomed = AsyncDisposable & {
+export type KillableProcess = AsyncDisposable & {
   /** Resolves when it has printed `line`. */
   said(line: string): Promise<void>
   /** SIGKILL. */
   kill(): Promise<void>
 }
 
-export function startDoomed(script: URL, ...args: readonly string[]): Doomed {
+export function startKillable(script: URL, ...args: readonly string[]): KillableProcess {
   const child = spawn(process.execPath, [fileURLToPath(script), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

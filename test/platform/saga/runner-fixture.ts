@@ -4,40 +4,40 @@ import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
 import { type SagaPolicy, startSagaRunner } from '#platform/saga/runner.ts'
-import type { Call, SagaRunner, StepAnswer } from '#platform/saga/saga.ts'
+import type { Call, SagaRunner, StepResponse } from '#platform/saga/saga.ts'
 import { type TripEvent, trip } from './trip-saga.ts'
 
-export const SUCCESS: StepAnswer = { status: 'succeeded', result: {} }
+export const SUCCESS: StepResponse = { status: 'succeeded', result: {} }
 
 /** Failures are retried within milliseconds. */
-export const HASTY: SagaPolicy = {
+export const FAST_POLICY: SagaPolicy = {
   boundedForMs: 30,
   stuckAfterMs: 30,
   firstDelayMs: 1,
   lastDelayMs: 10,
 }
 
-export type Perform = (call: Call) => Promise<StepAnswer>
+export type Perform = (call: Call) => Promise<StepResponse>
 
-export type Running = AsyncDisposable & {
+export type TripRunner = AsyncDisposable & {
   readonly runner: SagaRunner<TripEvent>
   /** Calls `listener` whenever a history may have grown; returns how to stop. */
   readonly onNews: (listener: () => void) => () => void
 }
 
-export type StoreRunning = Running & { readonly store: EventStore }
+export type StoreTripRunner = TripRunner & { readonly store: EventStore }
 
 /** Where runners share their sagas: each `run` is like another process. */
-export type Place = AsyncDisposable & {
-  run(perform: Perform, policy?: SagaPolicy): Promise<Running>
+export type TripHost = AsyncDisposable & {
+  run(perform: Perform, policy?: SagaPolicy): Promise<TripRunner>
 }
 
 export async function runTrips(
   url: string,
   perform: Perform,
-  policy: SagaPolicy = HASTY,
+  policy: SagaPolicy = FAST_POLICY,
   now: () => Date = () => new Date(),
-): Promise<StoreRunning> {
+): Promise<StoreTripRunner> {
   const open = new AsyncDisposableStack()
   const store = open.use(await openPostgresEventStore({ url }))
   const readModels = open.use(await openReadModels(url))
@@ -53,7 +53,7 @@ export async function runTrips(
 }
 
 /** What the saga's history holds, in short: `StepSucceeded book`. */
-export async function historyOf({ runner }: Pick<Running, 'runner'>, sagaId: string): Promise<string[]> {
+export async function historyOf({ runner }: Pick<TripRunner, 'runner'>, sagaId: string): Promise<string[]> {
   const inspected = await runner.inspect(sagaId)
   return (inspected?.history ?? []).map(({ type, data }) => {
     const { step, timer } = isObject(data) ? data : {}
@@ -62,7 +62,7 @@ export async function historyOf({ runner }: Pick<Running, 'runner'>, sagaId: str
 }
 
 /** Resolves once the saga's history has an entry like `entry`; looks whenever there may be news. */
-export async function untilHistory(running: Running, sagaId: string, entry: string): Promise<void> {
+export async function untilHistory(running: TripRunner, sagaId: string, entry: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const look = () => {
     historyOf(running, sagaId).then(entries => entries.includes(entry) && resolve(), reject)

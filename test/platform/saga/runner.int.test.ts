@@ -1,7 +1,13 @@
 import { expect, test, vi } from 'vitest'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
-import { HASTY, historyOf, runTrips, SUCCESS, untilHistory } from '#test/platform/saga/runner-fixture.ts'
+import {
+  FAST_POLICY,
+  historyOf,
+  runTrips,
+  SUCCESS,
+  untilHistory,
+} from '#test/platform/saga/runner-fixture.ts'
 import { sagaContract } from '#test/platform/saga/saga.contract.ts'
 import { tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
 
@@ -13,7 +19,7 @@ sagaContract('the event store', async () => {
 test('a history is a stream, and its events say what caused them', async () => {
   await using running = await runTrips(await freshDatabase(), async () => SUCCESS)
   const meta = { correlationId: 'req_1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }
-  await running.runner.deliver('t1', 'in1', tripOf('book', 'pay'), meta)
+  await running.runner.deliver('t1', 'in1', { ...tripOf('book', 'pay'), meta })
   await untilHistory(running, 't1', 'StepSucceeded pay')
   const events = await running.store.readStream('trip-t1')
   expect(events.map(event => event.meta)).toEqual([
@@ -59,7 +65,7 @@ test('a new owner takes up at once what the last one would have tried later', as
 test('a clock that is behind does not fire a timer, and its right one does after a restart', async () => {
   const url = await freshDatabase()
   const anHourAgo = () => new Date(Date.now() - 3_600_000)
-  const first = await runTrips(url, async () => SUCCESS, HASTY, anHourAgo)
+  const first = await runTrips(url, async () => SUCCESS, FAST_POLICY, anHourAgo)
   await first.runner.deliver('t1', 'in1', tripUntil(new Date(Date.now() - 1_000)))
   await vi.waitFor(async () => expect(await first.runner.list()).toHaveLength(1), WAIT)
   expect(await historyOf(first, 't1')).toEqual(['TripStarted'])

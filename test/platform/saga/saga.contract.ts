@@ -2,37 +2,37 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
-import type { Call, StepAnswer } from '#platform/saga/saga.ts'
+import type { Call, StepResponse } from '#platform/saga/saga.ts'
 import {
-  HASTY,
+  FAST_POLICY,
   historyOf,
   type Perform,
-  type Place,
-  type Running,
   SUCCESS,
+  type TripHost,
+  type TripRunner,
   untilHistory,
 } from '#test/platform/saga/runner-fixture.ts'
 import { tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
 
-export function sagaContract(name: string, openPlace: () => Promise<Place>): void {
+export function sagaContract(name: string, openPlace: () => Promise<TripHost>): void {
   describe(`sagas on ${name}`, () => {
-    let place: Place
+    let environment: TripHost
     let open: AsyncDisposableStack
 
     beforeEach(async () => {
       open = new AsyncDisposableStack()
-      place = open.use(await openPlace())
+      environment = open.use(await openPlace())
     })
 
     afterEach(() => open.disposeAsync())
 
-    async function run(perform: Perform, policy = HASTY): Promise<Running> {
-      return open.use(await place.run(perform, policy))
+    async function run(perform: Perform, policy = FAST_POLICY): Promise<TripRunner> {
+      return open.use(await environment.run(perform, policy))
     }
 
     async function untilListed(
-      running: Running,
-      filter: Parameters<Running['runner']['list']>[0],
+      running: TripRunner,
+      filter: Parameters<TripRunner['runner']['list']>[0],
       ids: string[],
     ) {
       await vi.waitFor(
@@ -48,7 +48,7 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
         return SUCCESS
       })
       const meta = { correlationId: 'req_1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }
-      await running.runner.deliver('t1', 'in1', tripOf('book', 'pay'), meta)
+      await running.runner.deliver('t1', 'in1', { ...tripOf('book', 'pay'), meta })
       await untilHistory(running, 't1', 'StepSucceeded pay')
 
       expect(calls.map(({ key }) => key)).toEqual(['t1:book', 't1:pay'])
@@ -182,7 +182,7 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
         keys.push(key)
         return SUCCESS
       }
-      const first = await place.run(perform)
+      const first = await environment.run(perform)
       const second = await run(perform)
       const ids = Array.from({ length: 20 }, (_, index) => `t${index}`)
       await Promise.all(ids.map(id => second.runner.deliver(id, 'in1', tripOf('book', 'pay'))))
@@ -196,8 +196,8 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
 
     test('closing lets the call under way end and records its answer', async () => {
       const begun = Promise.withResolvers<void>()
-      const answer = Promise.withResolvers<StepAnswer>()
-      const running = await place.run(() => {
+      const answer = Promise.withResolvers<StepResponse>()
+      const running = await environment.run(() => {
         begun.resolve()
         return answer.promise
       })
@@ -217,7 +217,11 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
       const failing = vi.fn<Perform>(async () => {
         throw new Error('line down')
       })
-      const first = await place.run(failing, { stuckAfterMs: 0, firstDelayMs: 2_000, lastDelayMs: 2_000 })
+      const first = await environment.run(failing, {
+        stuckAfterMs: 0,
+        firstDelayMs: 2_000,
+        lastDelayMs: 2_000,
+      })
       await first.runner.deliver('t1', 'in1', tripOf('pay'))
       await untilHistory(first, 't1', 'StepStuck pay')
       await first[Symbol.asyncDispose]()
@@ -253,7 +257,7 @@ export function sagaContract(name: string, openPlace: () => Promise<Place>): voi
     })
 
     test('timers outlive their process: one that came due meanwhile fires at once, one far ahead waits', async () => {
-      const first = await place.run(async () => SUCCESS)
+      const first = await environment.run(async () => SUCCESS)
       const dueAt = Date.now() + 1_500
       const far = new Date(Date.now() + 3_600_000).toISOString()
       await first.runner.deliver('t1', 'in1', tripUntil(new Date(dueAt)))

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { SagaStatus } from '#platform/saga/saga.ts'
-import { createStatusWriter, type PlacedStatus } from '#platform/saga/status-writer.ts'
+import { createStatusWriter, type PositionedStatus } from '#platform/saga/status-writer.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function placed(id: string, position: number, ...pending: string[]): PlacedStatus {
+function placed(id: string, position: number, ...pending: string[]): PositionedStatus {
   const status: SagaStatus = { id, phase: 'running', pending, timers: {}, stuck: false, updatedAt: '' }
   return { status, position }
 }
@@ -33,7 +33,7 @@ function recordingWriter() {
   return { writer, writes, positions: () => writes.map(write => write.positions) }
 }
 
-async function writeAndEnd({ writer, writes }: ReturnType<typeof recordingWriter>, one: PlacedStatus) {
+async function writeAndEnd({ writer, writes }: ReturnType<typeof recordingWriter>, one: PositionedStatus) {
   const written = writer.write([one])
   writes.at(-1)?.end()
   await written

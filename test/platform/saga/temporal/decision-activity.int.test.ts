@@ -3,11 +3,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 import { openReadModels } from '#platform/read-models/open.ts'
-import { createFolder } from '#platform/saga/history.ts'
+import { createHistoryReducer } from '#platform/saga/history.ts'
 import { openStatuses, type Statuses } from '#platform/saga/statuses.ts'
-import { createDeciding } from '#platform/saga/temporal/decision-activity.ts'
+import { createDecisionActivities } from '#platform/saga/temporal/decision-activity.ts'
 import type { RunEvent } from '#platform/saga/temporal/messages.ts'
-import { inheritedId, openPasts } from '#platform/saga/temporal/run-history.ts'
+import { createRunHistory, inheritedId } from '#platform/saga/temporal/run-history.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 import { runTrips, SUCCESS, untilHistory } from '#test/platform/saga/runner-fixture.ts'
 import { type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
@@ -31,10 +31,18 @@ afterEach(() => open.disposeAsync())
 
 /** As another process would have it: nothing is remembered. */
 function deciding(runLength = 100) {
-  const folder = createFolder(trip)
-  const pasts = openPasts(store, 'trip', folder)
+  const reducer = createHistoryReducer(trip)
+  const runHistory = createRunHistory(store, 'trip', reducer)
   const writer = { write: statuses.write }
-  return createDeciding({ store, definition: trip, folder, pasts, statuses, writer, runLength })
+  return createDecisionActivities({
+    store,
+    definition: trip,
+    reducer,
+    runHistory,
+    statuses,
+    writer,
+    runLength,
+  })
 }
 
 function arrival(inputId: string, { type, data }: TripEvent): RunEvent {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
 import { freePort } from '#start/postgres-server.ts'
-import { startDoomed } from '#test/platform/saga/killable-process.ts'
+import { startKillable } from '#test/platform/saga/killable-process.ts'
 import {
   historyOf,
   type Perform,
@@ -12,24 +12,24 @@ import {
 } from '#test/platform/saga/runner-fixture.ts'
 import {
   cancelWorkflow,
-  freshPlace,
+  freshEnvironment,
   runTripsOnTemporal,
-  type TemporalRunning,
-  type TripPlace,
+  type TemporalTripRunner,
+  type TripEnvironment,
   type TripSettings,
 } from '#test/platform/saga/temporal/temporal-fixture.ts'
 import { type Trip, type TripEvent, trip, tripOf, tripUntil } from '#test/platform/saga/trip-saga.ts'
 import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
-const DOOMED = new URL('./crash-worker.ts', import.meta.url)
+const CRASH_WORKER = new URL('./crash-worker.ts', import.meta.url)
 
 const found = temporal.find()
 const missing = missingReason(temporal)
 
 describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${found?.version}`, () => {
   let server: RunningEngine
-  let place: TripPlace
+  let environment: TripEnvironment
   let open: AsyncDisposableStack
 
   beforeAll(async () => {
@@ -40,12 +40,12 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
 
   beforeEach(async () => {
     open = new AsyncDisposableStack()
-    place = await freshPlace(server.url)
+    environment = await freshEnvironment(server.url)
   })
 
   afterEach(() => open.disposeAsync())
 
-  async function run(settings: TripSettings, where = place): Promise<TemporalRunning> {
+  async function run(settings: TripSettings, where = environment): Promise<TemporalTripRunner> {
     return open.use(await runTripsOnTemporal(where, settings))
   }
 
@@ -66,11 +66,11 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
 
   test('a process killed in the middle of a step and before a timer: another carries on under the same keys', async () => {
     const dueAt = new Date(Date.now() + 15_000).toISOString()
-    await using doomed = startDoomed(DOOMED, place.url, place.databaseUrl, dueAt)
-    await doomed.said('t1:book')
+    await using worker = startKillable(CRASH_WORKER, environment.url, environment.databaseUrl, dueAt)
+    await worker.said('t1:book')
     const { keys, perform } = performing()
     const heir = await run({ perform })
-    await doomed.kill()
+    await worker.kill()
     const killedAt = Date.now()
     await untilHistory(heir, 't1', 'StepSucceeded pay')
     console.log(`a step of a killed process was taken over in ${Date.now() - killedAt} ms`)
@@ -112,7 +112,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
 
   test('a definition that a deploy has changed goes on with the sagas of the last one', async () => {
     const held = Promise.withResolvers<void>()
-    const before = await runTripsOnTemporal(place, {
+    const before = await runTripsOnTemporal(environment, {
       async perform({ step }) {
         if (step === 'book') return SUCCESS
         held.resolve()
@@ -162,7 +162,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
         throw new Error('this build cannot')
       },
     }
-    const before = await runTripsOnTemporal(place, { perform: async () => SUCCESS, definition: broken })
+    const before = await runTripsOnTemporal(environment, { perform: async () => SUCCESS, definition: broken })
     await before.runner.deliver('t1', 'in1', tripOf('book', 'pay'))
     await thrown.promise
     await before[Symbol.asyncDispose]()
@@ -223,7 +223,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     const running = await run({ perform: async () => SUCCESS })
     await running.runner.deliver('t1', 'in1', tripUntil(new Date('2999-01-01')))
     await untilHistory(running, 't1', 'TripStarted')
-    await cancelWorkflow(place.url, 'trip-t1')
+    await cancelWorkflow(environment.url, 'trip-t1')
     await running.runner.deliver('t1', 'in2', tripOf('book'))
     await untilHistory(running, 't1', 'StepSucceeded book')
     expect((await running.runner.inspect('t1'))?.status.timers).toHaveProperty('deadline')
@@ -232,7 +232,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
   test('sagas that the runner on the event store left are taken over, in the middle of a step and before a timer', async () => {
     const stuck = { stuckAfterMs: 0, firstDelayMs: 60_000, lastDelayMs: 60_000 }
     const store = await runTrips(
-      place.databaseUrl,
+      environment.databaseUrl,
       async ({ step }) => {
         if (step === 'pay') throw new Error('line down')
         return SUCCESS
@@ -267,7 +267,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
     const started = Date.now()
     const failure = await run(
       { perform: async () => SUCCESS, startTimeoutMs: 2_000 },
-      { ...place, url },
+      { ...environment, url },
     ).catch(error => error)
     expect(Date.now() - started).toBeGreaterThanOrEqual(2_000)
     expect(failure).toBeInstanceOf(OperatorError)
@@ -277,7 +277,7 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
 
   test('a namespace that is not there is said to be missing', async () => {
     const url = server.url.replace('/default', '/nobodys')
-    const failure = run({ perform: async () => SUCCESS, startTimeoutMs: 500 }, { ...place, url })
+    const failure = run({ perform: async () => SUCCESS, startTimeoutMs: 500 }, { ...environment, url })
     await expect(failure).rejects.toMatchObject({
       code: 'WORKFLOWS_UNREACHABLE',
       message: expect.stringContaining('no namespace "nobodys"'),

@@ -1,4 +1,4 @@
-// Trip runners on Temporal for tests: each place is a database and a namespace of its own on one server.
+// Trip runners on Temporal for tests: each environment is a database and a namespace of its own on one server.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client, Connection, type WorkflowService } from '@temporalio/client'
@@ -7,25 +7,30 @@ import { openReadModels } from '#platform/read-models/open.ts'
 import type { SagaDefinition } from '#platform/saga/saga.ts'
 import { startTemporalSagaRunner, type TemporalSagaRunner } from '#platform/saga/temporal/runner.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
-import { HASTY, type Perform, type Place, type Running } from '#test/platform/saga/runner-fixture.ts'
+import {
+  FAST_POLICY,
+  type Perform,
+  type TripHost,
+  type TripRunner,
+} from '#test/platform/saga/runner-fixture.ts'
 import { type Trip, type TripEvent, trip } from '#test/platform/saga/trip-saga.ts'
 
 /** What goes wrong in these tests is meant to. */
 export const QUIET = { warn() {}, error() {}, debug() {} }
 
-export type TemporalRunning = Running & { readonly runner: TemporalSagaRunner<TripEvent> }
+export type TemporalTripRunner = TripRunner & { readonly runner: TemporalSagaRunner<TripEvent> }
 
 export type TripSettings = {
   readonly perform: Perform
-  readonly policy?: Parameters<Place['run']>[1]
+  readonly policy?: Parameters<TripHost['run']>[1]
   readonly definition?: SagaDefinition<Trip, TripEvent>
   readonly runLength?: number
   readonly startTimeoutMs?: number
 }
 
-export type TripPlace = { readonly url: string; readonly databaseUrl: string }
+export type TripEnvironment = { readonly url: string; readonly databaseUrl: string }
 
-export async function freshPlace(url: string): Promise<TripPlace> {
+export async function freshEnvironment(url: string): Promise<TripEnvironment> {
   return { url: await freshNamespace(url), databaseUrl: await freshDatabase() }
 }
 
@@ -53,7 +58,7 @@ function addressOf(url: string): string {
   return new URL(url).host
 }
 
-/** Resolves once workflows can be asked for in it: servers learn of a namespace a little later. */
+/** Resolves once workflowClient can be asked for in it: servers learn of a namespace a little later. */
 async function register(service: WorkflowService, namespace: string): Promise<void> {
   await service.registerNamespace({ namespace, workflowExecutionRetentionPeriod: DAY })
   for (;;) {
@@ -71,9 +76,9 @@ const DAY = { seconds: 86_400 } as unknown as NonNullable<
 >
 
 export async function runTripsOnTemporal(
-  { url, databaseUrl }: TripPlace,
-  { perform, policy = HASTY, definition = trip, ...rest }: TripSettings,
-): Promise<TemporalRunning> {
+  { url, databaseUrl }: TripEnvironment,
+  { perform, policy = FAST_POLICY, definition = trip, ...rest }: TripSettings,
+): Promise<TemporalTripRunner> {
   const open = new AsyncDisposableStack()
   const store = open.use(await openPostgresEventStore({ url: databaseUrl }))
   const readModels = open.use(await openReadModels(databaseUrl))

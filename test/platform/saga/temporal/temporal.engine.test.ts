@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { sagaContract } from '#test/platform/saga/saga.contract.ts'
-import { freshPlace, runTripsOnTemporal } from '#test/platform/saga/temporal/temporal-fixture.ts'
+import { freshEnvironment, runTripsOnTemporal } from '#test/platform/saga/temporal/temporal-fixture.ts'
 import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
 
@@ -17,9 +17,9 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : 'with i
   afterAll(() => server?.[Symbol.asyncDispose]())
 
   sagaContract(found?.version ?? 'Temporal', async () => {
-    const place = await freshPlace(server.url)
+    const environment = await freshEnvironment(server.url)
     return {
-      run: (perform, policy) => runTripsOnTemporal(place, { perform, ...(policy && { policy }) }),
+      run: (perform, policy) => runTripsOnTemporal(environment, { perform, ...(policy && { policy }) }),
       async [Symbol.asyncDispose]() {},
     }
   })

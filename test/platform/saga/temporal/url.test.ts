@@ -5,16 +5,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
 
-let folder: string
+let reducer: string
 
 beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'waybill-tls-'))
-  for (const name of ['ca', 'crt', 'key']) writeFileSync(path.join(folder, name), name)
+  reducer = mkdtempSync(path.join(tmpdir(), 'waybill-tls-'))
+  for (const name of ['ca', 'crt', 'key']) writeFileSync(path.join(reducer, name), name)
 })
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(reducer, { recursive: true, force: true }))
 
-const file = (name: string) => encodeURIComponent(path.join(folder, name))
+const file = (name: string) => encodeURIComponent(path.join(reducer, name))
 
 test('an address and a namespace are enough; the port is 7233', () => {
   expect(readTemporalUrl('temporal://temporal.internal/shop')).toEqual({

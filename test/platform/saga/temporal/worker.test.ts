@@ -2,7 +2,7 @@ import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
-import { connect } from '#platform/saga/temporal/worker.ts'
+import { connectToTemporal } from '#platform/saga/temporal/worker.ts'
 import { QUIET } from '#test/platform/saga/temporal/temporal-fixture.ts'
 
 /** Answers every call as a proxy does that asks for another key. */
@@ -26,7 +26,9 @@ const NEVER_MS = 3_600_000
 
 test('a key that is not taken ends the wait, and is not shown', async () => {
   await using refusing = await startRefusing()
-  const failure = await connect(readTemporalUrl(refusing.url), NEVER_MS, QUIET).catch(error => error)
+  const failure = await connectToTemporal(readTemporalUrl(refusing.url), NEVER_MS, QUIET).catch(
+    error => error,
+  )
   expect(failure).toMatchObject({
     code: 'WORKFLOWS_REFUSED',
     message: expect.stringContaining('WORKFLOW_URL'),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readTemporalUrl } from '#platform/saga/temporal/url.ts'
-import { connect } from '#platform/saga/temporal/worker.ts'
-import { openWorkflows } from '#platform/saga/temporal/workflow-client.ts'
+import { connectToTemporal } from '#platform/saga/temporal/worker.ts'
+import { createWorkflowClient } from '#platform/saga/temporal/workflow-client.ts'
 import { freshNamespace, QUIET } from '#test/platform/saga/temporal/temporal-fixture.ts'
 import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { temporal } from '#testbed/engines/temporal.ts'
@@ -22,14 +22,19 @@ describe.skipIf(missing)(missing ? `on Temporal (skipped: ${missing})` : `on ${f
   afterAll(() => server?.[Symbol.asyncDispose]())
 
   test('a sweep over sagas that have begun already keeps no event from another', async () => {
-    const place = readTemporalUrl(await freshNamespace(server.url))
-    const connection = await connect(place, 10_000, QUIET)
+    const environment = readTemporalUrl(await freshNamespace(server.url))
+    const connection = await connectToTemporal(environment, 10_000, QUIET)
     try {
-      const { namespace } = place
-      const workflows = openWorkflows({ connection, namespace, taskQueue: 'nobody', saga: 'trip' })
-      for (let count = 0; count < SWEPT; count++) await workflows.begin('one')
+      const { namespace } = environment
+      const workflowClient = createWorkflowClient({
+        connection,
+        namespace,
+        taskQueue: 'nobody',
+        saga: 'trip',
+      })
+      for (let count = 0; count < SWEPT; count++) await workflowClient.start('one')
       const event = { commandId: 'go', type: 'TripStarted', schema: 1, data: {}, meta: {} }
-      await expect(workflows.arrive('two', event)).resolves.toBeUndefined()
+      await expect(workflowClient.deliver('two', event)).resolves.toBeUndefined()
     } finally {
       await connection.close()
     }

@@ -7,7 +7,7 @@ import { openPostgresEventStore } from '#platform/event-store/postgres/event-sto
 import { createRepository } from '#platform/event-store/repository.ts'
 import { createGraphqlClient } from '#platform/graphql/client/client.ts'
 import { createPolicy } from '#platform/resilience/policy.ts'
-import type { Call, StepAnswer } from '#platform/saga/saga.ts'
+import type { Call, StepResponse } from '#platform/saga/saga.ts'
 import type { OrderRepository } from '#subgraphs/orders/domain/aggregate.ts'
 import { orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 import { place } from '#subgraphs/orders/domain/order-commands.ts'
@@ -20,7 +20,7 @@ let store: EventStore
 let orders: OrderRepository
 let service: StandIn
 let answer: object
-let perform: (call: Call) => Promise<StepAnswer>
+let perform: (call: Call) => Promise<StepResponse>
 const open = new AsyncDisposableStack()
 
 beforeAll(async () => {
