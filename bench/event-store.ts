@@ -1,4 +1,4 @@
-// Appends per second against a bare INSERT and against Emmett, on one durable PostgreSQL; and how fast consumers follow.
+// Benchmarks appends against a bare INSERT and Emmett on one durable PostgreSQL, and how fast consumers follow.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -35,7 +35,7 @@ const DATA = {
 }
 const META = { actor: 'customer:cus_0190a5b2', correlationId: '0190a5b2-7c1e-7d3a-9f10-6f2d0c3b4a59' }
 
-/** Writes one event to a stream of its own, durably. */
+/** Writes one event to a new stream and waits until it is durable. */
 type Contender = AsyncDisposable & { readonly append: () => Promise<unknown> }
 type Database = (name: string) => Promise<string>
 
@@ -110,7 +110,7 @@ function appendsOf(store: EventStore): { append: () => Promise<unknown> } {
   }
 }
 
-/** One row per statement, prepared, in a transaction of its own: the least that a durable write costs. */
+/** Inserts one row per prepared statement and transaction: the least that a durable write costs. */
 async function openInsert(database: Database): Promise<Contender & { version: string }> {
   const pool = new pg.Pool({ connectionString: await database('bare'), max: POOL_SIZE })
   await pool.query(`CREATE TABLE events (
@@ -154,7 +154,7 @@ async function openEmmett(database: Database): Promise<Contender> {
   }
 }
 
-/** How fast a consumer reads what is there, and how soon it has an event that is appended when all is quiet. */
+/** Measures how fast a consumer reads a backlog, and how soon it gets an event that is appended while all is quiet. */
 async function followFigures(
   store: EventStore,
   { append }: { append: () => Promise<unknown> },

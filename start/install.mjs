@@ -1,5 +1,5 @@
-// Installs what package-lock.json names, when it is not there yet. Runs before npm start and npm test, so it needs
-// nothing but Node and npm. `--dev` adds what only tests and tools need; `--temporal`, what only WORKFLOW_URL asks for.
+// Installs the packages in package-lock.json when they are missing. It runs before npm start and npm test, so it needs only
+// Node and npm. `--dev` adds the packages of tests and tools; `--temporal` adds those that WORKFLOW_URL needs.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ const lock = createHash('sha256')
   .update(readFileSync(path.join(root, 'package-lock.json')))
   .digest('hex')
 const installed = existsSync(marker) ? readFileSync(marker, 'utf8') : ''
-// What was installed for tests stays: start and gateway would take it away otherwise, once the lock file has changed.
+// Packages for tests stay: otherwise start and gateway would remove them once the lock file has changed.
 const withDev = process.argv.includes('--dev') || installed.endsWith(' dev')
 const withTemporal = !withDev && (process.argv.includes('--temporal') || installed.endsWith(' temporal'))
 const kind = withDev ? 'dev' : withTemporal ? 'production temporal' : 'production'
@@ -33,7 +33,7 @@ if (!sufficient.includes(installed)) {
   }
   console.error(`install    packages from package-lock.json${more[kind]} (once; a minute or less)`)
   rmSync(marker, { force: true })
-  // Not `npm ci`, which would first take node_modules away from a copy that is running. `install` changes what differs.
+  // `npm ci` would delete node_modules while an instance may be running; `npm install` changes only what differs.
   const args = [
     'install',
     '--no-save',
@@ -59,7 +59,7 @@ if (!sufficient.includes(installed)) {
   console.error(`install    done in ${((Date.now() - started) / 1000).toFixed(0)} s`)
 }
 
-/** They are development packages, so that nobody downloads them who does not ask. */
+/** Temporal's packages are development packages, so that only those who ask for them download them. */
 function temporalPackages() {
   const { devDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
   return Object.entries(devDependencies)

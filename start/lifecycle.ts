@@ -1,4 +1,4 @@
-// Runs a copy of Waybill: the database, the processes of services, a first seeding, and all of it stopped in order.
+// Runs one instance of Waybill: starts the database and the service hosts, seeds it once, and stops everything in order.
 import { existsSync } from 'node:fs'
 import { mkdir, stat, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -25,11 +25,11 @@ const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'NODE_EXTRA_CA_CERTS', 'NODE_
 type Run = {
   readonly settings: StartSettings
   readonly open: AsyncDisposableStack
-  /** Aborted when a person or the system wants an end. */
+  /** Aborts when a person or the system asks for a stop. */
   readonly stop: AbortSignal
 }
 
-/** Resolves with the exit code once all is stopped. Throws OperatorError when it cannot be started. */
+/** Resolves with the exit code once everything has stopped. Throws OperatorError when the instance cannot start. */
 export async function runInstance(env: NodeJS.ProcessEnv): Promise<number> {
   const stop = stopSignal()
   const settings = readStartSettings(env)
@@ -41,7 +41,7 @@ export async function runInstance(env: NodeJS.ProcessEnv): Promise<number> {
       const hosts = await start({ settings, open, stop })
       why = await Promise.race([aborted(stop), ...hosts.map(host => host.gaveUp)])
     } catch (error) {
-      if (!stop.aborted) throw error // whatever failed because of a stop is not an error
+      if (!stop.aborted) throw error // a failure during a stop is no error
     }
     if (why) console.error(why.message)
     say('\nstopping   services')
@@ -50,11 +50,11 @@ export async function runInstance(env: NodeJS.ProcessEnv): Promise<number> {
   return why ? 1 : 0
 }
 
-/** Repeats change nothing: npm passes a Ctrl-C on that the terminal has sent already. */
+/** Aborts on the first signal. Repeats have no effect: npm forwards a Ctrl-C that the terminal has already sent. */
 function stopSignal(): AbortSignal {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
-  // A terminal that is closed, or a disk that is full, takes no more lines.
+  // Writing fails once the terminal is closed or the disk is full; the instance goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return stop.signal
 }
@@ -64,7 +64,7 @@ async function aborted(signal: AbortSignal): Promise<undefined> {
   await new Promise(resolve => signal.addEventListener('abort', resolve))
 }
 
-/** The processes load their modules while the database starts. */
+/** Starts everything. The host processes load their modules while the database starts. */
 async function start({ settings, open, stop }: Run): Promise<readonly SupervisedHost[]> {
   await mkdir(path.join(settings.dataDir, 'logs'), { recursive: true })
   const machine = provision(settings, { open, say })
@@ -78,7 +78,7 @@ async function start({ settings, open, stop }: Run): Promise<readonly Supervised
   return hosts
 }
 
-/** All of them, or those that did start are left to `open` and the first failure is thrown. */
+/** Starts all hosts. When one fails, throws its error and leaves the others to `open`. */
 async function startHosts(machine: Promise<Deployment>, running: Run): Promise<readonly SupervisedHost[]> {
   const outcomes = await Promise.allSettled(
     processGroups(running.settings.processes).map((names, index) =>
@@ -101,7 +101,7 @@ async function startHost(
     assignment: machine.then(known => ({
       services: names.map(name => ({ name, env: environmentOf(known, name) })),
     })),
-    preload: settings.traced ? [] : names, // tracing must be there before what it traces is loaded
+    preload: settings.traced ? [] : names, // tracing must be set up before the modules that it instruments are loaded
     logFile: await boundedLog(settings.dataDir, logName),
     say,
     signal: stop,

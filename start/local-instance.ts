@@ -1,5 +1,4 @@
-// Which copy of Waybill on this machine a command acts on: by DATA_DIR, or by PORT_BASE and the note that a running
-// copy keeps in its data folder.
+// Finds the instance of Waybill that a command acts on: by DATA_DIR, or by PORT_BASE and the PID files of running instances.
 import { glob, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
@@ -13,41 +12,41 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 export type LocalInstance = { readonly dataDir: string; readonly portBase: number }
 
-const NOTE = 'running.json'
-const noteSchema = z.object({ pid: z.number().int().positive(), portBase: z.number().int() })
-type Note = z.infer<typeof noteSchema>
+const PID_FILE = 'running.json'
+const pidFileSchema = z.object({ pid: z.number().int().positive(), portBase: z.number().int() })
+type PidFile = z.infer<typeof pidFileSchema>
 
-/** Notes in the data folder which ports the copy has, until `removeNote`. */
+/** Records the process id and the ports of this instance in its data folder, until `removePidFile`. */
 export async function writePidFile({ dataDir, portBase }: StartSettings): Promise<void> {
-  const note: Note = { pid: process.pid, portBase }
-  await writeFile(path.join(dataDir, NOTE), `${JSON.stringify(note)}\n`)
+  const content: PidFile = { pid: process.pid, portBase }
+  await writeFile(path.join(dataDir, PID_FILE), `${JSON.stringify(content)}\n`)
 }
 
 export async function removePidFile({ dataDir }: StartSettings): Promise<void> {
-  await rm(path.join(dataDir, NOTE), { force: true })
+  await rm(path.join(dataDir, PID_FILE), { force: true })
 }
 
 /**
- * The copy in DATA_DIR, with the ports that it runs on. With PORT_BASE alone, the one that runs on those ports with its
- * data in a folder `.data*` beside the default one. Throws OperatorError CONFIG_INVALID for variables that are not usable.
+ * Returns the instance in DATA_DIR with the ports that it runs on. With PORT_BASE alone, returns the one that runs on
+ * those ports with its data in a folder `.data*` next to the default one. Throws OperatorError CONFIG_INVALID.
  */
 export async function findLocalInstance(env: Environment): Promise<LocalInstance> {
   const { dataDir, portBase } = readStartSettings(env)
-  const running = await readNote(dataDir)
+  const running = await readPidFile(dataDir)
   if (!env.PORT_BASE) return { dataDir, portBase: running?.portBase ?? portBase }
   if (env.DATA_DIR || running?.portBase === portBase) return { dataDir, portBase }
   for await (const folder of glob(`${path.basename(dataDir)}*`, { cwd: path.dirname(dataDir) })) {
     const other = path.join(path.dirname(dataDir), folder)
-    if ((await readNote(other))?.portBase === portBase) return { dataDir: other, portBase }
+    if ((await readPidFile(other))?.portBase === portBase) return { dataDir: other, portBase }
   }
   return { dataDir, portBase }
 }
 
-/** Undefined when no living copy has left one: a killed copy's note outlives it. */
-async function readNote(dataDir: string): Promise<Note | undefined> {
-  const text = await readFile(path.join(dataDir, NOTE), 'utf8').catch(() => undefined)
-  const note = text === undefined ? undefined : noteSchema.safeParse(parseJson(text)).data
-  return note && isAlive(note.pid) ? note : undefined
+/** Returns undefined unless the process lives: the file of a killed instance outlives it. */
+async function readPidFile(dataDir: string): Promise<PidFile | undefined> {
+  const text = await readFile(path.join(dataDir, PID_FILE), 'utf8').catch(() => undefined) // there is none
+  const found = text === undefined ? undefined : pidFileSchema.safeParse(parseJson(text)).data
+  return found && isAlive(found.pid) ? found : undefined
 }
 
 function parseJson(text: string): unknown {
@@ -67,31 +66,31 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Whoever signs its tokens. Throws OperatorError NO_ISSUER_KEY for a copy that was never started: commands make no key. */
-export async function issuerOf(copy: LocalInstance): Promise<EmbeddedIssuer> {
-  const directory = path.join(copy.dataDir, 'auth')
+/** Returns the issuer of the instance's tokens. Throws OperatorError NO_ISSUER_KEY when it was never started: commands make no key. */
+export async function issuerOf(instance: LocalInstance): Promise<EmbeddedIssuer> {
+  const directory = path.join(instance.dataDir, 'auth')
   const issuer = await findEmbeddedIssuer(directory)
   if (issuer) return issuer
   throw new OperatorError(
     'NO_ISSUER_KEY',
-    `There is no key in ${directory} yet: run \`${shellVariables(copy)}npm start\` first, which makes one, or name another copy with DATA_DIR.`,
+    `There is no key in ${directory} yet: run \`${shellVariables(instance)}npm start\` first, which makes one, or name another instance with DATA_DIR.`,
   )
 }
 
-/** The words by which commands name the copy to people. */
+/** Describes the instance to people, in the output of commands. */
 export function describeInstance({ dataDir, portBase }: LocalInstance): string {
-  return `the copy in ${dataDir} (ports ${portBase} to ${portBase + Math.max(...Object.values(PORT_OFFSETS))})`
+  return `the instance in ${dataDir} (ports ${portBase} to ${portBase + Math.max(...Object.values(PORT_OFFSETS))})`
 }
 
 /**
- * The variables that a command line needs before it, so that it means this copy: none for the default one. Quoted for a
- * shell, and ending in a space.
+ * Returns the variable assignments that direct a command line to this instance, quoted for a shell and followed by a
+ * space; empty for the default instance.
  */
-export function shellVariables(copy: LocalInstance): string {
+export function shellVariables(instance: LocalInstance): string {
   const standard = readStartSettings({})
   return [
-    ...(copy.portBase === standard.portBase ? [] : [`PORT_BASE=${copy.portBase} `]),
-    ...(copy.dataDir === standard.dataDir ? [] : [`DATA_DIR=${quoted(copy.dataDir)} `]),
+    ...(instance.portBase === standard.portBase ? [] : [`PORT_BASE=${instance.portBase} `]),
+    ...(instance.dataDir === standard.dataDir ? [] : [`DATA_DIR=${quoted(instance.dataDir)} `]),
   ].join('')
 }
 

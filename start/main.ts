@@ -1,4 +1,4 @@
-// `npm start`: the whole platform on one machine, until Ctrl-C. Loads the rest once compiled code is kept for next time.
+// Implements `npm start`: runs the whole platform until Ctrl-C. Enables Node's compile cache before it loads the rest.
 import { enableCompileCache } from 'node:module'
 import process from 'node:process'
 import { COMPILE_CACHE } from '#start/topology.ts'

@@ -1,4 +1,4 @@
-// The files that PostgreSQL on this machine needs: its program, a data folder that its account can reach, a password, a cluster.
+// Prepares the files of a PostgreSQL cluster: binaries and a data folder that its account can reach, a password, initdb.
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -9,12 +9,12 @@ import process from 'node:process'
 import { promisify } from 'node:util'
 import { OperatorError } from '#platform/domain/errors.ts'
 
-/** The account that files and processes belong to, when this process is root. */
+/** The account that owns the files and processes when this process runs as root. */
 export type Owner = { readonly uid: number; readonly gid: number }
 
 export const SUPERUSER = 'waybill'
 
-/** PostgreSQL refuses to run as root: it gets the `postgres` account, made when missing, or else `nobody`. */
+/** Returns the account `postgres`, created when missing, or `nobody`: PostgreSQL refuses to run as root. */
 export function unprivilegedOwner(): Owner {
   const lookup = (name: string): Owner | undefined => {
     const [uid, gid] = ['-u', '-g'].map(flag =>
@@ -48,7 +48,7 @@ async function binaryFolder(): Promise<string> {
   }
 }
 
-/** The folder that holds bin/, lib/ and share/. When its owner cannot reach it (a clone under /root), a copy that it can. */
+/** Returns the folder with bin/, lib/ and share/, or a copy of it when its owner cannot reach it (a clone under /root). */
 export async function reachableBinaries(
   owner: Owner | undefined,
   log: (line: string) => void,
@@ -68,7 +68,7 @@ export async function reachableBinaries(
   return target
 }
 
-/** The folder for data. When its owner cannot reach it, one under /var/lib/waybill, noted in `directory`. */
+/** Returns the data folder, or one under /var/lib/waybill, noted in `directory`, when its owner cannot reach it. */
 export async function reachableDirectory(
   directory: string,
   owner: Owner | undefined,
@@ -86,7 +86,7 @@ export async function reachableDirectory(
   return target
 }
 
-/** Where the database files of `directory` are: itself, or what its note `moved-to` says. */
+/** Returns `directory` and, when its file `moved-to` names another folder, that one. */
 export async function databaseFolders(directory: string): Promise<string[]> {
   const note = await readFile(path.join(directory, 'moved-to'), 'utf8').catch(() => '')
   return note ? [directory, note.trim()] : [directory]
@@ -105,7 +105,7 @@ function fingerprint(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 12)
 }
 
-/** The password of the cluster's one account, made at the first start. Whole or not there, whenever a start is killed. */
+/** Returns the password of the cluster's account, created on first use by an atomic rename. */
 export async function clusterPassword(directory: string, owner: Owner | undefined): Promise<string> {
   const file = path.join(directory, 'password')
   if (!existsSync(file)) {
@@ -117,7 +117,7 @@ export async function clusterPassword(directory: string, owner: Owner | undefine
   return readFile(file, 'utf8')
 }
 
-/** Makes the cluster if it is not there: in a folder beside, renamed when whole, so that a kill leaves nothing half made. */
+/** Creates the cluster if it is missing, in a temporary folder that is renamed once it is complete. */
 export async function ensureCluster(setup: {
   readonly binaries: string
   readonly directory: string

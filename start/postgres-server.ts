@@ -1,4 +1,4 @@
-// The PostgreSQL server process of a cluster: found, launched, connected to, stopped. Free of what is in its databases.
+// Finds, starts, connects to and stops the PostgreSQL server process of a cluster.
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, realpathSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
@@ -10,23 +10,23 @@ import pg from 'pg'
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Owner } from '#start/postgres-cluster.ts'
 
-export type PostgresServer = { readonly pid: number; readonly port: number }
+type PostgresServer = { readonly pid: number; readonly port: number }
 
 export type PostgresSetup = {
   readonly binaries: string
   readonly cluster: string
   readonly owner: Owner | undefined
-  /** Tests only: commits return before they are on disk. */
+  /** For tests: commits return before they are on disk. */
   readonly volatile: boolean
 }
 
 const LOOK_MS = 25
-/** A machine that is short of time needs minutes; a server that cannot start ends, which is seen at once. */
+/** An overloaded machine may need minutes; a server that cannot start ends, which is noticed at once. */
 const START_DEADLINE_MS = 300_000
 const SAY_AFTER_MS = 5_000
 const STOP_DEADLINE_MS = 30_000
 
-/** The server that runs on `cluster`, whoever started it. */
+/** Returns the server that runs on `cluster`, whoever started it. */
 export async function findServer(cluster: string): Promise<PostgresServer | undefined> {
   const server = await readPidFile(cluster)
   return server && isServerOf(cluster, server.pid) ? server : undefined
@@ -42,7 +42,7 @@ function pidFileOf(cluster: string): string {
   return path.join(cluster, 'postmaster.pid')
 }
 
-/** After a crash or a reboot the process of that number may be any other program. */
+/** After a crash or a reboot, the process with that id may be another program. */
 function isServerOf(cluster: string, pid: number): boolean {
   try {
     const command = commandOf(pid)
@@ -66,7 +66,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A port that was free a moment ago. */
+/** Returns a port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer().once('error', reject)
@@ -77,7 +77,7 @@ export async function freePort(): Promise<number> {
   })
 }
 
-/** Starts a server in a process group of its own, so that Ctrl-C reaches the services first. Does not wait for it. */
+/** Starts a server in its own process group, so that Ctrl-C reaches the services first. Does not wait until it is ready. */
 export async function launch(setup: PostgresSetup, port: number): Promise<PostgresServer> {
   await removeMisleadingPidFile(setup.cluster)
   const output = openSync(startLogOf(setup.cluster), 'w', 0o600)
@@ -98,8 +98,8 @@ export async function launch(setup: PostgresSetup, port: number): Promise<Postgr
 }
 
 /**
- * PostgreSQL does not start while the process of its old pid file lives, even if that is another program. The file of
- * a process that is dead stays: PostgreSQL reads in it what to check for sessions that outlived their server.
+ * PostgreSQL refuses to start while the process in its old PID file lives, even if that is another program. The file of
+ * a dead process stays: PostgreSQL reads in it what to check for sessions that outlived their server.
  */
 async function removeMisleadingPidFile(cluster: string): Promise<void> {
   const server = await readPidFile(cluster)
@@ -129,14 +129,14 @@ function flags({ volatile }: PostgresSetup, port: number): string[] {
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }
 
-/** What the server said before its log was open, for example that its port is taken. */
+/** The server's output before its log is open, for example that its port is taken. */
 function startLogOf(cluster: string): string {
   return path.join(path.dirname(cluster), 'start.log')
 }
 
 /**
- * A session as soon as `server` takes one; undefined when it ends instead. Tells `log` when that takes long. Throws
- * OperatorError after five minutes.
+ * Returns a session as soon as `server` accepts one, or undefined when the server ends first. Logs when that takes long.
+ * Throws OperatorError POSTGRES_DID_NOT_START after five minutes.
  */
 export async function connectWhenReady(
   url: string,
@@ -163,7 +163,7 @@ async function connectBefore(
 ): Promise<pg.Client | undefined> {
   while (isAlive(server.pid)) {
     const client = new pg.Client({ connectionString: url, keepAlive: true, connectionTimeoutMillis: 10_000 })
-    client.on('error', () => {}) // its end is heard, too
+    client.on('error', () => {}) // the event `end` follows
     try {
       await client.connect()
       return client
@@ -181,7 +181,7 @@ function noSession(cause: unknown): OperatorError {
   return new OperatorError('POSTGRES_DID_NOT_START', `PostgreSQL takes no session: ${reason}`, cause)
 }
 
-/** The password is wrong, or the account may not enter: waiting does not help. */
+/** The password is wrong or the account is not permitted, so waiting does not help. */
 function isRefusal(cause: unknown): boolean {
   return cause instanceof pg.DatabaseError && cause.code?.startsWith('28') === true
 }
@@ -192,13 +192,13 @@ export async function startFailure(cluster: string): Promise<OperatorError> {
   return new OperatorError('POSTGRES_DID_NOT_START', `PostgreSQL ended at once: ${said || `see ${logs}`}`)
 }
 
-/** Fast shutdown, and the wait for its end; the cluster is consistent whichever way it ends. */
+/** Requests a fast shutdown and waits for its end. The cluster is consistent however it ends. */
 export async function stopServer(cluster: string): Promise<void> {
   const server = await findServer(cluster)
   if (!server) return
   process.kill(server.pid, 'SIGINT')
   const deadline = Date.now() + STOP_DEADLINE_MS
-  // The file goes last. A server that was taken over may stay as a zombie, where nobody reaps it.
+  // PostgreSQL removes the file last. A server that was taken over may remain a zombie when nobody reaps it.
   while ((await readPidFile(cluster))?.pid === server.pid && isAlive(server.pid) && Date.now() < deadline)
     await delay(LOOK_MS)
 }

@@ -1,4 +1,4 @@
-// What the services of this machine need before they start: free ports, databases, an issuer of tokens, secrets.
+// Provides what the services need before they start: free ports, databases, a token issuer, webhook secrets.
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -11,7 +11,7 @@ import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
 import type { StartSettings } from '#start/settings.ts'
 import { type Deployment, portOf, SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
 
-/** Throws OperatorError PORT_IN_USE that names every port that is taken. */
+/** Throws OperatorError PORT_IN_USE that names every port in use. */
 export async function checkPorts(settings: StartSettings): Promise<void> {
   const wanted = SERVICE_NAMES.map(name => ({ name, port: portOf(settings, name) }))
   const free = await Promise.all(wanted.map(({ port }) => isFree(settings.host, port)))
@@ -23,7 +23,7 @@ export async function checkPorts(settings: StartSettings): Promise<void> {
   )
 }
 
-/** A host that is not this machine's, or a port that this account may not have, is no port in use. */
+/** Resolves with false only when the port is in use; an unusable host or a forbidden port throws CANNOT_LISTEN. */
 function isFree(host: string, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const probe = createServer().once('error', (error: NodeJS.ErrnoException) => {
@@ -36,7 +36,7 @@ function isFree(host: string, port: number): Promise<boolean> {
   })
 }
 
-/** The database is in `open` from then on. */
+/** Starts the database, which `open` owns from then on, and returns the deployment. */
 export async function provision(
   settings: StartSettings,
   { open, say }: { readonly open: AsyncDisposableStack; readonly say: (line: string) => void },
@@ -81,7 +81,7 @@ async function openDatabases(
   return Object.fromEntries(urls) as Deployment['databaseUrls']
 }
 
-/** The webhook secret of a sandbox provider, made once and kept with the data. Whole or not there, whenever a start is killed. */
+/** Returns a sandbox provider's webhook secret, created once. Hard-linking makes the file appear complete or not at all. */
 async function sandboxSecret(directory: string, name: string): Promise<string> {
   const file = path.join(directory, `${name}-webhook-secret`)
   if (!existsSync(file)) {

@@ -1,4 +1,4 @@
-// The last thing that a start prints: where everything is, and a query to try.
+// Prints the ready message of a start: the address of each graph, and a query to try.
 
 import { shellVariables } from '#start/local-instance.ts'
 import { SEED_CUSTOMERS } from '#start/seed-data.ts'

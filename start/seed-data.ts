@@ -1,4 +1,4 @@
-// The small catalogue of our own that a first start is seeded with, and two customers.
+// Defines the seed data of a first start: a small catalogue and two customers.
 
 export const SEED_CUSTOMERS = [
   { id: 'cus_01920000-0000-7000-8000-000000000001', name: 'Ada Example', email: 'ada@waybill.example' },
@@ -14,7 +14,7 @@ type SeedProduct = {
   readonly price: string
   readonly weightGrams: number
   readonly size: readonly [number, number, number]
-  /** Units in BER-1 and in NYC-1. */
+  /** Quantities in BER-1 and NYC-1. */
   readonly stock: readonly [number, number]
 }
 

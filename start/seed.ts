@@ -67,7 +67,7 @@ const CHECKOUT = `mutation SeedOrder($input: CheckoutInput!) {
 const CANCEL =
   'mutation SeedCancellation($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }'
 
-/** Every command carries a fixed key, so that a seeding cut short is simply done again. Throws on the first error. */
+/** Sends every command under a fixed key, so an interrupted seeding is simply repeated. Throws on the first error. */
 export async function seed({
   web,
   issuer,

@@ -1,5 +1,5 @@
-// A process that hosts one or more services: loads them, gets their environments from its parent, says when they are
-// ready, and stops when it is told to or when its parent is gone.
+// Hosts one or more services in a process: loads their modules, receives their environments from the parent process,
+// reports when they are ready, and stops on SIGTERM or when the parent is gone.
 import process from 'node:process'
 import { z } from 'zod'
 import { faultOf } from '#platform/process/fault.ts'
@@ -14,16 +14,16 @@ export type HostReport =
   | { readonly ready: true }
   | { readonly ready: false; readonly error: string; readonly code: string }
 
-/** The parent's patience is as long; without a parent nobody else would end a stop that hangs. */
+/** The parent waits as long; without a parent, nobody else would end a stop that hangs. */
 const STOP_DEADLINE_MS = 20_000
 
-// A log that cannot be written is no reason to end.
+// A failing log must not end the process.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 let running: RunningServices | undefined
 let leaving = false
 
-/** Before its services run there is nothing to drain: what they have begun is safe against any sudden end. */
+/** Stops the services and exits. Before they run there is nothing to drain: what they began survives a sudden end. */
 async function leave(): Promise<void> {
   if (leaving) return
   leaving = true
@@ -47,17 +47,17 @@ async function begin(message: unknown): Promise<void> {
   }
 }
 
-/** A parent that is gone needs no report: its end is heard as `disconnect`. */
+/** Skips the report when the parent is gone; `disconnect` ends this process then. */
 function report(message: HostReport, sent: () => void = () => {}): void {
   if (process.connected) process.send?.(message, undefined, undefined, sent)
   else sent()
 }
 
-// Ctrl-C and a closing terminal reach the whole process group; the parent decides the order of stopping.
+// Ctrl-C and a closing terminal signal the whole process group; the parent decides the order of stopping.
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
 process.on('SIGTERM', () => void leave())
 process.on('disconnect', () => void leave())
 process.once('message', message => void begin(message))
 if (!process.connected) process.exit(1)
-// Starting says what is wrong with a service that cannot be loaded.
+// startServices reports why a service cannot be loaded.
 await loadServices(names.parse(process.argv.slice(2))).catch(() => {})

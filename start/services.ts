@@ -1,4 +1,4 @@
-// Starts services by name inside this process, each from the environment that it would read if it ran alone.
+// Starts services by name in this process, each with the environment that it would read if it ran alone.
 
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService, startTracing } from '#platform/telemetry/tracing.ts'
@@ -14,7 +14,7 @@ export type Assignment = {
 
 export type RunningServices = AsyncDisposable & { readonly services: readonly RunningService[] }
 
-/** Modules load only when their service is wanted here. */
+/** Imports a service's modules only when it runs here. */
 const STARTERS: Readonly<Record<ServiceName, () => Promise<Starter>>> = {
   orders: async () => {
     const [{ readOrdersConfig }, { startOrders }] = await Promise.all([
@@ -67,12 +67,12 @@ const STARTERS: Readonly<Record<ServiceName, () => Promise<Starter>>> = {
   },
 }
 
-/** Loads what the services are made of, so that starting them later takes less. */
+/** Loads the modules of services ahead of time, so that starting them takes less time. */
 export async function loadServices(names: readonly ServiceName[]): Promise<void> {
   await Promise.all(names.map(name => STARTERS[name]()))
 }
 
-/** Tracing comes first: it must be there before `graphql` is first imported. */
+/** Starts one service. Tracing must be set up before `graphql` is first imported. */
 async function startOne(
   { name, env }: Assignment['services'][number],
   open: AsyncDisposableStack,
@@ -81,7 +81,7 @@ async function startOne(
   return open.use(await inService(name, () => start(env)))
 }
 
-/** All of them, started side by side; disposing stops them side by side. One that fails stops the others and throws. */
+/** Starts the services concurrently; disposing stops them concurrently. When one fails, the others are stopped and it throws. */
 export async function startServices(services: Assignment['services']): Promise<RunningServices> {
   const tracing = new AsyncDisposableStack()
   for (const { name, env } of services)

@@ -1,4 +1,4 @@
-// What `npm start` reads from the environment: where the ports begin, where data lies. All of it has a default.
+// Reads the settings of `npm start` from the environment: ports, data folder and what services inherit. All have defaults.
 import path from 'node:path'
 import { z } from 'zod'
 import { readConfig, urlWithScheme } from '#platform/config/config.ts'
@@ -29,7 +29,7 @@ export type StartSettings = {
   readonly processes: number
   /** Whether the services export traces. */
   readonly traced: boolean
-  /** Passed on to the services as they are. */
+  /** The variables that every service gets unchanged. */
   readonly sharedEnv: Readonly<Record<string, string>>
 }
 

@@ -1,4 +1,4 @@
-// Keeps the host processes alive: starts them, restarts one that dies, stops them in order.
+// Supervises the host processes: starts them, restarts one that dies, and stops them.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
@@ -15,22 +15,22 @@ const RESTARTS_ALLOWED = 5
 const RESTART_WINDOW_MS = 60_000
 const STOP_DEADLINE_MS = 20_000
 
-/** `gaveUp` resolves when the host has died too often: it is then left dead. */
+/** `gaveUp` resolves when the host died too often and is not restarted any more. */
 export type SupervisedHost = AsyncDisposable & { readonly gaveUp: Promise<Error> }
 
-export type HostOptions = {
-  /** The process is started at once, and waits for what it is to do. When there will be nothing, it is ended. */
+type HostOptions = {
+  /** The process starts at once and waits for its assignment. When that rejects, the process is ended. */
   readonly assignment: Assignment | Promise<Assignment>
-  /** Services whose modules it loads while it waits. */
+  /** The services whose modules it loads while it waits. */
   readonly preload?: readonly ServiceName[]
   readonly logFile: string
   readonly env: Readonly<Record<string, string>>
   readonly say: (line: string) => void
-  /** Ends a start that is under way. */
+  /** Aborts a start that is in progress. */
   readonly signal?: AbortSignal
 }
 
-/** Resolves once every service in it is ready. A host that dies later is started again, five times a minute at most. */
+/** Resolves once every service in the host is ready. A host that dies is restarted, at most five times a minute. */
 export async function superviseHost(options: HostOptions): Promise<SupervisedHost> {
   const stop = new AbortController()
   const starting = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
@@ -48,7 +48,7 @@ export async function superviseHost(options: HostOptions): Promise<SupervisedHos
   }
 }
 
-/** Starts the host again each time that it dies, until `stop`; returns why it does so no more. */
+/** Restarts the host each time it dies, until `stop` aborts; returns why it gave up. */
 async function watch(
   options: HostOptions,
   state: { child: ChildProcess },
@@ -77,7 +77,7 @@ async function watch(
   }
 }
 
-/** Whoever gets no child back need not end one. */
+/** Starts a host and waits for its report. When that fails, the child is ended before the error is thrown. */
 async function startHost(options: HostOptions, signal: AbortSignal): Promise<ChildProcess> {
   signal.throwIfAborted()
   const child = forkHost(options)
@@ -86,7 +86,7 @@ async function startHost(options: HostOptions, signal: AbortSignal): Promise<Chi
   const outcome = firstReport(child, options.logFile)
   try {
     const assignment = await Promise.race([options.assignment, outcome])
-    if ('services' in assignment) child.send(assignment, () => {}) // one that has died says so by its exit
+    if ('services' in assignment) child.send(assignment, () => {}) // a dead child reports by its exit
     const report = await outcome
     signal.throwIfAborted()
     if (!report.ready) throw new OperatorError(report.code, report.error)
@@ -100,7 +100,7 @@ async function startHost(options: HostOptions, signal: AbortSignal): Promise<Chi
   }
 }
 
-/** The services run without a log rather than not at all. */
+/** Forks the host. When the log file cannot be opened, the services run without one. */
 function forkHost({ env, logFile, preload = [], say }: HostOptions): ChildProcess {
   const log = openLog(logFile, say)
   const output = log ?? 'ignore'

@@ -1,7 +1,7 @@
-// The services of one machine: their ports, their databases, the process that hosts each, and their environment.
+// Defines the services of one machine: names, ports, process groups, and the environment of each.
 import { fileURLToPath } from 'node:url'
 
-/** Where compiled code of ours and of packages is kept from one start to the next. */
+/** The compile cache of Node, kept from one start to the next. */
 export const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/waybill', import.meta.url))
 
 export const SERVICE_NAMES = [
@@ -28,7 +28,7 @@ export const PORT_OFFSETS: Readonly<Record<ServiceName, number>> = {
 
 export const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const
 
-/** Which services share a process, by how many processes there are. Two fit two cores: the edge, and the domain. */
+/** Returns which services share a process, by the number of processes. Two fit two cores: domain and edge. */
 export function processGroups(processes: number): readonly (readonly ServiceName[])[] {
   const edge: ServiceName[] = ['gateway', 'bff-web', 'bff-mobile']
   if (processes === 1) return [[...SUBGRAPHS, ...edge]]
@@ -59,7 +59,7 @@ export function urlOf(
   return `http://${machine.host}:${portOf(machine, service)}`
 }
 
-/** The environment that `service` would have if it ran alone: what its own `main.ts` reads. */
+/** Returns the environment that `service` would read if its own `main.ts` ran alone. */
 export function environmentOf(machine: Deployment, service: ServiceName): Record<string, string> {
   const common = {
     EVENT_BUS_URL: machine.databaseUrls.bus,

@@ -1,4 +1,4 @@
-// Talks to a running Waybill as its front ends do: sends operations, registers customers, adds products, checks out.
+// Drives a running Waybill as its front ends do: sends operations, registers customers, adds products, checks out.
 import type { Role } from '#platform/auth/viewer.ts'
 import { newId } from '#platform/domain/ids.ts'
 import type { ServiceName } from '#start/topology.ts'
@@ -17,7 +17,7 @@ export type GraphqlResponse<T> = {
 /** Clients of the platform's graphs, wherever it runs. */
 export type PlatformClient = {
   token(role: Role, subject?: string): Promise<string>
-  /** Sends one operation to a service's `/graphql`; `T` is what the caller trusts the answer to be. */
+  /** Sends one operation to a service's `/graphql`. `T` is the trusted shape of the data. */
   send<T>(
     service: ServiceName,
     token: string | undefined,
@@ -51,7 +51,7 @@ export function createSender(urlOf: (service: ServiceName) => string): PlatformC
 
 export type Shopper = { readonly id: string; readonly token: string }
 
-/** A registered customer of its own, with a token. */
+/** Registers a new customer and returns it with a token. */
 export async function registerShopper(platform: PlatformClient, name = 'Test Shopper'): Promise<Shopper> {
   const id = newId('customer')
   const token = await platform.token('customer', id)
@@ -67,7 +67,7 @@ export async function registerShopper(platform: PlatformClient, name = 'Test Sho
   return { id, token }
 }
 
-/** A product with stock, in USD, of 500 g and a decimetre each way unless it says otherwise. */
+/** Adds a product with stock, priced in USD, of 500 g and 10 cm each way unless `dimensions` says otherwise. */
 export async function addProduct(
   platform: PlatformClient,
   product: {
@@ -134,14 +134,14 @@ export const CHECKOUT = `mutation($input: CheckoutInput!) {
   }
 }`
 
-/** The answer once the order is decided: a busy machine takes longer than one request waits, so it is repeated. */
+/** Repeats the checkout until the order is decided, since a busy machine takes longer than one request waits. */
 export async function untilDecided(ask: () => Promise<CheckoutResponse>): Promise<CheckoutResponse> {
   let reply = await ask()
   while (reply.checkout.__typename === 'OrderPending') reply = await ask()
   return reply
 }
 
-/** A checkout's input: one line by card, unless `input` says otherwise. */
+/** Returns a checkout's input: one line paid by card, unless `input` says otherwise. */
 export function checkoutInput(
   input: { readonly idempotencyKey: string; readonly sku: string; readonly quantity?: number } & Readonly<
     Record<string, unknown>

@@ -1,4 +1,4 @@
-// A copy of Waybill as a user starts it: a process of its own on ports and data of its own, to be stopped or killed.
+// Starts a whole Waybill as a user does: a process with its own ports and data, to be stopped or killed.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
@@ -17,27 +17,27 @@ import { PORT_OFFSETS, type ServiceName, type SUBGRAPHS } from '#start/topology.
 
 const TREE = fileURLToPath(new URL('../', import.meta.url))
 const READY = /^Waybill is ready/
-// Below the ports that systems give to outgoing connections (32768 and up on Linux), one of which could take it meanwhile.
+// Below the range of outgoing connections (32768 and up on Linux), one of which could take the port meanwhile.
 const LOWEST_BASE = 12_000
 const HIGHEST_BASE = 32_000
 const FREE_DEADLINE_MS = 30_000
 
 export type WaybillProcess = AsyncDisposable & {
-  /** Rejects with all that it printed when it ends before. */
+  /** Resolves when it is ready; rejects with its output when it ends before. */
   readonly ready: Promise<void>
-  /** With the exit code, or null after a signal. */
+  /** Resolves with the exit code, or null after a signal. */
   readonly ended: Promise<number | null>
   readonly lines: readonly string[]
-  /** The process that was started; its children are the hosts of the services. */
+  /** The id of the started process, whose children are the service hosts. */
   readonly pid: number
   url(service: ServiceName): string
-  /** The process that hosts `service`. */
+  /** Returns the id of the process that hosts `service`. */
   hostPid(service: ServiceName): Promise<number>
-  /** All processes that are left of it, the database server aside. */
+  /** Returns the ids of its processes that still live, without the database server. */
   pids(): Promise<number[]>
-  /** SIGKILL to the starter and every service process at once; the database server is left running, as a machine's would. */
+  /** Kills the starter and every service process at once; the database server keeps running. */
   kill(): Promise<void>
-  /** Ctrl-C. Resolves with the exit code. */
+  /** Sends SIGINT as Ctrl-C does, and resolves with the exit code. */
   interrupt(): Promise<number | null>
 }
 
@@ -49,9 +49,9 @@ export type WaybillOptions = {
   readonly tree?: string
 }
 
-/** A folder for a copy's data. What a killed copy has left running on it is ended with it. */
+/** Creates a data folder. Disposing stops what a killed instance left running on it. */
 export async function openDataDir(): Promise<AsyncDisposable & { readonly dataDir: string }> {
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'waybill-copy-'))
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'waybill-instance-'))
   await chmod(dataDir, 0o755) // PostgreSQL's own account must be able to pass through
   return {
     dataDir,
@@ -65,14 +65,14 @@ export async function openDataDir(): Promise<AsyncDisposable & { readonly dataDi
   }
 }
 
-/** The connection string of one of the databases of the copy that runs, or was killed, on `dataDir`. */
+/** Returns the connection string of a database of the instance that runs, or was killed, on `dataDir`. */
 export async function databaseOf(dataDir: string, name: (typeof SUBGRAPHS)[number] | 'bus'): Promise<string> {
   const url = await runningDatabase(path.join(dataDir, 'postgres'), `waybill_${name}`)
   if (url === undefined) throw new Error(`no database server runs on ${dataDir}`)
   return url
 }
 
-/** A base from which the seven ports are free at the moment. */
+/** Returns a port base whose seven ports are free at the moment. */
 export async function freePortBase(): Promise<number> {
   for (;;) {
     const base = LOWEST_BASE + Math.floor(Math.random() * (HIGHEST_BASE - LOWEST_BASE))
@@ -80,7 +80,7 @@ export async function freePortBase(): Promise<number> {
   }
 }
 
-/** Resolves when no process listens there any more: after a kill, the system takes a moment to take them all away. */
+/** Starts an instance. Resolves when it is ready; throws with its output when it ends before. */
 export async function whenPortsAreFree(portBase: number): Promise<void> {
   const late = AbortSignal.timeout(FREE_DEADLINE_MS)
   while (!(await areFree(portBase))) {
@@ -101,17 +101,17 @@ function isFree(port: number): Promise<boolean> {
   })
 }
 
-/** Resolves when the copy says that it is ready; throws with all that it printed when it ends before. */
+/** Resolves when the instance says that it is ready; throws with all that it printed when it ends before. */
 export async function startWaybill(options: WaybillOptions): Promise<WaybillProcess> {
-  const copy = launchWaybill(options)
-  await copy.ready
-  return copy
+  const instance = launchWaybill(options)
+  await instance.ready
+  return instance
 }
 
-/** Does not wait until it is ready. */
+/** Starts an instance without waiting until it is ready. */
 export function launchWaybill({ dataDir, portBase, env, tree = TREE }: WaybillOptions): WaybillProcess {
   const child = spawn(process.execPath, [path.join(tree, 'start/main.ts')], {
-    detached: true, // a process group of its own, so that all of it can be killed at once
+    detached: true, // its own process group, so that all of it can be killed at once
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DATA_DIR: dataDir, PORT_BASE: String(portBase), ...env },
   })
@@ -123,9 +123,9 @@ export function launchWaybill({ dataDir, portBase, env, tree = TREE }: WaybillOp
         lines.push(line)
         if (READY.test(line)) resolve()
       })
-    void ended.then(code => reject(new Error(`the copy ended with ${code}:\n${lines.join('\n')}`)))
+    void ended.then(code => reject(new Error(`the instance ended with ${code}:\n${lines.join('\n')}`)))
   })
-  ready.catch(() => {}) // whoever kills it before does not wait for it
+  ready.catch(() => {}) // a killed instance need not become ready
   const { pid = 0 } = child
   return {
     ready,
@@ -160,7 +160,7 @@ export function launchWaybill({ dataDir, portBase, env, tree = TREE }: WaybillOp
 
 type Process = { readonly pid: number; readonly group: number; readonly command: string }
 
-/** Those that live: a zombie is only a note for a parent that does not read it. */
+/** Lists the living processes; zombies are left out. */
 async function processes(): Promise<Process[]> {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'pid=,pgid=,stat=,command='])
   return stdout.split('\n').flatMap(line => {

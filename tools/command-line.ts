@@ -1,5 +1,5 @@
-// The command line of every npm script: a declaration of what a command takes, from which its help, its checks and its
-// question before it destroys something are made. Parsing is `parseArgs` of node:util.
+// Defines the command line of every npm script: from a command's declaration it makes the help, the argument checks and
+// the confirmation of destructive commands. Parsing is `parseArgs` of node:util.
 import process from 'node:process'
 import { createInterface } from 'node:readline/promises'
 import { type ParseArgsOptionDescriptor, parseArgs } from 'node:util'
@@ -8,7 +8,7 @@ import { describeFault } from '#platform/process/fault.ts'
 
 export type Option = ParseArgsOptionDescriptor & {
   readonly description: string
-  /** What its value is called in the help, such as URL. An option of type string has one. */
+  /** The placeholder for its value in the help, such as URL. An option of type string has one. */
   readonly value?: string
 }
 
@@ -17,14 +17,14 @@ export type Command<Options extends Record<string, Option> = Record<string, Opti
   readonly name: string
   /** One sentence, shown by `npm run help` and at the top of its own help. */
   readonly purpose: string
-  /** Arguments that are no options; none are taken when left out. */
+  /** Positional arguments; none are accepted when left out. */
   readonly operands?: { readonly usage: string; readonly description: string; readonly most?: number }
   readonly options: Options
-  /** One or more command lines that work as they are. */
+  /** One or more command lines that work as written. */
   readonly examples: readonly string[]
-  /** More that its help says, such as variables that it reads. */
+  /** More text for its help, such as variables that it reads. */
   readonly details?: string
-  /** Whether it deletes or overwrites data: then it takes `--yes`, and asks without it. */
+  /** Whether it deletes or overwrites data: then it asks for confirmation unless `--yes` is given. */
   readonly destroys?: boolean
 }
 
@@ -33,7 +33,7 @@ function parse<Options extends Record<string, Option>>(args: readonly string[], 
 }
 
 export type CommandInput<Options extends Record<string, Option>> = {
-  /** What was given for each option, or its default. */
+  /** The value of each option, or its default. */
   readonly values: ReturnType<typeof parse<Options>>['values']
   readonly operands: readonly string[]
   /**
@@ -43,7 +43,7 @@ export type CommandInput<Options extends Record<string, Option>> = {
   readonly confirm: (question: string) => Promise<void>
 }
 
-/** Keeps the exact types of a declaration's options. */
+/** Declares a command and keeps the exact types of its options. */
 export function defineCommand<const Options extends Record<string, Option>>(
   command: Command<Options>,
 ): Command<Options> {
@@ -77,7 +77,7 @@ function wantsHelp(args: readonly string[]): boolean {
   return args.slice(0, end < 0 ? undefined : end).some(arg => arg === '--help' || arg === '-h')
 }
 
-/** Throws OperatorError USAGE that says what is wrong with the arguments, and how the command is called. */
+/** Parses the arguments. Throws OperatorError USAGE that names the problem and how the command is called. */
 export function readInput<const Options extends Record<string, Option>>(
   command: Command<Options>,
   args: readonly string[],
@@ -90,12 +90,12 @@ export function readInput<const Options extends Record<string, Option>>(
   return { values, operands: positionals, confirm: question => confirm(question, approved) }
 }
 
-/** The error for arguments that `command` cannot use: `problem` is a sentence. */
+/** Returns the error for arguments that `command` cannot use. `problem` is a sentence. */
 export function usageError(command: Command, problem: string): OperatorError {
   return new OperatorError('USAGE', `${problem}\n${invocationOf(command)} --help shows how it is used.`)
 }
 
-/** Says in our words what the strict parser would refuse. */
+/** Returns what the strict parser would refuse, as a sentence of ours. */
 function findProblem(command: Command, args: readonly string[]): string | undefined {
   const { options, operands, name } = command
   const { tokens, positionals } = parseArgs({
@@ -147,18 +147,18 @@ async function confirm(question: string, approved: boolean): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   const answer = await terminal
     .question(`${question} [y/N] `)
-    .catch(() => '') // Ctrl-C is a no
+    .catch(() => '') // Ctrl-C means no
     .finally(() => terminal.close())
   if (!/^y(es)?$/i.test(answer.trim()))
     throw new OperatorError('NOT_CONFIRMED', 'Nothing was changed: the answer was not yes.')
 }
 
-/** How the command is called, up to its arguments. */
+/** Returns how the command is called, up to its arguments. */
 export function invocationOf({ name }: Pick<Command, 'name'>): string {
   return name === 'start' || name === 'test' ? `npm ${name} --` : `npm run ${name} --`
 }
 
-/** The text that `--help` prints. */
+/** Returns the text that `--help` prints. */
 export function helpText(command: Command): string {
   const options = { ...command.options, ...(command.destroys && { yes: YES }) }
   const rows = [

@@ -1,4 +1,4 @@
-// Every command of package.json, declared: `npm run help` lists them, and each checks its arguments by its declaration.
+// Declares every command of package.json: `npm run help` lists them, and each checks its arguments by its declaration.
 import { DEFAULT_TTL_SECONDS } from '#platform/auth/issuer.ts'
 import { ROLES } from '#platform/auth/viewer.ts'
 import { SEED_CUSTOMERS } from '#start/seed-data.ts'
@@ -6,8 +6,8 @@ import { SUBGRAPHS } from '#start/topology.ts'
 import { type Command, defineCommand } from '#tools/command-line.ts'
 
 const SERVICES = SUBGRAPHS.join(', ')
-const COPY_VARIABLES =
-  'DATA_DIR and PORT_BASE name the copy: .data in this folder and 4000 when they are not set. With PORT_BASE alone, the\ncopy that runs there is looked for in the folders .data* of this one.'
+const INSTANCE_VARIABLES =
+  'DATA_DIR and PORT_BASE name the instance: .data in this folder and 4000 when they are not set. With PORT_BASE alone, the\ncopy that runs there is looked for in the folders .data* of this one.'
 
 const check = { type: 'boolean', description: 'writes nothing, and fails when a file is stale' } as const
 const testOptions = {
@@ -39,7 +39,7 @@ export const help = defineCommand({
 
 export const token = defineCommand({
   name: 'token',
-  purpose: 'Prints an access token of the development issuer of a copy that npm start has run.',
+  purpose: 'Prints an access token of the development issuer of an instance that npm start has run.',
   options: {
     role: { type: 'string', value: 'ROLE', description: `one of ${ROLES.join(', ')}` },
     subject: {
@@ -54,7 +54,7 @@ export const token = defineCommand({
       default: `${DEFAULT_TTL_SECONDS / 3600}h`,
     },
   },
-  details: COPY_VARIABLES,
+  details: INSTANCE_VARIABLES,
   examples: [
     `npm run --silent token -- --role customer --subject ${SEED_CUSTOMERS[0].id}`,
     'npm run --silent token -- --role ops --subject olga --ttl 90m',
@@ -63,10 +63,10 @@ export const token = defineCommand({
 
 export const reset = defineCommand({
   name: 'reset',
-  purpose: 'Deletes the data of a copy that is not running; the next start makes a fresh one.',
+  purpose: 'Deletes the data of an instance that is not running; the next start makes a fresh one.',
   destroys: true,
   options: {},
-  details: COPY_VARIABLES,
+  details: INSTANCE_VARIABLES,
   examples: ['npm run reset', 'DATA_DIR=.data-2 npm run reset -- --yes'],
 })
 
@@ -103,12 +103,12 @@ export const importOrders = defineCommand({
       default: '120',
     },
     report: { type: 'string', value: 'FILE', description: 'writes the report to this file as well' },
-    url: { type: 'string', value: 'URL', description: 'the web BFF; the one of the copy when left out' },
+    url: { type: 'string', value: 'URL', description: 'the web BFF; the one of the instance when left out' },
   },
   details: `Exit code: 0 all is imported and reconciles; 1 orders differ from the files; 2 nothing was imported;
 3 it reconciles, but rows were left out, each named; 4 not finished, as there was no answer: run it again.
 Running it again is safe: what is there already is recognised by its key, and nothing is placed twice.
-It signs in as ops: with WAYBILL_TOKEN if that is set, else with the development issuer of the copy.\n${COPY_VARIABLES}`,
+It signs in as ops: with WAYBILL_TOKEN if that is set, else with the development issuer of the instance.\n${INSTANCE_VARIABLES}`,
   examples: [
     'npm run import -- test/tools/import/northwind --mapping northwind --dry-run',
     'npm run import -- test/tools/import/northwind --mapping northwind',
@@ -134,8 +134,8 @@ export const reconcile = defineCommand({
   },
   details: `Exit code: 0 the services agree; 1 they differ; 2 they could not be compared. It changes nothing, and the services may
 go on running: an order in motion is looked at again before it is reported.
-It reads the databases of the copy, or those that ORDERS_DATABASE_URL, INVENTORY_DATABASE_URL, PAYMENT_DATABASE_URL and
-SHIPPING_DATABASE_URL name; ORDERS_READ_MODELS_URL and so on say where views are kept elsewhere.\n${COPY_VARIABLES}`,
+It reads the databases of the instance, or those that ORDERS_DATABASE_URL, INVENTORY_DATABASE_URL, PAYMENT_DATABASE_URL and
+SHIPPING_DATABASE_URL name; ORDERS_READ_MODELS_URL and so on say where views are kept elsewhere.\n${INSTANCE_VARIABLES}`,
   examples: ['npm run reconcile', 'npm run reconcile -- --json'],
 })
 
@@ -148,7 +148,7 @@ export const rebuild = defineCommand({
   },
   options: {},
   details: `The service may go on running: readers see the old view until the new one takes its place. DATABASE_URL and
-READ_MODELS_URL say where the service keeps its data; without DATABASE_URL it is the copy on this machine.\n${COPY_VARIABLES}`,
+READ_MODELS_URL say where the service keeps its data; without DATABASE_URL it is the instance on this machine.\n${INSTANCE_VARIABLES}`,
   examples: ['npm run rebuild -- orders orders customers'],
 })
 
@@ -161,14 +161,14 @@ export const deadLetters = defineCommand({
       'list prints parked events, oldest first: why each failed, or what it waits for;\nreplay tries the streams of these events again, or of all',
   },
   options: {
-    service: { type: 'string', value: 'NAME', description: `a service of the copy: ${SERVICES}` },
+    service: { type: 'string', value: 'NAME', description: `a service of the instance: ${SERVICES}` },
     database: {
       type: 'string',
       value: 'URL',
       description: 'the database of one service, instead of --service',
     },
   },
-  details: `DATABASE_URL names the database when neither option does.\n${COPY_VARIABLES}`,
+  details: `DATABASE_URL names the database when neither option does.\n${INSTANCE_VARIABLES}`,
   examples: [
     'npm run dead-letters -- --service orders list',
     'npm run dead-letters -- --service orders replay views',
@@ -209,7 +209,7 @@ export const testEngines = defineCommand({
 
 export const testKill = defineCommand({
   name: 'test:kill',
-  purpose: 'Kills a running copy at random moments many times, and checks that nothing was lost.',
+  purpose: 'Kills a running instance at random moments many times, and checks that nothing was lost.',
   options: testOptions,
   details: 'KILLS is how often (20).',
   examples: ['npm run test:kill'],
@@ -306,7 +306,7 @@ export const bench = defineCommand({
   examples: ['npm run bench -- checkout --quick'],
 })
 
-/** All commands, in the order in which `npm run help` lists them. */
+/** All commands, in the order of `npm run help`. */
 export const COMMANDS: readonly Command[] = [
   start,
   help,

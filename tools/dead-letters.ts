@@ -1,4 +1,4 @@
-// npm run dead-letters: lists the events that consumers moved past, and hands them to their consumers again.
+// Implements `npm run dead-letters`: lists the events that consumers parked, and hands them to their consumers again.
 import process from 'node:process'
 import type { DeadLetter, EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
@@ -13,7 +13,7 @@ type DeadLetterCommand =
   | { readonly kind: 'list'; readonly consumer: string | undefined }
   | { readonly kind: 'replay'; readonly consumer: string; readonly positions: readonly number[] }
 
-/** Throws OperatorError USAGE when the operands make no sense. */
+/** Parses the operands. Throws OperatorError USAGE when they make no sense. */
 function readCommand([kind, consumer, ...rest]: readonly string[]): DeadLetterCommand {
   if (kind === 'list' && rest.length === 0) return { kind, consumer }
   if (kind === 'list') throw usageError(deadLetters, `list takes one consumer, not ${rest.length + 1}.`)
@@ -26,7 +26,7 @@ function readCommand([kind, consumer, ...rest]: readonly string[]): DeadLetterCo
   return { kind, consumer, positions: rest.map(Number) }
 }
 
-/** Runs one command and answers what to print. */
+/** Runs one command and returns what to print. */
 async function run(store: EventStore, command: DeadLetterCommand): Promise<string> {
   if (command.kind === 'list') return list(await store.listDeadLetters(command.consumer))
   const { consumer, positions } = command

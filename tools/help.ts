@@ -1,8 +1,8 @@
-// npm run help: lists the commands of package.json, each with the sentence of its declaration.
+// Implements `npm run help`: lists the commands of package.json, each with its purpose.
 import { invocationOf, runCommand } from '#tools/command-line.ts'
 import { COMMANDS, help } from '#tools/commands.ts'
 
-/** A line for each command. */
+/** Returns one line per command. */
 export function commandList(): string {
   const calls = COMMANDS.map(command => invocationOf(command).replace(/ --$/, ''))
   const width = Math.max(...calls.map(call => call.length)) + 2

@@ -1,5 +1,5 @@
-// node tools/launcher.ts NAME: the commands that are programs of packages or of other folders. Their arguments are checked
-// by their declaration first, and then passed on.
+// Runs the npm scripts that are programs of packages or of other folders, after checking their arguments by their
+// declaration: `node tools/launcher.ts NAME`.
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import process from 'node:process'
@@ -10,7 +10,7 @@ const ROOT = path.resolve(import.meta.dirname, '..')
 const BIN = path.join(ROOT, 'node_modules/.bin')
 
 type Program = {
-  /** Run one after the other until one fails. The arguments go to the last one. */
+  /** The programs to run one after the other until one fails. The last one gets the arguments. */
   readonly steps: readonly (readonly [program: string, ...args: string[]])[]
   readonly env?: NodeJS.ProcessEnv
 }
@@ -48,7 +48,7 @@ const PROGRAMS: readonly (readonly [Command, Program])[] = [
   [commands.typecheck, { steps: [['tsc', '--noEmit']] }],
 ]
 
-/** Services that run in this process, so that a signal reaches them and no one in between. */
+/** The services that run in this process, so that signals reach them directly. */
 const SERVICES: readonly (readonly [Command, () => Promise<unknown>])[] = [
   [commands.start, () => import('#start/main.ts')],
   [commands.gateway, () => import('#gateway/main.ts')],
@@ -63,7 +63,7 @@ async function runSteps({ steps, env = {} }: Program, args: readonly string[]): 
   return 0
 }
 
-/** Ctrl-C reaches the whole process group, so that the program's own end is waited for; other signals are passed on. */
+/** Ctrl-C reaches the whole process group, so this waits for the program to end; other signals are forwarded. */
 function runStep(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const child = spawn(path.join(BIN, program), args, {
     cwd: ROOT,
@@ -79,7 +79,7 @@ function runStep(program: string, args: readonly string[], env: NodeJS.ProcessEn
   }).finally(() => process.off('SIGINT', ignore).off('SIGTERM', stop))
 }
 
-/** The options and operands as the program takes them. */
+/** Returns the options and operands as the program takes them. */
 function passedOn(
   { options }: Command,
   {

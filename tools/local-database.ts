@@ -1,4 +1,4 @@
-// Where a service of the copy on this machine keeps its data, for commands that run beside it.
+// Finds the database of a service of the local instance, for commands that run next to it.
 import path from 'node:path'
 import process from 'node:process'
 import { OperatorError } from '#platform/domain/errors.ts'
@@ -9,22 +9,22 @@ import type { SUBGRAPHS } from '#start/topology.ts'
 type ServiceName = (typeof SUBGRAPHS)[number]
 
 /**
- * The connection string of its database; says on standard error which copy that is. Throws OperatorError NOT_RUNNING
- * when no copy is running there.
+ * Returns its connection string, and prints on standard error which instance that is. Throws OperatorError NOT_RUNNING
+ * when that instance does not run.
  */
 export async function localDatabase(service: ServiceName): Promise<string> {
   return (await localDatabases('DATABASE_URL'))(service)
 }
 
-/** Does what `localDatabase` does, for any service of the one copy. `instead` are the variables that name databases elsewhere. */
+/** Like `localDatabase`, for any service of one instance. `instead` names the variables that select databases elsewhere. */
 export async function localDatabases(instead: string): Promise<(service: ServiceName) => string> {
-  const copy = await findLocalInstance(process.env)
-  const url = await runningDatabase(path.join(copy.dataDir, 'postgres'), 'postgres')
+  const instance = await findLocalInstance(process.env)
+  const url = await runningDatabase(path.join(instance.dataDir, 'postgres'), 'postgres')
   if (url === undefined)
     throw new OperatorError(
       'NOT_RUNNING',
-      `${describeInstance(copy)} is not running: start it with ${shellVariables(copy)}npm start, name another with DATA_DIR, or set ${instead}.`,
+      `${describeInstance(instance)} is not running: start it with ${shellVariables(instance)}npm start, name another with DATA_DIR, or set ${instead}.`,
     )
-  console.error(`This is ${describeInstance(copy)}.`)
+  console.error(`This is ${describeInstance(instance)}.`)
   return service => Object.assign(new URL(url), { pathname: `/waybill_${service}` }).href
 }

@@ -1,4 +1,4 @@
-// npm run rebuild: fills views of a service anew from its log, beside the live ones, and puts them in their place.
+// Implements `npm run rebuild`: fills views of a service from its event log next to the live ones, then swaps them in.
 import process from 'node:process'
 import { isObject } from '#platform/domain/json.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'

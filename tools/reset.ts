@@ -1,4 +1,4 @@
-// npm run reset: deletes the data of a copy. Refuses while that copy is running.
+// Implements `npm run reset`: deletes the data of an instance that is not running.
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
@@ -9,10 +9,10 @@ import { databaseFolders } from '#start/postgres-cluster.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { reset } from '#tools/commands.ts'
 
-/** What a copy writes into its data folder; a person's own files beside it are left alone. */
+/** What an instance writes into its data folder; other files there are left alone. */
 const OWN_FILES = ['postgres', 'auth', 'logs', 'seeded', 'running.json']
 
-/** Starting and stopping the database proves that no living copy holds it, and ends one that a killed copy left. */
+/** Starts and stops the database: this proves that no instance uses it, and ends one that a killed instance left. */
 async function endLeftOverDatabase(directory: string): Promise<void> {
   if (!existsSync(path.join(directory, 'password'))) return
   const postgres = await startEmbeddedPostgres({ directory, log: () => {} })
@@ -21,14 +21,14 @@ async function endLeftOverDatabase(directory: string): Promise<void> {
 
 if (import.meta.main)
   await runCommand(reset, async ({ confirm }) => {
-    const copy = await findLocalInstance(process.env)
-    const files = OWN_FILES.map(name => path.join(copy.dataDir, name))
+    const instance = await findLocalInstance(process.env)
+    const files = OWN_FILES.map(name => path.join(instance.dataDir, name))
     if (!files.some(existsSync))
-      return console.log(`Nothing was changed: there is no data in ${copy.dataDir}.`)
-    await confirm(`This deletes all data of ${describeInstance(copy)}. Delete it?`)
-    const directory = path.join(copy.dataDir, 'postgres')
+      return console.log(`Nothing was changed: there is no data in ${instance.dataDir}.`)
+    await confirm(`This deletes all data of ${describeInstance(instance)}. Delete it?`)
+    const directory = path.join(instance.dataDir, 'postgres')
     await endLeftOverDatabase(directory)
     for (const folder of [...(await databaseFolders(directory)), ...files])
       await rm(folder, { recursive: true, force: true })
-    console.log(`Deleted the data in ${copy.dataDir}; the next start makes a fresh copy.`)
+    console.log(`Deleted the data in ${instance.dataDir}; the next start makes a fresh instance.`)
   })

@@ -1,4 +1,4 @@
-// Types, style and generated files, side by side, before the tests. Prints what is wrong and fails with it.
+// Checks types, style and generated files concurrently before the tests, and prints what fails.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'

@@ -1,4 +1,4 @@
-// npm run test:engines: finds or gets each engine, runs the tests that need one, and says which were had. Never waits for long.
+// Implements `npm run test:engines`: finds or installs each engine within a time limit, then runs the tests that need one.
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import process from 'node:process'
@@ -6,9 +6,9 @@ import { ENGINES } from '#testbed/engines/engines.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 const MINUTE_MS = 60_000
-/** For one engine: a build of Temporal or Consul from nothing. */
+/** The limit for one engine: enough to build Temporal or Consul from scratch. */
 const OBTAIN_MS = 15 * MINUTE_MS
-/** For all of them together; those that are not there by then are skipped. */
+/** The limit for all engines together; those missing by then are skipped. */
 const ALL_MS = 25 * MINUTE_MS
 const TESTS_MS = 40 * MINUTE_MS
 const PROGRESS_MS = 30_000
@@ -17,7 +17,7 @@ const LONGEST_REASON = 200
 type Had = { readonly name: string; readonly line: string; readonly missing?: string }
 type Ended = { readonly code: number | undefined; readonly said: string; readonly ms: number }
 
-/** A process in a group of its own, which is ended as a whole when `limitMs` are over; `code` is undefined then. */
+/** Runs a process in its own group and kills the group after `limitMs`; `code` is undefined then. */
 async function runBounded(
   args: readonly string[],
   { limitMs, env = {}, shown }: { limitMs: number; env?: Readonly<Record<string, string>>; shown: boolean },
@@ -88,7 +88,7 @@ const engines = await haveAll()
 const missing = Object.fromEntries(
   engines.flatMap(one => (one.missing ? [[ENGINES[one.name]?.name, one.missing]] : [])),
 )
-/** What kills every process and engine in turn takes long, and has a command of its own: `npm run test:fleet`. */
+/** Killing every process and engine in turn takes long and has its own command: `npm run test:fleet`. */
 const others = process.argv.length > 2 ? process.argv.slice(2) : ['--exclude', 'test/fleet/*.engine.test.ts']
 const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs')
 const tests = await runBounded([vitest, 'run', ...others], {

@@ -1,4 +1,4 @@
-// npm run token: prints an access token of the development issuer.
+// Implements `npm run token`: prints an access token of the development issuer.
 import process from 'node:process'
 import { DEFAULT_TTL_SECONDS, MAX_TTL_SECONDS, type TokenRequest } from '#platform/auth/issuer.ts'
 import { isRole, ROLES } from '#platform/auth/viewer.ts'
@@ -14,12 +14,12 @@ type TokenOptions = CommandInput<typeof token.options>['values']
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 const SUBJECT = /^[\w.:@-]{1,128}$/
 
-/** The token that `args` ask for. Throws OperatorError with a sentence that says what to do instead. */
+/** Returns the token that `args` ask for. Throws OperatorError that says what to do instead. */
 export async function developmentToken(args: readonly string[], env: Environment): Promise<string> {
   return sign(readInput(token, args).values, env, () => {})
 }
 
-/** `say` is told which copy takes the token. */
+/** Signs the token. `say` gets a line that names the instance that accepts it. */
 async function sign(options: TokenOptions, env: Environment, say: (line: string) => void): Promise<string> {
   if (env.AUTH_JWKS_URL)
     throw new OperatorError(
@@ -27,9 +27,9 @@ async function sign(options: TokenOptions, env: Environment, say: (line: string)
       'AUTH_JWKS_URL is set, so tokens come from that issuer: this tool only signs for the embedded one',
     )
   const request = readRequest(options)
-  const copy = await findLocalInstance(env)
-  const issuer = await issuerOf(copy)
-  say(`This token is for ${describeInstance(copy)}.`)
+  const instance = await findLocalInstance(env)
+  const issuer = await issuerOf(instance)
+  say(`This token is for ${describeInstance(instance)}.`)
   return issuer.sign(request)
 }
 

@@ -1,8 +1,8 @@
-// A bare Fastify server, in a process of its own: a route that answers with the bytes that it is told, and nothing else.
+// Runs a bare Fastify server in its own process; each route answers with fixed bytes, as a lower bound for the web BFF.
 import process from 'node:process'
 import Fastify from 'fastify'
 
-/** What the parent sends: an answer by path, as base64. */
+/** The parent sends one response per path, as base64. */
 export type BareResponses = Readonly<Record<string, string>>
 
 process.once('message', async (answers: BareResponses) => {

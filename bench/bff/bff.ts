@@ -1,4 +1,4 @@
-// Warm order page and order list of the web BFF, beside one gateway query of the same data and a bare route of the same bytes.
+// Benchmarks the warm order page and order list of the web BFF against a gateway query and a bare route of the same bytes.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -30,7 +30,7 @@ const MANIFEST = new URL('../../schema/persisted/bff-web.json', import.meta.url)
 
 type Operation = { readonly query: string; readonly variables: object }
 
-/** What a client asks the BFF, and what the BFF would have to ask the gateway each time without its caches. */
+/** The client's operation, and the gateway operation that the BFF would send each time without its caches. */
 type View = { readonly name: string; readonly client: Operation; readonly gateway: Operation }
 
 export const bench: Bench = async ({ quick }) => {
@@ -98,7 +98,7 @@ async function viewsOf({ orderId, customerId }: OrderFixture): Promise<View[]> {
   ]
 }
 
-/** What the BFF answers: the bytes for the bare routes. Fails when an answer has errors or is not the same twice. */
+/** Returns the BFF's responses for the bare routes. Throws when a response has errors or differs when it is repeated. */
 async function answersOf(shop: OrderFixture, views: readonly View[]): Promise<BareResponses> {
   const answers: Record<string, string> = {}
   for (const { name, client } of views) {
@@ -110,7 +110,7 @@ async function answersOf(shop: OrderFixture, views: readonly View[]): Promise<Ba
   return answers
 }
 
-/** What is quick because it fails is no measure. */
+/** Throws when the gateway's response has errors, since a fast failure is no measurement. */
 async function checkGateway(shop: OrderFixture, { name, gateway }: View): Promise<void> {
   const text = await shop.ask('gateway', gateway)
   const { data, errors } = JSON.parse(text)
@@ -121,9 +121,9 @@ async function checkGateway(shop: OrderFixture, { name, gateway }: View): Promis
 type Setting = { readonly shop: OrderFixture; readonly view: View; readonly bareUrl: string }
 
 /**
- * The gateway sends equal queries under way out once, and answers all of them with that. What the BFF's cache saves is
- * seen where each connection shows a token of its own, as different users do: then nothing is equal. The client stays
- * awake beside the bare route, where it would be charged to the server; not beside the gateway's processes.
+ * The gateway deduplicates equal queries that are in flight, so a comparison with one token would favour it. The BFF's
+ * cache shows where each connection has its own token, as different users do: then no two queries are equal. The client
+ * stays awake only next to the bare route; next to the gateway's processes it would take a core from them.
  */
 async function measure({ shop, view, bareUrl }: Setting, { rounds, ms }: { rounds: number; ms: number }) {
   const request = (url: string, operation: Operation): HttpRequest => ({

@@ -1,4 +1,4 @@
-// A copy started as a user starts it, with a customer whose 20 orders are completed and at rest, for reading them.
+// Starts Waybill as a user does, with a customer whose 20 orders are completed and no longer change.
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -22,16 +22,16 @@ const AT_REST_MS = 60_000
 
 export type OrderFixture = AsyncDisposable & {
   readonly customerId: string
-  /** The newest order: four lines, completed. */
+  /** The id of the newest order: four lines, completed. */
   readonly orderId: string
-  /** Of the customer's requests. */
+  /** The HTTP headers of the customer's requests. */
   readonly headers: Readonly<Record<string, string>>
-  /** Of as many sessions of the customer's, each with a token of its own. */
+  /** Returns the headers of `count` sessions of the customer, each with its own token. */
   sessions(count: number): Promise<Readonly<Record<string, string>>[]>
   url(service: 'bff-web' | 'gateway'): string
-  /** The answer's text. */
+  /** Sends an operation and returns the response body. */
   ask(service: 'bff-web' | 'gateway', operation: object): Promise<string>
-  /** How many answers the web BFF has served from memory so far. */
+  /** Returns how many responses the web BFF has served from its cache. */
   cachedResponses(): Promise<number>
 }
 
@@ -41,11 +41,11 @@ export async function openOrderFixture(): Promise<OrderFixture> {
   await chmod(dataDir, 0o755) // PostgreSQL's own account must be able to pass through
   open.defer(() => rm(dataDir, { recursive: true, force: true }))
   const env = { CARRIER_SANDBOX_STEP_MS: '20', LOG_LEVEL: 'error' }
-  const copy = open.use(await startWaybill({ dataDir, portBase: await freePortBase(), env }))
+  const instance = open.use(await startWaybill({ dataDir, portBase: await freePortBase(), env }))
   const issuer = await openEmbeddedIssuer(path.join(dataDir, 'auth'))
   const graphs: PlatformClient = {
     token: (role, subject = newId('customer')) => issuer.sign({ role, subject, ttlSeconds: 24 * 3600 }),
-    send: createSender(service => `${copy.url(service)}/graphql`),
+    send: createSender(service => `${instance.url(service)}/graphql`),
   }
   const { id: customerId, token } = await registerShopper(graphs)
   const orderId = await placeOrders(graphs, token)
@@ -56,7 +56,7 @@ export async function openOrderFixture(): Promise<OrderFixture> {
   })
   const headers = headersOf(token)
   const running = open.move()
-  const url: OrderFixture['url'] = service => `${copy.url(service)}/graphql`
+  const url: OrderFixture['url'] = service => `${instance.url(service)}/graphql`
   return {
     customerId,
     orderId,
@@ -73,12 +73,12 @@ export async function openOrderFixture(): Promise<OrderFixture> {
       const response = await fetch(url(service), { method: 'POST', headers, body: JSON.stringify(operation) })
       return response.text()
     },
-    cachedResponses: () => readKept(copy),
+    cachedResponses: () => readKept(instance),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
 
-/** Resolves with the newest one's id when all are completed: from then on nothing happens to them. */
+/** Places the orders, waits until all are completed, and returns the id of the newest. */
 async function placeOrders(graphs: PlatformClient, token: string): Promise<string> {
   const skus = Array.from({ length: LINES }, (_, index) => `bench-${index}`)
   for (const sku of skus) await addProduct(graphs, { sku, price: '19.99', stock: { 'BER-1': 1_000_000 } })
@@ -107,8 +107,8 @@ async function completed(graphs: PlatformClient, token: string): Promise<void> {
   }
 }
 
-async function readKept(copy: WaybillProcess): Promise<number> {
-  const text = await (await fetch(`${copy.url('bff-web')}/metrics`)).text()
+async function readKept(instance: WaybillProcess): Promise<number> {
+  const text = await (await fetch(`${instance.url('bff-web')}/metrics`)).text()
   const [, count] = /^waybill_answers_total\{service="bff-web",outcome="hit"\} (\d+)$/m.exec(text) ?? []
   return Number(count ?? 0)
 }

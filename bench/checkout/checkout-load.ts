@@ -1,4 +1,4 @@
-// What benchmarks of checkouts buy in: products with stock, customers, and one checkout after another. Free of measuring.
+// Prepares products and customers for checkout benchmarks, and sends one checkout after another.
 import type { Pool } from 'undici'
 import { newId } from '#platform/domain/ids.ts'
 import type { TokenSigner } from '#start/seed.ts'
@@ -24,9 +24,9 @@ type Reply = {
   readonly errors?: readonly { readonly message: string }[]
 }
 
-export type CheckoutLoad = { readonly checkout: () => Promise<void> }
+type CheckoutLoad = { readonly checkout: () => Promise<void> }
 
-/** Products with stock, customers with tokens. A checkout that is not confirmed within its wait fails the benchmark. */
+/** Adds the products and customers. `checkout` throws when an order is not confirmed within its wait. */
 export async function openCheckoutLoad(pool: Pool, issuer: TokenSigner): Promise<CheckoutLoad> {
   const ops = await issuer.sign({ role: 'ops', subject: 'bench' })
   await Promise.all(

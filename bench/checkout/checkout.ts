@@ -1,4 +1,4 @@
-// Checkouts through the web BFF of a copy started as a user starts it: to Confirmed, with latency, rate and projection lag.
+// Benchmarks checkouts through the web BFF up to Confirmed: latency, sustained rate and projection lag.
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -18,11 +18,11 @@ export const bench: Bench = async ({ quick }) => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'waybill-bench-'))
   await chmod(dataDir, 0o755) // PostgreSQL's own account must be able to pass through
   open.defer(() => rm(dataDir, { recursive: true, force: true }))
-  const copy = open.use(await startWaybill({ dataDir, portBase: await freePortBase() }))
-  const pool = new Pool(copy.url('bff-web'), { connections: RATE_CALLERS * 2 })
+  const instance = open.use(await startWaybill({ dataDir, portBase: await freePortBase() }))
+  const pool = new Pool(instance.url('bff-web'), { connections: RATE_CALLERS * 2 })
   open.defer(() => pool.close())
   const shop = await openCheckoutLoad(pool, await openEmbeddedIssuer(path.join(dataDir, 'auth')))
-  const subgraphs = SUBGRAPHS.map(name => copy.url(name))
+  const subgraphs = SUBGRAPHS.map(name => instance.url(name))
 
   await measureLoad(RATE_CALLERS, quick ? 3000 : 10_000, shop.checkout) // warm-up: compiled code, cached plans
   const latency = await measureLoad(LATENCY_CALLERS, quick ? 5000 : 15_000, shop.checkout)

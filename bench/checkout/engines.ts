@@ -1,4 +1,4 @@
-// Checkouts and projection lag on PostgreSQL alone, and beside it on the engines that there are for many machines.
+// Compares checkouts and projection lag on PostgreSQL alone with those on Kafka, Redis, MongoDB, Temporal and Consul.
 import { Pool } from 'undici'
 import { openCheckoutLoad } from '#bench/checkout/checkout-load.ts'
 import { lagBuckets, lagQuantiles } from '#bench/checkout/projection-lag.ts'
@@ -17,7 +17,7 @@ import { startFleet } from '#testbed/fleet/fleet.ts'
 import { createRecoveryProbe } from '#testbed/fleet/recovery-probe.ts'
 
 const CALLERS = 8
-/** One process of each service for either set: what differs is what they stand on. */
+/** Both sets run one process of each service, so that only the engines differ. */
 const COPIES = { ...Object.fromEntries(SERVICE_NAMES.map(name => [name, 1])), 'bff-mobile': 0 }
 
 type Figures = Load & { readonly lagP50: number; readonly lagP99: number }

@@ -1,11 +1,11 @@
-// From the recording of an event until its view shows it, as the subgraphs' own metrics have it. Free of how they are started.
+// Reads the projection lag, from recording an event to its view showing it, from the subgraphs' metrics.
 
 const METRIC = 'waybill_projection_lag_seconds'
 
-/** Cumulative counts by upper bound in seconds. */
-export type LagBuckets = ReadonlyMap<number, number>
+/** Cumulative counts by the bucket's upper bound in seconds. */
+type LagBuckets = ReadonlyMap<number, number>
 
-/** The sum over the processes at `urls`, which may share metrics. */
+/** Adds up the buckets of the processes at `urls`, which may share metrics. */
 export async function lagBuckets(urls: readonly string[]): Promise<LagBuckets> {
   const sums = new Map<number, number>()
   const seen = new Set<string>()
@@ -24,7 +24,7 @@ export async function lagBuckets(urls: readonly string[]): Promise<LagBuckets> {
   return sums
 }
 
-/** Upper bounds of the buckets that hold the median and the 99th percentile, in milliseconds. */
+/** Returns the upper bounds of the buckets that hold the median and the 99th percentile, in milliseconds. */
 export function lagQuantiles(before: LagBuckets, after: LagBuckets): { p50: number; p99: number } {
   const counts = [...after]
     .map(([bound, count]) => ({ bound, count: count - (before.get(bound) ?? 0) }))

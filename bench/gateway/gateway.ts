@@ -1,4 +1,4 @@
-// The federation gateway beside its peers, on the usual benchmark: a big nested query, a small one, and an answer of 2 MB.
+// Benchmarks the gateway against Apollo Gateway, Hive Gateway and Mercurius: a nested query, a small one, and a 2 MB response.
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -105,7 +105,7 @@ const COLUMNS: Readonly<Record<keyof GatewayLoad, string>> = {
 }
 const KEYS = Object.keys(COLUMNS) as (keyof GatewayLoad)[]
 
-/** Of requests, within each round. */
+/** Returns the median ratio of requests per second, taken within each round. */
 function ratio(rounds: readonly Round[], one: string, other: string): number {
   return medianRatio<string>(rounds, one, other)
 }

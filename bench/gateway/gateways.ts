@@ -1,4 +1,4 @@
-// The gateways of the benchmark, each as a process of its own in front of the same subgraphs: ours, and peers that are installed on demand.
+// Starts each gateway of the benchmark, ours and the peers, in its own process in front of the same subgraphs.
 import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -20,12 +20,12 @@ const SAID_CHARACTERS = 2000
 
 export type GatewayProcess = AsyncDisposable & {
   readonly url: string
-  /** Since the last call. */
+  /** Returns what the process has used since the last call. */
   usage(): Promise<Usage>
 }
 
-/** How to start one: its program, and what it reads from the environment beside PORT and SUPERGRAPH. */
-export type GatewayProgram = {
+/** How to start a gateway: its program, and the environment it reads besides PORT and SUPERGRAPH. */
+type GatewayProgram = {
   readonly file: string
   readonly env: Readonly<Record<string, string>>
 }
@@ -40,7 +40,7 @@ export const PEER_NAMES = {
   hiveSharing: 'hive, sharing',
 } as const
 
-/** `folder` is where a file of settings may be written. */
+/** Lists the gateways to compare. A settings file may be written to `folder`. */
 export async function gatewayPrograms(folder: string, peers: string): Promise<GatewayPrograms> {
   const settings = path.join(folder, 'sharing.json')
   await writeFile(settings, JSON.stringify({ shareQueries: true }))
@@ -55,7 +55,7 @@ export async function gatewayPrograms(folder: string, peers: string): Promise<Ga
   }
 }
 
-/** Ready when it answers `{ __typename }`. Throws when it ends before, or is not ready in a minute. */
+/** Resolves when the gateway answers `{ __typename }`. Throws when it ends first or is not ready within a minute. */
 export async function startGateway(
   { file, env }: GatewayProgram,
   given: { readonly supergraph: string; readonly subgraphs: string },
@@ -128,8 +128,8 @@ async function freePort(): Promise<number> {
 }
 
 /**
- * The folder with the peers, installed from bench/peers/gateway into the user's cache folder when it is not there yet.
- * The folder's name is a hash of what is installed: a changed version is another folder.
+ * Returns the folder with the peers, and installs them from bench/peers/gateway into the user's cache folder first
+ * when it is missing. The folder is named by a hash of what is installed, so a changed version gets a new folder.
  */
 export async function installPeers(): Promise<string> {
   const names = (await readdir(PEERS)).sort()

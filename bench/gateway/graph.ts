@@ -1,9 +1,9 @@
-// The graph of the usual federation benchmark: accounts, inventory, products and reviews, their data, and what is asked of them.
-// Written for composition of both federation versions, since a peer knows the first one only.
+// Defines the graph of the usual federation benchmark: accounts, inventory, products and reviews, with data and operations.
+// Its SDL composes under both versions of federation, since one peer supports only the first.
 
 export type Service = 'accounts' | 'inventory' | 'products' | 'reviews'
 
-/** Shaped like the benchmark's own: its nested query answers about 87 KB. */
+/** Sized like the original benchmark: its nested query returns about 87 KB. */
 const REVIEWS_OF_FIRST_PRODUCTS = [4, 4, 1, 2]
 const PRODUCTS = 5500
 const NAMES = ['Table', 'Couch', 'Glass', 'Chair', 'Screen', 'Lamp', 'Grill', 'Fridge', 'Sofa']
@@ -69,7 +69,7 @@ type Weighed = { readonly price: number; readonly weight: number }
 const [author] = users
 const byId = ({ id }: WithId) => users.find(user => user.id === id)
 
-/** As `buildSubgraphSchema` of @apollo/subgraph takes them. Every author is the first user, as in the benchmark. */
+/** Resolvers for `buildSubgraphSchema` of @apollo/subgraph. Every author is the first user, as in the original. */
 export const RESOLVERS: Readonly<Record<Service, object>> = {
   accounts: {
     Query: { me: () => author, user: (_: unknown, wanted: WithId) => byId(wanted), users: () => users },
@@ -99,7 +99,7 @@ export const RESOLVERS: Readonly<Record<Service, object>> = {
   },
 }
 
-/** What clients ask. */
+/** The operations that clients send. */
 export const OPERATIONS = {
   big: `query TestQuery {
     users { ...User reviews { ...Review product { ...Product reviews { ...Review author { ...User
@@ -112,4 +112,3 @@ export const OPERATIONS = {
   small: 'query SmallQuery { product(upc: "1") { upc name price inStock } }',
   large: 'query LargeQuery { topProducts(first: 5500) { upc name price weight reviews { id body } } }',
 } as const
-export type OperationName = keyof typeof OPERATIONS

@@ -1,4 +1,4 @@
-// One scenario of the gateway benchmark: every gateway answers the same, then takes its turns under load. Free of goals.
+// Runs one scenario of the gateway benchmark: checks that all gateways answer the same, then loads each in turn.
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -11,8 +11,8 @@ import { openHttpLoader } from '#bench/harness/http-load.ts'
 import type { WorkerProcess } from '#bench/harness/worker-process.ts'
 
 /**
- * What one gateway did in one round. `cpuMs` is of its process, `subgraphsCpuMs` of that of the subgraphs, and
- * `subgraphRequests` how many it sent there: each for one answer.
+ * One gateway's figures in one round. `cpuMs`, `subgraphsCpuMs` and `subgraphRequests` are per response: processor time
+ * of the gateway's and of the subgraphs' process, and requests that the gateway sent to subgraphs.
  */
 export type GatewayLoad = Load & {
   readonly cpuMs: number
@@ -22,14 +22,14 @@ export type GatewayLoad = Load & {
 }
 export type Round = Readonly<Record<string, GatewayLoad>>
 
-export type ScenarioSetup = {
+type ScenarioSetup = {
   readonly contenders: GatewayPrograms
   readonly subgraphs: WorkerProcess
-  /** The composed graph's file, and the subgraphs' URLs by name as JSON. */
+  /** The path of the supergraph file, and the subgraphs' URLs by name as JSON. */
   readonly given: { readonly supergraph: string; readonly subgraphs: string }
 }
 
-export type ScenarioOptions = {
+type ScenarioOptions = {
   readonly query: string
   readonly connections: number
   readonly rounds: number
@@ -39,11 +39,11 @@ export type ScenarioOptions = {
 export type Results = {
   readonly rounds: readonly Round[]
   readonly answerBytes: number
-  /** JSON.parse and JSON.stringify of the answer, the median of all rounds. */
+  /** Milliseconds for JSON.parse and JSON.stringify of the response: the median over all rounds. */
   readonly jsonMs: number
 }
 
-/** Writes the supergraph of the subgraphs at `port` into `folder`. */
+/** Composes the subgraphs at `port` and writes the supergraph into `folder`. */
 export async function composeSupergraph(folder: string, port: number): Promise<ScenarioSetup['given']> {
   const services = Object.entries(SDL).map(([name, sdl]) => ({
     name,
@@ -99,7 +99,7 @@ type Turn = {
   readonly subgraphs: WorkerProcess
 }
 
-/** With connections of its own: some gateways close those that rest while the others have their turn. */
+/** Opens new connections each time, since some gateways close those that idle during the others' turns. */
 async function turn({ contender, plan, subgraphs }: Turn): Promise<GatewayLoad> {
   const look = async () => ({
     own: await contender.usage(),
@@ -126,7 +126,7 @@ function requestOf({ url }: GatewayProcess, query: string) {
   return { url, method: 'POST', headers, body: JSON.stringify({ query }) } as const
 }
 
-/** Throws when two of them disagree, or when there are errors. */
+/** Returns the response. Throws when it has errors or when two gateways differ. */
 async function sameAnswer(running: Readonly<Record<string, GatewayProcess>>, query: string): Promise<string> {
   let first: { readonly name: string; readonly text: string } | undefined
   for (const [name, contender] of Object.entries(running)) {

@@ -1,5 +1,5 @@
-// The benchmark's four subgraphs, in one process of their own: real federation subgraphs whose answers are remembered as bytes,
-// so that what is measured is the gateway in front of them.
+// Serves the four subgraphs of the benchmark in one process. They are real federation subgraphs whose responses are
+// cached as bytes, so that the benchmark measures the gateway.
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import process from 'node:process'
@@ -22,7 +22,7 @@ for (const [name, sdl] of Object.entries(SDL))
     buildSubgraphSchema({ typeDefs: parse(sdl), resolvers: RESOLVERS[name as Service] as Resolvers }),
   )
 
-/** Whole responses by request line and body. A run has few different ones. */
+/** Complete responses by path and body. A run has few distinct ones. */
 const remembered = new Map<string, Buffer>()
 let requests = 0
 
@@ -53,7 +53,7 @@ async function run(schema: GraphQLSchema, { query, variables, operationName }: A
   })
 }
 
-/** HTTP/1.1 with a content-length and nothing else: parsing more would cost more than answering. */
+/** Speaks only HTTP/1.1 with a content-length: parsing more would cost more than responding. */
 function serve(socket: Socket): void {
   let pending: Buffer = Buffer.alloc(0)
   let answering = Promise.resolve()
@@ -82,7 +82,7 @@ async function learn(key: string, socket: Socket): Promise<void> {
   socket.write(response)
 }
 
-/** The first whole request of the bytes: its path and body as one text, a character for each byte. */
+/** Takes the first complete request from the bytes: its path and body as one text, one character per byte. */
 function take(bytes: Buffer): { readonly key: string; readonly length: number } | undefined {
   const end = bytes.indexOf(HEAD_END)
   if (end < 0) return undefined

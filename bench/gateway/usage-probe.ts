@@ -1,10 +1,10 @@
-// Loaded into each gateway's process by the benchmark: answers its parent with what the process has used. Changes nothing else.
+// Reports a gateway process's CPU time and peak memory to the benchmark on request. Loaded with `--import`.
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 
 /**
- * `peakMb` is the most resident memory since the last question, looked at every 20 ms: of the process, and of those that it
- * has started where the system tells of them (Linux).
+ * `peakMb` is the highest resident memory since the last request, sampled every 20 ms: of the process and, on Linux, of
+ * its child processes.
  */
 export type Usage = { readonly cpuMs: number; readonly peakMb: number }
 
@@ -26,7 +26,7 @@ function childrenBytes(): number {
   return sum
 }
 
-/** Empty for what is not there. */
+/** Returns an empty text when the file is missing. */
 function textOf(file: string): string {
   try {
     return readFileSync(file, 'latin1')

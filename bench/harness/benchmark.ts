@@ -1,9 +1,9 @@
-// What every benchmark needs: rounds of contenders, medians, goals, a report on screen and in bench/results. Free of contenders.
+// Runs contenders in rounds, computes medians and goals, and reports them on screen and in bench/results.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { isObject } from '#platform/domain/json.ts'
 
-/** A goal and whether it was met. `goal` is the bound as text, e.g. `>= 1.5`. */
+/** A goal and whether it was met. `goal` is the bound as text, for example `>= 1.5`. */
 export type Goal = {
   readonly name: string
   readonly value: number
@@ -12,18 +12,18 @@ export type Goal = {
   readonly met: boolean
 }
 
-/** `figures` are numbers by name, nested as the benchmark likes; `versions` are those of the contenders. */
-export type Report = {
+/** `figures` are named numbers, nested as the benchmark likes; `versions` are those of the contenders. */
+type Report = {
   readonly versions: Readonly<Record<string, string>>
   readonly figures: Readonly<Record<string, unknown>>
   readonly goals: readonly Goal[]
 }
 
-/** `quick` asks for figures in under a minute, at the price of noise. */
-export type BenchOptions = { readonly quick: boolean }
+/** `quick` asks for figures in under a minute, at the price of more noise. */
+type BenchOptions = { readonly quick: boolean }
 export type Bench = (options: BenchOptions) => Promise<Report>
 
-/** What one contender did in one round. Latencies are in milliseconds. */
+/** One contender's figures in one round. Latencies are in milliseconds. */
 export type Load = { readonly perSecond: number; readonly p50: number; readonly p99: number }
 
 export function atLeast(name: string, value: number, unit: string, bound: number): Goal {
@@ -34,7 +34,7 @@ export function atMost(name: string, value: number, unit: string, bound: number)
   return { name, value: rounded(value), unit, goal: `<= ${bound}`, met: value <= bound }
 }
 
-/** The value that `share` of the values do not exceed; NaN of none. */
+/** Returns the value that `share` of the values do not exceed; NaN when there are none. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
@@ -44,12 +44,12 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** Three significant digits, or the whole number when it has more. */
+/** Rounds to three significant digits, or to an integer from 1000 on. */
 export function rounded(value: number): number {
   return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(3))
 }
 
-/** Has `callers` call `work` again and again for `ms`, each waiting for its answer before the next call. */
+/** Calls `work` from `callers` concurrent loops for `ms` milliseconds; each loop waits for its result before calling again. */
 export async function measureLoad(callers: number, ms: number, work: () => Promise<unknown>): Promise<Load> {
   const latencies: number[] = []
   const begin = performance.now()
@@ -70,8 +70,8 @@ export async function measureLoad(callers: number, ms: number, work: () => Promi
 }
 
 /**
- * Gives every contender its turn in each round, beginning with another one each time, so that a slow moment of the
- * machine falls on all of them alike. Ratios are to be taken within a round.
+ * Runs every contender once per round, starting with another one each time, so that a slow moment of the machine
+ * affects all of them alike. Ratios should be taken within a round.
  */
 export async function inRounds<Name extends string, Result>(
   rounds: number,
@@ -88,7 +88,7 @@ export async function inRounds<Name extends string, Result>(
   return results
 }
 
-/** The median over the rounds of `ours` to `theirs`. */
+/** Returns the median over the rounds of our rate divided by theirs. */
 export function medianRatio<Name extends string>(
   rounds: readonly Record<Name, Load>[],
   ours: Name,
@@ -97,13 +97,13 @@ export function medianRatio<Name extends string>(
   return median(rounds.map(round => round[ours].perSecond / round[theirs].perSecond))
 }
 
-/** The median over the rounds of each figure of one contender. */
+/** Returns the median over the rounds of each of the contender's figures. */
 export function summary<Name extends string>(rounds: readonly Record<Name, Load>[], name: Name): Load {
   const of = (figure: keyof Load) => rounded(median(rounds.map(round => round[name][figure])))
   return { perSecond: of('perSecond'), p50: of('p50'), p99: of('p99') }
 }
 
-/** Columns as wide as their content, the first to the left and the others to the right. */
+/** Prints aligned columns: the first to the left, the others to the right. */
 export function printTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
   const lines = [head, ...rows].map(row => row.map(String))
   const widths = head.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)))
@@ -117,14 +117,14 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
     )
 }
 
-/** The version of an installed package. */
+/** Returns the version of an installed package. */
 export async function versionOf(packageName: string): Promise<string> {
   const file = new URL(`../../node_modules/${packageName}/package.json`, import.meta.url)
   const parsed: unknown = JSON.parse(await readFile(file, 'utf8'))
   return isObject(parsed) && 'version' in parsed ? String(parsed.version) : 'unknown'
 }
 
-/** Prints the goals, if there are any, and writes the report to bench/results/NAME.json. */
+/** Prints the goals, if any, and writes the report to bench/results/NAME.json. */
 export async function publish(name: string, report: Report): Promise<void> {
   if (report.goals.length > 0) printGoals(report.goals)
   const folder = new URL('../results/', import.meta.url)

@@ -1,4 +1,4 @@
-// Load on an HTTP server over kept-alive connections, one request at a time on each. So light that the server is what is measured.
+// Loads an HTTP server over kept-alive connections, one request at a time on each, at little cost to the client.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type Load, quantile } from '#bench/harness/benchmark.ts'
@@ -10,23 +10,23 @@ export type HttpRequest = {
   readonly body?: string
 }
 
-export type HttpLoad = Load & { readonly answers: number }
+type HttpLoad = Load & { readonly answers: number }
 
 export type HttpLoader = Disposable & {
   /**
-   * Sends for `ms`. `awake` keeps this process from sleeping meanwhile: else the server's every write pays for waking it, a
-   * slow server's most. It takes a core of its own. Throws when an answer has another status than 200 or another length
-   * than the first one.
+   * Sends requests for `ms` milliseconds. With `awake` this process never sleeps meanwhile: otherwise each write of the
+   * server pays for waking it, a slow server's most. That takes one core. Throws when a response has a status other than
+   * 200 or another length than the first.
    */
   run(ms: number, options: { readonly awake: boolean }): Promise<HttpLoad>
 }
 
-/** Opens the connections, each for the same request. */
+/** Opens `connections` connections that all send the same request. */
 export function openHttpLoader(request: HttpRequest, connections: number): Promise<HttpLoader> {
   return openHttpLoaders(Array<HttpRequest>(connections).fill(request))
 }
 
-/** Opens a connection for each of the requests, which are all to one server. Each is written once, as bytes. */
+/** Opens one connection per request, all to the same server. Each request is serialized once. */
 export async function openHttpLoaders(requests: readonly HttpRequest[]): Promise<HttpLoader> {
   const clients = await Promise.all(
     requests.map(request => {
@@ -54,7 +54,7 @@ export async function openHttpLoaders(requests: readonly HttpRequest[]): Promise
   }
 }
 
-/** Until disposed. */
+/** Keeps the process awake until disposed. */
 function stayAwake(): Disposable {
   let awake = true
   const spin = () => awake && setImmediate(spin)
@@ -91,7 +91,7 @@ async function openClient(address: { host: string; port: number }, request: Buff
   return converse(socket, request)
 }
 
-/** Answers of one length need no parsing past the first: their bytes are counted. */
+/** Counts the bytes of each response: all have the length of the first, so only that one is parsed. */
 function converse(socket: Socket, request: Buffer): Client {
   let length = 0
   let missing = 0
@@ -139,7 +139,7 @@ function converse(socket: Socket, request: Buffer): Client {
   }
 }
 
-/** Of head and body together; 0 while the head is not all there. */
+/** Returns the length of head and body together, or 0 while the head is incomplete. */
 function lengthOf(start: Buffer): number {
   const end = start.indexOf('\r\n\r\n')
   if (end < 0) return 0

@@ -1,9 +1,9 @@
-// A process of a benchmark's own that answers questions: started here, answered there. Free of what is asked.
+// Starts a worker process for a benchmark and exchanges requests and responses with it.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import process from 'node:process'
 
-/** Both ends are of one benchmark: what is asked and answered is trusted. */
+/** Both ends belong to one benchmark, so messages are trusted. */
 export type WorkerProcess = AsyncDisposable & {
   request<Answer>(question: string, detail?: unknown): Promise<Answer>
 }
@@ -11,7 +11,7 @@ export type WorkerProcess = AsyncDisposable & {
 type Question = { readonly number: number; readonly question: string; readonly detail: unknown }
 type Reply = { readonly number: number; readonly answer?: unknown; readonly failure?: string }
 
-/** `file` calls `answer` below. Fails every question when the process dies. */
+/** Forks `file`, which calls `handleRequests`. Pending requests fail when the process ends. */
 export async function startWorker(file: URL, execArgv: readonly string[] = []): Promise<WorkerProcess> {
   const child = fork(file, { serialization: 'advanced', execArgv: [...execArgv] })
   const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
@@ -43,7 +43,7 @@ export async function startWorker(file: URL, execArgv: readonly string[] = []): 
   }
 }
 
-/** In the helper: answers questions by name until its parent lets go; `end` then has the last word. */
+/** Answers the parent's requests by name until it disconnects, then runs `end` and exits. Called in the worker. */
 export function handleRequests(
   answers: Readonly<Record<string, (detail: never) => unknown>>,
   end: () => Promise<void> = async () => undefined,
@@ -58,7 +58,7 @@ export function handleRequests(
   process.once('disconnect', () => void end().finally(() => process.exit()))
 }
 
-/** Milliseconds of a clock that all processes of a machine share. */
+/** Returns the milliseconds of a clock that all processes on the machine share. */
 export function machineClockMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }

@@ -1,15 +1,15 @@
-// The clients of the live benchmark, all in one process: as little as can be said to read WebSocket, so that servers are measured.
+// Runs the subscribers of the live benchmark in one process, with a minimal WebSocket reader that costs little.
 import { connect, type Socket } from 'node:net'
 import { handleRequests, machineClockMs } from '#bench/harness/worker-process.ts'
 
 export type Subscribers = {
   readonly port: number
   readonly path: string
-  /** One connection per entry: what it says, a text message after the other, each after an answer to the one before. */
+  /** One connection per entry: the text messages to send, each after the response to the one before. */
   readonly scripts: readonly (readonly string[])[]
 }
 
-/** Connections that are made at a time. */
+/** How many connections are opened at a time. */
 const AT_ONCE = 100
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 const [TEXT, CLOSE, PING] = [0x81, 0x88, 0x89]
@@ -20,7 +20,7 @@ let missing = 0
 let all = Promise.withResolvers<void>()
 let last = ''
 
-/** Resolves when every script is through, and answered. */
+/** Connects all subscribers. Resolves when every script was sent and answered. */
 async function join({ port, path, scripts }: Subscribers): Promise<void> {
   times = new Float64Array(scripts.length)
   const entries = scripts.entries()
@@ -73,7 +73,7 @@ function receive(index: number, payload: Buffer): void {
   all.resolve()
 }
 
-/** Frames of a server: whole messages, not masked. */
+/** Splits a server's frames, which are whole messages and not masked. */
 function readFrames(socket: Socket, heard: (payload: Buffer) => void): void {
   let rest: Buffer = Buffer.alloc(0)
   socket.on('data', chunk => {
@@ -116,13 +116,13 @@ function upgradeRequest(path: string): string {
 
 handleRequests({
   join,
-  /** The next message counts. */
+  /** Prepares to time the next message. */
   arm() {
     times.fill(0)
     missing = times.length
     all = Promise.withResolvers()
   },
-  /** When each had it, once all have. */
+  /** Waits until every connection got the message and returns the times. */
   async collect() {
     await all.promise
     return times.slice()

@@ -1,4 +1,4 @@
-// From an event's commit to its subscribers, beside a bare broadcast of the same bytes; and what a subscriber weighs.
+// Benchmarks live changes from commit to subscriber against a bare broadcast of the same bytes, and memory per subscriber.
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,9 +24,9 @@ import { openEventBus } from '#platform/event-bus/open.ts'
 import { startEmbeddedPostgres } from '#start/embedded-postgres.ts'
 
 const CROWDS = [1, 1_000, 10_000]
-/** Clients that come and go before the server is weighed: what it loads and grows for the first ones is not that of each. */
+/** Clients that connect and leave before memory is measured, so that one-off growth is not counted per subscriber. */
 const FIRST_CLIENTS = 100
-/** Beside its connections, a process needs files for its code, its database, its parent. */
+/** File descriptors that a process needs besides its connections. */
 const SPARE_FILES = 200
 const ORDER = newId('order')
 const SERVER = new URL('servers.ts', import.meta.url)
@@ -35,9 +35,9 @@ const QUERY = `subscription Watch($id: ID!, $after: String) { orderChanges(id: $
   kind cursor events { cursor id type service orderId at }
   orders { id status placedAt customer lines { sku title quantity price currency stock } } } }`
 
-/** Latencies in milliseconds, memory in KB for each subscriber: of the process, and of its heap and buffers. */
+/** Latencies in milliseconds; memory per subscriber in KB, of the process and of its heap and buffers. */
 type Figures = { readonly p50: number; readonly p99: number; readonly rssKB: number; readonly heapKB: number }
-/** `commit`: the median of what the commit itself took, which is part of the latencies. */
+/** `commit` is the median duration of the commit itself, which is part of the latencies. */
 type Round = { readonly waybill: Figures & { readonly commit: number }; readonly bare: Figures }
 type Stage = {
   readonly busUrl: string
@@ -92,7 +92,7 @@ async function openStage(open: AsyncDisposableStack): Promise<Stage> {
   return { busUrl, bus, authDirectory, issuer: await openEmbeddedIssuer(authDirectory) }
 }
 
-/** True when a process may have so many connections; says so when not. */
+/** Returns whether a process may open that many connections, and prints a line when it may not. */
 function filesSuffice(subscribers: number, figures: Record<string, unknown>): boolean {
   const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
   if (limit === 'unlimited' || Number(limit) >= subscribers + SPARE_FILES) return true
@@ -102,7 +102,7 @@ function filesSuffice(subscribers: number, figures: Record<string, unknown>): bo
   return false
 }
 
-/** Each contender has a fresh server and fresh clients; the broadcast sends the bytes that ours has sent. */
+/** Starts fresh servers and clients for each contender; the bare broadcast sends the bytes that ours sent. */
 async function runRound(stage: Stage, subscribers: number, events: number): Promise<Round> {
   const { text, ...waybill } = await runWaybill(stage, subscribers, events)
   return { waybill, bare: await runBare(subscribers, events, text) }
@@ -150,7 +150,7 @@ async function runBare(subscribers: number, events: number, text: string): Promi
   return { ...latencies, ...weight }
 }
 
-/** WAYBILL_BENCH_PROF names a folder for CPU profiles of the servers. */
+/** Returns Node's flags for the servers. WAYBILL_BENCH_PROF names a folder for their CPU profiles. */
 function serverArgs(): string[] {
   const folder = process.env.WAYBILL_BENCH_PROF
   return ['--expose-gc', ...(folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [])]
@@ -173,10 +173,10 @@ async function weigh(
   return { rssKB: each(({ rss }) => rss), heapKB: each(({ heap, buffers }) => heap + buffers) }
 }
 
-/** Longer than the least time between two notifications of a process, which a following event would wait for. */
+/** Longer than the minimum time between two notifications, for which a closely following event would wait. */
 const APART_MS = 25
 
-/** `send` says when it began. The first events are not counted. */
+/** `send` returns when it began. The first events are not counted. */
 async function measure(
   clients: WorkerProcess,
   events: number,

@@ -1,4 +1,4 @@
-// The two servers of the live benchmark, one a process: orders told live as a BFF does, and a bare broadcast of `ws`.
+// Runs one of the two servers of the live benchmark: live orders as in a BFF, or a bare broadcast with `ws`.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
@@ -16,9 +16,9 @@ import { createLogger } from '#platform/telemetry/logger.ts'
 
 type Order = { readonly id: string; readonly customer: string; readonly lines: readonly object[] }
 
-export type ServerOptions = { readonly busUrl: string; readonly authDirectory: string }
+type ServerOptions = { readonly busUrl: string; readonly authDirectory: string }
 
-/** Of this process after a full collection, in bytes. */
+/** Memory of this process after a full garbage collection, in bytes. */
 export type Memory = { readonly rss: number; readonly heap: number; readonly buffers: number }
 
 const typeDefs = `
@@ -97,7 +97,7 @@ async function openWaybill({ busUrl, authDirectory }: ServerOptions): Promise<nu
   return (await http.listen({ host: '127.0.0.1', port: 0 })).port
 }
 
-/** As the documentation of `ws` has it, with what can be taken out of the loop taken out. */
+/** Broadcasts as the documentation of `ws` shows, with constant work moved out of the loop. */
 async function openBare(): Promise<number> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false, backlog: 4096 })
   broadcast = text => {

@@ -52,7 +52,7 @@ export function interpolated(value: unknown, env: Readonly<Record<string, string
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, interpolated(item, env)]))
 }
 
-export type Demand = { readonly name: string; readonly operator: string; readonly text: string }
+type Demand = { readonly name: string; readonly operator: string; readonly text: string }
 
 /** Every place in `text` where a variable is put in. */
 export function demandsOf(text: string): Demand[] {

@@ -16,7 +16,7 @@ export type Manifest = {
   readonly data?: Readonly<Record<string, string>>
 }
 
-export type EnvironmentEntry = {
+type EnvironmentEntry = {
   readonly name: string
   readonly value?: string
   readonly valueFrom?: Readonly<
@@ -40,7 +40,7 @@ export type Container = {
 }
 type Probe = { readonly httpGet: { readonly path: string; readonly port: string } }
 
-export type PodSpec = {
+type PodSpec = {
   readonly containers: readonly [Container]
   readonly securityContext: object
   readonly volumes: readonly {

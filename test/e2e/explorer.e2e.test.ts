@@ -1,4 +1,4 @@
-// What a browser gets at the GraphQL endpoints of a development copy, and does not get in production.
+// What a browser gets at the GraphQL endpoints of a development instance, and does not get in production.
 import { readFile } from 'node:fs/promises'
 import { buildSchema, type GraphQLSchema, parse, validate } from 'graphql'
 import type { Browser, Page } from 'playwright-core'

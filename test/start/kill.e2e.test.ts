@@ -68,44 +68,44 @@ test(
   90_000 + KILLS * 30_000,
 )
 
-type Running = AsyncDisposable & { copy: WaybillProcess; readonly options: WaybillOptions }
+type Running = AsyncDisposable & { instance: WaybillProcess; readonly options: WaybillOptions }
 type Strike = (running: Running, random: () => number) => Promise<void>
 
 async function keepRunning(options: WaybillOptions): Promise<Running> {
   const running = {
-    copy: await startWaybill(options),
+    instance: await startWaybill(options),
     options,
-    [Symbol.asyncDispose]: () => running.copy[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => running.instance[Symbol.asyncDispose](),
   }
   return running
 }
 
 /** The power fails, and comes back. */
 const everything: Strike = async running => {
-  await running.copy.kill()
-  running.copy = await startWaybill(running.options)
+  await running.instance.kill()
+  running.instance = await startWaybill(running.options)
 }
 
 /** It fails again while services start. */
 const everythingTwice: Strike = async (running, random) => {
-  await running.copy.kill()
-  running.copy = launchWaybill(running.options)
-  await Promise.race([running.copy.ready, delay(random() * 3_000)])
+  await running.instance.kill()
+  running.instance = launchWaybill(running.options)
+  await Promise.race([running.instance.ready, delay(random() * 3_000)])
   await everything(running, random)
 }
 
 /** Hosts notice that their parent is gone, and leave by themselves. */
 const starter: Strike = async running => {
-  process.kill(running.copy.pid, 'SIGKILL')
-  await running.copy.ended
+  process.kill(running.instance.pid, 'SIGKILL')
+  await running.instance.ended
   await whenPortsAreFree(running.options.portBase)
-  running.copy = await startWaybill(running.options)
+  running.instance = await startWaybill(running.options)
 }
 
 /** One host dies; the starter runs it again, and the others stay as they are. */
-const oneHost: Strike = async ({ copy }, random) => {
-  const victim = await copy.hostPid(random() < 0.5 ? 'orders' : 'gateway')
-  const restarts = () => copy.lines.filter(line => line.startsWith('restart')).length
+const oneHost: Strike = async ({ instance }, random) => {
+  const victim = await instance.hostPid(random() < 0.5 ? 'orders' : 'gateway')
+  const restarts = () => instance.lines.filter(line => line.startsWith('restart')).length
   const before = restarts()
   process.kill(victim, 'SIGKILL')
   await until(() => restarts() > before)

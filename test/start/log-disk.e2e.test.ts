@@ -1,4 +1,4 @@
-// A copy whose log files lie on a disk that fills up, under load, and gets room again.
+// An instance whose log files lie on a disk that fills up, under load, and gets room again.
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
@@ -70,8 +70,12 @@ test(
     if (!disk) return context.skip('mounting a small disk takes the rights of root')
     // Each request is a line at this level, so that the load itself fills the disk.
     const env = { LOG_LEVEL: 'debug' }
-    await using copy = await startWaybill({ dataDir: folder.dataDir, portBase: await freePortBase(), env })
-    const hosts = await copy.pids()
+    await using instance = await startWaybill({
+      dataDir: folder.dataDir,
+      portBase: await freePortBase(),
+      env,
+    })
+    const hosts = await instance.pids()
 
     const filler = path.join(logs, 'filler')
     await writeFile(filler, 'x'.repeat(2_000_000)).catch(() => {})
@@ -79,14 +83,14 @@ test(
     const stop = new AbortController()
     const issuer = await openEmbeddedIssuer(path.join(folder.dataDir, 'auth'))
     const token = await issuer.sign({ role: 'customer', subject: SEED_CUSTOMERS[0].id })
-    const load = startLoad(`${copy.url('bff-web')}/graphql`, token, stop.signal)
+    const load = startLoad(`${instance.url('bff-web')}/graphql`, token, stop.signal)
     await delay(FULL_SECONDS * 1_000)
-    await expect.poll(() => failuresOf(copy.url('bff-web'))).toBeGreaterThan(0)
+    await expect.poll(() => failuresOf(instance.url('bff-web'))).toBeGreaterThan(0)
     stop.abort()
     await load.ended
     expect(load.state.failed).toEqual([])
     expect(load.state.answered).toBeGreaterThan(0)
-    expect(await copy.pids()).toEqual(hosts)
+    expect(await instance.pids()).toEqual(hosts)
 
     await rm(filler)
     await expect

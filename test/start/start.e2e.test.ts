@@ -24,7 +24,7 @@ const DEADLINE_MS = 30_000
 const open = new AsyncDisposableStack()
 let dataDir: string
 let portBase: number
-let copy: WaybillProcess
+let instance: WaybillProcess
 let second: WaybillProcess
 beforeAll(async () => {
   const folders = [open.use(await openDataDir()), open.use(await openDataDir())] as const
@@ -35,10 +35,10 @@ beforeAll(async () => {
     ),
   )
   for (const each of begun) open.use(each)
-  ;[copy, second] = begun as [WaybillProcess, WaybillProcess]
-  await Promise.all([copy.ready, second.ready])
+  ;[instance, second] = begun as [WaybillProcess, WaybillProcess]
+  await Promise.all([instance.ready, second.ready])
   dataDir = folders[0].dataDir
-  portBase = Number(new URL(copy.url('bff-web')).port)
+  portBase = Number(new URL(instance.url('bff-web')).port)
 }, 120_000)
 afterAll(() => open.disposeAsync())
 
@@ -88,22 +88,22 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 
 const cluster = () => path.join(dataDir, 'postgres', 'cluster')
 const restart = async () => {
-  copy = open.use(await startWaybill({ dataDir, portBase }))
+  instance = open.use(await startWaybill({ dataDir, portBase }))
 }
 
-describe('a copy that runs', () => {
+describe('an instance that runs', () => {
   test('has said that it is ready, and where everything is', async () => {
-    await until(() => copy.lines.some(line => line.includes('Ctrl-C stops everything')))
-    expect(copy.lines.join('\n')).toMatch(/Waybill is ready, in \d+\.\d s/)
+    await until(() => instance.lines.some(line => line.includes('Ctrl-C stops everything')))
+    expect(instance.lines.join('\n')).toMatch(/Waybill is ready, in \d+\.\d s/)
     for (const name of SERVICE_NAMES) {
       const address = `http://127.0.0.1:${portBase + PORT_OFFSETS[name]}`
-      expect(copy.lines.some(line => line.endsWith(`${address}/graphql`))).toBe(true)
+      expect(instance.lines.some(line => line.endsWith(`${address}/graphql`))).toBe(true)
       expect((await fetch(`${address}/health/ready`)).status).toBe(200)
     }
   })
 
   test('takes the tokens that tools/token.ts prints', async () => {
-    const { data } = await ask(copy, await tokenOf(ada.id), '{ me { name } }')
+    const { data } = await ask(instance, await tokenOf(ada.id), '{ me { name } }')
     expect(data).toEqual({ me: { name: ada.name } })
   })
 
@@ -116,7 +116,7 @@ describe('a copy that runs', () => {
   test('has another beside it that knows nothing of it', async () => {
     const placed = await placeOrder()
     const token = await tokenOf(ada.id)
-    expect(await ordersOf(copy, token)).toContain(placed)
+    expect(await ordersOf(instance, token)).toContain(placed)
     const { errors } = await ask(second, token, '{ me { name } }')
     expect(errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
     process.kill(second.pid, 'SIGTERM')
@@ -137,53 +137,53 @@ describe('a copy that runs', () => {
     expect(late.lines.join('\n')).toContain('DATA_DIR_IN_USE')
     const { code, output } = await runTool('reset', ['--yes'])
     expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('DATA_DIR_IN_USE') })
-    expect(await ordersOf(copy, await tokenOf(ada.id))).not.toEqual([])
+    expect(await ordersOf(instance, await tokenOf(ada.id))).not.toEqual([])
   })
 
   test('starts one of its processes again when that dies, while the others go on', async () => {
     const token = await tokenOf(ada.id)
-    const edge = await copy.hostPid('gateway')
-    process.kill(await copy.hostPid('orders'), 'SIGKILL')
-    await until(() => copy.lines.some(line => line.startsWith('restart')))
-    expect((await fetch(`${copy.url('bff-web')}/health/live`)).status).toBe(200)
-    await until(async () => (await ask(copy, token, '{ orders { nodes { id } } }')).errors === undefined)
-    expect(await copy.hostPid('gateway')).toBe(edge)
+    const edge = await instance.hostPid('gateway')
+    process.kill(await instance.hostPid('orders'), 'SIGKILL')
+    await until(() => instance.lines.some(line => line.startsWith('restart')))
+    expect((await fetch(`${instance.url('bff-web')}/health/live`)).status).toBe(200)
+    await until(async () => (await ask(instance, token, '{ orders { nodes { id } } }')).errors === undefined)
+    expect(await instance.hostPid('gateway')).toBe(edge)
   })
 })
 
-describe('a copy that ends', () => {
+describe('an instance that ends', () => {
   let token: string
   let orders: readonly string[]
   beforeAll(async () => {
     token = await tokenOf(ada.id)
-    orders = await ordersOf(copy, token)
+    orders = await ordersOf(instance, token)
   })
 
   test('leaves nothing running after Ctrl-C, even one that npm has doubled, and has all data when it is back', async () => {
-    process.kill(-copy.pid, 'SIGINT')
-    expect(await copy.interrupt()).toBe(0)
-    expect(await copy.pids()).toEqual([])
+    process.kill(-instance.pid, 'SIGINT')
+    expect(await instance.interrupt()).toBe(0)
+    expect(await instance.pids()).toEqual([])
     expect(await findServer(cluster())).toBeUndefined()
     await restart()
-    expect(copy.lines.join('\n')).not.toContain('seed ')
-    expect(await ordersOf(copy, token)).toEqual(orders)
+    expect(instance.lines.join('\n')).not.toContain('seed ')
+    expect(await ordersOf(instance, token)).toEqual(orders)
   })
 
   test('has its database taken over after SIGKILL', async () => {
     const left = await findServer(cluster())
-    await copy.kill()
+    await instance.kill()
     expect(await findServer(cluster())).toEqual(left)
     await restart()
     expect(await findServer(cluster())).toEqual(left)
-    expect(await ordersOf(copy, token)).toEqual(orders)
+    expect(await ordersOf(instance, token)).toEqual(orders)
   })
 
   test('takes its processes with it when only the starter is killed', async () => {
     // The starter, its two hosts, and the gateway's planner as long as that has something to do.
-    expect([3, 4]).toContain((await copy.pids()).length)
-    process.kill(copy.pid, 'SIGKILL')
-    await copy.ended
-    await until(async () => (await copy.pids()).length === 0)
+    expect([3, 4]).toContain((await instance.pids()).length)
+    process.kill(instance.pid, 'SIGKILL')
+    await instance.ended
+    await until(async () => (await instance.pids()).length === 0)
     await whenPortsAreFree(portBase)
   })
 
@@ -202,7 +202,7 @@ async function placeOrder(): Promise<string> {
   const query = `mutation($input: CheckoutInput!) {
     checkout(input: $input) { __typename ... on OrderAccepted { order { id } } }
   }`
-  const { data } = await ask(copy, await tokenOf(ada.id), query, {
+  const { data } = await ask(instance, await tokenOf(ada.id), query, {
     input: {
       idempotencyKey: 'kept',
       lines: [{ sku: 'kettle-01', quantity: 1 }],

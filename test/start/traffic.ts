@@ -16,7 +16,7 @@ export const STOCK = {
 } as const
 type Sku = keyof typeof STOCK
 
-export type OrderKind = {
+type OrderKind = {
   readonly name: string
   readonly skus: readonly Sku[]
   readonly card: string
@@ -55,7 +55,7 @@ const KINDS: readonly OrderKind[] = [
 ]
 
 /** A checkout that was answered. Goods that are known to be sold out are refused without an order. */
-export type Answered = {
+type Answered = {
   readonly key: string
   readonly kind: OrderKind
   readonly shopper: Shopper
@@ -79,7 +79,7 @@ const PATIENCE_MS = 60_000
 const PAUSE_MS = 100
 const SETTLE_MS = 2_000
 
-export type Pace = {
+type Pace = {
   /** Between two orders of a shopper; none when left out. */
   readonly pauseMs?: number
   /** How long a checkout waits for the order's confirmation, so that no more is asked than is done; 2 s when left out. */

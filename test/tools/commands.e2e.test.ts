@@ -75,26 +75,28 @@ test('reset deletes nothing when it is asked for its help, and nothing without a
   await run('reset', '--help')
   const { code, stderr } = await run('reset')
   expect(code).toBe(1)
-  expect(stderr).toContain(`This deletes all data of the copy in ${dataDir} (ports 4000 to 4104).`)
+  expect(stderr).toContain(`This deletes all data of the instance in ${dataDir} (ports 4000 to 4104).`)
   expect((await readdir(dataDir)).sort()).toEqual(['logs', 'seeded'])
 })
 
-test('reset with --yes deletes what the copy wrote, leaves other files alone, and says when there is nothing', async () => {
+test('reset with --yes deletes what the instance wrote, leaves other files alone, and says when there is nothing', async () => {
   await writeFile(path.join(dataDir, 'notes.txt'), 'mine')
   expect((await run('reset', '--yes')).stdout).toContain(`Deleted the data in ${dataDir}`)
   expect(await readdir(dataDir)).toEqual(['notes.txt'])
   expect((await run('reset', '--yes')).stdout).toContain('Nothing was changed')
 })
 
-test('a command for a running copy says that none is running, and where it looked', async () => {
+test('a command for a running instance says that none is running, and where it looked', async () => {
   const { code, stderr } = await run('rebuild', 'orders')
   expect(code).toBe(1)
-  expect(stderr).toMatch(/^NOT_RUNNING: the copy in .* is not running: start it with DATA_DIR=.* npm start/)
+  expect(stderr).toMatch(
+    /^NOT_RUNNING: the instance in .* is not running: start it with DATA_DIR=.* npm start/,
+  )
 })
 
 const SAMPLE = ['test/tools/import/northwind', '--mapping', 'northwind']
 
-test('import makes no key for a copy that was never started', async () => {
+test('import makes no key for an instance that was never started', async () => {
   const before = await readdir(dataDir)
   const { code, stderr } = await run('import', ...SAMPLE)
   expect(code).toBe(2)

@@ -1,4 +1,4 @@
-// Imports into a copy, restores databases of different moments beside one another, and sees what the reconciler says.
+// Imports into an instance, restores databases of different moments beside one another, and sees what the reconciler says.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -65,7 +65,7 @@ test('databases restored from different moments are told from those that agree',
     await before.kill()
   }
   const early = await copyDatabase(await databaseOf(data.dataDir, 'orders'), 'orders_early')
-  await using copy = await startWaybill(options)
+  await using instance = await startWaybill(options)
   expect(await importNorthwind(env)).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('All orders are imported, and reconcile'),
@@ -79,7 +79,7 @@ test('databases restored from different moments are told from those that agree',
   expect(await readFile(file, 'utf8')).toContain(
     'waybill_reconcile_differences{kind="payment-without-order"} 0',
   )
-  await copy.kill()
+  await instance.kill()
 
   const restored = { ...env, ...(await databases(data.dataDir)), ORDERS_DATABASE_URL: early }
   const { code, stdout } = await reconcile(restored, '--json', '--metrics', file)

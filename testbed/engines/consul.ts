@@ -1,4 +1,4 @@
-// Consul for tests: one server that is its own agent, found on PATH or built by Go from the module proxy. Free of what is in it.
+// Starts a single-server Consul for tests and benchmarks, found on PATH or built by Go from the module proxy.
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -43,7 +43,7 @@ export const consul: Engine = {
     }),
 }
 
-/** `go install` takes no module that replaces others; those that Consul replaces are published at the same versions. */
+/** Builds from an edited copy: `go install` rejects modules with replacements, which Consul's have. Those are published too. */
 async function build(go: Go, folder: string): Promise<string> {
   const source = await copyModule(go, folder, MODULE)
   const { Replace } = JSON.parse(await go(source, 'mod', 'edit', '-json'))
@@ -54,20 +54,20 @@ async function build(go: Go, folder: string): Promise<string> {
   return program
 }
 
-/** What is on PATH, else what was built. */
+/** Returns Consul on PATH, or the one that was built. */
 function consulBinary(): string {
   return findOnPath('consul') ?? OBTAINED
 }
 
-/** What RunningEngine says, for one that is always ours to hurt. */
+/** A running Consul, whose faults are always ours to inject. */
 export type RunningConsul = RunningEngine & {
   readonly faults: Faults
   readonly dnsPort: number
-  /** The token that may do everything, where one is needed. */
+  /** The token with all permissions, used when ACLs are on. */
   readonly token: string
 }
 
-/** On loopback, on free ports. With `acl` it lets nobody do anything without a token. */
+/** Starts Consul on free loopback ports. With `acl`, every request needs a token. */
 export async function startConsul({ acl = false }: { readonly acl?: boolean } = {}): Promise<RunningConsul> {
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-consul-'))
   const ports = {
@@ -132,7 +132,7 @@ async function knows(port: number, token: string): Promise<boolean> {
   return (await ask(port, '/v1/acl/token/self', { 'x-consul-token': token })) !== ''
 }
 
-/** Nothing for anything but HTTP 200. */
+/** Returns the response text, or an empty text for any status but 200. */
 async function ask(port: number, path: string, headers: Record<string, string> = {}): Promise<string> {
   try {
     const answer = await request(`http://127.0.0.1:${port}${path}`, { headers })

@@ -1,4 +1,4 @@
-// What a real engine is to tests: how it is found, how it is had, and how it is hurt. Free of any one engine.
+// Defines how tests and benchmarks find, install, start and disturb a real engine such as Kafka or Redis.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
@@ -7,52 +7,52 @@ import path from 'node:path'
 import process from 'node:process'
 
 export type Faults = {
-  /** SIGKILL. */
+  /** Kills it with SIGKILL. */
   kill(): Promise<void>
-  /** On the same address with the same data, after `kill`. Resolves once it answers. */
+  /** Starts it again after `kill`, on the same address with the same data. Resolves once it responds. */
   restart(): Promise<void>
-  /** SIGSTOP: connections are taken, and nothing is answered. */
+  /** Stops it with SIGSTOP: it accepts connections and never responds. */
   pause(): void
   resume(): void
 }
 
-/** One that runs, on loopback. Disposing ends it and removes its data; one that was given by its URL is left as it is. */
+/** A running engine on loopback. Disposing stops it and removes its data; one that was given by its URL is left alone. */
 export type RunningEngine = AsyncDisposable & {
-  /** As the variable takes it that chooses the adapter. */
+  /** The URL as the variable that selects the adapter takes it. */
   readonly url: string
-  /** Absent for an engine that was given by its URL: it is not ours to hurt. */
+  /** Absent for an engine that was given by its URL, which is not ours to disturb. */
   readonly faults?: Faults
 }
 
 export type FoundEngine = {
-  /** As it says itself, such as `Kafka 4.1.0`. */
+  /** Its own version line, such as `Kafka 4.1.0`. */
   readonly version: string
-  /** `KAFKA_URL`, `PATH`, or what it was built from. */
+  /** Where it comes from: `KAFKA_URL`, `PATH`, or what it was built from. */
   readonly from: string
   start(): Promise<RunningEngine>
 }
 
 export type Engine = {
   readonly name: string
-  /** From its URL if one is set, else from PATH, else from what `obtain` left behind. Builds and fetches nothing. */
+  /** Looks for it at its URL if one is set, then on PATH, then where `install` left it. Builds and downloads nothing. */
   find(): FoundEngine | undefined
-  /** Gets it from the machine's package managers, once; throws an Error whose message is the reason when it cannot. */
+  /** Installs it once from the machine's package managers. Throws an Error whose message is the reason when it cannot. */
   install(): Promise<void>
 }
 
-/** Where what was obtained is kept from one run to the next, outside the repository. */
+/** The folder that keeps installed engines between runs, outside the repository. */
 export const ENGINES_FOLDER =
   process.env.WAYBILL_ENGINES ??
   path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'waybill-engines')
 
-/** Why tests on it are skipped, for the name of their suite; undefined when they can run. */
+/** Returns why tests on the engine are skipped, for the name of their suite; undefined when they can run. */
 export function missingReason(engine: Engine): string | undefined {
   if (engine.find()) return undefined
   const reasons: Readonly<Record<string, string>> = JSON.parse(process.env.ENGINES_MISSING ?? '{}')
   return reasons[engine.name] ?? 'npm run test:engines gets it'
 }
 
-/** One that somebody else runs, by the variable that holds its URL. */
+/** Returns the engine at the URL in `variable`, which somebody else runs; undefined when it is not set. */
 export function engineAt(variable: string, name: string): FoundEngine | undefined {
   const url = process.env[variable]
   if (!url) return undefined
@@ -60,7 +60,7 @@ export function engineAt(variable: string, name: string): FoundEngine | undefine
   return { version: name, from: variable, start }
 }
 
-/** The first of that name in the folders of PATH. */
+/** Returns the first file of that name in the folders of PATH. */
 export function findOnPath(file: string): string | undefined {
   return (process.env.PATH ?? '')
     .split(path.delimiter)
@@ -68,7 +68,7 @@ export function findOnPath(file: string): string | undefined {
     .find(existsSync)
 }
 
-/** What a program prints about itself; undefined when it does not run. */
+/** Returns a program's output without surrounding space, or undefined when it does not run. */
 export function outputOf(program: string, ...args: string[]): string | undefined {
   try {
     return execFileSync(program, args, { encoding: 'utf8', timeout: 10_000 }).trim()
@@ -77,7 +77,7 @@ export function outputOf(program: string, ...args: string[]): string | undefined
   }
 }
 
-/** Puts what `make` leaves at the path that it returns to `place`, whole or not at all, unless something is there. */
+/** Moves what `make` built, at the path it returns, to `place` atomically, unless `place` exists. */
 export async function installOnce(place: string, make: (folder: string) => Promise<string>): Promise<void> {
   if (existsSync(place)) return
   await mkdir(ENGINES_FOLDER, { recursive: true })

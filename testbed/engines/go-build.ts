@@ -1,4 +1,4 @@
-// Engines that Go builds from the module proxy. Free of which they are.
+// Builds engines with Go from the module proxy.
 import { execFile } from 'node:child_process'
 import { chmod, cp, readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -6,21 +6,21 @@ import process from 'node:process'
 import { promisify } from 'node:util'
 import { findOnPath, installOnce } from '#testbed/engines/engine.ts'
 
-/** Runs `go` in a folder, in the background of everything else. Returns what it printed. */
+/** Runs `go` in a folder at low priority, and returns its output. */
 export type Go = (folder: string, ...args: string[]) => Promise<string>
 
-export type GoBuild = {
-  /** With its version, for errors. */
+type GoBuild = {
+  /** The name with its version, for errors. */
   readonly name: string
   readonly place: string
   readonly env?: Readonly<Record<string, string>>
-  /** For each run of `go`. */
+  /** The time limit of each run of `go`. */
   readonly limitMs: number
-  /** `go install` leaves programs in `folder`. Returns where in it the program is. */
+  /** Builds the program and returns its path. `go install` leaves programs in `folder`. */
   build(go: Go, folder: string): Promise<string>
 }
 
-/** Does nothing when it is there. Throws an Error whose message is the reason when it cannot be built. */
+/** Builds the program unless it exists. Throws an Error whose message is the reason when the build fails. */
 export function buildWithGo({ name, place, env = {}, limitMs, build }: GoBuild): Promise<void> {
   return installOnce(place, async folder => {
     const options = {
@@ -39,7 +39,7 @@ export function buildWithGo({ name, place, env = {}, limitMs, build }: GoBuild):
   })
 }
 
-/** A copy of a module's source in `folder`, to be changed and built there. Returns where it is. */
+/** Copies a module's source into `folder`, to be changed and built there, and returns its path. */
 export async function copyModule(go: Go, folder: string, module: string): Promise<string> {
   await writeFile(path.join(folder, 'go.mod'), 'module waybill/engines\n')
   const source = path.join(folder, 'source')
@@ -49,7 +49,7 @@ export async function copyModule(go: Go, folder: string, module: string): Promis
   return source
 }
 
-/** A module in the cache is read-only, and so are its copies. */
+/** Makes a copied module writable, since modules in Go's cache are read-only. */
 async function makeWritable(folder: string): Promise<void> {
   await chmod(folder, 0o755)
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }))

@@ -1,4 +1,4 @@
-// Gets one engine, in a process of its own that can be ended with all it started. Says the reason when it cannot.
+// Installs one engine in a process that can be killed with all its children. Prints the reason when it cannot.
 import process from 'node:process'
 import { ENGINES } from '#testbed/engines/engines.ts'
 

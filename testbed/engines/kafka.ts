@@ -1,4 +1,4 @@
-// Kafka for tests: one broker that is its own controller (KRaft), on Java 17, from the server's jars. Free of what is in its topics.
+// Starts Kafka brokers for tests and benchmarks in KRaft mode, on Java 17 or newer, from the server's jars.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -33,7 +33,7 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `
 
-/** Where the server's jars are; undefined when there are none, or Kafka was given by its URL. */
+/** Returns the folder of the server's jars; undefined when there is none, or when KAFKA_URL names a Kafka. */
 export function kafkaJars(): string | undefined {
   if (process.env.KAFKA_URL) return undefined
   return jarsOnPath() ?? (existsSync(OBTAINED) ? OBTAINED : undefined)
@@ -74,7 +74,7 @@ function javaRuns(): boolean {
   return Number(/\d+/.exec(outputOf('java', '--version') ?? '')?.[0] ?? 0) >= 17
 }
 
-/** The jars beside a `kafka-server-start.sh` that is on PATH. */
+/** Returns the folder of jars that belongs to the `kafka-server-start.sh` on PATH. */
 function jarsOnPath(): string | undefined {
   const script = findOnPath('kafka-server-start.sh')
   const jars = script && path.join(script, '..', '..', 'libs')
@@ -88,18 +88,18 @@ function versionOf(jars: string): string {
   return `Kafka ${version ?? 'of an unknown version'}`
 }
 
-export type KafkaSetup = {
+type KafkaSetup = {
   readonly jars: string
-  /** One when left out. Each is a controller too, so that of three one can be away. */
+  /** The number of brokers, 1 by default. Each is a controller too, so that one of three may fail. */
   readonly brokers?: number
-  /** Clients must say who they are (SASL PLAIN); anybody is let in when left out. */
+  /** Credentials that clients must present (SASL PLAIN); none are required when left out. */
   readonly user?: { readonly name: string; readonly password: string }
 }
 
-/** `faults` hurt all brokers at once. */
-export type RunningKafka = RunningEngine & { readonly brokers: readonly Faults[]; readonly faults: Faults }
+/** `faults` affect all brokers at once. */
+type RunningKafka = RunningEngine & { readonly brokers: readonly Faults[]; readonly faults: Faults }
 
-/** On loopback, on free ports, with little memory; its data goes with it. */
+/** Starts the brokers on loopback with little memory. Disposing removes their data. */
 export async function startKafka({ jars, brokers: count = 1, user }: KafkaSetup): Promise<RunningKafka> {
   await using open = new AsyncDisposableStack()
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-kafka-'))
@@ -112,7 +112,7 @@ export async function startKafka({ jars, brokers: count = 1, user }: KafkaSetup)
       controllerPort: await freePort(),
       folder: path.join(folder, `${id}`),
     })
-  const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A') // not to be taken for an option
+  const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A') // a leading dash would read as an option
   await Promise.all(places.map(place => format(jars, cluster, place, settingsOf(place, places, user))))
   const brokers = places.map(place =>
     createServerProcess({
@@ -184,7 +184,7 @@ function settingsOf(
     ['log.dirs', path.join(folder, 'data')],
     ['auto.create.topics.enable', 'false'],
     ['default.replication.factor', copies],
-    ['broker.session.timeout.ms', '2000'], // a killed one can come back only once it counts as gone
+    ['broker.session.timeout.ms', '2000'], // a killed broker can return only once it counts as gone
     ['broker.heartbeat.interval.ms', '500'],
     ['group.initial.rebalance.delay.ms', '0'],
     ['offsets.topic.num.partitions', '2'],
@@ -208,7 +208,7 @@ function spawnJava(jars: string, args: readonly string[]): ChildProcess {
   return spawn('java', [...small, '-cp', path.join(jars, '*'), ...args], { stdio: 'ignore' })
 }
 
-/** Whether the broker has taken its place in the cluster, which is when it answers for its topics. */
+/** Returns whether the broker has joined its cluster, from when on it serves its topics. */
 async function hasBroker(port: number, user: KafkaSetup['user']): Promise<boolean> {
   const sasl = user && { mechanism: 'PLAIN' as const, username: user.name, password: user.password }
   const client = new Base({

@@ -1,4 +1,4 @@
-// MongoDB for tests: at its URL, from PATH, or FerretDB, which speaks its protocol, built by Go and with a PostgreSQL behind it.
+// Starts MongoDB for tests and benchmarks: at its URL, from PATH, or FerretDB on PostgreSQL, which speaks its protocol.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -19,7 +19,7 @@ import {
 import { buildWithGo, copyModule, type Go } from '#testbed/engines/go-build.ts'
 import { startServerProcess } from '#testbed/engines/server-process.ts'
 
-/** The last of the versions that need no extension in PostgreSQL. */
+/** The newest version that needs no PostgreSQL extension. */
 const FERRETDB = '1.24.0'
 const OBTAINED = path.join(ENGINES_FOLDER, `ferretdb-${FERRETDB}`)
 const BUILD_MS = 900_000
@@ -44,7 +44,7 @@ export const mongodb: Engine = {
   },
 }
 
-/** `MONGODB_URL`, else `mongod` from PATH: what takes nothing to be there. */
+/** Returns MongoDB at `MONGODB_URL` or from PATH, neither of which has to be built. */
 export function findMongodb(): FoundEngine | undefined {
   const given = engineAt('MONGODB_URL', 'MongoDB')
   if (given) return given
@@ -62,12 +62,12 @@ function findFerretdb(): FoundEngine | undefined {
   }
 }
 
-/** The URL of a database of `server` that no other test uses. */
+/** Returns the URL of a database of `server` that no other test uses. */
 export function freshMongodb(server: RunningEngine): string {
   return server.url.replace(/^([^/]+\/\/[^/?]+)\/?[^?]*/, `$1/test_${randomUUID().replaceAll('-', '')}`)
 }
 
-/** From a copy of the module, which wants to be told its version; packages are read from the module cache. */
+/** Builds from a copy of the module with its version written into it; its packages come from the module cache. */
 async function build(go: Go, folder: string): Promise<string> {
   const source = await copyModule(go, folder, `github.com/FerretDB/FerretDB@v${FERRETDB}`)
   await writeFile(path.join(source, 'build', 'version', 'version.txt'), `v${FERRETDB}`)
@@ -87,7 +87,7 @@ async function startMongod(): Promise<RunningEngine> {
   })
 }
 
-/** Its PostgreSQL goes on while it is killed or paused. Lets in `user` alone, with authSource `admin`, where one is given. */
+/** Starts FerretDB, whose PostgreSQL keeps running while it is killed or paused. With `user`, only that user may log in. */
 export async function startFerretdb(user?: {
   readonly name: string
   readonly password: string
@@ -115,7 +115,7 @@ export async function startFerretdb(user?: {
   return keep(port, launch, open.move())
 }
 
-/** `rest` goes after the server. */
+/** Returns a connection string; `rest` follows the server. */
 async function keep(port: number, launch: () => ChildProcess, rest: AsyncDisposable): Promise<RunningEngine> {
   const answers = async () => (await listens(port)) && (await pings(port))
   const server = await startServerProcess({ name: 'MongoDB', launch, answers })

@@ -1,4 +1,4 @@
-// A Redis of its own for tests, which can be killed, paused, filled and started again. Says why there is none.
+// Starts Redis or Valkey servers and clusters for tests and benchmarks, which can be killed, paused and restarted.
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createConnection } from 'node:net'
@@ -43,14 +43,14 @@ async function startEngine() {
   return { url: server.url, faults: server, [Symbol.asyncDispose]: () => server.kill() }
 }
 
-/** Started again, it is empty. */
+/** A restarted one is empty. */
 export type RedisProcess = ServerProcess & {
   readonly url: string
-  /** What redis-cli would print, for one command. */
+  /** Sends one command and returns the raw reply. */
   command(...command: string[]): Promise<string>
 }
 
-/** Why tests with Redis cannot run here; undefined when they can. Installs it where that takes nobody's leave. */
+/** Returns why tests with Redis cannot run; undefined when they can. Installs it when this process is root. */
 export function missingRedisReason(): string | undefined {
   if (isInstalled()) return undefined
   if (process.getuid?.() !== 0) return 'redis-server is not on PATH'
@@ -66,12 +66,12 @@ function isInstalled(): boolean {
   return redisOnPath() !== undefined
 }
 
-/** Redis, or Valkey in its place: the beginning of the programs' names. */
-export function redisOnPath(): 'redis' | 'valkey' | undefined {
+/** Returns which of Redis and Valkey is on PATH: the prefix of its programs' names. */
+function redisOnPath(): 'redis' | 'valkey' | undefined {
   return (['redis', 'valkey'] as const).find(kind => outputOf(`${kind}-server`, '--version') !== undefined)
 }
 
-/** `settings` as on the command line: `{ maxmemory: '2mb' }`. */
+/** Starts a server. `settings` are command line settings: `{ maxmemory: '2mb' }`. */
 export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisProcess> {
   const port = await freePort()
   const program = `${redisOnPath()}-server`
@@ -86,13 +86,13 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
 }
 
 export type RedisCluster = AsyncDisposable & {
-  /** As CACHE_URL takes it: the nodes' URLs with commas between. */
+  /** The nodes' URLs separated by commas, as CACHE_URL takes them. */
   readonly url: string
-  /** Those that were begun as masters come first. */
+  /** The nodes; those that began as masters come first. */
   readonly nodes: readonly RedisProcess[]
 }
 
-/** Three masters with a replica each, which takes over within seconds. Resolves once it could. */
+/** Starts three masters with a replica each that takes over within seconds. Resolves once it could. */
 export async function startRedisCluster(): Promise<RedisCluster> {
   const open = new AsyncDisposableStack()
   const nodes: RedisProcess[] = []
@@ -125,7 +125,7 @@ async function startClusterNode(open: AsyncDisposableStack): Promise<RedisProces
   })
 }
 
-/** Knows that all slots are served and, when it is a replica, has what its master has: else it would not take over. */
+/** Waits until the node sees all slots served and, as a replica, is in sync: before that it would not take over. */
 async function served(node: RedisProcess): Promise<void> {
   const deadline = Date.now() + CLUSTER_DEADLINE_MS
   const isServed = async () =>
@@ -137,7 +137,7 @@ async function served(node: RedisProcess): Promise<void> {
   }
 }
 
-/** One command over a connection of its own: the reply as it comes. */
+/** Sends one command over a new connection and returns the reply as it comes. */
 function talk(port: number, command: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(port, '127.0.0.1', () => {

@@ -1,30 +1,30 @@
-// A server that a test starts, kills, pauses and starts again, in a process of its own. Free of what it serves.
+// Runs a server in a child process that can be killed, paused and restarted.
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Faults } from '#testbed/engines/engine.ts'
 
-export type ServerSetup = {
-  /** For errors. */
+type ServerSetup = {
+  /** The name, for errors. */
   readonly name: string
   launch(): ChildProcess
-  /** Whether it answers as it will from then on; a throw is a no. */
+  /** Returns whether it responds as it will from then on; a rejection counts as no. */
   answers(): Promise<boolean>
 }
 
-/** Disposing kills it. */
+/** A server process; disposing kills it. */
 export type ServerProcess = Faults & AsyncDisposable
 
 const START_MS = 60_000
 const LOOK_MS = 50
 
-/** One that is yet to be started, by `restart`. */
+/** Creates a server that `restart` starts. */
 export function createServerProcess(setup: ServerSetup): ServerProcess {
   let server: ChildProcess | undefined
   async function kill(): Promise<void> {
     if (!server || server.exitCode !== null || server.signalCode !== null) return
     const ended = once(server, 'exit')
-    server.kill('SIGKILL') // a paused one, too
+    server.kill('SIGKILL') // ends a paused process, too
     await ended
   }
   return {
@@ -45,7 +45,7 @@ export function createServerProcess(setup: ServerSetup): ServerProcess {
   }
 }
 
-/** One that answers. */
+/** Starts a server and resolves once it responds. */
 export async function startServerProcess(setup: ServerSetup): Promise<ServerProcess> {
   const server = createServerProcess(setup)
   await server.restart()

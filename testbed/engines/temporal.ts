@@ -1,4 +1,4 @@
-// Temporal for tests: its development server, found on PATH or built by Go from the module proxy. Free of any workflow.
+// Starts Temporal's development server for tests and benchmarks, found on PATH or built by Go from the module proxy.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ import {
 import { buildWithGo } from '#testbed/engines/go-build.ts'
 import { startServerProcess } from '#testbed/engines/server-process.ts'
 
-/** The newest that `go install` takes: later ones replace a module by one that is not published. */
+/** The newest version that `go install` takes: later ones replace a module with an unpublished one. */
 const VERSION = '1.5.1'
 const MODULE = `github.com/temporalio/cli/cmd/temporal@v${VERSION}`
 const OBTAINED = path.join(ENGINES_FOLDER, `temporal-${VERSION}`)
@@ -44,13 +44,13 @@ export const temporal: Engine = {
     }),
 }
 
-/** `temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)` is Temporal 1.29.1. */
+/** Reads 1.29.1 from `temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)`. */
 function versionOf(binary: string): string | undefined {
   const text = outputOf(binary, '--version')
   return text && `Temporal ${/Server ([^,)]+)/.exec(text)?.[1] ?? text}`
 }
 
-/** On loopback, on a free port, with the namespace `default`. */
+/** Starts the server on a free loopback port with the namespace `default`. */
 async function startTemporal(binary: string): Promise<RunningEngine> {
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-temporal-'))
   const port = await freePort()
@@ -69,9 +69,9 @@ async function startTemporal(binary: string): Promise<RunningEngine> {
   }
 }
 
-/** What it has answered outlives its process, and not the machine: a disk write for each commit would take most of its time. */
+/** Writes survive its process but not the machine: a disk write per commit would take most of its time. */
 const PRAGMAS = ['journal_mode=WAL', 'synchronous=OFF']
-/** Steps go to the worker that asked for them, not by the queue; and what nobody changes is not read for each request. */
+/** Tasks go straight to the worker that polls, and static configuration is not read per request. */
 const SETTINGS = [
   'system.enableActivityEagerExecution=true',
   'system.forceSearchAttributesCacheRefreshOnRead=false',

@@ -1,4 +1,4 @@
-// A PostgreSQL of a fleet's own, whose commits are on disk: to be killed, and started again on the same port and data.
+// Starts a PostgreSQL whose commits reach the disk, to be killed and restarted on the same port and data.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -16,10 +16,10 @@ import {
 import { connectWhenReady, findServer, freePort, launch, stopServer } from '#start/postgres-server.ts'
 import type { RunningEngine } from '#testbed/engines/engine.ts'
 
-export type DurablePostgres = RunningEngine & {
+type DurablePostgres = RunningEngine & {
   readonly version: string
   readonly faults: NonNullable<RunningEngine['faults']>
-  /** The connection string of a new database. */
+  /** Creates a database and returns its connection string. */
   database(name: string): Promise<string>
 }
 
@@ -37,7 +37,7 @@ export async function startDurablePostgres(): Promise<DurablePostgres> {
   const port = await freePort()
   const urlOf = (database: string) => `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`
 
-  /** Sessions of a killed server may outlive it for a moment, and keep a new one from starting. */
+  /** Retries, since sessions of a killed server may outlive it for a moment and block the next one. */
   async function start(): Promise<void> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const server = await launch({ binaries, cluster, owner, volatile: false }, port)

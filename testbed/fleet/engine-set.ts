@@ -1,4 +1,4 @@
-// The engines that a fleet stands on, and the variables that say so to its services. Free of services.
+// Starts the engines under a fleet, and names them to its services in environment variables.
 import { randomUUID } from 'node:crypto'
 import type { ServiceName, SUBGRAPHS } from '#start/topology.ts'
 import { consul } from '#testbed/engines/consul.ts'
@@ -12,13 +12,13 @@ import type { Databases } from './fleet.ts'
 
 export type FleetEngine = {
   readonly version: string
-  /** Absent for an engine that is not ours to hurt. */
+  /** Absent for an engine that is not ours to disturb. */
   readonly faults?: RunningEngine['faults']
 }
 
 type Subgraph = (typeof SUBGRAPHS)[number]
 
-/** Connection strings of each subgraph's event store, and of its read models where those are in another database. */
+/** Connection strings of each subgraph's event store, and of its read models when they are in another database. */
 export type StoreUrls = Readonly<Record<Subgraph, string>> & {
   readonly views?: Readonly<Record<Subgraph, string>>
 }
@@ -28,12 +28,12 @@ export type EngineSet = AsyncDisposable & {
   readonly databases: Databases
   readonly stores: StoreUrls
   readonly engines: readonly FleetEngine[]
-  /** Engines that cannot be had here, with what they would be for. */
+  /** Engines that are not available here, each with the reason. */
   readonly missing: readonly string[]
   env(service: ServiceName): Readonly<Record<string, string>>
 }
 
-/** PostgreSQL for everything. */
+/** Starts PostgreSQL alone, for everything. */
 export async function openPostgresSet(): Promise<EngineSet> {
   await using open = new AsyncDisposableStack()
   const postgres = open.use(await startDurablePostgres())
@@ -50,15 +50,15 @@ export async function openPostgresSet(): Promise<EngineSet> {
   }
 }
 
-/** What one engine is for, and what services are told of it. */
+/** An engine with the variables that direct a service to it. */
 type Place = {
   readonly engine: Engine
   readonly variables: (url: string, service: ServiceName) => Readonly<Record<string, string>>
-  /** Where it holds views. */
+  /** Returns the URL of a service's views, for an engine that stores views. */
   readonly views?: (url: string, service: string) => string
 }
 
-/** Names this run's databases, on a server that may be everybody's. */
+/** Names this run's databases on a server that others may share. */
 const RUN = randomUUID().slice(0, 8)
 
 const PLACES: readonly Place[] = [
@@ -73,12 +73,12 @@ const PLACES: readonly Place[] = [
   { engine: consul, variables: url => ({ DISCOVERY_URL: url }) },
 ]
 
-/** A database for one service, which nobody else on that server has. */
+/** Returns the URL of a service's own database on the server. */
 function databaseAt(url: string, service: string): string {
   return url.replace(/^([^/]+\/\/[^/?]+)\/?[^?]*/, `$1/fleet_${RUN}_${service}`)
 }
 
-/** PostgreSQL for event stores, and for all else each engine that can be had; what cannot stays with PostgreSQL. */
+/** Starts PostgreSQL for the event stores, and every engine that is available for the rest; PostgreSQL replaces the others. */
 export async function openScaleOutSet(): Promise<EngineSet> {
   await using open = new AsyncDisposableStack()
   const postgres = open.use(await startDurablePostgres())

@@ -1,4 +1,4 @@
-// Several processes of each service, as on many machines: each its own main.ts, its callers knowing all addresses. Free of engines.
+// Starts several processes of each service, as on many machines: each runs its main.ts and knows its callees' addresses.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -17,11 +17,11 @@ import { createServiceProcess, type ServiceProcess } from './service-process.ts'
 
 export type Databases = Deployment['databaseUrls']
 
-export type FleetOptions = {
+type FleetOptions = {
   readonly databases: Databases
-  /** How many processes of a service; two when left out, none for 0. */
+  /** How many processes a service has; 2 when left out, none for 0. */
   readonly counts?: Partial<Readonly<Record<ServiceName, number>>>
-  /** Added to a service's environment: the URLs of engines, and what makes a test quick. */
+  /** Added to a service's environment, for example the URLs of engines. */
   readonly env?: (service: ServiceName) => Readonly<Record<string, string>>
 }
 
@@ -29,18 +29,18 @@ export type Fleet = AsyncDisposable &
   PlatformClient & {
     readonly processes: readonly ServiceProcess[]
     processesOf(service: ServiceName): readonly ServiceProcess[]
-    /** The root of the web BFF behind a balancer, as its front ends have it. */
+    /** The root URL of the web BFF behind a load balancer, as its front ends use it. */
     readonly webUrl: string
   }
 
-// Below the ports that systems give to outgoing connections, one of which could take it while a process is down.
+// Below the range of outgoing connections, one of which could take the port while a process is down.
 const LOWEST_PORT = 12_000
 const HIGHEST_PORT = 32_000
-/** Where nobody listens: the address of a service that has no process. */
+/** A port on which nobody listens: the address of a service that has no process. */
 const NOBODY = 1
 const SECRET = 'a-secret-for-tests-only'
 
-/** Resolves once every process is ready; `send` goes to a service's living processes in turn. */
+/** Starts the fleet and resolves once every process is ready. `send` uses a service's living processes in turn. */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const fleet = await prepareFleet(options)
   try {
@@ -53,12 +53,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   }
 }
 
-/** All but the processes' start. */
-export async function prepareFleet({
-  databases,
-  counts = {},
-  env = () => ({}),
-}: FleetOptions): Promise<Fleet> {
+/** Prepares the fleet without starting its processes. */
+async function prepareFleet({ databases, counts = {}, env = () => ({}) }: FleetOptions): Promise<Fleet> {
   await using open = new AsyncDisposableStack()
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-fleet-'))
   open.defer(() => rm(folder, { recursive: true, force: true }))
@@ -112,7 +108,7 @@ export async function prepareFleet({
   }
 }
 
-/** Where a service finds those that it calls. */
+/** Returns the addresses of the services that a service calls. */
 function addressesFor(
   service: ServiceName,
   addresses: (service: ServiceName) => string,
@@ -136,13 +132,13 @@ function addressesFor(
 
 const ADDRESSES = ['INVENTORY_URL', 'PAYMENT_URL', 'SHIPPING_URL', 'SUBGRAPH_URLS', 'GATEWAY_URL']
 
-/** Where services find each other, none is told where the others are. */
+/** Removes the addresses when services discover each other. */
 function withoutFound(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   if (env.DISCOVERY_URL === undefined) return env
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ADDRESSES.includes(name)))
 }
 
-/** The GraphQL endpoint of the next living process of a service; of any when none lives. */
+/** Returns the GraphQL endpoint of the service's next living process, or of any when none lives. */
 function inTurn(processes: readonly ServiceProcess[]): (service: ServiceName) => string {
   let turn = 0
   return service => {

@@ -1,10 +1,10 @@
-// A load balancer as stands in front of a service's processes: hands connections to them in turn. Free of what they carry.
+// Balances TCP connections over a service's processes in turn.
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
-export type LoadBalancer = AsyncDisposable & { readonly port: number }
+type LoadBalancer = AsyncDisposable & { readonly port: number }
 
-/** Listens on loopback. A connection goes to the next port that takes it, and is closed when none does. */
+/** Listens on loopback. A connection goes to the next port that accepts it, and is closed when none does. */
 export async function startLoadBalancer(ports: readonly number[]): Promise<LoadBalancer> {
   const open = new Set<Socket>()
   let turn = 0
@@ -25,7 +25,7 @@ export async function startLoadBalancer(ports: readonly number[]): Promise<LoadB
   }
 }
 
-/** One end that closes, or breaks, closes the other: nothing is sent twice here. */
+/** Closes each end when the other closes or fails; nothing is sent twice. */
 async function relay(client: Socket, ports: readonly number[], open: Set<Socket>): Promise<void> {
   client.on('error', () => {})
   const upstream = await firstToTake(ports)

@@ -1,4 +1,4 @@
-// How long a fleet takes to recover: from an instant until an order placed after it has gone all its way. Free of kills.
+// Measures how long a fleet takes to recover: until a new order is answered, and until it is completed.
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   addProduct,
@@ -11,9 +11,9 @@ import type { Fleet } from './fleet.ts'
 
 /** Milliseconds from the call. */
 export type Recovery = {
-  /** Until a checkout was answered that was begun after the call. */
+  /** Until a checkout that began after the call was answered. */
   readonly answeredMs: number
-  /** Until one was paid for, sent, delivered and completed, and the web BFF showed it. */
+  /** Until it was paid, shipped, delivered and completed, and the web BFF showed it. */
   readonly completedMs: number
 }
 
@@ -24,7 +24,7 @@ const PATIENCE_MS = 180_000
 const LOOK_MS = 100
 const STATUS = 'query($id: ID!) { orderPage(id: $id) { status } }'
 
-/** A customer and a product of its own, beside whatever else goes on. Services that still look for each other are waited for. */
+/** Creates a customer and a product of its own. Waits for services that still discover each other. */
 export async function createRecoveryProbe(fleet: Fleet): Promise<RecoveryProbe> {
   await until(() =>
     addProduct(fleet, { sku: SKU, price: '3.00', stock: { 'BER-1': 100_000 } }).then(
@@ -67,7 +67,7 @@ export async function createRecoveryProbe(fleet: Fleet): Promise<RecoveryProbe> 
   }
 }
 
-/** The first answer that is neither false nor nothing. */
+/** Polls until the result is neither false nor undefined. */
 async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
   const late = AbortSignal.timeout(PATIENCE_MS)
   for (;;) {

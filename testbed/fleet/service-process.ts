@@ -1,4 +1,4 @@
-// One service as a process of its own, from its main.ts and the environment that it reads: killed, and started again.
+// Runs one service in its own process, from its main.ts and its environment, to be killed and restarted.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
@@ -10,25 +10,25 @@ import { COMPILE_CACHE, type ServiceName, SUBGRAPHS } from '#start/topology.ts'
 
 export type ServiceProcess = AsyncDisposable & {
   readonly service: ServiceName
-  /** `orders 1` is the second one of orders. */
+  /** Service and index: `orders 1` is the second process of orders. */
   readonly name: string
-  /** The root; GraphQL is at `/graphql`. The same after each start. */
+  /** The root URL, the same after each start; GraphQL is at `/graphql`. */
   readonly url: string
   readonly port: number
-  /** Does not wait until it is ready. */
+  /** Starts the process without waiting until it is ready. */
   launch(): void
-  /** Resolves once it says that it is ready; throws with its log when it ends before, or after three minutes. */
+  /** Resolves once it is ready. Throws with its log when it ends before, or after three minutes. */
   ready(): Promise<void>
-  /** As a machine that loses power would. Resolves when the process is gone. */
+  /** Kills it with SIGKILL. Resolves when the process is gone. */
   kill(): Promise<void>
-  /** As a deploy does. */
+  /** Stops it with SIGTERM, as a deployment does. */
   stop(): Promise<void>
   isRunning(): boolean
-  /** All that it has logged, over all its starts. */
+  /** Returns its log over all its starts. */
   log(): Promise<string>
 }
 
-export type ServiceProcessOptions = {
+type ServiceProcessOptions = {
   readonly service: ServiceName
   readonly index: number
   readonly env: Readonly<Record<string, string>>
@@ -39,7 +39,7 @@ const READY_DEADLINE_MS = 180_000
 const STOP_DEADLINE_MS = 25_000
 const LOOK_MS = 50
 
-/** Not started yet. `env` is all that it gets, PORT among it, besides PATH and the cache of compiled code. */
+/** Prepares a process. Its environment is `env` with PORT, plus PATH and the compile cache. */
 export function createServiceProcess({
   service,
   index,
@@ -96,7 +96,7 @@ export function createServiceProcess({
 
 const living = new Set<ChildProcess>()
 
-/** A run that is cut short ends what it has started. */
+/** Kills the children when this process exits. */
 function leaveNobodyBehind(child: ChildProcess): void {
   if (living.size === 0) process.once('exit', endAll)
   living.add(child)

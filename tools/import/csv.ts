@@ -13,7 +13,7 @@ export type CsvRow =
   /** `fields` are those that could be read, in the order of the header. */
   | { readonly line: number; readonly unreadable: string; readonly fields: CsvRecord }
 
-export type CsvOptions = {
+type CsvOptions = {
   readonly encoding: string
   readonly delimiter: string
   /** Columns that the header must have. */

@@ -21,10 +21,10 @@ import { createWebClient } from '#tools/import/web-client.ts'
 const TOKEN_LIFE_SECONDS = 3600
 
 /** An ops token, made anew before the last one expires. Throws OperatorError NO_ISSUER_KEY. */
-async function opsToken(copy: LocalInstance): Promise<() => Promise<string>> {
+async function opsToken(instance: LocalInstance): Promise<() => Promise<string>> {
   const given = process.env.WAYBILL_TOKEN
   if (given) return async () => given
-  const issuer = await issuerOf(copy)
+  const issuer = await issuerOf(instance)
   let current: { token: Promise<string>; until: number } | undefined
   return () => {
     if (!current || current.until < Date.now()) {
@@ -89,12 +89,12 @@ async function runImport(
   options: Options,
 ) {
   const began = performance.now()
-  const copy = await findLocalInstance(process.env)
-  const { width, patienceMs, url = `http://127.0.0.1:${copy.portBase}/graphql` } = options
-  if (options.url === undefined) console.error(`This is ${describeInstance(copy)}.`)
+  const instance = await findLocalInstance(process.env)
+  const { width, patienceMs, url = `http://127.0.0.1:${instance.portBase}/graphql` } = options
+  if (options.url === undefined) console.error(`This is ${describeInstance(instance)}.`)
   await using web = createWebClient({
     url,
-    token: await opsToken(copy),
+    token: await opsToken(instance),
     connections: width,
     patienceMs,
     onSilence: problem => console.error(`${url} does not answer (${problem}); trying again …`),

@@ -283,7 +283,7 @@ function keyOf(name: string, keyNumber: number): string {
 }
 
 /** The same id for the same customer of the same source, in every run: a UUID made of a digest (version 8). */
-export function customerIdOf(source: string, { customer }: Pick<PlannedOrder, 'customer'>): string {
+function customerIdOf(source: string, { customer }: Pick<PlannedOrder, 'customer'>): string {
   const hex = createHash('sha256').update(`${source}\n${customer.sourceId}`).digest('hex')
   return `cus_${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

@@ -5,7 +5,7 @@ import type { ImportFailure, Placement } from '#tools/import/replay.ts'
 import type { RejectedRow, RowRef } from '#tools/import/tables.ts'
 import { type ImportCheck, MONEY_SUMS, type Sums, UNIT_SUMS } from '#tools/import/validation.ts'
 
-export type ImportReport = {
+type ImportReport = {
   readonly plan: Plan
   readonly currency: string
   readonly seconds: number

@@ -48,7 +48,7 @@ export type Sums = Record<(typeof SUM_NAMES)[number], number>
 type Placed = Extract<Placement, { status: 'placed' }>
 
 /** What became of an order: it came to where the plan says, did not, or is not known, as the server was away. */
-export type CheckedOrder = {
+type CheckedOrder = {
   readonly placement: Placement
   readonly verdict: 'as planned' | 'differs' | 'unknown'
   readonly difference?: string

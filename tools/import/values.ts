@@ -46,7 +46,7 @@ export function whole(min: number, max: number): Parser<number> {
   }
 }
 
-export type MoneyFormat = { readonly currency: string; readonly decimalSeparator: '.' | ',' }
+type MoneyFormat = { readonly currency: string; readonly decimalSeparator: '.' | ',' }
 
 /** Minor units, not below 0; an empty text is 0 when `orZero`. Zeros past the currency's decimals are taken away. */
 export function amount({ currency, decimalSeparator }: MoneyFormat, orZero = false): Parser<number> {
@@ -71,7 +71,7 @@ function readMinor(decimal: string, given: string, currency: string): number {
 }
 
 /** A part of one: `of(minor)` is that part of an amount, rounded half up, exactly. */
-export type Fraction = { readonly of: (minor: number) => number }
+type Fraction = { readonly of: (minor: number) => number }
 
 /** A decimal from 0 to 1, or to 100 `asPercent`; an empty text is 0. */
 export function fraction(decimalSeparator: '.' | ',', asPercent: boolean): Parser<Fraction> {

@@ -35,7 +35,7 @@ export class NoResponse extends Error {
   }
 }
 
-export type WebClientOptions = {
+type WebClientOptions = {
   readonly url: string
   readonly token: () => Promise<string>
   readonly connections: number

@@ -1,4 +1,4 @@
-// What the services say of one order, held against one another: every difference, named. Pure.
+// Compares what the services record about one order and names every difference.
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { ReservationDoc } from '#subgraphs/inventory/queries/views.ts'
 import type { OrderStatus } from '#subgraphs/orders/domain/events.ts'
@@ -13,7 +13,7 @@ import {
 import { tenderTotals } from '#subgraphs/payment/domain/totals.ts'
 import type { ExistingShipment, ShipmentStatus } from '#subgraphs/shipping/domain/shipment.ts'
 
-/** What each service has of one order; what it does not have is left out. */
+/** The records of each service about one order; missing ones are left out. */
 export type OrderRecords = {
   readonly orderId: string
   readonly order?: PlacedOrder | undefined
@@ -22,7 +22,7 @@ export type OrderRecords = {
   readonly shipments: readonly ExistingShipment[]
 }
 
-/** Each kind of difference, with what it means. */
+/** Every kind of difference with its meaning. */
 export const DIFFERENCE_KINDS = {
   'payment-without-order': 'payment has it, orders does not',
   'reservation-without-order': 'inventory has it, orders does not',
@@ -63,7 +63,7 @@ const DISPATCHED: ReadonlySet<ShipmentStatus> = new Set([
 ])
 const GIVEN_UP: ReadonlySet<ShipmentStatus> = new Set(['CANCELLED', 'REFUSED'])
 
-/** All differences of one order, in a fixed order; none when the services agree. */
+/** Returns all differences of one order in a fixed order; none when the services agree. */
 export function compare(facts: OrderRecords): Difference[] {
   const { order, orderId } = facts
   const found = order ? compareOrder({ ...facts, order }) : withoutOrder(facts)
@@ -104,7 +104,7 @@ function comparePayment({ order, payment }: OrderFacts): Found[] {
   return [...found, ...compareMoney(order, payment)]
 }
 
-/** What the provider refused to move is explained: it is on the operators' worklist, or was written off there. */
+/** Compares the money. A movement that the provider refused is explained: it is on the worklist or was written off. */
 function compareMoney(order: PlacedOrder, payment: StandingPayment): Found[] {
   const { authorised, captured, refunded } = tenderTotals(payment)
   const unmoved = (kind: MovementKind) => unmovedBy(payment, kind)
@@ -145,8 +145,8 @@ function movedTooMuch({ code }: RefusedMovement): boolean {
 }
 
 /**
- * Refused captures and refunds are debts of the order, under the same ids. None are a refund that was too much, and a
- * capture that may have moved money for goods that stayed: nobody owes them, and only an operator knows what to do.
+ * Refused captures and refunds are debts of the order under the same ids. Two are not: a refund that was too much, and a
+ * capture that may have moved money for goods that stayed. Nobody owes them; an operator decides.
  */
 function debtsThatDiffer(order: PlacedOrder, payment: StandingPayment): Found[] {
   const allLeft = hasLeft(order)
@@ -217,7 +217,7 @@ function compareParcels({ order, shipments }: OrderFacts): Found[] {
   ]
 }
 
-/** A confirmed order has parcels for all its units, unless a part of it is being given up. */
+/** Checks that a confirmed order has parcels for all its units, unless a part of it is being cancelled. */
 function awaitedParcels(order: PlacedOrder, shipments: readonly ExistingShipment[]): Found[] {
   if (order.status !== 'CONFIRMED' || order.cancellationRequested) return []
   const parcels = unitsBySku(

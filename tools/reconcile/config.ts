@@ -1,4 +1,4 @@
-// Which databases are compared: those that the environment names, or those of the copy on this machine.
+// Reads which databases to compare: those that the environment names, or those of the local instance.
 import { z } from 'zod'
 import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { SUBGRAPHS } from '#start/topology.ts'
@@ -20,7 +20,7 @@ const schema = z.object({
   SHIPPING_READ_MODELS_URL: z.optional(views),
 })
 
-/** Throws OperatorError: USAGE when only some databases are named, CONFIG_INVALID for a URL that is none, NOT_RUNNING. */
+/** Throws OperatorError USAGE when only some databases are named, CONFIG_INVALID for an invalid URL, and NOT_RUNNING. */
 export async function readServiceStores(env: Environment): Promise<ServiceStores> {
   const read = readConfig(schema, env)
   const given = {

@@ -1,4 +1,4 @@
-// `npm run reconcile`: compares orders, payments, stock and parcels across the services, and names every difference.
+// Implements `npm run reconcile`: compares orders, payments, stock and parcels across the services and names every difference.
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeFault } from '#platform/process/fault.ts'
@@ -11,10 +11,10 @@ import { reconcile, type Summary } from '#tools/reconcile/reconcile.ts'
 import { openSources } from '#tools/reconcile/sources.ts'
 
 const EXIT = { agree: 0, differ: 1, notCompared: 2 } as const
-/** Differences that are kept for the end of the run; all of them are counted. */
+/** The number of differences listed at the end of the run; all of them are counted. */
 const MOST_LISTED = 10_000
 
-/** Milliseconds. Throws OperatorError USAGE. */
+/** Returns milliseconds. Throws OperatorError USAGE. */
 function readSettle(settle: string): number {
   const seconds = /^\d{1,4}$/.test(settle) ? Number(settle) : Number.NaN
   if (!(seconds >= 1 && seconds <= 3600))

@@ -1,11 +1,11 @@
-// The reconciler's result as a file for the textfile collector of Prometheus' node_exporter, replaced in one step.
+// Writes the reconciler's result for the textfile collector of Prometheus' node_exporter.
 import { rename, writeFile } from 'node:fs/promises'
 import process from 'node:process'
 import { Gauge, Registry } from 'prom-client'
 import { DIFFERENCE_KINDS, type Difference } from '#tools/reconcile/compare.ts'
 import type { Summary } from '#tools/reconcile/reconcile.ts'
 
-/** The metrics in the Prometheus text format: each kind of difference, none of them left out. */
+/** Returns the metrics in the Prometheus text format, with a value for each kind of difference. */
 export async function metricsText(
   summary: Summary,
   byKind: ReadonlyMap<Difference['kind'], number>,
@@ -34,7 +34,7 @@ export async function metricsText(
   return registry.metrics()
 }
 
-/** Readers see the file before or after, never a part of it. */
+/** Replaces the file atomically. */
 export async function writeMetrics(file: string, text: string): Promise<void> {
   const partial = `${file}.${process.pid}.tmp`
   await writeFile(partial, text)

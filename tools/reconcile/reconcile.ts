@@ -1,14 +1,14 @@
-// Compares the services order by order and SKU by SKU; what differs is looked at again before it is reported.
+// Compares the services order by order and SKU by SKU, and checks each difference again before it reports it.
 import type { ProductDoc } from '#subgraphs/inventory/queries/views.ts'
 import { outstanding } from '#subgraphs/payment/domain/outstanding.ts'
 import { compare, type Difference, type OrderRecords } from '#tools/reconcile/compare.ts'
 import type { Sources } from '#tools/reconcile/sources.ts'
 
-export type ReconcileOptions = {
-  /** Waits between two looks at what differs. */
+type ReconcileOptions = {
+  /** Waits before what differs is compared again. */
   readonly pause: () => Promise<void>
   readonly now: () => number
-  /** Called with each difference once it is certain. */
+  /** Called with each confirmed difference. */
   readonly report: (difference: Difference) => void
 }
 
@@ -16,18 +16,18 @@ export type Summary = {
   readonly orders: number
   readonly products: number
   readonly differences: number
-  /** Orders that differed and changed at each look: they are on their way, and nothing is said of them. */
+  /** Orders that differed and changed each time they were compared: they are in progress, and not reported. */
   readonly inMotion: number
 }
 
-/** Looks at an order, the first included. */
+/** How often an order is compared at most, including the first time. */
 const MOST_LOOKS = 6
-/** Orders that wait for their second look; memory is bounded by them. */
+/** How many orders may wait for their second comparison; this bounds memory. */
 const BATCH = 1_000
-/** For so long a request to the payment provider without an answer explains what differs. */
+/** A pending request to the payment provider explains differences for this long. */
 const PROVIDER_PATIENCE_MS = 15 * 60_000
 
-/** Reports every difference that stays the same from one look to the next. Memory: 1,000 orders, and the stock that is held. */
+/** Reports every difference that is the same twice in a row. Memory: 1,000 orders, and the held stock. */
 export async function reconcile(sources: Sources, options: ReconcileOptions): Promise<Summary> {
   const tally = { orders: 0, products: 0, differences: 0, inMotion: 0 }
   const report = (difference: Difference) => {
@@ -50,7 +50,7 @@ export async function reconcile(sources: Sources, options: ReconcileOptions): Pr
   return tally
 }
 
-/** An order that differs; `signature` says how, and is empty for one that does not. */
+/** An order that differs. `signature` encodes how; it is empty for an order that does not. */
 type Suspect = { readonly orderId: string; readonly signature: string }
 
 function signatureOf(facts: OrderRecords, now: number): string {
@@ -63,7 +63,7 @@ function isWaitingForProvider({ order, payment }: OrderRecords, now: number): bo
   return now - Date.parse(payment.updatedAt) < PROVIDER_PATIENCE_MS
 }
 
-/** Returns how many are still changing after the last look. */
+/** Compares the suspects again, and returns how many still change after the last comparison. */
 async function settleSuspects(
   sources: Sources,
   suspects: readonly Suspect[],
@@ -84,11 +84,11 @@ async function settleSuspects(
   return open.length
 }
 
-/** Units that are held, by SKU and warehouse. */
+/** Units held, by SKU and warehouse. */
 type Held = ReadonlyMap<string, number>
 type StockLook = { readonly found: ReadonlyMap<string, Difference>; readonly products: number }
 
-/** Returns how many products there are. */
+/** Compares stock with reservations, and returns how many products there are. */
 async function reconcileStock(sources: Sources, { pause, report }: ReconcileOptions): Promise<number> {
   let last = await lookAtStock(sources)
   for (let look = 2; last.found.size > 0 && look <= MOST_LOOKS; look++) {

@@ -1,4 +1,4 @@
-// Where the reconciler reads: views of the four services in the order of orders, page by page, and single orders from the log.
+// Reads the records of the four services for the reconciler: views by order id, page by page, and single orders from events.
 import { siblingId } from '#platform/domain/ids.ts'
 import type { EventStore } from '#platform/event-store/event-store.ts'
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
@@ -22,23 +22,23 @@ import type { ExistingShipment } from '#subgraphs/shipping/domain/shipment.ts'
 import { type ShipmentDoc, shipmentsView } from '#subgraphs/shipping/queries/views.ts'
 import type { OrderRecords } from '#tools/reconcile/compare.ts'
 
-export type ServiceName = (typeof SUBGRAPHS)[number]
-/** Where each service keeps its events and its views. */
+type ServiceName = (typeof SUBGRAPHS)[number]
+/** Connection strings of each service's events and views. */
 export type ServiceStores = Readonly<
   Record<ServiceName, { readonly database: string; readonly readModels: string }>
 >
 
 export type Sources = AsyncDisposable & {
-  /** What the views have of every order that any service knows, by order id ascending. Memory: one page a view. */
+  /** Reads from the views every order that any service knows, by ascending order id. Memory: one page per view. */
   readonly orders: () => AsyncGenerator<OrderRecords>
-  /** What the services have of one order now. Its events are read where an order's own are kept together. */
+  /** Reads the current records of one order, from events where they are kept per order. */
   readonly order: (orderId: string) => Promise<OrderRecords>
   readonly products: () => AsyncGenerator<ProductDoc>
   readonly reservations: () => AsyncGenerator<ReservationDoc>
 }
 
 const PAGE = 500
-/** More parcels of one order than that are not looked at: one a warehouse, and at most 100 warehouses. */
+/** The most parcels of one order that are read: one per warehouse, of at most 100 warehouses. */
 const MAX_PARCELS = 1_000
 
 export async function openSources(places: ServiceStores): Promise<Sources> {
@@ -93,7 +93,7 @@ async function* documents<Doc extends Document>(
   } while (after !== undefined)
 }
 
-/** Ids sort by time, and what belongs to one order is found under the order's id: so four sorted readings are merged. */
+/** Merges four sorted readers: ids sort by time, and everything about an order carries its id. */
 async function* joinedOrders(views: Views): AsyncGenerator<OrderRecords> {
   const orders = lookAhead(documents(views.orders), doc => doc.id)
   const payments = lookAhead(documents(views.payments), doc => doc.orderId)
@@ -115,7 +115,7 @@ async function* joinedOrders(views: Views): AsyncGenerator<OrderRecords> {
 
 type LookAhead<Doc> = {
   readonly key: () => Promise<string | undefined>
-  /** All that come next under `key`. */
+  /** Takes all items that come next under `key`. */
   readonly take: (key: string) => Promise<Doc[]>
 }
 

@@ -1,4 +1,4 @@
-// Writes schema/generated/: TypeScript types of every SDL and of the BFFs' operations. `--check` only says what is stale.
+// Implements `npm run codegen`: writes schema/generated/, the TypeScript types of every SDL and of the BFFs' operations.
 import { readdir, readFile } from 'node:fs/promises'
 import { composeServices } from '@apollo/composition'
 import { codegen } from '@graphql-codegen/core'
@@ -24,7 +24,7 @@ import { type GeneratedFile, writeGenerated } from '#tools/schema/generated-file
 
 type Mapper = { readonly type: string; readonly from: string }
 
-/** What resolvers of a type get as their parent, where it is not the type itself: exported `type` of module `from`. */
+/** The parent type of a type's resolvers, where it is not the type itself: `type`, exported by module `from`. */
 const MAPPERS: Readonly<Record<string, Readonly<Record<string, Mapper>>>> = {
   orders: {},
   inventory: { Product: { type: 'ProductSource', from: '#subgraphs/inventory/queries/loaders.ts' } },
@@ -56,7 +56,7 @@ const TYPE_SETTINGS = {
 
 type Generated = { readonly name: string; readonly text: string }
 
-/** Every generated file, as it should be. */
+/** Returns every generated file as it should be. */
 export async function generate(): Promise<Generated[]> {
   const subgraphs = await Promise.all(SUBGRAPHS.map(generateSubgraph))
   const graphs = await Promise.all(BFFS.map(generateGraph))
@@ -100,7 +100,7 @@ async function resolverModule(name: string, source: string, schema: GraphQLSchem
   return moduleText(`Types and resolver types of ${source}.`, imports, text)
 }
 
-/** What the gateway serves: the subgraphs together, without what is inaccessible. */
+/** Composes the API schema that the gateway serves: the subgraphs together, without inaccessible elements. */
 async function publicSchema(): Promise<GraphQLSchema> {
   const services = SUBGRAPHS.map(async name => ({
     name,
@@ -144,7 +144,7 @@ async function readOperations(folder: string): Promise<{ file: string; document:
   )
 }
 
-/** Each operation as one text with the fragments that it uses. */
+/** Prints each operation as one text with the fragments that it uses. */
 function documentConstants(documents: readonly DocumentNode[]): string {
   const definitions = documents.flatMap(document => document.definitions)
   const fragments = fragmentsOf({ definitions })
@@ -179,7 +179,7 @@ function readText(path: string): Promise<string> {
   return readFile(new URL(path, ROOT), 'utf8')
 }
 
-/** Each generated file with its text, as it should be. */
+/** Returns each generated file with the text that it should have. */
 export async function generatedFiles(): Promise<GeneratedFile[]> {
   return (await generate()).map(({ name, text }) => ({ file: new URL(`${name}.ts`, OUTPUT), text }))
 }

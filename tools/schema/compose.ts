@@ -1,4 +1,4 @@
-// Composes schema/supergraph.graphql from the four subgraph SDLs. `--check` only says whether it is stale.
+// Implements `npm run compose`: composes schema/supergraph.graphql from the four subgraph SDLs.
 import { readFile } from 'node:fs/promises'
 import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
@@ -9,7 +9,7 @@ import { writeGenerated } from '#tools/schema/generated-files.ts'
 const SUBGRAPHS = { orders: 4101, inventory: 4102, payment: 4103, shipping: 4104 } as const
 const SUPERGRAPH = new URL('../../schema/supergraph.graphql', import.meta.url)
 
-/** The supergraph SDL; throws with every composition error when the subgraphs do not fit together. */
+/** Returns the supergraph SDL. Throws with every composition error when the subgraphs do not compose. */
 export async function composeSupergraph(): Promise<string> {
   const services = await Promise.all(
     Object.entries(SUBGRAPHS).map(async ([name, port]) => ({

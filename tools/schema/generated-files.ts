@@ -1,4 +1,4 @@
-// Writes generated files, or says which of them are stale.
+// Writes generated files, or reports which of them are stale.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
@@ -7,7 +7,7 @@ import { type Command, invocationOf } from '#tools/command-line.ts'
 
 export type GeneratedFile = { readonly file: URL; readonly text: string }
 
-/** Those that are not there, or hold another text. */
+/** Returns the files that are missing or hold another text. */
 export async function staleFiles(files: readonly GeneratedFile[]): Promise<GeneratedFile[]> {
   const stale = await Promise.all(
     files.map(async one =>
@@ -17,7 +17,7 @@ export async function staleFiles(files: readonly GeneratedFile[]): Promise<Gener
   return stale.flat()
 }
 
-/** Writes the stale ones and says which; with `check` it writes none, and resolves with exit code 1 when there are any. */
+/** Writes the stale files and prints their names. With `check` it writes none, and returns exit code 1 when any is stale. */
 export async function writeGenerated(
   command: Command,
   files: readonly GeneratedFile[],

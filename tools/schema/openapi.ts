@@ -1,4 +1,4 @@
-// Writes schema/bff-web.openapi.json of the REST routes and the web graph. `--check` only says whether it is stale.
+// Implements `npm run openapi`: writes schema/bff-web.openapi.json from the REST routes and the web graph.
 import { readFile } from 'node:fs/promises'
 import { buildSchema } from 'graphql'
 import { describeApi } from '#bff-web/rest/openapi.ts'
@@ -10,7 +10,7 @@ import { writeGenerated } from '#tools/schema/generated-files.ts'
 const SDL = new URL('../../schema/bff-web.graphql', import.meta.url)
 export const OPENAPI_FILE = new URL('../../schema/bff-web.openapi.json', import.meta.url)
 
-/** The file, as it should be. */
+/** Returns the file as it should be. */
 export async function openApiText(): Promise<string> {
   const schema = buildSchema(await readFile(SDL, 'utf8'))
   return `${JSON.stringify(describeApi(schema, readOperations()), null, 2)}\n`

@@ -1,4 +1,4 @@
-// Writes schema/persisted/: what the front ends may run, from their operation files. `--check` only says what is stale.
+// Implements `npm run persist`: writes schema/persisted/, the operations that front ends may run, from their files.
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import {
@@ -28,8 +28,8 @@ const OUTPUT = new URL('schema/persisted/', ROOT)
 
 type Generated = { readonly name: string; readonly text: string }
 
-/** Every manifest, as it should be. Throws what is wrong with an operation: it must be one that its graph can run. */
-export function generateManifests(): Promise<Generated[]> {
+/** Returns every manifest as it should be. Throws when an operation is not valid in its graph. */
+function generateManifests(): Promise<Generated[]> {
   return Promise.all((Object.keys(CLIENTS) as Client[]).map(generateManifest))
 }
 
@@ -48,7 +48,7 @@ async function generateManifest(client: Client): Promise<Generated> {
   return { name: `${name}.json`, text: `${JSON.stringify(manifest, undefined, 2)}\n` }
 }
 
-/** All operation files of a front end as one document. */
+/** Returns all operation files of a front end as one document. */
 export async function readOperations(client: Client): Promise<DocumentNode> {
   const folder = new URL(`clients/${client}/`, ROOT)
   const files = (await readdir(folder)).filter(file => file.endsWith('.graphql')).sort()
@@ -59,7 +59,7 @@ export async function readOperations(client: Client): Promise<DocumentNode> {
   }
 }
 
-/** By name, so that a manifest's changes are those of its operations. The id is the SHA-256 of the body. */
+/** Sorts the operations by name, so that a manifest changes only with its operations. The id is the SHA-256 of the body. */
 export function persist(document: DocumentNode): PersistedManifest['operations'] {
   const fragments = fragmentsOf(document)
   return document.definitions
@@ -83,7 +83,7 @@ function persistOne(
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }
 
-/** As caching clients (Apollo Client, urql) do before they send an operation: in every selection but the root's. */
+/** Adds `__typename` to every selection set but the root's, as caching clients (Apollo Client, urql) do. */
 function addTypenames(document: DocumentNode): DocumentNode {
   return visit(document, {
     SelectionSet: {
@@ -96,7 +96,7 @@ function addTypenames(document: DocumentNode): DocumentNode {
   })
 }
 
-/** Each manifest with its text, as it should be. */
+/** Returns each manifest with the text that it should have. */
 export async function manifestFiles(): Promise<GeneratedFile[]> {
   return (await generateManifests()).map(({ name, text }) => ({ file: new URL(name, OUTPUT), text }))
 }

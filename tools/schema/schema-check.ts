@@ -1,4 +1,4 @@
-// npm run schema-check: names what would break clients, beside the schemas of an earlier commit.
+// Implements `npm run schema-check`: names the changes since an earlier commit that would break clients.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -20,23 +20,23 @@ import { SUBGRAPHS } from '#start/topology.ts'
 import { runCommand } from '#tools/command-line.ts'
 import { schemaCheck } from '#tools/commands.ts'
 
-/** Graphs that clients use; the public one is composed of the subgraphs', without what is inaccessible. */
+/** The graphs that clients use; the public one is composed from the subgraphs, without inaccessible elements. */
 const GRAPHS = ['bff-web', 'bff-mobile'] as const
 const PUBLIC = 'supergraph'
 const MAIN_BRANCHES = ['origin/HEAD', 'main', 'master']
 
-export type SchemaChange = {
+type SchemaChange = {
   readonly graph: string
   readonly description: string
-  /** It was deprecated at the commit that is compared with, so that it may go. */
+  /** Whether it was deprecated at the compared commit, so that it may go. */
   readonly announced: boolean
 }
 
-export type SchemaCheck =
+type SchemaCheck =
   | { readonly against: string; readonly changes: readonly SchemaChange[] }
   | { readonly against: undefined; readonly reason: string }
 
-/** Gives a file's text by its path from the root of the repository; undefined when it is not there. */
+/** Returns a file's text by its path from the repository root; undefined when there is none. */
 type ReadText = (file: string) => Promise<string | undefined>
 
 /**
@@ -59,7 +59,7 @@ export async function checkSchemas(root: string, against?: string): Promise<Sche
 
 type Git = (...args: string[]) => Promise<string | undefined>
 
-/** Undefined when git fails, and when there is no git. */
+/** Runs git; returns undefined when git fails or is missing. */
 function gitIn(root: string): Git {
   const run = promisify(execFile)
   return async (...args) => {
@@ -104,7 +104,7 @@ async function readPublicGraph(read: ReadText): Promise<GraphQLSchema | undefine
   return schema.toAPISchema().toGraphQLJSSchema()
 }
 
-/** `after` undefined: the whole graph is gone. */
+/** Lists the breaking changes. `after` is undefined when the whole graph is gone. */
 export function compareSchemas(
   graph: string,
   before: GraphQLSchema,
@@ -125,7 +125,7 @@ const REMOVED_MEMBER = /^(\w+)\.(\w+) was removed\.$/
 const REMOVED_ARGUMENT = /^(\w+)\.(\w+) arg (\w+) was removed\.$/
 const REMOVED_VALUE = /^(\w+) was removed from enum type (\w+)\.$/
 
-/** What can be deprecated before it goes: graphql-js names it in its sentence alone. */
+/** Returns what can be deprecated before it is removed; graphql-js names it only in its sentence. */
 function removedIn({ description }: BreakingChange): Removed | undefined {
   const [, type = '', member = ''] = REMOVED_MEMBER.exec(description) ?? []
   if (type) return { type, member }

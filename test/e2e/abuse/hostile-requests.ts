@@ -16,7 +16,7 @@ export type HostileTarget = {
   readonly input: string
 }
 
-export type HostileRequest = {
+type HostileRequest = {
   readonly name: string
   /** The bytes of a POST; at most 256 KB, what the servers take. `salt` makes its documents new to the process. */
   readonly body: (salt: number) => string

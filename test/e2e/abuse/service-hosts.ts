@@ -10,7 +10,7 @@ import { freshDatabases } from '#test/fixtures/databases.ts'
 import { createSender, type PlatformClient } from '#testbed/shop-client.ts'
 import { freePortBase } from '#testbed/waybill-process.ts'
 
-export type ServiceHosts = AsyncDisposable &
+type ServiceHosts = AsyncDisposable &
   PlatformClient & {
     url(service: ServiceName): string
     /** What the services have logged so far. */

@@ -7,7 +7,7 @@ export type Request = { readonly operation: string; readonly variables: Readonly
 /** Data, an error with this code, or no answer: the connection is cut. */
 export type Answer = { readonly data: unknown } | { readonly code: string; readonly message?: string } | 'cut'
 
-export type ScriptedBff = AsyncDisposable & { readonly url: string; readonly requests: Request[] }
+type ScriptedBff = AsyncDisposable & { readonly url: string; readonly requests: Request[] }
 
 export async function startScriptedBff(answer: (request: Request) => Answer): Promise<ScriptedBff> {
   const requests: Request[] = []
