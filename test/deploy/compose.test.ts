@@ -1,4 +1,4 @@
-// docker-compose.yml and the two files that go on top of it, held against the code.
+// Compares docker-compose.yml and its two overlays with the code.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -37,7 +37,7 @@ const ENGINES = [
   'redis',
   'temporal',
 ]
-/** What a person fills in by hand. */
+/** The variables that a person fills in. */
 const FILLED_IN = {
   AUTH_JWKS_URL: 'https://id.example.com/keys',
   AUTH_ISSUER: 'https://id.example.com/',
@@ -82,13 +82,13 @@ function environment(identity: Identity, service: ServiceName): Record<string, s
 }
 
 describe('the schema of the Compose Specification', () => {
-  // Of a draft whose identifiers Ajv does not take.
+  // Its draft uses identifiers that Ajv rejects.
   const text = JSON.stringify(composeSchema, (key, value) =>
     (key === 'id' || key === '$schema') && typeof value === 'string' ? undefined : value,
   )
   const check = new Ajv2019({ strict: false, validateFormats: false }).compile(JSON.parse(text))
 
-  /** The schema is of a time before projects had a name of their own. */
+  /** The schema predates the name of a project. */
   function problemsOf(file: unknown): readonly unknown[] {
     const { name, ...rest } = isMap(file) ? file : {}
     if (name !== undefined) expect(name).toBe('waybill')
@@ -160,7 +160,7 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
     const always = ['127.0.0.1:4000:4000', '127.0.0.1:4010:4010', '127.0.0.1:3000:3000']
     const more: Record<Identity, string[]> = {
       trial: ['127.0.0.1:4020:4020', '127.0.0.1:16686:16686', '127.0.0.1:9090:9090'],
-      'own-issuer': ['127.0.0.1:4103:4103', '127.0.0.1:4104:4104'], // where providers send their notices
+      'own-issuer': ['127.0.0.1:4103:4103', '127.0.0.1:4104:4104'], // providers send their webhooks there
     }
     expect([...published].sort()).toEqual([...always, ...more[identity]].sort())
   })
@@ -170,7 +170,7 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
     for (const [name, service] of servicesHere())
       for (const [needed, condition] of waitsFor(service)) {
         expect(Object.keys(services), `${name} waits for ${needed}`).toContain(needed)
-        const isOurs = (SERVICE_NAMES as readonly string[]).includes(needed) // the image has their health check
+        const isOurs = (SERVICE_NAMES as readonly string[]).includes(needed) // the image has its health check
         if (condition === 'service_healthy' && !isOurs)
           expect(services[needed]?.healthcheck, needed).toBeDefined()
       }
@@ -211,7 +211,7 @@ describe('.env', () => {
     const names = new Set(demanded.map(({ name }) => name))
     expect(new Set(Object.keys(written['own-issuer']))).toEqual(new Set([...names, 'COMPOSE_FILE']))
     const secrets = Object.entries(written.trial).filter(([name]) => name !== 'COMPOSE_FILE')
-    const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/ // what Consul takes
+    const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/ // the format of Consul's tokens
     for (const [name, value] of secrets)
       expect(value, name).toMatch(name.startsWith('CONSUL_') ? uuid : /^[0-9a-f]{48}$/)
     expect(new Set(secrets.map(([, value]) => value)).size).toBe(secrets.length)

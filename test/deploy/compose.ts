@@ -1,4 +1,4 @@
-// The compose files as Docker Compose reads them: laid over each other, with the variables of .env in their places.
+// Reads the compose files as Docker Compose does: merges overlays and interpolates the variables of .env.
 import { isMap, overlaid, readYaml } from '#test/deploy/files.ts'
 
 export const BASE = 'docker-compose.yml'
@@ -30,7 +30,7 @@ export type ComposeProject = {
   readonly networks: Readonly<Record<string, unknown>>
 }
 
-/** Throws with what a file says of a variable that it demands and `env` lacks. */
+/** Reads the project. Throws a file's message about a variable that it requires and `env` lacks. */
 export function readProject(identity: Identity, env: Readonly<Record<string, string>>): ComposeProject {
   const project = overlaid(readYaml(BASE), readYaml(OVERLAYS[identity]))
   return interpolated(project, env) as ComposeProject
@@ -38,7 +38,7 @@ export function readProject(identity: Identity, env: Readonly<Record<string, str
 
 const VARIABLE = /\$\$|\$\{([A-Z_]+)(?:(:-|:\?)([^}]*))?\}/g
 
-/** https://docs.docker.com/reference/compose-file/interpolation/ as far as the files use it. */
+/** Interpolates as https://docs.docker.com/reference/compose-file/interpolation/ says, as far as the files use it. */
 export function interpolated(value: unknown, env: Readonly<Record<string, string>>): unknown {
   if (typeof value === 'string')
     return value.replace(VARIABLE, (found, name?: string, operator?: string, text = '') => {
@@ -54,14 +54,14 @@ export function interpolated(value: unknown, env: Readonly<Record<string, string
 
 type Demand = { readonly name: string; readonly operator: string; readonly text: string }
 
-/** Every place in `text` where a variable is put in. */
+/** Returns every interpolation in `text`. */
 export function demandsOf(text: string): Demand[] {
   return [...text.matchAll(VARIABLE)].flatMap(([, name, operator = '', said = '']) =>
     name === undefined ? [] : { name, operator, text: said },
   )
 }
 
-/** What a service waits for before it starts, with the condition. */
+/** Returns what a service waits for before it starts, with the condition. */
 export function waitsFor(service: ComposeService): readonly (readonly [string, string])[] {
   const { depends_on: needs = {} } = service
   if (Array.isArray(needs)) return needs.map(name => [name, 'service_started'] as const)

@@ -1,11 +1,11 @@
-// deploy/postgres/databases.sql on a real PostgreSQL: each service gets into its own database, and into no other.
+// Runs deploy/postgres/databases.sql on a real PostgreSQL: each service may enter its own database and no other.
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readProject } from '#test/deploy/compose.ts'
 import { readText } from '#test/deploy/files.ts'
 import { freshDatabase } from '#test/fixtures/databases.ts'
 
-/** By account. */
+/** Passwords by account. */
 const DATABASES: Readonly<Record<string, readonly string[]>> = {
   orders: ['orders'],
   inventory: ['inventory'],
@@ -18,7 +18,7 @@ const PASSWORDS = Object.fromEntries(NAMES.map(name => [`${name.toUpperCase()}_P
 
 let server: URL
 
-/** What psql does of it: `\getenv variable NAME` reads the environment, `:'variable'` is put in as a literal. */
+/** Runs the script as psql does: `\getenv variable NAME` reads the environment, `:'variable'` becomes a literal. */
 function statementsOf(script: string, env: Readonly<Record<string, string>>): string[] {
   const variables = new Map(
     [...script.matchAll(/^\\getenv (\w+) (\w+)$/gm)].map(([, name, from = '']) => [name, env[from]]),

@@ -1,4 +1,4 @@
-// What docker-compose.yml says of Kafka and Consul, on a real Kafka and a real Consul: the services are let in, others are not.
+// Runs Kafka and Consul with the settings of docker-compose.yml: they admit the services and nobody else.
 import { execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -37,7 +37,7 @@ async function freshFolder(): Promise<string> {
 }
 
 describe.skipIf(noKafka)(`Kafka as composed${noKafka ? ` (skipped: ${noKafka})` : ''}`, () => {
-  /** What the image makes of its environment: `KAFKA_NODE_ID` is the property `node.id`. */
+  /** Converts the image's environment to Kafka's properties: `KAFKA_NODE_ID` is `node.id`. */
   async function launch(port: number): Promise<void> {
     const folder = await freshFolder()
     const { CLUSTER_ID = '', KAFKA_HEAP_OPTS = '', ...env } = environmentOf('kafka')

@@ -1,4 +1,4 @@
-// The files of deploy/ as tests read them. Free of what they should say.
+// Reads the files of deploy/ for tests.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -9,12 +9,12 @@ export function readText(file: string): string {
   return readFileSync(path.join(ROOT, file), 'utf8')
 }
 
-/** The one document of a YAML file, with its merge keys carried out. */
+/** Returns the single document of a YAML file with its merge keys resolved. */
 export function readYaml(file: string): unknown {
   return parse(readText(file), { merge: true })
 }
 
-/** The documents of a YAML text, in their order. Throws on the first that is not YAML. */
+/** Returns the documents of a YAML text in order. Throws on the first that is invalid. */
 export function documentsOf(text: string): unknown[] {
   return parseAllDocuments(text).map(document => {
     const [error] = document.errors
@@ -23,7 +23,7 @@ export function documentsOf(text: string): unknown[] {
   })
 }
 
-/** Why `command` cannot be run here; undefined when it can. */
+/** Returns why `command` cannot run here; undefined when it can. */
 export function whyNot(command: string, ...args: readonly string[]): string | undefined {
   try {
     execFileSync(command, args, { stdio: 'ignore' })
@@ -33,7 +33,7 @@ export function whyNot(command: string, ...args: readonly string[]): string | un
   }
 }
 
-/** Objects one over the other: maps are merged, lists one after the other, of anything else the later counts. */
+/** Merges objects deeply: maps are merged, lists concatenated, and of anything else the later wins. */
 export function overlaid(below: unknown, above: unknown): unknown {
   if (Array.isArray(below) && Array.isArray(above)) return [...below, ...above]
   if (!isMap(below) || !isMap(above)) return above

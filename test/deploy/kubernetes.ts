@@ -1,4 +1,4 @@
-// The manifests of deploy/kubernetes: the base put together as Kustomize would, and a check of any manifest by its schema.
+// Renders the manifests of deploy/kubernetes as Kustomize would, and validates any manifest by its schema.
 import { execFileSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import path from 'node:path'
@@ -66,7 +66,7 @@ export function kustomizationOf(folder: string): Kustomization {
   return readYaml(path.join(folder, 'kustomization.yaml')) as Kustomization
 }
 
-/** The base, with the patch for every Deployment in each. Labels and the namespace are left to Kustomize. */
+/** Reads the base with the patch for every Deployment applied. Labels and the namespace are left to Kustomize. */
 export function readBase(): Manifest[] {
   const { resources, patches } = kustomizationOf(BASE)
   const patch = patches.map(({ path: file }) => readYaml(path.join(BASE, file))).reduce(overlaid)
@@ -75,7 +75,7 @@ export function readBase(): Manifest[] {
     .map(manifest => (manifest.kind === 'Deployment' ? patched(manifest, patch) : manifest))
 }
 
-/** A strategic merge, as far as the patch goes: the one container of both becomes one, other lists are joined. */
+/** Applies a strategic merge as far as the patch needs: the one container of both is merged, other lists are joined. */
 function patched(manifest: Manifest, patch: unknown): Manifest {
   const merged = overlaid(patch, manifest) as Deployment
   const { spec } = merged.spec.template
@@ -84,14 +84,14 @@ function patched(manifest: Manifest, patch: unknown): Manifest {
   return { ...merged, spec: { ...merged.spec, template } } as Manifest
 }
 
-/** What `kubectl kustomize` makes of a folder. */
+/** Returns what `kubectl kustomize` renders from a folder. */
 export function render(folder: string): Manifest[] {
   return documentsOf(
     execFileSync('kubectl', ['kustomize', folder], { cwd: ROOT, encoding: 'utf8' }),
   ) as Manifest[]
 }
 
-/** Names of the schemas of kubernetes-models, by what a manifest says that it is. */
+/** The names of the schemas of kubernetes-models, by the manifest's version and kind. */
 const GROUPS: Readonly<Record<string, string>> = {
   v1: 'CoreV1',
   'apps/v1': 'AppsV1',
@@ -102,7 +102,7 @@ const GROUPS: Readonly<Record<string, string>> = {
 
 type Validate = ((manifest: unknown) => boolean) & { errors?: readonly object[] | null }
 
-/** What is wrong with a manifest by its schema, and which of its fields the schema does not know. */
+/** Returns what the schema rejects in a manifest, and which of its fields the schema does not know. */
 export async function problemsOf(manifest: Manifest): Promise<unknown[]> {
   const name = `IoK8sApi${GROUPS[manifest.apiVersion]}${manifest.kind}`
   const schema: { validate: Validate } = await import(
@@ -114,7 +114,7 @@ export async function problemsOf(manifest: Manifest): Promise<unknown[]> {
   return [...(valid ? [] : (schema.validate.errors ?? [])), ...strange]
 }
 
-/** The schemas let unknown fields be. But whoever checks a field looks at it: what was never looked at is not known. */
+/** Detects unknown fields, which the schemas allow: a field that validation never reads is unknown. */
 function watched(value: unknown, place: string, looked: Set<string>): unknown {
   if (typeof value !== 'object' || value === null) return value
   return new Proxy(value, {

@@ -1,4 +1,4 @@
-// What watches over the services, held against the code: targets, metrics and where things are mounted.
+// Compares the monitoring configuration with the code: targets, metrics and mounts.
 import { globSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-// The variables that each service reads, found out by letting it read. Free of the files that set them.
+// Finds the variables that each service reads, by recording what it reads.
 
 import { readBffConfig } from '#bff/config.ts'
 import { readGatewayConfig } from '#gateway/config.ts'
@@ -21,19 +21,19 @@ const READERS: Readonly<Record<ServiceName, (env: Environment) => unknown>> = {
   'bff-mobile': env => readBffConfig('bff-mobile', env),
 }
 
-/** The file that `service` runs, from the root of the project. */
+/** Returns the file that runs `service`, relative to the repository. */
 export function mainOf(service: ServiceName): string {
   return (SUBGRAPHS as readonly string[]).includes(service)
     ? `subgraphs/${service}/main.ts`
     : `${service}/main.ts`
 }
 
-/** Throws what the service itself would at its start, when `env` will not do. */
+/** Checks `env`: throws what the service itself would throw at its start. */
 export function checkEnvironment(service: ServiceName, env: Environment): void {
   READERS[service](env)
 }
 
-/** By its configuration, and by what runs every service before that. */
+/** Returns the variables read by the service's configuration, and by what runs before it in every service. */
 export function variablesOf(service: ServiceName): ReadonlySet<string> {
   const asked = new Set<string>()
   const env = new Proxy<Environment>(
@@ -48,7 +48,7 @@ export function variablesOf(service: ServiceName): ReadonlySet<string> {
   try {
     READERS[service](env)
   } catch {
-    // Nothing is set: what matters is what was asked for.
+    // Nothing is set: only the reads matter.
   }
   const runner = readText('platform/process/run-service.ts')
   for (const [, name = ''] of runner.matchAll(/\benv\.([A-Z_]+)/g)) asked.add(name)

@@ -11,7 +11,7 @@ const page = readPage('docs/reference/live-settings.md')
 const web = [...Object.values(orderPages), ...Object.values(productPages)].map(({ name }) => name)
 const mobile = Object.values(mobilePages).map(({ name }) => name)
 
-/** `dependencies.NAME.breaker.threshold` of each setting that there is. */
+/** Returns the path of each setting, such as `dependencies.NAME.breaker.threshold`. */
 const adjustments = Object.keys(adjustmentSchema.shape).flatMap(name =>
   name === 'breaker'
     ? Object.keys(adjustmentSchema.shape.breaker.unwrap().shape).map(option => `breaker.${option}`)

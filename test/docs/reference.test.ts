@@ -26,12 +26,12 @@ function read(file: string): string {
   return readFileSync(path.join(ROOT, file), 'utf8')
 }
 
-/** Each word once, in the order of the alphabet. */
+/** Returns each word once, in alphabetical order. */
 function words(found: Iterable<string>): string[] {
   return [...new Set(found)].sort()
 }
 
-/** What `pattern` captures in the sources under `folders`. */
+/** Returns what `pattern` captures in the sources under `folders`. */
 function captured(pattern: RegExp, ...folders: string[]): string[] {
   return SOURCES.filter(file => folders.length === 0 || folders.some(folder => file.startsWith(folder)))
     .flatMap(file => [...read(file).matchAll(pattern)])
@@ -75,7 +75,7 @@ function leadsSomewhere(page: string, target: string): boolean {
 test('the configuration reference names the variables that are read, and no others', () => {
   const schemas = /^ {2,4}([A-Z][A-Z0-9_]+): (?:z\b|[a-z]\w*(?:\(|\.\w+\(|,$))/gm
   const inSchemas = captured(schemas)
-  const direct = captured(/\benv\.([A-Z][A-Z0-9_]+)\b(?! (?:\?\?)?= )/g) // what is set is not read
+  const direct = captured(/\benv\.([A-Z][A-Z0-9_]+)\b(?! (?:\?\?)?= )/g) // an assignment is no read
   expect(inSchemas.length).toBeGreaterThan(20)
   expect(words(firstColumn(readPage('docs/reference/configuration.md')))).toEqual(
     words([...inSchemas, ...direct]),
@@ -131,7 +131,7 @@ describe('the errors reference', () => {
   })
 })
 
-/** The codes of refusals that the sources under `folder` give. */
+/** Returns the codes of refusals in the sources under `folder`. */
 function refusalsIn(folder: string): string[] {
   const lines = captured(/(\bcode: .*|\bno\(\s*'.*)$/gm, folder)
   return lines.flatMap(line => line.match(/(?<=')[A-Z]+(?:_[A-Z]+)+(?=')/g) ?? [])
@@ -145,12 +145,12 @@ function isCompoundCode(word: string): boolean {
   return /^[A-Z]+(_[A-Z]+)+$/.test(word)
 }
 
-/** Rows of a table, without its head. A code word in the first cell is what makes a row. */
+/** Returns the rows of a table without its head: those whose first cell holds a code word. */
 function firstToLast(markdown: string): string[][] {
   return [...markdown.matchAll(/^\| `(\w+)` \| ([^|]*) \| (.*) \|$/gm)].map(row => row.slice(1))
 }
 
-/** Refusal types of the four graphs that clients see, with the mutations whose result may be one. */
+/** Returns the refusal types of the four public graphs, with the mutations whose result may be one. */
 function publicRefusals(): Map<string, Set<string>> {
   const definitions = globSync('schema/subgraphs/*.graphql', { cwd: ROOT })
     .flatMap(file => parse(read(file)).definitions)
@@ -228,7 +228,7 @@ test('the page on imports names every member of a mapping', () => {
   ).toEqual([])
 })
 
-/** The names of all members but those of maps, which are data. */
+/** Returns the names of all members but those of maps, which are data. */
 function membersOf(part: unknown): string[] {
   if (typeof part !== 'object' || part === null || Array.isArray(part)) return []
   return Object.entries(part).flatMap(([name, member]) =>

@@ -1,4 +1,4 @@
-// What a browser gets at the GraphQL endpoints of a development instance, and does not get in production.
+// Opens the GraphQL endpoints in a browser: a development instance serves explorer pages, production does not.
 import { readFile } from 'node:fs/promises'
 import { buildSchema, type GraphQLSchema, parse, validate } from 'graphql'
 import type { Browser, Page } from 'playwright-core'
@@ -9,7 +9,7 @@ import { findChromium, openPage } from '#test/fixtures/chromium.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { addProduct, CHECKOUT, checkoutInput } from '#testbed/shop-client.ts'
 
-const ADA = 'cus_01920000-0000-7000-8000-000000000001' // the sample tokens of the BFFs are for her
+const ADA = 'cus_01920000-0000-7000-8000-000000000001' // the BFFs' sample tokens are hers
 const SERVICES = ['bff-web', 'bff-mobile', 'gateway', 'orders', 'inventory', 'payment', 'shipping'] as const
 const EXPLORED = { 'bff-web': 'web', 'bff-mobile': 'mobile', gateway: 'gateway' } as const
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => platform[Symbol.asyncDispose]())
 
-/** Sends the same key again when the connection is lost, as front ends do: a starved machine may reset one. */
+/** Repeats a request under the same key when the connection is lost, as front ends do. */
 async function checkOut(token: string | undefined, idempotencyKey: string) {
   const input = checkoutInput({ idempotencyKey, sku: 'flash', deliveryInstructions: 'SANDBOX_HOLD' })
   const send = () => platform.send<CheckoutResponse>('bff-web', token, CHECKOUT, { input })

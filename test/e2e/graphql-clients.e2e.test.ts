@@ -1,4 +1,4 @@
-// The clients that front ends use, as they use them, against both BFFs: caches, links, reconnecting, persisted queries.
+// Runs Apollo Client, urql and graphql-ws against both BFFs: caches, links, reconnecting, persisted queries.
 import { createHash } from 'node:crypto'
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client/core'
 import { SetContextLink } from '@apollo/client/link/context'
@@ -199,7 +199,7 @@ test('graphql-sse: a live order where WebSockets are blocked', async () => {
   client.dispose()
 })
 
-/** The stream up to the moment of `signal`, where it ends as when a proxy lets go of it. */
+/** Passes the stream on until `signal` aborts, where it ends as if a proxy had dropped it. */
 function brokenOff(
   body: ReadableStream<Uint8Array> | null,
   signal: AbortSignal,

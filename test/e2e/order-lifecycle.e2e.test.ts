@@ -13,7 +13,7 @@ import {
   untilDecided,
 } from '#testbed/shop-client.ts'
 
-/** Views of other services follow within moments of what the order's own view shows. */
+/** Views of other services follow the order's own view within moments. */
 type PaidOrder = {
   readonly payments: readonly {
     readonly status: string
@@ -46,7 +46,7 @@ async function checkout(input: Parameters<typeof checkoutInput>[0]) {
   return answer
 }
 
-/** Statuses as a subscriber sees them, until `last`. */
+/** Collects the statuses that a subscriber sees, until `last`. */
 async function follow(
   graph: 'bff-web' | 'bff-mobile',
   query: string,

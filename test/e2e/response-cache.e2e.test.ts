@@ -1,4 +1,4 @@
-// Kept answers of the web BFF on the whole platform: who gets one, and when it ends.
+// Checks the web BFF's response cache on the whole platform: who is served from it, and when entries expire.
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readManifest } from '#platform/graphql/endpoint/persisted-operations.ts'
@@ -21,7 +21,7 @@ let ann: Shopper
 let bob: Shopper
 let extensions: string
 beforeAll(async () => {
-  // No parcel moves while this runs.
+  // Parcels stay put while this runs.
   platform = await startPlatform({ CARRIER_SANDBOX_STEP_MS: '600000' })
   await addProduct(platform, { sku: 'mug', price: '12.00', stock: { 'BER-1': 1000 } })
   ann = await registerShopper(platform)
@@ -41,7 +41,7 @@ async function place(): Promise<string> {
 
 type Page = { readonly data: { readonly orderPage: { readonly status: string } | null } }
 
-/** As a front end asks for the page: by GET, with the hash. */
+/** Requests the page as a front end does: GET with the hash. */
 function getPage(id: string, token: string, headers: Record<string, string> = {}): Promise<Response> {
   const query = new URLSearchParams({ variables: JSON.stringify({ id }), extensions })
   return fetch(`${platform.urls['bff-web']}/graphql?${query}`, {
@@ -58,7 +58,7 @@ async function hits(): Promise<number> {
   return Number(/^waybill_answers_total\{service="bff-web",outcome="hit"\} (\d+)$/m.exec(text)?.[1] ?? 0)
 }
 
-/** Asks until an answer is served from memory: from then on nothing more happens to the order. */
+/** Repeats the request until the cache serves it: from then on nothing more happens to the order. */
 async function atRest(id: string): Promise<Response> {
   const late = AbortSignal.timeout(10_000)
   for (;;) {
@@ -88,7 +88,7 @@ test('nobody else gets it, and staff get their own', async () => {
   for (const _twice of [1, 2]) expect(await statusOf(await getPage(id, bob.token))).toBeUndefined()
   expect((await getPage(id, 'nonsense')).status).toBe(401)
   expect(await statusOf(await getPage(id, await platform.token('support')))).toBe('CONFIRMED')
-  expect((await hits()) - before).toBeLessThanOrEqual(1) // what is not there may be kept too, for who asked
+  expect((await hits()) - before).toBeLessThanOrEqual(1) // a missing order may be cached too, for its caller
 })
 
 test('it ends with a change: at once for who made it, and for whoever brings its position', async () => {

@@ -1,4 +1,4 @@
-// Connections cut at random while orders change. RESUME_SECONDS sets for how long: npm run test:resume takes two minutes.
+// Cuts subscribers' connections at random while orders change. `npm run test:resume` sets RESUME_SECONDS to two minutes.
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -23,7 +23,7 @@ import {
 
 const SECONDS = Number(process.env.RESUME_SECONDS ?? 12)
 const SHOPPERS = 10
-/** Subscribers by what they follow; 200 altogether. */
+/** Subscribers by what they follow, 200 altogether. */
 const FOLLOWERS = { order: 100, mine: 60, all: 40 }
 const PARTS = 'kind cursor events { id service orderId }'
 
@@ -62,7 +62,7 @@ function shopperAt(index: number): Shopper {
   return shopper
 }
 
-/** Under a token of its own where a subject's limit of connections would be passed. */
+/** Uses a token per subscriber where one subject would exceed its limit of connections. */
 async function follow(
   kind: keyof typeof FOLLOWERS,
   index: number,
@@ -86,7 +86,7 @@ async function follow(
   return { subscriber: startResumingSubscriber({ url, token: await staff(), query }), isAbout: () => true }
 }
 
-/** Every event about an order, from the bus itself, and the owner of each order. */
+/** Reads every event about an order from the bus itself, and the owner of each order. */
 async function history(): Promise<{ events: SeenEvent[]; owners: Map<string, string> }> {
   const events: SeenEvent[] = []
   const owners = new Map<string, string>()
@@ -146,7 +146,7 @@ test(
     }
     await Promise.all([shop(), cutting(), restarting()])
 
-    // What happened and goes on to happen, until the last parcel is there, comes to everyone, and nothing else does.
+    // Everyone gets exactly what happened and still happens, until the last parcel is delivered.
     let events: SeenEvent[] = []
     const differing = async () => {
       const settled = await history()

@@ -10,7 +10,7 @@ import {
   registerShopper,
 } from '#testbed/shop-client.ts'
 
-/** What the client's own tracing would have: the trace of a click, and the span in which it sends the checkout. */
+/** The trace context of a client: the trace of a click, and the span in which it sends the checkout. */
 const CLICK = { trace: 'a'.repeat(32), span: 'b'.repeat(16) }
 const APPROVAL = { trace: 'c'.repeat(32), span: 'd'.repeat(16) }
 const traceparent = ({ trace, span }: typeof CLICK) => `00-${trace}-${span}-01`
@@ -45,20 +45,20 @@ beforeAll(async () => {
   }
   await buy(CLICK, 'tok_approve')
   await buy(APPROVAL, 'tok_approval')
-  await hosts[Symbol.asyncDispose]() // services that stop send the spans they still have
+  await hosts[Symbol.asyncDispose]() // services flush their spans when they stop
   spans = receiver.spans
 }, 90_000)
 
 const within = ({ trace }: typeof CLICK) => spans.filter(span => span.traceId === trace)
 const labelled = ({ service, name }: ReceivedSpan) => `${service}: ${name}`
 
-/** The span and what led to it, up to the client's own. */
+/** Returns the span and its ancestors, up to the client's own. */
 function path(span: ReceivedSpan): string[] {
   const parent = spans.find(({ spanId, traceId }) => spanId === span.parentId && traceId === span.traceId)
   return parent ? [...path(parent), labelled(span)] : [labelled(span)]
 }
 
-/** The paths of the spans with a label. */
+/** Returns the paths of the spans with a label. */
 function pathsTo(click: typeof CLICK, label: string): string[][] {
   return within(click)
     .filter(span => labelled(span) === label)

@@ -1,4 +1,4 @@
-// Several processes of a subgraph that start at one instant on empty databases, held against one that starts alone.
+// Starts several processes of a subgraph at once on empty databases, and compares them with one that starts alone.
 import { expect } from 'vitest'
 import { SERVICE_NAMES, SUBGRAPHS } from '#start/topology.ts'
 import { freshDatabases } from '#test/fixtures/databases.ts'
@@ -8,7 +8,7 @@ import { readSchemaObjects } from './schema-objects.ts'
 const TOGETHER = 4
 const TROUBLE = /"level":"(error|fatal)".*/
 
-/** Four of each make what one of each makes, once, and none has anything to complain of. */
+/** Expects four processes of each to create what one creates, once, without logging an error. */
 export async function expectOneMigration(subgraphs: readonly (typeof SUBGRAPHS)[number][]): Promise<void> {
   const [alone, together] = await Promise.all([freshDatabases(), freshDatabases()])
   await startAll(alone, subgraphs, 1)
@@ -18,7 +18,7 @@ export async function expectOneMigration(subgraphs: readonly (typeof SUBGRAPHS)[
   expect(troubles).toEqual([])
 }
 
-/** Until all are ready; returns the lines that say what went wrong. */
+/** Starts the processes, waits until all are ready, and returns their log lines about errors. */
 async function startAll(
   databases: Databases,
   subgraphs: readonly (typeof SUBGRAPHS)[number][],

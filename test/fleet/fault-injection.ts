@@ -1,4 +1,4 @@
-// A fleet under a stream of checkouts while each of its processes and then each of its engines is killed. Free of engines.
+// Kills each process and each engine of a fleet under a stream of checkouts, and measures its recovery.
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,14 +17,14 @@ import type { ServiceProcess } from '../../testbed/fleet/service-process.ts'
 import { writeImportFiles } from './import-files.ts'
 import { type LeaseStores, readLeases, untilHeld } from './leases.ts'
 
-/** Milliseconds from the kill of a process, or from an engine's coming back. */
+/** Milliseconds from the kill of a process, or from an engine's return. */
 export type FaultOutcome = Recovery & {
   readonly victim: string
-  /** Until all orders had ended that were under way at the kill. */
+  /** Until all orders that were open at the kill had ended. */
   readonly settledMs: number
-  /** From its new start until it was ready. */
+  /** From its restart until it was ready. */
   readonly readyMs: number
-  /** Until each lease had a living owner; and those that got another one. */
+  /** Until each lease had a living owner, and the leases that changed owner. */
   readonly heldMs: number
   readonly leases: readonly string[]
 }
@@ -42,7 +42,7 @@ const LOOK_MS = 200
 /** How long an engine stays away. */
 const AWAY_MS = 5_000
 
-/** Runs `npm run import` on made-up orders through the web BFF, and resolves with its report; throws when it does not reconcile. */
+/** Imports made-up orders through the web BFF and returns the report; throws when it does not reconcile. */
 export async function importOrders(fleet: Fleet, count: number): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-import-'))
   try {
@@ -59,7 +59,7 @@ export async function importOrders(fleet: Fleet, count: number): Promise<string>
   }
 }
 
-/** Kills a process, waits until the others have made up for it, and starts it again. */
+/** Kills a process, waits until the others have taken over, and restarts it. */
 export async function killProcess(soak: FaultRun, member: ServiceProcess): Promise<FaultOutcome> {
   const places = leasePlaces(soak.set)
   const before = new Map((await readLeases(places)).map(({ name, owner }) => [name, owner]))
@@ -85,7 +85,7 @@ function ownsLeases({ service }: ServiceProcess): boolean {
   return SUBGRAPHS.some(name => name === service)
 }
 
-/** Kills an engine, and brings it back after a while; the figures are from then on. */
+/** Kills an engine and restarts it after a while. The figures count from then on. */
 export async function killEngine(
   soak: FaultRun,
   { version, faults }: FleetEngine,
@@ -102,7 +102,7 @@ export async function killEngine(
   return { victim: version, ...recovery, settledMs, readyMs, heldMs: 0, leases: [] }
 }
 
-/** One line a kill, and what it means. */
+/** Formats the outcomes as a table, with a line that explains its columns. */
 export function formatOutcomes(outcomes: readonly FaultOutcome[]): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`.padStart(10)
   const rows = outcomes.map(

@@ -1,4 +1,4 @@
-// Two processes of each service on PostgreSQL alone: to whoever calls they are one platform, and either may die.
+// Two processes of each service on PostgreSQL alone look like one platform to callers, and either may die.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SERVICE_NAMES } from '#start/topology.ts'
 import { freshDatabases } from '#test/fixtures/databases.ts'
@@ -51,7 +51,7 @@ async function startAgain(members: readonly ServiceProcess[]): Promise<void> {
   await Promise.all(members.map(member => member.ready()))
 }
 
-/** To one process of the web BFF, and to no other. */
+/** Sends an operation to one process of the web BFF. */
 function sendTo<T>(bff: number, token: string, query: string, variables: object, consistency = '') {
   const headers = { ...(consistency && { 'waybill-consistency': consistency }) }
   const endpoint = `${fleet.processesOf('bff-web')[bff % 2]?.url}/graphql`
@@ -100,7 +100,7 @@ test('what a process has answered shows at the other one under its token', async
   type List = { readonly orders: { readonly nodes: readonly { readonly id: string }[] } }
   type Page = { readonly orderPage: { readonly cancellationRequested: boolean; readonly status: string } }
   for (let round = 0; round < 4; round++) {
-    for (const bff of [0, 1]) await sendTo(bff, shopper.token, list, {}) // what is kept now is of before
+    for (const bff of [0, 1]) await sendTo(bff, shopper.token, list, {}) // what is cached now is from before
     const placed = await sendTo<CheckoutResponse>(round, shopper.token, CHECKOUT, {
       input: checkoutInput({
         idempotencyKey: `seen-${round}`,
@@ -149,9 +149,9 @@ test('when one of two machines dies the other takes over all that it owned, and 
       `${moved.length} of ${after.size} leases moved, the last after ${slowest} ms; an order went all its way ` +
         `after ${recovery.completedMs.toFixed(0)} ms (undisturbed ${usual.completedMs.toFixed(0)} ms)`,
     )
-    if (dying === 0) await startAgain(machine) // the second one is not missed
+    if (dying === 0) await startAgain(machine) // its sibling is not missed
   }
-  // All that owned anything at the beginning are dead by now.
+  // Every process that owned a lease at the beginning is dead by now.
   const last = ownersOf(await readLeases(leasePlaces()))
   expect(first.filter(({ name, owner }) => last.get(name) === owner)).toEqual([])
   await traffic.more(5)

@@ -1,4 +1,4 @@
-// The whole system with two processes of each service: an import reconciles, and then each process and engine is killed.
+// Runs an import on two processes of each service, then kills each process and each engine in turn.
 import process from 'node:process'
 import { expect, test } from 'vitest'
 import {
@@ -19,7 +19,7 @@ import { createRecoveryProbe } from '#testbed/fleet/recovery-probe.ts'
 const IMPORTED = Number(process.env.FLEET_ORDERS ?? 1_000)
 const TIMEOUT_MS = 90 * 60_000
 const SHOPPERS = 5
-/** Two checkouts a second at most, and fewer where they are not done as fast. */
+/** At most two checkouts a second, and fewer where they take longer. */
 const PACE = { pauseMs: 2_000, settleWithinMs: 10_000 }
 
 const QUICK = {
@@ -79,7 +79,7 @@ async function expectBooks({ fleet, set, traffic }: FaultRun): Promise<void> {
   console.log(`${traffic.answered.length} checkouts answered`)
 }
 
-/** The report but for how long it took. */
+/** The report without its duration. */
 function rowsOf(report: string): string {
   return report.replace(/ in [\d.]+ s/, '')
 }

@@ -1,16 +1,16 @@
-// Files such as the import reads, made up: orders of every fate, with parcels from several sellers and split payments.
+// Writes files for the import: orders of every outcome, with parcels from several sellers and split payments.
 import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
 const PRODUCTS = 60
 const SELLERS = 9
-/** Of a hundred orders: the rest is delivered. */
+/** Counts per hundred orders; the rest is delivered. */
 const FATES = ['canceled', 'canceled', 'shipped', 'shipped', 'shipped', 'processing', 'approved'] as const
 
 type Row = readonly (string | number)[]
 
-/** The same files for the same `count`. */
+/** Writes the same files for the same `count`. */
 export async function writeImportFiles(folder: string, count: number): Promise<void> {
   const orders = Array.from({ length: count }, (_, index) => orderRows(index))
   await mkdir(folder, { recursive: true })

@@ -1,4 +1,4 @@
-// Who owns what among several processes, as PostgreSQL has it: the stores' consumers, and the bus's groups. Free of services.
+// Reads from PostgreSQL which process owns which lease: consumers of the event stores, and groups of the bus.
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 
@@ -6,9 +6,9 @@ import pg from 'pg'
 export type Lease = { readonly name: string; readonly owner: string | null }
 
 export type LeaseStores = {
-  /** Event stores by service. */
+  /** Connection strings of the event stores by service. */
   readonly stores: Readonly<Record<string, string>>
-  /** Absent where the bus is not in PostgreSQL. */
+  /** Absent when the bus is not in PostgreSQL. */
   readonly bus?: string
 }
 
@@ -17,17 +17,17 @@ const BUS_LEASES = `SELECT subscriber || ' of ' || topic AS name, owner FROM eve
 const RENEWED_AFTER = ' WHERE owner IS NOT NULL AND lease_until > $1'
 const LOOK_MS = 50
 const PATIENCE_MS = 60_000
-/** The longest that a lease holds without its owner. */
+/** The longest that a lease outlives its owner. */
 const LEASE_MS = 5_000
 
-/** Every lease, with its present owner. */
+/** Returns every lease with its present owner. */
 export async function readLeases(places: LeaseStores): Promise<Lease[]> {
   return eachPlace(places, (client, sql) => client.query<Lease>(sql))
 }
 
 /**
- * After a process died at the instant `since`: milliseconds from then until each lease was held by a living process,
- * by its name. A lease that is renewed past what an owner could have got before `since` has a living one.
+ * Returns, by lease, the milliseconds from `since`, when a process died, until a living process held it. A lease that is
+ * renewed past what an owner could have got before `since` has a living one.
  */
 export async function untilHeld(places: LeaseStores, since: Date): Promise<ReadonlyMap<string, number>> {
   const wanted = (await readLeases(places)).length

@@ -1,4 +1,4 @@
-// What a database is made of, by name: what migrations have made, and how often. Free of rows.
+// Lists the schema objects of a database by name, to compare what migrations created.
 import pg from 'pg'
 
 const OBJECTS = `
@@ -10,7 +10,7 @@ const OBJECTS = `
    JOIN pg_namespace n ON n.oid = s.stxnamespace
   ORDER BY 1`
 
-/** Tables, indexes, functions and statistics in the database at `url`, in order; one that is there twice stands twice. */
+/** Returns tables, indexes, functions and statistics of the database at `url` in order; duplicates appear twice. */
 export async function readSchemaObjects(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()

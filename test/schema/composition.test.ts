@@ -7,7 +7,7 @@ import { composeSupergraph } from '#tools/schema/compose.ts'
 const ROOT = new URL('../../', import.meta.url)
 const readText = (file: string) => readFile(new URL(file, ROOT), 'utf8')
 
-/** Mutations that only services call: in their subgraphs, and not in the public graph. */
+/** Mutations that only services call: they are in their subgraph, and not in the public graph. */
 const FOR_SERVICES = [
   ...['reserveStock', 'commitReservation', 'releaseReservation', 'shipStock', 'restock'],
   ...['authorisePayment', 'capturePayment', 'voidPayment', 'refundPayment'],

@@ -1,4 +1,4 @@
-// The kill test: orders go on being placed while processes are killed at random moments; afterwards the books must add up.
+// Kills processes at random moments while orders are placed; afterwards the ledgers must balance.
 import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -21,7 +21,7 @@ import { findDiscrepancies } from './ledger-audit.ts'
 import { expectOutcomes, untilAtRest, untilEmpty } from './order-outcomes.ts'
 import { startTraffic } from './traffic.ts'
 
-/** More for a night: `npm run test:kill`. `KILL_SEED` repeats the moments and victims of an earlier run. */
+/** `npm run test:kill` kills more often. `KILL_SEED` repeats the moments and victims of an earlier run. */
 const KILLS = Number(process.env.KILLS ?? 4)
 const SEED = Number(process.env.KILL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const SHOPPERS = 6
@@ -80,13 +80,13 @@ async function keepRunning(options: WaybillOptions): Promise<Running> {
   return running
 }
 
-/** The power fails, and comes back. */
+/** Kills everything, as a power failure does, and restarts it. */
 const everything: Strike = async running => {
   await running.instance.kill()
   running.instance = await startWaybill(running.options)
 }
 
-/** It fails again while services start. */
+/** Kills everything again while the services start. */
 const everythingTwice: Strike = async (running, random) => {
   await running.instance.kill()
   running.instance = launchWaybill(running.options)
@@ -94,7 +94,7 @@ const everythingTwice: Strike = async (running, random) => {
   await everything(running, random)
 }
 
-/** Hosts notice that their parent is gone, and leave by themselves. */
+/** Kills the starter: the hosts notice that their parent is gone, and stop. */
 const starter: Strike = async running => {
   process.kill(running.instance.pid, 'SIGKILL')
   await running.instance.ended
@@ -102,7 +102,7 @@ const starter: Strike = async running => {
   running.instance = await startWaybill(running.options)
 }
 
-/** One host dies; the starter runs it again, and the others stay as they are. */
+/** Kills one host: the starter restarts it, and the others keep running. */
 const oneHost: Strike = async ({ instance }, random) => {
   const victim = await instance.hostPid(random() < 0.5 ? 'orders' : 'gateway')
   const restarts = () => instance.lines.filter(line => line.startsWith('restart')).length
@@ -140,7 +140,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-/** Mulberry32: the same numbers for the same seed. */
+/** Returns a Mulberry32 generator: the same numbers for the same seed. */
 function randomFrom(seed: number): () => number {
   let state = seed
   return () => {

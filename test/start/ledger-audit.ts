@@ -1,5 +1,5 @@
-// The books of the platform, straight from its databases: orders, parcels, stock, and what the sandbox provider and carrier
-// really did. Free of the services, which may lie about themselves.
+// Audits orders, money, parcels and stock straight from the databases, against what the sandbox provider and carrier
+// really did. It does not rely on the services.
 
 import { isDeepStrictEqual } from 'node:util'
 import pg from 'pg'
@@ -21,7 +21,7 @@ import { STOCK } from './traffic.ts'
 
 type Subgraph = (typeof SUBGRAPHS)[number]
 
-/** What the provider moved for one payment, in minor units. `pending`: it may still be approved. */
+/** What the provider moved for one payment, in minor units. `pending` may still be approved. */
 type Ledger = {
   readonly reference: string
   readonly authorised: number
@@ -35,7 +35,7 @@ type Parcel = { readonly reference: string; readonly collected: boolean; readonl
 type AuditedRecords = {
   readonly everyOrder: ReadonlyMap<string, PlacedOrder>
   readonly everyShipment: ReadonlyMap<string, ShipmentDoc>
-  /** Those of the customers in question. */
+  /** Orders and shipments of the audited customers. */
   readonly orders: readonly PlacedOrder[]
   readonly shipments: readonly ShipmentDoc[]
   readonly ledgers: ReadonlyMap<string, Ledger>
@@ -57,8 +57,8 @@ const PARCELS = `
 type Received = Readonly<Record<string, Readonly<Record<string, number>>>>
 
 /**
- * All that does not add up about the orders of `customers`, one sentence each; empty when everything does. Ask once
- * all has come to rest. `received` is the stock of goods that only they ordered.
+ * Returns every discrepancy in the orders of `customers` as a sentence; empty when all balance. Call it once all orders
+ * have settled. `received` is the stock of goods that only these customers ordered.
  */
 export async function findDiscrepancies(
   places: StoreUrls,
@@ -95,7 +95,7 @@ async function readBooks(places: StoreUrls, customers: ReadonlySet<string>): Pro
   }
 }
 
-/** Kept for what was sent, nothing when cancelled; what was authorised is taken or let go of, to the cent. */
+/** Checks the money: kept for what was sent, none when cancelled, and each authorisation captured or voided to the cent. */
 function moneyOf(order: PlacedOrder, { ledgers }: AuditedRecords): string[] {
   const { id, status } = order
   const ledger = ledgers.get(siblingId('payment', id))
@@ -116,8 +116,8 @@ function moneyOf(order: PlacedOrder, { ledgers }: AuditedRecords): string[] {
 }
 
 /**
- * The total. For an order of which a part was cancelled in time, the goods that were sent and the shipping fee, or their
- * parcels' part of the fee when the money of all parcels had been taken before the cancellation.
+ * Returns what an order may keep: its total. For a partly cancelled order, the goods that were sent and up to the whole
+ * shipping fee, since the money of all parcels may have been captured before the cancellation.
  */
 function dueFor(order: PlacedOrder): { least: number; most: number } {
   if (order.status !== 'COMPLETED') return { least: 0, most: 0 }
@@ -126,13 +126,13 @@ function dueFor(order: PlacedOrder): { least: number; most: number } {
   return { least: goods, most: goods + order.shippingFee.minor }
 }
 
-/** A cancellation that came when one of two parcels was with the carrier already stops the other. */
+/** Returns whether only a part was cancelled, because one of two parcels was already with the carrier. */
 function isPart({ lines, timeline }: PlacedOrder): boolean {
   const wasRequested = timeline.some(({ type }) => type === 'CancellationRequested')
   return wasRequested && lines.some(({ shipped, quantity }) => shipped < quantity)
 }
 
-/** What its customer was to get in the end. */
+/** Returns the units that the customer should have received. */
 function wantedFor(order: PlacedOrder): Record<string, number> {
   if (order.status !== 'COMPLETED') return {}
   const wanted = isPart(order)
@@ -141,7 +141,7 @@ function wantedFor(order: PlacedOrder): Record<string, number> {
   return unitsOf(wanted.filter(({ quantity }) => quantity > 0))
 }
 
-/** One parcel for each warehouse that the goods come from, collected when completed, called back when cancelled. */
+/** Checks the goods: one parcel per warehouse, collected when completed and called back when cancelled. */
 function goodsOf(order: PlacedOrder, { shipments, parcels }: AuditedRecords): string[] {
   const own = shipments.filter(({ orderId }) => orderId === order.id)
   const live = own.filter(({ status }) => status !== 'CANCELLED' && status !== 'REFUSED')
@@ -173,7 +173,7 @@ function unitsOf(
   return Object.fromEntries(Object.entries(units).sort())
 }
 
-/** Money or parcels that nobody knows of, whoever's they are. */
+/** Finds payments, parcels and shipments without an order. */
 function strays({ everyOrder, everyShipment, ledgers, parcels }: AuditedRecords): string[] {
   const payments = new Set([...everyOrder.keys()].map(id => siblingId('payment', id)))
   return [
@@ -185,7 +185,7 @@ function strays({ everyOrder, everyShipment, ledgers, parcels }: AuditedRecords)
   ]
 }
 
-/** On hand is what came in less what customers got; nothing is held any more. */
+/** Checks the stock: on hand is what came in minus what customers got, and nothing is held. */
 async function stock(places: StoreUrls, { orders: known }: AuditedRecords, all: Received): Promise<string[]> {
   const products = await withReadModels(places, 'inventory', models => allOf(models, inventory.productsView))
   const sold = unitsOf(
@@ -216,10 +216,10 @@ const VIEWS: Readonly<Record<Subgraph, readonly View<Document>[]>> = {
 }
 
 function listed(...views: readonly { readonly collection: { readonly name: string } }[]): View<Document>[] {
-  return views as unknown as View<Document>[] // each is only ever given its own documents
+  return views as unknown as View<Document>[] // each view is given only its own documents
 }
 
-/** Views that differ from a fold of the whole log made now. */
+/** Finds view documents that differ from a fold of the whole event log. */
 async function staleViews(places: StoreUrls, name: Subgraph): Promise<string[]> {
   await using store = await openPostgresEventStore({ url: places[name] })
   return await withReadModels(places, name, async models => {

@@ -1,4 +1,4 @@
-// package-lock.json, held against package.json by npm itself. No network is needed: a whole lock file answers all that npm asks.
+// Lets npm compare package-lock.json with package.json. It needs no network: a complete lock file answers everything.
 import { execFile } from 'node:child_process'
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -21,7 +21,7 @@ async function copyOf(place: string): Promise<string> {
   return folder
 }
 
-/** Without a network and with an empty cache, so that the lock file alone decides. Resolves with the exit code. */
+/** Runs npm without a network and with an empty cache, and resolves with its exit code. */
 async function dryRun(cwd: string): Promise<{ code: number; said: string }> {
   const cache = path.join(cwd, 'cache')
   const args = [

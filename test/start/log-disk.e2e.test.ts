@@ -1,4 +1,4 @@
-// An instance whose log files lie on a disk that fills up, under load, and gets room again.
+// Fills up the disk that holds an instance's log files under load, and frees it again.
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
@@ -10,11 +10,11 @@ import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { SEED_CUSTOMERS } from '#start/seed-data.ts'
 import { freePortBase, openDataDir, startWaybill } from '#testbed/waybill-process.ts'
 
-/** More for a night: `LOG_DISK_SECONDS=60 npm test -- test/start/log-disk`. */
+/** For a longer run: `LOG_DISK_SECONDS=60 npm test -- test/start/log-disk`. */
 const FULL_SECONDS = Number(process.env.LOG_DISK_SECONDS ?? 3)
 const CALLERS = 4
 
-/** A small disk of its own, which takes the rights of root; undefined without them. */
+/** Mounts a small disk, which takes root's rights; undefined without them. */
 function mountSmallDisk(folder: string): AsyncDisposable | undefined {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' })
@@ -40,7 +40,7 @@ function checkout(): object {
   }
 }
 
-/** Buys and looks again and again until `stop`; counts good answers, and keeps the others. */
+/** Checks out and queries until `stop` aborts; counts good responses, and keeps the others. */
 function startLoad(url: string, token: string, stop: AbortSignal) {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
   const state = { answered: 0, failed: [] as string[] }
@@ -68,7 +68,7 @@ test(
     await mkdir(logs)
     await using disk = mountSmallDisk(logs)
     if (!disk) return context.skip('mounting a small disk takes the rights of root')
-    // Each request is a line at this level, so that the load itself fills the disk.
+    // Each request logs a line at this level, so the load itself fills the disk.
     const env = { LOG_LEVEL: 'debug' }
     await using instance = await startWaybill({
       dataDir: folder.dataDir,
@@ -103,7 +103,7 @@ test(
   90_000 + FULL_SECONDS * 2_000,
 )
 
-/** Writes of log lines that failed in the process of this service. */
+/** Returns how many log writes have failed in the process of this service. */
 async function failuresOf(url: string): Promise<number> {
   const metrics = await (await fetch(`${url}/metrics`)).text()
   const [, count = '0'] = /^waybill_log_write_failures_total\{code="ENOSPC"\} (\d+)$/m.exec(metrics) ?? []

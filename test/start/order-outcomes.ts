@@ -1,4 +1,4 @@
-// How the orders of test shoppers end: waits until all are at rest, and holds each against what its kind allows.
+// Waits until the orders of test shoppers have settled, and compares how each ended with what its kind allows.
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import type { PlatformClient } from '#testbed/shop-client.ts'
@@ -20,7 +20,7 @@ const UNENDED = `{
 type Order = { readonly id: string; readonly status: string }
 type Fulfilment = { readonly order: { readonly id: string }; readonly pending: readonly string[] }
 
-/** The ids of their orders that have not ended. Throws what the desk is answered instead. */
+/** Returns the ids of the customers' orders that have not ended. Throws what the web BFF responds instead. */
 export async function openOrders(graphs: PlatformClient, customers: readonly string[]): Promise<string[]> {
   const ops = await graphs.token('ops')
   const replies = await Promise.all(
@@ -34,7 +34,7 @@ export async function openOrders(graphs: PlatformClient, customers: readonly str
   })
 }
 
-/** As the operations desk sees it: no order of theirs is on its way, and no fulfilment still has something to do. */
+/** Waits until no order of theirs is open and no fulfilment has anything left to do. */
 export async function untilAtRest(
   graphs: PlatformClient,
   customers: readonly string[],
@@ -77,7 +77,7 @@ async function ordersOf(graphs: PlatformClient, customerId: string): Promise<Ord
   }
 }
 
-/** Each key has an order of its own, which ended as its kind may end. What was sold out, and only that, has none. */
+/** Expects one order per key, which ended as its kind may. Only sold-out keys have none. */
 export async function expectOutcomes(
   graphs: PlatformClient,
   { answered, shoppers }: Traffic,
@@ -94,7 +94,7 @@ export async function expectOutcomes(
   expect(wrong, label).toEqual([])
 }
 
-/** What `find` finds in the end: nothing, or what is still there when patience is over. */
+/** Polls until `find` finds nothing, or returns what is left at the deadline. */
 export async function untilEmpty<T>(find: () => Promise<readonly T[]>): Promise<readonly T[]> {
   const deadline = performance.now() + SETTLE_MS
   for (;;) {

@@ -179,7 +179,7 @@ describe('an instance that ends', () => {
   })
 
   test('takes its processes with it when only the starter is killed', async () => {
-    // The starter, its two hosts, and the gateway's planner as long as that has something to do.
+    // The starter, its two hosts, and the gateway's planner while it is busy.
     expect([3, 4]).toContain((await instance.pids()).length)
     process.kill(instance.pid, 'SIGKILL')
     await instance.ended

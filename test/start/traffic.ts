@@ -1,4 +1,4 @@
-// Shoppers who go on ordering whatever happens to the services: each repeats a request under its key until it is answered.
+// Simulates shoppers who keep ordering through failures: each repeats a request under its key until it is answered.
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   ADDRESS,
@@ -8,7 +8,7 @@ import {
   type Shopper,
 } from '#testbed/shop-client.ts'
 
-/** Units in stock at the beginning, by SKU and warehouse. */
+/** Initial stock, by SKU and warehouse. */
 export const STOCK = {
   kettle: { 'BER-1': 100_000 },
   lamp: { 'NYC-1': 100_000 },
@@ -41,7 +41,7 @@ const KINDS: readonly OrderKind[] = [
   { ...USUAL, name: 'two warehouses', skus: ['kettle', 'lamp'] },
   { ...USUAL, name: 'cancelled before dispatch', instructions: 'SANDBOX_HOLD', cancels: true, ends: NEVER },
   { ...USUAL, name: 'fast', instructions: 'SANDBOX_FAST' },
-  // A kill may hold the notice of the approval up for longer than the order waits for it.
+  // A kill may delay the approval's notification beyond the time that the order waits for it.
   { ...USUAL, name: 'needs approval', card: 'tok_approval', ends: EITHER },
   { ...USUAL, name: 'declined', card: 'tok_decline', ends: NEVER },
   { ...USUAL, name: 'cancelled while under way', skus: ['kettle', 'lamp'], cancels: true, ends: EITHER },
@@ -54,7 +54,7 @@ const KINDS: readonly OrderKind[] = [
   { ...USUAL, name: 'fast in two parcels', skus: ['lamp', 'kettle'], instructions: 'SANDBOX_FAST' },
 ]
 
-/** A checkout that was answered. Goods that are known to be sold out are refused without an order. */
+/** An answered checkout. Goods that are known to be sold out are refused without an order. */
 type Answered = {
   readonly key: string
   readonly kind: OrderKind
@@ -65,13 +65,13 @@ type Answered = {
 export type Traffic = {
   readonly shoppers: readonly Shopper[]
   readonly answered: readonly Answered[]
-  /** Resolves when `count` more checkouts are answered; rejects when that takes longer than a minute. */
+  /** Resolves when `count` more checkouts are answered; rejects after a minute. */
   more(count: number): Promise<void>
-  /** No new orders; resolves when all that was begun is answered. */
+  /** Stops ordering; resolves when every open request is answered. */
   finish(): Promise<void>
-  /** Rejects when a shopper has to give up. */
+  /** Rejects when a shopper gives up. */
   readonly shopping: Promise<unknown>
-  /** Sends a checkout again, and returns the id of its order. */
+  /** Repeats a checkout, and returns the id of its order. */
   repeat(answered: Answered): Promise<string | undefined>
 }
 
@@ -80,13 +80,13 @@ const PAUSE_MS = 100
 const SETTLE_MS = 2_000
 
 type Pace = {
-  /** Between two orders of a shopper; none when left out. */
+  /** The pause between two orders of a shopper; none when left out. */
   readonly pauseMs?: number
-  /** How long a checkout waits for the order's confirmation, so that no more is asked than is done; 2 s when left out. */
+  /** How long a checkout waits for confirmation, which limits the load; 2 s when left out. */
   readonly settleWithinMs?: number
 }
 
-/** `graphs` are those of what runs at the moment. */
+/** Starts the shoppers. `graphs` returns the client of the instance that runs at the moment. */
 export async function startTraffic(graphs: PlatformClient, width: number, pace: Pace = {}): Promise<Traffic> {
   const { pauseMs = 0, settleWithinMs = SETTLE_MS } = pace
   const [shoppers] = await Promise.all([
@@ -111,7 +111,7 @@ export async function startTraffic(graphs: PlatformClient, width: number, pace: 
     }
   }
   const shopping = Promise.all(shoppers.map(shop))
-  shopping.catch(() => {}) // it is seen by whoever waits
+  shopping.catch(() => {}) // the caller awaits it later
 
   return {
     shoppers,
@@ -199,7 +199,7 @@ async function cancel(
   })
 }
 
-/** A client repeats what was not answered, and what is said to be away. Any other error is the platform's fault. */
+/** Repeats a request without a response, or for an unavailable service. Any other error fails the test. */
 async function untilAnswered<T>(
   graphs: PlatformClient,
   token: string,

@@ -1,4 +1,4 @@
-// Every script of package.json, run as npm runs it: its help, its refusal of what it does not know, and what it leaves alone.
+// Runs every script of package.json as npm does: its help, its rejection of unknown arguments, and its effects.
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -25,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(dataDir, { recursive: true, force: true }))
 
-/** The script's own command line, without the script before it. */
+/** Runs the script's own command line, without its pre-script. */
 function run(name: string, ...args: string[]): Promise<Ended> {
   const command = `${scripts[name]} ${args.map(arg => `'${arg}'`).join(' ')}`
   const env = {

@@ -10,7 +10,7 @@ import { freshDatabase } from '#test/fixtures/databases.ts'
 
 const TOOL = path.join(import.meta.dirname, '../../tools/rebuild.ts')
 
-/** Runs the tool as a person does; answers what it printed, on either stream. */
+/** Runs the tool as a person does, and returns its output on either stream. */
 async function tool(url: string, ...args: string[]): Promise<string> {
   const env = { ...process.env, DATABASE_URL: url }
   const run = promisify(execFile)(process.execPath, [TOOL, ...args], { env })

@@ -1,4 +1,4 @@
-// Imports into an instance, restores databases of different moments beside one another, and sees what the reconciler says.
+// Restores databases of different moments next to one another, and checks what the reconciler reports.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -27,7 +27,7 @@ const importNorthwind = (env: Variables) =>
 const reconcile = (env: Variables, ...args: string[]) =>
   run('reconcile/main.ts', ['--settle', '1', ...args], env)
 
-/** A copy of the database as it is now. No service may be connected to it. */
+/** Copies the database as it is now. No service may be connected to it. */
 async function copyDatabase(url: string, name: string): Promise<string> {
   const client = new pg.Client({
     connectionString: Object.assign(new URL(url), { pathname: '/postgres' }).href,
@@ -70,7 +70,7 @@ test('databases restored from different moments are told from those that agree',
     code: 0,
     stdout: expect.stringContaining('All orders are imported, and reconcile'),
   })
-  expect(await importNorthwind(env)).toMatchObject({ code: 0 }) // finds what is there
+  expect(await importNorthwind(env)).toMatchObject({ code: 0 }) // a second import finds what exists
   const file = path.join(data.dataDir, 'reconcile.prom')
   expect(await reconcile(env, '--metrics', file)).toMatchObject({
     code: 0,

@@ -1,31 +1,31 @@
-// Reads a CSV file as a stream of records, each with the line on which it begins. A record that cannot be read is reported.
+// Streams the records of a CSV file with their line numbers, and reports those that cannot be read.
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { type CsvError, parse } from 'csv-parse'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { decodedText } from '#tools/import/decode.ts'
 
-/** Values by the names in the header. */
+/** Values by the header's column names. */
 export type CsvRecord = Readonly<Record<string, string>>
 
 export type CsvRow =
   | { readonly line: number; readonly record: CsvRecord }
-  /** `fields` are those that could be read, in the order of the header. */
+  /** `fields` are the values that could be read, by column name. */
   | { readonly line: number; readonly unreadable: string; readonly fields: CsvRecord }
 
 type CsvOptions = {
   readonly encoding: string
   readonly delimiter: string
-  /** Columns that the header must have. */
+  /** The columns that the header must have. */
   readonly columns: readonly string[]
 }
 
-/** More bytes in one record than this mean a quotation mark that is never closed. */
+/** A record longer than this means that a quotation mark is never closed. */
 const MAX_RECORD_BYTES = 1_000_000
 
 /**
- * Every row of `file`, in order; memory is bounded by one record. Throws OperatorError IMPORT_HEADER_INCOMPLETE that
- * names the columns which the header lacks, IMPORT_FILE_EMPTY for a file without a header, and IMPORT_FILE_UNREADABLE as
+ * Yields every row of `file` in order; memory is bounded by one record. Throws OperatorError IMPORT_HEADER_INCOMPLETE that
+ * names the missing columns, IMPORT_FILE_EMPTY for a file without a header, and IMPORT_FILE_UNREADABLE as
  * `decodedText` does.
  */
 export async function* readCsv(file: string, options: CsvOptions): AsyncGenerator<CsvRow> {
@@ -73,7 +73,7 @@ type Parsed = {
   readonly info: { readonly lines: number }
 }
 
-/** The parser counts the line ends up to the end of the record, which may itself be several lines long. */
+/** Returns the line where a record begins. The parser counts up to its end, which may be several lines later. */
 function firstLine({ raw, info }: Parsed): number {
   const text = raw.replace(/^[\r\n]+|[\r\n]+$/g, '')
   return info.lines - (text.match(/\r\n|\r|\n/g) ?? []).length

@@ -1,4 +1,4 @@
-// Decodes a file as a stream, strictly: bytes that are not of its encoding end the reading, named by their offset.
+// Decodes a file as a stream and rejects bytes that its encoding does not allow, with their offset.
 import { createReadStream } from 'node:fs'
 import path from 'node:path'
 import { OperatorError } from '#platform/domain/errors.ts'
@@ -18,8 +18,8 @@ export function checkEncoding(name: string): void {
 }
 
 /**
- * The text of `file` in pieces of up to 64 KiB, without a byte order mark. Throws OperatorError IMPORT_FILE_UNREADABLE
- * when it cannot be read, or when its bytes are not `encoding`: then the message names byte offset (from 0) and line.
+ * Yields the text of `file` in pieces of up to 64 KiB, without a byte order mark. Throws OperatorError
+ * IMPORT_FILE_UNREADABLE when it cannot be read or decoded: the message then names the byte offset (from 0) and the line.
  */
 export async function* decodedText(file: string, encoding: string): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true })
@@ -47,7 +47,7 @@ async function* readBytes(file: string): AsyncGenerator<Buffer> {
   }
 }
 
-/** Undefined when the bytes are not of the decoder's encoding. Without `bytes`, the end of the text is checked. */
+/** Returns undefined when the bytes do not decode. Without `bytes`, checks the end of the text. */
 function decode(decoder: InstanceType<typeof TextDecoder>, bytes?: Buffer): string | undefined {
   try {
     return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode()
@@ -66,8 +66,8 @@ async function notEncoded(file: string, encoding: string, faultyChunk: number): 
 }
 
 /**
- * Reads the file again, byte by byte from the chunk before the faulty one on: a character may begin in the one chunk
- * and end in the other, and is named by its first byte.
+ * Finds the first invalid character. Reads the file again, byte by byte from the chunk before the faulty one on, since a
+ * character may begin in one chunk and end in the next; it is named by its first byte.
  */
 async function firstFault(file: string, encoding: string, faultyChunk: number) {
   const decoder = new TextDecoder(encoding, { fatal: true })

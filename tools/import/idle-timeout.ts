@@ -1,12 +1,12 @@
-// How long those who wait for one thing or another go on waiting. Free of what they wait for.
+// Measures how long nothing has arrived for several waiting callers.
 
 export type IdleTimeout = {
   hasExpired(): boolean
-  /** Something has come. */
+  /** Restarts the timeout: something has arrived. */
   renew(): void
 }
 
-/** Over once nothing has come for `ms`. Shared by all who wait: what comes to one gives patience to all. */
+/** Expires when nothing has arrived for `ms`. Callers share it, so what arrives for one renews it for all. */
 export function createIdleTimeout(ms: number, now: () => number = () => performance.now()): IdleTimeout {
   let until = now() + ms
   return {

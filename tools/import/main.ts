@@ -1,4 +1,4 @@
-// `npm run import -- FOLDER`: loads the products of a shop's files with stock, and replays its orders through the web BFF.
+// Implements `npm run import`: loads the products of a shop's files with stock, and replays its orders through the web BFF.
 import { open, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
@@ -20,7 +20,7 @@ import { createWebClient } from '#tools/import/web-client.ts'
 
 const TOKEN_LIFE_SECONDS = 3600
 
-/** An ops token, made anew before the last one expires. Throws OperatorError NO_ISSUER_KEY. */
+/** Returns a source of ops tokens, renewed before they expire. Throws OperatorError NO_ISSUER_KEY. */
 async function opsToken(instance: LocalInstance): Promise<() => Promise<string>> {
   const given = process.env.WAYBILL_TOKEN
   if (given) return async () => given
@@ -37,7 +37,7 @@ async function opsToken(instance: LocalInstance): Promise<() => Promise<string>>
 
 type Options = ReturnType<typeof readOptions>
 
-/** Throws OperatorError USAGE that names the option and what it should be. */
+/** Parses the options. Throws OperatorError USAGE that names the option and what it should be. */
 function readOptions({ values, operands: [folder] }: CommandInput<typeof importOrders.options>) {
   const { encoding, currency, url } = values
   if (folder === undefined) throw usageError(importOrders, 'FOLDER should name the folder of the CSV files.')
@@ -122,7 +122,7 @@ async function runImport(
 
 type Failures = Awaited<ReturnType<typeof addProducts>>
 
-/** Products that got no answer are tried once more when all others have been. */
+/** Adds the products, and retries those that got no response after all others. */
 async function addAll(replay: Replay, products: Plan['products']): Promise<Failures> {
   const first = await addProducts(replay, products, startProgress('products', products.length))
   const open = products.filter(({ sku }) => first.get(sku)?.status === 'unanswered')
@@ -131,7 +131,7 @@ async function addAll(replay: Replay, products: Plan['products']): Promise<Failu
   return new Map([...first].filter(([, { status }]) => status !== 'unanswered').concat([...second]))
 }
 
-/** Orders that got no answer are tried once more when all others have been. */
+/** Places the orders, and retries those that got no response after all others. */
 async function placeAll(replay: Replay, orders: Plan['orders'], failed: Failures): Promise<Placement[]> {
   const first = await replayOrders(replay, orders, failed, startProgress('orders  ', orders.length))
   const open = first.flatMap(({ status, order }) => (status === 'unanswered' ? [order] : []))
@@ -140,7 +140,7 @@ async function placeAll(replay: Replay, orders: Plan['orders'], failed: Failures
   return [...first.filter(({ status }) => status !== 'unanswered'), ...second]
 }
 
-/** Before anything is imported. Throws OperatorError REPORT_NOT_WRITABLE. */
+/** Checks the report file before anything is imported. Throws OperatorError REPORT_NOT_WRITABLE. */
 async function checkWritable(report: string): Promise<void> {
   try {
     await using _file = await open(report, 'a')
@@ -158,7 +158,7 @@ async function print(text: string, { report }: Options): Promise<void> {
   console.log(`The report is in ${report} too.`)
 }
 
-/** A fault of the files or of the platform as a whole ends the import before it has begun. */
+/** Runs the import. A fault of the files or of the whole platform ends it with exit code 2. */
 async function main(input: CommandInput<typeof importOrders.options>): Promise<ExitCode> {
   const options = readOptions(input)
   try {

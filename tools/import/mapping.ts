@@ -1,4 +1,4 @@
-// The mapping of an import: which file and column holds what, and how a value is made of a row. Validated; free of network.
+// Reads the mapping of an import: which file and column holds what, and how a value is derived from a row.
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
@@ -17,7 +17,7 @@ export type TenderKind = (typeof TENDER_KINDS)[number]
 const name = z.string().min(1).max(200)
 const SOURCES = ['column', 'template', 'value'] as const
 
-/** A column's name, or an object that says where the text comes from and, in this order, what is done with it. */
+/** A column's name, or an object that names the source of the text and the transformations, applied in this order. */
 const field = z.union([
   name.transform(column => ({ column })),
   z
@@ -122,12 +122,12 @@ const mapping = z
 
 export type Mapping = z.infer<typeof mapping>
 
-/** Lookups by name: what a key stands for. */
+/** Lookup tables by name. */
 export type Lookups = ReadonlyMap<string, ReadonlyMap<string, string>>
 
 /**
- * The mapping in the JSON file `source`, or, when it is a bare name such as `olist`, the one of that name that is
- * shipped. Throws OperatorError MAPPING_INVALID that lists every problem with its place.
+ * Reads the mapping in the JSON file `source`, or the shipped one when `source` is a bare name such as `olist`. Throws
+ * OperatorError MAPPING_INVALID that lists every problem with its place.
  */
 export async function readMapping(source: string): Promise<Mapping> {
   const given = /^[a-z0-9-]+$/.test(source) ? await shippedFile(source) : source
@@ -162,10 +162,10 @@ async function readJson(path: string): Promise<unknown> {
 
 const PLACEHOLDER = /\{([^{}:]+)(?::(\d{1,3}))?\}/g
 
-/** Members of a field that hold texts by texts, and no fields. */
+/** Members of a field that map texts to texts and hold no fields. */
 const TABLES: ReadonlySet<string> = new Set(['map', 'replace'])
 
-/** The columns that a field, or anything that holds fields, reads. */
+/** Returns the columns that a field, or anything that contains fields, reads. */
 export function columnsOf(part: unknown): string[] {
   if (typeof part !== 'object' || part === null) return []
   const own = 'column' in part && typeof part.column === 'string' ? [part.column] : []
@@ -177,7 +177,7 @@ export function columnsOf(part: unknown): string[] {
   return [...new Set([...own, ...named, ...inner])]
 }
 
-/** The text that `field` makes of a row. Throws RangeError that says why it makes none. */
+/** Returns the text that `field` derives from a row. Throws RangeError with the reason when it cannot. */
 export function evaluate(field: Field, row: Readonly<Record<string, string>>, lookups: Lookups): string {
   const raw = sourceText(field, row)
   const replaced = Object.entries(field.replace ?? {}).reduce(
@@ -216,7 +216,7 @@ function mapped(text: string, { map = {}, otherwise }: Field): string {
   return to
 }
 
-/** The same text leads to the same one of `places`. */
+/** Picks one of `places` by a hash of the text. */
 function spread(text: string, places: readonly string[]): string {
   let hash = 0
   for (const character of text) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 1_000_003

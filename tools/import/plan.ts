@@ -1,4 +1,4 @@
-// Joins the tables of an import into a plan: products with the stock that the orders need, and the orders in time order.
+// Joins the tables of an import into a plan: products with the stock that the orders need, and orders by time.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Mapping, Outcome, TenderKind } from '#tools/import/mapping.ts'
 import type {
@@ -28,7 +28,7 @@ export type PlannedProduct = {
 
 export type PlannedOrder = {
   readonly at: RowRef
-  /** Its rows in the files of lines and payments. */
+  /** The order's rows in the files of lines and payments. */
   readonly rows: readonly RowRef[]
   readonly sourceId: string
   readonly outcome: Outcome
@@ -41,7 +41,7 @@ export type PlannedOrder = {
   }[]
   readonly freightMinor: number
   readonly discountMinor: number
-  /** Paid beyond goods, freight and discount, such as the interest of instalments. Negative: paid less. */
+  /** Amount paid beyond goods, freight and discount, such as interest of instalments; negative when less was paid. */
   readonly surplusMinor: number
   readonly tenders: readonly { readonly kind: TenderKind; readonly amountMinor: number }[]
   readonly totalMinor: number
@@ -55,14 +55,14 @@ export type Plan = {
   readonly rejects: readonly RejectedRow[]
   /** Products and customers that no order of the plan needs. */
   readonly unused: readonly RejectedRow[]
-  /** Orders that could be imported and are past the limit. */
+  /** How many orders could be imported and are past the limit. */
   readonly beyondLimit: number
 }
 
 type Joined = { readonly order: PlannedOrder; readonly lines: readonly LineRow[] }
 
 /**
- * Plans the orders of `tables`, of which the first `limit` are taken. Every row is in the plan, or in `rejects` or
+ * Plans the first `limit` orders of `tables`. Every row ends up in the plan, in `rejects` or in
  * `unused`. Throws OperatorError NOTHING_TO_IMPORT when no order can be imported.
  */
 export function planImport(tables: Tables, mapping: Mapping, limit = Number.POSITIVE_INFINITY): Plan {
@@ -93,7 +93,7 @@ export function planImport(tables: Tables, mapping: Mapping, limit = Number.POSI
   return { ...taken(joined, sources, limit), rejects, unused: unusedOf(joined, sources).sort(byPlace) }
 }
 
-/** Products have the stock for all orders, whatever the limit: the next run, with another one, finds them as they are. */
+/** Gives products the stock for all orders whatever the limit, so that a run with another limit finds them unchanged. */
 function taken(joined: readonly Joined[], sources: Sources, limit: number) {
   const orders = joined.slice(0, limit).map(({ order }) => order)
   const wanted = new Set(orders.flatMap(order => order.lines.map(line => line.sku)))
@@ -111,7 +111,7 @@ type Sources = {
   readonly payments: ReadonlyMap<string, readonly Located<PaymentRow>[]>
   readonly products: ReadonlyMap<string, Located<ProductRow>>
   readonly customers: ReadonlyMap<string, Located<CustomerRow>>
-  /** By product, what it was sold at. */
+  /** The highest price at which each product was sold. */
   readonly highestPrices: ReadonlyMap<string, number>
 }
 
@@ -125,7 +125,7 @@ function priceOf(row: ProductRow, { highestPrices }: Pick<Sources, 'highestPrice
   return row.price ?? highestPrices.get(row.id) ?? 0
 }
 
-/** The last of several rows with one id counts, as in a file to which corrections are added at the end. */
+/** Keeps the last of several rows with one id, as in a file with corrections appended. */
 function lastOfEach<Row extends { readonly id: string }>(table: Table<Row>) {
   const byId = new Map<string, Located<Row>>()
   for (const located of table.rows) byId.set(located.row.id, located)
@@ -136,7 +136,7 @@ function lastOfEach<Row extends { readonly id: string }>(table: Table<Row>) {
   return { byId, overruled }
 }
 
-/** The order as it will be placed, or the reason why it cannot be. A gap in the numbers of its rows means a lost row. */
+/** Returns the order as it will be placed, or why it cannot be. A gap in its rows' numbers means a lost row. */
 function joinOrder({ line, row }: Located<OrderRow>, sources: Sources): Joined | RejectedRow {
   const lines = sources.lines.get(row.id) ?? []
   const payments = sources.payments.get(row.id) ?? []
@@ -240,7 +240,7 @@ function priced(
   }
 }
 
-/** Rows of one product at one price become one line. */
+/** Merges the rows of one product at one price into one line. */
 function mergeUnits(lines: readonly LineRow[], products: Sources['products']): PlannedOrder['lines'] {
   const groups = Map.groupBy(lines, line => `${line.unitPrice} ${line.product}`)
   return [...groups.values()].flatMap(group =>
@@ -269,7 +269,7 @@ function planProducts(joined: readonly Joined[], sources: Sources): PlannedProdu
   })
 }
 
-/** What is sold from each warehouse, and what is to be left there after that. */
+/** Returns, per warehouse, what is sold from it plus what should remain. */
 function stockFor(lines: readonly LineRow[], spare: number): PlannedProduct['stock'] {
   const byWarehouse = Map.groupBy(lines, line => line.warehouse)
   return [...byWarehouse].map(([warehouse, group]) => ({

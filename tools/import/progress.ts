@@ -1,13 +1,13 @@
-// Shows how far a long job is: a bar with rate and time left on a terminal, a line now and then elsewhere.
+// Shows the progress of a long job: a bar with rate and time left on a terminal, a line every few seconds elsewhere.
 
-/** What failed is counted apart: it is no progress. */
+/** Failures are counted separately. */
 export type Progress = { readonly step: (outcome: 'done' | 'failed') => void; readonly end: () => void }
 
 const BAR_WIDTH = 28
 const TERMINAL_EVERY_MS = 100
 const LINE_EVERY_MS = 5000
 
-/** `label` names the job, `total` is its size in steps. Writes to standard error. */
+/** Starts a progress display. `label` names the job, `total` is its number of steps. Writes to standard error. */
 export function startProgress(
   label: string,
   total: number,

@@ -1,4 +1,4 @@
-// Replays a plan through the web BFF: products with stock, then each order as a client would place, and cancel, it.
+// Replays a plan through the web BFF: adds products with stock, then places each order, and cancels it if need be.
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { toDecimal } from '#platform/domain/money.ts'
@@ -33,7 +33,7 @@ const BY_REFERENCE = `query ImportedEarlier($filter: OrderFilter!) {
   orders(filter: $filter, first: 100) { nodes { id reference status } }
 }`
 
-/** Sandbox carrier scenarios: how far a parcel goes on its own. */
+/** Scenarios of the sandbox carrier: how far a parcel goes. */
 const INSTRUCTIONS: Readonly<Record<PlannedOrder['outcome'], string>> = {
   delivered: 'SANDBOX_FAST',
   shipped: 'SANDBOX_FAST SANDBOX_STOP_AFTER_DISPATCH',
@@ -41,34 +41,34 @@ const INSTRUCTIONS: Readonly<Record<PlannedOrder['outcome'], string>> = {
   cancelled: 'SANDBOX_HOLD',
 }
 /**
- * A refusal stays under its key for ever, so that another try of the order needs another key. The keys of an order are
- * a fixed series: every run goes through it from the start, and finds the order that an earlier one has placed.
+ * A refusal stays under its key for ever, so another attempt at the order needs another key. The keys of an order are
+ * a fixed series: every run tries them from the start and so finds an order that an earlier run placed.
  */
 const MOST_KEYS = 20
-/** Tries of one run that the platform refuses anew. */
+/** How often one run lets the platform refuse an order anew. */
 const MOST_FRESH_REFUSALS = 3
 const RETRY_PAUSE_MS = 1_000
 
 export type Replay = {
   readonly web: WebClient
-  /** The mapping's name, which begins every key. */
+  /** The mapping's name, the prefix of every key. */
   readonly source: string
   readonly currency: string
   readonly width: number
-  /** When this run began: what was refused later was refused anew. */
+  /** When this run began: a later refusal is a new one. */
   readonly since: number
 }
 
-/** What the platform answered: the order's id, or why there is none. */
+/** The result for one order: its id, or why there is none. */
 export type Placement = {
   readonly order: PlannedOrder
-  /** The number of the key under which it was placed, or refused last. */
+  /** The number of the key under which it was placed or last refused. */
   readonly keyNumber: number
 } & (
   | { readonly status: 'placed'; readonly id: string }
   | { readonly status: 'refused' | 'unanswered'; readonly reason: string }
 )
-/** A product that is not in the catalogue now, and why. */
+/** Why a product is not in the catalogue. */
 export type ImportFailure = { readonly status: 'refused' | 'unanswered'; readonly reason: string }
 
 type Checkout = {
@@ -79,14 +79,14 @@ type Checkout = {
   readonly message?: string
 }
 
-/** What the platform says of one row. Other errors are ours, or mean that no row can be imported: they are thrown. */
+/** Returns the failure of one row. Other errors are ours or affect all rows, and are thrown. */
 function failureOf(error: unknown): ImportFailure {
   if (error instanceof RequestRefused) return { status: 'refused', reason: error.message }
   if (error instanceof NoResponse) return { status: 'unanswered', reason: error.message }
   throw error
 }
 
-/** Adds the products; one that stands there from an earlier run is left as it is. Returns failures by SKU. */
+/** Adds the products; one that exists from an earlier run stays as it is. Returns failures by SKU. */
 export async function addProducts(
   replay: Replay,
   products: readonly PlannedProduct[],
@@ -119,7 +119,7 @@ async function addProduct(
   }
 }
 
-/** Places the orders in their order, `width` at a time, and cancels those that their customers cancelled. */
+/** Places the orders in sequence, `width` at a time, and cancels those that their customers cancelled. */
 export async function replayOrders(
   replay: Replay,
   orders: readonly PlannedOrder[],
@@ -148,7 +148,7 @@ function lackingProduct(
   return undefined
 }
 
-/** Goes through the order's keys, from number `from` on, to the first one that is not refused. */
+/** Tries the order's keys, from number `from` on, until one is not refused. */
 export async function placeOrder(replay: Replay, order: PlannedOrder, from = 1): Promise<Placement> {
   let fresh = 0
   let keyNumber = from
@@ -172,7 +172,7 @@ type Outcome =
   | { readonly status: 'refused'; readonly reason: string }
   | { readonly status: 'again'; readonly reason: string; readonly isFresh: boolean }
 
-/** Answers that tell of an order which was not cancelled by then. */
+/** Results of a checkout whose order was not cancelled by then. */
 const LIVING = new Set(['OrderAccepted', 'OrderPending'])
 
 async function tryKey(replay: Replay, order: PlannedOrder, keyNumber: number): Promise<Outcome> {
@@ -186,7 +186,7 @@ async function tryKey(replay: Replay, order: PlannedOrder, keyNumber: number): P
   return { status: 'placed', id }
 }
 
-/** `used` when the key was used for an order with other content. */
+/** Returns `used` when the key was used for an order with other content. */
 async function checkOut(replay: Replay, order: PlannedOrder, keyNumber: number): Promise<Checkout | 'used'> {
   try {
     const input = checkoutInput(replay, order, keyNumber)
@@ -198,7 +198,7 @@ async function checkOut(replay: Replay, order: PlannedOrder, keyNumber: number):
   }
 }
 
-/** Customer and products were there when the order was sent, so that a refusal which denies it is from an earlier run. */
+/** Refusals that must stem from an earlier run, since this run has added the customer and the products. */
 const OUTDATED = new Set(['UnknownProduct', 'UnknownCustomer'])
 
 function afterRefusal({ __typename, code = '', message = '' }: Checkout): Outcome {
@@ -215,7 +215,7 @@ type CancelledPage = {
   } | null
 }
 
-/** Cancellations that say something of the moment, and not of the order. */
+/** Reasons for a cancellation that may not recur. */
 const PASSING = new Set([
   'OUT_OF_STOCK',
   'PAYMENT_UNAVAILABLE',
@@ -224,12 +224,12 @@ const PASSING = new Set([
   'CARRIER_REFUSED',
 ])
 
-/** Whether another try of a cancelled order may end otherwise. */
+/** Returns whether another attempt at a cancelled order may succeed. */
 export function isPassing(cancellation: { readonly reason: string } | null): boolean {
   return cancellation !== null && PASSING.has(cancellation.reason)
 }
 
-/** What to do with an order that was placed and is cancelled; undefined for one that lives, or was meant to be cancelled. */
+/** Returns what to do with a placed order that is cancelled; undefined when it is not, or was meant to be. */
 async function lostOrder(
   { web, since }: Replay,
   order: PlannedOrder,
@@ -244,7 +244,7 @@ async function lostOrder(
   return { status: 'again', reason, isFresh: Date.parse(cancellation.at) >= since }
 }
 
-/** An order of other content that was placed stays as it is; one that was only refused may be placed as it is now. */
+/** Leaves an order that was placed with other content; one that was only refused may be placed as it is now. */
 async function afterOtherContent({ web, source }: Replay, order: PlannedOrder): Promise<Outcome> {
   const filter = { text: order.sourceId, customerId: customerIdOf(source, order) }
   type Found = { readonly id: string; readonly reference: string | null; readonly status: string }
@@ -282,7 +282,7 @@ function keyOf(name: string, keyNumber: number): string {
   return keyNumber === 1 ? name : `${name}:${keyNumber}`
 }
 
-/** The same id for the same customer of the same source, in every run: a UUID made of a digest (version 8). */
+/** Derives a customer id from source and customer, the same in every run: a UUID of version 8. */
 function customerIdOf(source: string, { customer }: Pick<PlannedOrder, 'customer'>): string {
   const hex = createHash('sha256').update(`${source}\n${customer.sourceId}`).digest('hex')
   return `cus_${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`

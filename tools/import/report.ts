@@ -1,4 +1,4 @@
-// The import's closing report: what became of the orders, money and stock beside the files, every row that was not used.
+// Formats the import's report: what became of the orders, money and stock against the files, and every unused row.
 import { toDecimal } from '#platform/domain/money.ts'
 import type { Plan, PlannedOrder } from '#tools/import/plan.ts'
 import type { ImportFailure, Placement } from '#tools/import/replay.ts'
@@ -9,14 +9,14 @@ type ImportReport = {
   readonly plan: Plan
   readonly currency: string
   readonly seconds: number
-  /** By SKU. */
+  /** Failures by SKU. */
   readonly failedProducts: ReadonlyMap<string, ImportFailure>
   /** Orders that were not placed. */
   readonly failedOrders: readonly Exclude<Placement, { status: 'placed' }>[]
   readonly check: ImportCheck
 }
 
-/** What the command ends with; docs/how-to/import-orders.md explains each. */
+/** The exit codes; docs/how-to/import-orders.md explains each. */
 export const EXIT = { imported: 0, differs: 1, notBegun: 2, rowsLeftOut: 3, unfinished: 4 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
@@ -42,7 +42,7 @@ export function exitCodeOf(report: ImportReport): ExitCode {
   return plan.rejects.length > 0 || failures.length > 0 ? EXIT.rowsLeftOut : EXIT.imported
 }
 
-/** The report as text, for a terminal or a file. */
+/** Formats the report for a terminal or a file. */
 export function formatReport(report: ImportReport): string {
   const { plan, check, currency, seconds } = report
   const asPlanned = check.orders.filter(({ verdict }) => verdict === 'as planned').length
@@ -63,7 +63,7 @@ export function formatReport(report: ImportReport): string {
   ].join('\n')
 }
 
-/** Every row that the platform refused, with the rows that depend on it. */
+/** Lists every row that the platform refused, with the rows that depend on it. */
 function refusals({ plan, failedProducts, failedOrders }: ImportReport): string[] {
   const products = plan.products.flatMap(({ sku, at }) => {
     const failure = failedProducts.get(sku)
@@ -75,7 +75,7 @@ function refusals({ plan, failedProducts, failedOrders }: ImportReport): string[
   return [...products, ...orders]
 }
 
-/** Nothing is lost with a row that has no answer; a platform that is away leaves thousands, of which the first are named. */
+/** Lists the rows without a response. The next run retries them, so only the first of thousands are named. */
 function silences({ plan, failedOrders, failedProducts, check }: ImportReport): string[] {
   const products = plan.products.flatMap(({ sku, at }) => {
     const failure = failedProducts.get(sku)
@@ -94,7 +94,7 @@ function silences({ plan, failedOrders, failedProducts, check }: ImportReport): 
   return more > 0 ? [...all.slice(0, MOST_SILENCES), `and ${several(more, 'more row')}`] : all
 }
 
-/** What an import would do, as text. */
+/** Formats what an import would do. */
 export function formatPlan(plan: Plan, currency: string): string {
   const byOutcome = Map.groupBy(plan.orders, ({ outcome }) => outcome)
   const total = (pick: (order: PlannedOrder) => number) =>
@@ -145,7 +145,7 @@ function differenceLine({ placement, difference = '' }: ImportCheck['orders'][nu
   return lineOf(placement.order.at, `order ${placement.order.sourceId}: ${difference}`)
 }
 
-/** `orders.csv:7  why, and with it items.csv:9,10`. */
+/** Formats a row as `orders.csv:7  why, and with it items.csv:9,10`. */
 function lineOf({ file, line }: RowRef, reason: string, others: readonly RowRef[] = []): string {
   const byFile = [...Map.groupBy(others, other => other.file)].map(
     ([name, rows]) => `${name}:${rows.map(row => row.line).join(',')}`,

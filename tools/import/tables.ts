@@ -1,4 +1,4 @@
-// Reads the files of an import into tables by their mapping; a row that cannot be used is named with file, line and reason.
+// Reads the files of an import into tables by their mapping, and names each unusable row with file, line and reason.
 import path from 'node:path'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { type CsvRecord, type CsvRow, readCsv } from '#tools/import/csv.ts'
@@ -26,7 +26,7 @@ import {
 } from '#tools/import/values.ts'
 
 export type RowRef = { readonly file: string; readonly line: number }
-/** A row that is not used. `with` are rows that cannot be used without it. */
+/** A row that is not used; `with` are the rows that depend on it. */
 export type RejectedRow = RowRef & { readonly reason: string; readonly with?: readonly RowRef[] }
 
 export type Address = {
@@ -49,7 +49,7 @@ export type OrderRow = {
   readonly discount: number
   readonly address: Address | null
 }
-/** Amounts are minor units; `unitPrice` is of one unit, `discount` and `freight` are of the row. */
+/** Amounts are in minor units: `unitPrice` per unit, `discount` and `freight` per row. */
 export type LineRow = {
   readonly order: string
   readonly number: number | null
@@ -71,7 +71,7 @@ export type ProductRow = {
   readonly sku: string
   readonly title: string
   readonly category: string | null
-  /** Null when the files have none: then the highest price that it was sold at counts. */
+  /** Null when the files have none: the highest price at which it was sold then counts. */
   readonly price: number | null
   readonly weightGrams: number
   readonly dimensions: { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
@@ -89,7 +89,7 @@ export type Table<Row> = {
   readonly file: string
   readonly rows: readonly Located<Row>[]
   readonly rejects: readonly RejectedRow[]
-  /** By the key of what a rejected row belongs to, its line. */
+  /** The line of a rejected row, by the key of what it belongs to. */
   readonly rejectedKeys: ReadonlyMap<string, number>
 }
 export type Tables = {
@@ -100,15 +100,15 @@ export type Tables = {
   readonly customers: Table<CustomerRow>
 }
 
-/** All rows of an import are joined in memory, about 1 KB each. */
+/** All rows of an import are joined in memory, at about 1 KB each. */
 const MAX_ROWS = 2_000_000
 
 type Cell = <Value>(field: Field | undefined, read: Parser<Value>) => Value
 type Source = { readonly folder: string; readonly mapping: Mapping; readonly encoding: string; rows: number }
 
 /**
- * The tables of the files in `folder`. Throws OperatorError: for a file that cannot be read at all, whose header lacks
- * columns of the mapping (all such files at once), or when they have no rows, or more than 2,000,000.
+ * Reads the tables from `folder`. Throws OperatorError when a file cannot be read, when headers lack columns of the
+ * mapping (all such files at once), or when there are no rows or more than 2,000,000.
  */
 export async function readTables(
   folder: string,
@@ -139,7 +139,7 @@ export async function readTables(
   }
 }
 
-/** Waits for all of them, so that the faults of several files are told at once. */
+/** Waits for all reads, so that the faults of several files are reported at once. */
 async function throwEveryFault(work: readonly Promise<unknown>[]): Promise<void> {
   const outcomes = await Promise.allSettled(work)
   const faults = outcomes.flatMap((outcome): unknown[] =>
@@ -209,7 +209,7 @@ function readRow<Row>(
   }
 }
 
-/** What reads one field of a row; a field that the mapping leaves out is an empty text. */
+/** Returns a function that reads one field of a row; a field that is not mapped is an empty text. */
 function cellsOf(record: CsvRecord, lookups: Lookups): Cell {
   return (field, read) => {
     try {

@@ -1,4 +1,4 @@
-// Reads every imported order back through the web BFF, waits for each to come to rest, and adds up money and units.
+// Reads every imported order back through the web BFF, waits until it has settled, and adds up money and units.
 import { setTimeout as delay } from 'node:timers/promises'
 import { fromDecimal } from '#platform/domain/money.ts'
 import { createIdleTimeout, type IdleTimeout } from '#tools/import/idle-timeout.ts'
@@ -38,7 +38,7 @@ type OrderAnswer = {
   } | null
 }
 
-/** `secured` is what is authorised and `taken` what is captured, each less what was refunded. */
+/** `secured` is the authorised and `taken` the captured amount, each less refunds. */
 export const MONEY_SUMS = ['placed', 'secured', 'taken'] as const
 export const UNIT_SUMS = ['reserved', 'shipped', 'released', 'held'] as const
 const SUM_NAMES = [...MONEY_SUMS, ...UNIT_SUMS]
@@ -47,7 +47,7 @@ export type Sums = Record<(typeof SUM_NAMES)[number], number>
 
 type Placed = Extract<Placement, { status: 'placed' }>
 
-/** What became of an order: it came to where the plan says, did not, or is not known, as the server was away. */
+/** Whether an order ended as planned, differs, or is unknown because the server was away. */
 type CheckedOrder = {
   readonly placement: Placement
   readonly verdict: 'as planned' | 'differs' | 'unknown'
@@ -66,7 +66,7 @@ const RESTING_STATUS: Readonly<Record<Outcome, string>> = {
   held: 'CONFIRMED',
   cancelled: 'CANCELLED',
 }
-/** A busy system may take long over many orders, and brings some to rest all the while. */
+/** A busy system may need long for many orders, and settles some all the time. */
 const REST_PATIENCE_MS = 180_000
 
 function noSums(): Sums {
@@ -74,8 +74,8 @@ function noSums(): Sums {
 }
 
 /**
- * What an order of this outcome must come to. Money of goods that leave is taken, and that of a cancelled order is let go
- * or given back; that of an order that waits may be taken already, as CAPTURE_AT says.
+ * Returns what an order of this outcome must end with. The money of shipped goods is captured; that of a cancelled
+ * order is released or refunded; that of a waiting order may be captured already, as CAPTURE_AT says.
  */
 function expectedOf({ order }: Placement, { taken }: Sums): Sums {
   const { totalMinor: total, units, outcome } = order
@@ -115,8 +115,8 @@ function actualOf(page: OrderPage): Sums {
 }
 
 /**
- * Waits for each order that was placed to come to where the plan says, until none has for three minutes. One that is
- * cancelled for a reason that passes is placed again under its next key.
+ * Waits for each placed order to end as planned, until none has for three minutes. An order that was
+ * cancelled for a passing reason is placed again under its next key.
  */
 export async function checkOrders(
   replay: Replay,
@@ -142,7 +142,7 @@ export async function checkOrders(
   return { ...check, orders }
 }
 
-/** `unknown` when the platform does not answer. */
+/** Returns `unknown` when the platform does not respond. */
 type Page = OrderPage | 'absent' | 'unknown'
 
 async function atRest(
@@ -186,7 +186,7 @@ function judge(placement: Placement, page: Page): CheckedOrder {
     : { placement, verdict: 'differs', difference: `${placement.id} is ${difference}` }
 }
 
-/** How the order is other than planned; undefined when it is not. */
+/** Returns how the order differs from the plan; undefined when it does not. */
 function differenceOf(placement: Placed, page: OrderPage): string | undefined {
   const wanted = RESTING_STATUS[placement.order.outcome]
   const actual = actualOf(page)

@@ -1,11 +1,11 @@
-// Reads the texts of a file as values: amounts, numbers, dates, names. Each reader throws RangeError that says what it expected.
+// Parses the texts of a file into amounts, numbers, dates and names. Each parser throws RangeError with what it expected.
 import { fromDecimal } from '#platform/domain/money.ts'
 
 export type Parser<Value> = (text: string) => Value
 
 const CONTROL = /\p{Cc}/u
 
-/** 1 to `max` characters. */
+/** Parses 1 to `max` characters. */
 export function text(max: number): Parser<string> {
   return given => {
     if (given === '') throw new RangeError('is empty')
@@ -17,7 +17,7 @@ export function text(max: number): Parser<string> {
   }
 }
 
-/** Reads a value as `text` does, and gives null for an empty one. */
+/** Parses as `text` does, and returns null for an empty text. */
 export function optionalText(max: number): Parser<string | null> {
   return given => (given === '' ? null : text(max)(given))
 }
@@ -48,7 +48,7 @@ export function whole(min: number, max: number): Parser<number> {
 
 type MoneyFormat = { readonly currency: string; readonly decimalSeparator: '.' | ',' }
 
-/** Minor units, not below 0; an empty text is 0 when `orZero`. Zeros past the currency's decimals are taken away. */
+/** Parses minor units, not below 0; an empty text is 0 with `orZero`. Zeros past the currency's decimals are dropped. */
 export function amount({ currency, decimalSeparator }: MoneyFormat, orZero = false): Parser<number> {
   return given => {
     if (given === '' && orZero) return 0
@@ -70,10 +70,10 @@ function readMinor(decimal: string, given: string, currency: string): number {
   }
 }
 
-/** A part of one: `of(minor)` is that part of an amount, rounded half up, exactly. */
+/** A fraction: `of(minor)` is that fraction of an amount, exactly, rounded half up. */
 type Fraction = { readonly of: (minor: number) => number }
 
-/** A decimal from 0 to 1, or to 100 `asPercent`; an empty text is 0. */
+/** Parses a decimal from 0 to 1, or to 100 with `asPercent`; an empty text is 0. */
 export function fraction(decimalSeparator: '.' | ',', asPercent: boolean): Parser<Fraction> {
   return given => {
     const match = /^(\d{1,3})(?:\.(\d{1,9}))?$/.exec((given || '0').replace(decimalSeparator, '.'))
@@ -94,7 +94,7 @@ const TOKENS: Readonly<Record<string, string>> = {
   ss: '(?<second>\\d{2})',
 }
 
-/** Milliseconds since 1970, taking the text as UTC. `format` is made of YYYY, MM, DD, HH, mm and ss. */
+/** Parses milliseconds since 1970, reading the text as UTC. `format` consists of YYYY, MM, DD, HH, mm and ss. */
 export function instant(format: string): Parser<number> {
   const escaped = format.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
   const pattern = new RegExp(`^${escaped.replace(/YYYY|MM|DD|HH|mm|ss/g, token => TOKENS[token] ?? token)}$`)

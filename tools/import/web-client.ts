@@ -1,23 +1,23 @@
-// Talks to the web BFF as a front end would: GraphQL over HTTP with a bearer token, a bounded number of requests at once.
+// Sends GraphQL over HTTP to the web BFF with a bearer token, retries, and a bounded number of concurrent requests.
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'
 import { OperatorError } from '#platform/domain/errors.ts'
 
 export type WebClient = AsyncDisposable & {
   /**
-   * The data. A request that finds a service away, or no answer, is sent again: every mutation here carries an
-   * idempotency key. Throws RequestRefused for what the platform answers otherwise; Unanswered when this request has no
-   * answer within `patienceMs` while others have, or when nobody has had one for so long; OperatorError NOT_ALLOWED when
+   * Returns the data. Retries while a service is unavailable or does not respond: every mutation here carries an
+   * idempotency key. Throws RequestRefused for other errors; NoResponse when this request gets no response
+   * within `patienceMs` while others do, or when none has for that long; OperatorError NOT_ALLOWED when
    * the token is not accepted.
    */
   readonly send: <T>(document: string, variables: Readonly<Record<string, unknown>>) => Promise<T>
-  /** Nothing has been answered for `patienceMs`: every request now throws Unanswered at once. */
+  /** Nothing was answered for `patienceMs`: every request now throws NoResponse at once. */
   readonly isAway: () => boolean
-  /** Whether the platform has answered at all. */
+  /** Returns whether the platform has responded at all. */
   readonly hasAnswered: () => boolean
 }
 
-/** The platform's answer is an error that another try would not change. */
+/** An error that another attempt would not change. */
 export class RequestRefused extends Error {
   readonly code: string
   constructor(code: string, message: string) {
@@ -27,7 +27,7 @@ export class RequestRefused extends Error {
   }
 }
 
-/** Whether the platform carried the request out is not known: another run finds out by its key. */
+/** It is unknown whether the platform carried the request out: another run finds out by its key. */
 export class NoResponse extends Error {
   constructor(lastProblem: string) {
     super(`no answer in time (${lastProblem})`)
@@ -39,16 +39,16 @@ type WebClientOptions = {
   readonly url: string
   readonly token: () => Promise<string>
   readonly connections: number
-  /** How long one request, and all of them, may go without an answer. */
+  /** How long one request, or all of them, may go without a response. */
   readonly patienceMs: number
-  /** Told once each time that the platform ceases to answer, with the first problem. */
+  /** Called once each time the platform stops responding, with the first problem. */
   readonly onSilence?: (problem: string) => void
 }
 
-/** What may pass by itself. A fault of the server's may be one of starting or stopping. */
+/** Errors that may pass; a fault of the server may come from its start or stop. */
 const TRANSIENT = new Set(['UNAVAILABLE', 'RATE_LIMITED', 'INTERNAL', 'INTERNAL_SERVER_ERROR'])
 const NOT_ALLOWED = new Set(['UNAUTHENTICATED', 'FORBIDDEN'])
-/** Tries for a fault of the server's own, which mostly comes again. */
+/** Attempts after a fault of the server, which usually recurs. */
 const FAULT_TRIES = 5
 const FIRST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 5_000
@@ -110,7 +110,7 @@ function throwIfFinal({ code, message }: Problem, tries: number): void {
   if (!TRANSIENT.has(code) || (isFault && tries >= FAULT_TRIES)) throw new RequestRefused(code, message)
 }
 
-/** Never throws: no answer, and an answer that is no GraphQL, are as a service that is away. */
+/** Sends one request. Never throws: no response, or one that is no GraphQL, counts as an unavailable service. */
 async function ask<T>(pool: Pool, request: Parameters<Pool['request']>[0]): Promise<Answer<T>> {
   try {
     const response = await pool.request(request)
@@ -125,7 +125,7 @@ type Body<T> = {
   readonly errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[]
 }
 
-/** `heard` when the platform itself spoke, and not of being away. */
+/** Returns `heard` when the platform itself responded, and not that a service is unavailable. */
 function readAnswer<T>(json: unknown, status: number): Answer<T> {
   const { data, errors } = (json ?? {}) as Body<T>
   const [error] = errors ?? []
@@ -140,7 +140,7 @@ function describe(error: unknown): string {
   return error.message || ('code' in error ? String(error.code) : error.name)
 }
 
-/** Runs `work` on each of `values`, started in their order, at most `width` at once. */
+/** Runs `work` on each of `values`, started in order, at most `width` at once. */
 export async function inParallel<T>(
   values: readonly T[],
   width: number,

@@ -1,4 +1,4 @@
-// What a page of another origin can do with the endpoints, in a browser: CORS for GraphQL, REST and streams, and sockets.
+// Checks in a browser what a page of another origin can do: CORS for GraphQL, REST, streams and WebSocket.
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { Browser, Page } from 'playwright-core'
@@ -11,7 +11,7 @@ import { addProduct, CHECKOUT, checkoutInput, registerShopper } from '#testbed/s
 const chromium = await findChromium()
 const reason = 'missing' in chromium ? chromium.missing : ''
 
-/** What front ends do, each answered with what its page came to see; `refused` is what the browser kept from it. */
+/** Sends what front ends send, and returns what the page saw; `refused` is what the browser withheld. */
 const PAGE = `<!doctype html><title>A front end</title><link rel="icon" href="data:,"><script>
   const told = async answer => ({
     status: answer.status,

@@ -1,12 +1,12 @@
-// Loaded before a service's own program (--import): tells its parent, on request, how long its event loop was held.
+// Measures how long a service's event loop was blocked and reports it to the parent. Loaded with `--import`.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import process from 'node:process'
 
-/** Milliseconds since the probe was last asked to begin. */
+/** Milliseconds since the probe was last started. */
 export type EventLoopDelay = {
-  /** The longest delay that the loop's own histogram saw: it grows with whatever else the machine does. */
+  /** The longest delay in the loop's histogram, which grows with the load of the machine. */
   readonly delay: number
-  /** The most processor time that the main thread spent in one turn of the loop: it does not. */
+  /** The most CPU time that the main thread spent in one turn of the loop, which does not. */
   readonly turn: number
 }
 
@@ -22,7 +22,7 @@ function watchTurns(before: number): void {
   })
 }
 
-/** The processor time of this thread alone: compilers and collectors on others hold nobody. */
+/** Returns the CPU time of this thread, without those of compilers and garbage collectors. */
 function spent(): number {
   const { user, system } = process.threadCpuUsage()
   return (user + system) / 1000

@@ -1,4 +1,4 @@
-// Positions that do not exist in the consistency header: whoever sends them holds nobody up.
+// Sends positions that do not exist in the consistency header: they must not delay anybody.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 import { addProduct, registerShopper } from '#testbed/shop-client.ts'
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
 type Headers = Readonly<Record<string, string>>
-/** Different sizes, so that few are answered from the cache. */
+/** Page sizes differ, so that the cache serves few of them. */
 const list = (index: number, token?: string, headers: Headers = {}) =>
   platform.send<unknown>(
     'bff-web',
@@ -29,7 +29,7 @@ const list = (index: number, token?: string, headers: Headers = {}) =>
 const forge = (index: number, token: string | undefined) =>
   list(index, token, { 'waybill-consistency': `inventory=${99_999_999_990 + index}` })
 
-/** Counts queries at inventory by how their waits for a position ended. */
+/** Counts inventory's queries by how their waits for a position ended. */
 async function waits(): Promise<Readonly<Record<string, number>>> {
   const text = await (await fetch(`${platform.urls.inventory}/metrics`)).text()
   const lines = text.matchAll(/^waybill_position_waits_total\{service="inventory",outcome="(\w+)"\} (\d+)/gm)
@@ -48,7 +48,7 @@ test('callers who forge positions are not waited for, and hold up nobody', async
     expect(answers.flatMap(({ errors = [] }) => errors)).toEqual([])
   }
   const { unknown = 0, late = 0, crowded = 0 } = await waits()
-  // Those that the BFF let through were told at once that there is no such position.
+  // Those that the BFF forwarded were told at once that the position does not exist.
   expect(unknown).toBeGreaterThan(0)
   expect(unknown).toBeLessThanOrEqual(FORGERIES / 2)
   expect([late, crowded]).toEqual([before.late ?? 0, before.crowded ?? 0])

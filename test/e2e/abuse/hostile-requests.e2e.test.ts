@@ -1,4 +1,4 @@
-// What one caller can do to all others: the time that the worst of many hostile requests holds each process that faces callers.
+// Measures how long the worst of many hostile requests blocks each process that faces callers.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import process from 'node:process'
@@ -10,9 +10,9 @@ import { type HostileTarget, hostileRequests } from '#test/e2e/abuse/hostile-req
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
 
 const MOST_MS = 50
-/** The rest of the machine delays a process at random: a request holds the loop when it does so each time. */
+/** Other load delays a process at random, so a request counts as blocking only when it blocks each time. */
 const REPEATS = 3
-/** Characters of an answer that refuses; the others give what was asked for. */
+/** The longest refusal in characters; the other responses hold the data asked for. */
 const MOST_REFUSED = 4096
 
 const TARGETS = {
@@ -66,7 +66,7 @@ const product = (number: number) => ({
 
 type Probed = AsyncDisposable & {
   readonly url: string
-  /** How long the loop was held while `work` went on. */
+  /** Returns how long the loop was blocked during `work`. */
   during<T>(work: () => Promise<T>): Promise<{ readonly hold: EventLoopDelay; readonly result: T }>
 }
 
@@ -79,7 +79,7 @@ beforeAll(async () => {
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
-/** The service as a process of its own, which reports its event loop. */
+/** Runs the service in a process that reports its event loop. */
 async function startProbed(name: Name): Promise<Probed> {
   const { GATEWAY_URL = '', ...env } = platform.environment('bff-web')
   const subgraphs = (['orders', 'inventory', 'payment', 'shipping'] as const)

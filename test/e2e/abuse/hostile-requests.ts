@@ -1,16 +1,16 @@
-// Requests made to hold a process, to swell its answers, or to repeat themselves in errors: for any graph with a list and a mutation.
+// Builds requests that block a process, inflate its responses or multiply errors, for any graph with a list and a mutation.
 
-/** Names of a graph that hostile documents are written with. */
+/** The names in a graph with which hostile documents are written. */
 export type HostileTarget = {
-  /** A root field of a list of things, as `catalogue`. */
+  /** A root field that returns a list, such as `catalogue`. */
   readonly root: string
   readonly rootType: string
   readonly list: string
   readonly itemType: string
   readonly leaf: string
-  /** All that can be selected of an item without arguments. */
+  /** The selections on an item that need no arguments. */
   readonly leaves: string
-  /** Writes the root field's argument that takes a text. */
+  /** Writes the root field's text argument. */
   readonly text: (value: string) => string
   readonly mutation: string
   readonly input: string
@@ -18,7 +18,7 @@ export type HostileTarget = {
 
 type HostileRequest = {
   readonly name: string
-  /** The bytes of a POST; at most 256 KB, what the servers take. `salt` makes its documents new to the process. */
+  /** Returns a POST body of at most 256 KB, the servers' limit. `salt` makes its documents new to the process. */
   readonly body: (salt: number) => string
   readonly method?: 'GET'
 }
@@ -26,7 +26,7 @@ type HostileRequest = {
 const times = (count: number, make: (index: number) => string, joint = ' ') =>
   Array.from({ length: count }, (_, index) => make(index)).join(joint)
 
-/** At least 40, each within the bytes that a server takes. */
+/** Returns at least 40 requests, each within the servers' limit of bytes. */
 export function hostileRequests(target: HostileTarget): HostileRequest[] {
   const { root, rootType, list, itemType, leaf, text, mutation, input } = target
   const inside = (selections: string, fragments = '') => `{${root}{${selections}}} ${fragments}`
@@ -193,7 +193,7 @@ export function hostileRequests(target: HostileTarget): HostileRequest[] {
   ]
 }
 
-/** JSON takes white space at its end. */
+/** JSON allows trailing white space. */
 function salted(text: string, salt: number): string {
   return text + ' '.repeat(salt)
 }

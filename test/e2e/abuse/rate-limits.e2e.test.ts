@@ -1,4 +1,4 @@
-// The gateway's rate limit behind a BFF: each end client has a bucket of its own, however many read through one process.
+// Checks the gateway's rate limit behind a BFF: each end client has its own bucket, though one process reads for all.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -18,7 +18,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** A page that no cache has yet. */
+/** Requests a page that is in no cache. */
 let page = 0
 const readFresh = (token: string | undefined) =>
   platform.send(

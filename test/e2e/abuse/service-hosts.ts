@@ -1,4 +1,4 @@
-// The services in processes of their own, as `npm start` runs them, over fresh databases. Free of a database server.
+// Runs the services in supervised host processes, as `npm start` does, over fresh databases.
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -13,11 +13,11 @@ import { freePortBase } from '#testbed/waybill-process.ts'
 type ServiceHosts = AsyncDisposable &
   PlatformClient & {
     url(service: ServiceName): string
-    /** What the services have logged so far. */
+    /** Returns what the services have logged so far. */
     log(): Promise<string>
   }
 
-/** Two processes: the domain, and the edge. `env` is added to every service's environment. */
+/** Starts two hosts, domain and edge, with `env` added to every service's environment. */
 export async function startServiceHosts(env: Readonly<Record<string, string>>): Promise<ServiceHosts> {
   await using open = new AsyncDisposableStack()
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-hosts-'))

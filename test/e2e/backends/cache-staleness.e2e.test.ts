@@ -1,4 +1,4 @@
-// Two BFF processes on one Redis under concurrent reads and writes: who was answered sees it, and nobody sees the past for long.
+// Runs two BFF processes on one Redis under concurrent reads and writes: callers see their writes, and staleness is bounded.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type BffProcess, startBffProcess } from '#test/fixtures/bff-process.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
@@ -13,7 +13,7 @@ import {
   registerShopper,
 } from '#testbed/shop-client.ts'
 
-/** No cached view may show the time before an event for longer. */
+/** The longest that a cached view may show the state before an event. */
 const BOUND_MS = 250
 const SECONDS = 5
 const SKUS = ['mug', 'pot', 'tea'] as const
@@ -79,7 +79,7 @@ test('who changed a price reads it at once at any process, and others within a q
       const reply = await send(price, token, CHANGE, { input })
       const consistency = tokenOf(reply)
       acknowledged.get(sku)?.push({ price, at: performance.now() })
-      expect(await readPrice(price, token, sku)).toBe(price) // this process answered the command: no token is needed
+      expect(await readPrice(price, token, sku)).toBe(price) // this process handled the command: no token is needed
       expect(await readPrice(price + 1, token, sku, consistency)).toBe(price)
     }
   }
@@ -114,7 +114,7 @@ test('the query straight after a checkout or a cancellation shows it at any proc
   type List = { readonly orders: { readonly nodes: readonly { readonly id: string }[] } }
   type Page = { readonly orderPage: { readonly status: string; readonly cancellationRequested: boolean } }
   for (let round = 0; round < 10; round++) {
-    for (const bff of [0, 1]) await send(bff, shopper.token, list, {}) // what is kept now is of before
+    for (const bff of [0, 1]) await send(bff, shopper.token, list, {}) // what is cached now is from before
     const input = checkoutInput({
       idempotencyKey: `ryw-${round}`,
       sku: 'mug',

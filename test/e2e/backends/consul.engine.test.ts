@@ -27,7 +27,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     await consul?.[Symbol.asyncDispose]()
   })
 
-  /** What each of the services that call others says of discovery. */
+  /** Returns what each service that calls others reports about discovery. */
   function discoveries(): Promise<{ ok: boolean; detail: string }[]> {
     return Promise.all(
       EDGE.map(async name => {

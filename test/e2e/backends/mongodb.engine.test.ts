@@ -1,4 +1,4 @@
-// The whole platform with its views on MongoDB: one order end to end, a rebuild, and MongoDB away for a while.
+// Runs the whole platform with its views on MongoDB: an order end to end, a rebuild, and an outage of MongoDB.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

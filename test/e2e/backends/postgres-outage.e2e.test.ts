@@ -1,4 +1,4 @@
-// A service whose PostgreSQL goes away is not ready, and is again by itself. What it waits for at its start: startup-wait.int.test.ts.
+// Checks that a service is not ready while its PostgreSQL is unreachable, and recovers. startup-wait.int.test.ts covers the start.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'

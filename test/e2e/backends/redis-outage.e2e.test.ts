@@ -1,4 +1,4 @@
-// Redis killed, hung and back under load: every request is answered, and what Redis is for comes back with it.
+// Kills, hangs and restarts Redis under load: every request is answered, and the cache returns with Redis.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type BffProcess, startBffProcess } from '#test/fixtures/bff-process.ts'
 import { startPlatform, type TestPlatform } from '#test/fixtures/platform.ts'
@@ -52,7 +52,7 @@ async function tier2(bff: number): Promise<string> {
   return JSON.stringify(await reply.json())
 }
 
-/** Reads that this process answered out of Redis. */
+/** Returns how many reads this process served from Redis. */
 async function remoteHits(bff: number): Promise<number> {
   const text = await (await fetch(`${bffs[bff]?.url}/metrics`)).text()
   return text

@@ -1,4 +1,4 @@
-// Import files made for a test: the five files of the olist mapping, whole unless a test says otherwise.
+// Writes import files for tests: the five files of the olist mapping, valid unless a test changes them.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -25,7 +25,7 @@ export const WHOLE = {
   customers: ['c1,01310,sao paulo,SP', 'c2,01310,sao paulo,SP'],
 } as const satisfies Required<Rows>
 
-/** A folder with these files; `rows` replaces those of a file of WHOLE. */
+/** Creates a folder with these files; `rows` replaces those of a file in WHOLE. */
 export async function importFolder(rows: Rows = {}): Promise<AsyncDisposable & { readonly folder: string }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-import-'))
   for (const name of NAMES) {
@@ -35,14 +35,14 @@ export async function importFolder(rows: Rows = {}): Promise<AsyncDisposable & {
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
 }
 
-/** The plan of these files by the olist mapping. */
+/** Returns the plan of these files by the olist mapping. */
 export async function planOf(rows: Rows): Promise<Plan> {
   await using files = await importFolder(rows)
   const mapping = await readMapping('olist')
   return planImport(await readTables(files.folder, mapping), mapping)
 }
 
-/** `file:line reason`, and the rows that go with it. */
+/** Formats a rejected row as `file:line reason`, with the rows that depend on it. */
 export function named(plan: Plan): string[] {
   return [...plan.rejects, ...plan.unused].map(({ file, line, reason, with: others = [] }) =>
     [`${file}:${line} ${reason}`, ...others.map(other => `${other.file}:${other.line}`)].join(' + '),

@@ -6,7 +6,7 @@ import { readMapping } from '#tools/import/mapping.ts'
 import { planImport } from '#tools/import/plan.ts'
 import { readTables } from '#tools/import/tables.ts'
 
-/** Plans the folder's files, after `change` has changed them. */
+/** Plans the folder's files after `change` has changed them. */
 async function planChanged(
   change: (folder: string) => Promise<void>,
   { rows = {}, encoding }: { rows?: Rows; encoding?: string } = {},
@@ -98,7 +98,7 @@ describe('encodings', () => {
 
   test('a fault past the first pieces is named by its first byte, also where pieces meet', async () => {
     const head = 'customer_id,zip_prefix,city,state\nc1,01310,x,SP\nc2,01310,'
-    const filler = 'é'.repeat(65_536 / 2 - head.length / 2 - 1) // é ends one byte before the first piece does
+    const filler = 'é'.repeat(65_536 / 2 - head.length / 2 - 1) // é ends one byte before the first chunk does
     const text = Buffer.concat([Buffer.from(`${head}${filler}`), Buffer.from([0xe2, 0x82, 0x41])])
     await expect(planChanged(writeCustomers(text))).rejects.toThrow(
       `byte 0xE2 at offset ${text.length - 3} (line 3)`,

@@ -23,7 +23,7 @@ beforeEach(async () => {
 
 type Answers = Readonly<Record<string, (request: Request) => Answer>>
 
-/** Runs `work` against a BFF that answers by operation; what is not named is done. */
+/** Runs `work` against a BFF that responds by operation; operations without a script succeed. */
 async function against<T>(answers: Answers, work: (replay: Replay) => Promise<T>) {
   await using bff = await startScriptedBff(request => (answers[request.operation] ?? done)(request))
   await using web = createWebClient({
@@ -67,7 +67,7 @@ const keyOf = ({ variables }: Request) => (variables.input as { idempotencyKey: 
 const keysOf = (requests: readonly Request[]) =>
   requests.filter(({ operation }) => operation === 'ImportOrder').map(keyOf)
 
-/** Answers by the order's keys: the first, the second … */
+/** Responds by the order's keys: the first, the second … */
 const byKey =
   (...answers: Answer[]) =>
   (request: Request): Answer =>

@@ -1,10 +1,10 @@
-// A web BFF whose every answer a test decides, over real HTTP: for the faults that a running one shows only now and then.
+// Runs a web BFF over real HTTP whose every response a test scripts, for faults that are rare on a running one.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 
 export type Request = { readonly operation: string; readonly variables: Readonly<Record<string, unknown>> }
-/** Data, an error with this code, or no answer: the connection is cut. */
+/** Data, an error with this code, or a cut connection. */
 export type Answer = { readonly data: unknown } | { readonly code: string; readonly message?: string } | 'cut'
 
 type ScriptedBff = AsyncDisposable & { readonly url: string; readonly requests: Request[] }

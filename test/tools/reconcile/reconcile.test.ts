@@ -23,7 +23,7 @@ const orphan = (orderId: string, status: ReservationDoc['status'] = 'COMMITTED')
 const gone: OrderRecords = { orderId: 'ord_1', shipments: [] }
 
 type Looks = {
-  /** What is seen of the one order, look by look; the last stays. */
+  /** The records of the one order at each comparison; the last one stays. */
   readonly orders?: readonly OrderRecords[]
   readonly products?: readonly ProductDoc[]
   readonly reservations?: readonly ReservationDoc[]

@@ -57,7 +57,7 @@ describe('a change that breaks clients', () => {
   })
 })
 
-/** A repository with an SDL in its working tree, whatever the git of this machine is configured to do. */
+/** Creates a repository with an SDL in its working tree, independent of this machine's git configuration. */
 async function repository() {
   const root = await mkdtemp(path.join(tmpdir(), 'waybill-schema-'))
   await mkdir(path.join(root, 'schema'))
