@@ -1,4 +1,4 @@
-// Runs every shell block of the README and of docs/ as a reader would, against one copy, and compares what it prints.
+// Runs every shell block of the README and of docs/ as a reader would, against one instance, and compares the output.
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -17,8 +17,9 @@ import { freePortBase, startWaybill, type WaybillProcess } from '#testbed/waybil
 
 /** Commands that are shown and not run here, each with the reason. Their blocks are marked `no-run`. */
 const NOT_RUN: Readonly<Record<string, string>> = {
-  'npm start': 'the copy under test is started by it, on ports of its own',
-  'PORT_BASE=5000 DATA_DIR=.data-2 npm start': 'does not end; the copy under test is such a second copy',
+  'npm start': 'the instance under test is started by it, on ports of its own',
+  'PORT_BASE=5000 DATA_DIR=.data-2 npm start':
+    'does not end; the instance under test is such a second instance',
   'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm start':
     'does not end; test/e2e/tracing.e2e.test.ts follows a trace',
   'PERSISTED_OPERATIONS=only npm start':
@@ -30,7 +31,8 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'writes into the sources; test/docs/add-a-field.e2e.test.ts runs it in a copy',
   'npm run --silent typecheck': 'test/docs/add-a-field.e2e.test.ts runs it in a copy',
   'npm test -- subgraphs/orders/commands bff-web/resolvers bff-mobile': 'npm test runs these tests',
-  'npm run reset': 'deletes the data of the copy in .data; it refuses while the copy under test is running',
+  'npm run reset':
+    'deletes the data of the instance in .data; it refuses while the instance under test is running',
   'npm run bench': 'takes minutes, and overwrites the results in bench/results',
   'npm run bench -- checkout --quick': 'takes a minute, and overwrites the results in bench/results',
   'npm run bench -- gateway': 'takes minutes, and installs other gateways from the package registry',
@@ -49,7 +51,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
 /** The README has a test of its own below, and the other page changes the sources: test/docs/add-a-field.e2e.test.ts. */
 const FOLLOWED_ELSEWHERE = ['README.md', 'docs/how-to/add-a-field.md']
 
-let copy: WaybillProcess
+let instance: WaybillProcess
 let target: Target
 
 beforeAll(async () => {
@@ -61,11 +63,11 @@ beforeAll(async () => {
     'postgres://waybill:secret@127.0.0.1:5432/bus': await freshDatabase(),
   }
   target = { tree: ROOT, dataDir, portBase, databases }
-  copy = await startWaybill({ dataDir, portBase, env: { CARRIER_SANDBOX_STEP_MS: '150' } })
+  instance = await startWaybill({ dataDir, portBase, env: { CARRIER_SANDBOX_STEP_MS: '150' } })
 }, 90_000)
 
 afterAll(async () => {
-  await copy?.[Symbol.asyncDispose]()
+  await instance?.[Symbol.asyncDispose]()
   await rm(target.dataDir, { recursive: true, force: true })
 })
 

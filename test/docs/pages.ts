@@ -1,11 +1,11 @@
-// README and docs/ as tests read them: pages, their fenced blocks, tables and links. Free of running anything.
+// Reads README and docs/ for tests: pages, fenced blocks, tables and links.
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** The README first, then docs/ in the order of the alphabet, then the other pages, relative to the project. */
+/** The README, then docs/ in alphabetical order, relative to the repository. */
 export const PAGES: readonly string[] = [
   'README.md',
   ...globSync('docs/**/*.md', { cwd: ROOT }).sort(),
@@ -21,7 +21,7 @@ export function readPage(page: string): string {
   return readFileSync(path.join(ROOT, page), 'utf8')
 }
 
-/** Fenced blocks in their order. */
+/** Returns the fenced blocks in order. */
 export function blocksOf(markdown: string): Block[] {
   return [...markdown.matchAll(/^```(\w*)([^\n]*)\n(.*?)^```$/gms)].map(
     ([, language = '', marks = '', text = '']) => ({
@@ -32,7 +32,7 @@ export function blocksOf(markdown: string): Block[] {
   )
 }
 
-/** The part under a heading, up to the next heading of its level or above. */
+/** Returns the section under a heading, up to the next heading of its level or above. */
 export function sectionOf(markdown: string, heading: string): string {
   const start = markdown.indexOf(`\n## ${heading}\n`)
   if (start < 0) throw new Error(`there is no section "${heading}"`)
@@ -40,7 +40,7 @@ export function sectionOf(markdown: string, heading: string): string {
   return markdown.slice(start, end < 0 ? undefined : end)
 }
 
-/** The code words in the first column of a page's tables. */
+/** Returns the code words in the first column of a page's tables. */
 export function firstColumn(markdown: string): string[] {
   return [...markdown.matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell = '']) => codeWords(cell))
 }
@@ -49,14 +49,14 @@ export function codeWords(text: string): string[] {
   return [...text.matchAll(/`([^`]+)`/g)].flatMap(([, word]) => word ?? [])
 }
 
-/** Targets of the links that stay within the project, with their fragments. */
+/** Returns the targets of links within the repository, with their fragments. */
 export function linksOf(markdown: string): string[] {
   return [...markdown.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) =>
     /^[a-z]+:/.test(target) ? [] : target,
   )
 }
 
-/** The fragments by which a page's headings are linked to. */
+/** Returns the fragments by which a page's headings are linked. */
 export function anchorsOf(markdown: string): string[] {
   return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading
