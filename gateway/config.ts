@@ -1,4 +1,4 @@
-// What the gateway reads from its environment.
+// Reads the gateway's configuration from environment variables.
 import { readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
@@ -34,28 +34,28 @@ const schema = z.object({
 export type GatewayConfig = {
   readonly host: string
   readonly port: number
-  /** Where the supergraph SDL is: a file:, http: or https: URL. */
+  /** The location of the supergraph SDL: a file:, http: or https: URL. */
   readonly supergraph: URL
-  /** Subgraph name to address; one that is not named here is at the URL in the supergraph. */
+  /** Addresses by subgraph name; a subgraph without one is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
-  /** Where subgraphs are looked up, and the gateway made known; nowhere when left out. */
+  /** The service registry for looking up subgraphs and registering the gateway; left out, there is none. */
   readonly discovery?: DiscoverySettings
-  /** How bearer tokens are checked. Without it everybody is anonymous. */
+  /** How bearer tokens are verified. Left out, every caller is anonymous. */
   readonly auth?: { readonly jwks: URL; readonly issuer: string; readonly audience: string }
-  /** Pages of other origins that may use it; none when left out. */
+  /** Other origins whose pages may call the gateway; none when left out. */
   readonly origins?: Origins
   readonly settings: GatewaySettings
-  /** Where processes share rate limits: one URL, or several of a cluster with commas between. Nowhere when left out. */
+  /** The Redis through which processes share rate limits: one URL, or those of a cluster with commas between. */
   readonly cacheUrl?: string
   readonly development: boolean
   readonly logger: Logger
-  /** Where the settings are that take effect while the gateway runs: a `file:` or `consul:` URL. */
+  /** The location of settings that take effect while the gateway runs: a `file:` or `consul:` URL. */
   readonly settingsUrl?: string
 }
 
 /**
- * Throws OperatorError CONFIG_INVALID that lists every problem. The three of AUTH_ belong together: all, or none where
- * nobody's token is to be checked. SUBGRAPH_URLS reads `name=url,name=url|url`.
+ * Throws OperatorError CONFIG_INVALID that lists every problem. The three AUTH_ variables are set together, or none of them
+ * where no tokens are verified. SUBGRAPH_URLS reads `name=url,name=url|url`.
  */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
   const read = readConfig(schema, env)
@@ -83,7 +83,7 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
   }
 }
 
-/** A URL of a kind that can be read, or a file's path. */
+/** Returns the URL, or the file URL of a path. */
 function locate(supergraph: string): URL {
   return /^(https?|file):\/\//i.test(supergraph) && URL.canParse(supergraph)
     ? new URL(supergraph)

@@ -1,14 +1,14 @@
-// What the gateway takes on while it runs, beside what every service does. Free of where it is kept.
+// The settings that the gateway applies while it runs, in addition to those of every service.
 import { z } from 'zod'
 import { rateLimitSettings } from '#gateway/safety/rate-limit/settings.ts'
 import { adjustmentSchema, liveSettingsShape } from '#platform/config/live-settings.ts'
 import type { Settings } from '#platform/config/settings.ts'
 import type { Adjustment } from '#platform/resilience/policy.ts'
 
-/** Names as in the settings file; what is left out is as that file says. */
+/** Has the names of the settings file, which applies to what is left out. */
 export const gatewayLiveSchema = z.strictObject({
   ...liveSettingsShape,
-  /** Null for none. */
+  /** Null turns rate limiting off. */
   rateLimit: rateLimitSettings.nullable().optional(),
   everySubgraph: adjustmentSchema.optional(),
   subgraphs: z.record(z.string(), adjustmentSchema).optional(),
@@ -16,7 +16,7 @@ export const gatewayLiveSchema = z.strictObject({
 
 export type GatewayLiveSettings = z.infer<typeof gatewayLiveSchema>
 
-/** What is adjusted of the requests to the subgraph called `name` now: its own before that of every subgraph. */
+/** Returns the current adjustment of requests to the subgraph `name`: its own values before those of every subgraph. */
 export function subgraphAdjustment(
   settings: Settings<GatewayLiveSettings>,
   name: string,

@@ -1,4 +1,4 @@
-// The gateway as a process of its own. SIGHUP reads the supergraph again; a terminal that is closed sends one too, and ends it.
+// Runs the gateway as a process. SIGHUP reloads the supergraph, unless it comes from a terminal that closes.
 import { enableCompileCache } from 'node:module'
 import process from 'node:process'
 import { runService } from '#platform/process/run-service.ts'
@@ -6,7 +6,7 @@ import { runService } from '#platform/process/run-service.ts'
 await runService({
   name: 'gateway',
   async load() {
-    enableCompileCache() // the second start is faster, and leaves out 20 MB that reading TypeScript takes
+    enableCompileCache() // the second start is faster, and needs 20 MB less than compiling TypeScript
     const [{ readGatewayConfig }, { startGateway }, { startupBanner }] = await Promise.all([
       import('#gateway/config.ts'),
       import('#gateway/service.ts'),
@@ -23,9 +23,9 @@ await runService({
       },
     }
   },
-  /** What a person reads goes to standard error: standard output has the log, one JSON object a line. */
+  /** The banner goes to standard error: standard output carries the log, one JSON object per line. */
   onStarted(gateway) {
     if (!process.stdin.isTTY) process.on('SIGHUP', () => void gateway.reload())
-    console.error(gateway.banner) // whoever reads them may stop it at once
+    console.error(gateway.banner) // the signal handlers are in place by now
   },
 })

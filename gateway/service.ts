@@ -1,6 +1,6 @@
-// The gateway as a service: loads the supergraph, connects its subgraphs, serves the public graph.
+// Starts the gateway: loads the supergraph, connects its subgraphs, and serves the public graph.
 import type { GatewayConfig } from '#gateway/config.ts'
-import { createCurrentGraph } from '#gateway/graph/current-graph.ts'
+import { type CurrentGraph, createCurrentGraph } from '#gateway/graph/current-graph.ts'
 import { type Graph, openGraph } from '#gateway/graph/graph.ts'
 import { createSubgraphConnections } from '#gateway/graph/subgraph-connections.ts'
 import { startSupergraphReloader } from '#gateway/graph/supergraph-reload.ts'
@@ -21,16 +21,16 @@ import type { Settings } from '#platform/config/settings.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
 import { openDiscovery, registerService } from '#platform/discovery/open.ts'
 import { mountExamples } from '#platform/graphql/explorer/examples.ts'
-import { createHttpServer } from '#platform/http/server.ts'
+import { createHttpServer, type HttpServer } from '#platform/http/server.ts'
 import type { RunningService } from '#platform/subgraph/subgraph.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
 export type RunningGateway = RunningService & {
-  /** Where the supergraph is from, for people. */
+  /** The source of the supergraph, without credentials. */
   readonly supergraph: string
-  /** Where each subgraph is, by its name, as it was at the start. */
+  /** The address of each subgraph at the start, by its name. */
   readonly subgraphs: ReadonlyMap<string, string>
-  /** Reads the supergraph again. Resolves once it is served, or refused: then the one before stays. */
+  /** Reads the supergraph again. Resolves once it is served or refused; a refused one leaves the current one in service. */
   reload(): Promise<void>
 }
 
@@ -40,7 +40,7 @@ export function startGateway(config: GatewayConfig): Promise<RunningGateway> {
 }
 
 async function start(config: GatewayConfig): Promise<RunningGateway> {
-  const { auth, development, logger, settings } = config
+  const { logger, settings } = config
   await using open = new AsyncDisposableStack()
   const live = open.use(await openLiveGatewaySettings(config))
   const discovery = open.use(await openDiscovery(config.discovery, { logger }))
@@ -49,7 +49,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
   const openNext = graphOpener(config, source.from, { discovery, live })
   const graph = await openNext(sdl)
   const current = open.use(createCurrentGraph(graph))
-  const follower = open.use(
+  const reloader = open.use(
     startSupergraphReloader({
       source,
       served: sdl,
@@ -60,11 +60,45 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
     }),
   )
   const http = createHttpServer({ name: 'gateway', logger, origins: config.origins ?? [] })
+  open.use(await mount(http, config, { current, discovery, live }))
+  addGatewayHealth(http, current, reloader)
+  if (config.settingsUrl !== undefined)
+    http.addHealthCheck('settings', async () => live.health(), { essential: false })
+  open.use(http)
+  const { url, port } = await http.listen(config)
+  await registerService(discovery, http, { ...config, port })
+  logger.info({ url, supergraph: source.from, version: versionOf(sdl) }, 'gateway is listening')
+  const running = open.move()
+  return {
+    name: 'gateway',
+    url,
+    port,
+    supergraph: source.from,
+    subgraphs: graph.addresses,
+    reload: reloader.reload,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+type Dependencies = {
+  readonly current: CurrentGraph
+  readonly discovery: Discovery
+  readonly live: Settings<GatewayLiveSettings>
+}
+
+/** Mounts the endpoint and subscriptions. Disposing closes what they use, after the server has closed. */
+async function mount(
+  http: HttpServer,
+  config: GatewayConfig,
+  { current, discovery, live }: Dependencies,
+): Promise<AsyncDisposable> {
+  const { auth, development, logger, settings, settingsUrl } = config
+  await using open = new AsyncDisposableStack()
   const verifying = auth && {
     verifier: createVerifier({ ...auth, roles: 'any', nameClaims: nameClaims(settings) }),
   }
   const { admission, persisted } = open.use(
-    await openOperationControls({ ...config, live: config.settingsUrl === undefined ? undefined : live }),
+    await openOperationControls({ ...config, live: settingsUrl === undefined ? undefined : live }),
   )
   const { serveMultipart } = open.use(
     mountSubscriptions(http, {
@@ -73,7 +107,7 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
       admission,
       persisted,
       settings: settings.subscriptions,
-      instancesOf: name => instancesOf(name, config, current.get(), discovery),
+      instancesOf: name => instancesOf(name, config, { current, discovery }),
       ...verifying,
     }),
   )
@@ -96,26 +130,10 @@ async function start(config: GatewayConfig): Promise<RunningGateway> {
       folder: new URL('../clients/gateway/', import.meta.url),
       jwks: auth.jwks,
     })
-  addGatewayHealth(http, current, follower)
-  if (config.settingsUrl !== undefined)
-    http.addHealthCheck('settings', async () => live.health(), { essential: false })
-  open.use(http)
-  const { url, port } = await http.listen(config)
-  await registerService(discovery, http, { ...config, port })
-  logger.info({ url, supergraph: source.from, version: versionOf(sdl) }, 'gateway is listening')
-  const running = open.move()
-  return {
-    name: 'gateway',
-    url,
-    port,
-    supergraph: source.from,
-    subgraphs: graph.addresses,
-    reload: follower.reload,
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
-  }
+  return open.move()
 }
 
-/** Claims that authorization reads names from. */
+/** Returns the claims whose names authorization reads. */
 function nameClaims({ authorization }: GatewayConfig['settings']): readonly string[] {
   return [...authorization.scopeClaims, ...authorization.policyClaims]
 }
@@ -152,14 +170,13 @@ function graphOpener(
     })
 }
 
-/** Where a subgraph's instances are now. */
+/** Returns the URLs that a subgraph's instances have now. */
 function instancesOf(
   name: string,
   { settings }: GatewayConfig,
-  { addresses }: Graph,
-  discovery: Discovery,
+  { current, discovery }: Pick<Dependencies, 'current' | 'discovery'>,
 ): readonly string[] {
-  const address = addresses.get(name)
+  const address = current.get().addresses.get(name)
   const instances =
     settings.subgraphs[name]?.urls ?? (address === undefined ? [] : discovery.watch(address).current())
   return instances.map(({ url }) => url)

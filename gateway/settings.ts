@@ -1,4 +1,4 @@
-// What an operator sets in the gateway's settings file, section by section. Free of the environment and of files.
+// The schema of the gateway's settings file, section by section.
 import { z } from 'zod'
 import { DEFAULT_RESPONSE_BYTES } from '#gateway/executor/response-limit.ts'
 import { persistedSettings } from '#gateway/pipeline/persisted-operations.ts'
@@ -32,35 +32,35 @@ const limits = z.strictObject({
   variables: count.default(DEFAULT_LIMITS.variables),
   values: count.default(DEFAULT_LIMITS.values),
   batch: count.default(DEFAULT_LIMITS.batch),
-  /** Of a whole answer, before it is packed. */
+  /** The most bytes of a whole response before compression. */
   answerBytes: count.max(256 * 1024 * 1024).default(DEFAULT_RESPONSE_BYTES),
 })
 
 const settings = z.strictObject({
   limits: limits.prefault({}),
-  /** Who may send several operations in one request; where no tokens are checked, nobody is a service. */
+  /** Who may send several operations in one request; where no tokens are verified, no caller is a service. */
   batchesFrom: z.enum(BATCHES_FROM).default('services'),
-  /** For every subgraph that `subgraphs` does not name. */
+  /** The settings of every subgraph that `subgraphs` does not name. */
   everySubgraph: everySubgraphSchema.default({}).transform(given => subgraphSettings(given)),
-  /** By name; what is left out is that of `everySubgraph`. */
+  /** Settings by subgraph name; `everySubgraph` applies to what is left out. */
   subgraphs: z.record(z.string(), subgraphSchema).default({}),
   errors: errorSettings.prefault({}),
-  /** Whether clients may ask for the schema; as NODE_ENV says when left out. */
+  /** Whether clients may introspect the schema; left out, only with NODE_ENV=development. */
   introspection: z.boolean().optional(),
-  /** Whether equal queries that come while one of them is under way are one execution. */
+  /** Whether equal queries that run at the same time share one execution. */
   shareQueries: z.boolean().default(false),
   subscriptions: subscriptionSettings.prefault({}),
   reload: reloadSettings.prefault({}),
   authorization: authorizationSettings.prefault({}),
   cost: costSettings.prefault({}),
   persisted: persistedSettings.prefault({}),
-  /** None when left out. */
+  /** Left out, clients are not limited. */
   rateLimit: rateLimitSettings.optional(),
 })
 
 export type GatewaySettings = z.infer<typeof settings>
 
-/** Throws OperatorError CONFIG_INVALID that lists every problem with its place. */
+/** Throws OperatorError CONFIG_INVALID that lists every problem with its path. */
 export function readSettings(json: unknown): GatewaySettings {
   const read = settings.safeParse(json, { error: validationMessage })
   if (read.success) return read.data
@@ -72,7 +72,7 @@ export function readSettings(json: unknown): GatewaySettings {
 
 export const DEFAULT_SETTINGS: GatewaySettings = readSettings({})
 
-/** What holds for the subgraph called `name`. */
+/** Returns the settings that apply to the subgraph called `name`. */
 export function settingsOf({ everySubgraph, subgraphs }: GatewaySettings, name: string): SubgraphSettings {
   return subgraphSettings(everySubgraph, subgraphs[name])
 }

@@ -1,10 +1,10 @@
-// The subgraphs that a supergraph names. Pure.
+// Reads the subgraphs that a supergraph names.
 import { type DocumentNode, Kind } from 'graphql'
 
-/** `graph` is what the supergraph's directives call it; `url` is empty when there is none. */
-export type JoinGraph = { readonly graph: string; readonly name: string; readonly url: string }
+/** `graph` is the name in the supergraph's directives; `url` is empty when the supergraph has none. */
+type JoinGraph = { readonly graph: string; readonly name: string; readonly url: string }
 
-/** `enum join__Graph { ORDERS @join__graph(name: "orders", url: "…") }` of the join specification. */
+/** Reads `enum join__Graph { ORDERS @join__graph(name: "orders", url: "…") }` of the join specification. */
 export function joinGraphs({ definitions }: DocumentNode): JoinGraph[] {
   return definitions.flatMap(definition => {
     if (definition.kind !== Kind.ENUM_TYPE_DEFINITION || definition.name.value !== 'join__Graph') return []

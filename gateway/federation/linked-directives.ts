@@ -1,4 +1,4 @@
-// What a specification's directives are called in a supergraph, and what is said with them. Free of any one specification.
+// Finds the directives of a linked specification in a supergraph, under whatever names `@link` imports them.
 import {
   type ArgumentNode,
   type ConstDirectiveNode,
@@ -9,14 +9,14 @@ import {
 } from 'graphql'
 
 type Arguments = Readonly<Record<string, unknown>>
-/** The arguments of the directive on what carries `directives`; undefined when it is not there. */
+/** Returns the arguments of the directive among `directives`; undefined when it is not there. */
 export type ReadDirective = (directives: readonly ConstDirectiveNode[] | undefined) => Arguments | undefined
 
 const SPECIFICATIONS = 'https://specs.apollo.dev/'
 
 /**
- * Finds `@directive` of the specification called `spec` by the name that the supergraph's `@link` gives it, which
- * defaults to its own (https://specs.apollo.dev/link/v1.0). A supergraph without such a link may still use that name.
+ * Finds `@directive` of the specification `spec` by the name that the supergraph's `@link` gives it
+ * (https://specs.apollo.dev/link/v1.0). Without such a link the directive's own name is used.
  */
 export function linkedDirective(document: DocumentNode, spec: string, directive: string): ReadDirective {
   const name = nameOf(document, spec, directive)

@@ -1,9 +1,9 @@
-// What a supergraph links for security: all of it is known here, or the supergraph is not served. Pure.
+// Refuses a supergraph that links a security feature which this gateway does not enforce.
 import type { DocumentNode } from 'graphql'
 import { linksOf } from '#gateway/federation/linked-directives.ts'
 
-/** Specifications by name, up to the major version. */
-const KNOWN: ReadonlySet<string> = new Set([
+/** Enforced specifications, by name and major version. */
+const ENFORCED: ReadonlySet<string> = new Set([
   'authenticated/v0',
   'requiresScopes/v0',
   'policy/v0',
@@ -13,7 +13,7 @@ const KNOWN: ReadonlySet<string> = new Set([
 const SPECIFICATION = /^https:\/\/specs\.apollo\.dev\/(\w+\/v\d+)\.\d+$/
 
 /**
- * Throws when a feature is linked `for: SECURITY` that would not be enforced: what it guards would be served to everybody
+ * Throws for an unknown feature that is linked `for: SECURITY`: what it protects would be served to everybody
  * (https://specs.apollo.dev/link/v1.0).
  */
 export function checkSecurityFeatures(document: DocumentNode): void {
@@ -21,7 +21,7 @@ export function checkSecurityFeatures(document: DocumentNode): void {
     if (link.for !== 'SECURITY') continue
     const url = String(link.url)
     const name = SPECIFICATION.exec(url)?.[1]
-    if (name === undefined || !KNOWN.has(name))
+    if (name === undefined || !ENFORCED.has(name))
       throw new Error(`it relies on ${url} for security, which this gateway does not know`)
   }
 }

@@ -1,16 +1,16 @@
-// The graph that is served now. One that was replaced is closed once nobody uses it any more. Free of where it comes from.
+// Holds the graph that is served now, and closes a replaced one when its last user releases it.
 import type { Graph } from '#gateway/graph/graph.ts'
 
-/** A graph in use: it stays open until disposed of. */
+/** A graph that stays open until the lease is disposed. */
 export type GraphLease = Disposable & { readonly graph: Graph }
 
 export type CurrentGraph = AsyncDisposable & {
-  /** What is served now. Whoever goes on using it past this turn takes it by `use`. */
+  /** Returns the current graph for use within this turn of the event loop; beyond that, call `lease`. */
   get(): Graph
   lease(): GraphLease
-  /** From now on `graph` is served; what uses the one before goes on with that. */
+  /** Serves `graph` from now on; leases of the graph before it stay valid. */
   replace(graph: Graph): void
-  /** Calls `listener` straight after each replacement. Returns how to stop that. */
+  /** Calls `listener` after each replacement. Returns a function that removes it. */
   onReplace(listener: (graph: Graph) => void): () => void
 }
 
@@ -63,7 +63,7 @@ export function createCurrentGraph(first: Graph): CurrentGraph {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    /** Whatever still uses a graph is cut off. */
+    /** Closes every graph, leased or not. */
     async [Symbol.asyncDispose]() {
       listeners.clear()
       retire(current)

@@ -1,4 +1,4 @@
-// A supergraph in service: its operations and the connections to its subgraphs. Free of HTTP towards clients.
+// Opens a graph: a supergraph with its prepared operations and the connections to its subgraphs.
 import { assertValidSchema, GraphQLError } from 'graphql'
 import type { SubgraphConnections } from '#gateway/graph/subgraph-connections.ts'
 import { observePlans } from '#gateway/observe/plans.ts'
@@ -16,12 +16,12 @@ export type Graph = AsyncDisposable & {
   readonly supergraph: Supergraph
   readonly operations: OperationCache
   readonly subgraphs: ReadonlyMap<string, Subgraph>
-  /** Where each subgraph is, by its name, as a URL variable says it; the first of its instances, where the settings name some. */
+  /** The URL of each subgraph by its name; that of its first instance where the settings name several. */
   readonly addresses: ReadonlyMap<string, string>
 }
 
-export type GraphOptions = {
-  /** Where the supergraph is from, for errors. */
+type GraphOptions = {
+  /** The source of the supergraph, for error messages. */
   readonly from: string
   readonly settings: {
     readonly limits: OperationLimits & { readonly answerBytes?: number }
@@ -33,14 +33,14 @@ export type GraphOptions = {
     >
   }
   readonly connections: SubgraphConnections
-  /** Subgraph name to address; one that is not named here is at the URL in the supergraph. */
+  /** Addresses by subgraph name; a subgraph without one is at the URL in the supergraph. */
   readonly subgraphUrls: Readonly<Record<string, string>>
-  /** Whether such a one is looked up by its name instead. False when left out. */
+  /** Whether a subgraph without an address is looked up by its name instead. False when left out. */
   readonly isLookedUp?: boolean
   readonly introspection: boolean
 }
 
-/** Rejects with OperatorError SUPERGRAPH_INVALID that says why it cannot be served. */
+/** Rejects with OperatorError SUPERGRAPH_INVALID and the reason when the supergraph cannot be served. */
 export async function openGraph(sdl: string, options: GraphOptions): Promise<Graph> {
   const { connections, settings, introspection } = options
   await using open = new AsyncDisposableStack()
@@ -55,7 +55,7 @@ export async function openGraph(sdl: string, options: GraphOptions): Promise<Gra
       authorization: settings.authorization,
       cost: settings.cost,
       introspection,
-      seen: observePlans(),
+      observer: observePlans(),
     }),
     subgraphs: new Map([...leases].map(([name, { subgraph }]) => [name, subgraph])),
     addresses,
@@ -66,7 +66,7 @@ export async function openGraph(sdl: string, options: GraphOptions): Promise<Gra
   }
 }
 
-/** With a schema that operations can be checked against: otherwise each of them would fail. */
+/** Also checks the schema, since validating any operation against an invalid one fails. */
 async function read(sdl: string, from: string): Promise<Supergraph> {
   await using open = new AsyncDisposableStack()
   try {
@@ -90,7 +90,9 @@ function addressesOf(
   { from, subgraphUrls, settings, isLookedUp = false }: GraphOptions,
 ): Map<string, string> {
   const addressOf = (name: string, url: string) =>
-    settings.subgraphs[name]?.urls?.[0]?.url ?? subgraphUrls[name] ?? (isLookedUp ? named(name, url) : url)
+    settings.subgraphs[name]?.urls?.[0]?.url ??
+    subgraphUrls[name] ??
+    (isLookedUp ? serviceAddress(name, url) : url)
   const addresses = new Map([...subgraphs].map(([name, url]) => [name, addressOf(name, url)]))
   const missing = [...addresses].flatMap(([name, url]) => (readAddresses(url) ? [] : name))
   if (missing.length > 0)
@@ -101,8 +103,8 @@ function addressesOf(
   return addresses
 }
 
-/** At the path that it has in the supergraph. */
-function named(name: string, url: string): string {
+/** Returns the address of a service by its name, with the path that the supergraph gives. */
+function serviceAddress(name: string, url: string): string {
   const { pathname, search } = URL.canParse(url) ? new URL(url) : new URL('http://-/graphql')
   return `service://${name}${pathname}${search}`
 }

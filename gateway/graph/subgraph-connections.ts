@@ -1,13 +1,10 @@
-// Connections to subgraphs that outlive a supergraph: the next one goes on with those that it names alike. Free of HTTP.
+// Keeps connections to subgraphs open across supergraphs: a reload reuses those with the same name and URL.
 import type { Subgraph } from '#gateway/transport/subgraph.ts'
 
-/** Given back by disposing of it. The last one to be given back closes the subgraph. */
-export type SubgraphLease = AsyncDisposable & { readonly subgraph: Subgraph }
+/** Disposing releases the lease; releasing the last lease closes the subgraph. */
+type SubgraphLease = AsyncDisposable & { readonly subgraph: Subgraph }
 
-/**
- * Leases of one name and URL, at any one time, are one subgraph: pool, circuit and requests under way stay as they are while
- * supergraphs come and go.
- */
+/** Concurrent leases of one name and URL share a subgraph: its pool, circuit breaker and running requests survive a reload. */
 export type SubgraphConnections = { lease(name: string, url: string): SubgraphLease }
 
 type Shared = { readonly subgraph: Subgraph; users: number }

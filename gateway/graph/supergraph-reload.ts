@@ -1,4 +1,4 @@
-// Follows the supergraph's source while the gateway runs: what can be served replaces what is, the rest is refused. Free of where it is.
+// Reloads the supergraph when its source changes: a valid one replaces the current graph, an invalid one is refused.
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
 import { warmUp } from '#gateway/graph/warm-up.ts'
@@ -11,20 +11,20 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type SupergraphReloader = AsyncDisposable & {
   /**
-   * Looks at the source now. Resolves once what it has is served or refused; never rejects. Calls during a look end with
-   * one more look, which they share.
+   * Reads the source now. Resolves once its supergraph is served or refused; never rejects. Calls during a reload share one
+   * more reload after it.
    */
   reload(): Promise<void>
-  /** Always ok, since something is served: which version, and what was refused. */
+  /** Always ok, since a supergraph is served; the detail names its version and a refused one. */
   health(): Health
 }
 
-export type ReloaderOptions = {
+type ReloaderOptions = {
   readonly source: SupergraphSource
-  /** What `current` serves at the beginning. */
+  /** The text that `current` serves at the start. */
   readonly served: string
   readonly current: CurrentGraph
-  /** Rejects with why it cannot be served. */
+  /** Rejects with the reason when the supergraph cannot be served. */
   readonly open: (sdl: string) => Promise<Graph>
   readonly settings: ReloadSettings
   readonly logger: Logger
@@ -34,15 +34,15 @@ type Refusal = { readonly version: string; readonly reason: string }
 type State = {
   served: string
   since: Date
-  /** The text that was read last, when it cannot be served. */
+  /** The last text that was read, when it was refused. */
   refused: Refusal | undefined
-  /** Why there was no text. */
+  /** Why the last read failed. */
   unreadable: string | undefined
 }
 
 const MAX_REASON = 500
 
-/** Begins to watch and to poll; disposing stops that, and waits for a look under way. */
+/** Starts watching and polling; disposing stops both, and waits for a running reload. */
 export function startSupergraphReloader(options: ReloaderOptions): SupergraphReloader {
   const { source, settings } = options
   const state: State = {
@@ -53,8 +53,9 @@ export function startSupergraphReloader(options: ReloaderOptions): SupergraphRel
   }
   observeReloads().served()
   const stop = new AbortController()
-  const look = () => (stop.signal.aborted ? Promise.resolve() : lookOnce(options, state, stop.signal))
-  const reload = oneAfterAnother(look)
+  const reload = oneAtATime(() =>
+    stop.signal.aborted ? Promise.resolve() : reloadOnce(options, state, stop.signal),
+  )
   const watching = source.watch(() => void reload())
   const polling = poll(reload, settings.pollMs)
   return {
@@ -69,8 +70,8 @@ export function startSupergraphReloader(options: ReloaderOptions): SupergraphRel
   }
 }
 
-/** Runs `work` once at a time. Whoever asks while it runs gets the end of the next run. */
-function oneAfterAnother(work: () => Promise<void>): () => Promise<void> {
+/** Runs `work` once at a time. A call while it runs resolves with the end of the next run. */
+function oneAtATime(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
   return () => {
@@ -83,12 +84,12 @@ function oneAfterAnother(work: () => Promise<void>): () => Promise<void> {
   }
 }
 
-function poll(look: () => Promise<void>, everyMs: number): Disposable {
+function poll(reload: () => Promise<void>, everyMs: number): Disposable {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   const wait = () => {
     if (stopped || everyMs === 0) return
-    timer = setTimeout(() => void look().then(wait), everyMs).unref()
+    timer = setTimeout(() => void reload().then(wait), everyMs).unref()
   }
   wait()
   return {
@@ -99,7 +100,7 @@ function poll(look: () => Promise<void>, everyMs: number): Disposable {
   }
 }
 
-async function lookOnce(options: ReloaderOptions, state: State, signal: AbortSignal): Promise<void> {
+async function reloadOnce(options: ReloaderOptions, state: State, signal: AbortSignal): Promise<void> {
   const read = await readNow(options, state)
   if (read === undefined || signal.aborted) return
   const version = versionOf(read)
@@ -115,7 +116,7 @@ async function readNow({ source, logger }: ReloaderOptions, state: State): Promi
   } catch (error) {
     const reason = reasonOf(error)
     if (reason !== state.unreadable)
-      logger.warn({ reason }, 'the supergraph cannot be read; the last one stays')
+      logger.warn({ reason }, 'supergraph cannot be read, the current one stays in service')
     state.unreadable = reason
     observeReloads().unreadable()
     return undefined
@@ -139,7 +140,7 @@ async function serve(
     observeReloads().refused()
     return logger.error(
       { ...state.refused, served: state.served },
-      'the supergraph is refused; the last one stays',
+      'supergraph refused, the current one stays in service',
     )
   }
   const bounds = { operations: settings.warmOperations, ms: settings.warmMs }

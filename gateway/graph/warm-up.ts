@@ -1,21 +1,21 @@
-// Makes a new supergraph's operations ready before anybody asks for them, one at a time between requests. Free of where it comes from.
+// Prepares the most used operations on a new supergraph before it is served, one at a time between requests.
 import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OperationCache, OperationKey } from '#gateway/operations/operation-cache.ts'
 
-export type WarmUpResult = {
+type WarmUpResult = {
   readonly warmed: number
-  /** Operations that were in use and that the new supergraph does not take. */
+  /** Operations that are no longer valid on the new supergraph. */
   readonly refused: number
-  /** Left for want of time. */
+  /** Operations that were not prepared in time. */
   readonly left: number
 }
 
-export type WarmUpBounds = { readonly operations: number; readonly ms: number }
+type WarmUpBounds = { readonly operations: number; readonly ms: number }
 
 /**
- * Prepares on `next` what was asked of `before`, the most used first, and at most `bounds.operations` of it. Resolves after
- * `bounds.ms` or when `signal` is aborted, whatever is under way then. Never rejects.
+ * Prepares on `next` the operations of `before`, the most used first, at most `bounds.operations`. Resolves after `bounds.ms`
+ * at the latest, or when `signal` aborts. Never rejects.
  */
 export async function warmUp(
   next: Pick<OperationCache, 'prepare'>,
@@ -28,18 +28,18 @@ export async function warmUp(
   const ended = over.aborted ? Promise.resolve() : once(over, 'abort')
   let refused = 0
   let done = 0
-  for (const asked of used) {
-    const runs = await Promise.race([isTaken(next, asked), ended])
+  for (const operation of used) {
+    const isValid = await Promise.race([isPrepared(next, operation), ended])
     if (over.aborted) break
-    if (runs !== true) refused++
+    if (isValid !== true) refused++
     done++
     await nextTurn()
   }
   return { warmed: done - refused, refused, left: used.length - done }
 }
 
-/** One that cannot be planned is no reason to keep all others from the new supergraph. */
-async function isTaken(
+/** An operation that cannot be planned does not keep the new supergraph from being served. */
+async function isPrepared(
   next: Pick<OperationCache, 'prepare'>,
   { text, name }: OperationKey,
 ): Promise<boolean> {

@@ -1,4 +1,4 @@
-// GraphQL over HTTP in front of the executor: what was asked, in whose name, in which media type. Free of planning.
+// The GraphQL endpoint over HTTP: media types, callers, batches, and the response's status and headers.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { DEFAULT_RESPONSE_BYTES, limitResponses } from '#gateway/executor/response-limit.ts'
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
@@ -42,51 +42,51 @@ import { encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type GatewayEndpointOptions = {
-  /** Without one everybody is anonymous, and what they show is not looked at. */
+type GatewayEndpointOptions = {
+  /** Left out, every caller is anonymous and tokens are ignored. */
   readonly verifier?: Verifier
   readonly current: CurrentGraph
   readonly logger: Logger
-  /** Whether an operation may be run; every one when left out. */
+  /** Left out, every operation is admitted. */
   readonly admission?: Admission | undefined
-  /** Operations that may be named by a hash; none when left out. */
+  /** Left out, operations cannot be named by a hash. */
   readonly persisted?: PersistedOperations | undefined
-  /** Answers subscriptions whose clients take parts; nobody's when left out. */
+  /** Serves subscriptions as multipart responses; left out, they are refused. */
   readonly serveMultipart?: ServeMultipart | undefined
-  /** Equal queries under way are one execution; each has its own when left out. */
+  /** Left out, equal queries are executed one by one. */
   readonly deduplication?: QueryDeduplication | undefined
   readonly limits: OperationLimits
   readonly batchesFrom: BatchesFrom
-  /** Of a whole answer, before it is packed; as by default when left out. */
+  /** The most bytes of a whole response before compression; the default when left out. */
   readonly answerBytes?: number
-  /** A browser that opens the endpoint is shown Apollo Sandbox. */
+  /** Whether a browser that opens the endpoint gets Apollo Sandbox. */
   readonly development: boolean
 }
 
-type Stages = GatewayEndpointOptions & { readonly observer: OperationObserver }
+type Endpoint = GatewayEndpointOptions & { readonly observer: OperationObserver }
 
 /**
- * GET (queries only), HEAD and POST `path`: one operation, or an array of them. An invalid or expired token is
+ * Serves GET (queries only), HEAD and POST of `path` with one operation, or an array of them. An invalid or expired token is
  * UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. See `mountGraphqlRoute` for bodies and errors.
  */
 export function mountGateway(
   http: HttpServer,
   options: GatewayEndpointOptions & { readonly path?: string },
 ): void {
-  const stages: Stages = { ...options, observer: observeOperations(http.name) }
+  const endpoint: Endpoint = { ...options, observer: observeOperations(http.name) }
   mountGraphqlRoute(http, {
     url: options.path ?? '/graphql',
-    handler: (request, reply) => answer(stages, request, reply),
+    handler: (request, reply) => handle(endpoint, request, reply),
   })
 }
 
-async function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { development, logger, verifier } = stages
-  if (development && wantsPage(request)) {
+async function handle(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { development, logger, verifier } = endpoint
+  if (development && wantsSandbox(request)) {
     const { html, headers } = sandboxPage()
     return reply.headers(headers).send(html)
   }
-  // A client that takes parts still gets JSON for an error, and for what is no subscription.
+  // A client that accepts multipart still gets JSON for an error, and for what is no subscription.
   const type =
     preferredResponseType(request.headers.accept) ??
     (acceptedMultipartTypes(request).length > 0 ? JSON_TYPE : undefined)
@@ -94,15 +94,15 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
     return reply
       .code(406)
       .type('text/plain')
-      .send('This endpoint answers with application/graphql-response+json or application/json.\n')
+      .send('This endpoint responses with application/graphql-response+json or application/json.\n')
   const format = createErrorFormatter({ requestId: request.id, logger })
-  const inParts = stages.serveMultipart?.(request, reply)
+  const inParts = endpoint.serveMultipart?.(request, reply)
   if (inParts && (await inParts)) return undefined
   const caller = verifier
     ? await identifyCaller(verifier, request.headers.authorization, request.raw.socket)
     : ANONYMOUS
-  using inUse = stages.current.lease()
-  return await run(stages, {
+  using lease = endpoint.current.lease()
+  return await run(endpoint, {
     request,
     reply,
     ...caller,
@@ -110,11 +110,11 @@ async function answer(stages: Stages, request: FastifyRequest, reply: FastifyRep
     endClient: await endClientOf(verifier, request, caller.verified),
     type,
     format,
-    graph: inUse.graph,
+    graph: lease.graph,
   })
 }
 
-/** A name is believed of a service: by the request's own token, or by one beside it. */
+/** Only a service may name an end client: by the request's own token, or by one in a header of its own. */
 async function endClientOf(
   verifier: Verifier | undefined,
   { headers }: FastifyRequest,
@@ -125,7 +125,7 @@ async function endClientOf(
   if (verified?.viewer.role === 'service') return named
   const token = headerText(headers[FORWARDER_HEADER])
   if (token === undefined) return undefined
-  const forwarder = await verifier.verify(token).catch(() => undefined)
+  const forwarder = await verifier.verify(token).catch(() => undefined) // an invalid token vouches for nobody
   return forwarder?.role === 'service' ? named : undefined
 }
 
@@ -139,34 +139,35 @@ type HttpRequestContext = Caller & {
   readonly graph: Graph
 }
 
-async function run(stages: Stages, exchange: HttpRequestContext): Promise<unknown> {
-  const { request, reply, type } = exchange
-  const asked = isRead(request) ? queryString(request) : parseBody(request)
+async function run(endpoint: Endpoint, context: HttpRequestContext): Promise<unknown> {
+  const { request, reply, type } = context
+  const body = isRead(request) ? queryString(request) : parseBody(request)
   const metadata = emptyMetadata()
-  const required = formatToken(requiredPositions(exchange, request.headers[CONSISTENCY_HEADER]))
-  if (Array.isArray(asked)) checkBatch(asked, stages, exchange.isService)
-  const isShared = Array.isArray(asked) && !exchange.isService
-  const budget = isShared ? createRequestBudget(stages.limits) : undefined
-  const ask = (member: unknown) => executeMember(stages, exchange, { member, required, metadata, budget })
-  const answers = await Promise.all((Array.isArray(asked) ? asked : [asked]).map(ask))
-  const [first] = answers
+  const required = formatToken(requiredPositions(context, request.headers[CONSISTENCY_HEADER]))
+  if (Array.isArray(body)) checkBatch(body, endpoint, context.isService)
+  const isShared = Array.isArray(body) && !context.isService
+  const budget = isShared ? createRequestBudget(endpoint.limits) : undefined
+  const execute = (member: unknown) =>
+    executeMember(endpoint, context, { member, required, metadata, budget })
+  const responses = await Promise.all((Array.isArray(body) ? body : [body]).map(execute))
+  const [first] = responses
   const texts = limitResponses(
-    answers.map(one => one.text),
-    stages.answerBytes ?? DEFAULT_RESPONSE_BYTES,
+    responses.map(one => one.text),
+    endpoint.answerBytes ?? DEFAULT_RESPONSE_BYTES,
   )
-  const text = Array.isArray(asked) ? `[${texts.join(',')}]` : (texts[0] ?? '')
+  const text = Array.isArray(body) ? `[${texts.join(',')}]` : (texts[0] ?? '')
   const reached = formatToken(metadata.reached)
   if (reached !== '') void reply.header(CONSISTENCY_HEADER, reached)
   if (metadata.stale.size > 0) void reply.header(STALE_HEADER, [...metadata.stale].join(','))
   for (const [name, value] of metadata.headers ?? []) void reply.header(name, value)
-  for (const { headers } of answers) if (headers) void reply.headers(headers)
-  void reply.code(answers.length === 1 && first ? statusFor(first, type) : 200)
+  for (const { headers } of responses) if (headers) void reply.headers(headers)
+  void reply.code(responses.length === 1 && first ? statusFor(first, type) : 200)
   if (reply.statusCode === 405) void reply.header('allow', 'POST')
   const tagged = isRead(request) && reply.statusCode === 200
   return sendResponse(request, reply, encodeResponse({ text, headers: { 'content-type': type }, tagged }))
 }
 
-/** With the older media type, whatever was understood as a request is 200. */
+/** With the older media type, every well-formed request gets 200. */
 function statusFor({ outcome, status }: GatewayResponse, type: string): number {
   if (status !== undefined) return status
   if (outcome === 'not a query') return 405
@@ -177,32 +178,32 @@ type Member = {
   readonly member: unknown
   readonly required: string
   readonly metadata: ResponseMetadata
-  /** What is left for it of the request's limits; undefined for an operation that has the limits for itself. */
+  /** What is left of limits that a batch shares; undefined for an operation that has the limits for itself. */
   readonly budget: RequestBudget | undefined
 }
 
 async function executeMember(
-  stages: Stages,
+  endpoint: Endpoint,
   { request, token, verified, endClient, format, graph }: HttpRequestContext,
   { member, required, metadata, budget }: Member,
 ): Promise<GatewayResponse> {
-  const named = stages.persisted
-    ? resolvePersistedOperation(stages.persisted, member, format)
+  const resolved = endpoint.persisted
+    ? resolvePersistedOperation(endpoint.persisted, member, format)
     : { request: member }
-  if ('response' in named) return named.response
-  const checked = readParameters(named.request)
-  const overspent = budget && spendText(budget, checked.query, stages.limits)
+  if ('response' in resolved) return resolved.response
+  const parameters = readParameters(resolved.request)
+  const overspent = budget && spendText(budget, parameters.query, endpoint.limits)
   if (overspent) return refuse([overspent], format)
-  const asked = {
-    ...checked,
+  const operation = {
+    ...parameters,
     traceparent: traceparentIn(member),
     queriesOnly: isRead(request),
   }
   const { headers, ip: address } = request
   const claims = verified?.claims
-  const sender = { headers, address, requestId: request.id, token, claims, endClient, required }
-  const { observer, admission, deduplication } = stages
-  return runOperation({ graph, format, metadata, observer, admission, deduplication }, asked, sender)
+  const sentBy = { headers, address, requestId: request.id, token, claims, endClient, required }
+  const { observer, admission, deduplication } = endpoint
+  return runOperation({ graph, format, metadata, observer, admission, deduplication }, operation, sentBy)
 }
 
 type OperationParameters = {
@@ -232,10 +233,14 @@ function readParameters(member: unknown): OperationParameters {
 function queryString({ query }: FastifyRequest): unknown {
   if (!isObject(query)) return {}
   const { variables, extensions, ...rest } = query
-  return { ...rest, variables: parsed('variables', variables), extensions: parsed('extensions', extensions) }
+  return {
+    ...rest,
+    variables: parseParameter('variables', variables),
+    extensions: parseParameter('extensions', extensions),
+  }
 }
 
-function parsed(name: string, text: unknown): unknown {
+function parseParameter(name: string, text: unknown): unknown {
   if (typeof text !== 'string' || text === '') return null
   try {
     return JSON.parse(text)
@@ -244,10 +249,12 @@ function parsed(name: string, text: unknown): unknown {
   }
 }
 
-/** A page in place of an answer, where a browser asks for no operation. */
-function wantsPage({ method, headers, query }: FastifyRequest): boolean {
-  const isAsked = isObject(query) && 'query' in query
+/** Returns whether a browser opened the endpoint without an operation. */
+function wantsSandbox({ method, headers, query }: FastifyRequest): boolean {
+  const hasOperation = isObject(query) && 'query' in query
   return (
-    method === 'GET' && !isAsked && preferredType(headers.accept, [JSON_TYPE, 'text/html']) === 'text/html'
+    method === 'GET' &&
+    !hasOperation &&
+    preferredType(headers.accept, [JSON_TYPE, 'text/html']) === 'text/html'
   )
 }

@@ -1,4 +1,4 @@
-// What `/health/ready` says of the gateway: the supergraph that is served, and each of its subgraphs. Free of requests.
+// Adds the supergraph and each of its subgraphs to `/health/ready`.
 
 import type { CurrentGraph } from '#gateway/graph/current-graph.ts'
 import type { Graph } from '#gateway/graph/graph.ts'
@@ -6,7 +6,7 @@ import type { SupergraphReloader } from '#gateway/graph/supergraph-reload.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import { circuitHealth } from '#platform/resilience/health.ts'
 
-/** None of it is essential: the gateway answers with what it can reach. Subgraphs come and go with supergraphs. */
+/** No check is essential, since the gateway serves what it can reach. The checks follow the supergraph's reloads. */
 export function addGatewayHealth(
   http: HttpServer,
   current: CurrentGraph,

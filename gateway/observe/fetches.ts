@@ -1,4 +1,4 @@
-// Watches requests to one subgraph: a span each, how many, how long, how much. Free of sending them.
+// Observes requests to one subgraph: a span for each, and metrics of their number, duration and size.
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Observe } from '#platform/telemetry/durations.ts'
 import {
@@ -10,15 +10,15 @@ import {
 } from '#platform/telemetry/metrics.ts'
 import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.ts'
 
-export type ObservedRequest = { readonly kind: string; readonly operation: string; readonly body: string }
-export type ObservedResponse = { readonly text: string; readonly status: number }
+type ObservedRequest = { readonly kind: string; readonly operation: string; readonly body: string }
+type ObservedResponse = { readonly text: string; readonly status: number }
 
 export type FetchObserver = {
-  /** Runs a request that goes out, its repeats included, in a span. */
+  /** Runs a request with its retries in one span. */
   run<Answer extends ObservedResponse>(request: ObservedRequest, send: () => Promise<Answer>): Promise<Answer>
-  /** A query that waits for the answer to an equal one. */
+  /** Counts a query that waits for the response to an equal one. */
   deduplicated(): void
-  /** An answer that has errors. */
+  /** Counts a response that has errors. */
   hadErrors(): void
 }
 
@@ -29,16 +29,16 @@ const REASONS = new Map<unknown, Outcome>([
   ['OVERLOADED', 'overloaded'],
 ])
 
-const watched = new Map<string, FetchObserver>()
+const observers = new Map<string, FetchObserver>()
 
-/** Asking again for a subgraph gives the same: supergraphs come and go. */
+/** Returns the same observer for the same subgraph, across reloads. */
 export function observeFetches(subgraph: string): FetchObserver {
-  const known = watched.get(subgraph) ?? createWatch(subgraph)
-  watched.set(subgraph, known)
+  const known = observers.get(subgraph) ?? createObserver(subgraph)
+  observers.set(subgraph, known)
   return known
 }
 
-function createWatch(subgraph: string): FetchObserver {
+function createObserver(subgraph: string): FetchObserver {
   const metrics = createMetrics(subgraph)
 
   async function counted<Answer extends ObservedResponse>(send: () => Promise<Answer>): Promise<Answer> {
@@ -104,7 +104,7 @@ function createMetrics(subgraph: string) {
   }
 }
 
-/** `query Name`, as fetches of named operations begin. */
+/** Matches `query Name`, with which fetches of named operations begin. */
 const NAMED = /^\w+ (\w+)/
 
 function openFetchSpan(subgraph: string, { kind, operation, body }: ObservedRequest): OpenSpan | undefined {

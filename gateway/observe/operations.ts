@@ -1,4 +1,4 @@
-// Watches operations: a span each, how many and how long by name, kind and outcome. Free of what they do.
+// Observes operations: a span for each, and metrics by name, kind and outcome.
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import type { Observe } from '#platform/telemetry/durations.ts'
 import { deferredGauge, durationHistogram, gauge } from '#platform/telemetry/metrics.ts'
@@ -22,7 +22,7 @@ export type OperationObserver = {
   ): Promise<Observed>
 }
 
-/** Clients choose names: past this many, the rest are timed as `other`. */
+/** Clients choose the names: beyond so many, the rest are counted as `other`. */
 const MAX_NAMES = 200
 
 export function observeOperations(service: string): OperationObserver {
@@ -57,7 +57,7 @@ export function observeOperations(service: string): OperationObserver {
   }
 }
 
-/** What came of it, as metrics and spans say it. */
+/** Returns the outcome as metrics and spans name it. */
 function outcomeOf({ outcome }: Ended): string {
   return outcome === 'not a query' ? 'refused' : outcome
 }
@@ -85,7 +85,7 @@ function createTimer(): (ended: Ended, seconds: number) => void {
   }
 }
 
-/** Named `query Orders`, as far as it has a name, once it is known what was asked. */
+/** Renames the span to `query Orders` once the operation's kind and name are known. */
 async function inOperationSpan<Observed extends ObservedResponse>(
   span: OpenSpan,
   work: () => Promise<Observed>,

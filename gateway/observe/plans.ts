@@ -1,17 +1,17 @@
-// Counts how often an operation was ready, and times those that had to be made so. Free of making them.
+// Counts operations by whether they were cached, and times the preparation of the others.
 import { counter, deferredCounter, durationHistogram } from '#platform/telemetry/metrics.ts'
 
-/** Told of each `prepare`. */
+/** Called for each `prepare`. */
 export type PlanObserver = {
-  /** It was ready. */
+  /** The operation was cached. */
   cached(): void
-  /** It took `seconds`, whether it can be run or not. */
+  /** Preparing the operation took `seconds`, whether it is valid or not. */
   prepared(seconds: number): void
 }
 
 let observer: PlanObserver | undefined
 
-/** One for the process: supergraphs come and go. */
+/** Returns one observer for the process, across reloads. */
 export function observePlans(): PlanObserver {
   observer ??= createObserver()
   return observer

@@ -1,4 +1,4 @@
-// What operators see of operations that are not run. Free of why.
+// Counts operations that were refused.
 import type { ExecutionError } from '#gateway/executor/execution.ts'
 import { counter } from '#platform/telemetry/metrics.ts'
 

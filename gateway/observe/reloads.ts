@@ -1,8 +1,8 @@
-// Counts what became of supergraphs that were read. Free of reading them.
+// Counts reloads of the supergraph by their outcome.
 import { counter, gauge } from '#platform/telemetry/metrics.ts'
 
-export type ReloadObserver = {
-  /** It replaced the one before, or is the first. */
+type ReloadObserver = {
+  /** A supergraph came into service. */
   served(): void
   refused(): void
   unreadable(): void

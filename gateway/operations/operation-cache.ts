@@ -1,4 +1,4 @@
-// Operations that were made ready, kept by their text: bounded, with how often each was asked for. Free of how they are made.
+// Caches prepared operations by their text and name, bounded in number and in characters.
 import { LRUCache } from 'lru-cache'
 import type { PlanObserver } from '#gateway/observe/plans.ts'
 import type { PrepareResult, RestrictedOperation } from '#gateway/operations/prepared-operation.ts'
@@ -9,74 +9,66 @@ export type OperationKey = { readonly text: string; readonly name: string | unde
 
 export type OperationCache = {
   /**
-   * The operation called `name` of the text, or its only one, for a caller with `claims`: somebody unknown when they are
-   * left out. Callers who may see the same of it share what is prepared. A promise when it is asked for the first time;
-   * rejects when it cannot be planned.
+   * Prepares the operation called `name` of the text, or its only one, for a caller with `claims`; left out, the caller is
+   * anonymous. Callers who may see the same part of the operation share it. Returns a promise for an operation that is not
+   * cached yet, which rejects when the operation cannot be planned.
    */
   prepare(text: string, name: string | undefined, claims?: Claims): PrepareResult | Promise<PrepareResult>
-  /** Those that can be run, most used first. */
+  /** Returns the valid operations, most used first. */
   mostUsed(limit: number): readonly OperationKey[]
 }
 
-type CacheEntry = OperationKey & { readonly prepared: PrepareResult | RestrictedOperation; uses: number }
+type Prepared = PrepareResult | RestrictedOperation
+type CacheEntry = OperationKey & { readonly prepared: Prepared; uses: number }
 
 const MAX_OPERATIONS = 5_000
-/** Of all texts together. */
+/** The bound on the texts of all operations together. */
 const MAX_CHARACTERS = 32_000_000
-const UNSEEN: PlanObserver = { cached() {}, prepared() {} }
+const NO_OBSERVER: PlanObserver = { cached() {}, prepared() {} }
 
-/** `make` is called once for a text and name, until they give way to others for want of room. */
+/** Calls `prepareNew` once for each text and name, until the least recently used are evicted. */
 export function createOperationCache(
-  make: (asked: OperationKey) => Promise<PrepareResult | RestrictedOperation>,
-  seen: PlanObserver = UNSEEN,
+  prepareNew: (operation: OperationKey) => Promise<Prepared>,
+  observer: PlanObserver = NO_OBSERVER,
 ): OperationCache {
-  const known = new LRUCache<string, CacheEntry>({
+  const entries = new LRUCache<string, CacheEntry>({
     max: MAX_OPERATIONS,
     maxSize: MAX_CHARACTERS,
     sizeCalculation: ({ text }) => text.length + 1,
   })
+  const running = new Map<string, Promise<Prepared>>()
 
-  const underWay = new Map<string, Promise<PrepareResult | RestrictedOperation>>()
-
-  async function makeNew(
-    key: string,
-    text: string,
-    name: string | undefined,
-  ): Promise<PrepareResult | RestrictedOperation> {
+  async function add(key: string, operation: OperationKey): Promise<Prepared> {
     const began = performance.now()
     try {
-      const prepared = await inSpan('graphql.plan', {}, () => make({ text, name }))
-      known.set(key, { text, name, prepared, uses: 1 })
+      const prepared = await inSpan('graphql.plan', {}, () => prepareNew(operation))
+      entries.set(key, { ...operation, prepared, uses: 1 })
       return prepared
     } finally {
-      underWay.delete(key)
-      seen.prepared((performance.now() - began) / 1000)
+      running.delete(key)
+      observer.prepared((performance.now() - began) / 1000)
     }
   }
 
-  function makeOnce(
-    key: string,
-    text: string,
-    name: string | undefined,
-  ): Promise<PrepareResult | RestrictedOperation> {
-    const found = underWay.get(key)
+  function addOnce(key: string, operation: OperationKey): Promise<Prepared> {
+    const found = running.get(key)
     if (found) return found
-    const making = makeNew(key, text, name)
-    underWay.set(key, making)
-    return making
+    const adding = add(key, operation)
+    running.set(key, adding)
+    return adding
   }
 
   return {
     prepare(text, name, claims) {
       const key = `${name === undefined ? '' : JSON.stringify(name)}\n${text}` // a name may be any text at all
-      const found = known.get(key)
-      if (!found) return makeOnce(key, text, name).then(prepared => forCaller(prepared, claims))
+      const found = entries.get(key)
+      if (!found) return addOnce(key, { text, name }).then(prepared => forCaller(prepared, claims))
       found.uses += 1
-      seen.cached()
+      observer.cached()
       return forCaller(found.prepared, claims)
     },
     mostUsed: limit =>
-      [...known.values()]
+      [...entries.values()]
         .filter(({ prepared }) => !('errors' in prepared))
         .sort((one, other) => other.uses - one.uses)
         .slice(0, limit)
@@ -84,9 +76,6 @@ export function createOperationCache(
   }
 }
 
-function forCaller(
-  prepared: PrepareResult | RestrictedOperation,
-  claims: Claims | undefined,
-): PrepareResult | Promise<PrepareResult> {
+function forCaller(prepared: Prepared, claims: Claims | undefined): PrepareResult | Promise<PrepareResult> {
   return 'prepareFor' in prepared ? prepared.prepareFor(claims) : prepared
 }

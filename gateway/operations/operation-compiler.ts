@@ -1,5 +1,11 @@
-// Operations made ready to run, once per text: parsed, checked, planned, compiled. Bounded. Free of transport.
-import { type DocumentNode, GraphQLError, getOperationAST, type OperationDefinitionNode } from 'graphql'
+// Prepares operations, once per text: parses, validates, authorizes, plans and compiles them.
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  type OperationDefinitionNode,
+} from 'graphql'
 import { getVariableValues } from 'graphql/execution/values.js'
 import { LRUCache } from 'lru-cache'
 import { compileCompletion } from '#gateway/executor/completion.ts'
@@ -37,54 +43,70 @@ import { MAX_VARIABLE_ERRORS, variablesProblem } from '#platform/graphql/documen
 
 type Variables = Readonly<Record<string, unknown>>
 
-/** Of introspection alone. */
-const NOTHING_TO_RUN: ExecutablePlan = { run() {}, source: undefined }
-/** What goes through a document calls itself for each level, until the stack is full. */
+/** The plan of an operation that only introspects. */
+const EMPTY_PLAN: ExecutablePlan = { run() {}, source: undefined }
+/** Functions that walk a document recurse for each level, until the stack overflows. */
 const TOO_DEEP = 'The document is nested too deeply.'
-/** Of one operation, by what is withheld of it. */
+/** The most variants of one operation, by the rules that callers do not meet. */
 const MAX_VARIANTS = 32
+
+type Bounds = {
+  /** The number of items of a list about which the supergraph says nothing. */
+  readonly listSize: number
+  /** The most bytes of `data`. */
+  readonly answerBytes: number
+  /** The most values that the variables of a request may hold. */
+  readonly values: number
+  /** Whether clients may read the schema, and errors may suggest names of it. */
+  readonly introspection: boolean
+}
+
+type ValidatedOperation = OperationKey & {
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  readonly fragments: Fragments
+}
+
+type Compiler = { readonly supergraph: Supergraph; readonly bounds: Bounds }
 
 export function createOperations(
   supergraph: Supergraph,
   options: {
     readonly limits: OperationLimits & { readonly answerBytes?: number }
     readonly introspection: boolean
-    /** As by default when left out. */
+    /** The default settings when left out. */
     readonly authorization?: AuthorizationSettings
     readonly cost?: CostSettings
-    readonly seen?: PlanObserver
+    readonly observer?: PlanObserver
   },
 ): OperationCache {
-  const { schema } = supergraph
-  const guardOf = createAuthorizer({
-    schema,
-    rules: supergraph.authorization,
-    ...(options.authorization && { settings: options.authorization }),
-  })
-  const { introspection, limits } = options
+  const { schema, authorization: rules } = supergraph
+  const { introspection, limits, authorization } = options
+  const authorize = createAuthorizer({ schema, rules, ...(authorization && { settings: authorization }) })
   const check = createDocumentCheck({ schema, limits, introspection })
   const { values, answerBytes = DEFAULT_RESPONSE_BYTES } = limits
   const { listSize } = options.cost ?? DEFAULT_COST
-  return createOperationCache(make, options.seen)
+  const compiler = { supergraph, bounds: { listSize, answerBytes, values, introspection } }
+  return createOperationCache(prepare, options.observer)
 
-  function make({ text, name }: OperationKey): Promise<PrepareResult | RestrictedOperation> {
-    return refusing(async () => {
+  function prepare({ text, name }: OperationKey): Promise<PrepareResult | RestrictedOperation> {
+    return withErrors(async () => {
       await waitForTurn()
-      const read = check(text)
-      if ('errors' in read) return read
-      const { document } = read
+      const checked = check(text)
+      if ('errors' in checked) return checked
+      const { document } = checked
       const operation = getOperationAST(document, name)
       if (!operation) return { errors: [new GraphQLError(unknownOperation(name))] }
       const fragments = fragmentsOf(document)
-      const bounds = { listSize, answerBytes, values, introspection }
-      const checked = { text, name, document, operation, fragments, ...bounds }
-      const guard = guardOf(operation, fragments)
-      return guard ? forCallers(supergraph, checked, guard) : compile(supergraph, checked, undefined)
+      const validated = { text, name, document, operation, fragments }
+      const authorization = authorize(operation, fragments)
+      return authorization ? restrict(compiler, validated, authorization) : compile(compiler, validated)
     })
   }
 }
 
-async function refusing<T>(
+/** Returns GraphQL errors and stack overflows as the result; rejects with any other error. */
+async function withErrors<T>(
   work: () => Promise<T>,
 ): Promise<T | { readonly errors: readonly GraphQLError[] }> {
   try {
@@ -96,40 +118,26 @@ async function refusing<T>(
   }
 }
 
-/** Compiled once for each set of rules that callers do not meet. */
-function forCallers(
-  supergraph: Supergraph,
-  checked: ValidatedOperation,
-  guard: OperationAuthorization,
+/** Compiles the operation once for each set of rules that callers do not meet. */
+function restrict(
+  compiler: Compiler,
+  validated: ValidatedOperation,
+  authorization: OperationAuthorization,
 ): RestrictedOperation {
   const variants = new LRUCache<string, Promise<PrepareResult>>({ max: MAX_VARIANTS })
   return {
     prepareFor(claims) {
-      const unmet = guard.unmet(claims)
+      const unmet = authorization.unmet(claims)
       const key = unmet.join()
       const found = variants.get(key)
       if (found) return found
-      const permitted = unmet.length > 0 ? guard.filter(unmet) : undefined
-      const prepared = refusing(() => compile(supergraph, checked, permitted))
+      const filtered = unmet.length > 0 ? authorization.filter(unmet) : undefined
+      const prepared = withErrors(() => compile(compiler, validated, filtered))
       variants.set(key, prepared)
       prepared.catch(() => variants.delete(key))
       return prepared
     },
   }
-}
-
-type ValidatedOperation = OperationKey & {
-  readonly document: DocumentNode
-  readonly operation: OperationDefinitionNode
-  readonly fragments: Fragments
-  /** Of lists of which the supergraph says nothing. */
-  readonly listSize: number
-  /** Of `data`, at most. */
-  readonly answerBytes: number
-  /** The most values that the variables of a request may hold. */
-  readonly values: number
-  /** Whether errors may suggest names of the schema. */
-  readonly introspection: boolean
 }
 
 function unknownOperation(name: string | undefined): string {
@@ -138,75 +146,68 @@ function unknownOperation(name: string | undefined): string {
     : `The document has no operation ${JSON.stringify(name)}.`
 }
 
-/** All of the operation is planned when nothing of it is withheld. */
+/** Compiles all of the operation when nothing is filtered. */
 async function compile(
-  supergraph: Supergraph,
-  {
-    name,
-    document,
-    operation: asked,
-    fragments,
-    listSize,
-    answerBytes,
-    values,
-    introspection,
-  }: ValidatedOperation,
-  permitted: FilteredOperation | undefined,
+  { supergraph, bounds }: Compiler,
+  validated: ValidatedOperation,
+  filtered?: FilteredOperation,
 ): Promise<PreparedOperation> {
-  const { schema } = supergraph
-  const names = createPlanNames(asked, fragments.values(), supergraph.isReserved)
-  const operation = permitted?.operation ?? asked
+  const { schema, costs, hiddenValues, isReserved } = supergraph
+  const { document, operation: asked, fragments } = validated
+  const { listSize, answerBytes } = bounds
+  const names = createPlanNames(asked, fragments.values(), isReserved)
+  const operation = filtered?.operation ?? asked
   const roots = rootFields(asked.selectionSet.selections, fragments)
-  const needsPlan = permitted ? permitted.planned : roots.some(field => !field.startsWith('__'))
-  const toPlan = normalizeOperation(permitted?.planned ?? operation, { ...supergraph, fragments, names })
-  const kind = operation.operation
-  const toRun = { document: toPlan, names, operationName: name, kind, name: operation.name?.value }
-  const { run, source } = needsPlan ? await planOperation(toRun, supergraph) : NOTHING_TO_RUN
-  const definitions = operation.variableDefinitions ?? []
+  const needsPlan = filtered ? filtered.planned : roots.some(field => !field.startsWith('__'))
+  const { operation: kind } = operation
+  const name = operation.name?.value
+  const normalized = normalizeOperation(filtered?.planned ?? operation, { ...supergraph, fragments, names })
+  const toPlan = { document: normalized, names, operationName: validated.name, kind, name }
+  const { run, source } = needsPlan ? await planOperation(toPlan, supergraph) : EMPTY_PLAN
+  const write = compileCompletion({
+    schema,
+    operation,
+    fragments,
+    withheld: filtered?.fields ?? NO_FIELDS,
+    nameOf: names.nameOf,
+    hidden: hiddenValues,
+    maxText: answerBytes,
+  })
   return {
-    name: operation.name?.value,
+    name,
     kind,
     run,
     source,
-    write: limitData(
-      compileCompletion({
-        schema,
-        operation,
-        fragments,
-        withheld: permitted?.fields ?? NO_FIELDS,
-        nameOf: names.nameOf,
-        hidden: supergraph.hiddenValues,
-        maxText: answerBytes,
-      }),
-      answerBytes,
-    ),
-    coerce(given) {
-      const problem = variablesProblem(given, values)
-      if (problem !== undefined) return { errors: [new GraphQLError(problem)] }
-      const { coerced, errors } = getVariableValues(schema, definitions, given, {
-        maxErrors: MAX_VARIABLE_ERRORS,
-        hideSuggestions: !introspection,
-      })
-      return errors ? { errors } : { variables: withPlannedNames(coerced, names) }
-    },
+    write: limitData(write, answerBytes),
+    coerce: compileCoercion(schema, operation, { names, bounds }),
     introspect: roots.some(field => field === '__schema' || field === '__type')
       ? variables => introspect(schema, { document, operation: asked, fragments }, variables)
       : undefined,
-    unauthorized: permitted?.report,
+    unauthorized: filtered?.report,
     estimate: once(() =>
-      compileCost({
-        schema,
-        rules: supergraph.costs,
-        listSize,
-        fragments,
-        operation: permitted?.planned ?? asked,
-      }),
+      compileCost({ schema, rules: costs, listSize, fragments, operation: filtered?.planned ?? asked }),
     ),
   }
 }
 
-/** A variable that has another name in the plan is known by both. */
-function withPlannedNames(coerced: Variables, { variables }: PlanNames): Variables {
+function compileCoercion(
+  schema: GraphQLSchema,
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  { names, bounds }: { readonly names: PlanNames; readonly bounds: Bounds },
+): PreparedOperation['coerce'] {
+  return given => {
+    const problem = variablesProblem(given, bounds.values)
+    if (problem !== undefined) return { errors: [new GraphQLError(problem)] }
+    const { coerced, errors } = getVariableValues(schema, variableDefinitions, given, {
+      maxErrors: MAX_VARIABLE_ERRORS,
+      hideSuggestions: !bounds.introspection,
+    })
+    return errors ? { errors } : { variables: withPlanNames(coerced, names) }
+  }
+}
+
+/** Adds each variable that has another name in the plan under that name, too. */
+function withPlanNames(coerced: Variables, { variables }: PlanNames): Variables {
   if (variables.size === 0) return coerced
   const renamed = [...variables].flatMap(([name, planned]) =>
     Object.hasOwn(coerced, name) ? [[planned, coerced[name]]] : [],

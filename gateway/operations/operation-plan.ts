@@ -1,4 +1,4 @@
-// An operation's plan, asked of one planner after the other, made into what runs it. Free of completion.
+// Plans an operation with one planner after the other, and compiles the plan into a function that runs it.
 import { type DocumentNode, GraphQLError, Kind, print } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { compilePlan, compileSubscription } from '#gateway/executor/compile-plan.ts'
@@ -24,39 +24,43 @@ export type ExecutablePlan = {
   readonly source: RootRequest | undefined
 }
 
-export type OperationToPlan = {
-  /** In the plain form. */
+type OperationToPlan = {
+  /** The document in normal form. */
   readonly document: DocumentNode
   readonly names: PlanNames
-  /** Which of the document's operations, as the caller says. */
+  /** The caller's choice among the document's operations. */
   readonly operationName: string | undefined
   readonly kind: 'query' | 'mutation' | 'subscription'
-  /** Requests to subgraphs are called after it. */
+  /** The operation's name, which requests to subgraphs carry. */
   readonly name: string | undefined
 }
 
-/** `node` is undefined when no subgraph is to be asked. */
+/** `node` is undefined when no subgraph is needed. */
 type CheckedPlan = { readonly node: PlanNode | undefined }
-/** Why there is no plan that is surely right. */
+/** Why each planner's plan was rejected. */
 type Reasons = readonly string[]
 
-/** Of one operation: ways of deciding its conditions. */
-const MAX_WAYS = 32
+/** The most combinations of conditions of one operation whose plans are kept. */
+const MAX_VARIANTS = 32
 
 /**
- * By Hive's planner, and where it has no plan, or a doubtful one, by either planner for each way in which the operation's
- * conditions are decided. Rejects with a GraphQLError when there is none, at the first run where there are conditions.
- * Mutations that stand several times, under conditions, are planned for each way too: a plan may carry them out twice.
+ * Plans with Hive's planner. Where it has no correct plan, either planner plans each combination of the operation's
+ * conditions. Rejects with a GraphQLError when there is no plan; with conditions, the first run fails instead. Mutations
+ * that repeat a root field under conditions are planned by combination, too: one plan may execute the field twice.
  */
-export async function planOperation(toRun: OperationToPlan, supergraph: Supergraph): Promise<ExecutablePlan> {
-  const conditions = conditionVariables(toRun.document)
-  if (toRun.kind === 'mutation' && conditions.length > 0 && hasRepeatedRootFields(toRun.document))
-    return { run: runByConditions(toRun, supergraph, conditions), source: undefined }
-  const planned = await byHive(toRun, supergraph)
-  if ('node' in planned) return compile(planned, toRun, supergraph)
-  if (conditions.length === 0) return compile(await byApollo(toRun, supergraph, planned), toRun, supergraph)
-  if (toRun.kind === 'subscription') throw unplanned(planned)
-  return { run: runByConditions(toRun, supergraph, conditions), source: undefined }
+export async function planOperation(
+  operation: OperationToPlan,
+  supergraph: Supergraph,
+): Promise<ExecutablePlan> {
+  const conditions = conditionVariables(operation.document)
+  if (operation.kind === 'mutation' && conditions.length > 0 && hasRepeatedRootFields(operation.document))
+    return { run: runByConditions(operation, supergraph, conditions), source: undefined }
+  const planned = await byHive(operation, supergraph)
+  if ('node' in planned) return compile(planned, operation, supergraph)
+  if (conditions.length === 0)
+    return compile(await byApollo(operation, supergraph, planned), operation, supergraph)
+  if (operation.kind === 'subscription') throw unplanned(planned)
+  return { run: runByConditions(operation, supergraph, conditions), source: undefined }
 }
 
 async function byHive(
@@ -85,38 +89,38 @@ async function byApollo(
   return planned
 }
 
-/** Both planners do best by operations without conditions: there is a plan for each way, made when it is first needed. */
+/** Plans each combination of conditions when it is first needed: both planners work best without conditions. */
 function runByConditions(
-  toRun: OperationToPlan,
+  operation: OperationToPlan,
   supergraph: Supergraph,
   conditions: readonly string[],
 ): Step {
-  const ways = new LRUCache<string, Promise<Step>>({ max: MAX_WAYS })
+  const variants = new LRUCache<string, Promise<Step>>({ max: MAX_VARIANTS })
 
-  async function make(decide: ConditionValue): Promise<Step> {
-    const document = resolveConditions(toRun.document, decide)
+  async function plan(isTrue: ConditionValue): Promise<Step> {
+    const document = resolveConditions(operation.document, isTrue)
     if (!document) return () => {}
-    const way = { ...toRun, document }
-    const planned = await byHive(way, supergraph)
-    const right = 'node' in planned ? planned : await byApollo(way, supergraph, planned)
-    return compile(right, way, supergraph).run
+    const variant = { ...operation, document }
+    const planned = await byHive(variant, supergraph)
+    const correct = 'node' in planned ? planned : await byApollo(variant, supergraph, planned)
+    return compile(correct, variant, supergraph).run
   }
 
-  function wayOf(decide: ConditionValue): Promise<Step> {
-    const key = conditions.map(name => (decide(name) ? '+' : '-')).join('')
-    const known = ways.get(key)
-    if (known) return known
-    const made = make(decide)
-    ways.set(key, made)
-    made.catch(error => {
-      if (!(error instanceof GraphQLError)) ways.delete(key)
+  function planOnce(isTrue: ConditionValue): Promise<Step> {
+    const key = conditions.map(name => (isTrue(name) ? '+' : '-')).join('')
+    const found = variants.get(key)
+    if (found) return found
+    const planned = plan(isTrue)
+    variants.set(key, planned)
+    planned.catch(error => {
+      if (!(error instanceof GraphQLError)) variants.delete(key)
     })
-    return made
+    return planned
   }
 
   return async execution => {
     try {
-      const run = await wayOf(name => execution.variables[name] === true)
+      const run = await planOnce(name => execution.variables[name] === true)
       await run(execution)
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error

@@ -14,18 +14,18 @@ export type PreparedOperation = {
   readonly kind: OperationDefinitionNode['operation']
   readonly run: Step
   readonly write: WriteValue
-  /** Of a subscription: what is asked of which subgraph, and how each event begins an execution of the rest. */
+  /** A subscription's request to its subgraph, and how each event begins an execution of the rest of the plan. */
   readonly source: RootRequest | undefined
-  /** Throws nothing: values that do not fit are errors. */
+  /** Returns an error for each value that does not fit its type; never throws. */
   coerce(given: Variables): { readonly variables: Variables } | { readonly errors: readonly GraphQLError[] }
-  /** What introspection answers at the root, by response name; undefined when it is not asked. */
+  /** Returns the introspection fields at the root, by response name; undefined when none is selected. */
   readonly introspect: ((variables: Variables) => JsonObject) | undefined
-  /** What the caller may not see of it; undefined when there is no such thing. */
+  /** The fields that the caller may not see; undefined when it may see all. */
   readonly unauthorized: UnauthorizedReport | undefined
-  /** What it costs, without what is withheld; worked out when first asked for. */
+  /** Returns the cost without unauthorized fields, compiled on the first call. */
   readonly estimate: () => CostEstimate
 }
 
 export type PrepareResult = PreparedOperation | { readonly errors: readonly GraphQLError[] }
-/** An operation of which some callers may not see all. */
+/** An operation of which some callers may see only a part. */
 export type RestrictedOperation = { prepareFor(claims: Claims | undefined): Promise<PrepareResult> }

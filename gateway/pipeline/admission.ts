@@ -21,7 +21,7 @@ type AdmissionRequest = {
   readonly variables: Variables
 }
 
-export type AdmissionDecision = {
+type AdmissionDecision = {
   /** Why the operation may not run; undefined when it may. */
   readonly refusal: ExecutionError | undefined
   /** The HTTP status of a refusal for which the operation is not at fault. */

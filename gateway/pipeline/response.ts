@@ -21,7 +21,7 @@ export type FormatError = (error: ExecutionError | GraphQLError) => GraphQLForma
 export type Extensions = Readonly<Record<string, unknown>>
 
 /** What a refusal says beside its errors. */
-export type RefusalDetails = Pick<GatewayResponse, 'status' | 'headers'> & {
+type RefusalDetails = Pick<GatewayResponse, 'status' | 'headers'> & {
   readonly prepared?: PreparedOperation | undefined
   readonly extensions?: Extensions | undefined
 }

@@ -1,20 +1,20 @@
-// What an operator sets about where the supergraph comes from while the gateway runs. Free of the environment.
+// The `reload` section of the settings file.
 import { z } from 'zod'
 
 const count = z.number().int().positive()
 
 export const reloadSettings = z.strictObject({
-  /** Between two looks at the file or URL; 0 never looks, and leaves it to the file's watch and to SIGHUP. */
+  /** The time between two reads of the file or URL; 0 turns polling off and leaves the file watcher and SIGHUP. */
   pollMs: z.number().int().min(0).default(10_000),
-  /** At the start, for a URL that does not give one yet. */
+  /** How long the start waits for a URL that does not respond yet. */
   waitMs: z.number().int().min(0).default(60_000),
-  /** For one answer of the URL, whole. */
+  /** The timeout of one read of the URL. */
   timeoutMs: count.default(10_000),
   /** A longer supergraph is refused. */
   maxBytes: count.default(32 * 1024 * 1024),
-  /** Operations that are planned on a new supergraph before it is served, the most used first. */
+  /** The number of operations that are planned on a new supergraph before it is served, the most used first. */
   warmOperations: z.number().int().min(0).default(500),
-  /** When that takes longer, the rest is planned as it is asked for. */
+  /** The time limit for that; the rest is planned on demand. */
   warmMs: z.number().int().min(0).default(5_000),
 })
 

@@ -1,4 +1,4 @@
-// A supergraph in a file, read whole or not at all. Free of what it says.
+// Reads the supergraph from a file that may be replaced or written in place, and watches it.
 import { watch } from 'node:fs'
 import { open } from 'node:fs/promises'
 import path from 'node:path'
@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 import type { SourceLimits, SupergraphSource } from '#gateway/supergraph/source.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 
-/** A burst of changes is over, and a file that somebody writes in place is whole, after this long without another. */
+/** A file counts as completely written when it has not changed for so long. */
 const SETTLE_MS = 100
-/** After this many times it is read as it is. */
+/** After so many attempts the file is read as it is. */
 const MAX_SETTLES = 20
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -18,10 +18,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
 }
 
-type Opened = { readonly text: string; readonly state: string }
-type Known = { readonly maxBytes: number; readonly state: string | undefined }
+type FileContent = { readonly text: string; readonly state: string }
+type ReadBounds = { readonly maxBytes: number; readonly state: string | undefined }
 
-/** Until it is found changed, it is taken to be in the state that the last read saw. */
+/** Reads return undefined until the file differs from what the last read saw. */
 export function openFileSource(url: URL, { maxBytes }: Pick<SourceLimits, 'maxBytes'>): SupergraphSource {
   const file = fileURLToPath(url)
   let state: string | undefined
@@ -43,8 +43,8 @@ export function openFileSource(url: URL, { maxBytes }: Pick<SourceLimits, 'maxBy
   }
 }
 
-/** Undefined while the file is in the known state. */
-async function readSettled(file: string, known: Known): Promise<Opened | undefined> {
+/** Returns undefined while the file is in the known state. */
+async function readSettled(file: string, known: ReadBounds): Promise<FileContent | undefined> {
   for (let attempt = 0; attempt < MAX_SETTLES; attempt++) {
     const { isSettled, opened } = await look(file, known)
     if (isSettled) return opened
@@ -53,9 +53,9 @@ async function readSettled(file: string, known: Known): Promise<Opened | undefin
   return (await look(file, known)).opened
 }
 
-type Look = { readonly isSettled: boolean; readonly opened: Opened | undefined }
+type Look = { readonly isSettled: boolean; readonly opened: FileContent | undefined }
 
-async function look(file: string, known: Known): Promise<Look> {
+async function look(file: string, known: ReadBounds): Promise<Look> {
   await using handle = await open(file)
   const found = await handle.stat({ bigint: true })
   const { mtimeNs, mtimeMs, ctimeNs, ino, size } = found
@@ -76,7 +76,7 @@ function unreadable(file: string, cause: unknown): OperatorError {
   return new OperatorError('SUPERGRAPH_INVALID', `${file} cannot be read: ${reason}`, cause)
 }
 
-/** Watches the folder: editors, deployments and ConfigMaps replace a file rather than write it. Calls once a burst. */
+/** Watches the folder, since editors, deployments and ConfigMaps replace the file. Calls `changed` once per burst. */
 function watchFolder(file: string, changed: () => void): Disposable {
   let timer: NodeJS.Timeout | undefined
   const stop = () => {
@@ -90,7 +90,7 @@ function watchFolder(file: string, changed: () => void): Disposable {
   return { [Symbol.dispose]: stop }
 }
 
-/** Undefined where the system watches no folders, or no more of them: polling finds changes there. */
+/** Returns undefined where the system cannot watch the folder; polling finds changes there. */
 function openWatcher(folder: string, changed: () => void) {
   try {
     const watcher = watch(folder, { persistent: false }, changed)

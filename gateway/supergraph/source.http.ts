@@ -1,11 +1,11 @@
-// A supergraph behind an http: or https: URL, asked for again only when it has changed. Free of what it says.
+// Reads the supergraph from an http: or https: URL, by conditional requests.
 import { fetch } from 'undici'
 import type { SourceLimits, SupergraphSource } from '#gateway/supergraph/source.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 
 /**
- * Credentials in the URL go out as HTTP basic authentication. Redirects are followed. An ETag or Last-Modified that comes
- * with an answer is shown with the next request.
+ * Credentials in the URL are sent as HTTP basic authentication. Redirects are followed. The ETag and Last-Modified headers
+ * of a response make the next request conditional.
  */
 export function openHttpSource(url: URL, { maxBytes, timeoutMs }: SourceLimits): SupergraphSource {
   const { address, authorization } = withoutCredentials(url)
@@ -76,7 +76,7 @@ async function readBounded(body: AsyncIterable<Uint8Array> | null, maxBytes: num
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** fetch says "fetch failed"; what failed is its cause. */
+/** The message of fetch is always "fetch failed"; its cause says why. */
 function reasonOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error)
   if (error.name === 'TimeoutError') return `it did not answer within ${timeoutMs} ms`

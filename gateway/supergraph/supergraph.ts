@@ -1,4 +1,4 @@
-// A supergraph made ready to serve: its public schema, its subgraphs, its planner. Free of requests.
+// Reads a supergraph: its public schema, subgraphs, planners, and rules for authorization and cost.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   buildASTSchema,

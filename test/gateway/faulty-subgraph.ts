@@ -11,7 +11,7 @@ export type Asked = {
   readonly variables: Readonly<Record<string, unknown>>
 }
 
-export type Exchange = { readonly asked: Asked; readonly response: ServerResponse; readonly socket: Socket }
+type Exchange = { readonly asked: Asked; readonly response: ServerResponse; readonly socket: Socket }
 
 /** What the liar does with a request. Whatever it does not answer stays open. */
 export type Lie = (exchange: Exchange) => void

@@ -31,7 +31,7 @@ const SDL = {
     type Mutation { review(isbn: ID!, stars: Int!): Book! }
     type Book @key(fields: "isbn") { isbn: ID! stars: Int quotes: [String!]! longRead: String }`,
 } as const
-export type LibraryService = keyof typeof SDL
+type LibraryService = keyof typeof SDL
 
 const TITLES = ['Emma', 'Dracula', 'Ulysses']
 const book = (isbn: string) => ({ __typename: 'Book', isbn, title: TITLES[Number(isbn)] ?? 'unknown' })
@@ -40,7 +40,7 @@ const books = () => TITLES.map((_, index) => book(String(index)))
 type WithIsbn = { readonly isbn: string }
 
 /** What a subgraph does from now on. */
-export type Conduct = {
+type Conduct = {
   /** That its mutations report. */
   position: number
   /** Whether its read models lag. */
@@ -94,7 +94,7 @@ const RESOLVERS: Record<LibraryService, (conduct: Conduct) => object> = {
   }),
 }
 
-export type SeenRequest = {
+type SeenRequest = {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly query: string
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-export type GatewayProcess = AsyncDisposable & {
+type GatewayProcess = AsyncDisposable & {
   /** Resolves with the address once it listens; rejects with what it printed when it ends before. */
   readonly url: Promise<string>
   /** With the exit code, or the signal that ended it. */

@@ -44,11 +44,11 @@ export const answerPrices: Lie = ({ asked, response }) => {
   response.end(JSON.stringify({ data: entities ? { _entities: entities } : { dearest: 190 } }))
 }
 
-export type Reply<T> = { readonly status: number; readonly data?: T; readonly errors?: readonly unknown[] }
+type Reply<T> = { readonly status: number; readonly data?: T; readonly errors?: readonly unknown[] }
 
 type ReadyHealth = { readonly status: string; readonly dependencies: Readonly<Record<string, unknown>> }
 
-export type ShopOptions = {
+type ShopOptions = {
   /** Of the settings file. */
   readonly reload?: Readonly<Record<string, number>>
   readonly supergraph?: string

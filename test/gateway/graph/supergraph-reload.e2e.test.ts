@@ -99,7 +99,7 @@ describe('a supergraph that cannot be served', () => {
         version,
         reason,
         served: versionOf(shopSupergraph(1)),
-        msg: 'the supergraph is refused; the last one stays',
+        msg: 'supergraph refused, the current one stays in service',
       },
     ])
     expect(await shop.health()).toMatchObject({

@@ -17,7 +17,7 @@ import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.12", import: [
   "@key", "@shareable", { name: "@authenticated", as: "@signedIn" }, "@requiresScopes", "@policy", "@cost", "@listSize"])\n`
 
-export const CLINIC_SDL = {
+const CLINIC_SDL = {
   people: `${LINK}
     type Query {
       patients(first: Int, ward: Ward): [Patient!]! @listSize(slicingArguments: ["first"], assumedSize: 3, requireOneSlicingArgument: false)
@@ -44,7 +44,7 @@ export const CLINIC_SDL = {
     type Room @key(fields: "code") { code: ID @signedIn price: Int }
     type Bill @signedIn @cost(weight: 4) { number: ID! amount: Int }`,
 } as const
-export type ClinicService = keyof typeof CLINIC_SDL
+type ClinicService = keyof typeof CLINIC_SDL
 
 type Resolvers = NonNullable<
   Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>['resolvers']
@@ -148,7 +148,7 @@ async function openIssuer(folder: string) {
   return { auth, sign }
 }
 
-export type ClinicReply = {
+type ClinicReply = {
   readonly status: number
   readonly headers: Headers
   readonly data?: unknown
@@ -160,7 +160,7 @@ export type ClinicReply = {
   readonly extensions?: Readonly<Record<string, unknown>>
 }
 
-export type Sent = {
+type Sent = {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly headers?: Readonly<Record<string, string>>
   readonly variables?: object
