@@ -13,7 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
 }
 
 /** Runs the named benchmarks, or all when none is named. Throws OperatorError USAGE for an unknown name. */
-async function run(names: readonly string[], quick: boolean): Promise<void> {
+async function run(names: readonly string[], { quick }: { readonly quick: boolean }): Promise<void> {
   const unknown = names.filter(name => !Object.hasOwn(BENCHES, name))
   if (unknown.length > 0)
     throw usageError(
@@ -28,4 +28,4 @@ async function run(names: readonly string[], quick: boolean): Promise<void> {
   }
 }
 
-await runCommand(benchCommand, ({ values: { quick = false }, operands }) => run(operands, quick))
+await runCommand(benchCommand, ({ values: { quick = false }, operands }) => run(operands, { quick }))

@@ -79,7 +79,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 export async function runningDatabase(directory: string, database: string): Promise<string | undefined> {
   const folder = (await databaseFolders(directory)).at(-1) ?? directory
   const server = await findServer(path.join(folder, 'cluster'))
-  const password = await readFile(path.join(folder, 'password'), 'utf8').catch(() => undefined)
+  const password = await readFile(path.join(folder, 'password'), 'utf8').catch(() => undefined) // no cluster yet
   return server && password ? urlOf({ password }, server.port, database) : undefined
 }
 
@@ -105,7 +105,7 @@ async function lock(session: pg.Client, directory: string): Promise<pg.Client> {
     await session.query('SELECT pg_advisory_lock($1)', [COPY_LOCK])
     return session
   } catch (error) {
-    await session.end().catch(() => {})
+    await session.end().catch(() => {}) // the lock's error is thrown below
     if (!(error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE)) throw error
     throw new OperatorError(
       'DATA_DIR_IN_USE',
@@ -118,15 +118,15 @@ async function lock(session: pg.Client, directory: string): Promise<pg.Client> {
 function keepRunning(setup: Cluster, first: LockedServer, log: (line: string) => void): AsyncDisposable {
   const state = { closing: false, session: first.session }
   const recover = async (): Promise<void> => {
-    log('PostgreSQL went away')
+    log('PostgreSQL ended: starting it again')
     while (!state.closing) {
       try {
         const { session } = await acquire(setup, first.port)
         state.session = session
         session.once('end', onEnd)
-        return log('PostgreSQL is back')
+        return log('PostgreSQL is running again')
       } catch (error) {
-        log(`PostgreSQL is still away: ${error instanceof Error ? error.message : error}`)
+        log(`PostgreSQL did not start, retrying in 1 s: ${error instanceof Error ? error.message : error}`)
         await delay(1_000)
       }
     }

@@ -74,7 +74,7 @@ async function start({ settings, open, stop }: Run): Promise<readonly Supervised
   await writePidFile(settings)
   stop.throwIfAborted()
   await seedOnce(ready, settings)
-  printReadyMessage(ready, settings, performance.now(), say)
+  printReadyMessage(ready, settings, say)
   return hosts
 }
 
@@ -121,7 +121,7 @@ async function boundedLog(dataDir: string, name: string): Promise<string> {
     found => found.size,
     () => 0,
   )
-  if (size > LOG_LIMIT_BYTES) await truncate(file).catch(() => {})
+  if (size > LOG_LIMIT_BYTES) await truncate(file).catch(() => {}) // it keeps growing then
   return file
 }
 

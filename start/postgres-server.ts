@@ -168,7 +168,7 @@ async function connectBefore(
       await client.connect()
       return client
     } catch (cause) {
-      await client.end().catch(() => {})
+      await client.end().catch(() => {}) // the failed connection is handled below
       if (Date.now() > deadline || isRefusal(cause)) throw noSession(cause)
       await delay(LOOK_MS)
     }

@@ -16,21 +16,20 @@ const DESCRIPTIONS: Readonly<Record<ServiceName, string>> = {
 }
 
 export function printReadyMessage(
-  machine: Deployment,
+  deployment: Deployment,
   settings: StartSettings,
-  elapsedMs: number,
   say: (line: string) => void,
 ): void {
   const rows = Object.entries(DESCRIPTIONS) as [ServiceName, string][]
-  say(`\nWaybill is ready, in ${(elapsedMs / 1000).toFixed(1)} s\n`)
-  for (const [name, description] of rows) say(`  ${description.padEnd(20)}${urlOf(machine, name)}/graphql`)
+  say(`\nWaybill is ready, in ${(performance.now() / 1000).toFixed(1)} s\n`)
+  for (const [name, description] of rows) say(`  ${description.padEnd(20)}${urlOf(deployment, name)}/graphql`)
   say(`  ${'logs'.padEnd(20)}${settings.dataDir}/logs`)
   say(`
 Try it: a customer's orders, newest first
 
   TOKEN=$(${shellVariables(settings)}npm run --silent token -- --role customer --subject ${SEED_CUSTOMERS[0].id})
-  curl -s ${urlOf(machine, 'bff-web')}/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
+  curl -s ${urlOf(deployment, 'bff-web')}/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
     -d '{"query":"{ orders { nodes { number status total { amount currency } lines { quantity title } } } }"}'
 
-Or open ${urlOf(machine, 'bff-web')}/graphql in a browser. Ctrl-C stops everything; data stays in ${settings.dataDir}.`)
+Or open ${urlOf(deployment, 'bff-web')}/graphql in a browser. Ctrl-C stops everything; data stays in ${settings.dataDir}.`)
 }

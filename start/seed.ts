@@ -77,10 +77,10 @@ export async function seed({
 }): Promise<void> {
   const ops = await issuer.sign({ role: 'ops', subject: 'seed' })
   await Promise.all([
-    ...SEED_PRODUCTS.map(product => send(web, ops, ADD_PRODUCT, productInput(product))),
+    ...SEED_PRODUCTS.map(product => send({ url: web, token: ops }, ADD_PRODUCT, productInput(product))),
     ...SEED_CUSTOMERS.map(async ({ id, name, email }) => {
       const token = await issuer.sign({ role: 'customer', subject: id })
-      await send(web, token, REGISTER, { idempotencyKey: `seed:${id}`, name, email })
+      await send({ url: web, token }, REGISTER, { idempotencyKey: `seed:${id}`, name, email })
     }),
   ])
   await Promise.all(ORDERS.map(order => placeOrder(web, issuer, order)))
@@ -88,7 +88,7 @@ export async function seed({
 
 async function placeOrder(web: string, issuer: TokenSigner, order: SeedOrder): Promise<void> {
   const token = await issuer.sign({ role: 'customer', subject: order.customer.id })
-  const answer = await send<{ checkout: { order?: { id: string } } }>(web, token, CHECKOUT, {
+  const answer = await send<{ checkout: { order?: { id: string } } }>({ url: web, token }, CHECKOUT, {
     idempotencyKey: `seed:${order.key}`,
     lines: order.lines,
     tenders: [{ kind: 'CARD', token: order.token ?? 'tok_approve' }],
@@ -104,7 +104,7 @@ async function placeOrder(web: string, issuer: TokenSigner, order: SeedOrder): P
   })
   const orderId = answer.checkout.order?.id
   if (order.cancel && orderId)
-    await send(web, token, CANCEL, { idempotencyKey: `seed:cancel:${order.key}`, orderId })
+    await send({ url: web, token }, CANCEL, { idempotencyKey: `seed:cancel:${order.key}`, orderId })
 }
 
 function productInput({
@@ -132,7 +132,9 @@ function productInput({
   }
 }
 
-async function send<T>(url: string, token: string, query: string, input: object): Promise<T> {
+type Session = { readonly url: string; readonly token: string }
+
+async function send<T>({ url, token }: Session, query: string, input: object): Promise<T> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },

@@ -66,13 +66,15 @@ async function watch(
         'HOST_KEEPS_DYING',
         `${names} died ${recent} times within a minute: see ${options.logFile}`,
       )
-    options.say(`restart    ${names}: the process ended (${state.child.signalCode ?? state.child.exitCode})`)
+    options.say(
+      `restart    ${names}: the process ended (${state.child.signalCode ?? state.child.exitCode}), starting it again`,
+    )
     try {
       await delay(200 * (recent - 1), undefined, { signal: stop })
       state.child = await startHost(options, stop)
     } catch (error) {
       if (stop.aborted) return undefined
-      options.say(`restart    failed: ${faultOf(error).message}`)
+      options.say(`restart    ${names}: the new process did not start: ${faultOf(error).message}`)
     }
   }
 }
@@ -115,7 +117,7 @@ function openLog(logFile: string, say: (line: string) => void): number | undefin
   try {
     return openSync(logFile, 'a', 0o600)
   } catch (error) {
-    say(`log        the services run without one: ${faultOf(error).message}`)
+    say(`log        the services run without a log: ${faultOf(error).message}`)
     return undefined
   }
 }

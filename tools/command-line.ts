@@ -87,7 +87,11 @@ export function readInput<const Options extends Record<string, Option>>(
   if (problem !== undefined) throw usageError(command, problem)
   const { values, positionals } = parse(args, options)
   const approved = command.destroys === true && args.includes('--yes')
-  return { values, operands: positionals, confirm: question => confirm(question, approved) }
+  return {
+    values,
+    operands: positionals,
+    confirm: question => (approved ? Promise.resolve() : confirm(question)),
+  }
 }
 
 /** Returns the error for arguments that `command` cannot use. `problem` is a sentence. */
@@ -137,8 +141,7 @@ function quoted(words: readonly string[]): string {
   return words.map(word => `"${word}"`).join(' ')
 }
 
-async function confirm(question: string, approved: boolean): Promise<void> {
-  if (approved) return
+async function confirm(question: string): Promise<void> {
   if (!process.stdin.isTTY)
     throw new OperatorError(
       'NOT_CONFIRMED',

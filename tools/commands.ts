@@ -141,7 +141,7 @@ SHIPPING_DATABASE_URL name; ORDERS_READ_MODELS_URL and so on say where views are
 
 export const rebuild = defineCommand({
   name: 'rebuild',
-  purpose: 'Fills views of a service anew from its log, beside the live ones, and puts them in their place.',
+  purpose: 'Rebuilds views of a service from its event log, next to the live ones, and replaces those.',
   operands: {
     usage: 'SERVICE [VIEW…]',
     description: `SERVICE is one of ${SERVICES}; all of its views are rebuilt when none is named`,
@@ -154,7 +154,7 @@ READ_MODELS_URL say where the service keeps its data; without DATABASE_URL it is
 
 export const deadLetters = defineCommand({
   name: 'dead-letters',
-  purpose: 'Lists the events that consumers moved past, and hands them to their consumers again.',
+  purpose: 'Lists the dead letters of consumers, and hands them to their consumers again.',
   operands: {
     usage: 'list [CONSUMER] | replay CONSUMER [POSITION…]',
     description:
@@ -201,7 +201,8 @@ export const test = defineCommand({
 
 export const testEngines = defineCommand({
   name: 'test:engines',
-  purpose: 'Gets Kafka, MongoDB, Redis, Temporal and Consul where it can, and runs the tests that need them.',
+  purpose:
+    'Installs Kafka, MongoDB, Redis, Temporal and Consul where it can, and runs the tests that need them.',
   operands: testFiles,
   options: testOptions,
   examples: ['npm run test:engines -- test/platform/read-models'],
@@ -240,9 +241,9 @@ export const fuzzGateway = defineCommand({
 
 export const lint = defineCommand({
   name: 'lint',
-  purpose: 'Checks the style of the code and finds common mistakes in it.',
+  purpose: 'Checks the style of the code and finds common mistakes.',
   operands: { usage: '[PATH…]', description: 'only these files and folders' },
-  options: { write: { type: 'boolean', description: 'mends what can be mended without a person' } },
+  options: { write: { type: 'boolean', description: 'fixes what can be fixed automatically' } },
   examples: ['npm run lint', 'npm run lint -- --write platform'],
 })
 
@@ -269,7 +270,7 @@ export const compose = defineCommand({
 
 export const persist = defineCommand({
   name: 'persist',
-  purpose: 'Writes schema/persisted/: what the front ends may run, from their operation files.',
+  purpose: 'Writes schema/persisted/, the operations that front ends may run, from their operation files.',
   options: { check },
   examples: ['npm run persist', 'npm run persist -- --check'],
 })

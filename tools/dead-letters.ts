@@ -32,8 +32,8 @@ async function run(store: EventStore, command: DeadLetterCommand): Promise<strin
   const { consumer, positions } = command
   const count = await store.replayDeadLetters(consumer, positions.length > 0 ? positions : undefined)
   return count === 0
-    ? `nothing of ${consumer} is parked${positions.length > 0 ? ' there' : ''}, and nothing was changed`
-    : `${count} marked: ${consumer}'s owner tries them now, or when it next runs`
+    ? `${consumer} has no dead letters${positions.length > 0 ? ' at these positions' : ''}: nothing was changed`
+    : `${count} marked for a retry: the owner of ${consumer} retries them now, or when it next runs`
 }
 
 function list(letters: readonly DeadLetter[]): string {

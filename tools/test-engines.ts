@@ -7,14 +7,14 @@ import { ENGINES } from '#testbed/engines/engines.ts'
 const ROOT = path.resolve(import.meta.dirname, '..')
 const MINUTE_MS = 60_000
 /** The limit for one engine: enough to build Temporal or Consul from scratch. */
-const OBTAIN_MS = 15 * MINUTE_MS
+const INSTALL_MS = 15 * MINUTE_MS
 /** The limit for all engines together; those missing by then are skipped. */
 const ALL_MS = 25 * MINUTE_MS
 const TESTS_MS = 40 * MINUTE_MS
 const PROGRESS_MS = 30_000
 const LONGEST_REASON = 200
 
-type Had = { readonly name: string; readonly line: string; readonly missing?: string }
+type Availability = { readonly name: string; readonly line: string; readonly missing?: string }
 type Ended = { readonly code: number | undefined; readonly said: string; readonly ms: number }
 
 /** Runs a process in its own group and kills the group after `limitMs`; `code` is undefined then. */
@@ -51,14 +51,14 @@ async function runBounded(
   return { code, said: said.trim().replaceAll(/\s+/g, ' '), ms: performance.now() - began }
 }
 
-async function have(name: string, limitMs: number): Promise<Had> {
+async function provide(name: string, limitMs: number): Promise<Availability> {
   const label = name.padEnd(10)
   const engine = ENGINES[name]
   const found = engine?.find()
   if (found) return { name, line: `${label}${found.version} (from ${found.from})` }
   const began = performance.now()
   const seconds = () => `${((performance.now() - began) / 1000).toFixed(0)} s`
-  console.log(`${label}getting it, for ${(limitMs / MINUTE_MS).toFixed(0)} minutes at most`)
+  console.log(`${label}installing it, which may take up to ${(limitMs / MINUTE_MS).toFixed(0)} minutes`)
   const progress = setInterval(() => console.log(`${label}… ${seconds()}`), PROGRESS_MS)
   const { code, said } = await runBounded(['testbed/engines/install-engine.ts', name], {
     limitMs,
@@ -68,25 +68,25 @@ async function have(name: string, limitMs: number): Promise<Had> {
   const got = code === 0 ? engine?.find() : undefined
   if (got) return { name, line: `${label}${got.version} (from ${got.from}, ${seconds()})` }
   const missing =
-    code === undefined ? `it could not be had within ${seconds()}` : said || 'no reason was given'
+    code === undefined ? `it could not be installed within ${seconds()}` : said || 'no reason was given'
   return { name, line: `${label}skipped: ${missing}`, missing }
 }
 
-async function haveAll(): Promise<Had[]> {
+async function provideAll(): Promise<Availability[]> {
   const deadline = performance.now() + ALL_MS
-  const had: Had[] = []
+  const engines: Availability[] = []
   for (const name of Object.keys(ENGINES)) {
     const left = Math.max(1_000, deadline - performance.now())
-    const one = await have(name, Math.min(OBTAIN_MS, left))
+    const one = await provide(name, Math.min(INSTALL_MS, left))
     console.log(one.line)
-    had.push(one)
+    engines.push(one)
   }
-  return had
+  return engines
 }
 
-const engines = await haveAll()
+const provided = await provideAll()
 const missing = Object.fromEntries(
-  engines.flatMap(one => (one.missing ? [[ENGINES[one.name]?.name, one.missing]] : [])),
+  provided.flatMap(one => (one.missing ? [[ENGINES[one.name]?.name, one.missing]] : [])),
 )
 /** Killing every process and engine in turn takes long and has its own command: `npm run test:fleet`. */
 const others = process.argv.length > 2 ? process.argv.slice(2) : ['--exclude', 'test/fleet/*.engine.test.ts']
@@ -96,7 +96,7 @@ const tests = await runBounded([vitest, 'run', ...others], {
   env: { ENGINES: '1', ENGINES_MISSING: JSON.stringify(missing) },
   shown: true,
 })
-console.log(`\nThe engines were:\n${engines.map(({ line }) => `  ${line}`).join('\n')}`)
+console.log(`\nThe engines were:\n${provided.map(({ line }) => `  ${line}`).join('\n')}`)
 if (tests.code === undefined)
-  console.log(`the tests were ended: they were not done within ${TESTS_MS / MINUTE_MS} minutes`)
+  console.log(`The tests were stopped: they did not finish within ${TESTS_MS / MINUTE_MS} minutes.`)
 process.exitCode = tests.code ?? 1

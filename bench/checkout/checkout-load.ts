@@ -30,13 +30,13 @@ type CheckoutLoad = { readonly checkout: () => Promise<void> }
 export async function openCheckoutLoad(pool: Pool, issuer: TokenSigner): Promise<CheckoutLoad> {
   const ops = await issuer.sign({ role: 'ops', subject: 'bench' })
   await Promise.all(
-    Array.from({ length: PRODUCTS }, (_, index) => send(pool, ops, ADD_PRODUCT, product(index))),
+    Array.from({ length: PRODUCTS }, (_, index) => send({ pool, token: ops }, ADD_PRODUCT, product(index))),
   )
   const tokens = await Promise.all(
     Array.from({ length: SHOPPERS }, async () => {
       const id = newId('customer')
       const token = await issuer.sign({ role: 'customer', subject: id })
-      await send(pool, token, REGISTER, {
+      await send({ pool, token }, REGISTER, {
         idempotencyKey: id,
         name: 'Bench Shopper',
         email: `${id}@bench.example`,
@@ -48,7 +48,11 @@ export async function openCheckoutLoad(pool: Pool, issuer: TokenSigner): Promise
   return {
     async checkout() {
       count += 1
-      const { data, errors } = await send(pool, tokens[count % SHOPPERS] ?? '', CHECKOUT, order(count))
+      const { data, errors } = await send(
+        { pool, token: tokens[count % SHOPPERS] ?? '' },
+        CHECKOUT,
+        order(count),
+      )
       const answer = data?.checkout
       if (errors || answer?.order?.status === undefined || answer.order.status === 'PLACED')
         throw new Error(`a checkout was not confirmed: ${JSON.stringify(errors ?? answer)}`)
@@ -88,7 +92,9 @@ function order(count: number): object {
   }
 }
 
-async function send(pool: Pool, token: string, query: string, input: object): Promise<Reply> {
+type Session = { readonly pool: Pool; readonly token: string }
+
+async function send({ pool, token }: Session, query: string, input: object): Promise<Reply> {
   const response = await pool.request({
     path: '/graphql',
     method: 'POST',

@@ -137,7 +137,7 @@ export async function installPeers(): Promise<string> {
   for (const name of names) hash.update(name).update(await readFile(path.join(PEERS, name)))
   const cache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache')
   const folder = path.join(cache, 'waybill-bench', `gateway-${hash.digest('hex').slice(0, 12)}`)
-  if (await stat(folder).catch(() => undefined)) return folder
+  if (await stat(folder).catch(() => undefined)) return folder // absent until the first run
   console.log(`installing the peers into ${folder} …`)
   const building = `${folder}.${process.pid}`
   await mkdir(path.dirname(folder), { recursive: true })

@@ -133,7 +133,7 @@ export async function publish(name: string, report: Report): Promise<void> {
   const versions = { node: process.version, ...report.versions }
   const text = JSON.stringify({ machine: machine(), versions, figures, goals }, undefined, 2)
   await writeFile(new URL(`${name}.json`, folder), `${text}\n`)
-  console.log(`\nwritten to bench/results/${name}.json`)
+  console.log(`\nThe results are in bench/results/${name}.json.`)
 }
 
 function printGoals(goals: readonly Goal[]): void {

@@ -56,7 +56,13 @@ export const bench: Bench = async ({ quick }) => {
     if (!filesSuffice(subscribers, figures)) continue
     const rounds: Round[] = []
     for (let round = 0; round < (quick ? 1 : 5); round++)
-      rounds.push(await runRound(stage, subscribers, eventsFor(subscribers, quick)))
+      rounds.push(
+        await runRound(
+          stage,
+          subscribers,
+          quick ? Math.ceil(eventsFor(subscribers) / 4) : eventsFor(subscribers),
+        ),
+      )
     const of = { waybill: middle(rounds, 'waybill'), bare: middle(rounds, 'bare') }
     const ratio = median(rounds.map(({ waybill, bare }) => waybill.p99 / bare.p99))
     const commit = rounded(median(rounds.map(({ waybill }) => waybill.commit)))
@@ -77,9 +83,8 @@ export const bench: Bench = async ({ quick }) => {
   return { versions: { ws: await versionOf('ws') }, figures, goals }
 }
 
-function eventsFor(subscribers: number, quick: boolean): number {
-  const events = Math.round(Math.max(40, Math.min(300, 100_000 / subscribers)))
-  return quick ? Math.ceil(events / 4) : events
+function eventsFor(subscribers: number): number {
+  return Math.round(Math.max(40, Math.min(300, 100_000 / subscribers)))
 }
 
 async function openStage(open: AsyncDisposableStack): Promise<Stage> {

@@ -28,7 +28,7 @@ test('a server of our own comes back where it was, whatever ends it', async () =
   const directory = path.join(folder.dataDir, 'postgres')
   const cluster = path.join(directory, 'cluster')
   const back = Promise.withResolvers<void>()
-  const log = (line: string) => line === 'PostgreSQL is back' && back.resolve()
+  const log = (line: string) => line === 'PostgreSQL is running again' && back.resolve()
   const first = await startEmbeddedPostgres({ directory, log, volatile: true })
   const names = ['one', 'two', 'three', 'four']
   const urls = await Promise.all(names.map(name => first.database(name)))

@@ -39,7 +39,7 @@ test('parked events are listed with their reason, and replayed', async () => {
   broken = false
   expect(await tool(url, 'replay', 'views', '1')).toMatch(/^2 marked/)
   await eventually(() => expect(consumer.status().deadLetters).toBe(0))
-  expect(await tool(url, 'replay', 'views')).toBe('nothing of views is parked, and nothing was changed')
+  expect(await tool(url, 'replay', 'views')).toBe('views has no dead letters: nothing was changed')
 })
 
 test.each([[[]], [['list', 'views', 'more']], [['replay']], [['replay', 'views', 'first']], [['delete']]])(

@@ -49,7 +49,7 @@ export const ENGINES_FOLDER =
 export function missingReason(engine: Engine): string | undefined {
   if (engine.find()) return undefined
   const reasons: Readonly<Record<string, string>> = JSON.parse(process.env.ENGINES_MISSING ?? '{}')
-  return reasons[engine.name] ?? 'npm run test:engines gets it'
+  return reasons[engine.name] ?? 'npm run test:engines installs it'
 }
 
 /** Returns the engine at the URL in `variable`, which somebody else runs; undefined when it is not set. */

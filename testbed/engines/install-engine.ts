@@ -6,7 +6,7 @@ const engine = ENGINES[process.argv[2] ?? '']
 if (!engine) throw new Error(`the engines are ${Object.keys(ENGINES).join(', ')}`)
 try {
   await engine.install()
-  if (!engine.find()) throw new Error('it was got, and does not run')
+  if (!engine.find()) throw new Error('it was installed, and does not run')
 } catch (error) {
   process.stderr.write(error instanceof Error ? error.message : String(error))
   process.exitCode = 1

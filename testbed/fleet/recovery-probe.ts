@@ -32,7 +32,7 @@ export async function createRecoveryProbe(fleet: Fleet): Promise<RecoveryProbe> 
       () => false,
     ),
   )
-  const { token } = await until(() => registerShopper(fleet, 'Probe').catch(() => undefined))
+  const { token } = await until(() => registerShopper(fleet, 'Probe').catch(() => undefined)) // polled again
   let count = 0
 
   async function place(): Promise<string | undefined> {
@@ -45,14 +45,14 @@ export async function createRecoveryProbe(fleet: Fleet): Promise<RecoveryProbe> 
     })
     const reply = await fleet
       .send<CheckoutResponse>('bff-web', token, CHECKOUT, { input })
-      .catch(() => undefined)
+      .catch(() => undefined) // polled again
     return reply?.data?.checkout.order?.id
   }
 
   async function isComplete(id: string): Promise<boolean> {
     const reply = await fleet
       .send<{ orderPage: { status: string } | null }>('bff-web', token, STATUS, { id })
-      .catch(() => undefined)
+      .catch(() => undefined) // polled again
     return reply?.data?.orderPage?.status === 'COMPLETED'
   }
 

@@ -146,13 +146,13 @@ function joinOrder({ line, row }: Located<OrderRow>, sources: Sources): Joined |
     ...payments.map(of => ({ file: tables.payments.file, line: of.line })),
   ]
   const at = { file: tables.orders.file, line }
-  const reason = faultOf(row, lines, payments, sources)
+  const reason = faultOf({ row, lines, payments }, sources)
   const customer = sources.customers.get(row.customer)
   const address = row.address ?? customer?.row.address
   if (reason !== undefined || !customer || !address)
     return { ...at, reason: `order ${row.id}: ${reason ?? 'it has no address'}`, with: rows }
   const lineRows = inNumberOrder(lines)
-  const order = priced(row, lineRows, inNumberOrder(payments), sources)
+  const order = price({ row, lines: lineRows, payments: inNumberOrder(payments) }, sources)
   const { id, name, email } = customer.row
   return {
     order: { at, rows, customer: { sourceId: id, name, email }, address, ...order },
@@ -160,12 +160,13 @@ function joinOrder({ line, row }: Located<OrderRow>, sources: Sources): Joined |
   }
 }
 
-function faultOf(
-  row: OrderRow,
-  lines: readonly Located<LineRow>[],
-  payments: readonly Located<PaymentRow>[],
-  sources: Sources,
-): string | undefined {
+type OrderRows = {
+  readonly row: OrderRow
+  readonly lines: readonly Located<LineRow>[]
+  readonly payments: readonly Located<PaymentRow>[]
+}
+
+function faultOf({ row, lines, payments }: OrderRows, sources: Sources): string | undefined {
   const { tables, mapping, products, customers } = sources
   const broken = brokenRow(row.id, tables.lines) ?? brokenRow(row.id, tables.payments)
   if (broken) return broken
@@ -215,12 +216,13 @@ function netOf(row: OrderRow, lines: readonly LineRow[]): number {
   return goods + row.freight + sum(lines.map(line => line.freight - line.discount)) - row.discount
 }
 
-function priced(
-  row: OrderRow,
-  lines: readonly LineRow[],
-  payments: readonly PaymentRow[],
-  { mapping, products }: Sources,
-) {
+type UsableRows = {
+  readonly row: OrderRow
+  readonly lines: readonly LineRow[]
+  readonly payments: readonly PaymentRow[]
+}
+
+function price({ row, lines, payments }: UsableRows, { mapping, products }: Sources) {
   const net = netOf(row, lines)
   const tenders =
     'file' in mapping.payments

@@ -17,9 +17,8 @@ export function startProgress(
   let done = 0
   let failed = 0
   let shown = Number.NEGATIVE_INFINITY
-  const show = (force: boolean) => {
+  const show = () => {
     const now = performance.now()
-    if (!force && now - shown < (stream.isTTY ? TERMINAL_EVERY_MS : LINE_EVERY_MS)) return
     shown = now
     const rate = done / Math.max((now - began) / 1000, 0.001)
     const text = `${label} ${done}/${total}${failed > 0 ? `, ${failed} failed` : ''}  ${rate.toFixed(0)}/s  ${done + failed < total ? `${timeLeft((total - done - failed) / rate)} left` : `in ${timeLeft((now - began) / 1000)}`}`
@@ -33,10 +32,10 @@ export function startProgress(
     step: outcome => {
       if (outcome === 'done') done++
       else failed++
-      show(false)
+      if (performance.now() - shown >= (stream.isTTY ? TERMINAL_EVERY_MS : LINE_EVERY_MS)) show()
     },
     end: () => {
-      show(true)
+      show()
       if (stream.isTTY) stream.write('\n')
     },
   }

@@ -326,7 +326,7 @@ function readAddress(cell: Cell, fields: Mapping['orders']['address']): Address 
 function discountOf(cell: Cell, mapping: Mapping, gross: number): number {
   const { discount, discountAs } = mapping.lines
   if (discountAs !== 'amount')
-    return cell(discount, fraction(mapping.decimalSeparator, discountAs === 'percent')).of(gross)
+    return cell(discount, fraction(mapping.decimalSeparator, discountAs === 'percent' ? 100 : 1)).of(gross)
   return cell(discount, given => {
     const minor = amount(mapping, true)(given)
     if (minor > gross) throw new RangeError(`${JSON.stringify(given)} is more than the line`)

@@ -73,14 +73,14 @@ function readMinor(decimal: string, given: string, currency: string): number {
 /** A fraction: `of(minor)` is that fraction of an amount, exactly, rounded half up. */
 type Fraction = { readonly of: (minor: number) => number }
 
-/** Parses a decimal from 0 to 1, or to 100 with `asPercent`; an empty text is 0. */
-export function fraction(decimalSeparator: '.' | ',', asPercent: boolean): Parser<Fraction> {
+/** Parses a decimal from 0 to `whole`, of which it is a fraction; an empty text is 0. */
+export function fraction(decimalSeparator: '.' | ',', whole: 1 | 100): Parser<Fraction> {
   return given => {
     const match = /^(\d{1,3})(?:\.(\d{1,9}))?$/.exec((given || '0').replace(decimalSeparator, '.'))
     const digits = BigInt(`${match?.[1] ?? ''}${match?.[2] ?? ''}`)
-    const scale = 10n ** BigInt((match?.[2] ?? '').length) * (asPercent ? 100n : 1n)
+    const scale = 10n ** BigInt((match?.[2] ?? '').length) * BigInt(whole)
     if (!match || digits > scale)
-      throw new RangeError(`expected a number from 0 to ${asPercent ? 100 : 1}, got ${shown(given)}`)
+      throw new RangeError(`expected a number from 0 to ${whole}, got ${shown(given)}`)
     return { of: minor => Number((BigInt(minor) * digits * 2n + scale) / (scale * 2n)) }
   }
 }

@@ -11,6 +11,7 @@ export type GeneratedFile = { readonly file: URL; readonly text: string }
 export async function staleFiles(files: readonly GeneratedFile[]): Promise<GeneratedFile[]> {
   const stale = await Promise.all(
     files.map(async one =>
+      // A file that cannot be read counts as stale.
       (await readFile(one.file, 'utf8').catch(() => undefined)) === one.text ? [] : [one],
     ),
   )

@@ -52,7 +52,7 @@ export async function checkSchemas(root: string, against?: string): Promise<Sche
   if (!(await git('rev-parse', '--verify', '--quiet', `${commit}^{commit}`)))
     throw new OperatorError('NO_COMMIT', `there is no commit ${commit} to compare with`)
   const before = await readGraphs(file => git('show', `${commit}:./${file}`))
-  const after = await readGraphs(file => readFile(path.join(root, file), 'utf8').catch(() => undefined))
+  const after = await readGraphs(file => readFile(path.join(root, file), 'utf8').catch(() => undefined)) // removed since
   const changes = [...before].flatMap(([graph, schema]) => compareSchemas(graph, schema, after.get(graph)))
   return { against: commit, changes }
 }

@@ -118,9 +118,9 @@ describe('values', () => {
   })
 
   test('a part of an amount is exact, where floating point is not', () => {
-    expect(fraction('.', false)('0.15').of(1010)).toBe(152) // 151.5; 1010 * 0.15 is 151.49999999999997
-    expect(fraction('.', true)('15').of(1010)).toBe(152)
-    expect(() => fraction('.', false)('1.5')).toThrow('from 0 to 1')
+    expect(fraction('.', 1)('0.15').of(1010)).toBe(152) // 151.5; 1010 * 0.15 is 151.49999999999997
+    expect(fraction('.', 100)('15').of(1010)).toBe(152)
+    expect(() => fraction('.', 1)('1.5')).toThrow('from 0 to 1')
   })
 
   test('dates are read by their format, and must exist', () => {
