@@ -44,3 +44,13 @@ export class OperatorError extends Error {
     this.code = code
   }
 }
+
+/** A message that quotes its request has at most this many characters, the dots included. */
+const MAX_MESSAGE = 400
+
+/** Returns the text when it is at most 400 characters long, else its start and its end with dots between. */
+export function shortenMessage(text: string): string {
+  if (text.length <= MAX_MESSAGE) return text
+  const half = (MAX_MESSAGE - 3) / 2
+  return `${text.slice(0, Math.ceil(half))}...${text.slice(-Math.floor(half))}`.toWellFormed()
+}

@@ -1,20 +1,20 @@
-// Who sent a request: the bearer token of a header, checked. Shared by HTTP and live connections; free of both.
+// Identifies the caller of an HTTP request or a live connection by its bearer token.
 import type { VerifiedToken, Verifier } from '#platform/auth/verifier.ts'
 import { parseToken } from '#platform/consistency/consistency-token.ts'
 import { NO_POSITIONS, type PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { headerText } from '#platform/http/header-text.ts'
 
-/** `token` and `verified` are undefined for a caller that shows no token. */
+/** `token` and `verified` are undefined for an anonymous caller. */
 export type Caller = { readonly token: string | undefined; readonly verified: VerifiedToken | undefined }
 
 export const ANONYMOUS: Caller = { token: undefined, verified: undefined }
-const NOBODY = Promise.resolve(ANONYMOUS)
+const ANONYMOUS_CALLER = Promise.resolve(ANONYMOUS)
 const BEARER = /^bearer +([^\s]+)$/i
 
 /**
- * The positions that a request must see, by its consistency header. An answer may wait for them, so that they are honoured
- * for signed-in callers only.
+ * Returns the positions that a request must see, by its consistency header. They are honoured for signed-in callers
+ * only, because a response may have to wait for them.
  */
 export function requiredPositions(
   { verified }: Pick<Caller, 'verified'>,
@@ -23,31 +23,31 @@ export function requiredPositions(
   return verified === undefined ? NO_POSITIONS : parseToken(headerText(header))
 }
 
-/** A withdrawn key is noticed that much later on a connection that goes on showing the same token. */
-const SHOWN_MS = 10_000
+/** A withdrawn key is noticed this much later on a connection that keeps sending the same token. */
+const REMEMBERED_MS = 10_000
 
-type Shown = { readonly authorization: string; readonly caller: Promise<Caller>; readonly until: number }
+type Remembered = { readonly authorization: string; readonly caller: Promise<Caller>; readonly until: number }
 
-/** Of each connection what it showed last, which is what it mostly shows next: a comparison, where a digest would be due. */
-const shown = new WeakMap<object, Shown>()
+/** The last token of each connection, which most of its requests repeat: comparing it is cheaper than a digest. */
+const remembered = new WeakMap<object, Remembered>()
 
 /**
- * `connection`, when given, is the socket of the request. Rejects with CallerError UNAUTHENTICATED for a token that does
- * not hold, and for an authorization that is not a bearer token.
+ * `connection`, when given, is the socket of the request. Rejects with CallerError UNAUTHENTICATED for an invalid token,
+ * and for an authorization that is not a bearer token.
  */
 export function identifyCaller(
   verifier: Verifier,
   authorization: string | undefined,
   connection?: object,
 ): Promise<Caller> {
-  if (!authorization) return NOBODY
+  if (!authorization) return ANONYMOUS_CALLER
   if (connection === undefined) return identify(verifier, authorization)
-  const last = shown.get(connection)
+  const last = remembered.get(connection)
   if (last?.authorization === authorization && performance.now() < last.until) return last.caller
   return identify(verifier, authorization).then(caller => {
-    const lasts = Math.min(SHOWN_MS, (caller.verified?.expiresAt ?? 0) - Date.now())
-    const until = performance.now() + lasts
-    shown.set(connection, { authorization, caller: Promise.resolve(caller), until })
+    const lifetime = Math.min(REMEMBERED_MS, (caller.verified?.expiresAt ?? 0) - Date.now())
+    const until = performance.now() + lifetime
+    remembered.set(connection, { authorization, caller: Promise.resolve(caller), until })
     return caller
   })
 }

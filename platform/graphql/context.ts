@@ -1,4 +1,4 @@
-// What every resolver gets: the viewer, the request's ids, consistency positions, a place for loaders. Free of HTTP.
+// Defines the context that every resolver gets: the viewer, the request's ids, consistency positions, loaders.
 import type { Viewer } from '#platform/auth/viewer.ts'
 import type { Lease } from '#platform/cache/cache.ts'
 import { type PositionVector, raisePosition } from '#platform/consistency/position-vector.ts'
@@ -7,7 +7,7 @@ import type { EventMeta } from '#platform/event-store/event-store.ts'
 import type { RequestBudget } from '#platform/graphql/documents/limits.ts'
 import type { EndClient } from '#platform/graphql/end-client.ts'
 
-/** One per operation: members of a batch have one each. */
+/** Each operation has its own, members of a batch included. */
 export type RequestContext = {
   /** Undefined for an anonymous caller. */
   readonly viewer: Viewer | undefined
@@ -16,33 +16,33 @@ export type RequestContext = {
   readonly requestId: string
   /** The request's Accept-Language, as it came. */
   readonly language: string | undefined
-  /** Goes beside the events that the operation causes. */
+  /** The metadata of the events that the operation causes. */
   readonly meta: EventMeta
   readonly consistency: Consistency
-  /** What the answer is made of, should it be kept. */
+  /** Says whether the response may be cached, and by which leases. */
   readonly sources: ResponseSources
-  /** Whom other services may charge what is asked of them for this operation; undefined where nobody is known. */
+  /** The client that other services charge for this operation; undefined where none is known. */
   readonly client: EndClient | undefined
   /** DataLoaders of this operation, by name. */
   readonly loaders: Map<string, unknown>
-  /** What the other operations of a batch left of the request's limits; undefined for one that comes alone. */
+  /** What is left of the request's limits for a member of a batch; undefined for an operation that comes alone. */
   readonly budget?: RequestBudget | undefined
 }
 
 export type Consistency = {
-  /** What the caller asks to see, by service. Already awaited for this service when a query's resolvers run. */
+  /** The positions that the caller must see, by service. Awaited for this service before a query's resolvers run. */
   readonly required: PositionVector
-  /** What the caller is told to ask for next time: goes into the response header. */
+  /** The positions that were reached: the caller gets them in the response header, to send with its next request. */
   readonly seen: PositionVector
   reached(service: string, position: number): void
-  /** Services that had not caught up with `required` in time: goes into the header and `extensions.stale`. */
+  /** Services that had not caught up with `required` in time: sent in a header and in `extensions.stale`. */
   readonly stale: string[]
 }
 
-/** An answer may be kept when all that it shows came out of the cache: `leases` is then what it stands on. */
+/** A response may be cached when all its data came out of the cache: it is then current while the `leases` are. */
 export type ResponseSources = {
   readonly leases: Lease[]
-  /** Set by whoever reads past the cache: the answer is not kept. */
+  /** Set by resolvers that read past the cache: the response is not cached. */
   uncacheable: boolean
 }
 
@@ -53,7 +53,6 @@ export type RequestFacts = {
   readonly language?: string | undefined
   readonly traceparent: string | undefined
   readonly required: PositionVector
-  /** Where the request comes from. */
   readonly address?: string | undefined
   readonly budget?: RequestBudget | undefined
 }
@@ -72,13 +71,13 @@ export function createRequestContext(facts: RequestFacts): RequestContext {
     },
     consistency: createConsistency(required),
     sources: { leases: [], uncacheable: false },
-    client: clientOf(facts),
+    client: endClientOf(facts),
     loaders: new Map(),
     budget: facts.budget,
   }
 }
 
-function clientOf({ viewer, address }: RequestFacts): EndClient | undefined {
+function endClientOf({ viewer, address }: RequestFacts): EndClient | undefined {
   if (viewer) return { subject: viewer.subject }
   return address === undefined ? undefined : { address }
 }
@@ -88,7 +87,7 @@ function createConsistency(required: PositionVector): Consistency {
   return { required, seen, stale: [], reached: (service, position) => raisePosition(seen, service, position) }
 }
 
-/** The loader called `name` of this operation, made at its first use. `make` must give the same type for a name. */
+/** Returns the operation's loader `name`, made at its first use. `make` must return the same type for a name. */
 export function loaderOf<Loader extends object>(
   context: Pick<RequestContext, 'loaders'>,
   name: string,

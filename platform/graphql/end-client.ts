@@ -1,13 +1,13 @@
-// For whom a service asks another: the end client, named in a header that is believed of services alone. Pure.
+// Formats and parses the header by which a service names the end client that it calls another service for.
 import type { IncomingHttpHeaders } from 'node:http'
 import { headerText } from '#platform/http/header-text.ts'
 
-/** By its token's subject; one that shows none by its address. */
+/** A client is named by its token's subject, or by its address without a token. */
 export type EndClient = { readonly subject: string } | { readonly address: string }
 
-/** Names the end client. */
+/** The header that names the end client; believed of services alone. */
 export const END_CLIENT_HEADER = 'waybill-client'
-/** A service's token beside that, where the request itself is not in the service's name. */
+/** The header with the service's own token, where the request is sent with another one. */
 export const FORWARDER_HEADER = 'waybill-forwarder'
 
 const MAX_LENGTH = 1000
@@ -18,16 +18,16 @@ export function formatEndClient(client: EndClient): string {
     : `address ${encodeURIComponent(client.address)}`
 }
 
-/** Undefined where no client is named, or not in that form. */
+/** Returns undefined where no client is named, or not in this form. */
 export function parseEndClient(headers: IncomingHttpHeaders): EndClient | undefined {
   const text = headerText(headers[END_CLIENT_HEADER])
   const [, kind, encoded = ''] = /^(subject|address) (\S+)$/.exec(text?.slice(0, MAX_LENGTH) ?? '') ?? []
-  const value = decoded(encoded)
+  const value = decode(encoded)
   if (value === undefined || kind === undefined) return undefined
   return kind === 'subject' ? { subject: value } : { address: value }
 }
 
-function decoded(text: string): string | undefined {
+function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text)
   } catch {

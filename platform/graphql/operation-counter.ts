@@ -1,4 +1,4 @@
-// Counts operations by name, kind and outcome, with a bounded number of names. Free of transport.
+// Counts operations by name, kind and outcome, with a bounded number of names.
 import { counter, deferredCounter } from '#platform/telemetry/metrics.ts'
 
 export type CountedOperation = {
@@ -7,11 +7,11 @@ export type CountedOperation = {
   readonly outcome: 'ok' | 'error'
 }
 
-/** Clients choose names: past this many, the rest are counted as `other`. */
+/** Clients choose the names: past this many, the rest are counted as `other`. */
 const MAX_NAMES = 200
 
 /** Counts into `waybill_graphql_operations_total`. */
-export function createOperationCounter(service: string): (seen: CountedOperation) => void {
+export function createOperationCounter(service: string): (operation: CountedOperation) => void {
   const operations = counter('waybill_graphql_operations_total', 'GraphQL operations by name and outcome', [
     'service',
     'operation',

@@ -1,21 +1,21 @@
-// Brotli and gzip for answers: which of them a client takes, and the packed bytes. Free of HTTP servers.
+// Compresses responses with Brotli or gzip, as the client accepts it.
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 
 export type Encoding = 'br' | 'gzip'
 
-/** Answers of fewer bytes go out as they are: they fit one packet either way. */
+/** Smaller responses are sent as they are: they fit one packet either way. */
 export const COMPRESSED_FROM = 1024
 
 const MAX_REMEMBERED = 200
-/** On answers of some kilobytes as small as gzip's best, in less time. */
+/** On responses of some kilobytes as small as gzip's best, in less time. */
 const BROTLI_QUALITY = 5
 
-const packBrotli = promisify(brotliCompress)
-const packGzip = promisify<Buffer, Buffer>(gzip)
+const brotliAsync = promisify(brotliCompress)
+const gzipAsync = promisify<Buffer, Buffer>(gzip)
 const choices = new Map<string, Encoding | undefined>()
 
-/** By an Accept-Encoding header (RFC 9110, 12.5.3): Brotli when it is liked as well as gzip; undefined for neither. */
+/** Chooses by Accept-Encoding (RFC 9110, 12.5.3): Brotli unless gzip has more weight; undefined for neither. */
 export function chooseEncoding(header: string | undefined): Encoding | undefined {
   if (!header) return undefined
   const known = choices.get(header)
@@ -34,7 +34,7 @@ function choose(header: string): Encoding | undefined {
   return brotli >= zipped ? 'br' : 'gzip'
 }
 
-/** Nothing for a weight that is no number. */
+/** The weight is 0 where it is no number. */
 function weigh(entry: string): [string, number] {
   const [coding = '', ...parameters] = entry.split(';').map(part => part.trim().toLowerCase())
   const quality = parameters.find(parameter => parameter.startsWith('q='))?.slice(2)
@@ -42,10 +42,10 @@ function weigh(entry: string): [string, number] {
   return [coding, weight > 0 && weight <= 1 ? weight : 0]
 }
 
-/** Off the event loop. */
+/** Compresses outside the event loop's thread. */
 export function compress(bytes: Buffer, encoding: Encoding): Promise<Buffer> {
-  if (encoding === 'gzip') return packGzip(bytes)
-  return packBrotli(bytes, {
+  if (encoding === 'gzip') return gzipAsync(bytes)
+  return brotliAsync(bytes, {
     params: {
       [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
       [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,

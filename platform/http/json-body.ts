@@ -1,10 +1,10 @@
-// Keeps JSON bodies as bytes until somebody needs them parsed: a request that is answered from memory never is.
+// Keeps JSON bodies as bytes until they are needed parsed: a request that is answered from a cache never is.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
-/** What `request.body` is in a scope that keeps JSON raw, until `parseBody`. */
+/** `request.body` in a scope that keeps JSON raw, until `parseBody` is called. */
 type RawJson = { readonly rawJson: Buffer }
 
-/** Bodies of `application/json` in this scope stay raw; there are no others. */
+/** Keeps bodies of `application/json` raw in this scope, which accepts no others. */
 export function keepJsonRaw(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser<Buffer>(
@@ -14,21 +14,21 @@ export function keepJsonRaw(scope: FastifyInstance): void {
   )
 }
 
-/** The bytes of a JSON body; undefined for a body of another kind, for none, and for one that is parsed already. */
+/** Returns the bytes of a JSON body; undefined without one, and for one that is parsed already. */
 export function rawJsonOf({ body }: FastifyRequest): Buffer | undefined {
   return isRaw(body) ? body.rawJson : undefined
 }
 
 /**
- * Parses a raw body in place, and returns it; any other body as it is. Throws what Fastify answers with 400 when it is
- * empty, not JSON, or would change the prototype of what it becomes.
+ * Parses a raw body in place, and returns it; returns any other body as it is. Throws what Fastify answers with 400
+ * when it is empty, not JSON, or would change the prototype of the object.
  */
 export function parseBody(request: FastifyRequest): unknown {
   const { body, server } = request
   if (!isRaw(body)) return body
   const parse = server.getDefaultJsonParser('error', 'error')
   let failure: Error | null = null
-  // Calls back before it returns.
+  // It calls back before it returns.
   void parse(request, body.rawJson.toString(), (error, parsed: unknown) => {
     failure = error
     request.body = parsed
@@ -37,7 +37,7 @@ export function parseBody(request: FastifyRequest): unknown {
   return request.body
 }
 
-/** No other parser of the scope makes an object. */
+/** The scope has no other parser that makes an object. */
 function isRaw(body: unknown): body is RawJson {
   return typeof body === 'object' && body !== null && 'rawJson' in body
 }

@@ -1,4 +1,4 @@
-// An answer as it goes out: its bytes, its tag, and the packed variants, each made once. Free of GraphQL and of keeping.
+// Encodes a response once (its bytes, its ETag, its compressed variants) and sends it.
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { COMPRESSED_FROM, chooseEncoding, compress, type Encoding } from '#platform/http/compression.ts'
@@ -7,21 +7,21 @@ type Headers = Readonly<Record<string, string>>
 
 export type EncodedResponse = {
   readonly bytes: Buffer
-  /** Content type and tag, and what else goes with every sending. */
+  /** The content type, the ETag and the other headers that are sent each time. */
   readonly headers: Headers
-  /** Undefined for an answer that goes out once. */
+  /** Undefined for a response that is sent once. */
   readonly etag: string | undefined
-  /** Variants that were asked for; a failed one is forgotten. */
-  readonly compressed: Map<Encoding, Packed>
+  /** The variants that clients asked for. */
+  readonly compressed: Map<Encoding, Variant>
   /** Called after each new variant. */
   readonly onCompressed?: () => void
 }
 
-type Packed = { readonly bytes: Buffer; readonly headers: Headers }
+type Variant = { readonly bytes: Buffer; readonly headers: Headers }
 
 /**
- * Caches may keep it for one caller and must ask each time. What else the caller may see of it is decided anew then, so
- * the consistency header is not among what it varies by.
+ * Caches may keep a response for one caller and must revalidate it each time. That checks the consistency header anew,
+ * which is why the response does not vary by it.
  */
 const SHARED_HEADERS: Headers = {
   'cache-control': 'private, no-cache',
@@ -31,14 +31,14 @@ const SHARED_HEADERS: Headers = {
 export type ResponseParts = {
   readonly text: string
   readonly headers: Headers
-  /** Whether it has a tag, which costs a hash. */
+  /** Whether it gets an ETag, which costs a hash. */
   readonly tagged: boolean
   readonly onCompressed?: () => void
 }
 
 export function encodeResponse({ text, headers, tagged, onCompressed }: ResponseParts): EncodedResponse {
   const bytes = Buffer.from(text)
-  // Weak: the variants of an answer share it.
+  // The tag is weak: all variants of a response share it.
   const etag = tagged ? `W/"${hash('sha256', bytes, 'base64url').slice(0, 27)}"` : undefined
   return {
     bytes,
@@ -49,23 +49,23 @@ export function encodeResponse({ text, headers, tagged, onCompressed }: Response
   }
 }
 
-/** 304 when a GET's If-None-Match names the answer's tag; packed as the client takes it from 1 KB on. */
+/** Sends 304 when a GET's If-None-Match names the ETag; compresses from 1 KB on, as the client accepts it. */
 export function sendResponse(
   request: FastifyRequest,
   reply: FastifyReply,
-  answer: EncodedResponse,
+  response: EncodedResponse,
 ): Promise<void> | undefined {
-  const { bytes, headers, etag } = answer
+  const { bytes, headers, etag } = response
   const known = request.headers['if-none-match']
-  if (known !== undefined && etag !== undefined && request.method !== 'POST' && names(known, etag)) {
+  if (known !== undefined && etag !== undefined && request.method !== 'POST' && matches(known, etag)) {
     const { 'content-type': _type, ...rest } = headers
     return send(reply.removeHeader('content-type').code(304), { headers: rest, bytes: undefined })
   }
   const encoding =
     bytes.length < COMPRESSED_FROM ? undefined : chooseEncoding(request.headers['accept-encoding'])
-  const made = encoding === undefined ? answer : answer.compressed.get(encoding)
-  if (made !== undefined || encoding === undefined) return send(reply, made ?? answer)
-  return pack(answer, encoding).then(packed => send(reply, packed))
+  const variant = encoding === undefined ? response : response.compressed.get(encoding)
+  if (variant !== undefined || encoding === undefined) return send(reply, variant ?? response)
+  return addVariant(response, encoding).then(added => send(reply, added))
 }
 
 function send(
@@ -75,18 +75,18 @@ function send(
   reply.headers(headers).send(bytes)
 }
 
-async function pack(answer: EncodedResponse, encoding: Encoding): Promise<Packed> {
-  const bytes = await compress(answer.bytes, encoding)
-  const made = { bytes, headers: { ...answer.headers, 'content-encoding': encoding } }
-  const earlier = answer.compressed.get(encoding)
+async function addVariant(response: EncodedResponse, encoding: Encoding): Promise<Variant> {
+  const bytes = await compress(response.bytes, encoding)
+  const variant = { bytes, headers: { ...response.headers, 'content-encoding': encoding } }
+  const earlier = response.compressed.get(encoding)
   if (earlier !== undefined) return earlier
-  answer.compressed.set(encoding, made)
-  answer.onCompressed?.()
-  return made
+  response.compressed.set(encoding, variant)
+  response.onCompressed?.()
+  return variant
 }
 
 /** If-None-Match compares weakly (RFC 9110, 13.1.2). */
-function names(header: string, etag: string): boolean {
+function matches(header: string, etag: string): boolean {
   if (header === etag) return true
   const opaque = etag.slice(2)
   return header.split(',').some(entry => {

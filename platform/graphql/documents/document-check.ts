@@ -1,4 +1,4 @@
-// Makes a document of an operation's text: within the limits first, valid by the schema then. Its errors are few and short. Free of transport.
+// Checks an operation's text: it is parsed, limited, and validated against the schema. Errors are few and short.
 import {
   type ASTNode,
   type DocumentNode,
@@ -14,17 +14,16 @@ import {
   validate,
   visit,
 } from 'graphql'
+import { shortenMessage } from '#platform/domain/errors.ts'
 import { introspectionError } from '#platform/graphql/documents/introspection-cost.ts'
 import {
   type DocumentSize,
   measureDocument,
   type OperationLimits,
 } from '#platform/graphql/documents/limits.ts'
-import { rootTypeRule } from '#platform/graphql/documents/root-types.ts'
-import { noIntrospection } from '#platform/graphql/documents/validation-rules.ts'
-import { shortened } from '#platform/graphql/short-text.ts'
+import { noIntrospection, rootTypeRule } from '#platform/graphql/documents/validation-rules.ts'
 
-/** The document of a long text knows no places in it: each error of a field would have to look for its line. */
+/** The document of a long text has no locations: each error of a field would have to search for its line. */
 export type DocumentCheckResult =
   | { readonly document: DocumentNode; readonly size: DocumentSize }
   | { readonly errors: readonly GraphQLError[] }
@@ -32,29 +31,29 @@ export type DocumentCheckResult =
 export type DocumentRules = {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
-  /** Whether the schema may be asked for, and whether errors suggest names out of it. */
+  /** Whether introspection is allowed, and whether errors suggest names out of the schema. */
   readonly introspection: boolean
 }
 
 /**
- * Checked before the others: the limits count what operations reach, while other rules look at every fragment there is,
- * also at those that nothing uses, that share a name or that contain each other.
+ * These rules run before the others: the limits count what operations reach, while other rules look at every fragment,
+ * also at those that are unused, that share a name or that contain each other.
  */
 const FRAGMENT_RULES: readonly ValidationRule[] = [
   UniqueFragmentNamesRule,
   NoUnusedFragmentsRule,
   NoFragmentCyclesRule,
 ]
-/** Validation stops there; one more error says so. */
+/** Validation stops after this many errors; one more error says so. */
 const MAX_ERRORS = 5
-/** One error names no more places than these. */
-const MAX_PLACES = 3
-/** To find the line of an error passes over all that stands before it, as often as there are errors. */
+/** How many locations an error names. */
+const MAX_LOCATIONS = 3
+/** Finding the line of an error scans the text before it, once per error. */
 const MAX_LINES = 200
-/** The parser's calls go as deep as the document, until the stack is full: before anything counts levels. */
+/** The parser recurses as deep as the document, until the stack overflows: before anything counts levels. */
 const TOO_DEEP = 'The document is nested too deeply.'
 
-/** Errors are the caller's: BAD_USER_INPUT. `tokens` is how many it may have, where that is less than the limit. */
+/** The errors are the caller's: BAD_USER_INPUT. `tokens` limits the text where it is less than the limit. */
 export function createDocumentCheck({
   schema,
   limits,
@@ -67,29 +66,29 @@ export function createDocumentCheck({
   function check(text: string, maxTokens: number): DocumentCheckResult {
     const document = parse(text, { maxTokens, noLocation: hasManyLines(text) })
     const { size, errors } = measureDocument(document, limits)
-    if (errors.length > 0) return { errors: located(errors, document, text) }
-    const unmeasured = validate(schema, document, FRAGMENT_RULES, options)
-    if (unmeasured.length > 0) return { errors: located(unmeasured, document, text) }
+    if (errors.length > 0) return { errors: locate(errors, document, text) }
+    const invalidFragments = validate(schema, document, FRAGMENT_RULES, options)
+    if (invalidFragments.length > 0) return { errors: locate(invalidFragments, document, text) }
     const invalid = validate(schema, document, rules, options)
-    if (invalid.length > 0) return { errors: located(invalid, document, text) }
-    const tooMuch = introspection ? introspectionError(schema, document) : undefined
-    return tooMuch ? { errors: located([tooMuch], document, text) } : { document, size }
+    if (invalid.length > 0) return { errors: locate(invalid, document, text) }
+    const tooCostly = introspection ? introspectionError(schema, document) : undefined
+    return tooCostly ? { errors: locate([tooCostly], document, text) } : { document, size }
   }
 
   return (text, tokens = limits.tokens) => {
     try {
       return check(text, Math.min(tokens, limits.tokens))
     } catch (error) {
-      if (error instanceof RangeError) return { errors: [callersFault(new GraphQLError(TOO_DEEP))] }
-      if (error instanceof GraphQLError) return { errors: [callersFault(error)] }
+      if (error instanceof RangeError) return { errors: [toInputError(new GraphQLError(TOO_DEEP))] }
+      if (error instanceof GraphQLError) return { errors: [toInputError(error)] }
       throw error
     }
   }
 }
 
-function callersFault(error: GraphQLError, positions: readonly number[] = []): GraphQLError {
+function toInputError(error: GraphQLError, positions: readonly number[] = []): GraphQLError {
   const { source = null } = error
-  return new GraphQLError(shortened(error.message), {
+  return new GraphQLError(shortenMessage(error.message), {
     source,
     positions: error.positions ?? positions,
     extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
@@ -102,28 +101,28 @@ function hasManyLines(text: string): boolean {
   return false
 }
 
-/** Each error gets the first few of its places, for which a text of many lines is parsed once more. */
-function located(errors: readonly GraphQLError[], document: DocumentNode, text: string): GraphQLError[] {
+/** Gives each error its first few locations, for which a text of many lines is parsed once more. */
+function locate(errors: readonly GraphQLError[], document: DocumentNode, text: string): GraphQLError[] {
   const source = new Source(text)
   const wanted = new Map<ASTNode, number>()
-  const nodesOf = ({ nodes = [] }: GraphQLError) => nodes.slice(0, MAX_PLACES)
+  const nodesOf = ({ nodes = [] }: GraphQLError) => nodes.slice(0, MAX_LOCATIONS)
   for (const node of errors.flatMap(nodesOf)) wanted.set(node, 0)
   for (const node of wanted.keys()) wanted.set(node, node.loc?.start ?? 0)
   if (wanted.size > 0 && document.loc === undefined) findStarts(wanted, document, parse(source))
   return errors.map(error => {
     const positions = nodesOf(error).flatMap(node => wanted.get(node) ?? [])
     const place = positions.length > 0 ? { source, positions } : {}
-    return new GraphQLError(shortened(error.message), {
+    return new GraphQLError(shortenMessage(error.message), {
       ...place,
       extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
     })
   })
 }
 
-/** Both documents are of one text: their nodes come in one order. */
-function findStarts(wanted: Map<ASTNode, number>, document: DocumentNode, placed: DocumentNode): void {
+/** Both documents have the same text: their nodes come in the same order. */
+function findStarts(wanted: Map<ASTNode, number>, document: DocumentNode, located: DocumentNode): void {
   const starts: number[] = []
-  visit(placed, { enter: node => void starts.push(node.loc?.start ?? 0) })
+  visit(located, { enter: node => void starts.push(node.loc?.start ?? 0) })
   let index = 0
   visit(document, {
     enter(node) {

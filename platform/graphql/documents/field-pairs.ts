@@ -1,13 +1,13 @@
-// How many pairs of fields the rule that overlapping fields can be merged has to compare. Pure.
+// Counts the pairs of fields that the validation rule on overlapping fields has to compare.
 import { type FieldNode, Kind, type OperationDefinitionNode, type SelectionSetNode } from 'graphql'
 import type { Fragments } from '#platform/graphql/documents/fragments.ts'
 
 export type PairLimits = { readonly fieldPairs: number; readonly selections: number; readonly depth: number }
 
 /**
- * Fields of one response name at one place of the answer, each with each, whatever types they are selected of; a fragment
- * counts once at a place. Stops counting past the limit: what is returned is then the count so far. Fragments that
- * contain each other count until `selections` or `depth` stops them.
+ * Counts the pairs of fields that share a response name at one path, whatever their types; a fragment counts once at a
+ * path. Stops past the limit and returns the count so far. Fragments that contain each other count until `selections` or
+ * `depth` stops them.
  */
 export function countFieldPairs(
   operations: readonly OperationDefinitionNode[],
@@ -17,14 +17,14 @@ export function countFieldPairs(
   let pairs = 0
   let seen = 0
 
-  function countPlace(sets: readonly SelectionSetNode[], depth: number): void {
+  function countPath(sets: readonly SelectionSetNode[], depth: number): void {
     const byName = new Map<string, FieldNode[]>()
     collect(sets, byName, new Set())
     for (const fields of byName.values()) {
       pairs += (fields.length * (fields.length - 1)) / 2
       if (pairs > limits.fieldPairs || seen > limits.selections || depth >= limits.depth) return
       const inner = fields.flatMap(({ selectionSet }) => selectionSet ?? [])
-      if (inner.length > 0) countPlace(inner, depth + 1)
+      if (inner.length > 0) countPath(inner, depth + 1)
     }
   }
 
@@ -48,7 +48,7 @@ export function countFieldPairs(
     }
   }
 
-  for (const { selectionSet } of operations) countPlace([selectionSet], 1)
+  for (const { selectionSet } of operations) countPath([selectionSet], 1)
   return pairs
 }
 

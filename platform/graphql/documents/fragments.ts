@@ -1,4 +1,4 @@
-// The fragments of a document: by name, and those that an operation is made of. Pure.
+// Finds the fragments of a document: by name, and those that an operation uses.
 import {
   type DefinitionNode,
   type FragmentDefinitionNode,
@@ -9,7 +9,7 @@ import {
 
 export type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
-/** By name. */
+/** Returns the fragments by name. */
 export function fragmentsOf({ definitions }: { readonly definitions: readonly DefinitionNode[] }): Fragments {
   return new Map(
     definitions.flatMap(definition =>
@@ -18,7 +18,7 @@ export function fragmentsOf({ definitions }: { readonly definitions: readonly De
   )
 }
 
-/** In the order in which they are met, each once. One that is not there is left out: validation names it. */
+/** Returns each fragment once, in the order of use. A missing fragment is left out: validation reports it. */
 export function usedFragments(
   operation: OperationDefinitionNode,
   fragments: Fragments,

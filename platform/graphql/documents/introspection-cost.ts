@@ -1,4 +1,4 @@
-// Bounds what an introspection query makes: as much as tools ask for, and not a multiple of it. Pure.
+// Limits what an introspection query returns to twice that of the full introspection query.
 import {
   type DocumentNode,
   type FieldNode,
@@ -17,8 +17,8 @@ import {
 } from 'graphql'
 import { type Fragments, fragmentsOf } from '#platform/graphql/documents/fragments.ts'
 
-/** How many times the full query's work a document may ask for. */
-const ROOM = 2
+/** A document may cost this many times the full query. */
+const MAX_FACTOR = 2
 const FULL = {
   specifiedByUrl: true,
   directiveIsRepeatable: true,
@@ -27,14 +27,14 @@ const FULL = {
   oneOf: true,
 }
 
-/** Items of each list of introspection, at the most that this schema has anywhere. */
+/** The length of each list of introspection, at the most that this schema has anywhere. */
 type Sizes = Readonly<Record<string, number>>
 
 const known = new WeakMap<GraphQLSchema, { readonly sizes: Sizes; readonly most: number }>()
 
-/** The reason to refuse a valid document; undefined when it asks for at most twice what the full introspection query does. */
+/** Returns the error for a valid document that asks for more than twice what the full introspection query does. */
 export function introspectionError(schema: GraphQLSchema, document: DocumentNode): GraphQLError | undefined {
-  const { sizes, most } = measured(schema)
+  const { sizes, most } = measureSchema(schema)
   const cost = costOf(document, sizes)
   if (cost <= most) return undefined
   return new GraphQLError(
@@ -42,12 +42,12 @@ export function introspectionError(schema: GraphQLSchema, document: DocumentNode
   )
 }
 
-function measured(schema: GraphQLSchema): { readonly sizes: Sizes; readonly most: number } {
+function measureSchema(schema: GraphQLSchema): { readonly sizes: Sizes; readonly most: number } {
   const found = known.get(schema)
   if (found) return found
   const sizes = sizesOf(schema)
   const full = parse(getIntrospectionQuery(FULL), { noLocation: true })
-  const made = { sizes, most: ROOM * costOf(full, sizes) }
+  const made = { sizes, most: MAX_FACTOR * costOf(full, sizes) }
   known.set(schema, made)
   return made
 }
@@ -57,23 +57,23 @@ function costOf(document: DocumentNode, sizes: Sizes): number {
   let cost = 0
   for (const definition of document.definitions)
     if (definition.kind === Kind.OPERATION_DEFINITION)
-      for (const field of introspectedIn(definition.selectionSet, fragments))
+      for (const field of introspectionFields(definition.selectionSet, fragments))
         cost += fieldCost(field, fragments, sizes)
   return cost
 }
 
-/** `__schema` and `__type` at the root, as often as they stand there. */
-function introspectedIn({ selections }: SelectionSetNode, fragments: Fragments): FieldNode[] {
+/** Returns each `__schema` and `__type` field at the root. */
+function introspectionFields({ selections }: SelectionSetNode, fragments: Fragments): FieldNode[] {
   return selections.flatMap(selection => {
     if (selection.kind === Kind.FIELD) return ROOTS.has(selection.name.value) ? selection : []
     const inner = selectionsOf(selection, fragments)
-    return inner ? introspectedIn(inner, fragments) : []
+    return inner ? introspectionFields(inner, fragments) : []
   })
 }
 
 const ROOTS: ReadonlySet<string> = new Set(['__schema', '__type'])
 
-/** One for the value itself and its selections, for each item. */
+/** Counts the value itself and its selections, for each item. */
 function fieldCost({ name, selectionSet }: FieldNode, fragments: Fragments, sizes: Sizes): number {
   const inner = selectionSet ? setCost(selectionSet, fragments, sizes) : 0
   return (1 + inner) * (sizes[name.value] ?? 1)

@@ -1,4 +1,4 @@
-// How large the operations of one request may be, and how large a document is: counted without writing it out. Free of transport and of any schema.
+// Limits the size of documents and of the operations of a request, counted without writing fragments out.
 import {
   type DirectiveNode,
   type DocumentNode,
@@ -35,7 +35,7 @@ export type OperationLimits = {
   readonly batch: number
 }
 
-/** Each leaves several times the room that the front ends, GraphiQL's introspection and the benchmarks need. */
+/** Each limit is several times what the front ends, GraphiQL's introspection and the benchmarks need. */
 export const DEFAULT_LIMITS: OperationLimits = {
   tokens: 4000,
   depth: 15,
@@ -49,7 +49,7 @@ export const DEFAULT_LIMITS: OperationLimits = {
   batch: 50,
 }
 
-/** Depth, aliases and root fields of the largest operation; the rest of all that is written in the document. */
+/** Depth, aliases and root fields are those of the largest operation; the rest counts the whole document. */
 export type DocumentSize = Readonly<
   Record<
     'tokens' | 'depth' | 'aliases' | 'rootFields' | 'selections' | 'fieldPairs' | 'directives' | 'variables',
@@ -57,7 +57,7 @@ export type DocumentSize = Readonly<
   >
 >
 
-/** Levels below `__schema` that introspection queries have, and that do not count. */
+/** How many levels of an introspection query do not count. */
 export const INTROSPECTION_LEVELS = 15
 
 type Count = {
@@ -69,8 +69,8 @@ type Count = {
 
 const NOTHING: Count = { depth: 0, aliases: 0, fields: 0, selections: 0 }
 
-/** What each limit counts, as a message says it, and of what. */
-const TOLD: readonly (readonly [keyof DocumentSize, (count: number) => string])[] = [
+/** How the error message of each limit describes the count. */
+const DESCRIPTIONS: readonly (readonly [keyof DocumentSize, (count: number) => string])[] = [
   ['depth', count => `is ${count} levels deep`],
   ['aliases', count => `has ${count} aliases`],
   ['rootFields', count => `has ${count} root fields`],
@@ -82,7 +82,7 @@ const TOLD: readonly (readonly [keyof DocumentSize, (count: number) => string])[
 
 export type MeasuredDocument = {
   readonly size: DocumentSize
-  /** One for each limit that is passed, which says by how much. */
+  /** One error for each limit that is exceeded, with the count. */
   readonly errors: readonly GraphQLError[]
 }
 
@@ -104,22 +104,22 @@ export function measureDocument(document: DocumentNode, limits: OperationLimits)
     variables: operations.reduce((sum, { variableDefinitions = [] }) => sum + variableDefinitions.length, 0),
     fieldPairs: 0,
   }
-  const errors = passed(written, limits, operations[0])
+  const errors = exceededLimits(written, limits, operations[0])
   if (errors.length > 0) return { size: written, errors }
   const size = { ...written, fieldPairs: countFieldPairs(operations, fragments, pairLimits(limits)) }
-  return { size, errors: passed(size, limits, operations[0]) }
+  return { size, errors: exceededLimits(size, limits, operations[0]) }
 }
 
 function pairLimits({ fieldPairs, selections, depth }: OperationLimits): PairLimits {
   return { fieldPairs, selections, depth: depth + INTROSPECTION_LEVELS }
 }
 
-function passed(
+function exceededLimits(
   size: DocumentSize,
   limits: OperationLimits,
   operation: OperationDefinitionNode | undefined,
 ): GraphQLError[] {
-  return TOLD.flatMap(([name, say]) =>
+  return DESCRIPTIONS.flatMap(([name, say]) =>
     size[name] <= limits[name]
       ? []
       : new GraphQLError(`The operation ${say(size[name])}; at most ${limits[name]} are allowed.`, {
@@ -128,7 +128,7 @@ function passed(
   )
 }
 
-/** What stands before the selections: of the operation or fragment, and of variables. */
+/** Counts the directives before the selections: of operations, fragments and variables. */
 function headDirectives(definitions: readonly (OperationDefinitionNode | FragmentDefinitionNode)[]): number {
   return definitions.reduce(
     (sum, { directives, variableDefinitions = [] }) =>
@@ -145,13 +145,13 @@ function lengthOf(directives: readonly DirectiveNode[] | undefined): number {
 type Measure = {
   set(set: SelectionSetNode): Count
   fragment(name: string): Count
-  /** Directives of all selections that were measured. */
+  /** Returns the directives of all selections that were measured. */
   directives(): number
-  /** Selections of fragments that no operation was measured with. */
+  /** Returns the selections of fragments that no operation uses. */
   unused(): number
 }
 
-/** Each fragment is measured once. A fragment within itself counts as nothing: validation reports it. */
+/** Measures each fragment once. A fragment within itself counts as nothing: validation reports it. */
 function createMeasure(fragments: Fragments): Measure {
   const measured = new Map<string, Count>()
   let directives = 0
@@ -213,18 +213,18 @@ function createMeasure(fragments: Fragments): Measure {
   }
 }
 
-/** What is left of a request's limits for the documents that it still brings. */
+/** What is left of a request's limits for its further documents. */
 export type RequestBudget = {
   readonly tokens: number
-  /** Undefined when there was room for a document of that size; otherwise says which limit the request passes. */
+  /** Returns undefined when a document of that size fits; otherwise the error for the limit that it exceeds. */
   spend(size: DocumentSize): GraphQLError | undefined
-  /** What the operations ask for together, by `costOf`. */
+  /** The cost of the operations so far, by `costOf`. */
   cost: number
 }
 
-/** One for all operations of an HTTP request, or of one message on a socket. */
+/** Creates the budget for all operations of an HTTP request. */
 export function createRequestBudget(limits: OperationLimits): RequestBudget {
-  const spent = {
+  const used = {
     tokens: 0,
     aliases: 0,
     rootFields: 0,
@@ -245,21 +245,21 @@ export function createRequestBudget(limits: OperationLimits): RequestBudget {
   return {
     cost: 0,
     get tokens() {
-      return Math.max(0, limits.tokens - spent.tokens)
+      return Math.max(0, limits.tokens - used.tokens)
     },
     spend(size) {
-      for (const name of names) spent[name] += size[name]
-      const over = names.find(name => spent[name] > limits[name])
+      for (const name of names) used[name] += size[name]
+      const over = names.find(name => used[name] > limits[name])
       if (over === undefined) return undefined
       return new GraphQLError(
-        `The operations of this request come to ${spent[over]} ${over}; at most ${limits[over]} are allowed.`,
+        `The operations of this request come to ${used[over]} ${over}; at most ${limits[over]} are allowed.`,
         { extensions: { code: 'BAD_USER_INPUT' } },
       )
     },
   }
 }
 
-/** Spends what the document of `text` comes to; undefined where that went well, else why it did not. */
+/** Charges the document of `text` to the budget. Returns the error where it does not fit. */
 export function spendText(
   budget: RequestBudget,
   text: string,
@@ -271,7 +271,7 @@ export function spendText(
     return errors[0] ?? budget.spend(size)
   } catch (error) {
     if (error instanceof GraphQLError) return error
-    if (error instanceof RangeError) return undefined // told by whoever reads it to run it
+    if (error instanceof RangeError) return undefined // reported by whoever parses it to run it
     throw error
   }
 }

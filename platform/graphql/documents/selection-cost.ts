@@ -1,4 +1,4 @@
-// How many values an operation asks for, by its selections and the sizes of its lists: known before anything is read. Pure.
+// Estimates how many values an operation asks for, by its selections and the sizes of its lists, before it runs.
 import {
   type FieldNode,
   type GraphQLField,
@@ -16,25 +16,25 @@ import {
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Fragments } from '#platform/graphql/documents/fragments.ts'
 
-/** Items of a list whose field is not told how many to give. */
+/** The size of a list whose field has no size argument. */
 const ASSUMED_SIZE = 10
-/** Arguments that say how many items a list has: that of the field itself, or those in what the field gives. */
+/** The arguments that set the size of a list: of the field itself, or of the lists in its value. */
 const SIZE_ARGUMENTS = ['first', 'last']
 
-export type Priced = {
+export type PricedOperation = {
   readonly schema: GraphQLSchema
   readonly operation: OperationDefinitionNode
   readonly fragments: Fragments
-  /** The variables as they were given. */
+  /** The variables as the caller sent them. */
   readonly variables: Readonly<Record<string, unknown>>
 }
 
 /**
- * Counts each field once for each object that it is selected of. A list has the items that `first` or `last` asks for, of
- * its field or of the one around it, and ten otherwise; selections of every type of an interface or union count. The
+ * Counts each field once for each object that it is selected on. A list has as many items as `first` or `last` asks for,
+ * on its field or the one around it, and ten otherwise; selections on every type of an interface or union count. The
  * document must be valid; takes time in proportion to its selections, written out.
  */
-export function costOf({ schema, operation, fragments, variables }: Priced): number {
+export function costOf({ schema, operation, fragments, variables }: PricedOperation): number {
   function setCost({ selections }: SelectionSetNode, parent: string, around: number | undefined): number {
     return selections.reduce((sum, selection) => {
       if (selection.kind === Kind.FIELD) return sum + fieldCost(selection, parent, around)
@@ -62,7 +62,7 @@ export function costOf({ schema, operation, fragments, variables }: Priced): num
   return root ? setCost(operation.selectionSet, root.name, undefined) : 0
 }
 
-/** Why operations that ask for `estimated` values may not run; undefined where that is at most `most`. */
+/** Returns the error for operations that ask for more than `most` values. */
 export function costProblem(estimated: number, most: number): CallerError | undefined {
   if (estimated <= most) return undefined
   return new CallerError(

@@ -1,4 +1,4 @@
-// Spreads work that takes milliseconds over turns of the event loop, so that requests that come together do not hold it together.
+// Spreads work that takes milliseconds over turns of the event loop, so that simultaneous requests do not block it.
 import { CallerError } from '#platform/domain/errors.ts'
 
 const MAX_WAITING = 10_000
@@ -6,8 +6,8 @@ const MAX_WAITING = 10_000
 const waiting: (() => void)[] = []
 
 /**
- * Resolves in a turn of the event loop that nobody else who waits here gets: first come, first served. Rejects with
- * CallerError UNAVAILABLE when 10,000 wait already.
+ * Resolves in a turn of the event loop that no other waiter gets, first come, first served. Rejects with CallerError
+ * UNAVAILABLE when 10,000 wait already.
  */
 export function waitForTurn(): Promise<void> {
   if (waiting.length >= MAX_WAITING)
@@ -16,11 +16,11 @@ export function waitForTurn(): Promise<void> {
     )
   return new Promise(resolve => {
     waiting.push(resolve)
-    if (waiting.length === 1) setImmediate(next)
+    if (waiting.length === 1) setImmediate(resolveNext)
   })
 }
 
-function next(): void {
+function resolveNext(): void {
   waiting.shift()?.()
-  if (waiting.length > 0) setImmediate(next)
+  if (waiting.length > 0) setImmediate(resolveNext)
 }

@@ -1,11 +1,11 @@
-// How much the values of variables hold: counted before they are looked at, so that what is refused costs little. Pure.
+// Limits how many values the variables hold, before they are looked at: refusing them must cost little.
 
-/** Values of scalars of one's own have the depth that callers give them; text cannot be made of just any. */
+/** The values of custom scalars may nest at will; deeper ones cannot be serialised. */
 export const MAX_VALUE_LEVELS = 500
-/** Variable errors that are told. */
+/** How many errors of variables are reported. */
 export const MAX_VARIABLE_ERRORS = 3
 
-/** Says what is wrong when there are more than `most` values, or more than 500 levels of them. Stops counting there. */
+/** Returns the problem when there are more than `most` values, or more than 500 levels. Stops counting there. */
 export function variablesProblem(
   variables: Readonly<Record<string, unknown>> | undefined,
   most: number,

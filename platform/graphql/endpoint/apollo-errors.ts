@@ -1,4 +1,4 @@
-// Joins formatError to Apollo Server, whose hook for errors does not say which request they belong to.
+// Connects formatError to Apollo Server, whose error hook does not say which request an error belongs to.
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
 import { formatError } from '#platform/graphql/errors.ts'
@@ -7,13 +7,13 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 const UNKNOWN_REQUEST = 'see the x-request-id header'
 const requestIds = new WeakMap<object, string>()
 
-/** Notes which request `errors` belong to, for the formatter to say. */
+/** Records which request `errors` belong to, for the formatter. */
 export function attributeErrors(errors: readonly unknown[], requestId: string): void {
   for (const error of errors)
     if (typeof error === 'object' && error !== null) requestIds.set(error, requestId)
 }
 
-/** The `formatError` of an Apollo Server. */
+/** Returns the `formatError` of an Apollo Server. */
 export function createErrorFormatter(
   logger: Logger,
 ): (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError {
@@ -23,7 +23,7 @@ export function createErrorFormatter(
   }
 }
 
-/** What a failed context is thrown as, so that the HTTP status says it too: 401 for a token that does not hold. */
+/** Returns the error to throw when a context fails, with its HTTP status: 401 for an invalid token. */
 export function contextFailure(error: unknown, requestId: string): GraphQLError {
   const status = error instanceof CallerError ? CALLER_CODES[error.code] : 500
   const failure = new GraphQLError(error instanceof Error ? error.message : String(error), {

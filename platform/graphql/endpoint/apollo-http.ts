@@ -1,4 +1,4 @@
-// One operation of an HTTP request, run through Apollo Server. Free of how the answer is sent.
+// Executes one operation of an HTTP request through Apollo Server.
 import { type ApolloServer, HeaderMap } from '@apollo/server'
 import type { FastifyRequest } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -6,14 +6,14 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import { isRead } from '#platform/http/methods.ts'
 
 export type HttpOperation = {
-  /** Parsed, of a POST: the whole of it, or a member of a batch. */
+  /** The parsed body of a POST, or a member of its batch. */
   readonly body: unknown
   readonly context: () => Promise<RequestContext>
 }
 
 export type HttpResult = { readonly status: number; readonly headers: HeaderMap; readonly body: string }
 
-/** HEAD is run as GET: the server leaves out the body. Throws CallerError BAD_USER_INPUT for an answer in parts. */
+/** Runs HEAD as GET: the server leaves out the body. Throws CallerError BAD_USER_INPUT for an incremental result. */
 export async function executeHttp(
   server: ApolloServer<RequestContext>,
   request: FastifyRequest,

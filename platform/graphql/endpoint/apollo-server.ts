@@ -1,4 +1,4 @@
-// The Apollo Server behind an endpoint: limits, errors, persisted queries, a landing page in development. Free of HTTP.
+// Creates the Apollo Server of an endpoint: limits, errors, persisted queries, and a landing page in development.
 import { ApolloServer } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -28,24 +28,24 @@ export type ApolloSetup = {
   readonly source: GraphqlSource
   readonly options: GraphqlOptions
   readonly limits: OperationLimits
-  readonly onWhole: OperationPluginOptions['onWhole']
+  readonly onComplete: OperationPluginOptions['onComplete']
 }
 
-/** Not started yet. */
+/** Returns a server that is not started yet. */
 export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestContext> {
-  const { service, source, options, limits, onWhole } = setup
+  const { service, source, options, limits, onComplete } = setup
   const { development, logger, persisted } = options
   const documents = createDocumentCache({ schema: source.schema, limits, introspection: development })
   return new ApolloServer<RequestContext>({
     ...source,
     logger,
     nodeEnv: development ? 'development' : 'production',
-    introspection: true, // Apollo's refusal tells callers how to set up the server; ours stands among the rules
+    introspection: true, // Apollo's refusal tells callers how to set up the server; ours is a validation rule
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     stringifyResult: value => JSON.stringify(value),
     formatError: createErrorFormatter(logger),
-    // Checked by the document plugin.
+    // The document plugin validates.
     dangerouslyDisableValidation: true,
     documentStore: null,
     executionOptions: { maxCoercionErrors: MAX_VARIABLE_ERRORS },
@@ -59,7 +59,7 @@ export function createApolloServer(setup: ApolloSetup): ApolloServer<RequestCont
         maxCost: options.maxCost,
         logger,
       }),
-      createOperationPlugin(service, { consistency: options.consistency, onWhole }),
+      createOperationPlugin(service, { consistency: options.consistency, onComplete }),
       development
         ? ApolloServerPluginLandingPageLocalDefault({ embed: true, footer: false })
         : ApolloServerPluginLandingPageDisabled(),

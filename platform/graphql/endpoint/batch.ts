@@ -1,4 +1,4 @@
-// Answers an array of operations in one HTTP exchange: each runs by itself, with its own context and trace.
+// Executes an array of operations in one HTTP request, each with its own context and trace.
 import type { ApolloServer } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
@@ -27,9 +27,9 @@ export const BATCHES_FROM = ['services', 'everybody'] as const satisfies readonl
 
 export type BatchSetup = {
   readonly server: ApolloServer<RequestContext>
-  readonly contextOf: (
+  readonly createContext: (
     request: FastifyRequest,
-    of: { readonly member: unknown; readonly budget: RequestBudget | undefined },
+    parts: { readonly member: unknown; readonly budget: RequestBudget | undefined },
   ) => Promise<RequestContext>
   readonly verifier: Verifier
   readonly limits: OperationLimits
@@ -37,9 +37,10 @@ export type BatchSetup = {
 }
 
 /**
- * An array of results in the order of the operations, to be sent; undefined when the body is no array. The status is that of the members when they agree, and 200
- * otherwise; consistency headers cover all members. A service's operations have the limits each, anybody else's
- * together. Throws CallerError BAD_USER_INPUT past the limit, and for a batch of somebody who may send none.
+ * Returns the results in the order of the operations, to be sent; undefined when the body is no array. The status is
+ * that of the members when they agree, and 200 otherwise; consistency headers cover all members. The limits apply to each
+ * operation of a service, and to anybody else's operations together. Throws CallerError BAD_USER_INPUT past the limit,
+ * and for a batch of a caller that may not send one.
  */
 export async function executeBatch(
   setup: BatchSetup,
@@ -52,17 +53,17 @@ export async function executeBatch(
   const isService = caller?.verified?.viewer.role === 'service'
   checkBatch(body, setup, isService || caller === undefined)
   const budget = isService ? undefined : createRequestBudget(setup.limits)
-  const answers = await Promise.all(body.map(member => answerMember(setup, { request, budget }, member)))
-  const status = answers[0]?.status ?? 200
-  const consistency = answers
-    .map(answer => parseToken(answer.headers.get(CONSISTENCY_HEADER)))
+  const results = await Promise.all(body.map(member => executeMember(setup, { request, budget }, member)))
+  const status = results[0]?.status ?? 200
+  const consistency = results
+    .map(result => parseToken(result.headers.get(CONSISTENCY_HEADER)))
     .reduce(mergePositions, NO_POSITIONS)
-  const stale = new Set(answers.flatMap(answer => answer.headers.get(STALE_HEADER)?.split(',') ?? []))
+  const stale = new Set(results.flatMap(result => result.headers.get(STALE_HEADER)?.split(',') ?? []))
   if (Object.keys(consistency).length > 0) void reply.header(CONSISTENCY_HEADER, formatToken(consistency))
   if (stale.size > 0) void reply.header(STALE_HEADER, [...stale].join(','))
-  void reply.code(answers.every(answer => answer.status === status) ? status : 200)
+  void reply.code(results.every(result => result.status === status) ? status : 200)
   return encodeResponse({
-    text: `[${answers.map(answer => answer.body).join(',')}]`,
+    text: `[${results.map(result => result.body).join(',')}]`,
     headers: { 'content-type': 'application/json; charset=utf-8' },
     tagged: false,
   })
@@ -89,22 +90,22 @@ export function checkBatch(
     )
 }
 
-/** Undefined for a token that does not hold: each member is told why. */
+/** Returns undefined for an invalid token: each member reports why. */
 function callerOf(verifier: Verifier, { headers, raw }: FastifyRequest): Promise<Caller | undefined> {
   return identifyCaller(verifier, headers.authorization, raw.socket).catch(() => undefined)
 }
 
-type Batched = {
+type BatchRequest = {
   readonly request: FastifyRequest
   readonly budget: RequestBudget | undefined
 }
 
-function answerMember(
-  { server, contextOf }: BatchSetup,
-  { request, budget }: Batched,
+function executeMember(
+  { server, createContext }: BatchSetup,
+  { request, budget }: BatchRequest,
   member: unknown,
 ): Promise<HttpResult> {
-  const context = () => contextOf(request, { member, budget })
+  const context = () => createContext(request, { member, budget })
   const execute = () => executeHttp(server, request, { body: member, context })
   const parent = traceparentIn(member)
   return isTracing() ? inSpan('graphql.operation', { parent }, execute) : execute()

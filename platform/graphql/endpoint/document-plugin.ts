@@ -1,4 +1,4 @@
-// Gives Apollo Server documents that were checked already, and answers for those that are refused: it validates before it limits.
+// Gives Apollo Server checked documents, and reports those that are refused: Apollo would validate before it limits.
 import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server'
 import { type DocumentNode, GraphQLError, type GraphQLSchema, Kind } from 'graphql'
 import { CALLER_CODES, CallerError } from '#platform/domain/errors.ts'
@@ -12,15 +12,15 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 
 type Operation = GraphQLRequestContext<RequestContext>
 
-/** Stands for a refused one: Apollo Server finds no operation in it, and asks its plugins all the same. */
-const NOTHING: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] }
+/** Replaces a refused document: Apollo Server finds no operation in it, and calls its plugins all the same. */
+const EMPTY_DOCUMENT: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] }
 
 export type DocumentPluginOptions = {
   readonly documents: DocumentCache
-  /** Values in the variables of one operation, at most. */
+  /** How many values the variables of an operation may hold. */
   readonly values: number
   readonly schema: GraphQLSchema
-  /** Values that the operations of a request may ask for; any number when undefined. */
+  /** How many values the operations of a request may ask for; any number when undefined. */
   readonly maxCost: number | undefined
   readonly logger: Logger
 }
@@ -32,12 +32,12 @@ export function createDocumentPlugin(options: DocumentPluginOptions): ApolloServ
     async didResolveSource(operation) {
       const found = await documentOf(operation, options)
       if (Array.isArray(found)) refused.set(operation.contextValue, found)
-      Object.assign(operation, { document: Array.isArray(found) ? NOTHING : found })
+      Object.assign(operation, { document: Array.isArray(found) ? EMPTY_DOCUMENT : found })
     },
     async didResolveOperation(operation) {
       const { contextValue } = operation
-      const costly = costlyOf(operation, options)
-      if (costly) refused.set(contextValue, [costly])
+      const tooCostly = costError(operation, options)
+      if (tooCostly) refused.set(contextValue, [tooCostly])
       const [first] = refused.get(contextValue) ?? []
       if (first) throw refusal(first)
     },
@@ -51,7 +51,7 @@ export function createDocumentPlugin(options: DocumentPluginOptions): ApolloServ
   return { requestDidStart: async () => listener }
 }
 
-/** Or why it may not run. */
+/** Returns the document, or why it may not run. */
 async function documentOf(
   { source = '', request, contextValue }: Operation,
   { documents, values }: DocumentPluginOptions,
@@ -67,18 +67,23 @@ async function documentOf(
   }
 }
 
-function costlyOf(
+function costError(
   { operation, document, request, contextValue: { budget } }: Operation,
   { schema, maxCost }: DocumentPluginOptions,
 ): CallerError | undefined {
   if (maxCost === undefined || !operation || !document) return undefined
-  const priced = { schema, operation, fragments: fragmentsOf(document), variables: request.variables ?? {} }
-  const cost = (budget?.cost ?? 0) + costOf(priced)
+  const operationToPrice = {
+    schema,
+    operation,
+    fragments: fragmentsOf(document),
+    variables: request.variables ?? {},
+  }
+  const cost = (budget?.cost ?? 0) + costOf(operationToPrice)
   if (budget) budget.cost = cost
   return costProblem(cost, maxCost)
 }
 
-/** Says the HTTP status; what the caller is told is written when the response is sent. */
+/** Carries the HTTP status; the errors are written when the response is sent. */
 function refusal(error: Error): GraphQLError {
   const code = error instanceof CallerError ? error.code : 'BAD_USER_INPUT'
   return new GraphQLError(error.message, { extensions: { code, http: { status: CALLER_CODES[code] } } })

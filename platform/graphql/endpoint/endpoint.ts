@@ -1,5 +1,5 @@
-// Mounts a GraphQL schema on an HTTP server, as stages in the order a request meets them: kept answers,
-// parsing, batches, Apollo Server, compression. Free of what the schema is about.
+// Mounts a GraphQL schema on an HTTP server, as stages in the order in which a request meets them: response cache,
+// parsing, batches, Apollo Server, compression.
 import type { ApolloServer, ApolloServerPlugin } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
@@ -47,16 +47,16 @@ export type GraphqlOptions = {
   readonly logger: Logger
   /** `/graphql` when left out. */
   readonly path?: string
-  /** Positions of this service that queries wait for; left out by services that have none of their own. */
+  /** Waits for this service's own positions; left out by services that have none. */
   readonly consistency?: PositionWaiter
-  /** Adds to the context what a service's own resolvers need. Must keep the parts that it gets, by reference. */
+  /** Adds what the service's resolvers need to the context. Must keep the parts that it gets, by reference. */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
-  /** Values that the operations of a request may ask for, as estimated; any number when left out. */
+  /** How many values the operations of a request may ask for, as estimated; any number when left out. */
   readonly maxCost?: number | undefined
   /** Who may send several operations in one request; services when left out. */
   readonly batchesFrom?: BatchesFrom
-  /** Keeps whole answers of queries whose context says that they may be kept; none when left out. */
+  /** Caches whole responses of queries whose context allows it; none are cached when left out. */
   readonly responseCache?: ResponseCachePolicy
   /** Operations that may be named by a hash instead of sent as text; none when left out. */
   readonly persisted?: PersistedOperations
@@ -67,10 +67,10 @@ export type GraphqlOptions = {
 export type GraphqlEndpoint = AsyncDisposable & { readonly path: string }
 
 /**
- * GET, HEAD and POST `path`, one operation, or an array of them from who may send one. An invalid or expired token gives every operation
- * UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. Batched operations succeed or fail one by one, each
- * with a context of its own. Answers of 1 KB and more go out compressed to who takes that; a GET's has a tag, and is
- * 304 when it is known. Call before `http.listen`.
+ * Mounts GET, HEAD and POST `path` for one operation, or an array of them from callers that may send one. An invalid or
+ * expired token gives every operation UNAUTHENTICATED with HTTP 401; no token is an anonymous caller. Batched operations
+ * succeed or fail one by one, each with a context of its own. Responses of 1 KB and more are compressed for clients that
+ * accept it; a GET's has an ETag, and is 304 when the client knows it. Call before `http.listen`.
  */
 export async function mountGraphql(
   http: HttpServer,
@@ -79,107 +79,108 @@ export async function mountGraphql(
 ): Promise<GraphqlEndpoint> {
   const { path = '/graphql' } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const whole = new WeakMap<ResponseSources, WholeQuery>()
+  const completeQueries = new WeakMap<ResponseSources, CompleteQuery>()
   const server = createApolloServer({
     service: http.name,
     source,
     options,
     limits,
-    onWhole: ({ sources }, name) => whole.set(sources, { name }),
+    onComplete: ({ sources }, name) => completeQueries.set(sources, { name }),
   })
   await server.start()
   const stages: Stages = {
     server,
-    whole,
+    completeQueries,
     verifier: options.verifier,
-    answers: options.responseCache && createResponseCache(http.name, options.responseCache),
-    contextOf: contexts(options),
+    cache: options.responseCache && createResponseCache(http.name, options.responseCache),
+    createContext: createContextFactory(options),
     limits,
     batchesFrom: options.batchesFrom ?? 'services',
     count: createOperationCounter(http.name),
   }
   mountGraphqlRoute(http, {
     url: path,
-    // Returns nothing: a returned reply would be waited for, which costs more than to find the answer.
+    // Returns nothing: Fastify would wait for a returned reply, which costs more than to find a cached response.
     handler: (request, reply) => {
-      answer(stages, request, reply).catch((error: unknown) => reply.send(error))
+      respond(stages, request, reply).catch((error: unknown) => reply.send(error))
     },
   })
   return { path, [Symbol.asyncDispose]: () => server.stop() }
 }
 
-type WholeQuery = { readonly name: string | undefined }
+type CompleteQuery = { readonly name: string | undefined }
 
 type Stages = {
   readonly server: ApolloServer<RequestContext>
   readonly verifier: Verifier
-  readonly answers: ResponseCache | undefined
-  /** Queries that were answered whole, by what they were made of. */
-  readonly whole: WeakMap<ResponseSources, WholeQuery>
-  readonly contextOf: (request: FastifyRequest, known?: Known) => Promise<RequestContext>
+  readonly cache: ResponseCache | undefined
+  /** The queries that succeeded without errors, by their contexts' sources. */
+  readonly completeQueries: WeakMap<ResponseSources, CompleteQuery>
+  readonly createContext: (request: FastifyRequest, known?: KnownParts) => Promise<RequestContext>
   readonly limits: OperationLimits
   readonly batchesFrom: BatchesFrom
   readonly count: ReturnType<typeof createOperationCounter>
 }
 
-/** What a context is made of, as far as it is known already. */
-type Known = {
-  /** The member of a batch that is answered. */
+/** The parts of a context that are known already. */
+type KnownParts = {
+  /** The member of a batch that is executed. */
   readonly member?: unknown
   readonly budget?: RequestBudget | undefined
   readonly caller?: Caller | undefined
 }
 
-/** The way of a kept answer has one wait: for the token's check. */
-function answer(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { answers, verifier, count } = stages
-  if (answers === undefined) return answerAnew(stages, { request, reply, asked: undefined })
-  return readCacheKey(answers, verifier, request).then(asked => {
-    const kept = asked && answers.get(asked.key)
-    if (kept === undefined) return answerAnew(stages, { request, reply, asked })
-    count({ name: kept.name, kind: 'query', outcome: 'ok' })
-    return sendResponse(request, reply, kept)
+/** A cached response waits once: for the token's check. */
+function respond(stages: Stages, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { cache, verifier, count } = stages
+  if (cache === undefined) return execute(stages, { request, reply, lookup: undefined })
+  return readCacheKey(cache, verifier, request).then(lookup => {
+    const cached = lookup && cache.get(lookup.key)
+    if (cached === undefined) return execute(stages, { request, reply, lookup })
+    count({ name: cached.name, kind: 'query', outcome: 'ok' })
+    return sendResponse(request, reply, cached)
   })
 }
 
-async function answerAnew(stages: Stages, { request, reply, asked }: Exchange): Promise<void> {
-  const made = Array.isArray(parseBody(request))
+async function execute(stages: Stages, exchange: Exchange): Promise<void> {
+  const { request, reply } = exchange
+  const response = Array.isArray(parseBody(request))
     ? await executeBatch(stages, request, reply)
-    : await answerOne(stages, { request, reply, asked })
-  if (made !== undefined) return sendResponse(request, reply, made)
+    : await executeOne(stages, exchange)
+  if (response !== undefined) return sendResponse(request, reply, response)
 }
 
 type Exchange = {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
-  readonly asked: CacheLookup | undefined
+  readonly lookup: CacheLookup | undefined
 }
 
-async function answerOne(stages: Stages, { request, reply, asked }: Exchange): Promise<EncodedResponse> {
-  const held: { context?: RequestContext } = {}
+async function executeOne(stages: Stages, { request, reply, lookup }: Exchange): Promise<EncodedResponse> {
+  const created: { context?: RequestContext } = {}
   const {
     status,
-    headers: given,
+    headers: resultHeaders,
     body: text,
   } = await executeHttp(stages.server, request, {
     body: request.body,
     context: async () => {
-      held.context = await stages.contextOf(request, { caller: asked?.caller })
-      return held.context
+      created.context = await stages.createContext(request, { caller: lookup?.caller })
+      return created.context
     },
   })
-  for (const [name, value] of given) void reply.header(name, value)
+  for (const [name, value] of resultHeaders) void reply.header(name, value)
   void reply.code(status)
-  const { sources } = held.context ?? {}
-  const query = sources && stages.whole.get(sources)
+  const { sources } = created.context ?? {}
+  const query = sources && stages.completeQueries.get(sources)
   const headers = headersOf(reply)
-  const isGood = reply.statusCode === 200
-  if (stages.answers && asked && sources && query && isGood)
-    return stages.answers.put(asked.key, { sources, text, headers, ...query })
-  return encodeResponse({ text, headers, tagged: isGood && isRead(request) })
+  const isOk = reply.statusCode === 200
+  if (stages.cache && lookup && sources && query && isOk)
+    return stages.cache.put(lookup.key, { sources, text, headers, ...query })
+  return encodeResponse({ text, headers, tagged: isOk && isRead(request) })
 }
 
-/** Those that belong to the answer, not to this sending of it. */
+/** Returns the headers that belong to the response whenever it is sent. */
 function headersOf(reply: FastifyReply): Record<string, string> {
   const found: Record<string, string> = {}
   for (const name of ['content-type', 'cache-control', CONSISTENCY_HEADER]) {
@@ -189,7 +190,7 @@ function headersOf(reply: FastifyReply): Record<string, string> {
   return found
 }
 
-function contexts({ verifier, extend, persisted }: GraphqlOptions): Stages['contextOf'] {
+function createContextFactory({ verifier, extend, persisted }: GraphqlOptions): Stages['createContext'] {
   return async (request, { member, budget, caller } = {}) => {
     try {
       persisted?.admit(namedOperation(request, member))
@@ -203,16 +204,16 @@ function contexts({ verifier, extend, persisted }: GraphqlOptions): Stages['cont
   }
 }
 
-/** `member` of a batch, or what the whole request asks to run. */
+/** Returns the operation of a batch's `member`, or of the whole request. */
 function namedOperation({ method, body, query }: FastifyRequest, member: unknown): NamedOperation {
   if (isObject(member)) return member
   if (method === 'POST') return isObject(body) ? body : {}
   if (!isObject(query)) return {}
-  return { query: query.query, extensions: parsedOrNothing(query.extensions) }
+  return { query: query.query, extensions: parseOrUndefined(query.extensions) }
 }
 
-/** What does not parse is refused where it is read. */
-function parsedOrNothing(text: unknown): unknown {
+/** Returns undefined for what does not parse: it is refused where it is read. */
+function parseOrUndefined(text: unknown): unknown {
   try {
     return typeof text === 'string' ? JSON.parse(text) : undefined
   } catch {
@@ -223,7 +224,7 @@ function parsedOrNothing(text: unknown): unknown {
 function baseContext(
   caller: Caller,
   { headers, id, ip: address }: FastifyRequest,
-  { member, budget }: Pick<Known, 'member' | 'budget'>,
+  { member, budget }: Pick<KnownParts, 'member' | 'budget'>,
 ): RequestContext {
   const { token, verified } = caller
   return createRequestContext({

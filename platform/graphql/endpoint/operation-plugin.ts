@@ -1,4 +1,4 @@
-// What happens around each operation: the wait for a required position, headers about consistency, a count.
+// Surrounds each operation with the wait for a required position, the consistency headers, and a count.
 import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server'
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { CONSISTENCY_HEADER, formatToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
@@ -6,7 +6,7 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import { attributeErrors } from '#platform/graphql/endpoint/apollo-errors.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 
-/** The positions of one service: `reached` resolves false when its read models are not there in time, or not waited for. */
+/** Waits for one service's positions: resolves false when its read models are not there in time, or nobody waits. */
 export type PositionWaiter = {
   readonly service: string
   waitFor(position: number, timeoutMs: number, viewer: Viewer | undefined): Promise<boolean>
@@ -18,14 +18,14 @@ type Operation = GraphQLRequestContext<RequestContext>
 
 export type OperationPluginOptions = {
   readonly consistency?: PositionWaiter | undefined
-  /** Called when a query was answered whole: without errors, and with all that it had to show. */
-  readonly onWhole?: ((context: RequestContext, operationName: string | undefined) => void) | undefined
+  /** Called when a query completed without errors and with current data. */
+  readonly onComplete?: ((context: RequestContext, operationName: string | undefined) => void) | undefined
 }
 
-/** One listener for all operations: what it needs to know is in their contexts. */
+/** Uses one listener for all operations: what it needs is in their contexts. */
 export function createOperationPlugin(
   service: string,
-  { consistency, onWhole }: OperationPluginOptions = {},
+  { consistency, onComplete }: OperationPluginOptions = {},
 ): ApolloServerPlugin<RequestContext> {
   const count = createOperationCounter(service)
   const listener: GraphQLRequestListener<RequestContext> = {
@@ -34,19 +34,19 @@ export function createOperationPlugin(
       attributeErrors(errors, contextValue.requestId)
     },
     async willSendResponse(operation) {
-      tellConsistency(operation)
+      reportConsistency(operation)
       count({
         name: operation.operationName ?? undefined,
         kind: operation.operation?.operation,
         outcome: operation.errors ? 'error' : 'ok',
       })
-      if (isWhole(operation)) onWhole?.(operation.contextValue, operation.operationName ?? undefined)
+      if (isComplete(operation)) onComplete?.(operation.contextValue, operation.operationName ?? undefined)
     },
   }
   return { requestDidStart: async () => listener }
 }
 
-/** Once per query, before its resolvers run; mutations load what they decide on from the store itself. */
+/** Waits before a query's resolvers run; mutations load their state from the store itself. */
 async function awaitPosition(
   { operation, contextValue }: Operation,
   { service, waitFor }: PositionWaiter,
@@ -57,14 +57,14 @@ async function awaitPosition(
     contextValue.consistency.stale.push(service)
 }
 
-function isWhole({ operation, errors, contextValue, response }: Operation): boolean {
+function isComplete({ operation, errors, contextValue, response }: Operation): boolean {
   if (operation?.operation !== 'query' || errors !== undefined) return false
   if (contextValue.consistency.stale.length > 0 || response.body?.kind !== 'single') return false
-  const { data, errors: told } = response.body.singleResult
-  return told === undefined && data !== undefined && data !== null
+  const { data, errors: reported } = response.body.singleResult
+  return reported === undefined && data !== undefined && data !== null
 }
 
-function tellConsistency({ contextValue, response }: Operation): void {
+function reportConsistency({ contextValue, response }: Operation): void {
   const { seen, stale } = contextValue.consistency
   const token = formatToken(seen)
   if (token) response.http.headers.set(CONSISTENCY_HEADER, token)

@@ -1,4 +1,4 @@
-// Operations that are named by a hash: those of a front end's manifest, and those that clients register. Free of transport.
+// Resolves operations that are named by a hash: those of a front end's manifest, and those that clients register.
 import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { ApolloServerOptions } from '@apollo/server'
@@ -25,7 +25,7 @@ const manifestSchema = z.object({
 /** Apollo's format of a persisted query manifest. Every id is the SHA-256 of its body, in hexadecimal. */
 export type PersistedManifest = z.infer<typeof manifestSchema>
 
-/** A request as far as it says what to run: a text, the hash of one in `extensions.persistedQuery`, or both. */
+/** The part of a request that says what to run: a text, the hash of one in `extensions.persistedQuery`, or both. */
 export type NamedOperation = {
   readonly query?: unknown
   readonly extensions?: unknown
@@ -33,14 +33,13 @@ export type NamedOperation = {
 
 export type PersistedOperations = {
   /**
-   * The text to run; '' when the request has neither text nor hash. A text that comes with its hash can be named by it
-   * from then on. Throws CallerError OPERATION_NOT_PERSISTED for what is not in the manifest where nothing else may run,
-   * GraphQLError PERSISTED_QUERY_NOT_FOUND for a hash that is not known (PERSISTED_QUERY_NOT_SUPPORTED where it cannot get
-   * known), and CallerError BAD_USER_INPUT for a hash that
-   * is not the text's, or of another version than 1.
+   * Returns the text to run; '' when the request has neither text nor hash. A text that comes with its hash is registered
+   * under it. Throws CallerError OPERATION_NOT_PERSISTED for what is not in the manifest where nothing else may run,
+   * GraphQLError PERSISTED_QUERY_NOT_FOUND for an unknown hash (PERSISTED_QUERY_NOT_SUPPORTED where clients cannot
+   * register), and CallerError BAD_USER_INPUT for a hash that is not the text's, or of another version than 1.
    */
   resolve(request: NamedOperation): string
-  /** The same but for unknown hashes, for whoever resolves them with `store`. */
+  /** Throws the same but for unknown hashes, which `store` resolves. */
   admit(request: NamedOperation): void
   readonly store: TextStore
 }
@@ -50,17 +49,17 @@ type TextStore = NonNullable<
 >
 
 export type PersistedOptions = {
-  /** None when left out. */
+  /** No manifest when left out. */
   readonly manifest?: PersistedManifest
-  /** Nothing runs but the manifest's operations. */
+  /** Whether nothing but the manifest's operations may run. */
   readonly only: boolean
-  /** Whether a text that comes with its hash can be named by it from then on; it can when left out. */
+  /** Whether a text that comes with its hash is registered under it; true when left out. */
   readonly automatic?: boolean
 }
 
-/** Bytes of registered texts; the least used gives way. */
+/** Bytes of registered texts; the least recently used is evicted. */
 const MAX_REGISTERED = 8 * 1024 * 1024
-/** What Apollo Server puts before the hash. */
+/** The prefix that Apollo Server puts before the hash. */
 const STORE_PREFIX = /^apq:/
 
 export function createPersistedOperations({
@@ -79,7 +78,7 @@ export function createPersistedOperations({
     if (automatic && !only && !listed.has(id)) registered.set(id, text)
   }
 
-  function admit(request: NamedOperation): Named {
+  function admit(request: NamedOperation): ParsedRequest {
     const text = textIn(request)
     const named = hashOf(request.extensions)
     const id = text !== undefined && (only || named !== undefined) ? sha256(text) : named
@@ -106,9 +105,9 @@ export function createPersistedOperations({
   }
 }
 
-type Named = { readonly id: string | undefined; readonly text: string | undefined }
+type ParsedRequest = { readonly id: string | undefined; readonly text: string | undefined }
 
-/** Some protocols demand a text: an empty one is none. */
+/** An empty text counts as none: some protocols demand a text. */
 function textIn({ query }: NamedOperation): string | undefined {
   return typeof query === 'string' && query !== '' ? query : undefined
 }
@@ -148,7 +147,7 @@ function notPersisted(): CallerError {
   )
 }
 
-/** As clients of the protocol know it: they send the text next. */
+/** Clients of the protocol send the text next. */
 function notFound(): never {
   throw new GraphQLError('PersistedQueryNotFound', { extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } })
 }

@@ -1,4 +1,4 @@
-// The first stage of a request: looks for a kept answer before anything is parsed. Free of how answers are made.
+// Reads the cache key of a request before anything of it is parsed.
 import type { FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
@@ -8,27 +8,27 @@ import { rawJsonOf } from '#platform/http/json-body.ts'
 
 export type CacheLookup = { readonly key: CacheKey; readonly caller: Caller }
 
-const NOTHING_ASKED = Promise.resolve(undefined)
+const NOT_CACHEABLE = Promise.resolve(undefined)
 
 /**
- * The question that a request is, and who asks. Undefined for one that the stages behind must refuse or look at
- * themselves: a token that does not hold, a body that is not JSON, a simple request that another site could have sent.
+ * Returns the key and the caller of a request; undefined for one that later stages must check or refuse: an invalid
+ * token, a body that is not JSON, a simple request that another site could have sent.
  */
 export function readCacheKey(
-  answers: ResponseCache,
+  cache: ResponseCache,
   verifier: Verifier,
   request: FastifyRequest,
 ): Promise<CacheLookup | undefined> {
   const operation = operationOf(request)
-  if (operation === undefined) return NOTHING_ASKED
+  if (operation === undefined) return NOT_CACHEABLE
   const { headers } = request
-  const ask = (caller: Caller): CacheLookup => {
+  const keyFor = (caller: Caller): CacheLookup => {
     const { 'accept-language': language, accept } = headers
-    const asker = { viewer: caller.verified?.viewer, language, accept, operation }
-    return { caller, key: answers.keyOf(asker, requiredPositions(caller, headers[CONSISTENCY_HEADER])) }
+    const cacheable = { viewer: caller.verified?.viewer, language, accept, operation }
+    return { caller, key: cache.keyOf(cacheable, requiredPositions(caller, headers[CONSISTENCY_HEADER])) }
   }
-  // Why a token does not hold is said by the stage that makes the context.
-  return identifyCaller(verifier, headers.authorization, request.raw.socket).then(ask, () => undefined)
+  // The stage that makes the context reports why a token is not valid.
+  return identifyCaller(verifier, headers.authorization, request.raw.socket).then(keyFor, () => undefined)
 }
 
 function operationOf(request: FastifyRequest): Buffer | undefined {
@@ -40,7 +40,7 @@ function operationOf(request: FastifyRequest): Buffer | undefined {
 
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i
 
-/** As Apollo Server's prevention of cross-site requests has it, but never laxer. */
+/** Follows Apollo Server's prevention of cross-site requests, and is never laxer. */
 function isPreflighted({ headers }: FastifyRequest): boolean {
   const type = headers['content-type']
   if (type !== undefined) return JSON_TYPE.test(type)

@@ -1,4 +1,4 @@
-// Whole answers of queries, kept in this process for the caller that got them while what they are made of is current.
+// Caches whole responses of queries per caller, for as long as the data that they show is current.
 import { crc32 } from 'node:zlib'
 import { LRUCache } from 'lru-cache'
 import type { Viewer } from '#platform/auth/viewer.ts'
@@ -8,17 +8,17 @@ import type { ResponseSources } from '#platform/graphql/context.ts'
 import { type EncodedResponse, encodeResponse } from '#platform/http/response-body.ts'
 import { counter, deferredCounter, gauge } from '#platform/telemetry/metrics.ts'
 
-/** Decides whether what an answer is made of may still be shown. Asked at every hit, so it must be quick. */
+/** Decides whether the data that a response shows may still be served. Called at every hit, so it must be fast. */
 export type ResponseCachePolicy = {
-  /** What `viewer` must see, given the consistency header that it sent. */
+  /** Returns the positions that `viewer` must see, given the consistency header that it sent. */
   required(viewer: Viewer | undefined, header: PositionVector): PositionVector
-  /** Never again true once it was false for what nobody requires anything of. */
+  /** Once false where nothing is required, it is never true again. */
   serves(lease: Lease, required: PositionVector): boolean
 }
 
 /**
- * A request as far as its answer depends on it. `key` is the asker and a checksum of the operation, which is quicker to look
- * up than the operation itself; what is found there must still be of the same operation.
+ * What a response depends on. `key` holds the caller and a checksum of the operation, which is faster to look up than
+ * the operation itself; the operation of the response that is found is compared as well.
  */
 export type CacheKey = {
   readonly key: string
@@ -26,18 +26,18 @@ export type CacheKey = {
   readonly required: PositionVector
 }
 
-/** All that an answer may depend on besides what is read for it. */
+/** All of a request that a response may depend on. */
 export type CacheableRequest = {
   readonly viewer: Viewer | undefined
   readonly language: string | undefined
   /** The Accept header, which chooses the content type. */
   readonly accept: string | undefined
-  /** The body of a POST or the query string of a GET, as it came. A hash in it names one text for good. */
+  /** The body of a POST or the query string of a GET, as it came. A hash in it always names the same text. */
   readonly operation: Buffer
 }
 
 export type CachedResponse = EncodedResponse & {
-  /** For the count of operations. */
+  /** The operation's name, for the operation counter. */
   readonly name: string | undefined
   readonly leases: readonly Lease[]
   readonly operation: Buffer
@@ -51,21 +51,21 @@ export type CompletedQuery = {
 }
 
 export type ResponseCache = {
-  keyOf(asker: CacheableRequest, header: PositionVector): CacheKey
-  /** Only while each of its leases serves what the question requires. */
-  get(question: CacheKey): CachedResponse | undefined
+  keyOf(request: CacheableRequest, header: PositionVector): CacheKey
+  /** Returns a response only while each of its leases serves the positions that the key requires. */
+  get(key: CacheKey): CachedResponse | undefined
   /**
-   * The answer of a query without errors, as it is to be sent; kept if all that it shows came out of the cache. Call it
-   * for nothing else.
+   * Returns the response to send, and caches it if all that it shows came out of the data cache. To be called only for
+   * a query that succeeded without errors.
    */
-  put(question: CacheKey, finished: CompletedQuery): CachedResponse
+  put(key: CacheKey, query: CompletedQuery): CachedResponse
 }
 
 const DEFAULT_MAX_BYTES = 32 * 1024 * 1024
-/** One answer's share of them. */
-const LARGEST = 1 / 16
-/** What an answer takes besides its bytes and its key, about. */
-const OVERHEAD = 1024
+/** The share that one response may take. */
+const MAX_ENTRY_SHARE = 1 / 16
+/** The bytes that a response takes besides its body and its key, about. */
+const ENTRY_OVERHEAD = 1024
 
 export function createResponseCache(
   service: string,
@@ -73,44 +73,49 @@ export function createResponseCache(
   maxBytes: number = DEFAULT_MAX_BYTES,
 ): ResponseCache {
   const count = createCounts(service)
-  const kept = new LRUCache<string, CachedResponse>({
+  const cached = new LRUCache<string, CachedResponse>({
     maxSize: maxBytes,
-    maxEntrySize: maxBytes * LARGEST,
+    maxEntrySize: maxBytes * MAX_ENTRY_SHARE,
     sizeCalculation: sizeOf,
-    dispose: (_answer, _key, reason) => reason === 'evict' && count.evicted(),
+    dispose: (_response, _key, reason) => reason === 'evict' && count.evicted(),
   })
 
-  /** Weighed anew: a value that is the same object would not be. */
-  function weigh(key: string, answer: CachedResponse): void {
-    if (kept.peek(key)?.compressed === answer.compressed) kept.set(key, { ...answer })
-    count.bytes(kept.calculatedSize)
+  /** Makes the cache calculate the size anew, which it does only for another object. */
+  function updateSize(key: string, response: CachedResponse): void {
+    if (cached.peek(key)?.compressed === response.compressed) cached.set(key, { ...response })
+    count.bytes(cached.calculatedSize)
   }
 
   return {
-    keyOf: (asker, header) => ({
-      key: keyOf(asker),
-      operation: asker.operation,
-      required: policy.required(asker.viewer, header),
+    keyOf: (request, header) => ({
+      key: keyOf(request),
+      operation: request.operation,
+      required: policy.required(request.viewer, header),
     }),
     get({ key, operation, required }) {
-      const found = kept.get(key)
-      const stands = found?.operation.equals(operation) && served(found, required, policy)
-      if (!stands) return void count.missed()
+      const found = cached.get(key)
+      const isCurrent = found?.operation.equals(operation) && isServable(found, required, policy)
+      if (!isCurrent) return void count.miss()
       count.hit()
       return found
     },
     put({ key, operation }, { sources, name, text, headers }) {
       const { leases, uncacheable } = sources
-      const body = encodeResponse({ text, headers, tagged: true, onCompressed: () => weigh(key, answer) })
-      const answer: CachedResponse = { ...body, name, leases: [...leases], operation: copyOf(operation) }
-      if (leases.length > 0 && !uncacheable) kept.set(key, answer)
-      count.bytes(kept.calculatedSize)
-      return answer
+      const body = encodeResponse({
+        text,
+        headers,
+        tagged: true,
+        onCompressed: () => updateSize(key, response),
+      })
+      const response: CachedResponse = { ...body, name, leases: [...leases], operation: copyOf(operation) }
+      if (leases.length > 0 && !uncacheable) cached.set(key, response)
+      count.bytes(cached.calculatedSize)
+      return response
     },
   }
 }
 
-function served(
+function isServable(
   { leases }: CachedResponse,
   required: PositionVector,
   { serves }: ResponseCachePolicy,
@@ -119,7 +124,7 @@ function served(
   return true
 }
 
-/** Of its own: the original may be a part of something larger, all of which it would keep in memory. */
+/** Copies the bytes: the original may be a part of something larger, all of which it would keep in memory. */
 function copyOf(bytes: Buffer): Buffer {
   const copy = Buffer.alloc(bytes.length)
   bytes.copy(copy)
@@ -127,8 +132,8 @@ function copyOf(bytes: Buffer): Buffer {
 }
 
 /**
- * Equal only for equal askers: headers hold no line breaks, the checksum is a number, and what is left is the subject.
- * Nobody's role is no role.
+ * Keys are equal only for equal requests: headers hold no line breaks, the checksum is a number, and what is left is the
+ * subject. An anonymous caller has an empty role.
  */
 function keyOf({ viewer, language = '', accept = '', operation }: CacheableRequest): string {
   const { role, subject } = viewer ?? { role: '', subject: '' }
@@ -136,25 +141,25 @@ function keyOf({ viewer, language = '', accept = '', operation }: CacheableReque
 }
 
 function sizeOf({ bytes, compressed, leases, operation }: CachedResponse, key: string): number {
-  let size = OVERHEAD + 2 * key.length + operation.length + bytes.length + 200 * leases.length
+  let size = ENTRY_OVERHEAD + 2 * key.length + operation.length + bytes.length + 200 * leases.length
   for (const variant of compressed.values()) size += variant.bytes.length
   return size
 }
 
-type Counts = { hit(): void; missed(): void; evicted(): void; bytes(now: number): void }
+type Counts = { hit(): void; miss(): void; evicted(): void; bytes(now: number): void }
 
 function createCounts(service: string): Counts {
-  const asked = counter('waybill_answers_total', 'Requests by whether a kept answer was there for them', [
+  const lookups = counter('waybill_answers_total', 'Requests by whether a cached response was found', [
     'service',
     'outcome',
   ])
-  const evictions = counter('waybill_answers_evicted_total', 'Kept answers that gave way to others', [
+  const evictions = counter('waybill_answers_evicted_total', 'Cached responses that were evicted', [
     'service',
   ])
-  const size = gauge('waybill_answers_bytes', 'What kept answers take, about', ['service'])
+  const size = gauge('waybill_answers_bytes', 'Approximate size of the cached responses', ['service'])
   return {
-    hit: deferredCounter(asked, { service, outcome: 'hit' }),
-    missed: deferredCounter(asked, { service, outcome: 'miss' }),
+    hit: deferredCounter(lookups, { service, outcome: 'hit' }),
+    miss: deferredCounter(lookups, { service, outcome: 'miss' }),
     evicted: () => evictions.inc({ service }),
     bytes: now => size.set({ service }, now),
   }
