@@ -10,14 +10,14 @@ const client = createClient({
   webSocketImpl: WebSocket,
   connectionParams: { authorization: `Bearer ${TOKEN}` },
 })
-const updates = client.iterate({
-  query: 'subscription($id: ID!) { orderUpdated(id: $id) { status shipments { status } } }',
+const changes = client.iterate({
+  query: 'subscription($id: ID!) { orderChanges(id: $id) { order { status shipments { status } } } }',
   variables: { id },
 })
 
-for await (const { data, errors } of updates) {
+for await (const { data, errors } of changes) {
   if (!data) throw new Error(errors?.[0]?.message)
-  const { status, shipments } = data.orderUpdated
+  const { status, shipments } = data.orderChanges.order
   console.log(status, ...shipments.map(shipment => shipment.status))
   if (status === 'COMPLETED' || status === 'CANCELLED') break
 }

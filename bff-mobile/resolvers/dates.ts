@@ -1,5 +1,4 @@
-// The fields that are days: an instant of the screens, in the time zone that the field is asked for. Free of I/O.
-
+// Resolves the fields that are days: formats an instant in the time zone that the field's argument names.
 import { localizationOf } from '#bff-mobile/views/localization.ts'
 import { headlineText } from '#bff-mobile/views/order-view.ts'
 import type {
@@ -14,7 +13,7 @@ export type DateResolvers = {
   readonly Parcel: ParcelResolvers
 }
 
-/** Each throws CallerError BAD_USER_INPUT for a time zone that is none. */
+/** Every resolver throws CallerError BAD_USER_INPUT for an unknown time zone. */
 export const dates: DateResolvers = {
   OrderCard: {
     placed: ({ placedAt }, { timeZone }, context) => localizationOf(context).date(placedAt, timeZone),

@@ -79,8 +79,8 @@ function orderOfCancel(result: CancelResult): CardPartsFragment | null {
   return 'order' in result ? result.order : null
 }
 
-function checkoutOutcome(result: CheckoutResult, texts: Localization): CheckoutOutcome {
-  const card = cardOrNull(orderOfCheckout(result), texts)
+function checkoutOutcome(result: CheckoutResult, localization: Localization): CheckoutOutcome {
+  const card = cardOrNull(orderOfCheckout(result), localization)
   const pending = result.__typename === 'OrderPending'
   switch (result.__typename) {
     case 'OrderAccepted':
@@ -104,14 +104,14 @@ function checkoutOutcome(result: CheckoutResult, texts: Localization): CheckoutO
   }
 }
 
-function cancelOutcome(result: CancelResult, texts: Localization): OrderOutcome {
+function cancelOutcome(result: CancelResult, localization: Localization): OrderOutcome {
   return result.__typename === 'OrderCancellation'
-    ? { order: orderCard(result.order, texts), refusal: null }
+    ? { order: orderCard(result.order, localization), refusal: null }
     : { order: null, refusal: refusal(result) }
 }
 
-function cardOrNull(order: CardPartsFragment | null, texts: Localization) {
-  return order ? orderCard(order, texts) : null
+function cardOrNull(order: CardPartsFragment | null, localization: Localization) {
+  return order ? orderCard(order, localization) : null
 }
 
 function refusal({ code, message }: { readonly code: string; readonly message: string }) {

@@ -1,4 +1,4 @@
-// The mobile screens' gateway queries as cached pages: what each depends on, and for how long it is kept. Data only.
+// The cached pages of the mobile graph: the gateway query of each, the tags that drop it, and how long it is kept.
 import { tag } from '#bff/pages/cache-tags.ts'
 import type { Page } from '#bff/pages/pages.ts'
 import {
@@ -22,7 +22,7 @@ import {
   type ProfileQueryVariables,
 } from '#schema/generated/bff-mobile-operations.ts'
 
-/** Events drop what they touch: the time only bounds what an event that never came would have left behind. */
+/** Events drop the pages that they change: the time only bounds the effect of a lost event. */
 const TTL_MS = 5 * 60_000
 
 export const screenPage: Page<OrderScreenQuery, OrderScreenQueryVariables> = {
@@ -34,7 +34,7 @@ export const screenPage: Page<OrderScreenQuery, OrderScreenQueryVariables> = {
   entity: ({ id }) => ({ kind: 'order', id }),
 }
 
-/** One order as it stands in a list. */
+/** One order as lists show it. */
 export const cardPage: Page<OrderCardOneQuery, OrderCardOneQueryVariables> = {
   name: 'card',
   document: OrderCardOneDocument,
@@ -44,7 +44,7 @@ export const cardPage: Page<OrderCardOneQuery, OrderCardOneQueryVariables> = {
   entity: ({ id }) => ({ kind: 'order', id }),
 }
 
-/** A customer's orders, or with no filter all of them. */
+/** A customer's orders, or all orders without a filter. */
 export const cardsPage: Page<OrderCardsQuery, OrderCardsQueryVariables> = {
   name: 'cards',
   document: OrderCardsDocument,

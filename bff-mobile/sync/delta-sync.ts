@@ -1,5 +1,4 @@
-// Delta sync for a copy of the caller's orders on the phone: one gateway query, read from the orders' own read model.
-
+// Delta sync: brings a phone's copy of the caller's orders up to date with one gateway query.
 import type { Pages } from '#bff/pages/pages.ts'
 import { decodeSyncCursor, encodeSyncCursor, type SyncState } from '#bff-mobile/sync/sync-cursor.ts'
 import { FINISHED, listedSince, syncDelta } from '#bff-mobile/sync/sync-delta.ts'
@@ -11,30 +10,28 @@ import type { RequestContext } from '#platform/graphql/context.ts'
 import type { ResolversParentTypes } from '#schema/generated/bff-mobile.ts'
 import { OrdersChangedDocument, type OrdersChangedQuery } from '#schema/generated/bff-mobile-operations.ts'
 
-type Asked = { readonly cursor: string | null; readonly first: number }
-
 /**
- * No cursor is ever too old: changes are kept with the orders. What left the list by age is found by the time in the
- * cursor; more than 100 of those at once, and the copy begins anew, which costs a second query.
+ * Returns what has changed since the cursor, which is never too old: changes are kept with the orders. Orders that left
+ * the list by age are found by the time in the cursor; if they are more than 100, the copy begins anew with a second query.
  */
 export async function changesSince(
   pages: Pages,
-  { cursor, first }: Asked,
+  { cursor, first }: { readonly cursor: string | null; readonly first: number },
   context: RequestContext,
 ): Promise<ResolversParentTypes['OrderChanges']> {
   const { subject } = requireRole(context.viewer, 'customer')
   const nowS = Math.floor(Date.now() / 1000)
   const since = cursor === null ? undefined : decodeSyncCursor(subject, cursor, nowS)
-  const heard = await pages.positions() // before the read, which shows all of it
-  const asked = await ask(pages, { since, first, nowS }, context)
-  const isTooMuch = asked.left?.pageInfo.hasNextPage === true
+  const received = await pages.positions() // before the query, which shows everything up to here
+  const firstAnswer = await queryChanges(pages, { since, first, nowS }, context)
+  const isTooMuch = firstAnswer.left?.pageInfo.hasNextPage === true
   const from = isTooMuch ? undefined : since
-  const answer = isTooMuch ? await ask(pages, { since: from, first, nowS }, context) : asked
+  const answer = isTooMuch ? await queryChanges(pages, { since: from, first, nowS }, context) : firstAnswer
 
-  const { changed, removed, next } = syncDelta({ from, answer, heard, nowS })
-  const texts = localizationOf(context)
+  const { changed, removed, next } = syncDelta({ from, answer, received, nowS })
+  const localization = localizationOf(context)
   return {
-    changed: changed.map(order => orderCard(order, texts)),
+    changed: changed.map(order => orderCard(order, localization)),
     removed,
     cursor: encodeSyncCursor(subject, next),
     hasMore: answer.orderChanges.hasMore,
@@ -42,8 +39,8 @@ export async function changesSince(
   }
 }
 
-/** In the caller's name: a customer gets its own orders only. */
-async function ask(
+/** Queries in the caller's name, so that a customer gets its own orders only. */
+async function queryChanges(
   pages: Pages,
   { since, first, nowS }: { since: SyncState | undefined; first: number; nowS: number },
   context: RequestContext,

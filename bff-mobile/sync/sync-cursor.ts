@@ -1,22 +1,22 @@
-// The cursor of changesSince: a live cursor of the customer's orders, and how far the list has been pruned. Pure.
+// Encodes the cursor of changesSince: a live cursor of the customer's orders, and how far the copy has been pruned.
 import type { Scope } from '#bff/order-feed/change.ts'
 import { decodeCursor, encodeCursor } from '#bff/order-feed/cursor.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 
-/** How far a phone's copy goes. */
+/** How far a phone's copy of its customer's orders is up to date. */
 export type SyncState = {
-  /** Every change of the customer's orders up to here is in the copy. */
+  /** The copy holds every change of the customer's orders up to here. */
   readonly positions: PositionVector
-  /** Orders that had left the list by then are out of the copy. Seconds since 1970. */
+  /** The copy holds no order that had left the list by this time, in seconds since 1970. */
   readonly prunedTo: number
-  /** Set while the copy is filled for the first time: when that began. Seconds since 1970. */
+  /** While the copy is filled for the first time: when that began, in seconds since 1970. */
   readonly fillingSince?: number
 }
 
 const DOT = '.'
 const TIMES = /^[0-9a-z]{1,8}(\.[0-9a-z]{1,8})?$/
-/** Clocks of two machines differ by less. */
+/** The clocks of two machines differ by less than this. */
 const CLOCK_SKEW_S = 24 * 3600
 
 export function encodeSyncCursor(customerId: string, state: SyncState): string {
@@ -24,7 +24,7 @@ export function encodeSyncCursor(customerId: string, state: SyncState): string {
   return [encodeCursor({ customer: customerId }, state.positions), ...times.map(to36)].join(DOT)
 }
 
-/** Throws CallerError BAD_USER_INPUT for one that `changesSince` did not give this customer. */
+/** Throws CallerError BAD_USER_INPUT for a cursor that `changesSince` did not give to this customer. */
 export function decodeSyncCursor(customerId: string, text: string, nowS: number): SyncState {
   const { live, times } = split(text)
   const positions = decodeCursor({ customer: customerId }, live)
@@ -36,7 +36,7 @@ export function decodeSyncCursor(customerId: string, text: string, nowS: number)
   return { positions, prunedTo, ...(fillingSince !== undefined && { fillingSince }) }
 }
 
-/** `text` as a live cursor of `scope`: one of changesSince serves for each of the customer's orders and for all. */
+/** Returns a live cursor of `scope`. A cursor of changesSince is accepted for each of the customer's orders, and for all of them. */
 export function liveCursor(text: string, scope: Scope, customerId: string): string {
   const { live, times } = split(text)
   if (times === undefined) return text

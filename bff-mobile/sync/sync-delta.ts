@@ -1,43 +1,43 @@
-// One step of delta sync: what a phone's copy has to change, and how far it is then. Pure.
+// Computes one step of delta sync: what a phone's copy has to change, and its state afterwards.
 import type { SyncState } from '#bff-mobile/sync/sync-cursor.ts'
 import { mergePositions, type PositionVector } from '#platform/consistency/position-vector.ts'
 import type { OrderStatus, OrdersChangedQuery } from '#schema/generated/bff-mobile-operations.ts'
 
-/** How long an order that is finished stays in the list, from the day that it was placed. */
+/** How long a finished order stays in the list after it was placed. */
 export const LISTED_DAYS = 400
 export const FINISHED: readonly OrderStatus[] = ['COMPLETED', 'CANCELLED', 'RETURNED']
 const DAY_S = 24 * 3600
-/** Clocks of two machines differ by less. */
+/** The clocks of two machines differ by less than this. */
 const CLOCK_SKEW_S = 3600
 
 type Changes = OrdersChangedQuery['orderChanges']
 type ChangedOrder = Changes['nodes'][number]
 
 export type SyncInput = {
-  /** Where the copy stands; undefined when it begins anew. */
+  /** The state of the copy; undefined when it begins anew. */
   readonly from: SyncState | undefined
   readonly answer: OrdersChangedQuery
-  /** What the bus had told before `answer` was asked for. */
-  readonly heard: PositionVector
+  /** How far the bus was received before `answer` was queried. */
+  readonly received: PositionVector
   readonly nowS: number
 }
 
-export type SyncDelta = {
+type SyncDelta = {
   readonly changed: readonly ChangedOrder[]
   readonly removed: readonly string[]
   readonly next: SyncState
 }
 
-export function syncDelta({ from, answer, heard, nowS }: SyncInput): SyncDelta {
+export function syncDelta({ from, answer, received, nowS }: SyncInput): SyncDelta {
   const { nodes } = answer.orderChanges
   const changed = nodes.filter(order => isListed(order, nowS))
   const ended = nodes.filter(order => !isListed(order, nowS) && mayBeHeld(order, from))
   const removed = new Set([...ended, ...(answer.left?.nodes ?? [])].map(({ id }) => id))
-  for (const { id } of changed) removed.delete(id) // it ended between two reads: its next change says so
-  return { changed, removed: [...removed], next: nextState(from, answer.orderChanges, { heard, nowS }) }
+  for (const { id } of changed) removed.delete(id) // it ended between two reads, and its next change removes it
+  return { changed, removed: [...removed], next: nextState(from, answer.orderChanges, { received, nowS }) }
 }
 
-/** When an order was placed that leaves the list at `seconds`, unless it is not finished then. */
+/** Returns when the oldest finished order that is listed at `seconds` was placed. */
 export function listedSince(seconds: number): string {
   return new Date((seconds - LISTED_DAYS * DAY_S) * 1000).toISOString()
 }
@@ -46,7 +46,7 @@ function isListed({ status, placedAt }: ChangedOrder, nowS: number): boolean {
   return !FINISHED.includes(status) || placedAt >= listedSince(nowS)
 }
 
-/** While a copy is filled for the first time, an order that did not change since that began was not given before. */
+/** Returns whether the copy may hold the order. While it is first filled, it holds only orders that changed since that began. */
 function mayBeHeld({ updatedAt }: ChangedOrder, from: SyncState | undefined): boolean {
   if (!from) return false
   const { fillingSince } = from
@@ -54,16 +54,16 @@ function mayBeHeld({ updatedAt }: ChangedOrder, from: SyncState | undefined): bo
 }
 
 /**
- * The last page's cursor does not pass what the bus has told, because live changes go on behind it: what the read
- * showed past that comes once more.
+ * Returns the state after this step. The last page's cursor stays within what the bus has delivered, because live changes
+ * resume after it: what the query showed past that comes once more.
  */
 function nextState(
   from: SyncState | undefined,
   { position, hasMore }: Changes,
-  { heard, nowS }: Pick<SyncInput, 'heard' | 'nowS'>,
+  { received, nowS }: Pick<SyncInput, 'received' | 'nowS'>,
 ): SyncState {
   const shown = Number(position)
-  const reached = { ...heard, orders: hasMore ? shown : Math.min(shown, heard.orders ?? 0) }
+  const reached = { ...received, orders: hasMore ? shown : Math.min(shown, received.orders ?? 0) }
   const fillingSince = from ? from.fillingSince : nowS
   return {
     positions: mergePositions(from?.positions ?? {}, reached),

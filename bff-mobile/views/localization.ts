@@ -1,4 +1,4 @@
-// Texts of the mobile screens in the user's language: statuses, money, dates. Pure; unknown locales fall back to en-US.
+// Formats statuses, money and dates in the user's locale; locales without translations fall back to en-US.
 import type { OrderProgress } from '#bff-mobile/views/order-progress.ts'
 import { ENGLISH, GERMAN, PORTUGUESE, type Translations } from '#bff-mobile/views/translations.ts'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -11,14 +11,14 @@ export type Localization = {
   readonly locale: string
   readonly translations: Translations
   readonly money: (money: MoneyText) => string
-  /** The day of an instant in an IANA time zone, or at an offset such as +09:00. Throws CallerError for what is neither. */
+  /** Formats the day of an instant in an IANA time zone or at an offset such as +09:00. Throws CallerError for neither. */
   readonly date: (instant: string, timeZone: string) => string
 }
 
-/** Between a language and its weight, with the spaces that RFC 9110 allows. */
+/** Separates a language from its weight, with the spaces that RFC 9110 allows. */
 const WEIGHT = /[ \t]*;[ \t]*q=/i
 
-/** The first locale of an Accept-Language header that there are texts for. At most 20 of its entries are looked at. */
+/** Returns the best locale of an Accept-Language header that has translations. Only its first 20 entries count. */
 export function negotiateLocale(header: string | undefined): string {
   const wanted = (header ?? '')
     .slice(0, 400)
@@ -36,7 +36,7 @@ export function negotiateLocale(header: string | undefined): string {
   return FALLBACK
 }
 
-/** The texts that a request asks for. */
+/** Returns the localization that a request asks for. */
 export function localizationOf({ language }: { readonly language?: string | undefined }): Localization {
   return localizationFor(negotiateLocale(language))
 }
@@ -45,7 +45,7 @@ function canonical(tag: string): string | undefined {
   try {
     return Intl.getCanonicalLocales(tag)[0]
   } catch {
-    return undefined
+    return undefined // the tag is malformed
   }
 }
 
@@ -53,32 +53,32 @@ function languageOf(locale: string): string {
   return locale.split('-', 1)[0] ?? ''
 }
 
-/** The texts of `locale`, which comes from `chooseLocale`. Formatters are kept for the few locales in use. */
+/** Returns the localization of `locale`, which comes from `negotiateLocale`. Formatters are cached for the locales in use. */
 export function localizationFor(locale: string): Localization {
-  const known = cache.get(locale)
-  if (known) return known
-  const texts = createTexts(locale)
-  if (cache.size >= CACHED_LOCALES) cache.clear()
-  cache.set(locale, texts)
-  return texts
+  const cached = cache.get(locale)
+  if (cached) return cached
+  const localization = createLocalization(locale)
+  if (cache.size >= MAX_LOCALES) cache.clear()
+  cache.set(locale, localization)
+  return localization
 }
 
-const CACHED_LOCALES = 50
-const CACHED_ZONES = 100
+const MAX_LOCALES = 50
+const MAX_TIME_ZONES = 100
 const cache = new Map<string, Localization>()
 
-function createTexts(locale: string): Localization {
+function createLocalization(locale: string): Localization {
   const currencies = new Map<string, Intl.NumberFormat>()
   const formatter = (currency: string): Intl.NumberFormat => {
     const existing =
       currencies.get(currency) ?? new Intl.NumberFormat(locale, { style: 'currency', currency })
-    if (currencies.size < CACHED_LOCALES) currencies.set(currency, existing)
+    if (currencies.size < MAX_LOCALES) currencies.set(currency, existing)
     return existing
   }
   const zones = new Map<string, Intl.DateTimeFormat>()
   const calendar = (timeZone: string): Intl.DateTimeFormat => {
     const existing = zones.get(timeZone) ?? calendarOf(locale, timeZone)
-    if (zones.size < CACHED_ZONES) zones.set(timeZone, existing)
+    if (zones.size < MAX_TIME_ZONES) zones.set(timeZone, existing)
     return existing
   }
   return {
@@ -103,13 +103,20 @@ function calendarOf(locale: string, timeZone: string): Intl.DateTimeFormat {
   }
 }
 
-/** The order's progress, and behind it what else happened: "Lost on its way · $27.94 refunded". */
-export function statusText(texts: Localization, situation: OrderProgress, refunded: MoneyText): string {
-  return joinParts([texts.translations.order[situation.stage], ...remarkTexts(texts, situation, refunded)])
+/** Returns the order's stage, followed by what else happened to it: "Lost on its way · $27.94 refunded". */
+export function statusText(localization: Localization, progress: OrderProgress, refunded: MoneyText): string {
+  return joinParts([
+    localization.translations.order[progress.stage],
+    ...remarkTexts(localization, progress, refunded),
+  ])
 }
 
-export function remarkTexts(texts: Localization, { remarks }: OrderProgress, refunded: MoneyText): string[] {
-  return remarks.map(remark => texts.translations.remark[remark](texts.money(refunded)))
+export function remarkTexts(
+  localization: Localization,
+  { remarks }: OrderProgress,
+  refunded: MoneyText,
+): string[] {
+  return remarks.map(remark => localization.translations.remark[remark](localization.money(refunded)))
 }
 
 export function joinParts(parts: readonly string[]): string {

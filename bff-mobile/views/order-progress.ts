@@ -1,7 +1,7 @@
-// How an order stands, from all that happened to it: tables of facts, from which the screens take their words. Pure.
+// Derives the stage of an order and the remarks on it from everything that happened to it, by tables.
 import type { CardPartsFragment, OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
 
-/** Units are of all lines together. Nothing of `coming` is left once the order has ended. */
+/** What happened to an order. Units are those of all lines; once the order has ended, none of them are `coming`. */
 export type OrderFacts = {
   readonly status: OrderStatus
   readonly awaitingApproval: boolean
@@ -9,18 +9,18 @@ export type OrderFacts = {
   readonly delivered: number
   readonly lost: number
   readonly returned: number
-  /** With the carrier. */
+  /** Units with the carrier. */
   readonly underWay: number
-  /** Under way, or still to be sent. */
+  /** Units under way or still to be sent. */
   readonly coming: number
   readonly isRefunded: boolean
-  /** A refund that the payment provider refused. */
+  /** Whether the payment provider refused a refund. */
   readonly isRefundOwed: boolean
-  /** Goods left, and their payment was refused. */
+  /** Whether goods left and their payment was refused. */
   readonly isPaymentOwed: boolean
 }
 
-export type Tone = 'WAITING' | 'ACTIVE' | 'DONE' | 'PROBLEM'
+type Tone = 'WAITING' | 'ACTIVE' | 'DONE' | 'PROBLEM'
 export type Stage =
   | 'APPROVAL'
   | 'PLACED'
@@ -40,18 +40,18 @@ export type Remark =
   | 'REFUND_OWED'
   | 'PAYMENT_OWED'
 
-/** How far the order has come, and what else happened to it, in the order in which it is said. */
+/** How far the order has come, and what else happened to it, in the order in which it is shown. */
 export type OrderProgress = {
   readonly stage: Stage
   readonly remarks: readonly Remark[]
   readonly tone: Tone
 }
 
-type Holds = (facts: OrderFacts) => boolean
-type ProgressRow = readonly [progress: Stage, tone: Tone, holds: Holds]
+type Condition = (facts: OrderFacts) => boolean
+type StageRow = readonly [stage: Stage, tone: Tone, condition: Condition]
 
-/** The first row that holds counts; the last one always does. */
-const PROGRESS: readonly ProgressRow[] = [
+/** The first row that applies counts; the last one always applies. */
+const STAGES: readonly StageRow[] = [
   ['CANCELLED', 'PROBLEM', ({ status }) => status === 'CANCELLED'],
   ['APPROVAL', 'WAITING', ({ status, awaitingApproval }) => status === 'PLACED' && awaitingApproval],
   ['PLACED', 'WAITING', ({ status }) => status === 'PLACED'],
@@ -65,9 +65,9 @@ const PROGRESS: readonly ProgressRow[] = [
   ['CONFIRMED', 'ACTIVE', () => true],
 ]
 
-type RemarkRow = readonly [remark: Remark, tone: Tone | undefined, holds: Holds]
+type RemarkRow = readonly [remark: Remark, tone: Tone | undefined, condition: Condition]
 
-/** Every row that holds is said; one with a tone changes the icon. */
+/** Every row that applies becomes a remark; the first with a tone replaces the stage's tone. */
 const REMARKS: readonly RemarkRow[] = [
   ['PARTLY_LOST', 'PROBLEM', ({ lost, delivered, coming }) => lost > 0 && delivered + coming > 0],
   ['REST_CANCELLED', undefined, isCutShort],
@@ -77,16 +77,16 @@ const REMARKS: readonly RemarkRow[] = [
   ['PAYMENT_OWED', 'PROBLEM', ({ isPaymentOwed }) => isPaymentOwed],
 ]
 
-/** It ended before all of it was sent. */
+/** Returns whether the order ended before all of it was sent. */
 function isCutShort({ status, coming, delivered, lost, ordered }: OrderFacts): boolean {
   return status !== 'CANCELLED' && coming === 0 && delivered + lost < ordered
 }
 
 export function orderProgress(facts: OrderFacts): OrderProgress {
-  const [progress, tone] = PROGRESS.find(([, , holds]) => holds(facts)) ?? ['CONFIRMED', 'ACTIVE']
-  const said = REMARKS.filter(([, , holds]) => holds(facts))
-  const [alarm] = said.flatMap(([, remarkTone]) => remarkTone ?? [])
-  return { stage: progress, remarks: said.map(([remark]) => remark), tone: alarm ?? tone }
+  const [stage, tone] = STAGES.find(([, , condition]) => condition(facts)) ?? ['CONFIRMED', 'ACTIVE']
+  const applying = REMARKS.filter(([, , condition]) => condition(facts))
+  const [alarm] = applying.flatMap(([, remarkTone]) => remarkTone ?? [])
+  return { stage, remarks: applying.map(([remark]) => remark), tone: alarm ?? tone }
 }
 
 type OrderParts = Pick<CardPartsFragment, 'status' | 'awaitingApproval' | 'lines' | 'refunded' | 'debts'>

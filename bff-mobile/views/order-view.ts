@@ -1,5 +1,4 @@
-// The mobile screens from the gateway's answers: short texts in the user's language. Pure.
-
+// Turns the gateway's results into the mobile graph's cards and screens: short texts in the user's locale.
 import { joinParts, type Localization, remarkTexts, statusText } from '#bff-mobile/views/localization.ts'
 import { factsOf, type OrderProgress, orderProgress } from '#bff-mobile/views/order-progress.ts'
 import { fromDecimal, toDecimal } from '#platform/domain/money.ts'
@@ -17,92 +16,92 @@ import type {
   ProductsQuery,
 } from '#schema/generated/bff-mobile-operations.ts'
 
-/** All that an order's screen shows. */
+/** Everything that an order's screen shows. */
 export type WholeOrder = NonNullable<OrderScreenQuery['order']>
 type Shipment = NonNullable<WholeOrder['shipments']>[number]
-/** Why a section could not be loaded: a code of the error catalogue. */
+/** The error code of each section that could not be loaded. */
 export type Failures = Readonly<Partial<Record<OrderSection, string>>>
 type Product = ProductsQuery['searchProducts']['nodes'][number]
 
-/** What resolvers get of the types that have dates: the instants, which the fields put into the time zone asked for. */
+/** The parents of resolvers of types with dates: they hold instants, which fields format in the requested time zone. */
 export type CardView = Omit<OrderCard, 'placed'>
 export type ParcelView = Omit<Parcel, 'expected'>
 export type ScreenView = Omit<OrderScreen, 'placed' | 'headline' | 'parcels'> & {
   readonly parcels: readonly ParcelView[] | null
   readonly headline: Headline
 }
-/** `text`, or the day of `expectedAt` when that is known, and the remarks behind it. */
+/** Shows `text`, or the day of `expectedAt` when that is known, followed by the remarks. */
 type Headline = {
   readonly text: string
   readonly expectedAt: string | null
   readonly remarks: readonly string[]
 }
 
-export function orderCard(order: CardPartsFragment, texts: Localization): CardView {
-  const situation = orderProgress(factsOf(order))
+export function orderCard(order: CardPartsFragment, localization: Localization): CardView {
+  const progress = orderProgress(factsOf(order))
   return {
     id: order.id,
     number: order.number,
-    title: titleOf(order.lines, texts),
-    status: statusText(texts, situation, order.refunded),
-    tone: situation.tone,
-    total: texts.money(order.total),
+    title: titleOf(order.lines, localization),
+    status: statusText(localization, progress, order.refunded),
+    tone: progress.tone,
+    total: localization.money(order.total),
     placedAt: order.placedAt,
   }
 }
 
-function titleOf(lines: CardPartsFragment['lines'], texts: Localization): string {
+function titleOf(lines: CardPartsFragment['lines'], localization: Localization): string {
   const [first, ...others] = lines
   if (!first) return ''
-  return others.length === 0 ? first.title : texts.translations.more(first.title, others.length)
+  return others.length === 0 ? first.title : localization.translations.more(first.title, others.length)
 }
 
-/** Sections that are null are missing, and have a notice each; `failures` says why, where it is known. */
-export function orderScreen(order: WholeOrder, failures: Failures, texts: Localization): ScreenView {
-  const situation = orderProgress(factsOf(order))
+/** Returns the screen. A section that is null has a notice, with the code of its failure if that is known. */
+export function orderScreen(order: WholeOrder, failures: Failures, localization: Localization): ScreenView {
+  const progress = orderProgress(factsOf(order))
   return {
     id: order.id,
     number: order.number,
-    status: statusText(texts, situation, order.refunded),
-    tone: situation.tone,
+    status: statusText(localization, progress, order.refunded),
+    tone: progress.tone,
     placedAt: order.placedAt,
-    headline: headlineOf(order, situation, texts),
+    headline: headlineOf(order, progress, localization),
     lines: order.lines.map(({ sku, title, quantity, total }) => ({
       sku,
       title,
       quantity,
-      total: texts.money(total),
+      total: localization.money(total),
     })),
-    ...sumsOf(order, texts),
-    paid: paidOf(order, texts),
-    refunded: Number(order.refunded.amount) > 0 ? texts.money(order.refunded) : null,
-    parcels: order.shipments?.map(shipment => parcel(shipment, texts)) ?? null,
+    ...sumsOf(order, localization),
+    paid: paidOf(order, localization),
+    refunded: Number(order.refunded.amount) > 0 ? localization.money(order.refunded) : null,
+    parcels: order.shipments?.map(shipment => parcel(shipment, localization)) ?? null,
     actions: order.allowedActions,
-    notices: noticesOf(order, failures, texts),
+    notices: noticesOf(order, failures, localization),
   }
 }
 
-/** The lines of the bill: `items`, `shipping` and `adjustments` come to `total`. */
-function sumsOf({ itemsTotal, shippingFee, adjustments, total }: WholeOrder, texts: Localization) {
+/** Returns the lines of the bill: `items`, `shipping` and `adjustments` add up to `total`. */
+function sumsOf({ itemsTotal, shippingFee, adjustments, total }: WholeOrder, localization: Localization) {
   return {
-    items: texts.money(itemsTotal),
-    shipping: texts.money(shippingFee),
-    adjustments: adjustments.map(({ label, amount }) => ({ label, amount: texts.money(amount) })),
-    total: texts.money(total),
+    items: localization.money(itemsTotal),
+    shipping: localization.money(shippingFee),
+    adjustments: adjustments.map(({ label, amount }) => ({ label, amount: localization.money(amount) })),
+    total: localization.money(total),
   }
 }
 
-function paidOf({ payments, total: { currency } }: WholeOrder, texts: Localization): string | null {
+function paidOf({ payments, total: { currency } }: WholeOrder, localization: Localization): string | null {
   if (payments === null) return null
   const minor = (amount: string) => fromDecimal(amount, currency).minor
   const kept = payments.reduce(
     (sum, { captured, refunded }) => sum + minor(captured.amount) - minor(refunded.amount),
     0,
   )
-  return texts.money({ amount: toDecimal({ minor: kept, currency }), currency })
+  return localization.money({ amount: toDecimal({ minor: kept, currency }), currency })
 }
 
-function noticesOf(order: WholeOrder, failures: Failures, texts: Localization): SectionNotice[] {
+function noticesOf(order: WholeOrder, failures: Failures, localization: Localization): SectionNotice[] {
   const missing: OrderSection[] = [
     ...(order.payments === null ? (['PAYMENTS'] as const) : []),
     ...(order.shipments === null ? (['SHIPMENTS'] as const) : []),
@@ -110,7 +109,7 @@ function noticesOf(order: WholeOrder, failures: Failures, texts: Localization): 
   return missing.map(section => ({
     section,
     code: failures[section] ?? 'UNAVAILABLE',
-    message: texts.translations.notice[section],
+    message: localization.translations.notice[section],
   }))
 }
 
@@ -122,53 +121,54 @@ const STILL_COMING: ReadonlySet<Shipment['status']> = new Set([
   'OUT_FOR_DELIVERY',
 ])
 
-/** Null for a parcel that has arrived, is lost, or was never sent. */
+/** Returns null for a parcel that has arrived, is lost, or was never sent. */
 function expectedAt({ estimatedDelivery, status }: Shipment): string | null {
   return STILL_COMING.has(status) ? (estimatedDelivery ?? null) : null
 }
 
-/** Why it does not come, or when it comes, or how it stands. */
-function headlineOf(order: WholeOrder, situation: OrderProgress, texts: Localization): Headline {
+/** Returns why the order was cancelled, when it is expected, or which stage it is in. */
+function headlineOf(order: WholeOrder, progress: OrderProgress, localization: Localization): Headline {
   const { cancellation, shipments, refunded } = order
-  const remarks = remarkTexts(texts, situation, refunded)
+  const remarks = remarkTexts(localization, progress, refunded)
   if (cancellation)
-    return { text: texts.translations.cancelled[cancellation.reason], expectedAt: null, remarks }
+    return { text: localization.translations.cancelled[cancellation.reason], expectedAt: null, remarks }
   const expected = (shipments ?? []).flatMap(shipment => expectedAt(shipment) ?? [])
   return {
-    text: texts.translations.order[situation.stage],
+    text: localization.translations.order[progress.stage],
     expectedAt: expected.sort().at(-1) ?? null,
     remarks,
   }
 }
 
-/** Throws CallerError for a time zone that is none. */
+/** Throws CallerError BAD_USER_INPUT for an unknown time zone. */
 export function headlineText(
   { text, expectedAt, remarks }: Headline,
-  texts: Localization,
+  localization: Localization,
   timeZone: string,
 ): string {
-  const first = expectedAt === null ? text : texts.translations.expected(texts.date(expectedAt, timeZone))
+  const first =
+    expectedAt === null ? text : localization.translations.expected(localization.date(expectedAt, timeZone))
   return joinParts([first, ...remarks])
 }
 
-function parcel(shipment: Shipment, texts: Localization): ParcelView {
+function parcel(shipment: Shipment, localization: Localization): ParcelView {
   return {
     id: shipment.id,
-    status: texts.translations.shipment[shipment.status],
+    status: localization.translations.shipment[shipment.status],
     trackingNumber: shipment.trackingNumber ?? null,
     latest: shipment.tracking.at(-1)?.text ?? null,
     expectedAt: expectedAt(shipment),
   }
 }
 
-export function productCard(product: Product, texts: Localization): ProductCard {
-  const { stock } = texts.translations
-  const words = { IN_STOCK: stock.in, LOW_STOCK: stock.low, OUT_OF_STOCK: stock.out }
+export function productCard(product: Product, localization: Localization): ProductCard {
+  const { stock } = localization.translations
+  const texts = { IN_STOCK: stock.in, LOW_STOCK: stock.low, OUT_OF_STOCK: stock.out }
   return {
     sku: product.sku,
     title: product.title,
-    price: texts.money(product.price),
-    stock: words[product.availability],
+    price: localization.money(product.price),
+    stock: texts[product.availability],
     canOrder: product.availability !== 'OUT_OF_STOCK',
   }
 }

@@ -1,16 +1,16 @@
-// The words of the mobile screens in each language that there are texts for. Pure data.
+// The translations of the mobile screens' texts: English, German and Portuguese.
 import type { Remark, Stage } from '#bff-mobile/views/order-progress.ts'
 import type { OrderSection } from '#schema/generated/bff-mobile.ts'
 import type { CancellationReason, ShipmentStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 export type Translations = {
   readonly order: Readonly<Record<Stage, string>>
-  /** Said behind the order's progress; `refunded` is what was given back. */
+  /** Follows the order's stage; `refunded` is the amount that was given back. */
   readonly remark: Readonly<Record<Remark, (refunded: string) => string>>
   readonly shipment: Readonly<Record<ShipmentStatus, string>>
-  /** Why an order does not come. */
+  /** Why an order was cancelled. */
   readonly cancelled: Readonly<Record<CancellationReason, string>>
-  /** What is missing on a screen for the moment. */
+  /** Which section of a screen is missing for the moment. */
   readonly notice: Readonly<Record<OrderSection, string>>
   readonly more: (title: string, count: number) => string
   readonly expected: (date: string) => string

@@ -6,7 +6,7 @@ import type { OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
 
 const NOW = Date.parse('2026-11-21T12:00:00Z') / 1000
 const DAY = 24 * 3600
-const heard = { orders: 50, inventory: 40, payment: 30, shipping: 20 }
+const received = { orders: 50, inventory: 40, payment: 30, shipping: 20 }
 const from: SyncState = {
   positions: { orders: 10, inventory: 8, payment: 6, shipping: 4 },
   prunedTo: NOW - DAY,
@@ -38,7 +38,7 @@ function step(
   const page = { nodes: (left ?? []).map(id => ({ id })), pageInfo: { hasNextPage: false } }
   const { changed, ...rest } = syncDelta({
     from,
-    heard,
+    received,
     nowS: NOW,
     answer: { orderChanges, ...(left && { left: page }) },
     ...others,
@@ -85,7 +85,7 @@ describe('what a copy changes', () => {
 
 describe('where a copy stands afterwards', () => {
   test('is behind what the view showed and the bus had told', () => {
-    expect(step({ position: '45' }).next).toEqual({ positions: { ...heard, orders: 45 }, prunedTo: NOW })
+    expect(step({ position: '45' }).next).toEqual({ positions: { ...received, orders: 45 }, prunedTo: NOW })
   })
 
   test('is not past the bus, on which live changes go on', () => {
@@ -96,8 +96,8 @@ describe('where a copy stands afterwards', () => {
     expect(step({ position: '60', hasMore: true }).next.positions.orders).toBe(60)
   })
 
-  test('never goes back, also on a process that has heard less', () => {
-    const { next } = step({ position: '9' }, { heard: { orders: 3 } })
+  test('never goes back, also on a process that has received less', () => {
+    const { next } = step({ position: '9' }, { received: { orders: 3 } })
     expect(next.positions).toEqual(from.positions)
   })
 

@@ -4,7 +4,7 @@ import { localizationFor, negotiateLocale } from '#bff-mobile/views/localization
 import { CallerError } from '#platform/domain/errors.ts'
 import type { ShipmentStatus } from '#schema/generated/bff-mobile-operations.ts'
 
-describe('chooseLocale', () => {
+describe('negotiateLocale', () => {
   test.each([
     [undefined, 'en-US'],
     ['', 'en-US'],
