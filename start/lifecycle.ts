@@ -67,9 +67,9 @@ async function aborted(signal: AbortSignal): Promise<undefined> {
 /** Starts everything. The host processes load their modules while the database starts. */
 async function start({ settings, open, stop }: Run): Promise<readonly SupervisedHost[]> {
   await mkdir(path.join(settings.dataDir, 'logs'), { recursive: true })
-  const machine = provision(settings, { open, say })
-  const hosts = await startHosts(machine, { settings, open, stop })
-  const ready = await machine
+  const deployment = provision(settings, { open, say })
+  const hosts = await startHosts(deployment, { settings, open, stop })
+  const ready = await deployment
   open.defer(() => removePidFile(settings))
   await writePidFile(settings)
   stop.throwIfAborted()
@@ -79,10 +79,10 @@ async function start({ settings, open, stop }: Run): Promise<readonly Supervised
 }
 
 /** Starts all hosts. When one fails, throws its error and leaves the others to `open`. */
-async function startHosts(machine: Promise<Deployment>, running: Run): Promise<readonly SupervisedHost[]> {
+async function startHosts(deployment: Promise<Deployment>, running: Run): Promise<readonly SupervisedHost[]> {
   const outcomes = await Promise.allSettled(
     processGroups(running.settings.processes).map((names, index) =>
-      startHost(machine, names, { ...running, logName: `process-${index + 1}` }),
+      startHost(deployment, names, { ...running, logName: `process-${index + 1}` }),
     ),
   )
   return outcomes.map(outcome => {
@@ -92,13 +92,13 @@ async function startHosts(machine: Promise<Deployment>, running: Run): Promise<r
 }
 
 async function startHost(
-  machine: Promise<Deployment>,
+  deployment: Promise<Deployment>,
   names: readonly ServiceName[],
   { settings, open, stop, logName }: Run & { readonly logName: string },
 ): Promise<SupervisedHost> {
   const inherited = INHERITED.flatMap(name => (process.env[name] ? [[name, process.env[name] ?? '']] : []))
   const host = await superviseHost({
-    assignment: machine.then(known => ({
+    assignment: deployment.then(known => ({
       services: names.map(name => ({ name, env: environmentOf(known, name) })),
     })),
     preload: settings.traced ? [] : names, // tracing must be set up before the modules that it instruments are loaded
@@ -125,12 +125,12 @@ async function boundedLog(dataDir: string, name: string): Promise<string> {
   return file
 }
 
-async function seedOnce(machine: Deployment, settings: StartSettings): Promise<void> {
+async function seedOnce(deployment: Deployment, settings: StartSettings): Promise<void> {
   const seeded = path.join(settings.dataDir, 'seeded')
   if (existsSync(seeded)) return
   say('seed       a small catalogue, two customers and a few orders')
-  const issuer = await openEmbeddedIssuer(machine.authDirectory)
-  await seed({ web: `${urlOf(machine, 'bff-web')}/graphql`, issuer })
+  const issuer = await openEmbeddedIssuer(deployment.authDirectory)
+  await seed({ web: `${urlOf(deployment, 'bff-web')}/graphql`, issuer })
   await writeFile(seeded, `${new Date().toISOString()}\n`)
 }
 

@@ -48,60 +48,60 @@ export type Deployment = {
   readonly sharedEnv: Readonly<Record<string, string>>
 }
 
-export function portOf(machine: { readonly portBase: number }, service: ServiceName): number {
-  return machine.portBase + PORT_OFFSETS[service]
+export function portOf(deployment: { readonly portBase: number }, service: ServiceName): number {
+  return deployment.portBase + PORT_OFFSETS[service]
 }
 
 export function urlOf(
-  machine: { readonly host: string; readonly portBase: number },
+  deployment: { readonly host: string; readonly portBase: number },
   service: ServiceName,
 ): string {
-  return `http://${machine.host}:${portOf(machine, service)}`
+  return `http://${deployment.host}:${portOf(deployment, service)}`
 }
 
 /** Returns the environment that `service` would read if its own `main.ts` ran alone. */
-export function environmentOf(machine: Deployment, service: ServiceName): Record<string, string> {
+export function environmentOf(deployment: Deployment, service: ServiceName): Record<string, string> {
   const common = {
-    EVENT_BUS_URL: machine.databaseUrls.bus,
-    ...machine.sharedEnv,
+    EVENT_BUS_URL: deployment.databaseUrls.bus,
+    ...deployment.sharedEnv,
     NODE_ENV: 'development',
-    HOST: machine.host,
-    PORT: String(portOf(machine, service)),
-    AUTH_JWKS_URL: machine.jwks,
-    AUTH_ISSUER: machine.issuer,
-    AUTH_AUDIENCE: machine.audience,
-    AUTH_EMBEDDED_DIR: machine.authDirectory,
+    HOST: deployment.host,
+    PORT: String(portOf(deployment, service)),
+    AUTH_JWKS_URL: deployment.jwks,
+    AUTH_ISSUER: deployment.issuer,
+    AUTH_AUDIENCE: deployment.audience,
+    AUTH_EMBEDDED_DIR: deployment.authDirectory,
   }
   switch (service) {
     case 'orders':
       return {
         ...common,
-        DATABASE_URL: machine.databaseUrls.orders,
-        INVENTORY_URL: `${urlOf(machine, 'inventory')}/graphql`,
-        PAYMENT_URL: `${urlOf(machine, 'payment')}/graphql`,
-        SHIPPING_URL: `${urlOf(machine, 'shipping')}/graphql`,
+        DATABASE_URL: deployment.databaseUrls.orders,
+        INVENTORY_URL: `${urlOf(deployment, 'inventory')}/graphql`,
+        PAYMENT_URL: `${urlOf(deployment, 'payment')}/graphql`,
+        SHIPPING_URL: `${urlOf(deployment, 'shipping')}/graphql`,
       }
     case 'inventory':
-      return { ...common, DATABASE_URL: machine.databaseUrls.inventory }
+      return { ...common, DATABASE_URL: deployment.databaseUrls.inventory }
     case 'payment':
       return {
         ...common,
-        DATABASE_URL: machine.databaseUrls.payment,
-        PAYMENT_WEBHOOK_SECRET: machine.secrets.payment,
+        DATABASE_URL: deployment.databaseUrls.payment,
+        PAYMENT_WEBHOOK_SECRET: deployment.secrets.payment,
       }
     case 'shipping':
       return {
         ...common,
-        DATABASE_URL: machine.databaseUrls.shipping,
-        CARRIER_WEBHOOK_SECRET: machine.secrets.carrier,
+        DATABASE_URL: deployment.databaseUrls.shipping,
+        CARRIER_WEBHOOK_SECRET: deployment.secrets.carrier,
       }
     case 'gateway':
       return {
         ...common,
-        SUBGRAPH_URLS: SUBGRAPHS.map(name => `${name}=${urlOf(machine, name)}/graphql`).join(','),
+        SUBGRAPH_URLS: SUBGRAPHS.map(name => `${name}=${urlOf(deployment, name)}/graphql`).join(','),
       }
     case 'bff-web':
     case 'bff-mobile':
-      return { ...common, GATEWAY_URL: `${urlOf(machine, 'gateway')}/graphql` }
+      return { ...common, GATEWAY_URL: `${urlOf(deployment, 'gateway')}/graphql` }
   }
 }

@@ -95,15 +95,15 @@ describe('the schema of the Compose Specification', () => {
     return check(rest) ? [] : (check.errors ?? [])
   }
 
-  test.each([BASE, ...Object.values(OVERLAYS)])('takes %s', file => {
+  test.each([BASE, ...Object.values(OVERLAYS)])('accepts %s', file => {
     expect(problemsOf(readYaml(file))).toEqual([])
   })
 
-  test.each(IDENTITIES)('takes all of it laid together, for %s', identity => {
+  test.each(IDENTITIES)('accepts the merged files for %s', identity => {
     expect(problemsOf(projects[identity])).toEqual([])
   })
 
-  test('refuses a key that it does not know', () => {
+  test('rejects an unknown key', () => {
     expect(problemsOf({ services: { orders: { image: 'waybill', healthchek: {} } } })).not.toEqual([])
   })
 })
@@ -111,7 +111,7 @@ describe('the schema of the Compose Specification', () => {
 describe.each(IDENTITIES)('with the identity of %s', identity => {
   const servicesHere = () => Object.entries(projects[identity].services)
 
-  test('there are the seven services, the engines, and what a trial needs', () => {
+  test('it runs the seven services, the engines, and what a trial needs', () => {
     const ofTheTrial = identity === 'trial' ? ['token', 'trial-issuer', 'trial-seed'] : []
     expect(
       servicesHere()
@@ -132,7 +132,7 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
     },
   )
 
-  test('every URL leads to a container on a network that the service is on too, at the port that listens there', () => {
+  test('every URL leads to a container on a shared network, at the port that it listens on', () => {
     const enginePorts: Record<string, number> = {
       postgres: 5432,
       mongo: 27017,
@@ -155,7 +155,7 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
         }
   })
 
-  test('nothing is published but on the loopback address', () => {
+  test('ports are published only on the loopback address', () => {
     const published = servicesHere().flatMap(([, { ports = [] }]) => ports)
     const always = ['127.0.0.1:4000:4000', '127.0.0.1:4010:4010', '127.0.0.1:3000:3000']
     const more: Record<Identity, string[]> = {
@@ -165,7 +165,7 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
     expect([...published].sort()).toEqual([...always, ...more[identity]].sort())
   })
 
-  test('a service starts once what it needs is well', () => {
+  test('a service starts once its dependencies are healthy', () => {
     const { services } = projects[identity]
     for (const [name, service] of servicesHere())
       for (const [needed, condition] of waitsFor(service)) {
@@ -179,7 +179,7 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
     )
   })
 
-  test('what runs our image may change nothing and has no rights', () => {
+  test('containers of our image are read-only and have no capabilities', () => {
     const ours = servicesHere().filter(([, { image }]) => image?.startsWith('waybill'))
     expect(ours.length).toBeGreaterThanOrEqual(SERVICE_NAMES.length)
     for (const [name, service] of ours)
@@ -190,7 +190,7 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
       })
   })
 
-  test('every mounted file is there, every volume and network declared', () => {
+  test('every mounted file exists, and every volume and network is declared', () => {
     const { volumes, networks } = projects[identity]
     for (const [name, service] of servicesHere()) {
       for (const volume of service.volumes ?? []) {
@@ -204,7 +204,7 @@ describe.each(IDENTITIES)('with the identity of %s', identity => {
 })
 
 describe('.env', () => {
-  test('has a secret of its own for whatever is demanded, and what a person has to fill in', () => {
+  test('has a distinct secret for each required variable, and what a person has to fill in', () => {
     const demanded = [BASE, ...Object.values(OVERLAYS)]
       .flatMap(file => demandsOf(readText(file)))
       .filter(({ operator }) => operator !== ':-')
@@ -217,12 +217,12 @@ describe('.env', () => {
     expect(new Set(secrets.map(([, value]) => value)).size).toBe(secrets.length)
   })
 
-  test('names the files to lay together', () => {
+  test('names the files to merge', () => {
     for (const identity of IDENTITIES)
       expect(written[identity].COMPOSE_FILE?.split(':')).toEqual([BASE, OVERLAYS[identity]])
   })
 
-  test('is for its owner alone, and is left alone once it is there', () => {
+  test('is readable by its owner only, and never overwritten', () => {
     const cwd = mkdtempSync(path.join(folder, 'twice-'))
     newEnv('trial', cwd)
     const first = readFileSync(path.join(cwd, '.env'), 'utf8')
@@ -232,7 +232,7 @@ describe('.env', () => {
     expect(newEnv('', cwd).status).toBe(2)
   })
 
-  test('is demanded: without it nothing starts, and no secret has a default', () => {
+  test('is required: nothing starts without it, and no secret has a default', () => {
     expect(() => interpolated(readYaml(BASE), {})).toThrow('run deploy/compose/new-env.sh first')
     const defaults = [BASE, ...Object.values(OVERLAYS)]
       .flatMap(file => demandsOf(readText(file)))
@@ -242,7 +242,7 @@ describe('.env', () => {
     )
   })
 
-  test('with an issuer of your own demands it, and providers: nothing falls back to the trial', () => {
+  test('with an issuer of your own, issuer and providers are required: nothing falls back to the trial', () => {
     for (const name of Object.keys(FILLED_IN))
       expect(() => readProject('own-issuer', { ...written['own-issuer'], ...FILLED_IN, [name]: '' })).toThrow(
         `${name}: `,
@@ -257,7 +257,7 @@ const noCompose = whyNot('docker', 'compose', 'version')
 describe.skipIf(noCompose !== undefined)(
   `docker compose config${noCompose ? ` (skipped: ${noCompose})` : ''}`,
   () => {
-    test.each(IDENTITIES)('takes the files for %s', identity => {
+    test.each(IDENTITIES)('accepts the files for %s', identity => {
       const files = [BASE, OVERLAYS[identity]].flatMap(file => ['-f', path.join(ROOT, file)])
       const env = { ...process.env, ...written[identity], ...(identity === 'own-issuer' && FILLED_IN) }
       expect(() =>

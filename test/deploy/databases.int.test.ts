@@ -64,7 +64,7 @@ afterAll(async () => {
   await ask(server, ...NAMES.map(name => `DROP ROLE ${name}`))
 })
 
-test.each(NAMES)('%s may make its tables in its own databases', async name => {
+test.each(NAMES)('%s may create its tables in its own databases', async name => {
   for (const database of DATABASES[name] ?? [])
     await expect(
       ask(
@@ -83,7 +83,7 @@ test.each(NAMES)('%s may enter no other database', async name => {
     await expect(ask(urlFor(name, other)), other).rejects.toThrow(/permission denied for database/)
 })
 
-test('compose names these accounts and databases, each with the password that it was made with', () => {
+test('compose names these accounts and databases with the passwords that they were created with', () => {
   const env = new Proxy<Record<string, string>>(
     {},
     {

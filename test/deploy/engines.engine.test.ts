@@ -66,7 +66,7 @@ describe.skipIf(noKafka)(`Kafka as composed${noKafka ? ` (skipped: ${noKafka})` 
     })
   }
 
-  test('takes the bus of the services, and nobody with another password', async () => {
+  test('admits the services’ event bus, and nobody with another password', async () => {
     const port = await freePort()
     await launch(port)
     const url = environmentOf('orders').EVENT_BUS_URL?.replace('kafka:9092', `127.0.0.1:${port}`) ?? ''
@@ -80,7 +80,7 @@ describe.skipIf(noKafka)(`Kafka as composed${noKafka ? ` (skipped: ${noKafka})` 
 })
 
 describe.skipIf(noConsul)(`Consul as composed${noConsul ? ` (skipped: ${noConsul})` : ''}`, () => {
-  test('has after the setup, however often it runs, a token that may register and read settings, and no more', async () => {
+  test('has after any number of setups a token that may register and read settings, and no more', async () => {
     await using server = await startConsul({ acl: true })
     const url = server.url.replace('consul:', 'http:')
     const folder = await freshFolder()
@@ -111,7 +111,7 @@ describe.skipIf(noConsul)(`Consul as composed${noConsul ? ` (skipped: ${noConsul
     )
   })
 
-  test('keeps the settings of each service under the name that the service reads', () => {
+  test('stores the settings of each service under the key that it reads', () => {
     for (const name of ['orders', 'inventory', 'payment', 'shipping', 'gateway', 'bff-web', 'bff-mobile'])
       expect(environmentOf(name).CONFIG_URL).toBe(`consul://consul:8500/waybill/${name}`)
   })

@@ -50,7 +50,7 @@ const ENTRIES = [
 ]
 
 describe('the image', () => {
-  test('is of what is there', () => {
+  test('copies only existing paths', () => {
     expect(COPIED.filter(copied => !existsSync(path.join(ROOT, copied)))).toEqual([])
   })
 
@@ -60,7 +60,7 @@ describe('the image', () => {
     expect([...files].filter(file => !isCopied(file))).toEqual([])
   })
 
-  test('has every package that they import, as one of production', () => {
+  test('has every package that they import, as a production dependency', () => {
     const { packages } = importedBy(ENTRIES)
     const missing = [...packages].filter(([name, file]) => {
       if (LEFT_OUT.packages.includes(name)) return !LEFT_OUT.files.test(file)
@@ -73,7 +73,7 @@ describe('the image', () => {
     for (const name of LEFT_OUT.packages) expect(dockerfile).toContain(`node_modules/${name} `)
   })
 
-  test('gets from the build context what it copies, and nothing else', () => {
+  test('gets only what it copies from the build context', () => {
     const letIn = readText('.dockerignore')
       .split('\n')
       .flatMap(line => (line.startsWith('!') ? line.slice(1) : []))
@@ -81,7 +81,7 @@ describe('the image', () => {
     expect(letIn.sort()).toEqual([...new Set(COPIED)].sort())
   })
 
-  test('runs the Node that the project runs, as an account by number that is not root', () => {
+  test('runs the project’s Node as a numeric account that is not root', () => {
     const [major] = packageFile.dependencies.node.split('.')
     expect(dockerfile).toMatch(new RegExp(`^ARG NODE_IMAGE=node:${major}-`, 'm'))
     expect(dockerfile.match(/^USER .*$/gm)).toEqual(['USER 1000:1000'])
@@ -99,7 +99,7 @@ describe('the health check of the image', () => {
     return code
   }
 
-  test('says yes of a service that can work, no of one that cannot, and no where nothing listens', async () => {
+  test('passes for a ready service, and fails for one that is not ready or does not listen', async () => {
     const http = createHttpServer({
       name: 'tried',
       logger: createLogger({ service: 'tried', level: 'error' }),

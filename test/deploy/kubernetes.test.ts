@@ -78,20 +78,20 @@ const ofBase = (name: string) =>
     : CONFIG
 
 describe('the base', () => {
-  test('is made of the files beside it, and no other', () => {
+  test('consists of exactly the files next to it', () => {
     const { resources, patches } = kustomizationOf(BASE)
     const named = [...resources, ...patches.map(({ path: file }) => file), 'kustomization.yaml']
     expect(named.sort()).toEqual(globSync('*', { cwd: path.join(ROOT, BASE) }).sort())
   })
 
   test.each(base.map(manifest => [`${manifest.kind} ${manifest.metadata.name}`, manifest] as const))(
-    '%s is as its schema says, without a field that this does not know',
+    '%s is valid by its schema and has no unknown field',
     async (_, manifest) => {
       expect(await problemsOf(manifest)).toEqual([])
     },
   )
 
-  test('a field with a slip in its name, a missing one and one of a wrong type are seen', async () => {
+  test('a misspelt field, a missing one and one of a wrong type are detected', async () => {
     const [deployment] = ofKind<Deployment>(base, 'Deployment')
     const { template } = deployment?.spec ?? {}
     expect(
@@ -103,7 +103,7 @@ describe('the base', () => {
     ).not.toEqual([])
   })
 
-  test('there is a Deployment, a Service, an autoscaler and a disruption budget for each service, and for nothing else', () => {
+  test('each service, and nothing else, has a Deployment, a Service, an autoscaler and a disruption budget', () => {
     for (const kind of ['Deployment', 'Service', 'HorizontalPodAutoscaler', 'PodDisruptionBudget'])
       expect(
         ofKind(base, kind)
@@ -127,7 +127,7 @@ describe('the base', () => {
     },
   )
 
-  test.each(SERVICE_NAMES)('what belongs to %s selects its pods', name => {
+  test.each(SERVICE_NAMES)('the resources of %s select its pods', name => {
     const labels = { 'app.kubernetes.io/name': name }
     const named = (kind: string) => ofKind(base, kind).find(({ metadata }) => metadata.name === name)
     expect(named('Deployment')).toMatchObject({
@@ -142,7 +142,7 @@ describe('the base', () => {
     })
   })
 
-  test.each(SERVICE_NAMES)('%s is asked for its health, has its room told, and no rights', name => {
+  test.each(SERVICE_NAMES)('%s has probes, resource limits and no privileges', name => {
     const pod = podOf(base, name)
     const [container] = pod.containers
     for (const probe of [container.startupProbe, container.livenessProbe])
@@ -162,7 +162,7 @@ describe('the base', () => {
     })
   })
 
-  test('each variable that is taken from a secret has its own name there, and tokens are mounted where they are read', () => {
+  test('each variable from a secret has its own key there, and tokens are mounted where they are read', () => {
     for (const name of SERVICE_NAMES) {
       const { containers, volumes } = podOf(base, name)
       for (const { name: variable, valueFrom } of containers[0].env) {
@@ -192,7 +192,7 @@ describe('the base', () => {
     expect(told.sort()).toEqual([...new Set(used)].sort())
   })
 
-  test('no secret is among the files', () => {
+  test('the files contain no secret', () => {
     expect(ofKind(base, 'Secret')).toEqual([])
     for (const file of globSync('deploy/kubernetes/**/*.yaml', { cwd: ROOT }))
       expect(readText(file), file).not.toMatch(/secretGenerator|^kind: Secret/m)
@@ -212,7 +212,7 @@ function selected({ matchLabels, matchExpressions }: Selector): string[] {
   return name ? [name] : (matchExpressions ?? []).flatMap(({ values }) => values)
 }
 
-test('the network lets a service be called by those that have its URL, and by no other of ours', () => {
+test('network policies admit exactly the services that have its URL', () => {
   const allowed = ofKind<Policy>(base, 'NetworkPolicy').flatMap(({ spec }) =>
     (spec.ingress ?? [])
       .flatMap(({ from }) => from.flatMap(({ podSelector }) => (podSelector ? selected(podSelector) : [])))
@@ -239,7 +239,7 @@ test('the network lets a service be called by those that have its URL, and by no
 type Route = { path: string; backend: { service: { name: string } } }
 type Ingress = Manifest & { spec: { rules: { http: { paths: Route[] } }[] } }
 
-test('the world reaches the graphs, the REST and the webhooks, and nothing else', async () => {
+test('the ingress exposes the graphs, the REST routes and the webhooks, and nothing else', async () => {
   const [ingress] = documentsOf(readText('deploy/kubernetes/overlays/production/ingress.yaml')) as [Ingress]
   expect(await problemsOf(ingress)).toEqual([])
   const routes = ingress.spec.rules.flatMap(({ http }) =>
@@ -259,7 +259,7 @@ const noKubectl = whyNot('kubectl', 'kustomize', '--help')
 describe.skipIf(noKubectl !== undefined)(
   `kubectl kustomize${noKubectl ? ` (skipped: ${noKubectl})` : ''}`,
   () => {
-    test('makes of the base what these tests look at', () => {
+    test('renders the base as these tests do', () => {
       const rendered = render(BASE)
       expect(rendered.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort()).toEqual(
         base.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort(),
@@ -276,29 +276,26 @@ describe.skipIf(noKubectl !== undefined)(
       }
     })
 
-    test.each(OVERLAYS)(
-      '%s: manifests as their schemas say, and services that take their variables',
-      async overlay => {
-        const rendered = render(overlay)
-        for (const manifest of rendered)
-          expect(await problemsOf(manifest), `${manifest.kind} ${manifest.metadata.name}`).toEqual([])
-        const configs = (name: string) =>
-          ofKind(rendered, 'ConfigMap').find(({ metadata }) => metadata.name === name)?.data ?? {}
-        for (const name of SERVICE_NAMES) {
-          const [container] = podOf(rendered, name).containers
-          const env = environment(container, configs)
-          expect(
-            Object.keys(env).filter(variable => !variablesOf(name).has(variable)),
-            name,
-          ).toEqual([])
-          expect(() => checkEnvironment(name, env), name).not.toThrow()
-          expect(env.NODE_ENV, name).toBeUndefined()
-          expect(container.image).toBe('registry.example.com/waybill:0.1.0')
-        }
-      },
-    )
+    test.each(OVERLAYS)('%s: manifests are valid, and services accept their variables', async overlay => {
+      const rendered = render(overlay)
+      for (const manifest of rendered)
+        expect(await problemsOf(manifest), `${manifest.kind} ${manifest.metadata.name}`).toEqual([])
+      const configs = (name: string) =>
+        ofKind(rendered, 'ConfigMap').find(({ metadata }) => metadata.name === name)?.data ?? {}
+      for (const name of SERVICE_NAMES) {
+        const [container] = podOf(rendered, name).containers
+        const env = environment(container, configs)
+        expect(
+          Object.keys(env).filter(variable => !variablesOf(name).has(variable)),
+          name,
+        ).toEqual([])
+        expect(() => checkEnvironment(name, env), name).not.toThrow()
+        expect(env.NODE_ENV, name).toBeUndefined()
+        expect(container.image).toBe('registry.example.com/waybill:0.1.0')
+      }
+    })
 
-    test('in production the providers are real', () => {
+    test('production uses real providers', () => {
       const providers = ofKind(render('deploy/kubernetes/overlays/production'), 'ConfigMap').flatMap(
         ({ data }) => Object.entries(data ?? {}).filter(([name]) => name.endsWith('R_URL')),
       )

@@ -19,7 +19,7 @@ const dashboard = JSON.parse(readText('deploy/grafana/dashboards/waybill.json'))
   panels: { id: number; type: string; title: string; targets?: { expr: string }[] }[]
 }
 
-test('Prometheus asks every instance of every service, at its own port, and names the service', () => {
+test('Prometheus scrapes every instance of every service at its own port, and names the service', () => {
   const asked = prometheus.scrape_configs.flatMap(({ dns_sd_configs }) => dns_sd_configs)
   const expected = SERVICE_NAMES.map(name => ({ names: [name], type: 'A', port: 4000 + PORT_OFFSETS[name] }))
   const byName = (one: Lookup, other: Lookup) => (String(one.names) < String(other.names) ? -1 : 1)
@@ -28,7 +28,7 @@ test('Prometheus asks every instance of every service, at its own port, and name
     expect(relabel_configs).toEqual([{ source_labels: ['__meta_dns_name'], target_label: 'service_name' }])
 })
 
-test('the dashboard and the alerts ask for metrics that the services or the reconciler have', () => {
+test('the dashboard and the alerts use metrics of the services or the reconciler', () => {
   const sources = globSync('{platform,gateway,subgraphs,bff,bff-web,bff-mobile,tools}/**/*.ts', { cwd: ROOT })
   const code = sources.map(readText).join('\n')
   const shown = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).join('\n')
@@ -38,14 +38,14 @@ test('the dashboard and the alerts ask for metrics that the services or the reco
   expect([...names].filter(name => !code.includes(`'${name}'`))).toEqual([])
 })
 
-test('each panel has a number and a title of its own, and asks for something', () => {
+test('each panel has a unique id and title, and a query', () => {
   const { panels } = dashboard
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
   expect(new Set(panels.map(({ title }) => title)).size).toBe(panels.length)
   expect(panels.filter(({ type, targets }) => type !== 'row' && !targets?.length)).toEqual([])
 })
 
-test('Grafana finds Prometheus, Jaeger and the dashboards where compose puts them', () => {
+test('Grafana finds Prometheus, Jaeger and the dashboards where compose mounts them', () => {
   const { datasources } = readYaml('deploy/grafana/provisioning/datasources/datasources.yml') as {
     datasources: { uid: string; url: string }[]
   }
@@ -62,7 +62,7 @@ test('Grafana finds Prometheus, Jaeger and the dashboards where compose puts the
   expect([...used]).toEqual(['prometheus'])
 })
 
-test('Prometheus finds the alerts, and the collector hands traces to Jaeger', () => {
+test('Prometheus finds the alerts, and the collector exports traces to Jaeger', () => {
   for (const file of prometheus.rule_files)
     expect(compose.services.prometheus?.volumes).toContain(
       `./${path.join('deploy/prometheus', file)}:/etc/prometheus/${file}:ro`,

@@ -18,7 +18,7 @@ const adjustments = Object.keys(adjustmentSchema.shape).flatMap(name =>
     : name,
 )
 
-test('the reference of live settings names those that there are, and no others', () => {
+test('the reference of live settings names every setting, and no others', () => {
   const expected = (section: string) => firstColumn(sectionOf(page, section)).sort()
   expect(expected('Every service')).toEqual(
     Object.keys(liveSettingsSchema([]).omit({ dependencies: true }).shape),
@@ -31,7 +31,7 @@ test('the reference of live settings names those that there are, and no others',
   )
 })
 
-test('it names the pages that a BFF keeps, and no others', () => {
+test('it names the pages that a BFF caches, and no others', () => {
   const named = codeWords(sectionOf(page, 'BFFs').split('PAGE is')[1]?.split('```')[0] ?? '')
   expect([...new Set(named)].sort()).toEqual([...new Set([...web, ...mobile])].sort())
 })

@@ -25,7 +25,7 @@ afterAll(() => platform?.[Symbol.asyncDispose]())
 const folderOf = (name: string) => new URL(`../../clients/${name}/`, import.meta.url)
 
 describe('Apollo Sandbox', () => {
-  test.each(SERVICES)('is what %s lands on', async service => {
+  test.each(SERVICES)('is the landing page of %s', async service => {
     const url = `${platform.urls[service]}/graphql`
     const page = await fetch(url, { headers: { accept: 'text/html,application/xhtml+xml' } })
     expect(page.status).toBe(200)
@@ -38,14 +38,14 @@ describe('the examples', () => {
   const schemaOf = async (file: string): Promise<GraphQLSchema> =>
     buildSchema(await readFile(new URL(`../../schema/${file}`, import.meta.url), 'utf8'))
 
-  test.each(['web', 'mobile'])('of %s fit its graph', async name => {
+  test.each(['web', 'mobile'])('of %s are valid in its graph', async name => {
     const schema = await schemaOf(`bff-${name}.graphql`)
     const examples = readExamples(folderOf(name))
     expect(examples.length).toBeGreaterThan(5)
     for (const example of examples) expect(validate(schema, parse(example.text)), example.name).toEqual([])
   })
 
-  test('of the gateway are answered by it', async () => {
+  test('of the gateway succeed', async () => {
     const token = await platform.token('support')
     const examples = readExamples(folderOf('gateway'))
     expect(examples.length).toBeGreaterThan(2)
@@ -54,7 +54,7 @@ describe('the examples', () => {
   })
 })
 
-test('a graph in production has neither page', async () => {
+test('a graph in production serves neither page', async () => {
   const { PORT: _port, ...common } = platform.environment('bff-web')
   const env = { ...common, PORT: '0', NODE_ENV: 'production' }
   await using production = await startServices([{ name: 'bff-web', env }])

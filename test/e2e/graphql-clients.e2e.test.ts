@@ -50,7 +50,7 @@ const CHANGES = `subscription ($id: ID!, $after: String) {
   orderChanges(id: $id, after: $after) { cursor events { id } order { id status __typename } }
 }`
 
-test('Apollo Client: a subscription moves the page in its cache forward, through a broken connection', async () => {
+test('Apollo Client: a subscription updates the cached page, also after a broken connection', async () => {
   const id = await buy('apollo')
   let socket: WebSocket | undefined
   const sockets = createWsClient({
@@ -209,7 +209,7 @@ function brokenOff(
   return body && readable
 }
 
-test('EventSource: reconnects by itself and goes on behind the last event', async () => {
+test('EventSource: reconnects by itself and resumes after the last event', async () => {
   const id = await buy('event-source')
   let connections = 0
   const url = new URL(`${platform.urls['bff-web']}/graphql/stream`)

@@ -195,7 +195,7 @@ describe('an order through the web graph', () => {
     expect(other.errors?.[0]?.extensions.code).toBe('CONFLICT')
   })
 
-  test('is shown by the query straight after the command, by its consistency token', async () => {
+  test('is visible to a query right after the command, by its consistency token', async () => {
     const reply = await platform.send<CheckoutResponse>('bff-web', shopper.token, CHECKOUT, {
       input: checkoutInput({
         idempotencyKey: 'token',
@@ -251,7 +251,7 @@ describe('an order through the web graph', () => {
     await expect.poll(givenBack, SOON).toEqual(all)
   })
 
-  test('of somebody else looks like no order, to read and to watch', async () => {
+  test('of somebody else looks like a missing order, to read and to watch', async () => {
     const placed = await checkout({
       idempotencyKey: 'mine',
       sku: 'kettle',

@@ -70,7 +70,7 @@ async function atRest(id: string): Promise<Response> {
   }
 }
 
-test('a page at rest is served from memory to its customer, packed, and as 304', async () => {
+test('an unchanging page is served to its customer from the cache, compressed, and as 304', async () => {
   const id = await place()
   const kept = await atRest(id)
   expect(kept.headers.get('content-encoding')).toBe('gzip')
@@ -81,7 +81,7 @@ test('a page at rest is served from memory to its customer, packed, and as 304',
   expect(await hits()).toBe(before + 1)
 })
 
-test('nobody else gets it, and staff get their own', async () => {
+test('nobody else gets the cached page, and staff get their own', async () => {
   const id = await place()
   await atRest(id)
   const before = await hits()
@@ -91,7 +91,7 @@ test('nobody else gets it, and staff get their own', async () => {
   expect((await hits()) - before).toBeLessThanOrEqual(1) // a missing order may be cached too, for its caller
 })
 
-test('it ends with a change: at once for who made it, and for whoever brings its position', async () => {
+test('a change expires it at once, for its author and for anybody with its position', async () => {
   const id = await place()
   const support = await platform.token('support')
   await atRest(id)

@@ -72,7 +72,7 @@ describe('the trace of a checkout', () => {
     )
   })
 
-  test("hangs together: every span's parent is in it, up to the client's own", () => {
+  test("is complete: it contains every span's parent, up to the client's own", () => {
     for (const click of [CLICK, APPROVAL]) {
       const known = new Set([click.span, ...within(click).map(span => span.spanId)])
       expect(
@@ -83,7 +83,7 @@ describe('the trace of a checkout', () => {
     }
   })
 
-  test('goes from the click through BFF and gateway into the command, with GraphQL executed in each', () => {
+  test('leads from the click through BFF and gateway into the command, with a GraphQL execution in each', () => {
     expect(pathsTo(CLICK, 'orders: mutation Checkout__orders__0')).toEqual([
       [
         'bff-web: POST /graphql',
@@ -112,13 +112,13 @@ describe('the trace of a checkout', () => {
     ],
     ['ship-stock', 'inventory: mutation OrdersShipStock', 'orders: fulfilment inventory.shipStock'],
     ['capture', 'payment: payment provider capture', 'orders: fulfilment payment.capturePayment'],
-  ])('goes on through the saga step %s to the service that it calls', (_step, label, step) => {
+  ])('continues through the saga step %s to the service that it calls', (_step, label, step) => {
     const paths = pathsTo(CLICK, label)
     expect(paths.length).toBeGreaterThan(0)
     for (const steps of paths) expect(steps).toEqual(expect.arrayContaining(['bff-web: POST /graphql', step]))
   })
 
-  test('goes on with what the carrier and the payment provider report, though they bring no trace', () => {
+  test('continues with the webhooks of the carrier and the payment provider, which carry no trace', () => {
     const [completed] = pathsTo(CLICK, 'orders: fulfilment orders.completeOrder')
     expect(completed).toEqual(
       expect.arrayContaining(['orders: fulfilment shipping.createShipment', 'shipping: carrier notice']),
@@ -135,7 +135,7 @@ describe('the trace of a checkout', () => {
     for (const [first] of paths) expect(first).toBe('bff-web: POST /graphql')
   })
 
-  test('ends in the push to the subscriber, with the read behind it', () => {
+  test('ends with the push to the subscriber and the read behind it', () => {
     const pushes = pathsTo(CLICK, 'bff-web: push order')
     expect(pushes.length).toBeGreaterThan(0)
     expect(pushes.some(steps => steps.includes('shipping: carrier notice'))).toBe(true)
@@ -143,7 +143,7 @@ describe('the trace of a checkout', () => {
     expect(reads.some(steps => steps.includes('bff-web: push order'))).toBe(true)
   })
 
-  test("has the subscription itself under the client's span", () => {
+  test("contains the subscription under the client's span", () => {
     expect(pathsTo(CLICK, 'bff-web: live operation')).toEqual([['bff-web: live operation']])
   })
 })

@@ -2,7 +2,7 @@ import { test } from 'vitest'
 import { expectOneMigration } from '#test/fleet/concurrent-starts.ts'
 
 test(
-  'four processes that start at one instant on empty databases make what one makes',
+  'four processes that start at once on empty databases create what one creates',
   () => expectOneMigration(['orders']),
   120_000,
 )

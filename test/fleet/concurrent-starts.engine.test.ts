@@ -6,7 +6,7 @@ const ROUNDS = 3
 
 for (let round = 1; round <= ROUNDS; round++)
   test(
-    `four processes of every subgraph that start at one instant make what one makes (${round} of ${ROUNDS})`,
+    `four processes of every subgraph that start at once create what one creates (${round} of ${ROUNDS})`,
     () => expectOneMigration(SUBGRAPHS),
     300_000,
   )

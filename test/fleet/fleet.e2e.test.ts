@@ -63,7 +63,7 @@ function tokenOf(reply: GraphqlResponse<unknown>): string {
   return reply.headers.get('waybill-consistency') ?? ''
 }
 
-test('one key sent to both processes at once is one order and one charge', async () => {
+test('one key sent to both processes at once gives one order and one charge', async () => {
   await addProduct(fleet, { sku: 'twice', price: '5.00', stock: { 'BER-1': 1_000 } })
   const shopper = await registerShopper(fleet)
   for (let round = 0; round < 5; round++) {
@@ -91,7 +91,7 @@ test('one key sent to both processes at once is one order and one charge', async
   ).toEqual([])
 }, 60_000)
 
-test('what a process has answered shows at the other one under its token', async () => {
+test('a write through one process is visible at the other under its token', async () => {
   await addProduct(fleet, { sku: 'seen', price: '5.00', stock: { 'BER-1': 1_000 } })
   const shopper = await registerShopper(fleet)
   const list = '{ orders(first: 1) { nodes { id } } }'
@@ -121,7 +121,7 @@ test('what a process has answered shows at the other one under its token', async
   }
 }, 60_000)
 
-test('when one of two machines dies the other takes over all that it owned, and orders go on', async () => {
+test('when one of two machines dies the other takes over its leases, and orders continue', async () => {
   const usual = await prober.recover()
   const traffic = await startTraffic(fleet, 3, { pauseMs: 500 })
   const ops = await fleet.token('ops')

@@ -21,22 +21,22 @@ beforeAll(async () => {
   await gateway.stop()
 })
 
-test('the supergraph is the one that the subgraphs compose to: else run `npm run compose`', async () => {
+test('the supergraph matches the composed subgraphs: else run `npm run compose`', async () => {
   expect(await readText('schema/supergraph.graphql')).toBe(await composeSupergraph())
 })
 
-test('the public graph has no command that is for services only', () => {
+test('the public graph has no mutation that only services call', () => {
   const mutations = Object.keys(api.getMutationType()?.getFields() ?? {})
   expect(mutations).toContain('placeOrder')
   expect(mutations.filter(name => FOR_SERVICES.includes(name))).toEqual([])
 })
 
 describe.each(['bff-web', 'bff-mobile'])('%s', name => {
-  test('has a graph of its own that is valid', async () => {
+  test('has a valid graph of its own', async () => {
     expect(validateSchema(buildSchema(await readText(`schema/${name}.graphql`)))).toEqual([])
   })
 
-  test('asks the gateway only for what the public graph has', async () => {
+  test('sends the gateway only operations that are valid in the public graph', async () => {
     const folder = `${name}/operations/`
     const files = (await readdir(new URL(folder, ROOT))).filter(file => file.endsWith('.graphql'))
     const documents = await Promise.all(files.map(async file => parse(await readText(`${folder}${file}`))))

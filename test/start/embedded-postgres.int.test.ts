@@ -19,11 +19,11 @@ async function ask(connectionString: string, sql: string): Promise<unknown> {
   }
 }
 
-test('the test server answers with PostgreSQL 18', async () => {
+test('the test server runs PostgreSQL 18', async () => {
   expect(await ask(await freshDatabase(), 'SELECT version()')).toMatch(/^PostgreSQL 18/)
 })
 
-test('a server of our own comes back where it was, whatever ends it', async () => {
+test('a server restarts on its port and data, whatever ended it', async () => {
   await using folder = await openDataDir()
   const directory = path.join(folder.dataDir, 'postgres')
   const cluster = path.join(directory, 'cluster')

@@ -43,12 +43,12 @@ async function dryRun(cwd: string): Promise<{ code: number; said: string }> {
   }
 }
 
-test.each(FOLDERS)('npm ci takes the lock file of %s', async place => {
+test.each(FOLDERS)('npm ci accepts the lock file of %s', async place => {
   const { code, said } = await dryRun(await copyOf(place))
   expect(code, said).toBe(0)
 })
 
-test('npm ci would not take a lock file that lacks an optional package of another platform', async () => {
+test('npm ci rejects a lock file that lacks an optional package of another platform', async () => {
   const cwd = await copyOf('.')
   const file = path.join(cwd, 'package-lock.json')
   const lock = JSON.parse(await readFile(file, 'utf8'))

@@ -61,7 +61,7 @@ function startLoad(url: string, token: string, stop: AbortSignal) {
 }
 
 test(
-  `a log disk that is full for ${FULL_SECONDS} s fails no request, ends no process, and what was lost is said`,
+  `a log disk that is full for ${FULL_SECONDS} s fails no request and ends no process, and lost lines are counted`,
   async context => {
     await using folder = await openDataDir()
     const logs = path.join(folder.dataDir, 'logs')

@@ -11,7 +11,7 @@ function machineWith(sharedEnv: Readonly<Record<string, string>>): Deployment {
   return { host: '127.0.0.1', portBase: 4000, databaseUrls: databases, ...auth, secrets, sharedEnv }
 }
 
-test('every service is told of the bus that the starter is told of, and of the embedded one otherwise', () => {
+test('every service gets the configured event bus, or the embedded one by default', () => {
   const url = 'kafka://127.0.0.1:9092/?partitions=4'
   const told = machineWith(readStartSettings({ EVENT_BUS_URL: url }).sharedEnv)
   const untold = machineWith(readStartSettings({}).sharedEnv)
@@ -21,14 +21,14 @@ test('every service is told of the bus that the starter is told of, and of the e
   }
 })
 
-test('a bus that cannot be is refused with the variable, and without the password', () => {
+test('an invalid bus URL is refused with the variable’s name and without the password', () => {
   const start = () => readStartSettings({ EVENT_BUS_URL: 'kafka://user:secret@broker:9092/?partitions=x' })
   expect(start).toThrow(/EVENT_BUS_URL: holds .*partitions is a number from 1 to 1000, not "x"/s)
   expect(start).not.toThrow(/secret/)
   expect(() => readStartSettings({ EVENT_BUS_URL: 'amqp://broker' })).toThrow(/postgres:\/\/… or kafka:\/\/…/)
 })
 
-test('orders are told where fulfilments run, where the starter is told', () => {
+test('orders gets WORKFLOW_URL when it is set', () => {
   const url = 'temporal://127.0.0.1:7233/default'
   const told = machineWith(readStartSettings({ WORKFLOW_URL: url }).sharedEnv)
   expect(environmentOf(told, 'orders').WORKFLOW_URL).toBe(url)

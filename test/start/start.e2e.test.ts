@@ -92,7 +92,7 @@ const restart = async () => {
 }
 
 describe('an instance that runs', () => {
-  test('has said that it is ready, and where everything is', async () => {
+  test('prints that it is ready, and the addresses', async () => {
     await until(() => instance.lines.some(line => line.includes('Ctrl-C stops everything')))
     expect(instance.lines.join('\n')).toMatch(/Waybill is ready, in \d+\.\d s/)
     for (const name of SERVICE_NAMES) {
@@ -102,18 +102,18 @@ describe('an instance that runs', () => {
     }
   })
 
-  test('takes the tokens that tools/token.ts prints', async () => {
+  test('accepts the tokens that tools/token.ts prints', async () => {
     const { data } = await ask(instance, await tokenOf(ada.id), '{ me { name } }')
     expect(data).toEqual({ me: { name: ada.name } })
   })
 
-  test('has no use for tools/token.ts when tokens come from another issuer', async () => {
+  test('makes tools/token.ts fail when tokens come from another issuer', async () => {
     const foreign = { AUTH_JWKS_URL: 'https://issuer.example/jwks.json' }
     const { code, output } = await runTool('token', ['--role', 'ops', '--subject', 'ops'], foreign)
     expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('AUTH_JWKS_URL is set') })
   })
 
-  test('has another beside it that knows nothing of it', async () => {
+  test('is independent of another instance on the same machine', async () => {
     const placed = await placeOrder()
     const token = await tokenOf(ada.id)
     expect(await ordersOf(instance, token)).toContain(placed)
@@ -140,7 +140,7 @@ describe('an instance that runs', () => {
     expect(await ordersOf(instance, await tokenOf(ada.id))).not.toEqual([])
   })
 
-  test('starts one of its processes again when that dies, while the others go on', async () => {
+  test('restarts a process that dies while the others keep running', async () => {
     const token = await tokenOf(ada.id)
     const edge = await instance.hostPid('gateway')
     process.kill(await instance.hostPid('orders'), 'SIGKILL')
@@ -159,7 +159,7 @@ describe('an instance that ends', () => {
     orders = await ordersOf(instance, token)
   })
 
-  test('leaves nothing running after Ctrl-C, even one that npm has doubled, and has all data when it is back', async () => {
+  test('leaves nothing running after Ctrl-C, even when npm repeats it, and keeps its data', async () => {
     process.kill(-instance.pid, 'SIGINT')
     expect(await instance.interrupt()).toBe(0)
     expect(await instance.pids()).toEqual([])
@@ -169,7 +169,7 @@ describe('an instance that ends', () => {
     expect(await ordersOf(instance, token)).toEqual(orders)
   })
 
-  test('has its database taken over after SIGKILL', async () => {
+  test('leaves a database after SIGKILL that the next start takes over', async () => {
     const left = await findServer(cluster())
     await instance.kill()
     expect(await findServer(cluster())).toEqual(left)
@@ -178,7 +178,7 @@ describe('an instance that ends', () => {
     expect(await ordersOf(instance, token)).toEqual(orders)
   })
 
-  test('takes its processes with it when only the starter is killed', async () => {
+  test('ends its processes when only the starter is killed', async () => {
     // The starter, its two hosts, and the gateway's planner while it is busy.
     expect([3, 4]).toContain((await instance.pids()).length)
     process.kill(instance.pid, 'SIGKILL')
@@ -187,7 +187,7 @@ describe('an instance that ends', () => {
     await whenPortsAreFree(portBase)
   })
 
-  test('is ended and deleted by a reset', async () => {
+  test('is stopped and deleted by a reset', async () => {
     expect(await findServer(cluster())).toBeDefined()
     const { code, output } = await runTool('reset', ['--yes'])
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('Deleted the data') })

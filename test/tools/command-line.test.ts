@@ -20,7 +20,7 @@ const sink = defineCommand({
 })
 
 describe('the arguments of a command', () => {
-  test('are its options with their defaults, and its operands', () => {
+  test('are parsed into options with their defaults, and operands', () => {
     expect(readInput(ship, ['box', '--fast'])).toMatchObject({
       values: { to: 'Bremen', fast: true },
       operands: ['box'],
@@ -37,7 +37,7 @@ describe('the arguments of a command', () => {
     [['--to='], '--to needs a value: --to=PLACE.'],
     [['box', 'crate', 'bag'], 'ship has no use for "crate" "bag": it takes PARCEL.'],
     [['--yes'], 'ship has no option --yes'],
-  ])('are refused with a sentence that names what is wrong: %j', (args, sentence) => {
+  ])('are refused with a sentence that names the problem: %j', (args, sentence) => {
     expect(() => readInput(ship, args)).toThrow(sentence)
     expect(() => readInput(ship, args)).toThrow('npm run ship -- --help shows how it is used.')
   })
@@ -47,8 +47,8 @@ describe('the arguments of a command', () => {
   })
 })
 
-describe('a command that destroys', () => {
-  test('goes on with --yes', async () => {
+describe('a destructive command', () => {
+  test('runs with --yes', async () => {
     await expect(readInput(sink, ['--yes']).confirm('Sink it?')).resolves.toBeUndefined()
   })
 

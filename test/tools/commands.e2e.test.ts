@@ -55,14 +55,14 @@ test('every script installs what it needs before it runs', () => {
 })
 
 describe.each(COMMANDS.map(command => [command.name, command] as const))('%s', (name, command) => {
-  test('has a help that says what it does, with an example', async () => {
+  test('has a help text with its purpose and an example', async () => {
     const { code, stdout, stderr } = await run(name, '--help')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain(command.purpose)
     expect(stdout).toContain(`Example: ${command.examples[0]}`)
   })
 
-  test('refuses an option that it does not know, in a sentence', async () => {
+  test('refuses an unknown option with a sentence', async () => {
     const { code, stdout, stderr } = await run(name, '--no-such-option')
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(
@@ -71,7 +71,7 @@ describe.each(COMMANDS.map(command => [command.name, command] as const))('%s', (
   })
 })
 
-test('reset deletes nothing when it is asked for its help, and nothing without a yes', async () => {
+test('reset deletes nothing for --help, and nothing without a yes', async () => {
   await run('reset', '--help')
   const { code, stderr } = await run('reset')
   expect(code).toBe(1)
@@ -79,7 +79,7 @@ test('reset deletes nothing when it is asked for its help, and nothing without a
   expect((await readdir(dataDir)).sort()).toEqual(['logs', 'seeded'])
 })
 
-test('reset with --yes deletes what the instance wrote, leaves other files alone, and says when there is nothing', async () => {
+test('reset with --yes deletes what the instance wrote, keeps other files, and says when there is nothing', async () => {
   await writeFile(path.join(dataDir, 'notes.txt'), 'mine')
   expect((await run('reset', '--yes')).stdout).toContain(`Deleted the data in ${dataDir}`)
   expect(await readdir(dataDir)).toEqual(['notes.txt'])
@@ -104,13 +104,13 @@ test('import makes no key for an instance that was never started', async () => {
   expect(await readdir(dataDir)).toEqual(before)
 })
 
-test('import finds out before it begins that its report cannot be written', async () => {
+test('import checks before it begins that its report can be written', async () => {
   const { code, stdout, stderr } = await run('import', ...SAMPLE, '--report', '/nowhere/report.txt')
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   expect(stderr).toBe('REPORT_NOT_WRITABLE: --report cannot be written: the folder /nowhere is not there.\n')
 })
 
-test('dead-letters says what a database is named by', async () => {
+test('dead-letters explains how to name a database', async () => {
   const { code, stderr } = await run('dead-letters', 'list', '--database', 'orders')
   expect(code).toBe(2)
   expect(stderr).toContain('--database should be a URL such as postgres://')

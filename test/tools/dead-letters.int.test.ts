@@ -43,7 +43,7 @@ test('parked events are listed with their reason, and replayed', async () => {
 })
 
 test.each([[[]], [['list', 'views', 'more']], [['replay']], [['replay', 'views', 'first']], [['delete']]])(
-  'arguments that make no sense get the usage: %j',
+  'invalid arguments are answered with the usage: %j',
   async args => {
     const url = await freshDatabase()
     await expect(tool(url, ...args)).rejects.toThrow('npm run dead-letters')

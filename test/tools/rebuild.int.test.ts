@@ -20,7 +20,7 @@ async function tool(url: string, ...args: string[]): Promise<string> {
   )
 }
 
-test('a view that was spoiled is rebuilt while its service runs', async () => {
+test('a corrupted view is rebuilt while its service runs', async () => {
   const url = await freshDatabase()
   await using store = await openPostgresEventStore({ url })
   await using readModels = await openReadModels(url)
@@ -46,7 +46,7 @@ test('a view that was spoiled is rebuilt while its service runs', async () => {
   expect(await customers.get('cus_1')).toMatchObject({ name: 'Zoé' })
 })
 
-test('every service has views to rebuild, and a slip of the keyboard is told what there is', async () => {
+test('every service has views to rebuild, and a wrong name is answered with the list', async () => {
   const printed = await Promise.all(
     ['orders', 'inventory', 'payment', 'shipping'].map(async service => tool(await freshDatabase(), service)),
   )

@@ -52,7 +52,7 @@ async function databases(dataDir: string): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(entries))
 }
 
-test('databases restored from different moments are told from those that agree', async () => {
+test('the reconciler finds differences between databases restored from different moments, and none otherwise', async () => {
   await using data = await openDataDir()
   const options = {
     dataDir: data.dataDir,
@@ -92,7 +92,7 @@ test('databases restored from different moments are told from those that agree',
   )
 }, 400_000)
 
-test('what cannot be compared is told in a sentence, with a code of its own', async () => {
+test('a failed comparison is reported with a sentence and its own exit code', async () => {
   const url = 'postgres://127.0.0.1:1/none'
   expect(await reconcile({ ORDERS_DATABASE_URL: url })).toMatchObject({
     code: 2,

@@ -17,7 +17,7 @@ async function startedOnce() {
 }
 
 describe('the token tool', () => {
-  it('prints a token that the services take', async () => {
+  it('prints a token that the services accept', async () => {
     await using setup = await startedOnce()
     const subject = newId('customer')
     const program = fileURLToPath(new URL('../../tools/token.ts', import.meta.url))
@@ -28,7 +28,7 @@ describe('the token tool', () => {
     expect(await setup.verifier.verify(stdout.trim())).toEqual({ role: 'customer', subject })
   })
 
-  it('gives it the time that was asked for, and twelve hours otherwise', async () => {
+  it('makes it valid for --ttl, or for twelve hours by default', async () => {
     await using setup = await startedOnce()
     const hoursLeft = async (...ttl: string[]) => {
       const token = await developmentToken(['--role', 'ops', '--subject', 'olga', ...ttl], setup.env)
@@ -52,14 +52,14 @@ describe('the token tool', () => {
     await expect(developmentToken(args, setup.env)).rejects.toThrow(message)
   })
 
-  it('says to start first when the issuer has no key yet, and makes none', async () => {
+  it('asks to start Waybill first when the issuer has no key, and makes none', async () => {
     await using folder = await temporaryFolder()
     const asking = () => developmentToken(['--role', 'ops', '--subject', 'o'], { DATA_DIR: folder.path })
     await expect(asking()).rejects.toThrow('npm start')
     await expect(asking()).rejects.toThrow('npm start')
   })
 
-  it('refuses when tokens come from another issuer', async () => {
+  it('fails when tokens come from another issuer', async () => {
     await using setup = await startedOnce()
     const env = { ...setup.env, AUTH_JWKS_URL: 'https://id.example.org/jwks' }
     await expect(developmentToken(['--role', 'ops', '--subject', 'o'], env)).rejects.toThrow(

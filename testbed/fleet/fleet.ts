@@ -71,7 +71,7 @@ async function prepareFleet({ databases, counts = {}, env = () => ({}) }: FleetO
       .map(port => `http://127.0.0.1:${port}/graphql`)
       .join('|')
   const balancer = open.use(await startLoadBalancer(portsOf('bff-web')))
-  const machine: Deployment = {
+  const deployment: Deployment = {
     host: '127.0.0.1',
     portBase: 0,
     databaseUrls: databases,
@@ -89,7 +89,7 @@ async function prepareFleet({ databases, counts = {}, env = () => ({}) }: FleetO
         index,
         logFile: path.join(folder, `${service}-${index}.log`),
         env: withoutFound({
-          ...environmentOf(machine, service),
+          ...environmentOf(deployment, service),
           ...addressesFor(service, addresses),
           ...env(service),
           PORT: String(port),

@@ -113,7 +113,7 @@ describe.skipIf(reason !== '')(`A page of another origin, in a browser, ${reason
   })
 
   test.each(['bff-web', 'bff-mobile', 'gateway'] as const)(
-    'asks %s of a development instance over HTTP, event streams and WebSocket',
+    'can query %s of a development instance over HTTP, event streams and WebSocket',
     async service => {
       const url = platform.urls[service]
       const data = '{"data":{"__typename":"Query"}}'
@@ -132,7 +132,7 @@ describe.skipIf(reason !== '')(`A page of another origin, in a browser, ${reason
   test.each([
     ['a development instance', () => platform.urls['bff-web']],
     ['an instance that names its origin', () => urlOf(named)],
-  ])('orders at %s, is told the position, and follows the order', async (what, urlOfInstance) => {
+  ])('places an order at %s, reads the position, and follows the order', async (what, urlOfInstance) => {
     const url = urlOfInstance()
     const input = checkoutInput({ sku: 'cap', idempotencyKey: what })
     const ordered = await inPage('graphql', url, token, { query: CHECKOUT, variables: { input } })
@@ -155,7 +155,7 @@ describe.skipIf(reason !== '')(`A page of another origin, in a browser, ${reason
     })
   })
 
-  test('is kept from everything of a production instance that names no origins', async () => {
+  test('is blocked by a production instance that names no origins', async () => {
     const url = urlOf(production)
     const refused = { refused: expect.any(String) }
     expect(await inPage('graphql', url, token, { query: '{ __typename }' })).toEqual(refused)
@@ -167,7 +167,7 @@ describe.skipIf(reason !== '')(`A page of another origin, in a browser, ${reason
     expect(await inPage('socket', url)).toEqual(refused)
   })
 
-  test('is kept from the pages of a development instance, and from the token in them', async () => {
+  test('cannot read the pages of a development instance, nor the token in them', async () => {
     const url = platform.urls['bff-web']
     for (const path of ['/graphiql', '/metrics', '/health/ready'])
       expect(await inPage('page', url, path)).toEqual({ refused: 'TypeError' })

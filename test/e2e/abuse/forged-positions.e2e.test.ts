@@ -39,7 +39,7 @@ async function waits(): Promise<Readonly<Record<string, number>>> {
 const plain = (index: number) =>
   platform.send<unknown>('gateway', undefined, `{ products(skus: ["cap", "x${index}"]) { sku } }`)
 
-test('callers who forge positions are not waited for, and hold up nobody', async () => {
+test('forged positions are not waited for and delay nobody', async () => {
   const before = await waits()
   for (let from = 0; from < FORGERIES; from += TOGETHER) {
     const indices = Array.from({ length: TOGETHER }, (_, offset) => from + offset)

@@ -143,7 +143,7 @@ describe.each(Object.entries(TARGETS))('%s', (name, target) => {
   afterAll(() => probed?.[Symbol.asyncDispose]())
 
   test.each(hostileRequests(target).map(request => [request.name, request] as const))(
-    'is held for less than 50 ms, and answers briefly: %s',
+    'is blocked for less than 50 ms and responds briefly: %s',
     async (_name, { body, method }) => {
       const holds: number[] = []
       for (let salt = 1; salt <= REPEATS; salt++) {

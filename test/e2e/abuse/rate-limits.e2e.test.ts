@@ -27,7 +27,7 @@ const readFresh = (token: string | undefined) =>
     '{ catalogue(first: 5, filter: { text: "T" }) { nodes { sku } } }'.replace('T', `t${page++}`),
   )
 
-test('one abuser is limited, other customers are not', async () => {
+test('one abusive customer is limited, other customers are not', async () => {
   const [abuser, other] = await Promise.all(['abe', 'olive'].map(name => platform.token('customer', name)))
   const codes = new Set<string | undefined>()
   for (let asked = 0; asked < 100; asked++) codes.add((await readFresh(abuser)).errors?.[0]?.extensions.code)

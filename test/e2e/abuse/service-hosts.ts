@@ -23,14 +23,14 @@ export async function startServiceHosts(env: Readonly<Record<string, string>>): 
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-hosts-'))
   open.defer(() => rm(folder, { recursive: true, force: true }))
   const issuer = await openEmbeddedIssuer(folder)
-  const machine = await machineIn(folder, issuer, env)
+  const deployment = await deploymentIn(folder, issuer, env)
   const groups = processGroups(2)
   const logFileOf = (index: number) => path.join(folder, `${index}.log`)
   const started = await Promise.allSettled(
     groups.map(async (names, index) =>
       open.use(
         await superviseHost({
-          assignment: { services: names.map(name => ({ name, env: environmentOf(machine, name) })) },
+          assignment: { services: names.map(name => ({ name, env: environmentOf(deployment, name) })) },
           logFile: logFileOf(index),
           say: () => {},
           env: { PATH: process.env.PATH ?? '', APOLLO_TELEMETRY_DISABLED: '1' },
@@ -41,9 +41,9 @@ export async function startServiceHosts(env: Readonly<Record<string, string>>): 
   for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
   const running = open.move()
   return {
-    url: service => urlOf(machine, service),
+    url: service => urlOf(deployment, service),
     token: (role, subject = role) => issuer.sign({ role, subject }),
-    send: createSender(service => `${urlOf(machine, service)}/graphql`),
+    send: createSender(service => `${urlOf(deployment, service)}/graphql`),
     log: async () =>
       (await Promise.all(groups.map((_, index) => readFile(logFileOf(index), 'utf8')))).join('\n'),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -52,7 +52,11 @@ export async function startServiceHosts(env: Readonly<Record<string, string>>): 
 
 type Issuer = Awaited<ReturnType<typeof openEmbeddedIssuer>>
 
-async function machineIn(folder: string, issuer: Issuer, env: Deployment['sharedEnv']): Promise<Deployment> {
+async function deploymentIn(
+  folder: string,
+  issuer: Issuer,
+  env: Deployment['sharedEnv'],
+): Promise<Deployment> {
   return {
     host: '127.0.0.1',
     portBase: await freePortBase(),

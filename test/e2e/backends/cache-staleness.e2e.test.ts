@@ -57,7 +57,7 @@ type Priced = { readonly productPage: { readonly price: { readonly amount: strin
 
 type Acknowledged = { readonly price: number; readonly at: number }
 
-test('who changed a price reads it at once at any process, and others within a quarter of a second', async () => {
+test('a changed price is visible to its author at once at any process, and to others within a quarter of a second', async () => {
   const acknowledged = new Map<string, Acknowledged[]>(SKUS.map(sku => [sku, [{ price: 1, at: 0 }]]))
   const end = performance.now() + SECONDS * 1000
   let reads = 0
@@ -104,7 +104,7 @@ test('who changed a price reads it at once at any process, and others within a q
   expect(writes).toBeGreaterThan(10)
 }, 60_000)
 
-test('the query straight after a checkout or a cancellation shows it at any process', async () => {
+test('a query right after a checkout or a cancellation shows it at any process', async () => {
   const shopper = await registerShopper(platform)
   const list = 'query { orders(first: 5) { nodes { id status } } }'
   const page = 'query ($id: ID!) { orderPage(id: $id) { status cancellationRequested } }'

@@ -51,7 +51,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     return data.checkout.__typename
   }
 
-  test('seven services that know nothing but Consul carry out an order, while Consul is away and after', async () => {
+  test('seven services that know only Consul fulfil an order, also during and after an outage of Consul', async () => {
     await everybodyIsFound()
     await addProduct(platform, { sku: 'FOUND-1', price: '10.00', stock: { 'BER-1': 10 } })
     expect(await order('found-1')).toBe('OrderAccepted')

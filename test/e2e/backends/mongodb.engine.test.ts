@@ -79,7 +79,7 @@ describe.skipIf(missing)(
     })
 
     test.skipIf(found?.from === 'MONGODB_URL')(
-      'while it is away no service is ready, and each is again when it is back, without a restart',
+      'during its outage no service is ready, and each is again afterwards without a restart',
       async () => {
         const services = ['orders', 'inventory', 'payment', 'shipping'] as const
         const ready = async () => {

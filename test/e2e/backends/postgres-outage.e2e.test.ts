@@ -10,7 +10,7 @@ import { createTcpProxy } from '#test/fixtures/tcp-proxy.ts'
 
 const SOON = { timeout: 20_000, interval: 50 }
 
-test('a service is not ready while its events or its views are away, and is again when they are back, without a restart', async () => {
+test('a service is not ready while its events or its views are unreachable, and is again afterwards without a restart', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'waybill-away-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const issuer = await openEmbeddedIssuer(folder)

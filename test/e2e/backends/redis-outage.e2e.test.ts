@@ -61,13 +61,13 @@ async function remoteHits(bff: number): Promise<number> {
     .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
 }
 
-test('what one process has loaded, the other reads from Redis', async () => {
+test('one process reads from Redis what the other has loaded', async () => {
   for (let index = 0; index < 20; index++) await read(0, skuOf(index))
   for (let index = 0; index < 20; index++) await read(1, skuOf(index))
   expect(await remoteHits(1)).toBeGreaterThanOrEqual(15)
 })
 
-test('no request fails while Redis is killed, hangs and comes back, and it is used again', async () => {
+test('no request fails while Redis is killed, hangs and returns, and the cache uses it again', async () => {
   let going = true
   let requests = 0
   const times: number[] = []

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createIdleTimeout } from '#tools/import/idle-timeout.ts'
 
-test('patience is over once nothing has come for its time', () => {
+test('the timeout expires when nothing has arrived for its duration', () => {
   let now = 0
   const patience = createIdleTimeout(100, () => now)
   now = 100
@@ -10,7 +10,7 @@ test('patience is over once nothing has come for its time', () => {
   expect(patience.hasExpired()).toBe(true)
 })
 
-test('whatever comes gives its whole time anew', () => {
+test('every arrival restarts the timeout', () => {
   let now = 0
   const patience = createIdleTimeout(100, () => now)
   for (now = 90; now <= 900; now += 90) {

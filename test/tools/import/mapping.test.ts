@@ -13,7 +13,7 @@ describe('the northwind mapping', async () => {
   const mapping = await readMapping('northwind')
   const plan = planImport(await readTables(NORTHWIND, mapping), mapping)
 
-  test('plans every order, and names no row', () => {
+  test('plans every order and rejects no row', () => {
     expect(plan.orders.map(({ sourceId, outcome }) => [sourceId, outcome])).toEqual([
       ['1', 'delivered'],
       ['2', 'held'],
@@ -22,7 +22,7 @@ describe('the northwind mapping', async () => {
     expect([...plan.rejects, ...plan.unused]).toEqual([])
   })
 
-  test('takes discounts off as fractions, rounded half up by line, and freight from the order', () => {
+  test('applies discounts as fractions, rounded half up per line, and the freight of the order', () => {
     expect(plan.orders.map(order => [order.discountMinor, order.freightMinor, order.totalMinor])).toEqual([
       [1470, 3238, 16800 + 9800 - 1470 + 3238],
       [73, 400, 1450 - 73 + 400], // 72.5 cents
@@ -30,11 +30,11 @@ describe('the northwind mapping', async () => {
     ])
   })
 
-  test('pays each order by one tender, as the files have no payments', () => {
+  test('pays each order by one tender, since the files have no payments', () => {
     expect(plan.orders[0]?.tenders).toEqual([{ kind: 'BANK_SLIP', amountMinor: 28368 }])
   })
 
-  test('joins categories, and turns countries into their codes', () => {
+  test('joins categories and converts countries to their codes', () => {
     expect(plan.products.map(({ sku, category }) => [sku, category])).toEqual([
       ['NW-11', 'Dairy Products'],
       ['NW-42', 'Grains/Cereals'],
@@ -46,7 +46,7 @@ describe('the northwind mapping', async () => {
     ])
   })
 
-  test('leaves in stock what the file has, once all orders have left', () => {
+  test('leaves the stock of the file once all orders have shipped', () => {
     expect(plan.products.map(({ stock }) => stock)).toEqual([
       [{ warehouse: 'NW-1', quantity: 13 + 22 }],
       [{ warehouse: 'NW-1', quantity: 13 + 26 }],
@@ -65,7 +65,7 @@ describe('a mapping file', () => {
     }
   }
 
-  test('is refused with each problem at its place', async () => {
+  test('is refused with every problem and its position', async () => {
     const mapping = { ...(await readMapping('northwind')), currency: 'XXX', extra: 1 }
     const reading = readText(
       JSON.stringify({ ...mapping, lines: { ...mapping.lines, quantity: { value: '1', column: 'q' } } }),
@@ -75,7 +75,7 @@ describe('a mapping file', () => {
     await expect(reading).rejects.toThrow(/extra/)
   })
 
-  test('that is not there, or no JSON, is told in a sentence', async () => {
+  test('that is missing or not JSON is refused with a sentence', async () => {
     await expect(readMapping('no-such-shop')).rejects.toThrow(
       'No mapping no-such-shop is shipped: there are northwind and olist.',
     )
@@ -104,7 +104,7 @@ describe('values', () => {
     expect(evaluate(field, { a: ' x_1 ', b: 'long', empty: '' }, new Map())).toBe(expected)
   })
 
-  test('a text that a map does not have is refused with those that it has', () => {
+  test('a text that a map lacks is refused, and the map’s texts are listed', () => {
     expect(() => evaluate({ column: 'a', map: { y: 'Y' } }, { a: 'x' }, new Map())).toThrow(
       '"x" is not in the mapping, which has y',
     )
@@ -117,13 +117,13 @@ describe('values', () => {
     expect(() => read('-1')).toThrow('below 0')
   })
 
-  test('a part of an amount is exact, where floating point is not', () => {
+  test('a fraction of an amount is exact where floating point is not', () => {
     expect(fraction('.', 1)('0.15').of(1010)).toBe(152) // 151.5; 1010 * 0.15 is 151.49999999999997
     expect(fraction('.', 100)('15').of(1010)).toBe(152)
     expect(() => fraction('.', 1)('1.5')).toThrow('from 0 to 1')
   })
 
-  test('dates are read by their format, and must exist', () => {
+  test('dates are parsed by their format and must exist', () => {
     expect(instant('DD.MM.YYYY HH:mm')('29.02.2024 13:05')).toBe(Date.UTC(2024, 1, 29, 13, 5))
     expect(() => instant('DD.MM.YYYY')('30.02.2024')).toThrow('no date that exists')
     expect(() => instant('DD.MM.YYYY')('2024-02-01')).toThrow('expected DD.MM.YYYY')

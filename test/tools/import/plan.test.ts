@@ -12,7 +12,7 @@ describe('the import plan', async () => {
   const plan = planImport(await readTables(FIXTURE, mapping), mapping)
   const orderOf = (digit: number) => plan.orders.find(order => order.sourceId === idOf(digit))
 
-  test('holds the usable orders in time order', () => {
+  test('holds the usable orders sorted by time', () => {
     expect(plan.orders.map(order => order.sourceId)).toEqual([idOf(1), idOf(2), idOf(3), idOf(7)])
   })
 
@@ -35,7 +35,7 @@ describe('the import plan', async () => {
     expect(orderOf(1)?.units).toBe(3)
   })
 
-  test('splits the payment into its tenders, and calls what is paid beyond goods and freight a surplus', () => {
+  test('splits the payment into its tenders, and reports what is paid beyond goods and freight as surplus', () => {
     expect(orderOf(1)).toMatchObject({
       freightMinor: 375,
       surplusMinor: 50,
@@ -48,7 +48,7 @@ describe('the import plan', async () => {
     expect(orderOf(2)?.tenders).toEqual([{ kind: 'BANK_SLIP', amountMinor: 725 }])
   })
 
-  test('gives each order its outcome by its status', () => {
+  test('derives the outcome of an order from its status', () => {
     expect(plan.orders.map(order => order.outcome)).toEqual(['delivered', 'shipped', 'cancelled', 'held'])
   })
 

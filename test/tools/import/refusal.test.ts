@@ -24,8 +24,8 @@ const LATIN1 = Buffer.from(
 const writeCustomers = (bytes: Buffer) => (folder: string) =>
   writeFile(path.join(folder, 'customers.csv'), bytes)
 
-describe('files that are no import are refused in a sentence', () => {
-  test('columns that are missing are named, of all files at once', async () => {
+describe('unusable files are refused with a sentence', () => {
+  test('missing columns of all files are named at once', async () => {
     const planning = planChanged(async folder => {
       await writeFile(path.join(folder, 'orders.csv'), 'order_id;customer_id\no1;c1\n')
       await writeFile(path.join(folder, 'payments.csv'), 'order_id,seq,type\no1,1,voucher\n')
@@ -39,7 +39,7 @@ describe('files that are no import are refused in a sentence', () => {
     })
   })
 
-  test('a file without a header is empty', async () => {
+  test('a file without a header is reported as empty', async () => {
     const planning = planChanged(folder => writeFile(path.join(folder, 'items.csv'), ''))
     await expect(planning).rejects.toMatchObject({
       code: 'IMPORT_FILE_EMPTY',
@@ -47,7 +47,7 @@ describe('files that are no import are refused in a sentence', () => {
     })
   })
 
-  test('headers without rows are nothing to import', async () => {
+  test('headers without rows are refused: there is nothing to import', async () => {
     const rows = { orders: [], items: [], payments: [], products: [], customers: [] }
     await expect(planChanged(async () => {}, { rows })).rejects.toMatchObject({
       code: 'NOTHING_TO_IMPORT',
@@ -55,7 +55,7 @@ describe('files that are no import are refused in a sentence', () => {
     })
   })
 
-  test('files of which no order can be used are nothing to import, with the reasons', async () => {
+  test('files without a usable order are refused with the reasons', async () => {
     const planning = planChanged(async () => {}, { rows: { items: [] } })
     await expect(planning).rejects.toMatchObject({
       code: 'NOTHING_TO_IMPORT',
@@ -65,14 +65,14 @@ describe('files that are no import are refused in a sentence', () => {
     })
   })
 
-  test('a file that is not there is named', async () => {
+  test('a missing file is named', async () => {
     const mapping = await readMapping('olist')
     await expect(readTables('/no/such/folder', mapping)).rejects.toMatchObject({
       message: expect.stringContaining('There is no file /no/such/folder/orders.csv.'),
     })
   })
 
-  test('a quotation mark that is never closed does not swallow the rest in silence', async () => {
+  test('a quotation mark that is never closed is reported', async () => {
     const planning = planChanged(folder =>
       writeFile(
         path.join(folder, 'items.csv'),
@@ -91,12 +91,12 @@ describe('encodings', () => {
     })
   })
 
-  test('it is read as what it is when that is stated', async () => {
+  test('the file is decoded by --encoding', async () => {
     const plan = await planChanged(writeCustomers(LATIN1), { encoding: 'latin1' })
     expect(plan.orders[0]?.address.city).toBe('são paulo')
   })
 
-  test('a fault past the first pieces is named by its first byte, also where pieces meet', async () => {
+  test('an invalid character is named by its first byte, also across chunks', async () => {
     const head = 'customer_id,zip_prefix,city,state\nc1,01310,x,SP\nc2,01310,'
     const filler = 'é'.repeat(65_536 / 2 - head.length / 2 - 1) // é ends one byte before the first chunk does
     const text = Buffer.concat([Buffer.from(`${head}${filler}`), Buffer.from([0xe2, 0x82, 0x41])])
@@ -105,7 +105,7 @@ describe('encodings', () => {
     )
   })
 
-  test('a character that is cut off at the end of the file is a fault', async () => {
+  test('a truncated character at the end of the file is refused', async () => {
     const text = Buffer.concat([
       Buffer.from('customer_id,zip_prefix,city,state\nc1,01310,'),
       Buffer.from([0xc3]),
@@ -113,7 +113,7 @@ describe('encodings', () => {
     await expect(planChanged(writeCustomers(text))).rejects.toThrow(`byte 0xC3 at offset ${text.length - 1}`)
   })
 
-  test('a byte order mark is no part of the first column', async () => {
+  test('a byte order mark does not become part of the first column', async () => {
     const plan = await planChanged(async folder => {
       const file = path.join(folder, 'customers.csv')
       await writeFile(file, `\ufeff${'customer_id,zip_prefix,city,state\nc1,01310,a,SP\nc2,01310,b,SP\n'}`)

@@ -116,7 +116,7 @@ describe('an order whose key keeps a refusal', () => {
     expect(keysOf(requests)).toHaveLength(1)
   })
 
-  test('has an end of its keys', async () => {
+  test('stays refused once all its keys are used', async () => {
     const { result, requests } = await against(
       { ImportOrder: () => refused('UnknownCustomer', 'CUSTOMER_UNKNOWN') },
       replay => placeOrder(replay, order),
@@ -131,7 +131,7 @@ describe('an order that was imported with other content', () => {
     data: { orders: { nodes: [{ id: 'ord_9', reference: 'o1', status }] } },
   })
 
-  test('is left as it is, and said so', async () => {
+  test('is left unchanged, and reported', async () => {
     const { result } = await against(
       { ImportOrder: () => ({ code: 'CONFLICT' }), ImportedEarlier: earlier('COMPLETED') },
       replay => placeOrder(replay, order),
@@ -148,8 +148,8 @@ describe('an order that was imported with other content', () => {
   })
 })
 
-describe('a platform that is away', () => {
-  test('is asked again under the same key', async () => {
+describe('an unavailable platform', () => {
+  test('gets the request again under the same key', async () => {
     let asked = 0
     const answers: Answer[] = ['cut', { code: 'UNAVAILABLE' }, { code: 'RATE_LIMITED' }]
     const { result, requests } = await against(
@@ -160,7 +160,7 @@ describe('a platform that is away', () => {
     expect(new Set(keysOf(requests))).toEqual(new Set(['olist:order:o1']))
   })
 
-  test('costs the one row that stays unanswered while others are, and no more', async () => {
+  test('costs only the row that stays unanswered while others are answered', async () => {
     const hung = ({ variables }: Request): Answer =>
       (variables.input as { reference: string }).reference === 'o1' ? 'cut' : accepted('ord_2')
     const { result } = await against({ ImportOrder: hung }, async replay => {
@@ -176,7 +176,7 @@ describe('a platform that is away', () => {
     })
   })
 
-  test('is given up once nothing has been answered for the patience', async () => {
+  test('is given up once nothing has been answered within --patience', async () => {
     const { result, isAway } = await against({ ImportProduct: () => 'cut' }, replay =>
       addProducts(replay, plan.products, noProgress),
     )
@@ -192,7 +192,7 @@ describe('a platform that is away', () => {
   })
 })
 
-test('a product that is refused costs its orders alone', async () => {
+test('a refused product fails only its own orders', async () => {
   const { result } = await against(
     {
       ImportProduct: ({ variables }) =>
@@ -236,7 +236,7 @@ describe('the check of placed orders', () => {
     check,
   })
 
-  test('places an order again that was cancelled as a service was away', async () => {
+  test('places an order again that was cancelled because a service was unavailable', async () => {
     const { result, requests } = await against(
       {
         ImportOrder: byKey(accepted('ord_1'), accepted('ord_2')),
@@ -254,7 +254,7 @@ describe('the check of placed orders', () => {
     expect(exitCodeOf(imported(result))).toBe(0)
   })
 
-  test('that gets no answer is unfinished, and no success', async () => {
+  test('reports an unfinished import when it gets no response', async () => {
     const { result } = await against({ ImportedOrder: () => 'cut' }, replay =>
       checkOrders(replay, [{ order, keyNumber: 1, status: 'placed', id: 'ord_1' }], noProgress),
     )
@@ -262,7 +262,7 @@ describe('the check of placed orders', () => {
     expect(exitCodeOf(imported(result))).toBe(4)
   })
 
-  test('of no order at all is no success', async () => {
+  test('does not report success without any order', async () => {
     const { result } = await against({}, replay => checkOrders(replay, [], noProgress))
     expect(exitCodeOf(imported(result))).toBe(2)
   })

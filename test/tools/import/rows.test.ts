@@ -4,13 +4,13 @@ import { named, planOf, WHOLE } from '#test/tools/import/files.ts'
 const whole = (name: keyof typeof WHOLE): string[] => [...WHOLE[name]]
 
 describe('every row is in the plan, or named with file and line', () => {
-  test('nothing is named of whole files', async () => {
+  test('complete files have no rejected rows', async () => {
     const plan = await planOf({})
     expect(named(plan)).toEqual([])
     expect(plan.orders).toHaveLength(2)
   })
 
-  test('a row that a later one of the same id overrules is named, and the later one counts', async () => {
+  test('the last of several rows with one id counts, and the others are named', async () => {
     const plan = await planOf({
       products: [...whole('products'), 'p1,toys,900,99,99,99'],
       customers: [...whole('customers'), 'c1,99999,recife,PE'],
@@ -34,7 +34,7 @@ describe('every row is in the plan, or named with file and line', () => {
     ])
   })
 
-  test('products and customers that no order needs are named apart', async () => {
+  test('products and customers that no order needs are listed separately', async () => {
     const plan = await planOf({
       products: [...whole('products'), 'p9,unused,100,1,1,1'],
       customers: [...whole('customers'), 'c9,01310,x,SP'],
@@ -54,7 +54,7 @@ describe('every row is in the plan, or named with file and line', () => {
     expect(plan.orders.map(({ sourceId }) => sourceId)).toEqual(['o2'])
   })
 
-  test('a product that is only ever given away costs its orders alone', async () => {
+  test('a product that is only sold at 0 fails only its own orders', async () => {
     const plan = await planOf({ items: ['o1,1,p1,s1,0.00,1.50', 'o2,1,p2,s1,10.00,1.50'] })
     expect(named(plan)[0]).toMatch(/^orders\.csv:2 order o1: product p1 is sold at 0 only/)
     expect(plan.orders.map(({ sourceId }) => sourceId)).toEqual(['o2'])
@@ -79,7 +79,7 @@ describe('every row is in the plan, or named with file and line', () => {
     ])
   })
 
-  test('a day that does not exist is told', async () => {
+  test('a date that does not exist is named', async () => {
     const plan = await planOf({ orders: ['o1,c1,delivered,2023-02-29 10:00:00', WHOLE.orders[1]] })
     expect(named(plan)).toContain('orders.csv:2 purchased_at: "2023-02-29 10:00:00" is no date that exists')
   })

@@ -126,7 +126,7 @@ const withOrder = (facts: OrderRecords, change: Partial<PlacedOrder>): OrderReco
 })
 const captured = (minor: number) => ({ tenders: [{ ...tender, captured: minor }] })
 
-describe('services that agree have no difference', () => {
+describe('services that agree have no differences', () => {
   test.each([
     [
       'a capture that was too much, and whose excess was given back',
@@ -174,7 +174,7 @@ describe('services that agree have no difference', () => {
   })
 })
 
-describe('what differs is named by kind', () => {
+describe('each difference is named by its kind', () => {
   test.each([
     [
       'orders has lost it',
@@ -246,7 +246,7 @@ describe('what differs is named by kind', () => {
     expect([...new Set(kinds(facts))].sort()).toEqual([...expected].sort())
   })
 
-  test('with the sums and units that differ', () => {
+  test('and carries the differing sums and units', () => {
     expect(compare({ ...agreed, reservation: shippedFromStock(1) })).toEqual([
       {
         kind: 'shipped-unlike-stock',

@@ -56,20 +56,20 @@ async function run({ orders = [], products = [], reservations = [] }: Looks) {
 }
 
 describe('an order', () => {
-  test('that differs in two looks alike is reported', async () => {
+  test('that differs the same way twice is reported', async () => {
     const { kinds, summary, looks } = await run({ orders: [orphan('ord_1')] })
     expect(kinds).toEqual(['reservation-without-order'])
     expect(summary).toMatchObject({ orders: 1, differences: 1, inMotion: 0 })
     expect(looks).toBe(2)
   })
 
-  test('that differs once and agrees when looked at again is not reported', async () => {
+  test('that differs once and agrees the next time is not reported', async () => {
     const { kinds, summary } = await run({ orders: [orphan('ord_1'), gone] })
     expect(kinds).toEqual([])
     expect(summary).toMatchObject({ differences: 0, inMotion: 0 })
   })
 
-  test('that changes at every look is counted as in motion', async () => {
+  test('that differs another way each time is counted as in motion', async () => {
     const moving = (['HELD', 'COMMITTED', 'SHIPPED', 'RELEASED', 'EXPIRED', 'HELD'] as const).map(status =>
       orphan('ord_1', status),
     )
@@ -81,7 +81,7 @@ describe('an order', () => {
 })
 
 describe('stock', () => {
-  test('that is as the open reservations have it agrees', async () => {
+  test('that matches the open reservations has no difference', async () => {
     expect((await run({ products: [product(5, 2)], reservations: [held] })).kinds).toEqual([])
   })
 
@@ -90,12 +90,12 @@ describe('stock', () => {
     expect(kinds).toEqual(['stock-unlike-reservations'])
   })
 
-  test('that was being reserved during the first look is not reported', async () => {
+  test('that was being reserved during the first comparison is not reported', async () => {
     const { kinds } = await run({ products: [product(5, 0), product(5, 2)], reservations: [held] })
     expect(kinds).toEqual([])
   })
 
-  test('of less than what is held is impossible', async () => {
+  test('below the held units is reported as impossible', async () => {
     const { kinds } = await run({ products: [product(1, 2)], reservations: [held] })
     expect(kinds).toEqual(['stock-impossible'])
   })

@@ -2,11 +2,11 @@ import { expect, it } from 'vitest'
 import { generate, generatedFiles } from '#tools/schema/codegen.ts'
 import { staleFiles } from '#tools/schema/generated-files.ts'
 
-it('has generated types that are those of the SDL: else run `npm run codegen`', async () => {
+it('the generated types match the SDL: else run `npm run codegen`', async () => {
   expect(await staleFiles(await generatedFiles())).toEqual([])
 })
 
-it('generates no enums, and imports types only', async () => {
+it('the generated code has no enums and imports only types', async () => {
   for (const { text } of await generate()) {
     expect(text).not.toMatch(/^(export )?(declare )?(const )?enum /m)
     expect(text).not.toMatch(/^import (?!type )/m)

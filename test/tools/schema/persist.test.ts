@@ -20,7 +20,7 @@ import { manifestFiles, persist, readOperations } from '#tools/schema/persist.ts
 const ROOT = new URL('../../../', import.meta.url)
 const readText = (file: string) => readFile(new URL(file, ROOT), 'utf8')
 
-it('the manifests are those of the operation files: else run `npm run persist`', async () => {
+it('the manifests match the operation files: else run `npm run persist`', async () => {
   expect(await staleFiles(await manifestFiles())).toEqual([])
 })
 
@@ -28,7 +28,7 @@ describe.each([
   ['web', 'bff-web'],
   ['mobile', 'bff-mobile'],
 ] as const)('the operations of the %s front end', (client, graph) => {
-  it('use every page, screen, command and live update that stays', async () => {
+  it('use every page, screen, command and subscription that is not deprecated', async () => {
     const schema = buildSchema(await readText(`schema/${graph}.graphql`))
     const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]
     const wanted = roots
@@ -53,7 +53,7 @@ describe.each([
     expect(wanted.filter(field => !used.has(field))).toEqual([])
   })
 
-  it('keep within the limits of an operation', async () => {
+  it('stay within the limits of an operation', async () => {
     const { operations } = await readManifest(new URL(`schema/persisted/${graph}.json`, ROOT))
     for (const { body } of operations) {
       const document = parse(body, { maxTokens: DEFAULT_LIMITS.tokens })
@@ -61,7 +61,7 @@ describe.each([
     }
   })
 
-  it('have example variables that name what the operations declare, and all that they demand', async () => {
+  it('have example variables for every required variable, and for no undeclared one', async () => {
     const examples = JSON.parse(await readText(`clients/${client}/variables.json`)) as Record<string, object>
     const { definitions } = await readOperations(client)
     for (const node of definitions) {
@@ -83,7 +83,7 @@ describe.each([
 })
 
 describe('a persisted operation', () => {
-  it('is the text that Apollo Client sends of it', () => {
+  it('is the text that Apollo Client sends', () => {
     const document = parse(
       'query A { order { ...B items { id __typename } } } fragment B on Order { total { amount } ... on Order { id } }',
       { noLocation: true },
@@ -91,7 +91,7 @@ describe('a persisted operation', () => {
     expect(persist(document)[0]?.body).toBe(print(addTypenameToDocument(document)))
   })
 
-  it('has the fragments that it uses, each once, and no others', () => {
+  it('contains each fragment that it uses once, and no others', () => {
     const document = parse(
       'query A { o { ...B ...C } } query D { o { id } } fragment C on O { ...B } fragment B on O { id }',
     )

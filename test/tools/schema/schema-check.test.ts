@@ -52,7 +52,7 @@ describe('a change that breaks clients', () => {
     ])
   })
 
-  it('is none that only adds', () => {
+  it('is not one that only adds', () => {
     expect(compare(['note: String!', 'note: String! more: Int'], ['OPEN', 'OPEN NEW'])).toEqual([])
   })
 })
@@ -117,7 +117,7 @@ describe('the working tree', () => {
     await expect(checkSchemas(repo.root, 'nonsense')).rejects.toThrow('there is no commit nonsense')
   })
 
-  it('is compared with nothing where there is no history, and that is said', async () => {
+  it('is not compared when there is no history, and the tool says so', async () => {
     await using repo = await repository()
     await repo.write(ONE)
     expect(await checkSchemas(repo.root)).toMatchObject({
@@ -126,7 +126,7 @@ describe('the working tree', () => {
     })
   })
 
-  it('misses a graph that was there', async () => {
+  it('reports a graph that was removed', async () => {
     await using repo = await repository()
     repo.git('init', '--quiet', '--initial-branch=main')
     await repo.commit(ONE)
