@@ -1,10 +1,10 @@
-// How far a consumer is known to be, and who waits for it. Free of where the knowledge comes from.
+// Holds a consumer's checkpoint as this process knows it, and resolves the callers that wait for a position.
 
 export type Checkpoint = {
   position(): number
-  /** Sets what is known, tells listeners if it changed, and answers the waiting that it satisfies. */
-  set(checkpoint: number): void
-  /** True once the checkpoint is at `position`; false after `timeoutMs`, when closed, or when too many wait already. */
+  /** Sets the position, calls the listeners if it changed, and resolves the waiters that it satisfies. */
+  set(position: number): void
+  /** Resolves to true once `position` is reached; to false after `timeoutMs`, when closed, or past 10,000 waiters. */
   reached(position: number, timeoutMs: number): Promise<boolean>
   isAwaited(): boolean
   onProgress(listener: (checkpoint: number) => void): () => void
@@ -15,28 +15,28 @@ type Waiter = { readonly position: number; readonly settle: (reached: boolean) =
 
 const MAX_WAITERS = 10_000
 
-/** `onAwaited` is called when somebody begins to wait. */
+/** Starts at position 0. `onAwaited` is called whenever a caller begins to wait. */
 export function createCheckpoint(onAwaited: () => void): Checkpoint {
-  let checkpoint = 0
+  let position = 0
   let closed = false
   const waiters = new Set<Waiter>()
   const listeners = new Set<(checkpoint: number) => void>()
 
   return {
-    position: () => checkpoint,
+    position: () => position,
     set(next) {
-      if (next === checkpoint) return
-      checkpoint = next
+      if (next === position) return
+      position = next
       for (const waiter of waiters) if (waiter.position <= next) waiter.settle(true)
       for (const listener of listeners) listener(next)
     },
-    reached(position, timeoutMs) {
-      if (position <= checkpoint) return Promise.resolve(true)
+    reached(wanted, timeoutMs) {
+      if (wanted <= position) return Promise.resolve(true)
       if (closed || waiters.size >= MAX_WAITERS) return Promise.resolve(false)
       return new Promise(resolve => {
         const timer = setTimeout(() => waiter.settle(false), timeoutMs)
         const waiter: Waiter = {
-          position,
+          position: wanted,
           settle(reached) {
             clearTimeout(timer)
             waiters.delete(waiter)

@@ -1,4 +1,4 @@
-// Stored events to domain events and back: schema versions, upcasters, snapshots of state. Free of I/O.
+// Encodes domain events for the store and decodes stored ones, lifting older schemas with upcasters.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Aggregate, DomainEvent } from '#platform/event-store/aggregate.ts'
 import type { NewEvent, RecordedEvent } from '#platform/event-store/event-store.ts'
@@ -6,13 +6,13 @@ import type { NewEvent, RecordedEvent } from '#platform/event-store/event-store.
 export type Codec<Event extends DomainEvent> = {
   encode(event: Event): NewEvent
   /**
-   * Lifted to the newest schema; undefined for a type that the aggregate does not list. Throws OperatorError
-   * EVENT_FROM_NEWER_BUILD for a schema that this build does not know.
+   * Returns the event lifted to the newest schema; undefined for a type that the aggregate does not list. Throws
+   * OperatorError EVENT_FROM_NEWER_BUILD for a schema that this build does not know.
    */
   decode(recorded: RecordedEvent): Event | undefined
 }
 
-/** Throws OperatorError UPCASTER_MISSING if some old schema of a listed type could not be lifted. */
+/** Throws OperatorError UPCASTER_MISSING if an older schema of a listed type has no upcaster. */
 export function createCodec<State, Event extends DomainEvent>(
   aggregate: Pick<Aggregate<State, Event>, 'types' | 'schemas' | 'upcasters'>,
 ): Codec<Event> {
@@ -50,7 +50,7 @@ export function createCodec<State, Event extends DomainEvent>(
   }
 }
 
-/** From `start` (included) to `end` (excluded). */
+/** Returns the numbers from `start` (included) to `end` (excluded). */
 function range(start: number, end: number): number[] {
   return Array.from({ length: Math.max(0, end - start) }, (_, index) => start + index)
 }

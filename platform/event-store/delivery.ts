@@ -1,18 +1,21 @@
-// Hands events to a consumer's handler: retries, parks what keeps failing, keeps each stream's order. Free of any driver.
+// Delivers events to a consumer's handler: retries, parks what keeps failing, and keeps each stream's order.
 
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 import { isOutage } from '#platform/resilience/outage.ts'
 
-export type ParkedBecause = { readonly behind?: number; readonly error: string; readonly attempts: number }
+export type DeliveryFailure = { readonly error: string; readonly attempts: number }
+
+/** Why an event is parked. `behind` is set when it only waits for an earlier one of its stream. */
+export type ParkingReason = DeliveryFailure & { readonly behind?: number }
 
 export type Delivery = {
   readonly handle: (events: readonly RecordedEvent[]) => Promise<void>
-  /** Tries of one event before it is parked. */
+  /** Attempts at one event before it is parked. */
   readonly attempts: number
   /** Streams with parked events, and the first one's position. Later events of theirs are parked behind it. */
   readonly parked: Map<string, number>
-  readonly park: (events: readonly RecordedEvent[], parked: ParkedBecause) => Promise<void>
+  readonly park: (events: readonly RecordedEvent[], reason: ParkingReason) => Promise<void>
   /** True when the store itself cannot be reached: no event is to blame. */
   readonly isStoreAway: () => Promise<boolean>
   /** Waits; throws when the consumer is to stop. */
@@ -20,14 +23,12 @@ export type Delivery = {
   readonly onFailure: (error: unknown) => void
 }
 
-export type Failure = { readonly error: string; readonly attempts: number }
-
-/** Past it nothing more is parked: a handler that fails everywhere stops the consumer instead of emptying the log. */
-export const MAX_PARKED_STREAMS = 1_000
+/** The most streams with parked events: a handler that fails for every event stops the consumer instead of parking the log. */
+const MAX_PARKED_STREAMS = 1_000
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 5_000
 
-/** Returns once every event is handled or parked. A batch that throws is given again, event by event. */
+/** Resolves once every event is handled or parked. A batch that throws is delivered again, event by event. */
 export async function deliverEvents(delivery: Delivery, events: readonly RecordedEvent[]): Promise<void> {
   const free = await parkFollowers(delivery, events)
   if (free.length === 0 || (await isHandled(delivery, free))) return
@@ -41,11 +42,14 @@ export async function deliverEvents(delivery: Delivery, events: readonly Recorde
   }
 }
 
-/** Undefined once the event is handled; a failure when its tries are used up. An outage uses up none. */
-export async function deliverEvent(delivery: Delivery, event: RecordedEvent): Promise<Failure | undefined> {
+/** Resolves to undefined once the event is handled, to a failure when its attempts are used up. An outage uses up none. */
+export async function deliverEvent(
+  delivery: Delivery,
+  event: RecordedEvent,
+): Promise<DeliveryFailure | undefined> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await untilNoOutage(delivery, [event])
+      await handleAfterOutages(delivery, [event])
       return undefined
     } catch (error) {
       if (isStopping(error)) throw error
@@ -59,7 +63,7 @@ export async function deliverEvent(delivery: Delivery, event: RecordedEvent): Pr
 
 async function isHandled(delivery: Delivery, events: readonly RecordedEvent[]): Promise<boolean> {
   try {
-    await untilNoOutage(delivery, events)
+    await handleAfterOutages(delivery, events)
     return true
   } catch (error) {
     if (isStopping(error)) throw error
@@ -81,8 +85,8 @@ async function parkFollowers(
     if (behind === undefined) free.push(event)
     else followers.set(behind, [...(followers.get(behind) ?? []), event])
   }
-  for (const [behind, those] of followers)
-    await delivery.park(those, {
+  for (const [behind, parked] of followers)
+    await delivery.park(parked, {
       behind,
       error: `waits for position ${behind}, which failed`,
       attempts: 0,
@@ -90,14 +94,15 @@ async function parkFollowers(
   return free
 }
 
-/** Thrown when the consumer is to stop; never counted against an event. */
+/** Thrown when the consumer is to stop. It never counts as a failure of an event. */
 export class ConsumerStopped extends Error {}
 
 function isStopping(error: unknown): boolean {
   return error instanceof ConsumerStopped
 }
 
-async function untilNoOutage(delivery: Delivery, events: readonly RecordedEvent[]): Promise<void> {
+/** Calls the handler until it fails for another reason than an outage of an engine. */
+async function handleAfterOutages(delivery: Delivery, events: readonly RecordedEvent[]): Promise<void> {
   for (let outages = 0; ; outages++) {
     await delivery.pause(outages === 0 ? 0 : fullJitter(outages, FIRST_RETRY_MS, LAST_RETRY_MS))
     try {

@@ -1,10 +1,10 @@
-// The event store port: append, read, consume. Adapter: postgres/event-store.ts. Free of any driver.
+// Declares the event store port: append, read, consume. Its adapter is in postgres/.
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 
-/** A stream's name: its category, a dash, the aggregate's id. The category has no dash: `order-ord_0190…`. */
+/** A stream's name is its category, a dash, and the aggregate's id. The category has no dash: `order-ord_0190…`. */
 export type StreamId = `${string}-${string}`
 
-/** What travels beside an event: who caused it, within which request, and the W3C trace context. */
+/** The metadata of an event: who caused it, within which request, and the W3C trace context. */
 export type EventMeta = {
   readonly actor?: string
   readonly correlationId?: string
@@ -12,10 +12,10 @@ export type EventMeta = {
   readonly traceparent?: string
 }
 
-/** An event to be written. `schema` is the version of its data's shape; 1 when left out. */
+/** An event to write. `schema` is the version of its data's shape, 1 by default. */
 export type NewEvent = { readonly type: string; readonly schema?: number; readonly data: JsonObject }
 
-/** An event as stored. `position` is dense and global to one store, from 1; `version` counts within its stream, from 1. */
+/** A stored event. `position` is dense and global to one store, from 1; `version` counts within its stream, from 1. */
 export type RecordedEvent = {
   readonly position: number
   readonly stream: StreamId
@@ -40,11 +40,11 @@ export type StreamWrite = {
 
 /**
  * Makes an append idempotent. `id` names the command for ever; `fingerprint` is a digest of its body; `outcome`
- * is what the caller was told, returned to whoever repeats it.
+ * is the answer, which a repeat of the command gets too.
  */
 export type CommandRecord = { readonly id: string; readonly fingerprint: string; readonly outcome: Json }
 
-/** `writes` may be empty when `command` is given: that records a refusal. Each stream stands in `writes` at most once. */
+/** `writes` may be empty when `command` is given: that records a refusal. `writes` names each stream at most once. */
 export type Append = {
   readonly writes: readonly StreamWrite[]
   readonly command?: CommandRecord
@@ -70,7 +70,7 @@ export type AppendResult =
 /** Bounds of a stream read, by version. */
 export type StreamRange = { readonly after?: number; readonly upTo?: number }
 
-/** Bounds of a read of the whole store, in position order. `limit` at most 10,000. */
+/** Bounds of a read of the whole store, in position order. `limit` is at most 10,000. */
 export type LogRange = {
   readonly after: number
   readonly limit: number
@@ -94,9 +94,9 @@ export type ConsumerOptions = {
   /** Names the checkpoint. One process at a time owns a name; another takes over when its lease runs out. */
   readonly name: string
   readonly categories?: readonly string[]
-  /** Events per call of `handle`; 500 when left out. */
+  /** Events per call of `handle`; 500 by default. */
   readonly batchSize?: number
-  /** The least time between two calls of `handle`: what comes meanwhile is handled together. 0 when left out. */
+  /** The least time between two calls of `handle`: events that come meanwhile are handled together. 0 by default. */
   readonly spacingMs?: number
   /** Handles events in order, at least once. A batch that throws is retried event by event, then parked. */
   readonly handle: (events: readonly RecordedEvent[]) => Promise<void>
@@ -104,13 +104,13 @@ export type ConsumerOptions = {
   readonly onOwner?: (checkpoint: number) => Promise<void>
   /** Called when ownership is lost or given up. */
   readonly onLost?: () => void
-  /** The consumer never goes past this position source, e.g. a publisher stays behind its projection. */
+  /** The consumer never passes this one's checkpoint: a publisher, say, stays behind its projection. */
   readonly behind?: Consumer
-  /** Attempts for one event before it is parked; 5 when left out. */
+  /** Attempts at one event before it is parked; 5 by default. */
   readonly attempts?: number
 }
 
-export type ConsumerStatus = {
+type ConsumerStatus = {
   readonly name: string
   readonly owner: boolean
   readonly checkpoint: number
@@ -119,10 +119,10 @@ export type ConsumerStatus = {
 }
 
 export interface Consumer extends AsyncDisposable {
-  /** Resolves true once every event up to `position` is handled (by any process), false after `timeoutMs`. */
+  /** Resolves to true once every event up to `position` is handled (by any process), to false after `timeoutMs`. */
   reached(position: number, timeoutMs: number): Promise<boolean>
   status(): ConsumerStatus
-  /** Calls `listener` with each new checkpoint of this process; returns how to stop. */
+  /** Calls `listener` with each new checkpoint in this process; returns a function that stops it. */
   onProgress(listener: (checkpoint: number) => void): () => void
 }
 
@@ -132,20 +132,20 @@ export interface EventStore extends AsyncDisposable {
    * into one statement and one commit. A repeated command is recognised before versions are compared.
    */
   append(append: Append): Promise<AppendResult>
-  /** Events of one stream in version order. */
+  /** Returns events of one stream in version order. */
   readStream(stream: StreamId, range?: StreamRange): Promise<RecordedEvent[]>
-  /** Events of all streams in position order: no gaps, and never one that a later commit could precede. */
+  /** Returns events of all streams in position order: without gaps, and never one that a later commit could precede. */
   readLog(range: LogRange): Promise<RecordedEvent[]>
-  /** The position of the newest event; 0 when there is none. */
+  /** Returns the position of the newest event; 0 when there is none. */
   head(): Promise<number>
-  /** What was recorded of a command, if it was. */
+  /** Returns what was recorded of a command, if anything. */
   findCommand(id: string): Promise<{ fingerprint: string; outcome: Json; position: number } | undefined>
   /**
-   * Forgets a command, so that its id can be used anew. Does nothing when it is not there, or bears another fingerprint.
+   * Forgets a command, so that its id can be used anew. Does nothing when it is not there, or has another fingerprint.
    * Only for a command that wrote no events.
    */
   forgetCommand(id: string, fingerprint: string): Promise<void>
-  /** Calls `listener` soon after new events are committed, by any process. A hint: it may be late, early or merged. */
+  /** Calls `listener` soon after any process commits events. It is a hint: calls may be late, early or merged. */
   onAppended(listener: () => void): () => void
   loadSnapshot(stream: StreamId, schema: number): Promise<Snapshot | undefined>
   saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void>
@@ -153,6 +153,6 @@ export interface EventStore extends AsyncDisposable {
   listDeadLetters(consumer?: string): Promise<DeadLetter[]>
   /** Marks parked events for another try, oldest first; the consumer's owner takes them up. Returns how many. */
   replayDeadLetters(consumer: string, positions?: readonly number[]): Promise<number>
-  /** Takes the lease of `consumer` away from its owner, runs `work`, and gives it free with the checkpoint `work` returns. */
+  /** Takes the lease of `consumer` away from its owner, runs `work`, and releases it at the checkpoint `work` returns. */
   withConsumerLease(consumer: string, work: (checkpoint: number) => Promise<number>): Promise<void>
 }

@@ -1,26 +1,26 @@
-// Gathers calls that arrive while an earlier group is under way and sends them as one. Free of what is sent.
+// Groups the calls that arrive while an earlier group is in flight, and sends them as one (group commit).
 import { CallerError } from '#platform/domain/errors.ts'
 
 export type GroupCommitOptions<Item, Result> = {
-  /** Sends a group; answers in the order of its items. */
+  /** Sends a group; resolves to the results in the order of its items. */
   readonly send: (items: readonly Item[]) => Promise<readonly Result[]>
-  /** Names that stand in a group once at most: an item waits for the next group if another in this one has its name. */
-  readonly names: (item: Item) => readonly string[]
+  /** Returns the keys of an item: no two items of a group share one, so the later of them waits for the next group. */
+  readonly keys: (item: Item) => readonly string[]
   readonly weight: (item: Item) => number
-  /** Says that the group failed because of what one of its items holds, and that nothing of it was done. */
+  /** Returns whether the group failed because of the content of one of its items, and nothing of it was done. */
   readonly isPoison: (error: unknown) => boolean
   readonly maxItems: number
-  /** The sum of weights that closes a group. One item may weigh more, and goes alone. */
+  /** The most that a group weighs. An item that weighs more goes alone. */
   readonly maxWeight: number
-  /** Items that may wait, and the sum of their weights; past either CallerError UNAVAILABLE. */
+  /** The most items that wait, and the most they weigh; past either `add` rejects with CallerError UNAVAILABLE. */
   readonly maxQueued: number
   readonly maxQueuedWeight: number
   readonly maxInFlight: number
 }
 
-export type GroupCommit<Item, Result> = {
+type GroupCommit<Item, Result> = {
   add(item: Item): Promise<Result>
-  /** Resolves when nothing is waiting or under way. */
+  /** Resolves when nothing is waiting or in flight. */
   drained(): Promise<void>
 }
 
@@ -30,8 +30,8 @@ type Waiting<Item, Result> = {
   readonly reject: (error: unknown) => void
 }
 
-/** How far past a group's size the queue is searched for items that may go now. */
-const SEARCH = 4
+/** The queue is searched up to this many times a group's size for items that may go now. */
+const SEARCH_FACTOR = 4
 
 export function createGroupCommit<Item, Result>(
   options: GroupCommitOptions<Item, Result>,
@@ -42,7 +42,7 @@ export function createGroupCommit<Item, Result>(
   let scheduled = false
   const whenDrained: (() => void)[] = []
 
-  /** Waits for the callers that the last answers have woken, so that they go together. */
+  /** Lets the callers that the last results have woken add their next items first, so that these go together. */
   function schedule(): void {
     if (scheduled || queue.length === 0 || inFlight >= options.maxInFlight) return
     scheduled = true
@@ -83,27 +83,27 @@ export function createGroupCommit<Item, Result>(
   }
 }
 
-/** The first items that fit together. One that must wait keeps its names, so that none passes it by. */
+/** Returns the first items that fit together. One that must wait keeps its keys, so that no later item overtakes it. */
 function pick<Item, Result>(
   queue: readonly Waiting<Item, Result>[],
   options: GroupCommitOptions<Item, Result>,
 ): { group: Waiting<Item, Result>[]; rest: Waiting<Item, Result>[] } {
   const group: Waiting<Item, Result>[] = []
-  const passed: Waiting<Item, Result>[] = []
+  const skipped: Waiting<Item, Result>[] = []
   const taken = new Set<string>()
   let weight = 0
   let looked = 0
   for (const waiting of queue) {
-    if (group.length === options.maxItems || looked === options.maxItems * SEARCH) break
-    const names = options.names(waiting.item)
-    const free = names.every(name => !taken.has(name))
-    for (const name of names) taken.add(name)
+    if (group.length === options.maxItems || looked === options.maxItems * SEARCH_FACTOR) break
+    const keys = options.keys(waiting.item)
+    const free = keys.every(key => !taken.has(key))
+    for (const key of keys) taken.add(key)
     if (free) weight += options.weight(waiting.item)
     if (free && group.length > 0 && weight > options.maxWeight) break
-    ;(free ? group : passed).push(waiting)
+    ;(free ? group : skipped).push(waiting)
     looked += 1
   }
-  return { group, rest: [...passed, ...queue.slice(looked)] }
+  return { group, rest: [...skipped, ...queue.slice(looked)] }
 }
 
 async function sendGroup<Item, Result>(

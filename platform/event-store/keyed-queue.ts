@@ -1,10 +1,10 @@
-// Lets one piece of work at a time go on per key, in the order of arrival. Free of what the work is.
+// Runs work that shares a key one after another, in the order of arrival.
 import { CallerError } from '#platform/domain/errors.ts'
 
-export type KeyedQueue = {
+type KeyedQueue = {
   /**
-   * Runs `work` alone among all work that shares one of `keys`. Keys are taken in sorted order, so that no two wait for
-   * each other. Throws CallerError UNAVAILABLE when too much waits already.
+   * Runs `work` alone among all work that shares one of `keys`. Keys are taken in sorted order, so that there are no
+   * deadlocks. Throws CallerError UNAVAILABLE past 10,000 waiting calls.
    */
   run<Result>(keys: readonly string[], work: () => Promise<Result>): Promise<Result>
 }
@@ -15,8 +15,8 @@ export function createKeyedQueue(): KeyedQueue {
   const tails = new Map<string, Promise<void>>()
   let waiting = 0
 
-  /** Resolves, once the key is free, to what frees it again. */
-  async function take(key: string): Promise<() => void> {
+  /** Resolves, once the key is free, to a function that releases it. */
+  async function acquire(key: string): Promise<() => void> {
     const before = tails.get(key)
     const { promise, resolve } = Promise.withResolvers<void>()
     tails.set(key, promise)
@@ -34,7 +34,7 @@ export function createKeyedQueue(): KeyedQueue {
       waiting += 1
       const releases: (() => void)[] = []
       try {
-        for (const key of [...new Set(keys)].sort()) releases.push(await take(key))
+        for (const key of [...new Set(keys)].sort()) releases.push(await acquire(key))
         return await work()
       } finally {
         waiting -= 1

@@ -1,32 +1,30 @@
-// The newest stretch of the log as this process wrote it, so that followers here need not read it back. Free of I/O.
-import type { RecordedEvent } from '#platform/event-store/event-store.ts'
-import type { LogSlice } from '#platform/event-store/postgres/log-reader.ts'
+// Keeps the newest events that this process wrote in memory, so that its consumers need not read them back.
+import type { LogRange, RecordedEvent } from '#platform/event-store/event-store.ts'
+
+/** The matching events after a position, and the position up to which the log was searched for them. */
+export type LogSlice = { readonly events: readonly RecordedEvent[]; readonly scannedTo: number }
 
 export type LogTail = {
-  /** Takes in committed events with positions that follow each other. Groups may come in any order. */
+  /** Adds committed events with consecutive positions. Groups may come in any order. */
   add(events: readonly RecordedEvent[]): void
   /**
-   * The matching events after a position, if the tail holds all of them up to its end; an empty stretch when the
-   * position is its end; undefined when the database must be asked. Knows nothing of what other processes wrote last.
+   * Returns the matching events after a position, if the tail holds all of them up to its end; an empty slice when the
+   * position is its end; undefined when the database must be read. It does not know what other processes wrote last.
    */
-  read(range: {
-    readonly after: number
-    readonly limit: number
-    readonly categories?: readonly string[]
-  }): LogSlice | undefined
+  read(range: LogRange): LogSlice | undefined
 }
 
-/** Groups that wait for the one before them; past it, another process is taken to have written in between. */
+/** The most groups that wait for the one before them. Past it, another process is assumed to have written in between. */
 const MAX_EARLY = 8
 
-/** Holds at most `capacity` events. */
+/** Keeps at most `capacity` events. */
 export function createLogTail(capacity = 2_000): LogTail {
   let held: RecordedEvent[] = []
   let early: (readonly RecordedEvent[])[] = []
 
   const last = () => held.at(-1)?.position
 
-  /** Joins the groups that continue what is held. */
+  /** Appends the groups that continue what is held. */
   function join(): void {
     early.sort((a, b) => positionOf(a) - positionOf(b))
     while (early[0] && (held.length === 0 || positionOf(early[0]) === (last() ?? 0) + 1)) {

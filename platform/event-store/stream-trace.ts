@@ -1,8 +1,8 @@
-// Finds the trace that a stream began in, for what comes from outside and brings none, such as a carrier's notice.
+// Finds the trace that a stream began in, for work that arrives without one, such as a carrier's webhook.
 import type { EventStore, StreamId } from '#platform/event-store/event-store.ts'
 import { isTracing } from '#platform/telemetry/tracing.ts'
 
-/** The traceparent beside the stream's first event, read only while tracing is on; undefined when there is none. */
+/** Returns the traceparent of the stream's first event, if any. It is read only while tracing is on. */
 export async function findOriginTrace(
   store: Pick<EventStore, 'readStream'>,
   stream: StreamId,

@@ -1,32 +1,32 @@
-// Writes the newest of many values, not more often than a given time apart. Free of what is written.
+// Writes the newest of many values, at most once in a given time.
 
-export type ThrottledWriter<Value> = {
-  /** Has `value` written soon, unless a newer one comes first. */
+type ThrottledWriter<Value> = {
+  /** Writes `value` soon, unless a newer one comes first. */
   offer(value: Value): void
-  /** Drops what is not yet begun, and waits for the write that is under way. */
+  /** Drops the value that waits, and waits for the write in flight. */
   stop(): Promise<void>
 }
 
-/** `write` handles its own failures: the next value is a new try. One write is under way at a time. */
+/** `write` must not reject: the next value is a new attempt. One write is in flight at a time. */
 export function createThrottledWriter<Value>(
-  spacingMs: number,
+  intervalMs: number,
   write: (value: Value) => Promise<void>,
 ): ThrottledWriter<Value> {
-  let owed: { readonly value: Value } | undefined
+  let pending: { readonly value: Value } | undefined
   let timer: NodeJS.Timeout | undefined
   let writing: Promise<void> | undefined
   let startedAt = Number.NEGATIVE_INFINITY
 
   function schedule(): void {
-    if (owed === undefined || timer !== undefined || writing !== undefined) return
-    timer = setTimeout(begin, Math.max(0, startedAt + spacingMs - performance.now()))
+    if (pending === undefined || timer !== undefined || writing !== undefined) return
+    timer = setTimeout(start, Math.max(0, startedAt + intervalMs - performance.now()))
   }
 
-  function begin(): void {
+  function start(): void {
     timer = undefined
-    if (owed === undefined) return
-    const { value } = owed
-    owed = undefined
+    if (pending === undefined) return
+    const { value } = pending
+    pending = undefined
     startedAt = performance.now()
     writing = write(value).finally(() => {
       writing = undefined
@@ -36,11 +36,11 @@ export function createThrottledWriter<Value>(
 
   return {
     offer(value) {
-      owed = { value }
+      pending = { value }
       schedule()
     },
     async stop() {
-      owed = undefined
+      pending = undefined
       clearTimeout(timer)
       timer = undefined
       await writing

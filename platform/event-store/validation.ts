@@ -1,13 +1,13 @@
-// Checks what callers hand to the event store before it goes anywhere near the database. Free of any driver.
+// Validates what callers hand to the event store before anything is sent to the database.
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import type { Append, NewEvent, StreamId } from '#platform/event-store/event-store.ts'
 
 /** Limits of one append. */
-export const MAX_EVENTS = 1_000
-export const MAX_STREAMS = 500
+const MAX_EVENTS = 1_000
+const MAX_STREAMS = 500
 /** Bytes of one event's data, of its meta and of a command's outcome, as JSON text. */
-export const MAX_JSON = 1024 * 1024
+const MAX_JSON = 1024 * 1024
 /** Characters of all the JSON of one append together. */
 export const MAX_APPEND = 16 * 1024 * 1024
 const MAX_DEPTH = 64
@@ -16,13 +16,13 @@ const MAX_VERSION = 2_147_483_647
 const STREAM = /^[A-Za-z][A-Za-z0-9_]{0,62}-[^\p{Cc}\p{Zl}\p{Zp}]{1,192}$/u
 const TYPE = /^[A-Za-z][A-Za-z0-9_.]{0,127}$/
 
-/** Throws CallerError BAD_USER_INPUT with what was expected and what was got. */
+/** Throws CallerError BAD_USER_INPUT that says what was expected and what was got. */
 export function checkAppend({ writes, command }: Append): void {
   if (writes.length === 0 && !command) throw invalidInput('an append needs writes, a command, or both')
   if (writes.length > MAX_STREAMS)
     throw invalidInput(`an append writes at most ${MAX_STREAMS} streams, not ${writes.length}`)
   const streams = new Set(writes.map(({ stream }) => stream))
-  if (streams.size < writes.length) throw invalidInput('each stream stands in an append at most once')
+  if (streams.size < writes.length) throw invalidInput('an append names each stream at most once')
   const events = writes.reduce((sum, write) => sum + write.events.length, 0)
   if (events > MAX_EVENTS) throw invalidInput(`an append holds at most ${MAX_EVENTS} events, not ${events}`)
   if (events === 0 && !command) throw invalidInput('an append without a command needs an event')
@@ -50,14 +50,14 @@ function checkEvent({ type, schema = 1 }: NewEvent): void {
     throw invalidInput(`the schema of ${type} is a number from 1 to 32767, not ${schema}`)
 }
 
-/** A name or key that the store keeps as it is. */
+/** Throws unless `key` is a name or key that the store can keep as it is. */
 export function checkKey(what: string, key: string): void {
   if (key.length === 0 || key.length > 512 || !isText(key))
     throw invalidInput(`${what} is 1 to 512 characters of text, not ${clip(key)}`)
 }
 
 /**
- * `value` as JSON text that PostgreSQL takes and gives back unchanged. Throws CallerError BAD_USER_INPUT for text with
+ * Returns `value` as JSON text that PostgreSQL stores unchanged. Throws CallerError BAD_USER_INPUT for text with
  * U+0000 or half a surrogate pair, for NaN and infinities, and for what is too deep or too large.
  */
 export function encodeJson(value: Json | JsonObject, what: string): string {

@@ -1,23 +1,24 @@
-// Wakes readers in this process and, through NOTIFY, in others. A hint only: whoever depends on it polls as well.
+// Notifies listeners in this process and, through LISTEN and NOTIFY, in others. It is a hint: listeners poll as well.
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { v7 } from 'uuid'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
-import { fullJitter } from '#platform/resilience/backoff.ts'
+import { fullJitter, pauseUnlessAborted } from '#platform/resilience/backoff.ts'
+
+/** `elsewhere` when another process is the cause, or when notifications may have been missed. */
+type NotificationSource = 'here' | 'elsewhere'
+type Listener = (source: NotificationSource) => void
 
 export type Notifications<Topic extends string = string> = AsyncDisposable & {
-  /** Wakes listeners here at once, and elsewhere soon. Many calls within a moment become one. */
+  /** Calls listeners in this process at once, and in others soon. Calls within 10 ms become one. */
   notify(topic: Topic): void
-  /**
-   * `listener` is also called when wake-ups may have been missed; `elsewhere` is true then, and when another process is
-   * the cause. Returns how to stop.
-   */
-  listen(topic: Topic, listener: (elsewhere: boolean) => void): () => void
+  /** Calls `listener` on each notification of `topic`, and when some may have been missed. Returns a function that stops it. */
+  listen(topic: Topic, listener: Listener): () => void
 }
 
-export type NotificationsOptions = {
+type NotificationsOptions = {
   readonly url: string
-  /** What NOTIFY goes by; a name that needs no quoting. */
+  /** The channel of LISTEN and NOTIFY: a name that needs no quoting. */
   readonly channel: string
   /**
    * Runs a statement in a session that commits without waiting for the disk: NOTIFY takes a lock of the whole server
@@ -27,60 +28,73 @@ export type NotificationsOptions = {
   readonly logger: StoreLogger | undefined
 }
 
-/** The least time between two notifications of a process. */
+/** The least time between two NOTIFY statements of a process. */
 const SPACING_MS = 10
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
 
 export function openNotifications<Topic extends string>(options: NotificationsOptions): Notifications<Topic> {
-  const { channel, logger } = options
   const self = v7()
   const closing = new AbortController()
-  const listeners = new Map<string, Set<(elsewhere: boolean) => void>>()
-  const outgoing = new Set<string>()
-  let sending = Promise.resolve()
-  let isSending = false
+  const listeners = new Map<string, Set<Listener>>()
+  const outgoing = createOutgoing(options, self, closing.signal)
 
-  function wake(topic: string, elsewhere: boolean): void {
-    for (const listener of listeners.get(topic) ?? []) callSafely(() => listener(elsewhere), logger)
-  }
-
-  async function send(): Promise<void> {
-    while (outgoing.size > 0) {
-      const payloads = [...outgoing].map(topic => `${self} ${topic}`)
-      outgoing.clear()
-      await options
-        .run(`SELECT pg_notify('${channel}', payload) FROM unnest($1::text[]) AS payload`, [payloads])
-        .catch(() => {}) // the database is away: everybody polls, and is woken when sessions are back
-      if (!closing.signal.aborted) await delay(SPACING_MS)
-    }
-    isSending = false
+  function call(topic: string, source: NotificationSource): void {
+    for (const listener of listeners.get(topic) ?? []) callSafely(() => listener(source), options.logger)
   }
 
   const listening = keepListening(options, closing.signal, payload => {
-    if (payload === undefined) for (const topic of listeners.keys()) wake(topic, true)
-    else if (!payload.startsWith(self)) wake(payload.slice(self.length + 1), true)
+    if (payload === undefined) for (const topic of listeners.keys()) call(topic, 'elsewhere')
+    else if (!payload.startsWith(self)) call(payload.slice(self.length + 1), 'elsewhere')
   })
 
   return {
     notify(topic) {
-      wake(topic, false)
+      call(topic, 'here')
       outgoing.add(topic)
-      if (isSending) return
-      isSending = true
-      sending = send()
     },
     listen(topic, listener) {
-      const those = listeners.get(topic) ?? new Set()
-      listeners.set(topic, those.add(listener))
+      const others = listeners.get(topic) ?? new Set()
+      listeners.set(topic, others.add(listener))
       return () => {
-        those.delete(listener)
-        if (those.size === 0 && listeners.get(topic) === those) listeners.delete(topic)
+        others.delete(listener)
+        if (others.size === 0 && listeners.get(topic) === others) listeners.delete(topic)
       }
     },
     async [Symbol.asyncDispose]() {
       closing.abort()
-      await Promise.all([sending, listening])
+      await Promise.all([outgoing.sent(), listening])
+    },
+  }
+}
+
+/** Sends topics to other processes in one statement at a time. A payload is `self`, a space, and the topic. */
+function createOutgoing({ channel, run }: NotificationsOptions, self: string, closing: AbortSignal) {
+  const topics = new Set<string>()
+  let sending = Promise.resolve()
+  let isSending = false
+
+  async function send(): Promise<void> {
+    while (topics.size > 0) {
+      const payloads = [...topics].map(topic => `${self} ${topic}`)
+      topics.clear()
+      try {
+        await run(`SELECT pg_notify('${channel}', payload) FROM unnest($1::text[]) AS payload`, [payloads])
+      } catch {
+        // The database is away: listeners poll, and are called when sessions are back.
+      }
+      if (!closing.aborted) await delay(SPACING_MS)
+    }
+    isSending = false
+  }
+
+  return {
+    sent: () => sending,
+    add(topic: string): void {
+      topics.add(topic)
+      if (isSending) return
+      isSending = true
+      sending = send()
     },
   }
 }
@@ -89,39 +103,43 @@ function callSafely(listener: () => void, logger: StoreLogger | undefined): void
   try {
     listener()
   } catch (error) {
-    logger?.error({ err: error }, 'a listener for wake-ups threw')
+    logger?.error({ err: error }, 'a listener for notifications threw, other listeners are still called')
   }
 }
 
-type OnPayload = (payload: string | undefined) => void
+type ListenHandlers = {
+  readonly onReady: () => void
+  /** Called with undefined when notifications may have been missed. */
+  readonly onPayload: (payload: string | undefined) => void
+}
 
-/** Holds one LISTEN session, and opens another whenever it is lost; `undefined` says that some may have been missed. */
+/** Holds one LISTEN session, and opens another whenever it is lost. */
 async function keepListening(
   options: NotificationsOptions,
   closing: AbortSignal,
-  onPayload: OnPayload,
+  onPayload: ListenHandlers['onPayload'],
 ): Promise<void> {
   let failures = 0
+  const onReady = () => {
+    failures = 0
+  }
   while (!closing.aborted) {
     try {
-      await listenOnce(options, closing, onPayload, () => {
-        failures = 0
-      })
+      await listenOnce(options, closing, { onReady, onPayload })
     } catch (error) {
       failures += 1
       if (failures === 1)
-        options.logger?.warn({ err: error }, 'the wake-up session was lost; polling until it is back')
+        options.logger?.warn({ err: error }, 'LISTEN session lost, polling until another is open')
     }
     const pause = FIRST_RETRY_MS / 2 + fullJitter(failures, FIRST_RETRY_MS, LAST_RETRY_MS)
-    await delay(pause, undefined, { signal: closing }).catch(() => {})
+    await pauseUnlessAborted(pause, closing)
   }
 }
 
 async function listenOnce(
   { url, channel }: NotificationsOptions,
   closing: AbortSignal,
-  onPayload: OnPayload,
-  onReady: () => void,
+  { onReady, onPayload }: ListenHandlers,
 ): Promise<void> {
   const client = new pg.Client({
     connectionString: url,
@@ -136,7 +154,7 @@ async function listenOnce(
     stop = resolve
   })
   closing.addEventListener('abort', stop)
-  lost.catch(() => {})
+  lost.catch(() => {}) // awaited below, once the session listens
   client.on('error', () => {}) // further errors of a session that is lost already
   client.on('notification', ({ payload }) => onPayload(payload ?? ''))
   try {
@@ -147,6 +165,6 @@ async function listenOnce(
     await lost
   } finally {
     closing.removeEventListener('abort', stop)
-    await client.end().catch(() => {})
+    await client.end().catch(() => {}) // a lost session has nothing left to end
   }
 }

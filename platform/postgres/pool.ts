@@ -1,21 +1,22 @@
-// A pool of PostgreSQL sessions as the adapters use it: prepared texts, named faults, transactions. Free of any schema.
+// Opens pools and single sessions of PostgreSQL, runs transactions, and maps errors and values.
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { asUnavailable } from '#platform/resilience/outage.ts'
 
+/** The part of a logger that stores, buses and projections use. */
 export type StoreLogger = Pick<Logger, 'info' | 'warn' | 'error'>
 
-export type PoolOptions = {
+type PoolOptions = {
   readonly url: string
-  /** What the sessions are for, in words: it stands in error texts. */
+  /** What the sessions are for, such as `event bus`: error texts name it. */
   readonly purpose: string
   readonly max: number
   readonly logger?: StoreLogger | undefined
-  /** `soft` commits before it is on disk: for what may be repeated after a crash (checkpoints, leases, wake-ups). */
+  /** `soft` commits before it is on disk: for what may be repeated after a crash (checkpoints, leases, notifications). */
   readonly soft?: boolean
   /**
-   * Plans go by indexes always. For a table that grows from nothing within minutes: a plan that was kept while it was
+   * Plans always use indexes. For a table that grows from nothing within minutes: a plan that was cached while it was
    * small would read all of it each time.
    */
   readonly byIndex?: boolean
@@ -24,13 +25,13 @@ export type PoolOptions = {
 export type Sql = {
   readonly text: string
   readonly values?: readonly unknown[]
-  /** Names a text that is the same each time: it is then parsed and planned once per session. */
+  /** Names a text that is the same each time, so that it is parsed and planned once per session. */
   readonly name?: string
 }
 
 export type Pool = AsyncDisposable & {
   readonly url: string
-  /** Throws CallerError UNAVAILABLE while the database is away, else what the statement did wrong. */
+  /** Throws CallerError UNAVAILABLE while the database is away, else the statement's own error. */
   query<Row extends pg.QueryResultRow>(sql: Sql): Promise<Row[]>
 }
 
@@ -51,7 +52,9 @@ export function openPool(options: PoolOptions): Pool {
       if (options.byIndex) await client.query('SET enable_seqscan = off; SET enable_hashjoin = off')
     },
   })
-  pool.on('error', err => options.logger?.warn({ err }, `an idle session of the ${options.purpose} was lost`))
+  pool.on('error', err =>
+    options.logger?.warn({ err }, `idle ${options.purpose} session lost, the next query opens another`),
+  )
   return {
     url: options.url,
     async query<Row extends pg.QueryResultRow>({ text, values = [], name }: Sql) {
@@ -68,7 +71,7 @@ export function openPool(options: PoolOptions): Pool {
   }
 }
 
-/** Runs `work` in one transaction of a session of its own, which no statement timeout bounds: for changes of a schema. */
+/** Runs `work` in one transaction of a session of its own, without a statement timeout: for changes of a schema. */
 export async function inTransaction<T>(url: string, work: (session: pg.Client) => Promise<T>): Promise<T> {
   return withSession(url, async session => {
     await session.query('BEGIN')
@@ -78,13 +81,13 @@ export async function inTransaction<T>(url: string, work: (session: pg.Client) =
   })
 }
 
-/** Runs `work` with a session that is closed after it, so that nothing of a failed transaction or a lock is left. */
+/** Runs `work` with a session that is closed after it, so that no failed transaction or lock is left. */
 export async function withSession<T>(url: string, work: (session: pg.Client) => Promise<T>): Promise<T> {
   const session = await openSession(url)
   try {
     return await work(session)
   } finally {
-    await session.end().catch(() => {})
+    await session.end().catch(() => {}) // a lost session has nothing left to end
   }
 }
 
@@ -99,8 +102,12 @@ export async function openSession(url: string): Promise<pg.Client> {
   return session
 }
 
-/** An OperatorError `code` that says where `url` leads, without its user and password. */
-export function toUnreachable(code: string, purpose: string, url: string, cause: unknown): OperatorError {
+/** Returns OperatorError `code` that names the host and database of `url`, without its user and password. */
+export function toUnreachable(
+  code: string,
+  { purpose, url }: { readonly purpose: string; readonly url: string },
+  cause: unknown,
+): OperatorError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new OperatorError(
     code,
@@ -109,26 +116,26 @@ export function toUnreachable(code: string, purpose: string, url: string, cause:
   )
 }
 
-/** Where a connection string leads, without its user and password. */
-export function describeUrl(url: string): string {
+/** Returns the host and database of a connection string, without its user and password. */
+function describeUrl(url: string): string {
   if (!URL.canParse(url)) return 'a connection string that is not a URL'
   const { host, pathname } = new URL(url)
   return `${host}${pathname}`
 }
 
-/** The SQLSTATE of a failed statement, or of what caused it. */
+/** Returns the SQLSTATE of a failed statement, or of the cause of `error`. */
 export function sqlState(error: unknown): string | undefined {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++)
     if (cause instanceof pg.DatabaseError) return cause.code
   return undefined
 }
 
-/** Text that PostgreSQL can hold: it has no NUL and no half of a surrogate pair. */
+/** Returns the text with U+FFFD for each NUL and each half of a surrogate pair, which PostgreSQL cannot hold. */
 export function storableText(text: string): string {
   return text.includes('\0') || !text.isWellFormed() ? text.replaceAll('\0', '\ufffd').toWellFormed() : text
 }
 
-/** The value as JSON that a jsonb column can hold, with U+FFFD for a NUL and for half of a surrogate pair. */
+/** Returns JSON that a jsonb column can hold, with U+FFFD for each NUL and each half of a surrogate pair. */
 export function storableJson(value: unknown): string {
   const text = JSON.stringify(value)
   if (!/\\u(0000|d[89a-f])/.test(text)) return text

@@ -35,7 +35,7 @@ type Ports = {
 export async function openPostgresEventBus(options: PostgresEventBusOptions): Promise<EventBus> {
   const { url, logger } = options
   await prepareSchema(url).catch((cause: unknown) => {
-    throw toUnreachable('EVENT_BUS_UNREACHABLE', 'event bus', url, cause)
+    throw toUnreachable('EVENT_BUS_UNREACHABLE', { purpose: 'event bus', url }, cause)
   })
   const open = new AsyncDisposableStack()
   const pool = open.use(openPool({ url, purpose: 'event bus', max: 4, logger }))

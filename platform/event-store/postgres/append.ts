@@ -1,4 +1,4 @@
-// Appends to the log: encodes, groups what is concurrent, and reads the answers of append_group. Free of reads.
+// Appends to the log: encodes the events, groups concurrent appends, and decodes the results of append_group.
 import { v7 } from 'uuid'
 import type { Json } from '#platform/domain/json.ts'
 import type { Append, AppendResult, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
@@ -9,11 +9,11 @@ import { checkAppend, encodeJson, invalidInput, MAX_APPEND } from '#platform/eve
 
 export type Appender = {
   append(append: Append): Promise<AppendResult>
-  /** Resolves when every append that was begun has its answer. */
+  /** Resolves when every append in flight has its result. */
   drained(): Promise<void>
 }
 
-export type AppenderOptions = {
+type AppenderOptions = {
   readonly sessions: Pick<Sessions, 'write'>
   readonly now: () => Date
   /** Called after each commit that wrote events, with these as they were recorded. */
@@ -29,7 +29,7 @@ type EncodedEvent = {
   readonly data: string
 }
 
-type Encoded = {
+type EncodedAppend = {
   readonly append: Append
   readonly events: readonly EncodedEvent[]
   readonly meta: string
@@ -47,8 +47,8 @@ const APPEND_GROUP =
   'SELECT * FROM event_store.append_group($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)'
 
 /**
- * Statements under way at once. One, so that all who wait share the next commit: with two, each has half of them, and on
- * a slow disk half the throughput; on a fast one the second gained a twentieth.
+ * Statements in flight at once. With one, all waiting appends share the next commit. With two, each commit has half of
+ * them: half the throughput on a slow disk, and a twentieth more on a fast one.
  */
 export const MAX_WRITERS = 1
 const MAX_GROUP = 256
@@ -57,7 +57,7 @@ const MAX_QUEUED = 10_000
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
 export function createAppender({ sessions, now, onCommitted }: AppenderOptions): Appender {
-  async function send(group: readonly Encoded[]): Promise<AppendResult[]> {
+  async function send(group: readonly EncodedAppend[]): Promise<AppendResult[]> {
     const recordedAt = now().toISOString()
     const [row] = await sessions.write<GroupRow>(APPEND_GROUP, toColumns(group, recordedAt))
     if (!row) throw new Error('append_group answered without a row')
@@ -66,9 +66,9 @@ export function createAppender({ sessions, now, onCommitted }: AppenderOptions):
     if (recorded.length > 0) onCommitted(recorded)
     return results
   }
-  const grouping = createGroupCommit<Encoded, AppendResult>({
+  const groupCommit = createGroupCommit<EncodedAppend, AppendResult>({
     send,
-    names: ({ append }) => namesOf(append),
+    keys: ({ append }) => keysOf(append),
     weight: ({ bytes }) => bytes,
     isPoison: isDataError,
     maxItems: MAX_GROUP,
@@ -81,24 +81,24 @@ export function createAppender({ sessions, now, onCommitted }: AppenderOptions):
     async append(append) {
       const encoded = encode(append)
       try {
-        return await grouping.add(encoded)
+        return await groupCommit.add(encoded)
       } catch (cause) {
         if (isDataError(cause))
           throw invalidInput(`the database refused the append's data: ${messageOf(cause)}`)
         throw toStoreError('append', cause)
       }
     },
-    drained: grouping.drained,
+    drained: groupCommit.drained,
   }
 }
 
-function namesOf({ writes, command }: Append): string[] {
-  const names = writes.map(({ stream }) => `stream ${stream}`)
-  if (command) names.push(`command ${command.id}`)
-  return names
+function keysOf({ writes, command }: Append): string[] {
+  const keys = writes.map(({ stream }) => `stream ${stream}`)
+  if (command) keys.push(`command ${command.id}`)
+  return keys
 }
 
-/** Data exceptions, and limits that a value's size or depth runs into: another group without it may succeed. */
+/** True for data exceptions and exceeded limits: the same group without that value may succeed. */
 function isDataError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^(22|54)/.test(String(error.code))
 }
@@ -107,7 +107,7 @@ function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)
 }
 
-function encode(append: Append): Encoded {
+function encode(append: Append): EncodedAppend {
   checkAppend(append)
   const events = append.writes.flatMap(({ stream, expected, events }) =>
     events.map(({ type, schema = 1, data }, index) => ({
@@ -127,8 +127,8 @@ function encode(append: Append): Encoded {
   return { append, events, meta, outcome, bytes }
 }
 
-/** The group as append_group's arguments: one array per column, appends and writes numbered from 1. */
-function toColumns(group: readonly Encoded[], recordedAt: string): unknown[] {
+/** Returns the group as append_group's arguments: one array per column, appends and writes numbered from 1. */
+function toColumns(group: readonly EncodedAppend[], recordedAt: string): unknown[] {
   const writes = group.flatMap(({ append }, index) =>
     append.writes.map(write => ({ append: index + 1, write })),
   )
@@ -154,7 +154,7 @@ function toColumns(group: readonly Encoded[], recordedAt: string): unknown[] {
   ]
 }
 
-/** An array literal of values that need no quotes. */
+/** Returns an array literal of values that need no quotes. */
 function plainArray(values: readonly (number | string)[]): string {
   return `{${values.join(',')}}`
 }
@@ -163,34 +163,34 @@ function jsonArray(texts: readonly string[]): string {
   return `[${texts.join(',')}]`
 }
 
-/** Accepted appends got the positions after the head, in the group's order. */
-function toResults(group: readonly Encoded[], row: GroupRow): AppendResult[] {
-  const refused = new Map<number, AppendResult>()
+/** Accepted appends have the positions after the head, in the group's order. */
+function toResults(group: readonly EncodedAppend[], row: GroupRow): AppendResult[] {
+  const notAppended = new Map<number, AppendResult>()
   for (const { append, position, fingerprint, outcome } of row.repeated ?? [])
-    refused.set(append, { status: 'repeated', position, fingerprint, outcome })
+    notAppended.set(append, { status: 'repeated', position, fingerprint, outcome })
   for (const { append, stream, expected, actual } of row.conflicts ?? [])
-    if (!refused.has(append)) refused.set(append, { status: 'conflict', stream, expected, actual })
+    if (!notAppended.has(append)) notAppended.set(append, { status: 'conflict', stream, expected, actual })
   let position = toPosition(row.head)
   return group.map(({ events }, index) => {
-    const other = refused.get(index + 1)
+    const other = notAppended.get(index + 1)
     if (other) return other
     position += events.length
     return { status: 'appended', position }
   })
 }
 
-/** The events that were accepted, in position order, as a reader would get them. */
+/** Returns the accepted events in position order, as a reader would get them. */
 function toRecorded(
-  group: readonly Encoded[],
+  group: readonly EncodedAppend[],
   results: readonly AppendResult[],
   recordedAt: string,
 ): RecordedEvent[] {
   return group.flatMap(({ events, meta }, index) => {
     const result = results[index]
     if (result?.status !== 'appended') return []
-    return events.map((event, place) => ({
+    return events.map((event, offset) => ({
       ...event,
-      position: result.position - events.length + place + 1,
+      position: result.position - events.length + offset + 1,
       data: JSON.parse(event.data),
       meta: JSON.parse(meta),
       recordedAt,

@@ -1,10 +1,14 @@
-// A named consumer: owns its checkpoint by lease, follows the log, or stands by for the owner. Free of what is handled.
+// Runs a named consumer: owns its checkpoint by lease and handles the log's events, or stands by for the owner.
 import { v7 } from 'uuid'
 import { type Checkpoint, createCheckpoint } from '#platform/event-store/checkpoint.ts'
-import type { Delivery } from '#platform/event-store/delivery.ts'
-import { ConsumerStopped, deliverEvent, deliverEvents } from '#platform/event-store/delivery.ts'
+import {
+  ConsumerStopped,
+  type Delivery,
+  deliverEvent,
+  deliverEvents,
+} from '#platform/event-store/delivery.ts'
 import type { Consumer, ConsumerOptions, LogRange } from '#platform/event-store/event-store.ts'
-import type { LogTail } from '#platform/event-store/log-tail.ts'
+import type { LogSlice, LogTail } from '#platform/event-store/log-tail.ts'
 import {
   deleteDeadLetter,
   parkEvents,
@@ -13,11 +17,11 @@ import {
   readParkedStreams,
   recordFailedReplay,
 } from '#platform/event-store/postgres/dead-letters.ts'
-import type { Lease } from '#platform/event-store/postgres/lease.ts'
 import {
   acquireLease,
   confirmYield,
   LEASE_MS,
+  type Lease,
   LeaseLost,
   moveCheckpoint,
   RENEW_MS,
@@ -25,40 +29,39 @@ import {
   releaseLease,
   renewLease,
 } from '#platform/event-store/postgres/lease.ts'
-import type { LogReader, LogSlice } from '#platform/event-store/postgres/log-reader.ts'
-import type { Topic, Wakeups } from '#platform/event-store/postgres/notifications.ts'
-import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
+import type { LogReader } from '#platform/event-store/postgres/log-reader.ts'
+import type { Sessions, StoreNotifications } from '#platform/event-store/postgres/sessions.ts'
 import { createThrottledWriter } from '#platform/event-store/throttled-writer.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
-import { createWakeSignal, fullJitter, jittered } from '#platform/resilience/backoff.ts'
+import { createWakeSignal, fullJitter, jittered, type WakeSignal } from '#platform/resilience/backoff.ts'
 
-export type ConsumerPorts = {
+type ConsumerDependencies = {
   readonly sessions: Sessions
   readonly log: LogReader
   readonly tail: LogTail
-  readonly wakeups: Wakeups
+  readonly notifications: StoreNotifications
   readonly logger: StoreLogger | undefined
 }
 
-/** How long the loop waits for a wake-up before it looks by itself. */
+/** How long the loop waits for a notification before it polls. */
 const POLL_MS = 1_000
-/** How often a process that is not the owner looks at the checkpoint while somebody waits for it. */
-const WATCH_MS = 25
+/** How often a process that is not the owner reads the checkpoint while somebody waits for it. */
+const STANDBY_POLL_MS = 25
 /** A lease is used only while this much of it is left. */
-const MARGIN_MS = 500
+const LEASE_MARGIN_MS = 500
 /** The least time between two writes of a checkpoint: what processes that are not the owner see lags by this. */
 const CHECKPOINT_MS = 50
 const REPLAY_BATCH = 100
 const BATCH = 500
 const ATTEMPTS = 5
 
-/** What one consumer of this process knows, shared by its parts. */
-type Self = ConsumerPorts & {
+/** The state of one consumer in this process. */
+type ConsumerState = ConsumerDependencies & {
   readonly options: ConsumerOptions
   readonly id: string
-  readonly topic: Topic
-  readonly wakeSignal: ReturnType<typeof createWakeSignal>
-  readonly progress: Checkpoint
+  readonly topic: `consumer ${string}`
+  readonly wakeSignal: WakeSignal
+  readonly checkpoint: Checkpoint
   readonly closing: AbortController
   owner: boolean
   /** Set when the database may hold events that the tail of this process does not know of. */
@@ -67,9 +70,9 @@ type Self = ConsumerPorts & {
   lastError: string | undefined
 }
 
-/** One time of being the owner. */
-type Tenure = {
-  readonly self: Self
+/** One period of being the owner. */
+type Ownership = {
+  readonly consumer: ConsumerState
   readonly lease: Lease
   readonly parked: Map<string, number>
   lost: boolean
@@ -77,266 +80,274 @@ type Tenure = {
 }
 
 /** Starts the consumer; resolves when it knows whether it is the owner. */
-export async function startConsumer(ports: ConsumerPorts, options: ConsumerOptions): Promise<Consumer> {
-  const self = createSelf(ports, options)
-  const { wakeSignal, progress, closing, topic } = self
+export async function startConsumer(
+  dependencies: ConsumerDependencies,
+  options: ConsumerOptions,
+): Promise<Consumer> {
+  const consumer = createState(dependencies, options)
+  const { wakeSignal, checkpoint, closing, topic } = consumer
   const stops = [
-    ports.wakeups.listen('events', elsewhere => {
-      if (elsewhere) self.mustRead = true
+    dependencies.notifications.listen('events', source => {
+      if (source === 'elsewhere') consumer.mustRead = true
       wakeSignal.notify()
     }),
-    ports.wakeups.listen(topic, wakeSignal.notify),
+    dependencies.notifications.listen(topic, wakeSignal.notify),
     options.behind?.onProgress(wakeSignal.notify) ?? (() => {}),
   ]
-  const first = Promise.withResolvers<void>()
-  const running = run(self, first.resolve)
-  await first.promise
+  const started = Promise.withResolvers<void>()
+  const running = run(consumer, started.resolve)
+  await started.promise
 
   return {
-    reached: progress.reached,
-    onProgress: progress.onProgress,
+    reached: checkpoint.reached,
+    onProgress: checkpoint.onProgress,
     status: () => ({
       name: options.name,
-      owner: self.owner,
-      checkpoint: progress.position(),
-      deadLetters: self.deadLetters,
-      ...(self.lastError !== undefined && { lastError: self.lastError }),
+      owner: consumer.owner,
+      checkpoint: checkpoint.position(),
+      deadLetters: consumer.deadLetters,
+      ...(consumer.lastError !== undefined && { lastError: consumer.lastError }),
     }),
     async [Symbol.asyncDispose]() {
       closing.abort()
       wakeSignal.notify()
       for (const stop of stops) stop()
       await running
-      progress.close()
+      checkpoint.close()
     },
   }
 }
 
-function createSelf(ports: ConsumerPorts, options: ConsumerOptions): Self {
-  const self: Self = {
-    ...ports,
+function createState(dependencies: ConsumerDependencies, options: ConsumerOptions): ConsumerState {
+  const consumer: ConsumerState = {
+    ...dependencies,
     options,
     id: v7(),
     topic: `consumer ${options.name}`,
     wakeSignal: createWakeSignal(),
-    progress: createCheckpoint(() => void watch()),
+    checkpoint: createCheckpoint(() => void pollOwner()),
     closing: new AbortController(),
     owner: false,
     mustRead: true,
     deadLetters: 0,
     lastError: undefined,
   }
-  let watching = false
-  /** Looks at the owner's checkpoint as long as somebody here waits for it. */
-  async function watch(): Promise<void> {
-    if (watching) return
-    watching = true
-    while (self.progress.isAwaited() && !self.closing.signal.aborted) {
-      if (!self.owner) await lookAtOwner(self)
-      await new Promise(resolve => setTimeout(resolve, jittered(WATCH_MS)))
+  let isPolling = false
+  /** Reads the owner's checkpoint as long as somebody in this process waits for it. */
+  async function pollOwner(): Promise<void> {
+    if (isPolling) return
+    isPolling = true
+    while (consumer.checkpoint.isAwaited() && !consumer.closing.signal.aborted) {
+      if (!consumer.owner) await readOwnerProgress(consumer)
+      await new Promise(resolve => setTimeout(resolve, jittered(STANDBY_POLL_MS)))
     }
-    watching = false
+    isPolling = false
   }
-  return self
+  return consumer
 }
 
-async function lookAtOwner(self: Self): Promise<void> {
+async function readOwnerProgress(consumer: ConsumerState): Promise<void> {
   try {
-    const { checkpoint, deadLetters } = await readConsumerProgress(self.sessions, self.options.name)
-    if (self.owner) return
-    self.progress.set(checkpoint)
-    self.deadLetters = deadLetters
+    const progress = await readConsumerProgress(consumer.sessions, consumer.options.name)
+    if (consumer.owner) return
+    consumer.checkpoint.set(progress.checkpoint)
+    consumer.deadLetters = progress.deadLetters
   } catch (error) {
-    noteFailure(self, error)
+    reportFailure(consumer, error)
   }
 }
 
-async function run(self: Self, onFirstLook: () => void): Promise<void> {
+async function run(consumer: ConsumerState, onStarted: () => void): Promise<void> {
   let failures = 0
-  while (!self.closing.signal.aborted) {
+  while (!consumer.closing.signal.aborted) {
     try {
-      const taken = await acquireLease(self.sessions, self.options.name, self.id)
-      if (taken) await own(self, taken, onFirstLook)
-      else await lookAtOwner(self)
+      const acquired = await acquireLease(consumer.sessions, consumer.options.name, consumer.id)
+      if (acquired) await runAsOwner(consumer, acquired, onStarted)
+      else await readOwnerProgress(consumer)
       failures = 0
     } catch (error) {
-      noteFailure(self, error)
+      reportFailure(consumer, error)
       failures += 1
     }
-    onFirstLook()
-    if (failures > 0) await pauseUnlessClosing(fullJitter(failures, 100, 5_000), self.closing.signal)
-    else if (!self.closing.signal.aborted) await self.wakeSignal.wait(jittered(POLL_MS))
+    onStarted()
+    if (failures > 0) await pauseUnlessClosing(fullJitter(failures, 100, 5_000), consumer.closing.signal)
+    else if (!consumer.closing.signal.aborted) await consumer.wakeSignal.wait(jittered(POLL_MS))
   }
 }
 
-function noteFailure(self: Self, error: unknown): void {
+/** Logs a failure once, however often it repeats. */
+function reportFailure(consumer: ConsumerState, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error)
-  if (message !== self.lastError)
-    self.logger?.warn({ err: error, consumer: self.options.name }, 'a consumer failed and tries again')
-  self.lastError = message
+  if (message !== consumer.lastError)
+    consumer.logger?.warn({ err: error, consumer: consumer.options.name }, 'consumer failed, retrying')
+  consumer.lastError = message
 }
 
-async function own(
-  self: Self,
-  { lease, checkpoint }: { lease: Lease; checkpoint: number },
+async function runAsOwner(
+  consumer: ConsumerState,
+  { lease, checkpoint }: { readonly lease: Lease; readonly checkpoint: number },
   onOwned: () => void,
 ): Promise<void> {
-  const parked = await readParkedStreams(self.sessions, lease.consumer)
-  const tenure: Tenure = { self, lease, parked, lost: false, renewedAt: performance.now() }
-  const stopListening = self.wakeups.listen(self.topic, () => void renew(tenure))
-  const renewing = setInterval(() => void renew(tenure), RENEW_MS)
-  self.owner = true
-  self.progress.set(checkpoint)
+  const parked = await readParkedStreams(consumer.sessions, lease.consumer)
+  const ownership: Ownership = { consumer, lease, parked, lost: false, renewedAt: performance.now() }
+  const stopListening = consumer.notifications.listen(consumer.topic, () => void renew(ownership))
+  const renewing = setInterval(() => void renew(ownership), RENEW_MS)
+  consumer.owner = true
+  consumer.checkpoint.set(checkpoint)
   try {
-    await countDeadLetters(self)
+    await countDeadLetters(consumer)
     onOwned()
-    await self.options.onOwner?.(checkpoint)
-    await follow(tenure)
+    await consumer.options.onOwner?.(checkpoint)
+    await handleLog(ownership)
   } catch (error) {
     if (!(error instanceof ConsumerStopped)) throw error
   } finally {
     clearInterval(renewing)
     stopListening()
-    self.owner = false
-    self.options.onLost?.()
-    await giveUp(tenure)
+    consumer.owner = false
+    consumer.options.onLost?.()
+    await release(ownership)
   }
 }
 
-/** Frees the lease for a standby, or tells whoever took it that this process has stopped. */
-async function giveUp({ self, lease }: Tenure): Promise<void> {
+/** Releases the lease for a standby, or confirms to whoever took it that this process has stopped. */
+async function release({ consumer, lease }: Ownership): Promise<void> {
   try {
-    const checkpoint = self.progress.position()
-    if (!(await releaseLease(self.sessions, lease, checkpoint)))
-      await confirmYield(self.sessions, lease, checkpoint)
-    self.wakeups.notify(self.topic)
+    const checkpoint = consumer.checkpoint.position()
+    if (!(await releaseLease(consumer.sessions, lease, checkpoint)))
+      await confirmYield(consumer.sessions, lease, checkpoint)
+    consumer.notifications.notify(consumer.topic)
   } catch (error) {
-    noteFailure(self, error) // the lease runs out by itself
+    reportFailure(consumer, error) // the lease runs out by itself
   }
 }
 
-async function renew(tenure: Tenure): Promise<void> {
+async function renew(ownership: Ownership): Promise<void> {
   const startedAt = performance.now()
   try {
-    if (await renewLease(tenure.self.sessions, tenure.lease)) tenure.renewedAt = startedAt
+    if (await renewLease(ownership.consumer.sessions, ownership.lease)) ownership.renewedAt = startedAt
     else {
-      tenure.lost = true
-      tenure.self.wakeSignal.notify()
+      ownership.lost = true
+      ownership.consumer.wakeSignal.notify()
     }
   } catch {
     // the database is away: the lease is used only while it is surely valid
   }
 }
 
-/** Throws Stopping when closing, LeaseLost when this process is no longer surely the owner. */
-async function ensureOwner(tenure: Tenure): Promise<void> {
-  if (tenure.self.closing.signal.aborted) throw new ConsumerStopped()
-  if (performance.now() - tenure.renewedAt > LEASE_MS - MARGIN_MS) await renew(tenure)
-  if (tenure.lost || performance.now() - tenure.renewedAt > LEASE_MS - MARGIN_MS)
-    throw new LeaseLost(tenure.lease.consumer)
+/** Throws ConsumerStopped when closing, LeaseLost when this process is no longer surely the owner. */
+async function ensureOwner(ownership: Ownership): Promise<void> {
+  if (ownership.consumer.closing.signal.aborted) throw new ConsumerStopped()
+  if (performance.now() - ownership.renewedAt > LEASE_MS - LEASE_MARGIN_MS) await renew(ownership)
+  if (ownership.lost || performance.now() - ownership.renewedAt > LEASE_MS - LEASE_MARGIN_MS)
+    throw new LeaseLost(ownership.lease.consumer)
 }
 
-async function follow(tenure: Tenure): Promise<never> {
-  const { self } = tenure
-  const delivery = deliveryOf(tenure)
-  const spacing = self.options.spacingMs ?? 0
-  let begunAt = Number.NEGATIVE_INFINITY
-  const checkpoints = createThrottledWriter<number>(CHECKPOINT_MS, checkpoint => move(tenure, checkpoint))
+async function handleLog(ownership: Ownership): Promise<never> {
+  const { consumer } = ownership
+  const delivery = createDelivery(ownership)
+  const spacing = consumer.options.spacingMs ?? 0
+  let startedAt = Number.NEGATIVE_INFINITY
+  const checkpoints = createThrottledWriter<number>(CHECKPOINT_MS, position =>
+    saveCheckpoint(ownership, position),
+  )
   try {
     for (;;) {
-      await ensureOwner(tenure)
-      if (tenure.parked.size > 0) await replayMarked(tenure, delivery)
-      await pauseUnlessClosing(begunAt + spacing - performance.now(), self.closing.signal)
-      begunAt = performance.now()
-      const stretch = await readNext(self)
-      if (stretch.scannedTo <= self.progress.position()) {
-        if (!(await self.wakeSignal.wait(jittered(POLL_MS)))) self.mustRead = true
+      await ensureOwner(ownership)
+      if (ownership.parked.size > 0) await replayMarked(ownership, delivery)
+      await pauseUnlessClosing(startedAt + spacing - performance.now(), consumer.closing.signal)
+      startedAt = performance.now()
+      const slice = await readNext(consumer)
+      if (slice.scannedTo <= consumer.checkpoint.position()) {
+        if (!(await consumer.wakeSignal.wait(jittered(POLL_MS)))) consumer.mustRead = true
         continue
       }
-      if (stretch.events.length > 0) await deliverEvents(delivery, stretch.events)
-      self.lastError = undefined
-      self.progress.set(stretch.scannedTo)
-      checkpoints.offer(stretch.scannedTo)
+      if (slice.events.length > 0) await deliverEvents(delivery, slice.events)
+      consumer.lastError = undefined
+      consumer.checkpoint.set(slice.scannedTo)
+      checkpoints.offer(slice.scannedTo)
     }
   } finally {
     await checkpoints.stop()
   }
 }
 
-/** The checkpoint may lag behind the work: after a crash the events past it are handled again. */
-async function move(tenure: Tenure, checkpoint: number): Promise<void> {
+/** The stored checkpoint may lag behind the work: after a crash the events past it are handled again. */
+async function saveCheckpoint(ownership: Ownership, position: number): Promise<void> {
+  const { consumer, lease } = ownership
   const startedAt = performance.now()
   try {
-    if (await moveCheckpoint(tenure.self.sessions, tenure.lease, checkpoint)) tenure.renewedAt = startedAt
-    else tenure.lost = true
+    if (await moveCheckpoint(consumer.sessions, lease, position)) ownership.renewedAt = startedAt
+    else ownership.lost = true
   } catch (error) {
-    noteFailure(tenure.self, error) // written again with the next one, and when the lease is given up
+    reportFailure(consumer, error) // written again with the next one, and when the lease is released
   }
-  if (tenure.lost) tenure.self.wakeSignal.notify()
+  if (ownership.lost) consumer.wakeSignal.notify()
 }
 
-/** From what this process wrote itself, unless others may have written too. */
-async function readStretch(self: Self, range: LogRange): Promise<LogSlice> {
-  const known = self.mustRead ? undefined : self.tail.read(range)
-  if (known) return known
-  self.mustRead = false
+/** Reads what this process wrote itself from memory, unless others may have written too. */
+async function readSlice(consumer: ConsumerState, range: LogRange): Promise<LogSlice> {
+  const inMemory = consumer.mustRead ? undefined : consumer.tail.read(range)
+  if (inMemory) return inMemory
+  consumer.mustRead = false
   try {
-    return await self.log.readSlice(range)
+    return await consumer.log.readSlice(range)
   } catch (error) {
-    self.mustRead = true
+    consumer.mustRead = true
     throw error
   }
 }
 
-/** The next events, as far as the consumer that this one stays behind has come. */
-async function readNext(self: Self): Promise<LogSlice> {
-  const { options, progress, log } = self
-  const after = progress.position()
+/** Reads the next events, up to the checkpoint of the consumer that this one stays behind. */
+async function readNext(consumer: ConsumerState): Promise<LogSlice> {
+  const { options, checkpoint, log } = consumer
+  const after = checkpoint.position()
   const { behind, categories, batchSize: limit = BATCH } = options
-  const bound = behind ? await boundOf(behind, after, log) : Number.MAX_SAFE_INTEGER
+  const bound = behind ? await readBound(behind, after, log) : Number.MAX_SAFE_INTEGER
   if (bound <= after) return { events: [], scannedTo: after }
-  const stretch = await readStretch(self, { after, limit, ...(categories && { categories }) })
-  if (stretch.scannedTo <= bound) return stretch
-  return { events: stretch.events.filter(({ position }) => position <= bound), scannedTo: bound }
+  const slice = await readSlice(consumer, { after, limit, ...(categories && { categories }) })
+  if (slice.scannedTo <= bound) return slice
+  return { events: slice.events.filter(({ position }) => position <= bound), scannedTo: bound }
 }
 
-/** How far `behind` is. Of an owner elsewhere we hear only while we wait, so a wait is begun when the log goes on. */
-async function boundOf(behind: Consumer, after: number, log: LogReader): Promise<number> {
+/** Returns the checkpoint of `behind`. An owner elsewhere is polled only during a wait, so one begins when the log goes on. */
+async function readBound(behind: Consumer, after: number, log: LogReader): Promise<number> {
   const { owner, checkpoint } = behind.status()
   if (!owner && checkpoint <= after && (await log.head()) > after) void behind.reached(after + 1, POLL_MS)
   return checkpoint
 }
 
-function deliveryOf(tenure: Tenure): Delivery {
-  const { self, lease, parked } = tenure
+function createDelivery(ownership: Ownership): Delivery {
+  const { consumer, lease, parked } = ownership
   return {
-    handle: self.options.handle,
-    attempts: self.options.attempts ?? ATTEMPTS,
+    handle: consumer.options.handle,
+    attempts: consumer.options.attempts ?? ATTEMPTS,
     parked,
-    async park(events, parking) {
-      await parkEvents(self.sessions, lease, events, parking)
-      self.logger?.error(
-        { consumer: lease.consumer, positions: events.map(({ position }) => position), error: parking.error },
-        'events were parked as dead letters',
+    async park(events, reason) {
+      await parkEvents(consumer.sessions, { lease, events, reason })
+      consumer.logger?.error(
+        { consumer: lease.consumer, positions: events.map(({ position }) => position), error: reason.error },
+        'events parked as dead letters, consumer goes on without them',
       )
-      await countDeadLetters(self)
+      await countDeadLetters(consumer)
     },
     async isStoreAway() {
-      return self.sessions.soft('SELECT 1').then(
+      return consumer.sessions.soft('SELECT 1').then(
         () => false,
         () => true,
       )
     },
     async pause(ms) {
-      await pauseUnlessClosing(ms, self.closing.signal)
-      await ensureOwner(tenure)
+      await pauseUnlessClosing(ms, consumer.closing.signal)
+      await ensureOwner(ownership)
     },
-    onFailure: error => noteFailure(self, error),
+    onFailure: error => reportFailure(consumer, error),
   }
 }
 
-async function countDeadLetters(self: Self): Promise<void> {
-  self.deadLetters = (await readConsumerProgress(self.sessions, self.options.name)).deadLetters
+async function countDeadLetters(consumer: ConsumerState): Promise<void> {
+  const { deadLetters } = await readConsumerProgress(consumer.sessions, consumer.options.name)
+  consumer.deadLetters = deadLetters
 }
 
 function pauseUnlessClosing(ms: number, closing: AbortSignal): Promise<void> {
@@ -354,31 +365,32 @@ function pauseUnlessClosing(ms: number, closing: AbortSignal): Promise<void> {
 }
 
 /** Gives the marked streams' parked events to the handler again, in order, up to the first that fails. */
-async function replayMarked(tenure: Tenure, delivery: Delivery): Promise<void> {
-  const { self, lease, parked } = tenure
+async function replayMarked(ownership: Ownership, delivery: Delivery): Promise<void> {
+  const { consumer, lease, parked } = ownership
   for (;;) {
-    const stream = await readNextReplay(self.sessions, lease.consumer)
+    const stream = await readNextReplay(consumer.sessions, lease.consumer)
     if (stream === undefined) return
-    if (await replayStream(tenure, delivery, stream)) parked.delete(stream)
-    await countDeadLetters(self)
+    if (await replayStream(ownership, delivery, stream)) parked.delete(stream)
+    await countDeadLetters(consumer)
   }
 }
 
 async function replayStream(
-  { self, lease, parked }: Tenure,
+  { consumer, lease, parked }: Ownership,
   delivery: Delivery,
   stream: string,
 ): Promise<boolean> {
+  const { sessions } = consumer
   for (;;) {
-    const letters = await readParkedEvents(self.sessions, lease.consumer, stream, REPLAY_BATCH)
+    const letters = await readParkedEvents(sessions, lease.consumer, { stream, limit: REPLAY_BATCH })
     for (const letter of letters) {
       const failure = await deliverEvent(delivery, letter.event)
       if (failure) {
-        await recordFailedReplay(self.sessions, lease, letter, failure)
+        await recordFailedReplay(sessions, { lease, letter, failure })
         parked.set(stream, letter.event.position)
         return false
       }
-      await deleteDeadLetter(self.sessions, lease, letter.event.position)
+      await deleteDeadLetter(sessions, lease, letter.event.position)
     }
     if (letters.length === 0) return true
   }

@@ -1,11 +1,10 @@
-// Events that a consumer moved past: parked, listed, marked for replay, settled. Free of how they are handled.
+// Stores the events that a consumer moved past as dead letters: parks, lists, marks for replay, deletes.
 
+import type { DeliveryFailure, ParkingReason } from '#platform/event-store/delivery.ts'
 import type { DeadLetter, RecordedEvent } from '#platform/event-store/event-store.ts'
-import type { Lease } from '#platform/event-store/postgres/lease.ts'
-import { IS_HELD, LeaseLost } from '#platform/event-store/postgres/lease.ts'
+import { IS_HELD, type Lease, LeaseLost } from '#platform/event-store/postgres/lease.ts'
 import { EVENT_COLUMNS, type EventRow, toEvent } from '#platform/event-store/postgres/log-reader.ts'
-import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
-import { toPosition } from '#platform/event-store/postgres/sessions.ts'
+import { type Sessions, toPosition } from '#platform/event-store/postgres/sessions.ts'
 import { checkKey, invalidInput } from '#platform/event-store/validation.ts'
 
 type LetterRow = EventRow & {
@@ -16,8 +15,6 @@ type LetterRow = EventRow & {
   parked_at: Date
 }
 
-export type Parking = { readonly behind?: number; readonly error: string; readonly attempts: number }
-
 const LIST_LIMIT = 1_000
 const MAX_ERROR = 4_000
 
@@ -25,7 +22,7 @@ const LETTERS = `
   SELECT ${EVENT_COLUMNS}, d.consumer, d.behind, d.error, d.attempts, d.parked_at
     FROM event_store.dead_letters d JOIN event_store.events e USING (position)`
 
-/** Oldest first, at most 1,000. */
+/** Returns dead letters, oldest first, at most 1,000. */
 export async function listDeadLetters(
   { read }: Pick<Sessions, 'read'>,
   consumer?: string,
@@ -37,7 +34,7 @@ export async function listDeadLetters(
   return rows.map(toLetter)
 }
 
-/** Marks the streams of `positions` (all when left out): a stream is replayed as a whole, or its order would be lost. */
+/** Marks the streams of `positions` (all by default): a stream is replayed as a whole, or its order would be lost. */
 export async function markForReplay(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
@@ -56,7 +53,7 @@ export async function markForReplay(
   return rows.length
 }
 
-/** Streams with parked events, and the position of the first in each. */
+/** Returns the streams with parked events, and the position of the first in each. */
 export async function readParkedStreams(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
@@ -68,7 +65,7 @@ export async function readParkedStreams(
   return new Map(rows.map(({ stream, first }) => [stream, toPosition(first)]))
 }
 
-/** The oldest stream that is marked for replay. */
+/** Returns the oldest stream that is marked for replay. */
 export async function readNextReplay(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
@@ -80,12 +77,11 @@ export async function readNextReplay(
   return row?.stream
 }
 
-/** The parked events of a stream, oldest first, at most `limit`. */
+/** Returns the parked events of a stream, oldest first, at most `limit`. */
 export async function readParkedEvents(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
-  stream: string,
-  limit: number,
+  { stream, limit }: { readonly stream: string; readonly limit: number },
 ): Promise<DeadLetter[]> {
   const rows = await read<LetterRow>(
     `${LETTERS} WHERE d.consumer = $1 AND d.stream = $2 ORDER BY d.position LIMIT $3`,
@@ -97,10 +93,13 @@ export async function readParkedEvents(
 /** Parks durably, before the checkpoint may move past. An event that is parked already stays as it is. */
 export async function parkEvents(
   { read }: Pick<Sessions, 'read'>,
-  lease: Lease,
-  events: readonly RecordedEvent[],
-  { behind, error, attempts }: Parking,
+  parking: {
+    readonly lease: Lease
+    readonly events: readonly RecordedEvent[]
+    readonly reason: ParkingReason
+  },
 ): Promise<void> {
+  const { lease, events, reason } = parking
   await underLease(
     read(
       `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${IS_HELD} FOR UPDATE), parked AS (
@@ -112,16 +111,16 @@ export async function parkEvents(
         ...[lease.consumer, lease.owner, lease.epoch],
         events.map(({ position }) => position),
         events.map(({ stream }) => stream),
-        behind ?? null,
-        error.slice(0, MAX_ERROR),
-        attempts,
+        reason.behind ?? null,
+        reason.error.slice(0, MAX_ERROR),
+        reason.attempts,
       ],
     ),
     lease,
   )
 }
 
-/** A replayed event was handled. */
+/** Deletes the dead letter of a replayed event that was handled. */
 export async function deleteDeadLetter(
   { read }: Pick<Sessions, 'read'>,
   lease: Lease,
@@ -138,13 +137,16 @@ export async function deleteDeadLetter(
   )
 }
 
-/** A replayed event failed again: it heads its stream's parked events, none of which is to be replayed now. */
+/** Keeps a replayed event that failed again at the head of its stream's parked events, and unmarks them all. */
 export async function recordFailedReplay(
   { read }: Pick<Sessions, 'read'>,
-  lease: Lease,
-  letter: DeadLetter,
-  failure: { readonly error: string; readonly attempts: number },
+  replay: {
+    readonly lease: Lease
+    readonly letter: DeadLetter
+    readonly failure: DeliveryFailure
+  },
 ): Promise<void> {
+  const { lease, letter, failure } = replay
   await underLease(
     read(
       `WITH held AS (SELECT 1 FROM event_store.consumers WHERE ${IS_HELD} FOR UPDATE), again AS (
@@ -165,6 +167,7 @@ export async function recordFailedReplay(
   )
 }
 
+/** Throws LeaseLost when the write found the lease with another owner and changed nothing. */
 async function underLease(writing: Promise<unknown[]>, lease: Lease): Promise<void> {
   const rows = await writing
   if (rows.length === 0) throw new LeaseLost(lease.consumer)

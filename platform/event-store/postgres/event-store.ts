@@ -1,25 +1,42 @@
-// The event store on PostgreSQL: opens its parts and puts them together. Free of statements.
+// Opens the event store on PostgreSQL and puts its parts together.
 import { OperatorError } from '#platform/domain/errors.ts'
-import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
-import { createLogTail } from '#platform/event-store/log-tail.ts'
-import { createAppender, MAX_WRITERS } from '#platform/event-store/postgres/append.ts'
+import type { Consumer, ConsumerOptions, EventStore } from '#platform/event-store/event-store.ts'
+import { createLogTail, type LogTail } from '#platform/event-store/log-tail.ts'
+import { type Appender, createAppender, MAX_WRITERS } from '#platform/event-store/postgres/append.ts'
 import { startConsumer } from '#platform/event-store/postgres/consumer.ts'
 import { listDeadLetters, markForReplay } from '#platform/event-store/postgres/dead-letters.ts'
-import { holdWhile, takeOverConsumer } from '#platform/event-store/postgres/lease-takeover.ts'
-import { createLogReader } from '#platform/event-store/postgres/log-reader.ts'
-import { openWakeups } from '#platform/event-store/postgres/notifications.ts'
+import { runUnderLease, takeOverLease } from '#platform/event-store/postgres/lease-takeover.ts'
+import { createLogReader, type LogReader } from '#platform/event-store/postgres/log-reader.ts'
 import { migrate } from '#platform/event-store/postgres/schema.ts'
-import { openSessions, toStoreError } from '#platform/event-store/postgres/sessions.ts'
+import {
+  openSessions,
+  openStoreNotifications,
+  type Sessions,
+  type StoreNotifications,
+  toStoreError,
+} from '#platform/event-store/postgres/sessions.ts'
 import { checkKey } from '#platform/event-store/validation.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 
-export type PostgresEventStoreOptions = {
+type PostgresEventStoreOptions = {
   readonly url: string
   readonly logger?: StoreLogger
   /** The clock that events are recorded by. */
   readonly now?: () => Date
-  /** Sessions with the database, at least 5; 8 when left out. */
+  /** Sessions with the database, at least 5; 8 by default. */
   readonly poolSize?: number
+}
+
+/** What the functions of one open store share. */
+type OpenStore = {
+  readonly sessions: Sessions
+  readonly notifications: StoreNotifications
+  readonly log: LogReader
+  readonly tail: LogTail
+  readonly appender: Appender
+  readonly consumers: Set<Consumer>
+  readonly logger: StoreLogger | undefined
+  isClosed: boolean
 }
 
 const POOL_SIZE = 8
@@ -29,77 +46,100 @@ const POOL_SIZE = 8
  * Calls reject with CallerError UNAVAILABLE while the database is away, and work again when it is back.
  */
 export async function openPostgresEventStore(options: PostgresEventStoreOptions): Promise<EventStore> {
+  await migrate(options.url)
+  const store = openStore(options)
+  const { appender, log, sessions } = store
+  return {
+    append: append => whileOpen(store, 'append', () => appender.append(append)),
+    readStream: (stream, range) => whileOpen(store, 'read a stream', () => log.readStream(stream, range)),
+    readLog: range => whileOpen(store, 'read the log', () => log.readLog(range)),
+    head: () => whileOpen(store, 'read its head', log.head),
+    findCommand: id => whileOpen(store, 'look up a command', () => log.findCommand(id)),
+    forgetCommand: (id, fingerprint) =>
+      whileOpen(store, 'forget a command', () => log.forgetCommand(id, fingerprint)),
+    onAppended: listener => store.notifications.listen('events', () => listener()),
+    loadSnapshot: (stream, schema) =>
+      whileOpen(store, 'load a snapshot', () => log.loadSnapshot(stream, schema)),
+    saveSnapshot: (stream, snapshot) =>
+      whileOpen(store, 'save a snapshot', () => log.saveSnapshot(stream, snapshot)),
+    consume: consumerOptions => consume(store, consumerOptions),
+    listDeadLetters: consumer =>
+      whileOpen(store, 'list dead letters', () => listDeadLetters(sessions, consumer)),
+    replayDeadLetters: (consumer, positions) => replayDeadLetters(store, consumer, positions),
+    withConsumerLease: (consumer, work) => withConsumerLease(store, consumer, work),
+    [Symbol.asyncDispose]: () => close(store),
+  }
+}
+
+function openStore(options: PostgresEventStoreOptions): OpenStore {
   const { url, logger, now = () => new Date(), poolSize = POOL_SIZE } = options
-  await migrate(url)
   const sessions = openSessions({ url, poolSize, writers: MAX_WRITERS, logger })
-  const wakeups = openWakeups(sessions, logger)
-  const log = createLogReader(sessions)
+  const notifications = openStoreNotifications(sessions, logger)
   const tail = createLogTail()
   const appender = createAppender({
     sessions,
     now,
     onCommitted(events) {
       tail.add(events)
-      wakeups.notify('events')
+      notifications.notify('events')
     },
   })
-  const consumers = new Set<Consumer>()
-  let closed = false
+  const log = createLogReader(sessions)
+  return { sessions, notifications, log, tail, appender, consumers: new Set(), logger, isClosed: false }
+}
 
-  function whileOpen<Result>(doing: string, work: () => Promise<Result>): Promise<Result> {
-    if (closed) throw new OperatorError('EVENT_STORE_CLOSED', 'the event store is closed')
-    return work().catch(cause => {
-      throw toStoreError(doing, cause)
-    })
-  }
+async function whileOpen<Result>(
+  { isClosed }: OpenStore,
+  action: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (isClosed) throw new OperatorError('EVENT_STORE_CLOSED', 'the event store is closed')
+  return work().catch(cause => {
+    throw toStoreError(action, cause)
+  })
+}
 
-  return {
-    append: async append => whileOpen('append', () => appender.append(append)),
-    readStream: async (stream, range) => whileOpen('read a stream', () => log.readStream(stream, range)),
-    readLog: async range => whileOpen('read the log', () => log.readLog(range)),
-    head: async () => whileOpen('read its head', log.head),
-    findCommand: async id => whileOpen('look up a command', () => log.findCommand(id)),
-    forgetCommand: async (id, fingerprint) =>
-      whileOpen('forget a command', () => log.forgetCommand(id, fingerprint)),
-    onAppended: listener => wakeups.listen('events', () => listener()),
-    loadSnapshot: async (stream, schema) =>
-      whileOpen('load a snapshot', () => log.loadSnapshot(stream, schema)),
-    saveSnapshot: async (stream, snapshot) =>
-      whileOpen('save a snapshot', () => log.saveSnapshot(stream, snapshot)),
-    listDeadLetters: async consumer =>
-      whileOpen('list dead letters', () => listDeadLetters(sessions, consumer)),
-    async replayDeadLetters(consumer, positions) {
-      const marked = await whileOpen('mark dead letters', () => markForReplay(sessions, consumer, positions))
-      wakeups.notify(`consumer ${consumer}`)
-      return marked
-    },
-    async consume(consumerOptions) {
-      checkKey('a consumer name', consumerOptions.name)
-      const consumer = await whileOpen('start a consumer', () =>
-        startConsumer({ sessions, log, tail, wakeups, logger }, consumerOptions),
-      )
-      const listed: Consumer = {
-        ...consumer,
-        [Symbol.asyncDispose]() {
-          consumers.delete(listed)
-          return consumer[Symbol.asyncDispose]()
-        },
-      }
-      consumers.add(listed)
-      return listed
-    },
-    async withConsumerLease(consumer, work) {
-      checkKey('a consumer name', consumer)
-      const taken = await whileOpen('take a lease', () => takeOverConsumer({ sessions, wakeups, consumer }))
-      await holdWhile(taken, work)
-    },
-    async [Symbol.asyncDispose]() {
-      if (closed) return
-      closed = true
-      await Promise.all([...consumers].map(consumer => consumer[Symbol.asyncDispose]()))
-      await appender.drained()
-      await wakeups[Symbol.asyncDispose]()
-      await sessions[Symbol.asyncDispose]()
+async function consume(store: OpenStore, options: ConsumerOptions): Promise<Consumer> {
+  checkKey('a consumer name', options.name)
+  const consumer = await whileOpen(store, 'start a consumer', () => startConsumer(store, options))
+  const registered: Consumer = {
+    ...consumer,
+    [Symbol.asyncDispose]() {
+      store.consumers.delete(registered)
+      return consumer[Symbol.asyncDispose]()
     },
   }
+  store.consumers.add(registered)
+  return registered
+}
+
+async function replayDeadLetters(
+  store: OpenStore,
+  consumer: string,
+  positions: readonly number[] | undefined,
+): Promise<number> {
+  const marked = await whileOpen(store, 'mark dead letters', () =>
+    markForReplay(store.sessions, consumer, positions),
+  )
+  store.notifications.notify(`consumer ${consumer}`)
+  return marked
+}
+
+async function withConsumerLease(
+  store: OpenStore,
+  consumer: string,
+  work: (checkpoint: number) => Promise<number>,
+): Promise<void> {
+  checkKey('a consumer name', consumer)
+  const takeover = await whileOpen(store, 'take a lease', () => takeOverLease(store, consumer))
+  await runUnderLease(takeover, work)
+}
+
+async function close(store: OpenStore): Promise<void> {
+  if (store.isClosed) return
+  store.isClosed = true
+  await Promise.all([...store.consumers].map(consumer => consumer[Symbol.asyncDispose]()))
+  await store.appender.drained()
+  await store.notifications[Symbol.asyncDispose]()
+  await store.sessions[Symbol.asyncDispose]()
 }

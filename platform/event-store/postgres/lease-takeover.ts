@@ -1,4 +1,4 @@
-// Takes a consumer away from its owner for a while, e.g. to rebuild what it projects. Free of events.
+// Takes a consumer's lease away from its owner for a while, such as to rebuild what the consumer projects.
 import { setTimeout as delay } from 'node:timers/promises'
 import { v7 } from 'uuid'
 import { OperatorError } from '#platform/domain/errors.ts'
@@ -12,60 +12,84 @@ import {
   stopAwaitingYield,
   takeLease,
 } from '#platform/event-store/postgres/lease.ts'
-import type { Wakeups } from '#platform/event-store/postgres/notifications.ts'
-import { type Sessions, toStoreError } from '#platform/event-store/postgres/sessions.ts'
+import {
+  type Sessions,
+  type StoreNotifications,
+  toStoreError,
+} from '#platform/event-store/postgres/sessions.ts'
 
-export type Taken = {
+type LeaseTakeover = {
   readonly checkpoint: number
-  /** Gives the consumer free, at `checkpoint` if there is one; false if somebody else took it meanwhile. */
-  readonly giveBack: (checkpoint: number | undefined) => Promise<boolean>
+  /** Releases the lease, at `checkpoint` if there is one. Resolves to false if another process took it meanwhile. */
+  readonly release: (checkpoint: number | undefined) => Promise<boolean>
 }
 
-const LOOK_MS = 10
+const POLL_MS = 10
 
-/** Resolves when the former owner has stopped, or has not said so for a whole lease. The lease is kept until given back. */
-export async function takeOverConsumer(taking: {
-  readonly sessions: Sessions
-  readonly wakeups: Wakeups
-  readonly consumer: string
-}): Promise<Taken> {
-  const { sessions, wakeups, consumer } = taking
+/**
+ * Resolves when the former owner has stopped, or has not confirmed it for a whole lease. The lease is renewed until it is
+ * released.
+ */
+export async function takeOverLease(
+  store: { readonly sessions: Sessions; readonly notifications: StoreNotifications },
+  consumer: string,
+): Promise<LeaseTakeover> {
+  const { sessions, notifications } = store
   const lease = await takeLease(sessions, consumer, v7())
-  const renewing = setInterval(() => void renewLease(sessions, lease).catch(() => {}), RENEW_MS)
-  const giveBack = async (checkpoint: number | undefined) => {
+  const renewing = setInterval(() => void keepAlive(sessions, lease), RENEW_MS)
+  const release = async (checkpoint: number | undefined) => {
     clearInterval(renewing)
-    const kept = await releaseLease(sessions, lease, checkpoint)
-    wakeups.notify(`consumer ${consumer}`)
-    return kept
+    const wasHeld = await releaseLease(sessions, lease, checkpoint)
+    notifications.notify(`consumer ${consumer}`)
+    return wasHeld
   }
-  wakeups.notify(`consumer ${consumer}`)
+  notifications.notify(`consumer ${consumer}`)
   try {
-    return { checkpoint: await whenYielded(sessions, lease), giveBack }
+    return { checkpoint: await waitUntilYielded(sessions, lease), release }
   } catch (error) {
-    await giveBack(undefined).catch(() => {}) // the lease runs out by itself
+    await releaseQuietly(release)
     throw error
   }
 }
 
-async function whenYielded(sessions: Sessions, lease: Lease): Promise<number> {
-  for (const begin = performance.now(); ; await delay(LOOK_MS)) {
+async function keepAlive(sessions: Sessions, lease: Lease): Promise<void> {
+  try {
+    await renewLease(sessions, lease)
+  } catch {
+    // The database is away: the next renewal tries again, and the release finds out if the lease ran out.
+  }
+}
+
+async function releaseQuietly(release: LeaseTakeover['release']): Promise<void> {
+  try {
+    await release(undefined)
+  } catch {
+    // The lease runs out by itself, and the error that led here is the one to report.
+  }
+}
+
+async function waitUntilYielded(sessions: Sessions, lease: Lease): Promise<number> {
+  for (const startedAt = performance.now(); ; await delay(POLL_MS)) {
     const checkpoint = await readYieldedCheckpoint(sessions, lease)
     if (checkpoint !== undefined) return checkpoint
-    if (performance.now() - begin > LEASE_MS) await stopAwaitingYield(sessions, lease)
+    if (performance.now() - startedAt > LEASE_MS) await stopAwaitingYield(sessions, lease)
   }
 }
 
-/** Runs `work` while the consumer is held. When it throws, the checkpoint stays and the error is passed on. */
-export async function holdWhile(taken: Taken, work: (checkpoint: number) => Promise<number>): Promise<void> {
+/** Runs `work`, and releases the lease at the checkpoint it returns. When it throws, the checkpoint stays as it was. */
+export async function runUnderLease(
+  takeover: LeaseTakeover,
+  work: (checkpoint: number) => Promise<number>,
+): Promise<void> {
   let checkpoint: number
   try {
-    checkpoint = await work(taken.checkpoint)
+    checkpoint = await work(takeover.checkpoint)
   } catch (error) {
-    await taken.giveBack(undefined).catch(() => {}) // the lease runs out by itself
+    await releaseQuietly(takeover.release)
     throw error
   }
-  const kept = await taken.giveBack(checkpoint).catch(cause => {
+  const wasHeld = await takeover.release(checkpoint).catch(cause => {
     throw toStoreError('give a lease back', cause)
   })
-  if (!kept) throw new OperatorError('LEASE_LOST', 'another process took the consumer meanwhile')
+  if (!wasHeld) throw new OperatorError('LEASE_LOST', 'another process took the consumer meanwhile')
 }

@@ -1,12 +1,11 @@
-// Who owns a consumer: a row with an owner, an epoch and a deadline by the database's clock. Free of events.
+// Leases consumers to one process at a time: a row with an owner, an epoch, and a deadline by the database's clock.
 import { ConsumerStopped } from '#platform/event-store/delivery.ts'
-import type { Sessions } from '#platform/event-store/postgres/sessions.ts'
-import { toPosition } from '#platform/event-store/postgres/sessions.ts'
+import { type Sessions, toPosition } from '#platform/event-store/postgres/sessions.ts'
 
 /** Proof of ownership. Every write under it names both, so that a former owner's writes change nothing. */
 export type Lease = { readonly consumer: string; readonly owner: string; readonly epoch: string }
 
-/** Thrown when a lease turns out to have passed to another: whoever held it stops. */
+/** Thrown when a lease turns out to have passed to another process: the former owner stops. */
 export class LeaseLost extends ConsumerStopped {
   constructor(consumer: string) {
     super(`another process owns consumer ${consumer}`)
@@ -14,7 +13,7 @@ export class LeaseLost extends ConsumerStopped {
   }
 }
 
-/** How long an owner that falls silent keeps its consumer, and how often one that is alive renews. */
+/** How long a silent owner keeps its consumer, and how often a live one renews. */
 export const LEASE_MS = 5_000
 export const RENEW_MS = 1_500
 
@@ -22,7 +21,7 @@ const DEADLINE = `clock_timestamp() + ${LEASE_MS} * interval '1 millisecond'`
 /** Matches the row of a lease given as $1, $2, $3. */
 export const IS_HELD = 'name = $1 AND owner = $2 AND epoch = $3'
 
-/** Takes the lease if it is free, has run out or is ours already; makes the consumer, at position 0, if it is new. */
+/** Takes the lease if it is free, has run out or is ours already. A new consumer is created at position 0. */
 export async function acquireLease(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
@@ -38,7 +37,7 @@ export async function acquireLease(
   return row && { lease: { consumer, owner, epoch: row.epoch }, checkpoint: toPosition(row.checkpoint) }
 }
 
-/** False when the lease has passed to another. */
+/** Resolves to false when the lease has passed to another. */
 export async function renewLease({ soft }: Pick<Sessions, 'soft'>, lease: Lease): Promise<boolean> {
   const rows = await soft(
     `UPDATE event_store.consumers SET lease_until = ${DEADLINE} WHERE ${IS_HELD} RETURNING 1`,
@@ -47,7 +46,7 @@ export async function renewLease({ soft }: Pick<Sessions, 'soft'>, lease: Lease)
   return rows.length > 0
 }
 
-/** Moves the checkpoint, and renews. Not durable at once: a crash may take it back, and events are handled again. */
+/** Moves the checkpoint, and renews. It is not durable at once: after a crash some events are handled again. */
 export async function moveCheckpoint(
   { soft }: Pick<Sessions, 'soft'>,
   lease: Lease,
@@ -60,7 +59,7 @@ export async function moveCheckpoint(
   return rows.length > 0
 }
 
-/** Gives the lease free, durably with `checkpoint` if there is one. */
+/** Releases the lease, durably with `checkpoint` if there is one. Resolves to false when another has it. */
 export async function releaseLease(
   { read }: Pick<Sessions, 'read'>,
   lease: Lease,
@@ -75,7 +74,7 @@ export async function releaseLease(
   return rows.length > 0
 }
 
-/** Takes the lease whoever has it, and notes a living former owner as yielding until it has stopped. */
+/** Takes the lease whoever has it, and marks a live former owner as yielding until it has stopped. */
 export async function takeLease(
   { read }: Pick<Sessions, 'read'>,
   consumer: string,
@@ -92,7 +91,7 @@ export async function takeLease(
   return { consumer, owner, epoch: row.epoch }
 }
 
-/** A former owner says that it has stopped, and how far it came: the next one goes on from there. */
+/** Confirms that the former owner has stopped, and at which checkpoint: the next one goes on from there. */
 export async function confirmYield(
   { read }: Pick<Sessions, 'read'>,
   lease: Lease,
@@ -104,7 +103,7 @@ export async function confirmYield(
   )
 }
 
-/** The checkpoint once no former owner is at work any more, undefined until then. */
+/** Returns the checkpoint once the former owner has stopped, undefined until then. Throws LeaseLost. */
 export async function readYieldedCheckpoint(
   { soft }: Pick<Sessions, 'soft'>,
   lease: Lease,
@@ -117,12 +116,12 @@ export async function readYieldedCheckpoint(
   return row.yielding === null ? toPosition(row.checkpoint) : undefined
 }
 
-/** Waits no longer for a former owner: what it says later counts for nothing. */
+/** Stops waiting for the former owner: a later confirmation changes nothing. */
 export async function stopAwaitingYield({ read }: Pick<Sessions, 'read'>, lease: Lease): Promise<void> {
   await read(`UPDATE event_store.consumers SET yielding = NULL WHERE ${IS_HELD}`, valuesOf(lease))
 }
 
-/** What anybody may know of a consumer: its checkpoint and how many dead letters it has. */
+/** Returns a consumer's checkpoint and its number of dead letters; both are 0 for one that does not exist. */
 export async function readConsumerProgress(
   { soft }: Pick<Sessions, 'soft'>,
   consumer: string,

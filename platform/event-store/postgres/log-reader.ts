@@ -1,4 +1,4 @@
-// Reads of streams, of the log, of commands and snapshots. Free of writes, but for snapshots.
+// Reads streams, the log, commands and snapshots; writes snapshots.
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import type {
   EventMeta,
@@ -9,8 +9,8 @@ import type {
   StreamId,
   StreamRange,
 } from '#platform/event-store/event-store.ts'
-import type { Query, Sessions } from '#platform/event-store/postgres/sessions.ts'
-import { toPosition } from '#platform/event-store/postgres/sessions.ts'
+import type { LogSlice } from '#platform/event-store/log-tail.ts'
+import { type Query, type Sessions, toPosition } from '#platform/event-store/postgres/sessions.ts'
 import { checkKey, checkStream, encodeJson, invalidInput } from '#platform/event-store/validation.ts'
 
 export type EventRow = {
@@ -25,15 +25,12 @@ export type EventRow = {
   recorded_at: Date
 }
 
-/** A stretch of the log: the matching events after a position, and how far the log has been looked through. */
-export type LogSlice = { readonly events: readonly RecordedEvent[]; readonly scannedTo: number }
-
 export type LogReader = Pick<
   EventStore,
   'readStream' | 'readLog' | 'head' | 'findCommand' | 'forgetCommand' | 'loadSnapshot' | 'saveSnapshot'
 > & { readSlice(range: LogRange): Promise<LogSlice> }
 
-export const MAX_LIMIT = 10_000
+const MAX_LIMIT = 10_000
 
 export const EVENT_COLUMNS =
   'e.position, e.stream, e.version, e.id, e.type, e.schema, e.data, e.meta, e.recorded_at'
@@ -44,7 +41,8 @@ const READ_STREAM = `
 
 const READ_LOG = `
   SELECT ${EVENT_COLUMNS} FROM event_store.events e WHERE e.position > $1 ORDER BY e.position LIMIT $2`
-/** One statement sees the head and the events as they were at one moment; without events it is a row with the head. */
+
+/** One statement sees the head and the events at one moment; without events it returns one row with the head. */
 const READ_CATEGORIES = `
   SELECT h.head, m.* FROM (SELECT coalesce(max(position), 0) AS head FROM event_store.events) h
   LEFT JOIN LATERAL (
@@ -57,9 +55,9 @@ export function createLogReader(sessions: Pick<Sessions, 'read' | 'soft'>): LogR
   const { read, soft } = sessions
   return {
     readStream: (stream, range) => readStream(read, stream, range),
-    readSlice: range => readStretch(read, range),
+    readSlice: range => readSlice(read, range),
     async readLog(range) {
-      return [...(await readStretch(read, range)).events]
+      return [...(await readSlice(read, range)).events]
     },
     async head() {
       const [row] = await read<{ head: string }>(
@@ -98,7 +96,7 @@ async function readStream(read: Query, stream: StreamId, range: StreamRange = {}
   return rows.map(toEvent)
 }
 
-async function readStretch(read: Query, { after, limit, categories }: LogRange): Promise<LogSlice> {
+async function readSlice(read: Query, { after, limit, categories }: LogRange): Promise<LogSlice> {
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
     throw invalidInput(`a read of the log takes 1 to ${MAX_LIMIT} events, not ${limit}`)
   if (!Number.isSafeInteger(after) || after < 0)
@@ -122,7 +120,7 @@ async function readCategories(
   return { events, scannedTo: events.length < limit ? head : (events.at(-1)?.position ?? head) }
 }
 
-/** Kept per state schema, so that two builds side by side each have theirs; never replaced by an older one. */
+/** Snapshots are kept per state schema, so that two builds side by side each have theirs. An older one never replaces a newer. */
 async function saveSnapshot(soft: Query, stream: StreamId, snapshot: Snapshot): Promise<void> {
   checkStream(stream)
   const { version, schema, state } = snapshot

@@ -1,15 +1,15 @@
-// The event store's tables and its append function, brought up to date by whoever opens the store first. Free of events.
-import pg from 'pg'
+// Creates and migrates the event store's tables and its append function.
+import type pg from 'pg'
 import { OperatorError } from '#platform/domain/errors.ts'
-import { describeUrl } from '#platform/event-store/postgres/sessions.ts'
+import { inTransaction, toUnreachable } from '#platform/postgres/pool.ts'
 
-/** Transaction advisory locks of this database: one for migrations, one that the writers of the log take in turn. */
+/** Transaction advisory locks of this database: one for migrations, one that serialises the writers of the log. */
 const MIGRATION_LOCK = 7_234_101
 const LOG_LOCK = 7_234_102
 
 /**
- * Appends a group of appends, each accepted or refused on its own, and answers the position before the group with
- * the refused ones, numbered from 1. No two appends of a group write one stream or bear one command.
+ * Appends a group of appends, each accepted or refused on its own, and returns the position before the group and
+ * the refused appends, numbered from 1. No two appends of a group write one stream or carry one command.
  *
  * Writers take turns: a lock is held from the first look at the log until the commit is durable, so positions are
  * dense and committed in order, and nothing is ever committed before what a reader has seen. As this is plpgsql, the
@@ -134,24 +134,14 @@ const MIGRATIONS: readonly string[] = [
 
 /** Brings the schema to this build's version. Safe when several processes start at once, and on every start. */
 export async function migrate(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
-  client.on('error', () => {}) // a lost session fails the statement that is waiting for it
   try {
-    await client.connect()
-    await client.query('BEGIN')
-    await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
-    await applyMissing(client)
-    await client.query('COMMIT')
+    await inTransaction(url, async session => {
+      await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
+      await applyMissing(session)
+    })
   } catch (cause) {
     if (cause instanceof OperatorError) throw cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new OperatorError(
-      'EVENT_STORE_UNREACHABLE',
-      `the event store could not be opened at ${describeUrl(url)}: ${reason}`,
-      cause,
-    )
-  } finally {
-    await client.end().catch(() => {})
+    throw toUnreachable('EVENT_STORE_UNREACHABLE', { purpose: 'event store', url }, cause)
   }
 }
 

@@ -1,8 +1,9 @@
-// The event store's sessions with PostgreSQL, by what they are for, and what their errors mean. Free of queries.
+// Opens the event store's PostgreSQL sessions, one pool per purpose, and its notifications; maps their errors.
 import pg from 'pg'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
+import { type Notifications, openNotifications } from '#platform/postgres/notifications.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
-import { isOutage } from '#platform/resilience/outage.ts'
+import { asUnavailable } from '#platform/resilience/outage.ts'
 
 export type Query = <Row extends pg.QueryResultRow>(
   text: string,
@@ -11,7 +12,7 @@ export type Query = <Row extends pg.QueryResultRow>(
 
 /**
  * `write` has the sessions that append, and nothing else. `read` has the rest that must be durable when it returns.
- * `soft` commits before it is on disk: for what may be repeated after a crash (checkpoints, leases, wake-ups).
+ * `soft` commits before it is on disk: for what may be repeated after a crash (checkpoints, leases, notifications).
  */
 export type Sessions = AsyncDisposable & {
   readonly url: string
@@ -20,22 +21,27 @@ export type Sessions = AsyncDisposable & {
   readonly soft: Query
 }
 
+/** Topics: new events, and a consumer's lease or dead letters. */
+export type StoreNotifications = Notifications<'events' | `consumer ${string}`>
+
 /** The fewest sessions that a store can work with: its writer, its listener, two soft ones and one to read. */
-const FEWEST = 5
+const MIN_SESSIONS = 5
 const SOFT_SESSIONS = 2
 
 /** Index lookups by key whatever the statistics say: the plans are made once, perhaps when the tables are empty. */
 const WRITER_SETTINGS =
   'SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan'
 
-export function openSessions(options: {
-  url: string
-  poolSize: number
-  writers: number
-  logger: StoreLogger | undefined
-}): Sessions {
+type SessionOptions = {
+  readonly url: string
+  readonly poolSize: number
+  readonly writers: number
+  readonly logger: StoreLogger | undefined
+}
+
+export function openSessions(options: SessionOptions): Sessions {
   const { url, writers } = options
-  const readers = Math.max(options.poolSize, FEWEST) - writers - SOFT_SESSIONS - 1
+  const readers = Math.max(options.poolSize, MIN_SESSIONS) - writers - SOFT_SESSIONS - 1
   const pools = {
     write: openPool(options, writers, WRITER_SETTINGS),
     read: openPool(options, Math.max(readers, 1), undefined),
@@ -52,11 +58,14 @@ export function openSessions(options: {
   }
 }
 
-function openPool(
-  { url, logger }: { url: string; logger: StoreLogger | undefined },
-  max: number,
-  settings: string | undefined,
-): pg.Pool {
+export function openStoreNotifications(
+  { url, soft }: Sessions,
+  logger: StoreLogger | undefined,
+): StoreNotifications {
+  return openNotifications({ url, channel: 'waybill_event_store', run: soft, logger })
+}
+
+function openPool({ url, logger }: SessionOptions, max: number, settings: string | undefined): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
@@ -72,11 +81,13 @@ function openPool(
       },
     }),
   })
-  pool.on('error', error => logger?.warn({ err: error }, 'an idle event store session was lost'))
+  pool.on('error', err =>
+    logger?.warn({ err }, 'idle event store session lost, the next query opens another'),
+  )
   return pool
 }
 
-/** Texts are prepared once per session, under a name of their own. */
+/** Each text is prepared once per session, under a name of its own. */
 function queryOf(pool: pg.Pool): Query {
   const names = new Map<string, string>()
   return async <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) => {
@@ -87,31 +98,19 @@ function queryOf(pool: pg.Pool): Query {
   }
 }
 
-/** What a failed statement means to whoever asked: UNAVAILABLE while the database is away, else an operator's matter. */
-export function toStoreError(doing: string, cause: unknown): Error {
-  if (cause instanceof CallerError || cause instanceof OperatorError) return cause
-  if (isOutage(cause))
-    return new CallerError(
-      'UNAVAILABLE',
-      'The event store cannot be reached at the moment. Try again.',
-      {},
-      cause,
-    )
+/** Returns CallerError UNAVAILABLE while the database is away, else OperatorError EVENT_STORE_FAILED. */
+export function toStoreError(action: string, cause: unknown): Error {
+  if (cause instanceof OperatorError) return cause
+  const error = asUnavailable('event store', cause)
+  if (error instanceof CallerError) return error
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new OperatorError('EVENT_STORE_FAILED', `the event store could not ${doing}: ${reason}`, cause)
+  return new OperatorError('EVENT_STORE_FAILED', `the event store could not ${action}: ${reason}`, cause)
 }
 
-/** A bigint column as a number: it arrives as text, since it might not fit. */
+/** Returns a bigint column as a number: it arrives as text, since it might not fit. Throws POSITION_TOO_LARGE. */
 export function toPosition(text: string): number {
   const position = Number(text)
   if (!Number.isSafeInteger(position))
     throw new OperatorError('POSITION_TOO_LARGE', `the position ${text} is past what a number holds exactly`)
   return position
-}
-
-/** Where a connection string leads, without its user and password. */
-export function describeUrl(url: string): string {
-  if (!URL.canParse(url)) return 'a connection string that is not a URL'
-  const { host, pathname } = new URL(url)
-  return `${host}${pathname}`
 }

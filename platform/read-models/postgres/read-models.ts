@@ -53,7 +53,7 @@ const REBUILD_LOCK = 7_234_202
 export async function openPostgresReadModels(options: PostgresReadModelsOptions): Promise<ReadModels> {
   const { url, logger, poolSize = 10 } = options
   await prepareSchema(url).catch((cause: unknown) => {
-    throw toUnreachable('READ_MODELS_UNREACHABLE', 'read models', url, cause)
+    throw toUnreachable('READ_MODELS_UNREACHABLE', { purpose: 'read models', url }, cause)
   })
   const pool = openPool({ url, purpose: 'read models', max: poolSize, logger })
   return {

@@ -17,7 +17,7 @@ function grouping(options: Partial<GroupCommitOptions<Item, string>> = {}) {
       if (names.includes('poison')) throw new Error('poison')
       return names.map(name => `done ${name}`)
     },
-    names: ({ name }) => name.split('+'),
+    keys: ({ name }) => name.split('+'),
     weight: ({ weight = 1 }) => weight,
     isPoison: error => error instanceof Error && error.message === 'poison',
     maxItems: 3,
