@@ -1,4 +1,4 @@
-// Chooses the event bus's adapter by URL. Free of any driver until one is chosen.
+// Opens the event bus adapter that a URL names; only that adapter's driver is loaded.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'

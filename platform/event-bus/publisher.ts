@@ -1,23 +1,23 @@
-// Publishes a service's events on the bus, once its views show them. Free of any driver.
+// Publishes a service's events on the bus, once its views show them.
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 
-export type PublisherOptions = {
+type PublisherOptions = {
   readonly store: EventStore
   readonly bus: EventBus
   readonly topic: string
-  /** The consumer that feeds the views: whoever hears of an event finds it in them. */
+  /** The consumer that updates the views: whoever gets a message finds the event in them. */
   readonly behind: Consumer
-  /** Stream categories to publish; all when left out. */
+  /** Stream categories to publish; all by default. */
   readonly categories?: readonly string[]
 }
 
-/** Under load, events gather this long and are published in one statement. */
+/** Under load, events are collected for this long and published in one statement. */
 const SPACING_MS = 10
 
 /**
- * Starts the consumer `publisher`: every event in order, at least once, which the bus makes once. While the bus is
- * away the publisher waits for it.
+ * Starts the consumer `publisher`: it publishes every event in order, at least once, and the bus drops duplicates. While
+ * the bus is away the publisher waits for it.
  */
 export function startPublisher(options: PublisherOptions): Promise<Consumer> {
   const { store, bus, topic, behind, categories } = options

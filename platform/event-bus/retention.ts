@@ -1,39 +1,35 @@
-// How long messages of the bus are kept, and their deletion again and again. Free of where they are.
-import { setTimeout as delay } from 'node:timers/promises'
+// Deletes old messages of the bus now and then.
 import type { StoreLogger } from '#platform/postgres/pool.ts'
-import { jittered } from '#platform/resilience/backoff.ts'
+import { jittered, pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 
 export type RetentionOptions = {
-  /** How long messages are kept; 7 days when left out. What a living group has yet to get is kept longer. */
+  /** How long messages are kept; 7 days by default. What an active group has yet to get is kept longer. */
   readonly retentionMs?: number
-  /** How often old messages are deleted; 10 minutes when left out. */
+  /** How often old messages are deleted; 10 minutes by default. */
   readonly trimEveryMs?: number
 }
 
 const RETENTION_MS = 7 * 86_400_000
 const TRIM_EVERY_MS = 600_000
 
-/** Calls `trim` now and then, not at the same moment as other processes. Disposing waits for the one under way. */
+/** Calls `deleteOld` again and again, with jitter. Disposing waits for the call in flight. */
 export function startRetention(
-  trim: (retentionMs: number) => Promise<unknown>,
-  {
-    retentionMs = RETENTION_MS,
-    trimEveryMs = TRIM_EVERY_MS,
-    logger,
-  }: RetentionOptions & { readonly logger?: StoreLogger | undefined },
+  deleteOld: (retentionMs: number) => Promise<unknown>,
+  options: RetentionOptions & { readonly logger?: StoreLogger | undefined },
 ): AsyncDisposable {
+  const { retentionMs = RETENTION_MS, trimEveryMs = TRIM_EVERY_MS, logger } = options
   const closing = new AbortController()
   const { signal } = closing
-  async function trimOn(): Promise<void> {
+  async function run(): Promise<void> {
     while (!signal.aborted) {
-      await delay(jittered(trimEveryMs), undefined, { signal, ref: false }).catch(() => {})
+      await pauseUnlessAborted(jittered(trimEveryMs), signal)
       if (signal.aborted) return
-      await trim(retentionMs).catch((err: unknown) =>
-        logger?.warn({ err }, 'old messages of the bus could not be deleted'),
+      await deleteOld(retentionMs).catch((err: unknown) =>
+        logger?.warn({ err }, `old bus messages not deleted, retrying in ${trimEveryMs} ms`),
       )
     }
   }
-  const running = trimOn()
+  const running = run()
   return {
     async [Symbol.asyncDispose]() {
       closing.abort()

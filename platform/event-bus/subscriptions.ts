@@ -1,53 +1,69 @@
-// The readers of a bus in this process, and the feeds that they share. Free of any driver.
+// Runs the delivery loops of a process's subscriptions, and ends them.
+import { runDeliveryLoop } from '#platform/event-bus/delivery-loop.ts'
+import type { Delivery, EventBus } from '#platform/event-bus/event-bus.ts'
+import type { SharedFeeds } from '#platform/event-bus/topic-feed.ts'
+import type { StoreLogger } from '#platform/postgres/pool.ts'
 
-import type { TopicFeed } from '#platform/event-bus/topic-feed.ts'
-import { checkName } from '#platform/event-bus/validation.ts'
-
-export type OpenedFeed = { readonly topic: string; readonly feed: TopicFeed }
-export type SharedFeeds = AsyncDisposable & { open(topics: readonly string[]): Promise<OpenedFeed[]> }
-
-/** One feed per topic, from its first reader until the bus closes. */
-export function shareFeeds(openFeed: (topic: string) => Promise<TopicFeed>): SharedFeeds {
-  const feeds = new Map<string, Promise<TopicFeed>>()
-
-  function feedOf(topic: string): Promise<TopicFeed> {
-    const feed = feeds.get(topic) ?? openFeed(checkName('topic', topic))
-    feeds.set(topic, feed)
-    feed.catch(() => feeds.delete(topic)) // the next reader tries again
-    return feed
-  }
-
-  return {
-    open: topics => Promise.all(topics.map(async topic => ({ topic, feed: await feedOf(topic) }))),
-    async [Symbol.asyncDispose]() {
-      for (const feed of feeds.values()) await (await feed).close()
-    },
-  }
-}
-
-export type Subscriptions = AsyncDisposable & {
+type Subscriptions = AsyncDisposable & {
   start(loops: (signal: AbortSignal) => readonly Promise<void>[]): AsyncDisposable
 }
 
-/** Runs readers' loops; ending a reader waits for the delivery that it is in. */
+/** Ending a subscription waits for the delivery that it is in. */
 export function createSubscriptions(): Subscriptions {
-  const readers = new Set<AsyncDisposable>()
+  const subscriptions = new Set<AsyncDisposable>()
   return {
     start(loops) {
       const closing = new AbortController()
       const running = Promise.all(loops(closing.signal))
-      const reader = {
+      const subscription = {
         async [Symbol.asyncDispose]() {
           closing.abort()
           await running
-          readers.delete(reader)
+          subscriptions.delete(subscription)
         },
       }
-      readers.add(reader)
-      return reader
+      subscriptions.add(subscription)
+      return subscription
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...readers].map(reader => reader[Symbol.asyncDispose]()))
+      await Promise.all([...subscriptions].map(subscription => subscription[Symbol.asyncDispose]()))
     },
   }
+}
+
+type TailSource = Pick<EventBus, 'read' | 'end'> & {
+  readonly feeds: SharedFeeds
+  readonly subscriptions: Subscriptions
+  readonly logger: StoreLogger | undefined
+}
+
+/** Starts a tail as the port's `tail` does. Throws CallerError BAD_USER_INPUT if a position fell out of retention. */
+export async function startTail(
+  source: TailSource,
+  tail: {
+    readonly topics: readonly string[]
+    readonly deliver: Delivery
+    readonly after: Readonly<Record<string, number>>
+  },
+): Promise<AsyncDisposable> {
+  const { topics, deliver, after } = tail
+  const { feeds, subscriptions, logger } = source
+  const starts = new Map(
+    await Promise.all(
+      topics.map(async topic => [topic, await startOf(source, topic, after[topic])] as const),
+    ),
+  )
+  const opened = await feeds.open(topics)
+  return subscriptions.start(signal =>
+    opened.map(({ topic, feed }) =>
+      runDeliveryLoop({ topic, feed, after: starts.get(topic) ?? 0, deliver, signal, logger }),
+    ),
+  )
+}
+
+/** Returns `after` if it is still kept, or the topic's end when it is left out. */
+async function startOf({ read, end }: TailSource, topic: string, after: number | undefined): Promise<number> {
+  if (after === undefined) return end(topic)
+  await read(topic, after, 1)
+  return after
 }

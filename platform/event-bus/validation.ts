@@ -1,10 +1,10 @@
-// What callers of the event bus may ask for, and the faults for what they may not. Free of any driver.
+// Validates what callers of the event bus ask for, and creates the error for messages that are deleted.
 import { CallerError } from '#platform/domain/errors.ts'
 
 const NAME = /^[a-z][a-z0-9_.-]{0,99}$/
 const MOST_MESSAGES = 10_000
 
-/** A topic or a group by its name. */
+/** Returns the name of a topic or group. Throws CallerError BAD_USER_INPUT. */
 export function checkName(kind: 'topic' | 'group', name: string): string {
   if (!NAME.test(name))
     throw new CallerError(
@@ -21,7 +21,7 @@ export function checkRead(after: number, limit: number): void {
     throw new CallerError('BAD_USER_INPUT', `A read takes 1 to ${MOST_MESSAGES} messages, not ${limit}.`)
 }
 
-/** `details.oldest` is the lowest position after which the topic can still be read. */
+/** Returns the error for a read of deleted messages: `details.oldest` is the lowest position after which the topic can still be read. */
 export function retentionError(topic: string, after: number, oldest: number): CallerError {
   return new CallerError(
     'BAD_USER_INPUT',
@@ -30,7 +30,7 @@ export function retentionError(topic: string, after: number, oldest: number): Ca
   )
 }
 
-/** Where a reader that fell out of retention can go on; undefined for any other error. */
+/** Returns the position after which a reader that fell out of retention can go on; undefined for any other error. */
 export function oldestPositionIn(error: unknown): number | undefined {
   const oldest = error instanceof CallerError ? error.details.oldest : undefined
   return typeof oldest === 'number' ? oldest : undefined

@@ -1,4 +1,4 @@
-// A client of the cluster with connections of its own, on which requests wait for one another. Free of topics' contents.
+// Connects to the Kafka cluster, retries requests, and maps the driver's errors.
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   Admin,
@@ -9,30 +9,31 @@ import {
   MultipleErrors,
 } from '@platformatic/kafka'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
-import type { KafkaSettings } from '#platform/event-bus/kafka-url.ts'
+import type { KafkaSettings } from '#platform/event-bus/url.ts'
 import { fullJitter } from '#platform/resilience/backoff.ts'
 
 export type PartitionLayout = {
   readonly id: string
-  /** The broker that leads each partition, by its number. */
+  /** By partition: the number of the broker that leads it. */
   readonly leaders: readonly number[]
 }
 
+/** A client with connections of its own, on which requests wait for one another. */
 export type KafkaConnection = AsyncDisposable & {
   readonly admin: Admin
   layout(topic: string): Promise<PartitionLayout>
   broker(node: number): Promise<Connection>
-  /** After an error that may come of a leader's having moved: the next request asks anew who leads. */
+  /** Makes the next request read the layout anew, after an error that may mean that a leader has moved. */
   forgetLayout(): void
 }
 
-/** How long a broker may take over one request; one that is paused is given up after it. */
+/** The longest that a broker may take over one request, which also bounds a broker that is paused. */
 const REQUEST_TIMEOUT_MS = 10_000
 const CONNECT_TIMEOUT_MS = 5_000
 const LAYOUT_AGE_MS = 60_000
-const TRIES = 4
+const ATTEMPTS = 4
 
-/** What every client of the cluster is made with. */
+/** Returns the options that every client of the cluster is created with. */
 export function clientOptions(settings: KafkaSettings, purpose: string) {
   const { brokers, tls, login } = settings
   return {
@@ -56,7 +57,7 @@ export function openConnection(settings: KafkaSettings, purpose: string): KafkaC
     async layout(topic) {
       const { topics } = await admin.metadata({ topics: [topic] })
       const found = topics.get(topic)
-      if (!found) throw new Error(`Kafka says nothing of topic ${topic}`)
+      if (!found) throw new Error(`Kafka returns no metadata of topic ${topic}`)
       return { id: found.id, leaders: found.partitions.map(partition => partition.leader) }
     },
     async broker(node) {
@@ -76,29 +77,29 @@ export function openConnection(settings: KafkaSettings, purpose: string): KafkaC
   }
 }
 
-/** A connection says of its errors once more after its request has failed of them; nobody else listens then. */
+/** A connection emits its error once more after its request has failed, when nobody else listens. */
 export function ignoreConnectionErrors({ connections }: Pick<Admin, 'connections'>): void {
-  connections.on('connecting', ({ connection }) => connection.on('error', () => {}))
+  connections.on('connecting', ({ connection }) => connection.on('error', () => {})) // already reported by the request
 }
 
 /**
- * Tries `work` again, shortly, when a connection was lost or a leader has moved. Throws CallerError UNAVAILABLE when
- * Kafka cannot do it at the moment.
+ * Retries `work`, up to four attempts, when a connection was lost or a leader has moved. Throws CallerError UNAVAILABLE
+ * when Kafka cannot do it at the moment.
  */
-export async function withRetry<T>(lane: KafkaConnection, work: () => Promise<T>): Promise<T> {
+export async function withRetry<T>(connection: KafkaConnection, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (error) {
-      lane.forgetLayout()
-      if (attempt >= TRIES || !isPassing(error)) throw toUnavailable(error)
+      connection.forgetLayout()
+      if (attempt >= ATTEMPTS || !isTransient(error)) throw toUnavailable(error)
       await delay(50 + fullJitter(attempt, 50, 1_000))
     }
   }
 }
 
-/** True for what goes by itself, and soon: not for a broker that takes too long over a request. */
-function isPassing(error: unknown): boolean {
+/** True for errors that end by themselves, and soon: not for a broker that takes too long over a request. */
+function isTransient(error: unknown): boolean {
   if (!isDriverError(error) || error instanceof AuthenticationError) return false
   return !findErrorBy(error, 'canRetry', false) && !findErrorBy(error, 'code', 'PLT_KFK_TIMEOUT')
 }
@@ -107,12 +108,12 @@ function isDriverError(error: unknown): error is GenericError | MultipleErrors {
   return error instanceof GenericError || error instanceof MultipleErrors
 }
 
-/** Whether Kafka's answer, or a part of it, is the error of this name. */
+/** Returns whether Kafka's response, or a part of it, is the error of this name. */
 export function hasApiError(error: unknown, apiId: string): boolean {
   return isDriverError(error) && findErrorBy(error, 'apiId', apiId) !== null
 }
 
-/** True when the broker was reached and does not let us in. */
+/** Returns whether a broker was reached and refuses the login. */
 export function isRefusedLogin(error: unknown): boolean {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 8; depth++) {
     if (cause instanceof AuthenticationError) return true
@@ -121,13 +122,13 @@ export function isRefusedLogin(error: unknown): boolean {
   return false
 }
 
-/** Whatever a broker says may be otherwise later: UNAVAILABLE. */
+/** Maps a driver's error to CallerError UNAVAILABLE: whatever a broker reports may be different later. */
 export function toUnavailable(error: unknown): unknown {
   if (error instanceof CallerError || error instanceof OperatorError || !isDriverError(error)) return error
   return unavailable(error)
 }
 
-/** The events wait, whatever it is that keeps them from being published, but for one that Kafka will never take. */
+/** Maps any error to CallerError UNAVAILABLE, so that the events wait, except for an event that Kafka will never take. */
 export function toPublishError(error: unknown): unknown {
   if (hasApiError(error, 'MESSAGE_TOO_LARGE') || hasApiError(error, 'RECORD_LIST_TOO_LARGE')) return error
   return error instanceof CallerError ? error : unavailable(error)

@@ -1,4 +1,4 @@
-// A consumer group of one topic in Kafka: its members, its owner, its checkpoint. Free of deliveries.
+// Takes part in the Kafka consumer group of one topic: joins, sends heartbeats, commits and reads the checkpoint.
 import {
   type Connection,
   FindCoordinatorKeyTypes,
@@ -11,7 +11,7 @@ import {
   syncGroupV5,
 } from '@platformatic/kafka'
 import { hasApiError, type KafkaConnection, withRetry } from '#platform/event-bus/kafka/connection.ts'
-import { readStartOffsets } from '#platform/event-bus/kafka/fetch.ts'
+import { readStartOffsets, type TopicConnection } from '#platform/event-bus/kafka/fetch.ts'
 import {
   chooseOwner,
   decodeIsOwner,
@@ -22,68 +22,60 @@ import {
 import { findPositionBefore } from '#platform/event-bus/kafka/position-search.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
 
-/** How long an owner that falls silent keeps its topic, and how often one that is alive is heard of. */
+/** How long a silent owner keeps its topic, and how often a live one sends a heartbeat. */
 export const SESSION_MS = 6_000
 export const HEARTBEAT_MS = 1_000
 const REBALANCE_MS = 5_000
 
-/** Where a group is: `offsets` by partition, and the position of the message that was delivered last. */
+/** The group's progress: `offsets` by partition, and the position of the message that was delivered last. */
 export type Checkpoint = { readonly offsets: readonly bigint[]; readonly position: number }
 
-/** This process's part in the group. Not for several calls at once. */
+/** This process as a member of the group. One call may be in flight at a time. */
 export type GroupMember = {
   /**
-   * Takes part in the group anew: true if this process has the topic from now on, or has it still. Throws
-   * MembershipLost when the group has gone on without it.
+   * Joins the group anew. Resolves to true if this process owns the topic from now on, or still. Throws MembershipLost
+   * when the group has gone on without it.
    */
   join(): Promise<boolean>
-  /** False when others came or went, and everybody is to join anew. Throws MembershipLost. */
+  /** Resolves to false when others came or went, and everybody is to join anew. Throws MembershipLost. */
   heartbeat(): Promise<boolean>
-  /** False when the group is being arranged anew: the next commit says it all. Throws MembershipLost. */
+  /** Resolves to false while the group rebalances: the next commit includes this one. Throws MembershipLost. */
   commit(checkpoint: Checkpoint): Promise<boolean>
   checkpoint(): Promise<Checkpoint>
   leave(): Promise<void>
 }
 
-/** The group took this process for dead; another may have what it had. */
+/** Thrown when the group took this process for dead: another may own what it owned. */
 export class MembershipLost extends Error {}
 
-/** Others came or went: everybody joins anew. */
+/** Thrown when others came or went: everybody joins anew. */
 class Rebalancing extends Error {}
 
 type JoinGroupResponse = Awaited<ReturnType<typeof joinGroupV7.api.async>>
 
+const PROTOCOL = 'waybill'
 const LOST = ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID']
 const JOIN_ROUNDS = 10
 
-/** For one topic, so that each topic has one owner and one checkpoint. */
-export type Group = {
+/** A group has one topic, so that each topic has one owner and one checkpoint. */
+export type Group = TopicConnection & {
   readonly id: string
-  readonly topic: Topic
-  readonly lane: KafkaConnection
-  /** Runs `work` with a connection to the broker that keeps the group. Throws MembershipLost or Rebalancing, too. */
+  /** Runs `work` with a connection to the group's coordinator. Throws MembershipLost or Rebalancing, too. */
   request<T>(work: (coordinator: Connection) => Promise<T>): Promise<T>
 }
 
-/** `lane` is for this group alone: whoever joins may be kept waiting for the others. */
-export function openGroup(lane: KafkaConnection, topic: Topic, id: string): Group {
+/** Opens a group on a connection for it alone, because a join may wait for the other members. */
+export function openGroup({ connection, topic }: TopicConnection, id: string): Group {
   let node: number | undefined
-
-  async function find(): Promise<number> {
-    const [found] = await lane.admin.findCoordinator({ keyType: FindCoordinatorKeyTypes.GROUP, keys: [id] })
-    if (!found) throw new Error(`Kafka says nothing of who keeps group ${id}`)
-    return found.nodeId
-  }
-
   return {
     id,
     topic,
-    lane,
+    connection,
     request: work =>
-      withRetry(lane, async () => {
-        node ??= await find()
+      withRetry(connection, async () => {
+        node ??= await findCoordinator(connection, id)
         try {
-          return await work(await lane.broker(node))
+          return await work(await connection.broker(node))
         } catch (error) {
           if (LOST.some(name => hasApiError(error, name))) throw new MembershipLost(String(error))
           if (hasApiError(error, 'REBALANCE_IN_PROGRESS')) throw new Rebalancing()
@@ -94,86 +86,120 @@ export function openGroup(lane: KafkaConnection, topic: Topic, id: string): Grou
   }
 }
 
-/** Makes a new group's checkpoint at the oldest message that is kept. */
+export function groupIdOf(namespace: string, group: string, topic: string): string {
+  return `${namespace}.${group}/${topic}`
+}
+
+async function findCoordinator({ admin }: KafkaConnection, id: string): Promise<number> {
+  const [found] = await admin.findCoordinator({ keyType: FindCoordinatorKeyTypes.GROUP, keys: [id] })
+  if (!found) throw new Error(`Kafka names no coordinator of group ${id}`)
+  return found.nodeId
+}
+
+/** Creates a new group's checkpoint at the oldest message that is kept. */
 export async function createGroupCheckpoint(group: Group): Promise<void> {
   if (await readCheckpoint(group)) return
   try {
-    await writeCheckpoint(group, -1, '', await oldest(group))
+    await writeCheckpoint(group, { generation: -1, id: '' }, await readOldest(group))
   } catch (error) {
     if (!(error instanceof MembershipLost)) throw error // it has members, who made one before us
   }
 }
 
-async function oldest({ lane, topic }: Group): Promise<Checkpoint> {
-  const offsets = await readStartOffsets(lane, topic)
-  return { offsets, position: await findPositionBefore(lane, topic, offsets) }
+async function readOldest(group: Group): Promise<Checkpoint> {
+  const offsets = await readStartOffsets(group)
+  return { offsets, position: await findPositionBefore(group, offsets) }
+}
+
+type MemberState = {
+  readonly group: Group
+  id: string
+  generation: number
+  /** The generation in which this process was given the topic that it still owns; -1 if it owns none. */
+  ownsSince: number
 }
 
 export function createMember(group: Group): GroupMember {
-  const { id, topic } = group
-  let [memberId, generation, ownsSince] = ['', -1, -1]
-
-  async function ask<T>(work: (coordinator: Connection) => Promise<T>): Promise<T> {
-    try {
-      return await group.request(work)
-    } catch (error) {
-      if (error instanceof MembershipLost) [memberId, generation, ownsSince] = ['', -1, -1]
-      throw error
-    }
-  }
-
-  async function enter(coordinator: Connection): Promise<JoinGroupResponse> {
-    const protocols = [{ name: PROTOCOL, metadata: encodeSubscription(topic.kafkaName, ownsSince) }]
-    const send = () =>
-      joinGroupV7.api.async(coordinator, id, SESSION_MS, REBALANCE_MS, memberId, null, 'consumer', protocols)
-    return send().catch((error: unknown) => {
-      const given = hasApiError(error, 'MEMBER_ID_REQUIRED') ? memberIdIn(error) : ''
-      if (given === '') throw error
-      memberId = given
-      return send()
-    })
-  }
-
-  async function joinOnce(): Promise<boolean> {
-    const joined = await ask(enter)
-    memberId = joined.memberId
-    generation = joined.generationId
-    const assignments = joined.leader === memberId ? assign(topic, joined) : []
-    const { assignment } = await ask(coordinator =>
-      syncGroupV5.api.async(coordinator, id, generation, memberId, null, 'consumer', PROTOCOL, assignments),
-    )
-    const isOwner = decodeIsOwner(assignment)
-    ownsSince = isOwner ? generation : -1
-    return isOwner
-  }
-
+  const member: MemberState = { group, id: '', generation: -1, ownsSince: -1 }
   return {
-    async join() {
-      for (let round = 1; ; round++)
-        try {
-          return await joinOnce()
-        } catch (error) {
-          if (!(error instanceof Rebalancing) || round === JOIN_ROUNDS) throw error
-        }
-    },
-    async heartbeat() {
-      return unlessRebalancing(async () => {
-        await ask(coordinator => heartbeatV4.api.async(coordinator, id, generation, memberId))
-      })
-    },
-    async commit(checkpoint) {
-      return unlessRebalancing(() => ask(() => writeCheckpoint(group, generation, memberId, checkpoint)))
-    },
+    join: () => join(member),
+    heartbeat: () =>
+      unlessRebalancing(async () => {
+        await request(member, coordinator =>
+          heartbeatV4.api.async(coordinator, group.id, member.generation, member.id),
+        )
+      }),
+    commit: checkpoint =>
+      unlessRebalancing(() => forgetWhenLost(member, () => writeCheckpoint(group, member, checkpoint))),
     // Kafka forgets a group that nobody was in for long.
-    checkpoint: async () => (await readCheckpoint(group)) ?? (await oldest(group)),
+    checkpoint: async () => (await readCheckpoint(group)) ?? (await readOldest(group)),
     async leave() {
-      if (memberId === '') return
-      await ask(coordinator => leaveGroupV5.api.async(coordinator, id, [{ memberId }]))
+      if (member.id === '') return
+      const leaving = [{ memberId: member.id }]
+      await request(member, coordinator => leaveGroupV5.api.async(coordinator, group.id, leaving))
     },
   }
 }
 
-const PROTOCOL = 'waybill'
+function request<T>(member: MemberState, work: (coordinator: Connection) => Promise<T>): Promise<T> {
+  return forgetWhenLost(member, () => member.group.request(work))
+}
+
+async function forgetWhenLost<T>(member: MemberState, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof MembershipLost) Object.assign(member, { id: '', generation: -1, ownsSince: -1 })
+    throw error
+  }
+}
+
+async function join(member: MemberState): Promise<boolean> {
+  for (let round = 1; ; round++)
+    try {
+      return await joinOnce(member)
+    } catch (error) {
+      if (!(error instanceof Rebalancing) || round === JOIN_ROUNDS) throw error
+    }
+}
+
+async function joinOnce(member: MemberState): Promise<boolean> {
+  const { id, topic } = member.group
+  const joined = await request(member, coordinator => sendJoin(member, coordinator))
+  member.id = joined.memberId
+  member.generation = joined.generationId
+  const assignments = joined.leader === member.id ? assignTopic(topic, joined) : []
+  const { assignment } = await request(member, coordinator =>
+    syncGroupV5.api.async(
+      coordinator,
+      id,
+      member.generation,
+      member.id,
+      null,
+      'consumer',
+      PROTOCOL,
+      assignments,
+    ),
+  )
+  const isOwner = decodeIsOwner(assignment)
+  member.ownsSince = isOwner ? member.generation : -1
+  return isOwner
+}
+
+/** A new member is first given an id, with which it asks again. */
+async function sendJoin(member: MemberState, coordinator: Connection): Promise<JoinGroupResponse> {
+  const { id, topic } = member.group
+  const metadata = encodeSubscription(topic.kafkaName, member.ownsSince)
+  const protocols = [{ name: PROTOCOL, metadata }]
+  const send = () =>
+    joinGroupV7.api.async(coordinator, id, SESSION_MS, REBALANCE_MS, member.id, null, 'consumer', protocols)
+  return send().catch((error: unknown) => {
+    const given = hasApiError(error, 'MEMBER_ID_REQUIRED') ? memberIdIn(error) : ''
+    if (given === '') throw error
+    member.id = given
+    return send()
+  })
+}
 
 async function unlessRebalancing(work: () => Promise<void>): Promise<boolean> {
   try {
@@ -191,23 +217,23 @@ function memberIdIn(error: unknown): string {
   return typeof response.memberId === 'string' ? response.memberId : ''
 }
 
-function assign({ kafkaName, layout }: Topic, { members }: JoinGroupResponse) {
-  const all = members.map(({ memberId, metadata }) => ({
+/** Assigns all partitions to one member, and none to the others. */
+function assignTopic({ kafkaName, layout }: Topic, { members }: JoinGroupResponse) {
+  const candidates = members.map(({ memberId, metadata }) => ({
     id: memberId,
     ownsSince: decodeOwnsSince(metadata),
   }))
-  const owner = chooseOwner(all)
-  return all.map(({ id }) => ({
+  const owner = chooseOwner(candidates)
+  return candidates.map(({ id }) => ({
     memberId: id,
     assignment: encodeAssignment(kafkaName, id === owner ? layout.leaders.length : 0),
   }))
 }
 
-/** A commit says the position too: the highest of all partitions is where the group is. */
+/** A commit carries the position too: the highest of all partitions is the group's. */
 async function writeCheckpoint(
   group: Group,
-  generation: number,
-  memberId: string,
+  member: Pick<MemberState, 'id' | 'generation'>,
   { offsets, position }: Checkpoint,
 ): Promise<void> {
   const partitions = offsets.map((committedOffset, partitionIndex) => ({
@@ -218,15 +244,17 @@ async function writeCheckpoint(
   }))
   const topics = [{ name: group.topic.kafkaName, partitions }]
   await group.request(coordinator =>
-    offsetCommitV8.api.async(coordinator, group.id, generation, memberId, null, topics),
+    offsetCommitV8.api.async(coordinator, group.id, member.generation, member.id, null, topics),
   )
 }
 
 async function readCheckpoint(group: Group): Promise<Checkpoint | undefined> {
   const { kafkaName, layout } = group.topic
   const partitionIndexes = [...layout.leaders.keys()]
-  const wanted = { groupId: group.id, memberEpoch: -1, topics: [{ name: kafkaName, partitionIndexes }] }
-  const { groups } = await group.request(coordinator => offsetFetchV8.api.async(coordinator, [wanted], false))
+  const requested = { groupId: group.id, memberEpoch: -1, topics: [{ name: kafkaName, partitionIndexes }] }
+  const { groups } = await group.request(coordinator =>
+    offsetFetchV8.api.async(coordinator, [requested], false),
+  )
   const found = groups.flatMap(({ topics }) => topics).flatMap(({ partitions }) => partitions)
   if (found.length === 0 || found.some(({ committedOffset }) => committedOffset < 0n)) return undefined
   const offsets = layout.leaders.map(() => 0n)

@@ -1,130 +1,157 @@
-// Follows a topic's end in Kafka by long polls, for all in a process who follow the topic. Free of who they are.
+// Follows a topic's end by long polls, once per process.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { KafkaConnection } from '#platform/event-bus/kafka/connection.ts'
+import type { TopicConnection } from '#platform/event-bus/kafka/fetch.ts'
 import { findOffsetsAfter } from '#platform/event-bus/kafka/position-search.ts'
 import { createTopicCursor, type TopicCursor } from '#platform/event-bus/kafka/topic-cursor.ts'
 import type { TopicLog } from '#platform/event-bus/kafka/topic-log.ts'
 import type { FeedSource } from '#platform/event-bus/topic-feed.ts'
 import { oldestPositionIn } from '#platform/event-bus/validation.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
-import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
+import { createWakeSignal, fullJitter, type WakeSignal } from '#platform/resilience/backoff.ts'
 
-export type HeadOptions = {
-  /** For this head alone: a long poll keeps others waiting. */
-  readonly lane: KafkaConnection
+type LongPollOptions = {
+  /** For this long poll alone, because it keeps other requests waiting. */
+  readonly connection: KafkaConnection
   readonly log: TopicLog
   /** Where it begins: the topic's end. */
   readonly end: number
   readonly logger: StoreLogger | undefined
 }
 
-/** What a topic's feed reads from; it has the newest messages before they are asked for. */
-export type LongPoll = AsyncDisposable & Pick<FeedSource, 'read' | 'listen'>
+/** The source of a topic's feed: it has fetched the newest messages before they are read. */
+type LongPoll = AsyncDisposable & Pick<FeedSource, 'read' | 'listen'>
 
 const LONG_POLL_MS = 5_000
 const PAGE = 1_000
-/** Messages that wait for the feed, which takes them at once. */
-const MOST_WAITING = 4_000
+/** The most messages that wait for the feed, which reads them at once. */
+const MAX_WAITING = 4_000
 const HELD_UP_MS = 5_000
 const RETRY_MS = 100
 const LAST_RETRY_MS = 2_000
 
-export async function openLongPoll({ lane, log, end, logger }: HeadOptions): Promise<LongPoll> {
-  const { topic } = log
-  const listeners = new Set<() => void>()
-  const wakeSignal = createWakeSignal()
-  let cursor = createTopicCursor(lane, topic, await findOffsetsAfter(lane, topic, end), end)
-  // `waiting` holds every message past `from`, until `lost` says that what comes next was deleted.
-  let waiting: BusMessage[] = []
-  let from = end
-  let lost: { readonly error: unknown; readonly oldest: number } | undefined
-  let isClosed = false
-  const watch = watchHoldUps()
+type PollState = {
+  readonly source: TopicConnection
+  readonly log: TopicLog
+  readonly logger: StoreLogger | undefined
+  readonly listeners: Set<() => void>
+  readonly wakeSignal: WakeSignal
+  cursor: TopicCursor
+  /** Every message past `from`, until `lost` says that what comes next was deleted. */
+  waiting: BusMessage[]
+  from: number
+  lost: { readonly error: unknown; readonly oldest: number } | undefined
+  /** Since when the cursor has messages that it cannot return. */
+  heldUpSince: number | undefined
+  isClosed: boolean
+}
 
-  function notify(): void {
-    for (const listener of listeners) listener()
+export async function openLongPoll(options: LongPollOptions): Promise<LongPoll> {
+  const { connection, log, end, logger } = options
+  const source = { connection, topic: log.topic }
+  const poll: PollState = {
+    source,
+    log,
+    logger,
+    listeners: new Set(),
+    wakeSignal: createWakeSignal(),
+    cursor: createTopicCursor(source, await findOffsetsAfter(source, end), end),
+    waiting: [],
+    from: end,
+    lost: undefined,
+    heldUpSince: undefined,
+    isClosed: false,
   }
-
-  async function readOn(): Promise<void> {
-    if (lost || waiting.length > MOST_WAITING) {
-      await wakeSignal.wait(LONG_POLL_MS)
-      return
-    }
-    const page = cursor.take(PAGE)
-    if (page.length > 0) {
-      waiting.push(...page)
-      notify()
-    } else await cursor.fetch(LONG_POLL_MS)
-    watch.look(cursor, page.length > 0)
-  }
-
-  async function skip(error: unknown, oldest: number): Promise<void> {
-    cursor = createTopicCursor(lane, topic, await findOffsetsAfter(lane, topic, oldest), oldest)
-    lost = { error, oldest }
-    notify()
-  }
-
-  async function run(): Promise<void> {
-    for (let failures = 0; !isClosed; )
-      try {
-        await readOn()
-        failures = 0
-      } catch (error) {
-        if (isClosed) return
-        const oldest = oldestPositionIn(error)
-        const failure = oldest === undefined ? error : await skip(error, oldest).catch((err: unknown) => err)
-        if (failure === undefined) continue
-        if (failures === 0)
-          logger?.warn(
-            { err: failure, topic: topic.name },
-            'the bus cannot be followed for now; trying again',
-          )
-        await delay(RETRY_MS + fullJitter(failures, RETRY_MS, LAST_RETRY_MS))
-        failures += 1
-      }
-  }
-
-  const running = run()
+  const running = run(poll)
   return {
-    async read(after, limit) {
-      if (after !== from) return log.read(after, limit)
-      if (waiting.length === 0 && lost) {
-        const { error, oldest } = lost
-        from = oldest
-        lost = undefined
-        wakeSignal.notify()
-        throw error
-      }
-      const page = waiting.slice(0, limit)
-      waiting = waiting.slice(limit)
-      from = page.at(-1)?.position ?? from
-      wakeSignal.notify()
-      return page
-    },
+    read: (after, limit) => read(poll, after, limit),
     listen(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
+      poll.listeners.add(listener)
+      return () => void poll.listeners.delete(listener)
     },
     async [Symbol.asyncDispose]() {
-      isClosed = true
-      wakeSignal.notify()
-      await lane[Symbol.asyncDispose]()
+      poll.isClosed = true
+      poll.wakeSignal.notify()
+      await connection[Symbol.asyncDispose]()
       await running
     },
   }
 }
 
-/** A message that is missing for long is looked for further back, once in a while. */
-function watchHoldUps() {
-  let since: number | undefined
-  return {
-    look(cursor: TopicCursor, isMoving: boolean): void {
-      if (isMoving || !cursor.isHeldUp()) since = undefined
-      else since ??= performance.now()
-      if (since === undefined || performance.now() - since < HELD_UP_MS) return
-      cursor.rewind()
-      since = performance.now()
-    },
+async function run(poll: PollState): Promise<void> {
+  for (let failures = 0; !poll.isClosed; )
+    try {
+      await fetchOrWait(poll)
+      failures = 0
+    } catch (error) {
+      if (poll.isClosed) return
+      const failure = await recover(poll, error)
+      if (failure === undefined) continue
+      if (failures === 0)
+        poll.logger?.warn(
+          { err: failure, topic: poll.source.topic.name },
+          'bus topic cannot be read, retrying',
+        )
+      await delay(RETRY_MS + fullJitter(failures, RETRY_MS, LAST_RETRY_MS))
+      failures += 1
+    }
+}
+
+async function fetchOrWait(poll: PollState): Promise<void> {
+  const { cursor, waiting, wakeSignal } = poll
+  if (poll.lost || waiting.length > MAX_WAITING) {
+    await wakeSignal.wait(LONG_POLL_MS)
+    return
   }
+  const page = cursor.take(PAGE)
+  if (page.length > 0) {
+    poll.waiting.push(...page)
+    callListeners(poll)
+  } else await cursor.fetch(LONG_POLL_MS)
+  rewindWhenHeldUp(poll, page)
+}
+
+/** Skips deleted messages. Returns the error when there is another, undefined when polling can go on. */
+async function recover(poll: PollState, error: unknown): Promise<unknown> {
+  const oldest = oldestPositionIn(error)
+  if (oldest === undefined) return error
+  try {
+    const offsets = await findOffsetsAfter(poll.source, oldest)
+    poll.cursor = createTopicCursor(poll.source, offsets, oldest)
+  } catch (failure) {
+    return failure
+  }
+  poll.lost = { error, oldest }
+  callListeners(poll)
+  return undefined
+}
+
+function callListeners({ listeners }: PollState): void {
+  for (const listener of listeners) listener()
+}
+
+/** Fetches again from a little further back, once in a while, when a message is missing for long. */
+function rewindWhenHeldUp(poll: PollState, page: readonly BusMessage[]): void {
+  if (page.length > 0 || !poll.cursor.isHeldUp()) poll.heldUpSince = undefined
+  else poll.heldUpSince ??= performance.now()
+  if (poll.heldUpSince === undefined || performance.now() - poll.heldUpSince < HELD_UP_MS) return
+  poll.cursor.rewind()
+  poll.heldUpSince = performance.now()
+}
+
+async function read(poll: PollState, after: number, limit: number): Promise<readonly BusMessage[]> {
+  if (after !== poll.from) return poll.log.read(after, limit)
+  if (poll.waiting.length === 0 && poll.lost) {
+    const { error, oldest } = poll.lost
+    poll.from = oldest
+    poll.lost = undefined
+    poll.wakeSignal.notify()
+    throw error
+  }
+  const page = poll.waiting.slice(0, limit)
+  poll.waiting = poll.waiting.slice(limit)
+  poll.from = page.at(-1)?.position ?? poll.from
+  poll.wakeSignal.notify()
+  return page
 }

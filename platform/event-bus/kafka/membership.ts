@@ -1,4 +1,4 @@
-// One process's part in a group on Kafka: it owns a topic, or stands by for the owner. Free of the group's protocol.
+// Runs a process's membership in a Kafka group: it owns the topic and delivers it, or stands by for the owner.
 
 import { runDeliveryLoop } from '#platform/event-bus/delivery-loop.ts'
 import type { BusMessage, Delivery } from '#platform/event-bus/event-bus.ts'
@@ -17,7 +17,7 @@ import type { TopicFeed } from '#platform/event-bus/topic-feed.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 import { createWakeSignal, fullJitter, jittered } from '#platform/resilience/backoff.ts'
 
-export type Membership = {
+type Membership = {
   readonly group: Group
   readonly feed: TopicFeed
   readonly deliver: Delivery
@@ -25,24 +25,24 @@ export type Membership = {
   readonly signal: AbortSignal
 }
 
-/** The topic is used only while this much of the session is left. */
+/** The topic is delivered only while this much of the session is left. */
 const MARGIN_MS = 1_000
-const LOOK_MS = 250
+const SESSION_CHECK_MS = 250
 
 /** Runs until `signal` aborts; then the topic is free for another process. */
 export async function runMembership(membership: Membership): Promise<void> {
   const { group, signal, logger } = membership
-  const member = inTurns(createMember(group))
+  const member = serialize(createMember(group))
   const wakeSignal = createWakeSignal()
   signal.addEventListener('abort', wakeSignal.notify)
   const ownership = createOwnership(membership, member)
-  const round = createRound(member, ownership)
+  const runRound = createRound(member, ownership)
   for (let failures = 0; !signal.aborted; ) {
     try {
-      await round()
+      await runRound()
       failures = 0
     } catch (err) {
-      if (failures === 0) logger?.warn({ err, group: group.id }, 'a group of the bus failed and tries again')
+      if (failures === 0) logger?.warn({ err, group: group.id }, 'bus group membership failed, retrying')
       failures += 1
     }
     if (!signal.aborted)
@@ -51,21 +51,21 @@ export async function runMembership(membership: Membership): Promise<void> {
   signal.removeEventListener('abort', wakeSignal.notify)
   await ownership.end()
   await member.leave().catch(() => {}) // the session runs out by itself
-  await group.lane[Symbol.asyncDispose]()
+  await group.connection[Symbol.asyncDispose]()
 }
 
-/** One sign of life, or a new arrangement of the group when there is to be one. */
+/** Returns a function that sends a heartbeat, or joins anew when the group rebalances. */
 function createRound(member: GroupMember, ownership: Ownership): () => Promise<void> {
-  let [isIn, isOwner] = [false, false]
+  let [isMember, isOwner] = [false, false]
   return async () => {
     const startedAt = performance.now()
     try {
-      if (isIn) isIn = await member.heartbeat()
-      if (!isIn) isOwner = await member.join()
-      isIn = true
+      if (isMember) isMember = await member.heartbeat()
+      if (!isMember) isOwner = await member.join()
+      isMember = true
     } catch (error) {
       if (error instanceof MembershipLost) {
-        isIn = isOwner = false
+        isMember = isOwner = false
         ownership.lose()
       }
       throw error
@@ -76,25 +76,25 @@ function createRound(member: GroupMember, ownership: Ownership): () => Promise<v
 }
 
 type Ownership = {
-  /** The topic is this process's, as of `heardAt`; it is followed from now on, if it was not yet. */
-  keep(heardAt: number): Promise<void>
+  /** Confirms at `confirmedAt` that this process owns the topic; its delivery starts, if it was not running. */
+  keep(confirmedAt: number): Promise<void>
   lose(): void
   end(): Promise<void>
 }
 
-/** Follows the topic as long as it is surely this process's. */
+/** Delivers the topic as long as it is surely this process's. */
 function createOwnership(membership: Membership, member: GroupMember): Ownership {
   const { group, signal, logger } = membership
   const progress = trackProgress(member)
-  let heardAt = 0
+  let confirmedAt = 0
   let lost = new AbortController()
-  let following: Promise<void> | undefined
+  let delivering: Promise<void> | undefined
 
   async function own(): Promise<void> {
     const after = progress.resume(await member.checkpoint())
-    const watch = setInterval(() => {
-      if (performance.now() - heardAt > SESSION_MS - MARGIN_MS) lost.abort()
-    }, LOOK_MS)
+    const checking = setInterval(() => {
+      if (performance.now() - confirmedAt > SESSION_MS - MARGIN_MS) lost.abort()
+    }, SESSION_CHECK_MS)
     try {
       await runDeliveryLoop({
         ...membership,
@@ -102,49 +102,46 @@ function createOwnership(membership: Membership, member: GroupMember): Ownership
         after,
         deliver: async messages => {
           await membership.deliver(messages)
-          progress.note(messages)
+          progress.advance(messages)
         },
         onDelivered: () => progress.commit().catch(onError),
         signal: AbortSignal.any([signal, lost.signal]),
       })
       await progress.commit()
     } finally {
-      clearInterval(watch)
+      clearInterval(checking)
     }
   }
 
   function onError(err: unknown): void {
     if (err instanceof MembershipLost) lost.abort()
-    logger?.warn(
-      { err, group: group.id },
-      'a checkpoint of the bus could not be written; it will be with the next',
-    )
+    logger?.warn({ err, group: group.id }, 'bus checkpoint not committed, the next commit includes it')
   }
 
   return {
     async keep(at) {
-      heardAt = at
-      if (following) return progress.commit().catch(onError)
+      confirmedAt = at
+      if (delivering) return progress.commit().catch(onError)
       lost = new AbortController()
-      following = own()
+      delivering = own()
         .catch(onError)
         .finally(() => {
-          following = undefined
+          delivering = undefined
         })
     },
     lose: () => lost.abort(),
     async end() {
-      await following
+      await delivering
     },
   }
 }
 
-/** How far this process has delivered the topic, and how much of it the group's checkpoint says. */
+/** Tracks how far this process has delivered the topic, and how much of that is committed. */
 function trackProgress(member: GroupMember) {
   const offsets: bigint[] = []
   let [delivered, committed] = [0, 0]
   return {
-    /** Where to go on: what was delivered here before the topic was lost and came back is not delivered again. */
+    /** Returns where to go on: messages that this process delivered before it lost the topic are not delivered again. */
     resume(checkpoint: Checkpoint): number {
       for (const [partition, offset] of checkpoint.offsets.entries())
         if (offset > (offsets[partition] ?? -1n)) offsets[partition] = offset
@@ -152,10 +149,10 @@ function trackProgress(member: GroupMember) {
       delivered = Math.max(delivered, committed)
       return delivered
     },
-    note(messages: readonly BusMessage[]): void {
+    advance(messages: readonly BusMessage[]): void {
       for (const message of messages) {
-        const place = offsetOf(message)
-        if (place) offsets[place.partition] = place.offset + 1n
+        const at = offsetOf(message)
+        if (at) offsets[at.partition] = at.offset + 1n
         delivered = message.position
       }
     },
@@ -167,14 +164,14 @@ function trackProgress(member: GroupMember) {
   }
 }
 
-/** A heartbeat does not overtake a join, for it must name the generation that the join brings. */
-function inTurns(member: GroupMember): GroupMember {
-  const turns = createSerialQueue()
+/** A heartbeat does not overtake a join, because it must name the generation that the join returns. */
+function serialize(member: GroupMember): GroupMember {
+  const queue = createSerialQueue()
   return {
-    join: () => turns(member.join),
-    heartbeat: () => turns(member.heartbeat),
-    commit: checkpoint => turns(() => member.commit(checkpoint)),
-    checkpoint: () => turns(member.checkpoint),
-    leave: () => turns(member.leave),
+    join: () => queue(member.join),
+    heartbeat: () => queue(member.heartbeat),
+    commit: checkpoint => queue(() => member.commit(checkpoint)),
+    checkpoint: () => queue(member.checkpoint),
+    leave: () => queue(member.leave),
   }
 }

@@ -1,4 +1,4 @@
-// Publishes events in Kafka, each linked to the messages before it, so that readers can tell what is missing. Free of readers.
+// Publishes events in Kafka, each linked to the messages before it, so that readers can tell what is missing.
 import { type MessageToProduce, murmur2, Producer } from '@platformatic/kafka'
 import {
   clientOptions,
@@ -6,22 +6,22 @@ import {
   type KafkaConnection,
   toPublishError,
 } from '#platform/event-bus/kafka/connection.ts'
-import { readEndOffsets } from '#platform/event-bus/kafka/fetch.ts'
+import { readEndOffsets, type TopicConnection } from '#platform/event-bus/kafka/fetch.ts'
 import { findOffsetsAfter, readRecordsAt } from '#platform/event-bus/kafka/position-search.ts'
 import { encodeRecord } from '#platform/event-bus/kafka/record-codec.ts'
 import { createSerialQueue } from '#platform/event-bus/kafka/serial-queue.ts'
 import type { Topic } from '#platform/event-bus/kafka/topic.ts'
-import type { KafkaSettings } from '#platform/event-bus/kafka-url.ts'
+import type { KafkaSettings } from '#platform/event-bus/url.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 
-export type TopicProducer = AsyncDisposable & {
+type TopicProducer = AsyncDisposable & {
   publish(topic: Topic, events: readonly RecordedEvent[]): Promise<void>
 }
 
-/** Events per request: readers rely on it that no more than so many are unfinished after a crash. */
+/** Events per publish: readers rely on it that no more than this many are unfinished after a crash. */
 export const PUBLISH_CHUNK = 500
 
-/** Of one partition in one request: what a reader asks for at once is more. */
+/** The most bytes of one partition in one request: less than a reader fetches at once. */
 const BATCH_BYTES = 200 << 10
 /** Key and headers of a record, roughly. */
 const ENVELOPE_BYTES = 150
@@ -29,75 +29,103 @@ const ENVELOPE_BYTES = 150
 const RETRIES = 3
 const RETRY_MS = 250
 
-/** What a topic held when this publisher looked at it last. */
-type Known = { readonly ends: bigint[]; readonly lasts: number[] }
+/** By partition: the end offset and the last position when this producer looked last. */
+type TopicEnds = { readonly offsets: bigint[]; readonly positions: number[] }
 
-export function openTopicProducer(settings: KafkaSettings, lane: KafkaConnection): TopicProducer {
-  const known = new Map<string, Known>()
-  const turns = createSerialQueue()
-  let producer: Producer | undefined
+type PendingRecord = {
+  readonly record: MessageToProduce
+  readonly partition: number
+  readonly position: number
+}
 
-  /** What the topic holds: looked up if another has published since. */
-  async function look(topic: Topic): Promise<Known> {
-    const ends = await readEndOffsets(lane, topic)
-    const before = known.get(topic.name)
-    if (before && ends.every((end, partition) => end === before.ends[partition])) return before
-    const now = { ends, lasts: await lastPositions(lane, topic, ends) }
-    known.set(topic.name, now)
-    return now
-  }
+type ProducerState = {
+  readonly settings: KafkaSettings
+  readonly connection: KafkaConnection
+  readonly ends: Map<string, TopicEnds>
+  client: Producer | undefined
+}
 
-  async function send(topic: Topic, events: readonly RecordedEvent[]): Promise<void> {
-    const state = await look(topic)
-    const messages = await lacking(lane, topic, events, state)
-    for (const some of inRequests(messages)) {
-      producer ??= openProducer(settings)
-      await producer.send({ messages: some.map(({ record }) => record) })
-      for (const { partition, position } of some) {
-        state.ends[partition] = (state.ends[partition] ?? 0n) + 1n
-        state.lasts[partition] = position
-      }
-    }
-  }
-
-  /** Nothing is known for sure after a failure: neither what Kafka has taken, nor what it still may. */
-  async function recover(topic: Topic): Promise<void> {
-    known.delete(topic.name)
-    const failed = producer
-    producer = undefined
-    await failed?.close()
-  }
-
-  async function publishAll(topic: Topic, events: readonly RecordedEvent[]): Promise<void> {
-    for (let start = 0; start < events.length; start += PUBLISH_CHUNK)
-      try {
-        await send(topic, events.slice(start, start + PUBLISH_CHUNK))
-      } catch (error) {
-        await recover(topic).catch(() => {})
-        throw toPublishError(error)
-      }
-  }
-
+export function openTopicProducer(settings: KafkaSettings, connection: KafkaConnection): TopicProducer {
+  const producer: ProducerState = { settings, connection, ends: new Map(), client: undefined }
+  const queue = createSerialQueue()
   return {
-    publish(topic, events) {
-      return turns(() => publishAll(topic, events))
-    },
+    publish: (topic, events) => queue(() => publish(producer, topic, events)),
     [Symbol.asyncDispose]: () =>
-      turns(async () => {
-        await producer?.close()
+      queue(async () => {
+        await producer.client?.close()
       }),
   }
 }
 
+async function publish(
+  producer: ProducerState,
+  topic: Topic,
+  events: readonly RecordedEvent[],
+): Promise<void> {
+  for (let start = 0; start < events.length; start += PUBLISH_CHUNK)
+    try {
+      await send(producer, topic, events.slice(start, start + PUBLISH_CHUNK))
+    } catch (error) {
+      await reset(producer, topic)
+      throw toPublishError(error)
+    }
+}
+
+async function send(producer: ProducerState, topic: Topic, events: readonly RecordedEvent[]): Promise<void> {
+  const source = { connection: producer.connection, topic }
+  const ends = await readEnds(producer, source)
+  for (const request of toRequests(await createMissing(source, events, ends))) {
+    producer.client ??= openClient(producer.settings)
+    await producer.client.send({ messages: request.map(({ record }) => record) })
+    for (const { partition, position } of request) {
+      ends.offsets[partition] = (ends.offsets[partition] ?? 0n) + 1n
+      ends.positions[partition] = position
+    }
+  }
+}
+
+/** After a failure nothing is known for sure: neither what Kafka has written, nor what it still may write. */
+async function reset(producer: ProducerState, topic: Topic): Promise<void> {
+  producer.ends.delete(topic.name)
+  const failed = producer.client
+  producer.client = undefined
+  try {
+    await failed?.close()
+  } catch {
+    // The client is not used again, and the failure that led here is the one to report.
+  }
+}
+
+/** Returns where the topic ends; positions are read again only if another producer has published since. */
+async function readEnds({ ends }: ProducerState, source: TopicConnection): Promise<TopicEnds> {
+  const offsets = await readEndOffsets(source)
+  const before = ends.get(source.topic.name)
+  if (before && offsets.every((end, partition) => end === before.offsets[partition])) return before
+  const now = { offsets, positions: await readLastPositions(source, offsets) }
+  ends.set(source.topic.name, now)
+  return now
+}
+
+/** Returns the position of the last message of each partition. */
+function readLastPositions(source: TopicConnection, ends: readonly bigint[]): Promise<number[]> {
+  return Promise.all(
+    ends.map(async (end, partition) => {
+      if (end === 0n) return 0
+      const [last] = await readRecordsAt(source, { partition, offset: end - 1n })
+      return last?.position ?? 0
+    }),
+  )
+}
+
 /**
- * A partition's part of each request is one batch to Kafka, which takes batches of limited size. A large event goes alone:
+ * A partition's part of each request is one batch to Kafka, which limits the size of batches. A large event goes alone:
  * if Kafka does not take it, nothing has been published that says it came after it.
  */
-function* inRequests(messages: readonly Lacking[]): Generator<Lacking[]> {
-  let request: Lacking[] = []
+function* toRequests(records: readonly PendingRecord[]): Generator<PendingRecord[]> {
+  let request: PendingRecord[] = []
   const bytes = new Map<number, number>()
-  for (const message of messages) {
-    const { partition, record } = message
+  for (const pending of records) {
+    const { partition, record } = pending
     const size = (record.value?.length ?? 0) + ENVELOPE_BYTES
     if (
       request.length > 0 &&
@@ -107,81 +135,65 @@ function* inRequests(messages: readonly Lacking[]): Generator<Lacking[]> {
       request = []
       bytes.clear()
     }
-    request.push(message)
+    request.push(pending)
     bytes.set(partition, (bytes.get(partition) ?? 0) + size)
   }
   if (request.length > 0) yield request
 }
 
-/** A request that is repeated is appended once; it is acknowledged when all copies have it. */
-function openProducer(settings: KafkaSettings): Producer {
+/** Idempotent: a repeated request is appended once. It is acknowledged when all copies have it. */
+function openClient(settings: KafkaSettings): Producer {
   const options = { ...clientOptions(settings, 'publisher'), idempotent: true, retries: RETRIES }
-  const producer = new Producer({ ...options, retryDelay: RETRY_MS })
-  ignoreConnectionErrors(producer)
-  return producer
+  const client = new Producer({ ...options, retryDelay: RETRY_MS })
+  ignoreConnectionErrors(client)
+  return client
 }
 
-/** Of the last message of each partition. */
-function lastPositions(lane: KafkaConnection, topic: Topic, ends: readonly bigint[]): Promise<number[]> {
-  return Promise.all(
-    ends.map(async (end, partition) => {
-      if (end === 0n) return 0
-      const [last] = await readRecordsAt(lane, topic, partition, end - 1n)
-      return last?.position ?? 0
-    }),
-  )
-}
-
-type Lacking = { readonly record: MessageToProduce; readonly partition: number; readonly position: number }
-
-/** A partition is written in order, so that it has everything of its own up to its last message. */
-async function lacking(
-  lane: KafkaConnection,
-  topic: Topic,
+/** Creates records for the events that are not there yet. A partition has everything of its own up to its last message. */
+async function createMissing(
+  source: TopicConnection,
   events: readonly RecordedEvent[],
-  { lasts }: Known,
-): Promise<Lacking[]> {
-  const here = [...lasts]
-  const messages: Lacking[] = []
+  { positions }: TopicEnds,
+): Promise<PendingRecord[]> {
+  const lastHere = [...positions]
+  const missing: PendingRecord[] = []
+  const topic = source.topic.kafkaName
   let before: number | undefined
   for (const event of events) {
     const { position, stream } = event
-    const partition = partitionOf(stream, lasts.length)
-    if (position > (here[partition] ?? 0)) {
-      before ??= await positionBelow(lane, topic, position, lasts)
-      const record = encodeRecord(topic.kafkaName, partition, event, {
-        before,
-        beforeHere: here[partition] ?? 0,
-      })
-      messages.push({ record, partition, position })
-      here[partition] = position
+    const partition = partitionOf(stream, positions.length)
+    const beforeHere = lastHere[partition] ?? 0
+    if (position > beforeHere) {
+      before ??= await findPositionBelow(source, position, positions)
+      const record = encodeRecord(event, { topic, partition }, { before, beforeHere })
+      missing.push({ record, partition, position })
+      lastHere[partition] = position
     }
     before = position
   }
-  return messages
+  return missing
 }
 
-/** The highest position in the topic below `position`: of a batch that was left unfinished, some are above it. */
-async function positionBelow(
-  lane: KafkaConnection,
-  topic: Topic,
+/** Returns the highest position in the topic below `position`. An unfinished batch may have left some above it. */
+async function findPositionBelow(
+  source: TopicConnection,
   position: number,
   lasts: readonly number[],
 ): Promise<number> {
   if (lasts.every(last => last < position)) return Math.max(0, ...lasts)
-  const offsets = await findOffsetsAfter(lane, topic, position - 1)
+  const offsets = await findOffsetsAfter(source, position - 1)
   const below = await Promise.all(
     offsets.map(async (offset, partition) => {
       const last = lasts[partition] ?? 0
       if (last < position) return last
-      const [first] = await readRecordsAt(lane, topic, partition, offset)
+      const [first] = await readRecordsAt(source, { partition, offset })
       return first?.beforeHere ?? 0
     }),
   )
   return Math.max(0, ...below)
 }
 
-/** As Kafka's own clients choose the partition for a key. */
+/** Chooses the partition for a stream as Kafka's own clients do for a key: always the same one. */
 export function partitionOf(stream: string, partitions: number): number {
   return (murmur2(stream) & 0x7fffffff) % partitions
 }

@@ -1,11 +1,11 @@
-// A message of the bus as a record of Kafka, with its links to the messages before it. Free of connections.
+// Encodes messages of the bus as Kafka records, linked to the messages before them, and decodes them.
 import type { KafkaRecord, MessageToProduce } from '@platformatic/kafka'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
 
-/** The positions of the messages before one: of the whole topic, and of those in the same partition. 0 for none. */
-export type MessageLinks = { readonly before: number; readonly beforeHere: number }
+/** The positions of the messages before one: in the whole topic, and in the same partition. 0 for none. */
+type MessageLinks = { readonly before: number; readonly beforeHere: number }
 
 export type LinkedMessage = MessageLinks & {
   readonly message: BusMessage
@@ -27,20 +27,17 @@ type Body = {
 const POSITION = Buffer.from('position')
 const BEFORE = Buffer.from('before')
 const BEFORE_HERE = Buffer.from('before-here')
-const places = new WeakMap<BusMessage, PartitionOffset>()
+const offsets = new WeakMap<BusMessage, PartitionOffset>()
 
-/** The same stream is always in the same partition. */
 export function encodeRecord(
-  topic: string,
-  partition: number,
   event: RecordedEvent,
+  destination: { readonly topic: string; readonly partition: number },
   { before, beforeHere }: MessageLinks,
 ): MessageToProduce {
   const { id, version, type, data, meta, recordedAt } = event
   const body: Body = { id, version, type, data, meta, at: recordedAt }
   return {
-    topic,
-    partition,
+    ...destination,
     key: Buffer.from(event.stream),
     value: Buffer.from(JSON.stringify(body)),
     headers: new Map([
@@ -51,15 +48,15 @@ export function encodeRecord(
   }
 }
 
-/** Undefined for a record that no bus has written. */
+/** Returns undefined for a record that no bus has written. */
 export function decodeRecord(
   topic: string,
-  place: PartitionOffset,
+  at: PartitionOffset,
   record: KafkaRecord,
 ): LinkedMessage | undefined {
-  const position = header(record, POSITION)
-  const before = header(record, BEFORE)
-  const beforeHere = header(record, BEFORE_HERE)
+  const position = readHeader(record, POSITION)
+  const before = readHeader(record, BEFORE)
+  const beforeHere = readHeader(record, BEFORE_HERE)
   if (position === undefined || before === undefined || beforeHere === undefined) return undefined
   const body = JSON.parse(record.value?.toString() ?? '') as Body // our own: the headers say so
   const message: BusMessage = {
@@ -73,11 +70,11 @@ export function decodeRecord(
     meta: body.meta,
     at: body.at,
   }
-  places.set(message, place)
-  return { message, position, before, beforeHere, offset: place.offset }
+  offsets.set(message, at)
+  return { message, position, before, beforeHere, offset: at.offset }
 }
 
-function header(record: KafkaRecord, name: Buffer): number | undefined {
+function readHeader(record: KafkaRecord, name: Buffer): number | undefined {
   for (const [key, value] of record.headers) {
     if (!key?.equals(name) || !value) continue
     const number = Number(value.toString())
@@ -86,7 +83,7 @@ function header(record: KafkaRecord, name: Buffer): number | undefined {
   return undefined
 }
 
-/** Where a message that was read from Kafka lies. */
+/** Returns the partition and offset of a message that was read from Kafka. */
 export function offsetOf(message: BusMessage): PartitionOffset | undefined {
-  return places.get(message)
+  return offsets.get(message)
 }

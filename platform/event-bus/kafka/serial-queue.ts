@@ -1,13 +1,12 @@
-// Lets pieces of work go on one after another. Free of what they are.
+// Runs pieces of work one after another, in the order in which they were handed in.
 
-/** Runs `work` once all that was handed in before has ended, however it ended. */
-export type Turns = <T>(work: () => Promise<T>) => Promise<T>
+export type SerialQueue = <T>(work: () => Promise<T>) => Promise<T>
 
-export function createSerialQueue(): Turns {
+export function createSerialQueue(): SerialQueue {
   let last: Promise<unknown> = Promise.resolve()
   return work => {
-    const turn = last.then(work)
-    last = turn.catch(() => {}) // told to whoever handed it in
-    return turn
+    const result = last.then(work)
+    last = result.catch(() => {}) // reported to the caller of this work; the next work runs all the same
+    return result
   }
 }

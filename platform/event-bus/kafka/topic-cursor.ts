@@ -1,125 +1,160 @@
-// Reads a topic's partitions side by side and gives out their messages in the order of positions. Free of who reads.
+// Reads a topic's partitions side by side and returns their messages in the order of positions.
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
-import { type KafkaConnection, toUnavailable } from '#platform/event-bus/kafka/connection.ts'
+import { toUnavailable } from '#platform/event-bus/kafka/connection.ts'
 import {
   type FetchedPartition,
-  fetchFrom,
+  fetchRecords,
   OffsetOutOfRange,
   partitionsByLeader,
+  type TopicConnection,
 } from '#platform/event-bus/kafka/fetch.ts'
 import { findOffsetsAfter } from '#platform/event-bus/kafka/position-search.ts'
 import type { LinkedMessage } from '#platform/event-bus/kafka/record-codec.ts'
-import type { Topic } from '#platform/event-bus/kafka/topic.ts'
 
 export type TopicCursor = {
-  /** Of the message that was taken last. */
+  /** Returns the position of the message that was taken last. */
   position(): number
-  /** The next messages that are here already, at most `limit`. */
+  /** Returns the next messages that are fetched already, at most `limit`. */
   take(limit: number): BusMessage[]
   /**
-   * Asks for more; true if something came within `waitMs`. Throws CallerError UNAVAILABLE, or BAD_USER_INPUT if what
-   * comes next was deleted; it can be called again after either.
+   * Fetches more; resolves to true if something came within `waitMs`. Throws CallerError UNAVAILABLE, or BAD_USER_INPUT if
+   * what comes next was deleted; it can be called again after either.
    */
   fetch(waitMs: number): Promise<boolean>
-  /** True while there are messages that cannot be given out, for one before them is missing. */
+  /** True while there are messages that cannot be taken, because one before them is missing. */
   isHeldUp(): boolean
-  /** Reads a little once more. For when a missing message may be further back than it should be. */
+  /** Goes back a little in each partition, for when a missing message was written further back than it should be. */
   rewind(): void
 }
 
-/** A partition with so many messages that wait for others is not asked for more. */
-const MOST_EARLY = 1_000
+/** A partition with so many messages that wait for others is not fetched. */
+const MAX_EARLY = 1_000
 const PARTITION_BYTES = 256 << 10
-/** More than one publisher that was thought dead can have written behind another's back. */
+/** Enough for several publishers that went on writing after they were thought dead. */
 const REWIND = 2_000n
 
-/** Begins with what is past `after`, which in each partition is not before `start`. */
+type FetchOutcome = boolean | { readonly error: unknown }
+
+type CursorState = {
+  readonly source: TopicConnection
+  /** By partition: the offset to fetch next. */
+  offsets: bigint[]
+  /** By partition: fetched messages that were not taken yet. */
+  readonly queues: readonly LinkedMessage[][]
+  /** By broker: the fetch in flight. */
+  readonly fetching: Map<number, Promise<FetchOutcome>>
+  position: number
+}
+
+/** Begins after position `after`; by partition, what follows it is at `offsets` or later. */
 export function createTopicCursor(
-  lane: KafkaConnection,
-  topic: Topic,
-  start: readonly bigint[],
+  source: TopicConnection,
+  offsets: readonly bigint[],
   after: number,
 ): TopicCursor {
-  let offsets = [...start]
-  const early: LinkedMessage[][] = start.map(() => [])
-  const asking = new Map<number, Promise<boolean | { readonly error: unknown }>>()
-  let position = after
-
-  /**
-   * The lowest message of all that is here is next if the one before it was given out already. What is at the position
-   * or below was given out too: it was published twice.
-   */
-  function takeOne(): BusMessage | undefined {
-    let lowest: LinkedMessage[] | undefined
-    for (const queue of early) {
-      while (queue[0] && queue[0].position <= position) queue.shift()
-      if (queue[0] && queue[0].position < (lowest?.[0]?.position ?? Number.POSITIVE_INFINITY)) lowest = queue
-    }
-    if (!lowest?.[0] || lowest[0].before > position) return undefined
-    const found = lowest.shift()
-    position = found?.position ?? position
-    return found?.message
+  const cursor: CursorState = {
+    source,
+    offsets: [...offsets],
+    queues: offsets.map(() => []),
+    fetching: new Map(),
+    position: after,
   }
-
-  function accept({ partition, offset, records, next }: FetchedPartition): boolean {
-    if (offsets[partition] !== offset || next === offset) return false
-    offsets[partition] = next
-    early[partition]?.push(...records)
-    return true
-  }
-
-  async function ask(node: number, partitions: readonly number[], waitMs: number) {
-    try {
-      const wanted = partitions.map(partition => ({ partition, offset: offsets[partition] ?? 0n }))
-      const got = await fetchFrom(lane, topic, node, wanted, { waitMs, partitionBytes: PARTITION_BYTES })
-      return got.map(accept).includes(true)
-    } catch (error) {
-      return { error }
-    } finally {
-      asking.delete(node)
-    }
-  }
-
-  async function askAll(waitMs: number): Promise<boolean> {
-    const { leaders } = await lane.layout(topic.kafkaName)
-    for (const [node, partitions] of partitionsByLeader(leaders)) {
-      const open = partitions.filter(partition => (early[partition]?.length ?? 0) < MOST_EARLY)
-      if (open.length > 0 && !asking.has(node)) asking.set(node, ask(node, open, waitMs))
-    }
-    const answers = [...asking.values()]
-    const outcomes = waitMs > 0 ? [await Promise.race(answers)] : await Promise.all(answers)
-    for (const outcome of outcomes) if (typeof outcome === 'object') throw outcome.error
-    return outcomes.includes(true)
-  }
-
   return {
-    position: () => position,
-    take(limit) {
-      const taken: BusMessage[] = []
-      while (taken.length < limit) {
-        const message = takeOne()
-        if (!message) break
-        taken.push(message)
-      }
-      return taken
-    },
-    async fetch(waitMs) {
-      try {
-        return await askAll(waitMs)
-      } catch (error) {
-        if (!(error instanceof OffsetOutOfRange)) {
-          lane.forgetLayout()
-          throw toUnavailable(error)
-        }
-        offsets = await findOffsetsAfter(lane, topic, position)
-        for (const queue of early) queue.length = 0
-        return false
-      }
-    },
-    isHeldUp: () => early.some(queue => queue.length > 0),
+    position: () => cursor.position,
+    take: limit => take(cursor, limit),
+    fetch: waitMs => fetch(cursor, waitMs),
+    isHeldUp: () => cursor.queues.some(queue => queue.length > 0),
     rewind() {
-      offsets = offsets.map(offset => (offset > REWIND ? offset - REWIND : 0n))
-      for (const queue of early) queue.length = 0
+      cursor.offsets = cursor.offsets.map(offset => (offset > REWIND ? offset - REWIND : 0n))
+      clearQueues(cursor)
     },
   }
+}
+
+function clearQueues({ queues }: CursorState): void {
+  for (const queue of queues) queue.length = 0
+}
+
+function take(cursor: CursorState, limit: number): BusMessage[] {
+  const taken: BusMessage[] = []
+  while (taken.length < limit) {
+    const message = takeOne(cursor)
+    if (!message) break
+    taken.push(message)
+  }
+  return taken
+}
+
+/**
+ * Takes the lowest message, if the one before it was taken already. Messages at the current position or below are
+ * dropped: they were published twice.
+ */
+function takeOne(cursor: CursorState): BusMessage | undefined {
+  let lowest: LinkedMessage[] | undefined
+  for (const queue of cursor.queues) {
+    while (queue[0] && queue[0].position <= cursor.position) queue.shift()
+    if (queue[0] && queue[0].position < (lowest?.[0]?.position ?? Number.POSITIVE_INFINITY)) lowest = queue
+  }
+  if (!lowest?.[0] || lowest[0].before > cursor.position) return undefined
+  const next = lowest.shift()
+  cursor.position = next?.position ?? cursor.position
+  return next?.message
+}
+
+async function fetch(cursor: CursorState, waitMs: number): Promise<boolean> {
+  try {
+    return await fetchAll(cursor, waitMs)
+  } catch (error) {
+    if (!(error instanceof OffsetOutOfRange)) {
+      cursor.source.connection.forgetLayout()
+      throw toUnavailable(error)
+    }
+    cursor.offsets = await findOffsetsAfter(cursor.source, cursor.position)
+    clearQueues(cursor)
+    return false
+  }
+}
+
+/** Fetches from every broker. With `waitMs` 0 it waits for all of them, else for the first to answer. */
+async function fetchAll(cursor: CursorState, waitMs: number): Promise<boolean> {
+  const { source, queues, fetching } = cursor
+  const { leaders } = await source.connection.layout(source.topic.kafkaName)
+  for (const [node, partitions] of partitionsByLeader(leaders)) {
+    const open = partitions.filter(partition => (queues[partition]?.length ?? 0) < MAX_EARLY)
+    if (open.length > 0 && !fetching.has(node))
+      fetching.set(node, fetchFrom(cursor, { node, partitions: open, waitMs }))
+  }
+  const pending = [...fetching.values()]
+  const outcomes = waitMs > 0 ? [await Promise.race(pending)] : await Promise.all(pending)
+  for (const outcome of outcomes) if (typeof outcome === 'object') throw outcome.error
+  return outcomes.includes(true)
+}
+
+async function fetchFrom(
+  cursor: CursorState,
+  request: { readonly node: number; readonly partitions: readonly number[]; readonly waitMs: number },
+): Promise<FetchOutcome> {
+  const { node, partitions, waitMs } = request
+  try {
+    const offsets = partitions.map(partition => ({ partition, offset: cursor.offsets[partition] ?? 0n }))
+    const fetched = await fetchRecords(cursor.source, {
+      node,
+      offsets,
+      waitMs,
+      partitionBytes: PARTITION_BYTES,
+    })
+    return fetched.map(partition => accept(cursor, partition)).includes(true)
+  } catch (error) {
+    return { error }
+  } finally {
+    cursor.fetching.delete(node)
+  }
+}
+
+/** Ignores what was fetched before the cursor moved. */
+function accept(cursor: CursorState, { partition, offset, records, next }: FetchedPartition): boolean {
+  if (cursor.offsets[partition] !== offset || next === offset) return false
+  cursor.offsets[partition] = next
+  cursor.queues[partition]?.push(...records)
+  return true
 }

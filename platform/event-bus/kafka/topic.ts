@@ -1,4 +1,4 @@
-// A topic of the bus in Kafka: made with the partitions that the URL states, or refused. Free of its messages.
+// Opens topics in Kafka: creates them with the partitions that the URL states, and checks those that exist.
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigResourceTypes } from '@platformatic/kafka'
 import { OperatorError } from '#platform/domain/errors.ts'
@@ -8,19 +8,19 @@ import {
   type PartitionLayout,
   withRetry,
 } from '#platform/event-bus/kafka/connection.ts'
-import type { KafkaSettings } from '#platform/event-bus/kafka-url.ts'
+import type { KafkaSettings } from '#platform/event-bus/url.ts'
 
 export type Topic = {
-  /** The service's. */
+  /** The service's name. */
   readonly name: string
   readonly kafkaName: string
-  /** As it was when the topic was opened: its id and its number of partitions stay. */
+  /** The layout when the topic was opened: its id and its number of partitions never change. */
   readonly layout: PartitionLayout
 }
 
 /**
  * The bus deletes old messages itself, in the order of their positions, and never the last of a partition: Kafka would
- * go by segments. A message's time is when it was appended, however old its event is.
+ * delete whole segments. A message's time is when it was appended, however old its event is.
  */
 const CONFIGS = {
   'cleanup.policy': 'delete',
@@ -31,58 +31,64 @@ const CONFIGS = {
 
 const LEADERS_WITHIN_MS = 10_000
 
-export function kafkaNameOf({ namespace }: KafkaSettings, name: string): string {
+function kafkaNameOf({ namespace }: KafkaSettings, name: string): string {
   return `${namespace}.${name}`
 }
 
-/** Makes the topic if there is none. Throws OperatorError EVENT_BUS_TOPIC_WRONG if it is of another shape. */
+/** Creates the topic if it does not exist. Throws OperatorError EVENT_BUS_TOPIC_WRONG if it has another shape. */
 export async function openTopic(
-  lane: KafkaConnection,
+  connection: KafkaConnection,
   settings: KafkaSettings,
   name: string,
 ): Promise<Topic> {
   const kafkaName = kafkaNameOf(settings, name)
-  const layout = (await findLayout(lane, kafkaName)) ?? (await createTopic(lane, settings, kafkaName))
+  const layout =
+    (await findLayout(connection, kafkaName)) ?? (await createTopic(connection, settings, kafkaName))
   checkPartitions(settings, kafkaName, layout)
-  await checkConfigs(lane, kafkaName)
+  await checkConfigs(connection, kafkaName)
   return { name, kafkaName, layout }
 }
 
-/** The bus's topics that there are already. Throws OperatorError EVENT_BUS_TOPIC_WRONG if one has other partitions. */
-export async function checkTopics(lane: KafkaConnection, settings: KafkaSettings): Promise<string[]> {
+/** Returns the names of the topics that exist. Throws OperatorError EVENT_BUS_TOPIC_WRONG if one has other partitions. */
+export async function checkTopics(connection: KafkaConnection, settings: KafkaSettings): Promise<string[]> {
   const prefix = kafkaNameOf(settings, '')
-  const names = (await withRetry(lane, () => lane.admin.listTopics())).filter(name => name.startsWith(prefix))
+  const names = (await withRetry(connection, () => connection.admin.listTopics())).filter(name =>
+    name.startsWith(prefix),
+  )
   for (const kafkaName of names) {
-    const layout = await findLayout(lane, kafkaName)
+    const layout = await findLayout(connection, kafkaName)
     if (layout) checkPartitions(settings, kafkaName, layout)
   }
   return names.map(name => name.slice(prefix.length))
 }
 
-async function findLayout(lane: KafkaConnection, kafkaName: string): Promise<PartitionLayout | undefined> {
+async function findLayout(
+  connection: KafkaConnection,
+  kafkaName: string,
+): Promise<PartitionLayout | undefined> {
   const deadline = performance.now() + LEADERS_WITHIN_MS
   for (;;) {
-    const layout = await withRetry(lane, () =>
-      lane.layout(kafkaName).catch((error: unknown) => {
+    const layout = await withRetry(connection, () =>
+      connection.layout(kafkaName).catch((error: unknown) => {
         if (error instanceof Error && /^Unknown topic /.test(error.message)) return undefined
         throw error
       }),
     )
     if (!layout || layout.leaders.every(node => node >= 0) || performance.now() > deadline) return layout
-    lane.forgetLayout()
+    connection.forgetLayout()
     await delay(50)
   }
 }
 
 async function createTopic(
-  lane: KafkaConnection,
+  connection: KafkaConnection,
   settings: KafkaSettings,
   kafkaName: string,
 ): Promise<PartitionLayout> {
   const { partitions, replication } = settings
   const configs = Object.entries(CONFIGS).map(([name, value]) => ({ name, value }))
-  await withRetry(lane, () =>
-    lane.admin
+  await withRetry(connection, () =>
+    connection.admin
       .createTopics({ topics: [kafkaName], partitions, replicas: replication, configs })
       .catch((error: unknown) => {
         if (!hasApiError(error, 'TOPIC_ALREADY_EXISTS')) throw error
@@ -90,14 +96,14 @@ async function createTopic(
   )
   const deadline = performance.now() + LEADERS_WITHIN_MS
   for (;;) {
-    const layout = await findLayout(lane, kafkaName)
+    const layout = await findLayout(connection, kafkaName)
     if (layout && layout.leaders.length > 0 && layout.leaders.every(node => node >= 0)) return layout
     if (performance.now() > deadline)
       throw new OperatorError(
         'EVENT_BUS_TOPIC_WRONG',
         `Kafka's topic ${kafkaName} was made, but nobody leads it`,
       )
-    lane.forgetLayout()
+    connection.forgetLayout()
     await delay(50)
   }
 }
@@ -115,10 +121,12 @@ function checkPartitions(
   )
 }
 
-async function checkConfigs(lane: KafkaConnection, kafkaName: string): Promise<void> {
+async function checkConfigs(connection: KafkaConnection, kafkaName: string): Promise<void> {
   const configurationKeys = Object.keys(CONFIGS)
   const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: kafkaName, configurationKeys }
-  const [described] = await withRetry(lane, () => lane.admin.describeConfigs({ resources: [resource] }))
+  const [described] = await withRetry(connection, () =>
+    connection.admin.describeConfigs({ resources: [resource] }),
+  )
   for (const [name, value] of Object.entries(CONFIGS)) {
     const found = described?.configs.find(config => config.name === name)?.value
     if (found === value) continue

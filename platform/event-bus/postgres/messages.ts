@@ -1,4 +1,4 @@
-// A topic's messages in PostgreSQL: published, read, counted off, deleted when old. Free of who reads them.
+// Publishes and reads a topic's messages in PostgreSQL, and deletes old ones.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { checkRead, retentionError } from '#platform/event-bus/validation.ts'
@@ -27,7 +27,7 @@ LEFT JOIN LATERAL (
 ) m ON true
 WHERE t.topic = $1 ORDER BY m.position`
 
-/** Old messages in order of position, but for those that a group which is alive has yet to get. */
+/** Deletes old messages in order of position, except those that an active group has yet to get. */
 const TRIM = `
 WITH oldest AS (
   SELECT position, published_at FROM event_bus.messages WHERE topic = $1 ORDER BY position LIMIT ${TRIM_CHUNK}
@@ -56,6 +56,7 @@ type MessageRow = {
   meta: EventMeta
 }
 
+/** Publishes in order; a message that the topic has already is skipped. */
 export async function publishEvents(
   pool: Pool,
   topic: string,
@@ -82,8 +83,7 @@ export async function publishEvents(
 export async function readMessages(
   pool: Pool,
   topic: string,
-  after: number,
-  limit: number,
+  { after, limit }: { readonly after: number; readonly limit: number },
 ): Promise<BusMessage[]> {
   checkRead(after, limit)
   const rows = await pool.query<MessageRow>({ name: 'read', text: READ, values: [topic, after, limit] })
@@ -98,7 +98,7 @@ export async function readTopicEnd(pool: Pool, topic: string): Promise<number> {
   return Number(rows[0]?.end_position ?? 0)
 }
 
-/** Deletes what is older than `retentionMs`, of every topic, a few at a time. Returns how many messages went. */
+/** Deletes messages older than `retentionMs` in every topic, a few at a time. Returns how many were deleted. */
 export async function deleteOldMessages(pool: Pool, retentionMs: number): Promise<number> {
   const topics = await pool.query<{ topic: string }>({ text: 'SELECT topic FROM event_bus.topics' })
   let total = 0

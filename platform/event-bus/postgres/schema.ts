@@ -1,10 +1,10 @@
-// The event bus's tables in PostgreSQL, made by whoever opens it first. Free of messages.
+// Creates the event bus's tables in PostgreSQL.
 import { inTransaction } from '#platform/postgres/pool.ts'
 
 const MIGRATION_LOCK = 7_234_301
 
 /**
- * `topics` knows a topic's newest position, and up to where its messages have been deleted; both change in the
+ * `topics` has a topic's newest position, and the position up to which its messages have been deleted. Both change in the
  * transaction that inserts or deletes, so that one statement sees messages and bounds that agree.
  */
 const TABLES = `
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS event_bus.checkpoints (
 ) WITH (fillfactor = 50);
 `
 
-/** Makes what is missing. Safe when several processes start at once. */
+/** Creates the tables that are missing. Safe when several processes start at once. */
 export async function prepareSchema(url: string): Promise<void> {
   await inTransaction(url, async session => {
     await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])

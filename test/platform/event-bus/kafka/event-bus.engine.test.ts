@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openKafkaEventBus } from '#platform/event-bus/kafka/event-bus.ts'
 import { partitionOf } from '#platform/event-bus/kafka/producer.ts'
 import { encodeRecord } from '#platform/event-bus/kafka/record-codec.ts'
-import { parseKafkaUrl } from '#platform/event-bus/kafka-url.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
+import { parseKafkaUrl } from '#platform/event-bus/url.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import { eventBusContract } from '#test/platform/event-bus/event-bus.contract.ts'
 import { type Broker, missing, onKafka, startBroker } from '#test/platform/event-bus/kafka/broker.ts'
@@ -76,7 +76,8 @@ describe.skipIf(missing)(onKafka, () => {
     const own = broker.fresh()
     await using bus = await openEventBus(own)
     await bus.publish('torn', events(1, 10))
-    await publishPartly(own, 'torn', events(11, 20), event => event.stream !== 'order-ord_1')
+    const sent = events(11, 20).filter(event => event.stream !== 'order-ord_1')
+    await publishPartly(own, 'torn', sent)
     expect(await bus.end('torn')).toBe(12) // 13 is of the stream that is missing
     expect((await bus.read('torn', 8, 100)).map(({ position }) => position)).toEqual(range(9, 12))
     await using other = await openEventBus(own)
@@ -90,20 +91,15 @@ describe.skipIf(missing)(onKafka, () => {
     expect(await bus.end('torn')).toBe(25)
   })
 
-  /** As a publisher would that dies when it has sent some partitions of a batch. */
-  async function publishPartly(
-    own: string,
-    topic: string,
-    batch: readonly RecordedEvent[],
-    isSent: (event: RecordedEvent) => boolean,
-  ): Promise<void> {
+  /** Publishes the events of a batch that a publisher sent before it died. */
+  async function publishPartly(own: string, topic: string, sent: readonly RecordedEvent[]): Promise<void> {
     const { namespace, brokers, partitions } = parseKafkaUrl(own)
     const lasts = new Map(events(1, 10).map(event => [partitionOf(event.stream, partitions), event.position]))
-    const messages = batch.filter(isSent).map(event => {
+    const messages = sent.map(event => {
       const partition = partitionOf(event.stream, partitions)
       const links = { before: event.position - 1, beforeHere: lasts.get(partition) ?? 0 }
       lasts.set(partition, event.position)
-      return encodeRecord(`${namespace}.${topic}`, partition, event, links)
+      return encodeRecord(event, { topic: `${namespace}.${topic}`, partition }, links)
     })
     const producer = new Producer({ clientId: 'torn', bootstrapBrokers: [...brokers], idempotent: true })
     await producer.send({ messages })
@@ -185,7 +181,7 @@ describe.skipIf(missing)(onKafka, () => {
     }
     const error: unknown = await openKafkaEventBus({
       url: 'kafka://user:secret@127.0.0.1:1/',
-      patienceMs: 500,
+      startTimeoutMs: 500,
       logger,
     }).catch((caught: unknown) => caught)
     expect(error).toMatchObject({ code: 'EVENT_BUS_UNREACHABLE' })

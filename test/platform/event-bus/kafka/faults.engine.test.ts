@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { openKafkaEventBus } from '#platform/event-bus/kafka/event-bus.ts'
 import { openEventBus } from '#platform/event-bus/open.ts'
+import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import {
   type Broker,
   faultsOf,
@@ -27,11 +28,11 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
   })
   afterAll(() => broker[Symbol.asyncDispose]())
 
-  /** Tries until the bus has taken them, as a service's publisher does. */
-  async function publishSurely(bus: EventBus, topic: string, from: number, to: number): Promise<void> {
+  /** Retries until the bus has taken them, as a service's publisher does. */
+  async function publishSurely(bus: EventBus, topic: string, batch: readonly RecordedEvent[]): Promise<void> {
     for (;;)
       try {
-        return await bus.publish(topic, events(from, to))
+        return await bus.publish(topic, batch)
       } catch (error) {
         expect(error).toMatchObject({ code: 'UNAVAILABLE' })
         await delay(50)
@@ -47,19 +48,18 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
 
   type Line = { readonly from: number; readonly positions: number[] }
 
-  /** A process that subscribes; what it is delivered goes to `hear`. */
+  /** Starts a process that subscribes; `onLine` gets what is delivered to it. */
   function spawnSubscriber(
     url: string,
-    group: string,
-    topic: string,
-    hear: (line: Line) => void,
+    { group, topic }: { readonly group: string; readonly topic: string },
+    onLine: (line: Line) => void,
   ): ChildProcess {
     const script = fileURLToPath(new URL('../subscriber.ts', import.meta.url))
     const child = spawn(process.execPath, [script, url, group, topic], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     createInterface({ input: child.stdout }).on('line', text =>
-      hear({ from: child.pid ?? 0, positions: text.split(' ').map(Number) }),
+      onLine({ from: child.pid ?? 0, positions: text.split(' ').map(Number) }),
     )
     return child
   }
@@ -77,14 +77,14 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     const lines: Line[] = []
     const members = new Map<number, ChildProcess>()
     for (let index = 0; index < 3; index++) {
-      const child = spawnSubscriber(url, 'heirs', 'orders', line => lines.push(line))
+      const child = spawnSubscriber(url, { group: 'heirs', topic: 'orders' }, line => lines.push(line))
       members.set(child.pid ?? 0, child)
     }
     let published = 0
     let isPublishing = true
     const publishing = (async () => {
       for (; isPublishing; published += 5) {
-        await publishSurely(bus, 'orders', published + 1, published + 5)
+        await publishSurely(bus, 'orders', events(published + 1, published + 5))
         await delay(10)
       }
     })()
@@ -112,16 +112,16 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     const url = broker.fresh()
     await using bus = await openEventBus(url)
     const lines: Line[] = []
-    const sleeper = spawnSubscriber(url, 'still', 'orders', line => lines.push(line))
-    await publishSurely(bus, 'orders', 1, 5)
+    const sleeper = spawnSubscriber(url, { group: 'still', topic: 'orders' }, line => lines.push(line))
+    await publishSurely(bus, 'orders', events(1, 5))
     await vi.waitFor(() => expect(lines.at(-1)?.positions.at(-1)).toBe(5), { timeout: 20_000 })
     sleeper.kill('SIGSTOP')
     const box = inbox()
     await using _heir = await bus.subscribe('still', ['orders'], box.deliver)
-    await publishSurely(bus, 'orders', 6, 10)
+    await publishSurely(bus, 'orders', events(6, 10))
     await vi.waitFor(() => expect(box.positions.at(-1)).toBe(10), { timeout: 30_000 })
     sleeper.kill('SIGCONT')
-    await publishSurely(bus, 'orders', 11, 15)
+    await publishSurely(bus, 'orders', events(11, 15))
     await vi.waitFor(() => expect(box.positions.at(-1)).toBe(15), { timeout: 20_000 })
     expect(asSeen(box.positions)).toEqual(range(6, 15))
     await kill(sleeper)
@@ -134,7 +134,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     const [tailed, grouped] = [inbox(), inbox()]
     await using _tail = await other.tail(['orders', 'payment'], tailed.deliver)
     await using _group = await other.subscribe('cut', ['orders'], grouped.deliver)
-    await publishSurely(bus, 'orders', 1, 10)
+    await publishSurely(bus, 'orders', events(1, 10))
     await tailed.received(10)
     for (let round = 1; round <= 2; round++) {
       await faultsOf(broker).kill()
@@ -143,7 +143,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
       })
       await expect(bus.end('orders')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
       await expect(other.read('orders', 0, 10)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-      const published = publishSurely(bus, 'orders', round * 100, round * 100 + 99)
+      const published = publishSurely(bus, 'orders', events(round * 100, round * 100 + 99))
       await faultsOf(broker).restart()
       await published
     }
@@ -160,10 +160,10 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     const [tailed, grouped] = [inbox(), inbox()]
     await using _tail = await bus.tail(['orders'], tailed.deliver)
     await using _group = await bus.subscribe('frozen', ['orders'], grouped.deliver)
-    await publishSurely(bus, 'orders', 1, 10)
+    await publishSurely(bus, 'orders', events(1, 10))
     await grouped.received(10)
     faultsOf(broker).pause()
-    const published = publishSurely(bus, 'orders', 11, 60)
+    const published = publishSurely(bus, 'orders', events(11, 60))
     await expect(bus.end('orders')).rejects.toMatchObject({ code: 'UNAVAILABLE' }) // after 10 s: the session ran out
     faultsOf(broker).resume()
     await published
@@ -201,7 +201,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
       expect(error).toMatchObject({ code: 'EVENT_BUS_UNREACHABLE' })
       expect(String(error)).toMatch(/\(EVENT_BUS_URL\) refuses the user and password/)
       expect(String(error)).not.toContain('secret')
-      const nobody = openKafkaEventBus({ url: guarded.url.replace(/\/\/.*@/, '//'), patienceMs: 500 })
+      const nobody = openKafkaEventBus({ url: guarded.url.replace(/\/\/.*@/, '//'), startTimeoutMs: 500 })
       await expect(nobody).rejects.toMatchObject({ code: 'EVENT_BUS_UNREACHABLE' })
     },
     180_000,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseKafkaUrl } from '#platform/event-bus/kafka-url.ts'
+import { parseKafkaUrl } from '#platform/event-bus/url.ts'
 
 test('a host and a port are enough', () => {
   expect(parseKafkaUrl('kafka://broker:9092')).toEqual({
