@@ -1,4 +1,4 @@
-// Checks the names in a collection's definition, which adapters write into their own language. Free of any driver.
+// Checks the names and paths in a collection's definition, which adapters write into their query language.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { CollectionDefinition, Document } from '#platform/read-models/read-models.ts'
 import { FOLDING_VERSION } from '#platform/read-models/search-terms.ts'
@@ -7,8 +7,8 @@ const NAME = /^[a-z][a-z0-9_]{0,30}$/
 const PATH = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$/
 
 /**
- * The stored name of a collection: its name and version, and with terms the version of the folding that made them.
- * Throws OperatorError for names that no engine should see.
+ * Returns the stored name of a collection: its name and version, and with terms the version of their folding. Throws
+ * OperatorError READ_MODEL_INVALID for names that an engine may not take.
  */
 export function storedName<Doc extends Document>(definition: CollectionDefinition<Doc>): string {
   const { name, version, indexes, terms } = definition

@@ -1,11 +1,11 @@
-// Chooses the read models' adapter by URL. Free of any driver until one is chosen.
+// Opens the read models adapter that a URL names; only that adapter's driver is loaded.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { ReadModels } from '#platform/read-models/read-models.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 /**
  * Opens `postgres://…` or `mongodb://…`. Throws OperatorError READ_MODELS_UNREACHABLE when nothing answers there,
- * READ_MODELS_URL_UNKNOWN for another kind of URL. `logger` is told what a driver had to be helped out of.
+ * READ_MODELS_URL_UNKNOWN for another kind of URL. `logger` gets a warning when a driver has to be reconnected.
  */
 export async function openReadModels(url: string, logger?: Pick<Logger, 'warn'>): Promise<ReadModels> {
   const protocol = URL.canParse(url) ? new URL(url).protocol : url.slice(0, url.indexOf(':') + 1)

@@ -1,34 +1,37 @@
-// Cursors of keyset pages: they name the query, the last item's sort value and its id. Free of any driver.
+// Encodes and decodes the cursors of keyset pages: a digest of the query, the last item's sort value and its id.
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { Document, Query } from '#platform/read-models/read-models.ts'
 
-/** What a page is sorted by. Anything else that a path leads to counts as null, which comes first. */
+/** The value that a page is sorted by. Any other value at the path counts as null, which comes first. */
 export type SortValue = string | number | boolean | null
 
-/** Where a page ended. `value` is null when the query sorts by id only. */
+/** The last item of a page. `value` is null when the query sorts by id only. */
 export type PagePosition = { readonly value: SortValue; readonly id: string }
 
-const MOST_ITEMS = 1_000
+const MAX_ITEMS = 1_000
 
-/** Writes and reads the cursors of one query: `limit` may differ from page to page, the rest may not. */
+/**
+ * Returns the cursors of one query and the position of `query.after`. `limit` may differ from page to page, the rest may
+ * not. Throws CallerError BAD_USER_INPUT for a limit out of range, or a cursor of another query.
+ */
 export function createPageCursors(
   collection: string,
   query: Query,
-): { encode(doc: Document, id: string): string; place: PagePosition | undefined } {
+): { encode(doc: Document, id: string): string; position: PagePosition | undefined } {
   checkLimit(query.limit)
   const { orderBy, where = [] } = query
   const order = [orderBy?.path ?? null, orderBy?.descending ?? false]
   const fingerprint = digest(JSON.stringify([collection, where, order]))
   return {
     encode: (doc, id) => pack([fingerprint, orderBy === undefined ? null : sortValue(doc, orderBy.path), id]),
-    place: query.after === undefined ? undefined : unpack(query.after, fingerprint),
+    position: query.after === undefined ? undefined : unpack(query.after, fingerprint),
   }
 }
 
-/** The value at a dotted path; null when the path leads to nothing that can be sorted. */
-export function sortValue(doc: Document, path: string): SortValue {
+/** Returns the value at a dotted path; null when there is nothing that can be sorted. */
+function sortValue(doc: Document, path: string): SortValue {
   let value: Json | undefined = doc
   for (const step of path.split('.')) {
     if (value === null || typeof value !== 'object') return null
@@ -38,8 +41,8 @@ export function sortValue(doc: Document, path: string): SortValue {
 }
 
 function checkLimit(limit: number): void {
-  if (!Number.isInteger(limit) || limit < 1 || limit > MOST_ITEMS)
-    throw new CallerError('BAD_USER_INPUT', `A page has 1 to ${MOST_ITEMS} items; asked for ${limit}.`)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_ITEMS)
+    throw new CallerError('BAD_USER_INPUT', `A page has 1 to ${MAX_ITEMS} items; asked for ${limit}.`)
 }
 
 function digest(text: string): string {
@@ -52,10 +55,10 @@ function pack(parts: readonly [string, SortValue, string]): string {
 
 function unpack(cursor: string, fingerprint: string): PagePosition {
   const parts = parse(cursor)
-  if (!Array.isArray(parts) || parts.length !== 3) throw foreign('it is not one of ours')
+  if (!Array.isArray(parts) || parts.length !== 3) throw invalidCursor('it is not one of ours')
   const [query, value, id]: unknown[] = parts
-  if (query !== fingerprint) throw foreign('it belongs to another query')
-  if (typeof id !== 'string' || !isSortValue(value)) throw foreign('it is not one of ours')
+  if (query !== fingerprint) throw invalidCursor('it belongs to another query')
+  if (typeof id !== 'string' || !isSortValue(value)) throw invalidCursor('it is not one of ours')
   return { value, id }
 }
 
@@ -71,7 +74,7 @@ function isSortValue(value: unknown): value is SortValue {
   return value === null || ['string', 'number', 'boolean'].includes(typeof value)
 }
 
-function foreign(why: string): CallerError {
+function invalidCursor(why: string): CallerError {
   return new CallerError(
     'BAD_USER_INPUT',
     `The cursor cannot be used here: ${why}. Pass one that this query returned, or none for the first page.`,

@@ -1,12 +1,12 @@
-// The read-models port: documents by id, indexed queries, guarded writes. Adapters: mongodb/, postgres/. Free of any driver.
-import type { Json, JsonObject } from '#platform/domain/json.ts'
+// Declares the read models port: documents by id, indexed queries, guarded writes. Its adapters are in mongodb/ and postgres/.
+import type { JsonObject } from '#platform/domain/json.ts'
 
 export type Document = JsonObject
 
 /**
  * A collection of documents of one shape. `version` names the shape: a new version is a new collection, filled from
- * the log beside the old one. Paths are dotted (`customer.email`) and lead to one string, number or boolean. In order
- * stand what is missing or null, then numbers, strings by code point, false and true.
+ * the log beside the old one. Paths are dotted (`customer.email`) and lead to one string, number or boolean. The sort
+ * order is: missing or null, numbers, strings by code point, false, true.
  */
 export type CollectionDefinition<Doc extends Document> = {
   /** Lower case letters, digits and underscores. */
@@ -14,7 +14,7 @@ export type CollectionDefinition<Doc extends Document> = {
   readonly version: number
   /** Each is a list of paths, filtered by equality or range in that order; the document id breaks ties. */
   readonly indexes: readonly (readonly string[])[]
-  /** Words by which `matching` finds the document. They are folded as `foldWords` says, and so is what is looked for. */
+  /** Returns the words by which `matching` finds the document. They are folded by `foldWords`, and so is the query. */
   terms?(doc: Doc): readonly string[]
 }
 
@@ -23,12 +23,12 @@ export type Filter =
   | { readonly path: string; readonly in: readonly (string | number)[] }
   /** From `from` (included) to `to` (excluded), among values of the type of the bound. */
   | { readonly path: string; readonly from?: string | number; readonly to?: string | number }
-  /** Each word of the text begins one of the document's terms. A text without a word (symbols, an emoji) finds nothing. */
+  /** Each word of the text must begin one of the document's terms. A text without a word (symbols, an emoji) finds nothing. */
   | { readonly matching: string }
 
 export type Query = {
   readonly where?: readonly Filter[]
-  /** The id breaks ties, in the same direction. By id ascending when left out. */
+  /** The id breaks ties, in the same direction. The default is by id, ascending. */
   readonly orderBy?: { readonly path: string; readonly descending?: boolean }
   /** 1 to 1,000. */
   readonly limit: number
@@ -49,18 +49,18 @@ export interface Collection<Doc extends Document> {
   getMany(ids: readonly string[]): Promise<Map<string, Doc>>
   find(query: Query): Promise<Page<Doc>>
   count(where?: readonly Filter[]): Promise<number>
-  /** Ids past `after`, by code point, without their documents: 1 to 10,000 of them. */
+  /** Returns ids past `after`, by code point, without their documents: 1 to 10,000 of them. */
   ids(after: string, limit: number): Promise<readonly string[]>
-  /** The stored documents with their positions, deleted ones included, for a projection to go on from. */
+  /** Returns the stored documents with their positions, deleted ones included, for a projection to continue from. */
   load(ids: readonly string[]): Promise<Map<string, { doc: Doc | null; position: number }>>
   /** Each write counts only if `position` is past the stored one: applying a batch twice changes nothing. */
   write(writes: readonly GuardedWrite<Doc>[]): Promise<void>
 }
 
 export interface ReadModels extends AsyncDisposable {
-  /** Opens a collection; creates it and its indexes if need be. */
+  /** Opens a collection; creates it and its indexes if they do not exist. */
   collection<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Collection<Doc>>
-  /** An empty collection beside the live one. `swap` puts it in the live one's place at once, `drop` forgets it. */
+  /** Creates an empty collection beside the live one. `swap` replaces the live one with it, `drop` deletes it. */
   shadow<Doc extends Document>(definition: CollectionDefinition<Doc>): Promise<Shadow<Doc>>
 }
 
@@ -69,5 +69,3 @@ export interface Shadow<Doc extends Document> {
   swap(): Promise<void>
   drop(): Promise<void>
 }
-
-export type { Json }

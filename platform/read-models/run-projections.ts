@@ -1,4 +1,4 @@
-// Runs a service's views: one store consumer feeds them all, and a view that is behind is filled from the log. Free of any driver.
+// Runs a service's views: one consumer updates them all, and a view that is behind is filled from the log.
 import { OperatorError } from '#platform/domain/errors.ts'
 import type { Consumer, EventStore } from '#platform/event-store/event-store.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
@@ -6,14 +6,14 @@ import type { View } from '#platform/read-models/projection.ts'
 import type { Collection, Document, ReadModels } from '#platform/read-models/read-models.ts'
 import { rebuildView, VIEWS_CONSUMER } from '#platform/read-models/rebuild.ts'
 import { startViewMaintenance } from '#platform/read-models/view-maintenance.ts'
-import { openViewProgress, type ViewProgress, viewName } from '#platform/read-models/view-progress.ts'
+import { openViewProgress, viewName } from '#platform/read-models/view-progress.ts'
 import { catchUp, createViewUpdater, type ViewUpdater } from '#platform/read-models/view-updater.ts'
 import { inEventSpans } from '#platform/telemetry/tracing.ts'
 
-/** Under load, events gather this long: a document that several of them touch is read and written once. */
+/** Under load, events are collected for this long: a document that several of them change is read and written once. */
 const SPACING_MS = 20
 
-export type ProjectionsOptions = {
+type ProjectionsOptions = {
   readonly store: EventStore
   readonly readModels: ReadModels
   readonly views: readonly View<Document>[]
@@ -23,101 +23,104 @@ export type ProjectionsOptions = {
 }
 
 export type Projections = AsyncDisposable & {
-  /** The consumer that feeds the views; a publisher stays behind it. */
+  /** The consumer that updates the views; a publisher stays behind it. */
   readonly consumer: Consumer
-  /** The live collection of a view that was given at the start. */
+  /** Returns the live collection of a started view. Throws OperatorError VIEW_UNKNOWN for another. */
   collection<Doc extends Document>(view: View<Doc>): Collection<Doc>
-  /** True once the views show every event up to `position`; false after `timeoutMs`. */
+  /** Resolves to true once the views show every event up to `position`, to false after `timeoutMs`. */
   reached(position: number, timeoutMs: number): Promise<boolean>
-  /** A position up to which the view surely shows every event; it may show later ones as well. */
+  /** Returns a position up to which the view surely shows every event; it may show later ones as well. */
   shownPosition<Doc extends Document>(view: View<Doc>): Promise<number>
-  /** What the read models themselves say: how far the least filled view is noted to be. Throws while they are away. */
+  /** Returns the lowest saved position of the views, from the read models themselves. Throws while they are away. */
   savedPosition(): Promise<number>
-  /** Rebuilds a view beside the live one and swaps; returns how many events went into it. */
+  /** Rebuilds a view beside the live one and swaps them; returns how many events went into it. */
   rebuild<Doc extends Document>(view: View<Doc>): Promise<number>
 }
 
+type UpdateState = { isUpdating: boolean; handledTo: number }
+
 /**
- * Opens the views' collections and feeds them. It resolves when every view shows all that the consumer had handled
+ * Opens the views' collections and updates them. Resolves when every view shows all that the consumer had handled
  * before: a view that is new, or that an older build left behind, is filled from the log first. While an older build
  * owns the consumer, views that it does not know are filled from the log once a second.
  */
 export async function startProjections(options: ProjectionsOptions): Promise<Projections> {
-  const { store, readModels, views } = options
+  const { store, readModels, logger } = options
   const progress = await openViewProgress(readModels)
-  const feeds = await openFeeds(options, progress)
-  const furthest = Math.max(0, ...(await Promise.all(feeds.map(feed => feed.savedPosition()))))
+  const updaters = await Promise.all(
+    options.views.map(async view => {
+      const collection = await readModels.collection(view.collection)
+      return createViewUpdater({ store, progress, view, collection, logger })
+    }),
+  )
+  const furthest = Math.max(0, ...(await savedPositions(updaters)))
   await checkSameStore(store, furthest)
-  await catchUp(feeds, furthest)
+  await catchUp(updaters, furthest)
 
-  const state = { feeding: false, handledTo: 0 }
-  const consumer = await store.consume({
-    name: VIEWS_CONSUMER,
-    spacingMs: SPACING_MS,
-    categories: [...new Set(views.flatMap(view => view.categories))],
-    async onOwner(checkpoint) {
-      await catchUp(feeds, checkpoint)
-      state.feeding = true
-      state.handledTo = checkpoint
-    },
-    onLost() {
-      state.feeding = false
-    },
-    async handle(events) {
-      await inEventSpans('project', events, () => Promise.all(feeds.map(feed => feed.apply(events))))
-      const newest = events.at(-1)
-      if (newest) options.onLag?.(Date.now() - Date.parse(newest.recordedAt))
-    },
-  })
+  const state: UpdateState = { isUpdating: false, handledTo: 0 }
+  const consumer = await startConsumer(options, updaters, state)
   const stopListening = consumer.onProgress(checkpoint => {
-    if (state.feeding) state.handledTo = checkpoint
+    if (state.isUpdating) state.handledTo = checkpoint
   })
-  await catchUp(feeds, consumer.status().checkpoint)
-  const tending = startViewMaintenance({ feeds, progress, consumer, state, logger: options.logger })
-
-  function feedOf<Doc extends Document>(view: View<Doc>): ViewUpdater {
-    const feed = feeds.find(candidate => candidate.name === viewName(view))
-    if (!feed) throw new OperatorError('VIEW_UNKNOWN', `the view ${viewName(view)} was not started`)
-    return feed
-  }
+  await catchUp(updaters, consumer.status().checkpoint)
+  const maintenance = startViewMaintenance({ updaters, progress, consumer, state, logger })
 
   return {
     consumer,
     collection<Doc extends Document>(view: View<Doc>) {
-      return feedOf(view).collection as unknown as Collection<Doc> // opened with this view's definition, under its name
+      return updaterOf(updaters, view).collection as unknown as Collection<Doc> // opened with this view's definition, under its name
     },
-    shownPosition: async view => (state.feeding ? state.handledTo : feedOf(view).savedPosition()),
+    shownPosition: async view =>
+      state.isUpdating ? state.handledTo : updaterOf(updaters, view).savedPosition(),
     async reached(position, timeoutMs) {
       if (!(await consumer.reached(position, timeoutMs))) return false
-      await catchUp(tending.unfed(), position)
+      await catchUp(maintenance.orphaned(), position)
       return true
     },
-    savedPosition: async () => Math.min(...(await Promise.all(feeds.map(feed => feed.savedPosition())))),
+    savedPosition: async () => Math.min(...(await savedPositions(updaters))),
     rebuild: view => rebuildView(store, readModels, view),
     async [Symbol.asyncDispose]() {
-      await tending.stop()
+      await maintenance.stop()
       await consumer[Symbol.asyncDispose]()
       stopListening()
-      await tending.note().catch(() => {}) // what is not noted is applied again, to no effect
+      await maintenance.saveProgress().catch(() => {}) // events past the saved position are applied again, to no effect
     },
   }
 }
 
-async function openFeeds(
-  { store, readModels, views, logger }: ProjectionsOptions,
-  progress: ViewProgress,
-): Promise<ViewUpdater[]> {
-  return Promise.all(
-    views.map(async view =>
-      createViewUpdater({
-        store,
-        progress,
-        view,
-        collection: await readModels.collection(view.collection),
-        logger,
-      }),
-    ),
-  )
+function startConsumer(
+  { store, views, onLag }: ProjectionsOptions,
+  updaters: readonly ViewUpdater[],
+  state: UpdateState,
+): Promise<Consumer> {
+  return store.consume({
+    name: VIEWS_CONSUMER,
+    spacingMs: SPACING_MS,
+    categories: [...new Set(views.flatMap(view => view.categories))],
+    async onOwner(checkpoint) {
+      await catchUp(updaters, checkpoint)
+      state.isUpdating = true
+      state.handledTo = checkpoint
+    },
+    onLost() {
+      state.isUpdating = false
+    },
+    async handle(events) {
+      await inEventSpans('project', events, () => Promise.all(updaters.map(updater => updater.apply(events))))
+      const newest = events.at(-1)
+      if (newest) onLag?.(Date.now() - Date.parse(newest.recordedAt))
+    },
+  })
+}
+
+function savedPositions(updaters: readonly ViewUpdater[]): Promise<number[]> {
+  return Promise.all(updaters.map(updater => updater.savedPosition()))
+}
+
+function updaterOf<Doc extends Document>(updaters: readonly ViewUpdater[], view: View<Doc>): ViewUpdater {
+  const updater = updaters.find(({ name }) => name === viewName(view))
+  if (!updater) throw new OperatorError('VIEW_UNKNOWN', `the view ${viewName(view)} was not started`)
+  return updater
 }
 
 /** Positions mean nothing in another store: documents from there would seem newer than every event of this one. */

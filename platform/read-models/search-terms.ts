@@ -1,20 +1,20 @@
-// Search terms: how text is folded into words, for documents and for queries alike. Free of any driver.
+// Folds text into search words, for documents and for queries alike.
 import { deburr } from 'es-toolkit/string'
 import { CallerError } from '#platform/domain/errors.ts'
 
 /**
- * Raise it with every change of what `foldText` or `foldWords` gives. The stored name of a collection with terms holds
- * it, so that documents that were folded another way are never searched: the view is filled anew from the log.
+ * Raise it with every change of what `foldText` or `foldWords` returns. The stored name of a collection with terms
+ * contains it, so that documents that were folded differently are never searched: the view is filled anew from the log.
  */
 export const FOLDING_VERSION = 2
 
-/** Characters of a word that count; the rest is cut off on both sides, so that prefixes still meet. */
+/** Longer words are cut to so many characters, in documents and queries alike, so that prefixes still match. */
 const WORD_LENGTH = 100
-const MOST_TERMS = 1_000
-const MOST_QUERY_WORDS = 32
+const MAX_TERMS = 1_000
+const MAX_QUERY_WORDS = 32
 
 /**
- * Marks that people leave out when they type: accents of Latin, Greek and Cyrillic letters, points of Hebrew, Arabic and
+ * Marks that people omit when they type: accents of Latin, Greek and Cyrillic letters, points of Hebrew, Arabic and
  * Syriac ones. The vowel signs of Indic and Thai script and the voicing marks of Japanese make another word: they stay.
  */
 const ACCENTS =
@@ -24,7 +24,7 @@ const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu
 const WORD = /\p{M}*[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu
 
 /**
- * `text` without the differences of case, accent, width and ligature: ł is l, ø is o, æ is ae, ß is ss, ı is i, and
+ * Returns `text` without the differences of case, accent, width and ligature: ł is l, ø is o, æ is ae, ß is ss, ı is i, and
  * full-width letters are plain ones. Folding twice changes nothing.
  */
 export function foldText(text: string): string {
@@ -32,30 +32,30 @@ export function foldText(text: string): string {
   return deburr(plain.replace(ACCENTS, '').replace(INVISIBLE, '')).normalize('NFC')
 }
 
-/** Upper case first and lower case then is Unicode's full case folding, but for the two small sigmas. */
+/** Upper case, then lower case, is Unicode's full case folding except for the two small sigmas. */
 function foldCase(text: string): string {
   return text.toUpperCase().toLowerCase().replaceAll('ς', 'σ')
 }
 
-/** The words of `text`: folded, split at whatever is neither letter, digit nor a mark on one. */
+/** Returns the folded words of `text`, split at whatever is neither a letter, a digit nor a mark on one. */
 export function foldWords(text: string): string[] {
   return [...foldText(text).matchAll(WORD)].map(([word]) =>
     word.length > WORD_LENGTH ? [...word].slice(0, WORD_LENGTH).join('') : word,
   )
 }
 
-/** The distinct folded words of a document's terms, at most 1,000 of them. */
+/** Returns the distinct folded words of a document's terms, at most 1,000 of them. */
 export function foldTerms(terms: readonly string[]): string[] {
-  return [...new Set(terms.flatMap(foldWords))].slice(0, MOST_TERMS)
+  return [...new Set(terms.flatMap(foldWords))].slice(0, MAX_TERMS)
 }
 
-/** The distinct folded words that a query looks for; none when the text has none. Throws BAD_USER_INPUT past 32. */
+/** Returns the distinct folded words of a query, which may be none. Throws CallerError BAD_USER_INPUT past 32. */
 export function foldQuery(text: string): string[] {
   const words = [...new Set(foldWords(text))]
-  if (words.length > MOST_QUERY_WORDS)
+  if (words.length > MAX_QUERY_WORDS)
     throw new CallerError(
       'BAD_USER_INPUT',
-      `A search takes at most ${MOST_QUERY_WORDS} words; this one has ${words.length}.`,
+      `A search takes at most ${MAX_QUERY_WORDS} words; this one has ${words.length}.`,
     )
   return words
 }

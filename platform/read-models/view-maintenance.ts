@@ -1,72 +1,87 @@
-// Looks after views while they run: the owner notes how far they are, the others fill those that nobody feeds. Free of any driver.
+// Maintains the views once a second: the consumer's owner saves their progress, the others fill views that nobody updates.
 import type { Consumer } from '#platform/event-store/event-store.ts'
 import type { StoreLogger } from '#platform/postgres/pool.ts'
 import type { ViewProgress } from '#platform/read-models/view-progress.ts'
 import type { ViewUpdater } from '#platform/read-models/view-updater.ts'
 
-/** `feeding` while this process owns the consumer and its views are up to date with the checkpoint. */
-export type FeedState = { readonly feeding: boolean; readonly handledTo: number }
+/** `isUpdating` while this process owns the consumer and its views are up to date with the checkpoint. */
+type UpdateState = { readonly isUpdating: boolean; readonly handledTo: number }
 
-export type ViewMaintenance = {
-  /** The views that the consumer's owner, an older build, does not know. */
-  unfed(): Iterable<ViewUpdater>
-  /** Notes how far this process has fed its views. */
-  note(): Promise<void>
+type ViewMaintenance = {
+  /** Returns the views that the consumer's owner, an older build, does not know. */
+  orphaned(): Iterable<ViewUpdater>
+  /** Saves how far this process has updated its views. */
+  saveProgress(): Promise<void>
   stop(): Promise<void>
 }
 
-const TICK_MS = 1_000
-/** Looks at which a view stood still behind the others before it counts as unfed. */
-const PATIENCE = 3
-
-export function startViewMaintenance(options: {
-  feeds: readonly ViewUpdater[]
-  progress: ViewProgress
-  consumer: Consumer
-  state: FeedState
-  logger: StoreLogger | undefined
-}): ViewMaintenance {
-  const { feeds, progress, consumer, state, logger } = options
-  const names = feeds.map(feed => feed.name)
-  const watched = feeds.map(feed => ({ feed, seen: -1, stood: 0 }))
-  const unfed = () => watched.filter(({ stood }) => stood >= PATIENCE).map(({ feed }) => feed)
-  let noted = 0
-
-  async function note(): Promise<void> {
-    const { handledTo } = state
-    if (handledTo <= noted) return
-    await progress.save(names, handledTo)
-    noted = handledTo
-  }
-
-  async function look(): Promise<void> {
-    const now = await progress.read(names)
-    const most = Math.max(consumer.status().checkpoint, ...now.values())
-    for (const view of watched) {
-      const position = now.get(view.feed.name) ?? 0
-      if (position !== view.seen) view.stood = 0
-      else if (position < most) view.stood += 1
-      view.seen = position
-      if (view.stood < PATIENCE) continue
-      await view.feed.catchUp(most)
-      view.seen = most // our own doing, which does not show that anybody feeds it
-    }
-  }
-
-  async function tick(): Promise<void> {
-    if (!state.feeding) return look()
-    for (const view of watched) view.stood = 0
-    await note()
-  }
-
-  const ticking = every(TICK_MS, tick, err =>
-    logger?.warn({ err }, 'the progress of the views could not be kept'),
-  )
-  return { unfed, note, stop: ticking.stop }
+type ViewMaintenanceOptions = {
+  readonly updaters: readonly ViewUpdater[]
+  readonly progress: ViewProgress
+  readonly consumer: Consumer
+  readonly state: UpdateState
+  readonly logger: StoreLogger | undefined
 }
 
-/** Runs `work` every `ms`, one run at a time. `stop` waits for the one that is running. */
-function every(
+/** The saved position that was seen last, and in how many checks it stood still behind the others. */
+type WatchedView = { readonly updater: ViewUpdater; position: number; stalledChecks: number }
+
+const CHECK_MS = 1_000
+/** A view that stood still in this many checks is orphaned. */
+const MAX_STALLED_CHECKS = 3
+
+export function startViewMaintenance(options: ViewMaintenanceOptions): ViewMaintenance {
+  const { updaters, progress, state, logger } = options
+  const names = updaters.map(({ name }) => name)
+  const views: WatchedView[] = updaters.map(updater => ({ updater, position: -1, stalledChecks: 0 }))
+  let saved = 0
+
+  async function saveProgress(): Promise<void> {
+    const { handledTo } = state
+    if (handledTo <= saved) return
+    await progress.save(names, handledTo)
+    saved = handledTo
+  }
+
+  async function check(): Promise<void> {
+    if (!state.isUpdating) return fillOrphaned(options, views)
+    for (const view of views) view.stalledChecks = 0
+    await saveProgress()
+  }
+
+  const checking = runEvery(CHECK_MS, check, err =>
+    logger?.warn({ err }, `view progress not maintained, retrying in ${CHECK_MS} ms`),
+  )
+  return {
+    orphaned: () => views.filter(isOrphaned).map(({ updater }) => updater),
+    saveProgress,
+    stop: checking.stop,
+  }
+}
+
+function isOrphaned({ stalledChecks }: WatchedView): boolean {
+  return stalledChecks >= MAX_STALLED_CHECKS
+}
+
+async function fillOrphaned(
+  { progress, consumer, updaters }: ViewMaintenanceOptions,
+  views: readonly WatchedView[],
+): Promise<void> {
+  const positions = await progress.read(updaters.map(({ name }) => name))
+  const furthest = Math.max(consumer.status().checkpoint, ...positions.values())
+  for (const view of views) {
+    const position = positions.get(view.updater.name) ?? 0
+    if (position !== view.position) view.stalledChecks = 0
+    else if (position < furthest) view.stalledChecks += 1
+    view.position = position
+    if (!isOrphaned(view)) continue
+    await view.updater.catchUp(furthest)
+    view.position = furthest // moved by this process, which does not show that anybody updates the view
+  }
+}
+
+/** Runs `work` every `ms`, one run at a time. `stop` waits for the run in flight. */
+function runEvery(
   ms: number,
   work: () => Promise<void>,
   onError: (error: unknown) => void,

@@ -1,13 +1,13 @@
-// How far each view has been filled, kept beside the views: it tells a new view from one that is up to date. Free of any driver.
+// Stores how far each view has been filled, beside the views, so that a new view can be told from one that is up to date.
 import { storedName } from '#platform/read-models/collection-names.ts'
 import type { CollectionDefinition, Document, ReadModels } from '#platform/read-models/read-models.ts'
 
 type ProgressDoc = { readonly position: number }
 
-/** By stored name of the view, e.g. `orders_v1`. What is noted may lag behind what is true, never lead it. */
+/** Keyed by the stored name of the view, such as `orders_v1`. A saved position may be behind the view, never ahead of it. */
 export type ViewProgress = {
   read(names: readonly string[]): Promise<Map<string, number>>
-  /** A lower position than the noted one is ignored. */
+  /** A position lower than the saved one is ignored. */
   save(names: readonly string[], position: number): Promise<void>
 }
 

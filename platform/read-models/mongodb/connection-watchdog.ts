@@ -1,65 +1,66 @@
-// Connects a MongoDB client anew when its watch over a server has stopped. Free of what the client is used for.
+// Reconnects a MongoDB client whose server monitoring has stopped.
 //
-// The driver asks each server every `heartbeatFrequencyMS` how it is, and hears of it, or gives up, in `connectTimeoutMS`.
-// That was seen to stop without a word when a server was killed, and its client then never noticed that it was back.
+// The driver sends each server a heartbeat every `heartbeatFrequencyMS`, which succeeds or fails within
+// `connectTimeoutMS`. After a server was killed, the heartbeats were seen to stop without an event, and the client never
+// noticed that the server was back.
 import type { MongoClient, ServerHeartbeatFailedEvent, ServerOpeningEvent } from 'mongodb'
 
 export type WatchedClient = Pick<MongoClient, 'on' | 'off' | 'close' | 'connect'> & {
   readonly options: Pick<MongoClient['options'], 'heartbeatFrequencyMS' | 'connectTimeoutMS'>
 }
 
-/** Looks in the time that a server may take to be heard of. Looks are counted, so that a stalled process is no silence. */
-const LOOKS = 4
-/** In a row, without news of a server: half as long again as it may take. */
-const SILENT_LOOKS = 6
+/** Checks in the longest time between two heartbeats. Checks are counted, so that a stalled process is no silence. */
+const CHECKS = 4
+/** Checks in a row without a heartbeat after which a server counts as silent: half as long again as one may take. */
+const SILENT_CHECKS = 6
 
-/** Before it is connected, until disposed. While the client is connected anew its calls fail as in an outage. */
+/** Watches `client`, which must not be connected yet, until disposed. During a reconnect its calls fail as in an outage. */
 export function startWatchdog(client: WatchedClient, onSilence: (address: string) => void): AsyncDisposable {
-  const lookMs = (client.options.heartbeatFrequencyMS + client.options.connectTimeoutMS) / LOOKS
-  const looks = new Map<string, number>()
-  let isLost = false
-  let reviving: Promise<void> | undefined
+  const checkMs = (client.options.heartbeatFrequencyMS + client.options.connectTimeoutMS) / CHECKS
+  const checks = new Map<string, number>()
+  let isDown = false
+  let reconnecting: Promise<void> | undefined
 
-  const hear = ({ connectionId }: Pick<ServerHeartbeatFailedEvent, 'connectionId'>) =>
-    void looks.set(connectionId, 0)
-  const begin = ({ address }: Pick<ServerOpeningEvent, 'address'>) => void looks.set(address, 0)
-  const forget = ({ address }: Pick<ServerOpeningEvent, 'address'>) => void looks.delete(address)
+  const reset = ({ connectionId }: Pick<ServerHeartbeatFailedEvent, 'connectionId'>) =>
+    void checks.set(connectionId, 0)
+  const begin = ({ address }: Pick<ServerOpeningEvent, 'address'>) => void checks.set(address, 0)
+  const forget = ({ address }: Pick<ServerOpeningEvent, 'address'>) => void checks.delete(address)
 
-  function look(): void {
-    if (reviving) return
-    for (const [address, count] of looks) looks.set(address, count + 1)
-    const silent = [...looks].find(([, count]) => count >= SILENT_LOOKS)
+  function check(): void {
+    if (reconnecting) return
+    for (const [address, count] of checks) checks.set(address, count + 1)
+    const silent = [...checks].find(([, count]) => count >= SILENT_CHECKS)
     if (silent) onSilence(silent[0])
-    isLost ||= silent !== undefined
-    if (isLost)
-      reviving = revive().finally(() => {
-        reviving = undefined
+    isDown ||= silent !== undefined
+    if (isDown)
+      reconnecting = reconnect().finally(() => {
+        reconnecting = undefined
       })
   }
 
-  /** What fails is tried again at the next look. */
-  async function revive(): Promise<void> {
-    looks.clear()
-    await client.close().catch(() => {})
-    isLost = await client.connect().then(
+  /** A failed reconnect is tried again at the next check. */
+  async function reconnect(): Promise<void> {
+    checks.clear()
+    await client.close().catch(() => {}) // a client that fails to close is connected all the same
+    isDown = await client.connect().then(
       () => false,
       () => true,
     )
   }
 
   client.on('serverOpening', begin)
-  client.on('serverHeartbeatSucceeded', hear)
-  client.on('serverHeartbeatFailed', hear)
+  client.on('serverHeartbeatSucceeded', reset)
+  client.on('serverHeartbeatFailed', reset)
   client.on('serverClosed', forget)
-  const timer = setInterval(look, lookMs)
+  const timer = setInterval(check, checkMs)
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
       client.off('serverOpening', begin)
-      client.off('serverHeartbeatSucceeded', hear)
-      client.off('serverHeartbeatFailed', hear)
+      client.off('serverHeartbeatSucceeded', reset)
+      client.off('serverHeartbeatFailed', reset)
       client.off('serverClosed', forget)
-      await reviving
+      await reconnecting
     },
   }
 }

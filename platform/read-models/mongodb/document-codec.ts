@@ -1,4 +1,4 @@
-// Keys and text of documents as MongoDB's servers all take them: keys without dots, dollars and NUL, text without NUL. Free of I/O.
+// Encodes documents so that all MongoDB servers take them: keys without dots, dollars and NUL, text without NUL.
 import type { Json } from '#platform/domain/json.ts'
 
 const SPECIAL = /[%.$\0]/g
@@ -8,7 +8,7 @@ function encodeKey(key: string): string {
   return key.replace(SPECIAL, char => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
-/** U+FFFD for NUL, which FerretDB cannot hold where PostgreSQL is behind it. */
+/** Returns the text with U+FFFD for each NUL, which FerretDB on PostgreSQL cannot hold. */
 export function storedText(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
 }
@@ -19,16 +19,16 @@ export function decodeKey(key: string): string {
     : key
 }
 
-type Rekeyed = string | number | boolean | null | Rekeyed[] | { [key: string]: Rekeyed }
+type MutableJson = string | number | boolean | null | MutableJson[] | { [key: string]: MutableJson }
 
-/** The document with its keys encoded, and without members that are undefined. */
-export function encodeDocument(doc: Json): { [key: string]: Rekeyed } | null {
+/** Returns the document with its keys encoded, and without members that are undefined. */
+export function encodeDocument(doc: Json): { [key: string]: MutableJson } | null {
   const encoded = mapKeys(doc, encodeKey)
   return encoded !== null && typeof encoded === 'object' && !Array.isArray(encoded) ? encoded : null
 }
 
-/** A copy with every key, at any depth, put through `rename`, and with text that can be stored. */
-export function mapKeys(value: Json, rename: (key: string) => string): Rekeyed {
+/** Returns a copy with `rename` applied to every key at any depth, and with text that can be stored. */
+export function mapKeys(value: Json, rename: (key: string) => string): MutableJson {
   if (typeof value === 'string') return storedText(value)
   if (value === null || typeof value !== 'object') return value
   if (isArray(value)) return value.map(item => mapKeys(item, rename))

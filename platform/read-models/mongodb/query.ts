@@ -1,4 +1,4 @@
-// Queries on read models as MongoDB filters: types kept apart, keyset pages, search. Free of I/O.
+// Translates queries on read models into MongoDB filters.
 import type { Document as BsonDocument, Filter as BsonFilter, Sort } from 'mongodb'
 import { checkPath } from '#platform/read-models/collection-names.ts'
 import { storedText } from '#platform/read-models/mongodb/document-codec.ts'
@@ -6,7 +6,7 @@ import type { PagePosition, SortValue } from '#platform/read-models/page-cursor.
 import type { Filter, Query } from '#platform/read-models/read-models.ts'
 import { foldQuery } from '#platform/read-models/search-terms.ts'
 
-/** A document as it is kept; `doc` null is one that was deleted. */
+/** A document as it is stored; `doc` is null for one that was deleted. */
 export type StoredDocument = {
   readonly _id: string
   readonly doc: BsonDocument | null
@@ -24,9 +24,9 @@ export function fieldOf(path: string): string {
   return `doc.${checkPath(path)}`
 }
 
-export function findFilter(query: Query, place: PagePosition | undefined): Condition {
+export function findFilter(query: Query, position: PagePosition | undefined): Condition {
   const conditions = whereConditions(query.where ?? [])
-  return { $and: place ? [...conditions, pastCondition(query, place)] : conditions }
+  return { $and: position ? [...conditions, pastCondition(query, position)] : conditions }
 }
 
 export function countFilter(where: readonly Filter[]): Condition {
@@ -60,9 +60,9 @@ function matchingConditions(text: string): Condition[] {
   return words.map(word => ({ terms: { $regex: `^${word}` } }) as Condition)
 }
 
-/** A comparison sees values of its own type only, so that the types beyond it are named. */
-function pastCondition({ orderBy }: Query, place: PagePosition): Condition {
-  const [value, id] = [storedValue(place.value), storedText(place.id)]
+/** A comparison matches values of its own type only, so that the types beyond it are named. */
+function pastCondition({ orderBy }: Query, position: PagePosition): Condition {
+  const [value, id] = [storedValue(position.value), storedText(position.id)]
   if (!orderBy) return { _id: { $gt: id } }
   const field = fieldOf(orderBy.path)
   const past = orderBy.descending ? '$lt' : '$gt'

@@ -1,4 +1,4 @@
-// The read-models port on MongoDB: a collection per collection and version. Free of events.
+// Keeps read models in MongoDB: one of its collections per collection and version.
 import {
   type AnyBulkWriteOperation,
   type Collection as MongoCollection,
@@ -31,23 +31,23 @@ import { asUnavailable } from '#platform/resilience/outage.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 const DUPLICATE_KEY = 11_000
-/** A read that met the moment of a swap; the next try finds the new collection. */
+/** The error of a read during a swap; the next attempt finds the new collection. */
 const PLAN_KILLED = 175
 const READ_ATTEMPTS = 3
-/** Each try after the first meets only documents that were made since the one before. */
+/** Each attempt after the first fails only on documents that were created since the one before. */
 const WRITE_ATTEMPTS = 10
 
-/** Runs the work on a collection's documents that may not go on at once. */
-type Turns = <T>(name: string, work: () => Promise<T>) => Promise<T>
+/** Runs the writes of a collection, one after another where the server needs it. */
+type WriteQueue = <T>(name: string, work: () => Promise<T>) => Promise<T>
 
-export type MongodbOptions = { readonly url: string; readonly logger?: Pick<Logger, 'warn'> }
+type MongodbOptions = { readonly url: string; readonly logger?: Pick<Logger, 'warn'> }
 
-/** Opens the read models in the database that `url` names: see `openMongodbServer`. */
+/** Opens the read models in the database that `url` names, as `openMongodbServer` does. */
 export async function openMongodbReadModels({ url, logger }: MongodbOptions): Promise<ReadModels> {
   const server = await openMongodbServer(url, logger)
-  const turns = turnsOn(server)
+  const writeQueue = createWriteQueue(server)
   const open = <Doc extends Document>(definition: CollectionDefinition<Doc>, name: string) =>
-    mongoCollection({ server, turns, definition, name })
+    mongoCollection({ server, writeQueue, definition, name })
   return {
     async collection(definition) {
       const name = storedName(definition)
@@ -62,29 +62,29 @@ export async function openMongodbReadModels({ url, logger }: MongodbOptions): Pr
   }
 }
 
-/** Where the server's guards are no guards while two writes go on at once, this process' batches take turns. */
-function turnsOn({ isFerretdb }: MongodbServer): Turns {
+/** FerretDB's guards fail for concurrent writes, so this process's batches are written one after another there. */
+function createWriteQueue({ isFerretdb }: MongodbServer): WriteQueue {
   if (!isFerretdb) return (_, work) => work()
   const queue = createKeyedQueue()
   return (name, work) => queue.run([name], work)
 }
 
-type Opening<Doc extends Document> = {
+type OpenCollection<Doc extends Document> = {
   readonly server: MongodbServer
-  readonly turns: Turns
+  readonly writeQueue: WriteQueue
   readonly definition: CollectionDefinition<Doc>
   readonly name: string
 }
 
-function mongoCollection<Doc extends Document>(opening: Opening<Doc>): Collection<Doc> {
-  const { server, turns, definition, name } = opening
+function mongoCollection<Doc extends Document>(target: OpenCollection<Doc>): Collection<Doc> {
+  const { server, writeQueue, definition, name } = target
   const stored = server.db.collection<StoredDocument>(name)
-  /** What is written next is made of it: another member than the primary may not have it yet. */
+  /** The next write depends on it, and other members than the primary may not have it yet. */
   const latest = server.db.collection<StoredDocument>(name, { readPreference: 'primary' })
   const read = async (ids: readonly string[], from = stored) => {
     const [first, ...others] = ids.map(storedText)
     if (first === undefined) return []
-    return attempt(() =>
+    return withAttempts(() =>
       from.find({ _id: others.length === 0 ? first : { $in: [first, ...others] } }).toArray(),
     )
   }
@@ -99,16 +99,16 @@ function mongoCollection<Doc extends Document>(opening: Opening<Doc>): Collectio
     },
     async find(query) {
       const cursors = createPageCursors(definition.name, query)
-      const filter = findFilter(query, cursors.place)
+      const filter = findFilter(query, cursors.position)
       const options = { sort: sortOf(query), limit: query.limit + 1, batchSize: query.limit + 2 }
-      const rows = await attempt(() => stored.find(filter, options).toArray())
+      const rows = await withAttempts(() => stored.find(filter, options).toArray())
       return pageOf<Doc>(rows, query, cursors.encode)
     },
-    count: (where = []) => attempt(() => stored.countDocuments(countFilter(where))),
+    count: (where = []) => withAttempts(() => stored.countDocuments(countFilter(where))),
     async ids(after, limit) {
       const options = { projection: { _id: 1 as const }, sort: { _id: 1 as const }, limit }
       const past = { _id: { $gt: storedText(after) }, doc: { $ne: null } }
-      return (await attempt(() => stored.find(past, options).toArray())).map(row => row._id)
+      return (await withAttempts(() => stored.find(past, options).toArray())).map(row => row._id)
     },
     async load(ids) {
       return new Map(
@@ -120,8 +120,8 @@ function mongoCollection<Doc extends Document>(opening: Opening<Doc>): Collectio
     },
     async write(writes) {
       if (writes.length === 0) return
-      const guarded = () => writeGuarded(latest, { ...opening, writes })
-      await turns(name, () => attempt(guarded))
+      const guarded = () => writeGuarded(latest, { ...target, writes })
+      await writeQueue(name, () => withAttempts(guarded))
     },
   }
 }
@@ -138,25 +138,25 @@ function pageOf<Doc extends Document>(
   return { items, hasNext: rows.length > limit }
 }
 
-/** What `write` stored is a Doc: BSON gives back the strings, numbers, booleans, arrays and objects that it got. */
+/** A stored document is a Doc: BSON returns the strings, numbers, booleans, arrays and objects that were written. */
 function documentOf<Doc extends Document>(row: StoredDocument | undefined): Doc | null {
   return mapKeys(row?.doc ?? null, decodeKey) as Doc | null
 }
 
 /**
- * An upsert whose guard fails tries to insert, and meets the document that is there. That may also have been written
- * at the same moment with an older position, so that all is tried again, with plain updates of what is there: the
- * guards make it harmless.
+ * An upsert whose guard fails tries to insert, and fails on the document that exists. That may also have been written
+ * at the same moment with an older position, so all writes are repeated, with plain updates of what exists: the guards
+ * make that harmless.
  */
 async function writeGuarded<Doc extends Document>(
   stored: MongoCollection<StoredDocument>,
-  { server, definition, writes }: Opening<Doc> & { readonly writes: readonly GuardedWrite<Doc>[] },
+  { server, definition, writes }: OpenCollection<Doc> & { readonly writes: readonly GuardedWrite<Doc>[] },
 ): Promise<void> {
   let present: ReadonlySet<string> = new Set()
   for (let count = 1; ; count++) {
     try {
       const updates = writes.map(write =>
-        guardedUpdate(server, updateOf(definition, write), !present.has(storedText(write.id))),
+        guardedUpdate(server, { ...updateOf(definition, write), upsert: !present.has(storedText(write.id)) }),
       )
       await stored.bulkWrite(updates, { ordered: false })
       return
@@ -173,39 +173,40 @@ async function writeGuarded<Doc extends Document>(
 type GuardedUpdate = {
   readonly filter: { readonly _id: string; readonly position: { readonly $lt: number } }
   readonly update: UpdateFilter<StoredDocument>
+  readonly upsert: boolean
 }
 
 function updateOf<Doc extends Document>(
   definition: CollectionDefinition<Doc>,
   { id, doc, position }: GuardedWrite<Doc>,
-): GuardedUpdate {
+): Omit<GuardedUpdate, 'upsert'> {
   const terms = doc === null ? [] : foldTerms(definition.terms?.(doc) ?? [])
   const update = { $set: { doc: encodeDocument(doc), position, terms } }
   return { filter: { _id: storedText(id), position: { $lt: position } }, update }
 }
 
-/** One document at most, either way: `updateOne` is what the driver repeats when the connection is lost. */
+/** Updates at most one document either way: `updateOne` is what the driver repeats when the connection is lost. */
 function guardedUpdate(
   { isFerretdb }: MongodbServer,
   update: GuardedUpdate,
-  upsert: boolean,
 ): AnyBulkWriteOperation<StoredDocument> {
-  return isFerretdb ? { updateMany: { ...update, upsert } } : { updateOne: { ...update, upsert } }
+  return isFerretdb ? { updateMany: update } : { updateOne: update }
 }
 
-async function attempt<T>(work: () => Promise<T>): Promise<T> {
+/** Retries a read or write that met a swap. Throws CallerError UNAVAILABLE while MongoDB is away. */
+async function withAttempts<T>(work: () => Promise<T>): Promise<T> {
   for (let count = 1; ; count++) {
     try {
       return await work()
     } catch (cause) {
       const isSwapped = cause instanceof MongoServerError && cause.code === PLAN_KILLED
-      if (!isSwapped || count >= READ_ATTEMPTS) throw asUnavailable('read models', rootOf(cause))
+      if (!isSwapped || count >= READ_ATTEMPTS) throw asUnavailable('read models', unwrap(cause))
     }
   }
 }
 
-/** The driver keeps what ended a bulk write, such as a lost connection, inside an error of its own. */
-function rootOf(cause: unknown): unknown {
+/** Returns the error that ended a bulk write, such as a lost connection: the driver wraps it in its own. */
+function unwrap(cause: unknown): unknown {
   const inner: unknown = cause instanceof MongoServerError ? cause.errorResponse : undefined
   return inner instanceof Error ? inner : cause
 }

@@ -1,4 +1,4 @@
-// A session with the MongoDB that a URL names, and what its server can do. Free of documents.
+// Connects to the MongoDB that a URL names, and detects what its server can do.
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { startWatchdog } from '#platform/read-models/mongodb/connection-watchdog.ts'
@@ -7,19 +7,19 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 export type MongodbServer = AsyncDisposable & {
   readonly db: Db
   /**
-   * FerretDB 1 updates in two steps, a look and a write, and keeps a session of its own database for each document
-   * that an `updateOne` found, until the command ends. It has no `rename` over a collection that is there.
+   * FerretDB 1 updates in two steps, a read and a write, and keeps a session of its own database for each document
+   * that an `updateOne` found, until the command ends. It cannot rename over a collection that exists.
    */
   readonly isFerretdb: boolean
 }
 
 const SELECTION_MS = 10_000
-/** After it a server is taken for silent. */
+/** The longest that a server may take to answer a connection attempt or a heartbeat. */
 const CONNECT_MS = 10_000
 
 /**
- * The database that `url` names, `waybill` if it names none. What the URL says of read preference, write concern and
- * retries counts; writes wait for a majority when it says nothing. Throws OperatorError READ_MODELS_UNREACHABLE.
+ * Opens the database that `url` names, `waybill` by default. The URL's read preference, write concern and retries apply;
+ * without a write concern, writes wait for a majority. Throws OperatorError READ_MODELS_UNREACHABLE.
  */
 export async function openMongodbServer(url: string, logger?: Pick<Logger, 'warn'>): Promise<MongodbServer> {
   const timeout = {
@@ -31,7 +31,7 @@ export async function openMongodbServer(url: string, logger?: Pick<Logger, 'warn
   open.defer(() => client.close())
   open.use(
     startWatchdog(client, address =>
-      logger?.warn({ address }, 'nothing was heard of a server of READ_MODELS_URL, and it is connected anew'),
+      logger?.warn({ address }, 'no heartbeat from a server of READ_MODELS_URL, reconnecting'),
     ),
   )
   try {

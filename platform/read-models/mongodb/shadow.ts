@@ -1,4 +1,4 @@
-// Collections made, built beside the live one and put in its place, on MongoDB. Free of queries.
+// Creates collections in MongoDB, and shadows that replace live ones.
 import { randomUUID } from 'node:crypto'
 import { type Document as BsonDocument, type Db, MongoServerError } from 'mongodb'
 import { storedName } from '#platform/read-models/collection-names.ts'
@@ -10,9 +10,9 @@ import { isOutage } from '#platform/resilience/outage.ts'
 const NAMESPACE_EXISTS = 48
 const CREATE_ATTEMPTS = 5
 const SHADOW_DAYS = 1
-const COPIED_AT_ONCE = 50
+const COPY_BATCH = 50
 
-/** Every step may be repeated, so that one that lost its connection is. */
+/** Every step may be repeated, so all are after a lost connection. */
 export async function createCollection<Doc extends Document>(
   db: Db,
   definition: CollectionDefinition<Doc>,
@@ -51,9 +51,9 @@ function indexesOf<Doc extends Document>(
   }))
 }
 
-export type ShadowCollection = { readonly name: string; swap(): Promise<void>; drop(): Promise<void> }
+type ShadowCollection = { readonly name: string; swap(): Promise<void>; drop(): Promise<void> }
 
-/** Each rebuild has a shadow of its own, whose name says when it was begun, so that a dead one is dropped later. */
+/** Each rebuild has a shadow of its own, named by its start time, so that a dead one is dropped later. */
 export async function createShadow<Doc extends Document>(
   { db, isFerretdb }: MongodbServer,
   definition: CollectionDefinition<Doc>,
@@ -66,7 +66,7 @@ export async function createShadow<Doc extends Document>(
   return {
     name,
     async swap() {
-      if (isFerretdb) await takeOver(db, name, live)
+      if (isFerretdb) await copyOver(db, name, live)
       else await db.renameCollection(name, live, { dropTarget: true })
     },
     async drop() {
@@ -83,10 +83,10 @@ async function dropDeadShadows(db: Db, prefix: string): Promise<void> {
 }
 
 /**
- * For want of a rename over a collection: the shadow's documents take the places of the live ones, and what is not in
- * the shadow goes. Readers see each document old or new, never none; but for a while some are new and some old.
+ * Replaces a rename over a collection: copies the shadow's documents over the live ones, and deletes those that are not
+ * in the shadow. Readers see each document old or new, never none; but for a while some are new and some old.
  */
-async function takeOver(db: Db, from: string, to: string): Promise<void> {
+async function copyOver(db: Db, from: string, to: string): Promise<void> {
   const live = db.collection<StoredDocument>(to)
   const shadow = db.collection<StoredDocument>(from)
   const kept = new Set<string>()
@@ -106,7 +106,7 @@ async function* inBatches<Row extends BsonDocument>(rows: AsyncIterable<Row>): A
   let batch: Row[] = []
   for await (const row of rows) {
     batch.push(row)
-    if (batch.length < COPIED_AT_ONCE) continue
+    if (batch.length < COPY_BATCH) continue
     yield batch
     batch = []
   }

@@ -1,4 +1,4 @@
-// Queries on read models as SQL: filters, keyset pages, search. Free of I/O.
+// Translates queries on read models into SQL.
 import { type Sql, storableJson, storableText } from '#platform/postgres/pool.ts'
 import type { PagePosition } from '#platform/read-models/page-cursor.ts'
 import { jsonAt, KEYED_LENGTH, keyOf, SCHEMA, type Table } from '#platform/read-models/postgres/schema.ts'
@@ -7,15 +7,15 @@ import { foldQuery } from '#platform/read-models/search-terms.ts'
 
 type Scalar = string | number | boolean
 
-/** First characters of keys: a type's keys lie between its own and the next one's. */
+/** The first characters of keys: a type's keys are between its own and the next type's. */
 const FIRST_OF = { number: "'1'", string: "'2'", boolean: "'3'", nothing: "'4'" } as const
 const NEXT = { number: 'string', string: 'boolean' } as const
 
-/** One row more than the page holds tells whether there is another. */
-export function findSql(table: Table, query: Query, place: PagePosition | undefined): Sql {
+/** Selects one row more than the page has, which shows whether there is another page. */
+export function findSql(table: Table, query: Query, position: PagePosition | undefined): Sql {
   const values = createValues()
   const conditions = whereSql(query.where ?? [], values)
-  if (place) conditions.push(pastSql(query, place, values))
+  if (position) conditions.push(pastSql(query, position, values))
   const direction = query.orderBy?.descending ? 'DESC' : 'ASC'
   const order = query.orderBy ? `${keyOf(query.orderBy.path)} ${direction}, id ${direction}` : 'id'
   const text = `SELECT id, doc FROM ${table.sql} WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ${query.limit + 1}`

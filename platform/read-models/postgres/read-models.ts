@@ -1,4 +1,4 @@
-// The read-models port on PostgreSQL: a table of jsonb documents per collection and version. Free of events.
+// Keeps read models in PostgreSQL: a table of jsonb documents per collection and version.
 import type pg from 'pg'
 import { OperatorError } from '#platform/domain/errors.ts'
 import {
@@ -34,21 +34,21 @@ import type {
 } from '#platform/read-models/read-models.ts'
 import { foldTerms } from '#platform/read-models/search-terms.ts'
 
-export type PostgresReadModelsOptions = {
+type PostgresReadModelsOptions = {
   readonly url: string
   readonly logger?: StoreLogger
-  /** Sessions at most; 10 when left out. */
+  /** The most sessions; 10 by default. */
   readonly poolSize?: number
 }
 
 /** Rows of one insert statement. */
 const WRITE_CHUNK = 1_000
-/** First half of the session advisory lock that makes a rebuild the only one of its collection. */
+/** The first half of the session advisory lock by which a collection has one rebuild at a time. */
 const REBUILD_LOCK = 7_234_202
 
 /**
  * Opens the read models in the database at `url`, in a schema of their own. Strings longer than 200 characters are
- * sorted, and compared with a range's bounds, by their first 200.
+ * sorted, and compared with a range's bounds, by their first 200. Throws OperatorError READ_MODELS_UNREACHABLE.
  */
 export async function openPostgresReadModels(options: PostgresReadModelsOptions): Promise<ReadModels> {
   const { url, logger, poolSize = 10 } = options
@@ -92,7 +92,7 @@ async function openShadow<Doc extends Document>(
   }
 }
 
-/** A session that holds the lock until it ends, so that a rebuild that dies gives it free. */
+/** Opens a session that holds the lock until it ends, so that a rebuild that dies releases it. Throws REBUILD_RUNNING. */
 async function holdRebuildLock(url: string, table: Table): Promise<pg.Client> {
   const session = await openSession(url)
   const { rows } = await session.query<{ held: boolean }>(
@@ -126,7 +126,7 @@ function tableCollection<Doc extends Document>(
       const rows = await pool.query<{ id: string; doc: Doc }>(named('many', text, [ids.map(storableText)]))
       return new Map(rows.map(row => [row.id, row.doc]))
     },
-    find: query => findPage(pool, definition, table, query),
+    find: query => findPage({ pool, name: definition.name, table }, query),
     async count(where = []) {
       const rows = await pool.query<{ count: number }>(countSql(table, where))
       return rows[0]?.count ?? 0
@@ -155,13 +155,11 @@ function tableCollection<Doc extends Document>(
 }
 
 async function findPage<Doc extends Document>(
-  pool: Pool,
-  definition: CollectionDefinition<Doc>,
-  table: Table,
+  { pool, name, table }: { readonly pool: Pool; readonly name: string; readonly table: Table },
   query: Query,
 ): Promise<Page<Doc>> {
-  const cursors = createPageCursors(definition.name, query)
-  const rows = await pool.query<{ id: string; doc: Doc }>(findSql(table, query, cursors.place))
+  const cursors = createPageCursors(name, query)
+  const rows = await pool.query<{ id: string; doc: Doc }>(findSql(table, query, cursors.position))
   const items = rows
     .slice(0, query.limit)
     .map(({ id, doc }) => ({ id, doc, cursor: cursors.encode(doc, id) }))
@@ -191,7 +189,7 @@ function columns<Doc extends Document>(
   ]
 }
 
-/** One write per document, the newest, by id: two processes that write the same documents cannot block each other. */
+/** Returns the newest write per document, sorted by id: two processes that write the same documents cannot deadlock. */
 function inLockOrder<Doc>(writes: readonly GuardedWrite<Doc>[]): GuardedWrite<Doc>[] {
   const newest = new Map<string, GuardedWrite<Doc>>()
   for (const write of writes) {

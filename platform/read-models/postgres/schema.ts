@@ -1,4 +1,4 @@
-// The read models' tables and indexes in PostgreSQL: made, swapped, dropped. Free of documents and queries.
+// Creates, swaps and drops the tables and indexes of read models in PostgreSQL.
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
@@ -10,15 +10,15 @@ export const SCHEMA = 'read_models'
 const MIGRATION_LOCK = 7_234_201
 const LOCK_NOT_AVAILABLE = '55P03'
 const SWAP_LOCK_MS = 250
-const SWAP_PATIENCE_MS = 60_000
+const SWAP_TIMEOUT_MS = 60_000
 
-/** A string shorter than this, in UTF-16 units, is told apart by its key alone. */
+/** A string shorter than this, in UTF-16 units, is identified by its key alone. */
 export const KEYED_LENGTH = 200
 
 /**
- * One text per value that sorts, under COLLATE "C", as the port says values sort: so one index serves equality,
+ * Returns one text per value that sorts, under COLLATE "C", in the port's order of values: so one index serves equality,
  * ranges and order, whatever the type. Numbers are their IEEE 754 bits, turned so that they sort as text. Strings
- * count by their first 200 characters, which keeps index entries within their limit.
+ * are cut to their first 200 characters, which keeps index entries within their limit.
  */
 const VIEW_KEY = `
 CREATE OR REPLACE FUNCTION ${SCHEMA}.view_key(value jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -32,7 +32,7 @@ CREATE OR REPLACE FUNCTION ${SCHEMA}.view_key(value jsonb) RETURNS text LANGUAGE
     ELSE '0' END
 $$`
 
-/** The expression that every index, filter and order on `path` is made of. */
+/** Returns the expression that every index, filter and order on `path` uses. */
 export function keyOf(path: string): string {
   return `(${SCHEMA}.view_key(${jsonAt(path)}) COLLATE "C")`
 }
@@ -55,7 +55,7 @@ function table(name: string): Table {
   return { name, sql: `${SCHEMA}.${name}` }
 }
 
-/** Makes the schema and its key function. Safe when several processes do it at once. */
+/** Creates the schema and its key function. Safe when several processes do it at once. */
 export async function prepareSchema(url: string): Promise<void> {
   await inTransaction(url, async session => {
     await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
@@ -67,7 +67,7 @@ export async function prepareSchema(url: string): Promise<void> {
   })
 }
 
-/** Makes what is missing of the collection's table and indexes. An index new to a filled table holds up its writers. */
+/** Creates what is missing of the collection's table and indexes. A new index on a filled table blocks its writers meanwhile. */
 export async function createTable<Doc extends Document>(
   url: string,
   definition: CollectionDefinition<Doc>,
@@ -86,7 +86,7 @@ export async function createTable<Doc extends Document>(
   })
 }
 
-/** Drops what an earlier rebuild left of the shadow, and makes it anew. */
+/** Drops what an earlier rebuild left of the shadow, and creates it anew. */
 export async function recreateShadow<Doc extends Document>(
   url: string,
   definition: CollectionDefinition<Doc>,
@@ -100,16 +100,16 @@ export async function dropTable(url: string, target: Table): Promise<void> {
 }
 
 /**
- * Puts the shadow's table in the live one's place, with all its parts, in one transaction. It waits for the table's
- * lock in short tries, because whoever asks for the table while it waits stands in line behind it. The planner knows
- * the new table from its first query on.
+ * Replaces the live table with the shadow's, with all its parts, in one transaction. It waits for the table's lock in
+ * short attempts, because every statement on the table queues behind a waiting lock. The shadow is analyzed first, so
+ * that the first queries on it are planned well.
  */
 export async function swapTables<Doc extends Document>(
   url: string,
   definition: CollectionDefinition<Doc>,
 ): Promise<void> {
   await withSession(url, session => session.query(`ANALYZE ${shadowTable(definition).sql}`))
-  const deadline = Date.now() + SWAP_PATIENCE_MS
+  const deadline = Date.now() + SWAP_TIMEOUT_MS
   for (;;) {
     try {
       return await inTransaction(url, session => swapOnce(session, definition))
@@ -144,12 +144,12 @@ function tableSql(target: Table): string {
   )`
 }
 
-/** What belongs to a table, and has a name of its own in the schema. */
+/** An object that belongs to a table, and has a name of its own in the schema. */
 type Part = { readonly kind: 'INDEX' | 'STATISTICS'; readonly name: string; readonly sql: string }
 
 /**
- * A deleted document stands in no index. For that the indexes are partial, and PostgreSQL does not estimate by what it
- * knows of a partial index's expressions: so there are statistics of each path as well.
+ * The indexes are partial, so that deleted documents are in none. PostgreSQL does not use the statistics of a partial
+ * index's expressions for its estimates, so each path has statistics of its own.
  */
 function partsOf<Doc extends Document>(definition: CollectionDefinition<Doc>, target: Table): Part[] {
   const indexes = definition.indexes.map(paths => indexOf(target, paths))
