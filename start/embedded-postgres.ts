@@ -65,11 +65,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const cluster = await ensureCluster({ binaries, directory, owner })
   const setup: Cluster = { binaries, cluster, owner, volatile, directory, password, log }
   const held = await acquire(setup)
-  const kept = keepRunning(setup, held, log)
+  const keeper = keepRunning(setup, held, log)
   return {
     database: name => database(urlOf(setup, held.port, 'postgres'), name),
     async [Symbol.asyncDispose]() {
-      await kept[Symbol.asyncDispose]()
+      await keeper[Symbol.asyncDispose]()
       await stopServer(cluster)
     },
   }

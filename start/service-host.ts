@@ -59,5 +59,4 @@ process.on('SIGTERM', () => void leave())
 process.on('disconnect', () => void leave())
 process.once('message', message => void begin(message))
 if (!process.connected) process.exit(1)
-// A failure to load is not reported here: startServices meets it again and reports it.
-await loadServices(names.parse(process.argv.slice(2))).catch(() => {})
+await loadServices(names.parse(process.argv.slice(2))).catch(() => {}) // startServices reports it

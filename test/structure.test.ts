@@ -8,6 +8,15 @@ const MOST_FILES = 15
 const MOST_LINES = 60
 /** Exports that are loaded by name: the Temporal worker finds a workflow so. */
 const ENTRY_POINTS = ['platform/saga/temporal/workflow.ts saga']
+/** Where a rule does not hold yet. Nothing may be added, and a place that is mended is taken out. */
+const EXEMPT = {
+  fileCycles: /^(gateway\/executor|platform\/graphql\/(endpoint|explorer))\//,
+  folderCycles: /^platform\/event-store platform\/event-store\/postgres$/,
+  exports:
+    /^(bff-web\/rest|gateway\/(executor|planner)|platform|subgraphs|test\/(bff|bff-mobile|bff-web|gateway|platform|subgraphs))\//,
+  functions:
+    /^(gateway\/(executor|planner)|platform\/(event-bus|event-store|saga)|subgraphs\/(orders|payment)\/domain)\//,
+}
 const BFFS = ['bff', 'bff-web', 'bff-mobile']
 const SERVICES = ['platform', 'schema', 'subgraphs', 'gateway', ...BFFS]
 
@@ -142,16 +151,16 @@ test(`no folder holds more than ${MOST_FILES} files`, () => {
   expect(full.map(([folder, files]) => `${folder}: ${files.length} files`)).toEqual([])
 })
 
-test.skip('no file imports itself by way of others', () => {
-  expect(cyclesOf(file => file)).toEqual([])
+test('no file imports itself by way of others', () => {
+  expect(cyclesOf(file => file).filter(group => !EXEMPT.fileCycles.test(group))).toEqual([])
 })
 
-test.skip('no folder imports itself by way of others', () => {
-  expect(cyclesOf(path.dirname)).toEqual([])
+test('no folder imports itself by way of others', () => {
+  expect(cyclesOf(path.dirname).filter(group => !EXEMPT.folderCycles.test(group))).toEqual([])
 })
 
-/** The groups of nodes that import one another. `nodeOf` says which node a file belongs to; types count, lazy imports do not. */
-function cyclesOf(nodeOf: (file: string) => string): string[][] {
+/** Returns the groups of nodes that import one another. `nodeOf` maps a file to its node. Types count, lazy imports do not. */
+function cyclesOf(nodeOf: (file: string) => string): string[] {
   const edges = new Map<string, Set<string>>()
   const files = new Set(written.map(({ file }) => file))
   for (const { file, target, dynamic } of written.flatMap(source => source.imports)) {
@@ -170,7 +179,7 @@ function cyclesOf(nodeOf: (file: string) => string): string[][] {
         ]
       : [],
   )
-  return [...new Set(groups)].map(group => group.split(' '))
+  return [...new Set(groups)]
 }
 
 function reachable(start: string, edges: ReadonlyMap<string, ReadonlySet<string>>): Set<string> {
@@ -185,7 +194,7 @@ function reachable(start: string, edges: ReadonlyMap<string, ReadonlySet<string>
   return reached
 }
 
-test.skip('every exported name is imported by another file', () => {
+test('every exported name is imported by another file', () => {
   const used = new Set([
     ...ENTRY_POINTS,
     ...imports.flatMap(({ target, names }) => names.map(name => `${target} ${name}`)),
@@ -196,17 +205,17 @@ test.skip('every exported name is imported by another file', () => {
       ? []
       : Array.from(text.matchAll(declared), ([, name]) => `${file} ${name}`).filter(name => !used.has(name)),
   )
-  expect(unused).toEqual([])
+  expect(unused.filter(name => !EXEMPT.exports.test(name))).toEqual([])
 })
 
-test.skip(`no function of the source is longer than ${MOST_LINES} lines`, () => {
+test(`no function of the source is longer than ${MOST_LINES} lines`, () => {
   const long = written
     .filter(({ file }) => !file.startsWith('test/'))
     .flatMap(({ file, text }) =>
       functionsIn(text).map(({ line, length }) => ({ at: `${file}:${line}`, length })),
     )
     .filter(({ length }) => length > MOST_LINES)
-  expect(long).toEqual([])
+  expect(long.filter(({ at }) => !EXEMPT.functions.test(at))).toEqual([])
 })
 
 /** Finds functions by their layout, which the formatter guarantees: a function ends at the next brace that is indented as its head is. */

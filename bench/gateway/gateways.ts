@@ -83,9 +83,9 @@ export async function startGateway(
   return {
     url,
     async usage() {
-      const told = once(child, 'message')
+      const response = once(child, 'message')
       child.send('usage')
-      const [usage] = await told
+      const [usage] = await response
       return usage as Usage
     },
     async [Symbol.asyncDispose]() {

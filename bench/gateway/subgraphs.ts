@@ -29,22 +29,22 @@ let requests = 0
 async function respond({ path, body }: Request): Promise<Buffer> {
   const schema = schemas.get(path)
   if (!schema) throw new Error(`there is no subgraph at ${path}`)
-  const asked: unknown = JSON.parse(body)
-  const results = Array.isArray(asked)
-    ? await Promise.all(asked.map(one => run(schema, one)))
-    : await run(schema, asked as Asked)
+  const operations: unknown = JSON.parse(body)
+  const results = Array.isArray(operations)
+    ? await Promise.all(operations.map(one => run(schema, one)))
+    : await run(schema, operations as Operation)
   const bytes = Buffer.from(JSON.stringify(results))
   const head = `HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${bytes.length}\r\n\r\n`
   return Buffer.concat([Buffer.from(head), bytes])
 }
 
-type Asked = {
+type Operation = {
   readonly query: string
   readonly variables?: Record<string, unknown>
   readonly operationName?: string
 }
 
-async function run(schema: GraphQLSchema, { query, variables, operationName }: Asked): Promise<unknown> {
+async function run(schema: GraphQLSchema, { query, variables, operationName }: Operation): Promise<unknown> {
   return execute({
     schema,
     document: parse(query),

@@ -17,10 +17,10 @@ export async function startWorker(file: URL, execArgv: readonly string[] = []): 
   const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   let number = 0
   child.on('message', ({ number: of, answer, failure }: Reply) => {
-    const asked = open.get(of)
+    const pending = open.get(of)
     open.delete(of)
-    if (failure === undefined) asked?.resolve(answer)
-    else asked?.reject(new Error(failure))
+    if (failure === undefined) pending?.resolve(answer)
+    else pending?.reject(new Error(failure))
   })
   child.once('exit', code => {
     for (const { reject } of open.values()) reject(new Error(`a helper ended with ${code}`))

@@ -49,16 +49,16 @@ function joinOne(
       socket.write(textFrame(value))
       return
     }
-    heard = payload => receive(index, payload)
+    onMessage = payload => receive(index, payload)
     resolve()
   }
-  let heard = (_payload: Buffer) => goOn()
+  let onMessage = (_payload: Buffer) => goOn()
   socket.once('error', reject)
   socket.once('close', () => reject(new Error('a connection was closed')))
   socket.write(upgradeRequest(path))
   socket.once('data', answerHead => {
     if (!String(answerHead).startsWith('HTTP/1.1 101')) return reject(new Error(String(answerHead)))
-    readFrames(socket, payload => heard(payload))
+    readFrames(socket, payload => onMessage(payload))
     goOn()
   })
   return promise
@@ -74,13 +74,13 @@ function receive(index: number, payload: Buffer): void {
 }
 
 /** Splits a server's frames, which are whole messages and not masked. */
-function readFrames(socket: Socket, heard: (payload: Buffer) => void): void {
+function readFrames(socket: Socket, onMessage: (payload: Buffer) => void): void {
   let rest: Buffer = Buffer.alloc(0)
   socket.on('data', chunk => {
     let bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk
     for (let end = frameEnd(bytes); end !== undefined; end = frameEnd(bytes)) {
       const [opcode = 0] = bytes
-      if (opcode === TEXT) heard(bytes.subarray(headerSize(bytes), end))
+      if (opcode === TEXT) onMessage(bytes.subarray(headerSize(bytes), end))
       else if (opcode === PING) socket.write(PONG)
       else if (opcode === CLOSE) throw new Error(`a server closed: ${bytes.subarray(4, end)}`)
       bytes = bytes.subarray(end)

@@ -21,7 +21,7 @@ export type Target = {
 }
 
 /** A shell block, and the output that the page shows below it. */
-export type ShellBlock = { readonly command: string; readonly output?: Block }
+type ShellBlock = { readonly command: string; readonly output?: Block }
 
 /** The shell blocks of a page, in order. Blocks that are marked `no-run` are left out. */
 export function shellBlocksOf(page: string): ShellBlock[] {
@@ -98,7 +98,7 @@ function lastingJson(text: string): unknown {
 }
 
 /** Compares what a block printed with what its page shows; without shown output, JSON must have no errors. */
-export function compareOutput({ command, output }: ShellBlock, text: string, { portBase }: Target): void {
+function compareOutput({ command, output }: ShellBlock, text: string, { portBase }: Target): void {
   const printed = text.replace(
     /(127\.0\.0\.1:)(\d+)/g,
     (_, before, port) => before + (Number(port) - portBase + SHOWN_PORT_BASE),

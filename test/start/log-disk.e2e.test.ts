@@ -78,7 +78,7 @@ test(
     const hosts = await instance.pids()
 
     const filler = path.join(logs, 'filler')
-    await writeFile(filler, 'x'.repeat(2_000_000)).catch(() => {})
+    await writeFile(filler, 'x'.repeat(2_000_000)).catch(() => {}) // the disk is full then
     expect((await statfs(logs)).bfree).toBe(0)
     const stop = new AbortController()
     const issuer = await openEmbeddedIssuer(path.join(folder.dataDir, 'auth'))

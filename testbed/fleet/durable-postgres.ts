@@ -61,10 +61,10 @@ export async function startDurablePostgres(): Promise<DurablePostgres> {
   }
 
   await start()
-  const [told] = await query<{ server_version: string }>('SHOW server_version')
+  const [setting] = await query<{ server_version: string }>('SHOW server_version')
   return {
     url: urlOf('postgres'),
-    version: `PostgreSQL ${told?.server_version}`,
+    version: `PostgreSQL ${setting?.server_version}`,
     async database(name) {
       await query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`)
       return urlOf(name)

@@ -145,10 +145,10 @@ async function throwEveryFault(work: readonly Promise<unknown>[]): Promise<void>
   const faults = outcomes.flatMap((outcome): unknown[] =>
     outcome.status === 'rejected' ? [outcome.reason] : [],
   )
-  const told = faults.filter(fault => fault instanceof OperatorError)
-  const [first] = told
-  if (first && told.length === faults.length)
-    throw new OperatorError(first.code, told.map(({ message }) => message).join('\n'), first)
+  const operatorFaults = faults.filter(fault => fault instanceof OperatorError)
+  const [first] = operatorFaults
+  if (first && operatorFaults.length === faults.length)
+    throw new OperatorError(first.code, operatorFaults.map(({ message }) => message).join('\n'), first)
 }
 
 async function noTable<Row>(): Promise<Table<Row>> {

@@ -55,7 +55,7 @@ const LONGEST_WAIT_MS = 5_000
 const LONGEST_RESPONSE_MS = 60_000
 
 type Problem = { readonly code: string; readonly message: string }
-type Answer<T> = { readonly data: T } | { readonly problem: Problem; readonly heard: boolean }
+type SendResult<T> = { readonly data: T } | { readonly problem: Problem; readonly responded: boolean }
 
 export function createWebClient(options: WebClientOptions): WebClient {
   const { url, token, connections, patienceMs } = options
@@ -66,8 +66,8 @@ export function createWebClient(options: WebClientOptions): WebClient {
   let answers = 0
   let lastProblem: string | undefined
   const isAway = () => performance.now() - lastAnswer > patienceMs
-  const note = (answer: Answer<unknown>) => {
-    if ('data' in answer || answer.heard) {
+  const note = (answer: SendResult<unknown>) => {
+    if ('data' in answer || answer.responded) {
       lastAnswer = performance.now()
       answers++
       lastProblem = undefined
@@ -76,7 +76,7 @@ export function createWebClient(options: WebClientOptions): WebClient {
       lastProblem = answer.problem.message
     }
   }
-  const attempt = async <T>(body: string): Promise<Answer<T>> => {
+  const attempt = async <T>(body: string): Promise<SendResult<T>> => {
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${await token()}` }
     const answer = await ask<T>(pool, { path: pathname, method: 'POST', headers, body })
     note(answer)
@@ -111,12 +111,12 @@ function throwIfFinal({ code, message }: Problem, tries: number): void {
 }
 
 /** Sends one request. Never throws: no response, or one that is no GraphQL, counts as an unavailable service. */
-async function ask<T>(pool: Pool, request: Parameters<Pool['request']>[0]): Promise<Answer<T>> {
+async function ask<T>(pool: Pool, request: Parameters<Pool['request']>[0]): Promise<SendResult<T>> {
   try {
     const response = await pool.request(request)
     return readAnswer<T>(await response.body.json(), response.statusCode)
   } catch (error) {
-    return { problem: { code: 'UNAVAILABLE', message: describe(error) }, heard: false }
+    return { problem: { code: 'UNAVAILABLE', message: describe(error) }, responded: false }
   }
 }
 
@@ -125,14 +125,14 @@ type Body<T> = {
   readonly errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[]
 }
 
-/** Returns `heard` when the platform itself responded, and not that a service is unavailable. */
-function readAnswer<T>(json: unknown, status: number): Answer<T> {
+/** Returns `responded` when the platform itself responded, and not that a service is unavailable. */
+function readAnswer<T>(json: unknown, status: number): SendResult<T> {
   const { data, errors } = (json ?? {}) as Body<T>
   const [error] = errors ?? []
   if (!error && data) return { data }
   const code = error?.extensions?.code ?? (status >= 500 || !error ? 'UNAVAILABLE' : 'BAD_USER_INPUT')
   const message = error?.message ?? `the answer with status ${status} holds no data`
-  return { problem: { code, message }, heard: !TRANSIENT.has(code) || code === 'RATE_LIMITED' }
+  return { problem: { code, message }, responded: !TRANSIENT.has(code) || code === 'RATE_LIMITED' }
 }
 
 function describe(error: unknown): string {

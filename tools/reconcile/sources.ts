@@ -31,7 +31,7 @@ export type ServiceStores = Readonly<
 export type Sources = AsyncDisposable & {
   /** Reads from the views every order that any service knows, by ascending order id. Memory: one page per view. */
   readonly orders: () => AsyncGenerator<OrderRecords>
-  /** Reads the current records of one order, from events where they are kept per order. */
+  /** Reads the current records of one order, from events where they are opened per order. */
   readonly order: (orderId: string) => Promise<OrderRecords>
   readonly products: () => AsyncGenerator<ProductDoc>
   readonly reservations: () => AsyncGenerator<ReservationDoc>
@@ -57,13 +57,13 @@ export async function openSources(places: ServiceStores): Promise<Sources> {
     shipments: await shipping.models.collection(shipmentsView.collection),
   }
   const order = orderReader(views, { orders: orders.store, payment: payment.store, shipping: shipping.store })
-  const kept = open.move()
+  const opened = open.move()
   return {
     orders: () => joinedOrders(views),
     order,
     products: () => documents(views.products),
     reservations: () => documents(views.reservations),
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }
 
