@@ -144,7 +144,7 @@ async function run(endpoint: Endpoint, context: HttpRequestContext): Promise<unk
   const body = isRead(request) ? queryString(request) : parseBody(request)
   const metadata = emptyMetadata()
   const required = formatToken(requiredPositions(context, request.headers[CONSISTENCY_HEADER]))
-  if (Array.isArray(body)) checkBatch(body, endpoint, context.isService)
+  if (Array.isArray(body)) checkBatch(body, { ...endpoint, isTrusted: context.isService })
   const isShared = Array.isArray(body) && !context.isService
   const budget = isShared ? createRequestBudget(endpoint.limits) : undefined
   const execute = (member: unknown) =>

@@ -3,7 +3,7 @@
 export type ClaimSet = Readonly<Record<string, unknown>>
 
 /** Characters of a subject, as OpenID Connect bounds it (Core, 2). */
-export const MAX_SUBJECT = 255
+const MAX_SUBJECT = 255
 /** Seconds of the epoch that a date can still hold. */
 const LAST_SECOND = 8.64e12
 /** Neither control nor format characters, halves of surrogates, or breaks of lines. */

@@ -22,8 +22,8 @@ export type EmbeddedIssuer = {
   sign(request: TokenRequest): Promise<string>
 }
 
-export const EMBEDDED_ISSUER = 'waybill-development'
-export const EMBEDDED_AUDIENCE = 'waybill'
+const EMBEDDED_ISSUER = 'waybill-development'
+const EMBEDDED_AUDIENCE = 'waybill'
 export const DEFAULT_TTL_SECONDS = 12 * 3600
 export const MAX_TTL_SECONDS = 7 * 24 * 3600
 

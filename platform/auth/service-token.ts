@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 
-export type ServiceTokenSource =
+type ServiceTokenSource =
   /** The embedded issuer's folder; `subject` is `service` when left out. */
   | { readonly directory: string; readonly subject?: string }
   /** A file that something else keeps fresh, such as a projected Kubernetes token. */

@@ -1,6 +1,6 @@
 // Places for requests that wait, so that those who wait leave room for those who need not. Free of what is waited for.
 
-export type WaitLimit = {
+type WaitLimit = {
   /** A place until it is disposed; undefined when `caller`, or everybody together, has as many as there may be. */
   enter(caller: string | undefined): Disposable | undefined
 }

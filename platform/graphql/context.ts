@@ -29,7 +29,7 @@ export type RequestContext = {
   readonly budget?: RequestBudget | undefined
 }
 
-export type Consistency = {
+type Consistency = {
   /** The positions that the caller must see, by service. Awaited for this service before a query's resolvers run. */
   readonly required: PositionVector
   /** The positions that were reached: the caller gets them in the response header, to send with its next request. */
@@ -46,7 +46,7 @@ export type ResponseSources = {
   uncacheable: boolean
 }
 
-export type RequestFacts = {
+type RequestFacts = {
   readonly viewer: Viewer | undefined
   readonly token: string | undefined
   readonly requestId: string

@@ -9,7 +9,7 @@ import {
 } from '#platform/domain/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type ErrorFormatting = { readonly requestId: string; readonly logger: Logger }
+type ErrorFormatting = { readonly requestId: string; readonly logger: Logger }
 
 /** The GraphQL server's codes for faults in what the caller wrote. */
 const DOCUMENT_CODES: ReadonlySet<unknown> = new Set([

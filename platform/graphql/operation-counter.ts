@@ -1,7 +1,7 @@
 // Counts operations by name, kind and outcome, with a bounded number of names.
 import { counter, deferredCounter } from '#platform/telemetry/metrics.ts'
 
-export type CountedOperation = {
+type CountedOperation = {
   readonly name: string | undefined
   readonly kind: string | undefined
   readonly outcome: 'ok' | 'error'

@@ -6,7 +6,7 @@ import { keepJsonRaw } from '#platform/http/json-body.ts'
 import { preferredType, requireJson } from '#platform/http/media-types.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 
-export type GraphqlRoute = {
+type GraphqlRoute = {
   readonly url: string
   /** Whether its responses last as long as their clients like. */
   readonly lasting?: boolean
@@ -17,7 +17,7 @@ export type GraphqlRoute = {
 export const JSON_TYPE = 'application/json; charset=utf-8'
 /** The media type of GraphQL over HTTP: the status says whether anything was executed. */
 export const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8'
-export type ResponseType = typeof JSON_TYPE | typeof RESPONSE_TYPE
+type ResponseType = typeof JSON_TYPE | typeof RESPONSE_TYPE
 
 /** Returns undefined when the client accepts neither type. */
 export function preferredResponseType(accept: string | undefined): ResponseType | undefined {
@@ -42,7 +42,7 @@ export function mountGraphqlRoute(http: HttpServer, { url, lasting = false, hand
 }
 
 /** Sends `error` in GraphQL's form, with the HTTP status that says whose fault it is. */
-export const sendErrors: SendError = (error, { request, reply, logger }) => {
+const sendErrors: SendError = (error, { request, reply, logger }) => {
   const formatted = formatError(callerFault(error) ?? error, { requestId: request.id, logger })
   return reply
     .code(statusOf(error))

@@ -42,7 +42,7 @@ function parseInstant(text: string): string {
 }
 
 /** `because` goes on from a sentence that says what was expected; it is empty where that says enough. */
-export type ReadInstant = { readonly instant: string } | { readonly because: string }
+type ReadInstant = { readonly instant: string } | { readonly because: string }
 
 /** Any ISO 8601 instant with a zone comes in; inside it is UTC with milliseconds, of the years 0000 to 9999. */
 export function readInstant(text: string): ReadInstant {

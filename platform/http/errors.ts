@@ -10,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-export type FailedRequest = {
+type FailedRequest = {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly logger: Logger

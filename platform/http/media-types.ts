@@ -18,7 +18,7 @@ export function preferredType<Type extends string>(
 }
 
 /** Whether a content type is JSON in UTF-8, which no form of another site can send. */
-export function isJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
+function isJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
   const type = headers['content-type']
   if (type === 'application/json') return true // which is what most send
   if (type === undefined) return false

@@ -9,7 +9,7 @@ declare module 'fastify' {
   }
 }
 
-export type ServedPath = {
+type ServedPath = {
   readonly methods: ReadonlySet<string>
   readonly crossOrigin: boolean
   /** How the first route at this path sends errors. */

@@ -28,7 +28,7 @@ const SHARED_HEADERS: Headers = {
   vary: 'authorization, accept, accept-language, accept-encoding, origin',
 }
 
-export type ResponseParts = {
+type ResponseParts = {
   readonly text: string
   readonly headers: Headers
   /** Whether it gets an ETag, which costs a hash. */

@@ -1,4 +1,4 @@
-// Calls another service's GraphQL over pooled connections, with batching, a policy and trace context. Free of any schema.
+// Calls another service's GraphQL over pooled connections, with batching, a resilience policy and trace context.
 import { CONSISTENCY_HEADER, parseToken, STALE_HEADER } from '#platform/consistency/consistency-token.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { openStaticDiscovery } from '#platform/discovery/discovery.static.ts'
@@ -11,20 +11,20 @@ import type { Policy } from '#platform/resilience/policy.ts'
 import { openSpan, traceparent } from '#platform/telemetry/tracing.ts'
 
 export type GraphqlClientOptions = {
-  /** As a URL variable says where a service is: one or several addresses, or a name. */
+  /** One or several addresses, or a name, as a URL variable has it. */
   readonly url: string
-  /** Where a name is looked up; addresses alone are known when left out. */
+  /** Looks names up; only addresses work when left out. */
   readonly discovery?: Discovery
   readonly policy: Policy
-  /** A bearer token for calls that bring no `authorization` header of their own. */
+  /** Returns the bearer token of calls that have no `authorization` header of their own. */
   readonly token?: () => Promise<string>
-  /** Bytes of one answer; 10 MB when left out. */
+  /** Bytes of one response; 10 MB when left out. */
   readonly maxResponseBytes?: number
-  /** False sends every operation by itself. Calls made in one turn with equal headers share a POST otherwise. */
+  /** False sends each operation by itself. Otherwise calls made in one turn with equal headers share a POST. */
   readonly batching?: boolean
 }
 
-/** The text of an operation that knows its result and variables; generated from the operation files. */
+/** The text of an operation with the types of its result and variables; generated from the operation files. */
 export type TypedDocument<Result, Variables> = string & {
   readonly __types?: (variables: Variables) => Result
 }
@@ -32,12 +32,12 @@ export type TypedDocument<Result, Variables> = string & {
 export type GraphqlCall<Document extends string = string, Variables = Readonly<Record<string, unknown>>> = {
   readonly document: Document
   readonly variables: Variables
-  /** Whether the policy may send it again after a fault. */
+  /** Whether the policy may retry it after a fault. */
   readonly idempotent: boolean
   readonly headers?: Readonly<Record<string, string>>
-  /** False sends it by itself: for an operation that may take long, so that none waits for it. */
+  /** False sends it by itself: for an operation that may take long, so that no other waits for it. */
   readonly batch?: boolean
-  /** Keeps what data there is when fields fail; the failures are in `errors`. */
+  /** Whether partial data is returned when fields fail, with the failures in `errors`. */
   readonly partial?: boolean
 }
 
@@ -47,7 +47,7 @@ export type RemoteError = {
   readonly extensions?: Readonly<Record<string, unknown>>
 }
 
-/** `consistency` holds the positions that the service reported, of the whole batch where there was one. */
+/** `consistency` holds the positions that the service reported, for the whole batch where there was one. */
 export type GraphqlResult<T> = {
   readonly data: T
   readonly consistency: PositionVector
@@ -60,44 +60,44 @@ export type GraphqlResult<T> = {
 export type GraphqlClient = AsyncDisposable & {
   /**
    * Throws CallerError with the code that the service gave, UNAVAILABLE for faults of the network and timeouts, and
-   * OperatorError DEPENDENCY_FAILED for INTERNAL or an answer that is not GraphQL. Result and variables have the types
+   * OperatorError DEPENDENCY_FAILED for INTERNAL or a response that is not GraphQL. Result and variables have the types
    * of a generated document.
    */
   request<Result, Variables>(
     call: GraphqlCall<TypedDocument<Result, Variables>, Variables>,
   ): Promise<GraphqlResult<Result>>
-  /** The same for a document that is not generated; trusts that the answer has the shape `T`. */
+  /** The same for a document that is not generated; trusts that the data has the shape `T`. */
   request<T>(call: GraphqlCall): Promise<GraphqlResult<T>>
 }
 
 const MAX_BATCH = 50
 const DEFAULT_MAX_BYTES = 10 * 1024 * 1024
 
-type Answer = {
+type RawResponse = {
   readonly body: unknown
   readonly consistency: PositionVector
   readonly stale: readonly string[]
 }
-type Waiting = {
+type PendingCall = {
   readonly call: GraphqlCall
   readonly trace: string | undefined
-  readonly resolve: (answer: Answer) => void
+  readonly resolve: (answer: RawResponse) => void
   readonly reject: (error: unknown) => void
 }
 type Batch = {
   readonly headers: Record<string, string>
   readonly idempotent: boolean
-  readonly members: Waiting[]
+  readonly members: PendingCall[]
 }
-type Connection = {
+type Service = {
   readonly instances: Instances
   readonly policy: Policy
   readonly name: string
 }
 
 /**
- * Where the service has several instances, a call goes to one of those that are well; one that could not be sent, or is
- * idempotent and was lost, goes to another at once.
+ * Where the service has several instances, a call goes to a healthy one; a call that could not be sent, or is idempotent
+ * and was lost, goes to another at once.
  */
 export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClient {
   const {
@@ -107,12 +107,12 @@ export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClien
   } = options
   const followed = discovery.watch(options.url)
   const instances = openInstances({ name: policy.name, instances: followed, maxBytes })
-  const connection: Connection = { instances, policy, name: policy.name }
-  const enqueue = createQueue(connection)
+  const service: Service = { instances, policy, name: policy.name }
+  const enqueue = createQueue(service)
 
-  async function send(call: GraphqlCall): Promise<Answer> {
+  async function send(call: GraphqlCall): Promise<RawResponse> {
     const headers = await headersOf(call, options.token)
-    const span = openSpan(`call ${connection.name}`, { kind: 'client' })
+    const span = openSpan(`call ${service.name}`, { kind: 'client' })
     const trace = span?.traceparent ?? traceparent() ?? headers.traceparent
     try {
       const alone = options.batching === false || call.batch === false
@@ -127,7 +127,7 @@ export function createGraphqlClient(options: GraphqlClientOptions): GraphqlClien
 
   return {
     async request<T>(call: GraphqlCall): Promise<GraphqlResult<T>> {
-      return readAnswer<T>(await send(call), call, connection.name)
+      return readResult<T>(await send(call), call, service.name)
     },
     [Symbol.asyncDispose]: () => instances[Symbol.asyncDispose](),
   }
@@ -143,51 +143,50 @@ async function headersOf(
   return headers
 }
 
-type Enqueued = {
+type QueuedCall = {
   readonly headers: Record<string, string>
   readonly call: GraphqlCall
   readonly trace: string | undefined
   readonly alone: boolean
 }
 
-/** Gathers the calls of one turn by their headers; `setImmediate` ends the turn. */
-function createQueue(connection: Connection): (item: Enqueued) => Promise<Answer> {
+/** Batches the calls of one turn of the event loop by their headers. */
+function createQueue(service: Service): (call: QueuedCall) => Promise<RawResponse> {
   const open = new Map<string, Batch>()
   const flush = () => {
     const batches = [...open.values()]
     open.clear()
-    for (const batch of batches) void sendBatch(connection, batch)
+    for (const batch of batches) void sendBatch(service, batch)
   }
   return ({ headers, call, trace, alone }) =>
     new Promise((resolve, reject) => {
-      const member: Waiting = { call, trace, resolve, reject }
+      const member: PendingCall = { call, trace, resolve, reject }
       const { idempotent } = call
-      if (alone) return void sendBatch(connection, { headers, idempotent, members: [member] })
-      const key = batchKey(headers, idempotent)
+      if (alone) return void sendBatch(service, { headers, idempotent, members: [member] })
+      const key = batchKey(headers, call)
       if (open.size === 0) setImmediate(flush)
       const batch = open.get(key)
       if (batch === undefined) return void open.set(key, { headers, idempotent, members: [member] })
       batch.members.push(member)
       if (batch.members.length < MAX_BATCH) return
       open.delete(key)
-      void sendBatch(connection, batch)
+      void sendBatch(service, batch)
     })
 }
 
-/** What members of a batch must share: every header but the trace, and whether they may be sent again. */
-function batchKey({ traceparent: _trace, ...headers }: Record<string, string>, idempotent: boolean): string {
-  return `${idempotent}\n${Object.entries(headers).flat().join('\n')}`
+/** Members of a batch share every header but the trace, and whether they may be retried. */
+function batchKey({ traceparent: _trace, ...headers }: Record<string, string>, call: GraphqlCall): string {
+  return `${call.idempotent}\n${Object.entries(headers).flat().join('\n')}`
 }
 
-/** Never rejects: every member hears of a failure itself. */
-async function sendBatch(connection: Connection, { headers, idempotent, members }: Batch): Promise<void> {
+/** Never rejects: a failure rejects every member. */
+async function sendBatch(service: Service, { headers, idempotent, members }: Batch): Promise<void> {
   const [first] = members
   const single = members.length === 1 ? first : undefined
   try {
     const payload = single ? singleBody(single.call) : members.map(batchedBody)
-    const answer = await connection.policy.run(
-      signal =>
-        post(connection, { payload, headers: tracedHeaders(headers, first?.trace), signal, idempotent }),
+    const answer = await service.policy.run(
+      signal => post(service, { payload, headers: tracedHeaders(headers, first?.trace), signal, idempotent }),
       { idempotent },
     )
     if (single) single.resolve(answer)
@@ -201,8 +200,8 @@ function singleBody({ document, variables }: GraphqlCall): object {
   return { query: document, variables }
 }
 
-/** One header cannot carry the traces of many: it has the first one's, and each member brings its own. */
-function batchedBody({ call, trace }: Waiting): object {
+/** Each member has its own trace: the batch's header can carry only the first one's. */
+function batchedBody({ call, trace }: PendingCall): object {
   return trace === undefined ? singleBody(call) : { ...singleBody(call), extensions: { traceparent: trace } }
 }
 
@@ -211,7 +210,7 @@ function tracedHeaders(headers: Record<string, string>, trace: string | undefine
   return { ...rest, 'content-type': 'application/json', ...(trace !== undefined && { traceparent: trace }) }
 }
 
-async function post({ instances, name }: Connection, sent: Post): Promise<Answer> {
+async function post({ instances, name }: Service, sent: Post): Promise<RawResponse> {
   try {
     const { text, status, headers } = await instances.post(sent)
     const { [CONSISTENCY_HEADER]: token, [STALE_HEADER]: stale } = headers
@@ -228,27 +227,27 @@ async function post({ instances, name }: Connection, sent: Post): Promise<Answer
   }
 }
 
-/** GraphQL answers have a JSON body whatever their status; a proxy's error page is a fault of the way there. */
+/** A GraphQL response has a JSON body whatever its status; a proxy's error page is a network fault. */
 function parseBody(text: string, { name, status }: { name: string; status: number }): unknown {
   try {
     const body: unknown = JSON.parse(text)
     if (Array.isArray(body) || (isObject(body) && ('data' in body || 'errors' in body))) return body
   } catch {
-    // said below
+    // reported below
   }
   const message = `${name} answered with HTTP ${status} and no GraphQL result`
   if (status >= 500 || status === 429) throw new CallerError('UNAVAILABLE', message, { reason: 'NETWORK' })
   throw new OperatorError('DEPENDENCY_FAILED', message)
 }
 
-/** An answer that is no array (a refused token, a batch too large) is every member's answer. */
-function deliver(members: readonly Waiting[], { body, ...rest }: Answer): void {
+/** A response that is no array (a refused token, a batch too large) goes to every member. */
+function deliver(members: readonly PendingCall[], { body, ...rest }: RawResponse): void {
   for (const [index, member] of members.entries())
     member.resolve({ body: Array.isArray(body) ? body[index] : body, ...rest })
 }
 
-function readAnswer<T>(
-  { body, consistency, stale }: Answer,
+function readResult<T>(
+  { body, consistency, stale }: RawResponse,
   call: GraphqlCall,
   name: string,
 ): GraphqlResult<T> {
@@ -261,7 +260,7 @@ function readAnswer<T>(
   return { data: body.data as T, consistency, stale, errors }
 }
 
-/** What a failed field of another service is thrown as here. Which service stood behind that one is not passed on. */
+/** Returns the error to throw for a failed field of another service, without the name of a service behind it. */
 export function failureOf({ message, extensions = {} }: RemoteError, name: string): Error {
   const { code, serviceName: _behind, ...details } = extensions
   if (isCallerCode(code)) return new CallerError(code, message, details)

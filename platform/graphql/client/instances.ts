@@ -1,4 +1,4 @@
-// The instances of a GraphQL service that this process calls: pooled connections to each, a POST to one that is well. Free of schemas.
+// Sends requests to a GraphQL service's instances: pooled connections to each, and each POST to a healthy one.
 import type { IncomingHttpHeaders } from 'node:http'
 import { Pool } from 'undici'
 import { leastConnections } from '#platform/discovery/balancing-strategies.ts'
@@ -7,11 +7,11 @@ import { openLoadBalancer } from '#platform/discovery/load-balancer.ts'
 import { isObject } from '#platform/domain/json.ts'
 import { gauge } from '#platform/telemetry/metrics.ts'
 
-export type InstancesOptions = {
+type InstancesOptions = {
   /** The service's name, in metrics and errors. */
   readonly name: string
   readonly instances: ServiceInstances
-  /** Bytes of one answer. */
+  /** Bytes of one response. */
   readonly maxBytes: number
 }
 
@@ -19,23 +19,23 @@ export type Post = {
   readonly payload: object
   readonly headers: Record<string, string>
   readonly signal: AbortSignal
-  /** Whether hearing it twice does no harm. */
+  /** Whether receiving it twice does no harm. */
   readonly idempotent: boolean
 }
 
-export type Posted = {
+type PostResponse = {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
 }
 
-/** Rejects when no whole answer came back. Attempts with one and the same payload go to different instances. */
-export type Instances = AsyncDisposable & { post(post: Post): Promise<Posted> }
+/** Rejects when no complete response arrived. Attempts with the same payload go to different instances. */
+export type Instances = AsyncDisposable & { post(post: Post): Promise<PostResponse> }
 
-type Instance = AsyncDisposable & { send(post: Post): Promise<Posted> }
+type Instance = AsyncDisposable & { send(post: Post): Promise<PostResponse> }
 
 const CONNECTIONS = 32
-/** One that does not answer collects requests: the others get the next ones. */
+/** An instance that does not respond accumulates requests, so that the others get the next ones. */
 const BALANCE = leastConnections
 const HEALTH = { failures: 2, awayMs: 2000 }
 
@@ -73,14 +73,14 @@ function openInstance(url: string, maxBytes: number): Instance {
   return {
     async send({ payload, headers, signal }) {
       const body = JSON.stringify(payload)
-      const answer = await pool.request({ method: 'POST', path, headers, body, signal })
-      return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() }
+      const response = await pool.request({ method: 'POST', path, headers, body, signal })
+      return { status: response.statusCode, headers: response.headers, text: await response.body.text() }
     },
     [Symbol.asyncDispose]: () => pool.close(),
   }
 }
 
-/** A service that answers HTTP 500 in its own words is there; the page of a proxy, or of a server that is closing, is not. */
+/** A GraphQL error with HTTP 500 comes from a running service; the page of a proxy or a closing server does not. */
 function isGraphql(text: string): boolean {
   try {
     const body: unknown = JSON.parse(text)

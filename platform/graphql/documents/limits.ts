@@ -58,7 +58,7 @@ export type DocumentSize = Readonly<
 >
 
 /** How many levels of an introspection query do not count. */
-export const INTROSPECTION_LEVELS = 15
+const INTROSPECTION_LEVELS = 15
 
 type Count = {
   readonly depth: number
@@ -80,7 +80,7 @@ const DESCRIPTIONS: readonly (readonly [keyof DocumentSize, (count: number) => s
   ['variables', count => `has ${count} variables`],
 ]
 
-export type MeasuredDocument = {
+type MeasuredDocument = {
   readonly size: DocumentSize
   /** One error for each limit that is exceeded, with the count. */
   readonly errors: readonly GraphQLError[]

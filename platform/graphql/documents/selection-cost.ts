@@ -21,7 +21,7 @@ const ASSUMED_SIZE = 10
 /** The arguments that set the size of a list: of the field itself, or of the lists in its value. */
 const SIZE_ARGUMENTS = ['first', 'last']
 
-export type PricedOperation = {
+type PricedOperation = {
   readonly schema: GraphQLSchema
   readonly operation: OperationDefinitionNode
   readonly fragments: Fragments

@@ -1,7 +1,7 @@
 // Limits how many values the variables hold, before they are looked at: refusing them must cost little.
 
 /** The values of custom scalars may nest at will; deeper ones cannot be serialised. */
-export const MAX_VALUE_LEVELS = 500
+const MAX_VALUE_LEVELS = 500
 /** How many errors of variables are reported. */
 export const MAX_VARIABLE_ERRORS = 3
 

@@ -5,7 +5,7 @@ import { CallerError } from '#platform/domain/errors.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { isRead } from '#platform/http/methods.ts'
 
-export type HttpOperation = {
+type HttpOperation = {
   /** The parsed body of a POST, or a member of its batch. */
   readonly body: unknown
   readonly context: () => Promise<RequestContext>

@@ -1,5 +1,5 @@
 // Creates the Apollo Server of an endpoint: limits, errors, persisted queries, and a landing page in development.
-import { ApolloServer } from '@apollo/server'
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -15,18 +15,33 @@ import type { OperationLimits } from '#platform/graphql/documents/limits.ts'
 import { MAX_VARIABLE_ERRORS } from '#platform/graphql/documents/variable-values.ts'
 import { createErrorFormatter } from '#platform/graphql/endpoint/apollo-errors.ts'
 import { createDocumentPlugin } from '#platform/graphql/endpoint/document-plugin.ts'
-import type { GraphqlOptions } from '#platform/graphql/endpoint/endpoint.ts'
 import {
   createOperationPlugin,
   type OperationPluginOptions,
+  type PositionWaiter,
 } from '#platform/graphql/endpoint/operation-plugin.ts'
+import type { PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
+import type { Logger } from '#platform/telemetry/logger.ts'
+
+export type ApolloOptions = {
+  /** Introspection and a landing page. */
+  readonly development: boolean
+  readonly logger: Logger
+  /** Waits for this service's own positions; left out by services that have none. */
+  readonly consistency?: PositionWaiter
+  /** How many values the operations of a request may ask for, as estimated; any number when left out. */
+  readonly maxCost?: number | undefined
+  /** Operations that may be named by a hash instead of sent as text; none when left out. */
+  readonly persisted?: PersistedOperations
+  readonly plugins?: readonly ApolloServerPlugin<RequestContext>[]
+}
 
 export type GraphqlSource = { readonly schema: GraphQLSchema }
 
-export type ApolloSetup = {
+type ApolloSetup = {
   readonly service: string
   readonly source: GraphqlSource
-  readonly options: GraphqlOptions
+  readonly options: ApolloOptions
   readonly limits: OperationLimits
   readonly onComplete: OperationPluginOptions['onComplete']
 }

@@ -25,7 +25,7 @@ import { inSpan, isTracing } from '#platform/telemetry/tracing.ts'
 export type BatchesFrom = 'services' | 'everybody'
 export const BATCHES_FROM = ['services', 'everybody'] as const satisfies readonly BatchesFrom[]
 
-export type BatchSetup = {
+type BatchSetup = {
   readonly server: ApolloServer<RequestContext>
   readonly createContext: (
     request: FastifyRequest,
@@ -51,7 +51,7 @@ export async function executeBatch(
   if (!Array.isArray(body)) return undefined
   const caller = await callerOf(setup.verifier, request)
   const isService = caller?.verified?.viewer.role === 'service'
-  checkBatch(body, setup, isService || caller === undefined)
+  checkBatch(body, { ...setup, isTrusted: isService || caller === undefined })
   const budget = isService ? undefined : createRequestBudget(setup.limits)
   const results = await Promise.all(body.map(member => executeMember(setup, { request, budget }, member)))
   const status = results[0]?.status ?? 200
@@ -69,16 +69,15 @@ export async function executeBatch(
   })
 }
 
-/** `mayBatch` lets a caller through whatever `batchesFrom` says. Throws CallerError BAD_USER_INPUT. */
-export function checkBatch(
-  batch: readonly unknown[],
-  {
-    limits,
-    batchesFrom,
-  }: Pick<BatchSetup, 'batchesFrom'> & { readonly limits: Pick<OperationLimits, 'batch'> },
-  mayBatch: boolean,
-): void {
-  if (!mayBatch && batchesFrom === 'services')
+type BatchRules = {
+  readonly limits: Pick<OperationLimits, 'batch'>
+  readonly batchesFrom: BatchesFrom
+  readonly isTrusted: boolean
+}
+
+/** `isTrusted` lets a caller through whatever `batchesFrom` says. Throws CallerError BAD_USER_INPUT. */
+export function checkBatch(batch: readonly unknown[], { limits, batchesFrom, isTrusted }: BatchRules): void {
+  if (!isTrusted && batchesFrom === 'services')
     throw new CallerError(
       'BAD_USER_INPUT',
       'a batch of operations is accepted from services only: send each operation in a request of its own',
@@ -92,7 +91,7 @@ export function checkBatch(
 
 /** Returns undefined for an invalid token: each member reports why. */
 function callerOf(verifier: Verifier, { headers, raw }: FastifyRequest): Promise<Caller | undefined> {
-  return identifyCaller(verifier, headers.authorization, raw.socket).catch(() => undefined)
+  return identifyCaller(verifier, headers.authorization, raw.socket).catch(() => undefined) // members report it
 }
 
 type BatchRequest = {

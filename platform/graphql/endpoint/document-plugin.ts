@@ -15,7 +15,7 @@ type Operation = GraphQLRequestContext<RequestContext>
 /** Replaces a refused document: Apollo Server finds no operation in it, and calls its plugins all the same. */
 const EMPTY_DOCUMENT: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] }
 
-export type DocumentPluginOptions = {
+type DocumentPluginOptions = {
   readonly documents: DocumentCache
   /** How many values the variables of an operation may hold. */
   readonly values: number

@@ -1,6 +1,6 @@
 // Mounts a GraphQL schema on an HTTP server, as stages in the order in which a request meets them: response cache,
 // parsing, batches, Apollo Server, compression.
-import type { ApolloServer, ApolloServerPlugin } from '@apollo/server'
+import type { ApolloServer } from '@apollo/server'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Verifier } from '#platform/auth/verifier.ts'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
@@ -19,10 +19,13 @@ import {
 } from '#platform/graphql/documents/limits.ts'
 import { contextFailure } from '#platform/graphql/endpoint/apollo-errors.ts'
 import { executeHttp } from '#platform/graphql/endpoint/apollo-http.ts'
-import { createApolloServer, type GraphqlSource } from '#platform/graphql/endpoint/apollo-server.ts'
+import {
+  type ApolloOptions,
+  createApolloServer,
+  type GraphqlSource,
+} from '#platform/graphql/endpoint/apollo-server.ts'
 import { type BatchesFrom, executeBatch } from '#platform/graphql/endpoint/batch.ts'
-import type { PositionWaiter } from '#platform/graphql/endpoint/operation-plugin.ts'
-import type { NamedOperation, PersistedOperations } from '#platform/graphql/endpoint/persisted-operations.ts'
+import type { NamedOperation } from '#platform/graphql/endpoint/persisted-operations.ts'
 import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import { type CacheLookup, readCacheKey } from '#platform/graphql/response-cache/lookup.ts'
 import {
@@ -35,32 +38,19 @@ import { parseBody } from '#platform/http/json-body.ts'
 import { isRead } from '#platform/http/methods.ts'
 import { type EncodedResponse, encodeResponse, sendResponse } from '#platform/http/response-body.ts'
 import type { HttpServer } from '#platform/http/server.ts'
-import type { Logger } from '#platform/telemetry/logger.ts'
 import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
 
-export type { GraphqlSource } from '#platform/graphql/endpoint/apollo-server.ts'
-
-export type GraphqlOptions = {
+export type GraphqlOptions = ApolloOptions & {
   readonly verifier: Verifier
-  /** Introspection and a landing page. */
-  readonly development: boolean
-  readonly logger: Logger
   /** `/graphql` when left out. */
   readonly path?: string
-  /** Waits for this service's own positions; left out by services that have none. */
-  readonly consistency?: PositionWaiter
   /** Adds what the service's resolvers need to the context. Must keep the parts that it gets, by reference. */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
-  /** How many values the operations of a request may ask for, as estimated; any number when left out. */
-  readonly maxCost?: number | undefined
   /** Who may send several operations in one request; services when left out. */
   readonly batchesFrom?: BatchesFrom
   /** Caches whole responses of queries whose context allows it; none are cached when left out. */
   readonly responseCache?: ResponseCachePolicy
-  /** Operations that may be named by a hash instead of sent as text; none when left out. */
-  readonly persisted?: PersistedOperations
-  readonly plugins?: readonly ApolloServerPlugin<RequestContext>[]
 }
 
 /** Disposing stops the GraphQL server; dispose the HTTP server first, so that requests under way end. */

@@ -12,7 +12,7 @@ export type PositionWaiter = {
   waitFor(position: number, timeoutMs: number, viewer: Viewer | undefined): Promise<boolean>
 }
 
-export const CONSISTENCY_WAIT_MS = 2000
+const CONSISTENCY_WAIT_MS = 2000
 
 type Operation = GraphQLRequestContext<RequestContext>
 

@@ -1,27 +1,28 @@
-// An explorer whose examples are a folder of operation files, and whose sample token is of the caller named there.
+// Mounts an explorer whose examples are a folder of operation files, with a sample token for the caller named there.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { type DocumentNode, Kind, type OperationDefinitionNode, parse, print, type TypeNode } from 'graphql'
 import { sampleToken } from '#platform/auth/sample-token.ts'
 import { isRole } from '#platform/auth/viewer.ts'
 import { isObject, type UnknownObject } from '#platform/domain/json.ts'
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/documents/fragments.ts'
-import { type ExampleOperation, mountExplorer } from '#platform/graphql/explorer/explorer.ts'
+import { mountExplorer } from '#platform/graphql/explorer/explorer.ts'
+import type { ExampleOperation } from '#platform/graphql/explorer/page.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 
-/** Beside the operations: `{ "OperationName": { …variables } }`. */
+/** A file beside the operations: `{ "OperationName": { …variables } }`. */
 const VARIABLES_FILE = 'variables.json'
-/** Beside the operations: whom the sample token is for, `{ "role": …, "subject": … }`. */
+/** A file beside the operations that says whom the sample token is for: `{ "role": …, "subject": … }`. */
 const CALLER_FILE = 'caller.json'
 
-export type ExampleFolder = {
+type ExampleFolder = {
   readonly title: string
-  /** With a slash at its end. One that is not there has no examples. */
+  /** Ends with a slash. A missing folder has no examples. */
   readonly folder: URL
-  /** The key set that tokens are checked with. A sample token is of the embedded issuer, if this is its. */
+  /** The key set that tokens are checked with. The embedded issuer signs sample tokens if it is its own. */
   readonly jwks: URL
 }
 
-/** `mountExplorer` at `/graphiql` with what the folder holds. For development, before `http.listen`. */
+/** Mounts the explorer at `/graphiql` with the folder's operations. For development; call before `http.listen`. */
 export function mountExamples(http: HttpServer, { title, folder, jwks }: ExampleFolder): void {
   const { role, subject } = readFields(new URL(CALLER_FILE, folder))
   const token =
@@ -30,8 +31,8 @@ export function mountExamples(http: HttpServer, { title, folder, jwks }: Example
 }
 
 /**
- * The operations of `folder`'s `.graphql` files in the order of the files' names, their fragments from any of them.
- * An operation that `variables.json` does not name gets empty values for the variables that it demands.
+ * Returns the operations of `folder`'s `.graphql` files in the order of their names; fragments may be in any of them. An
+ * operation that `variables.json` does not name gets empty values for its required variables.
  */
 export function readExamples(folder: URL): readonly ExampleOperation[] {
   if (!existsSync(folder)) return []
@@ -67,7 +68,7 @@ function readFields(file: URL): UnknownObject {
   return isObject(parsed) ? parsed : {}
 }
 
-/** Those that the operation cannot run without. */
+/** Returns empty values for the required variables. */
 function emptyVariables({ variableDefinitions = [] }: OperationDefinitionNode): UnknownObject {
   return Object.fromEntries(
     variableDefinitions.flatMap(({ variable, type, defaultValue }) =>

@@ -1,33 +1,30 @@
-// A self-hosted GraphiQL for a GraphQL endpoint: a page and its files, all from this server. Free of the internet.
+// Mounts a self-hosted GraphiQL for a GraphQL endpoint: a page and its files, all from this server.
 import { randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { contentPolicy, isOnThisMachine, renderPage } from '#platform/graphql/explorer/page.ts'
+import {
+  contentPolicy,
+  type ExampleOperation,
+  isOnThisMachine,
+  renderPage,
+} from '#platform/graphql/explorer/page.ts'
 import { type PageFile, pageFiles } from '#platform/graphql/explorer/page-files.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 
-/** One tab of the page. */
-export type ExampleOperation = {
-  readonly name: string
-  /** The operation first, then the fragments that it uses. */
-  readonly text: string
-  readonly variables?: Readonly<Record<string, unknown>>
-}
-
 export type ExplorerOptions = {
-  /** What the page explores, such as "Web BFF". */
+  /** The graph's name, such as "Web BFF". */
   readonly title: string
-  /** Where the page is; `/graphiql` when left out. */
+  /** The page's path; `/graphiql` when left out. */
   readonly path?: string
-  /** Where the graph is, over HTTP and WebSocket; `/graphql` when left out. */
+  /** The graph's path, over HTTP and WebSocket; `/graphql` when left out. */
   readonly endpoint?: string
   readonly operations: readonly ExampleOperation[]
-  /** A sample token that the page starts with, if there is one. Given only to a browser on this machine, past no proxy. */
+  /** Returns a sample token for the page, if there is one. Sent only to a browser on this machine, behind no proxy. */
   readonly token?: () => Promise<string | undefined>
 }
 
 /**
- * GET `path`, and its files under `path/`: a fixed list, each a route of its own. For development: mount it nowhere
- * else. The token that a person sets stays in the tab's session storage. Call before `http.listen`.
+ * Mounts GET `path`, and its files under `path/`: a fixed list, each a route of its own. For development only. The token
+ * that a person enters stays in the tab's session storage. Call before `http.listen`.
  */
 export function mountExplorer(http: HttpServer, options: ExplorerOptions): void {
   const { title, path = '/graphiql', endpoint = '/graphql', operations } = options
@@ -44,16 +41,16 @@ export function mountExplorer(http: HttpServer, options: ExplorerOptions): void 
       .type('text/html; charset=utf-8')
       .send(renderPage({ path, nonce, settings: { title, endpoint, operations, ...(token && { token }) } }))
   })
-  for (const asset of pageFiles()) mountAsset(http, `${path}/${asset.name}`, asset)
+  for (const file of pageFiles()) mountFile(http, `${path}/${file.name}`, file)
 }
 
-/** Asked for again each time, and answered with 304 while it is the same. */
-function mountAsset(http: HttpServer, path: string, asset: PageFile): void {
+/** Browsers revalidate the file each time, and get 304 while it is the same. */
+function mountFile(http: HttpServer, path: string, file: PageFile): void {
   http.app.get(path, async (request, reply) => {
-    const { bytes, etag } = await asset.load()
+    const { bytes, etag } = await file.load()
     reply.headers({ etag, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' })
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
-    return reply.type(asset.type).send(bytes)
+    return reply.type(file.type).send(bytes)
   })
 }
 

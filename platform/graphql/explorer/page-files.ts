@@ -1,4 +1,4 @@
-// The files that the explorer's page is made of: a fixed list, from the installed packages and from this folder.
+// Lists the files of the explorer's page, from the installed packages and from this folder.
 import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -7,7 +7,7 @@ import path from 'node:path'
 export type PageFile = {
   readonly name: string
   readonly type: string
-  /** Read at the first call, and kept. */
+  /** Reads the file at the first call, and keeps it. */
   readonly load: () => Promise<{ readonly bytes: Buffer; readonly etag: string }>
 }
 
@@ -15,7 +15,7 @@ const JAVASCRIPT = 'text/javascript; charset=utf-8'
 const CSS = 'text/css; charset=utf-8'
 const { resolve } = createRequire(import.meta.url)
 
-/** Name under which it is served, where it is, its type: in the order in which the page needs them. */
+/** The name, path and type of each file, in the order in which the page needs them. */
 const FILES = [
   ['graphiql.css', inPackage('graphiql', 'graphiql.min.css'), CSS],
   ['page.css', path.join(import.meta.dirname, 'page-style.css'), CSS],
@@ -47,12 +47,12 @@ function namesOf(type: string): readonly string[] {
   return FILES.filter(file => file[2] === type).map(([name]) => name)
 }
 
-/** The packages' `exports` do not name their browser builds. */
+/** Resolves a path in a package: its `exports` do not name the browser build. */
 function inPackage(name: string, file: string): string {
   return path.join(path.dirname(resolve(`${name}/package.json`)), file)
 }
 
-/** Without the pointer to a source map, which is not served. */
+/** Leaves out the reference to a source map, which is not served. */
 async function read(file: string): ReturnType<PageFile['load']> {
   const text = (await readFile(file, 'utf8')).replace(/\n\/\/# sourceMappingURL=\S*\s*$/, '\n')
   return { bytes: Buffer.from(text), etag: `"${hash('sha256', text, 'base64url')}"` }

@@ -1,11 +1,21 @@
-// The explorer's HTML, what it may load, and who may have a sample token with it. Pure.
+// Renders the explorer's HTML and its content security policy, and decides who gets a sample token.
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
-import type { ExplorerOptions } from '#platform/graphql/explorer/explorer.ts'
 import { SCRIPTS, STYLES } from '#platform/graphql/explorer/page-files.ts'
 
-/** What the page's script is told. */
-export type PageSettings = Pick<ExplorerOptions, 'title' | 'endpoint' | 'operations'> & {
+/** One tab of the page. */
+export type ExampleOperation = {
+  readonly name: string
+  /** The operation first, then the fragments that it uses. */
+  readonly text: string
+  readonly variables?: Readonly<Record<string, unknown>>
+}
+
+/** The data of the page's script. */
+type PageSettings = {
+  readonly title: string
+  readonly endpoint: string
+  readonly operations: readonly ExampleOperation[]
   readonly token?: string
 }
 
@@ -13,7 +23,7 @@ type Page = { readonly path: string; readonly nonce: string; readonly settings: 
 
 const HOST = /^(?:[\w.-]{1,253}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i
 
-/** `settings` are data in the page, never script. */
+/** Returns the page. `settings` are embedded as data, never as script. */
 export function renderPage({ path, nonce, settings }: Page): string {
   const title = escapeHtml(settings.title)
   const data = JSON.stringify(settings).replaceAll('<', '\\u003c')
@@ -45,7 +55,7 @@ ${[...styles, ...scripts].join('\n')}
 `
 }
 
-/** Scripts and styles with the nonce, connections to this server; nothing else, and no frame around it. */
+/** Allows scripts and styles with the nonce and connections to this server, nothing else, and no frame around the page. */
 export function contentPolicy(nonce: string, host: string | undefined): string {
   const sockets = host !== undefined && HOST.test(host) ? ` ws://${host} wss://${host}` : ''
   return [
@@ -62,23 +72,23 @@ export function contentPolicy(nonce: string, host: string | undefined): string {
 }
 
 /** Headers that proxies add; a browser that opens a page sends none of them. */
-const OF_PROXIES =
+const PROXY_HEADERS =
   /^(?:forwarded|via|cdn-loop|client-ip|forwarded-for|(?:wl-)?proxy-client-ip|front-end-https|(?:x|cf|fly|true|fastly)-.*)$/
-/** A page of another site asks otherwise. */
-const OWN_PAGE: ReadonlySet<unknown> = new Set([undefined, 'none', 'same-origin'])
+/** A page of another site sends another value. */
+const SAME_SITE: ReadonlySet<unknown> = new Set([undefined, 'none', 'same-origin'])
 
-type Arrived = Pick<IncomingMessage, 'headers' | 'httpVersion'> & {
+type ReceivedRequest = Pick<IncomingMessage, 'headers' | 'httpVersion'> & {
   readonly socket: { readonly remoteAddress?: string | undefined }
 }
 
 /**
- * True for a request from this machine to this machine's own name, by no way round. A name that somebody else chose could
- * be a page of theirs that resolves to here, and what a proxy passes on may come from anywhere: one says so in a header,
- * or speaks HTTP/1.0, as no browser does.
+ * Returns whether a request comes from this machine and names this machine. Another host name could be somebody else's
+ * page that resolves to here, and what a proxy forwards may come from anywhere: proxies add a header, or speak HTTP/1.0,
+ * as no browser does.
  */
-export function isOnThisMachine({ headers, httpVersion, socket }: Arrived): boolean {
-  if (httpVersion === '1.0' || Object.keys(headers).some(name => OF_PROXIES.test(name))) return false
-  if (!OWN_PAGE.has(headers['sec-fetch-site'])) return false
+export function isOnThisMachine({ headers, httpVersion, socket }: ReceivedRequest): boolean {
+  if (httpVersion === '1.0' || Object.keys(headers).some(name => PROXY_HEADERS.test(name))) return false
+  if (!SAME_SITE.has(headers['sec-fetch-site'])) return false
   return isLoopback(socket.remoteAddress ?? '') && isLoopback(hostName(headers.host ?? ''))
 }
 

@@ -1,12 +1,12 @@
-// Apollo Sandbox as a page: what a browser that opens a GraphQL endpoint is shown in development. Free of any endpoint.
+// Renders Apollo Sandbox as a GraphQL endpoint's landing page in development.
 import { randomBytes } from 'node:crypto'
 
 const SCRIPTS = 'https://embeddable-sandbox.cdn.apollographql.com'
 const FRAME = 'https://sandbox.embed.apollographql.com'
 
-export type SandboxPage = { readonly html: string; readonly headers: Readonly<Record<string, string>> }
+type SandboxPage = { readonly html: string; readonly headers: Readonly<Record<string, string>> }
 
-/** Explores the address that it is served at. The browser loads Sandbox itself from Apollo's site. */
+/** The page explores the address that it is served at. The browser loads Sandbox from Apollo's site. */
 export function sandboxPage(): SandboxPage {
   const nonce = randomBytes(16).toString('base64')
   const policy = `default-src 'none'; script-src 'nonce-${nonce}' ${SCRIPTS}; style-src 'unsafe-inline'; frame-src ${FRAME}`

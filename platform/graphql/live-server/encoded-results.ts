@@ -12,7 +12,7 @@ export type EncodedResult = {
 export type MaybePromise<T> = T | Promise<T>
 
 /** The results of operations that see the same in the same item. Disposing leaves the group. */
-export type ResultGroup = Disposable & {
+type ResultGroup = Disposable & {
   /** Returns the result that a member of the group had `make` for this very item, or makes it now. */
   resultFor(item: unknown, make: (item: unknown) => MaybePromise<EncodedResult>): MaybePromise<EncodedResult>
 }

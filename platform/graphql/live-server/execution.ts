@@ -36,7 +36,7 @@ import { createOperationCounter } from '#platform/graphql/operation-counter.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { type OpenSpan, openSpan, validTraceparent } from '#platform/telemetry/tracing.ts'
 
-export type ExecutionOptions = OperationCheckOptions & {
+type ExecutionOptions = OperationCheckOptions & {
   readonly service: string
   readonly logger: Logger
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>

@@ -49,7 +49,7 @@ export type LiveDependencies = {
 }
 
 /** The request that was upgraded to a WebSocket. */
-export type UpgradeRequest = {
+type UpgradeRequest = {
   readonly headers: IncomingHttpHeaders
   readonly address: string | undefined
 }

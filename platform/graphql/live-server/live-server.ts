@@ -55,7 +55,7 @@ export type LiveOptions = LiveEndpointOptions & {
   readonly persisted?: { resolve(request: GraphqlRequest): string }
 }
 
-export type LiveEndpointOptions = {
+type LiveEndpointOptions = {
   /** Without one everybody is anonymous, and tokens are ignored. */
   readonly verifier?: Verifier
   readonly logger: Logger

@@ -22,7 +22,7 @@ export type CheckedDocument = {
   readonly usesAfterOnlyToStart: boolean
 }
 
-export type OperationCheckResult = CheckedDocument | { readonly errors: readonly GraphQLError[] }
+type OperationCheckResult = CheckedDocument | { readonly errors: readonly GraphQLError[] }
 
 export type OperationCheckOptions = {
   readonly schema: GraphQLSchema

@@ -19,7 +19,7 @@ export type LiveSession = {
   caller: Caller
 }
 
-export type SessionRequest = {
+type SessionRequest = {
   readonly authorization: string | undefined
   readonly address: string | undefined
   readonly language: string | undefined
@@ -43,7 +43,7 @@ export type LiveSessions = {
   open(arrival: SessionRequest): Promise<OpenSession>
 }
 
-export type SessionLimits = {
+type SessionLimits = {
   /** Without one everybody is anonymous, and tokens are ignored. */
   readonly verifier: Verifier | undefined
   readonly wheel: TimerWheel

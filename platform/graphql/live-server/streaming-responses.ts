@@ -33,7 +33,7 @@ export type StreamingResponses = {
   serve(request: FastifyRequest, reply: FastifyReply, streamed: StreamedOperation): Promise<unknown>
 }
 
-export type StreamedOperation = { readonly operation: GraphqlRequest; readonly framing: Framing }
+type StreamedOperation = { readonly operation: GraphqlRequest; readonly framing: Framing }
 
 /** How long a client may take to read the rest of a response that has ended. */
 const END_TIMEOUT_MS = 3000

@@ -15,7 +15,7 @@ export type ClientSocket = {
   close(code: number, reason: string): void
 }
 
-export type ClientSocketEvents = {
+type ClientSocketEvents = {
   /** `text` is undefined for a binary message. Not called from the close on. */
   onMessage(text: string | undefined): void
   /** More may be written. */
@@ -24,7 +24,7 @@ export type ClientSocketEvents = {
   onEnd(): void
 }
 
-export type ClientSocketOptions = {
+type ClientSocketOptions = {
   readonly wheel: TimerWheel
   readonly heartbeatMs: number
   readonly logger: Logger

@@ -36,14 +36,14 @@ export type CacheableRequest = {
   readonly operation: Buffer
 }
 
-export type CachedResponse = EncodedResponse & {
+type CachedResponse = EncodedResponse & {
   /** The operation's name, for the operation counter. */
   readonly name: string | undefined
   readonly leases: readonly Lease[]
   readonly operation: Buffer
 }
 
-export type CompletedQuery = {
+type CompletedQuery = {
   readonly sources: ResponseSources
   readonly name: string | undefined
   readonly text: string
