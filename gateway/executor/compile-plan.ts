@@ -1,4 +1,4 @@
-// A query plan into closures: what runs after what, and what side by side. Free of what a fetch does.
+// Compiles a query plan into functions: which fetches run one after the other, and which side by side.
 import {
   compileBatchFetch,
   compileEntityFetch,
@@ -11,36 +11,39 @@ import {
 } from '#gateway/executor/fetches.ts'
 import type { PlanNode } from '#gateway/planner/plan/query-plan.ts'
 
-export function compilePlan(node: PlanNode | null | undefined, known: PlanContext): Step {
+export function compilePlan(node: PlanNode | null | undefined, context: PlanContext): Step {
   if (!node) return () => {}
   switch (node.kind) {
     case 'Fetch':
-      return node.requires?.length ? compileEntityFetch(node, [], known) : compileRootFetch(node, known)
+      return node.requires?.length ? compileEntityFetch(node, [], context) : compileRootFetch(node, context)
     case 'BatchFetch':
-      return compileBatchFetch(node, known)
+      return compileBatchFetch(node, context)
     case 'Subscription':
-      return () => {} // what it fetched has come before the plan runs
+      return () => {} // its event has been merged before the plan runs
     case 'Flatten':
-      if (node.node.kind !== 'Fetch') return compilePlan(node.node, known)
+      if (node.node.kind !== 'Fetch') return compilePlan(node.node, context)
       return node.node.requires?.length
-        ? compileEntityFetch(node.node, node.path, known)
-        : compileNestedRootFetch(node.node, node.path, known)
+        ? compileEntityFetch(node.node, node.path, context)
+        : compileNestedRootFetch(node.node, node.path, context)
     case 'Sequence':
-      return inSequence(node.nodes.map(inner => compilePlan(inner, known)))
+      return inSequence(node.nodes.map(inner => compilePlan(inner, context)))
     case 'Parallel':
-      return inParallel(node.nodes.map(inner => compilePlan(inner, known)))
+      return inParallel(node.nodes.map(inner => compilePlan(inner, context)))
     case 'Condition': {
-      const yes = compilePlan(node.ifClause, known)
-      const no = compilePlan(node.elseClause, known)
+      const yes = compilePlan(node.ifClause, context)
+      const no = compilePlan(node.elseClause, context)
       return execution => (execution.variables[node.condition] === true ? yes(execution) : no(execution))
     }
   }
 }
 
-/** The plan's subscription, compiled; undefined for any other plan. */
-export function compileSubscription(node: PlanNode | undefined, known: PlanContext): RootRequest | undefined {
-  if (node?.kind === 'Subscription') return compileRootRequest(node.primary, known)
-  return node?.kind === 'Sequence' ? compileSubscription(node.nodes[0], known) : undefined
+/** Compiles the request of the plan's subscription. Returns undefined for any other plan. */
+export function compileSubscription(
+  node: PlanNode | undefined,
+  context: PlanContext,
+): RootRequest | undefined {
+  if (node?.kind === 'Subscription') return compileRootRequest(node.primary, context)
+  return node?.kind === 'Sequence' ? compileSubscription(node.nodes[0], context) : undefined
 }
 
 function inSequence(steps: readonly Step[]): Step {

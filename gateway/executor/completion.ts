@@ -1,4 +1,4 @@
-// The answer as JSON text, in one pass over what the subgraphs gave: names, order, nulls and errors as the specification says.
+// Writes a response's data as JSON text, in one pass, with names, order, nulls and errors as the specification says.
 import {
   type FieldNode,
   type GraphQLAbstractType,
@@ -12,8 +12,8 @@ import {
   isObjectType,
   type OperationDefinitionNode,
 } from 'graphql'
-import type { ExecutionError, PathKey, SharedValues } from '#gateway/executor/execution.ts'
-import { compileLeaf, type HiddenValues } from '#gateway/executor/leaf-values.ts'
+import type { Completion, ExecutionError, PathKey, WriteValue } from '#gateway/executor/execution.ts'
+import { addError, compileLeaf, type HiddenValues } from '#gateway/executor/leaf-values.ts'
 import { ResponseTooLarge } from '#gateway/executor/response-limit.ts'
 import {
   type CollectedField,
@@ -23,134 +23,142 @@ import {
 import type { PlanNames } from '#gateway/planner/normalization/plan-names.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** Of one answer. A list may have a wrong value at each of its places. */
-const MAX_ERRORS = 1000
-
-export type Completion = {
-  readonly errors: ExecutionError[]
-  readonly variables: Readonly<Record<string, unknown>>
-  /** What of the data stands in several places is written once. */
-  readonly shared?: SharedValues
-}
-
-/** Undefined stands for a null where none may be: the next place above that may be null becomes it. */
-export type WriteValue = (value: unknown, completion: Completion) => string | undefined
-
 type FieldWriter = {
   readonly key: string
-  /** Its key in what the subgraphs gave. */
+  /** The field's key in the data of the subgraphs. */
   readonly from: string
   readonly quoted: string
   readonly isIncluded: CollectedField['isIncluded']
   readonly write: WriteValue
 }
 
-/** An object's fields in the order of the answer. */
+/** Returns an object's fields in the order of the response. */
 type FieldsInOrder = (variables: Completion['variables']) => readonly FieldWriter[]
 
-export type CompileCompletion = {
+type CompletionOptions = {
   readonly schema: GraphQLSchema
   readonly operation: OperationDefinitionNode
   readonly fragments: Parameters<typeof createFieldCollector>[0]['fragments']
-  /** Fields of the operation that are written as null, whatever there is of them. */
+  /** Fields that are written as null, whatever the data has. */
   readonly withheld: ReadonlySet<FieldNode>
-  /** What a field is called in what the subgraphs gave. */
+  /** Returns the field's key in the data of the subgraphs. */
   readonly nameOf: PlanNames['nameOf']
   readonly hidden: HiddenValues
-  /** Characters of a list's text; past them AnswerTooLarge is thrown. */
+  /** The most characters of a list's text: past them ResponseTooLarge is thrown. */
   readonly maxText: number
 }
 
-/** Writes the whole `data`; 'null' when a null reaches the root. Root fields that introspection answers are written as they are. */
-export function compileCompletion(options: CompileCompletion): WriteValue {
-  const { schema, operation, nameOf, hidden, maxText } = options
-  const collect = createFieldCollector(options)
+/** What all of the operation's writers are compiled with. */
+type Compiler = Pick<CompletionOptions, 'schema' | 'nameOf' | 'hidden' | 'maxText'> & {
+  readonly collect: ReturnType<typeof createFieldCollector>
+}
+
+/** The selections of a value, and the name of its field, as `Type.field`, for messages. */
+type Position = { readonly selected: readonly Selected[]; readonly parent: string }
+
+/**
+ * Returns the function that writes the whole `data`: 'null' when a null reaches the root. Root fields of introspection are
+ * written as they are.
+ */
+export function compileCompletion(options: CompletionOptions): WriteValue {
+  const { schema, operation } = options
   const root = schema.getRootType(operation.operation)
   if (!root) return () => 'null'
-
-  function compileType(type: GraphQLOutputType, selected: readonly Selected[], parent: string): WriteValue {
-    if (isNonNullType(type)) {
-      const { ofType } = type
-      const inner = isLeafType(ofType)
-        ? compileLeaf(ofType, { parent, hidden, nullable: false })
-        : compileInner(ofType, selected, parent)
-      return notNull(inner, parent)
-    }
-    const inner = compileInner(type, selected, parent)
-    return (value, completion) =>
-      value === null || value === undefined ? 'null' : (inner(value, completion) ?? 'null')
-  }
-
-  function compileInner(type: GraphQLOutputType, selected: readonly Selected[], parent: string): WriteValue {
-    if (isNonNullType(type)) return compileType(type, selected, parent)
-    if (isListType(type)) return list(compileType(type.ofType, selected, parent), parent, maxText)
-    if (isLeafType(type)) return compileLeaf(type, { parent, hidden, nullable: true })
-    if (isAbstractType(type)) return compileAbstract(type, selected, parent)
-    return object(
-      lazily(() => compileFields(type, selected)),
-      parent,
-    )
-  }
-
-  /** By the type that the object turns out to have; one that the public graph does not know shows nothing. */
-  function compileAbstract(
-    type: GraphQLAbstractType,
-    selected: readonly Selected[],
-    parent: string,
-  ): WriteValue {
-    const known = new Map<unknown, WriteValue>()
-    return (value, completion) => {
-      const typename = isObject(value) ? value.__typename : undefined
-      let write = known.get(typename)
-      if (write === undefined) {
-        const found = shownAs(type, typename)
-        if (found === undefined) return undefined
-        write = object(
-          lazily(() => compileFields(found, selected)),
-          parent,
-        )
-        known.set(typename, write)
-      }
-      return write(value, completion)
-    }
-  }
-
-  /**
-   * Where the operation's answer depends on the type of the object, the plan asks for it. Otherwise there is none, or
-   * that of an object that stands for an interface in its subgraph: then what all of them have in common is shown.
-   */
-  function shownAs(type: GraphQLAbstractType, typename: unknown): GraphQLCompositeType | undefined {
-    if (typename === undefined) return type
-    const found = typeof typename === 'string' ? schema.getType(typename) : undefined
-    if (isObjectType(found)) return schema.isSubType(type, found) ? found : undefined
-    return isAbstractType(found) ? type : undefined
-  }
-
-  function compileFields(type: GraphQLCompositeType, selected: readonly Selected[]): FieldsInOrder {
-    const collected = collect(type, selected)
-    const writers = collected.map(({ key, node, fieldType, isIncluded, isGranted, inner }) => {
-      const quoted = `${JSON.stringify(key)}:`
-      const name = node.name.value
-      const from = nameOf(node)
-      const known = { key, from, quoted, isIncluded }
-      if (name === '__typename')
-        return { ...known, write: isAbstractType(type) ? unknownType : constant(type.name) }
-      if (fieldType === undefined) return { ...known, write: asItIs }
-      const write = compileType(fieldType, inner, `${type.name}.${name}`)
-      if (isGranted === undefined) return { ...known, write }
-      return { ...known, write: ifGranted(isGranted, write, isNonNullType(fieldType)) }
-    })
-    return inOrder(collected, writers)
-  }
-
-  const write = object(
-    lazily(() => compileFields(root, [{ set: operation.selectionSet, conditions: [] }])),
-    root.name,
-  )
+  const compiler = { ...options, collect: createFieldCollector(options) }
+  const selected = [{ set: operation.selectionSet, conditions: [] }]
+  const write = compileObject(root, { selected, parent: root.name }, compiler)
   return (value, completion) => write(value, completion) ?? 'null'
 }
 
-/** The order differs from one execution to the next only where a field is selected again behind a condition. */
+function compileType(type: GraphQLOutputType, position: Position, compiler: Compiler): WriteValue {
+  if (isNonNullType(type)) {
+    const { ofType } = type
+    const { parent } = position
+    const inner = isLeafType(ofType)
+      ? compileLeaf(ofType, { parent, hidden: compiler.hidden, nullable: false })
+      : compileInner(ofType, position, compiler)
+    return notNull(inner, parent)
+  }
+  const inner = compileInner(type, position, compiler)
+  return (value, completion) =>
+    value === null || value === undefined ? 'null' : (inner(value, completion) ?? 'null')
+}
+
+function compileInner(type: GraphQLOutputType, position: Position, compiler: Compiler): WriteValue {
+  const { parent } = position
+  const { hidden, maxText } = compiler
+  if (isNonNullType(type)) return compileType(type, position, compiler)
+  if (isListType(type)) return list(compileType(type.ofType, position, compiler), parent, maxText)
+  if (isLeafType(type)) return compileLeaf(type, { parent, hidden, nullable: true })
+  return isAbstractType(type)
+    ? compileAbstract(type, position, compiler)
+    : compileObject(type, position, compiler)
+}
+
+function compileObject(type: GraphQLCompositeType, position: Position, compiler: Compiler): WriteValue {
+  return object(
+    lazily(() => compileFields(type, position.selected, compiler)),
+    position.parent,
+  )
+}
+
+/** Writes an object by its runtime type. One whose type the public graph does not have is null. */
+function compileAbstract(type: GraphQLAbstractType, position: Position, compiler: Compiler): WriteValue {
+  const writers = new Map<unknown, WriteValue>()
+  return (value, completion) => {
+    const typename = isObject(value) ? value.__typename : undefined
+    let write = writers.get(typename)
+    if (write === undefined) {
+      const found = typeToWrite(type, typename, compiler)
+      if (found === undefined) return undefined
+      write = compileObject(found, position, compiler)
+      writers.set(typename, write)
+    }
+    return write(value, completion)
+  }
+}
+
+/**
+ * Where the response depends on the type of the object, the plan fetches it. Otherwise there is none, or that of an
+ * interface object: then the fields that all of its types have in common are written.
+ */
+function typeToWrite(
+  type: GraphQLAbstractType,
+  typename: unknown,
+  { schema }: Compiler,
+): GraphQLCompositeType | undefined {
+  if (typename === undefined) return type
+  const found = typeof typename === 'string' ? schema.getType(typename) : undefined
+  if (isObjectType(found)) return schema.isSubType(type, found) ? found : undefined
+  return isAbstractType(found) ? type : undefined
+}
+
+function compileFields(
+  type: GraphQLCompositeType,
+  selected: readonly Selected[],
+  compiler: Compiler,
+): FieldsInOrder {
+  const collected = compiler.collect(type, selected)
+  return inOrder(
+    collected,
+    collected.map(field => compileField(field, type, compiler)),
+  )
+}
+
+function compileField(field: CollectedField, type: GraphQLCompositeType, compiler: Compiler): FieldWriter {
+  const { key, node, fieldType, isIncluded, isGranted, inner } = field
+  const name = node.name.value
+  const writer = { key, from: compiler.nameOf(node), quoted: `${JSON.stringify(key)}:`, isIncluded }
+  if (name === '__typename')
+    return { ...writer, write: isAbstractType(type) ? unknownType : constant(type.name) }
+  if (fieldType === undefined) return { ...writer, write: asItIs }
+  const write = compileType(fieldType, { selected: inner, parent: `${type.name}.${name}` }, compiler)
+  if (isGranted === undefined) return { ...writer, write }
+  const whenWithheld = isNonNullType(fieldType) ? undefined : 'null'
+  return { ...writer, write: ifGranted(isGranted, write, whenWithheld) }
+}
+
+/** The order depends on variables only where a field is selected several times, under conditions. */
 function inOrder(collected: readonly CollectedField[], writers: readonly FieldWriter[]): FieldsInOrder {
   if (collected.every(({ position }) => position === undefined)) return () => writers
   let known:
@@ -158,25 +166,24 @@ function inOrder(collected: readonly CollectedField[], writers: readonly FieldWr
     | undefined
   return variables => {
     if (known?.variables === variables) return known.ordered
-    const placed = collected.map(({ position, first }, index) => ({
+    const positioned = collected.map(({ position, first }, index) => ({
       at: position?.(variables) ?? first,
       writer: writers[index],
     }))
-    placed.sort((one, other) => one.at - other.at)
-    const ordered = placed.flatMap(({ writer }) => writer ?? [])
+    positioned.sort((one, other) => one.at - other.at)
+    const ordered = positioned.flatMap(({ writer }) => writer ?? [])
     known = { variables, ordered }
     return ordered
   }
 }
 
-/** Whoever withholds a field reports it: its null is no second error. */
+/** The report on withheld fields has the error for a field: its null is no second one. */
 function ifGranted(
-  granted: NonNullable<CollectedField['isGranted']>,
+  isGranted: NonNullable<CollectedField['isGranted']>,
   write: WriteValue,
-  required: boolean,
+  whenWithheld: 'null' | undefined,
 ): WriteValue {
-  const instead = required ? undefined : 'null'
-  return (value, completion) => (granted(completion.variables) ? write(value, completion) : instead)
+  return (value, completion) => (isGranted(completion.variables) ? write(value, completion) : whenWithheld)
 }
 
 function constant(name: string): WriteValue {
@@ -185,15 +192,15 @@ function constant(name: string): WriteValue {
 }
 
 function unknownType(_: unknown, completion: Completion): undefined {
-  return addError(completion, 'No subgraph told the type of the object.')
+  return addError(completion, 'No subgraph returned the type of the object.')
 }
 
-/** What introspection gave is complete already. */
+/** The data of introspection is complete already. */
 function asItIs(value: unknown): string {
   return JSON.stringify(value) ?? 'null'
 }
 
-/** Types may contain themselves; what of them is selected does not. */
+/** Types may be recursive, while selections are not: each is compiled when it is first needed. */
 function lazily<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined
   return () => {
@@ -203,16 +210,16 @@ function lazily<T>(make: () => T): () => T {
 }
 
 function object(fields: () => FieldsInOrder, parent: string): WriteValue {
-  return once((value, completion) => {
+  return writeOnce((value, completion) => {
     if (!isObject(value))
-      return addError(completion, `${parent} is an object; the subgraph gave something else`)
+      return addError(completion, `${parent} is an object, but the subgraph returned something else`)
     const { errors, variables } = completion
     let text = ''
     for (const { key, from, quoted, isIncluded, write } of fields()(variables)) {
       if (isIncluded !== undefined && !isIncluded(variables)) continue
       const before = errors.length
       const written = write(value[from], completion)
-      if (errors.length !== before) placeUnder(errors, before, key)
+      if (errors.length !== before) prefixPaths(errors, before, key)
       if (written === undefined) return undefined
       text += text === '' ? `{${quoted}${written}` : `,${quoted}${written}`
     }
@@ -220,17 +227,17 @@ function object(fields: () => FieldsInOrder, parent: string): WriteValue {
   })
 }
 
-/** Lists alone make an answer much larger than what the subgraphs gave: of one entity in many places. */
+/** Only lists make a response much larger than the data of the subgraphs: one entity may stand at many positions. */
 function list(write: WriteValue, parent: string, maxText: number): WriteValue {
-  return once((value, completion) => {
+  return writeOnce((value, completion) => {
     if (!Array.isArray(value))
-      return addError(completion, `${parent} is a list; the subgraph gave something else`)
+      return addError(completion, `${parent} is a list, but the subgraph returned something else`)
     const { errors } = completion
     let text = ''
     for (let index = 0; index < value.length; index++) {
       const before = errors.length
       const written = write(value[index], completion)
-      if (errors.length !== before) placeUnder(errors, before, index)
+      if (errors.length !== before) prefixPaths(errors, before, index)
       if (written === undefined) return undefined
       text += index === 0 ? written : `,${written}`
       if (text.length > maxText) throw new ResponseTooLarge()
@@ -239,8 +246,8 @@ function list(write: WriteValue, parent: string, maxText: number): WriteValue {
   })
 }
 
-/** What stands in several places is written once, unless there is an error in it: that is to be told at each place. */
-function once(write: WriteValue): WriteValue {
+/** Writes a shared object once, unless it has an error: that is reported at each position. */
+function writeOnce(write: WriteValue): WriteValue {
   return (value, completion) => {
     const { shared, errors } = completion
     if (shared === undefined || !shared.has(value)) return write(value, completion)
@@ -262,12 +269,6 @@ function notNull(write: WriteValue, parent: string): WriteValue {
       : write(value, completion)
 }
 
-/** Its path is put together on the way up: there is none to keep while all goes well. */
-export function addError({ errors }: Completion, message: string): undefined {
-  if (errors.length < MAX_ERRORS) errors.push({ message, path: [], extensions: { code: 'INTERNAL' } })
-  return undefined
-}
-
-function placeUnder(errors: readonly ExecutionError[], from: number, key: PathKey): void {
+function prefixPaths(errors: readonly ExecutionError[], from: number, key: PathKey): void {
   for (let index = from; index < errors.length; index++) errors[index]?.path?.unshift(key)
 }

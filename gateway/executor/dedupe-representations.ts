@@ -1,21 +1,21 @@
-// Entities that a request asks for, each representation once. For one request; free of what becomes of the answer.
+// Deduplicates the representations of a request, so that each distinct entity is fetched once.
 import type { Execution, JsonObject } from '#gateway/executor/execution.ts'
 import type { Representation } from '#gateway/executor/representations.ts'
 
-export type UniqueRepresentations = {
-  /** Those that differ, as JSON. */
+type UniqueRepresentations = {
+  /** The distinct representations, as JSON. */
   readonly texts: readonly string[]
-  /** Which of `texts` stands for an entity; undefined when none does. */
+  /** Returns the index in `texts` of the entity's representation; undefined when it has none. */
   indexOf(entity: JsonObject): number | undefined
 }
 
-/** By a value: the level of the next key, or what the last key leads to. */
+/** Maps a value to the level of the next key or, for the last key, to an index. */
 type Level = Map<unknown, unknown>
 
-/** What has no representation, among indexes. */
+/** The index of entities without a representation. */
 const NONE = -1
 
-/** Equal entities are known by the values that they are written from: most are never written. */
+/** Equal entities are recognised by the values of their key fields, so that most are never written. */
 export function dedupeRepresentations(
   { write, keysOf }: Representation,
   variables: Execution['variables'],

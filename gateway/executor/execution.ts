@@ -1,7 +1,7 @@
-// One operation under way: what it knows of its caller, what it has got so far, what went wrong. Types and small helpers.
+// Defines an execution of an operation: its variables, the data and errors so far, and how it fetches from subgraphs.
 
 export type PathKey = string | number
-/** An error as it goes into the answer. */
+/** An error as it is written to the response. */
 export type ExecutionError = {
   message: string
   path?: PathKey[]
@@ -10,13 +10,13 @@ export type ExecutionError = {
 
 export type JsonObject = { [key: string]: unknown }
 
-/** A subgraph's answer, parsed, for this execution alone: it is merged in place. */
+/** A parsed response of a subgraph. It belongs to this execution, which merges it in place. */
 export type SubgraphResponse = {
   readonly data?: JsonObject | null
   readonly errors?: readonly unknown[]
 }
 
-/** Lists and objects; what has been written of one, by what wrote it. */
+/** The text written for a list or object, by the function that wrote it. */
 export type SharedValues = Map<unknown, Map<unknown, string> | undefined>
 
 export type SubgraphRequest = {
@@ -30,10 +30,16 @@ export type SubgraphRequest = {
 export type Execution = {
   readonly data: JsonObject
   readonly errors: ExecutionError[]
-  /** Coerced; absent where the caller gave none and there is no default. */
+  /** The coerced values; those without value and default are absent. */
   readonly variables: Readonly<Record<string, unknown>>
-  /** What stands in several places of `data`, since several objects got the same entity; none when left out. */
+  /** Objects that stand at several positions of `data`, since several entities were the same; undefined when there are none. */
   shared?: SharedValues
-  /** Never rejects: a fetch that fails is an answer with errors. */
+  /** Never rejects: a fetch that fails resolves with errors. */
   fetch(request: SubgraphRequest): Promise<SubgraphResponse>
 }
+
+/** The completion of an execution: its data is written as text, and what is wrong with it is added to `errors`. */
+export type Completion = Pick<Execution, 'errors' | 'variables' | 'shared'>
+
+/** Returns the text of a value; undefined for a null where null is not allowed, which nulls the parent. */
+export type WriteValue = (value: unknown, completion: Completion) => string | undefined

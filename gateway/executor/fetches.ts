@@ -1,4 +1,4 @@
-// The plan's requests: bodies put together from what was compiled, answers merged where they belong, errors told in place.
+// Compiles a plan's fetches: each builds its request, merges the response where it belongs, and adds its errors.
 import { cloneJson } from '#gateway/executor/clone-json.ts'
 import { dedupeRepresentations } from '#gateway/executor/dedupe-representations.ts'
 import type {
@@ -22,7 +22,6 @@ import { addErrors, type ErrorContext, MAX_ERRORS } from '#gateway/executor/subg
 import type { BatchFetchNode, FetchNode, FlattenPath } from '#gateway/planner/plan/query-plan.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** What a plan is compiled with. */
 export type PlanContext = ErrorContext & {
   readonly matches: TypeMatch
 }
@@ -31,78 +30,78 @@ export type Step = (execution: Execution) => Promise<void> | void
 
 const ENTITIES = '_entities'
 const NO_TARGETS: readonly JsonObject[] = []
-const NOTHING: Entities = { texts: [], targets: [] }
+const NO_ENTITIES: Entities = { texts: [], targets: [] }
 
-/** Entities of one field of a request: representations that differ, and the objects that each stands for. */
+/** The entities of one field of a request: the distinct representations, and the objects that each is of. */
 type Entities = { readonly texts: readonly string[]; readonly targets: readonly (readonly JsonObject[])[] }
-/** By the representation's index, where the objects that it stands for are. */
-type Places = readonly (readonly (ResponsePath | undefined)[])[]
+/** The positions of the objects of each representation. */
+type Positions = readonly (readonly (ResponsePath | undefined)[])[]
 type Rewriter = ReturnType<typeof compileRewrites>
 
-/** A request for root fields, and where its answer goes. */
+/** A request for root fields. `merge` merges the response and adds its errors. */
 export type RootRequest = {
   request(variables: Execution['variables']): SubgraphRequest
-  merge(answer: SubgraphResponse, execution: Execution): void
+  merge(response: SubgraphResponse, execution: Execution): void
 }
 
-export function compileRootRequest(node: FetchNode, known: PlanContext): RootRequest {
-  const { matches } = known
+export function compileRootRequest(node: FetchNode, context: PlanContext): RootRequest {
+  const { matches } = context
   const request = compileRequest(node)
   const rewrite = node.outputRewrites?.length ? compileRewrites(node.outputRewrites, matches) : undefined
   return {
     request: variables => request(variables, ''),
-    merge(answer, execution) {
-      const { data } = answer
+    merge(response, execution) {
+      const { data } = response
       if (isObject(data)) {
         rewrite?.(data)
         mergeInto(execution.data, data, matches)
       }
-      addErrors(answer, path => [path], { execution, ...known })
+      addErrors(response, path => [path], { execution, ...context })
     },
   }
 }
 
-/** A fetch of root fields. */
-export function compileRootFetch(node: FetchNode, known: PlanContext): Step {
-  const { request, merge } = compileRootRequest(node, known)
+export function compileRootFetch(node: FetchNode, context: PlanContext): Step {
+  const { request, merge } = compileRootRequest(node, context)
   return async execution => merge(await execution.fetch(request(execution.variables)), execution)
 }
 
 /**
- * A fetch of root fields for each object of a root type that `path` leads to. Queries are asked once for all of them; each
- * mutation is carried out on its own, one after the other.
+ * Fetches root fields for each object of a root type that `path` leads to. A query is sent once for all of them, a mutation
+ * once for each, one after the other.
  */
-export function compileNestedRootFetch(node: FetchNode, path: FlattenPath, known: PlanContext): Step {
-  const { matches } = known
+export function compileNestedRootFetch(node: FetchNode, path: FlattenPath, context: PlanContext): Step {
+  const { matches } = context
   const request = compileRequest(node)
-  const { places } = compileFlattenPath(path, matches)
+  const { positions } = compileFlattenPath(path, matches)
   const rewrite = node.outputRewrites?.length ? compileRewrites(node.outputRewrites, matches) : undefined
   const atOnce = node.operationKind === 'mutation' ? 1 : Number.POSITIVE_INFINITY
 
   async function fetchFor(targets: readonly NestedRoot[], execution: Execution): Promise<void> {
-    const answer = await execution.fetch(request(execution.variables, ''))
-    const { data } = answer
+    const response = await execution.fetch(request(execution.variables, ''))
+    const { data } = response
     if (isObject(data)) {
       rewrite?.(data)
       for (const { target } of targets) mergeInto(target, cloneJson(data), matches)
     }
-    const placesOf = (inner: readonly PathKey[]) => targets.map(({ place }) => [...pathKeys(place), ...inner])
-    addErrors(answer, placesOf, { execution, ...known })
+    const positionsOf = (inner: readonly PathKey[]) =>
+      targets.map(({ position }) => [...pathKeys(position), ...inner])
+    addErrors(response, positionsOf, { execution, ...context })
   }
 
   return async execution => {
     const targets: NestedRoot[] = []
-    places(execution.data, (target, place) => targets.push({ target, place }))
+    positions(execution.data, (target, position) => targets.push({ target, position }))
     for (let from = 0; from < targets.length; from += atOnce)
       await fetchFor(targets.slice(from, from + atOnce), execution)
   }
 }
 
-type NestedRoot = { readonly target: JsonObject; readonly place: ResponsePath | undefined }
+type NestedRoot = { readonly target: JsonObject; readonly position: ResponsePath | undefined }
 
-/** A fetch of the entities that `path` leads to. */
-export function compileEntityFetch(node: FetchNode, path: FlattenPath, known: PlanContext): Step {
-  const { matches } = known
+/** Fetches the entities that `path` leads to. */
+export function compileEntityFetch(node: FetchNode, path: FlattenPath, context: PlanContext): Step {
+  const { matches } = context
   const { requires = [], inputRewrites, outputRewrites } = node
   return compileEntityRequest(
     compileRequest(node),
@@ -116,12 +115,12 @@ export function compileEntityFetch(node: FetchNode, path: FlattenPath, known: Pl
         rewritesWhole: true,
       },
     ],
-    known,
+    context,
   )
 }
 
-export function compileBatchFetch(node: BatchFetchNode, known: PlanContext): Step {
-  const { matches } = known
+export function compileBatchFetch(node: BatchFetchNode, context: PlanContext): Step {
+  const { matches } = context
   const fields = node.entityBatch.aliases.map(alias => ({
     alias: alias.alias,
     variable: alias.representationsVariableName,
@@ -130,17 +129,17 @@ export function compileBatchFetch(node: BatchFetchNode, known: PlanContext): Ste
     rewrite: alias.outputRewrites?.length ? compileRewrites(alias.outputRewrites, matches) : undefined,
     rewritesWhole: false,
   }))
-  return compileEntityRequest(compileRequest(node), fields, known)
+  return compileEntityRequest(compileRequest(node), fields, context)
 }
 
 type EntityField = {
-  /** Under which the answer has the entities. */
+  /** The response name of the entities. */
   readonly alias: string
   readonly variable: string
   readonly find: readonly Targets[]
   readonly representation: Representation
   readonly rewrite: Rewriter | undefined
-  /** Whether rewrites begin at the answer's root, or at the list of entities. */
+  /** Whether rewrites begin at the root of the response, or at the list of entities. */
   readonly rewritesWhole: boolean
 }
 
@@ -149,7 +148,7 @@ type BuildRequest = (variables: Execution['variables'], representations: string)
 function compileEntityRequest(
   request: BuildRequest,
   fields: readonly EntityField[],
-  known: PlanContext,
+  context: PlanContext,
 ): Step {
   return execution => {
     const found = fields.map(field => collect(field, execution))
@@ -159,73 +158,73 @@ function compileEntityRequest(
       .join('')
     return execution
       .fetch(request(execution.variables, representations.slice(1)))
-      .then(answer => spread(answer, { fields, found, execution, known }))
+      .then(response => mergeEntities(response, { fields, found, execution, context }))
   }
 }
 
-/** Objects with equal representations are asked for once, whichever paths lead to them. */
+/** Objects with equal representations are fetched once, whichever paths lead to them. */
 function collect({ find, representation }: EntityField, { data, variables, shared }: Execution): Entities {
-  const distinct = dedupeRepresentations(representation, variables)
+  const unique = dedupeRepresentations(representation, variables)
   const targets: JsonObject[][] = []
   for (const { each } of find)
     each(data, shared, entity => {
-      const index = distinct.indexOf(entity)
+      const index = unique.indexOf(entity)
       if (index === undefined) return
-      const known = targets[index]
-      if (known) known.push(entity)
+      const objects = targets[index]
+      if (objects) objects.push(entity)
       else targets[index] = [entity]
     })
-  return { texts: distinct.texts, targets }
+  return { texts: unique.texts, targets }
 }
 
-/** Looked up once something is to be told of them, before the answer changes what they stand in. */
-function locate({ find }: EntityField, { targets }: Entities, { data }: Execution): Places {
+/** Finds the positions of entities that errors are about, before the response changes what is around them. */
+function locate({ find }: EntityField, { targets }: Entities, { data }: Execution): Positions {
   const located: (ResponsePath | undefined)[][] = targets.map(() => [])
   const indexes = new Map(targets.flatMap((those, index) => those.map(entity => [entity, index])))
-  for (const { places } of find)
-    places(data, (entity, place) => {
+  for (const { positions } of find)
+    positions(data, (entity, position) => {
       const index = indexes.get(entity)
-      if (index !== undefined) located[index]?.push(place)
+      if (index !== undefined) located[index]?.push(position)
     })
   return located
 }
 
-type Spread = {
+type EntityMerge = {
   readonly fields: readonly EntityField[]
   readonly found: readonly Entities[]
   readonly execution: Execution
-  readonly known: PlanContext
+  readonly context: PlanContext
 }
 
-function spread(answer: SubgraphResponse, spreading: Spread): void {
-  const { data, errors } = answer
-  const { fields, found, execution } = spreading
-  const told = errors !== undefined && errors.length > 0
-  const places = told
-    ? fields.map((field, position) => locate(field, found[position] ?? NOTHING, execution))
+function mergeEntities(response: SubgraphResponse, merging: EntityMerge): void {
+  const { data, errors } = response
+  const { fields, found, execution } = merging
+  const hasErrors = errors !== undefined && errors.length > 0
+  const positions = hasErrors
+    ? fields.map((field, index) => locate(field, found[index] ?? NO_ENTITIES, execution))
     : []
-  for (const [position, field] of fields.entries()) {
+  for (const [index, field] of fields.entries()) {
     if (!isObject(data)) break
     if (field.rewrite && field.rewritesWhole) field.rewrite(data)
     const given = data[field.alias]
     const entities = Array.isArray(given) ? given : []
     if (field.rewrite && !field.rewritesWhole) field.rewrite(entities)
-    const those = found[position] ?? NOTHING
-    if (!told && !answersAll(entities, those))
-      tellUnanswered(entities, locate(field, those, execution), spreading)
-    giveOut(entities, those, spreading)
+    const those = found[index] ?? NO_ENTITIES
+    if (!hasErrors && !isComplete(entities, those))
+      addMissingEntityErrors(entities, locate(field, those, execution), merging)
+    assignEntities(entities, those, merging)
   }
-  addErrors(answer, path => relocate(path, fields, places), { execution, ...spreading.known })
+  addErrors(response, path => relocate(path, fields, positions), { execution, ...merging.context })
 }
 
 /**
- * Several objects may get the same entity. What is nested in it is then one object in several places: a name in a plan is
- * one field with the same arguments wherever it stands, so that what is fetched for it later does not differ by place.
+ * Several objects may get the same entity, whose nested objects then stand at several positions. A name in a plan is one
+ * field with the same arguments everywhere, so that what is fetched for them later does not differ by position.
  */
-function giveOut(
+function assignEntities(
   entities: readonly unknown[],
   { targets }: Entities,
-  { execution, known: { matches } }: Spread,
+  { execution, context: { matches } }: EntityMerge,
 ): void {
   for (let index = 0; index < targets.length; index++) {
     const entity = entities[index]
@@ -235,11 +234,11 @@ function giveOut(
       const target = those[at]
       if (target) mergeInto(target, entity, matches)
     }
-    if (those.length > 1) noteShared(entity, execution)
+    if (those.length > 1) markShared(entity, execution)
   }
 }
 
-function noteShared(entity: JsonObject, execution: Execution): void {
+function markShared(entity: JsonObject, execution: Execution): void {
   for (const key in entity) {
     const value = entity[key]
     if (typeof value !== 'object' || value === null) continue
@@ -248,54 +247,49 @@ function noteShared(entity: JsonObject, execution: Execution): void {
   }
 }
 
-/** Whether each representation got an entity, or the null that stands for "there is none". */
-function answersAll(entities: readonly unknown[], { texts }: Entities): boolean {
-  for (let index = 0; index < texts.length; index++) if (!answers(entities[index])) return false
+/** Tells whether the response has an entity, or null where there is none, for each representation. */
+function isComplete(entities: readonly unknown[], { texts }: Entities): boolean {
+  for (let index = 0; index < texts.length; index++) if (!isEntityOrNull(entities[index])) return false
   return true
 }
 
-function answers(entity: unknown): boolean {
+function isEntityOrNull(entity: unknown): boolean {
   return entity === null || isObject(entity)
 }
 
-/** A list of entities that is missing, too short, or of something else is the subgraph's fault, never just nothing. */
-function tellUnanswered(
+/** A list of entities that is missing, too short, or holds something else is a failure of the subgraph. */
+function addMissingEntityErrors(
   entities: readonly unknown[],
-  places: Places,
-  { execution: { errors }, known: { names } }: Spread,
+  positions: Positions,
+  { execution: { errors }, context: { names } }: EntityMerge,
 ): void {
-  const unanswered = places.flatMap((those, index) => (answers(entities[index]) ? [] : those))
-  for (const place of unanswered.slice(0, MAX_ERRORS))
+  const missing = positions.flatMap((those, index) => (isEntityOrNull(entities[index]) ? [] : those))
+  for (const position of missing.slice(0, MAX_ERRORS))
     errors.push({
-      message: 'a subgraph did not answer for this',
-      path: names.clientPath(pathKeys(place)),
+      message: 'a subgraph did not return this entity',
+      path: names.clientPath(pathKeys(position)),
       extensions: { code: 'UNAVAILABLE' },
     })
 }
 
-/** From the place of an error in the subgraph's answer to its places in ours: those of all the objects that it is about. */
+/** Returns the positions in our response of all objects that an error at `path` of the subgraph's response is about. */
 function relocate(
   path: readonly PathKey[],
   fields: readonly EntityField[],
-  places: readonly Places[],
+  positions: readonly Positions[],
 ): readonly (readonly PathKey[])[] {
-  const position = Math.max(
+  const field = Math.max(
     0,
     fields.findIndex(({ alias }) => alias === path[0]),
   )
-  const index = typeof path[1] === 'number' ? path[1] : 0
-  const own = places[position]?.[index] ?? []
-  const those =
-    own.length > 0
-      ? own
-      : (places
-          .flat()
-          .find(some => some.length > 0)
-          ?.slice(0, 1) ?? [])
-  return those.slice(0, MAX_ERRORS).map(place => [...pathKeys(place), ...path.slice(2)])
+  const entity = typeof path[1] === 'number' ? path[1] : 0
+  const own = positions[field]?.[entity] ?? []
+  const first = () => positions.flat().find(those => those.length > 0)
+  const those = own.length > 0 ? own : (first()?.slice(0, 1) ?? [])
+  return those.slice(0, MAX_ERRORS).map(position => [...pathKeys(position), ...path.slice(2)])
 }
 
-/** The body but for what changes from one execution to the next is text from the start. */
+/** Compiles all of the body that is the same for each execution. */
 function compileRequest(node: FetchNode | BatchFetchNode): BuildRequest {
   const { serviceName: service, operation, operationName, variableUsages = [] } = node
   const kind = node.operationKind ?? 'query'

@@ -1,29 +1,29 @@
-// The objects that a plan's path leads to, in the answer so far, with where each stands. Compiled once per path.
+// Finds the objects in the response so far that a plan's path leads to, and the position of each.
 import type { JsonObject, PathKey, SharedValues } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import type { FlattenPath } from '#gateway/planner/plan/query-plan.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** A place in the answer: its key, and the place that it is in. */
+/** A position in the response: its key, and the position of its parent. */
 export type ResponsePath = { readonly key: PathKey; readonly parent: ResponsePath | undefined }
-export type Found = (entity: JsonObject, place: ResponsePath | undefined) => void
+type Found = (entity: JsonObject, position: ResponsePath | undefined) => void
 
 export type Targets = {
-  /** Each object at least once, whatever its places: what `shared` has is walked once. */
+  /** Visits each object at least once: what is shared by several positions is walked once. */
   each(data: JsonObject, shared: SharedValues | undefined, found: (entity: JsonObject) => void): void
-  /** At each of its places. For errors: it costs more. */
-  places(data: JsonObject, found: Found): void
+  /** Visits each object at each of its positions. Only errors need it: it costs more. */
+  positions(data: JsonObject, found: Found): void
 }
 
 type Walk = {
-  readonly found: (entity: JsonObject, place: ResponsePath | undefined) => void
-  readonly placed: boolean
+  readonly found: Found
+  readonly withPositions: boolean
   readonly shared: SharedValues | undefined
-  /** Of what is shared, by the step that it was met at. */
+  /** The shared values that were met, by the depth of the step. */
   readonly seen: Set<unknown>[]
 }
 
-type Step = (value: unknown, place: ResponsePath | undefined, walk: Walk) => void
+type Step = (value: unknown, position: ResponsePath | undefined, walk: Walk) => void
 
 export function compileFlattenPath(path: FlattenPath, matches: TypeMatch): Targets {
   const step = path.reduceRight<Step>(
@@ -31,46 +31,47 @@ export function compileFlattenPath(path: FlattenPath, matches: TypeMatch): Targe
     atEnd,
   )
   return {
-    each: (data, shared, found) => step(data, undefined, { found, placed: false, shared, seen: [] }),
-    places: (data, found) => step(data, undefined, { found, placed: true, shared: undefined, seen: [] }),
+    each: (data, shared, found) => step(data, undefined, { found, withPositions: false, shared, seen: [] }),
+    positions: (data, found) =>
+      step(data, undefined, { found, withPositions: true, shared: undefined, seen: [] }),
   }
 }
 
-function atEnd(value: unknown, place: ResponsePath | undefined, walk: Walk): void {
-  if (Array.isArray(value)) eachItem(value, { place, walk, visit: atEnd })
-  else if (isObject(value)) walk.found(value, place)
+function atEnd(value: unknown, position: ResponsePath | undefined, walk: Walk): void {
+  if (Array.isArray(value)) eachItem(value, { position, walk, visit: atEnd })
+  else if (isObject(value)) walk.found(value, position)
 }
 
 type Onward = { readonly next: Step; readonly depth: number; readonly matches: TypeMatch }
 
 function stepOf(segment: FlattenPath[number], { next, depth, matches }: Onward): Step {
   if (segment === '@')
-    return (value, place, walk) => {
-      if (Array.isArray(value)) eachItem(value, { place, walk, visit: next })
+    return (value, position, walk) => {
+      if (Array.isArray(value)) eachItem(value, { position, walk, visit: next })
     }
   if ('Field' in segment) {
     const key = segment.Field
-    const step: Step = (value, place, walk) => {
-      if (Array.isArray(value)) return eachItem(value, { place, walk, visit: step })
+    const step: Step = (value, position, walk) => {
+      if (Array.isArray(value)) return eachItem(value, { position, walk, visit: step })
       if (!isObject(value)) return
       const inner = value[key]
       if (inner === null || inner === undefined || wasSeen(inner, depth, walk)) return
-      next(inner, walk.placed ? { key, parent: place } : undefined, walk)
+      next(inner, walk.withPositions ? { key, parent: position } : undefined, walk)
     }
     return step
   }
   const conditions = segment.TypeCondition
-  const step: Step = (value, place, walk) => {
-    if (Array.isArray(value)) return eachItem(value, { place, walk, visit: step })
+  const step: Step = (value, position, walk) => {
+    if (Array.isArray(value)) return eachItem(value, { position, walk, visit: step })
     if (!isObject(value)) return
     const typename = typeof value.__typename === 'string' ? value.__typename : undefined
     if (typename === undefined || conditions.some(condition => matches(typename, condition)))
-      next(value, place, walk)
+      next(value, position, walk)
   }
   return step
 }
 
-/** What was met at the same step before led to the same objects. */
+/** A value that was met at the same step before led to the same objects. */
 function wasSeen(value: unknown, depth: number, { shared, seen }: Walk): boolean {
   if (shared === undefined || !shared.has(value)) return false
   const here = seen[depth] ?? new Set()
@@ -80,19 +81,19 @@ function wasSeen(value: unknown, depth: number, { shared, seen }: Walk): boolean
   return false
 }
 
-type Visiting = { readonly place: ResponsePath | undefined; readonly walk: Walk; readonly visit: Step }
+type Visiting = { readonly position: ResponsePath | undefined; readonly walk: Walk; readonly visit: Step }
 
-function eachItem(items: readonly unknown[], { place, walk, visit }: Visiting): void {
+function eachItem(items: readonly unknown[], { position, walk, visit }: Visiting): void {
   for (let index = 0; index < items.length; index++) {
     const item = items[index]
     if (item !== null && item !== undefined)
-      visit(item, walk.placed ? { key: index, parent: place } : undefined, walk)
+      visit(item, walk.withPositions ? { key: index, parent: position } : undefined, walk)
   }
 }
 
-/** From the root. */
-export function pathKeys(place: ResponsePath | undefined): PathKey[] {
+/** Returns the keys from the root to the position. */
+export function pathKeys(position: ResponsePath | undefined): PathKey[] {
   const path: PathKey[] = []
-  for (let at = place; at !== undefined; at = at.parent) path.push(at.key)
+  for (let at = position; at !== undefined; at = at.parent) path.push(at.key)
   return path.reverse()
 }

@@ -1,22 +1,22 @@
-// Scalars and enums as JSON text, checked on the way out: a value that its type does not allow is a null with an error.
+// Writes scalars and enums as JSON text. A value that its type does not allow becomes null, with an error.
 import { type GraphQLLeafType, isEnumType } from 'graphql'
-import { addError, type Completion, type WriteValue } from '#gateway/executor/completion.ts'
+import type { Completion, WriteValue } from '#gateway/executor/execution.ts'
 
 const MAX_INT = 2_147_483_647
 const MIN_INT = -2_147_483_648
 
-/** Values of enums that some subgraph has and clients do not see, by the enum's name. */
+/** The values of enums that some subgraph defines and clients do not see, by the enum's name. */
 export type HiddenValues = ReadonlyMap<string, ReadonlySet<unknown>>
 
-export type LeafPosition = {
+type LeafPosition = {
   /** `Type.field`, for messages. */
   readonly parent: string
-  /** Whether it may be null. */
+  /** Whether null is allowed. */
   readonly nullable: boolean
   readonly hidden: HiddenValues
 }
 
-/** Null and undefined do not reach it. */
+/** Returns the function that writes values of the type other than null and undefined. */
 export function compileLeaf(type: GraphQLLeafType, { parent, nullable, hidden }: LeafPosition): WriteValue {
   if (isEnumType(type)) {
     const values = new Set(type.getValues().map(({ name }) => name))
@@ -49,25 +49,25 @@ export function compileLeaf(type: GraphQLLeafType, { parent, nullable, hidden }:
   }
 }
 
-/** Undefined for a value that is nested too deeply to be made text of. */
+/** Returns undefined for a value that is nested too deeply to be written. */
 function textOf(value: unknown): string | undefined {
   try {
     return JSON.stringify(value)
   } catch {
-    return undefined
+    return undefined // the caller adds the error
   }
 }
 
 type WrittenEnum = {
   readonly name: string
   readonly values: ReadonlySet<unknown>
-  /** Nothing but a null. */
+  /** Values that become null without an error. */
   readonly silent: ReadonlySet<unknown> | undefined
 }
 
 /**
- * A hidden value is a null, and nobody's fault where a null may be: so does Apollo's gateway. Any other value that the
- * public graph does not have is wrong; the message does not tell it.
+ * A hidden value becomes null without an error where null is allowed, as in Apollo's gateway. Any other value that the
+ * public graph does not have is an error, whose message does not show the value.
  */
 function enumWriter({ name, values, silent }: WrittenEnum, parent: string): WriteValue {
   return (value, completion) => {
@@ -76,18 +76,27 @@ function enumWriter({ name, values, silent }: WrittenEnum, parent: string): Writ
   }
 }
 
+/** The most errors in one response. A list may have a wrong value at each index. */
+const MAX_ERRORS = 1000
+
+/** The path is put together on the way up, so that there is none to keep while no error occurs. */
+export function addError({ errors }: Completion, message: string): undefined {
+  if (errors.length < MAX_ERRORS) errors.push({ message, path: [], extensions: { code: 'INTERNAL' } })
+  return undefined
+}
+
 function wrong(completion: Completion, parent: string, type: string): undefined {
   return addError(completion, `${parent} has a value that ${type} cannot represent.`)
 }
 
-/** Longer texts are written by JSON.stringify, which is faster then. */
+/** JSON.stringify is faster for longer strings. */
 const SHORT = 40
 const QUOTE = 34
 const BACKSLASH = 92
 const FIRST_PRINTABLE = 32
 const FIRST_SURROGATE = 0xd800
 
-/** As JSON.stringify. */
+/** Returns the same as JSON.stringify. */
 function quote(text: string): string {
   if (text.length > SHORT) return JSON.stringify(text)
   for (let index = 0; index < text.length; index++) {

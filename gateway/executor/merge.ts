@@ -1,14 +1,15 @@
-// Puts one answer into another, in place: what is new is taken over as it is, what both have is merged.
+// Merges a response into another, in place: a value that is new is taken as it is, a value that both have is merged.
 import type { JsonObject } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** Deeper than any operation asks: further down values are taken as they are, or shared, not walked till the stack is full. */
+/** No operation selects deeper: values further down are taken as they are, so that the stack cannot overflow. */
 const MAX_LEVELS = 1000
 
 /**
- * `source` may become part of `target`. A value of both that is no object or list of objects is taken from `source`; but
- * `__typename` stays when it is the more exact of the two: an object that stands for an interface has the interface's.
+ * `source` may become part of `target`. A value of both that is no object or list of objects is taken from `source`, except
+ * for a `__typename` that is more exact: an interface object has that of the interface. Four parameters, since an object
+ * would be allocated for each entity.
  */
 export function mergeInto(
   target: JsonObject,
@@ -23,14 +24,15 @@ export function mergeInto(
       if (value !== undefined && key !== '__proto__') target[key] = value
     } else if (value !== null && value !== undefined && present !== value)
       target[key] =
-        key === '__typename' ? exacter(present, value, matches) : merged(present, value, matches, levels)
+        key === '__typename' ? moreExact(present, value, matches) : merged(present, value, matches, levels)
   }
 }
 
-function exacter(present: unknown, value: unknown, matches: TypeMatch): unknown {
+function moreExact(present: unknown, value: unknown, matches: TypeMatch): unknown {
   return typeof present === 'string' && typeof value === 'string' && matches(present, value) ? present : value
 }
 
+/** Has four parameters for the same reason. */
 function merged(present: unknown, value: unknown, matches: TypeMatch, levels: number): unknown {
   if (levels === 0) return value
   if (isObject(present) && isObject(value)) {

@@ -1,4 +1,4 @@
-// Which object types each type condition covers, in the whole supergraph, hidden ones included. Pure.
+// Matches typenames against type conditions, by the whole supergraph with its hidden types.
 import {
   type DocumentNode,
   type GraphQLCompositeType,
@@ -7,10 +7,10 @@ import {
   Kind,
 } from 'graphql'
 
-/** True when an object whose `__typename` is `typename` is a `condition`. */
+/** Tells whether an object whose `__typename` is `typename` satisfies the condition. */
 export type TypeMatch = (typename: string | undefined, condition: string) => boolean
 
-/** Straight from the text: a schema of a large supergraph takes long to build. */
+/** Reads the document, since the schema of a large supergraph takes long to build. */
 export function createTypeMatch(supergraph: DocumentNode): TypeMatch {
   const covered = new Map<string, Set<string>>()
   const cover = (condition: string, typename: string) => {

@@ -1,15 +1,12 @@
-// Entities as the subgraphs want them: what of an object goes into its representation, as JSON text. Compiled once.
+// Writes the representations of entities, as JSON text, from the fields that a plan requires.
 import type { Execution, JsonObject } from '#gateway/executor/execution.ts'
 import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import { compileRewrites } from '#gateway/executor/rewrites.ts'
 import type { RequiredSelection, Rewrite } from '#gateway/planner/plan/query-plan.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** Undefined when the object is no such entity, or nothing but its type is known of it. */
-export type WriteRepresentation = (
-  entity: JsonObject,
-  variables: Execution['variables'],
-) => string | undefined
+/** Returns undefined when the object is no such entity, or only its type is known. */
+type WriteRepresentation = (entity: JsonObject, variables: Execution['variables']) => string | undefined
 
 type Selector = (value: unknown, variables: Execution['variables']) => string | undefined
 type Field = {
@@ -21,7 +18,7 @@ type Field = {
 
 export type Representation = {
   readonly write: WriteRepresentation
-  /** The fields of that type which decide what is written: others, other text. Undefined when there is more to it. */
+  /** Returns the fields that alone decide what is written for the type; undefined when more than fields does. */
   keysOf(typename: string): readonly string[] | undefined
 }
 
@@ -61,12 +58,12 @@ function keysByType(requires: readonly RequiredSelection[], matches: TypeMatch):
   }
 }
 
-/** How many values, but for nulls, have been written. */
+/** Counts the values other than null that were written. */
 type Written = { values: number }
 
 /**
- * Fields of each type that objects turn out to have are worked out once. A null is written as one: what requires the
- * field is to know. A field that is not there has failed, and so has what needs it.
+ * Collects the fields of each runtime type once. A null is written, since the subgraph that requires the field is to know.
+ * A field that is absent has failed, and so has what requires it.
  */
 function createSelector(
   selections: readonly RequiredSelection[],
@@ -115,18 +112,16 @@ function isConditional(selection: RequiredSelection): boolean {
   )
 }
 
+type Collecting = {
+  readonly matches: TypeMatch
+  readonly variables: Execution['variables']
+  readonly written: Written
+}
+
 function collectFields(
   selections: readonly RequiredSelection[],
   typename: string | undefined,
-  {
-    matches,
-    variables,
-    written,
-  }: {
-    readonly matches: TypeMatch
-    readonly variables: Execution['variables']
-    readonly written: Written
-  },
+  { matches, variables, written }: Collecting,
 ): readonly Field[] {
   const merged = new Map<string, { name: string; selections: RequiredSelection[] }>()
   const visit = (selection: RequiredSelection): void => {

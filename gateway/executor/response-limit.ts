@@ -1,16 +1,16 @@
-// How large an answer may be: what passes the limit is given up while it is written, and told instead. Free of HTTP.
-import type { Completion, WriteValue } from '#gateway/executor/completion.ts'
+// Limits the size of responses: one that is too large is abandoned while it is written, and becomes an error.
+import type { Completion, WriteValue } from '#gateway/executor/execution.ts'
 
-/** Bytes, where nothing else is said. */
+/** The default limit. */
 export const DEFAULT_RESPONSE_BYTES = 32 * 1024 * 1024
 
-/** Thrown while an answer is written. */
+/** Thrown while a response is written. */
 export class ResponseTooLarge extends Error {}
 
-/** `write`, but for data of more than `maxBytes`: that is null, with one error that says why. */
+/** Returns `write` with a limit: data of more than `maxBytes` is null, with one error that says why. */
 export function limitData(write: WriteValue, maxBytes: number): WriteValue {
   return (value, completion) => {
-    const text = writeOrGiveUp(write, value, completion)
+    const text = writeUnlessTooLarge(write, value, completion)
     if (text !== undefined && !isLonger(text, maxBytes)) return text
     completion.errors.length = 0
     completion.errors.push({ ...tooLarge(maxBytes) })
@@ -18,7 +18,7 @@ export function limitData(write: WriteValue, maxBytes: number): WriteValue {
   }
 }
 
-/** Whole answers that go out together: those that do not fit any more are an error instead. */
+/** Limits responses that are sent together: those that do not fit any more are replaced by an error. */
 export function limitResponses(texts: readonly string[], maxBytes: number): readonly string[] {
   const characters = texts.reduce((sum, { length }) => sum + length, 0)
   if (characters * MAX_BYTES_PER_CHARACTER <= maxBytes) return texts
@@ -29,14 +29,14 @@ export function limitResponses(texts: readonly string[], maxBytes: number): read
   })
 }
 
-/** A UTF-16 unit is at most so much UTF-8. */
+/** The most bytes of UTF-8 that a UTF-16 code unit takes. */
 const MAX_BYTES_PER_CHARACTER = 3
 
 function isLonger(text: string, maxBytes: number): boolean {
   return text.length * MAX_BYTES_PER_CHARACTER > maxBytes && Buffer.byteLength(text) > maxBytes
 }
 
-function writeOrGiveUp(write: WriteValue, value: unknown, completion: Completion): string | undefined {
+function writeUnlessTooLarge(write: WriteValue, value: unknown, completion: Completion): string | undefined {
   try {
     return write(value, completion)
   } catch (error) {
@@ -46,6 +46,6 @@ function writeOrGiveUp(write: WriteValue, value: unknown, completion: Completion
 }
 
 function tooLarge(maxBytes: number) {
-  const message = `the answer has more than ${maxBytes} bytes: ask for less at once`
+  const message = `the response has more than ${maxBytes} bytes: select less at once`
   return { message, extensions: { code: 'BAD_USER_INPUT', maxBytes } }
 }

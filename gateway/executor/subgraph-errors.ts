@@ -1,4 +1,5 @@
-// Errors that subgraphs tell, at the places in the answer that they are about. Free of requests.
+// Adds the errors of subgraphs to an execution, at the positions in the response that they are about.
+import { type DocumentNode, type FieldNode, Kind, type SelectionNode } from 'graphql'
 import type {
   Execution,
   ExecutionError,
@@ -6,11 +7,11 @@ import type {
   PathKey,
   SubgraphResponse,
 } from '#gateway/executor/execution.ts'
-import type { IsSelected } from '#gateway/executor/selected-paths.ts'
+import type { TypeMatch } from '#gateway/executor/possible-types.ts'
 import type { PlanNames } from '#gateway/planner/normalization/plan-names.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** Errors of one fetch that are told, at most. */
+/** The most errors of one fetch. */
 export const MAX_ERRORS = 100
 
 export type ErrorContext = {
@@ -18,31 +19,34 @@ export type ErrorContext = {
   readonly isSelected: IsSelected
 }
 
-/** `place` has the places in the answer so far, which the subgraph's data is part of already, for one in the subgraph's. */
+/**
+ * Adds the errors of a subgraph's response, after its data was merged. `relocate` returns the positions in our response for
+ * a path in the subgraph's.
+ */
 export function addErrors(
   { data, errors = [] }: SubgraphResponse,
-  place: (path: readonly PathKey[]) => readonly (readonly PathKey[])[],
-  { execution, ...telling }: ErrorContext & { readonly execution: Execution },
+  relocate: (path: readonly PathKey[]) => readonly (readonly PathKey[])[],
+  { execution, ...context }: ErrorContext & { readonly execution: Execution },
 ): void {
   const end = execution.errors.length + MAX_ERRORS
   for (const error of errors.slice(0, MAX_ERRORS)) {
     if (!isObject(error)) continue
     const path = Array.isArray(error.path) ? error.path.filter(isPathKey) : []
-    const places = place(path)
-    const isAlone = isObject(valueAt(data, path.slice(0, -1)))
-    for (const at of places.length > 0 ? places : [[]]) {
+    const positions = relocate(path)
+    const hasParent = isObject(valueAt(data, path.slice(0, -1)))
+    for (const position of positions.length > 0 ? positions : [[]]) {
       if (execution.errors.length >= end) return
-      if (isAlone && isOfNobody(at, execution.data, telling)) continue
-      execution.errors.push(toldAt(error, telling.names.clientPath(at)))
+      if (hasParent && isUnselected(position, execution.data, context)) continue
+      execution.errors.push(errorAt(error, context.names.clientPath(position)))
     }
   }
 }
 
 /**
- * A request may ask a field of all objects at a place of which the client selects it of some types only, under a name that
- * stands for something else of the others. These lack nothing when it fails.
+ * A request may fetch a field of all objects at a position where the client selects it of some types only, under a name
+ * that is another field of the others. These lack nothing when it fails.
  */
-function isOfNobody(
+function isUnselected(
   path: readonly PathKey[],
   data: JsonObject,
   { names, isSelected }: ErrorContext,
@@ -59,7 +63,7 @@ function valueAt(data: unknown, path: readonly PathKey[]): unknown {
   return value
 }
 
-function toldAt({ message, extensions }: JsonObject, path: PathKey[]): ExecutionError {
+function errorAt({ message, extensions }: JsonObject, path: PathKey[]): ExecutionError {
   return {
     message: typeof message === 'string' ? message : 'a subgraph failed',
     ...(path.length > 0 && { path }),
@@ -69,4 +73,43 @@ function toldAt({ message, extensions }: JsonObject, path: PathKey[]): Execution
 
 function isPathKey(value: unknown): value is PathKey {
   return typeof value === 'string' || typeof value === 'number'
+}
+
+/** Tells whether the operation selects the path, conditions aside. An object without `__typename` may be of any type. */
+type IsSelected = (path: readonly PathKey[], data: JsonObject) => boolean
+
+/** `document` has a normalized operation. */
+export function createIsSelected(document: DocumentNode, matches: TypeMatch): IsSelected {
+  const roots = document.definitions.flatMap(one =>
+    one.kind === Kind.OPERATION_DEFINITION ? one.selectionSet.selections : [],
+  )
+  return (path, data) => {
+    let selections: readonly SelectionNode[] = roots
+    let value: unknown = data
+    for (const key of path) {
+      if (typeof key === 'string') {
+        const typename =
+          isObject(value) && typeof value.__typename === 'string' ? value.__typename : undefined
+        const found = fieldsNamed(key, selections, typename)
+        if (found.length === 0) return false
+        selections = found.flatMap(({ selectionSet }) => selectionSet?.selections ?? [])
+      }
+      value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
+    }
+    return true
+  }
+
+  function fieldsNamed(
+    key: string,
+    selections: readonly SelectionNode[],
+    typename: string | undefined,
+  ): FieldNode[] {
+    return selections.flatMap((one): FieldNode[] => {
+      if (one.kind === Kind.FIELD) return (one.alias ?? one.name).value === key ? [one] : []
+      if (one.kind === Kind.FRAGMENT_SPREAD) return []
+      const condition = one.typeCondition?.name.value
+      const fits = condition === undefined || typename === undefined || matches(typename, condition)
+      return fits ? fieldsNamed(key, one.selectionSet.selections, typename) : []
+    })
+  }
 }

@@ -1,7 +1,6 @@
 // An operation that is ready to run: validated, planned and compiled, for one set of fields that its caller may see.
 import type { GraphQLError, OperationDefinitionNode } from 'graphql'
-import type { WriteValue } from '#gateway/executor/completion.ts'
-import type { JsonObject } from '#gateway/executor/execution.ts'
+import type { JsonObject, WriteValue } from '#gateway/executor/execution.ts'
 import type { RootRequest, Step } from '#gateway/executor/fetches.ts'
 import type { Claims } from '#gateway/safety/authorization/grants.ts'
 import type { UnauthorizedReport } from '#gateway/safety/authorization/operation-authorization.ts'

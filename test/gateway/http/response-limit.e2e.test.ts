@@ -26,7 +26,7 @@ const TOO_LARGE = {
   data: null,
   errors: [
     {
-      message: `the answer has more than ${MAX_BYTES} bytes: ask for less at once`,
+      message: `the response has more than ${MAX_BYTES} bytes: select less at once`,
       extensions: { code: 'BAD_USER_INPUT', maxBytes: MAX_BYTES },
     },
   ],
