@@ -1,4 +1,4 @@
-// The fields that an operation selects of an object type: fragments followed, same names merged, conditions kept. Pure.
+// Collects the fields that an operation selects of a type (CollectFields of the specification), with their conditions.
 import {
   type DirectiveNode,
   type FieldNode,
@@ -13,25 +13,25 @@ import {
 } from 'graphql'
 
 type Variables = Readonly<Record<string, unknown>>
-/** A variable that must have a value for a selection to count. */
+/** A variable, and the value that it must have for a selection to count. */
 export type Condition = { readonly variable: string; readonly wanted: boolean }
-/** A selection set, and what must hold for it to count. */
+/** A selection set, and the conditions under which it counts. */
 export type Selected = { readonly set: SelectionSetNode; readonly conditions: readonly Condition[] }
 
 export type CollectedField = {
   /** The response name. */
   readonly key: string
-  /** Its first occurrence: others are the same field with the same arguments. */
+  /** The first occurrence: others are the same field with the same arguments. */
   readonly node: FieldNode
-  /** Undefined for the fields of introspection. */
+  /** Undefined for introspection fields. */
   readonly fieldType: GraphQLOutputType | undefined
-  /** Undefined when it always counts. */
+  /** Undefined when the field is always included. */
   readonly isIncluded: ((variables: Variables) => boolean) | undefined
-  /** Whether it counts at a place where it is not withheld; undefined when it is withheld nowhere. */
+  /** Tells whether an occurrence that is not withheld is included; undefined when none is withheld. */
   readonly isGranted: ((variables: Variables) => boolean) | undefined
-  /** Where it stands among the fields that count: by its first occurrence that does. Undefined when that is always the first. */
+  /** Returns the position among the included fields, that of the first included occurrence. Undefined when always the first. */
   readonly position: ((variables: Variables) => number) | undefined
-  /** The position of its first occurrence. */
+  /** The position of the first occurrence. */
   readonly first: number
   readonly inner: readonly Selected[]
 }
@@ -39,94 +39,99 @@ export type CollectedField = {
 type Occurrences = {
   readonly node: FieldNode
   readonly conditions: (readonly Condition[])[]
-  /** By occurrence, how many there were before it of all fields. */
+  /** The number of occurrences of any field before each occurrence. */
   readonly positions: number[]
-  /** Those of `conditions` where it is not withheld. */
+  /** The conditions of the occurrences that are not withheld. */
   readonly granted: (readonly Condition[])[]
   readonly inner: Selected[]
 }
 
-/** The progress within one selection: which fragments were followed, and how many fields were met. */
-type Spread = { readonly seen: Set<string>; occurrences: number }
-
-export function createFieldCollector(options: {
+type CollectorOptions = {
   readonly schema: GraphQLSchema
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
-  /** Fields that the caller may not see; what is selected of them does not count. */
+  /** Fields that the caller may not see: they are collected without their selections. */
   readonly withheld: ReadonlySet<FieldNode>
-}): (type: GraphQLCompositeType, selected: readonly Selected[]) => readonly CollectedField[] {
-  const { schema, fragments, withheld } = options
+}
 
-  /** Of an abstract type: whatever object it turns out to be. */
-  function concerns(type: GraphQLCompositeType, condition: string | undefined): boolean {
-    if (condition === undefined || condition === type.name) return true
-    const other = schema.getType(condition)
-    const covers = (object: GraphQLCompositeType) =>
-      object === other || (isAbstractType(other) && isObjectType(object) && schema.isSubType(other, object))
-    return isAbstractType(type) ? schema.getPossibleTypes(type).every(covers) : covers(type)
-  }
+/** One collection: the type, the fields so far, how often fields were met, and which fragments were followed. */
+type Collection = CollectorOptions & {
+  readonly type: GraphQLCompositeType
+  readonly fields: Map<string, Occurrences>
+  readonly seen: Set<string>
+  occurrences: number
+}
 
-  function visit(
-    { set, conditions }: Selected,
-    type: GraphQLCompositeType,
-    fields: Map<string, Occurrences>,
-    spread: Spread,
-  ): void {
-    for (const selection of set.selections) {
-      const all = addConditions(conditions, selection.directives)
-      if (all === undefined) continue
-      if (selection.kind === Kind.FIELD) {
-        const key = (selection.alias ?? selection.name).value
-        const field = fields.get(key) ?? {
-          node: selection,
-          conditions: [],
-          positions: [],
-          granted: [],
-          inner: [],
-        }
-        fields.set(key, field)
-        field.conditions.push(all)
-        field.positions.push(spread.occurrences++)
-        if (withheld.has(selection)) continue
-        field.granted.push(all)
-        if (selection.selectionSet) field.inner.push({ set: selection.selectionSet, conditions: all })
-        continue
-      }
-      const fragment =
-        selection.kind === Kind.INLINE_FRAGMENT
-          ? selection
-          : spreadOnce(selection.name.value, all, spread) && fragments.get(selection.name.value)
-      if (fragment && concerns(type, fragment.typeCondition?.name.value))
-        visit({ set: fragment.selectionSet, conditions: all }, type, fields, spread)
-    }
-  }
-
+export function createFieldCollector(
+  options: CollectorOptions,
+): (type: GraphQLCompositeType, selected: readonly Selected[]) => readonly CollectedField[] {
   return (type, selected) => {
-    const fields = new Map<string, Occurrences>()
-    const spread: Spread = { seen: new Set(), occurrences: 0 }
-    for (const one of selected) visit(one, type, fields, spread)
-    return [...fields].map(([key, { node, conditions, positions, granted, inner }]) => ({
-      key,
-      node,
-      fieldType: 'getFields' in type ? type.getFields()[node.name.value]?.type : undefined,
-      isIncluded: anyHolds(conditions),
-      position: positionOf(conditions, positions),
-      first: positions[0] ?? 0,
-      isGranted: granted.length < conditions.length ? anyHolds(granted) : undefined,
-      inner,
-    }))
+    const collection: Collection = { ...options, type, fields: new Map(), seen: new Set(), occurrences: 0 }
+    for (const one of selected) collect(one, collection)
+    return [...collection.fields].map(([key, field]) => collectedField(key, field, type))
   }
 }
 
-/** Fragments that spread one another again and again add nothing new to a selection. */
-function spreadOnce(name: string, conditions: readonly Condition[], { seen }: Spread): boolean {
+function collectedField(key: string, field: Occurrences, type: GraphQLCompositeType): CollectedField {
+  const { node, conditions, positions, granted, inner } = field
+  return {
+    key,
+    node,
+    fieldType: 'getFields' in type ? type.getFields()[node.name.value]?.type : undefined,
+    isIncluded: anyHolds(conditions),
+    position: positionOf(conditions, positions),
+    first: positions[0] ?? 0,
+    isGranted: granted.length < conditions.length ? anyHolds(granted) : undefined,
+    inner,
+  }
+}
+
+function collect({ set, conditions }: Selected, collection: Collection): void {
+  for (const selection of set.selections) {
+    const all = addConditions(conditions, selection.directives)
+    if (all === undefined) continue
+    if (selection.kind === Kind.FIELD) {
+      collectField(selection, all, collection)
+      continue
+    }
+    const fragment =
+      selection.kind === Kind.INLINE_FRAGMENT
+        ? selection
+        : spreadOnce(selection.name.value, all, collection) && collection.fragments.get(selection.name.value)
+    if (fragment && coversType(fragment.typeCondition?.name.value, collection))
+      collect({ set: fragment.selectionSet, conditions: all }, collection)
+  }
+}
+
+function collectField(node: FieldNode, conditions: readonly Condition[], collection: Collection): void {
+  const { fields, withheld } = collection
+  const key = (node.alias ?? node.name).value
+  const field = fields.get(key) ?? { node, conditions: [], positions: [], granted: [], inner: [] }
+  fields.set(key, field)
+  field.conditions.push(conditions)
+  field.positions.push(collection.occurrences++)
+  if (withheld.has(node)) return
+  field.granted.push(conditions)
+  if (node.selectionSet) field.inner.push({ set: node.selectionSet, conditions })
+}
+
+/** Tells whether the condition covers the type; all of its possible types where it is abstract. */
+function coversType(condition: string | undefined, { schema, type }: Collection): boolean {
+  if (condition === undefined || condition === type.name) return true
+  const other = schema.getType(condition)
+  const covers = (object: GraphQLCompositeType) =>
+    object === other || (isAbstractType(other) && isObjectType(object) && schema.isSubType(other, object))
+  return isAbstractType(type) ? schema.getPossibleTypes(type).every(covers) : covers(type)
+}
+
+/** A fragment that is spread again under the same conditions adds nothing to the selection. */
+function spreadOnce(name: string, conditions: readonly Condition[], { seen }: Collection): boolean {
   const key = `${name} ${conditions.map(({ variable, wanted }) => `${wanted}${variable}`).join()}`
   if (seen.has(key)) return false
   seen.add(key)
   return true
 }
 
-/** Undefined when the selection never counts. */
+/** Adds the conditions of `@skip` and `@include`. Returns undefined when the selection is never included. */
 export function addConditions(
   conditions: readonly Condition[],
   directives: readonly DirectiveNode[] | undefined,
@@ -151,7 +156,7 @@ function hold(conditions: readonly Condition[], variables: Variables): boolean {
   return conditions.every(({ variable, wanted }) => (variables[variable] === true) === wanted)
 }
 
-/** A field that is skipped makes no place for itself (CollectFields of the specification). */
+/** A skipped occurrence does not take a position. */
 function positionOf(
   occurrences: readonly (readonly Condition[])[],
   positions: readonly number[],

@@ -1,13 +1,15 @@
-// An operation as the planner gets it: the same fields, in one plain form of which its plans are right. Free of plans.
+// Normalizes an operation for the planner: the same fields, in a form for which its plans are right.
 import {
   type DocumentNode,
   doTypesOverlap,
   type FieldNode,
   type FragmentDefinitionNode,
+  type FragmentSpreadNode,
   type GraphQLCompositeType,
   GraphQLError,
   type GraphQLSchema,
   getNamedType,
+  type InlineFragmentNode,
   isAbstractType,
   isCompositeType,
   isInterfaceType,
@@ -21,32 +23,33 @@ import {
 import { addConditions, type Condition } from '#gateway/planner/normalization/collect-fields.ts'
 import { type PlanNames, renameVariables } from '#gateway/planner/normalization/plan-names.ts'
 
-export type NormalizeOptions = {
+type NormalizeOptions = {
   readonly schema: GraphQLSchema
   readonly names: PlanNames
-  /** Interfaces that some subgraph has an object in place of. */
+  /** Interfaces of which some subgraph has an interface object. */
   readonly interfaceObjects: ReadonlySet<string>
-  /** Interfaces and unions whose objects may be hidden, which their type alone tells. */
+  /** Interfaces and unions some of whose types are hidden: only its type shows whether an object is. */
   readonly partlyHidden: ReadonlySet<string>
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
 }
 
 type Selected = { readonly set: SelectionSetNode; readonly type: GraphQLCompositeType }
-/** Fields that count for objects of one type under the same conditions. */
+/** Fields that are selected of one type under the same conditions. */
 type Group = {
   readonly type: GraphQLCompositeType
   readonly conditions: readonly Condition[]
   readonly fields: Map<string, { readonly node: FieldNode; readonly inner: Selected[] }>
 }
 
-/** Answered by the gateway itself. */
+/** The gateway responds to these itself. */
 const INTROSPECTION: ReadonlySet<string> = new Set(['__schema', '__type'])
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }
 
 /**
- * Without fragments by name, and without fragments in fragments unless their conditions need it. Each field is there once
- * under the same conditions: it is no larger than the operation's fields times the types that they are selected of,
- * however often fragments spread one another. Mutations keep their order. Fields and variables are called as `names` says. A selection of which nothing may be left has `__typename`: a plan leaves a field out of which nothing is selected, and it would be taken for null.
+ * Inlines named fragments, and nests fragments only where their conditions need it. Each field is there once under the same
+ * conditions, so that the result is no larger than the fields of the operation times the types that they are selected of,
+ * however often fragments spread one another. Mutations keep their order. Fields and variables have the names of `names`. A
+ * selection of which nothing may be left has `__typename`: plans leave out a field without selections, and it would be null.
  */
 export function normalizeOperation(
   operation: OperationDefinitionNode,
@@ -54,10 +57,10 @@ export function normalizeOperation(
 ): DocumentNode {
   const root = toPlan.schema.getRootType(operation.operation)
   if (!root) throw new Error(`the schema has no ${operation.operation}`)
-  const selections = plain([{ set: operation.selectionSet, type: root }], root, {
+  const selections = normalize([{ set: operation.selectionSet, type: root }], root, {
     ...toPlan,
     root,
-    inTurn: operation.operation === 'mutation',
+    isSerial: operation.operation === 'mutation',
   })
   const document: DocumentNode = {
     kind: Kind.DOCUMENT,
@@ -74,7 +77,7 @@ export function normalizeOperation(
   return renameVariables(document, toPlan.names.variables)
 }
 
-/** The same with conditions at fields and not at fragments: of some operations there is a plan in this form alone. */
+/** Moves conditions from fragments to their fields: of some operations there is a plan in this form only. */
 export function moveConditionsToFields(planned: DocumentNode): DocumentNode {
   return visit(planned, {
     InlineFragment: {
@@ -88,83 +91,106 @@ export function moveConditionsToFields(planned: DocumentNode): DocumentNode {
   })
 }
 
-type Known = NormalizeOptions & {
+type Normalization = NormalizeOptions & {
   readonly root: GraphQLCompositeType
-  /** Whether root fields are carried out one after the other. */
-  readonly inTurn: boolean
+  /** Tells whether root fields run one after the other. */
+  readonly isSerial: boolean
 }
 
-function plain(selected: readonly Selected[], type: GraphQLCompositeType, known: Known): SelectionNode[] {
-  const groups = new Map<string, Group>()
-  const seen = new Set<string>()
-  const names = new Map<string, { readonly of: GraphQLCompositeType; readonly planned: string }[]>()
-  let named = false
-  for (const { set, type: of } of selected) collect(set, { of, conditions: [] })
-  if (known.interfaceObjects.has(type.name)) gather(groups, type, known)
-  // Told of the object itself, whatever the conditions: they count when the answer is written.
+/** The selections of one object, while they are collected. */
+type Collection = Normalization & {
+  readonly type: GraphQLCompositeType
+  readonly groups: Map<string, Group>
+  readonly seen: Set<string>
+  /** By response name, the fields in the plan that it stands for, with the types that they are selected of. */
+  readonly fieldsByName: Map<string, { readonly of: GraphQLCompositeType; readonly planned: string }[]>
+  selectsTypename: boolean
+}
+
+function normalize(
+  selected: readonly Selected[],
+  type: GraphQLCompositeType,
+  normalization: Normalization,
+): SelectionNode[] {
+  const collection: Collection = {
+    ...normalization,
+    type,
+    groups: new Map(),
+    seen: new Set(),
+    fieldsByName: new Map(),
+    selectsTypename: false,
+  }
+  const { groups, interfaceObjects, root } = collection
+  for (const { set, type: of } of selected) collect(set, { of, conditions: [] }, collection)
+  if (interfaceObjects.has(type.name)) gather(groups, type, normalization)
+  // `__typename` is fetched in any case: its conditions count when the response is written.
   return [
-    ...(named && type !== known.root ? [TYPENAME] : []),
-    ...[...groups.values()].flatMap(group => write(group, type, known)),
+    ...(collection.selectsTypename && type !== root ? [TYPENAME] : []),
+    ...[...groups.values()].flatMap(group => write(group, type, normalization)),
   ]
+}
 
-  function collect(set: SelectionSetNode, at: At): void {
-    for (const selection of set.selections) {
-      const conditions = possible(addConditions(at.conditions, selection.directives))
-      if (conditions === undefined) continue
-      if (selection.kind === Kind.FIELD) {
-        if (INTROSPECTION.has(selection.name.value)) continue
-        if (selection.name.value === TYPENAME.name.value) {
-          named = true
-          continue
-        }
-        add(selection, { of: at.of, conditions })
-        continue
-      }
-      const fragment =
-        selection.kind === Kind.INLINE_FRAGMENT ? selection : known.fragments.get(selection.name.value)
-      if (!fragment) continue
-      for (const of of narrowed(at.of, fragment.typeCondition?.name.value, known.schema)) {
-        const key = selection.kind === Kind.FRAGMENT_SPREAD && keyOf({ of, conditions }, selection.name.value)
-        if (key && seen.has(key)) continue
-        if (key) seen.add(key)
-        collect(fragment.selectionSet, { of, conditions })
-      }
-    }
+function collect(set: SelectionSetNode, at: At, collection: Collection): void {
+  for (const selection of set.selections) {
+    const conditions = possible(addConditions(at.conditions, selection.directives))
+    if (conditions === undefined) continue
+    if (selection.kind === Kind.FIELD) collectField(selection, { of: at.of, conditions }, collection)
+    else collectFragment(selection, { of: at.of, conditions }, collection)
   }
+}
 
-  /** Of overlapping types, validation has seen to it that nothing but directives may differ. */
-  function noteName(node: FieldNode, of: GraphQLCompositeType): void {
-    const key = (node.alias ?? node.name).value
-    const planned = known.names.nameOf(node)
-    const others = names.get(key) ?? []
-    names.set(key, others)
-    if (others.some(other => other.of === of && other.planned === planned)) return
-    for (const other of others)
-      if (other.planned !== planned && overlap(of, other.of, known.schema))
-        throw new GraphQLError(
-          `${key} is selected with different directives: give each an alias of its own.`,
-          {
-            nodes: node,
-          },
-        )
-    others.push({ of, planned })
-  }
+function collectField(node: FieldNode, at: At, collection: Collection): void {
+  const { value: name } = node.name
+  if (name === TYPENAME.name.value) collection.selectsTypename = true
+  else if (!INTROSPECTION.has(name)) addField(node, at, collection)
+}
 
-  function add(node: FieldNode, at: At): void {
-    if (isAbstractType(at.of) && !hasField(at.of, node)) {
-      for (const of of known.schema.getPossibleTypes(at.of)) add(node, { ...at, of })
-      return
-    }
-    const name = (node.alias ?? node.name).value
-    noteName(node, at.of)
-    const key = keyOf(at, known.inTurn && type === known.root ? name : '')
-    const group = groups.get(key) ?? { type: at.of, conditions: at.conditions, fields: new Map() }
-    groups.set(key, group)
-    const field = group.fields.get(name) ?? { node, inner: [] }
-    group.fields.set(name, field)
-    const inner = node.selectionSet && typeOf(node, at.of)
-    if (inner && node.selectionSet) field.inner.push({ set: node.selectionSet, type: inner })
+function collectFragment(
+  node: InlineFragmentNode | FragmentSpreadNode,
+  { of: type, conditions }: At,
+  collection: Collection,
+): void {
+  const { fragments, schema, seen } = collection
+  const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : fragments.get(node.name.value)
+  if (!fragment) return
+  for (const of of narrowed(type, fragment.typeCondition?.name.value, schema)) {
+    const key = node.kind === Kind.FRAGMENT_SPREAD && keyOf({ of, conditions }, node.name.value)
+    if (key && seen.has(key)) continue
+    if (key) seen.add(key)
+    collect(fragment.selectionSet, { of, conditions }, collection)
   }
+}
+
+function addField(node: FieldNode, at: At, collection: Collection): void {
+  const { groups, isSerial, root, schema, type } = collection
+  if (isAbstractType(at.of) && !hasField(at.of, node)) {
+    for (const of of schema.getPossibleTypes(at.of)) addField(node, { ...at, of }, collection)
+    return
+  }
+  const name = (node.alias ?? node.name).value
+  checkDirectives(node, at.of, collection)
+  const key = keyOf(at, isSerial && type === root ? name : '')
+  const group = groups.get(key) ?? { type: at.of, conditions: at.conditions, fields: new Map() }
+  groups.set(key, group)
+  const field = group.fields.get(name) ?? { node, inner: [] }
+  group.fields.set(name, field)
+  const inner = node.selectionSet && typeOf(node, at.of)
+  if (inner && node.selectionSet) field.inner.push({ set: node.selectionSet, type: inner })
+}
+
+/** Throws a GraphQLError for a response name with different directives: validation allows it, one object cannot have both. */
+function checkDirectives(node: FieldNode, of: GraphQLCompositeType, collection: Collection): void {
+  const key = (node.alias ?? node.name).value
+  const planned = collection.names.nameOf(node)
+  const others = collection.fieldsByName.get(key) ?? []
+  collection.fieldsByName.set(key, others)
+  if (others.some(other => other.of === of && other.planned === planned)) return
+  for (const other of others)
+    if (other.planned !== planned && overlap(of, other.of, collection.schema))
+      throw new GraphQLError(`${key} is selected with different directives: give each an alias of its own.`, {
+        nodes: node,
+      })
+  others.push({ of, planned })
 }
 
 type At = { readonly of: GraphQLCompositeType; readonly conditions: readonly Condition[] }
@@ -173,7 +199,7 @@ function keyOf({ of, conditions }: At, fragment: string): string {
   return `${of.name} ${conditions.map(({ variable, wanted }) => `${wanted}${variable}`).join()} ${fragment}`
 }
 
-/** In one order and each once; undefined when they cannot all hold. */
+/** Sorts the conditions and removes duplicates. Returns undefined when they cannot all hold. */
 function possible(conditions: readonly Condition[] | undefined): readonly Condition[] | undefined {
   if (conditions === undefined || conditions.length < 2) return conditions
   const wanted = new Map<string, boolean>()
@@ -186,7 +212,7 @@ function possible(conditions: readonly Condition[] | undefined): readonly Condit
     .map(([variable, value]) => ({ variable, wanted: value }))
 }
 
-/** What of `of` a fragment on `condition` is about. */
+/** Returns the types to which a fragment on `condition` applies, within `of`. */
 function narrowed(
   of: GraphQLCompositeType,
   condition: string | undefined,
@@ -209,21 +235,21 @@ function hasField(type: GraphQLCompositeType, { name }: FieldNode): boolean {
 }
 
 /**
- * A field that is selected of each object type that implements `type` is selected of `type`: of fetches that differ by the
- * object type alone, from a subgraph that does not know these types, the planner keeps but one.
+ * Selects of the interface `type` what is selected of each of its object types: of fetches that differ by the object type
+ * alone, from a subgraph that does not know these types, the planner keeps only one.
  */
-function gather(groups: Map<string, Group>, type: GraphQLCompositeType, known: Known): void {
+function gather(groups: Map<string, Group>, type: GraphQLCompositeType, normalization: Normalization): void {
   if (!isAbstractType(type)) return
-  const members = known.schema.getPossibleTypes(type)
+  const members = normalization.schema.getPossibleTypes(type)
   for (const { type: first, conditions, fields } of [...groups.values()]) {
     if (first !== members[0]) continue
     const others = members.map(of => groups.get(keyOf({ of, conditions }, ''))?.fields)
     for (const [name, field] of fields) {
-      const text = print(writeField(field.node, field.inner, known))
+      const text = print(writeField(field.node, field.inner, normalization))
       const same = others.every((those, index) => {
         const other = those?.get(name)
         const of = members[index]
-        return other && of && print(writeField(other.node, other.inner, known)) === text
+        return other && of && print(writeField(other.node, other.inner, normalization)) === text
       })
       if (!same || !hasField(type, field.node)) continue
       const key = keyOf({ of: type, conditions }, '')
@@ -248,15 +274,15 @@ function typeOf({ name }: FieldNode, of: GraphQLCompositeType): GraphQLComposite
 function write(
   { type, conditions, fields }: Group,
   within: GraphQLCompositeType,
-  known: Known,
+  normalization: Normalization,
 ): SelectionNode[] {
-  const selections = [...fields.values()].map(({ node, inner }) => writeField(node, inner, known))
+  const selections = [...fields.values()].map(({ node, inner }) => writeField(node, inner, normalization))
   if (type === within && conditions.length === 0) return selections
   const wrapped = wrap(selections, type, conditions)
-  return known.inTurn && type === known.root ? wrapped.flatMap(atFields) : wrapped
+  return normalization.isSerial && type === normalization.root ? wrapped.flatMap(atFields) : wrapped
 }
 
-/** The planner keeps the order of fields, not that of fragments. */
+/** Moves directives to fields: the planner keeps the order of fields, not that of fragments. */
 function atFields(selection: SelectionNode): readonly SelectionNode[] {
   if (selection.kind !== Kind.INLINE_FRAGMENT) return [selection]
   const { directives = [], selectionSet } = selection
@@ -266,14 +292,15 @@ function atFields(selection: SelectionNode): readonly SelectionNode[] {
     : [selection]
 }
 
-function writeField(node: FieldNode, inner: readonly Selected[], known: Known): FieldNode {
+function writeField(node: FieldNode, inner: readonly Selected[], normalization: Normalization): FieldNode {
   const { name, arguments: given } = node
   if (name.value === '__typename') return TYPENAME
-  const planned = known.names.nameOf(node)
+  const planned = normalization.names.nameOf(node)
   const [first] = inner
-  const selections = first ? plain(inner, first.type, known) : []
+  const selections = first ? normalize(inner, first.type, normalization) : []
   const surely =
-    selections.some(({ kind }) => kind === Kind.FIELD) && !(first && known.partlyHidden.has(first.type.name))
+    selections.some(({ kind }) => kind === Kind.FIELD) &&
+    !(first && normalization.partlyHidden.has(first.type.name))
   return {
     kind: Kind.FIELD,
     name,
@@ -288,7 +315,7 @@ function writeField(node: FieldNode, inner: readonly Selected[], known: Known): 
   }
 }
 
-/** One `@include` and one `@skip` is what a fragment may have: further conditions go into fragments around it. */
+/** A fragment may have one `@include` and one `@skip`: further conditions go into fragments around it. */
 function wrap(
   selections: readonly SelectionNode[],
   type: GraphQLCompositeType,

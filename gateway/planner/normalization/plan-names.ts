@@ -1,4 +1,4 @@
-// Names in planned operations, each for one thing, that no field or variable of the plan's own can be mistaken for. Pure.
+// Gives fields and variables unique names in the plan, which none of the planner's own names can clash with.
 import {
   type DirectiveNode,
   type DocumentNode,
@@ -15,32 +15,32 @@ import {
 } from 'graphql'
 import { fieldSignature, responseName } from '#gateway/planner/normalization/field-signature.ts'
 
-/** Whether a plan may fetch something of its own under the response name `key` of a client's `field`. */
+/** Tells whether a plan may fetch another field under `key`, the response name of a client's `field`. */
 export type IsReserved = (key: string, field: string) => boolean
 
 export type PlanNames = {
-  /** The response name of a client's field in the plan, and in what subgraphs answer. */
+  /** Returns the response name of a client's field in the plan, and in the responses of subgraphs. */
   nameOf(field: FieldNode): string
-  /** A path in a subgraph's answer as clients know it: it ends above what was fetched for the plan alone. */
+  /** Returns the client's path for a path in the plan. It ends above what the plan fetches for itself. */
   clientPath(path: readonly (string | number)[]): (string | number)[]
-  /** Whether it is the planned name of one of several things that the client calls by one name. */
+  /** Tells whether the client's response name for it stands for several different fields. */
   isAmbiguous(name: string | number | undefined): boolean
-  /** By planned name, what else than conditions the client wrote at the field. */
+  /** The directives of fields, conditions aside, by the field's name in the plan. */
   readonly directives: ReadonlyMap<string, readonly DirectiveNode[]>
-  /** By the client's name, what a variable is called in the plan, where that is another name. */
+  /** The names of variables in the plan, by the client's name, where they differ. */
   readonly variables: ReadonlyMap<string, string>
 }
 
 const PREFIX = '_asked_'
-/** Begins the name of what Hive's planner fetches for itself. */
-const OF_PLANNER = '_internal_qp_alias'
-/** Response names that planners give, and `__typename`, by which the executor tells types. */
+/** The prefix of names under which Hive's planner fetches for itself. */
+const PLANNER_PREFIX = '_internal_qp_alias'
+/** The response names that planners give, and `__typename`, which the executor reads. */
 const PLANNERS_NAME = /^__|^_internal_qp_alias|__alias_\d+$|^_e\d+$|^_entities$/
-/** Ends the name under which a plan fetches a field that is renamed in the answer. */
+/** The suffix of a name under which a plan fetches a field that is renamed in the response. */
 export const ALIAS_SUFFIX = /__alias_\d+$/
 const PLANNERS_VARIABLE = /^representations$|^__batch_reps_|^contextualArgument/
 
-/** Fields of keys, of `@requires`, `@provides` and `@fromContext` are fetched by their own names. */
+/** Reserves the names in field sets: plans fetch the fields of keys, `@requires`, `@provides` and `@fromContext` under them. */
 export function createReservedNames(supergraph: DocumentNode, schema: GraphQLSchema): IsReserved {
   const reserved = namesInFieldSets(supergraph)
   const withArguments = new Set<string>()
@@ -53,9 +53,9 @@ export function createReservedNames(supergraph: DocumentNode, schema: GraphQLSch
 }
 
 /**
- * The first field of a response name keeps it, unless it is reserved. Where the name stands for another field elsewhere,
- * or for the same with other arguments or directives, it gets one that nothing else in the operation has: planners and
- * executor need not tell apart what objects of different types have under one name.
+ * The first field of a response name keeps it, unless it is reserved. Where the name stands for another field elsewhere, or
+ * for the same with other arguments or directives, that field gets a name that nothing else in the operation has. So
+ * planners and executor need not distinguish fields of different types under one name.
  */
 export function createPlanNames(
   operation: OperationDefinitionNode,
@@ -65,7 +65,7 @@ export function createPlanNames(
   const fields = fieldsIn([operation, ...fragments])
   const taken = new Set(fields.map(responseName))
   const planned = new Map<string, string>()
-  const asked = new Map<string, string>()
+  const clientNames = new Map<string, string>()
   const directives = new Map<string, readonly DirectiveNode[]>()
   const kept = new Set<string>()
   const meanings = new Map<string, number>()
@@ -76,9 +76,9 @@ export function createPlanNames(
     meanings.set(key, (meanings.get(key) ?? 0) + 1)
     const own = directivesOf(field)
     const keeps = own.length === 0 && !kept.has(key) && !isReserved(key, field.name.value)
-    const name = keeps ? key : free(PREFIX + key, taken)
+    const name = keeps ? key : takeName(PREFIX + key, taken)
     if (keeps) kept.add(key)
-    else asked.set(name, key)
+    else clientNames.set(name, key)
     if (own.length > 0) directives.set(name, own)
     planned.set(identity, name)
   }
@@ -86,22 +86,22 @@ export function createPlanNames(
   return {
     nameOf: field => planned.get(identityOf(field)) ?? responseName(field),
     clientPath(path) {
-      const end = path.findIndex(key => typeof key === 'string' && key.startsWith(OF_PLANNER))
+      const end = path.findIndex(key => typeof key === 'string' && key.startsWith(PLANNER_PREFIX))
       return (end < 0 ? path : path.slice(0, end)).map(key => {
         const name = typeof key === 'string' ? key.replace(ALIAS_SUFFIX, '') : ''
-        return typeof key === 'string' ? (asked.get(name) ?? name) : key
+        return typeof key === 'string' ? (clientNames.get(name) ?? name) : key
       })
     },
     isAmbiguous(name) {
       const own = typeof name === 'string' ? name.replace(ALIAS_SUFFIX, '') : ''
-      return (meanings.get(asked.get(own) ?? own) ?? 0) > 1
+      return (meanings.get(clientNames.get(own) ?? own) ?? 0) > 1
     },
     directives: new Map([...directives].map(([name, own]) => [name, withVariables(own, variables)])),
     variables,
   }
 }
 
-/** All fields, in the operation's own order. */
+/** Returns all fields in document order. */
 function fieldsIn(definitions: readonly (OperationDefinitionNode | FragmentDefinitionNode)[]): FieldNode[] {
   const fields: FieldNode[] = []
   for (const definition of definitions)
@@ -121,8 +121,8 @@ function directivesOf({ directives = [] }: FieldNode): readonly DirectiveNode[] 
   return directives.filter(({ name }) => name.value !== 'skip' && name.value !== 'include')
 }
 
-/** Takes it, too. */
-function free(wanted: string, taken: Set<string>): string {
+/** Returns a name that is not taken, and takes it. */
+function takeName(wanted: string, taken: Set<string>): string {
   let name = wanted
   for (let number = 2; taken.has(name) || ALIAS_SUFFIX.test(name); number++) name = `${wanted}_${number}`
   taken.add(name)
@@ -133,7 +133,7 @@ function variableNames({ variableDefinitions = [] }: OperationDefinitionNode): M
   const names = variableDefinitions.map(({ variable }) => variable.name.value)
   const taken = new Set(names)
   return new Map(
-    names.filter(name => PLANNERS_VARIABLE.test(name)).map(name => [name, free(`asked_${name}`, taken)]),
+    names.filter(name => PLANNERS_VARIABLE.test(name)).map(name => [name, takeName(`asked_${name}`, taken)]),
   )
 }
 
@@ -144,7 +144,7 @@ function withVariables(
   return directives.map(directive => renameVariables(directive, names))
 }
 
-/** The same with the variables' names of the plan. */
+/** Returns the node with the names that variables have in the plan. */
 export function renameVariables<Node extends DocumentNode | DirectiveNode>(
   node: Node,
   names: PlanNames['variables'],

@@ -1,13 +1,13 @@
-// Operations in which @skip and @include are decided. Pure.
+// Resolves @skip and @include in an operation, by values for its variables.
 import { type DirectiveNode, type DocumentNode, Kind, type SelectionSetNode, visit } from 'graphql'
 
-/** Whether an object is there is still to be known. */
+/** Replaces an empty selection, since the object itself is still fetched. */
 const TYPENAME: SelectionSetNode = {
   kind: Kind.SELECTION_SET,
   selections: [{ kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }],
 }
 
-/** Whether a response name stands several times at the root of the document's operation. */
+/** Tells whether the operation has a response name several times at its root. */
 export function hasRepeatedRootFields({ definitions }: DocumentNode): boolean {
   const names = definitions.flatMap(one =>
     one.kind === Kind.OPERATION_DEFINITION ? rootNames(one.selectionSet) : [],
@@ -22,9 +22,10 @@ function rootNames({ selections }: SelectionSetNode): string[] {
   })
 }
 
+/** Returns the value of a condition variable. */
 export type ConditionValue = (variable: string) => boolean
 
-/** Variables that `@skip` and `@include` go by, each once. */
+/** Returns the variables that `@skip` and `@include` use, each once. */
 export function conditionVariables(document: DocumentNode): readonly string[] {
   const names = new Set<string>()
   visit(document, {
@@ -36,26 +37,29 @@ export function conditionVariables(document: DocumentNode): readonly string[] {
   return [...names]
 }
 
-/** With what counts when variables are as `decide` says; undefined when nothing does. */
-export function resolveConditions(document: DocumentNode, decide: ConditionValue): DocumentNode | undefined {
-  const counts = ({ directives = [] }: { readonly directives?: readonly DirectiveNode[] }) =>
+/** Returns the document with the selections that are included; undefined when none are. */
+export function resolveConditions(
+  document: DocumentNode,
+  conditionValue: ConditionValue,
+): DocumentNode | undefined {
+  const isIncluded = ({ directives = [] }: { readonly directives?: readonly DirectiveNode[] }) =>
     directives.every(directive => {
       const name = isCondition(directive) ? variableOf(directive) : undefined
-      return name === undefined || decide(name) === (directive.name.value === 'include')
+      return name === undefined || conditionValue(name) === (directive.name.value === 'include')
     })
-  const kept: DocumentNode = visit(document, {
+  const resolved: DocumentNode = visit(document, {
     Field: {
-      enter: node => (counts(node) ? undefined : null),
+      enter: node => (isIncluded(node) ? undefined : null),
       leave: node => (isEmpty(node) ? { ...node, selectionSet: TYPENAME } : undefined),
     },
     InlineFragment: {
-      enter: node => (counts(node) ? undefined : null),
+      enter: node => (isIncluded(node) ? undefined : null),
       leave: node => (isEmpty(node) ? null : undefined),
     },
     Directive: node => (isCondition(node) ? null : undefined),
   })
-  const [operation] = kept.definitions
-  return operation?.kind !== Kind.OPERATION_DEFINITION || isEmpty(operation) ? undefined : kept
+  const [operation] = resolved.definitions
+  return operation?.kind !== Kind.OPERATION_DEFINITION || isEmpty(operation) ? undefined : resolved
 }
 
 function isEmpty({ selectionSet }: { readonly selectionSet?: SelectionSetNode | undefined }): boolean {
