@@ -1,4 +1,4 @@
-// The operations dashboard, the list of fulfilments and the worklist of refused movements: for staff.
+// The queries of the web graph for staff: the operations dashboard, fulfilments, and refused movements of money.
 
 import type { Page, Pages } from '#bff/pages/pages.ts'
 import { requireStaff } from '#bff-web/resolvers/access.ts'
@@ -32,7 +32,7 @@ export function operationsQueries(
   pages: Pages,
 ): Required<Pick<QueryResolvers, 'operations' | 'fulfilments' | 'refusedMovements'>> {
   return {
-    /** Each part is a page of its own, since one that fails would take a common one with it; they go as one request. */
+    /** Each part is a page of its own, so that one that fails does not fail the others. They go to the gateway as one request. */
     async operations(_root, _args, context, info) {
       requireStaff(context.viewer)
       const notices: Notice<OperationsSection>[] = []
@@ -74,7 +74,7 @@ type Part<Result> = {
   readonly notices: Notice<OperationsSection>[]
 }
 
-/** Undefined, with a notice, when it cannot be loaded. */
+/** Returns the part's data, or undefined with a notice when it cannot be loaded. */
 async function readPart<Result>(
   pages: Pages,
   { page, section, notices }: Part<Result>,

@@ -1,4 +1,4 @@
-// The cached pages about orders and customers: what each is read by, depends on, and how long it is kept. Free of callers.
+// The cached pages about orders and customers: the gateway query of each, the tags that drop it, and how long it is kept.
 import { tag } from '#bff/pages/cache-tags.ts'
 import type { Page } from '#bff/pages/pages.ts'
 import {
@@ -20,11 +20,11 @@ import {
 } from '#schema/generated/bff-web-operations.ts'
 
 const MINUTE_MS = 60_000
-/** Events end what is cached long before this; it bounds what a lost event could do. */
+/** Events drop the pages that they change: the time only bounds the effect of a lost event. */
 const TTL_MS = 10 * MINUTE_MS
 const STALE_MS = 20 * MINUTE_MS
 
-/** One entry for each set of sections. */
+/** Cached once for each set of sections. */
 export const orderPage: Page<OrderPageQuery, OrderPageQueryVariables> = {
   name: 'order-page',
   document: OrderPageDocument,
@@ -71,7 +71,7 @@ export const orderList: Page<OrdersQuery, OrdersQueryVariables> = {
   isThere: () => true,
 }
 
-/** For an instant whose events are all recorded: then nothing changes it any more, and nothing drops it. */
+/** An order at an instant whose events are all recorded: no later event changes it, so no tag drops it. */
 export const pastOrder: Page<OwnedOrderAsOfQuery, OwnedOrderAsOfQueryVariables> = {
   name: 'order-as-of',
   document: OwnedOrderAsOfDocument,

@@ -1,5 +1,4 @@
-// An order as the page shows it: what was read, the sections that failed left empty with a notice. Free of I/O.
-
+// Builds the order page from what was read: sections that failed are left empty with a notice.
 import { type Notice, noticesOf } from '#bff-web/resolvers/section-notices.ts'
 import type { RemoteError } from '#platform/graphql/client/client.ts'
 import type { OrderSection } from '#schema/generated/bff-web.ts'
@@ -13,7 +12,7 @@ type WholeOrder = NonNullable<OrderPageQuery['order']>
 export type OrderView = WholeOrder & { readonly notices: readonly Notice<OrderSection>[] }
 export type SummaryView = NonNullable<OrderSummaryQuery['order']>
 
-/** Which sections are read: `id` goes beside them. */
+/** Which sections of the page are read. */
 export type Sections = Omit<OrderPageQueryVariables, 'id'>
 
 export const EVERY_SECTION: Sections = { products: true, reservation: true, payments: true, shipments: true }
@@ -27,7 +26,7 @@ const MESSAGES: Readonly<Record<OrderSection, string>> = {
 
 const FIELDS = { reservation: 'RESERVATION', payments: 'PAYMENTS', shipments: 'SHIPMENTS' } as const
 
-/** Throws what failed outside of the sections. */
+/** Returns the page. Throws the first error outside of all sections. */
 export function orderView(order: WholeOrder, errors: readonly RemoteError[]): OrderView {
   if (errors.length === 0) return { ...order, notices: [] }
   const notices = noticesOf(errors, sectionAt, MESSAGES)
@@ -36,7 +35,7 @@ export function orderView(order: WholeOrder, errors: readonly RemoteError[]): Or
   return { ...order, ...Object.fromEntries(emptied.map(field => [field, null])), notices }
 }
 
-/** The path begins with the root field. */
+/** Returns the section of an error's path, which begins with the root field. */
 function sectionAt([, field, , below]: readonly (string | number)[]): OrderSection | undefined {
   if (field === 'lines') return below === 'product' ? 'PRODUCTS' : undefined
   return typeof field === 'string' && isSectionField(field) ? FIELDS[field] : undefined

@@ -1,4 +1,4 @@
-// Queries about orders and their customer: who may see, what is read, what is shown.
+// The queries of the web graph about orders and the customer.
 import type { GraphQLResolveInfo } from 'graphql'
 import type { Pages } from '#bff/pages/pages.ts'
 import { checkOrderId, visibleOrder } from '#bff-web/resolvers/access.ts'
@@ -17,7 +17,7 @@ import type {
 } from '#schema/generated/bff-web.ts'
 import { OrderAsOfDocument, OrdersDocument, type OrdersQuery } from '#schema/generated/bff-web-operations.ts'
 
-/** By then every event of an instant is recorded, whatever the clocks of the services that record. */
+/** After this, every event of an instant is recorded, whatever the clocks of the services say. */
 const SETTLED_AFTER_MS = 60_000
 const DEFAULT_FIRST = 20
 
@@ -51,7 +51,7 @@ function sectionsIn(info: GraphQLResolveInfo): Sections {
   }
 }
 
-/** A customer's own, or all for staff. */
+/** Returns a customer's own orders, or all orders for staff. */
 export async function readOrders(
   pages: Pages,
   { filter, first, after }: Partial<QueryOrdersArgs>,
@@ -68,13 +68,13 @@ export async function readOrders(
   return data.orders
 }
 
-/** Rare enough to go past the cache, in the customer's own name: what the filter asks for is not the customer's. */
+/** Returns whether a customer's filter asks for other customers' orders: rare, so sent past the cache in the customer's name. */
 function asksForOthers({ role, subject }: Viewer, filter: OrderFilter | null | undefined): boolean {
   if (role !== 'customer') return false
   return !isId('customer', subject) || (filter?.customerId ?? subject) !== subject
 }
 
-/** Equal filters as equal texts. */
+/** Returns equal filters in equal form, so that they share a cached page. */
 function canonical(filter: OrderFilter | null | undefined, owner: string | undefined): OrderFilter {
   const { text, status, placedFrom, placedTo } = filter ?? {}
   const customerId = owner ?? filter?.customerId

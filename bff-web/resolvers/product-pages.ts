@@ -1,4 +1,4 @@
-// The cached pages about products and operations: what each is read by, depends on, and how long it is kept. Free of callers.
+// The cached pages about products and operations: the gateway query of each, the tags that drop it, and how long it is kept.
 import { tag } from '#bff/pages/cache-tags.ts'
 import type { Page } from '#bff/pages/pages.ts'
 import {
@@ -32,18 +32,18 @@ import {
 type None = Record<string, never>
 
 const MINUTE_MS = 60_000
-/** Events end what is cached long before this; it bounds what a lost event could do. */
-const KEPT = { ttlMs: 10 * MINUTE_MS, staleMs: 20 * MINUTE_MS } as const
+/** Events drop the pages that they change: the time only bounds the effect of a lost event. */
+const LIFETIME = { ttlMs: 10 * MINUTE_MS, staleMs: 20 * MINUTE_MS } as const
 const always = () => true
 
 /**
- * What is listed, and where, hangs on which products there are and on facts that a product never changes: its own card
- * changes with its own events. Only what is in stock hangs on everything.
+ * Which products are listed depends on which products exist and on facts that a product never changes; each card changes
+ * with its product. Only a list of products in stock changes with every product.
  */
 export const catalogue: Page<CatalogueQuery, CatalogueQueryVariables> = {
   name: 'catalogue',
   document: CatalogueDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: {
     always: ({ filter }) => [filter?.inStock ? tag.catalogue : tag.assortment],
     of: ({ searchProducts }) => searchProducts.nodes.map(({ sku }) => tag.product(sku)),
@@ -54,7 +54,7 @@ export const catalogue: Page<CatalogueQuery, CatalogueQueryVariables> = {
 export const categories: Page<CategoriesQuery, None> = {
   name: 'categories',
   document: CategoriesDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: { always: () => [tag.assortment] },
   isThere: always,
 }
@@ -62,7 +62,7 @@ export const categories: Page<CategoriesQuery, None> = {
 export const productPage: Page<ProductPageQuery, ProductPageQueryVariables> = {
   name: 'product-page',
   document: ProductPageDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: { always: ({ sku }) => [tag.product(sku)] },
   isThere: ({ product }) => Boolean(product),
   entity: ({ sku }) => ({ kind: 'product', id: sku }),
@@ -71,7 +71,7 @@ export const productPage: Page<ProductPageQuery, ProductPageQueryVariables> = {
 export const productShipping: Page<ProductShippingQuery, ProductShippingQueryVariables> = {
   name: 'product-shipping',
   document: ProductShippingDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: { always: ({ sku }) => [tag.product(sku)] },
   isThere: ({ product }) => Boolean(product),
 }
@@ -79,7 +79,7 @@ export const productShipping: Page<ProductShippingQuery, ProductShippingQueryVar
 export const orderTotals: Page<OrderTotalsQuery, None> = {
   name: 'order-totals',
   document: OrderTotalsDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: { always: () => [tag.orders] },
   isThere: always,
 }
@@ -87,7 +87,7 @@ export const orderTotals: Page<OrderTotalsQuery, None> = {
 export const inventoryTotals: Page<InventoryTotalsQuery, None> = {
   name: 'inventory-totals',
   document: InventoryTotalsDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: { always: () => [tag.catalogue] },
   isThere: always,
 }
@@ -95,7 +95,7 @@ export const inventoryTotals: Page<InventoryTotalsQuery, None> = {
 export const paymentTotals: Page<PaymentTotalsQuery, None> = {
   name: 'payment-totals',
   document: PaymentTotalsDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: { always: () => [tag.operations] },
   isThere: always,
 }
@@ -103,12 +103,12 @@ export const paymentTotals: Page<PaymentTotalsQuery, None> = {
 export const lowStock: Page<LowStockQuery, None> = {
   name: 'low-stock',
   document: LowStockDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: { always: () => [tag.catalogue] },
   isThere: always,
 }
 
-/** A fulfilment gets stuck without any event, so this is kept for a moment only. */
+/** A fulfilment gets stuck without any event, so this is cached for a moment only. */
 export const stuckFulfilments: Page<StuckFulfilmentsQuery, None> = {
   name: 'stuck-fulfilments',
   document: StuckFulfilmentsDocument,
@@ -120,7 +120,7 @@ export const stuckFulfilments: Page<StuckFulfilmentsQuery, None> = {
 export const openMovements: Page<OpenMovementsQuery, None> = {
   name: 'open-movements',
   document: OpenMovementsDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: { always: () => [tag.operations] },
   isThere: always,
 }
@@ -128,7 +128,7 @@ export const openMovements: Page<OpenMovementsQuery, None> = {
 export const movementTotals: Page<RefusedMovementTotalsQuery, None> = {
   name: 'movement-totals',
   document: RefusedMovementTotalsDocument,
-  ...KEPT,
+  ...LIFETIME,
   tags: { always: () => [tag.operations] },
   isThere: always,
 }

@@ -1,4 +1,4 @@
-// Queries about products: the catalogue, a product's page, what shipping costs. For everybody.
+// The queries of the web graph about products: the catalogue, a product's page, and shipping quotes.
 import type { GraphQLResolveInfo } from 'graphql'
 import type { PageResult, Pages } from '#bff/pages/pages.ts'
 import { checkCountry, hideStaffFields, isSku } from '#bff-web/resolvers/access.ts'
@@ -16,6 +16,7 @@ import type {
 } from '#schema/generated/bff-web.ts'
 import {
   type CatalogueQuery,
+  type ProductShippingQueryVariables,
   ShippingQuoteDocument,
   type ShippingQuoteQuery,
 } from '#schema/generated/bff-web-operations.ts'
@@ -28,11 +29,11 @@ export function productQueries(
 ): Required<Pick<QueryResolvers, 'catalogue' | 'productPage' | 'shippingQuote'>> {
   return {
     async catalogue(_root, args, context, info) {
-      const [listed, named] = await Promise.all([
+      const [products, categoryNames] = await Promise.all([
         selects(info, 'nodes') || selects(info, 'pageInfo') ? readCatalogue(pages, args, context) : NOTHING,
         selects(info, 'categories') ? readCategories(pages, context) : [],
       ])
-      return { ...listed, categories: named }
+      return { ...products, categories: categoryNames }
     },
     async productPage(_root, args, context, info) {
       const country = checkCountry('country', args.country ?? 'US')
@@ -68,7 +69,7 @@ async function readCategories(pages: Pages, context: RequestContext) {
   return whole(await pages.read(categories, {}, context))?.categories ?? []
 }
 
-/** Equal filters as equal texts. */
+/** Returns equal filters in equal form, so that they share a cached page. */
 function canonical(filter: CatalogueFilter | null | undefined): CatalogueFilter {
   const { text, category, inStock } = filter ?? {}
   return {
@@ -78,7 +79,7 @@ function canonical(filter: CatalogueFilter | null | undefined): CatalogueFilter 
   }
 }
 
-/** Pages without sections: a part that failed fails them. */
+/** Returns the data of a page without sections. Throws when any part of it failed. */
 function whole<Result>({ data, errors }: PageResult<Result>): Result | undefined {
   if (errors[0]) throw failureOf(errors[0], 'gateway')
   return data
@@ -88,16 +89,19 @@ function asksForEstimate(info: GraphQLResolveInfo): boolean {
   return selects(info, 'shippingEstimate')
 }
 
-type Asked = { readonly sku: string; readonly country: string; readonly currency: string }
-type Estimated = {
+type EstimateResult = {
   readonly shippingEstimate: ShippingEstimate | null
   readonly notices: readonly ProductNotice[]
 }
 
-/** In the product's own currency, so it can be asked for only once the product is known. */
-async function estimate(pages: Pages, asked: Asked, context: RequestContext): Promise<Estimated> {
+/** Estimates shipping in the product's own currency, which is why the product must be read before. */
+async function estimate(
+  pages: Pages,
+  variables: ProductShippingQueryVariables,
+  context: RequestContext,
+): Promise<EstimateResult> {
   try {
-    const found = whole(await pages.read(productShipping, asked, context))
+    const found = whole(await pages.read(productShipping, variables, context))
     return { shippingEstimate: found?.product?.shippingEstimate ?? null, notices: [] }
   } catch (failure) {
     context.sources.uncacheable = true

@@ -1,4 +1,4 @@
-// What a page says of the parts that could not be loaded. Free of I/O.
+// Turns failures into the notices that a page has instead of the sections that could not be loaded.
 import { CallerError } from '#platform/domain/errors.ts'
 import { failureOf, type RemoteError } from '#platform/graphql/client/client.ts'
 
@@ -8,7 +8,7 @@ export type Notice<Section extends string> = {
   readonly message: string
 }
 
-/** One for each section that an error is in, in the order of the errors. Throws the first error that is in none. */
+/** Returns a notice for each section that has an error, in the order of the errors. Throws the first error outside of all sections. */
 export function noticesOf<Section extends string>(
   errors: readonly RemoteError[],
   sectionOf: (path: readonly (string | number)[]) => Section | undefined,
@@ -24,7 +24,7 @@ export function noticesOf<Section extends string>(
   return [...notices.values()]
 }
 
-/** Throws a failure that the caller can mend: what it asked for is wrong. */
+/** Returns the section's notice. Throws a failure that the caller caused by its input. */
 export function noticeOf<Section extends string>(
   section: Section,
   failure: unknown,
@@ -32,6 +32,6 @@ export function noticeOf<Section extends string>(
 ): Notice<Section> {
   const code = failure instanceof CallerError ? failure.code : 'INTERNAL'
   if (code === 'BAD_USER_INPUT') throw failure
-  // Any other code would be about the BFF itself, in whose name the section was read.
+  // Any other code would be about the BFF itself, because the section was read in its name.
   return { section, code: code === 'UNAVAILABLE' || code === 'RATE_LIMITED' ? code : 'INTERNAL', message }
 }

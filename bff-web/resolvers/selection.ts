@@ -1,4 +1,4 @@
-// Which fields a client selected below the one that is resolved, through fragments, @skip and @include. Free of I/O.
+// Tells which fields a client selected below the resolved one, through fragments, @skip and @include.
 import {
   type FieldNode,
   type GraphQLDirective,
@@ -11,16 +11,16 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 
-type Facts = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments' | 'variableValues'>
+type SelectionInfo = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments' | 'variableValues'>
 
-/** Whether the client selected the field at `path`, by the fields' own names, whatever aliases it gave them. */
-export function selects(info: Facts, ...path: readonly string[]): boolean {
+/** Returns whether the client selected the field at `path`, whatever aliases it gave to the fields. */
+export function selects(info: SelectionInfo, ...path: readonly string[]): boolean {
   let fields: readonly FieldNode[] = info.fieldNodes
   for (const name of path) fields = fieldsBelow(fields, info).filter(field => field.name.value === name)
   return fields.length > 0
 }
 
-function fieldsBelow(parents: readonly FieldNode[], info: Facts): FieldNode[] {
+function fieldsBelow(parents: readonly FieldNode[], info: SelectionInfo): FieldNode[] {
   const found: FieldNode[] = []
   const seen = new Set<string>() // a fragment counts once, however often it is spread
   for (const { selectionSet } of parents) if (selectionSet) collect(selectionSet, info, { found, seen })
@@ -29,10 +29,10 @@ function fieldsBelow(parents: readonly FieldNode[], info: Facts): FieldNode[] {
 
 type Collected = { readonly found: FieldNode[]; readonly seen: Set<string> }
 
-/** Takes no notice of type conditions: the types whose selection is asked for are objects. */
-function collect(set: SelectionSetNode, info: Facts, into: Collected): void {
+/** Collects the selected fields. It ignores type conditions, because every type that it is used for is an object. */
+function collect(set: SelectionSetNode, info: SelectionInfo, into: Collected): void {
   for (const selection of set.selections) {
-    if (isLeftOut(selection, info)) continue
+    if (isSkipped(selection, info)) continue
     if (selection.kind === Kind.FIELD) into.found.push(selection)
     else if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet, info, into)
     else if (!into.seen.has(selection.name.value)) {
@@ -43,7 +43,7 @@ function collect(set: SelectionSetNode, info: Facts, into: Collected): void {
   }
 }
 
-function isLeftOut(selection: SelectionNode, info: Facts): boolean {
+function isSkipped(selection: SelectionNode, info: SelectionInfo): boolean {
   if (!selection.directives?.length) return false
   const condition = (directive: GraphQLDirective) =>
     getDirectiveValues(directive, selection, info.variableValues)?.if

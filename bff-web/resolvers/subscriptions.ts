@@ -1,5 +1,4 @@
 // The subscriptions of the web graph: changes of one order, of the caller's orders, or of all orders.
-
 import type { Change } from '#bff/order-feed/change.ts'
 import type { OrderFeed, OrderFeedOptions } from '#bff/order-feed/order-feed.ts'
 import type { Pages } from '#bff/pages/pages.ts'
@@ -51,7 +50,7 @@ export function subscriptions(pages: Pages, feed: OrderFeed<Order>): Subscriptio
     myOrderChanges: {
       subscribe(_root, { first, after }, context) {
         const { subject: customer } = requireRole(context.viewer, 'customer')
-        const count = checkInt('first', first ?? 20, 0, MAX_PRESENT)
+        const count = checkInt('first', first ?? 20, { min: 0, max: MAX_PRESENT })
         const present = async () =>
           count === 0 ? [] : (await readOrders(pages, { first: count }, context)).nodes
         return feed.watch({ scope: { customer }, after, audience: AUDIENCE, present })

@@ -1,4 +1,4 @@
-// JSON Schemas of what operations of a graph select and of the inputs that they take. Free of REST and OpenAPI.
+// Builds JSON Schemas of what a graph's operations select, and of the inputs that they take.
 import {
   type DocumentNode,
   type FieldNode,
@@ -16,7 +16,7 @@ import {
 } from 'graphql'
 
 export type JsonSchema = { readonly [keyword: string]: unknown }
-/** Named schemas, which others refer to. */
+/** The named schemas that others refer to. */
 export type Components = Map<string, JsonSchema>
 
 type Scope = {
@@ -36,12 +36,8 @@ const SCALARS: Readonly<Record<string, JsonSchema>> = {
   DateTime: { type: 'string', format: 'date-time' },
 }
 
-/** What `selection` yields of `type`. Adds the objects and enums that it refers to. */
-export function outputSchema(
-  scope: Scope,
-  type: GraphQLOutputType,
-  selection?: SelectionSetNode,
-): JsonSchema {
+/** Returns the schema of what `selection` yields of `type`, and adds the objects and enums that it refers to. */
+function outputSchema(scope: Scope, type: GraphQLOutputType, selection?: SelectionSetNode): JsonSchema {
   if (type instanceof GraphQLNonNull) return presentOutput(scope, type.ofType, selection)
   return orNull(presentOutput(scope, type, selection))
 }
@@ -54,7 +50,7 @@ function presentOutput(scope: Scope, type: GraphQLOutputType, selection?: Select
   return named(scope, type)
 }
 
-/** The fields of an object that are selected, those of fragments included. */
+/** Returns the schema of the selected fields of an object, including those in fragments. */
 export function objectSchema(scope: Scope, type: GraphQLObjectType, selection: SelectionSetNode): JsonSchema {
   const fields = type.getFields()
   const properties = Object.fromEntries(
@@ -83,7 +79,7 @@ function fragmentOf({ document }: Scope, name: string) {
   throw new Error(`there is no fragment ${name}`)
 }
 
-/** An input object without the fields `except`; nothing else may be in it. */
+/** Returns the schema of an input object without the fields `except`, which allows no other fields. */
 export function inputSchema(
   scope: Scope,
   type: GraphQLInputObjectType,
@@ -114,7 +110,7 @@ function presentInput(scope: Scope, type: unknown): JsonSchema {
   return named(scope, type)
 }
 
-/** Scalars in place, enums by name. */
+/** Returns the schema of a scalar, or a reference to that of an enum. */
 function named(scope: Scope, type: unknown): JsonSchema {
   if (type instanceof GraphQLEnumType) {
     const values = type.getValues().map(({ name }) => name)
@@ -125,7 +121,7 @@ function named(scope: Scope, type: unknown): JsonSchema {
   return schema
 }
 
-/** Keeps `schema` under `name`. A name stands for one form: two selections of a type must share a fragment. */
+/** Adds `schema` under `name` and returns a reference to it. Throws when the name has another schema: two selections of a type must share a fragment. */
 export function component(
   { components }: Pick<Scope, 'components'>,
   name: string,

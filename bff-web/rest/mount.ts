@@ -1,11 +1,10 @@
-// REST for those who cannot speak GraphQL: thin routes over operations of the web graph, run in this process.
+// Mounts REST for clients without GraphQL: thin routes over operations of the web graph, run in this process.
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { GraphQLSchema } from 'graphql'
-import { parseJson, sendNotFound } from '#bff-web/rest/http.ts'
+import { parseJson, sendCacheable, sendNotFound, sendUncacheable } from '#bff-web/rest/http.ts'
 import { readIdempotencyKey, readSearchParameters } from '#bff-web/rest/parameters.ts'
 import { operationProblem, refusalProblem, sendProblem, sendThrown } from '#bff-web/rest/problem.ts'
-import { sendCacheable, sendUncacheable } from '#bff-web/rest/reply.ts'
 import { API_PATH, createRoutes, type RestRoute } from '#bff-web/rest/routes.ts'
 import { createOperationRunner, type RunOperation } from '#bff-web/rest/run-operation.ts'
 import type { Verifier } from '#platform/auth/verifier.ts'
@@ -18,7 +17,7 @@ import type { HttpServer } from '#platform/http/server.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { traceparent, validTraceparent } from '#platform/telemetry/tracing.ts'
 
-export type RestOptions = {
+type RestOptions = {
   /** The web graph, executable. */
   readonly schema: GraphQLSchema
   readonly verifier: Verifier
@@ -27,15 +26,15 @@ export type RestOptions = {
 
 type Setup = Pick<RestOptions, 'verifier'> & { readonly run: RunOperation }
 
-/** Applies to each route below. */
+/** The configuration of every route. */
 const CONFIG = { sendError: sendThrown, crossOrigin: true }
 const DESCRIPTION = new URL('../../schema/bff-web.openapi.json', import.meta.url)
 
 /**
- * The routes of createRoutes under `/api/v1`, and their description at `/api/v1/openapi.json`. Every route but that
- * one needs a bearer token; a POST needs `content-type: application/json` and an Idempotency-Key. Reads and tells the
- * consistency header as GraphQL does. What goes wrong comes as application/problem+json. Call before `http.listen`;
- * throws when the operations do not fit the schema.
+ * Mounts the routes under `/api/v1`, and their description at `/api/v1/openapi.json`. Every route but that one needs a
+ * bearer token; a POST needs `content-type: application/json` and an Idempotency-Key. The consistency header is read and
+ * sent as with GraphQL, errors are sent as application/problem+json. To be called before `http.listen`. Throws when the
+ * operations do not fit the schema.
  */
 export function mountRest(http: HttpServer, options: RestOptions): void {
   const { schema, verifier, logger } = options
@@ -62,43 +61,43 @@ function mountRoute(scope: FastifyInstance, route: RestRoute, { verifier, run }:
     method: route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
     config: CONFIG,
-    // Before the body is read: who shows no token is not listened to.
+    // Runs before the body is read, so that a caller without a token costs little.
     onRequest: [async request => void contexts.set(request, await contextOf(verifier, request)), requireJson],
     async handler(request, reply) {
       const context = contexts.get(request)
       if (context === undefined) throw new Error('a request without a context')
-      return answer(route, run, { request, reply, context })
+      return handle(route, run, { request, reply, context })
     },
   })
 }
 
-type Exchange = {
+type RouteCall = {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly context: RequestContext
 }
 
-async function answer(route: RestRoute, run: RunOperation, exchange: Exchange): Promise<FastifyReply> {
-  const { request, reply, context } = exchange
+async function handle(route: RestRoute, run: RunOperation, call: RouteCall): Promise<FastifyReply> {
+  const { request, reply, context } = call
   const { headers, params } = request
   const variables = route.variables({
     viewer: requireViewer(context.viewer),
-    params: params as Record<string, string>, // of the route's own pattern: Fastify gives texts
+    params: params as Record<string, string>, // Fastify gives the parameters of the route's own pattern as texts
     search: readSearchParameters(route.search, request.query),
     idempotencyKey: route.method === 'POST' ? readIdempotencyKey(headers['idempotency-key']) : '',
     body: request.body,
   })
-  const outcome = await run(route.operation, variables, context)
-  tellConsistency(reply, context)
-  if ('error' in outcome) return sendProblem(reply, operationProblem(outcome.error))
-  const answered = route.respond(outcome.data)
-  if ('refusal' in answered) return sendProblem(reply, refusalProblem(answered.status, answered.refusal))
-  if (route.method === 'GET') return sendCacheable(request, reply, JSON.stringify(answered.body))
-  if (answered.location !== undefined) reply.header('location', answered.location)
-  return sendUncacheable(reply.code(answered.status), JSON.stringify(answered.body))
+  const result = await run(route.operation, variables, context)
+  writeConsistency(reply, context)
+  if ('error' in result) return sendProblem(reply, operationProblem(result.error))
+  const response = route.respond(result.data)
+  if ('refusal' in response) return sendProblem(reply, refusalProblem(response.status, response.refusal))
+  if (route.method === 'GET') return sendCacheable(request, reply, JSON.stringify(response.body))
+  if (response.location !== undefined) reply.header('location', response.location)
+  return sendUncacheable(reply.code(response.status), JSON.stringify(response.body))
 }
 
-/** Throws CallerError UNAUTHENTICATED for a caller without a token that holds. */
+/** Throws CallerError UNAUTHENTICATED for a caller without a valid token. */
 async function contextOf(verifier: Verifier, { headers, id }: FastifyRequest): Promise<RequestContext> {
   const caller = await identifyCaller(verifier, headers.authorization)
   const { token, verified } = caller
@@ -112,7 +111,7 @@ async function contextOf(verifier: Verifier, { headers, id }: FastifyRequest): P
   })
 }
 
-function tellConsistency(reply: FastifyReply, { consistency: { seen, stale } }: RequestContext): void {
+function writeConsistency(reply: FastifyReply, { consistency: { seen, stale } }: RequestContext): void {
   const token = formatToken(seen)
   if (token) reply.header(CONSISTENCY_HEADER, token)
   if (stale.length > 0) reply.header(STALE_HEADER, stale.join(','))

@@ -1,11 +1,11 @@
-// What the OpenAPI description says of each route in words, and which statuses it answers. Free of how it is made.
+// The texts of the OpenAPI description: what each route does, and the statuses that it responds with.
 import type { RestRoute } from '#bff-web/rest/routes.ts'
 
 type RouteDescription = {
   readonly operationId: string
   readonly summary: string
   readonly description?: string
-  /** What each status of success means. */
+  /** What each successful status means. */
   readonly success: Readonly<Record<number, string>>
   readonly problems: readonly (keyof typeof PROBLEM_DESCRIPTIONS)[]
 }
@@ -63,7 +63,7 @@ const ROUTE_DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
   },
 }
 
-/** Throws for a route that has no texts. */
+/** Throws for a route that is not described here. */
 export function routeDescription({ method, path }: RestRoute): RouteDescription {
   const texts = ROUTE_DESCRIPTIONS[`${method} ${path}`]
   if (texts === undefined) throw new Error(`${method} ${path} is not described`)

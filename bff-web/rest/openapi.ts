@@ -1,4 +1,4 @@
-// The OpenAPI 3.1 description of the REST routes, made of the routes, their operations and the web graph's SDL. Pure.
+// Generates the OpenAPI 3.1 description of the REST routes from the routes, their operations and the web graph's SDL.
 import {
   type DocumentNode,
   type FieldNode,
@@ -33,7 +33,7 @@ const PROBLEM_TYPE = 'application/problem+json'
 
 const CONSISTENCY = 'positions by service, such as orders=12,payment=7'
 
-/** `schema` is the web graph's, `document` the operations. Throws for a route without texts. */
+/** Returns the description. `schema` is the web graph's, `document` holds the operations. Throws for a route that is not described. */
 export function describeApi(schema: GraphQLSchema, document: DocumentNode): Json {
   const scope: Scope = { schema, document, components: new Map() }
   const routes = createRoutes(schema)
@@ -170,7 +170,7 @@ function requestBody(scope: Scope, { input }: RestRoute): Json {
   return { required, content: { [JSON_TYPE]: { schema: named } } }
 }
 
-/** The body of a success: the field that the operation asks for, or the accepted member of its result. */
+/** Returns the schema of a successful body: the field that the operation selects, or the accepted member of its union. */
 function answerSchema(scope: Scope, route: RestRoute): JsonSchema {
   const { field, members } = resultOf(scope, route)
   const { selectionSet } = field
@@ -187,7 +187,7 @@ function answerSchema(scope: Scope, route: RestRoute): JsonSchema {
   })
 }
 
-/** The one field of a route's operation, and the objects that it may be: of a union, the accepted one first. */
+/** Returns the one field of a route's operation and its possible object types: of a union, the accepted one first. */
 function resultOf({ schema, document }: Scope, { operation }: RestRoute) {
   const node = getOperationAST(document, operation)
   const field = node?.selectionSet.selections.find((each): each is FieldNode => each.kind === Kind.FIELD)

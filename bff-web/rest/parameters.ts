@@ -1,27 +1,27 @@
-// What a REST request says outside its body: search parameters and the Idempotency-Key. Free of HTTP servers.
+// Reads the search parameters and the Idempotency-Key of a REST request.
 import { GraphQLEnumType, type GraphQLSchema } from 'graphql'
 import type { JsonSchema } from '#bff-web/rest/json-schema.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { LOST_PLUS, readInstant } from '#platform/graphql/scalars.ts'
 
-export type SearchParameter = {
+type SearchParameter = {
   readonly description: string
   readonly schema: JsonSchema
-  /** May come several times, or with commas between its values. */
+  /** Whether it may be given several times, or with several values separated by commas. */
   readonly repeats: boolean
-  /** Throws an Error whose message goes on from the parameter's name. */
+  /** Returns the value. Throws an Error whose message continues the parameter's name. */
   readonly read: (text: string) => unknown
 }
 export type SearchParameters = Readonly<Record<string, SearchParameter>>
 
-/** A place in the request and what is wrong there. */
+/** A place in the request, and what is wrong there. */
 export type InputProblem = { readonly parameter?: string; readonly pointer?: string; readonly detail: string }
 
 const MAX_TEXT = 200
 const MAX_KEY = 200
 const MAX_SHOWN = 60
 const MAX_VALUES = 50
-/** Visible ASCII. */
+/** Matches visible ASCII characters. */
 const KEY = /^[\x21-\x7e]+$/
 
 export const PAGE_PARAMETERS = {
@@ -44,8 +44,8 @@ export function searchParameters(schema: GraphQLSchema): SearchParameters {
 }
 
 /**
- * The values that are given, by name; lists for those that repeat. Throws CallerError BAD_USER_INPUT that lists every
- * parameter that is unknown, repeated or does not fit.
+ * Returns the given values by name, as lists for parameters that repeat. Throws CallerError BAD_USER_INPUT that lists
+ * every parameter that is unknown, repeated or invalid.
  */
 export function readSearchParameters(
   declared: SearchParameters,
@@ -72,7 +72,7 @@ export function badInput(problems: readonly InputProblem[]): CallerError {
   return new CallerError('BAD_USER_INPUT', `${place} ${first?.detail}`, { errors: problems })
 }
 
-/** Bare, or in the quotes of the IETF draft. Throws CallerError BAD_USER_INPUT when it is missing or does not fit. */
+/** Returns the key, given bare or in the quotes of the IETF draft. Throws CallerError BAD_USER_INPUT when it is missing or invalid. */
 export function readIdempotencyKey(header: string | readonly string[] | undefined): string {
   if (header === undefined || typeof header !== 'string')
     throw badKey('is missing: send one of your own, and the same again when you repeat the request')
@@ -128,7 +128,7 @@ function wholeNumber(
   return { description, repeats: false, read, schema: { type: 'integer', minimum: from, maximum: to } }
 }
 
-/** An instant holds no blank: one before its offset is a + that was not escaped. */
+/** Reads an instant. A blank before its offset is a + that was not escaped, because an instant holds no blank. */
 function instant(description: string): SearchParameter {
   const read = (value: string) => {
     const found = readInstant(value.replace(LOST_PLUS, '+'))

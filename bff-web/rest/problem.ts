@@ -1,4 +1,4 @@
-// What a REST client is told when it does not get what it asked for: application/problem+json (RFC 9457).
+// Sends errors and refusals to REST clients as application/problem+json (RFC 9457).
 import { STATUS_CODES } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { Fields, Refusal } from '#bff-web/rest/routes.ts'
@@ -7,16 +7,16 @@ import { CALLER_CODES, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import { isCallerCode } from '#platform/graphql/errors.ts'
 import { callerFault, type SendError, statusOf } from '#platform/http/errors.ts'
 
-export type Problem = {
+type Problem = {
   readonly status: number
-  /** Of the error catalogue, or the refusal's. */
+  /** A code of the error catalogue, or the refusal's. */
   readonly code: string
   readonly detail: string
-  /** Stand beside the others. */
+  /** Further members of the problem. */
   readonly more?: Fields
 }
 
-/** Seconds after which it makes sense to try again. */
+/** The seconds after which a retry makes sense, by status. */
 const RETRY_AFTER: Readonly<Record<number, string>> = { 429: '5', 503: '1' }
 
 export function sendProblem(reply: FastifyReply, { status, code, detail, more }: Problem): FastifyReply {
@@ -41,7 +41,7 @@ export function sendProblem(reply: FastifyReply, { status, code, detail, more }:
     )
 }
 
-/** `__typename` is called `type` here. */
+/** Returns a refusal as a problem, where its `__typename` is called `type`. */
 export function refusalProblem(status: number, { __typename: type, ...refusal }: Refusal): Problem {
   return { status, code: refusal.code, detail: refusal.message, more: { refusal: { type, ...refusal } } }
 }
@@ -55,12 +55,12 @@ export function operationProblem({
   return { status, code: isCallerCode(code) ? code : 'INTERNAL', detail: message, more: details }
 }
 
-/** Answers what was thrown: a caller's fault, a complaint of the HTTP server about the request, or a fault of ours. */
+/** Sends what was thrown: a caller's fault, an error of the HTTP server about the request, or an internal error. */
 export const sendThrown: SendError = (error, { request, reply, logger }) => {
   const status = statusOf(error)
   const fault = callerFault(error)
   if (fault !== undefined)
     return sendProblem(reply, { status, code: fault.code, detail: fault.message, more: fault.details })
-  logger.error({ err: error, request_id: request.id }, 'a REST request failed')
+  logger.error({ err: error, request_id: request.id }, 'REST request failed')
   return sendProblem(reply, { status, code: 'INTERNAL', detail: INTERNAL_MESSAGE })
 }

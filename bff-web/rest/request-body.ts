@@ -1,9 +1,9 @@
-// Makes the input of a GraphQL mutation of a request's body, and says where it does not fit. Free of HTTP.
+// Turns a request's body into the input of a GraphQL mutation, and reports where it does not fit.
 import { coerceInputValue, type GraphQLSchema, isInputType } from 'graphql'
 import { badInput, type InputProblem } from '#bff-web/rest/parameters.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** An input type, and those of its fields that come from somewhere else than the body. */
+/** An input type, and where those of its fields come from that are not in the body. */
 export type BodyInput = { readonly type: string; readonly elsewhere: Readonly<Record<string, string>> }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -12,14 +12,13 @@ const MAX_PROBLEMS = 20
 const MAX_DETAIL = 300
 
 /**
- * `body` with `given` added. Throws CallerError BAD_USER_INPUT that lists what does not fit, each with a JSON pointer
- * into the body.
+ * Returns the body's fields and the `given` ones. Throws CallerError BAD_USER_INPUT that lists what does not fit, each
+ * with a JSON pointer into the body.
  */
 export function readBody(
   schema: GraphQLSchema,
   { type, elsewhere }: BodyInput,
-  body: unknown,
-  given: Fields,
+  { body, given }: { readonly body: unknown; readonly given: Fields },
 ): Fields {
   if (!isObject(body)) throw badInput([{ pointer: '', detail: 'should be a JSON object' }])
   const problems: InputProblem[] = Object.keys(elsewhere)

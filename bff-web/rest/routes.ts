@@ -1,4 +1,4 @@
-// The REST routes: which operation each runs, with which variables, and what its outcome is in HTTP. Free of servers.
+// The REST routes: the operation that each runs, its variables, and the HTTP response to its result.
 import type { GraphQLSchema } from 'graphql'
 import {
   badInput,
@@ -13,24 +13,24 @@ import { isObject } from '#platform/domain/json.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 
-/** A request whose parts are read and fit. */
-export type RestRequest = {
+/** A request whose parts are read and valid. */
+type RestRequest = {
   readonly viewer: Viewer
-  /** The path's. */
+  /** The parameters in the path. */
   readonly params: Readonly<Record<string, string>>
   readonly search: Fields
-  /** Empty for GET. */
+  /** Empty for a GET. */
   readonly idempotencyKey: string
   readonly body: unknown
 }
 
-/** A refusal of the business: its `__typename`, code, message, and what the client needs to act on it. */
+/** A business refusal: its `__typename`, code and message, and what the client needs to act on it. */
 export type Refusal = Fields & {
   readonly __typename: string
   readonly code: string
   readonly message: string
 }
-export type RestResponse =
+type RestResponse =
   | { readonly status: 200 | 201 | 202; readonly body: unknown; readonly location?: string }
   | { readonly status: 404 | 409 | 422; readonly refusal: Refusal }
 
@@ -38,19 +38,19 @@ export type RestRoute = {
   readonly method: 'GET' | 'POST'
   /** Under `API_PATH`, with `{names}` in braces. */
   readonly path: string
-  /** In operations.graphql. */
+  /** The name of the operation in operations.graphql. */
   readonly operation: string
   readonly search: SearchParameters
   readonly input?: BodyInput
-  /** Throws CallerError for what does not fit, or is not the viewer's. */
+  /** Returns the operation's variables. Throws CallerError for input that does not fit or is not the viewer's. */
   readonly variables: (request: RestRequest) => Fields
-  /** Throws CallerError NOT_FOUND when what the path names is not there. */
+  /** Returns the response. Throws CallerError NOT_FOUND when there is nothing at the path. */
   readonly respond: (data: Fields) => RestResponse
 }
 
 export const API_PATH = '/api/v1'
 
-/** 409: at odds with prices, stock or state as they are now; look again and decide. 422: it cannot be done as asked. */
+/** 409 conflicts with prices, stock or state as they are now: look again and decide. 422 cannot be done as requested. */
 export const CHECKOUT_REFUSALS: Readonly<Record<string, 409 | 422>> = {
   OutOfStock: 409,
   TotalChanged: 409,
@@ -62,12 +62,12 @@ export const CHECKOUT_REFUSALS: Readonly<Record<string, 409 | 422>> = {
   OrderNotFulfilled: 422,
 }
 
-/** A placed order that is not decided yet is accepted, and not created. */
+/** An order that is placed but not confirmed yet is accepted (202) instead of created. */
 const CHECKOUT_SUCCESSES: Readonly<Record<string, 201 | 202>> = { OrderAccepted: 201, OrderPending: 202 }
 
 const KEY_HEADER = 'the header Idempotency-Key'
 
-/** Every route but the OpenAPI file's. */
+/** Returns every route except that of the OpenAPI file. */
 export function createRoutes(schema: GraphQLSchema): readonly RestRoute[] {
   return [placeOrder(schema), readOrder, cancelOrder(schema), listCustomerOrders, searchOrders(schema)]
 }
@@ -80,7 +80,9 @@ function placeOrder(schema: GraphQLSchema): RestRoute {
     operation: 'RestPlaceOrder',
     search: {},
     input,
-    variables: ({ body, idempotencyKey }) => ({ input: readBody(schema, input, body, { idempotencyKey }) }),
+    variables: ({ body, idempotencyKey }) => ({
+      input: readBody(schema, input, { body, given: { idempotencyKey } }),
+    }),
     respond({ checkout }) {
       const outcome = fieldsOf(checkout)
       const status = CHECKOUT_SUCCESSES[String(outcome.__typename)]
@@ -115,7 +117,7 @@ function cancelOrder(schema: GraphQLSchema): RestRoute {
     search: {},
     input,
     variables: ({ body, idempotencyKey, params }) => ({
-      input: readBody(schema, input, body ?? {}, { idempotencyKey, orderId: params.id }),
+      input: readBody(schema, input, { body: body ?? {}, given: { idempotencyKey, orderId: params.id } }),
     }),
     respond({ cancelOrder: outcome }) {
       const result = fieldsOf(outcome)
@@ -160,7 +162,7 @@ function orderList({ orders }: Fields): RestResponse {
   return { status: 200, body: { orders: nodes, pageInfo } }
 }
 
-/** Both read by then, so of one form, which sorts by time. */
+/** Compares instants as texts: both are normalised by now, so that they sort by time. */
 function isAtOrAfter(from: unknown, to: unknown): boolean {
   return typeof from === 'string' && typeof to === 'string' && from >= to
 }

@@ -1,4 +1,4 @@
-// Runs the operations of operations.graphql in this process, against the BFF's own schema. Free of HTTP.
+// Runs the operations of operations.graphql in this process, against the BFF's own schema.
 import { readFileSync } from 'node:fs'
 import { type DocumentNode, execute, type GraphQLSchema, Kind, parse, validate } from 'graphql'
 import type { Fields } from '#bff-web/rest/routes.ts'
@@ -26,7 +26,7 @@ export function readOperations(): DocumentNode {
   return parse(readFileSync(new URL('operations.graphql', import.meta.url), 'utf8'))
 }
 
-/** Throws when an operation does not fit `schema`. An operation with any error fails as a whole, with the first. */
+/** Returns a function that runs an operation, which fails with its first error. Throws when an operation does not fit `schema`. */
 export function createOperationRunner(options: {
   readonly service: string
   readonly schema: GraphQLSchema
