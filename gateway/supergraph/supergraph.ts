@@ -16,9 +16,9 @@ import { joinGraphs } from '#gateway/federation/join-graphs.ts'
 import { checkSecurityFeatures } from '#gateway/federation/security-features.ts'
 import { createReservedNames, type IsReserved } from '#gateway/planner/normalization/plan-names.ts'
 import { type Planner, startPlanner } from '#gateway/planner/planner.ts'
-import { publicSchemaOf } from '#gateway/planner/public-schema.ts'
 import { type AuthorizationRules, readAuthorizationRules } from '#gateway/safety/authorization/rules.ts'
 import { type CostRules, readCostRules } from '#gateway/safety/cost/rules.ts'
+import { publicSchemaOf } from '#gateway/supergraph/public-schema.ts'
 
 export type Supergraph = AsyncDisposable & {
   /** What clients see. */

@@ -1,4 +1,4 @@
-// A small federation in one process: composed for real, each subgraph executed by graphql-js, our gateway in front. Free of HTTP.
+// Runs a small federation in one process: composed as usual, its subgraphs executed by graphql-js, our gateway in front.
 import { composeServices } from '@apollo/composition'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { type GraphQLFormattedError, type GraphQLSchema, graphql, parse } from 'graphql'
@@ -17,12 +17,12 @@ export const FEDERATION_2 = `extend schema @link(url: "https://specs.apollo.dev/
 type Module = Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>
 export type Resolvers = NonNullable<Module['resolvers']>
 
-export type SubgraphSource = {
+type SubgraphSource = {
   /** As written: a Federation 1 subgraph has no `@link`. */
   readonly sdl: string
   readonly resolvers?: Resolvers
 }
-export type Sources = Readonly<Record<string, SubgraphSource>>
+type Sources = Readonly<Record<string, SubgraphSource>>
 
 /** A request as a subgraph got it. */
 export type Received = {
@@ -36,10 +36,10 @@ export type Answered = {
   readonly errors?: readonly GraphQLFormattedError[]
 }
 
-export type Asked = Answered & { readonly received: readonly Received[] }
+type FederatedResponse = Answered & { readonly received: readonly Received[] }
 
 /** Executes what a subgraph is asked; put in place of graphql-js to answer otherwise. */
-export type AnswerAs = (received: Received) => Promise<SubgraphResponse> | SubgraphResponse | undefined
+type SubgraphOverride = (received: Received) => Promise<SubgraphResponse> | SubgraphResponse | undefined
 
 export type Federation = AsyncDisposable & {
   /** What clients see. */
@@ -48,7 +48,11 @@ export type Federation = AsyncDisposable & {
   /** By the subgraph's name. */
   readonly schemas: ReadonlyMap<string, GraphQLSchema>
   /** Asks our gateway. Where `answerAs` gives an answer, the subgraph is not executed. */
-  ask(query: string, variables?: Readonly<Record<string, unknown>>, answerAs?: AnswerAs): Promise<Asked>
+  ask(
+    query: string,
+    variables?: Readonly<Record<string, unknown>>,
+    answerAs?: SubgraphOverride,
+  ): Promise<FederatedResponse>
 }
 
 export function federate(sources: Sources): Promise<Federation> {
@@ -105,7 +109,7 @@ export function composed(sources: Sources): string {
 }
 
 /** As over HTTP: nothing but JSON comes back, so that nobody changes what a resolver holds. */
-export async function executeSubgraph(
+async function executeSubgraph(
   schemas: Federation['schemas'],
   { service, query, variables }: Received,
 ): Promise<SubgraphResponse> {

@@ -1,4 +1,4 @@
-// Stock @apollo/gateway over the same subgraphs, in process: what ours is compared with. Free of HTTP.
+// Starts stock @apollo/gateway over the same subgraphs, in process, to compare our responses with.
 import { createHash } from 'node:crypto'
 import { ApolloGateway } from '@apollo/gateway'
 import { parse } from 'graphql'
@@ -7,12 +7,14 @@ import { isObject } from '#platform/domain/json.ts'
 import type { Answered, Received } from '#test/gateway/conformance/in-process-federation.ts'
 import type { RandomOperation } from '#test/gateway/differential/random-operations.ts'
 
-export type Stock = AsyncDisposable & { ask(operation: RandomOperation, fetch: Fetch): Promise<Answered> }
+type RunningApolloGateway = AsyncDisposable & {
+  ask(operation: RandomOperation, fetch: Fetch): Promise<Answered>
+}
 type Fetch = (received: Received) => Promise<SubgraphResponse>
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
 
-export async function startStock(supergraphSdl: string): Promise<Stock> {
+export async function startApolloGateway(supergraphSdl: string): Promise<RunningApolloGateway> {
   const gateway = new ApolloGateway({
     supergraphSdl,
     logger: SILENT,

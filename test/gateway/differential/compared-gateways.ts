@@ -1,4 +1,4 @@
-// One supergraph ready for comparisons: our gateway, the stock one, and all of it as a single schema. Free of what is asked.
+// Runs one operation through our gateway, the stock one, and a single schema that has all of the supergraph.
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import {
   buildASTSchema,
@@ -20,10 +20,15 @@ import {
   type Received,
   type Resolvers,
 } from '#test/gateway/conformance/in-process-federation.ts'
-import { startStock } from '#test/gateway/differential/apollo-gateway.ts'
+import { startApolloGateway } from '#test/gateway/differential/apollo-gateway.ts'
 import type { RandomOperation } from '#test/gateway/differential/random-operations.ts'
-import type { Terrain } from '#test/gateway/differential/supergraphs.ts'
-import { createWorld, type Faults, type Lore, membersOf } from '#test/gateway/differential/synthetic-data.ts'
+import type { DifferentialCase } from '#test/gateway/differential/supergraphs.ts'
+import {
+  createSyntheticData,
+  type Faults,
+  membersOf,
+  type SchemaFacts,
+} from '#test/gateway/differential/synthetic-data.ts'
 
 export type Comparison = AsyncDisposable & {
   readonly schema: GraphQLSchema
@@ -34,24 +39,24 @@ export type Comparison = AsyncDisposable & {
 }
 type Asks = (operation: RandomOperation, faults: Faults) => Promise<Answered>
 
-export async function compare(terrain: Terrain): Promise<Comparison> {
-  const sources = Object.fromEntries(Object.entries(terrain.subgraphs).map(([name, sdl]) => [name, { sdl }]))
+export async function compare(testCase: DifferentialCase): Promise<Comparison> {
+  const sources = Object.fromEntries(Object.entries(testCase.subgraphs).map(([name, sdl]) => [name, { sdl }]))
   const supergraphSdl = composed(sources)
   const federation = await federateAs(supergraphSdl, sources)
   const { schema } = federation
   const full = buildASTSchema(parse(supergraphSdl), { assumeValid: true, assumeValidSDL: true })
-  const lore = loreOf(terrain, full)
+  const facts = factsOf(testCase, full)
   const schemas = new Map(
-    Object.entries(terrain.subgraphs).map(([name, sdl]) => [name, subgraphSchema(sdl, lore)]),
+    Object.entries(testCase.subgraphs).map(([name, sdl]) => [name, subgraphSchema(sdl, facts)]),
   )
-  const stock = await startStock(supergraphSdl)
-  const answer = (faults: Faults) => answerer(schemas, lore, faults)
+  const stock = await startApolloGateway(supergraphSdl)
+  const answer = (faults: Faults) => answerer(schemas, facts, faults)
   return {
     schema,
     ours: ({ query, variables }, faults) => federation.ask(query, variables, answer(faults)),
     stock: (operation, faults) => stock.ask(operation, answer(faults)),
     async single({ query, variables }, faults) {
-      const { resolveField, resolveType } = createWorld(lore, faults)
+      const { resolveField, resolveType } = createSyntheticData(facts, faults)
       const result = await execute({
         schema,
         document: parse(query),
@@ -71,8 +76,8 @@ export async function compare(terrain: Terrain): Promise<Comparison> {
 
 const ROOT = { $: 0 }
 
-function answerer(schemas: Federation['schemas'], lore: Lore, faults: Faults) {
-  const { resolveField, resolveType } = createWorld(lore, faults)
+function answerer(schemas: Federation['schemas'], facts: SchemaFacts, faults: Faults) {
+  const { resolveField, resolveType } = createSyntheticData(facts, faults)
   return async ({ service, query, variables }: Received): Promise<SubgraphResponse> => {
     const schema = schemas.get(service)
     if (!schema) throw new Error(`there is no subgraph ${service}`)
@@ -88,10 +93,10 @@ function answerer(schemas: Federation['schemas'], lore: Lore, faults: Faults) {
   }
 }
 
-/** References of interfaces are told their type; the world reads what any other object is off its reference. */
-function subgraphSchema(sdl: string, lore: Lore): GraphQLSchema {
+/** References of interfaces are told their type; any other object is identified by its reference. */
+function subgraphSchema(sdl: string, facts: SchemaFacts): GraphQLSchema {
   const typeDefs = parse(sdl)
-  const { resolveReference } = createWorld(lore, { seed: 0, every: 0 })
+  const { resolveReference } = createSyntheticData(facts, { seed: 0, every: 0 })
   const resolvers: Resolvers = Object.fromEntries(
     typeDefs.definitions.flatMap(definition =>
       definition.kind === Kind.INTERFACE_TYPE_DEFINITION && keysOf(definition).length > 0
@@ -106,16 +111,16 @@ function subgraphSchema(sdl: string, lore: Lore): GraphQLSchema {
   }
 }
 
-function loreOf(terrain: Terrain, full: GraphQLSchema): Lore {
-  const documents = Object.values(terrain.subgraphs).map(sdl => parse(sdl))
+function factsOf(testCase: DifferentialCase, full: GraphQLSchema): SchemaFacts {
+  const documents = Object.values(testCase.subgraphs).map(sdl => parse(sdl))
   const family = familyOf(documents, full)
   return {
     keys: keysByType(documents, full),
-    requires: terrain.requires,
+    requires: testCase.requires,
     members: membersOf(full),
     family,
-    sound: terrain.sound ?? [],
-    enums: terrain.enums ?? {},
+    sound: testCase.sound ?? [],
+    enums: testCase.enums ?? {},
   }
 }
 

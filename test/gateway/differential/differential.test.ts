@@ -1,4 +1,4 @@
-// Random operations through our gateway, through stock @apollo/gateway, and against one schema that holds everything.
+// Compares random operations on our gateway with stock @apollo/gateway and with one schema that holds everything.
 // FUZZ_RUNS, FUZZ_SEED and FUZZ_SHOW: how many of each supergraph, from which seed, and whether to print what differs.
 // FUZZ_STOCK=0 leaves the stock gateway out, which takes most of the time.
 import { isDeepStrictEqual } from 'node:util'
@@ -8,7 +8,7 @@ import type { Answered } from '#test/gateway/conformance/in-process-federation.t
 import { type Comparison, compare } from '#test/gateway/differential/compared-gateways.ts'
 import { operationOf } from '#test/gateway/differential/random-operations.ts'
 import { explained, withoutHidden } from '#test/gateway/differential/response-comparison.ts'
-import { TERRAINS } from '#test/gateway/differential/supergraphs.ts'
+import { CASES } from '#test/gateway/differential/supergraphs.ts'
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 100)
 /** Of `npm test` always the same: what random ones find is for who looks for it. */
@@ -42,10 +42,10 @@ function stockDiffers(theirs: Answered | string, ours: Answered): string | undef
   return isDeepStrictEqual(explained(theirs), explained(ours)) ? undefined : 'other places of errors'
 }
 
-describe.each(Object.entries(TERRAINS))('random operations over %s', (_, terrain) => {
+describe.each(Object.entries(CASES))('random operations over %s', (_, testCase) => {
   let comparison: Comparison
   beforeAll(async () => {
-    comparison = await compare(terrain)
+    comparison = await compare(testCase)
   })
   afterAll(() => comparison[Symbol.asyncDispose]())
 

@@ -1,4 +1,4 @@
-// Random valid operations over a schema, read off a tape of numbers: a shorter tape is a smaller operation. Pure.
+// Generates random valid operations from a tape of numbers, so that a shorter tape is a smaller operation.
 import {
   type GraphQLArgument,
   type GraphQLCompositeType,

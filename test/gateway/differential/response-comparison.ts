@@ -1,4 +1,4 @@
-// Whether two answers say the same: equal data, and an error for the same nulls. Pure.
+// Compares two responses: they agree when their data is equal and the same nulls have an error.
 import { isObject } from '#platform/domain/json.ts'
 import type { Answered } from '#test/gateway/conformance/in-process-federation.ts'
 

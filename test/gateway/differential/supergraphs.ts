@@ -1,11 +1,11 @@
-// The supergraphs that random operations run over, chosen so that all of federation's directives meet. Data only.
+// Holds the supergraphs that random operations run on, in which all of federation's directives meet.
 import { readFileSync } from 'node:fs'
 import type { RequiredLeaf } from '#test/gateway/differential/synthetic-data.ts'
 
 const LINK = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [
   "@key", "@external", "@provides", "@requires", "@shareable", "@override", "@inaccessible", "@interfaceObject"])\n`
 
-export type Terrain = {
+export type DifferentialCase = {
   readonly subgraphs: Readonly<Record<string, string>>
   readonly requires: Readonly<Record<string, readonly RequiredLeaf[]>>
   /**
@@ -18,7 +18,7 @@ export type Terrain = {
 }
 
 /** Several keys, nested keys, what needs what, what comes along; values that several share. */
-const SHOP: Terrain = {
+const SHOP: DifferentialCase = {
   subgraphs: {
     products: `${LINK}
       type Query {
@@ -96,7 +96,7 @@ const SHOP: Terrain = {
 }
 
 /** Interfaces with keys, objects that stand for them, unions and interfaces that subgraphs know in part. */
-const MEDIA: Terrain = {
+const MEDIA: DifferentialCase = {
   subgraphs: {
     catalogue: `${LINK}
       type Query { media: [Media!] item: Media search(text: String): [Hit] film: Film any: Named }
@@ -137,7 +137,7 @@ const MEDIA: Terrain = {
 }
 
 /** A Federation 1 subgraph beside two of Federation 2; fields that have moved; parts that are hidden. */
-const TRAVEL: Terrain = {
+const TRAVEL: DifferentialCase = {
   subgraphs: {
     flights: `
       extend type Query { flights(on: Date): [Flight] flight(code: ID!): Flight }
@@ -186,7 +186,7 @@ const TRAVEL: Terrain = {
 }
 
 /** The subgraphs of Waybill itself. */
-const WAYBILL: Terrain = {
+const WAYBILL: DifferentialCase = {
   subgraphs: Object.fromEntries(
     ['orders', 'inventory', 'payment', 'shipping'].map(name => [
       name,
@@ -218,7 +218,7 @@ const OWN = `${LINK} directive @loud(times: Int! = 1) repeatable on FIELD
  * What planners and gateways have mixed up: one name under several types, root types reached again, objects that stand for
  * interfaces and require, defaults that are hard to write, directives of the subgraphs' own.
  */
-const FEED: Terrain = {
+const FEED: DifferentialCase = {
   subgraphs: {
     feed: `${OWN}
       type Query { feed(first: Int = 3): [Entry] top(style: Style): Entry me: Reader word(style: Style): String }
@@ -252,7 +252,7 @@ const FEED: Terrain = {
   requires: { 'Beast.dose': [[{ field: 'weight' }]] },
 }
 
-export const TERRAINS: Readonly<Record<string, Terrain>> = {
+export const CASES: Readonly<Record<string, DifferentialCase>> = {
   shop: SHOP,
   media: MEDIA,
   feed: FEED,

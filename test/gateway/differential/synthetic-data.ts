@@ -1,5 +1,5 @@
-// A made-up world behind every schema: what a field holds follows from its object, name and arguments alone, whichever
-// subgraph is asked, so that every right plan gives one answer. Some fields fail, some are null. Free of gateways.
+// Resolves fields of any schema with synthetic data: a value follows from its object, field and arguments alone, whichever
+// subgraph is asked, so that all correct plans give one response. Some fields fail, and some are null.
 
 import {
   type GraphQLFieldResolver,
@@ -21,8 +21,8 @@ import { isObject } from '#platform/domain/json.ts'
 
 export type RequiredLeaf = readonly { readonly field: string; readonly given?: object }[]
 
-/** What the world knows of a supergraph beyond any one schema. */
-export type Lore = {
+/** What the data depends on in a supergraph, beyond any one schema. */
+export type SchemaFacts = {
   /** Fields of keys, by type: they say which object it is, and never fail. */
   readonly keys: Readonly<Record<string, readonly string[]>>
   /** By the computed field ('Type.field'), what it is given by `@requires`: each a way to a leaf. */
@@ -43,7 +43,7 @@ export type Faults = {
   readonly every: number
 }
 
-export type World = {
+type SyntheticData = {
   readonly resolveField: GraphQLFieldResolver<unknown, unknown>
   readonly resolveType: GraphQLTypeResolver<unknown, unknown>
   /** What an interface's reference stands for. */
@@ -53,13 +53,13 @@ export type World = {
 const ENTITIES = 6
 const VALUES = 1000
 
-export function createWorld(lore: Lore, faults: Faults): World {
-  const familyOf = (type: string) => lore.family[type] ?? type
+export function createSyntheticData(facts: SchemaFacts, faults: Faults): SyntheticData {
+  const familyOf = (type: string) => facts.family[type] ?? type
   const memberOf = (type: string, number: number) => {
-    const members = lore.members[type] ?? []
+    const members = facts.members[type] ?? []
     return members[number % Math.max(1, members.length)]
   }
-  const isKey = (type: string, field: string) => lore.keys[type]?.includes(field) ?? false
+  const isKey = (type: string, field: string) => facts.keys[type]?.includes(field) ?? false
 
   function numberOf(source: unknown): number {
     if (!isObject(source)) return 0
@@ -75,19 +75,19 @@ export function createWorld(lore: Lore, faults: Faults): World {
 
   /** An object of `type` with a number that suits the type, for those that share their numbers with others. */
   function objectOf(type: GraphQLNamedType, hash: number): object {
-    const members = lore.members[lore.family[type.name] ?? '']
-    const wanted = hash % (lore.keys[type.name] ? ENTITIES : VALUES)
-    if (isObjectType(type) && members && lore.family[type.name] !== type.name)
+    const members = facts.members[facts.family[type.name] ?? '']
+    const wanted = hash % (facts.keys[type.name] ? ENTITIES : VALUES)
+    if (isObjectType(type) && members && facts.family[type.name] !== type.name)
       return { $: wanted * members.length + Math.max(0, members.indexOf(type.name)) }
     const member = memberOf(type.name, wanted)
-    if (!isObjectType(type) && member !== undefined && lore.family[member] !== type.name)
+    if (!isObjectType(type) && member !== undefined && facts.family[member] !== type.name)
       return { $: wanted, __typename: member }
     return { $: wanted }
   }
 
   function leaf(type: GraphQLNamedType, name: string, hash: number): unknown {
     if (isEnumType(type)) {
-      const values = lore.enums[type.name] ?? type.getValues().map(value => value.name)
+      const values = facts.enums[type.name] ?? type.getValues().map(value => value.name)
       return values[hash % values.length]
     }
     if (type.name === 'Int') return hash % 1000
@@ -118,7 +118,7 @@ export function createWorld(lore: Lore, faults: Faults): World {
     resolveType: (source, _context, _info, type) =>
       isObject(source) &&
       typeof source.__typename === 'string' &&
-      lore.members[source.__typename] === undefined
+      facts.members[source.__typename] === undefined
         ? source.__typename
         : memberOf(type.name, numberOf(source)),
     resolveField: (source, given, _context, info) =>
@@ -130,11 +130,11 @@ export function createWorld(lore: Lore, faults: Faults): World {
     const number = type === 'Query' ? 0 : numberOf(source)
     if (isKey(type, fieldName))
       return isObjectType(unwrapped(returnType)) ? { $: number } : `${type}-${fieldName}-${number}`
-    const required = (lore.requires[`${type}.${fieldName}`] ?? []).map(leafPath =>
+    const required = (facts.requires[`${type}.${fieldName}`] ?? []).map(leafPath =>
       requiredLeaf(leafPath, source, parentType),
     )
     const cell = `${type}.${fieldName}(${canonical(given)})@${number}${written}`
-    const sound = faults.every === 0 || lore.sound.includes(`${type}.${fieldName}`)
+    const sound = faults.every === 0 || facts.sound.includes(`${type}.${fieldName}`)
     const fault = !sound ? hashOf(`${faults.seed}!${cell}`) % faults.every : -1
     if (fault === 0) return null
     if (fault === 1) throw new Error(`no ${fieldName}`)
@@ -142,7 +142,7 @@ export function createWorld(lore: Lore, faults: Faults): World {
     return value(returnType, `${fieldName}${suffix}`, hashOf(`${faults.seed}${cell}${suffix}`))
   }
 
-  /** What a subgraph was given; where the object is known by its number, what the world holds there. */
+  /** What a subgraph was given; where the object is known by its number, the value that the data has there. */
   function requiredLeaf(leafPath: RequiredLeaf, source: unknown, parentType: GraphQLObjectType): unknown {
     const [step, ...rest] = leafPath
     if (step === undefined) return source ?? null
@@ -193,7 +193,7 @@ function attempt(read: () => unknown): unknown {
 }
 
 /** FNV-1a, of 31 bits. */
-export function hashOf(text: string): number {
+function hashOf(text: string): number {
   let hash = 0x811c9dc5
   for (let index = 0; index < text.length; index++)
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)

@@ -7,9 +7,9 @@ import { createClient as createSocketClient } from 'graphql-ws'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { ofType, openIntroduced } from '#test/platform/graphql/live-server/headline-server.ts'
-import { startPress } from './fixtures/articles-gateway.ts'
+import { startArticlesGateway } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
-import { partsOf } from './fixtures/multipart-reader.ts'
+import { readParts } from './fixtures/multipart-reader.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
 const PUBLISHED = 'subscription Published { published { id author { name viewer } } }'
@@ -24,8 +24,8 @@ afterEach(async () => {
   open = new AsyncDisposableStack()
 })
 
-async function start(subscriptions: object = {}, options: Parameters<typeof startPress>[1] = {}) {
-  const press = open.use(await startPress({ subscriptions }, options))
+async function start(subscriptions: object = {}, options: Parameters<typeof startArticlesGateway>[1] = {}) {
+  const press = open.use(await startArticlesGateway({ subscriptions }, options))
   const listening = (topic = 'published') => eventually(() => press.articles.topics.listening(topic))
   return { press, listening }
 }
@@ -123,7 +123,7 @@ describe('a token', () => {
     const results = client.iterate({ query: PUBLISHED })
     const told = results.next()
     await listening().toBe(1)
-    const parts = partsOf(response)
+    const parts = readParts(response)
     expect((await parts.next()).value).toEqual({})
     expect((await parts.next()).value).toMatchObject({ payload: null, ...expired })
     expect(await parts.next()).toMatchObject({ done: true })

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { ARTICLES, articles, startPress } from './fixtures/articles-gateway.ts'
+import { ARTICLES, articles, startArticlesGateway } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph } from './fixtures/subgraph.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
@@ -37,7 +37,7 @@ async function startAt(upgrade: OnUpgrade, settings: object = QUICK) {
   open.defer(() => close(server, upgraded))
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/live`
   const press = open.use(
-    await startPress({ subscriptions: { ...settings, subgraphs: { articles: { url } } } }),
+    await startArticlesGateway({ subscriptions: { ...settings, subgraphs: { articles: { url } } } }),
   )
   return { press, subscriber: open.use(subscribe(press.socket, PUBLISHED)) }
 }
@@ -168,7 +168,7 @@ describe('a subgraph whose event stream gives its events ids', () => {
     open.defer(() => close(server))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
     const press = open.use(
-      await startPress({ subscriptions: { subgraphs: { articles: { protocol: 'sse', url } } } }),
+      await startArticlesGateway({ subscriptions: { subgraphs: { articles: { protocol: 'sse', url } } } }),
     )
     const response = await fetch(`${press.stream}?${new URLSearchParams({ query: PUBLISHED })}`, {
       headers: { accept: 'text/event-stream' },
@@ -187,7 +187,7 @@ describe('a subgraph of several instances', () => {
       open.use(await startSubgraph(ARTICLES, articles)),
     ]
     const press = open.use(
-      await startPress({ subgraphs: { articles: { urls: instances.map(({ url }) => url) } } }),
+      await startArticlesGateway({ subgraphs: { articles: { urls: instances.map(({ url }) => url) } } }),
     )
     await using subscriber = subscribe(press.socket, PUBLISHED)
     const first = subscriber.next()

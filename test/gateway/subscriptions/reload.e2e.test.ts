@@ -6,7 +6,7 @@ import {
   articles,
   authors,
   compose,
-  startPress,
+  startArticlesGateway,
 } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
 import { startSubgraph, type Topics } from './fixtures/subgraph.ts'
@@ -22,7 +22,7 @@ afterEach(async () => {
 })
 
 async function start() {
-  const press = open.use(await startPress())
+  const press = open.use(await startArticlesGateway())
   const subscriber = open.use(subscribe(press.socket, PUBLISHED))
   const first = subscriber.next()
   await listening(press.articles.topics).toBe(1)

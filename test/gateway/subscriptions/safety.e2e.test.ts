@@ -4,9 +4,9 @@ import path from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { ofType, openIntroduced } from '#test/platform/graphql/live-server/headline-server.ts'
-import { startPress } from './fixtures/articles-gateway.ts'
+import { startArticlesGateway } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
-import { partsOf } from './fixtures/multipart-reader.ts'
+import { readParts } from './fixtures/multipart-reader.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
 const SECRET = 'subscription { published { id author { secret } } }'
@@ -19,8 +19,8 @@ afterEach(async () => {
   open = new AsyncDisposableStack()
 })
 
-async function start(...options: Parameters<typeof startPress>) {
-  const press = open.use(await startPress(...options))
+async function start(...options: Parameters<typeof startArticlesGateway>) {
+  const press = open.use(await startArticlesGateway(...options))
   return { press, listening: () => eventually(() => press.articles.topics.listening('published')) }
 }
 
@@ -103,7 +103,7 @@ describe('a subscription', () => {
       body: JSON.stringify({ query: SECRET }),
     })
     const parts: unknown[] = []
-    for await (const part of partsOf(response)) parts.push(part)
+    for await (const part of readParts(response)) parts.push(part)
     expect(parts.at(-1)).toMatchObject({ payload: null, errors: [{ extensions: { code } }] })
     expect(press.articles.seen.upgrades).toEqual([])
   })

@@ -1,8 +1,8 @@
 import { createClient } from 'graphql-sse'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
-import { type Press, startPress } from './fixtures/articles-gateway.ts'
+import { type ArticlesGateway, startArticlesGateway } from './fixtures/articles-gateway.ts'
 import { eventually } from './fixtures/eventually.ts'
-import { type Part, partsOf } from './fixtures/multipart-reader.ts'
+import { type Part, readParts } from './fixtures/multipart-reader.ts'
 import { subscribe } from './fixtures/websocket-client.ts'
 
 const PUBLISHED = 'subscription Published { published { id headline: title author { name } byline } }'
@@ -17,9 +17,9 @@ const answerFor = (id: string) => ({
   },
 })
 
-let press: Press
+let press: ArticlesGateway
 beforeAll(async () => {
-  press = await startPress()
+  press = await startArticlesGateway()
 })
 afterAll(() => press?.[Symbol.asyncDispose]())
 beforeEach(async () => {
@@ -118,7 +118,7 @@ describe('a subscription over two subgraphs', () => {
   })
 
   it('tells what the settings let through of a subgraph', async () => {
-    await using open = await startPress({ errors: { messages: 'all', subgraphs: true } })
+    await using open = await startArticlesGateway({ errors: { messages: 'all', subgraphs: true } })
     await using subscriber = subscribe(open.socket, 'subscription { broken }')
     expect(await subscriber.next()).toMatchObject({
       errors: [{ message: 'the presses have stopped', extensions: { serviceName: 'articles' } }],
@@ -201,7 +201,7 @@ describe('an answer in parts', () => {
     expect(response.headers.get('content-type')).toBe(
       'multipart/mixed;boundary="graphql";subscriptionSpec=1.0',
     )
-    const parts = partsOf(response)
+    const parts = readParts(response)
     expect((await parts.next()).value).toEqual({})
     await listeners().toBe(1)
     press.publish('1')
@@ -215,7 +215,7 @@ describe('an answer in parts', () => {
   it('ends with the closing delimiter when the subscription is complete', async () => {
     const response = await post({ query: 'subscription { countdown(from: 2) }' }, PARTS)
     const parts: Part[] = []
-    for await (const part of partsOf(response)) parts.push(part)
+    for await (const part of readParts(response)) parts.push(part)
     expect(parts).toEqual([
       {},
       { payload: { data: { countdown: 2 } } },
@@ -246,7 +246,7 @@ describe('equal subscriptions', () => {
     await using other = subscribe(press.socket, PUBLISHED)
     const left = new AbortController()
     const response = await post({ query: PUBLISHED }, PARTS, left.signal)
-    const parts = partsOf(response)
+    const parts = readParts(response)
     expect((await parts.next()).value).toEqual({})
     const firsts = [one.next(), other.next(), parts.next()]
     await listeners().toBe(1)

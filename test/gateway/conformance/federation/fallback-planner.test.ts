@@ -1,4 +1,4 @@
-// Operations of which Hive's planner makes nothing: what is required is reached by another key than the one at hand.
+// Operations for which Hive's planner has no plan: what is required is reached by another key than the one at hand.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, type Federation, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

@@ -1,4 +1,4 @@
-// Supergraphs of Federation 1 subgraphs, and with @extends: written in the old words, served all the same.
+// Supergraphs of Federation 1 subgraphs, and with @extends.
 import { afterAll, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

@@ -1,4 +1,4 @@
-// Arguments that a subgraph wants filled from the context of a field: refused rather than left out in silence.
+// Arguments that a subgraph sets from the context of a field (@fromContext): refused, never left out in silence.
 import { afterAll, expect, test } from 'vitest'
 import { federate } from '#test/gateway/conformance/in-process-federation.ts'
 

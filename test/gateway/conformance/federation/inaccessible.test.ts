@@ -1,4 +1,4 @@
-// @inaccessible, and what only some subgraphs have of enums and inputs: clients neither see it nor can they use it.
+// @inaccessible, and parts of enums and inputs that only some subgraphs have: clients can neither see nor use them.
 import {
   getIntrospectionQuery,
   isIntrospectionType,

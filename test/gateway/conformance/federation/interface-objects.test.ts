@@ -1,4 +1,4 @@
-// Objects that stand for an interface and require what other subgraphs have: right for each type of the interface.
+// Interface objects that require fields of other subgraphs: correct for each type of the interface.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

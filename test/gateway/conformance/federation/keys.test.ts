@@ -1,4 +1,4 @@
-// @key in all its forms: how an object is found in another subgraph, and what happens when it is not.
+// @key in all its forms: how an entity is resolved in another subgraph, and what happens when it is not.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

@@ -1,4 +1,4 @@
-// Query and Mutation reached again below the root: what other subgraphs have of them is asked and carried out.
+// Query and Mutation below the root: fields of other subgraphs are fetched and run there, too.
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

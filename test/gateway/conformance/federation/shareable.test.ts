@@ -1,4 +1,4 @@
-// @shareable, @provides, @override, @external: which subgraph is asked for what several have.
+// @shareable, @provides, @override, @external: which subgraph a field is fetched from when several have it.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

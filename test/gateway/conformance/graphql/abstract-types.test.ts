@@ -1,4 +1,4 @@
-// Interfaces and unions over several subgraphs: type conditions, __typename, objects that stand for an interface.
+// Interfaces and unions over several subgraphs: type conditions, __typename, interface objects.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

@@ -1,4 +1,4 @@
-// Nulls and errors: where they are told, what they take with them, and what stays.
+// Nulls and errors: where they are reported, what they null, and what remains.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

@@ -1,4 +1,4 @@
-// Directives for operations that all subgraphs define: each subgraph sees them at the fields that it is asked for.
+// Executable directives that all subgraphs define: each subgraph gets them at the fields that are fetched from it.
 import { type GraphQLResolveInfo, print } from 'graphql'
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'

@@ -1,4 +1,4 @@
-// Fields of one name that are not of one type, nor of one nullability, in the types and subgraphs that have them.
+// Fields of one name whose type or nullability differs between types and subgraphs.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

@@ -1,4 +1,4 @@
-// Mutations: one after the other, each seen through before the next begins.
+// Mutations run one after the other, each with all its fetches before the next begins.
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

@@ -1,4 +1,4 @@
-// Names in answers: one that stands for different things of different types, and those that the gateway uses itself.
+// Response names: one that stands for different fields of different types, and those that the gateway uses itself.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

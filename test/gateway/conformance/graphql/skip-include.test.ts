@@ -1,4 +1,4 @@
-// @skip, @include and variables, wherever they may stand.
+// @skip, @include and variables, at every position where they may stand.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

@@ -1,4 +1,4 @@
-// Strings of a schema and of operations reach clients and subgraphs as they were written, whatever is in them.
+// Strings of a schema and of operations reach clients and subgraphs unchanged, whatever they contain.
 import fc from 'fast-check'
 import { Kind, parse, print, visit } from 'graphql'
 import { describe, expect, test } from 'vitest'

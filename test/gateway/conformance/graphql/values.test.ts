@@ -1,4 +1,4 @@
-// Values of subgraphs on their way out: what a type can hold passes, anything else is null with an error.
+// Values of subgraphs in the response: what a type allows passes, anything else is null with an error.
 import { afterAll, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { article, startPress } from '../fixtures/articles-gateway.ts'
+import { article, startArticlesGateway } from '../fixtures/articles-gateway.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { subscribe } from '../fixtures/websocket-client.ts'
 
@@ -17,9 +17,9 @@ afterEach(async () => {
   await current.disposeAsync()
 })
 
-async function start(subscriptions: object = {}, options: Parameters<typeof startPress>[1] = {}) {
+async function start(subscriptions: object = {}, options: Parameters<typeof startArticlesGateway>[1] = {}) {
   current = new AsyncDisposableStack()
-  const press = current.use(await startPress({ subscriptions }, options))
+  const press = current.use(await startArticlesGateway({ subscriptions }, options))
   const listening = () => eventually(() => press.articles.topics.listening('published'))
   /** Once `work` has cost the gateway its connection, and it has subscribed again. */
   const resubscribed = async (work: () => void) => {
@@ -128,7 +128,7 @@ describe.each(SOURCES)('a subgraph with %s', (_, sources) => {
   it('gets headers by the rules that hold for its queries', async () => {
     current = new AsyncDisposableStack()
     const press = current.use(
-      await startPress({
+      await startArticlesGateway({
         subscriptions: sources,
         subgraphs: {
           articles: { headers: [{ propagate: 'x-tenant' }, { set: 'x-from', value: 'gateway' }] },

@@ -1,4 +1,4 @@
-// What clients see of a supergraph, freed of what federation itself needs to describe one. Pure.
+// Builds the schema that clients see from a supergraph, without what federation itself defines in it.
 import {
   type ConstDirectiveNode,
   type DefinitionNode,
@@ -14,8 +14,8 @@ import {
 import { linkedDirective } from '#gateway/federation/linked-directives.ts'
 
 /**
- * Without what is `@inaccessible`, and without the definitions that the supergraph links and what is said with them. All
- * texts, of descriptions and default values say, are those of the supergraph.
+ * Removes what is `@inaccessible`, and the definitions that the supergraph links, with their uses. Descriptions and default
+ * values stay as they are in the supergraph.
  */
 export function publicSchemaOf(supergraph: DocumentNode): DocumentNode {
   const linked = linkedNames(supergraph)
@@ -53,9 +53,9 @@ function isPublic(definition: DefinitionNode, linked: Linked): boolean {
 }
 
 type Linked = {
-  /** Names of specifications: `join` of https://specs.apollo.dev/join/v0.5, unless it is linked by another. */
+  /** The names of linked specifications, such as `join` of https://specs.apollo.dev/join/v0.5. */
   readonly specifications: ReadonlySet<string>
-  /** As they are written: a directive begins with @. */
+  /** Imported names as they are written: a directive begins with @. */
   readonly imported: ReadonlySet<string>
 }
 
