@@ -151,7 +151,7 @@ function graphOpener(
   const { development, logger, settings, subgraphUrls, discovery: { url } = {} } = config
   const masking = errorMaskingOf(settings.errors, { development })
   const connections = createSubgraphConnections((name, url) =>
-    connectSubgraph(name, url, settingsOf(settings, name), {
+    connectSubgraph({ name, address: url }, settingsOf(settings, name), {
       masking,
       logger,
       discovery,

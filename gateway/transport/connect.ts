@@ -32,10 +32,9 @@ type ConnectOptions = {
   readonly adjusted?: PolicyOptions['adjusted']
 }
 
-/** `address` as in a URL variable; it does not count when the settings name instances. */
+/** `address` has the format of a URL variable; it is ignored when the settings name instances. */
 export function connectSubgraph(
-  name: string,
-  address: string,
+  { name, address }: { readonly name: string; readonly address: string },
   settings: SubgraphSettings,
   { logger, masking, adjusted, discovery = openStaticDiscovery() }: ConnectOptions = {},
 ): Subgraph {

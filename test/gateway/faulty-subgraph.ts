@@ -1,9 +1,9 @@
-// A subgraph that answers whatever a test tells it to, over real HTTP, and counts what is asked of it and held open.
+// Starts a subgraph over HTTP that responds as a test tells it to, and records the requests that it gets.
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { isObject } from '#platform/domain/json.ts'
 
-export type Asked = {
+export type RecordedRequest = {
   readonly headers: IncomingHttpHeaders
   readonly text: string
   readonly path: string
@@ -11,33 +11,37 @@ export type Asked = {
   readonly variables: Readonly<Record<string, unknown>>
 }
 
-type Exchange = { readonly asked: Asked; readonly response: ServerResponse; readonly socket: Socket }
-
-/** What the liar does with a request. Whatever it does not answer stays open. */
-export type Lie = (exchange: Exchange) => void
-
-export type Liar = AsyncDisposable & {
-  readonly url: string
-  readonly asked: Asked[]
-  lie(next: Lie): void
-  /** Resolves when no request is under way, which a gateway that gave up on one brings about. */
-  left(): Promise<void>
+type Exchange = {
+  readonly request: RecordedRequest
+  readonly response: ServerResponse
+  readonly socket: Socket
 }
 
-export async function startLiar(first: Lie = () => {}): Promise<Liar> {
-  const asked: Asked[] = []
-  const underWay = new Set<ServerResponse>()
+/** How the subgraph handles a request. A request without a response stays open. */
+export type Behavior = (exchange: Exchange) => void
+
+export type FaultySubgraph = AsyncDisposable & {
+  readonly url: string
+  readonly requests: RecordedRequest[]
+  setBehavior(next: Behavior): void
+  /** Resolves when no request is open, such as after the gateway has aborted it. */
+  idle(): Promise<void>
+}
+
+export async function startFaultySubgraph(first: Behavior = () => {}): Promise<FaultySubgraph> {
+  const requests: RecordedRequest[] = []
+  const open = new Set<ServerResponse>()
   const waiting: (() => void)[] = []
-  let lie = first
+  let behave = first
   const server = createServer((request, response) => {
-    underWay.add(response)
+    open.add(response)
     response.once('close', () => {
-      underWay.delete(response)
-      if (underWay.size === 0) for (const resolve of waiting.splice(0)) resolve()
+      open.delete(response)
+      if (open.size === 0) for (const resolve of waiting.splice(0)) resolve()
     })
-    void readAsked(request).then(one => {
-      asked.push(one)
-      lie({ asked: one, response, socket: request.socket })
+    void readRequest(request).then(one => {
+      requests.push(one)
+      behave({ request: one, response, socket: request.socket })
     })
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -45,12 +49,11 @@ export async function startLiar(first: Lie = () => {}): Promise<Liar> {
   const port = typeof address === 'object' && address ? address.port : 0
   return {
     url: `http://127.0.0.1:${port}/graphql`,
-    asked,
-    lie: next => {
-      lie = next
+    requests,
+    setBehavior: next => {
+      behave = next
     },
-    left: () =>
-      underWay.size === 0 ? Promise.resolve() : new Promise<void>(resolve => waiting.push(resolve)),
+    idle: () => (open.size === 0 ? Promise.resolve() : new Promise<void>(resolve => waiting.push(resolve))),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
@@ -58,7 +61,7 @@ export async function startLiar(first: Lie = () => {}): Promise<Liar> {
   }
 }
 
-async function readAsked(request: IncomingMessage): Promise<Asked> {
+async function readRequest(request: IncomingMessage): Promise<RecordedRequest> {
   const parts: Buffer[] = []
   for await (const part of request) parts.push(part)
   const text = Buffer.concat(parts).toString()
@@ -73,19 +76,19 @@ async function readAsked(request: IncomingMessage): Promise<Asked> {
   }
 }
 
-/** Answers `body` as it is, with `status` and as `type`. */
-export function says(body: string, { status = 200, type = 'application/json' } = {}): Lie {
+/** Responds with `body` as it is. */
+export function respondText(body: string, { status = 200, type = 'application/json' } = {}): Behavior {
   return ({ response }) => response.writeHead(status, { 'content-type': type }).end(body)
 }
 
-export const saysJson = (body: unknown, options?: { status?: number }): Lie =>
-  says(JSON.stringify(body), options)
+export const respondJson = (body: unknown, options?: { status?: number }): Behavior =>
+  respondText(JSON.stringify(body), options)
 
-/** The entities that were asked for, each made of its index, as the subgraph of reviews would answer. */
-export function entities(make: (index: number) => unknown): Lie {
+/** Responds with one entity for each representation, made from its index. */
+export function respondEntities(make: (index: number) => unknown): Behavior {
   return exchange => {
-    const { representations } = exchange.asked.variables
+    const { representations } = exchange.request.variables
     const length = Array.isArray(representations) ? representations.length : 0
-    saysJson({ data: { _entities: Array.from({ length }, (_, index) => make(index)) } })(exchange)
+    respondJson({ data: { _entities: Array.from({ length }, (_, index) => make(index)) } })(exchange)
   }
 }

@@ -1,4 +1,4 @@
-// Two small subgraphs that run for real, a supergraph of them, and the gateway in front: what tests of the gateway stand on.
+// Starts two small subgraphs of a library, and the gateway in front of their supergraph.
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -39,7 +39,7 @@ const books = () => TITLES.map((_, index) => book(String(index)))
 
 type WithIsbn = { readonly isbn: string }
 
-/** What a subgraph does from now on. */
+/** How a subgraph behaves from now on. */
 type Conduct = {
   /** That its mutations report. */
   position: number
@@ -148,7 +148,7 @@ export function librarySupergraph(): string {
   return supergraphSdl
 }
 
-export async function startLibrary({
+export async function startLibraryGateway({
   development = false,
   supergraph = librarySupergraph(),
   settings = DEFAULT_SETTINGS,

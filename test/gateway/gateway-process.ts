@@ -1,4 +1,4 @@
-// The gateway as a process of its own, as somebody starts it: what it prints, where it listens, how it ends.
+// Runs the gateway as a process: its address, what it prints, and how it ends.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
@@ -51,7 +51,7 @@ function launch(
   const url = log.seen('gateway is listening').then(line => String(JSON.parse(line).url))
   const printed = () => [...log.lines, ...told.lines].join('\n')
   const failed = ended.then(end => Promise.reject(new Error(`the gateway ended with ${end}:\n${printed()}`)))
-  failed.catch(() => {})
+  failed.catch(() => {}) // a test may end the process before it waits for anything
   return {
     url: Promise.race([url, failed]),
     ended,

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { GOOD_CONDUCT, librarySupergraph, startLibrary } from './gateway-fixture.ts'
+import { GOOD_CONDUCT, librarySupergraph, startLibraryGateway } from './gateway-fixture.ts'
 
-type Library = Awaited<ReturnType<typeof startLibrary>>
+type Library = Awaited<ReturnType<typeof startLibraryGateway>>
 
 let library: Library
 beforeAll(async () => {
-  library = await startLibrary()
+  library = await startLibraryGateway()
 })
 afterAll(() => library?.[Symbol.asyncDispose]())
 beforeEach(() => {
@@ -129,7 +129,7 @@ describe('the public graph', () => {
     expect(refused.errors).toMatchObject([
       { message: expect.stringContaining('introspection'), extensions: { code: 'BAD_USER_INPUT' } },
     ])
-    await using open = await startLibrary({ development: true })
+    await using open = await startLibraryGateway({ development: true })
     const { data } = await open.send<object>(query)
     expect(data).toEqual({
       __schema: { mutationType: { fields: [{ name: 'shelve' }, { name: 'review' }] } },
@@ -140,7 +140,7 @@ describe('the public graph', () => {
 describe('a subgraph that is away', () => {
   let crippled: Library
   beforeAll(async () => {
-    crippled = await startLibrary()
+    crippled = await startLibraryGateway()
     await crippled.reviews.stop()
   })
   afterAll(() => crippled?.[Symbol.asyncDispose]())
@@ -194,7 +194,7 @@ describe('a gateway', () => {
     ['with nothing in it', ''],
     ['that is cut short', librarySupergraph().slice(0, -200)],
   ])('does not start with a supergraph %s', async (_what, supergraph) => {
-    await expect(startLibrary({ supergraph })).rejects.toMatchObject({
+    await expect(startLibraryGateway({ supergraph })).rejects.toMatchObject({
       name: 'OperatorError',
       code: 'SUPERGRAPH_INVALID',
       message: expect.stringContaining('supergraph.graphql'),

@@ -2,16 +2,16 @@
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { readSettings } from '#gateway/settings.ts'
-import { startLibrary } from '#test/gateway/gateway-fixture.ts'
+import { startLibraryGateway } from '#test/gateway/gateway-fixture.ts'
 import type { Kept } from '#test/platform/config/settings.contract.ts'
-import { startLiar } from './faulty-subgraph.ts'
+import { startFaultySubgraph } from './faulty-subgraph.ts'
 
 const WAIT = { timeout: 20_000, interval: 50 }
 const QUERY = '{ newestQuote }'
 
 /** The library's gateway with settings that are `kept`, and how it answers. */
-export async function startAdjustable(kept: Kept, options: Parameters<typeof startLibrary>[0] = {}) {
-  const library = await startLibrary({ ...options, environment: { settingsUrl: kept.url } })
+export async function startAdjustable(kept: Kept, options: Parameters<typeof startLibraryGateway>[0] = {}) {
+  const library = await startLibraryGateway({ ...options, environment: { settingsUrl: kept.url } })
   const ask = async () => {
     const body = JSON.stringify({ query: QUERY })
     const headers = { 'content-type': 'application/json' }
@@ -65,7 +65,7 @@ export function gatewaySettingsContract(keep: () => Promise<Kept>): void {
   test("a subgraph's time limit holds for the next request", async () => {
     await using kept = await keep()
     await kept.put('{}')
-    await using silent = await startLiar(() => {})
+    await using silent = await startFaultySubgraph(() => {})
     const settings = readSettings({ subgraphs: { reviews: { timeoutMs: 60_000, retries: 0 } } })
     await using gateway = await startAdjustable(kept, { settings, subgraphUrls: { reviews: silent.url } })
     await kept.put('{"everySubgraph": {"timeoutMs": 45000}, "subgraphs": {"reviews": {"timeoutMs": 20}}}')

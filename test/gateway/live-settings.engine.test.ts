@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Kept } from '#test/platform/config/settings.contract.ts'
 import { consul as engine, type RunningConsul, startConsul } from '#testbed/engines/consul.ts'
 import { missingReason } from '#testbed/engines/engine.ts'
-import { startLibrary } from './gateway-fixture.ts'
+import { startLibraryGateway } from './gateway-fixture.ts'
 import { gatewaySettingsContract, limitOf, startAdjustable } from './live-settings.contract.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }
@@ -48,15 +48,15 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
   })
 
   test('the gateway finds a subgraph in Consul, goes on while it moves, and is found there itself', async () => {
-    await using first = await startLibrary()
-    await using second = await startLibrary()
+    await using first = await startLibraryGateway()
+    await using second = await startLibraryGateway()
     const place = ({ reviews }: typeof first) => {
       const Port = Number(new URL(reviews.url).port)
       const definition = { ID: 'reviews', Name: 'reviews', Address: '127.0.0.1', Port }
       return tell('/v1/agent/service/register', JSON.stringify(definition))
     }
     await place(first)
-    await using library = await startLibrary({
+    await using library = await startLibraryGateway({
       subgraphUrls: { reviews: 'service://reviews/graphql' },
       environment: { discovery: { url: consul.url, weight: 2 } },
     })

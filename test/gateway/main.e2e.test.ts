@@ -120,7 +120,7 @@ describe('a server that does not give the supergraph yet', () => {
     const settings = path.join(folder.path, 'settings.json')
     await writeFile(settings, JSON.stringify({ reload: { waitMs: 50 } }))
     await using gateway = runGateway({ SUPERGRAPH: server.url, GATEWAY_SETTINGS: settings })
-    gateway.url.catch(() => {})
+    gateway.url.catch(() => {}) // it never listens, and how it ended is checked below
     expect(await gateway.ended).toBe(1)
     expect(gateway.told.join()).toContain(
       `SUPERGRAPH_INVALID: ${server.url} cannot be read: it answered with HTTP 503`,
@@ -131,7 +131,7 @@ describe('a server that does not give the supergraph yet', () => {
 describe('a gateway that cannot start says why in one line, and ends with 1', () => {
   async function told(env: Readonly<Record<string, string>>): Promise<string> {
     await using gateway = runGateway(env)
-    gateway.url.catch(() => {})
+    gateway.url.catch(() => {}) // it never listens, and how it ended is checked below
     expect(await gateway.ended).toBe(1)
     expect(gateway.log).toEqual([])
     return gateway.told.join('\n')

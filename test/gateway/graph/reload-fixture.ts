@@ -1,4 +1,4 @@
-// A gateway whose supergraph changes while it runs: versions of it that differ in a field, and subgraphs that answer from memory.
+// Starts a gateway whose supergraph changes while it runs: its versions differ in a field, its subgraphs respond from memory.
 import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -6,7 +6,7 @@ import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
 import { startGateway } from '#gateway/service.ts'
 import { readSettings } from '#gateway/settings.ts'
-import { type Lie, startLiar } from '#test/gateway/faulty-subgraph.ts'
+import { type Behavior, startFaultySubgraph } from '#test/gateway/faulty-subgraph.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
@@ -29,14 +29,14 @@ const ITEMS = 20
 export const ALL_ITEMS = '{ items { id price } }'
 export const EVERY_ITEM = Array.from({ length: ITEMS }, (_, index) => ({ id: `${index}`, price: index * 10 }))
 
-export const answerItems: Lie = ({ response }) => {
+export const answerItems: Behavior = ({ response }) => {
   const items = EVERY_ITEM.map(({ id }) => ({ __typename: 'Item', id }))
   response.setHeader('content-type', 'application/json')
   response.end(JSON.stringify({ data: { items } }))
 }
 
-export const answerPrices: Lie = ({ asked, response }) => {
-  const { representations } = asked.variables
+export const answerPrices: Behavior = ({ request, response }) => {
+  const { representations } = request.variables
   const entities = Array.isArray(representations)
     ? representations.map(({ id }) => ({ __typename: 'Item', price: Number(id) * 10 }))
     : undefined
@@ -56,11 +56,15 @@ type ShopOptions = {
   readonly source?: string
 }
 
-export async function startShop({ reload = {}, supergraph = shopSupergraph(1), source }: ShopOptions = {}) {
+export async function startShopGateway({
+  reload = {},
+  supergraph = shopSupergraph(1),
+  source,
+}: ShopOptions = {}) {
   await using open = new AsyncDisposableStack()
   const folder = open.use(await temporaryFolder())
-  const items = open.use(await startLiar(answerItems))
-  const prices = open.use(await startLiar(answerPrices))
+  const items = open.use(await startFaultySubgraph(answerItems))
+  const prices = open.use(await startFaultySubgraph(answerPrices))
   const file = path.join(folder.path, 'supergraph.graphql')
   await writeFile(file, supergraph)
   const log = recordingLogger()

@@ -9,7 +9,7 @@ const URL_2 = 'http://127.0.0.1:2/graphql'
 function recorded() {
   const events: string[] = []
   const connections = createSubgraphConnections((name, url) => {
-    const subgraph = connectSubgraph(name, url, settingsOf(DEFAULT_SETTINGS, name))
+    const subgraph = connectSubgraph({ name, address: url }, settingsOf(DEFAULT_SETTINGS, name))
     events.push(`open ${url}`)
     const close = async () => {
       events.push(`close ${url}`)

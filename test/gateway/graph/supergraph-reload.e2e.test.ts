@@ -3,7 +3,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { versionOf } from '#gateway/supergraph/source.ts'
-import { startLiar } from '#test/gateway/faulty-subgraph.ts'
+import { startFaultySubgraph } from '#test/gateway/faulty-subgraph.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import {
   ALL_ITEMS,
@@ -11,7 +11,7 @@ import {
   answerPrices,
   EVERY_ITEM,
   shopSupergraph,
-  startShop,
+  startShopGateway,
 } from './reload-fixture.ts'
 
 const SERVED = 'a new supergraph is served'
@@ -20,7 +20,7 @@ const UNPOLLED = { pollMs: 0 }
 
 describe('under load', () => {
   test('no request fails while supergraphs come and go, good ones and bad ones', async () => {
-    await using shop = await startShop({ reload: UNPOLLED })
+    await using shop = await startShopGateway({ reload: UNPOLLED })
     const wrong: unknown[] = []
     let answered = 0
     let over = false
@@ -50,10 +50,10 @@ describe('under load', () => {
   }, 60_000)
 
   test('subgraphs that stay are asked over the connections that are open, and keep their circuit', async () => {
-    await using shop = await startShop({ reload: UNPOLLED })
+    await using shop = await startShopGateway({ reload: UNPOLLED })
     await shop.ask(ALL_ITEMS)
     const sockets = new Set<unknown>()
-    shop.prices.lie(exchange => {
+    shop.prices.setBehavior(exchange => {
       sockets.add(exchange.socket)
       answerPrices(exchange)
     })
@@ -68,9 +68,9 @@ describe('under load', () => {
 
 describe('a request under way', () => {
   test('goes on with the supergraph that it began with: subgraphs that are gone since are asked as planned', async () => {
-    await using shop = await startShop({ reload: UNPOLLED })
+    await using shop = await startShopGateway({ reload: UNPOLLED })
     const asked = new Promise<() => void>(resolve =>
-      shop.items.lie(exchange => resolve(() => answerItems(exchange))),
+      shop.items.setBehavior(exchange => resolve(() => answerItems(exchange))),
     )
     const reply = shop.ask(ALL_ITEMS)
     const answer = await asked
@@ -79,16 +79,16 @@ describe('a request under way', () => {
       await shop.gateway.reload()
     }
     expect((await shop.ask('{ dearest }')).data).toBeUndefined()
-    expect(shop.prices.asked).toEqual([])
+    expect(shop.prices.requests).toEqual([])
     answer()
     expect(await reply).toEqual({ status: 200, data: { items: EVERY_ITEM } })
-    expect(shop.prices.asked).toHaveLength(1)
+    expect(shop.prices.requests).toHaveLength(1)
   })
 })
 
 describe('a supergraph that cannot be served', () => {
   test('is refused with the reason, once; the one before stays, and the gateway stays ready', async () => {
-    await using shop = await startShop({ reload: UNPOLLED })
+    await using shop = await startShopGateway({ reload: UNPOLLED })
     await shop.deploy('type Query { a: Int }')
     await shop.gateway.reload()
     await shop.gateway.reload()
@@ -130,7 +130,7 @@ describe('a supergraph that cannot be served', () => {
     ],
     ['two types of one name', 'type Item @join__type(graph: ITEMS) { id: ID! }'],
   ])('is refused for %s, before anybody asks it', async (_what, addition) => {
-    await using shop = await startShop({ reload: UNPOLLED })
+    await using shop = await startShopGateway({ reload: UNPOLLED })
     await shop.deploy(`${shopSupergraph(2)}\n${addition}`)
     await shop.gateway.reload()
     const [refused] = shop.log.entries().filter(({ level }) => level === 'error')
@@ -139,7 +139,7 @@ describe('a supergraph that cannot be served', () => {
   })
 
   test('that is gone altogether changes nothing either', async () => {
-    await using shop = await startShop({ reload: UNPOLLED })
+    await using shop = await startShopGateway({ reload: UNPOLLED })
     await rm(shop.file)
     await shop.gateway.reload()
     await shop.gateway.reload()
@@ -157,7 +157,7 @@ describe('a supergraph that cannot be served', () => {
 
 describe('a change is found without being told', () => {
   test('by watching the file', async () => {
-    await using shop = await startShop({ reload: UNPOLLED })
+    await using shop = await startShopGateway({ reload: UNPOLLED })
     await shop.deploy(shopSupergraph(2))
     await shop.log.seen(SERVED)
     expect(await shop.ask('{ version2 }')).toMatchObject({ status: 200 })
@@ -165,18 +165,21 @@ describe('a change is found without being told', () => {
   })
 
   test('by polling, where the folder that is watched is not the one that changes', async () => {
-    await using real = await startShop({ reload: UNPOLLED })
+    await using real = await startShopGateway({ reload: UNPOLLED })
     await using folder = await temporaryFolder()
     const link = path.join(folder.path, 'link.graphql')
     await symlink(real.file, link)
-    await using shop = await startShop({ reload: { pollMs: 20 }, source: pathToFileURL(link).href })
+    await using shop = await startShopGateway({ reload: { pollMs: 20 }, source: pathToFileURL(link).href })
     await real.deploy(shopSupergraph(3))
     await shop.log.seen(versionOf(shopSupergraph(3)))
     expect(await shop.ask('{ version3 }')).toMatchObject({ status: 200 })
   })
 
   test('and health tells of the subgraphs that there are now', async () => {
-    await using shop = await startShop({ reload: UNPOLLED, supergraph: shopSupergraph(1, { prices: false }) })
+    await using shop = await startShopGateway({
+      reload: UNPOLLED,
+      supergraph: shopSupergraph(1, { prices: false }),
+    })
     const subgraphs = async () =>
       Object.keys((await shop.health()).dependencies).filter(name => name.startsWith('subgraph-'))
     expect(await subgraphs()).toEqual(['subgraph-items'])
@@ -191,7 +194,7 @@ describe('a change is found without being told', () => {
 
 describe('operations in use', () => {
   test('are planned before the switch; what the new supergraph does not take is named', async () => {
-    await using shop = await startShop({ reload: { ...UNPOLLED, warmOperations: 3 } })
+    await using shop = await startShopGateway({ reload: { ...UNPOLLED, warmOperations: 3 } })
     await shop.ask('query Seldom { items { id } }')
     for (let time = 0; time < 3; time++) await shop.ask('query Often { items { id price } }')
     for (let time = 0; time < 2; time++) await shop.ask('query Old { version1 }')
@@ -207,7 +210,7 @@ describe('operations in use', () => {
   })
 
   test('are left to be planned when asked for once the time for it is over', async () => {
-    await using shop = await startShop({ reload: { ...UNPOLLED, warmMs: 0 } })
+    await using shop = await startShopGateway({ reload: { ...UNPOLLED, warmMs: 0 } })
     await shop.ask(ALL_ITEMS)
     await shop.deploy(shopSupergraph(2))
     await shop.gateway.reload()
@@ -219,11 +222,11 @@ describe('operations in use', () => {
 test('a supergraph at a URL is followed as one in a file is', async () => {
   let sdl = shopSupergraph(1)
   let asked = 0
-  await using server = await startLiar(({ response }) => {
+  await using server = await startFaultySubgraph(({ response }) => {
     asked++
     response.end(sdl)
   })
-  await using shop = await startShop({ reload: { pollMs: 20 }, source: server.url })
+  await using shop = await startShopGateway({ reload: { pollMs: 20 }, source: server.url })
   expect(shop.gateway.supergraph).toBe(server.url)
   await shop.ask(ALL_ITEMS)
   sdl = shopSupergraph(2)

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
-import { entities, type Liar, type Lie, says, saysJson, startLiar } from '../faulty-subgraph.ts'
-import { startLibrary } from '../gateway-fixture.ts'
+import {
+  type Behavior,
+  type FaultySubgraph,
+  respondEntities,
+  respondJson,
+  respondText,
+  startFaultySubgraph,
+} from '../faulty-subgraph.ts'
+import { startLibraryGateway } from '../gateway-fixture.ts'
 
 const TIMEOUT_MS = 300
 const MAX_BYTES = 100_000
@@ -9,12 +16,12 @@ const MAX_BYTES = 100_000
 const INTERNAL = 'at db-7.internal:5432'
 const NEVER_OPENS = { minimumPerSecond: 1_000_000 }
 
-let liar: Liar
-let library: Awaited<ReturnType<typeof startLibrary>>
+let faulty: FaultySubgraph
+let library: Awaited<ReturnType<typeof startLibraryGateway>>
 beforeAll(async () => {
-  liar = await startLiar()
-  library = await startLibrary({
-    subgraphUrls: { reviews: liar.url },
+  faulty = await startFaultySubgraph()
+  library = await startLibraryGateway({
+    subgraphUrls: { reviews: faulty.url },
     settings: readSettings({
       subgraphs: {
         reviews: { timeoutMs: TIMEOUT_MS, retries: 1, maxResponseBytes: MAX_BYTES, breaker: NEVER_OPENS },
@@ -24,10 +31,10 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await library?.[Symbol.asyncDispose]()
-  await liar?.[Symbol.asyncDispose]()
+  await faulty?.[Symbol.asyncDispose]()
 })
 beforeEach(() => {
-  liar.asked.length = 0
+  faulty.requests.length = 0
 })
 
 const STARS = '{ books { title stars } }'
@@ -37,31 +44,31 @@ const TITLES = ['Emma', 'Dracula', 'Ulysses']
 
 const ask = (query: string) => library.send<unknown>(query)
 
-const LIES: [string, Lie][] = [
+const LIES: [string, Behavior][] = [
   ['never answers', () => {}],
   ['begins to answer and stops', ({ response }) => void response.writeHead(200).write('{"data":{')],
   ['sends a byte now and then, for ever', drip],
-  ['answers HTML', says(`<html>${INTERNAL}</html>`, { type: 'text/html' })],
-  ['answers HTML with a 502', says(`<html>${INTERNAL}</html>`, { type: 'text/html', status: 502 })],
-  ['answers nothing', says('')],
-  ['answers invalid JSON', says(`{"data":{"newestQuote": ${INTERNAL}`)],
-  ['answers JSON that ends too soon', says('{"data":{"newestQuote":"A"')],
-  ['answers JSON that goes on too long', says('{"data":{"newestQuote":"A"}}}')],
+  ['answers HTML', respondText(`<html>${INTERNAL}</html>`, { type: 'text/html' })],
+  ['answers HTML with a 502', respondText(`<html>${INTERNAL}</html>`, { type: 'text/html', status: 502 })],
+  ['answers nothing', respondText('')],
+  ['answers invalid JSON', respondText(`{"data":{"newestQuote": ${INTERNAL}`)],
+  ['answers JSON that ends too soon', respondText('{"data":{"newestQuote":"A"')],
+  ['answers JSON that goes on too long', respondText('{"data":{"newestQuote":"A"}}}')],
   ['answers bytes that are no text', ({ response }) => response.end(Buffer.alloc(500, 0xff))],
-  ['answers too much', says(`{"data":{"newestQuote":"${'x'.repeat(MAX_BYTES)}"}}`)],
+  ['answers too much', respondText(`{"data":{"newestQuote":"${'x'.repeat(MAX_BYTES)}"}}`)],
   ['never stops answering', flood],
-  ['answers a 500 without GraphQL', says('{"error":"no"}', { status: 500 })],
-  ['answers a 401 without GraphQL', says('{"error":"no"}', { status: 401 })],
+  ['answers a 500 without GraphQL', respondText('{"error":"no"}', { status: 500 })],
+  ['answers a 401 without GraphQL', respondText('{"error":"no"}', { status: 401 })],
   ['answers a 204', ({ response }) => response.writeHead(204).end()],
   ['sends the client elsewhere', ({ response }) => response.writeHead(302, { location: '/else' }).end()],
-  ['answers a list', saysJson([{ data: { newestQuote: 'A' } }])],
-  ['answers a number', says('5')],
-  ['answers null', says('null')],
-  ['answers neither data nor errors', saysJson({})],
-  ['answers null data without errors', saysJson({ data: null })],
-  ['answers null data with no errors in its list', saysJson({ data: null, errors: [] })],
-  ['answers data that is a list', saysJson({ data: [] })],
-  ['answers data that is text', saysJson({ data: 'A' })],
+  ['answers a list', respondJson([{ data: { newestQuote: 'A' } }])],
+  ['answers a number', respondText('5')],
+  ['answers null', respondText('null')],
+  ['answers neither data nor errors', respondJson({})],
+  ['answers null data without errors', respondJson({ data: null })],
+  ['answers null data with no errors in its list', respondJson({ data: null, errors: [] })],
+  ['answers data that is a list', respondJson({ data: [] })],
+  ['answers data that is text', respondJson({ data: 'A' })],
   ['closes the connection at once', ({ socket }) => void socket.destroy()],
   [
     'closes the connection half way through a body of known length',
@@ -83,13 +90,13 @@ const LIES: [string, Lie][] = [
   ['sends a head without end', endlessHead],
 ]
 
-function drip({ response }: Parameters<Lie>[0]): void {
+function drip({ response }: Parameters<Behavior>[0]): void {
   response.writeHead(200, { 'content-type': 'application/json' })
   const timer = setInterval(() => response.write(' '), 20)
   response.once('close', () => clearInterval(timer))
 }
 
-function flood({ response }: Parameters<Lie>[0]): void {
+function flood({ response }: Parameters<Behavior>[0]): void {
   response.writeHead(200, { 'content-type': 'application/json' }).write('{"data":{"newestQuote":"')
   const more = () => {
     while (!response.destroyed && response.write('x'.repeat(16_384)));
@@ -98,7 +105,7 @@ function flood({ response }: Parameters<Lie>[0]): void {
   more()
 }
 
-function endlessHead({ socket }: Parameters<Lie>[0]): void {
+function endlessHead({ socket }: Parameters<Behavior>[0]): void {
   socket.on('error', () => {})
   socket.write('HTTP/1.1 200 OK\r\n')
   const more = () => {
@@ -109,7 +116,7 @@ function endlessHead({ socket }: Parameters<Lie>[0]): void {
 }
 
 describe.each(LIES)('a subgraph that %s', (_what, lie) => {
-  beforeEach(() => liar.lie(lie))
+  beforeEach(() => faulty.setBehavior(lie))
 
   test('leaves its nullable fields empty, tells each, and gives the rest', async () => {
     const { data, errors, status } = await ask(STARS)
@@ -139,12 +146,12 @@ describe.each(LIES)('a subgraph that %s', (_what, lie) => {
     const { data, errors } = await ask('mutation { review(isbn: "1", stars: 1) { isbn } }')
     expect(data).toBeNull()
     expect(errors).toMatchObject([{ path: ['review'], extensions: { code: 'UNAVAILABLE' } }])
-    expect(liar.asked).toHaveLength(1)
+    expect(faulty.requests).toHaveLength(1)
   })
 
   test('holds no connection once it is given up', async () => {
     await ask(ROOT)
-    await liar.left()
+    await faulty.idle()
   })
 })
 
@@ -159,7 +166,7 @@ const WRONG_ENTITIES: [string, unknown][] = [
 
 describe.each(WRONG_ENTITIES)('a subgraph that gives %s for entities', (_what, _entities) => {
   test('leaves them as they are, with an error at each, and gives the rest', async () => {
-    liar.lie(saysJson({ data: { _entities } }))
+    faulty.setBehavior(respondJson({ data: { _entities } }))
     const { data, errors } = await ask(STARS)
     expect(data).toEqual({ books: TITLES.map(title => ({ title, stars: null })) })
     expect(errors).toMatchObject(
@@ -169,19 +176,19 @@ describe.each(WRONG_ENTITIES)('a subgraph that gives %s for entities', (_what, _
 })
 
 test('too few entities are told of where they are missing, too many are left out', async () => {
-  liar.lie(saysJson({ data: { _entities: [{ stars: 1 }] } }))
+  faulty.setBehavior(respondJson({ data: { _entities: [{ stars: 1 }] } }))
   const { data, errors } = await ask(STARS)
   expect(data).toMatchObject({ books: [{ stars: 1 }, { stars: null }, { stars: null }] })
   expect(errors?.map(({ path }) => path)).toEqual([
     ['books', 1],
     ['books', 2],
   ])
-  liar.lie(saysJson({ data: { _entities: [1, 2, 3, 4, 5].map(stars => ({ stars })) } }))
+  faulty.setBehavior(respondJson({ data: { _entities: [1, 2, 3, 4, 5].map(stars => ({ stars })) } }))
   expect((await ask(STARS)).errors).toBeUndefined()
 })
 
 test('an entity that there is none of is no error where it may be null', async () => {
-  liar.lie(entities(() => null))
+  faulty.setBehavior(respondEntities(() => null))
   const { data, errors } = await ask(STARS)
   expect(data).toEqual({ books: TITLES.map(title => ({ title, stars: null })) })
   expect(errors).toBeUndefined()
@@ -194,7 +201,7 @@ test.each([
   ['a number with a fraction', 4.5],
   ['a number that is too large', 3e9],
 ])('a value that is %s where a whole number should be is null, with an error at it', async (_what, stars) => {
-  liar.lie(entities(() => ({ stars })))
+  faulty.setBehavior(respondEntities(() => ({ stars })))
   const { data, errors } = await ask(STARS)
   expect(data).toEqual({ books: TITLES.map(title => ({ title, stars: null })) })
   expect(errors?.map(({ path }) => path)).toEqual(TITLES.map((_, index) => ['books', index, 'stars']))
@@ -206,7 +213,7 @@ describe('a null where none may be', () => {
     ['an item of it', ['Fine.', null]],
     ['what should be a list', 'Fine.'],
   ])('takes the next thing above it that may be null: %s', async (_what, quotes) => {
-    liar.lie(entities(() => ({ quotes })))
+    faulty.setBehavior(respondEntities(() => ({ quotes })))
     const { data, errors } = await ask(QUOTES)
     expect(data).toEqual({ book: null, viewer: null })
     expect(errors).toHaveLength(1)
@@ -225,7 +232,7 @@ const WRONG_ERRORS: [string, unknown][] = [
 
 describe.each(WRONG_ERRORS)('errors of a subgraph that are %s', (_what, errors) => {
   test('are told as far as they can be, with the data', async () => {
-    liar.lie(saysJson({ data: { newestQuote: 'A classic.' }, errors }))
+    faulty.setBehavior(respondJson({ data: { newestQuote: 'A classic.' }, errors }))
     const { data, errors: told, status } = await ask(ROOT)
     expect(status).toBe(200)
     expect(data).toEqual({ newestQuote: 'A classic.', books: TITLES.map(title => ({ title })) })
@@ -234,7 +241,7 @@ describe.each(WRONG_ERRORS)('errors of a subgraph that are %s', (_what, errors) 
   })
 
   test('leave an error at a field that stays empty', async () => {
-    liar.lie(saysJson({ data: { newestQuote: null }, errors }))
+    faulty.setBehavior(respondJson({ data: { newestQuote: null }, errors }))
     const { data, status } = await ask(ROOT)
     expect(status).toBe(200)
     expect(data).toEqual({ newestQuote: null, books: TITLES.map(title => ({ title })) })
@@ -243,8 +250,8 @@ describe.each(WRONG_ERRORS)('errors of a subgraph that are %s', (_what, errors) 
 
 test.each([200, 400, 500, 503])('a GraphQL answer with HTTP %i is taken for what it says', async status => {
   const message = 'the shelf is empty'
-  liar.lie(
-    saysJson(
+  faulty.setBehavior(
+    respondJson(
       { data: null, errors: [{ message, path: ['newestQuote'], extensions: { code: 'NOT_FOUND' } }] },
       { status },
     ),
@@ -252,42 +259,44 @@ test.each([200, 400, 500, 503])('a GraphQL answer with HTTP %i is taken for what
   const { data, errors } = await ask(ROOT)
   expect(data).toMatchObject({ newestQuote: null })
   expect(errors).toEqual([{ message, path: ['newestQuote'], extensions: { code: 'NOT_FOUND' } }])
-  expect(liar.asked).toHaveLength(1)
+  expect(faulty.requests).toHaveLength(1)
 })
 
 test('what a subgraph says of a fault of its own is not passed on', async () => {
   const extensions = { code: 'ECONNREFUSED', stacktrace: [INTERNAL], exception: { host: INTERNAL } }
-  liar.lie(saysJson({ data: null, errors: [{ message: INTERNAL, path: ['newestQuote'], extensions }] }))
+  faulty.setBehavior(
+    respondJson({ data: null, errors: [{ message: INTERNAL, path: ['newestQuote'], extensions }] }),
+  )
   const { errors } = await ask(ROOT)
   expect(errors).toMatchObject([{ path: ['newestQuote'], extensions: { code: 'INTERNAL' } }])
   expect(JSON.stringify(errors)).not.toContain(INTERNAL)
 })
 
 test('more than was asked for is left out', async () => {
-  liar.lie(entities(() => ({ __proto__: { a: 1 }, stars: 2, password: 'x' })))
+  faulty.setBehavior(respondEntities(() => ({ __proto__: { a: 1 }, stars: 2, password: 'x' })))
   const { data, errors } = await ask(STARS)
   expect(errors).toBeUndefined()
   expect(data).toEqual({ books: TITLES.map(title => ({ title, stars: 2 })) })
 })
 
 test.each(['{"a":', '['])('nesting without end is one failure, not one of the gateway: %s', async open => {
-  liar.lie(({ response }) => response.end(`{"data":{"newestQuote":${open.repeat(18_000)}`))
+  faulty.setBehavior(({ response }) => response.end(`{"data":{"newestQuote":${open.repeat(18_000)}`))
   const { data, errors } = await ask(ROOT)
   expect(data).toMatchObject({ newestQuote: null, books: [{}, {}, {}] })
   expect(errors).toMatchObject([{ path: ['newestQuote'] }])
 })
 
 test('a hundred answers without end at once take no more memory than their limits', async () => {
-  liar.lie(flood)
+  faulty.setBehavior(flood)
   const before = process.memoryUsage().rss
   const asks = Array.from({ length: 100 }, (_, index) => ask(`{ quote${index}: newestQuote }`))
   for (const { errors } of await Promise.all(asks)) expect(errors).toHaveLength(1)
   expect(process.memoryUsage().rss - before).toBeLessThan(300_000_000)
-  await liar.left()
+  await faulty.idle()
 })
 
 test('a gateway that has seen it all answers as ever', async () => {
-  liar.lie(entities(index => ({ stars: index })))
+  faulty.setBehavior(respondEntities(index => ({ stars: index })))
   const { data, errors } = await ask(STARS)
   expect(errors).toBeUndefined()
   expect(data).toEqual({ books: TITLES.map((title, index) => ({ title, stars: index })) })

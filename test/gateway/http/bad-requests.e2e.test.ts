@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
-import { startLibrary } from '../gateway-fixture.ts'
+import { startLibraryGateway } from '../gateway-fixture.ts'
 
-let library: Awaited<ReturnType<typeof startLibrary>>
+let library: Awaited<ReturnType<typeof startLibraryGateway>>
 beforeAll(async () => {
-  library = await startLibrary({ settings: readSettings({ batchesFrom: 'everybody' }) })
+  library = await startLibraryGateway({ settings: readSettings({ batchesFrom: 'everybody' }) })
 })
 afterAll(() => library?.[Symbol.asyncDispose]())
 beforeEach(() => {

@@ -1,24 +1,24 @@
 import { composeServices } from '@apollo/composition'
 import { parse } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Liar, says, startLiar } from '../faulty-subgraph.ts'
-import { startLibrary } from '../gateway-fixture.ts'
+import { type FaultySubgraph, respondText, startFaultySubgraph } from '../faulty-subgraph.ts'
+import { startLibraryGateway } from '../gateway-fixture.ts'
 
 const SDL = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
   scalar Anything
   type Query { anything: Anything echo(it: Anything): Anything rest: String share: Float }`
 
-let liar: Liar
-let library: Awaited<ReturnType<typeof startLibrary>>
+let faulty: FaultySubgraph
+let library: Awaited<ReturnType<typeof startLibraryGateway>>
 beforeAll(async () => {
-  liar = await startLiar()
+  faulty = await startFaultySubgraph()
   const services = [{ name: 'reviews', url: 'http://127.0.0.1:1/graphql', typeDefs: parse(SDL) }]
   const { supergraphSdl = '' } = composeServices(services)
-  library = await startLibrary({ supergraph: supergraphSdl, subgraphUrls: { reviews: liar.url } })
+  library = await startLibraryGateway({ supergraph: supergraphSdl, subgraphUrls: { reviews: faulty.url } })
 })
 afterAll(async () => {
   await library?.[Symbol.asyncDispose]()
-  await liar?.[Symbol.asyncDispose]()
+  await faulty?.[Symbol.asyncDispose]()
 })
 
 const lists = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
@@ -29,47 +29,47 @@ describe.each([
   ['objects', objects],
 ])('a value of %s within each other', (_what, nested) => {
   test('goes out as it came, as far as text can be made of it', async () => {
-    liar.lie(says(`{"data":{"anything":${nested(500)},"rest":"A"}}`))
+    faulty.setBehavior(respondText(`{"data":{"anything":${nested(500)},"rest":"A"}}`))
     const { data, errors } = await library.send<{ anything: unknown }>('{ anything rest }')
     expect(errors).toBeUndefined()
     expect(JSON.stringify(data.anything)).toBe(nested(500))
   })
 
   test('is null with an error at its place past that, and the rest is there', async () => {
-    liar.lie(says(`{"data":{"anything":${nested(100_000)},"rest":"A"}}`))
+    faulty.setBehavior(respondText(`{"data":{"anything":${nested(100_000)},"rest":"A"}}`))
     const { data, errors } = await library.send<object>('{ anything rest }')
     expect(data).toEqual({ anything: null, rest: 'A' })
     expect(errors).toMatchObject([{ path: ['anything'] }])
   })
 
   test('is refused as a variable', async () => {
-    liar.asked.length = 0
+    faulty.requests.length = 0
     const response = await fetch(`${library.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: `{"query":"query($it: Anything) { echo(it: $it) }","variables":{"it":${nested(20_000)}}}`,
     })
     expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
-    expect(liar.asked).toEqual([])
+    expect(faulty.requests).toEqual([])
   })
 })
 
 test('a number that is too large for any is null with an error', async () => {
-  liar.lie(says('{"data":{"share":1e999,"rest":"A"}}'))
+  faulty.setBehavior(respondText('{"data":{"share":1e999,"rest":"A"}}'))
   const { data, errors } = await library.send<object>('{ share rest }')
   expect(data).toEqual({ share: null, rest: 'A' })
   expect(errors).toMatchObject([{ path: ['share'] }])
 })
 
 test('what two subgraphs nest without end at the same place spoils nothing that was asked for', async () => {
-  await using catalogue = await startLiar()
-  await using reviews = await startLiar()
+  await using catalogue = await startFaultySubgraph()
+  await using reviews = await startFaultySubgraph()
   const subgraphUrls = { catalogue: catalogue.url, reviews: reviews.url }
-  await using books = await startLibrary({ subgraphUrls })
+  await using books = await startLibraryGateway({ subgraphUrls })
   const more = `"more":${objects(50_000)}`
   const book = `{"__typename":"Book","isbn":"0","title":"Emma",${more}}`
-  catalogue.lie(says(`{"data":{"books":[${book},${book}]}}`))
-  reviews.lie(says(`{"data":{"_entities":[{"stars":4,${more}}]}}`))
+  catalogue.setBehavior(respondText(`{"data":{"books":[${book},${book}]}}`))
+  reviews.setBehavior(respondText(`{"data":{"_entities":[{"stars":4,${more}}]}}`))
   const ask = () => books.send<object>('{ books { title stars } }')
   for (const { data, errors } of await Promise.all([ask(), ask()])) {
     expect(errors).toBeUndefined()

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
-import { entities, type Liar, saysJson, startLiar } from '../faulty-subgraph.ts'
-import { startLibrary } from '../gateway-fixture.ts'
+import { type FaultySubgraph, respondEntities, respondJson, startFaultySubgraph } from '../faulty-subgraph.ts'
+import { startLibraryGateway } from '../gateway-fixture.ts'
 
 const MAX_BYTES = 100_000
 
-let catalogue: Liar
-let reviews: Liar
-let library: Awaited<ReturnType<typeof startLibrary>>
+let catalogue: FaultySubgraph
+let reviews: FaultySubgraph
+let library: Awaited<ReturnType<typeof startLibraryGateway>>
 beforeAll(async () => {
-  catalogue = await startLiar()
-  reviews = await startLiar()
-  library = await startLibrary({
+  catalogue = await startFaultySubgraph()
+  reviews = await startFaultySubgraph()
+  library = await startLibraryGateway({
     settings: readSettings({ limits: { answerBytes: MAX_BYTES }, batchesFrom: 'everybody' }),
     subgraphUrls: { catalogue: catalogue.url, reviews: reviews.url },
   })
@@ -32,9 +32,9 @@ const TOO_LARGE = {
   ],
 }
 
-const quote = (text: string) => saysJson({ data: { newestQuote: text } })
+const quote = (text: string) => respondJson({ data: { newestQuote: text } })
 const books = (isbns: readonly string[]) =>
-  saysJson({ data: { books: isbns.map(isbn => ({ __typename: 'Book', isbn, title: isbn })) } })
+  respondJson({ data: { books: isbns.map(isbn => ({ __typename: 'Book', isbn, title: isbn })) } })
 
 async function post(body: object): Promise<{ status: number; text: string }> {
   const response = await fetch(`${library.url}/graphql`, {
@@ -50,7 +50,7 @@ describe('an answer', () => {
   const FRAME = '{"data":{"newestQuote":""}}'.length
 
   test('of as many bytes as are allowed goes out', async () => {
-    reviews.lie(quote('x'.repeat(MAX_BYTES - FRAME)))
+    reviews.setBehavior(quote('x'.repeat(MAX_BYTES - FRAME)))
     const { text } = await post(QUERY)
     expect(text).toHaveLength(MAX_BYTES)
   })
@@ -59,7 +59,7 @@ describe('an answer', () => {
     ['of one more', 'x'.repeat(MAX_BYTES - FRAME + 1)],
     ['of fewer characters, but more bytes', 'é'.repeat(MAX_BYTES / 2)],
   ])('%s is an error in its place', async (_what, text) => {
-    reviews.lie(quote(text))
+    reviews.setBehavior(quote(text))
     const answer = await post(QUERY)
     expect(answer.status).toBe(200)
     expect(JSON.parse(answer.text)).toEqual(TOO_LARGE)
@@ -69,7 +69,7 @@ describe('an answer', () => {
     const errors = [
       { message: 'x'.repeat(MAX_BYTES), path: ['newestQuote'], extensions: { code: 'NOT_FOUND' } },
     ]
-    reviews.lie(saysJson({ data: null, errors }))
+    reviews.setBehavior(respondJson({ data: null, errors }))
     expect(JSON.parse((await post(QUERY)).text)).toEqual(TOO_LARGE)
   })
 })
@@ -77,7 +77,7 @@ describe('an answer', () => {
 test.each(['x', 'é'])(
   'a batch has one limit of bytes for all its answers, those that fit go out: %s',
   async character => {
-    reviews.lie(quote(character.repeat(MAX_BYTES / 3 / Buffer.byteLength(character))))
+    reviews.setBehavior(quote(character.repeat(MAX_BYTES / 3 / Buffer.byteLength(character))))
     const { text } = await post(Array.from({ length: 5 }, () => ({ query: '{ newestQuote }' })))
     expect(Buffer.byteLength(text)).toBeLessThan(MAX_BYTES + 2000)
     const answers: unknown[] = JSON.parse(text)
@@ -90,8 +90,8 @@ test.each(['x', 'é'])(
 )
 
 test('one large entity in many places does not become an answer of gigabytes on the way', async () => {
-  catalogue.lie(books(Array<string>(20_000).fill('same')))
-  reviews.lie(entities(() => ({ longRead: 'x'.repeat(90_000) })))
+  catalogue.setBehavior(books(Array<string>(20_000).fill('same')))
+  reviews.setBehavior(respondEntities(() => ({ longRead: 'x'.repeat(90_000) })))
   const before = process.memoryUsage().rss
   const { text } = await post({ query: '{ books { title longRead } }' })
   expect(JSON.parse(text)).toEqual(TOO_LARGE)
@@ -99,9 +99,11 @@ test('one large entity in many places does not become an answer of gigabytes on 
 })
 
 test('a list that is wrong at each of its places has a thousand errors at most', async () => {
-  catalogue.lie(books(Array.from({ length: 3000 }, (_, index) => String(index))))
-  reviews.lie(entities(() => ({ stars: 'five' })))
-  await using roomy = await startLibrary({ subgraphUrls: { catalogue: catalogue.url, reviews: reviews.url } })
+  catalogue.setBehavior(books(Array.from({ length: 3000 }, (_, index) => String(index))))
+  reviews.setBehavior(respondEntities(() => ({ stars: 'five' })))
+  await using roomy = await startLibraryGateway({
+    subgraphUrls: { catalogue: catalogue.url, reviews: reviews.url },
+  })
   const { data, errors } = await roomy.send<{ books: { stars: null }[] }>('{ books { stars } }')
   expect(data.books).toHaveLength(3000)
   expect(errors).toHaveLength(1000)

@@ -1,9 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { answerItems, answerPrices, shopSupergraph, startShop } from '#test/gateway/graph/reload-fixture.ts'
+import {
+  answerItems,
+  answerPrices,
+  shopSupergraph,
+  startShopGateway,
+} from '#test/gateway/graph/reload-fixture.ts'
 
-let shop: Awaited<ReturnType<typeof startShop>>
+let shop: Awaited<ReturnType<typeof startShopGateway>>
 beforeAll(async () => {
-  shop = await startShop({ reload: { pollMs: 0 } })
+  shop = await startShopGateway({ reload: { pollMs: 0 } })
 })
 afterAll(() => shop?.[Symbol.asyncDispose]())
 
@@ -46,23 +51,23 @@ test('requests to subgraphs are timed and measured, and what fails of them is to
   expect(await growth(fetched('prices', 'ok'), ask)).toBe(1)
   const received = 'waybill_gateway_subgraph_received_characters_total{subgraph="prices"}'
   expect(await growth(received, ask)).toBeGreaterThan(100)
-  shop.prices.lie(({ response }) => {
+  shop.prices.setBehavior(({ response }) => {
     response.statusCode = 500
     response.end('<html>')
   })
   expect(await growth(fetched('prices', 'failed'), ask)).toBe(1)
   expect(await growth(timed('Both', 'query', 'errors'), ask)).toBe(1)
-  shop.prices.lie(({ response }) =>
+  shop.prices.setBehavior(({ response }) =>
     response.end('{ "data": { "_entities": [] }, "errors": [{ "message": "none" }] }'),
   )
   expect(await growth('waybill_gateway_subgraph_errors_total{subgraph="prices"}', ask)).toBe(1)
-  shop.prices.lie(answerPrices)
+  shop.prices.setBehavior(answerPrices)
 })
 
 test('what is under way is told, and which queries share an answer', async () => {
   const held: (() => void)[] = []
   const both = new Promise<void>(resolve =>
-    shop.items.lie(exchange => {
+    shop.items.setBehavior(exchange => {
       held.push(() => answerItems(exchange))
       resolve()
     }),
@@ -76,7 +81,7 @@ test('what is under way is told, and which queries share an answer', async () =>
   expect(await metric('waybill_gateway_subgraph_shared_total{subgraph="items"}')).toBe(2)
   expect(await metric('waybill_gateway_operations_in_flight')).toBe(0)
   expect(await metric('waybill_gateway_subgraph_requests_in_flight{subgraph="items"}')).toBe(0)
-  shop.items.lie(answerItems)
+  shop.items.setBehavior(answerItems)
 })
 
 test('looks at the supergraph are counted by what came of them', async () => {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { type ReceivedSpan, startOtlpReceiver } from '#test/fixtures/otlp-receiver.ts'
-import { startLiar } from '#test/gateway/faulty-subgraph.ts'
+import { startFaultySubgraph } from '#test/gateway/faulty-subgraph.ts'
 import { runGateway } from '#test/gateway/gateway-process.ts'
 import { answerItems, answerPrices, shopSupergraph } from '#test/gateway/graph/reload-fixture.ts'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
@@ -15,8 +15,8 @@ let forwarded: unknown
 beforeAll(async () => {
   await using receiver = await startOtlpReceiver()
   await using folder = await temporaryFolder()
-  await using items = await startLiar(answerItems)
-  await using prices = await startLiar(answerPrices)
+  await using items = await startFaultySubgraph(answerItems)
+  await using prices = await startFaultySubgraph(answerPrices)
   const file = path.join(folder.path, 'supergraph.graphql')
   await writeFile(file, shopSupergraph(1))
   await using gateway = runGateway({
@@ -33,7 +33,7 @@ beforeAll(async () => {
     })
   await ask(CLICK, 'query Priced { items { id price } }')
   await ask(REFUSED, '{ nothing }')
-  forwarded = items.asked[0]?.headers.traceparent
+  forwarded = items.requests[0]?.headers.traceparent
   gateway.signal('SIGTERM')
   await gateway.ended // sends the spans that it still has
   spans = receiver.spans

@@ -7,9 +7,9 @@ import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
-import { startClinic } from '../safety/safety-fixture.ts'
+import { startClinicGateway } from '../safety/safety-fixture.ts'
 
-type Clinic = Awaited<ReturnType<typeof startClinic>>
+type Clinic = Awaited<ReturnType<typeof startClinicGateway>>
 
 const sha = (text: string) => hash('sha256', text, 'hex')
 const named = (text: string) => ({ persistedQuery: { version: 1, sha256Hash: sha(text) } })
@@ -28,7 +28,7 @@ const notFound = [{ message: 'PersistedQueryNotFound', extensions: { code: 'PERS
 describe('automatic persisted queries', () => {
   let clinic: Clinic
   beforeAll(async () => {
-    clinic = await startClinic({ batchesFrom: 'everybody' })
+    clinic = await startClinicGateway({ batchesFrom: 'everybody' })
   })
   afterAll(() => clinic?.[Symbol.asyncDispose]())
 
@@ -94,7 +94,7 @@ describe('automatic persisted queries', () => {
   })
 
   test('can be switched off: the client is told once, and texts run as they are', async () => {
-    await using without = await startClinic({ persisted: { automatic: false } })
+    await using without = await startClinicGateway({ persisted: { automatic: false } })
     expect((await ask(without, { query: MOTTO, extensions: named(MOTTO) })).data).toBeTruthy()
     expect(await ask(without, { extensions: named(MOTTO) })).toMatchObject({
       errors: [
@@ -123,13 +123,13 @@ describe('a manifest', () => {
   afterAll(() => open?.disposeAsync())
 
   test('names operations from the start, and lets others be run', async () => {
-    await using clinic = await startClinic({ persisted: { manifest, automatic: false } })
+    await using clinic = await startClinicGateway({ persisted: { manifest, automatic: false } })
     expect((await ask(clinic, { extensions: named(WAVE) })).data).toEqual({ wave: 1 })
     expect((await ask(clinic, { query: '{ room { price } }' })).data).toEqual({ room: { price: 40 } })
   })
 
   test('is all that runs in the mode only', async () => {
-    await using clinic = await startClinic({ persisted: { manifest, mode: 'only' } })
+    await using clinic = await startClinicGateway({ persisted: { manifest, mode: 'only' } })
     expect((await ask(clinic, { extensions: named(MOTTO) })).data).toEqual({ motto: 'do no harm' })
     expect((await ask(clinic, { query: MOTTO })).data).toEqual({ motto: 'do no harm' })
     clinic.requests()
@@ -150,7 +150,7 @@ describe('a manifest', () => {
   })
 
   test('is all that runs over live connections, too', async () => {
-    await using clinic = await startClinic({ persisted: { manifest, mode: 'only' } })
+    await using clinic = await startClinicGateway({ persisted: { manifest, mode: 'only' } })
     const client = createClient({
       url: clinic.url.replace('http', 'ws'),
       webSocketImpl: WebSocket,
@@ -183,10 +183,10 @@ describe('a manifest', () => {
         operations: [{ ...operations[0], id: 'x' }],
       }),
     )
-    await expect(startClinic({ persisted: { manifest: wrong } })).rejects.toMatchObject({
+    await expect(startClinicGateway({ persisted: { manifest: wrong } })).rejects.toMatchObject({
       code: 'MANIFEST_INVALID',
     })
-    await expect(startClinic({ persisted: { mode: 'only' } })).rejects.toMatchObject({
+    await expect(startClinicGateway({ persisted: { mode: 'only' } })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining('persisted.manifest'),
     })

@@ -1,13 +1,13 @@
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { startClinic } from './safety-fixture.ts'
+import { startClinicGateway } from './safety-fixture.ts'
 
-type Clinic = Awaited<ReturnType<typeof startClinic>>
+type Clinic = Awaited<ReturnType<typeof startClinicGateway>>
 
 let clinic: Clinic
 beforeAll(async () => {
-  clinic = await startClinic({
+  clinic = await startClinicGateway({
     limits: { tokens: 600, depth: 4, aliases: 5, rootFields: 6, selections: 200, batch: 3 },
   })
 })
@@ -83,7 +83,7 @@ describe('an operation that is too large', () => {
   })
 
   test('is refused for its depth', async () => {
-    await using shallow = await startClinic({ limits: { depth: 2 } })
+    await using shallow = await startClinicGateway({ limits: { depth: 2 } })
     const { errors } = await shallow.send('{ paged { items { name } } }')
     expect(errors).toMatchObject([{ message: 'The operation is 3 levels deep; at most 2 are allowed.' }])
   })
@@ -112,7 +112,10 @@ describe('what comes over live connections', () => {
   let limited: Clinic
   let live: ReturnType<typeof createClient>
   beforeAll(async () => {
-    limited = await startClinic({ cost: { maximum: 20 }, rateLimit: { capacity: 30, perSecond: 0.01 } })
+    limited = await startClinicGateway({
+      cost: { maximum: 20 },
+      rateLimit: { capacity: 30, perSecond: 0.01 },
+    })
     const url = limited.url.replace('http', 'ws')
     live = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0 })
   })

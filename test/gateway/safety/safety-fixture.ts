@@ -1,4 +1,4 @@
-// Two subgraphs of a clinic, under authorization and cost directives, run for real with the gateway in front; tokens with any claims.
+// Starts two subgraphs of a clinic with authorization and cost directives, the gateway in front, and signs tokens with any claims.
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import path from 'node:path'
@@ -129,7 +129,7 @@ async function serve(schema: GraphQLSchema) {
   }
 }
 
-/** Whoever signs the tokens: any claims, no roles of ours. */
+/** Signs tokens with any claims, without Waybill's roles. */
 async function openIssuer(folder: string) {
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const file = path.join(folder, 'jwks.json')
@@ -166,8 +166,8 @@ type Sent = {
   readonly variables?: object
 }
 
-/** `settings` as in the gateway's settings file. */
-export async function startClinic(settings: object = {}, config: Partial<GatewayConfig> = {}) {
+/** `settings` are those of the gateway's settings file. */
+export async function startClinicGateway(settings: object = {}, config: Partial<GatewayConfig> = {}) {
   await using open = new AsyncDisposableStack()
   const folder = open.use(await temporaryFolder())
   const { auth, sign } = await openIssuer(folder.path)

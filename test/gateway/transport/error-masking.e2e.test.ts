@@ -1,27 +1,31 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
 import { INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
-import { type Liar, says, saysJson, startLiar } from '../faulty-subgraph.ts'
-import { type LibraryOptions, startLibrary } from '../gateway-fixture.ts'
+import { type FaultySubgraph, respondJson, respondText, startFaultySubgraph } from '../faulty-subgraph.ts'
+import { type LibraryOptions, startLibraryGateway } from '../gateway-fixture.ts'
 
-let liar: Liar
+let faulty: FaultySubgraph
 beforeAll(async () => {
-  liar = await startLiar()
+  faulty = await startFaultySubgraph()
 })
-afterAll(() => liar?.[Symbol.asyncDispose]())
+afterAll(() => faulty?.[Symbol.asyncDispose]())
 
 const INTERNAL = 'db-7.internal:5432 refused'
 const PATH = ['newestQuote']
 
 /** The only error of `{ newestQuote }`, when the subgraph tells `error` about it. */
 async function told(error: object, settings: object, options: LibraryOptions = {}) {
-  liar.lie(saysJson({ data: { newestQuote: null }, errors: [{ path: PATH, ...error }] }))
+  faulty.setBehavior(respondJson({ data: { newestQuote: null }, errors: [{ path: PATH, ...error }] }))
   return firstError(settings, options)
 }
 
 async function firstError(errors: object, options: LibraryOptions = {}) {
   const settings = readSettings({ errors, everySubgraph: { retries: 0 } })
-  await using library = await startLibrary({ settings, subgraphUrls: { reviews: liar.url }, ...options })
+  await using library = await startLibraryGateway({
+    settings,
+    subgraphUrls: { reviews: faulty.url },
+    ...options,
+  })
   const reply = await library.send('{ newestQuote }')
   expect(reply.errors).toHaveLength(1)
   return reply.errors?.[0]
@@ -74,7 +78,7 @@ describe('in production, unless the settings say otherwise', () => {
   })
 
   test('a subgraph that is away has no name', async () => {
-    liar.lie(says(INTERNAL, { status: 500 }))
+    faulty.setBehavior(respondText(INTERNAL, { status: 500 }))
     const error = await firstError({})
     expect(error).toMatchObject({ path: PATH, extensions: { code: 'UNAVAILABLE' } })
     expect(JSON.stringify(error)).not.toMatch(/reviews|internal:/)
@@ -96,7 +100,7 @@ describe('in development, unless the settings say otherwise', () => {
   })
 
   test('a subgraph that is away is named', async () => {
-    liar.lie(says(INTERNAL, { status: 500 }))
+    faulty.setBehavior(respondText(INTERNAL, { status: 500 }))
     expect(await firstError({}, { development: true })).toMatchObject({
       message: expect.stringContaining('reviews'),
       extensions: { code: 'UNAVAILABLE', serviceName: 'reviews' },

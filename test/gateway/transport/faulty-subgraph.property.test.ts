@@ -2,16 +2,16 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { readSettings } from '#gateway/settings.ts'
-import { type Liar, says, startLiar } from '../faulty-subgraph.ts'
-import { startLibrary } from '../gateway-fixture.ts'
+import { type FaultySubgraph, respondText, startFaultySubgraph } from '../faulty-subgraph.ts'
+import { startLibraryGateway } from '../gateway-fixture.ts'
 
-let catalogue: Liar
-let reviews: Liar
-let library: Awaited<ReturnType<typeof startLibrary>>
+let catalogue: FaultySubgraph
+let reviews: FaultySubgraph
+let library: Awaited<ReturnType<typeof startLibraryGateway>>
 beforeAll(async () => {
-  catalogue = await startLiar()
-  reviews = await startLiar()
-  library = await startLibrary({
+  catalogue = await startFaultySubgraph()
+  reviews = await startFaultySubgraph()
+  library = await startLibraryGateway({
     settings: readSettings({
       everySubgraph: { timeoutMs: 5000, retries: 0, breaker: { minimumPerSecond: 1_000_000 } },
     }),
@@ -108,8 +108,8 @@ test('whatever two subgraphs answer, the client gets what the schema says, and a
       lieOf(HONEST.reviews),
       fc.constantFrom(200, 200, 200, 404, 500),
       async (first, second, status) => {
-        catalogue.lie(says(first))
-        reviews.lie(says(second, { status }))
+        catalogue.setBehavior(respondText(first))
+        reviews.setBehavior(respondText(second, { status }))
         const { status: told, headers: _headers, ...body } = await library.send<unknown>(QUERY)
         expect(told).toBe(200)
         const { data, errors } = Answer.parse(body)

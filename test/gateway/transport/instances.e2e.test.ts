@@ -4,23 +4,29 @@ import { connectSubgraph } from '#gateway/transport/connect.ts'
 import type { Subgraph } from '#gateway/transport/subgraph.ts'
 import { metricsText } from '#platform/telemetry/metrics.ts'
 import { WAIT } from '#test/fixtures/wait.ts'
-import { startLibrary } from '#test/gateway/gateway-fixture.ts'
-import { type Liar, type Lie, says, saysJson, startLiar } from '../faulty-subgraph.ts'
+import { startLibraryGateway } from '#test/gateway/gateway-fixture.ts'
+import {
+  type Behavior,
+  type FaultySubgraph,
+  respondJson,
+  respondText,
+  startFaultySubgraph,
+} from '../faulty-subgraph.ts'
 import { from, NOBODY, query } from './subgraph-fixture.ts'
 
-const WELL = saysJson({ data: { newestQuote: 'A classic.' } })
-const BROKEN = says('<html>', { status: 502 })
+const WELL = respondJson({ data: { newestQuote: 'A classic.' } })
+const BROKEN = respondText('<html>', { status: 502 })
 const ALWAYS_CLOSED = { minimumPerSecond: 1_000_000 }
 
-let liars: [Liar, Liar, Liar]
+let liars: [FaultySubgraph, FaultySubgraph, FaultySubgraph]
 let subgraph: Subgraph | undefined
 beforeEach(async () => {
-  liars = await Promise.all([startLiar(WELL), startLiar(WELL), startLiar(WELL)])
+  liars = await Promise.all([startFaultySubgraph(WELL), startFaultySubgraph(WELL), startFaultySubgraph(WELL)])
 })
 afterEach(async () => {
   await subgraph?.[Symbol.asyncDispose]()
   subgraph = undefined
-  for (const liar of liars) await liar[Symbol.asyncDispose]()
+  for (const faulty of liars) await faulty[Symbol.asyncDispose]()
 })
 
 function connect(settings: object, weights: readonly number[] = [1, 1, 1]): Subgraph {
@@ -28,7 +34,7 @@ function connect(settings: object, weights: readonly number[] = [1, 1, 1]): Subg
   const read = readSettings({
     subgraphs: { reviews: { urls, retries: 2, breaker: ALWAYS_CLOSED, ...settings } },
   })
-  subgraph = connectSubgraph('reviews', 'http://127.0.0.1:1/', settingsOf(read, 'reviews'))
+  subgraph = connectSubgraph({ name: 'reviews', address: 'http://127.0.0.1:1/' }, settingsOf(read, 'reviews'))
   return subgraph
 }
 
@@ -36,8 +42,8 @@ let asked = 0
 /** A query unlike all before it. */
 const ask = (to: Subgraph, headers: Record<string, string> = {}) =>
   to.fetch(query({ nth: asked++ }), from(headers))
-const counts = () => liars.map(liar => liar.asked.filter(({ text }) => text !== '').length)
-const failed: Lie = ({ socket }) => void socket.destroy()
+const counts = () => liars.map(faulty => faulty.requests.filter(({ text }) => text !== '').length)
+const failed: Behavior = ({ socket }) => void socket.destroy()
 
 async function askTimes(to: Subgraph, times: number, headers: Record<string, string> = {}) {
   for (let time = 0; time < times; time++) {
@@ -60,7 +66,7 @@ describe('requests are spread over the instances', () => {
   test('to the one with the fewest under way', async () => {
     const to = connect({ balance: 'least-connections' })
     const release: (() => void)[] = []
-    liars[0].lie(exchange => void release.push(() => WELL(exchange)))
+    liars[0].setBehavior(exchange => void release.push(() => WELL(exchange)))
     const held = ask(to)
     await vi.waitFor(() => expect(release).toHaveLength(1), WAIT)
     await askTimes(to, 6)
@@ -96,16 +102,16 @@ describe.each([
 ])('an instance that %s', (_what, lie) => {
   test('is not noticed by queries, and gets no more of them', async () => {
     const to = connect({ health: { failures: 2, awayMs: 60_000 } })
-    liars[1].lie(lie)
+    liars[1].setBehavior(lie)
     await askTimes(to, 30)
     expect(counts()[1]).toBe(2)
   })
 
   test('comes back when a query that tries it succeeds', async () => {
     const to = connect({ health: { failures: 1, awayMs: 50 } })
-    liars[1].lie(lie)
+    liars[1].setBehavior(lie)
     await askTimes(to, 3)
-    liars[1].lie(WELL)
+    liars[1].setBehavior(WELL)
     const before = counts()[1] ?? 0
     await vi.waitFor(async () => {
       await askTimes(to, 3)
@@ -116,7 +122,7 @@ describe.each([
 
 test('a mutation is sent to one instance, and never tries one that has gone', async () => {
   const to = connect({ health: { failures: 1, awayMs: 1 } })
-  liars[1].lie(failed)
+  liars[1].setBehavior(failed)
   await askTimes(to, 3)
   const before = counts()[1]
   for (let time = 0; time < 6; time++) {
@@ -128,9 +134,9 @@ test('a mutation is sent to one instance, and never tries one that has gone', as
 
 test('all are tried where none is up', async () => {
   const to = connect({ retries: 0, health: { failures: 1, awayMs: 60_000 } })
-  for (const liar of liars) liar.lie(failed)
+  for (const faulty of liars) faulty.setBehavior(failed)
   for (let time = 0; time < 6; time++) expect((await ask(to)).response.errors).toHaveLength(1)
-  for (const liar of liars) liar.lie(WELL)
+  for (const faulty of liars) faulty.setBehavior(WELL)
   await askTimes(to, 6)
 })
 
@@ -143,16 +149,16 @@ describe('with checks', () => {
       .find(({ groups }) => groups?.url === instance)?.groups?.up
   }
   /** Of a service that answers, but says that it is not well. */
-  const unwell: Lie = exchange => (exchange.asked.path === '/health' ? BROKEN : WELL)(exchange)
+  const unwell: Behavior = exchange => (exchange.request.path === '/health' ? BROKEN : WELL)(exchange)
 
   test('an instance that says it is not well gets no requests until it says that it is', async () => {
     const to = connect({ health: checks })
-    liars[2].lie(unwell)
+    liars[2].setBehavior(unwell)
     await vi.waitFor(async () => expect(await isUp(2)).toBe('0'), WAIT)
     const before = counts()[2]
     await askTimes(to, 6)
     expect(counts()[2]).toBe(before)
-    liars[2].lie(WELL)
+    liars[2].setBehavior(WELL)
     await vi.waitFor(async () => expect(await isUp(2)).toBe('1'), WAIT)
     await askTimes(to, 3)
     expect(counts()[2]).toBe((before ?? 0) + 1)
@@ -160,7 +166,7 @@ describe('with checks', () => {
 
   test('end with the subgraph', async () => {
     const first = connect({ health: checks })
-    const checksOf = (path: string) => liars[0].asked.filter(one => one.path === path).length
+    const checksOf = (path: string) => liars[0].requests.filter(one => one.path === path).length
     await vi.waitFor(() => expect(checksOf('/health')).toBeGreaterThan(0), WAIT)
     await first[Symbol.asyncDispose]()
     const before = checksOf('/health')
@@ -174,7 +180,7 @@ describe('with checks', () => {
 test('a subgraph with instances needs no other address', async () => {
   const urls = liars.map(({ url }) => url)
   const settings = readSettings({ subgraphs: { reviews: { urls } } })
-  await using library = await startLibrary({ settings, subgraphUrls: { reviews: '' } })
+  await using library = await startLibraryGateway({ settings, subgraphUrls: { reviews: '' } })
   for (let time = 0; time < 3; time++)
     expect((await library.send('{ newestQuote }')).data).toEqual({ newestQuote: 'A classic.' })
   expect(counts()).toEqual([1, 1, 1])

@@ -3,18 +3,24 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
 import { withPersistedQueries } from '#gateway/transport/persisted-queries.ts'
 import { isObject } from '#platform/domain/json.ts'
-import { type Asked, type Liar, type Lie, saysJson, startLiar } from '../faulty-subgraph.ts'
-import { startLibrary } from '../gateway-fixture.ts'
+import {
+  type Behavior,
+  type FaultySubgraph,
+  type RecordedRequest,
+  respondJson,
+  startFaultySubgraph,
+} from '../faulty-subgraph.ts'
+import { startLibraryGateway } from '../gateway-fixture.ts'
 import { connectTo, NOBODY, query } from './subgraph-fixture.ts'
 
-let liar: Liar
+let faulty: FaultySubgraph
 beforeAll(async () => {
-  liar = await startLiar()
+  faulty = await startFaultySubgraph()
 })
-afterAll(() => liar?.[Symbol.asyncDispose]())
+afterAll(() => faulty?.[Symbol.asyncDispose]())
 beforeEach(() => {
-  liar.asked.length = 0
-  liar.lie(persisting())
+  faulty.requests.length = 0
+  faulty.setBehavior(persisting())
 })
 
 const WELL = { data: { newestQuote: 'A classic.' } }
@@ -23,20 +29,20 @@ const NOT_FOUND = refusal('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND')
 const NOT_SUPPORTED = refusal('PersistedQueryNotSupported', 'PERSISTED_QUERY_NOT_SUPPORTED')
 
 /** A subgraph that keeps documents by their hashes, as Apollo Server does. */
-function persisting(): Lie {
+function persisting(): Behavior {
   const kept = new Map<unknown, string>()
   return exchange => {
-    const { asked } = exchange
-    const hash = hashIn(asked)
-    if (asked.query !== undefined && hash !== undefined) {
-      expect(createHash('sha256').update(asked.query).digest('hex')).toBe(hash)
-      kept.set(hash, asked.query)
+    const { request } = exchange
+    const hash = hashIn(request)
+    if (request.query !== undefined && hash !== undefined) {
+      expect(createHash('sha256').update(request.query).digest('hex')).toBe(hash)
+      kept.set(hash, request.query)
     }
-    saysJson(asked.query === undefined && !kept.has(hash) ? NOT_FOUND : WELL)(exchange)
+    respondJson(request.query === undefined && !kept.has(hash) ? NOT_FOUND : WELL)(exchange)
   }
 }
 
-function hashIn({ text }: Asked): unknown {
+function hashIn({ text }: RecordedRequest): unknown {
   const { extensions } = JSON.parse(text)
   return isObject(extensions) && isObject(extensions.persistedQuery)
     ? extensions.persistedQuery.sha256Hash
@@ -44,22 +50,22 @@ function hashIn({ text }: Asked): unknown {
 }
 
 /** What each request had: the document's text, its hash, or both. */
-const kinds = () => liar.asked.map(one => [one.query ? 'text' : '', hashIn(one) ? 'hash' : ''].join('+'))
+const kinds = () => faulty.requests.map(one => [one.query ? 'text' : '', hashIn(one) ? 'hash' : ''].join('+'))
 
 test('a document goes out once, and from then on its hash, with variables of the day', async () => {
-  await using subgraph = connectTo(liar.url, { persistedQueries: true })
+  await using subgraph = connectTo(faulty.url, { persistedQueries: true })
   for (let day = 1; day <= 3; day++) {
     const { response } = await subgraph.fetch(query({ day }), NOBODY)
     expect(response).toEqual(WELL)
   }
   expect(kinds()).toEqual(['+hash', 'text+hash', '+hash', '+hash'])
-  expect(liar.asked.map(({ variables }) => variables.day)).toEqual([1, 1, 2, 3])
+  expect(faulty.requests.map(({ variables }) => variables.day)).toEqual([1, 1, 2, 3])
 })
 
 test('a subgraph that forgot what it kept is told again, mutations included', async () => {
-  await using subgraph = connectTo(liar.url, { persistedQueries: true })
+  await using subgraph = connectTo(faulty.url, { persistedQueries: true })
   await subgraph.fetch(query({ time: 1 }), NOBODY)
-  liar.lie(persisting())
+  faulty.setBehavior(persisting())
   const { response } = await subgraph.fetch({ ...query({ time: 2 }), kind: 'mutation' }, NOBODY)
   expect(response).toEqual(WELL)
   expect(kinds()).toEqual(['+hash', 'text+hash', '+hash', 'text+hash'])
@@ -91,27 +97,27 @@ test('a subgraph that does not take hashes gets texts for a minute', async () =>
 })
 
 test('no hash goes out where the settings do not say so', async () => {
-  await using subgraph = connectTo(liar.url)
+  await using subgraph = connectTo(faulty.url)
   await subgraph.fetch(query(), NOBODY)
   expect(kinds()).toEqual(['text+'])
 })
 
 test('an answer that only speaks of such a refusal is an answer', async () => {
   const data = { newestQuote: 'PersistedQueryNotFound' }
-  liar.lie(saysJson({ data }))
-  await using subgraph = connectTo(liar.url, { persistedQueries: true })
+  faulty.setBehavior(respondJson({ data }))
+  await using subgraph = connectTo(faulty.url, { persistedQueries: true })
   expect((await subgraph.fetch(query(), NOBODY)).response).toEqual({ data })
   expect(kinds()).toEqual(['+hash'])
 })
 
 test('operations of a whole graph run by hashes', async () => {
-  liar.lie(exchange => {
-    const { asked } = exchange
-    if (asked.query === undefined) saysJson(NOT_FOUND)(exchange)
-    else saysJson({ data: { _entities: [{ stars: 1 }, { stars: 2 }, { stars: 3 }] } })(exchange)
+  faulty.setBehavior(exchange => {
+    const { request } = exchange
+    if (request.query === undefined) respondJson(NOT_FOUND)(exchange)
+    else respondJson({ data: { _entities: [{ stars: 1 }, { stars: 2 }, { stars: 3 }] } })(exchange)
   })
   const settings = readSettings({ subgraphs: { reviews: { persistedQueries: true } } })
-  await using library = await startLibrary({ settings, subgraphUrls: { reviews: liar.url } })
+  await using library = await startLibraryGateway({ settings, subgraphUrls: { reviews: faulty.url } })
   const { data, errors } = await library.send<object>('query Stars { books { stars } }')
   expect(errors).toBeUndefined()
   expect(data).toEqual({ books: [{ stars: 1 }, { stars: 2 }, { stars: 3 }] })

@@ -1,18 +1,18 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readSettings } from '#gateway/settings.ts'
-import { type Liar, type Lie, saysJson, startLiar } from '../faulty-subgraph.ts'
-import { startLibrary } from '../gateway-fixture.ts'
+import { type Behavior, type FaultySubgraph, respondJson, startFaultySubgraph } from '../faulty-subgraph.ts'
+import { startLibraryGateway } from '../gateway-fixture.ts'
 import { connectTo, from, NOBODY, query } from './subgraph-fixture.ts'
 
-let liar: Liar
+let faulty: FaultySubgraph
 beforeAll(async () => {
-  liar = await startLiar()
+  faulty = await startFaultySubgraph()
 })
-afterAll(() => liar?.[Symbol.asyncDispose]())
+afterAll(() => faulty?.[Symbol.asyncDispose]())
 beforeEach(() => {
-  liar.asked.length = 0
-  liar.lie(saysJson({ data: { newestQuote: 'A classic.' } }))
+  faulty.requests.length = 0
+  faulty.setBehavior(respondJson({ data: { newestQuote: 'A classic.' } }))
 })
 
 describe('header rules', () => {
@@ -21,34 +21,34 @@ describe('header rules', () => {
   }
 
   test('decide what a subgraph sees', async () => {
-    await using subgraph = connectTo(liar.url, RULES)
+    await using subgraph = connectTo(faulty.url, RULES)
     await subgraph.fetch(query(), from({ 'x-tenant': 'acme', cookie: 'a=b' }))
-    expect(liar.asked[0]?.headers).toMatchObject({ 'x-tenant': 'acme', 'x-from': 'gateway' })
-    expect(liar.asked[0]?.headers).not.toHaveProperty('cookie')
+    expect(faulty.requests[0]?.headers).toMatchObject({ 'x-tenant': 'acme', 'x-from': 'gateway' })
+    expect(faulty.requests[0]?.headers).not.toHaveProperty('cookie')
   })
 
   test('keep equal queries apart whose headers differ, and no others', async () => {
-    await using subgraph = connectTo(liar.url, RULES)
+    await using subgraph = connectTo(faulty.url, RULES)
     const ask = (tenant: string, baggage: string) =>
       subgraph.fetch(query(), from({ 'x-tenant': tenant, baggage }))
     await Promise.all([ask('a', '1'), ask('a', '2'), ask('b', '1')])
-    expect(liar.asked.map(({ headers }) => headers['x-tenant'])).toEqual(['a', 'b'])
+    expect(faulty.requests.map(({ headers }) => headers['x-tenant'])).toEqual(['a', 'b'])
   })
 })
 
 describe('headers of answers', () => {
   const bringing =
-    (headers: Record<string, string | string[]>): Lie =>
+    (headers: Record<string, string | string[]>): Behavior =>
     ({ response }) =>
       void response.writeHead(200, headers).end('{"data":{"newestQuote":"A classic."}}')
   const startWith = (replyHeaders: readonly object[]) =>
-    startLibrary({
+    startLibraryGateway({
       settings: readSettings({ subgraphs: { reviews: { replyHeaders } } }),
-      subgraphUrls: { reviews: liar.url },
+      subgraphUrls: { reviews: faulty.url },
     })
 
   test('go back to the client as the rules say, and no others', async () => {
-    liar.lie(bringing({ 'x-served-by': ['a', 'b'], 'x-other': 'c', 'set-cookie': 'd=e' }))
+    faulty.setBehavior(bringing({ 'x-served-by': ['a', 'b'], 'x-other': 'c', 'set-cookie': 'd=e' }))
     await using library = await startWith([
       { propagate: 'X-Served-By' },
       { propagate: 'x-none', as: 'x-other' },
@@ -64,13 +64,15 @@ describe('headers of answers', () => {
     ['all', 'one, two, three'],
   ])('of several requests are merged: %s', async (merge, expected) => {
     let times = 0
-    liar.lie(exchange => bringing({ 'x-served-by': ['one', 'two', 'one', 'three'][times++] ?? '' })(exchange))
+    faulty.setBehavior(exchange =>
+      bringing({ 'x-served-by': ['one', 'two', 'one', 'three'][times++] ?? '' })(exchange),
+    )
     await using library = await startWith([{ propagate: 'x-served-by', as: 'x-quotes-by', merge }])
     const review = (name: string) => `${name}: review(isbn: "0", stars: 1) { isbn }`
     const shelve = (name: string) => `${name}: shelve(isbn: "0") { isbn }`
     const mutations = ['a', 'b', 'c', 'd'].map(name => `${review(name)} ${shelve(`${name}2`)}`).join(' ')
     const { headers } = await library.send(`mutation { ${mutations} }`)
-    expect(liar.asked).toHaveLength(4)
+    expect(faulty.requests).toHaveLength(4)
     expect(headers.get('x-quotes-by')).toBe(expected)
   })
 
@@ -84,7 +86,7 @@ describe('headers of answers', () => {
 describe('a packed answer', () => {
   const TEXT = '{"data":{"newestQuote":"A classic."}}'
   const packed =
-    (encoding: string, bytes: Uint8Array): Lie =>
+    (encoding: string, bytes: Uint8Array): Behavior =>
     ({ response }) =>
       void response.writeHead(200, { 'content-encoding': encoding }).end(bytes)
 
@@ -97,18 +99,18 @@ describe('a packed answer', () => {
     ['identity', Buffer.from(TEXT)],
     ['gzip, br', brotliCompressSync(gzipSync(TEXT))],
   ])('is unpacked: %s', async (encoding, bytes) => {
-    await using subgraph = connectTo(liar.url, { compression: true })
-    liar.lie(packed(encoding, bytes))
+    await using subgraph = connectTo(faulty.url, { compression: true })
+    faulty.setBehavior(packed(encoding, bytes))
     const { response } = await subgraph.fetch(query(), NOBODY)
     expect(response).toEqual({ data: { newestQuote: 'A classic.' } })
-    expect(liar.asked[0]?.headers['accept-encoding']).toBe('br, gzip, deflate')
+    expect(faulty.requests[0]?.headers['accept-encoding']).toBe('br, gzip, deflate')
   })
 
   test('is asked for where the settings say so, and unpacked even where they do not', async () => {
-    await using subgraph = connectTo(liar.url)
-    liar.lie(packed('gzip', gzipSync(TEXT)))
+    await using subgraph = connectTo(faulty.url)
+    faulty.setBehavior(packed('gzip', gzipSync(TEXT)))
     expect((await subgraph.fetch(query(), NOBODY)).response.errors).toBeUndefined()
-    expect(liar.asked[0]?.headers).not.toHaveProperty('accept-encoding')
+    expect(faulty.requests[0]?.headers).not.toHaveProperty('accept-encoding')
   })
 
   test.each([
@@ -118,8 +120,8 @@ describe('a packed answer', () => {
     ['too short', packed('gzip', gzipSync(TEXT).subarray(0, 20))],
     ['packed again and again', packed('gzip, gzip, gzip, gzip', Buffer.from(TEXT))],
   ])('that is %s is no answer', async (_what, lie) => {
-    await using subgraph = connectTo(liar.url, { retries: 0 })
-    liar.lie(lie)
+    await using subgraph = connectTo(faulty.url, { retries: 0 })
+    faulty.setBehavior(lie)
     const { response } = await subgraph.fetch(query(), NOBODY)
     expect(response.errors).toMatchObject([{ path: ['newestQuote'], extensions: { code: 'UNAVAILABLE' } }])
   })
@@ -129,10 +131,10 @@ describe('a packed answer', () => {
     ['gzip', gzipSync],
     ['deflate', deflateSync],
   ])('that would become too large is not unpacked whole: %s', async (encoding, pack) => {
-    await using subgraph = connectTo(liar.url, { retries: 0, maxResponseBytes: 1_000_000 })
+    await using subgraph = connectTo(faulty.url, { retries: 0, maxResponseBytes: 1_000_000 })
     const bytes = pack(Buffer.alloc(16 * 1024 * 1024, 120))
     expect(bytes.length).toBeLessThan(100_000)
-    liar.lie(packed(encoding, bytes))
+    faulty.setBehavior(packed(encoding, bytes))
     const before = process.memoryUsage().arrayBuffers
     const { response } = await subgraph.fetch(query(), NOBODY)
     expect(response.errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])

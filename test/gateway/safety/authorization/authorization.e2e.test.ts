@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startClinic } from '../safety-fixture.ts'
+import { startClinicGateway } from '../safety-fixture.ts'
 
-type Clinic = Awaited<ReturnType<typeof startClinic>>
+type Clinic = Awaited<ReturnType<typeof startClinicGateway>>
 
 let clinic: Clinic
 beforeAll(async () => {
-  clinic = await startClinic({
+  clinic = await startClinicGateway({
     authorization: { policies: { vetted: [['vet', 'level-2']] } },
     batchesFrom: 'everybody',
   })
@@ -158,7 +158,7 @@ test('a key that the gateway fetches for itself does not show where it is withhe
 })
 
 test('in the mode reject nothing of the operation is run', async () => {
-  await using strict = await startClinic({ authorization: { mode: 'reject' } })
+  await using strict = await startClinicGateway({ authorization: { mode: 'reject' } })
   const { data, errors, status } = await strict.send('{ motto patient(id: "1") { diagnosis } }')
   expect({ data, status }).toEqual({ data: undefined, status: 200 })
   expect(errors).toEqual([withheld('patient', 'diagnosis')])

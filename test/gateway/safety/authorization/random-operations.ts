@@ -1,4 +1,4 @@
-// Random operations over the schema of the clinic: fragments, nothing that is not valid. Free of what is done with them.
+// Generates random valid operations over the schema of the clinic, with fragments.
 import fc from 'fast-check'
 import {
   type GraphQLCompositeType,
@@ -21,7 +21,7 @@ export function randomOperations(schema: GraphQLSchema): fc.Arbitrary<OperationD
     }
     const query = schema.getQueryType()
     if (!query) throw new Error('the schema has no queries')
-    const selected = select(schema, query, Object.assign(draw, { drawn: () => drawn }), 4)
+    const selected = select(query, Object.assign(draw, { drawn: () => drawn }), { schema, depth: 4 })
     return operationOf(`query${selected.includes('$n') ? '($n: Int)' : ''} ${selected}`)
   })
 }
@@ -30,7 +30,11 @@ export function randomOperations(schema: GraphQLSchema): fc.Arbitrary<OperationD
 type Draw = (() => number) & { readonly drawn: () => number }
 
 /** A valid selection of `type`, by the numbers that `draw` gives. */
-function select(schema: GraphQLSchema, type: GraphQLCompositeType, draw: Draw, depth: number): string {
+function select(
+  type: GraphQLCompositeType,
+  draw: Draw,
+  { schema, depth }: { readonly schema: GraphQLSchema; readonly depth: number },
+): string {
   const pick = <T>(from: readonly T[]): T | undefined => from[draw() % from.length]
   const parts: string[] = []
   const fields = 'getFields' in type ? Object.values(type.getFields()) : []
@@ -39,11 +43,11 @@ function select(schema: GraphQLSchema, type: GraphQLCompositeType, draw: Draw, d
     const field = pick(fields)
     const fragment = draw() % 4 === 0 || !field ? (pick(narrower) ?? type) : undefined
     if (fragment && depth > 0)
-      parts.push(`... on ${fragment.name} ${select(schema, fragment, draw, depth - 1)}`)
+      parts.push(`... on ${fragment.name} ${select(fragment, draw, { schema, depth: depth - 1 })}`)
     if (!field) continue
     const inner = getNamedType(field.type)
     if (isCompositeType(inner) && depth === 0) continue
-    const selected = isCompositeType(inner) ? ` ${select(schema, inner, draw, depth - 1)}` : ''
+    const selected = isCompositeType(inner) ? ` ${select(inner, draw, { schema, depth: depth - 1 })}` : ''
     parts.push(`f${draw.drawn()}: ${field.name}${argumentsOf(field.args, draw())}${selected}`)
   }
   return `{ __typename ${parts.join(' ')} }`

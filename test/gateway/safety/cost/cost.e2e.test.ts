@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startClinic } from '../safety-fixture.ts'
+import { startClinicGateway } from '../safety-fixture.ts'
 
-type Clinic = Awaited<ReturnType<typeof startClinic>>
+type Clinic = Awaited<ReturnType<typeof startClinicGateway>>
 
 let clinic: Clinic
 beforeAll(async () => {
-  clinic = await startClinic({ cost: { maximum: 20 } })
+  clinic = await startClinicGateway({ cost: { maximum: 20 } })
 })
 afterAll(() => clinic?.[Symbol.asyncDispose]())
 
@@ -69,11 +69,11 @@ describe('the estimate', () => {
   })
 
   test('is in every answer, or in none, as the settings say; nothing is refused without a maximum', async () => {
-    await using always = await startClinic({ cost: { report: 'always', listSize: 1000 } })
+    await using always = await startClinicGateway({ cost: { report: 'always', listSize: 1000 } })
     const { data, extensions } = await always.send('{ search { __typename } paged { total } }')
     expect(extensions).toEqual({ cost: { estimated: 1001 } })
     expect(data).toMatchObject({ paged: { total: 3 } })
-    await using never = await startClinic({ cost: { report: 'never' } })
+    await using never = await startClinicGateway({ cost: { report: 'never' } })
     expect((await never.send('{ motto }', ASKED)).extensions).toBeUndefined()
   })
 })

@@ -147,21 +147,23 @@ describe('over the clinic', async () => {
   await clinic[Symbol.asyncDispose]()
   const { weights, listSizes } = clinic.costs
 
-  /** The same once more, without anything compiled: object types alone are walked. */
-  function naive(set: SelectionSetNode, type: GraphQLObjectType, n: number, sized?: Sized): number {
+  type NaiveContext = { readonly n: number; readonly sized?: Sized | undefined }
+
+  /** Adds up the cost without compiling anything, by walking object types only. */
+  function naive(set: SelectionSetNode, type: GraphQLObjectType, { n, sized }: NaiveContext): number {
     return set.selections.reduce((total, selection) => {
       if (selection.kind === Kind.FRAGMENT_SPREAD) return total
-      if (selection.kind === Kind.FIELD) return total + naiveField(selection, type, n, sized)
+      if (selection.kind === Kind.FIELD) return total + naiveField(selection, type, { n, sized })
       const on = clinic.schema.getType(selection.typeCondition?.name.value ?? type.name)
       const applies =
         on === type ||
         (!isObjectType(on) && !isUnionType(on)) ||
         (isUnionType(on) && on.getTypes().includes(type))
-      return applies ? total + naive(selection.selectionSet, type, n, sized) : total
+      return applies ? total + naive(selection.selectionSet, type, { n, sized }) : total
     }, 0)
   }
 
-  function naiveField(node: FieldNode, type: GraphQLObjectType, n: number, sized?: Sized): number {
+  function naiveField(node: FieldNode, type: GraphQLObjectType, { n, sized }: NaiveContext): number {
     const field = type.getFields()[node.name.value]
     if (!field) return 0
     const named = getNamedType(field.type)
@@ -174,9 +176,9 @@ describe('over the clinic', async () => {
     const inner = !set
       ? 0
       : isUnionType(named)
-        ? Math.max(...named.getTypes().map(one => naive(set, one, n, below)))
+        ? Math.max(...named.getTypes().map(one => naive(set, one, { n, sized: below })))
         : isObjectType(named)
-          ? naive(set, named, n, below)
+          ? naive(set, named, { n, sized: below })
           : 0
     const own = weights.get(`${type.name}.${field.name}`) ?? weights.get(named.name) ?? (set ? 1 : 0)
     const items = sized?.[0].includes(field.name) ? sized[1] : (size ?? 10)
@@ -195,7 +197,7 @@ describe('over the clinic', async () => {
           operation,
           fragments: new Map(),
         })
-        expect(compiled.cost({ n })).toBe(naive(operation.selectionSet, query, n))
+        expect(compiled.cost({ n })).toBe(naive(operation.selectionSet, query, { n }))
       }),
       { numRuns: 300 },
     )

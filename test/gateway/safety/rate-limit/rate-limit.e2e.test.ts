@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { missingRedisReason, startRedis } from '#testbed/engines/redis.ts'
-import { startClinic } from '../safety-fixture.ts'
+import { startClinicGateway } from '../safety-fixture.ts'
 
 const SLOW = { capacity: 10, perSecond: 0.01 }
 const FIVE = '{ patients(first: 5) { name } }'
 
 describe('a rate limit', () => {
   test('charges what an operation costs, and says what is left', async () => {
-    await using clinic = await startClinic({ rateLimit: SLOW })
+    await using clinic = await startClinicGateway({ rateLimit: SLOW })
     const first = await clinic.send(FIVE)
     expect(first.errors).toBeUndefined()
     expect(first.headers.get('ratelimit-policy')).toBe('"default";q=10;w=1000')
@@ -16,7 +16,7 @@ describe('a rate limit', () => {
   })
 
   test('refuses with 429, says when to come back, and fetches nothing', async () => {
-    await using clinic = await startClinic({ rateLimit: SLOW })
+    await using clinic = await startClinicGateway({ rateLimit: SLOW })
     await clinic.send(FIVE)
     await clinic.send('{ motto }')
     clinic.requests()
@@ -38,7 +38,7 @@ describe('a rate limit', () => {
   })
 
   test('lets a client with other tokens, or none, be', async () => {
-    await using clinic = await startClinic({ rateLimit: { ...SLOW, capacity: 1 } })
+    await using clinic = await startClinicGateway({ rateLimit: { ...SLOW, capacity: 1 } })
     const statusOf = async (claims?: object) =>
       (await clinic.send('{ motto }', claims ? { claims: { ...claims } } : {})).status
     expect(await statusOf()).toBe(200)
@@ -49,7 +49,7 @@ describe('a rate limit', () => {
   })
 
   test('charges the end client that a service names, and believes nobody else', async () => {
-    await using clinic = await startClinic({ rateLimit: { ...SLOW, capacity: 1 } })
+    await using clinic = await startClinicGateway({ rateLimit: { ...SLOW, capacity: 1 } })
     const statusOf = async (client: string, claims?: object, more: Record<string, string> = {}) => {
       const headers = { 'waybill-client': client, ...more }
       return (await clinic.send('{ motto }', { headers, ...(claims && { claims: { ...claims } }) })).status
@@ -66,7 +66,7 @@ describe('a rate limit', () => {
   })
 
   test('charges operations that are not valid, and does not look at what comes from who has nothing left', async () => {
-    await using clinic = await startClinic({ rateLimit: { ...SLOW, capacity: 3 } })
+    await using clinic = await startClinicGateway({ rateLimit: { ...SLOW, capacity: 3 } })
     for (const query of ['{ nothing }', '{', 'query($a: Int!) { motto }']) {
       const { errors, headers } = await clinic.send(query)
       expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
@@ -78,7 +78,10 @@ describe('a rate limit', () => {
   })
 
   test('charges each operation of a batch', async () => {
-    await using clinic = await startClinic({ rateLimit: { ...SLOW, capacity: 2 }, batchesFrom: 'everybody' })
+    await using clinic = await startClinicGateway({
+      rateLimit: { ...SLOW, capacity: 2 },
+      batchesFrom: 'everybody',
+    })
     const response = await clinic.post([
       { query: '{ motto }' },
       { query: '{ motto }' },
@@ -90,7 +93,7 @@ describe('a rate limit', () => {
   })
 
   test('goes by a header where the settings say so', async () => {
-    await using clinic = await startClinic({ rateLimit: { ...SLOW, capacity: 1, header: 'X-App' } })
+    await using clinic = await startClinicGateway({ rateLimit: { ...SLOW, capacity: 1, header: 'X-App' } })
     const statusOf = async (app: string) =>
       (await clinic.send('{ motto }', { headers: { 'x-app': app } })).status
     expect(await statusOf('one')).toBe(200)
@@ -99,7 +102,7 @@ describe('a rate limit', () => {
   })
 
   test('says nothing where there is none', async () => {
-    await using clinic = await startClinic()
+    await using clinic = await startClinicGateway()
     const { headers } = await clinic.send('{ motto }')
     expect(headers.get('ratelimit') ?? headers.get('ratelimit-policy')).toBeNull()
   })
@@ -111,8 +114,8 @@ if (missing) console.warn(`shared rate limits are not tested: ${missing}`)
 describe.skipIf(missing)('with CACHE_URL', () => {
   test('gateways limit together, and each for itself while Redis is away', async () => {
     await using redis = await startRedis()
-    await using one = await startClinic({ rateLimit: SLOW }, { cacheUrl: redis.url })
-    await using other = await startClinic({ rateLimit: SLOW }, { cacheUrl: redis.url })
+    await using one = await startClinicGateway({ rateLimit: SLOW }, { cacheUrl: redis.url })
+    await using other = await startClinicGateway({ rateLimit: SLOW }, { cacheUrl: redis.url })
     const shared = async (clinic: typeof one) => {
       await clinic.send('{ motto }', { claims: { sub: 'probe' } })
       return (await redis.command('DBSIZE')).trim()
