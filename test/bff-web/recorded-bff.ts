@@ -1,4 +1,4 @@
-// A BFF of its own beside a test's platform: what it asks the gateway is on record, and subgraphs behind it can stop.
+// Starts a BFF whose requests to the gateway are recorded, in front of subgraphs that a test can stop.
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,8 +10,8 @@ import { createSender } from '#testbed/shop-client.ts'
 
 type Subgraph = 'orders' | 'inventory' | 'payment' | 'shipping'
 
-/** One operation of a request to the gateway. */
-export type RecordedOperation = {
+/** An operation in a request to the gateway. */
+type RecordedOperation = {
   readonly name: string
   readonly variables: Readonly<Record<string, unknown>>
 }
@@ -106,7 +106,7 @@ export async function startRecordedBff(
   }
 }
 
-/** Which ids there are is read in the background, whatever is asked. */
+/** The id filter loads these in the background, whatever a test does. */
 const BACKGROUND = new Set(['OrderIds', 'ProductSkus'])
 
 async function startRecorder(target: string) {
@@ -116,7 +116,7 @@ async function startRecorder(target: string) {
     const asked = operationsIn(body)
     if (asked.length > 0) requests.push(asked)
     const answer = await fetch(target, { method: 'POST', headers: forwarded(request), body }).catch(
-      () => undefined,
+      () => undefined, // the client gets a 502 below
     )
     for (const name of ['content-type', 'waybill-consistency', 'waybill-stale']) {
       const value = answer?.headers.get(name)

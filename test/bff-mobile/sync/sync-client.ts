@@ -1,11 +1,11 @@
-// A phone with a copy of its customer's orders, kept as the guide tells app developers to.
+// A mobile app that keeps a copy of its customer's orders, as the guide to delta sync describes.
 import { formatToken, parseToken } from '#platform/consistency/consistency-token.ts'
 import { mergePositions } from '#platform/consistency/position-vector.ts'
 import type { OrderCard, OrderChanges } from '#schema/generated/bff-mobile.ts'
 import type { GraphqlResponse, PlatformClient } from '#testbed/shop-client.ts'
 
-export type Card = Pick<OrderCard, 'id' | 'title' | 'status'>
-export type Sync = Omit<OrderChanges, 'changed'> & { readonly changed: readonly Card[] }
+type Card = Pick<OrderCard, 'id' | 'title' | 'status'>
+type Sync = Omit<OrderChanges, 'changed'> & { readonly changed: readonly Card[] }
 
 export type SyncClient = {
   /** The customer's orders by id, as of the last sync. */

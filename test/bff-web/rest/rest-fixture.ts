@@ -1,4 +1,4 @@
-// The REST routes served for real over the web graph's SDL, with answers of the test's own.
+// Serves the REST routes over the web graph with resolvers of the test.
 import { readFile } from 'node:fs/promises'
 import { makeExecutableSchema } from '@graphql-tools/schema'
 import { mountRest } from '#bff-web/rest/mount.ts'
@@ -17,7 +17,7 @@ type Answers = {
   readonly Mutation?: Readonly<Record<string, Field>>
 }
 
-export const CUSTOMER = { id: 'cus_1', name: 'Ada', email: 'ada@shop.example' }
+const CUSTOMER = { id: 'cus_1', name: 'Ada', email: 'ada@shop.example' }
 const MONEY = { amount: '19.90', currency: 'EUR' }
 export const SUMMARY = {
   id: 'ord_1',

@@ -1,4 +1,4 @@
-// Clients of the order feed that break off and resume, and what they must have got in the end. For property tests.
+// Clients of the order feed that disconnect and resume, and the events that they must have received in the end.
 import { expect } from 'vitest'
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import { customerIdOf, orderIdOf } from '#bff/bus/message-ids.ts'

@@ -1,4 +1,4 @@
-// An order feed on a bus in memory, heard and read by hand. For tests of the order feed.
+// Opens an order feed on a bus in memory, whose messages are delivered and whose reads are answered by the test.
 import type { Change, Scope } from '#bff/order-feed/change.ts'
 import { type FeedLimits, openOrderFeed } from '#bff/order-feed/order-feed.ts'
 import { recordingLogger } from '../../platform/telemetry/recording-logger.ts'

@@ -1,4 +1,4 @@
-// A bus log in memory, and what one process has heard of it: exact, and moved on by hand. For tests of the order feed.
+// A bus in memory and its follower, which tests of the order feed move on by hand.
 import type { BusFollower } from '#bff/bus/bus-follower.ts'
 import { ORDER_TOPICS } from '#bff/bus/bus-follower.ts'
 import type { PositionVector } from '#platform/consistency/position-vector.ts'
@@ -6,7 +6,7 @@ import { newId, siblingId } from '#platform/domain/ids.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import { retentionError } from '#platform/event-bus/validation.ts'
 
-export type Topic = (typeof ORDER_TOPICS)[number]
+type Topic = (typeof ORDER_TOPICS)[number]
 export type InMemoryBus = Pick<EventBus, 'read' | 'end'> & {
   readonly reads: string[]
   log(topic: Topic): readonly BusMessage[]
@@ -68,7 +68,7 @@ export function createInMemoryBus(): InMemoryBus {
   }
 }
 
-export type InMemoryFollower = BusFollower & {
+type InMemoryFollower = BusFollower & {
   /** Hears the next messages of a topic, all when `count` is left out. */
   hear(topic: Topic, count?: number): void
   hearAll(): void

@@ -157,7 +157,7 @@ describe('an order feed', () => {
       const told: string[] = []
       void (async () => {
         for (;;) told.push(...idsOf(await next(stream)))
-      })().catch(() => {})
+      })().catch(() => {}) // the stream ends with the feed
       publishAbout(setup.bus, 'shipping', ZOE)
       setup.follower.hearAll()
       await turn()
