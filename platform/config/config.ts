@@ -1,4 +1,4 @@
-// Reads the environment into a checked, frozen configuration object. Free of files, defaults and knowledge of any service.
+// Reads the environment into a validated, frozen configuration object.
 import { z } from 'zod'
 import { UNSPECIFIC_MESSAGE, validationMessage } from '#platform/config/validation-messages.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
@@ -43,7 +43,7 @@ function holds(name: string, value: string | undefined): string {
   return `holds ${JSON.stringify(maskSecret(name, value).slice(0, MAX_SHOWN))}`
 }
 
-/** A check's own words come first: they may be about more than the one variable. */
+/** A check's own message comes first: it may be about more than the one variable. */
 function shouldHold(field: unknown, issue: z.core.$ZodIssue): string {
   const description = descriptionOf(field)
   if (description === undefined || (issue.code === 'custom' && issue.message !== UNSPECIFIC_MESSAGE))
@@ -63,7 +63,7 @@ function decapitalised(message: string): string {
   return message.charAt(0).toLowerCase() + message.slice(1)
 }
 
-/** What may be shown of a variable: nothing when its name says secret, a URL without its password and the parameters that say secret otherwise. */
+/** Masks the whole value of a variable whose name says secret, and otherwise the password and the secret parameters of a URL. */
 export function maskSecret(name: string, value: string): string {
   if (SECRET_NAME.test(name)) return '***'
   return value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):.*@/i, '$1:***@').replace(SECRET_PARAMETER, '$1***')
@@ -72,7 +72,7 @@ export function maskSecret(name: string, value: string): string {
 /** A TCP port; 0 asks the system for a free one. */
 export const portNumber = z.coerce.number().int().min(0).max(65_535).describe('a port number, 0 to 65535')
 
-/** A URL whose scheme is one of `schemes`, as text: the adapter that it chooses parses it. */
+/** The schema of a URL with one of `schemes`, as text: the adapter that it chooses parses it. */
 export function urlWithScheme(...schemes: readonly [string, ...string[]]): z.ZodString {
   const example = schemes.map(scheme => `${scheme}://…`).join(' or ')
   return z

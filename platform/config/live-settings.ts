@@ -1,4 +1,4 @@
-// The settings that every kind of service takes on while it runs: how much it logs, and how it calls others. Free of where they are kept.
+// The settings that every service applies while it runs: its log level, and the time limits and circuit breakers of its calls.
 import { z } from 'zod'
 import { openSettings, type Settings, type SettingsOptions } from '#platform/config/settings.ts'
 import type { Adjustment } from '#platform/resilience/policy.ts'
@@ -8,7 +8,7 @@ const milliseconds = z.number().int().positive().max(MAX_TIMEOUT_MS, `should be 
 
 /** As in the gateway's settings file. */
 export const adjustmentSchema = z.strictObject({
-  /** Of one attempt. */
+  /** The time limit of one attempt. */
   timeoutMs: milliseconds.optional(),
   breaker: z
     .strictObject({
@@ -20,15 +20,15 @@ export const adjustmentSchema = z.strictObject({
     .optional(),
 })
 
-/** Spread into a kind's own `z.strictObject({...})`. */
+/** Spread into a service's own `z.strictObject({...})`. */
 export const liveSettingsShape = {
-  /** As LOG_LEVEL says when left out. */
+  /** LOG_LEVEL by default. */
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).optional(),
 }
 
-export type LiveSettings = { readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | undefined }
+type LiveSettings = { readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | undefined }
 
-/** What is to be said of each of `names`, and of no other. */
+/** Returns the schema of an object with optional members `names`, and no others. */
 export function optionalKeys<const Name extends string, Schema extends z.ZodType>(
   names: readonly Name[],
   schema: Schema,
@@ -37,7 +37,7 @@ export function optionalKeys<const Name extends string, Schema extends z.ZodType
   return z.strictObject(shape as Record<Name, z.ZodOptional<Schema>>)
 }
 
-/** What a service takes on that calls `dependencies`. */
+/** Returns the schema for a service that calls `dependencies`. */
 export function liveSettingsSchema<const Name extends string>(dependencies: readonly Name[]) {
   return z.strictObject({
     ...liveSettingsShape,
@@ -45,12 +45,12 @@ export function liveSettingsSchema<const Name extends string>(dependencies: read
   })
 }
 
-export type LiveOptions<T> = Omit<SettingsOptions<T>, 'url'> & {
-  /** What CONFIG_URL holds. */
+type LiveOptions<T> = Omit<SettingsOptions<T>, 'url'> & {
+  /** The value of CONFIG_URL. */
   readonly settingsUrl?: string | undefined
 }
 
-/** Follows the settings while they are open: the service logs at their `logLevel`, and at its own level when they name none. */
+/** Watches the settings until they are disposed of, and applies `logLevel`, or the logger's own level when there is none. */
 export async function openLiveSettings<T extends LiveSettings>({
   settingsUrl,
   ...options
@@ -68,7 +68,7 @@ export async function openLiveSettings<T extends LiveSettings>({
 
 type Adjustments = { readonly dependencies?: Readonly<Record<string, Adjustment | undefined>> | undefined }
 
-/** What is adjusted of the calls to `name` now. */
+/** Returns the current adjustment of the calls to `name`. */
 export function adjustmentOf(
   settings: { readonly current: () => Adjustments },
   name: string,

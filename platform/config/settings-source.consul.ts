@@ -1,12 +1,12 @@
-// Live settings in a key of Consul's store, followed by a blocking query. Free of what they say.
+// Live settings in a key of Consul's store, watched by a blocking query.
 import type { SettingsSource } from '#platform/config/settings-source.ts'
 import { type ConsulResponse, openConsul, persistentDenial, watchConsul } from '#platform/consul/consul.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type ConsulSourceOptions = {
-  /** As CONFIG_URL: `consul://host:port/path/of/the/key`, with `?dc=` for another data centre. */
+type ConsulSourceOptions = {
+  /** The value of CONFIG_URL: `consul://host:port/path/of/the/key`, with `?dc=` for another data centre. */
   readonly url: string
   readonly token?: string | undefined
   readonly logger: Logger
@@ -30,7 +30,7 @@ export function openConsulSource({
     query: { raw: 'true' },
   }
   const stop = new AbortController()
-  let following: Promise<void> | undefined
+  let watching: Promise<void> | undefined
   function textOf({ status, text }: ConsulResponse): string {
     if (status === 200) return text
     throw new OperatorError(
@@ -42,11 +42,11 @@ export function openConsulSource({
     from,
     async read() {
       const what = `Consul at ${consul.address}, which CONFIG_URL names`
-      const patience = { logger, what, startTimeoutMs, isFinal: persistentDenial() }
-      return textOf(await waitForDependency(() => consul.send(request), patience))
+      const wait = { logger, what, startTimeoutMs, isFinal: persistentDenial() }
+      return textOf(await waitForDependency(() => consul.send(request), wait))
     },
     watch(onText, onError) {
-      following = watchConsul(consul, {
+      watching = watchConsul(consul, {
         request,
         signal: stop.signal,
         onResponse: response => onText(textOf(response)),
@@ -55,7 +55,7 @@ export function openConsulSource({
     },
     async [Symbol.asyncDispose]() {
       stop.abort()
-      await following
+      await watching
       await consul[Symbol.asyncDispose]()
     },
   }

@@ -1,4 +1,4 @@
-// Live settings in a file, watched. Free of what they say.
+// Live settings in a file that is watched.
 import { type FSWatcher, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -37,7 +37,7 @@ function settingsFile(url: string): string {
   throw new OperatorError('SETTINGS_INVALID', `CONFIG_URL names a file:// or consul:// URL, not ${url}`)
 }
 
-/** Watches the folder: editors and ConfigMaps replace a file rather than write it. Calls once per burst of changes. */
+/** Watches the folder, since editors and ConfigMaps replace a file rather than write it. Calls once per burst of changes. */
 function watchFile(file: string, changed: () => void): () => void {
   let timer: NodeJS.Timeout | undefined
   const watcher: FSWatcher = watch(path.dirname(file), { persistent: false }, () => {

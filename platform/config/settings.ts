@@ -1,4 +1,4 @@
-// Live settings: one JSON value, followed where it is kept, checked before it counts. Free of the environment and of any service's settings.
+// Live settings: one JSON value that is watched at its source and validated before it applies.
 import type { z } from 'zod'
 import type { SettingsSource } from '#platform/config/settings-source.ts'
 import { problemsByLine, validationMessage } from '#platform/config/validation-messages.ts'
@@ -9,32 +9,31 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 /** `current` is always a value that passed its schema. Listeners run after a change, in the order they were added. */
 export type Settings<T> = AsyncDisposable & {
   current(): T
-  /** Returns how to stop listening. */
+  /** Returns what removes the listener. */
   onChange(listener: (settings: T) => void): () => void
-  /** Not ok while the source is away, or holds what is refused. */
+  /** Not ok while the source is unreachable, or holds an invalid value. */
   health(): Health
 }
 
 export type SettingsOptions<T> = {
   /**
-   * `file:///path.json`, `consul://host:port/key` or `consul+https://host:port/key`; the schema's own defaults when left
-   * out.
+   * `file:///path.json`, `consul://host:port/key` or `consul+https://host:port/key`.
+   * The schema's own defaults apply without it.
    */
   readonly url?: string
-  /** What CONSUL_HTTP_TOKEN holds. */
+  /** The value of CONSUL_HTTP_TOKEN. */
   readonly token?: string | undefined
   readonly schema: z.ZodType<T>
   readonly logger: Logger
-  /** How long a source that is away may be waited for at the start; a minute when left out. */
+  /** How long to wait for an unreachable source at the start; 60 s by default. */
   readonly startTimeoutMs?: number
 }
 
 const START_TIMEOUT_MS = 60_000
 
 /**
- * Reads the settings and follows them. A value that cannot be used is refused with a log line that says what it should
- * hold, and the last good one stays; at the start there is none yet, so it throws OperatorError SETTINGS_INVALID, or
- * CONSUL_AWAY when Consul stays away, and CONSUL_DENIED.
+ * Reads the settings and watches them. An invalid value is logged with what it should hold, and the last valid one stays. At
+ * the start there is none yet, so it throws OperatorError SETTINGS_INVALID, or CONSUL_AWAY and CONSUL_DENIED.
  */
 export async function openSettings<T>(options: SettingsOptions<T>): Promise<Settings<T>> {
   const { url, schema, logger } = options
@@ -42,14 +41,14 @@ export async function openSettings<T>(options: SettingsOptions<T>): Promise<Sett
   await using open = new AsyncDisposableStack()
   const source = open.use(await openSource(url, options))
   const first = await source.read()
-  const followed = followSettings(
+  const watched = watchSettings(
     source,
     { text: first, value: parseSettings(first, schema, source.from) },
     options,
   )
-  logger.info({ from: source.from }, 'settings are followed')
+  logger.info({ from: source.from }, 'watching live settings')
   const opened = open.move()
-  return { ...followed, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+  return { ...watched, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
 async function openSource<T>(
@@ -64,45 +63,48 @@ async function openSource<T>(
   return openFileSource(url)
 }
 
-type Held<T> = { text: string; value: T }
+type Current<T> = { text: string; value: T }
 
-function followSettings<T>(
+function watchSettings<T>(
   source: SettingsSource,
-  held: Held<T>,
+  current: Current<T>,
   { schema, logger }: SettingsOptions<T>,
 ): Omit<Settings<T>, typeof Symbol.asyncDispose> {
   const { from } = source
   const listeners = new Set<(settings: T) => void>()
-  let trouble: string | undefined
+  let problem: string | undefined
 
-  function failed(error: unknown): void {
+  function onError(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error)
-    if (reason !== trouble)
-      logger.error({ err: error, from }, 'the settings are refused or away; the last good settings stay')
-    trouble = reason
+    if (reason !== problem)
+      logger.error(
+        { err: error, from },
+        'live settings were refused or are unreachable, the last good settings stay',
+      )
+    problem = reason
   }
 
-  function told(text: string): void {
-    const before = held.text
+  function onText(text: string): void {
+    const before = current.text
     try {
-      if (text !== before) Object.assign(held, { text, value: parseSettings(text, schema, from) })
-      trouble = undefined
+      if (text !== before) Object.assign(current, { text, value: parseSettings(text, schema, from) })
+      problem = undefined
     } catch (error) {
-      failed(error)
+      onError(error)
     }
-    if (held.text === before) return
-    logger.info({ from }, 'settings changed')
-    for (const listener of listeners) listener(held.value)
+    if (current.text === before) return
+    logger.info({ from }, 'live settings changed')
+    for (const listener of listeners) listener(current.value)
   }
 
-  source.watch(told, failed)
+  source.watch(onText, onError)
   return {
-    current: () => held.value,
+    current: () => current.value,
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    health: () => (trouble === undefined ? { ok: true, detail: from } : { ok: false, detail: trouble }),
+    health: () => (problem === undefined ? { ok: true, detail: from } : { ok: false, detail: problem }),
   }
 }
 

@@ -1,4 +1,4 @@
-// Says in our own words why a value does not fit its schema: the messages of zod are written for programmers.
+// Validation messages for operators, in place of zod's, which are written for programmers.
 import type { z } from 'zod'
 
 type Issue = Parameters<z.core.$ZodErrorMap>[0]
@@ -20,10 +20,10 @@ const FORMATS: Readonly<Record<string, string>> = {
   regex: 'of another form',
 }
 
-/** What is said when a check has no message of its own. */
+/** The message of a check that has none of its own. */
 export const UNSPECIFIC_MESSAGE = 'is not usable'
 
-/** For `safeParse(value, { error: validationMessage })`: a phrase that goes on after the name of what is wrong. */
+/** For `safeParse(value, { error: validationMessage })`: returns a phrase that follows the name of the value. */
 export function validationMessage(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -49,14 +49,14 @@ function bound({ origin }: { readonly origin: string }, comparison: string, limi
   return `${comparison} ${limit}${UNITS[origin] ?? ''}`
 }
 
-/** All problems in one line, each with its place in the value, which lies at `place`. */
+/** Returns all problems in one line, each with its path within the value, which is at `place`. */
 export function problemsInOneLine({ issues }: z.ZodError, place: readonly string[] = []): string {
   return issues
     .map(({ path, message }) => [[...place, ...path].join('.'), message].filter(Boolean).join(': '))
     .join('; ')
 }
 
-/** A line for each problem: where in the value it is, and what is wrong there. */
+/** Returns a line for each problem: its path within the value, and what is wrong there. */
 export function problemsByLine({ issues }: z.ZodError): string {
   return issues.map(({ path, message }) => `  ${path.join('.') || 'the file'}: ${message}`).join('\n')
 }

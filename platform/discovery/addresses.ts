@@ -1,16 +1,16 @@
-// How a URL variable says where a service is: its instances one by one, or its name. Pure.
+// Parses the value of a URL variable: the addresses of a service's instances, or the service's name.
 import { z } from 'zod'
 import type { Instance } from '#platform/discovery/discovery.ts'
 
-/** One that is looked up by `name`. Its instances answer at `path`, and at `port` where those who are asked know none. */
+/** A service to look up by `name`. Its instances answer at `path`, and at `port` where the registry knows none. */
 export type NamedService = {
   readonly name: string
   readonly port: number | undefined
-  /** With the query, such as `/graphql`. */
+  /** The path with its query, such as `/graphql`. */
   readonly path: string
 }
 
-export type Addresses =
+type Addresses =
   | { readonly kind: 'instances'; readonly instances: readonly Instance[] }
   | { readonly kind: 'service'; readonly service: NamedService }
 
@@ -20,8 +20,8 @@ const MAX_WEIGHT = 1_000_000
 const WEIGHT = /^#weight=(\d+(?:\.\d+)?)$/
 
 /**
- * `http://a:4101/graphql|http://b:4101/graphql#weight=2` are two instances, of which the second gets twice as much where
- * weights count; `service://orders/graphql` is looked up by its name. Undefined for what is neither.
+ * Parses `http://a:4101/graphql|http://b:4101/graphql#weight=2` as two instances, of which the second gets twice as much where
+ * weights count, and `service://orders/graphql` as a service to look up. Returns undefined for anything else.
  */
 export function readAddresses(text: string): Addresses | undefined {
   const parts = text.split(SEPARATOR).map(part => part.trim())
@@ -48,7 +48,7 @@ function readInstance(text: string): Instance | undefined {
   return weight > 0 && weight <= MAX_WEIGHT ? { url: text.slice(0, -hash.length), weight } : undefined
 }
 
-/** A variable that says where a service's GraphQL is. */
+/** The schema of a variable that holds the address of a service's GraphQL. */
 export const graphqlUrl = z
   .string()
   .refine(text => readAddresses(text) !== undefined)
@@ -56,12 +56,12 @@ export const graphqlUrl = z
     'the URL of its GraphQL, such as http://…/graphql; several with | between them, or service://NAME/graphql',
   )
 
-/** Where a service is that is not said: it goes by its name. */
+/** Returns the address of a service whose variable is not set: its name. */
 export function namedUrl(service: string): string {
   return `service://${service}/graphql`
 }
 
-/** `variables` with the rule that those of `names` are set, unless DISCOVERY_URL says who knows where services are. */
+/** Returns `variables` with the rule that those of `names` are set, unless DISCOVERY_URL is. */
 export function requireAddresses<Shape extends z.ZodRawShape>(
   variables: z.ZodObject<Shape>,
   names: readonly string[],

@@ -1,7 +1,7 @@
-// Which of a service's instances gets the next request. Free of health and of connections.
+// The load-balancing strategies: each chooses the instance that gets the next request.
 import { LRUCache } from 'lru-cache'
 
-/** Instances of one service that something is kept about, those included that have gone. */
+/** Instances of one service that a strategy keeps state for, including those that have left. */
 const MAX_KNOWN = 1000
 
 export type Candidate = {
@@ -11,19 +11,19 @@ export type Candidate = {
   readonly active: number
 }
 
-/** One of `candidates`, which must not be empty. `key` gives what `consistentHash` goes by. */
+/** Returns one of `candidates`. `key` returns what `consistentHash` hashes. */
 export type BalancingStrategy = <C extends Candidate>(
   candidates: readonly [C, ...C[]],
   key: () => string,
 ) => C
 
-/** In turn, all alike. */
+/** Chooses the instances in turn. */
 export function roundRobin(): BalancingStrategy {
   let turn = 0
   return candidates => candidates[turn++ % candidates.length] ?? candidates[0]
 }
 
-/** In turn, as often as their weights say, spread evenly: with weights 2 and 1, a b a. */
+/** Chooses the instances in turn in proportion to their weights, evenly spread: with weights 2 and 1, a b a. */
 export function weighted(): BalancingStrategy {
   const credit = new LRUCache<string, number>({ max: MAX_KNOWN })
   return candidates => {
@@ -39,7 +39,7 @@ export function weighted(): BalancingStrategy {
   }
 }
 
-/** The one with the fewest requests under way for its weight; those that are equal in turn. */
+/** Chooses the instance with the fewest requests under way for its weight; equal ones in turn. */
 export function leastConnections(): BalancingStrategy {
   const inTurn = roundRobin()
   return (candidates, key) => {
@@ -54,8 +54,8 @@ function load({ active, weight }: Candidate): number {
 }
 
 /**
- * By rendezvous: the same key leads to the same instance, and only what led to an instance that has gone leads elsewhere.
- * Weights are shares.
+ * Rendezvous hashing: the same key leads to the same instance, and only the keys of an instance that has left move. Weights
+ * are shares of the keys.
  */
 export function consistentHash(): BalancingStrategy {
   const seeds = new LRUCache<string, number>({ max: MAX_KNOWN })

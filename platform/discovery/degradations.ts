@@ -1,16 +1,16 @@
-// What cannot be kept current at the moment: said once in the log, and in health for as long as it lasts. Free of why.
+// Tracks what cannot be kept current: logged once per reason, and reported by health for as long as it lasts.
 import type { Health } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type Degradation = { readonly failed: (error: unknown) => void; readonly recovered: () => void }
 
 export type Degradations = {
-  /** `what` is in the plural, such as `the instances of orders`. */
+  /** `what` is a plural for the log, such as `the instances of orders`. */
   track(what: string): Degradation
   health(): Health
 }
 
-/** `source` says where things are known from, as long as there is no trouble. */
+/** `source` is the detail of health while nothing is degraded. */
 export function createDegradations(source: string, logger: Logger): Degradations {
   const failing = new Map<string, string>()
   return {
@@ -19,7 +19,7 @@ export function createDegradations(source: string, logger: Logger): Degradations
         failed(error) {
           const reason = error instanceof Error ? error.message : String(error)
           if (failing.get(what) !== reason)
-            logger.warn({ err: error }, `${what} cannot be kept current; what was known stays`)
+            logger.warn({ err: error }, `${what} cannot be kept current, using the last known ones`)
           failing.set(what, reason)
         },
         recovered() {

@@ -1,4 +1,4 @@
-// Discovery in Consul: services registered with a health check, and followed by blocking queries. Free of what the services do.
+// Discovery in Consul: services are registered with a health check, and watched by blocking queries.
 import { z } from 'zod'
 import {
   type Consul,
@@ -16,8 +16,8 @@ import { OperatorError } from '#platform/domain/errors.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type ConsulDiscoveryOptions = {
-  /** As DISCOVERY_URL: `consul://host:port`, `consul+https://host:port`, with `?dc=` for another data centre. */
+type ConsulDiscoveryOptions = {
+  /** The value of DISCOVERY_URL: `consul://host:port`, `consul+https://host:port`, with `?dc=` for another data centre. */
   readonly url: string
   readonly token?: string | undefined
   readonly logger: Logger
@@ -42,9 +42,9 @@ function createRegistry(consul: Consul, { logger, startTimeoutMs }: ConsulDiscov
   const degradations = createDegradations('by Consul', logger)
   const watches: Promise<void>[] = []
   return {
-    watch(service, tell) {
+    watch(service, onInstances) {
       const { failed, recovered } = degradations.track(`the instances of ${service.name}`)
-      const onResponse = (response: ConsulResponse) => tell(readInstances(response, service, consul))
+      const onResponse = (response: ConsulResponse) => onInstances(readInstances(response, service, consul))
       const path = `/v1/health/service/${encodeURIComponent(service.name)}`
       const request = { path, query: { passing: 'true' } }
       watches.push(
@@ -77,7 +77,7 @@ const entries = z.array(
   }),
 )
 
-/** Throws OperatorError CONSUL_DENIED when the token sees nothing of what there is. */
+/** Throws OperatorError CONSUL_DENIED when the token may not see the service. */
 function readInstances(
   answer: ConsulResponse,
   { name, path, port }: NamedService,

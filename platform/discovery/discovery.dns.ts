@@ -1,34 +1,34 @@
-// Discovery by DNS: services are names, asked for again and again. Free of who answers.
+// Discovery by DNS: looks the names of services up at intervals.
 import { Resolver } from 'node:dns/promises'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { NamedService } from '#platform/discovery/addresses.ts'
 import { createDegradations } from '#platform/discovery/degradations.ts'
 import type { Discovery, Instance } from '#platform/discovery/discovery.ts'
 import { createDiscovery, type RegistryAdapter } from '#platform/discovery/registry.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
+import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type DnsDiscoveryOptions = {
+type DnsDiscoveryOptions = {
   /**
-   * As DISCOVERY_URL: `dns://server:port/service.consul` asks that server, `dns:///default.svc.cluster.local` the system's;
-   * the path is what follows the service's name. `?srv=` is what goes before it in SRV lookups, such as `_http._tcp`.
+   * The value of DISCOVERY_URL: `dns://server:port/service.consul` asks that server, `dns:///default.svc.cluster.local` the
+   * system's. The path is the suffix of the service's name, `?srv=` its prefix in SRV lookups, such as `_http._tcp`.
    */
   readonly url: string
   readonly logger: Logger
-  /** How long to wait for an answer at the start. */
+  /** How long to wait for a response at the start. */
   readonly startTimeoutMs: number
-  /** Between two lookups; 5 s when left out. */
+  /** The time between two lookups; 5 s by default. */
   readonly intervalMs?: number
 }
 
 const INTERVAL_MS = 5000
-/** The server has answered: there is no such name, or nothing of that kind. */
-const NOTHING = new Set(['ENOTFOUND', 'ENODATA'])
+/** Codes of a response that there is no such name or record. */
+const NO_RECORD_CODES = new Set(['ENOTFOUND', 'ENODATA'])
 
 /**
- * A service with a port is looked up by its addresses, one without by its SRV records, of which the first priority counts.
- * Nobody is announced: names are kept elsewhere. Throws OperatorError DNS_AWAY when no server answers in time.
+ * Looks up a service with a port by its addresses, and one without by its SRV records of the first priority. It registers
+ * nothing: names are managed elsewhere. Throws OperatorError DNS_AWAY when no server answers in time.
  */
 export async function openDnsDiscovery(options: DnsDiscoveryOptions): Promise<Discovery> {
   const { logger, startTimeoutMs } = options
@@ -67,31 +67,31 @@ function createRegistry(
 ): RegistryAdapter {
   const stop = new AbortController()
   const { signal } = stop
-  const troubles = createDegradations('by DNS', logger)
+  const degradations = createDegradations('by DNS', logger)
 
-  async function follow(
+  async function poll(
     service: NamedService,
-    tell: (instances: readonly Instance[]) => void,
+    onInstances: (instances: readonly Instance[]) => void,
   ): Promise<void> {
-    const { recovered, failed } = troubles.track(`the instances of ${service.name}`)
+    const { recovered, failed } = degradations.track(`the instances of ${service.name}`)
     while (!signal.aborted) {
       await lookUp(service)
-        .then(tell)
+        .then(onInstances)
         .then(recovered, error => signal.aborted || failed(error))
       const wait = intervalMs * (0.5 + Math.random())
-      await delay(wait, undefined, { signal, ref: false }).catch(() => {})
+      await pauseUnlessAborted(wait, signal)
     }
   }
 
-  const follows: Promise<void>[] = []
+  const polls: Promise<void>[] = []
   return {
-    watch: (service, tell) => void follows.push(follow(service, tell)),
+    watch: (service, onInstances) => void polls.push(poll(service, onInstances)),
     register: async () => ({ async [Symbol.asyncDispose]() {} }),
-    health: troubles.health,
+    health: degradations.health,
     async [Symbol.asyncDispose]() {
       stop.abort()
       resolver.cancel()
-      await Promise.all(follows)
+      await Promise.all(polls)
     },
   }
 }
@@ -106,7 +106,7 @@ async function instancesOf(
   const domain = [name, suffix].filter(Boolean).join('.')
   if (port !== undefined)
     return (await addressesOf(resolver, domain)).map(host => ({ url: urlOf(host, port, path), weight: 1 }))
-  const records = await orNothing(resolver.resolveSrv([prefix, domain].filter(Boolean).join('.')))
+  const records = await orEmpty(resolver.resolveSrv([prefix, domain].filter(Boolean).join('.')))
   const first = Math.min(...records.map(({ priority }) => priority))
   const found = records
     .filter(({ priority }) => priority === first)
@@ -118,15 +118,15 @@ async function instancesOf(
 }
 
 async function addressesOf(resolver: Resolver, domain: string): Promise<string[]> {
-  const found = await orNothing(resolver.resolve4(domain))
-  return found.length > 0 ? found : orNothing(resolver.resolve6(domain))
+  const found = await orEmpty(resolver.resolve4(domain))
+  return found.length > 0 ? found : orEmpty(resolver.resolve6(domain))
 }
 
-async function orNothing<T>(answer: Promise<T[]>): Promise<T[]> {
+async function orEmpty<T>(answer: Promise<T[]>): Promise<T[]> {
   try {
     return await answer
   } catch (error) {
-    if (error instanceof Error && 'code' in error && NOTHING.has(String(error.code))) return []
+    if (error instanceof Error && 'code' in error && NO_RECORD_CODES.has(String(error.code))) return []
     throw error
   }
 }

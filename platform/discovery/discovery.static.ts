@@ -1,4 +1,4 @@
-// Discovery without anybody to ask: services are where their URLs say, and nowhere else. Free of I/O.
+// Discovery without a registry: services are at the addresses in their URL variables.
 import { readAddresses } from '#platform/discovery/addresses.ts'
 import type { Discovery, Instance, ServiceInstances } from '#platform/discovery/discovery.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
@@ -22,7 +22,7 @@ function followStatic(text: string): ServiceInstances {
   )
 }
 
-/** Instances that stay as they are. */
+/** Returns instances that never change. */
 export function fixedInstances(instances: readonly Instance[]): ServiceInstances {
   return { current: () => instances, isFixed: true, resolved: Promise.resolve(), onChange: () => () => {} }
 }

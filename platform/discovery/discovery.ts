@@ -1,25 +1,25 @@
-// The port of discovery: where the instances of a service are, and that this one is there too. Adapters: discovery.*.ts.
+// The port of service discovery: finds the instances of services, and registers this one. Adapters: discovery.*.ts.
 import type { Health } from '#platform/resilience/health.ts'
 
-/** One that answers at `url`. With twice the weight of another it is to get twice as much. */
+/** An instance that answers at `url`. With twice the weight of another it gets twice as many requests. */
 export type Instance = { readonly url: string; readonly weight: number }
 
-/** Where a service is, kept current. */
+/** The instances of a service, kept current. */
 export type ServiceInstances = {
   /**
-   * Those that are known to be well. The last ones that were known stay while none are, and while nobody can be asked: who
-   * calls one that is gone finds out. None before the first answer.
+   * Returns the instances known to be healthy. The last known ones stay while there are none, and while the registry cannot be
+   * reached: a caller notices one that is gone. Empty before the first response.
    */
   current(): readonly Instance[]
-  /** Whether that never changes. */
+  /** Whether the instances never change. */
   readonly isFixed: boolean
-  /** Resolves once it is known where the service is, or that it is nowhere. */
+  /** Resolves after the first response of the registry, even when it names no instance. */
   readonly resolved: Promise<void>
-  /** Returns how to stop listening. */
+  /** Returns what removes the listener. */
   onChange(listener: () => void): () => void
 }
 
-/** This instance, as others find it. */
+/** This instance, as others find it in the registry. */
 export type Registration = {
   readonly service: string
   readonly host: string
@@ -29,15 +29,15 @@ export type Registration = {
 
 export type Discovery = AsyncDisposable & {
   /**
-   * `addresses` as a URL variable holds them (see addresses.ts). Equal texts are followed once, until the discovery is
-   * disposed of. Throws OperatorError CONFIG_INVALID when they cannot be read, or need a DISCOVERY_URL that is not set.
+   * Watches `addresses`, which is the value of a URL variable (see addresses.ts). Equal values are watched once, until the
+   * discovery is disposed of. Throws OperatorError CONFIG_INVALID for an invalid value, or one that needs DISCOVERY_URL.
    */
   watch(addresses: string): ServiceInstances
   /**
-   * Makes this instance known for as long as it is well, by `/health/ready`, and again whenever it was forgotten.
-   * Disposing takes it away. Nothing is done where addresses are told by other means.
+   * Registers this instance, which the registry checks by `/health/ready`, and again whenever the registry lost it. Disposing
+   * deregisters it. Does nothing where addresses are configured by other means.
    */
   register(presence: Registration): Promise<AsyncDisposable>
-  /** Whether what is known is current, and whoever is followed is somewhere. */
+  /** Not ok while instances cannot be kept current, or a watched service has none. */
   health(): Health
 }

@@ -1,17 +1,17 @@
-// Whether an instance gets requests: what its requests and checks have shown. Free of clocks and of connections.
+// Decides from the results of requests and health checks whether an instance gets requests.
 
 export type InstanceHealthOptions = {
-  /** Failures in a row, of requests or of checks, after which it gets none. */
+  /** Failures in a row, of requests or of checks, after which the instance gets no requests. */
   readonly failures: number
-  /** After that long one query may try it; without checks only. */
+  /** How long an instance without health checks gets no requests before one may probe it. */
   readonly awayMs: number
-  /** Whether it is asked for its health: then only such a check brings it back. */
+  /** Whether the instance has health checks: then only a check brings it back. */
   readonly checked: boolean
 }
 
 export type InstanceHealth = {
   isUp(): boolean
-  /** True for one query at a time, once it has been away long enough: whoever asks must send one. */
+  /** Returns true to one caller at a time, once `awayMs` have passed: that caller must send a request. */
   mayProbe(now: number): boolean
   succeeded(): void
   failed(now: number): void
@@ -49,7 +49,7 @@ export function createInstanceHealth(
       tryFrom = now + awayMs
       return true
     },
-    /** A request that began before it went away proves as much as one that tries it. */
+    /** A request that began before the failures proves as much as a probe. */
     succeeded() {
       inARow = 0
       if (!checked) comeBack()

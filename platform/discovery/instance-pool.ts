@@ -1,4 +1,4 @@
-// The instances of a service as they come and go, each with its connection and its health. Free of requests.
+// The pool of a service's instances, each with its connection and its health, kept in step with discovery.
 import type { Candidate } from '#platform/discovery/balancing-strategies.ts'
 import type { Instance, ServiceInstances } from '#platform/discovery/discovery.ts'
 import {
@@ -11,16 +11,16 @@ export type InstancePoolOptions<Connection extends AsyncDisposable> = {
   readonly instances: ServiceInstances
   readonly open: (url: string) => Connection
   readonly health: Omit<InstanceHealthOptions, 'checked'>
-  /** Asked of each instance at intervals; then only that brings back one that has gone. */
+  /** Health checks at intervals; then only they bring back an instance that failed. */
   readonly checks?: HealthChecks<Connection> | undefined
-  /** Told whether an instance gets requests, and undefined once it is none any more. */
+  /** Called with whether an instance gets requests, and with undefined once it has left. */
   readonly onHealth?: ((url: string, isUp: boolean | undefined) => void) | undefined
 }
 
-export type HealthChecks<Connection> = {
+type HealthChecks<Connection> = {
   readonly intervalMs: number
   readonly timeoutMs: number
-  /** Rejecting counts as false. */
+  /** A rejection counts as false. */
   readonly isWell: (connection: Connection, signal: AbortSignal) => Promise<boolean>
 }
 
@@ -32,9 +32,9 @@ export type PooledInstance<Connection> = Candidate & {
   readonly stop: () => void
 }
 
-/** Disposing ends the checks, and waits for what is under way. */
+/** Disposing ends the checks and waits for requests under way. */
 export type InstancePool<Connection> = AsyncDisposable & {
-  /** Those that there are now, up or not. */
+  /** Returns the current instances, healthy or not. */
   all(): readonly PooledInstance<Connection>[]
 }
 
@@ -49,7 +49,7 @@ export function openInstancePool<Connection extends AsyncDisposable>(
   function join({ url, weight }: Instance): void {
     const member = members.get(url)
     if (member) member.weight = weight
-    else members.set(url, openMember(options, { url, weight }))
+    else members.set(url, openInstance(options, { url, weight }))
   }
 
   function leave({ url, stop, connection }: PooledInstance<Connection>): void {
@@ -57,7 +57,7 @@ export function openInstancePool<Connection extends AsyncDisposable>(
     stop()
     onHealth?.(url, undefined)
     const closing: Promise<void> = Promise.resolve(connection[Symbol.asyncDispose]())
-      .catch(() => {}) // it is gone
+      .catch(() => {}) // the instance has left, and its connection failed while closing
       .finally(() => leaving.delete(closing))
     leaving.add(closing)
   }
@@ -82,7 +82,7 @@ export function openInstancePool<Connection extends AsyncDisposable>(
   }
 }
 
-function openMember<Connection extends AsyncDisposable>(
+function openInstance<Connection extends AsyncDisposable>(
   { open, health, checks, onHealth }: InstancePoolOptions<Connection>,
   { url, weight }: Instance,
 ): PooledInstance<Connection> {
@@ -95,7 +95,7 @@ function openMember<Connection extends AsyncDisposable>(
   return { url, weight, active: 0, connection, health: state, stop: () => clearInterval(timer) }
 }
 
-/** One check at a time: a slow one is cut off before the next is due, or the next is left out. */
+/** Runs one check at a time: while a slow one runs, the next is left out. */
 function watch<Connection>(
   connection: Connection,
   health: InstanceHealth,

@@ -1,4 +1,4 @@
-// Several instances of a service as one: each request to one of those that are well. Free of what is sent, and how.
+// Sends each request to one healthy instance of a service, and to another where the first could not take it.
 import type { BalancingStrategy } from '#platform/discovery/balancing-strategies.ts'
 import { connectionLoss } from '#platform/discovery/connection-loss.ts'
 import type { ServiceInstances } from '#platform/discovery/discovery.ts'
@@ -11,39 +11,39 @@ import {
 import { CallerError } from '#platform/domain/errors.ts'
 import { TimeLimitExceeded } from '#platform/resilience/time-limit.ts'
 
-export type LoadBalancerOptions<Connection extends AsyncDisposable> = InstancePoolOptions<Connection> & {
+type LoadBalancerOptions<Connection extends AsyncDisposable> = InstancePoolOptions<Connection> & {
   /** The service's name, in errors. */
   readonly name: string
   readonly choose: BalancingStrategy
 }
 
-export type BalancedRequest<Connection, Reply> = RequestTraits & {
+type BalancedRequest<Connection, Reply> = RequestTraits & {
   readonly send: (connection: Connection) => Promise<Reply>
-  /** False for a reply that shows an instance that is not well. */
+  /** Returns false for a reply that shows an unhealthy instance. */
   readonly isInOrder: (reply: Reply) => boolean
 }
 
 type RequestTraits = {
-  /** One object for all attempts at one thing: an attempt goes where those before it have not failed. */
+  /** One object for all attempts at one request: an attempt avoids the instances where earlier ones failed. */
   readonly attempts: object
-  /** Whether hearing it twice does no harm. */
+  /** Whether the request is idempotent. */
   readonly repeatable: boolean
   readonly key: () => string
   readonly signal: AbortSignal
 }
 
-export type LoadBalancer<Connection> = AsyncDisposable & {
+type LoadBalancer<Connection> = AsyncDisposable & {
   /**
-   * What could not be sent to one instance, or was lost on the way and is repeatable, goes to another at once. Where none is
-   * up, all are tried, for one of them may have come back unseen. Throws what `send` threw, and CallerError UNAVAILABLE
-   * when the service is nowhere.
+   * Sends the request; one that could not be sent, or was lost and is repeatable, goes to another instance at once. When none
+   * is up, all are tried, since one of them may have recovered. Throws what `send` threw, and CallerError UNAVAILABLE when
+   * the service has no instance.
    */
   run<Reply>(call: BalancedRequest<Connection, Reply>): Promise<Reply>
-  /** Those that there are now, up or not. */
+  /** Returns the connections to the current instances, healthy or not. */
   connections(): readonly Connection[]
 }
 
-/** Disposing waits for what is under way. */
+/** Disposing waits for requests under way. */
 export function openLoadBalancer<Connection extends AsyncDisposable>(
   options: LoadBalancerOptions<Connection>,
 ): LoadBalancer<Connection> {
@@ -68,7 +68,7 @@ export function openLoadBalancer<Connection extends AsyncDisposable>(
 
   return {
     async run(call) {
-      if (members.all().length === 0) await known(options.instances, call.signal)
+      if (members.all().length === 0) await whenResolved(options.instances, call.signal)
       for (;;)
         try {
           return await attempt(call)
@@ -81,7 +81,7 @@ export function openLoadBalancer<Connection extends AsyncDisposable>(
   }
 }
 
-/** The process was too busy to hear an answer: nothing is known of the instance. */
+/** Returns whether this process was too busy to read a response, which says nothing about the instance. */
 function isStarved({ reason }: AbortSignal): boolean {
   return reason instanceof TimeLimitExceeded && reason.starved
 }
@@ -94,7 +94,7 @@ function maySendAgain(error: unknown, { repeatable, signal }: RequestTraits): bo
 type Choice<Connection> = {
   pick(asked: RequestTraits): PooledInstance<Connection>
   failed(member: PooledInstance<Connection>, asked: RequestTraits): void
-  /** Whether there is one where none of the attempts has failed: one that is up, unless none is. */
+  /** Returns whether there is an instance where no attempt has failed, which is up unless none is. */
   hasAnother(asked: RequestTraits): boolean
 }
 
@@ -134,8 +134,8 @@ function createChoice<Connection extends AsyncDisposable>(
   }
 }
 
-/** Resolves when it is known where the service is, or when `signal` is aborted. */
-function known(followed: ServiceInstances, signal: AbortSignal): Promise<void> {
+/** Resolves after the registry's first response, or when `signal` is aborted. */
+function whenResolved(instances: ServiceInstances, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise(resolve => {
     const end = () => {
@@ -143,6 +143,6 @@ function known(followed: ServiceInstances, signal: AbortSignal): Promise<void> {
       resolve()
     }
     signal.addEventListener('abort', end)
-    void followed.resolved.then(end)
+    void instances.resolved.then(end)
   })
 }

@@ -1,4 +1,4 @@
-// Opens the discovery that a URL names, and makes a service known in it. Free of any adapter until one is chosen.
+// Opens the discovery that DISCOVERY_URL names, and registers a service in it.
 import { networkInterfaces } from 'node:os'
 import { z } from 'zod'
 import { urlWithScheme } from '#platform/config/config.ts'
@@ -23,10 +23,10 @@ export const discoveryVariables = {
 }
 
 export type DiscoverySettings = {
-  /** Addresses alone are known when left out. */
+  /** Only configured addresses are used without it. */
   readonly url?: string
   readonly token?: string
-  /** The host that is listened on when left out. */
+  /** The host that the service listens on by default. */
   readonly advertiseHost?: string
   readonly weight: number
 }
@@ -42,7 +42,7 @@ export function discoverySettings(read: z.infer<z.ZodObject<typeof discoveryVari
 
 const START_TIMEOUT_MS = 60_000
 
-/** Throws OperatorError CONSUL_AWAY or DNS_AWAY when nobody answers for `startTimeoutMs`, a minute when left out. */
+/** Throws OperatorError CONSUL_AWAY or DNS_AWAY when nothing answers for `startTimeoutMs`, 60 s by default. */
 export async function openDiscovery(
   { url, token }: Pick<DiscoverySettings, 'url' | 'token'> = {},
   {
@@ -60,33 +60,33 @@ export async function openDiscovery(
 }
 
 /**
- * Makes a service known that listens on `host` and `port`, and takes it away again first of all when its server stops.
- * Health says whether what is known is current.
+ * Registers a service that listens on `host` and `port`, and deregisters it first of all when its server stops. Adds the health
+ * check `discovery`.
  */
 export async function registerService(
-  found: Discovery,
+  discovery: Discovery,
   http: HttpServer,
-  { host, port, discovery: settings }: Joining,
+  { host, port, discovery: settings }: RegisteredService,
 ): Promise<void> {
   if (settings?.url === undefined) return
-  http.addHealthCheck('discovery', async () => found.health(), { essential: false })
-  const announcement = await found.register({
+  http.addHealthCheck('discovery', async () => discovery.health(), { essential: false })
+  const registration = await discovery.register({
     service: http.name,
-    host: settings.advertiseHost ?? reachable(host),
+    host: settings.advertiseHost ?? reachableHost(host),
     port,
     weight: settings.weight,
   })
-  http.onShutdown(async () => announcement[Symbol.asyncDispose]())
+  http.onShutdown(async () => registration[Symbol.asyncDispose]())
 }
 
-type Joining = {
+type RegisteredService = {
   readonly host: string
   readonly port: number
   readonly discovery?: DiscoverySettings | undefined
 }
 
-/** Where others find what listens on `host`: on all addresses means on the first that is not this machine's own. */
-function reachable(host: string): string {
+/** Returns the host at which others reach `host`: for all addresses, the first that is not internal to this machine. */
+function reachableHost(host: string): string {
   if (host !== '0.0.0.0' && host !== '::') return host
   const all = Object.values(networkInterfaces()).flatMap(found => found ?? [])
   const outside = all.filter(({ internal }) => !internal)

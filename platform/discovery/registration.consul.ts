@@ -1,32 +1,33 @@
-// One instance's registration in Consul, kept there while the instance lives. Free of looking others up.
+// Registers an instance in Consul, and keeps it registered while the instance lives.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Consul, persistentDenial } from '#platform/consul/consul.ts'
 import type { Degradation } from '#platform/discovery/degradations.ts'
 import type { Registration } from '#platform/discovery/discovery.ts'
+import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 import { waitForDependency } from '#platform/resilience/startup-wait.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type RegistrationOptions = {
+type RegistrationOptions = {
   readonly logger: Logger
   readonly startTimeoutMs: number
   readonly degradation: Degradation
 }
 
-/** How often Consul asks for `/health/ready`, how long it waits, and after how long a dead one is forgotten: a minute is the least. */
+/** How often Consul checks `/health/ready`, how long it waits, and when it removes a dead instance (a minute is the least). */
 const CHECK = { Interval: '2s', Timeout: '5s', DeregisterCriticalServiceAfter: '1m' }
-/** Between two looks at whether Consul still knows the instance. */
-const LOOK_MS = 3000
+/** The mean time between two checks that Consul still has the registration. */
+const CHECK_INTERVAL_MS = 3000
 const SEND_MS = 2000
-/** So that callers hear of it before connections are refused. */
-const FAREWELL_MS = 250
+/** The time that callers have to learn of the deregistration before connections are refused. */
+const DEREGISTRATION_DELAY_MS = 250
 
-/** Throws OperatorError CONSUL_DENIED, or CONSUL_AWAY when Consul stays away for as long as the patience lasts. */
+/** Throws OperatorError CONSUL_DENIED, or CONSUL_AWAY when Consul is unreachable for `startTimeoutMs`. */
 export async function registerInConsul(
   consul: Consul,
-  presence: Registration,
+  registration: Registration,
   { logger, startTimeoutMs, degradation }: RegistrationOptions,
 ): Promise<AsyncDisposable> {
-  const definition = definitionOf(presence)
+  const definition = definitionOf(registration)
   const id = encodeURIComponent(definition.ID)
   const register = () =>
     consul.send({
@@ -37,44 +38,50 @@ export async function registerInConsul(
     })
   const what = `Consul at ${consul.address}, which DISCOVERY_URL names`
   await waitForDependency(register, { logger, what, startTimeoutMs, isFinal: persistentDenial() })
-  logger.info({ id: definition.ID }, 'this instance is announced in Consul')
+  logger.info({ id: definition.ID }, 'this instance is registered in Consul')
 
-  async function look(): Promise<void> {
+  async function ensureRegistered(): Promise<void> {
     const { status } = await consul.send({ path: `/v1/agent/service/${id}`, timeoutMs: SEND_MS })
     if (status === 200) return
     await register()
-    logger.warn({ id: definition.ID }, 'Consul had forgotten this instance; it is announced again')
+    logger.warn(
+      { id: definition.ID },
+      'Consul had lost the registration of this instance, registered it again',
+    )
   }
 
   const stop = new AbortController()
-  const kept = repeat(() => look().then(degradation.recovered, degradation.failed), stop.signal)
+  const repeating = repeat(
+    () => ensureRegistered().then(degradation.recovered, degradation.failed),
+    stop.signal,
+  )
   return {
     async [Symbol.asyncDispose]() {
       stop.abort()
-      await kept
-      await withdraw(consul, id, logger)
+      await repeating
+      await deregister(consul, id, logger)
     },
   }
 }
 
-/** Never rejects: Consul finds out by itself, later. */
-async function withdraw(consul: Consul, id: string, logger: Logger): Promise<void> {
+/** Never rejects: Consul removes an instance that does not answer by itself, later. */
+async function deregister(consul: Consul, id: string, logger: Logger): Promise<void> {
   try {
     await consul.send({ method: 'PUT', path: `/v1/agent/service/deregister/${id}`, timeoutMs: SEND_MS })
-    await delay(FAREWELL_MS)
+    await delay(DEREGISTRATION_DELAY_MS)
   } catch (err) {
-    logger.warn({ err }, 'this instance could not be taken out of Consul, which will find that it is gone')
+    logger.warn({ err }, 'deregistration in Consul failed, its health check will remove this instance')
   }
 }
 
 async function repeat(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await delay(LOOK_MS * (0.5 + Math.random()), undefined, { signal, ref: false }).catch(() => {})
+    await pauseUnlessAborted(CHECK_INTERVAL_MS * (0.5 + Math.random()), signal)
     if (!signal.aborted) await work()
   }
 }
 
-/** One address is one instance: a process that is started again in its place takes over its registration. */
+/** The id is made of the address: a process that is started again in its place takes over its registration. */
 function definitionOf({ service, host, port, weight }: Registration) {
   const address = host.includes(':') ? `[${host}]` : host
   return {

@@ -1,53 +1,53 @@
-// Discovery over somebody who knows services by name. Free of who that is.
+// Discovery over a registry of services, whichever it is: watches each named service once, and tells listeners of changes.
 import { type NamedService, readAddresses } from '#platform/discovery/addresses.ts'
 import { fixedInstances, invalidAddresses } from '#platform/discovery/discovery.static.ts'
 import type { Discovery, Instance, Registration, ServiceInstances } from '#platform/discovery/discovery.ts'
 import type { Health } from '#platform/resilience/health.ts'
 
-/** What an adapter has to know. */
+/** What an adapter provides. */
 export type RegistryAdapter = AsyncDisposable & {
-  /** Calls `tell` with the instances that are well, at first and after each change, until the registry is disposed of. */
-  watch(service: NamedService, tell: (instances: readonly Instance[]) => void): void
+  /** Calls `onInstances` with the healthy instances, first and after each change, until the registry is disposed of. */
+  watch(service: NamedService, onInstances: (instances: readonly Instance[]) => void): void
   register(presence: Registration): Promise<AsyncDisposable>
   health(): Health
 }
 
-/** Addresses are taken as they are; names are looked up in `registry`. */
+/** Takes addresses as they are, and looks names up in `registry`. */
 export function createDiscovery(registry: RegistryAdapter): Discovery {
-  const followed = new Map<string, ServiceInstances>()
+  const watched = new Map<string, ServiceInstances>()
 
-  function follow(text: string): ServiceInstances {
+  function open(text: string): ServiceInstances {
     const addresses = readAddresses(text)
     if (addresses === undefined) throw invalidAddresses(text)
     if (addresses.kind === 'instances') return fixedInstances(addresses.instances)
-    return followNamed(registry, addresses.service)
+    return watchNamed(registry, addresses.service)
   }
 
   return {
     watch(text) {
-      const found = followed.get(text) ?? follow(text)
-      followed.set(text, found)
+      const found = watched.get(text) ?? open(text)
+      watched.set(text, found)
       return found
     },
     register: presence => registry.register(presence),
     health() {
-      const nowhere = [...followed].filter(([, { current }]) => current().length === 0).map(([text]) => text)
+      const nowhere = [...watched].filter(([, { current }]) => current().length === 0).map(([text]) => text)
       const health = registry.health()
       if (!health.ok || nowhere.length === 0) return health
-      return { ok: false, detail: `nobody who is well is known for ${nowhere.join(', ')}` }
+      return { ok: false, detail: `no healthy instance is known for ${nowhere.join(', ')}` }
     },
     [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
   }
 }
 
-function followNamed(registry: RegistryAdapter, service: NamedService): ServiceInstances {
+function watchNamed(registry: RegistryAdapter, service: NamedService): ServiceInstances {
   const listeners = new Set<() => void>()
   let current: readonly Instance[] = []
   let state = stateOf(current)
   const { promise: resolved, resolve } = Promise.withResolvers<void>()
-  registry.watch(service, told => {
+  registry.watch(service, received => {
     resolve()
-    const next = inOrder(told)
+    const next = distinct(received)
     if (next.length === 0 || stateOf(next) === state) return
     current = next
     state = stateOf(next)
@@ -64,8 +64,8 @@ function followNamed(registry: RegistryAdapter, service: NamedService): ServiceI
   }
 }
 
-/** Each once, so that all who are told the same see the same. */
-function inOrder(instances: readonly Instance[]): readonly Instance[] {
+/** Returns each URL once, in order, so that equal responses compare equal. */
+function distinct(instances: readonly Instance[]): readonly Instance[] {
   const byUrl = new Map(instances.map(instance => [instance.url, instance]))
   return [...byUrl.values()].sort((one, other) => (one.url < other.url ? -1 : 1))
 }

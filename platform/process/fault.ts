@@ -1,15 +1,15 @@
-// What a fault that ends a process or a command is told as: a sentence for people, one JSON line for a log.
+// Turns an error that ends a process or a command into a sentence for people and a code for the log.
 import { OperatorError } from '#platform/domain/errors.ts'
 
 export type Fault = {
   readonly code: string
   /** What is wrong and what to do, in whole sentences. */
   readonly message: string
-  /** Whether it is a defect of the program, whose stack says where. */
+  /** Whether it is a defect of the program, so that its stack is shown. */
   readonly unexpected: boolean
 }
 
-/** Errors of the system that a person can do something about. `at` is the file, folder or address that they are about. */
+/** System errors that a person can mend. `at` is the file, folder or address that they are about. */
 const SYSTEM_FAULTS: Readonly<Record<string, (at: string) => string>> = {
   EACCES: at => `${at} cannot be read or written: this account has no permission for it.`,
   EPERM: at => `${at} cannot be changed: this account has no permission for it.`,
@@ -34,7 +34,7 @@ const SYSTEM_FAULTS: Readonly<Record<string, (at: string) => string>> = {
   EADDRNOTAVAIL: at => `${at} is not an address of this machine.`,
 }
 
-/** Finds the first cause that is known; what is not known is a defect of the program. */
+/** Returns the first known cause; an error without one is a defect of the program. */
 export function faultOf(error: unknown): Fault {
   for (const cause of causesOf(error)) {
     if (cause instanceof OperatorError) return { code: cause.code, message: cause.message, unexpected: false }
@@ -45,7 +45,7 @@ export function faultOf(error: unknown): Fault {
   return { code: 'INTERNAL', message: message || 'an error without a message', unexpected: true }
 }
 
-/** For a terminal. Only a defect of the program shows its stack. */
+/** Returns the text for a terminal, with the stack of a defect only. */
 export function describeFault(error: unknown): string {
   const { code, message, unexpected } = faultOf(error)
   if (!unexpected) return code === 'USAGE' || code === 'NOT_CONFIRMED' ? message : `${code}: ${message}`
@@ -55,7 +55,7 @@ export function describeFault(error: unknown): string {
 
 const MAX_CAUSES = 8
 
-/** The error, its causes, and the members of an aggregate, nearest first. */
+/** Returns the error, its causes, and the members of an aggregate, nearest first. */
 function causesOf(error: unknown): unknown[] {
   const found: unknown[] = [error]
   for (const one of found) {
@@ -69,10 +69,10 @@ function causesOf(error: unknown): unknown[] {
 function systemFault(error: unknown): Fault | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
   const sentence = SYSTEM_FAULTS[error.code]
-  return sentence && { code: error.code, message: sentence(placeOf(error)), unexpected: false }
+  return sentence && { code: error.code, message: sentence(subjectOf(error)), unexpected: false }
 }
 
-function placeOf(error: object): string {
+function subjectOf(error: object): string {
   const { path, dest, address, port, hostname } = {
     path: '',
     dest: '',

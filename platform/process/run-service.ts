@@ -1,4 +1,4 @@
-// A service as a process of its own: says what it is when it starts, why it stops, and what went wrong.
+// Runs a service as a process of its own: logs its version and settings, drains on a signal, and reports faults.
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -13,7 +13,7 @@ const NEARLY_STARTED_MS = 2_000
 
 type Running = AsyncDisposable & { readonly url: string }
 
-export type ServiceProcess<Config extends { readonly logger: Logger }, Service extends Running> = {
+type ServiceProcess<Config extends { readonly logger: Logger }, Service extends Running> = {
   readonly name: string
   /** Loads the service once tracing has started, which must be there before what it traces. */
   readonly load: () => Promise<{
@@ -21,18 +21,18 @@ export type ServiceProcess<Config extends { readonly logger: Logger }, Service e
     readonly readConfig: (env: Environment) => Config
     readonly start: (config: Config) => Promise<Service>
   }>
-  /** Called once it listens and hears signals. */
+  /** Called once the service listens and signals are handled. */
   readonly onStarted?: (service: Service, config: Config) => void
 }
 
 /**
- * Runs until SIGINT or SIGTERM, and drains then: exit code 0, or 1 after a fault. With NODE_ENV=production all that it says
- * is lines of the log: version and settings as it starts, and a fault. Otherwise a fault is a sentence on standard error.
+ * Runs until SIGINT or SIGTERM, then drains: exit code 0, or 1 after a fault. With NODE_ENV=production it writes only log
+ * lines: version and settings as it starts, and a fault. Otherwise a fault is a sentence on standard error.
  */
 export async function runService<Config extends { readonly logger: Logger }, Service extends Running>(
   service: ServiceProcess<Config, Service>,
 ): Promise<void> {
-  // A terminal or pipe that is gone takes no more lines, which is no reason to end.
+  // A closed terminal or pipe must not end the process.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const fail = (error: unknown) => {
     reportFault(service.name, error)
@@ -74,8 +74,8 @@ async function serve<Config extends { readonly logger: Logger }, Service extends
 }
 
 /**
- * A start that is nearly done is waited for, since it may have taken requests already. Otherwise the process ends: before a
- * service runs there is nothing to drain, and what it has begun is safe against any sudden end.
+ * Waits for a start that is nearly done, since it may have accepted requests already. Otherwise ends the process: there is
+ * nothing to drain before a service runs, and what it has begun survives any sudden end.
  */
 async function leaveEarly<Service>(
   name: string,
@@ -103,7 +103,7 @@ function reportFault(name: string, error: unknown): void {
   logger.fatal({ code, ...(unexpected && { err: error }) }, `${name} is stopping on a fault: ${message}`)
 }
 
-/** The environment; notes in `asked` which variables were read. */
+/** Returns the environment as a proxy that adds the variables that are read to `asked`. */
 function watched(env: Environment, asked: Set<string>): Environment {
   return new Proxy(env, {
     get(target, name) {
@@ -114,8 +114,8 @@ function watched(env: Environment, asked: Set<string>): Environment {
   })
 }
 
-/** The variables that were given, without secrets, and the names of those that have their default. */
-export function settingsOf(
+/** Returns the variables that are set, with secrets masked, and the names of those that have their default. */
+function settingsOf(
   env: Environment,
   asked: ReadonlySet<string>,
 ): { readonly settings: Readonly<Record<string, string>>; readonly defaults: readonly string[] } {

@@ -1,4 +1,4 @@
-// Tells an engine that is away for now from a request that can never work. Free of any driver.
+// Tells errors of an engine that is unreachable for now from errors of a request that can never succeed.
 import { CallerError } from '#platform/domain/errors.ts'
 
 /** Codes of Node's sockets and resolver for a peer that is not there. */

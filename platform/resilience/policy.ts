@@ -1,4 +1,4 @@
-// One policy per outgoing dependency: bulkhead, retries, circuit breaker, timeout. Free of any protocol.
+// The policy of calls to one dependency: bulkhead, retries with jitter, circuit breaker and time limit.
 import { isDeepStrictEqual } from 'node:util'
 import {
   CircuitState as BreakerState,
@@ -23,24 +23,24 @@ import { counter, gauge } from '#platform/telemetry/metrics.ts'
 export type PolicyOptions = {
   /** The dependency's name, in metrics and messages. */
   readonly name: string
-  /** For one attempt, not counting what the event loop of this process stood still meanwhile. */
+  /** The time limit of one attempt, not counting the time in which the event loop of this process stood still. */
   readonly timeoutMs: number
   /** Attempts after the first, for idempotent calls. */
   readonly retries: number
-  /** Whether an attempt that ran out of time is made again; true when left out. */
+  /** Whether an attempt that timed out is retried; true by default. */
   readonly retriesTimeouts?: boolean
   /** Calls under way at once, and how many more may wait. */
   readonly concurrency: number
   readonly queue: number
   readonly breaker?: BreakerOptions
   /**
-   * What holds now in place of the above; the above when left out. Asked before each call: one object stands for one state.
-   * Calls under way go on as they began; a breaker whose options change begins anew, closed.
+   * Returns what replaces the options above now. Called before each call: one object stands for one state. Calls under way
+   * keep their options; a breaker whose options change starts again, closed.
    */
   readonly adjusted?: () => Adjustment | undefined
 }
 
-/** What may change while calls are under way. What is left out is as it was at first. */
+/** Options that may change while calls are under way. What is undefined is as in the policy's own options. */
 export type Adjustment = {
   readonly timeoutMs?: number | undefined
   readonly breaker?:
@@ -49,13 +49,13 @@ export type Adjustment = {
 }
 
 export type BreakerOptions = {
-  /** The share of failed calls within the window, 0 to 1, that opens the circuit; 0.5 when left out. */
+  /** The share of failed calls within the window, 0 to 1, that opens the circuit; 0.5 by default. */
   readonly threshold?: number
-  /** 10 s when left out. */
+  /** 10 s by default. */
   readonly windowMs?: number
-  /** Fewer calls a second than this never open the circuit; 1 when left out. */
+  /** Fewer calls a second than this never open the circuit; 1 by default. */
   readonly minimumPerSecond?: number
-  /** How long the circuit stays open before one call may try it; 2 s when left out. */
+  /** How long the circuit stays open before one call may try it; 2 s by default. */
   readonly halfOpenAfterMs?: number
 }
 
@@ -64,9 +64,9 @@ export type CircuitState = 'closed' | 'open' | 'half-open'
 export type Policy = {
   readonly name: string
   /**
-   * Runs `work`; again after a fault, with full jitter between attempts, only if it is `idempotent`. Faults are anything
-   * but a CallerError other than UNAVAILABLE, and a time-out in which this process was too busy to listen. Throws CallerError UNAVAILABLE (`details.reason`: TIMED_OUT, CIRCUIT_OPEN,
-   * OVERLOADED) for its own refusals; what `work` threw otherwise.
+   * Runs `work`, and retries it after a fault, with full jitter, only if it is `idempotent`. Not a fault is a CallerError other
+   * than UNAVAILABLE, nor a time-out in which this process was too busy to read the response. Throws CallerError UNAVAILABLE
+   * (`details.reason`: TIMED_OUT, CIRCUIT_OPEN, OVERLOADED) for its own refusals, and otherwise what `work` threw.
    */
   run<T>(work: (signal: AbortSignal) => Promise<T>, call: { readonly idempotent: boolean }): Promise<T>
   health(): CircuitState
@@ -80,13 +80,13 @@ const HEALTH: Readonly<Record<BreakerState, CircuitState>> = {
 }
 const GAUGE_VALUE: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 }
 
-/** A time-out of a process that was too busy to listen says nothing of the dependency. */
+/** A time-out in which this process was too busy to read the response says nothing about the dependency. */
 const isFault = (error: unknown): boolean => {
   if (error instanceof TimeLimitExceeded) return !error.starved
   return !(error instanceof CallerError) || error.code === 'UNAVAILABLE'
 }
 
-/** A queued or broken call never went out: trying again at once would only lengthen the queue. */
+/** A call that was refused was never sent: retrying it at once would only lengthen the queue. */
 const isWorthRetrying = (error: unknown): boolean =>
   isFault(error) && !isBrokenCircuitError(error) && !(error instanceof BulkheadRejectedError)
 
@@ -126,7 +126,7 @@ export function createPolicy(options: PolicyOptions): Policy {
   }
 }
 
-/** What calls go through, by options that do not change. */
+/** The policies that calls pass, for one set of options. */
 type Chain = {
   readonly options: PolicyOptions
   readonly breaker: CircuitBreakerPolicy
@@ -134,7 +134,7 @@ type Chain = {
   readonly retrying: IPolicy
 }
 
-/** The breaker is that of the chain before where its options are the same. */
+/** Keeps the breaker of the chain before when its options are the same. */
 function createChain(options: PolicyOptions, limit: BulkheadPolicy, before?: Chain): Chain {
   const breaker =
     before && isDeepStrictEqual(before.options.breaker, options.breaker)

@@ -1,8 +1,8 @@
-// A time limit for calls to others that does not blame them for what this process missed. Free of any protocol.
+// A time limit for calls that does not count the time in which this process was too busy to read a response.
 
-/** A call that got no answer in its time. */
+/** Thrown when a call got no response within its time limit. */
 export class TimeLimitExceeded extends Error {
-  /** Whether this process was too busy to hear an answer: then nothing is known of the one who was called. */
+  /** Whether this process was too busy to read a response, which then says nothing about the dependency. */
   readonly starved: boolean
   constructor(timeoutMs: number, starved: boolean) {
     super(
@@ -13,25 +13,25 @@ export class TimeLimitExceeded extends Error {
   }
 }
 
-/** The limit is measured in so many parts, so that a standstill of the event loop costs one or two of them. */
+/** The limit is measured in parts, so that a stall of the event loop costs one or two of them. */
 const PARTS = 4
-/** A timer that fires so late shows that the event loop stood still. */
-const STANDSTILL_MS = 50
-/** A call takes so many times its limit at most, whatever the event loop does. */
+/** A timer that fires this late shows that the event loop was stalled. */
+const STALL_MS = 50
+/** A call takes this many times its limit at most, however long the stalls. */
 const LONGEST = 2
 
 /**
- * What `work` gives, or TimeLimitExceeded after `timeoutMs`, with `work`'s signal aborted for that reason. Parts of the time
- * in which the event loop of this process stood still are not counted, up to twice the limit: an answer that lies in the
- * socket is taken then, and `starved` says when there was none.
+ * Returns the result of `work`. Throws TimeLimitExceeded after `timeoutMs`, and aborts `work`'s signal with it. Parts in which
+ * the event loop was stalled are not counted, up to twice the limit, so that a response that waits in the socket is read;
+ * `starved` is set when there was none.
  */
 export function withTimeLimit<T>(work: (signal: AbortSignal) => Promise<T>, timeoutMs: number): Promise<T> {
   const abort = new AbortController()
   const { promise: late, reject } = Promise.withResolvers<never>()
-  late.catch(() => {}) // whoever has the answer does not wait for it
-  const end = (starved: boolean) => {
-    const error = new TimeLimitExceeded(timeoutMs, starved)
-    // Sockets are read between a timer and an immediate: what has arrived by now is an answer in time.
+  late.catch(() => {}) // nobody awaits it after a response
+  const end = (countedParts: number) => {
+    const error = new TimeLimitExceeded(timeoutMs, countedParts < PARTS)
+    // Sockets are read between a timer and an immediate: a response that has arrived by now is in time.
     immediate = setImmediate(() => {
       reject(error)
       abort.abort(error)
@@ -45,8 +45,8 @@ export function withTimeLimit<T>(work: (signal: AbortSignal) => Promise<T>, time
   })
 }
 
-/** Calls `end` once, when the time is over; what it returns prevents that. */
-function watchTime(timeoutMs: number, end: (starved: boolean) => void): () => void {
+/** Calls `end` once, with the parts counted, when the time is over. Returns what prevents that. */
+function watchTime(timeoutMs: number, end: (countedParts: number) => void): () => void {
   const part = timeoutMs / PARTS
   const latest = performance.now() + timeoutMs * LONGEST
   let counted = 0
@@ -54,8 +54,8 @@ function watchTime(timeoutMs: number, end: (starved: boolean) => void): () => vo
   let timer = setTimeout(tick, part)
   function tick(): void {
     const now = performance.now()
-    if (now - due < Math.max(part / 2, STANDSTILL_MS)) counted += 1
-    if (counted === PARTS || now >= latest) end(counted < PARTS)
+    if (now - due < Math.max(part / 2, STALL_MS)) counted += 1
+    if (counted === PARTS || now >= latest) end(counted)
     else {
       due = now + part
       timer = setTimeout(tick, part)

@@ -1,12 +1,12 @@
-// Histograms for what happens many thousand times a second: observing is two additions, text is made when it is asked for.
+// Histograms for events that happen many thousand times a second: an observation costs two additions, text is made when it is read.
 
-/** Of one set of labels. */
+/** Observes a duration for one set of labels. */
 export type Observe = (seconds: number) => void
 
 export type Durations<Label extends string> = {
-  /** Each set of labels is kept for good: they must be few. Asking again for a set gives the same. */
+  /** Returns the observer of a set of labels. Each set is kept for good, so there must be few. */
   of(labels: Readonly<Record<Label, string>>): Observe
-  /** In the Prometheus text format; '' before anything was observed. */
+  /** Returns the Prometheus text format; '' before the first observation. */
   text(): string
 }
 

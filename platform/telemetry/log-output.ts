@@ -1,27 +1,27 @@
-// Where log lines go when they leave the process: written in the background, so that a full disk, a closed pipe or a reader
-// that stands still costs lines and nothing else. The writing itself is sonic-boom's, as in pino.
+// Writes log lines in the background with sonic-boom, as pino does: a full disk, a closed pipe or a stalled reader loses lines
+// and stops nothing else.
 import process from 'node:process'
 import sonicBoom, { type SonicBoom } from 'sonic-boom'
 import { counter } from '#platform/telemetry/metrics.ts'
 
 export type LogOutput = {
-  /** Never throws and never waits. A line for which there is no room is lost, and counted. */
+  /** Never throws and never waits. A line for which there is no room is lost and counted. */
   write(line: string): void
 }
 
-export type LogOutputOptions = {
+type LogOutputOptions = {
   /** An open file: 1 is standard output. */
   readonly fd: number
-  /** Bytes that wait to be written; what comes while so many wait is lost. 1 MB when left out. */
+  /** The bytes that may wait to be written; lines beyond are lost. 1 MB by default. */
   readonly maxWaitingBytes?: number
-  /** Told how many lines were lost, once everything that waited has been written. */
+  /** Called with the number of lost lines, once everything that waited has been written. */
   readonly onResumed: (lost: number) => void
 }
 
 const MAX_WAITING_BYTES = 1024 * 1024
 const RETRY_MS = 500
 
-/** What waits is written when the process ends, if the file takes it. */
+/** Lines that still wait when the process ends are written then, if the file takes them. */
 export function openLogOutput(options: LogOutputOptions): LogOutput {
   const { fd, maxWaitingBytes = MAX_WAITING_BYTES, onResumed } = options
   const failures = counter('waybill_log_write_failures_total', 'Writes of log lines that failed', ['code'])
@@ -31,7 +31,7 @@ export function openLogOutput(options: LogOutputOptions): LogOutput {
   let retry: NodeJS.Timeout | undefined
   stream.on('error', (error: NodeJS.ErrnoException) => {
     failures.inc({ code: error.code ?? 'unknown' })
-    // An empty line has room always, and takes along what waits.
+    // There is always room for an empty line, and writing it flushes what waits.
     retry ??= setInterval(() => stream.write(''), RETRY_MS).unref()
   })
   stream.on('drop', () => {
@@ -57,6 +57,6 @@ function flush(stream: SonicBoom): void {
   try {
     stream.flushSync()
   } catch {
-    // Nobody is left to be told.
+    // The process ends, and this was the log: the error cannot be reported.
   }
 }

@@ -1,4 +1,4 @@
-// Structured logs for operators: JSON lines with trace ids, free of tokens, card numbers and addresses.
+// Structured logs for operators: JSON lines with trace ids, and without tokens, card numbers and addresses.
 import pino from 'pino'
 import { type LogOutput, openLogOutput } from '#platform/telemetry/log-output.ts'
 import { activeTrace } from '#platform/telemetry/tracing.ts'
@@ -9,7 +9,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 export type LoggerOptions = {
   readonly service: string
   readonly level: LogLevel
-  /** Where lines go; standard output when left out. */
+  /** Standard output by default. */
   readonly destination?: { write(line: string): void }
 }
 
@@ -27,7 +27,7 @@ const BEARER = /\bbearer\s+[^\s"\\]+/gi
 const CARD_NUMBER = /\b\d(?:[ -]?\d){12,18}\b/g
 const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^:/@\s"]*):[^@\s"]+@/gi
 
-/** One for the process, however many services are in it. */
+/** One for the process, however many services run in it. */
 let standardOutput: LogOutput | undefined
 
 /**
@@ -45,16 +45,16 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
     hooks: { streamWrite: redact },
   }
   if (destination !== undefined) return pino(options, destination)
-  standardOutput ??= openLogOutput({ fd: 1, onResumed: lost => sayLost(logger, lost) })
+  standardOutput ??= openLogOutput({ fd: 1, onResumed: lost => reportLost(logger, lost) })
   const logger = pino(options, standardOutput)
   return logger
 }
 
-function sayLost(logger: Logger, lost: number): void {
+function reportLost(logger: Logger, lost: number): void {
   logger.error({ lost }, `logging works again; ${lost} lines before this one were lost`)
 }
 
-/** Blanks what a log line must not hold, wherever in the line it stands. */
+/** Replaces secrets and personal data, wherever they are in the line. */
 export function redact(line: string): string {
   return line
     .replace(SENSITIVE_MEMBER, '"$1":"[redacted]"')

@@ -1,21 +1,19 @@
-// Prometheus metrics of this process: get-or-create by name, one registry however many services share the process.
+// Prometheus metrics by name, in one registry for all services of the process.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { createDurations, type Durations } from '#platform/telemetry/durations.ts'
 
 type Metric<Label extends string> = Counter<Label> | Gauge<Label> | Histogram<Label>
 
-export type { Counter, Gauge, Histogram }
-
 const registry = new Registry()
 const metrics = new Map<string, Metric<string>>()
-const tallies: (() => void)[] = []
+const deferred: (() => void)[] = []
 const timed = new Map<string, Durations<string>>()
 let processMetricsOn = false
 
-/** Seconds, from a cache hit to a settle wait. */
-export const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+/** Upper bounds in seconds. */
+const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** Asking again for a name gives the same counter; its help and labels are those of the first time. */
+/** Returns the counter of that name. Its help and labels are those of the first call. */
 export function counter<const Label extends string>(
   name: string,
   help: string,
@@ -27,15 +25,15 @@ export function counter<const Label extends string>(
 }
 
 /**
- * Counts for one set of labels at the cost of an addition: `metric` has it when the metrics are read. One is kept for good
- * for each call, so it is for sets of labels that are few and known.
+ * Returns what counts for one set of labels at the cost of an addition; `metric` gets the count when metrics are read. It is
+ * kept for good, so it is for sets of labels that are few and known.
  */
 export function deferredCounter<Label extends string>(
   metric: Counter<Label>,
   labels: Readonly<Record<Label, string>>,
 ): () => void {
   let pending = 0
-  tallies.push(() => {
+  deferred.push(() => {
     if (pending > 0) metric.inc({ ...labels }, pending)
     pending = 0
   })
@@ -44,13 +42,13 @@ export function deferredCounter<Label extends string>(
   }
 }
 
-/** As `tally`, for a gauge that goes up and down. Several callers add to one. */
+/** Like `deferredCounter`, for a gauge that goes up and down. Several callers may change one gauge. */
 export function deferredGauge<Label extends string>(
   metric: Gauge<Label>,
   labels: Readonly<Record<Label, string>>,
 ): (change: number) => void {
   let pending = 0
-  tallies.push(() => {
+  deferred.push(() => {
     metric.inc({ ...labels }, pending)
     pending = 0
   })
@@ -69,12 +67,11 @@ export function gauge<const Label extends string>(
   return register(name, new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] }))
 }
 
-/** Buckets are upper bounds; durations in seconds when left out. */
+/** Returns the histogram of that name, for durations in seconds. */
 export function histogram<const Label extends string>(
   name: string,
   help: string,
   labelNames: readonly Label[] = [],
-  buckets: readonly number[] = DURATION_BUCKETS,
 ): Histogram<Label> {
   const found = metrics.get(name)
   if (found instanceof Histogram) return found
@@ -82,13 +79,13 @@ export function histogram<const Label extends string>(
     name,
     help,
     labelNames: [...labelNames],
-    buckets: [...buckets],
+    buckets: DURATION_BUCKETS,
     registers: [registry],
   })
   return register(name, made)
 }
 
-/** A histogram of seconds for what happens at every request: quicker to observe than `histogram`, otherwise its like. */
+/** Returns a histogram like `histogram` that is cheaper to observe, for what happens at every request. */
 export function durationHistogram<const Label extends string>(name: string, help: string): Durations<Label> {
   const found = timed.get(name) ?? createDurations<string>(name, help, DURATION_BUCKETS)
   timed.set(name, found)
@@ -100,17 +97,17 @@ function register<M extends Metric<string>>(name: string, metric: M): M {
   return metric
 }
 
-/** Everything in the Prometheus text format, the process's own memory, CPU and event loop included. */
+/** Returns all metrics in the Prometheus text format, including the memory, CPU and event loop of the process. */
 export async function metricsText(): Promise<string> {
   startProcessMetrics()
-  for (const hand of tallies) hand()
+  for (const flush of deferred) flush()
   const texts = [...timed.values()].map(durations => durations.text())
   return `${await registry.metrics()}${texts.join('')}`
 }
 
 export const METRICS_CONTENT_TYPE = registry.contentType
 
-/** Process metrics run from the first call on; servers call it when they are made. */
+/** Starts the collection of process metrics, once. Servers call it when they are created. */
 export function startProcessMetrics(): void {
   if (processMetricsOn) return
   processMetricsOn = true

@@ -1,4 +1,4 @@
-// The OpenTelemetry SDK behind tracing.ts, loaded only when there is an endpoint. Nothing else imports it.
+// The OpenTelemetry SDK behind tracing.ts, which loads it only when there is an endpoint.
 import { context, type Tracer, type TracerProvider as TracerSource } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
@@ -12,11 +12,11 @@ type Pipeline = { readonly processor: SpanProcessor; readonly close: () => Promi
 const pipelines = new Map<string, Pipeline>()
 let instrumented = false
 
-/** A tracer whose spans carry `service.name`. Services of one process share an exporter per endpoint. */
+/** Opens a tracer whose spans carry `service.name`. Services of one process share an exporter per endpoint. */
 export function openTracer(options: {
   readonly service: string
   readonly endpoint: string
-  /** What instrumented libraries start their spans with. */
+  /** The tracer that instrumented libraries use. */
   readonly contextual: SpanStarter
 }): { readonly tracer: Tracer; readonly close: () => Promise<void> } {
   if (!instrumented) instrument(options.contextual)
@@ -44,7 +44,7 @@ async function leave(endpoint: string, pipeline: Pipeline): Promise<void> {
   await pipeline.close()
 }
 
-/** Once a process: the context manager, and graphql's parse, validate and execute. */
+/** Sets the context manager, and instruments parse, validate and execute of graphql. Once in a process. */
 function instrument(contextual: SpanStarter): void {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   const graphql = new GraphQLInstrumentation({ ignoreResolveSpans: true })

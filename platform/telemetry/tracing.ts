@@ -1,4 +1,4 @@
-// Traces: spans and W3C trace context, near free while tracing is off. Free of the SDK, which tracing-sdk.ts loads.
+// Spans and W3C trace context, at almost no cost while tracing is off. The SDK is loaded by tracing-sdk.ts.
 import {
   type Attributes,
   type Context,
@@ -14,24 +14,24 @@ import {
 import { OperatorError } from '#platform/domain/errors.ts'
 
 export type SpanSettings = {
-  /** A W3C traceparent to go on from; the active span when left out. Anything malformed counts as left out. */
+  /** The W3C traceparent of the parent; the active span by default, and when it is malformed. */
   readonly parent?: string | undefined
   readonly attributes?: Attributes
   readonly kind?: 'server' | 'client' | 'producer' | 'consumer' | 'internal'
-  /** The service that the span, and all within it, belongs to; that of the surrounding `inService` when left out. */
+  /** The service that the span and all within it belong to; that of the surrounding `inService` by default. */
   readonly service?: string
-  /** Milliseconds of `Date.now()`; now when left out. */
+  /** Milliseconds of `Date.now()`; now by default. */
   readonly startTime?: number
 }
 
 export type SpanOutcome = {
   readonly error?: unknown
   readonly attributes?: Attributes
-  /** In place of the name that it was opened with, where what was asked is known only afterwards. */
+  /** Replaces the span's name, where it is known only afterwards. */
   readonly name?: string
 }
 
-/** A span that was opened and is not yet ended. `run` makes it the active one while `work` runs. */
+/** A span that has not ended. `run` makes it the active one while `work` runs. */
 export type OpenSpan = {
   readonly traceparent: string
   run<T>(work: () => T): T
@@ -51,7 +51,7 @@ const NO_TRACE = '0'.repeat(32)
 
 const tracers = new Map<string, Tracer>()
 
-/** True between `startTracing` with an endpoint and its disposal. */
+/** Returns true between `startTracing` with an endpoint and its disposal. */
 export function isTracing(): boolean {
   return tracers.size > 0
 }
@@ -86,7 +86,7 @@ function notAnEndpoint(endpoint: string): OperatorError {
   )
 }
 
-/** The spans that `work`, and whatever it sets going, opens belong to `service`. */
+/** Assigns the spans that `work` and its asynchronous continuations open to `service`. */
 export function inService<T>(service: string, work: () => T): T {
   return isTracing() ? context.with(context.active().setValue(SERVICE, service), work) : work()
 }
@@ -97,7 +97,7 @@ function tracerOf(active: Context): Tracer | undefined {
   return own ?? tracers.values().next().value
 }
 
-/** Chooses the tracer by the service of the context: what instrumentations of shared libraries are given. */
+/** Chooses the tracer by the service of the context, for the instrumentations of shared libraries. */
 const contextual: Pick<Tracer, 'startSpan'> = {
   startSpan(name: string, options?: SpanOptions, active: Context = context.active()): Span {
     const tracer = tracerOf(active) ?? trace.getTracer('waybill')
@@ -105,7 +105,7 @@ const contextual: Pick<Tracer, 'startSpan'> = {
   },
 }
 
-/** Opens a span that outlives a function call; undefined while tracing is off. Whoever opens it ends it. */
+/** Opens a span that outlives a function call; undefined while tracing is off. The caller must end it. */
 export function openSpan(name: string, settings: SpanSettings = {}): OpenSpan | undefined {
   if (!isTracing()) return undefined
   const surrounding = contextFor(settings)
@@ -123,7 +123,7 @@ export function openSpan(name: string, settings: SpanSettings = {}): OpenSpan | 
   }
 }
 
-/** Runs `work` in a span of its own; the span is failed when `work` throws. Only calls `work` while tracing is off. */
+/** Runs `work` in a new span, which fails when `work` throws. Only calls `work` while tracing is off. */
 export async function inSpan<T>(name: string, settings: SpanSettings, work: () => Promise<T>): Promise<T> {
   const span = openSpan(name, settings)
   if (span === undefined) return work()
@@ -182,21 +182,21 @@ function recordError(span: Span, error: unknown): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message })
 }
 
-/** The W3C traceparent of the active span; undefined outside a span and while tracing is off. */
+/** Returns the W3C traceparent of the active span; undefined outside a span and while tracing is off. */
 export function traceparent(): string | undefined {
   if (!isTracing()) return undefined
   const span = trace.getActiveSpan()
   return span && formatTraceparent(span)
 }
 
-/** Ids of the active span, under the names they have in log lines. */
+/** Returns the ids of the active span, under the names that they have in log lines. */
 export function activeTrace(): { trace_id: string; span_id: string } | undefined {
   if (!isTracing()) return undefined
   const ids = trace.getActiveSpan()?.spanContext()
   return ids && { trace_id: ids.traceId, span_id: ids.spanId }
 }
 
-/** The three parts of a traceparent header (W3C Trace Context, version 00); undefined when it is not one. */
+/** Parses a traceparent header (W3C Trace Context, version 00); undefined when it is not one. */
 export function parseTraceparent(
   header: string,
 ): { traceId: string; spanId: string; traceFlags: number } | undefined {
@@ -205,7 +205,7 @@ export function parseTraceparent(
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1 }
 }
 
-/** A header that is a traceparent, as it came: passed on while tracing is off here, so that the chain does not break. */
+/** Returns a header that is a traceparent unchanged, so that traces continue through a service whose own tracing is off. */
 export function validTraceparent(header: unknown): string | undefined {
   return typeof header === 'string' && parseTraceparent(header) ? header : undefined
 }
