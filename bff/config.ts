@@ -90,7 +90,7 @@ export function readBffConfig(
         ? { file: read.SERVICE_TOKEN_FILE }
         : { directory: read.AUTH_EMBEDDED_DIR ?? '' },
     ),
-    origins: originsOf(read.CORS_ORIGINS, read.NODE_ENV === 'development'),
+    origins: originsOf(read.CORS_ORIGINS, { development: read.NODE_ENV === 'development' }),
     onlyPersisted: read.PERSISTED_OPERATIONS === 'only',
     batchesFrom: read.BATCHES_FROM,
     maxCost: read.MAX_COST,

@@ -76,7 +76,7 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
       read.GATEWAY_SETTINGS === undefined ? DEFAULT_SETTINGS : readSettingsFile(read.GATEWAY_SETTINGS),
     discovery: discoverySettings(read),
     development: read.NODE_ENV === 'development',
-    origins: originsOf(read.CORS_ORIGINS, read.NODE_ENV === 'development'),
+    origins: originsOf(read.CORS_ORIGINS, { development: read.NODE_ENV === 'development' }),
     ...(read.CACHE_URL && { cacheUrl: read.CACHE_URL }),
     ...(read.CONFIG_URL && { settingsUrl: read.CONFIG_URL }),
     logger: createLogger({ service: 'gateway', level: read.LOG_LEVEL }),

@@ -1,15 +1,15 @@
-// What the claims of a verified token must look like before anybody acts on them. Pure.
+// Checks the claims of a verified token before anybody relies on them.
 
 export type ClaimSet = Readonly<Record<string, unknown>>
 
-/** Characters of a subject, as OpenID Connect bounds it (Core, 2). */
+/** The longest subject, as OpenID Connect defines it (Core, 2). */
 const MAX_SUBJECT = 255
-/** Seconds of the epoch that a date can still hold. */
+/** The last second since the epoch that a date can hold. */
 const LAST_SECOND = 8.64e12
-/** Neither control nor format characters, halves of surrogates, or breaks of lines. */
+/** Text without control and format characters, lone surrogates and line breaks. */
 const PLAIN_TEXT = /^[^\p{C}\p{Zl}\p{Zp}]*$/u
 
-/** What is wrong with `sub`, in words for its caller; undefined when it may stand for somebody. */
+/** Returns what is wrong with `sub`, in words for the caller; undefined when it is valid. */
 export function subjectProblem(sub: unknown): string | undefined {
   if (typeof sub !== 'string') return `its subject is ${kindOf(sub)}; it should be a text`
   if (sub.length === 0 || sub.length > MAX_SUBJECT)
@@ -19,15 +19,15 @@ export function subjectProblem(sub: unknown): string | undefined {
   return undefined
 }
 
-/** What is wrong with `exp`; undefined for an instant that there is. */
+/** Returns what is wrong with `exp`; undefined when it is valid. */
 export function expiryProblem(exp: unknown): string | undefined {
   const isInstant = typeof exp === 'number' && exp >= 0 && exp <= LAST_SECOND
   return isInstant ? undefined : 'its expiry should be a time in seconds of the epoch'
 }
 
 /**
- * What is wrong with a claim that holds names, such as scopes: it should be a text of names with blanks between them, or
- * a list of texts, without control characters. Undefined when nothing is wrong, and when it is left out or null.
+ * Returns what is wrong with a claim that holds names, such as scopes: it should be a text of names separated by blanks,
+ * or a list of texts, without control characters. Undefined when it is valid, left out or null.
  */
 export function namesProblem(claim: string, value: unknown): string | undefined {
   if (value === undefined || value === null || isName(value)) return undefined
@@ -35,7 +35,7 @@ export function namesProblem(claim: string, value: unknown): string | undefined 
   return `its claim ${claim} should be a text or a list of texts, without control characters`
 }
 
-/** Dots in the name of a claim lead into objects, unless a claim has that very name. */
+/** Returns the claim `name`. Dots in a name lead into objects, unless a claim has that very name. */
 export function claimNamed(claims: ClaimSet, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : name.split('.').reduce<unknown>(into, claims)
 }

@@ -1,8 +1,8 @@
-// The embedded issuer of development tokens: one Ed25519 key in a file. Free of HTTP; never used with a real issuer.
+// Signs development tokens with one Ed25519 key in a file; never used with a real issuer.
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose'
 import type { Role } from '#platform/auth/viewer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
@@ -31,7 +31,7 @@ const KEY_FILE = 'issuer-key.json'
 const JWKS_FILE = 'jwks.json'
 const ALGORITHM = 'EdDSA'
 
-/** Opens the issuer of `directory`, made with a fresh key when there is none. Several processes may do so at once. */
+/** Opens the issuer of `directory`, with a new key when there is none. Several processes may do so at once. */
 export async function openEmbeddedIssuer(directory: string): Promise<EmbeddedIssuer> {
   const existing = await findEmbeddedIssuer(directory)
   if (existing) return existing
@@ -42,7 +42,7 @@ export async function openEmbeddedIssuer(directory: string): Promise<EmbeddedIss
   return created
 }
 
-/** The issuer of `directory` if it has a key already. Throws OperatorError ISSUER_KEY_UNUSABLE when that is damaged. */
+/** Returns the issuer of `directory` if it has a key already. Throws OperatorError ISSUER_KEY_UNUSABLE when that is damaged. */
 export async function findEmbeddedIssuer(directory: string): Promise<EmbeddedIssuer | undefined> {
   const file = path.join(path.resolve(directory), KEY_FILE)
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -53,6 +53,13 @@ export async function findEmbeddedIssuer(directory: string): Promise<EmbeddedIss
   const jwk = parseKey(text, file)
   const jwks = await publishKey(path.dirname(file), jwk)
   return createIssuer(jwk, jwks)
+}
+
+/** Signs a token with the issuer whose key lies beside `jwks`; returns undefined where tokens come from elsewhere. */
+export async function sampleToken(jwks: URL, request: TokenRequest): Promise<string | undefined> {
+  if (jwks.protocol !== 'file:') return undefined
+  const issuer = await findEmbeddedIssuer(path.dirname(fileURLToPath(jwks)))
+  return issuer?.sign(request)
 }
 
 async function createIssuer(jwk: JWK, jwks: URL): Promise<EmbeddedIssuer> {
@@ -76,7 +83,7 @@ async function createIssuer(jwk: JWK, jwks: URL): Promise<EmbeddedIssuer> {
   }
 }
 
-/** Writes a whole file beside and links it in place: the first of several processes wins, the others use its key. */
+/** Writes a temporary file and links it in place: the first of several processes wins, the others use its key. */
 async function createKey(directory: string): Promise<void> {
   const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true })
   const file = path.join(directory, KEY_FILE)
@@ -96,7 +103,7 @@ function parseKey(text: string, file: string): JWK {
     const parsed: unknown = JSON.parse(text)
     if (isPrivateKey(parsed)) return parsed
   } catch {
-    // said below
+    // reported below
   }
   throw new OperatorError(
     'ISSUER_KEY_UNUSABLE',

@@ -1,4 +1,4 @@
-// The token that services show each other: signed by the embedded issuer, or mounted as a file. Cached until near its end.
+// Provides the token that services show each other: signed by the embedded issuer, or mounted as a file; cached.
 import { readFile } from 'node:fs/promises'
 import { decodeJwt } from 'jose'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
@@ -11,12 +11,12 @@ type ServiceTokenSource =
   | { readonly file: string }
 
 const EMBEDDED_TTL_SECONDS = 3600
-/** A token this close to its end is replaced. */
+/** A token is replaced this long before it expires. */
 const REPLACED_BEFORE_MS = 60_000
-/** A mounted file is read again this often, whatever its token says. */
+/** A mounted file is read again this often, whenever its token expires. */
 const REREAD_AFTER_MS = 60_000
 
-/** Gives the current token; concurrent callers share one refresh. Throws OperatorError SERVICE_TOKEN_UNUSABLE. */
+/** Returns the current token; concurrent callers share one refresh. Throws OperatorError SERVICE_TOKEN_UNUSABLE. */
 export function createServiceToken(source: ServiceTokenSource): () => Promise<string> {
   let current: { readonly token: string; readonly until: number } | undefined
   let refreshing: Promise<string> | undefined
@@ -54,7 +54,7 @@ async function mountedToken(file: string): Promise<string> {
   return token.trim()
 }
 
-/** When to replace the token: a minute before it ends, or in the middle of a life shorter than that. */
+/** Returns when to replace the token: a minute before it expires, or halfway where less than two minutes are left. */
 function expiry(token: string): number {
   try {
     const { exp } = decodeJwt(token)

@@ -1,4 +1,4 @@
-// Checks bearer tokens (JWT) against a key set (JWKS) and says who they stand for. Free of HTTP and GraphQL.
+// Verifies bearer tokens (JWT) against a key set (JWKS) and returns whom they stand for.
 import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import {
@@ -23,16 +23,16 @@ import { CallerError, OperatorError } from '#platform/domain/errors.ts'
 import { isObject } from '#platform/domain/json.ts'
 
 export type VerifierOptions = {
-  /** `file:` or `http(s):`; a key that is not in it is looked for again, at most every few seconds. */
+  /** `file:` or `http(s):`; the key set is read again for an unknown key, at most every few seconds. */
   readonly jwks: URL
   readonly issuer: string
   readonly audience: string
   /**
-   * `known` when left out: a token without one of our roles is refused. `any`: it stands for a customer, who may do the
-   * least.
+   * With `known`, the default, a token without one of our roles is refused; with `any` it stands for a customer, who may
+   * do the least.
    */
   readonly roles?: 'known' | 'any'
-  /** Claims that somebody reads names from, such as scopes. A token where one of them is malformed is refused. */
+  /** Claims that hold names, such as scopes. A token with a malformed one is refused. */
   readonly nameClaims?: readonly string[]
   readonly now?: () => Date
 }
@@ -41,14 +41,14 @@ export type VerifiedToken = {
   readonly viewer: Viewer
   /** In milliseconds of the epoch. */
   readonly expiresAt: number
-  /** All that the token says. */
+  /** All claims of the token. */
   readonly claims: ClaimSet
 }
 
 export type Verifier = {
-  /** Who the token stands for. Throws CallerError UNAUTHENTICATED (expired, foreign or malformed: it says which). */
+  /** Returns whom the token stands for. Throws CallerError UNAUTHENTICATED that says why: expired, foreign, malformed. */
   verify(token: string): Promise<Viewer>
-  /** The same with the token's end, for connections that outlive a request. */
+  /** Returns the token's expiry as well, for connections that outlive a request. */
   verifyToken(token: string): Promise<VerifiedToken>
 }
 
@@ -70,7 +70,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const digest = hash('sha256', token, 'base64')
     const known = remembered.get(digest)
     if (known !== undefined && known.expiresAt > now().getTime()) return known
-    const verified = await checkToken(token, keys, options, now())
+    const verified = await checkToken(token, options, { keys, currentDate: now() })
     remembered.set(digest, verified)
     return verified
   }
@@ -80,9 +80,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
 async function checkToken(
   token: string,
-  keys: JWTVerifyGetKey,
   { issuer, audience, roles = 'known', nameClaims = [] }: VerifierOptions,
-  currentDate: Date,
+  { keys, currentDate }: { readonly keys: JWTVerifyGetKey; readonly currentDate: Date },
 ): Promise<VerifiedToken> {
   try {
     const { payload } = await jwtVerify(token, keys, {
@@ -94,7 +93,7 @@ async function checkToken(
       requiredClaims: roles === 'known' ? ['exp', 'sub', 'role'] : ['exp', 'sub'],
     })
     const { sub, exp } = payload
-    const problem = problemOf(payload, nameClaims)
+    const problem = claimsProblem(payload, nameClaims)
     if (problem !== undefined || sub === undefined || exp === undefined)
       throw malformed(problem ?? 'it has no subject or no end')
     const role = isRole(payload.role) || roles === 'known' ? payload.role : 'customer'
@@ -105,8 +104,8 @@ async function checkToken(
   }
 }
 
-/** The types of `payload` are what a token should have: its issuer may have signed anything. */
-function problemOf(payload: JWTPayload, nameClaims: readonly string[]): string | undefined {
+/** Checks the claims at run time: their types say what a token should have, but an issuer may sign anything. */
+function claimsProblem(payload: JWTPayload, nameClaims: readonly string[]): string | undefined {
   return (
     subjectProblem(payload.sub) ??
     expiryProblem(payload.exp) ??
@@ -150,7 +149,7 @@ function keySource(jwks: URL): JWTVerifyGetKey {
   return createRemoteJWKSet(jwks, { timeoutDuration: 3000, cooldownDuration: REREAD_AFTER_MS })
 }
 
-/** Reads the file when first needed, and again when a token names a key that it did not hold. */
+/** Reads the file at first use, and again when a token names a key that it did not hold. */
 function fileKeys(file: URL): JWTVerifyGetKey {
   let current: { readonly keys: ReturnType<typeof createLocalJWKSet>; readonly readAt: number } | undefined
   const read = async () => {

@@ -1,22 +1,22 @@
-// Who asks, and what that lets them do. Free of tokens and transport.
+// Defines viewers and their roles, and checks what they may do.
 import { CallerError } from '#platform/domain/errors.ts'
 
 export const ROLES = ['customer', 'support', 'ops', 'service'] as const
 export type Role = (typeof ROLES)[number]
 
-/** A customer's subject is its `cus_` id. Nobody (no token) is `undefined`. */
+/** A customer's subject is its `cus_` id. An anonymous caller is `undefined`. */
 export type Viewer = { readonly subject: string; readonly role: Role }
 
 export function isRole(value: unknown): value is Role {
   return ROLES.some(role => role === value)
 }
 
-/** Support, ops and services; not customers, not anonymous callers. */
+/** Returns whether the viewer is support, ops or a service. */
 export function isStaff(viewer: Viewer | undefined): boolean {
   return viewer !== undefined && viewer.role !== 'customer'
 }
 
-/** Staff for everybody, a customer for itself. */
+/** Returns whether the viewer may act for the customer: staff for everybody, a customer for itself. */
 export function mayActFor(viewer: Viewer | undefined, customerId: string): boolean {
   return viewer !== undefined && (viewer.role !== 'customer' || viewer.subject === customerId)
 }

@@ -1,11 +1,11 @@
-// Places for requests that wait, so that those who wait leave room for those who need not. Free of what is waited for.
+// Limits how many requests wait for a position at once, so that they leave room for those that need not wait.
 
 type WaitLimit = {
-  /** A place until it is disposed; undefined when `caller`, or everybody together, has as many as there may be. */
+  /** Counts a wait until it is disposed. Undefined when `caller`, or all callers together, have as many as allowed. */
   enter(caller: string | undefined): Disposable | undefined
 }
 
-/** Only `total` bounds callers that are undefined, who stand for many. */
+/** A caller that is undefined stands for many, and is limited by `total` alone. */
 export function createWaitLimit({
   perCaller,
   total,

@@ -1,4 +1,4 @@
-// Pages of other origins: which may read answers (CORS) and open WebSockets. Free of what is served.
+// Decides which pages of other origins may read responses (CORS) and open WebSockets.
 import type { IncomingMessage } from 'node:http'
 import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -9,7 +9,7 @@ import type { FindPath } from '#platform/http/paths.ts'
 /** Origins such as `https://shop.example`; `localhost` for this machine on any port; `*` for everybody. */
 export type Origins = readonly string[]
 
-/** The setting as an operator writes it: undefined when left out, which `originsOf` knows to read. */
+/** The setting as an operator writes it; undefined when left out, for `originsOf` to decide. */
 export const corsOrigins = z
   .string()
   .transform(text => text.split(',').map(entry => entry.trim()))
@@ -17,22 +17,25 @@ export const corsOrigins = z
   .describe('origins with commas between, such as https://shop.example; or localhost, none or *')
   .optional()
 
-/** When nothing is set, development lets in pages of this machine, and production nobody. */
-export function originsOf(setting: Origins | undefined, development: boolean): Origins {
+/** Without a setting, development allows pages of this machine, and production none. */
+export function originsOf(
+  setting: Origins | undefined,
+  { development }: { readonly development: boolean },
+): Origins {
   return setting?.filter(entry => entry !== 'none') ?? (development ? [LOCALHOST] : [])
 }
 
 const LOCALHOST = 'localhost'
-const ANYBODY = '*'
-const OF_THIS_MACHINE = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/
-/** The headers of answers that a page may read, beside those that every page may read. */
+const ANY_ORIGIN = '*'
+const THIS_MACHINE = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/
+/** The response headers that a page may read, beside those that every page may read. */
 const EXPOSED = [CONSISTENCY_HEADER, STALE_HEADER, 'x-request-id', 'retry-after', 'etag', 'location', 'allow']
-/** Seconds that a browser may remember the answer to a preflight: Chromium's most. */
+/** Seconds that a browser may cache a preflight: Chromium's maximum. */
 const PREFLIGHT_SECONDS = 7200
 
 /**
- * Lets pages of `origins` read the answers of paths that are `crossOrigin`. A page that is named may send credentials;
- * with `*`, nobody may. Nothing is told to pages of other origins, and of other paths.
+ * Lets pages of `origins` read the responses of paths that are `crossOrigin`. A page that is named may send credentials;
+ * with `*`, none may. Pages of other origins get no CORS headers, and other paths send none.
  */
 export function allowOrigins(app: FastifyInstance, origins: Origins, findPath: FindPath): void {
   if (origins.length === 0) return
@@ -48,7 +51,7 @@ function optionsFor(request: FastifyRequest, origins: Origins, findPath: FindPat
   const path = origin !== undefined && isAllowed(origin, origins) ? findPath(request) : undefined
   if (!path?.crossOrigin || origin === undefined) return { origin: false }
   return {
-    ...(origins.includes(ANYBODY) ? { origin: ANYBODY } : { origin, credentials: true }),
+    ...(origins.includes(ANY_ORIGIN) ? { origin: ANY_ORIGIN } : { origin, credentials: true }),
     methods: [...path.methods],
     exposedHeaders: EXPOSED,
     maxAge: PREFLIGHT_SECONDS,
@@ -57,8 +60,8 @@ function optionsFor(request: FastifyRequest, origins: Origins, findPath: FindPat
 }
 
 /**
- * Whether a WebSocket may be opened by who asks: no page (it sends no Origin), a page of this very server, or one of
- * `origins`. Browsers open sockets without a preflight, so that the server has to look.
+ * Returns whether a request may open a WebSocket: it has no Origin, or one of this server or of `origins`. Browsers open
+ * sockets without a preflight, so the server has to check.
  */
 export function mayOpenSocket({ headers: { origin, host } }: IncomingMessage, origins: Origins): boolean {
   if (origin === undefined || isAllowed(origin, origins)) return true
@@ -66,11 +69,11 @@ export function mayOpenSocket({ headers: { origin, host } }: IncomingMessage, or
 }
 
 function isAllowed(origin: string, origins: Origins): boolean {
-  if (origins.includes(ANYBODY) || origins.includes(origin)) return true
-  return origins.includes(LOCALHOST) && OF_THIS_MACHINE.test(origin)
+  if (origins.includes(ANY_ORIGIN) || origins.includes(origin)) return true
+  return origins.includes(LOCALHOST) && THIS_MACHINE.test(origin)
 }
 
 function isSetting(entry: string): boolean {
-  if ([LOCALHOST, ANYBODY, 'none'].includes(entry)) return true
+  if ([LOCALHOST, ANY_ORIGIN, 'none'].includes(entry)) return true
   return /^https?:[^*]+$/.test(entry) && URL.canParse(entry) && new URL(entry).origin === entry
 }

@@ -1,11 +1,11 @@
-// What an HTTP endpoint answers when something goes wrong, in the form that its route chose. Free of GraphQL.
+// Sends the errors of HTTP endpoints, in the form that their routes choose.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CALLER_CODES, CallerError, INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Answers what goes wrong on this route, a method that its path does not have included; `sendError` when left out. */
+    /** Sends this route's errors, unsupported methods of its path included; `sendError` when left out. */
     readonly sendError?: SendError
   }
 }
@@ -27,36 +27,36 @@ export class RequestError extends CallerError {
   }
 }
 
-/** `{ error: { code, message, requestId } }` with the status of `statusOf`; operators' faults are logged, not told. */
+/** `{ error: { code, message, requestId } }` with the status of `statusOf`; operators' faults are logged and their details hidden. */
 export function sendError(error: unknown, { request, reply, logger }: FailedRequest): FastifyReply {
   const requestId = request.id
   const fault = callerFault(error)
-  const told = fault
+  const body = fault
     ? { ...fault.details, code: fault.code, message: fault.message }
     : { code: 'INTERNAL', message: INTERNAL_MESSAGE }
   if (fault === undefined)
     logger.error(
       { err: error, request_id: requestId, path: request.url.split('?', 1)[0] },
-      'a request failed',
+      'an HTTP request failed',
     )
-  return reply.code(statusOf(error)).send({ error: { ...told, requestId } })
+  return reply.code(statusOf(error)).send({ error: { ...body, requestId } })
 }
 
-/** The HTTP status that says who is at fault; 500 for what is not the caller's. */
+/** Returns the HTTP status of an error; 500 for what is not the caller's fault. */
 export function statusOf(error: unknown): number {
   const fault = callerFault(error)
   if (fault === undefined) return 500
   return fault instanceof RequestError ? fault.status : CALLER_CODES[fault.code]
 }
 
-/** `error` as a fault of the caller's, the complaints of Fastify about a request included; undefined for any other. */
+/** Returns `error` as a fault of the caller's, Fastify's request errors included; undefined for any other. */
 export function callerFault(error: unknown): CallerError | undefined {
   if (error instanceof CallerError) return error
   const status = clientStatus(error)
   return status === undefined ? undefined : new RequestError(status, messageOf(error))
 }
 
-/** Fastify's own complaints about a request: too large, not JSON, an unknown content type. */
+/** Returns the status of Fastify's own request errors: too large, not JSON, an unknown content type. */
 function clientStatus(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('statusCode' in error) || !('code' in error)) return undefined
   const { statusCode, code } = error

@@ -1,4 +1,4 @@
-// Health endpoints: alive, and ready with the state of each dependency. Free of what the dependencies are.
+// Adds the health endpoints: live, and ready with the state of each dependency.
 import type { FastifyInstance } from 'fastify'
 import type { Health, HealthCheck, NamedCheck } from '#platform/resilience/health.ts'
 

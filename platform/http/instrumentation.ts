@@ -1,4 +1,4 @@
-// Watches requests go by: durations, spans, a log line for the slow and the failed. Changes nothing about them.
+// Instruments requests: durations, spans, and a log line for slow and failed ones.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Observe } from '#platform/telemetry/durations.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -7,7 +7,7 @@ import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Its answers last as long as their clients like: they are neither timed nor slow, nor in a span. */
+    /** Whether its responses last as long as their clients like: they are not timed, logged as slow, or traced. */
     readonly lasting?: boolean
   }
 }
@@ -17,19 +17,19 @@ const SLOW_MS = 1000
 const lasting = new WeakSet<FastifyRequest>()
 const spans = new WeakMap<FastifyRequest, OpenSpan>()
 
-/** This answer lasts as long as its client likes, unlike others of its route: from here on it is not timed. */
+/** Excludes a request from timing: its response lasts as long as its client likes, unlike others of its route. */
 export function leaveUntimed(request: FastifyRequest): void {
   lasting.add(request)
   endSpan(spans.get(request), 200)
 }
 
-/** Durations are counted by route pattern, never by what a client made up. */
+/** Durations are labelled with the route pattern, never with a path that a client made up. */
 export function observeRequests(
   app: FastifyInstance,
   { name, logger }: { readonly name: string; readonly logger: Logger },
 ): void {
   const observe = observer(name)
-  // After the body is read: a body's stream events would lose the span's context.
+  // Runs after the body is read: the body's stream events would lose the span's context.
   app.addHook('preHandler', (request, reply, done) => {
     if (!isTracing() || request.routeOptions.config.lasting) return done()
     const span = openRequestSpan(name, request, reply)
@@ -38,7 +38,7 @@ export function observeRequests(
     span.run(done)
   })
   app.addHook('onResponse', (request, reply, done) => {
-    const { config, url: route = 'none' } = request.routeOptions // made anew each time it is asked for
+    const { config, url: route = 'none' } = request.routeOptions // created at each access
     if ((config.lasting || lasting.has(request)) && reply.statusCode < 400) return done()
     const elapsed = reply.elapsedTime
     observe(request.method, route, reply.statusCode, elapsed / 1000)
@@ -48,7 +48,7 @@ export function observeRequests(
   })
 }
 
-/** Methods, routes and statuses are a server's own, and few. */
+/** The label sets are bounded: methods, routes and statuses are the server's own. */
 function observer(service: string): (method: string, route: string, status: number, seconds: number) => void {
   const all = durationHistogram<'service' | 'method' | 'route' | 'status'>(
     'waybill_http_request_duration_seconds',

@@ -1,26 +1,26 @@
-// Media types and codings of requests: which one an answer should have, and what a body may be. Free of routes.
+// Negotiates the media type of responses, and checks the content type and encoding of request bodies.
 import { MIMEType } from 'node:util'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import Negotiator from 'negotiator'
 import { RequestError } from '#platform/http/errors.ts'
 
 /**
- * The one of `types` that an Accept header weighs highest (RFC 9110, 12.5.1): a weight of 0 excludes, what is named more
- * exactly counts before a range, and the first of `types` is taken where the client has no wish. Undefined when it takes none.
+ * Returns the one of `types` that an Accept header weighs highest (RFC 9110, 12.5.1): a weight of 0 excludes, an exact
+ * type counts before a range, and the first of `types` wins without a preference. Undefined when none is accepted.
  */
 export function preferredType<Type extends string>(
   accept: string | undefined,
   types: readonly Type[],
 ): Type | undefined {
   if (!accept) return types[0]
-  const liked = new Negotiator({ headers: { accept } }).mediaType(types)
-  return types.find(type => type === liked)
+  const preferred = new Negotiator({ headers: { accept } }).mediaType(types)
+  return types.find(type => type === preferred)
 }
 
-/** Whether a content type is JSON in UTF-8, which no form of another site can send. */
+/** Returns whether the content type is JSON in UTF-8, which no form of another site can send. */
 function isJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
   const type = headers['content-type']
-  if (type === 'application/json') return true // which is what most send
+  if (type === 'application/json') return true // most requests
   if (type === undefined) return false
   try {
     const { essence, params } = new MIMEType(type)
@@ -31,7 +31,7 @@ function isJson({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
   }
 }
 
-/** An `onRequest` hook: RequestError 415 for a POST whose content type is not JSON. Its body is not read. */
+/** An `onRequest` hook that fails with RequestError 415 for a POST whose content type is not JSON. Its body is not read. */
 export function requireJson(
   request: FastifyRequest,
   _reply: FastifyReply,
@@ -42,7 +42,7 @@ export function requireJson(
   done(new RequestError(415, `the body's content type is ${type}; it should be application/json, in UTF-8`))
 }
 
-/** A `preParsing` hook: RequestError 415 for a compressed body, with what is taken instead (RFC 9110, 12.5.3). */
+/** A `preParsing` hook that fails with RequestError 415 for a compressed body and sends Accept-Encoding (RFC 9110, 12.5.3). */
 export function refuseCompressedBody(
   { headers }: FastifyRequest,
   reply: FastifyReply,

@@ -1,20 +1,20 @@
-// Methods that a path does not have: 405 with Allow, and OPTIONS with what there is. Free of what the routes do.
+// Answers methods that a path does not support: 405 with Allow, and OPTIONS with the supported ones.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RequestError } from '#platform/http/errors.ts'
 import type { FindPath } from '#platform/http/paths.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-/** GET and HEAD, which ask the same and change nothing (RFC 9110, 9.3.2). */
+/** Returns whether the method is GET or HEAD, which change nothing (RFC 9110, 9.3.2). */
 export function isRead({ method }: Pick<FastifyRequest, 'method'>): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
 /**
- * Where a path has routes, but none for the method of a request: OPTIONS is answered with 204 and `Allow`, another method
- * with 405 and `Allow` (RFC 9110, 9.3.7 and 15.5.6), in the form of errors of the path. The body is not read.
+ * Handles methods that a path has no route for: OPTIONS gets 204 and `Allow`, another method 405 and `Allow` (RFC 9110,
+ * 9.3.7 and 15.5.6), in the path's form of errors. The body is not read.
  */
 export function answerOtherMethods(app: FastifyInstance, findPath: FindPath, logger: Logger): void {
-  // After onRequest, which is where preflights of other origins are answered.
+  // Runs after onRequest, where preflights of other origins are answered.
   app.addHook('preParsing', (request, reply, _payload, done) => {
     const path = isWithoutRoute(request) ? findPath(request) : undefined
     if (path === undefined || path.methods.has(request.method)) return void done()
@@ -26,7 +26,7 @@ export function answerOtherMethods(app: FastifyInstance, findPath: FindPath, log
   })
 }
 
-/** The route of all paths takes what no other does. */
+/** Requests without a route may reach the catch-all route. */
 function isWithoutRoute({ is404, routeOptions }: FastifyRequest): boolean {
   return is404 || routeOptions.url === '*'
 }

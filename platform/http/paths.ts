@@ -1,10 +1,10 @@
-// Which paths a server has routes for, and for which methods. Free of what the routes do.
+// Records which paths a server has routes for, and for which methods.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type SendError, sendError } from '#platform/http/errors.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Pages of other origins may be allowed to read its answers; those of a route without it never are. */
+    /** Whether pages of other origins may be allowed to read its responses; never without it. */
     readonly crossOrigin?: boolean
   }
 }
@@ -16,29 +16,29 @@ type ServedPath = {
   readonly sendError: SendError
 }
 
-/** The path that a request is for, whatever its method; undefined for one without routes. */
+/** Returns the path of a request, whatever its method; undefined for one without routes. */
 export type FindPath = (request: FastifyRequest) => ServedPath | undefined
 
-type Noted = ServedPath & { readonly pattern: RegExp; readonly methods: Set<string> }
+type RecordedPath = ServedPath & { readonly pattern: RegExp; readonly methods: Set<string> }
 
-/** Notes the routes that are added from now on. */
-export function notePaths(app: FastifyInstance): FindPath {
-  const noted = new Map<string, Noted>()
+/** Records the routes that are added from now on. */
+export function recordPaths(app: FastifyInstance): FindPath {
+  const recorded = new Map<string, RecordedPath>()
   app.addHook('onRoute', ({ url, method, config = {} }) => {
     if (url === '*') return
     const { crossOrigin = false, sendError: send = sendError } = config
-    const path = noted.get(url) ?? {
+    const path = recorded.get(url) ?? {
       pattern: patternOf(url),
       methods: new Set(),
       crossOrigin,
       sendError: send,
     }
-    noted.set(url, path)
+    recorded.set(url, path)
     for (const one of [method].flat()) path.methods.add(one)
   })
   return ({ url }) => {
     const path = url.split('?', 1)[0] ?? ''
-    return noted.get(path) ?? noted.values().find(({ pattern }) => pattern.test(path))
+    return recorded.get(path) ?? recorded.values().find(({ pattern }) => pattern.test(path))
   }
 }
 

@@ -1,4 +1,4 @@
-// Every service's HTTP server, on Fastify: request ids, health, metrics, limits, a shutdown that drains. Free of GraphQL.
+// Creates a service's HTTP server on Fastify: request ids, health, metrics, limits, a shutdown that drains.
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -11,18 +11,18 @@ import { addHealthRoutes } from '#platform/http/health.ts'
 import { observeRequests } from '#platform/http/instrumentation.ts'
 import { refuseCompressedBody } from '#platform/http/media-types.ts'
 import { answerOtherMethods } from '#platform/http/methods.ts'
-import { notePaths } from '#platform/http/paths.ts'
+import { recordPaths } from '#platform/http/paths.ts'
 import type { HealthCheck, NamedCheck } from '#platform/resilience/health.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import { METRICS_CONTENT_TYPE, metricsText, startProcessMetrics } from '#platform/telemetry/metrics.ts'
 
 export type HttpServerOptions = {
-  /** The service's name: in metrics, spans and health answers. */
+  /** The service's name in metrics, spans and health responses. */
   readonly name: string
   readonly logger: Logger
   /** Bytes of a request body; 256 KB when left out. */
   readonly bodyLimit?: number
-  /** Pages that may read answers of its `crossOrigin` routes, and open its sockets; only its own when left out. */
+  /** Origins whose pages may read its `crossOrigin` routes and open its sockets; only its own when left out. */
   readonly origins?: Origins
   /** How long requests under way may go on after the server stops; 10 s when left out. */
   readonly drainMs?: number
@@ -37,19 +37,19 @@ export type HttpServer = AsyncDisposable & {
   readonly app: FastifyInstance
   /**
    * `/health/ready` answers 503 while an essential check is not ok; essential when left out. A check that throws or
-   * takes 2 s is not ok. Returns how to take it away again; these may come and go after `listen` too.
+   * takes 2 s is not ok. Returns a function that removes it. Checks may be added and removed after `listen` too.
    */
   addHealthCheck(name: string, check: HealthCheck, options?: { readonly essential: boolean }): () => void
-  /** WebSocket upgrades for one path; other paths are refused with 404, pages of other origins with 403. */
+  /** Handles WebSocket upgrades of one path; other paths are refused with 404, pages of other origins with 403. */
   onUpgrade(path: string, upgrade: Upgrade): void
-  /** Called first when the server stops, while it still answers: for long-lived connections. */
+  /** `work` runs first when the server stops, while it still answers: to close long-lived connections. */
   onShutdown(work: () => Promise<void>): void
   /** Throws OperatorError PORT_IN_USE. Port 0 takes a free one. */
   listen(address: { readonly host: string; readonly port: number }): Promise<{ url: string; port: number }>
 }
 
 export const DEFAULT_BODY_LIMIT = 256 * 1024
-/** Connections that may wait to be accepted: a crowd that comes at once is reset beyond that. Node asks for 511. */
+/** Connections that may wait to be accepted; more at once are reset. Node's default is 511. */
 const BACKLOG = 4096
 const DEFAULT_DRAIN_MS = 10_000
 const REQUEST_ID = /^[\w.:-]{1,128}$/
@@ -59,17 +59,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const app = createApp(options)
   const checks = new Map<string, NamedCheck>()
   const upgrades = new Map<string, Upgrade>()
-  const farewells: (() => Promise<void>)[] = []
+  const shutdownHooks: (() => Promise<void>)[] = []
   const state = { stopping: false }
   startProcessMetrics()
   observeRequests(app, options)
-  const findPath = notePaths(app)
+  const findPath = recordPaths(app)
   allowOrigins(app, origins, findPath)
   answerOtherMethods(app, findPath, options.logger)
   app.addHook('preParsing', refuseCompressedBody)
   app.addHook('onSend', (request, reply, payload, done) => {
     void reply.header('x-request-id', request.id)
-    // A kept-alive connection would hold up the end until its client lets go.
+    // A keep-alive connection would delay the shutdown until its client closes it.
     if (state.stopping) void reply.header('connection', 'close')
     done(null, payload)
   })
@@ -89,11 +89,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return () => void checks.delete(name)
     },
     onUpgrade: (path, upgrade) => void upgrades.set(path, upgrade),
-    onShutdown: work => void farewells.push(work),
+    onShutdown: work => void shutdownHooks.push(work),
     listen: address => listen(app, options, address),
     async [Symbol.asyncDispose]() {
       state.stopping = true
-      await Promise.all(farewells.map(work => work()))
+      await Promise.all(shutdownHooks.map(work => work()))
       // Browsers open connections in advance: Node would wait for their first request.
       for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
       await drain(app, upgraded, options.drainMs ?? DEFAULT_DRAIN_MS)
@@ -121,7 +121,7 @@ function createApp({ bodyLimit = DEFAULT_BODY_LIMIT, logger, name }: HttpServerO
   return app
 }
 
-/** The caller's request id when it is fit for logs and headers, a fresh one otherwise. */
+/** Returns the caller's request id when it is safe for logs and headers, a new one otherwise. */
 function requestIdOf(request: { readonly headers: IncomingMessage['headers'] }): string {
   const given = request.headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
@@ -136,7 +136,7 @@ function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
   return connections
 }
 
-/** Hands upgrades to their path's owner; returns the set of sockets that are upgraded and open. */
+/** Routes upgrades by their path; returns the set of upgraded sockets that are open. */
 function routeUpgrades(
   app: FastifyInstance,
   upgrades: ReadonlyMap<string, Upgrade>,
@@ -187,13 +187,13 @@ function explainListen(error: unknown, name: string, port: number): unknown {
   return error
 }
 
-/** Where a client on this machine finds a server that listens on `host`. */
+/** Returns the host by which a client on this machine reaches a server that listens on `host`. */
 function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
   return host.includes(':') ? `[${host}]` : host
 }
 
-/** Stops accepting, lets requests under way end, cuts what is left after `drainMs`. */
+/** Stops accepting, lets pending requests end, and closes the remaining connections after `drainMs`. */
 async function drain(app: FastifyInstance, upgraded: ReadonlySet<Duplex>, drainMs: number): Promise<void> {
   const cut = setTimeout(() => {
     app.server.closeAllConnections()

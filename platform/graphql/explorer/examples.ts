@@ -1,7 +1,7 @@
 // Mounts an explorer whose examples are a folder of operation files, with a sample token for the caller named there.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { type DocumentNode, Kind, type OperationDefinitionNode, parse, print, type TypeNode } from 'graphql'
-import { sampleToken } from '#platform/auth/sample-token.ts'
+import { sampleToken } from '#platform/auth/issuer.ts'
 import { isRole } from '#platform/auth/viewer.ts'
 import { isObject, type UnknownObject } from '#platform/domain/json.ts'
 import { type Fragments, fragmentsOf, usedFragments } from '#platform/graphql/documents/fragments.ts'

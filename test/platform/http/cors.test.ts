@@ -152,10 +152,13 @@ it('lets everybody in with *, without credentials', async () => {
 
 describe('the setting', () => {
   it('is this machine in development and nobody in production, when left out', () => {
-    expect(originsOf(undefined, true)).toEqual(['localhost'])
-    expect(originsOf(undefined, false)).toEqual([])
-    expect(originsOf(corsOrigins.parse('none'), true)).toEqual([])
-    expect(originsOf(corsOrigins.parse(`${SHOP}, localhost`), false)).toEqual([SHOP, 'localhost'])
+    expect(originsOf(undefined, { development: true })).toEqual(['localhost'])
+    expect(originsOf(undefined, { development: false })).toEqual([])
+    expect(originsOf(corsOrigins.parse('none'), { development: true })).toEqual([])
+    expect(originsOf(corsOrigins.parse(`${SHOP}, localhost`), { development: false })).toEqual([
+      SHOP,
+      'localhost',
+    ])
   })
 
   it.each([

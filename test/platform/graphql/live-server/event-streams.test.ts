@@ -80,8 +80,8 @@ describe('an event stream', () => {
     using raw = await openIntroduced(own, {}, { headers: { 'accept-language': '*' } }) // as fetch has it
     raw.subscribe('1', HEADLINES)
     const streams = await Promise.all([post(own, { query: HEADLINES }), post(own, { query: HEADLINES })])
-    await expect.poll(() => own.newsroom.readers()).toBe(3)
-    own.newsroom.publish('extra')
+    await expect.poll(() => own.feed.readers()).toBe(3)
+    own.feed.publish('extra')
     await raw.seen(({ type }) => type === 'next')
     for (const stream of streams) {
       let text = ''
@@ -94,12 +94,12 @@ describe('an event stream', () => {
       )
     }
     expect(own.count.executions).toBe(1)
-    await expect.poll(() => own.newsroom.readers()).toBe(1)
+    await expect.poll(() => own.feed.readers()).toBe(1)
   })
 
   it('goes on where it broke off, for a plain EventSource', async () => {
     await using own = await serveLive()
-    own.newsroom.publish('before')
+    own.feed.publish('before')
     const authorization = `Bearer ${await own.token('ann')}`
     const source = new EventSource(`${own.streamUrl}?${new URLSearchParams({ query: HEADLINES })}`, {
       fetch: (url, init) =>
@@ -109,19 +109,19 @@ describe('an event stream', () => {
     source.addEventListener('next', ({ data, lastEventId }) =>
       seen.push(`${lastEventId} ${JSON.parse(data).data.headlines.text}`),
     )
-    await expect.poll(() => own.newsroom.readers()).toBe(1)
-    own.newsroom.publish('one')
-    own.newsroom.publish('two')
+    await expect.poll(() => own.feed.readers()).toBe(1)
+    own.feed.publish('one')
+    own.feed.publish('two')
     await expect.poll(() => seen.length).toBe(2)
     for (const socket of own.sockets) socket.destroy()
-    await expect.poll(() => own.newsroom.readers()).toBe(0)
-    own.newsroom.publish('three')
-    own.newsroom.publish('four')
+    await expect.poll(() => own.feed.readers()).toBe(0)
+    own.feed.publish('three')
+    own.feed.publish('four')
     await expect.poll(() => seen.length, { timeout: 5000 }).toBe(4)
-    own.newsroom.publish('five')
+    own.feed.publish('five')
     await expect.poll(() => seen).toEqual(['2 one', '3 two', '4 three', '5 four', '6 five'])
     source.close()
-    await expect.poll(() => own.newsroom.readers()).toBe(0)
+    await expect.poll(() => own.feed.readers()).toBe(0)
   })
 
   it('tells a plain EventSource when it is over', async () => {
@@ -163,7 +163,7 @@ describe('an event stream', () => {
     const client = clientOf(stopping)
     const results = client.iterate({ query: HEADLINES })
     const brokenOff = expect(results.next()).rejects.toBeInstanceOf(NetworkError)
-    await expect.poll(() => stopping.newsroom.readers()).toBe(1)
+    await expect.poll(() => stopping.feed.readers()).toBe(1)
     await stopping[Symbol.asyncDispose]()
     await brokenOff
   })
@@ -239,7 +239,7 @@ describe('a request for an event stream', () => {
   it('has no place for a token but the header', async () => {
     const token = await graph.token('ann')
     const query = 'subscription { headlines(after: "0") { reader } }'
-    graph.newsroom.publish('x')
+    graph.feed.publish('x')
     const stream = await get(graph, { query, token, access_token: token, authorization: `Bearer ${token}` })
     for await (const part of textsOf(stream)) {
       if (!part.includes('reader')) continue
@@ -255,10 +255,10 @@ describe('a reader of a stream that does not read', () => {
   it('holds no more than a buffer of the server, and then gets the newest', async () => {
     await using own = await serveLive({ heartbeatMs: 60_000 })
     const slow = await openStream(own, { query: LARGE })
-    await expect.poll(() => own.newsroom.readers()).toBe(1)
+    await expect.poll(() => own.feed.readers()).toBe(1)
     let most = 0
     for (let number = 1; number <= 10_000; number++) {
-      own.newsroom.publish(`number ${number}`)
+      own.feed.publish(`number ${number}`)
       if (number % 10 === 0) await setImmediate()
       for (const socket of own.sockets) most = Math.max(most, socket.writableLength)
     }
@@ -275,9 +275,9 @@ describe('a reader of a stream that does not read', () => {
   it('is cut at the second heartbeat that finds it so', async () => {
     await using own = await serveLive({ heartbeatMs: 30 })
     const slow = await openStream(own, { query: LARGE })
-    await expect.poll(() => own.newsroom.readers()).toBe(1)
-    while (own.newsroom.readers() > 0) {
-      own.newsroom.publish('more')
+    await expect.poll(() => own.feed.readers()).toBe(1)
+    while (own.feed.readers() > 0) {
+      own.feed.publish('more')
       await setImmediate()
     }
     expect(await own.metrics()).toContain('waybill_live_streams{service="live"} 0')

@@ -72,7 +72,7 @@ describe('a socket is closed', () => {
   it('by the rules of WebSocket for bytes that are none, and nobody else notices', async () => {
     using other = await openIntroduced(graph)
     other.subscribe('1', 'subscription { headlines { text } }')
-    await expect.poll(() => graph.newsroom.readers()).toBe(1)
+    await expect.poll(() => graph.feed.readers()).toBe(1)
     const { port } = new URL(graph.url)
     const socket = connect(Number(port), '127.0.0.1')
     socket.write(
@@ -84,7 +84,7 @@ describe('a socket is closed', () => {
     const [frame] = await once(socket, 'data')
     expect([frame[0], frame.readUInt16BE(2)]).toEqual([0x88, 1002])
     socket.destroy()
-    graph.newsroom.publish('calm')
+    graph.feed.publish('calm')
     expect(await other.seen(ofType('next'))).toMatchObject({
       payload: { data: { headlines: { text: 'calm' } } },
     })
@@ -110,11 +110,11 @@ describe('an operation', () => {
   it('says nothing more once its client has completed it', async () => {
     using raw = await openIntroduced(graph)
     raw.subscribe('1', 'subscription { headlines { text } }')
-    await expect.poll(() => graph.newsroom.readers()).toBe(1)
+    await expect.poll(() => graph.feed.readers()).toBe(1)
     raw.send({ type: 'complete', id: '1' })
     raw.send({ type: 'complete', id: 'never was' })
-    await expect.poll(() => graph.newsroom.readers()).toBe(0)
-    graph.newsroom.publish('late')
+    await expect.poll(() => graph.feed.readers()).toBe(0)
+    graph.feed.publish('late')
     raw.subscribe('2', '{ twice(x: 1) }')
     await raw.seen(ofType('complete'))
     expect(raw.messages.filter(({ id }) => id === '1')).toEqual([])
@@ -126,15 +126,15 @@ describe('an operation', () => {
     raw.send({ type: 'complete', id: '1' })
     raw.subscribe('2', '{ twice(x: 1) }')
     await raw.seen(ofType('complete'))
-    expect(graph.newsroom.readers()).toBe(0)
+    expect(graph.feed.readers()).toBe(0)
   })
 
   it('ends with its connection', async () => {
     const raw = await openIntroduced(graph)
     raw.subscribe('1', 'subscription { headlines { text } }')
-    await expect.poll(() => graph.newsroom.readers()).toBe(1)
+    await expect.poll(() => graph.feed.readers()).toBe(1)
     raw.socket.terminate()
-    await expect.poll(() => graph.newsroom.readers()).toBe(0)
+    await expect.poll(() => graph.feed.readers()).toBe(0)
   })
 
   it('whose source fails ends with the error', async () => {
@@ -221,12 +221,12 @@ describe('a connection', () => {
     })
     const results = client.iterate({ query: 'subscription { headlines { text } }' })
     const next = results.next()
-    await expect.poll(() => first.newsroom.readers()).toBe(1)
+    await expect.poll(() => first.feed.readers()).toBe(1)
     await using second = await serveLive()
     url = second.url
     await first[Symbol.asyncDispose]()
-    await expect.poll(() => second.newsroom.readers()).toBe(1)
-    second.newsroom.publish('again')
+    await expect.poll(() => second.feed.readers()).toBe(1)
+    second.feed.publish('again')
     expect((await next).value).toEqual({ data: { headlines: { text: 'again' } } })
     await client.dispose()
   })

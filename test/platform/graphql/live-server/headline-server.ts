@@ -12,7 +12,7 @@ import { type LiveOptions, mountLiveGraphql } from '#platform/graphql/live-serve
 import { createHttpServer } from '#platform/http/server.ts'
 import { temporaryFolder } from '../../auth/temporary-folder.ts'
 import { recordingLogger } from '../../telemetry/recording-logger.ts'
-import { createNewsroom, type Headline } from './headline-feed.ts'
+import { createHeadlineFeed, type Headline } from './headline-feed.ts'
 
 const typeDefs = `
   type Query { twice(x: Int!): Int, text(length: Int!): String, required: String }
@@ -39,9 +39,9 @@ export async function serveLive(options: Partial<LiveOptions> = {}) {
   const folder = await temporaryFolder()
   const issuer = await openEmbeddedIssuer(folder.path)
   const recording = recordingLogger()
-  const newsroom = createNewsroom()
+  const feed = createHeadlineFeed()
   const count = { executions: 0 }
-  const schema = makeExecutableSchema<RequestContext>({ typeDefs, resolvers: resolversOf(newsroom, count) })
+  const schema = makeExecutableSchema<RequestContext>({ typeDefs, resolvers: resolversOf(feed, count) })
   const http = createHttpServer({ name: 'live', logger: recording.logger })
   mountLiveGraphql(http, {
     schema,
@@ -60,7 +60,7 @@ export async function serveLive(options: Partial<LiveOptions> = {}) {
     issuer.sign({ role, subject, ttlSeconds })
   return {
     ...recording,
-    newsroom,
+    feed,
     count,
     http,
     /** The server's ends of all connections. */
@@ -79,11 +79,11 @@ export async function serveLive(options: Partial<LiveOptions> = {}) {
 
 export type LiveGraph = Awaited<ReturnType<typeof serveLive>>
 
-function resolversOf(newsroom: ReturnType<typeof createNewsroom>, count: { executions: number }) {
+function resolversOf(feed: ReturnType<typeof createHeadlineFeed>, count: { executions: number }) {
   const subscription = {
     headlines: {
       subscribe: (_: unknown, { after, audience }: { after?: string; audience?: string }) =>
-        newsroom.read(after, audience),
+        feed.read(after, audience),
       resolve(headline: Headline) {
         count.executions += 1
         return headline
@@ -104,7 +104,7 @@ function resolversOf(newsroom: ReturnType<typeof createNewsroom>, count: { execu
     },
     Mutation: {
       put(_: unknown, { text }: { text: string }, { consistency }: RequestContext) {
-        consistency.reached('news', newsroom.publish(text))
+        consistency.reached('news', feed.publish(text))
         return 1
       },
     },

@@ -5,7 +5,7 @@ import { type LiveGraph, ofType, openIntroduced, type RawSocket, serveLive } fro
 const HEADLINES = 'subscription ($after: String) { headlines(audience: "all", after: $after) { text } }'
 
 async function watching(graph: LiveGraph, readers: number): Promise<void> {
-  await expect.poll(() => graph.newsroom.readers()).toBe(readers)
+  await expect.poll(() => graph.feed.readers()).toBe(readers)
 }
 
 const textIn = (message: Record<string, unknown>): string => {
@@ -23,7 +23,7 @@ describe('an item of a stream with an audience', () => {
       for (const name of ['a', 'b']) raw.subscribe(`${name}${index}`, HEADLINES)
     await watching(graph, 80)
     for (const text of ['one', 'two', 'three']) {
-      graph.newsroom.publish(text)
+      graph.feed.publish(text)
       for (const [index, raw] of crowd.entries())
         for (const name of ['a', 'b'])
           expect(
@@ -55,7 +55,7 @@ describe('an item of a stream with an audience', () => {
     raw.subscribe('operation B', two, { operationName: 'B' })
     raw.subscribe('audience', HEADLINES.replace('all', 'some'))
     await watching(graph, 8)
-    graph.newsroom.publish('x')
+    graph.feed.publish('x')
     for (const id of ['same', 'as well', 'variable 1', 'operation A', 'audience'])
       await raw.seen(message => message.id === id)
     await german.seen(ofType('next'))
@@ -71,12 +71,12 @@ describe('an item of a stream with an audience', () => {
   it('is the same wherever they began, unless what they see depends on it', async () => {
     await using graph = await serveLive()
     using raw = await openIntroduced(graph)
-    graph.newsroom.publish('old')
+    graph.feed.publish('old')
     raw.subscribe('0', HEADLINES, { variables: { after: '0' } })
     raw.subscribe('1', HEADLINES, { variables: { after: '1' } })
     await watching(graph, 2)
     await showing(raw, 'old')
-    graph.newsroom.publish('new')
+    graph.feed.publish('new')
     for (const id of ['0', '1']) await raw.seen(message => message.id === id && textIn(message) === 'new')
     expect(graph.count.executions).toBe(2)
 
@@ -85,7 +85,7 @@ describe('an item of a stream with an audience', () => {
     raw.subscribe('a', echo, { variables: { after: '2' } })
     raw.subscribe('b', echo, { variables: { after: '02' } })
     await watching(graph, 4)
-    graph.newsroom.publish('x')
+    graph.feed.publish('x')
     await showing(raw, 'x2')
     await showing(raw, 'x02')
   })
@@ -98,7 +98,7 @@ describe('an item of a stream with an audience', () => {
     ann.subscribe('1', query)
     bob.subscribe('1', query)
     await watching(graph, 2)
-    graph.newsroom.publish('x')
+    graph.feed.publish('x')
     expect(await ann.seen(ofType('next'))).toMatchObject({
       payload: { data: { headlines: { reader: 'ann' } } },
     })
@@ -114,7 +114,7 @@ describe('an item of a stream with an audience', () => {
     raw.subscribe('1', 'subscription { headlines { text loads } }')
     await watching(graph, 1)
     for (const text of ['one', 'two']) {
-      graph.newsroom.publish(text)
+      graph.feed.publish(text)
       expect(await showing(raw, text)).toMatchObject({ payload: { data: { headlines: { loads: 1 } } } })
     }
   })
@@ -135,7 +135,7 @@ describe('a client that does not read', () => {
     slow.socket.pause()
     let most = 0
     for (let number = 1; number <= 10_000; number++) {
-      graph.newsroom.publish(`number ${number}`)
+      graph.feed.publish(`number ${number}`)
       if (number % 10 === 0) await setImmediate()
       most = Math.max(most, pendingBytes(graph))
     }
@@ -175,8 +175,8 @@ describe('a client that does not read', () => {
     slow.subscribe('1', LARGE)
     await watching(graph, 1)
     slow.socket.pause()
-    while (graph.newsroom.readers() > 0) {
-      graph.newsroom.publish('more')
+    while (graph.feed.readers() > 0) {
+      graph.feed.publish('more')
       await setImmediate()
     }
     slow.socket.resume()
