@@ -1,4 +1,4 @@
-// Asks the service of this container whether it can work: exit code 0 for yes. Needs nothing but Node.
+// Checks whether the service in this container is ready: exit code 0 means yes. It needs only Node.
 import process from 'node:process'
 
 const url = `http://127.0.0.1:${process.env.PORT}/health/ready`

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes .env, which docker-compose.yml reads, with secrets of its own: new-env.sh trial | own-issuer. Leaves a present one alone.
+# Writes .env for docker-compose.yml with new secrets, unless there is one: new-env.sh trial | own-issuer.
 set -eu
 identity=${1:-}
 case $identity in
@@ -18,7 +18,7 @@ random() {
   od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n'
 }
 
-# Consul takes no tokens of another form.
+# Consul accepts only tokens of this form.
 uuid() {
   random | sed 's/\(.\{8\}\)\(.\{4\}\)\(.\{4\}\)\(.\{4\}\)\(.\{12\}\).*/\1-\2-\3-\4-\5/'
 }

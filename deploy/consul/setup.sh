@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the token that the services show to Consul, and the settings of each where there are none. May be run again.
+# Creates the services' Consul token, and the settings of each service that has none. It may be run again.
 set -eu
 rules='
 service_prefix "" { policy = "write" }
@@ -15,6 +15,6 @@ if ! consul acl token read -self -token "$SERVICES_TOKEN" > /dev/null 2>&1; then
     -secret "$SERVICES_TOKEN" > /dev/null
 fi
 for service in orders inventory payment shipping gateway bff-web bff-mobile; do
-  # Only where there is no such key: index 0.
+  # The index 0 writes only a missing key.
   consul kv put -cas -modify-index=0 "waybill/$service" '{}' > /dev/null 2>&1 || consul kv get "waybill/$service" > /dev/null
 done

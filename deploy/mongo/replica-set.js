@@ -1,4 +1,4 @@
-// For mongosh: the replica set of one member, and an account for each subgraph that may use its own database alone.
+// Run by mongosh: starts a replica set of one member and creates an account per subgraph, limited to its own database.
 // Repeats change nothing but passwords.
 const SERVICES = ['orders', 'inventory', 'payment', 'shipping']
 

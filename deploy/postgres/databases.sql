@@ -1,4 +1,4 @@
--- A database for each subgraph and two for Temporal, each with the account of its owner, which may enter no other.
+-- Creates a database per subgraph and two for Temporal, each with an account that may enter no other database.
 -- psql runs it once, on the first start of the container; the passwords come from its environment.
 \getenv orders_password ORDERS_PASSWORD
 \getenv inventory_password INVENTORY_PASSWORD

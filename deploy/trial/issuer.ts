@@ -1,4 +1,4 @@
-// Makes the issuer of a trial: its key and its public key set, in AUTH_EMBEDDED_DIR. Repeats change nothing.
+// Creates the token issuer of a trial, its key and its public key set, in AUTH_EMBEDDED_DIR. Repeats change nothing.
 import process from 'node:process'
 import { openEmbeddedIssuer } from '#platform/auth/issuer.ts'
 
