@@ -56,7 +56,7 @@ describe('an operation that the planner crashes on', () => {
     expect(await planner.planWithHive('{ products { sku } }', undefined)).toHaveProperty('node')
   })
 
-  test('gets a plan of the other planner, which is doubtful where it does not fetch what is required', async () => {
+  test("gets a plan from Apollo's planner, with a flaw where the plan does not fetch what is required", async () => {
     const flaw = 'stock is asked for Product.delivery without what it requires'
     expect(await planner.planWithApollo(BREAKS, undefined)).toMatchObject({
       node: { kind: 'Sequence' },

@@ -32,7 +32,7 @@ async function take(reader: AsyncIterator<string>, count: number): Promise<strin
 }
 
 describe('a reader', () => {
-  it('gets what is pushed from when it came, in order, whether it waits or not', async () => {
+  it('gets the items that are pushed after it joined, in order, whether it waits for them or not', async () => {
     const { read, push } = create()
     push('before')
     const one = read()
@@ -45,7 +45,7 @@ describe('a reader', () => {
     expect(await take(other, 1)).toEqual(['c'])
   })
 
-  it('ends after what was pushed, with the failure where there is one', async () => {
+  it('ends after the last item, with the failure when there is one', async () => {
     const ending = create()
     const one = ending.read()
     ending.push('a')
@@ -59,7 +59,7 @@ describe('a reader', () => {
     await expect(waited).rejects.toThrow('gone')
   })
 
-  it('that has left gets no more, and the last one to leave is told of', async () => {
+  it('gets no more items once it has left, and the last one to leave empties the broadcast', async () => {
     const { read, push, onEmpty } = create()
     const [one, other] = [read(), read()]
     const waited = one.next()
@@ -74,7 +74,7 @@ describe('a reader', () => {
 })
 
 describe('room', () => {
-  it('is there until a reader is half as far behind as it may be, and again when it has read', async () => {
+  it('ends when a reader is half as far behind as it may be, and returns when it has read', async () => {
     const { read, push, room } = create()
     const reader = read()
     push('a')
@@ -87,14 +87,14 @@ describe('room', () => {
     expect(room()).toBeUndefined()
   })
 
-  it('goes by bytes as well', () => {
+  it('is limited by bytes as well as by items', () => {
     const { read, push, room } = create({ maxBytes: 10 })
     read()
     push('12345')
     expect(room()).toBeInstanceOf(Promise)
   })
 
-  it('is waited for only so long where another reader has it, and then not for the slow one until it caught up', async () => {
+  it('does not wait for a slow reader past the maximum wait, until that reader has caught up', async () => {
     const { read, push, room } = create()
     const [fast, slow] = [read(), read()]
     push('a', 'b')
@@ -112,7 +112,7 @@ describe('room', () => {
     expect(room()).toBeInstanceOf(Promise)
   })
 
-  it('is waited for without end where all are slow', async () => {
+  it('waits without limit when all readers are slow', async () => {
     const { read, push, room } = create()
     const reader = read()
     push('a', 'b')
@@ -126,7 +126,7 @@ describe('room', () => {
     await waited
   })
 
-  it('comes when the reader that was waited for leaves', async () => {
+  it('returns when the reader that was behind leaves', async () => {
     const { read, push, room } = create()
     const [fast, slow] = [read(), read()]
     push('a', 'b')
@@ -138,7 +138,7 @@ describe('room', () => {
 })
 
 describe('a slow reader', () => {
-  it('is cut off when it is further behind than it may be, and lets go of what it has not read', async () => {
+  it('is cut off when it is further behind than allowed, and releases its unread items', async () => {
     const { read, push, room } = create()
     const [fast, slow] = [read(), read()]
     push('a', 'b')
@@ -153,7 +153,7 @@ describe('a slow reader', () => {
     expect(await take(fast, 1)).toEqual(['e'])
   })
 
-  it('is not cut off for an item that is too large for any', async () => {
+  it('is not cut off for a single item that is larger than the limit', async () => {
     const { read, push } = create({ maxBytes: 3 })
     const reader = read()
     push('far too large')

@@ -41,7 +41,7 @@ async function startOtherAuthors() {
 }
 
 describe('a subscription, when another supergraph is served', () => {
-  it('goes on by the new one, on the connection that it has', async () => {
+  it('continues on the new one, on its existing connection', async () => {
     const { press, subscriber } = await start()
     const before = press.current.get()
     const other = await startOtherAuthors()
@@ -52,7 +52,7 @@ describe('a subscription, when another supergraph is served', () => {
     expect(press.articles.seen.upgrades).toHaveLength(1)
   })
 
-  it('moves to where its subgraph is now, and leaves where it was once it is followed there', async () => {
+  it('moves to the new address of its subgraph, and leaves the old one once the new one is open', async () => {
     const { press, subscriber } = await start()
     const before = press.current.get()
     const moved = open.use(await startSubgraph(ARTICLES, articles))
@@ -69,7 +69,7 @@ describe('a subscription, when another supergraph is served', () => {
     expect(await subscriber.next()).toEqual(answerFor('3'))
   })
 
-  it('goes on by the old one when it is not valid any more, which is closed with it', async () => {
+  it('continues on the old one when it is no longer valid, and the old graph closes with it', async () => {
     const { press, subscriber } = await start()
     const before = press.current.get()
     const sdl = AUTHORS.replace('name: String ', '')
@@ -83,7 +83,7 @@ describe('a subscription, when another supergraph is served', () => {
     await eventually(() => press.closedGraphs).toEqual([before])
   })
 
-  it('comes back to the newest one in which it is valid', async () => {
+  it('returns to the newest one in which it is valid', async () => {
     const { press, subscriber } = await start()
     const sdl = AUTHORS.replace('name: String ', '')
     await press.replace(compose({ ...press.services, authors: { sdl, url: press.authors.url } }))
@@ -94,7 +94,7 @@ describe('a subscription, when another supergraph is served', () => {
     expect(await subscriber.next()).toEqual(answerFor('2', 'Anonymous'))
   })
 
-  it('loses no event and repeats none, however often that happens', async () => {
+  it('neither loses nor repeats an event, however often it is replaced', async () => {
     const { press, subscriber } = await start()
     const ids = Array.from({ length: 60 }, (_, index) => `${index + 100}`)
     const replacing = (async () => {
@@ -112,7 +112,7 @@ describe('a subscription, when another supergraph is served', () => {
     expect(press.articles.seen.upgrades).toHaveLength(1)
   })
 
-  it('stays where it is when the new place refuses it', async () => {
+  it('stays at the old address when the new one refuses it', async () => {
     const { press, subscriber } = await start()
     const moved = open.use(await startSubgraph(ARTICLES, articles))
     moved.behaviour.refuses = () => true
@@ -122,7 +122,7 @@ describe('a subscription, when another supergraph is served', () => {
     expect(await subscriber.next()).toEqual(answerFor('2'))
   })
 
-  it('does so with all others that are running', async () => {
+  it('is replanned together with all others that are running', async () => {
     const { press } = await start()
     const queries = Array.from(
       { length: 20 },
@@ -142,7 +142,7 @@ describe('a subscription, when another supergraph is served', () => {
     expect(press.articles.seen.upgrades).toHaveLength(21)
   })
 
-  it('shares what it follows with those who come later', async () => {
+  it('shares its source with subscribers who join later', async () => {
     const { press, subscriber } = await start()
     await press.replace(compose(press.services))
     await using late = subscribe(press.socket, PUBLISHED)

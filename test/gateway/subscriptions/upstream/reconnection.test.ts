@@ -58,7 +58,7 @@ async function startCounter() {
   }
 }
 
-test('a stream whose events have ids goes on behind the last one, without loss or repetition', async () => {
+test('a stream whose events have ids resumes after the last one, without loss or repetition', async () => {
   await using counter = await startCounter()
   await using following = follow(counter.url)
   const got: unknown[] = []
@@ -68,7 +68,7 @@ test('a stream whose events have ids goes on behind the last one, without loss o
   expect(following.opened).toHaveBeenCalledTimes(3)
 })
 
-test('waiting for a subgraph ends at once when it is not followed any more', async () => {
+test('the wait between attempts ends at once when the subscription is aborted', async () => {
   const lost = vi.fn()
   await using following = follow('http://127.0.0.1:1/graphql/stream', lost)
   const next = following.events.next()
@@ -82,7 +82,7 @@ test.each([
   [502, 'text/html', 'bad gateway', 'UNAVAILABLE'],
   [401, 'application/json', '{"errors":[{"message":"no"}]}', 'UNAUTHENTICATED'],
   [403, 'text/plain', 'no', 'FORBIDDEN'],
-])('HTTP %i with %s is told as such, when that is the end', async (status, type, body, code) => {
+])('HTTP %i with %s ends the subscription with the matching error code', async (status, type, body, code) => {
   const server = createServer((_request, response) =>
     response.writeHead(status, { 'content-type': type }).end(body),
   )
@@ -95,7 +95,7 @@ test.each([
   server.close()
 })
 
-test('errors in JSON in place of a stream are those of the subscription', async () => {
+test('errors in a JSON response in place of a stream become those of the subscription', async () => {
   const server = createServer((_request, response) =>
     response
       .writeHead(400, { 'content-type': 'application/json' })
@@ -109,7 +109,7 @@ test('errors in JSON in place of a stream are those of the subscription', async 
   server.close()
 })
 
-test('a subgraph that takes connections and loses them at once is asked ever less often', async () => {
+test('a subgraph that accepts connections and drops them at once is tried less and less often', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] })
   try {
     let connections = 0
