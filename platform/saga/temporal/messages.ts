@@ -1,4 +1,4 @@
-// What the workflow and the processes that serve it tell each other. Stored by Temporal: what is here only ever grows.
+// The messages between the workflow, its client and its activities. Temporal stores them: members may be added, never changed.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { EventMeta } from '#platform/event-store/event-store.ts'
 import type { PendingCall, RunningTimer } from '#platform/saga/history.ts'
@@ -9,7 +9,7 @@ export const RUN_QUERY = 'run'
 
 export type SagaStart = { readonly saga: string; readonly sagaId: string }
 
-/** An event on its way into a saga's history, where each `commandId` stands at most once. */
+/** An event on its way into a saga's history, which has each `commandId` at most once. */
 export type IncomingEvent = {
   readonly commandId: string
   readonly type: string
@@ -18,10 +18,10 @@ export type IncomingEvent = {
   readonly meta: EventMeta
 }
 
-/** One that has come, in the order of `at`. */
+/** An event that has arrived, in the order of `at`. */
 export type RunEvent = IncomingEvent & { readonly id: string; readonly at: string }
 
-/** What of a saga's history lies outside the run: the events that earlier runs have closed with. */
+/** Where a run begins: the number of events of the saga that earlier runs have closed with. */
 export type RunOrigin = {
   /** Events of the saga's own stream, which the runner on the event store has left. */
   readonly inherited: number
@@ -33,7 +33,7 @@ export type RunOrigin = {
   readonly position: number
 }
 
-/** What a run holds: its events, and those that have come and are not yet decided. */
+/** The events of a run, and those that have arrived and wait for a decision. */
 export type RunState = {
   readonly base: RunOrigin | undefined
   readonly events: readonly RunEvent[]
@@ -46,8 +46,8 @@ export type EffectChanges = {
   readonly cancelled: readonly string[]
 }
 
-export type Decision = {
-  /** Places in the arrivals of those that count; the others stand in the history already. */
+type Decision = {
+  /** Indexes of the arrivals that are new; the history has the others already. */
   readonly accepted: readonly number[]
   readonly doing: EffectChanges
   /** Its phase is ended; no call is asked for, and no timer runs. */

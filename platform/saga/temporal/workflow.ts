@@ -1,5 +1,5 @@
-// The one workflow that hosts every saga. Free of definitions: what they decide comes from local activities, whose
-// results Temporal keeps, so that a changed definition never meets a replay. Runs in Temporal's sandbox.
+// The workflow that hosts every saga, run in Temporal's sandbox. Definitions decide in local activities, whose results Temporal
+// keeps, so that a changed definition never meets a replay.
 //
 // A change to the order of what is asked of Temporal here goes behind `patched()`: runs under way are replayed.
 import {
@@ -37,7 +37,7 @@ const local = proxyLocalActivities<LocalActivities>({
   retry: { initialInterval: '50ms', backoffCoefficient: 2, maximumInterval: '2s' },
 })
 
-/** Tries that end get their delays from the worker; this policy is for those whose worker is gone. */
+/** A failed attempt gets its delay from the worker; this policy is for attempts whose worker died. */
 const { performStep } = proxyActivities<Pick<Activities, 'performStep'>>({
   startToCloseTimeout: '15 minutes',
   heartbeatTimeout: '10s',
@@ -49,7 +49,7 @@ const { close: closeRun } = proxyActivities<Pick<Activities, 'close'>>({
   retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '5s' },
 })
 
-/** After an activity ended in a way that none should, such as by an operator's hand. */
+/** The pause after an activity was ended from outside, such as by an operator. */
 const AFTER_LOSS = '10s'
 
 type Run = {
