@@ -1,6 +1,6 @@
 // Runs pieces of work one after another, in the order in which they were handed in.
 
-export type SerialQueue = <T>(work: () => Promise<T>) => Promise<T>
+type SerialQueue = <T>(work: () => Promise<T>) => Promise<T>
 
 export function createSerialQueue(): SerialQueue {
   let last: Promise<unknown> = Promise.resolve()

@@ -1,4 +1,4 @@
-// What every event bus adapter promises, as tests over a factory.
+// Tests what every event bus promises: a suite that takes the adapter.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EventBus } from '#platform/event-bus/event-bus.ts'
 import { events, inbox, range } from '#test/platform/event-bus/messages.ts'
@@ -24,7 +24,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       return [here, there]
     }
 
-    test('a message is read back with all that its event said', async () => {
+    test('a message is read back with all the data of its event', async () => {
       const [bus, other] = buses()
       const topic = newTopic()
       const [event] = events(7, 7)
@@ -44,7 +44,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       ])
     })
 
-    test('reads begin after a position and hold at most so many', async () => {
+    test('a read begins after its position and returns at most its limit', async () => {
       const [bus] = buses()
       const topic = newTopic()
       await bus.publish(topic, events(1, 30))
@@ -57,7 +57,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       expect(await positions(99, 5)).toEqual([])
     })
 
-    test('what was published before is left alone', async () => {
+    test('a message that is published again is skipped', async () => {
       const [bus, other] = buses()
       const topic = newTopic()
       await bus.publish(topic, events(1, 10))
@@ -68,7 +68,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       expect(await other.end(topic)).toBe(12)
     })
 
-    test('a topic without messages is empty and ends at 0, and has nothing of others', async () => {
+    test('a topic without messages is empty and ends at 0, whatever other topics contain', async () => {
       const [bus] = buses()
       await bus.publish(newTopic(), events(1, 3))
       const topic = newTopic()
@@ -76,7 +76,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       expect(await bus.read(topic, 0, 10)).toEqual([])
     })
 
-    test('a read of nowhere, of nothing or of too much is refused', async () => {
+    test('a read with an invalid topic, position or limit is refused', async () => {
       const [bus] = buses()
       for (const [after, limit] of [
         [-1, 1],
@@ -89,7 +89,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       await expect(bus.read('No Topic', 0, 1)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
     })
 
-    test('a tail without a position gets what is published from then on, by any process', async () => {
+    test('a tail without a position gets the messages that any process publishes from then on', async () => {
       const [bus, other] = buses()
       const topic = newTopic()
       await bus.publish(topic, events(1, 3))
@@ -102,7 +102,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       expect(await far.received(3)).toEqual([4, 5, 6])
     })
 
-    test('a tail of several topics begins in each where it was told', async () => {
+    test("a tail of several topics begins at each topic's own position", async () => {
       const [bus, other] = buses()
       const [first, second] = [newTopic(), newTopic()]
       await bus.publish(first, events(1, 5))
@@ -139,7 +139,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       await Promise.all(tails.map(tail => tail[Symbol.asyncDispose]()))
     })
 
-    test('a slow tail holds up nobody, and gets everything in its own time', async () => {
+    test('a slow tail delays no other, and gets every message', async () => {
       const [bus] = buses()
       const topic = newTopic()
       const [slow, fast] = [inbox(), inbox()]
@@ -157,7 +157,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       expect(await slow.received(5_000)).toEqual(range(1, 5_000))
     })
 
-    test('a delivery that throws is made again, and order is kept', async () => {
+    test('a delivery that throws is repeated, and order is kept', async () => {
       const [bus] = buses()
       const topic = newTopic()
       const [tailed, grouped] = [inbox(), inbox()]
@@ -194,7 +194,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       expect(shared.positions).toEqual(range(1, 200))
     })
 
-    test('a group goes on where it stopped, in whichever process', async () => {
+    test('a group continues at its checkpoint in any process', async () => {
       const [bus, other] = buses()
       const topic = newTopic()
       const box = inbox()
@@ -207,7 +207,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       expect(await box.received(20)).toEqual(range(1, 20))
     })
 
-    test('an ended reader has finished its delivery, and gets nothing more', async () => {
+    test('ending a subscription waits for its delivery, and it gets nothing more', async () => {
       const [bus] = buses()
       const topic = newTopic()
       const box = inbox()
@@ -228,7 +228,7 @@ export function eventBusContract(adapter: string, open: () => Promise<EventBus>)
       expect(box.positions).toEqual([1])
     })
 
-    test('a closed bus has ended its readers', async () => {
+    test('closing the bus ends its subscriptions', async () => {
       const bus = await open()
       const topic = newTopic()
       const box = inbox()

@@ -1,4 +1,4 @@
-// Events to publish, and a reader that collects what it is delivered. For tests of the bus.
+// Builds events to publish, and collects delivered messages, for tests of the bus.
 import type { BusMessage, Delivery } from '#platform/event-bus/event-bus.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 
@@ -21,7 +21,7 @@ function event(position: number): RecordedEvent {
   }
 }
 
-export type Inbox = {
+type Inbox = {
   readonly deliver: Delivery
   /** Positions in the order of delivery. */
   readonly positions: number[]

@@ -1,4 +1,4 @@
-// A process of its own that subscribes and prints what it is delivered, to be killed by a test.
+// Subscribes in a process that a test kills, and prints the positions that are delivered.
 import { openEventBus } from '#platform/event-bus/open.ts'
 
 const [url = '', group = '', topic = ''] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-// A process that owns a consumer until it is killed: prints `owner`, then `handled <position>` per event. Run by a test.
+// Owns a consumer in a process that a test kills: prints `owner`, then `handled <position>` per event.
 import { openPostgresEventStore } from '#platform/event-store/postgres/event-store.ts'
 
 const [, , url = '', name = ''] = process.argv

@@ -1,4 +1,4 @@
-// What every event store promises of consumers, as a suite that takes the adapter.
+// Tests what every event store promises of consumers: a suite that takes the adapter.
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -32,7 +32,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       handled.push(...positions(events))
     }
 
-    test('a consumer gets what is there and what comes, in order, in batches of its size', async () => {
+    test('a consumer handles stored and new events in order, in batches of at most its size', async () => {
       await appendMany(store, 'order', 25)
       const sizes: number[] = []
       const consumer = await store.consume({
@@ -51,7 +51,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       expect(consumer.status()).toEqual({ name: 'views', owner: true, checkpoint: 30, deadLetters: 0 })
     })
 
-    test('events of other categories move the checkpoint and are not handled', async () => {
+    test('events of other categories move the checkpoint without being handled', async () => {
       const consumer = await store.consume({ name: 'views', categories: ['order'], handle: note })
       await store.append(write('stock-1', 0))
       await store.append(write('order-1', 0))
@@ -60,7 +60,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       expect(handled).toEqual([2])
     })
 
-    test('a consumer goes on from its checkpoint after a restart', async () => {
+    test('a consumer continues from its checkpoint after a restart', async () => {
       const before = await store.consume({ name: 'views', handle: note })
       await before.reached(await appendMany(store, 'order', 5), WAIT)
       await before[Symbol.asyncDispose]()
@@ -78,7 +78,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       expect(handled).toEqual(upTo(10))
     })
 
-    test('consumers of other names have checkpoints of their own', async () => {
+    test('each consumer has a checkpoint of its own', async () => {
       const one = await store.consume({ name: 'one', handle: note })
       await one.reached(await appendMany(store, 'order', 3), WAIT)
       const two = await store.consume({ name: 'two', handle: note })
@@ -86,7 +86,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       expect(handled).toEqual([1, 2, 3, 1, 2, 3])
     })
 
-    test('one process owns a consumer; a standby knows its progress and takes over when it is given up', async () => {
+    test('one process owns a consumer; a standby sees its progress and takes over when the lease is released', async () => {
       const rival = await database.open()
       const owner = await store.consume({ name: 'views', handle: note })
       const takenOver = Promise.withResolvers<void>()
@@ -106,7 +106,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       expect(handled).toEqual(upTo(10))
     })
 
-    test('reached answers false in time, true for what is past, and false when closed', async () => {
+    test('reached resolves to true for a past position, and to false on timeout or close', async () => {
       const consumer = await store.consume({ name: 'views', handle: note })
       expect(await consumer.reached(0, 0)).toBe(true)
       expect(await consumer.reached(1, 20)).toBe(false)
@@ -115,7 +115,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       expect(await waiting).toBe(false)
     })
 
-    test('listeners hear each new checkpoint', async () => {
+    test('progress listeners get each new checkpoint', async () => {
       const heard: number[] = []
       const consumer = await store.consume({ name: 'views', handle: note, batchSize: 1 })
       const stop = consumer.onProgress(checkpoint => heard.push(checkpoint))
@@ -126,7 +126,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       expect(heard).toEqual([1, 2, 3])
     })
 
-    test('a consumer stays behind another, also behind one that another process owns', async () => {
+    test('a consumer never passes the one it stays behind, even if another process owns that one', async () => {
       const rival = await database.open()
       const gate = Promise.withResolvers<void>()
       const views = await store.consume({
@@ -148,7 +148,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
     })
 
     describe('when a handler throws', () => {
-      test('the batch is given again event by event until it works', async () => {
+      test('the batch is retried event by event until it succeeds', async () => {
         let failures = 2
         const calls: number[][] = []
         const consumer = await store.consume({
@@ -164,7 +164,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
         expect(consumer.status()).toMatchObject({ deadLetters: 0 })
       })
 
-      test('an event that keeps failing is parked with those behind it in its stream; others go on', async () => {
+      test('an event that keeps failing is parked with the later ones of its stream, and other streams continue', async () => {
         const consumer = await store.consume({ name: 'views', attempts: 2, handle: failingOn(() => [1]) })
         await store.append(write('order-1', 0, event('A'), event('B')))
         await store.append(write('order-2', 0))
@@ -199,7 +199,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
         expect(after.status().deadLetters).toBe(2)
       })
 
-      test('replayed events go to the handler in order, and the stream flows again', async () => {
+      test('replayed events are handled in order, and later events of the stream are handled again', async () => {
         let broken = [1, 3]
         const consumer = await store.consume({ name: 'views', attempts: 1, handle: failingOn(() => broken) })
         await store.append(write('order-1', 0, event('A'), event('B')))
@@ -230,7 +230,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
         expect(handled).toEqual([1])
       })
 
-      test('an outage of what it writes to parks nothing, however long it lasts', async () => {
+      test("an outage of the handler's engine parks no event, however long it lasts", async () => {
         let outages = 4
         const consumer = await store.consume({
           name: 'views',
@@ -246,7 +246,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
         expect(consumer.status()).toMatchObject({ deadLetters: 0 })
       })
 
-      test('an owner whose start fails tries again', async () => {
+      test('an owner whose onOwner callback fails retries it', async () => {
         let failures = 2
         const consumer = await store.consume({
           name: 'views',
@@ -260,8 +260,8 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
       })
     })
 
-    describe('when the lease is taken for a while', () => {
-      test('the owner has stopped before the work begins, and goes on from the checkpoint it returns', async () => {
+    describe('when another process takes the lease for a while', () => {
+      test('the owner stops before the work begins, and continues from the checkpoint that the work returns', async () => {
         const events: string[] = []
         const gate = Promise.withResolvers<void>()
         const entered = Promise.withResolvers<void>()
@@ -293,7 +293,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
         expect(events).toEqual(['handled', 'lost', 'work from 2'])
       })
 
-      test('work that throws leaves the checkpoint, and its error is passed on', async () => {
+      test('work that throws leaves the checkpoint unchanged, and its error is thrown', async () => {
         const consumer = await store.consume({ name: 'views', handle: note })
         await consumer.reached(await appendMany(store, 'order', 3), WAIT)
         const work = async () => {
@@ -304,7 +304,7 @@ export function describeConsumers(adapter: string, fixture: () => Promise<Fixtur
         expect(handled).toEqual([1, 2, 3, 4])
       })
 
-      test('a consumer that nobody runs can be taken', async () => {
+      test('the lease of a consumer that nobody runs can be taken', async () => {
         await appendMany(store, 'order', 3)
         await store.withConsumerLease('views', async checkpoint => checkpoint + 2)
         const consumer = await store.consume({ name: 'views', handle: note })

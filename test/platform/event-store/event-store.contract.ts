@@ -1,4 +1,4 @@
-// What every event store promises of appends and reads, as a suite that takes the adapter.
+// Tests what every event store promises of appends and reads: a suite that takes the adapter.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Json, JsonObject } from '#platform/domain/json.ts'
 import type { EventStore, StreamId } from '#platform/event-store/event-store.ts'
@@ -26,7 +26,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
     afterEach(() => database.close())
 
     describe('appends', () => {
-      test('an event comes back as it was written, with its place and time', async () => {
+      test('an event is read back as it was written, with its position and time', async () => {
         const data = { text: 'é"\\{},\n\u2028', nested: [1, null, { deep: true }], amount: -1.5e-7 }
         const meta = { actor: 'customer:cus_1', correlationId: 'c', traceparent: '00-ab-cd-01' }
         const append = { ...write('order-1', 0, { type: 'OrderPlaced', schema: 3, data }), meta }
@@ -45,7 +45,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         })
       })
 
-      test('a writer who expects another version gets a conflict and writes nothing', async () => {
+      test('an append that expects another version conflicts and writes nothing', async () => {
         await store.append(write('order-1', 0, event('A'), event('B')))
         const conflict = { status: 'conflict', stream: 'order-1', actual: 2 }
         expect(await store.append(write('order-1', 1))).toEqual({ ...conflict, expected: 1 })
@@ -54,7 +54,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.head()).toBe(2)
       })
 
-      test('of many writers at one version, exactly one wins', async () => {
+      test('exactly one of many appends at the same version succeeds', async () => {
         const rival = await database.open()
         const results = await Promise.all(
           upTo(40).map(n => (n % 2 ? store : rival).append(write('order-1', 0))),
@@ -64,7 +64,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.head()).toBe(1)
       })
 
-      test('writes to several streams are all done or none', async () => {
+      test('writes to several streams are atomic', async () => {
         await store.append(write('stock-a', 0))
         const both = (expectedOfA: number) => ({
           writes: [...write('stock-b', 0).writes, ...write('stock-a', expectedOfA).writes],
@@ -75,7 +75,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.readStream('stock-b')).toHaveLength(1)
       })
 
-      test('a write without events only demands the version', async () => {
+      test('a write without events only checks the version', async () => {
         await store.append(write('stock-a', 0))
         const guarded = (expected: number) => ({
           writes: [...write('stock-b', 0).writes, { stream: 'stock-a' as const, expected, events: [] }],
@@ -117,7 +117,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.head()).toBe(2)
       })
 
-      test('of many concurrent repeats, exactly one writes', async () => {
+      test('exactly one of many concurrent repeats of a command writes', async () => {
         const rival = await database.open()
         const results = await Promise.all(
           upTo(40).map(n =>
@@ -129,7 +129,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.head()).toBe(1)
       })
 
-      test('a command without writes is recorded, at the position that it was decided on', async () => {
+      test("a command without writes is recorded at the store's current position", async () => {
         await appendMany(store, 'order', 3)
         const refusal = { writes: [], command: command('c1') }
         expect(await store.append(refusal)).toEqual({ status: 'appended', position: 3 })
@@ -142,7 +142,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.findCommand('c2')).toBeUndefined()
       })
 
-      test('a forgotten command leaves its id free; one of another body or none is left as it is', async () => {
+      test('forgetting a command frees its id, and does nothing for another fingerprint or an unknown id', async () => {
         await store.append({ writes: [], command: command('c1') })
         await store.forgetCommand('c1', 'another body')
         await store.forgetCommand('c2', 'body')
@@ -154,7 +154,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         })
       })
 
-      test('a command that met a conflict is not recorded', async () => {
+      test('a command that conflicts is not recorded', async () => {
         await store.append(write('order-1', 0))
         await store.append({ ...write('order-1', 0), command: command('c1') })
         expect(await store.findCommand('c1')).toBeUndefined()
@@ -163,7 +163,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         })
       })
 
-      test('each command of a crowd is recorded with its own position, refused ones between', async () => {
+      test('concurrent commands are recorded each at its own position, with refused ones in between', async () => {
         await store.append({ writes: [], command: command('c4') })
         await store.append(write('order-6', 0))
         await Promise.all(
@@ -181,7 +181,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
     })
 
     describe('reads', () => {
-      test('a stream is read between versions', async () => {
+      test('a stream is read within bounds of versions', async () => {
         await store.append(write('order-1', 0, ...upTo(5).map(n => event('Counted', { n }))))
         const versions = async (range: object) =>
           (await store.readStream('order-1', range)).map(({ version }) => version)
@@ -191,7 +191,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await store.readStream('order-2')).toEqual([])
       })
 
-      test('the log is read in position order, in stretches and by category', async () => {
+      test('the log is read in position order, page by page and by category', async () => {
         await store.append(write('order-1', 0, event('A'), event('B')))
         await store.append(write('stock-x-1', 0))
         await store.append(write('order-2', 0))
@@ -206,7 +206,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(await read(0, 10, 'stock-x')).toEqual([])
       })
 
-      test('a reader who tails 50 concurrent writers of two stores never sees a gap or a step back', async () => {
+      test('a reader of the log never sees a gap or a step back behind 50 concurrent writers on two stores', async () => {
         const rival = await database.open()
         const total = 50 * 20
         const seen: number[] = []
@@ -223,7 +223,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         expect(seen).toEqual(upTo(total))
       })
 
-      test('listeners hear of appends by this store and by others', async () => {
+      test('listeners are called for appends through this store and through others', async () => {
         const rival = await database.open()
         const heard = new Promise<void>(resolve => rival.onAppended(resolve))
         await store.append(write('order-1', 0))
@@ -286,7 +286,7 @@ export function describeEventStore(adapter: string, fixture: () => Promise<Fixtu
         ).rejects.toMatchObject(BAD)
       })
 
-      test('appends that say nothing, twice the same, or too much are refused', async () => {
+      test('appends that are empty, duplicated or too large are refused', async () => {
         const one = write('order-1', 0).writes
         const crowd = Array.from({ length: 1_001 }, () => event('A'))
         const bad = [

@@ -1,4 +1,4 @@
-// Short ways to write appends and to wait, for the event store's tests. Free of any adapter.
+// Builds appends and waits for conditions in the event store's tests.
 import { vi } from 'vitest'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type {

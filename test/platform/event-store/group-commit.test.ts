@@ -44,27 +44,27 @@ function grouping(options: Partial<GroupCommitOptions<Item, string>> = {}) {
   }
 }
 
-describe('grouping', () => {
-  test('what arrives together goes together, up to the size of a group', async () => {
+describe('group commit', () => {
+  test('items that arrive together are sent together, up to the size of a group', async () => {
     const { add, answer } = grouping()
     const answers = Promise.all(['a', 'b', 'c', 'd'].map(name => add(name)))
     expect(await answer()).toEqual([['a', 'b', 'c'], ['d']])
     expect(await answers).toEqual(['done a', 'done b', 'done c', 'done d'])
   })
 
-  test('a group holds a name once; who has to wait is passed by none of its names', async () => {
+  test('a group contains a key once, and no later item with one of its keys overtakes an item that waits', async () => {
     const { add, answer } = grouping()
     void Promise.all(['a', 'a+b', 'b', 'c'].map(name => add(name)))
     expect(await answer()).toEqual([['a', 'c'], ['a+b'], ['b']])
   })
 
-  test('a group is closed by weight, and what alone is too heavy goes alone', async () => {
+  test('a group is limited by weight, and an item that is heavier than the limit is sent alone', async () => {
     const { add, answer } = grouping()
     void Promise.all([add('a', 6), add('b', 6), add('c', 50), add('d', 4)])
     expect(await answer()).toEqual([['a'], ['b'], ['c'], ['d']])
   })
 
-  test('a poisoned group is sent again one by one, and only the poison fails', async () => {
+  test('a group that fails because of one item is sent again one by one, and only that item fails', async () => {
     const { add, answer } = grouping()
     const answers = Promise.allSettled(['a', 'poison', 'c'].map(name => add(name)))
     expect(await answer()).toEqual([['a', 'poison', 'c'], ['a'], ['poison'], ['c']])
@@ -78,7 +78,7 @@ describe('grouping', () => {
     expect((await answers).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   })
 
-  test('more than may wait is UNAVAILABLE at once', async () => {
+  test("an item past the queue's limit fails at once with UNAVAILABLE", async () => {
     const { add, answer } = grouping()
     const answers = ['a', 'b', 'c', 'd', 'e', 'f'].map(name => add(name))
     await expect(add('g')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -86,7 +86,7 @@ describe('grouping', () => {
     await Promise.all(answers)
   })
 
-  test('heavier than what may wait is UNAVAILABLE, until some of it has gone', async () => {
+  test("an item past the queue's weight fails with UNAVAILABLE until the queue has drained", async () => {
     const { add, answer } = grouping()
     const heavy = add('a', 100)
     await expect(add('b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -96,7 +96,7 @@ describe('grouping', () => {
     expect(await Promise.all([heavy, light])).toEqual(['done a', 'done c'])
   })
 
-  test('as many groups are under way as may be', async () => {
+  test('as many groups are in flight as the limit allows', async () => {
     const { add, sent, answer } = grouping({ maxInFlight: 2, maxItems: 1 })
     void Promise.all(['a', 'b', 'c'].map(name => add(name)))
     for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)

@@ -14,7 +14,7 @@ function gated(log: string[], name: string) {
   }
 }
 
-test('work of one key goes one after another, work of other keys at once', async () => {
+test('work that shares a key runs one after another, work with other keys concurrently', async () => {
   const queue = createKeyedQueue()
   const log: string[] = []
   const [a, b, c] = [gated(log, 'a'), gated(log, 'b'), gated(log, 'c')]
@@ -26,7 +26,7 @@ test('work of one key goes one after another, work of other keys at once', async
   expect(log.indexOf('b begins')).toBeGreaterThan(log.indexOf('a ends'))
 })
 
-test('work over several keys in any order comes to an end', async () => {
+test('work with several keys in any order never deadlocks', async () => {
   const queue = createKeyedQueue()
   const turns = Array.from({ length: 50 }, (_, n) =>
     queue.run(n % 2 ? ['x', 'y'] : ['y', 'x', 'x'], () => new Promise<void>(setImmediate)),
@@ -34,7 +34,7 @@ test('work over several keys in any order comes to an end', async () => {
   await Promise.all(turns)
 })
 
-test('work that throws lets the next one go on', async () => {
+test('work that throws does not block the next', async () => {
   const queue = createKeyedQueue()
   const failing = queue.run(['x'], () => Promise.reject(new Error('no')))
   const next = queue.run(['x'], async () => 'yes')
@@ -42,7 +42,7 @@ test('work that throws lets the next one go on', async () => {
   expect(await next).toBe('yes')
 })
 
-test('more than may wait is UNAVAILABLE at once', async () => {
+test("work past the queue's limit fails at once with UNAVAILABLE", async () => {
   const queue = createKeyedQueue()
   const gate = Promise.withResolvers<void>()
   const waiting = Array.from({ length: 10_000 }, () => queue.run(['x'], () => gate.promise))

@@ -22,7 +22,7 @@ const events = (from: number, to: number) =>
 const positions = (stretch: ReturnType<ReturnType<typeof createLogTail>['read']>) =>
   stretch?.events.map(({ position }) => position)
 
-test('an empty tail, a position before its first event and one past its end are questions for the database', () => {
+test('the tail returns undefined when it is empty, before its first event and past its end', () => {
   const tail = createLogTail()
   expect(tail.read({ after: 0, limit: 10 })).toBeUndefined()
   tail.add(events(5, 7))
@@ -30,14 +30,14 @@ test('an empty tail, a position before its first event and one past its end are 
   expect(tail.read({ after: 8, limit: 10 })).toBeUndefined()
 })
 
-test('a reader at the end gets an empty stretch, one before it the rest, up to its limit', () => {
+test('a read at the end returns an empty slice, and one before it the rest, up to its limit', () => {
   const tail = createLogTail()
   tail.add(events(5, 9))
   expect(tail.read({ after: 9, limit: 10 })).toEqual({ events: [], scannedTo: 9 })
   expect(tail.read({ after: 4, limit: 2 })).toEqual({ events: events(5, 6), scannedTo: 6 })
 })
 
-test('events of other categories are passed over', () => {
+test('events of other categories are skipped', () => {
   const tail = createLogTail()
   tail.add([event(1, 'order'), event(2, 'stock'), event(3, 'order'), event(4, 'stock')])
   expect(tail.read({ after: 0, limit: 10, categories: ['stock'] })).toEqual({
@@ -46,7 +46,7 @@ test('events of other categories are passed over', () => {
   })
 })
 
-test('groups that arrive out of order are joined; nothing past a gap is shown', () => {
+test('groups that arrive out of order are joined, and nothing past a gap is returned', () => {
   const tail = createLogTail()
   tail.add(events(1, 2))
   tail.add(events(5, 6))
@@ -55,7 +55,7 @@ test('groups that arrive out of order are joined; nothing past a gap is shown', 
   expect(positions(tail.read({ after: 0, limit: 10 }))).toEqual([1, 2, 3, 4, 5, 6])
 })
 
-test('a gap that another process filled is given up: the tail goes on behind it', () => {
+test('the tail drops what is before a gap that another process filled', () => {
   const tail = createLogTail()
   tail.add(events(1, 2))
   for (let at = 10; at < 30; at++) tail.add([event(at)])
@@ -63,7 +63,7 @@ test('a gap that another process filled is given up: the tail goes on behind it'
   expect(positions(tail.read({ after: 20, limit: 100 }))?.at(-1)).toBe(29)
 })
 
-test('whatever the order of groups and the capacity, a stretch is always the dense continuation of its position', () => {
+test('a slice is always the dense continuation of its position, whatever the order of groups and the capacity', () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 60 }),

@@ -76,7 +76,7 @@ async function begin(aggregate: Aggregate<Account, AccountEvent> = ACCOUNT, now?
 }
 
 describe('commands', () => {
-  test('that create are decided without a read, and on what is there when it turns out not to be new', async () => {
+  test('a command that creates is decided without a read, and again on the stored state if there is one', async () => {
     await begin()
     const creating = (name: string) => ({ ...key(name), creates: true })
     await accounts.handle('1', creating('a'), deposit(10), 'first')
@@ -94,7 +94,7 @@ describe('commands', () => {
     expect(await accounts.load('1')).toEqual({ state: { balance: 15 }, version: 2 })
   })
 
-  test('accepted events are appended, and the state has them', async () => {
+  test('accepted events are appended, and handle returns the new state', async () => {
     await begin()
     expect(await accounts.load('1')).toEqual({ state: { balance: 0 }, version: 0 })
     const handled = await accounts.handle('1', key('a'), deposit(10), { told: 'you' })
@@ -116,7 +116,7 @@ describe('commands', () => {
     })
   })
 
-  test('an outcome may be made of the accepted events', async () => {
+  test('an outcome may be computed from the accepted events', async () => {
     await begin()
     const told = (events: readonly AccountEvent[]) => events.map(({ type }) => type)
     expect(await accounts.handle('1', key('a'), deposit(1), told)).toMatchObject({ outcome: ['Deposited'] })
@@ -152,7 +152,7 @@ describe('commands', () => {
     expect(await accounts.handle('1', key('a'), withdraw(5))).toEqual(repeatOf(refused))
   })
 
-  test('a refusal leaves its key to another body, which is decided and recorded in its place', async () => {
+  test('a key whose command was refused can be used for another body, which is recorded in its place', async () => {
     await begin()
     await accounts.handle('1', key('open'), deposit(10))
     const refused = await accounts.handle('1', key('a', 'too much'), withdraw(50))
@@ -166,7 +166,7 @@ describe('commands', () => {
     expect(await accounts.load('1')).toMatchObject({ state: { balance: 5 } })
   })
 
-  test('a key that was refused is given to one of many other bodies at once', async () => {
+  test('one of many concurrent bodies gets the key of a refused command', async () => {
     await begin()
     const elsewhere = createRepository(await openStore(), ACCOUNT)
     await accounts.handle('1', key('open'), deposit(100))
@@ -208,7 +208,7 @@ describe('commands', () => {
     expect(await accounts.handle('1', same, deposit(1))).toMatchObject({ repeated: true })
   })
 
-  test('the first answer to a command can be asked for', async () => {
+  test('findResult returns the first result of a command', async () => {
     await begin()
     expect(await accounts.findResult(key('a'))).toBeUndefined()
     const refused = await accounts.handle('1', key('a'), withdraw(1))
@@ -218,7 +218,7 @@ describe('commands', () => {
     await expect(accounts.findResult(key('b', 'another'))).rejects.toMatchObject({ code: 'CONFLICT' })
   })
 
-  test('what decide throws is thrown, and nothing is recorded', async () => {
+  test('handle throws what decide throws, and records nothing', async () => {
     await begin()
     const thrower = () => {
       throw new RangeError('not so')
@@ -264,7 +264,7 @@ describe('concurrency', () => {
     expect(await accounts.load('1')).toEqual({ state: { balance: 3 }, version: 2 })
   })
 
-  test('a writer who always comes first leaves the command UNAVAILABLE', async () => {
+  test('a command that conflicts in every attempt fails with UNAVAILABLE', async () => {
     await begin()
     let version = 0
     const racing: EventStore = {
@@ -320,7 +320,7 @@ describe('several aggregates', () => {
     expect(await accounts.handleMany(['from', 'to'], key('a'), transfer(1), 'moved')).toEqual(repeatOf(first))
   })
 
-  test('an aggregate that was only looked at must not have changed either', async () => {
+  test('handleMany conflicts when an aggregate without events has changed', async () => {
     await begin()
     const elsewhere = createRepository(await openStore(), ACCOUNT)
     await accounts.handle('limit', key('a'), deposit(5))
@@ -410,7 +410,7 @@ describe('snapshots', () => {
     snapshot: { schema, every: 5 },
   })
 
-  test('a state is saved each so many events, and a load reads only what came after', async () => {
+  test('a snapshot is saved every few events, and a load reads only later events', async () => {
     await begin(saving(1))
     for (const n of upTo(7)) await accounts.handle('1', key(`k${n}`), deposit(1))
     await eventually(async () =>

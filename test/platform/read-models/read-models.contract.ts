@@ -1,4 +1,4 @@
-// What every read-models adapter promises, as tests over a factory.
+// Tests what every read models adapter promises: a suite that takes the adapter.
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -78,7 +78,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       expect(await collection.getMany([])).toEqual(new Map())
     })
 
-    test('text that an engine cannot hold neither fails a write nor a query', async () => {
+    test('text that an engine cannot store fails neither a write nor a query', async () => {
       const collection = await filled({ a: { note: 'x\0y', status: '\ud800' }, b: { status: 'ok' } })
       expect((await collection.get('a'))?.note?.at(0)).toBe('x')
       expect(await ids(collection, { path: 'status', equals: 'o\0' })).toEqual([])
@@ -86,7 +86,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       expect(await collection.get('a\0')).toBeUndefined()
     })
 
-    test('a write counts only if its position is past the stored one', async () => {
+    test('a write takes effect only if its position is past the stored one', async () => {
       const collection = await filled({})
       await collection.write([{ id: 'a', doc: { total: 5 }, position: 5 }])
       await collection.write([
@@ -104,7 +104,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       expect(await collection.get('a')).toEqual({ total: 6 })
     })
 
-    test('a deleted document is nowhere to be read, and keeps its position', async () => {
+    test('a deleted document cannot be read, and keeps its position', async () => {
       const collection = await filled({ a: { status: 'open' }, b: { status: 'open' } })
       await collection.write([{ id: 'a', doc: null, position: 7 }])
       await collection.write([{ id: 'a', doc: { status: 'open' }, position: 6 }])
@@ -122,7 +122,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       expect(await collection.get('a')).toEqual({ status: 'back' })
     })
 
-    test('writers at the same moment leave the newest document, whatever their order', async () => {
+    test('concurrent writers leave the newest document, whatever their order', async () => {
       const collection = await filled({})
       const ids = Array.from({ length: 300 }, (_, index) => `o${index}`)
       const batch = (position: number) =>
@@ -132,7 +132,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       expect([...stored.values()]).toEqual(ids.map(() => ({ doc: { total: 24 }, position: 24 })))
     })
 
-    test('equality tells types, long strings and nested paths apart', async () => {
+    test('equality distinguishes types, long strings and nested paths', async () => {
       const long = 'ä'.repeat(300)
       const collection = await filled({
         a: { status: 'open', total: 1, paid: true, customer: { id: 'c1', name: '' } },
@@ -154,7 +154,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       expect(await ids(collection, { path: 'total', in: [] })).toEqual([])
     })
 
-    test('a range holds its lower bound, not its upper one, and only values of its type', async () => {
+    test('a range includes its lower bound, excludes its upper one, and matches only values of its type', async () => {
       const collection = await filled({
         a: { total: -2.5 },
         b: { total: 0 },
@@ -319,7 +319,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
         })
     })
 
-    test('names and paths that are no names are refused before any engine sees them', async () => {
+    test('invalid names and paths are refused before they reach the engine', async () => {
       for (const name of ['Orders', 'a-b', '1a', 'a"; drop', ''])
         await expect(models.collection({ name, version: 1, indexes: [] })).rejects.toThrow(/READ|name/)
       const collection = await filled({})
@@ -327,7 +327,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
         await expect(collection.find({ where: [{ path, equals: 1 }], limit: 1 })).rejects.toThrow(/path/)
     })
 
-    test('many processes may open the same collection at the same moment', async () => {
+    test('many processes can open the same collection concurrently', async () => {
       const definition = orders()
       const others = await Promise.all(Array.from({ length: 4 }, open))
       try {
@@ -346,7 +346,7 @@ export function readModelsContract(adapter: string, open: () => Promise<ReadMode
       expect(await second.get('a')).toBeUndefined()
     })
 
-    test('a shadow is swapped in under readers and writers, again and again, and none of them fails', async () => {
+    test('swapping in a shadow again and again fails no concurrent reader or writer', async () => {
       const definition = orders()
       const live = await models.collection(definition)
       await live.write([{ id: 'a', doc: { total: 0, status: 'x', note: 'mark' }, position: 1 }])

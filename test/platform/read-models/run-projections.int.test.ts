@@ -30,7 +30,7 @@ async function project(process: Process, views: readonly View<Document>[]): Prom
   return process.open.use(await startProjections({ ...process, views }))
 }
 
-test('views show what was appended, once it is reached', async () => {
+test('views show an appended event once its position is reached', async () => {
   const process = await startProcess(await freshDatabase())
   const projections = await project(process, [tallies(), overview])
   await grow(process.store, 'tally-a', [1, 2])
@@ -160,7 +160,7 @@ test('a rebuild under load shows every event once, never steps back, and never f
   expect(positions).toEqual(positions.map((_, index) => head - positions.length + 1 + index))
 })
 
-test('a rebuild puts right what a faulty projection left behind', async () => {
+test('a rebuild repairs the documents of a faulty projection', async () => {
   const url = await freshDatabase()
   const faulty = await startProcess(url)
   const wrong: View<Document> = { ...tallies(), project: event => [{ id: event.stream, update: () => ({}) }] }
@@ -174,7 +174,7 @@ test('a rebuild puts right what a faulty projection left behind', async () => {
   expect(await projections.collection(tallies()).get('tally-a')).toEqual({ sum: 3, events: 2, parity: 'odd' })
 })
 
-test('a view that fails to rebuild stays as it was', async () => {
+test('a failed rebuild leaves the live view unchanged', async () => {
   const process = await startProcess(await freshDatabase())
   const projections = await project(process, [tallies()])
   await projections.reached(await grow(process.store, 'tally-a', [1]), 5_000)
@@ -189,7 +189,7 @@ test('a view that fails to rebuild stays as it was', async () => {
   expect(await projections.collection(tallies()).get('tally-a')).toEqual({ sum: 1, events: 1, parity: 'odd' })
 })
 
-test('a new version of a view is whole before its process is ready, and is fed while an older build owns the views', async () => {
+test('a new version of a view is complete before its process is ready, and is updated while an older build owns the consumer', async () => {
   const url = await freshDatabase()
   const old = await startProcess(url)
   const before = await project(old, [tallies(1)])
@@ -213,7 +213,7 @@ test('a new version of a view is whole before its process is ready, and is fed w
   expect(await collection.get('tally-a')).toEqual({ sum: 28, events: 7, parity: 'even' })
 })
 
-test('views are filled from the log when their engine is a new one', async () => {
+test('views are filled from the log when their engine is empty', async () => {
   const [storeUrl, readModelsUrl] = [await freshDatabase(), await freshDatabase()]
   const first = await startProcess(storeUrl)
   await (await project(first, [tallies()])).reached(await grow(first.store, 'tally-a', [1, 2]), 5_000)
@@ -234,7 +234,7 @@ test('read models of another store are refused', async () => {
   await expect(project(mixed, [tallies()])).rejects.toMatchObject({ code: 'READ_MODELS_AHEAD' })
 })
 
-test('an event that cannot be projected is parked, and the others go on', async () => {
+test('an event that cannot be projected is parked, and other events continue', async () => {
   const process = await startProcess(await freshDatabase())
   const picky: View<Document> = {
     ...tallies(),
@@ -250,7 +250,7 @@ test('an event that cannot be projected is parked, and the others go on', async 
   expect(projections.consumer.status().deadLetters).toBe(1)
 })
 
-test('the lag from recording to visible is told after each batch', async () => {
+test('onLag gets the time from recording to visibility after each batch', async () => {
   const process = await startProcess(await freshDatabase())
   const lags: number[] = []
   const options = { ...process, views: [tallies()], onLag: (ms: number) => void lags.push(ms) }
@@ -260,7 +260,7 @@ test('the lag from recording to visible is told after each batch', async () => {
   expect(lags[0]).toBeGreaterThanOrEqual(0)
 })
 
-test('whoever hears of an event on the bus finds it in the views', async () => {
+test('a subscriber of the bus finds each event in the views', async () => {
   const url = await freshDatabase()
   const process = await startProcess(url)
   const projections = await project(process, [overview])

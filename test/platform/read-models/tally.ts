@@ -1,10 +1,10 @@
-// A small domain for tests of projections: tallies that grow, a view of each, and a view over all of them.
+// Defines a small domain for tests of projections: tallies, a view of each tally, and a view over all.
 import type { EventStore, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import type { View } from '#platform/read-models/projection.ts'
 import type { ReadModels } from '#platform/read-models/read-models.ts'
 
-export type TallyDoc = { readonly sum: number; readonly events: number; readonly parity: string }
-export type OverviewDoc = { readonly events: number; readonly log: string }
+type TallyDoc = { readonly sum: number; readonly events: number; readonly parity: string }
+type OverviewDoc = { readonly events: number; readonly log: string }
 
 /** One document per stream; `Cleared` deletes it. */
 export function tallies(version = 1): View<TallyDoc> {

@@ -1,4 +1,4 @@
-// A Kafka that the tests of one file share, and namespaces of their own on it. Free of what is tested.
+// Starts a Kafka that the tests of one file share, and gives each test a namespace of its own.
 import { missingReason, type RunningEngine } from '#testbed/engines/engine.ts'
 import { kafka } from '#testbed/engines/kafka.ts'
 

@@ -1,4 +1,4 @@
-// The bus on a cluster of three brokers, one of which is away at a time.
+// Tests the bus on a cluster of three brokers, of which one is killed at a time.
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { openEventBus } from '#platform/event-bus/open.ts'

@@ -23,7 +23,7 @@ describe.skipIf(missing)(onKafka, () => {
 
   eventBusContract('Kafka', () => openEventBus(url))
 
-  test('messages past their time are deleted, and a reader that wants them is told where it can go on', async () => {
+  test('old messages are deleted, and a read of them is refused with the oldest position that is kept', async () => {
     const own = broker.fresh()
     await using bus = await openEventBus(own)
     const tailing = inbox()
@@ -49,7 +49,7 @@ describe.skipIf(missing)(onKafka, () => {
     expect(await late.received(11)).toEqual(range(30, 40))
   })
 
-  test('what a group has yet to get is kept past its time', async () => {
+  test('messages that a group has yet to get are kept past the retention time', async () => {
     await using bus = await openKafkaEventBus({ url: broker.fresh(), retentionMs: 300, trimEveryMs: 50 })
     const gate = Promise.withResolvers<void>()
     const box = inbox()
@@ -106,7 +106,7 @@ describe.skipIf(missing)(onKafka, () => {
     await producer.close()
   }
 
-  test("large events of one stream are published in requests that Kafka takes, and one too large for it is the caller's", async () => {
+  test('large events are split into requests that Kafka takes, and one that is too large fails with its own error', async () => {
     await using bus = await openEventBus(broker.fresh())
     const box = inbox()
     await using _tail = await bus.tail(['large'], box.deliver)
@@ -150,7 +150,7 @@ describe.skipIf(missing)(onKafka, () => {
     }
   })
 
-  test('a topic with other partitions than asked for is refused, at the start and later', async () => {
+  test('a topic with another number of partitions is refused, at the start and later', async () => {
     const own = broker.fresh()
     {
       await using bus = await openEventBus(`${own}?partitions=3`)
@@ -172,7 +172,7 @@ describe.skipIf(missing)(onKafka, () => {
     await expect(bus.publish('payment', events(1, 2))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
-  test('an engine that nobody answers for is waited for, and then an operator error without the password', async () => {
+  test('a Kafka that does not answer in time is an operator error without the password', async () => {
     const warnings: string[] = []
     const logger = {
       info() {},

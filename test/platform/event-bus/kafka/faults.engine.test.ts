@@ -1,4 +1,4 @@
-// The bus on a Kafka that is killed, paused and started again, and with members of groups that die.
+// Tests the bus while Kafka is killed, paused and restarted, and while members of groups die.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import process from 'node:process'
@@ -108,7 +108,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     }
   })
 
-  test('a process that stood still for longer than its session gives its topic up, and nothing is lost', async () => {
+  test('a process that is paused for longer than its session loses its topic, and no message is lost', async () => {
     const url = broker.fresh()
     await using bus = await openEventBus(url)
     const lines: Line[] = []
@@ -127,7 +127,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     await kill(sleeper)
   })
 
-  test('readers and publishers go on by themselves after the broker was killed, each message once and in order', async () => {
+  test('subscribers and publishers recover after the broker is killed, with each message once and in order', async () => {
     const url = broker.fresh()
     await using bus = await openEventBus(url)
     await using other = await openEventBus(url)
@@ -154,7 +154,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     expect(await bus.end('orders')).toBe(299)
   }, 180_000)
 
-  test('a broker that stands still is as one that is away, and is back when it goes on', async () => {
+  test('a paused broker counts as an outage, which ends when it continues', async () => {
     const url = broker.fresh()
     await using bus = await openEventBus(url)
     const [tailed, grouped] = [inbox(), inbox()]
@@ -173,7 +173,7 @@ describe.skipIf(missing || !isOurs)(onKafka, () => {
     expect(grouped.positions).toEqual(range(1, 60)) // not even what its session ran out over
   }, 180_000)
 
-  test('a broker that comes only later is waited for', async () => {
+  test('opening the bus waits for a broker that starts later', async () => {
     const url = broker.fresh()
     await faultsOf(broker).kill()
     const waits = Promise.withResolvers<void>()

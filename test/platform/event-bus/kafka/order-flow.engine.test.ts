@@ -1,4 +1,4 @@
-// The whole platform with Kafka as its bus: an order to its end, seen live, and through an outage of the broker.
+// Tests the whole platform on Kafka: an order from placement to completion, live, and through an outage of the broker.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { OrderPage } from '#schema/generated/bff-web.ts'
 import { type GraphSession, openGraphSession } from '#test/fixtures/graph-session.ts'
@@ -66,7 +66,7 @@ describe.skipIf(missing)(onKafka, () => {
     return { status: answer.status, bus: dependencies['event-bus']?.ok }
   }
 
-  test('an order goes to its end, and its subscriber sees each step', async () => {
+  test('an order completes, and its subscriber sees each step', async () => {
     const id = await buy('live')
     await using subscriber = follow(id)
     const seen = (await subscriber.until(isDone)).map(({ orderUpdated }) => orderUpdated.status)

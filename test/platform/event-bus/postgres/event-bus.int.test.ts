@@ -25,7 +25,7 @@ async function sql<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> 
   return rows
 }
 
-test('messages past their time are deleted, and a reader that wants them is told where it can go on', async () => {
+test('old messages are deleted, and a read of them is refused with the oldest position that is kept', async () => {
   await using bus = await openPostgresEventBus({ url, retentionMs: 60_000, trimEveryMs: 20 })
   const tailing = inbox()
   await using _tail = await bus.tail(['aged'], tailing.deliver)
@@ -46,7 +46,7 @@ test('messages past their time are deleted, and a reader that wants them is told
   expect(await fresh.received(10)).toEqual(range(31, 40))
 })
 
-test('what a living group has yet to get is kept past its time', async () => {
+test('messages that an active group has yet to get are kept past the retention time', async () => {
   await using bus = await openPostgresEventBus({ url, retentionMs: 60_000, trimEveryMs: 20 })
   const gate = Promise.withResolvers<void>()
   const box = inbox()
@@ -66,7 +66,7 @@ test('what a living group has yet to get is kept past its time', async () => {
   expect(await box.received(10)).toEqual(range(1, 10))
 })
 
-test('sessions that are cut are opened again, and nothing is lost', async () => {
+test('sessions that are cut are reopened, and no message is lost', async () => {
   await using bus = await openEventBus(url)
   const [tailed, grouped] = [inbox(), inbox()]
   await using _tail = await bus.tail(['cut'], tailed.deliver)
@@ -87,7 +87,7 @@ test('sessions that are cut are opened again, and nothing is lost', async () => 
   expect([...new Set(grouped.positions)]).toEqual(range(1, 30))
 })
 
-test('another process takes over from one that is killed, and no message is left out', async () => {
+test('another process takes over from a killed one, and no message is lost', async () => {
   const script = fileURLToPath(new URL('../subscriber.ts', import.meta.url))
   const child = spawn(process.execPath, [script, url, 'heir', 'killed'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -105,7 +105,7 @@ test('another process takes over from one that is killed, and no message is left
   expect(box.positions.filter(position => position > 5)).toEqual(range(6, 10))
 })
 
-test('an engine that nobody answers for is an operator error without the password', async () => {
+test('a PostgreSQL that does not answer is an operator error without the password', async () => {
   const error: unknown = await openEventBus('postgres://user:secret@127.0.0.1:1/db').catch(
     (caught: unknown) => caught,
   )

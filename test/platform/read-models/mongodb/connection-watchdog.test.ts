@@ -27,7 +27,7 @@ afterEach(() => {
   onSilence.mockReset()
 })
 
-test('a client that hears of its servers is left alone, whatever it hears', async () => {
+test('a client whose servers send heartbeats is left alone, whether they succeed or fail', async () => {
   const { news, close, watched } = createClient()
   await using _watch = startWatchdog(watched, onSilence)
   news.emit('serverOpening', { address: 'a:1' })
@@ -38,7 +38,7 @@ test('a client that hears of its servers is left alone, whatever it hears', asyn
   expect(close).not.toHaveBeenCalled()
 })
 
-test('a client that hears nothing of one of its servers is connected anew, once', async () => {
+test('a client without heartbeats from one of its servers is reconnected once', async () => {
   const { news, close, connect, watched } = createClient()
   await using _watch = startWatchdog(watched, onSilence)
   news.emit('serverOpening', { address: 'a:1' })
@@ -54,7 +54,7 @@ test('a client that hears nothing of one of its servers is connected anew, once'
   expect(connect).toHaveBeenCalledTimes(1)
 })
 
-test('it is tried until a server is there, and is watched over again from then on', async () => {
+test('a reconnect is repeated until it succeeds, and the client is watched again from then on', async () => {
   const { news, connect, watched } = createClient()
   connect.mockRejectedValueOnce(new Error('away')).mockRejectedValueOnce(new Error('away'))
   await using _watch = startWatchdog(watched, onSilence)
@@ -66,7 +66,7 @@ test('it is tried until a server is there, and is watched over again from then o
   expect(connect).toHaveBeenCalledTimes(4)
 })
 
-test('nothing is expected of a server that was taken off', async () => {
+test('a server that was removed is not watched any more', async () => {
   const { news, close, watched } = createClient()
   await using _watch = startWatchdog(watched, onSilence)
   news.emit('serverOpening', { address: 'a:1' })
@@ -75,7 +75,7 @@ test('nothing is expected of a server that was taken off', async () => {
   expect(close).not.toHaveBeenCalled()
 })
 
-test('disposing ends it, also while no server is there', async () => {
+test('disposing stops the watchdog, even while no server answers', async () => {
   const { news, connect, watched } = createClient()
   connect.mockRejectedValue(new Error('away'))
   const watch = startWatchdog(watched, onSilence)

@@ -22,7 +22,7 @@ describe.skipIf(missing)(missing ? `on MongoDB (skipped: ${missing})` : `on ${fo
 
   readModelsContract('MongoDB', () => openReadModels(url))
 
-  test('the URL says what writes wait for and who is read from; writes wait for a majority otherwise', async () => {
+  test('write concern and read preference come from the URL, and writes wait for a majority by default', async () => {
     await using usual = await openMongodbServer(url)
     expect(usual.db.writeConcern).toEqual({ w: 'majority' })
     await using told = await openMongodbServer(
@@ -49,7 +49,7 @@ describe.skipIf(missing)(missing ? `on MongoDB (skipped: ${missing})` : `on ${fo
     },
   )
 
-  test.skipIf(!isOurs)('a client whose watch over its server has stopped is connected anew', async () => {
+  test.skipIf(!isOurs)('a client whose server monitoring has stopped is reconnected', async () => {
     const { faults } = server
     const quick = 'heartbeatFrequencyMS=500&connectTimeoutMS=1000&serverSelectionTimeoutMS=300'
     await using opened = await openMongodbServer(`${url}?${quick}`)
@@ -57,14 +57,14 @@ describe.skipIf(missing)(missing ? `on MongoDB (skipped: ${missing})` : `on ${fo
     stopWatch(opened.db.client)
     faults?.pause()
     const underWay = ping() // what it meets tells the client that the server is gone
-    underWay.catch(() => {})
+    underWay.catch(() => {}) // awaited below
     await faults?.kill()
     await expect(underWay).rejects.toThrow()
     await faults?.restart()
     await vi.waitFor(ping, { timeout: 20_000 })
   })
 
-  test.skipIf(!isOurs)('calls say that it is away while it is, and work again when it is back', async () => {
+  test.skipIf(!isOurs)('calls fail with UNAVAILABLE during an outage, and work again after it', async () => {
     const { faults } = server
     await using models = await openReadModels(`${url}?serverSelectionTimeoutMS=300`)
     const collection = await models.collection<{ total: number }>({ name: 'away', version: 1, indexes: [] })

@@ -20,7 +20,7 @@ async function explain(sql: string): Promise<string> {
   return rows.map(row => row['QUERY PLAN']).join('\n')
 }
 
-test('a filter, an order and a page of it are one walk along the declared index', async () => {
+test('a filtered and sorted page is one scan of the declared index', async () => {
   await using models = await openReadModels(url)
   await models.collection({ name: 'planned', version: 1, indexes: [['status', 'total']] })
   const key = (path: string) => `(read_models.view_key((doc #> '{${path}}')) COLLATE "C")`
@@ -33,7 +33,7 @@ test('a filter, an order and a page of it are one walk along the declared index'
   expect(plan).not.toMatch(/Sort|Filter/)
 })
 
-test('the planner knows how common a value is, after a swap at once', async () => {
+test('the planner estimates how common a value is, at once after a swap', async () => {
   await using models = await openReadModels(url)
   const definition = { name: 'counted', version: 1, indexes: [['status', 'total']] }
   await models.collection(definition)
@@ -51,7 +51,7 @@ test('the planner knows how common a value is, after a swap at once', async () =
   expect(await rows('rare')).toMatch(/rows=100 /)
 })
 
-test('two rebuilds of one collection at a time are refused', async () => {
+test('a second concurrent rebuild of one collection is refused', async () => {
   await using models = await openReadModels(url)
   const definition = { name: 'contended', version: 1, indexes: [] }
   const shadow = await models.shadow(definition)
@@ -60,7 +60,7 @@ test('two rebuilds of one collection at a time are refused', async () => {
   await (await models.shadow(definition)).drop()
 })
 
-test('an engine that nobody answers for is an operator error without the password', async () => {
+test('a PostgreSQL that does not answer is an operator error without the password', async () => {
   const gone = 'postgres://user:secret@127.0.0.1:1/db'
   const error: unknown = await openReadModels(gone).catch((caught: unknown) => caught)
   expect(error).toMatchObject({ code: 'READ_MODELS_UNREACHABLE' })
