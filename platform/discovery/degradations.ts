@@ -4,7 +4,7 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 
 export type Degradation = { readonly failed: (error: unknown) => void; readonly recovered: () => void }
 
-export type Degradations = {
+type Degradations = {
   /** `what` is a plural for the log, such as `the instances of orders`. */
   track(what: string): Degradation
   health(): Health

@@ -5,7 +5,7 @@ import { fullJitter } from '#platform/resilience/backoff.ts'
 import { isOutage } from '#platform/resilience/outage.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
-export type DependencyWait = {
+type DependencyWait = {
   readonly logger: Pick<Logger, 'warn' | 'error'>
   /** What the log says is waited for, such as `Consul at 10.0.0.1:8500, which DISCOVERY_URL names`. */
   readonly what: string
