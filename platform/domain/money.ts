@@ -35,7 +35,7 @@ export const CURRENCIES: Readonly<Record<string, number>> = {
   ZAR: 2,
 }
 
-export function decimalPlaces(currency: string): number {
+function decimalPlaces(currency: string): number {
   const places = CURRENCIES[currency]
   if (places === undefined) throw new RangeError(`unknown currency ${JSON.stringify(currency)}`)
   return places

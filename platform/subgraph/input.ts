@@ -6,7 +6,7 @@ import { CURRENCIES, fromDecimal, type Money } from '#platform/domain/money.ts'
 import { isSku, SKU_FORM } from '#platform/domain/sku.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 
-export type Range = { readonly min: number; readonly max: number }
+type Range = { readonly min: number; readonly max: number }
 
 /** The longest text that an error repeats. */
 const SHOWN = 60

@@ -1,7 +1,7 @@
 // Runs a task again and again, with a pause between its runs.
-import { setTimeout as delay } from 'node:timers/promises'
+import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
 
-export type PeriodicTask = {
+type PeriodicTask = {
   /** `signal` aborts when the task is disposed. */
   readonly run: (signal: AbortSignal) => Promise<unknown>
   readonly everyMs: number
@@ -27,14 +27,9 @@ export function startPeriodicTask(task: PeriodicTask): AsyncDisposable {
 async function runUntil(signal: AbortSignal, task: PeriodicTask): Promise<void> {
   const { run, everyMs, first = 'at-once', jitter = 0, onError } = task
   const pauseMs = () => everyMs * (1 - jitter + 2 * jitter * Math.random())
-  if (first === 'after-pause') await pause(pauseMs(), signal)
+  if (first === 'after-pause') await pauseUnlessAborted(pauseMs(), signal)
   while (!signal.aborted) {
     await run(signal).catch(onError)
-    await pause(pauseMs(), signal)
+    await pauseUnlessAborted(pauseMs(), signal)
   }
-}
-
-/** Resolves after `ms`, or as soon as `signal` aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => {}) // aborted: the caller looks at the signal
 }

@@ -4,7 +4,7 @@ import { createWaitLimit } from '#platform/consistency/wait-limit.ts'
 import type { PositionWaiter } from '#platform/graphql/endpoint/operation-plugin.ts'
 import { counter } from '#platform/telemetry/metrics.ts'
 
-export type PositionWaitsOptions = {
+type PositionWaitsOptions = {
   readonly service: string
   /** The position of the newest event that the store holds. */
   readonly head: () => Promise<number>

@@ -5,7 +5,7 @@ import type { RecordedEvent } from '#platform/event-store/event-store.ts'
 import type { Change } from '#platform/read-models/projection.ts'
 
 /** The id of the aggregate that the event is of, and the event's position in the log. */
-export type Origin = { readonly id: string; readonly position: number }
+type Origin = { readonly id: string; readonly position: number }
 
 /** Returns the `project` of a view. Events of types that this build does not know change nothing. */
 export function projectEvents<State, Event extends DomainEvent, Doc>(

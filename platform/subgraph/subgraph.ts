@@ -24,8 +24,6 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 import { histogram } from '#platform/telemetry/metrics.ts'
 import { inService } from '#platform/telemetry/tracing.ts'
 
-export { subgraphSchema } from '#platform/subgraph/schema.ts'
-
 export type SubgraphConfig = {
   readonly name: SubgraphName
   readonly host: string
@@ -59,7 +57,7 @@ export type SubgraphPorts = {
   readonly open: AsyncDisposableStack
 }
 
-export type SubgraphDefinition<Docs extends readonly Document[]> = {
+type SubgraphDefinition<Docs extends readonly Document[]> = {
   readonly views: readonly [...{ [Index in keyof Docs]: View<Docs[Index]> }]
   /** Stream categories whose events other services may hear of; all when left out. */
   readonly publishes?: readonly string[]

@@ -1,10 +1,10 @@
-// A route for signed webhooks: checks the signature over the bytes as they came, then hands the JSON on.
+// Mounts a route for signed webhooks, which verifies the signature over the bytes as they came and passes the JSON on.
 import type { FastifyInstance } from 'fastify'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { HttpServer } from '#platform/http/server.ts'
 import { verifyWebhook } from '#platform/webhooks/signature.ts'
 
-export type WebhookOptions = {
+type WebhookOptions = {
   readonly path: string
   readonly secret: string
   readonly now: () => Date
@@ -19,7 +19,7 @@ export function mountWebhook(http: HttpServer, options: WebhookOptions): void {
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     scope.post(options.path, async (request, reply) => {
       const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-      verifyWebhook(options.secret, request.headers, raw, options.now())
+      verifyWebhook(options.secret, { headers: request.headers, rawBody: raw }, options.now())
       await options.receive(parseBody(raw), { requestId: request.id })
       return reply.code(204).send()
     })

@@ -1,10 +1,10 @@
-// Signs and checks webhooks: HMAC-SHA256 over time and body. Free of HTTP; replays are the receiving domain's to spot.
+// Signs and verifies webhooks by HMAC-SHA256 over time and body. Replays are for the receiving domain to detect.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 
 export const SIGNATURE_HEADER = 'waybill-signature'
 /** How far the time in a signature may be from now, either way. */
-export const TOLERANCE_SECONDS = 300
+const TOLERANCE_SECONDS = 300
 
 const SIGNATURE = /^t=(\d{1,12}),v1=([\da-f]{64})$/
 
@@ -14,13 +14,13 @@ export function signWebhook(secret: string, body: string | Uint8Array, timestamp
   return `t=${seconds},v1=${digest(secret, seconds, body).toString('hex')}`
 }
 
+export type ReceivedWebhook = {
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly rawBody: string | Uint8Array
+}
+
 /** Compares in constant time. Throws CallerError UNAUTHENTICATED when the header is missing, malformed, old or wrong. */
-export function verifyWebhook(
-  secret: string,
-  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
-  rawBody: string | Uint8Array,
-  now: Date,
-): void {
+export function verifyWebhook(secret: string, { headers, rawBody }: ReceivedWebhook, now: Date): void {
   const header = headers[SIGNATURE_HEADER]
   const [, seconds, signature] = SIGNATURE.exec(typeof header === 'string' ? header : '') ?? []
   if (!seconds || !signature) throw refuse(`the header ${SIGNATURE_HEADER} is missing or malformed`)

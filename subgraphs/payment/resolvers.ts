@@ -5,7 +5,7 @@ import type { QueryDependencies } from '#subgraphs/payment/queries/loaders.ts'
 import { createQueries } from '#subgraphs/payment/queries/queries.ts'
 import { createTypes } from '#subgraphs/payment/queries/types.ts'
 
-export type ResolverDependencies = QueryDependencies & {
+type ResolverDependencies = QueryDependencies & {
   readonly payments: Payments
   readonly now: () => Date
 }

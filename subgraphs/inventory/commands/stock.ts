@@ -9,7 +9,7 @@ import type { Stocks } from '#subgraphs/inventory/domain/reservation.ts'
 import type { Stock, StockEvent } from '#subgraphs/inventory/domain/stock.ts'
 import { type ProductSource, productOf } from '#subgraphs/inventory/queries/loaders.ts'
 
-export type ProductCommand<R extends Refusal> = MutationCall & {
+type ProductCommand<R extends Refusal> = MutationCall & {
   readonly body: Json & { readonly sku: string }
   readonly decide: (stock: Stock) => Decision<StockEvent, R>
 }
@@ -30,7 +30,7 @@ export async function changeProduct<R extends Refusal>(
   return { product }
 }
 
-export type ReservationCommand<R extends Refusal> = MutationCall & {
+type ReservationCommand<R extends Refusal> = MutationCall & {
   readonly skus: readonly string[]
   readonly decide: (stocks: Stocks) => Decision<AggregateEvent<StockEvent>, R>
   /** What the caller is told, now and when it repeats the command, of the stocks after it. */

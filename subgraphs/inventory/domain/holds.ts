@@ -2,7 +2,7 @@
 
 /** Units of one SKU in one warehouse. */
 export type Units = { readonly warehouse: string; readonly quantity: number }
-export type HeldUnits = Units & { readonly shipped: number }
+type HeldUnits = Units & { readonly shipped: number }
 /** What one order holds. */
 export type Hold = {
   readonly customerId: string

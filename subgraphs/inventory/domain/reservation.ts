@@ -33,12 +33,12 @@ import {
 export type Stocks = ReadonlyMap<string, Stock>
 type Change = { readonly id: string; readonly event: StockEvent }
 
-export type Shortage = { readonly sku: string; readonly requested: number; readonly available: number }
+type Shortage = { readonly sku: string; readonly requested: number; readonly available: number }
 export type ReserveRefusal =
   | ProductNotFound
   | { readonly code: 'INSUFFICIENT_STOCK'; readonly message: string; readonly shortages: readonly Shortage[] }
   | { readonly code: 'RESERVATION_EXISTS'; readonly message: string }
-export type ReservationRefusal = Refusal & {
+type ReservationRefusal = Refusal & {
   readonly code:
     | 'RESERVATION_EXPIRED'
     | 'RESERVATION_NOT_COMMITTED'
@@ -46,7 +46,7 @@ export type ReservationRefusal = Refusal & {
     | 'RESTOCK_EXCEEDS_SHIPPED'
 }
 
-export type Reserve = {
+type Reserve = {
   readonly orderId: string
   readonly customerId: string
   readonly lines: readonly Line[]
@@ -178,7 +178,7 @@ export function release(stocks: Stocks, { orderId }: { orderId: string }): Decis
   return accept(
     ...holdsOf(stocks, orderId).map(({ sku, hold }) => ({
       id: sku,
-      event: ended('ReservationReleased', sku, orderId, hold),
+      event: ended('ReservationReleased', { sku, orderId, hold }),
     })),
   )
 }
@@ -191,7 +191,7 @@ export function expire(
   return accept(
     ...holdsOf(stocks, orderId)
       .filter(({ hold }) => isDue(hold, at))
-      .map(({ sku, hold }) => ({ id: sku, event: ended('ReservationExpired', sku, orderId, hold) })),
+      .map(({ sku, hold }) => ({ id: sku, event: ended('ReservationExpired', { sku, orderId, hold }) })),
   )
 }
 

@@ -17,7 +17,7 @@ import {
   unshipped,
 } from '#subgraphs/inventory/domain/holds.ts'
 
-export type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
+type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
 export type ProductFacts = {
   readonly title: string
   readonly category: string | null
@@ -105,7 +105,7 @@ export const noStock: Stock = {
 }
 
 /** More units of one SKU than this in one warehouse are taken for a mistake. */
-export const MAX_ON_HAND = 100_000_000
+const MAX_ON_HAND = 100_000_000
 
 export function availableIn(stock: Stock, warehouse: string): number {
   return (stock.onHand[warehouse] ?? 0) - (stock.held[warehouse] ?? 0)
@@ -228,7 +228,7 @@ function add(sums: ByWarehouse, units: readonly Units[], sign: 1 | -1): ByWareho
 
 // Commands on one SKU.
 
-export type ProductExists = {
+type ProductExists = {
   readonly code: 'PRODUCT_EXISTS'
   readonly message: string
   readonly sku: string
@@ -238,13 +238,13 @@ export type ProductNotFound = {
   readonly message: string
   readonly sku: string
 }
-export type StockBelowReserved = {
+type StockBelowReserved = {
   readonly code: 'STOCK_BELOW_RESERVED'
   readonly message: string
   readonly onHand: number
   readonly reserved: number
 }
-export type StockTooLarge = { readonly code: 'STOCK_TOO_LARGE'; readonly message: string }
+type StockTooLarge = { readonly code: 'STOCK_TOO_LARGE'; readonly message: string }
 export type AdjustRefusal = ProductNotFound | StockBelowReserved | StockTooLarge
 
 export function productNotFound(sku: string): ProductNotFound {
@@ -320,15 +320,15 @@ function belowReserved(
 
 /** The expiries that are due. */
 export function expiries(sku: string, stock: Stock, at: string): StockEvent[] {
-  return dueHolds(stock.pending, at).map(([orderId, hold]) => ended('ReservationExpired', sku, orderId, hold))
+  return dueHolds(stock.pending, at).map(([orderId, hold]) =>
+    ended('ReservationExpired', { sku, orderId, hold }),
+  )
 }
 
 /** The end of a hold, with the units that it gives back. */
 export function ended(
   type: 'ReservationReleased' | 'ReservationExpired',
-  sku: string,
-  orderId: string,
-  hold: Hold,
+  { sku, orderId, hold }: { readonly sku: string; readonly orderId: string; readonly hold: Hold },
 ): StockEvent {
   return { type, data: { sku, orderId, customerId: hold.customerId, allocations: unshipped(hold) } }
 }

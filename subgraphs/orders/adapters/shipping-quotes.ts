@@ -9,7 +9,7 @@ import { OPERATIONS } from '#subgraphs/orders/adapters/operations.ts'
 import type { ShippingOption } from '#subgraphs/orders/domain/events.ts'
 import type { Goods } from '#subgraphs/orders/domain/pricing.ts'
 
-export type QuoteRequest = {
+type QuoteRequest = {
   readonly country: string
   readonly postalCode?: string
   readonly goods: readonly Goods[]

@@ -8,7 +8,7 @@ const PAUSE_MS = 8
 /** Should a notification get lost, the log is read this often anyway. */
 const FALLBACK_MS = 500
 
-export type OrderLogTail = {
+type OrderLogTail = {
   /** Resolves when every later event will be dispatched. */
   start(): Promise<void>
   stop(): void
@@ -16,7 +16,7 @@ export type OrderLogTail = {
   idle(): Promise<void>
 }
 
-export type TailOptions = {
+type TailOptions = {
   readonly dispatch: (events: readonly RecordedEvent[]) => void
   readonly onError: (error: unknown) => void
 }

@@ -5,7 +5,7 @@ import { orderAggregate, orderEventOf } from '#subgraphs/orders/domain/aggregate
 import { evolve, type PlacedOrder } from '#subgraphs/orders/domain/order.ts'
 
 /** The events of one order from the moment of `watch` on, in order; some from before may be among them. */
-export type OrderWatch = Disposable & {
+type OrderWatch = Disposable & {
   /** Returns the next event, or undefined when `deadline` (milliseconds since 1970) passes first. */
   next(deadline: number): Promise<RecordedEvent | undefined>
 }
@@ -102,7 +102,7 @@ export type VersionedOrder = {
   readonly position: number
 }
 
-export type FollowUntil = {
+type FollowUntil = {
   readonly isReached: (order: PlacedOrder) => boolean
   /** Milliseconds since 1970. */
   readonly deadline: number

@@ -13,7 +13,7 @@ import type { SkuQuantity, UnitRange } from '#subgraphs/orders/domain/events.ts'
 
 export type SoldLine = { readonly sku: string; readonly quantity: number; readonly unitPrice: Money }
 
-export type SentParcel = {
+type SentParcel = {
   readonly id: string
   readonly units: readonly UnitRange[]
   /** Its part of the charges, in minor units. */
@@ -31,7 +31,7 @@ export type Sale = {
 }
 
 /** The ids of lost parcels, and what came back in all returns together. */
-export type Happenings = { readonly lost: ReadonlySet<string>; readonly returned: readonly SkuQuantity[] }
+type Happenings = { readonly lost: ReadonlySet<string>; readonly returned: readonly SkuQuantity[] }
 
 /** What an order's goods cost its customer, in minor units: the lines less all discounts, and never more than the total. */
 export function goodsTotal(order: {

@@ -26,7 +26,7 @@ export type OrderShipment = {
   /** What was refunded for its loss. */
   readonly refund?: Money
 }
-export type ReturnStatus = 'REQUESTED' | 'RECEIVED' | 'REFUNDED' | 'REJECTED'
+type ReturnStatus = 'REQUESTED' | 'RECEIVED' | 'REFUNDED' | 'REJECTED'
 export type OrderReturn = {
   readonly returnId: string
   readonly status: ReturnStatus
@@ -36,7 +36,7 @@ export type OrderReturn = {
   readonly refund: Money
   readonly requestedAt: string
 }
-export type Cancellation = {
+type Cancellation = {
   readonly reason: CancellationReason
   readonly message: string
   readonly details: JsonObject

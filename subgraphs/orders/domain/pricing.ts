@@ -34,7 +34,7 @@ export type PricedProduct = {
 /** Whole centimetres of one unit. */
 type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
 
-export type Shortage = { readonly sku: string; readonly requested: number; readonly available: number }
+type Shortage = { readonly sku: string; readonly requested: number; readonly available: number }
 
 /** A refused placement, as it is recorded with its key; `is` names the member of the result union. */
 export type PlacementRefusal = { readonly code: string; readonly message: string } & (
@@ -97,7 +97,7 @@ function shortagesOf(
   })
 }
 
-export type Totals = { readonly total: Money; readonly tenders: readonly Tender[] }
+type Totals = { readonly total: Money; readonly tenders: readonly Tender[] }
 
 /** The total and who pays it; refused when currencies differ, the total is not as expected, or tenders do not make it up. */
 export function priceOrder(request: OrderRequest, items: Money, shippingFee: Money): Priced<Totals> {
@@ -151,7 +151,7 @@ function distinct(texts: readonly string[]): string[] {
   return [...new Set(texts)]
 }
 
-export function unknownProduct(skus: readonly string[]): PlacementRefusal {
+function unknownProduct(skus: readonly string[]): PlacementRefusal {
   const message = `There is no product ${skus.join(', ')}.`
   return { is: 'UnknownProduct', code: 'PRODUCT_UNKNOWN', message, skus }
 }

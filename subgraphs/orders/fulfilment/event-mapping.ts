@@ -10,7 +10,7 @@ import type { FulfilmentInput } from '#subgraphs/orders/fulfilment/fulfilment.ts
 import type { CaptureAt } from '#subgraphs/orders/fulfilment/state.ts'
 
 /** `id` is that of the event behind it: an input that is delivered twice counts once. */
-export type SagaInput = {
+type SagaInput = {
   readonly sagaId: string
   readonly id: string
   readonly event: FulfilmentInput

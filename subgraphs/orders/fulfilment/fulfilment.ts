@@ -16,7 +16,7 @@ import { endMovement, keepRefusal } from './debts.ts'
 import { adopt, bill, hear, packParcels, withParcel } from './parcels.ts'
 import { wishes } from './plan.ts'
 import { refund } from './refunds.ts'
-import type { CancellationReason, Fulfilment, FulfilmentInput, Parcel, Stop } from './state.ts'
+import type { Fulfilment, FulfilmentInput, Parcel, Stop } from './state.ts'
 import {
   answered,
   captureStep,
@@ -104,7 +104,9 @@ function start(state: Fulfilment, data: Data<'FulfilmentStarted'>): Fulfilment {
 function requestCancellation(state: Fulfilment): Fulfilment {
   const requested = { ...state, cancellationRequested: true }
   const isTooLate = shipped(state).length > 0 || state.steps['complete-order'] !== undefined
-  return isTooLate ? requested : stop(requested, 'CUSTOMER_REQUEST', 'Cancelled as requested.')
+  return isTooLate
+    ? requested
+    : stop(requested, { reason: 'CUSTOMER_REQUEST', message: 'Cancelled as requested.' })
 }
 
 function receiveReturn(
@@ -134,21 +136,21 @@ function beRefused(state: Fulfilment, refusal: Data<'StepRefused'>): Fulfilment 
   const now = keepRefusal(answer(state, step, 'refused'), refusal)
   switch (step) {
     case 'reserve-stock':
-      return stop(now, 'OUT_OF_STOCK', message, { shortages: [], ...details })
+      return stop(now, { reason: 'OUT_OF_STOCK', message, details: { shortages: [], ...details } })
     case 'authorise-payment':
-      return stopBy(now, declined(refusal))
+      return stop(now, declined(refusal))
     case 'commit-stock':
-      return stop(now, 'STOCK_HOLD_EXPIRED', 'The goods could not be held long enough.')
+      return stop(now, { reason: 'STOCK_HOLD_EXPIRED', message: 'The goods could not be held long enough.' })
     case 'confirm-order':
       // Orders refuses to confirm only what is being cancelled.
-      return stop(now, 'CUSTOMER_REQUEST', message)
+      return stop(now, { reason: 'CUSTOMER_REQUEST', message })
   }
   const created = parcelCreatedBy(now, step)
   if (created) return refuseParcel(now, created, message)
   // Whatever cannot be called back is with the carrier.
   const calledBack = parcelCalledBackBy(now, step)
   if (calledBack?.shipmentId !== undefined) return hear(now, calledBack.shipmentId, 'dispatched')
-  return isUnpaidFor(now, step) ? stopBy(now, declined(refusal)) : now
+  return isUnpaidFor(now, step) ? stop(now, declined(refusal)) : now
 }
 
 /** The money for a parcel cannot be taken while goods can still be kept back. */
@@ -162,11 +164,15 @@ function fail(state: Fulfilment, { step }: Data<'StepFailed'>): Fulfilment {
   const now = answer(state, step, 'failed')
   switch (step) {
     case 'reserve-stock':
-      return stop(now, 'OUT_OF_STOCK', 'The goods could not be held.', { shortages: [] })
+      return stop(now, {
+        reason: 'OUT_OF_STOCK',
+        message: 'The goods could not be held.',
+        details: { shortages: [] },
+      })
     case 'commit-stock':
-      return stop(now, 'STOCK_HOLD_EXPIRED', 'The goods could not be held long enough.')
+      return stop(now, { reason: 'STOCK_HOLD_EXPIRED', message: 'The goods could not be held long enough.' })
     case 'confirm-order':
-      return stop(now, 'CUSTOMER_REQUEST', 'The order could not be confirmed.')
+      return stop(now, { reason: 'CUSTOMER_REQUEST', message: 'The order could not be confirmed.' })
   }
   const created = parcelCreatedBy(now, step)
   return created ? refuseParcel(now, created, '') : now
@@ -176,16 +182,19 @@ function timeOut(state: Fulfilment): Fulfilment {
   if (state.approvalTimer !== 'started') return state
   const now: Fulfilment = { ...state, approvalTimer: 'over' }
   if (paymentStanding(state) !== 'awaiting') return now
-  return stop(now, 'APPROVAL_TIMED_OUT', 'The payment was not approved in time.')
+  return stop(now, { reason: 'APPROVAL_TIMED_OUT', message: 'The payment was not approved in time.' })
 }
 
 /** What follows from payment facts that may come in any order. */
 function judge(state: Fulfilment): Fulfilment {
   switch (paymentStanding(state)) {
     case 'unknown':
-      return stop(state, 'PAYMENT_UNAVAILABLE', 'The payment could not be made; nothing was charged.')
+      return stop(state, {
+        reason: 'PAYMENT_UNAVAILABLE',
+        message: 'The payment could not be made; nothing was charged.',
+      })
     case 'declined':
-      return state.verdict && !state.verdict.approved ? stopBy(state, state.verdict.stop) : state
+      return state.verdict && !state.verdict.approved ? stop(state, state.verdict.stop) : state
     case 'unasked':
     case 'asked':
     case 'awaiting':
@@ -201,21 +210,17 @@ function declined({ code, message, ...rest }: Data<'PaymentRejected'> | Data<'St
 
 function refuseParcel(state: Fulfilment, parcel: Parcel, message: string): Fulfilment {
   const dropped = withParcel(state, parcel, { ...parcel, fate: 'dropped' })
-  return stop(dropped, 'CARRIER_REFUSED', message || 'The carrier does not take the goods.')
+  return stop(dropped, {
+    reason: 'CARRIER_REFUSED',
+    message: message || 'The carrier does not take the goods.',
+  })
 }
 
-function stop(
-  state: Fulfilment,
-  reason: CancellationReason,
-  message: string,
-  details: Stop['details'] = {},
-): Fulfilment {
-  return stopBy(state, { reason, message, details })
+function stop(state: Fulfilment, { details = {}, ...cause }: Cause): Fulfilment {
+  return state.stop ? state : { ...state, stop: { ...cause, details } }
 }
 
-function stopBy(state: Fulfilment, cause: Stop): Fulfilment {
-  return state.stop ? state : { ...state, stop: cause }
-}
+type Cause = Omit<Stop, 'details'> & Partial<Pick<Stop, 'details'>>
 
 function answer(state: Fulfilment, step: string, how: 'succeeded' | 'refused' | 'failed'): Fulfilment {
   return { ...state, steps: { ...state.steps, [step]: how } }

@@ -86,7 +86,7 @@ function reserve({ order, startedAt, reservationMs }: Known): Effect {
 /** The one step that gives up: a customer does not wait for ever to hear whether the money is there, and it can be voided. */
 function authorise({ orderId, customerId, total, tenders }: FulfilmentOrder): Effect {
   const input = { orderId, customerId, amount: total, tenders }
-  return call('authorise-payment', 'payment.authorisePayment', input, 'bounded')
+  return { ...call('authorise-payment', 'payment.authorisePayment', input), patience: 'bounded' }
 }
 
 /** Endless: a label whose creation is not answered cannot be cancelled, and a confirmed order outlives an outage. */

@@ -4,7 +4,7 @@ import type { Money } from '#platform/domain/money.ts'
 import type { Effect } from '#platform/saga/saga.ts'
 import type { DebtResolution, UnitRange } from '#subgraphs/orders/domain/events.ts'
 
-export type OrderLine = {
+type OrderLine = {
   readonly sku: string
   readonly quantity: number
   readonly unitPrice: Money
@@ -263,7 +263,7 @@ export function captureStep({ shipmentId }: Parcel): string {
 }
 
 /** What an operator did about the refused movement of `step`. */
-export function resolutionOf(state: Fulfilment, step: string): DebtResolution | undefined {
+function resolutionOf(state: Fulfilment, step: string): DebtResolution | undefined {
   return endOf(state, step)?.resolution
 }
 
@@ -303,12 +303,7 @@ export function captured(state: Fulfilment): number {
   return state.parcels.reduce((sum, parcel) => sum + taken(state, parcel), 0)
 }
 
-export function call(
-  step: string,
-  command: string,
-  input: JsonObject,
-  patience: 'bounded' | 'endless' = 'endless',
-): CallEffect {
-  return { kind: 'call', step, command, input, patience }
+export function call(step: string, command: string, input: JsonObject): CallEffect {
+  return { kind: 'call', step, command, input, patience: 'endless' }
 }
 type CallEffect = Extract<Effect, { kind: 'call' }>

@@ -16,7 +16,7 @@ import * as decide from '#subgraphs/orders/domain/order-commands.ts'
 import { noteReturnRefunded } from '#subgraphs/orders/domain/returns.ts'
 
 export type Services = Readonly<Record<'inventory' | 'payment' | 'shipping', GraphqlClient>>
-export type StepPorts = {
+type StepPorts = {
   readonly services: Services
   readonly orders: OrderRepository
   readonly now: () => Date

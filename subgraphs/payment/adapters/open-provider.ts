@@ -11,7 +11,7 @@ import {
 } from './payment-provider.sandbox.ts'
 import type { PaymentProvider } from './payment-provider.ts'
 
-export type ProviderOptions = SandboxProviderOptions & {
+type ProviderOptions = SandboxProviderOptions & {
   /** `http:` or `https:` for a provider elsewhere; the sandbox when it is left out or `sandbox:`. */
   readonly providerUrl?: string
   /** What holds now of the time limit and the circuit breaker of calls to it. */

@@ -18,23 +18,26 @@ import { amountIn } from './provider-amounts.ts'
 
 const CONNECTIONS = 16
 /** An answer is a few hundred bytes. */
-const MAX_ANSWER_BYTES = 64 * 1024
+const MAX_RESPONSE_BYTES = 64 * 1024
 
 /**
  * Each call carries the header `idempotency-key` and a body with `reference`, `tenderId`, `amount` as decimal text and
- * `currency`; authorise adds `kind` and `token`, a late void `providerRef`. The answer is 200 with the port's answer as
- * JSON, in which an amount is decimal text beside its `currency` as well. A user and password in the URL go out as basic authentication. 408, 425, 429, 5xx and faults of the network
- * are CallerError UNAVAILABLE; any other status or shape is OperatorError PROVIDER_PROTOCOL.
+ * `currency`; authorise adds `kind` and `token`, a late void `providerRef`. The response is 200 with the port's response as
+ * JSON, in which an amount is decimal text beside its `currency` as well. A user and password in the URL go out as
+ * basic authentication. 408, 425, 429, 5xx and faults of the network are CallerError UNAVAILABLE; any other status or shape is OperatorError PROVIDER_PROTOCOL.
  */
 export function openHttpProvider(providerUrl: string): PaymentProvider {
   const url = new URL(providerUrl)
-  const pool = new Pool(url.origin, { connections: CONNECTIONS, maxResponseSize: MAX_ANSWER_BYTES })
+  const pool = new Pool(url.origin, { connections: CONNECTIONS, maxResponseSize: MAX_RESPONSE_BYTES })
   const wire: Wire = { pool, prefix: url.pathname.replace(/\/$/, ''), headers: headersOf(url) }
   return {
-    authorise: (call, signal) => post(wire, 'authorise', moneyCall(call), authoriseAnswerSchema, signal),
-    capture: (call, signal) => post(wire, 'capture', moneyCall(call), moveAnswerSchema, signal),
-    refund: (call, signal) => post(wire, 'refund', moneyCall(call), moveAnswerSchema, signal),
-    void: (call, signal) => post(wire, 'void', call, voidAnswerSchema, signal),
+    authorise: (call, signal) =>
+      post(wire, { operation: 'authorise', call: moneyCall(call), schema: authoriseSchema }, signal),
+    capture: (call, signal) =>
+      post(wire, { operation: 'capture', call: moneyCall(call), schema: moveSchema }, signal),
+    refund: (call, signal) =>
+      post(wire, { operation: 'refund', call: moneyCall(call), schema: moveSchema }, signal),
+    void: (call, signal) => post(wire, { operation: 'void', call, schema: voidSchema }, signal),
     [Symbol.asyncDispose]: () => pool.close(),
   }
 }
@@ -47,7 +50,7 @@ const declinedSchema = z.object({
 /** Both or neither; decimal text that is not negative. */
 const amountFields = { amount: z.string().optional(), currency: z.string().optional() }
 
-const authoriseAnswerSchema: z.ZodType<AuthoriseResponse> = z.discriminatedUnion('status', [
+const authoriseSchema: z.ZodType<AuthoriseResponse> = z.discriminatedUnion('status', [
   z
     .object({
       status: z.literal('approved'),
@@ -64,13 +67,13 @@ const authoriseAnswerSchema: z.ZodType<AuthoriseResponse> = z.discriminatedUnion
   z.object({ status: z.literal('pending'), providerRef: refText }),
   declinedSchema,
 ])
-const moveAnswerSchema: z.ZodType<MoveResponse> = z.discriminatedUnion('status', [
+const moveSchema: z.ZodType<MoveResponse> = z.discriminatedUnion('status', [
   z
     .object({ status: z.literal('approved'), ...amountFields })
     .transform((answer, context) => ({ status: answer.status, ...amountIn(answer, context) })),
   declinedSchema,
 ])
-const voidAnswerSchema: z.ZodType<VoidResponse> = z.discriminatedUnion('status', [
+const voidSchema: z.ZodType<VoidResponse> = z.discriminatedUnion('status', [
   z.object({ status: z.literal('approved') }),
   declinedSchema,
 ])
@@ -92,42 +95,45 @@ function moneyCall<Call extends MoveCall>({ amount, ...call }: Call) {
   return { ...call, amount: toDecimal(amount), currency: amount.currency }
 }
 
-async function post<Answer>(
+type Request<Response> = {
+  readonly operation: string
+  readonly call: Pick<ProviderCall, 'idempotencyKey'>
+  readonly schema: z.ZodType<Response>
+}
+
+async function post<Response>(
   wire: Wire,
-  operation: string,
-  { idempotencyKey, ...body }: Pick<ProviderCall, 'idempotencyKey'>,
-  schema: z.ZodType<Answer>,
+  { operation, call, schema }: Request<Response>,
   signal?: AbortSignal,
-): Promise<Answer> {
-  const { statusCode, text } = await send(wire, operation, idempotencyKey, JSON.stringify(body), signal)
-  if (isUnanswered(statusCode)) throw noAnswer(`status ${statusCode}`)
-  const answer = statusCode === 200 ? schema.safeParse(parse(text)) : undefined
-  if (answer?.success) return answer.data
+): Promise<Response> {
+  const { statusCode, text } = await send(wire, { operation, call }, signal)
+  if (isUnanswered(statusCode)) throw unavailable(`status ${statusCode}`)
+  const response = statusCode === 200 ? schema.safeParse(parse(text)) : undefined
+  if (response?.success) return response.data
   throw new OperatorError(
     'PROVIDER_PROTOCOL',
     `the payment provider answered ${operation} with status ${statusCode} and not as agreed`,
-    answer?.error,
+    response?.error,
   )
 }
 
 async function send(
   { pool, prefix, headers }: Wire,
-  operation: string,
-  idempotencyKey: string,
-  body: string,
+  { operation, call }: Pick<Request<unknown>, 'operation' | 'call'>,
   signal?: AbortSignal,
 ): Promise<{ statusCode: number; text: string }> {
+  const { idempotencyKey, ...body } = call
   try {
-    const answer = await pool.request({
+    const response = await pool.request({
       method: 'POST',
       path: `${prefix}/${operation}`,
       headers: { ...headers, 'idempotency-key': idempotencyKey },
-      body,
+      body: JSON.stringify(body),
       ...(signal && { signal }),
     })
-    return { statusCode: answer.statusCode, text: await answer.body.text() }
+    return { statusCode: response.statusCode, text: await response.body.text() }
   } catch (cause) {
-    throw noAnswer(cause instanceof Error ? cause.message : 'no answer', cause)
+    throw unavailable(cause instanceof Error ? cause.message : 'no answer', cause)
   }
 }
 
@@ -143,6 +149,6 @@ function parse(text: string): unknown {
   }
 }
 
-function noAnswer(reason: string, cause?: unknown): CallerError {
+function unavailable(reason: string, cause?: unknown): CallerError {
   return new CallerError('UNAVAILABLE', 'The payment provider does not answer. Try again.', { reason }, cause)
 }

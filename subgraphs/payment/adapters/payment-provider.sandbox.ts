@@ -12,7 +12,7 @@ import type {
   ProviderCall,
 } from './payment-provider.ts'
 import { type Ledger, type LedgerRow, openLedger, type TenderSums } from './sandbox-ledger.postgres.ts'
-import { type Notices, startNotices } from './sandbox-notices.ts'
+import { type SandboxNotices, startNotices } from './sandbox-notices.ts'
 import { scenarioOf } from './sandbox-scenarios.ts'
 
 export type SandboxProviderOptions = {
@@ -25,9 +25,9 @@ export type SandboxProviderOptions = {
 }
 
 export type SandboxProvider = PaymentProvider & {
-  /** From now on `webhookUrl` is told of approvals. Called once. */
+  /** Begins to send notices of approvals to `webhookUrl`. Called once. */
   start(webhookUrl: string): void
-  /** Ends the telling, once the calls under way are answered; disposing does so too. */
+  /** Ends the sending of notices, once the calls under way are answered; disposing does so too. */
   stop(): Promise<void>
   /** What was really moved for a payment, by tender. */
   sums(reference: string): Promise<TenderSums[]>
@@ -36,26 +36,26 @@ export type SandboxProvider = PaymentProvider & {
 /** How long a call whose answer is lost keeps its caller waiting, if the caller does not give up before. */
 const SILENCE_MS = 60_000
 
-type Bank = SandboxProviderOptions & { readonly ledger: Ledger; readonly expect: (at: Date) => void }
+type Sandbox = SandboxProviderOptions & { readonly ledger: Ledger; readonly expect: (at: Date) => void }
 
 /** Durable: what was once answered is answered again, by any process that opens the same database. */
 export async function openSandboxProvider(options: SandboxProviderOptions): Promise<SandboxProvider> {
   const ledger = await openLedger(options.databaseUrl, options.logger)
-  let notices: Notices | undefined
-  const bank: Bank = { ...options, ledger, expect: at => notices?.expect(at) }
+  let notices: SandboxNotices | undefined
+  const sandbox: Sandbox = { ...options, ledger, expect: at => notices?.expect(at) }
   const stop = async (): Promise<void> => {
-    const telling = notices
+    const running = notices
     notices = undefined
-    await telling?.[Symbol.asyncDispose]()
+    await running?.[Symbol.asyncDispose]()
   }
   return {
-    authorise: (call, signal) => authorise(call, bank, signal),
-    capture: call => move('capture', call, bank),
-    refund: call => move('refund', call, bank),
+    authorise: (call, signal) => authorise(call, sandbox, signal),
+    capture: call => move('capture', call, sandbox),
+    refund: call => move('refund', call, sandbox),
     async void({ providerRef, ...call }) {
       const operation = { operation: 'void', minor: 0, currency: null, wanted: 'approved' } as const
       const row = await ledger.operate({
-        ...named(call, bank),
+        ...named(call, sandbox),
         ...operation,
         ...(providerRef !== undefined && { onlyRef: providerRef }),
       })
@@ -73,12 +73,16 @@ export async function openSandboxProvider(options: SandboxProviderOptions): Prom
   }
 }
 
-async function authorise(call: AuthoriseCall, bank: Bank, signal?: AbortSignal): Promise<AuthoriseResponse> {
+async function authorise(
+  call: AuthoriseCall,
+  sandbox: Sandbox,
+  signal?: AbortSignal,
+): Promise<AuthoriseResponse> {
   const { verdict, fault, script, expiresInMs } = scenarioOf(call.token, call.amount.minor)
-  if (fault === 'down') throw noAnswer()
-  const approval = verdict.outcome === 'pending' ? approvalOf(verdict.approval, bank) : undefined
-  const row = await bank.ledger.operate({
-    ...named(call, bank),
+  if (fault === 'down') throw unavailable()
+  const approval = verdict.outcome === 'pending' ? approvalOf(verdict.approval, sandbox) : undefined
+  const row = await sandbox.ledger.operate({
+    ...named(call, sandbox),
     ...call.amount,
     operation: 'authorise',
     letFail: fault === 'fails-once',
@@ -87,21 +91,25 @@ async function authorise(call: AuthoriseCall, bank: Bank, signal?: AbortSignal):
     ...approval,
     token: call.token,
     ...(script && { script }),
-    ...(expiresInMs !== undefined && { expiresAt: new Date(bank.now().getTime() + expiresInMs) }),
+    ...(expiresInMs !== undefined && { expiresAt: new Date(sandbox.now().getTime() + expiresInMs) }),
   })
-  if (approval?.noticeAt) bank.expect(approval.noticeAt)
-  if (row.status === 'failed') throw noAnswer()
+  if (approval?.noticeAt) sandbox.expect(approval.noticeAt)
+  if (row.status === 'failed') throw unavailable()
   if (fault === 'answer-lost') await silence(signal)
   return answerOf(row)
 }
 
-function approvalOf(approval: 'approved' | 'declined' | 'never', { now, approvalMs }: Bank) {
+function approvalOf(approval: 'approved' | 'declined' | 'never', { now, approvalMs }: Sandbox) {
   return approval === 'never' ? { approval } : { approval, noticeAt: new Date(now().getTime() + approvalMs) }
 }
 
-async function move(operation: 'capture' | 'refund', call: MoveCall, bank: Bank): Promise<MoveResponse> {
-  const row = await bank.ledger.operate({
-    ...named(call, bank),
+async function move(
+  operation: 'capture' | 'refund',
+  call: MoveCall,
+  sandbox: Sandbox,
+): Promise<MoveResponse> {
+  const row = await sandbox.ledger.operate({
+    ...named(call, sandbox),
     ...call.amount,
     operation,
     wanted: 'approved',
@@ -131,12 +139,12 @@ function declined({ code, retryable }: LedgerRow) {
   return { status: 'declined', code: code ?? 'declined', retryable: retryable ?? false } as const
 }
 
-function named({ idempotencyKey: key, reference, tenderId }: ProviderCall, { now }: Bank) {
+function named({ idempotencyKey: key, reference, tenderId }: ProviderCall, { now }: Sandbox) {
   const digest = createHash('sha256').update(key).digest('hex').slice(0, 20)
   return { key, reference, tenderId, providerRef: `sbx_${digest}`, at: now() }
 }
 
-function noAnswer(): CallerError {
+function unavailable(): CallerError {
   return new CallerError('UNAVAILABLE', 'The payment provider does not answer. Try again.')
 }
 
@@ -148,5 +156,5 @@ async function silence(signal: AbortSignal | undefined): Promise<never> {
       resolve()
     })
   })
-  throw noAnswer()
+  throw unavailable()
 }

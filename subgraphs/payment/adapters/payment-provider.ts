@@ -18,10 +18,10 @@ export type AuthoriseCall = ProviderCall & {
 }
 export type MoveCall = ProviderCall & { readonly amount: Money }
 /** With `providerRef` only that authorisation is meant; without, whatever the tender has, or comes to have. */
-export type VoidCall = ProviderCall & { readonly providerRef?: string }
+type VoidCall = ProviderCall & { readonly providerRef?: string }
 
 /** `code` is the provider's, in lower snake case: insufficient_funds. `retryable`: the same may work later. */
-export type DeclinedResponse = {
+type DeclinedResponse = {
   readonly status: 'declined'
   readonly code: string
   readonly retryable: boolean

@@ -158,7 +158,7 @@ const SUMS = `
     array_agg(operation ORDER BY made_at, idempotency_key) AS operations
   FROM sandbox_provider.operations WHERE reference = $1 AND status = 'approved' GROUP BY tender_id ORDER BY tender_id`
 
-export type LedgerCall = {
+type LedgerCall = {
   readonly key: string
   readonly operation: 'authorise' | 'capture' | 'void' | 'refund'
   readonly reference: string
@@ -215,8 +215,8 @@ export interface Ledger extends AsyncDisposable {
   operate(call: LedgerCall): Promise<LedgerRow>
   sums(reference: string): Promise<TenderSums[]>
   claim(now: Date, leaseUntil: Date, limit: number): Promise<ClaimedNotice[]>
-  /** `againAt` null: it has been heard. */
-  settle(told: readonly { readonly key: string; readonly againAt: Date | null }[]): Promise<void>
+  /** `againAt` is null for a notice that was taken. */
+  recordSent(notices: readonly { readonly key: string; readonly againAt: Date | null }[]): Promise<void>
   /** When the earliest waiting notice is due. */
   nextDue(): Promise<Date | undefined>
 }
@@ -249,8 +249,8 @@ export async function openLedger(databaseUrl: string, logger: StoreLogger): Prom
     sums: reference => pool.query<TenderSums>({ text: SUMS, values: [reference] }),
     claim: (now, leaseUntil, limit) =>
       pool.query<ClaimedNotice>({ name: 'sandbox-claim', text: CLAIM, values: [now, leaseUntil, limit] }),
-    async settle(told) {
-      const values = [told.map(({ key }) => key), told.map(({ againAt }) => againAt)]
+    async recordSent(notices) {
+      const values = [notices.map(({ key }) => key), notices.map(({ againAt }) => againAt)]
       await pool.query({ name: 'sandbox-settle', text: SETTLE, values })
     },
     async nextDue() {

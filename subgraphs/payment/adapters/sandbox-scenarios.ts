@@ -1,13 +1,13 @@
 // What the sandbox provider does with a token. Pure.
 
-export type Verdict =
+type Verdict =
   | { readonly outcome: 'approved' }
   | { readonly outcome: 'declined'; readonly code: string; readonly retryable: boolean }
   /** Answered `pending`; a notice follows, unless it is never approved. */
   | { readonly outcome: 'pending'; readonly approval: 'approved' | 'declined' | 'never' }
 
 /** `answer-lost` takes effect, but nobody hears of it; `down` and the first call of `fails-once` have no effect. */
-export type Fault = 'none' | 'answer-lost' | 'down' | 'fails-once'
+type Fault = 'none' | 'answer-lost' | 'down' | 'fails-once'
 
 /**
  * One answer that is not simply what was asked for: declined with a code, a share of the amount (0.5 is half of it), or
@@ -24,7 +24,7 @@ export type Script = Readonly<
 >
 
 /** `expiresInMs`: from the authorisation to its end. */
-export type Scenario = {
+type Scenario = {
   readonly verdict: Verdict
   readonly fault: Fault
   readonly script?: Script

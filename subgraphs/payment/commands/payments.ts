@@ -42,7 +42,7 @@ export type MovePayment = { readonly orderId: string; readonly amount: Money }
 type Accepted = { readonly payment: StandingPayment; readonly position: number }
 export type Refused<R extends Refusal = PaymentRefusal> = { readonly refused: R; readonly position: number }
 /** What an operator decides about a refused movement of the payment. */
-export type OperatorDecision = {
+type OperatorDecision = {
   readonly paymentId: string
   readonly movementId: string
   readonly decide: (payment: Payment) => Decision<PaymentEvent, Refusal>

@@ -9,7 +9,7 @@ import type { Payments } from './payments.ts'
 
 export const PAYMENT_WEBHOOK = '/webhooks/payment'
 
-export type PaymentWebhookOptions = {
+type PaymentWebhookOptions = {
   readonly payments: Pick<Payments, 'recordNotice'>
   /** The trace that the payment was requested in: the provider brings none. */
   readonly traceOf: (paymentId: string) => Promise<string | undefined>

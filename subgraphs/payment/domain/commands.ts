@@ -34,14 +34,14 @@ export type PaymentRefusal = Refusal & {
 }
 type PaymentDecision = Decision<PaymentEvent, PaymentRefusal>
 
-export type RequestPayment = {
+type RequestPayment = {
   readonly orderId: string
   readonly customerId: string
   readonly amount: Money
   readonly tenders: readonly RequestedTender[]
   readonly at: string
 }
-export type RequestMovement = { readonly moveId: string; readonly amount: Money; readonly at: string }
+type RequestMovement = { readonly moveId: string; readonly amount: Money; readonly at: string }
 
 /** An order has one payment: a second request is refused, unless it repeats the first one's command key. */
 export function requestPayment(payment: Payment, command: RequestPayment): PaymentDecision {

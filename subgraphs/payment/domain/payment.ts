@@ -7,7 +7,7 @@ import {
   type RefusedMovement,
 } from '#subgraphs/payment/domain/refused-movement.ts'
 
-export type TenderStatus = 'REQUESTED' | 'AWAITING_APPROVAL' | 'AUTHORISED' | 'DECLINED' | 'VOIDED'
+type TenderStatus = 'REQUESTED' | 'AWAITING_APPROVAL' | 'AUTHORISED' | 'DECLINED' | 'VOIDED'
 
 /** Amounts are minor units of the payment's currency. `held` is what is authorised and not let go, captures included. */
 export type Tender = {
@@ -51,7 +51,7 @@ export type Move = {
 }
 
 export type ProviderRefusal = { readonly code: string; readonly retryable: boolean }
-export type Phase = 'requested' | 'authorised' | 'declined' | 'voiding' | 'voided'
+type Phase = 'requested' | 'authorised' | 'declined' | 'voiding' | 'voided'
 
 export type StandingPayment = {
   readonly phase: Phase

@@ -10,7 +10,7 @@ export function expiresSoon({ expiresAt }: Tender, at: string): boolean {
   return expiresAt !== undefined && Date.parse(expiresAt) <= Date.parse(at) + EXPIRY_MARGIN_MS
 }
 
-export type Reauthorisation = {
+type Reauthorisation = {
   readonly movementId: string
   /** The tenders to be replaced, with the minor units that the movement asks of each. */
   readonly shares: readonly { readonly tenderId: string; readonly amount: number }[]

@@ -3,7 +3,7 @@ import { siblingId } from '#platform/domain/ids.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { MovementKind, PaymentEvent, Share } from '#subgraphs/payment/domain/events.ts'
 
-export type MovementStatus = 'OPEN' | 'SETTLED' | 'WRITTEN_OFF' | 'DROPPED'
+type MovementStatus = 'OPEN' | 'SETTLED' | 'WRITTEN_OFF' | 'DROPPED'
 
 /**
  * `amount` is what is still to be moved, and `code` the provider's, or ours for an answer that contradicts what was

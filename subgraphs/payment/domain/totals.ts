@@ -13,7 +13,7 @@ export type PaymentStatus =
   | 'REFUNDED'
 
 /** Minor units. `authorised` is what is held now: what has been let go no longer counts. */
-export type TenderTotals = {
+type TenderTotals = {
   readonly authorised: number
   readonly captured: number
   readonly refunded: number

@@ -16,9 +16,9 @@ import { isRepeatable, type RefusedMovement } from '#subgraphs/payment/domain/re
 type WorklistDecision = Decision<PaymentEvent, Refusal>
 
 /** `by` is the subject of the operator's token. */
-export type OperatorCommand = { readonly movementId: string; readonly by: string; readonly at: string }
-export type Reauthorise = OperatorCommand & { readonly token?: Pick<RequestedTender, 'kind' | 'token'> }
-export type WriteOff = OperatorCommand & { readonly note: string }
+type OperatorCommand = { readonly movementId: string; readonly by: string; readonly at: string }
+type Reauthorise = OperatorCommand & { readonly token?: Pick<RequestedTender, 'kind' | 'token'> }
+type WriteOff = OperatorCommand & { readonly note: string }
 
 /** Tenders of one payment: each new authorisation adds one. */
 const MAX_TENDERS = 100

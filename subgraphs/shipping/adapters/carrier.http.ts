@@ -7,7 +7,7 @@ import type { Policy } from '#platform/resilience/policy.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import type { Carrier } from './carrier.ts'
 
-export type HttpCarrierOptions = {
+type HttpCarrierOptions = {
   /** The calls go below it: `https://carrier.example/v1` -> `https://carrier.example/v1/parcels`. */
   readonly url: string
   /** Shared with the carrier: signs our requests as it signs the notices of the carrier. */

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
+import { type SandboxNotices, startNotices } from '#subgraphs/shipping/adapters/sandbox-notices.ts'
 import { deliveryDays } from '#subgraphs/shipping/domain/tariff.ts'
-import type { Booking, BookingAnswer, Carrier, CollectAnswer } from './carrier.ts'
-import { type Rounds, startRounds } from './sandbox-notices.ts'
+import type { Booking, BookingResponse, Carrier, CollectResponse } from './carrier.ts'
 import { type NewParcel, openParcels, type Parcels } from './sandbox-parcels.postgres.ts'
 import { type Scenario, scenarioOf } from './sandbox-scenarios.ts'
 
@@ -20,30 +20,30 @@ export type SandboxCarrierOptions = {
 }
 
 export type SandboxCarrier = Carrier & {
-  /** From now on parcels move, and `webhookUrl` is told. Called once. */
+  /** Begins to move parcels, and to send notices to `webhookUrl`. Called once. */
   start(webhookUrl: string): void
-  /** Parcels move no more; what is under way is settled. Calls still work. Part of disposing. */
+  /** Ends the moving of parcels, once the call under way has ended. Bookings still work. Part of disposing. */
   stop(): Promise<void>
 }
 
-type Depot = SandboxCarrierOptions & { readonly parcels: Parcels; readonly expect: (at: Date) => void }
+type Sandbox = SandboxCarrierOptions & { readonly parcels: Parcels; readonly expect: (at: Date) => void }
 
 /** Durable: whatever was booked goes on where it stood, by any process that opens the same database. */
 export async function openSandboxCarrier(options: SandboxCarrierOptions): Promise<SandboxCarrier> {
   const parcels = await openParcels(options.databaseUrl, options.logger)
-  let rounds: Rounds | undefined
+  let notices: SandboxNotices | undefined
   const stop = async (): Promise<void> => {
-    const running = rounds
-    rounds = undefined
+    const running = notices
+    notices = undefined
     await running?.[Symbol.asyncDispose]()
   }
-  const depot: Depot = { ...options, parcels, expect: at => rounds?.expect(at) }
+  const sandbox: Sandbox = { ...options, parcels, expect: at => notices?.expect(at) }
   return {
-    book: booking => book(booking, depot),
-    cancel: reference => cancel(reference, depot),
-    collect: reference => collect(reference, depot),
+    book: booking => book(booking, sandbox),
+    cancel: reference => cancel(reference, sandbox),
+    collect: reference => collect(reference, sandbox),
     start(webhookUrl) {
-      rounds = startRounds({ ...options, parcels, webhookUrl, secret: options.webhookSecret })
+      notices = startNotices({ ...options, parcels, webhookUrl, secret: options.webhookSecret })
     },
     stop,
     async [Symbol.asyncDispose]() {
@@ -53,10 +53,10 @@ export async function openSandboxCarrier(options: SandboxCarrierOptions): Promis
   }
 }
 
-async function book(booking: Booking, depot: Depot): Promise<BookingAnswer> {
+async function book(booking: Booking, sandbox: Sandbox): Promise<BookingResponse> {
   const scenario = scenarioOf(booking.instructions)
   const days = deliveryDays(booking.address.country, booking.option)
-  if (scenario.booking === 'down') throw noAnswer()
+  if (scenario.booking === 'down') throw unavailable()
   if (scenario.booking === 'refused')
     return { status: 'refused', code: 'ADDRESS_REFUSED', message: 'The carrier does not deliver there.' }
   if (days === undefined)
@@ -65,18 +65,22 @@ async function book(booking: Booking, depot: Depot): Promise<BookingAnswer> {
       code: 'COUNTRY_NOT_SERVED',
       message: 'The carrier does not serve this country.',
     }
-  const parcel = newParcel(booking, scenario, days, depot)
-  const fresh = await depot.parcels.book(parcel)
-  if (fresh && parcel.collection) depot.expect(parcel.collection)
-  if (fresh && scenario.booking === 'answer-lost-once') throw noAnswer()
-  const known = fresh ? parcel : await depot.parcels.find(booking.reference)
-  if (!known) throw noAnswer()
+  const parcel = newParcel(booking, { scenario, days }, sandbox)
+  const fresh = await sandbox.parcels.book(parcel)
+  if (fresh && parcel.collection) sandbox.expect(parcel.collection)
+  if (fresh && scenario.booking === 'answer-lost-once') throw unavailable()
+  const known = fresh ? parcel : await sandbox.parcels.find(booking.reference)
+  if (!known) throw unavailable()
   const { trackingNumber, estimatedDelivery } = known
   return { status: 'booked', trackingNumber, estimatedDelivery: estimatedDelivery.toISOString() }
 }
 
-function newParcel({ reference }: Booking, scenario: Scenario, days: number, depot: Depot): NewParcel {
-  const at = depot.now().getTime()
+function newParcel(
+  { reference }: Booking,
+  { scenario, days }: { readonly scenario: Scenario; readonly days: number },
+  sandbox: Sandbox,
+): NewParcel {
+  const at = sandbox.now().getTime()
   const atOnce = scenario.pace === 'at-once'
   return {
     reference,
@@ -84,17 +88,17 @@ function newParcel({ reference }: Booking, scenario: Scenario, days: number, dep
     journey: scenario.journey,
     atOnce,
     estimatedDelivery: new Date(at + days * DAY_MS),
-    collection: scenario.held ? null : new Date(atOnce ? at : at + depot.stepMs),
+    collection: scenario.held ? null : new Date(atOnce ? at : at + sandbox.stepMs),
   }
 }
 
-async function cancel(reference: string, { parcels, now }: Depot): Promise<'cancelled' | 'collected'> {
+async function cancel(reference: string, { parcels, now }: Sandbox): Promise<'cancelled' | 'collected'> {
   await parcels.cancel(reference, now())
   const parcel = await parcels.find(reference)
   return parcel?.collected ? 'collected' : 'cancelled'
 }
 
-async function collect(reference: string, { parcels, now, expect }: Depot): Promise<CollectAnswer> {
+async function collect(reference: string, { parcels, now, expect }: Sandbox): Promise<CollectResponse> {
   const at = now()
   await parcels.collect(reference, at)
   expect(at)
@@ -103,11 +107,11 @@ async function collect(reference: string, { parcels, now, expect }: Depot): Prom
   return parcel.cancelled ? 'cancelled' : 'collected'
 }
 
-/** Of a reference always the same. */
+/** Returns the same number for a reference each time. */
 function trackingNumberOf(reference: string): string {
   return `SB${createHash('sha256').update(reference).digest('hex').slice(0, 16).toUpperCase()}`
 }
 
-function noAnswer(): CallerError {
+function unavailable(): CallerError {
   return new CallerError('UNAVAILABLE', 'The carrier does not answer. Try again.')
 }

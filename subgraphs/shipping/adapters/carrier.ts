@@ -12,20 +12,20 @@ export type Booking = {
   readonly instructions: string | null
 }
 
-export type BookingAnswer =
+export type BookingResponse =
   | ({ readonly status: 'booked' } & Label)
   | { readonly status: 'refused'; readonly code: string; readonly message: string }
 
-export type CollectAnswer = 'collected' | 'cancelled' | 'unknown'
+export type CollectResponse = 'collected' | 'cancelled' | 'unknown'
 
 /** A reference is booked at most once. Every call may be repeated; one that gets no answer throws CallerError UNAVAILABLE. */
 export interface Carrier extends AsyncDisposable {
   /** Takes the parcel on. The same reference again gives the same answer and no second label. */
-  book(booking: Booking): Promise<BookingAnswer>
+  book(booking: Booking): Promise<BookingResponse>
   /** `cancelled`: it never will be collected, or never was booked. `collected`: too late. */
   cancel(reference: string): Promise<'cancelled' | 'collected'>
   /** Has the parcel collected now; a DISPATCHED notice follows. `collected` also when it was before. */
-  collect(reference: string): Promise<CollectAnswer>
+  collect(reference: string): Promise<CollectResponse>
 }
 
 /** Notices in one webhook call, at most. */

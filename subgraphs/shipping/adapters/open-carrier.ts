@@ -10,7 +10,7 @@ import {
 } from '#subgraphs/shipping/adapters/carrier.sandbox.ts'
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
 
-export type CarrierOptions = SandboxCarrierOptions & {
+type CarrierOptions = SandboxCarrierOptions & {
   /** `http:` or `https:` for a carrier elsewhere; the sandbox when it is left out or `sandbox:`. */
   readonly carrierUrl?: string
 }

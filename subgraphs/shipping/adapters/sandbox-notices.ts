@@ -1,159 +1,106 @@
-// The sandbox carrier's rounds: moves the parcels that are due and tells the shop by signed webhooks, at least once.
+// Moves the parcels of the sandbox carrier that are due, and sends notices of it to the webhook of shipping, at least once.
 import { randomUUID } from 'node:crypto'
-import { Pool } from 'undici'
-import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
-import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
-import { type CarrierNotices, failedSchema, MAX_NOTICES } from './carrier.ts'
-import type { ClaimedParcel, Parcels, Told } from './sandbox-parcels.postgres.ts'
-import { STEP_TEXTS, stepAt } from './sandbox-scenarios.ts'
+import {
+  type Alarm,
+  createAlarm,
+  createWebhookSender,
+  FIRST_RETRY_MS,
+  idleMs,
+  LEASE_MS,
+  retryAt,
+  type WebhookSender,
+  type WebhookTarget,
+} from '#platform/webhooks/delivery.ts'
+import { type CarrierNotices, failedSchema, MAX_NOTICES } from '#subgraphs/shipping/adapters/carrier.ts'
+import type {
+  ClaimedParcel,
+  Parcels,
+  SentNotice,
+} from '#subgraphs/shipping/adapters/sandbox-parcels.postgres.ts'
+import { STEP_TEXTS, stepAt } from '#subgraphs/shipping/adapters/sandbox-scenarios.ts'
 
-const CALL_TIMEOUT_MS = 10_000
-/** Longer than a call: what a killed process had claimed is told by another after this. */
-const LEASE_MS = 15_000
-/** Rounds that are not full start at most this often, so that notices gather into calls. */
-const ROUND_MS = 25
-/** The clock is looked at this often even with nothing due, for parcels that other processes book. */
-const IDLE_MS = 5_000
-const RETRY_MS = { first: 250, most: 30_000 }
+/** Batches that are not full start at most this often, so that notices gather into calls. */
+const BATCH_MS = 25
 
-export type Rounds = AsyncDisposable & {
+export type SandboxNotices = AsyncDisposable & {
   /** A notice is due at `at`, which may be earlier than was known. */
   expect(at: Date): void
 }
 
-export type RoundsOptions = {
+type NoticesOptions = WebhookTarget & {
   readonly parcels: Parcels
-  readonly webhookUrl: string
-  readonly secret: string
   readonly stepMs: number
-  readonly now: () => Date
   readonly logger: Logger
 }
+type Sending = NoticesOptions & { readonly sender: WebhookSender }
 
-/** Runs until disposed, which lets a call under way end and writes down how it went. */
-export function startRounds(options: RoundsOptions): Rounds {
-  const { pathname, origin } = new URL(options.webhookUrl)
-  const pool = new Pool(origin, {
-    connections: 1,
-    headersTimeout: CALL_TIMEOUT_MS,
-    bodyTimeout: CALL_TIMEOUT_MS,
-  })
+/** Runs until disposed, which lets a call under way end and records how it went. */
+export function startNotices(options: NoticesOptions): SandboxNotices {
+  const sender = createWebhookSender(options, 1)
   const alarm = createAlarm(options.now)
-  const tell = (parcels: readonly ClaimedParcel[]) => tellShop(parcels, { ...options, pool, pathname })
-  const running = run({ ...options, tell, alarm })
+  const running = run({ ...options, sender }, alarm)
   return {
-    expect: at => alarm.expect(at.getTime()),
+    expect: alarm.expect,
     async [Symbol.asyncDispose]() {
       alarm.stop()
       await running
-      await pool.close()
+      await sender[Symbol.asyncDispose]()
     },
   }
 }
 
-type Alarm = ReturnType<typeof createAlarm>
-
-/** Sleeps until an instant, an earlier one that is announced meanwhile, or the end. For one sleeper. */
-function createAlarm(now: () => Date) {
-  const wakeSignal = createWakeSignal()
-  let stopped = false
-  let planned = Number.POSITIVE_INFINITY
-  return {
-    stopped: () => stopped,
-    async sleep(ms: number): Promise<void> {
-      planned = now().getTime() + ms
-      if (!stopped) await wakeSignal.wait(ms)
-      planned = Number.POSITIVE_INFINITY
-    },
-    expect(at: number): void {
-      if (at < planned) wakeSignal.notify()
-    },
-    stop(): void {
-      stopped = true
-      wakeSignal.notify()
-    },
-  }
-}
-
-type Run = RoundsOptions & {
-  readonly tell: (parcels: readonly ClaimedParcel[]) => Promise<Told[]>
-  readonly alarm: Alarm
-}
-
-async function run({ parcels, tell, alarm, now, logger }: Run): Promise<void> {
-  let told: Told[] = []
-  const round = async (limit: number): Promise<ClaimedParcel[]> => {
-    const at = now()
-    const claimed = await parcels.round({
-      told,
-      now: at,
-      leaseUntil: new Date(at.getTime() + LEASE_MS),
-      limit,
-    })
-    told = []
-    return claimed
-  }
-  while (!alarm.stopped()) {
+/** The results of a batch are recorded with the statement that claims the next one. */
+async function run(sending: Sending, alarm: Alarm): Promise<void> {
+  const { parcels, now, logger } = sending
+  let sent: SentNotice[] = []
+  while (!alarm.isStopped()) {
     try {
-      const claimed = await round(MAX_NOTICES)
-      if (claimed.length > 0) told = await tell(claimed)
+      const claimed = await claim(sending, sent, MAX_NOTICES)
+      sent = claimed.length > 0 ? await sendBatch(claimed, sending) : []
       if (claimed.length < MAX_NOTICES)
-        await alarm.sleep(claimed.length > 0 ? ROUND_MS : await idleMs(parcels, now))
+        await alarm.sleep(claimed.length > 0 ? BATCH_MS : idleMs(await parcels.nextDue(), now()))
     } catch (err) {
-      logger.warn({ err }, 'the sandbox carrier could not do a round; it tries again')
-      await alarm.sleep(RETRY_MS.first)
+      logger.warn({ err }, `sandbox carrier: moving parcels failed, retrying in ${FIRST_RETRY_MS} ms`)
+      await alarm.sleep(FIRST_RETRY_MS)
     }
   }
-  if (told.length > 0) await round(0).catch(() => {}) // what is left unsettled is told again, and changes nothing
+  if (sent.length > 0) await claim(sending, sent, 0).catch(() => {}) // they are sent again, and change nothing
 }
 
-async function idleMs(parcels: Parcels, now: () => Date): Promise<number> {
-  const due = await parcels.nextDue()
-  return due ? Math.min(Math.max(due.getTime() - now().getTime(), 0), IDLE_MS) : IDLE_MS
+async function claim(
+  { parcels, now }: Sending,
+  sent: readonly SentNotice[],
+  limit: number,
+): Promise<ClaimedParcel[]> {
+  const at = now()
+  return parcels.claim({ sent, now: at, leaseUntil: new Date(at.getTime() + LEASE_MS), limit })
 }
 
-type Telling = RoundsOptions & { readonly pool: Pool; readonly pathname: string }
-
-async function tellShop(parcels: readonly ClaimedParcel[], telling: Telling): Promise<Told[]> {
-  const unheard = await call(toNotices(parcels), telling)
-  const at = telling.now().getTime()
+async function sendBatch(parcels: readonly ClaimedParcel[], sending: Sending): Promise<SentNotice[]> {
+  const failed = await send(toNotices(parcels), sending)
+  const at = sending.now()
   return parcels.map(parcel => {
     const { reference, step } = parcel
-    if (unheard.has(noticeId(parcel)))
-      return {
-        reference,
-        step,
-        heard: false,
-        nextAt: new Date(at + RETRY_MS.first + fullJitter(parcel.attempts, RETRY_MS.first, RETRY_MS.most)),
-      }
-    const last = stepAt(parcel.journey, step + 1) === undefined
-    const pause = parcel.atOnce ? 0 : telling.stepMs
-    return { reference, step, heard: true, nextAt: last ? null : new Date(at + pause) }
+    if (failed.has(noticeId(parcel)))
+      return { reference, step, taken: false, nextAt: retryAt(parcel.attempts, at) }
+    const isLast = stepAt(parcel.journey, step + 1) === undefined
+    const pauseMs = parcel.atOnce ? 0 : sending.stepMs
+    return { reference, step, taken: true, nextAt: isLast ? null : new Date(at.getTime() + pauseMs) }
   })
 }
 
-/** The notices that the shop did not keep: none when it answers 2xx, else those it names, else all. */
-async function call(notices: CarrierNotices, telling: Telling): Promise<ReadonlySet<string>> {
+/** Returns the ids of the notices that were not taken: none after a 2xx, else those that the response names, else all. */
+async function send(notices: CarrierNotices, { sender, logger }: Sending): Promise<ReadonlySet<string>> {
   const all = new Set(notices.events.map(({ id }) => id))
-  const body = JSON.stringify(notices)
   try {
-    const { statusCode, body: answer } = await telling.pool.request({
-      method: 'POST',
-      path: telling.pathname,
-      headers: {
-        'content-type': 'application/json',
-        [SIGNATURE_HEADER]: signWebhook(telling.secret, body, telling.now()),
-      },
-      body,
-    })
-    const text = await answer.text()
+    const { statusCode, text } = await sender.send(notices)
     if (statusCode < 300) return new Set()
-    telling.logger.warn({ statusCode }, 'the webhook of the sandbox carrier was not taken; it is sent again')
+    logger.warn({ statusCode }, 'sandbox carrier: the webhook refused notices, they are sent again')
     const named = statusCode === 503 ? failedSchema.safeParse(parse(text)) : undefined
     return named?.success ? new Set(named.data.error.failed) : all
   } catch (err) {
-    telling.logger.warn({ err }, 'sandbox carrier: the webhook got no answer; it is sent again')
+    logger.warn({ err }, 'sandbox carrier: the webhook did not respond, the notices are sent again')
     return all
   }
 }
@@ -178,7 +125,7 @@ function toNotices(parcels: readonly ClaimedParcel[]): CarrierNotices {
   return { id: randomUUID(), events }
 }
 
-/** The same each time a notice is sent. */
+/** Returns the same id each time a notice is sent. */
 function noticeId({ trackingNumber, step }: ClaimedParcel): string {
   return `${trackingNumber}-${step + 1}`
 }

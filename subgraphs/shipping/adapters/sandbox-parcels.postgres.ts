@@ -1,4 +1,4 @@
-// The sandbox carrier's own books: one row a parcel, in schema `sandbox_carrier` of the shipping database.
+// Stores the parcels of the sandbox carrier: one row each, in schema `sandbox_carrier` of the shipping database.
 import { inTransaction, openPool } from '#platform/postgres/pool.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import type { Journey } from './sandbox-scenarios.ts'
@@ -7,8 +7,8 @@ import type { Journey } from './sandbox-scenarios.ts'
 const SCHEMA_LOCK = 7_234_104
 
 /**
- * `step` notices are told; the next one happened at `step_at` and is to be told at `due_at`, which is also how long
- * an instance that tells it keeps it to itself. No `due_at`: nothing follows until somebody asks for the collection.
+ * `step` notices are sent; the next one happened at `step_at` and is to be sent at `due_at`, which is also how long
+ * an instance that sends it keeps it to itself. No `due_at`: nothing follows until somebody asks for the collection.
  */
 const SCHEMA = `
   CREATE SCHEMA IF NOT EXISTS sandbox_carrier;
@@ -47,8 +47,8 @@ const COLLECT = `
   UPDATE sandbox_carrier.parcels SET collected_at = $2, step_at = $2, due_at = $2
   WHERE reference = $1 AND collected_at IS NULL AND cancelled_at IS NULL`
 
-/** One statement a round: settles the notices of the last round, and claims those that are due. */
-const ROUND = `
+/** Records how the last notices were received, and claims the parcels that are due, in one statement. */
+const CLAIM = `
   WITH told AS (
     SELECT * FROM unnest($1::text[], $2::int[], $3::boolean[], $4::timestamptz[])
       AS told(reference, step, heard, next_at)
@@ -80,14 +80,14 @@ export type NewParcel = {
   readonly collection: Date | null
 }
 
-export type FoundParcel = {
+type FoundParcel = {
   readonly trackingNumber: string
   readonly estimatedDelivery: Date
   readonly collected: boolean
   readonly cancelled: boolean
 }
 
-/** A parcel whose next notice this process is to tell. */
+/** A parcel whose next notice this process is to send. */
 export type ClaimedParcel = {
   readonly reference: string
   readonly trackingNumber: string
@@ -99,16 +99,17 @@ export type ClaimedParcel = {
   readonly attempts: number
 }
 
-/** How telling went. `nextAt`: when the next step is (null after the last), or when to try again. */
-export type Told = {
+/** How a notice was received. `nextAt`: when the next step is (null after the last), or when to try again. */
+export type SentNotice = {
   readonly reference: string
   readonly step: number
-  readonly heard: boolean
+  readonly taken: boolean
   readonly nextAt: Date | null
 }
 
-export type Round = {
-  readonly told: readonly Told[]
+type Claim = {
+  /** The notices of the last claim. */
+  readonly sent: readonly SentNotice[]
   readonly now: Date
   /** Until when the claimed parcels are left to this process. */
   readonly leaseUntil: Date
@@ -116,7 +117,7 @@ export type Round = {
 }
 
 export interface Parcels extends AsyncDisposable {
-  /** Whether it was new: a reference is booked once. */
+  /** Returns whether the reference was new: it is booked once. */
   book(parcel: NewParcel): Promise<boolean>
   find(reference: string): Promise<FoundParcel | undefined>
   /** Counts unless it is collected. */
@@ -124,7 +125,7 @@ export interface Parcels extends AsyncDisposable {
   /** Counts unless it is collected or cancelled. */
   collect(reference: string, at: Date): Promise<void>
   /** Claimed parcels count as collected. Several processes never claim the same. */
-  round(round: Round): Promise<ClaimedParcel[]>
+  claim(claim: Claim): Promise<ClaimedParcel[]>
   /** When the earliest waiting notice is due. */
   nextDue(): Promise<Date | undefined>
 }
@@ -150,15 +151,15 @@ export async function openParcels(databaseUrl: string, logger: Logger): Promise<
     async collect(reference, at) {
       await pool.query({ text: COLLECT, values: [reference, at] })
     },
-    round({ told, now, leaseUntil, limit }) {
+    claim({ sent, now, leaseUntil, limit }) {
       const columns = [
-        told.map(({ reference }) => reference),
-        told.map(({ step }) => step),
-        told.map(({ heard }) => heard),
-        told.map(({ nextAt }) => nextAt?.toISOString() ?? null),
+        sent.map(({ reference }) => reference),
+        sent.map(({ step }) => step),
+        sent.map(({ taken }) => taken),
+        sent.map(({ nextAt }) => nextAt?.toISOString() ?? null),
       ]
       const values = [...columns, now, leaseUntil, limit]
-      return pool.query<ClaimedParcel>({ name: 'parcel-round', text: ROUND, values })
+      return pool.query<ClaimedParcel>({ name: 'parcel-claim', text: CLAIM, values })
     },
     async nextDue() {
       const text = 'SELECT min(due_at) AS due FROM sandbox_carrier.parcels WHERE due_at IS NOT NULL'

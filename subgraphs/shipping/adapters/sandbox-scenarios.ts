@@ -1,10 +1,10 @@
 // What the sandbox carrier does with a parcel, by magic words in the delivery instructions. Pure.
 import type { CarrierNotice } from './carrier.ts'
 
-export type Step = CarrierNotice['status']
+type Step = CarrierNotice['status']
 
 /** Each names the notices that it sends, in order. */
-export const JOURNEYS = {
+const JOURNEYS = {
   normal: ['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED'],
   lose: ['DISPATCHED', 'IN_TRANSIT', 'LOST'],
   stop: ['DISPATCHED'],

@@ -21,7 +21,7 @@ import {
 } from '#subgraphs/shipping/domain/shipment.ts'
 
 /** The key of the command, which is unique for ever within the service, and what goes beside its events. */
-export type CommandKey = Pick<CommandContext, 'key' | 'meta'>
+type CommandKey = Pick<CommandContext, 'key' | 'meta'>
 export type NewShipment = Omit<ShipmentRequest, 'shipmentId' | 'at'>
 
 /** `shipment` is the state just written; `position` is what a reader must have reached to see it. */

@@ -13,7 +13,7 @@ import type { NoticeResult, ShipmentCommands } from './shipments.ts'
 
 export const CARRIER_WEBHOOK = '/webhooks/carrier'
 
-export type CarrierWebhookOptions = {
+type CarrierWebhookOptions = {
   readonly commands: Pick<ShipmentCommands, 'recordNotice'>
   /** The trace that the shipment was requested in: the carrier brings none. */
   readonly traceOf: (shipmentId: string) => Promise<string | undefined>

@@ -61,7 +61,7 @@ export type ShipmentEvent =
   | { readonly type: 'ShipmentDelivered'; readonly data: Of & { readonly text: string } }
   | { readonly type: 'ShipmentLost'; readonly data: Of & { readonly text: string } }
 
-export type TrackingEvent = {
+type TrackingEvent = {
   readonly at: string
   readonly status: ShipmentStatus
   readonly text: string
@@ -86,7 +86,7 @@ export type ExistingShipment = {
 }
 export type Shipment = { readonly status: 'ABSENT' } | ExistingShipment
 
-export type ShipmentRefusalCode =
+type ShipmentRefusalCode =
   | 'SHIPMENT_NOT_FOUND'
   | 'SHIPMENT_EXISTS'
   | 'SHIPMENT_DISPATCHED'

@@ -2,8 +2,8 @@
 import { CURRENCIES, type Money } from '#platform/domain/money.ts'
 import type { ShippingOption } from './shipment.ts'
 
-export const ZONES = ['domestic', 'continental', 'europe', 'americas', 'asia-pacific', 'world'] as const
-export type Zone = (typeof ZONES)[number]
+const ZONES = ['domestic', 'continental', 'europe', 'americas', 'asia-pacific', 'world'] as const
+type Zone = (typeof ZONES)[number]
 
 /** Heaviest consignment that is quoted, in chargeable grams. */
 export const MAX_WEIGHT_GRAMS = 1_000_000
@@ -94,11 +94,11 @@ export type Consignment = {
   readonly currency: string
 }
 type Parcel = Omit<Consignment, 'goods'> & { readonly weightGrams: number }
-export type Unquoted = { readonly code: 'COUNTRY_NOT_SERVED' | 'TOO_HEAVY'; readonly message: string }
-export type Quote = { readonly fee: Money; readonly days: number }
+type Unquoted = { readonly code: 'COUNTRY_NOT_SERVED' | 'TOO_HEAVY'; readonly message: string }
+type Quote = { readonly fee: Money; readonly days: number }
 
 /** Undefined where the carrier does not go. */
-export function zoneOf(country: string): Zone | undefined {
+function zoneOf(country: string): Zone | undefined {
   return UNSERVED.has(country) ? undefined : (ZONE_OF.get(country) ?? 'world')
 }
 

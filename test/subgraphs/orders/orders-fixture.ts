@@ -21,17 +21,17 @@ import { freshDatabase } from '#test/fixtures/databases.ts'
 export const OPS: Viewer = { role: 'ops', subject: 'olga' }
 export const SUPPORT: Viewer = { role: 'support', subject: 'sam' }
 
-export type ServiceName = 'orders' | 'inventory' | 'payment' | 'shipping'
+type ServiceName = 'orders' | 'inventory' | 'payment' | 'shipping'
 /** Tests look into answers of every shape: what is not there is undefined, and fails the comparison. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type Data = any
-export type Answer = {
+type Answer = {
   readonly data: Data
   readonly codes: readonly string[]
   readonly messages: readonly string[]
   readonly consistency: string | null
 }
-export type Asking = {
+type Asking = {
   readonly variables?: object
   readonly on?: ServiceName
   readonly consistency?: string | null
@@ -61,7 +61,7 @@ export type Running = AsyncDisposable & {
   startPaymentAgain(): Promise<void>
 }
 
-export type Settings = Partial<
+type Settings = Partial<
   Pick<OrdersConfig, 'approvalTimeoutMs' | 'reservationMs' | 'now' | 'workflowUrl' | 'sagaPolicy'>
 > & {
   readonly approvalMs?: number

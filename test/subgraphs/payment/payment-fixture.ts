@@ -17,7 +17,7 @@ export const support: Caller = { role: 'support', subject: 'sam' }
 export const orders: Caller = { role: 'service', subject: 'orders' }
 export const nobody: Caller = 'nobody'
 
-export type Answer = {
+type Answer = {
   // Tests look into answers of every shape: what is not there is undefined, and fails the comparison.
   readonly data: Record<string, Record<string, unknown> | null> | null
   readonly codes: readonly unknown[]
@@ -25,7 +25,7 @@ export type Answer = {
   readonly consistency: string | null
 }
 
-export type Signing = { readonly secret?: string; readonly at?: Date }
+type Signing = { readonly secret?: string; readonly at?: Date }
 
 export type Running = AsyncDisposable & {
   readonly url: string
@@ -38,8 +38,8 @@ export type Running = AsyncDisposable & {
   notify(notice: object, signing?: Signing): Promise<number>
 }
 
-export type Databases = { readonly databaseUrl: string; readonly eventBusUrl: string }
-export const WEBHOOK_SECRET = 'a secret of the tests'
+type Databases = { readonly databaseUrl: string; readonly eventBusUrl: string }
+const WEBHOOK_SECRET = 'a secret of the tests'
 
 export async function freshDatabases(): Promise<Databases> {
   return { databaseUrl: await freshDatabase(), eventBusUrl: await freshDatabase() }

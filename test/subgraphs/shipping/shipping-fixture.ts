@@ -30,7 +30,7 @@ export type Answer<T> = {
 }
 
 /** `body` is undefined when there is none. */
-export type Notified = {
+type Notified = {
   readonly status: number
   readonly body:
     | {

@@ -28,7 +28,7 @@ const quantity = fc.integer({ min: 1, max: 6 })
 export const lines = fc.array(fc.record({ sku, quantity }), { minLength: 1, maxLength: 3 })
 export const at = fc.integer({ min: 0, max: 99 }).map(second => new Date(second * 1000).toISOString())
 
-export type Step = (stocks: Stocks) => readonly { id: string; event: StockEvent }[]
+type Step = (stocks: Stocks) => readonly { id: string; event: StockEvent }[]
 function accepted<E>(decision: { accepted: readonly E[] } | { refused: unknown }): readonly E[] {
   return 'accepted' in decision ? decision.accepted : []
 }
@@ -86,7 +86,7 @@ function heldBy(orderId: string, stocks: Stocks): Stocks {
   return new Map([...stocks].filter(([, stock]) => holdOf(stock, orderId)))
 }
 
-export type Recorded = { readonly id: string; readonly event: StockEvent; readonly after: Stock }
+type Recorded = { readonly id: string; readonly event: StockEvent; readonly after: Stock }
 export type History = { readonly log: readonly Recorded[]; readonly stocks: ReadonlyMap<string, Stock> }
 
 /** Each SKU is added with 9 units in either warehouse, then the steps are taken. The log is in order over all SKUs. */

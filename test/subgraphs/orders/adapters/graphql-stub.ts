@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 
-export type Sent = {
+type Sent = {
   readonly variables: Readonly<Record<string, unknown>>
   readonly headers: IncomingMessage['headers']
 }

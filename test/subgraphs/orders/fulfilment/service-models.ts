@@ -3,7 +3,7 @@ import type { JsonObject } from '#platform/domain/json.ts'
 import type { Effect } from '#platform/saga/saga.ts'
 import { AT, failed, ok, order, refused, type StoryEvent, twoWarehouses } from './fulfilment-fixture.ts'
 
-export type CallEffect = Extract<Effect, { kind: 'call' }>
+type CallEffect = Extract<Effect, { kind: 'call' }>
 
 /** A call that was asked for. `answer` is set once it was carried out, and reaches the saga later, if at all. */
 export type Pending = { readonly call: CallEffect; answer?: StoryEvent }

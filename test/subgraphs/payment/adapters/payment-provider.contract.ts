@@ -9,11 +9,11 @@ import type {
 } from '#subgraphs/payment/adapters/payment-provider.ts'
 
 /** `provider` is under test; `sums` are what was really moved for a reference, in minor units. */
-export type ProviderUnderTest = AsyncDisposable & {
+type ProviderUnderTest = AsyncDisposable & {
   readonly provider: PaymentProvider
   sums(reference: string): Promise<readonly Moved[]>
 }
-export type Moved = {
+type Moved = {
   readonly tenderId: string
   readonly authorised: number
   readonly captured: number

@@ -53,8 +53,10 @@ test.each([
   if (!delivery) throw new Error('nothing was delivered')
   verifyWebhook(
     SECRET,
-    { 'waybill-signature': String(delivery.headers['waybill-signature']) },
-    delivery.body,
+    {
+      headers: { 'waybill-signature': String(delivery.headers['waybill-signature']) },
+      rawBody: delivery.body,
+    },
     new Date(),
   )
   const notice = noticeSchema.parse(JSON.parse(delivery.body))

@@ -9,7 +9,7 @@ import {
 import { freshDatabase } from '#test/fixtures/databases.ts'
 
 export const SECRET = 'whsec_of_the_tests'
-export const silent = createLogger({ service: 'payment', level: 'silent' })
+const silent = createLogger({ service: 'payment', level: 'silent' })
 
 export async function openSandbox(options: Partial<SandboxProviderOptions> = {}): Promise<SandboxProvider> {
   return openSandboxProvider({
@@ -22,7 +22,7 @@ export async function openSandbox(options: Partial<SandboxProviderOptions> = {})
   })
 }
 
-export type Delivery = { readonly headers: Record<string, unknown>; readonly body: string }
+type Delivery = { readonly headers: Record<string, unknown>; readonly body: string }
 
 /** A shop's webhook: `answer` gives the status to each delivery; `deliveries` waits until there are that many. */
 export async function openShop(answer: (delivery: Delivery, nth: number) => number | Promise<number>) {

@@ -7,7 +7,7 @@ import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
 
 type Answer = { readonly status: number; readonly body: unknown }
 
-export type CarrierServer = AsyncDisposable & {
+type CarrierServer = AsyncDisposable & {
   readonly url: string
   /** Paths asked for, in order. */
   readonly calls: string[]
@@ -46,7 +46,7 @@ async function answer(request: IncomingMessage, carrier: Carrier, secret: string
   for await (const chunk of request) chunks.push(chunk)
   const text = Buffer.concat(chunks).toString('utf8')
   try {
-    verifyWebhook(secret, request.headers, text, new Date())
+    verifyWebhook(secret, { headers: request.headers, rawBody: text }, new Date())
     return await carryOut(request, JSON.parse(text), carrier)
   } catch (error) {
     const status = error instanceof CallerError ? CALLER_CODES[error.code] : 500

@@ -57,7 +57,7 @@ async function openShop(
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const text = Buffer.concat(chunks).toString('utf8')
-    verifyWebhook(SECRET, request.headers, text, new Date())
+    verifyWebhook(SECRET, { headers: request.headers, rawBody: text }, new Date())
     const events = deliverySchema.parse(JSON.parse(text)).events.map(event => noticeSchema.parse(event))
     const { status, body } = await reply(calls.push(events), events)
     if (status < 300) taken.push(...events)
@@ -231,7 +231,7 @@ test('rounds of several instances claim no parcel twice, and wait for none that 
   await holder.query("SELECT 1 FROM sandbox_carrier.parcels WHERE reference = 'parcel-0' FOR UPDATE")
   const leaseUntil = new Date(now.getTime() + 60_000)
   const rounds = Array.from({ length: 8 }, (_, n) =>
-    instances[n % 2]?.round({ told: [], now, leaseUntil, limit: 20 }),
+    instances[n % 2]?.claim({ sent: [], now, leaseUntil, limit: 20 }),
   )
   const claimed = (await Promise.all(rounds)).flatMap(parcels => parcels?.map(({ reference }) => reference))
   await holder.query('ROLLBACK')

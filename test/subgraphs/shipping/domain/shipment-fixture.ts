@@ -2,7 +2,7 @@
 import type { Notice, ShipmentEvent, ShipmentRequest } from '#subgraphs/shipping/domain/shipment.ts'
 
 export const SHIPMENT_ID = 'shp_0190a5b2-0000-7000-8000-000000000001'
-export const ORDER_ID = 'ord_0190a5b2-0000-7000-8000-000000000002'
+const ORDER_ID = 'ord_0190a5b2-0000-7000-8000-000000000002'
 export const CUSTOMER_ID = 'cus_0190a5b2-0000-7000-8000-000000000003'
 
 /** The minute of one fixed hour, so that times sort by their number. */
