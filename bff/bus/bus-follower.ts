@@ -4,10 +4,11 @@ import type { PositionVector } from '#platform/consistency/position-vector.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { BusMessage, EventBus } from '#platform/event-bus/event-bus.ts'
 import { pauseUnlessAborted } from '#platform/resilience/backoff.ts'
+import { SUBGRAPHS } from '#platform/subgraph/names.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 
 /** The topics with events about orders. Clients' cursors hold positions in this order: append, never rearrange. */
-export const ORDER_TOPICS = ['orders', 'inventory', 'payment', 'shipping'] as const
+export const ORDER_TOPICS = SUBGRAPHS
 
 export type BusFollower = AsyncDisposable & {
   /**

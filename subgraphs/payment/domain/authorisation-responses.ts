@@ -28,13 +28,12 @@ export type AuthorisationResponse = {
 export function authorisation(
   payment: StandingPayment,
   tender: Tender,
-  said: AuthorisationResponse['said'],
-  at: string,
+  { said, at }: Pick<AuthorisationResponse, 'said'> & { readonly at: string },
 ): LaterEvent[] {
   const open = isOpen(payment, tender)
   switch (said.status) {
     case 'approved':
-      return open ? approved(payment, tender, said, at) : late(tender, said, at)
+      return open ? approved(payment, tender, { said, at }) : late(tender, said, at)
     case 'pending':
       return open && tender.status === 'REQUESTED' ? pending(tender, said, at) : []
     case 'declined':
@@ -48,7 +47,11 @@ function isOpen({ phase }: StandingPayment, { status, replaces }: Tender): boole
 }
 
 /** Another amount or currency than was asked for is no approval of it: it is let go there. */
-function approved(payment: StandingPayment, tender: Tender, said: Approved, at: string): LaterEvent[] {
+function approved(
+  payment: StandingPayment,
+  tender: Tender,
+  { said, at }: { readonly said: Approved; readonly at: string },
+): LaterEvent[] {
   const asked = { minor: tender.amount, currency: payment.currency }
   if (said.amount && !isSame(said.amount, asked)) {
     const { wrongAmount: code } = CONTRADICTION

@@ -31,8 +31,7 @@ type Kind = MovementResponse['to']
 export function movement(
   payment: StandingPayment,
   tender: Tender,
-  answer: MovementResponse,
-  at: string,
+  { answer, at }: { readonly answer: MovementResponse; readonly at: string },
 ): LaterEvent[] {
   const { to, moveId, said } = answer
   const share = movesOf(payment, to)
@@ -119,7 +118,7 @@ export function reauthorisations(
   let now = payment
   return payment.captures.flatMap(move =>
     move.shares.flatMap(share => {
-      const refusal = refusalOf(move, share, heard)
+      const refusal = refusalOf({ kind: 'capture', move, answers: heard }, share)
       if (refusal?.code !== AUTHORISATION_EXPIRED || share.reauthorised) return []
       const event = reauthorise(now, { movementId: move.id, shares: [share], at })
       if (!event) return []
@@ -154,13 +153,14 @@ type Closing = {
   readonly at: string
 }
 
-function closing(payment: StandingPayment, { kind, move, answers, at }: Closing): LaterEvent[] {
-  const refusals = move.shares.map(share => refusalAt(payment, kind, move, share, answers))
+function closing(payment: StandingPayment, closed: Closing): LaterEvent[] {
+  const { kind, move, at } = closed
+  const refusals = move.shares.map(share => refusalAt(payment, closed, share))
   if (refusals.includes(undefined)) return []
   const left = [...move.rest, ...move.shares]
   const about = { orderId: payment.orderId, at }
   const entry = entryOf(payment, move.id)
-  if (left.length === 0) return [done(payment, kind, move, at)]
+  if (left.length === 0) return [done(payment, closed)]
   const { partialCapture, partialRefund } = CONTRADICTION
   const partial = { code: kind === 'capture' ? partialCapture : partialRefund, retryable: true }
   const { code, retryable } = refusals.find(isThere) ?? partial
@@ -189,7 +189,7 @@ function closing(payment: StandingPayment, { kind, move, answers, at }: Closing)
 }
 
 /** One that was refused before is settled; its capture or refund was closed then. */
-function done(payment: StandingPayment, kind: Kind, move: Move, at: string): LaterEvent {
+function done(payment: StandingPayment, { kind, move, at }: Closing): LaterEvent {
   const { orderId } = payment
   const amount = money(payment, move.amount)
   const entry = entryOf(payment, move.id)
@@ -204,24 +204,16 @@ function done(payment: StandingPayment, kind: Kind, move: Move, at: string): Lat
 }
 
 /** Why a share is not moved: the provider's answer, or that its new authorisation was declined. */
-function refusalAt(
-  payment: StandingPayment,
-  kind: Kind,
-  move: Move,
-  share: OpenShare,
-  answers: readonly MovementResponse[],
-): ProviderRefusal | undefined {
+function refusalAt(payment: StandingPayment, closed: Closing, share: OpenShare): ProviderRefusal | undefined {
   const tender = payment.tenders.find(({ tenderId }) => tenderId === share.tenderId)
   if (tender?.status === 'DECLINED') return tender.decline
-  return refusalOf(move, share, answers, kind)
+  return refusalOf(closed, share)
 }
 
 /** An approval that moved nothing, or money of another currency, is none of what was asked for. */
 function refusalOf(
-  move: Move,
+  { kind, move, answers }: Omit<Closing, 'at'>,
   { tenderId }: OpenShare,
-  answers: readonly MovementResponse[],
-  kind: Kind = 'capture',
 ): ProviderRefusal | undefined {
   for (const answer of answers) {
     if (answer.to !== kind || answer.moveId !== move.id || answer.tenderId !== tenderId) continue

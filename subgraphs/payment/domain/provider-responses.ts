@@ -55,14 +55,14 @@ function facts(payment: StandingPayment, answer: ProviderResponse, at: string): 
   if (!tender) return []
   switch (answer.to) {
     case 'authorise':
-      return authorisation(payment, tender, answer.said, at)
+      return authorisation(payment, tender, { said: answer.said, at })
     case 'capture':
     case 'refund':
-      return movement(payment, tender, answer, at)
+      return movement(payment, tender, { answer, at })
     case 'void':
-      return voided(payment, tender, answer, at)
+      return voided(payment, tender, { answer, at })
     case 'void-late':
-      return lateVoided(payment, tender, answer, at)
+      return lateVoided(payment, tender, { answer, at })
   }
 }
 

@@ -22,8 +22,7 @@ export type TenderVoidResponse =
 export function voided(
   payment: StandingPayment,
   tender: Tender,
-  answer: TenderVoidResponse,
-  at: string,
+  { answer, at }: { readonly answer: TenderVoidResponse; readonly at: string },
 ): LaterEvent[] {
   if (!toRelease(payment).includes(tender)) return []
   const { tenderId } = tender
@@ -36,8 +35,7 @@ export function voided(
 export function lateVoided(
   payment: StandingPayment,
   tender: Tender,
-  answer: Extract<TenderVoidResponse, { to: 'void-late' }>,
-  at: string,
+  { answer, at }: { readonly answer: Extract<TenderVoidResponse, { to: 'void-late' }>; readonly at: string },
 ): LaterEvent[] {
   const { tenderId } = tender
   const { providerRef } = answer

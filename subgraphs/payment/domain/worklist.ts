@@ -30,7 +30,7 @@ export function retryMovement(payment: Payment, command: OperatorCommand): Workl
   const { standing, entry } = found
   const shares = sharesOf(standing, entry)
   if (!shares) return noRoom(entry)
-  const retried = retry(standing, entry, shares, command)
+  const retried = retry(found, shares, command)
   const now = advance(standing, retried)
   return accept(retried, ...reauthoriseExpiring(now, entry.id, command.at))
 }
@@ -46,7 +46,7 @@ export function reauthoriseMovement(payment: Payment, command: Reauthorise): Wor
       'only a refused capture can be made under a new authorisation: retry the movement',
     )
   const { token, by, at } = command
-  const retried = retry(standing, entry, entry.shares, command)
+  const retried = retry(found, entry.shares, command)
   const groups = token ? [retried.data.shares] : retried.data.shares.map(share => [share])
   if (standing.tenders.length + groups.length > MAX_TENDERS)
     return no(
@@ -118,12 +118,9 @@ function noRoom({ kind }: RefusedMovement): { readonly refused: Refusal } {
     : no('REFUND_EXCEEDS_CAPTURES', 'more than that has been refunded by now: write the movement off')
 }
 
-function retry(
-  { orderId }: StandingPayment,
-  { id: movementId, kind, amount }: RefusedMovement,
-  shares: readonly Share[],
-  { by, at }: OperatorCommand,
-) {
+function retry({ standing, entry }: Found, shares: readonly Share[], { by, at }: OperatorCommand) {
+  const { orderId } = standing
+  const { id: movementId, kind, amount } = entry
   return {
     type: 'MovementRetried',
     data: { orderId, movementId, kind, amount, by, shares, at },
