@@ -94,7 +94,7 @@ async function handle(endpoint: Endpoint, request: FastifyRequest, reply: Fastif
     return reply
       .code(406)
       .type('text/plain')
-      .send('This endpoint responses with application/graphql-response+json or application/json.\n')
+      .send('This endpoint responds with application/graphql-response+json or application/json.\n')
   const format = createErrorFormatter({ requestId: request.id, logger })
   const inParts = endpoint.serveMultipart?.(request, reply)
   if (inParts && (await inParts)) return undefined
