@@ -11,14 +11,14 @@ const AUTH = {
   AUTH_AUDIENCE: 'waybill',
 }
 
-test('serves the supergraph that comes with Waybill, unless another is named', () => {
+test("the gateway serves Waybill's own supergraph unless another is configured", () => {
   expect(readGatewayConfig(AUTH).supergraph.pathname).toMatch(/schema\/supergraph\.graphql$/)
   expect(readGatewayConfig({ ...AUTH, SUPERGRAPH: '/etc/other.graphql' }).supergraph.pathname).toBe(
     '/etc/other.graphql',
   )
 })
 
-test('finds subgraphs by name where it is told', () => {
+test('SUBGRAPH_URLS sets the addresses of subgraphs by name', () => {
   const { subgraphUrls } = readGatewayConfig({
     ...AUTH,
     SUBGRAPH_URLS: 'orders=http://10.0.0.1/graphql, payment=http://10.0.0.2/graphql?a=b',
@@ -29,7 +29,7 @@ test('finds subgraphs by name where it is told', () => {
   })
 })
 
-test('introspects only when NODE_ENV is exactly "development"', () => {
+test('introspection is on only when NODE_ENV is exactly "development"', () => {
   for (const NODE_ENV of [undefined, '', 'dev', 'production', 'Development'])
     expect(readGatewayConfig({ ...AUTH, ...(NODE_ENV !== undefined && { NODE_ENV }) }).development).toBe(
       false,
@@ -37,7 +37,7 @@ test('introspects only when NODE_ENV is exactly "development"', () => {
   expect(readGatewayConfig({ ...AUTH, NODE_ENV: 'development' }).development).toBe(true)
 })
 
-test('names every variable that is wrong', () => {
+test('the error names every invalid variable', () => {
   expect(() => readGatewayConfig({ PORT: 'x', AUTH_JWKS_URL: 'nowhere' })).toThrow(
     expect.objectContaining({
       code: 'CONFIG_INVALID',
@@ -46,7 +46,7 @@ test('names every variable that is wrong', () => {
   )
 })
 
-test('checks no tokens without the three variables about them, and wants all of them or none', () => {
+test('tokens are checked only with all three token variables, and a part of them is refused', () => {
   expect(readGatewayConfig({})).not.toHaveProperty('auth')
   expect(() => readGatewayConfig({ AUTH_ISSUER: 'me' })).toThrow(
     expect.objectContaining({
@@ -56,7 +56,7 @@ test('checks no tokens without the three variables about them, and wants all of 
   )
 })
 
-test('reads the settings file, and says where one is wrong', async () => {
+test('the settings file is read, and an error names the invalid setting', async () => {
   await using folder = await temporaryFolder()
   const file = path.join(folder.path, 'settings.json')
   await writeFile(file, '{ "limits": { "depth": 30 }, "subgraphs": { "a": { "timeoutMs": 50 } } }')

@@ -18,7 +18,7 @@ beforeEach(() => {
 const WHOLE = '{ viewer books { title stars } }'
 
 describe('a query over two subgraphs', () => {
-  test('is answered whole, with one request to each', async () => {
+  test('is answered in full with one request to each subgraph', async () => {
     const { data, errors } = await library.send<object>(WHOLE)
     expect(errors).toBeUndefined()
     expect(data).toEqual({
@@ -33,7 +33,7 @@ describe('a query over two subgraphs', () => {
     expect(library.reviews.seen).toHaveLength(1)
   })
 
-  test('hands token, request id and required positions on to each', async () => {
+  test('forwards the token, the request id and the required positions to each subgraph', async () => {
     const token = await library.token('cus_1')
     const headers = { 'x-request-id': 'req-1', 'waybill-consistency': 'catalogue=3,reviews=4' }
     const reply = await library.send<{ viewer: string }>(WHOLE, headers, token)
@@ -43,21 +43,21 @@ describe('a query over two subgraphs', () => {
       expect(seen[0]?.headers).toMatchObject({ ...headers, authorization: `Bearer ${token}` })
   })
 
-  test('gives subgraphs no token of an anonymous caller, and none of the headers that are its own affair', async () => {
+  test('forwards no token for an anonymous caller, and none of the headers that only concern the gateway', async () => {
     await library.send(WHOLE, { cookie: 'session=1', 'x-forwarded-user': 'root' })
     for (const { seen } of [library.catalogue, library.reviews])
       for (const name of ['authorization', 'cookie', 'x-forwarded-user'])
         expect(seen[0]?.headers).not.toHaveProperty(name)
   })
 
-  test('reaches no subgraph with a token that does not hold', async () => {
+  test('reaches no subgraph when the token is invalid', async () => {
     const reply = await library.send(WHOLE, {}, 'nonsense')
     expect(reply.status).toBe(401)
     expect(reply.errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
     expect(library.catalogue.seen).toEqual([])
   })
 
-  test('says which subgraphs were behind what the caller has seen', async () => {
+  test('reports which subgraphs lagged behind what the caller has seen', async () => {
     library.reviews.conduct.behind = true
     const headers = { 'waybill-consistency': 'catalogue=1,reviews=9' }
     const reply = await library.send(WHOLE, headers, await library.token('ann'))
@@ -71,7 +71,7 @@ describe('a query over two subgraphs', () => {
 })
 
 describe('a mutation', () => {
-  test('reports the positions that each subgraph reached, together', async () => {
+  test('reports the positions that all subgraphs reached in one header', async () => {
     library.catalogue.conduct.position = 7
     library.reviews.conduct.position = 12
     const reply = await library.send(
@@ -93,8 +93,8 @@ describe('a mutation', () => {
   })
 })
 
-describe('a request that breaks off', () => {
-  test('is made again when it is a query', async () => {
+describe('a request whose connection breaks', () => {
+  test('is retried when it is a query', async () => {
     library.reviews.conduct.hangUps = 1
     const { data, errors } = await library.send<object>('{ newestQuote }')
     expect(errors).toBeUndefined()
@@ -102,7 +102,7 @@ describe('a request that breaks off', () => {
     expect(library.reviews.seen).toHaveLength(2)
   })
 
-  test('is not made again when it is a mutation: it may have had its effect', async () => {
+  test('is not retried when it is a mutation, which may have taken effect', async () => {
     library.reviews.conduct.hangUps = 1
     const { data, errors } = await library.send<object>('mutation { review(isbn: "1", stars: 1) { isbn } }')
     expect(data).toBeNull()
@@ -137,7 +137,7 @@ describe('the public graph', () => {
   })
 })
 
-describe('a subgraph that is away', () => {
+describe('an unavailable subgraph', () => {
   let crippled: Library
   beforeAll(async () => {
     crippled = await startLibraryGateway()
@@ -145,7 +145,7 @@ describe('a subgraph that is away', () => {
   })
   afterAll(() => crippled?.[Symbol.asyncDispose]())
 
-  test('leaves its nullable fields empty, with an UNAVAILABLE at the path of each, and the rest as it is', async () => {
+  test('turns its nullable fields to null, each with an UNAVAILABLE error at its path, and leaves the rest as it is', async () => {
     const { data, errors } = await crippled.send<object>('{ books { title stars } }')
     expect(data).toEqual({
       books: ['Emma', 'Dracula', 'Ulysses'].map(title => ({ title, stars: null })),
@@ -159,27 +159,27 @@ describe('a subgraph that is away', () => {
     ])
   })
 
-  test('takes a field that must not be empty away with its parent', async () => {
+  test('nulls the parent of a non-null field', async () => {
     const { data, errors } = await crippled.send<object>('{ book(isbn: "0") { title quotes } viewer }')
     expect(data).toEqual({ book: null, viewer: null })
     expect(errors).toMatchObject([{ path: ['book', 'quotes'], extensions: { code: 'UNAVAILABLE' } }])
   })
 
-  test('fails its root fields and no others', async () => {
+  test('fails its own root fields and no others', async () => {
     const { data, errors } = await crippled.send<object>('{ newestQuote books { title } }')
     expect(data).toMatchObject({ newestQuote: null, books: [{ title: 'Emma' }, {}, {}] })
     expect(errors).toMatchObject([{ path: ['newestQuote'], extensions: { code: 'UNAVAILABLE' } }])
   })
 
-  test('shows in readiness, which does not fail for it', async () => {
+  test('is reported by readiness, which stays successful', async () => {
     const ready = await fetch(`${crippled.url}/health/ready`)
     expect(ready.status).toBe(200)
     expect(JSON.stringify(await ready.json())).toContain('subgraph-reviews')
   })
 })
 
-describe('a subgraph whose answer is too large', () => {
-  test('is as good as away', async () => {
+describe('a subgraph whose response is too large', () => {
+  test('is treated as unavailable', async () => {
     library.reviews.conduct.longRead = 17 * 1024 * 1024
     const { data, errors } = await library.send<object>('{ book(isbn: "0") { title longRead } }')
     expect(data).toEqual({ book: { title: 'Emma', longRead: null } })

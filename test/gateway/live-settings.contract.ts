@@ -1,4 +1,4 @@
-// What the gateway takes on while it runs, wherever its live settings are kept. All of it over HTTP.
+// Tests, over HTTP, the settings that the gateway applies while it runs, wherever they are stored.
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { readSettings } from '#gateway/settings.ts'
@@ -9,7 +9,7 @@ import { startFaultySubgraph } from './faulty-subgraph.ts'
 const WAIT = { timeout: 20_000, interval: 50 }
 const QUERY = '{ newestQuote }'
 
-/** The library's gateway with settings that are `kept`, and how it answers. */
+/** Starts the library's gateway with the settings that are `kept`, and sends requests to it. */
 export async function startAdjustable(kept: Kept, options: Parameters<typeof startLibraryGateway>[0] = {}) {
   const library = await startLibraryGateway({ ...options, environment: { settingsUrl: kept.url } })
   const ask = async () => {
@@ -26,7 +26,7 @@ export async function startAdjustable(kept: Kept, options: Parameters<typeof sta
 export const limitOf = (capacity: number) => JSON.stringify({ rateLimit: { capacity, perSecond: 0.001 } })
 
 export function gatewaySettingsContract(keep: () => Promise<Kept>): void {
-  test('a rate limit holds as soon as it is set, another in its place, and none once it is lifted', async () => {
+  test('a rate limit applies as soon as it is set, is replaced by a new one, and ends when it is removed', async () => {
     await using kept = await keep()
     await kept.put('{}')
     await using gateway = await startAdjustable(kept)
@@ -43,7 +43,7 @@ export function gatewaySettingsContract(keep: () => Promise<Kept>): void {
     )
   })
 
-  test('a value of the wrong type is refused by its name, readiness tells it, and the limit stays', async () => {
+  test('a value of the wrong type is refused by name, shown by readiness, and leaves the limit unchanged', async () => {
     await using kept = await keep()
     await kept.put(limitOf(500))
     await using gateway = await startAdjustable(kept)
@@ -62,7 +62,7 @@ export function gatewaySettingsContract(keep: () => Promise<Kept>): void {
     expect(await gateway.readiness()).toMatchObject({ dependencies: { settings: { ok: true } } })
   })
 
-  test("a subgraph's time limit holds for the next request", async () => {
+  test("a subgraph's time limit applies to the next request", async () => {
     await using kept = await keep()
     await kept.put('{}')
     await using silent = await startFaultySubgraph(() => {})

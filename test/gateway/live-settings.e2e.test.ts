@@ -24,9 +24,9 @@ describe('live settings of the gateway in a file', () => {
 })
 
 test.each([
-  ['a name that there is not', { rateLimits: {} }],
+  ['an unknown setting', { rateLimits: {} }],
   ['half a rate limit', { rateLimit: { capacity: 10 } }],
-  ['a breaker that nothing opens', { everySubgraph: { breaker: { threshold: 1 } } }],
+  ['a circuit breaker that never opens', { everySubgraph: { breaker: { threshold: 1 } } }],
   ['a time limit past ten minutes', { subgraphs: { orders: { timeoutMs: 600_001 } } }],
 ])('%s is refused', (_what, settings) => {
   expect(gatewayLiveSchema.safeParse(settings).success).toBe(false)

@@ -32,7 +32,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
   describe('live settings of the gateway in Consul', () => {
     gatewaySettingsContract(keep)
 
-    test('hold while Consul is away, and change again once it is back', async () => {
+    test('stay in force while Consul is down, and change again once it is back', async () => {
       await using key = await keep()
       await key.put(limitOf(500))
       await using gateway = await startAdjustable(key)
@@ -47,7 +47,7 @@ describe.skipIf(missing)(missing ? `on Consul (skipped: ${missing})` : `on ${eng
     })
   })
 
-  test('the gateway finds a subgraph in Consul, goes on while it moves, and is found there itself', async () => {
+  test('the gateway finds a subgraph through Consul, follows it to a new address, and registers itself', async () => {
     await using first = await startLibraryGateway()
     await using second = await startLibraryGateway()
     const place = ({ reviews }: typeof first) => {

@@ -25,7 +25,7 @@ async function ask(url: string, query: string): Promise<unknown> {
 }
 
 describe('npm run gateway', () => {
-  test('says what it serves and where, is ready, answers, and ends cleanly at SIGTERM', async () => {
+  test('logs what it serves and where, becomes ready, answers a query, and exits cleanly on SIGTERM', async () => {
     await using library = await libraryFile()
     await using gateway = npmRunGateway({ SUPERGRAPH: library.file })
     const url = await gateway.url
@@ -51,7 +51,7 @@ describe('npm run gateway', () => {
     await expect(fetch(`${url}/health/live`)).rejects.toThrow()
   })
 
-  test('finds subgraphs elsewhere by SUBGRAPH_URLS, and shows no password of theirs', async () => {
+  test('takes the addresses of subgraphs from SUBGRAPH_URLS, and logs no password in them', async () => {
     await using library = await libraryFile()
     await using gateway = runGateway({
       SUPERGRAPH: library.file,
@@ -68,7 +68,7 @@ describe('npm run gateway', () => {
   })
 })
 
-test('SIGHUP reads the supergraph again', async () => {
+test('SIGHUP reloads the supergraph', async () => {
   await using library = await libraryFile()
   await using folder = await temporaryFolder()
   const settings = path.join(folder.path, 'settings.json')
@@ -87,7 +87,7 @@ test('SIGHUP reads the supergraph again', async () => {
   expect(await ask(url, '{ __typename latestQuote }')).toMatchObject({ data: { __typename: 'Query' } })
 })
 
-describe('a server that does not give the supergraph yet', () => {
+describe('a server that does not serve the supergraph yet', () => {
   async function serveLater() {
     let sdl: string | undefined
     const server = createServer((_, response) => {
@@ -105,7 +105,7 @@ describe('a server that does not give the supergraph yet', () => {
     }
   }
 
-  test('is waited for, and that is said', async () => {
+  test('is waited for, and the log says so', async () => {
     using server = await serveLater()
     await using gateway = runGateway({ SUPERGRAPH: server.url })
     const waiting = await gateway.logged('waiting for')
@@ -114,7 +114,7 @@ describe('a server that does not give the supergraph yet', () => {
     expect(await ask(await gateway.url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } })
   })
 
-  test('is waited for no longer than the settings say', async () => {
+  test('is waited for no longer than the settings allow', async () => {
     using server = await serveLater()
     await using folder = await temporaryFolder()
     const settings = path.join(folder.path, 'settings.json')
@@ -128,7 +128,7 @@ describe('a server that does not give the supergraph yet', () => {
   })
 })
 
-describe('a gateway that cannot start says why in one line, and ends with 1', () => {
+describe('a gateway that cannot start prints the reason in one line and exits with code 1', () => {
   async function told(env: Readonly<Record<string, string>>): Promise<string> {
     await using gateway = runGateway(env)
     gateway.url.catch(() => {}) // it never listens, and how it ended is checked below
@@ -137,13 +137,13 @@ describe('a gateway that cannot start says why in one line, and ends with 1', ()
     return gateway.told.join('\n')
   }
 
-  test('when there is no such file', async () => {
+  test('when the supergraph file does not exist', async () => {
     expect(await told({ SUPERGRAPH: '/nowhere/supergraph.graphql' })).toBe(
       'SUPERGRAPH_INVALID: /nowhere/supergraph.graphql cannot be read: there is no such file',
     )
   })
 
-  test('when it is no supergraph', async () => {
+  test('when the file is not a supergraph', async () => {
     await using folder = await temporaryFolder()
     const file = path.join(folder.path, 'sub.graphql')
     await writeFile(file, 'type Query { a: Int }')
@@ -152,7 +152,7 @@ describe('a gateway that cannot start says why in one line, and ends with 1', ()
     )
   })
 
-  test('when subgraphs have no address: all of them', async () => {
+  test('when subgraphs have no address, naming each of them', async () => {
     await using library = await libraryFile()
     const sdl = librarySupergraph().replaceAll('http://127.0.0.1:1/graphql', '')
     await writeFile(library.file, sdl)
@@ -161,7 +161,7 @@ describe('a gateway that cannot start says why in one line, and ends with 1', ()
     )
   })
 
-  test('when the port is taken', async () => {
+  test('when the port is in use', async () => {
     await using library = await libraryFile()
     await using taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
@@ -171,7 +171,7 @@ describe('a gateway that cannot start says why in one line, and ends with 1', ()
     )
   })
 
-  test('when variables are wrong: all of them', async () => {
+  test('when variables are invalid, naming each of them', async () => {
     expect(await told({ PORT: 'high', LOG_LEVEL: 'loud', AUTH_JWKS_URL: 'nowhere' })).toMatch(
       /^CONFIG_INVALID: .*\n {2}PORT: holds "high"; should hold a port number.*\n[\s\S]*AUTH_JWKS_URL[\s\S]*LOG_LEVEL/,
     )

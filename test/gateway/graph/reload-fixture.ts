@@ -12,7 +12,7 @@ import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
 const LINK = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])'
 
-/** Its public graph has the field `version1`, or whichever number it is; prices may be missing. */
+/** Returns a supergraph whose public graph has the field `version1`, by its number, and may lack the prices. */
 export function shopSupergraph(version: number, { prices = true } = {}): string {
   const items = `${LINK} type Query { items: [Item!]! version${version}: Int } type Item @key(fields: "id") { id: ID! }`
   const priced = `${LINK} type Query { dearest: Int } type Item @key(fields: "id") { id: ID! price: Int }`
@@ -25,7 +25,7 @@ export function shopSupergraph(version: number, { prices = true } = {}): string 
 }
 
 const ITEMS = 20
-/** Of both subgraphs. */
+/** The items that both subgraphs serve. */
 export const ALL_ITEMS = '{ items { id price } }'
 export const EVERY_ITEM = Array.from({ length: ITEMS }, (_, index) => ({ id: `${index}`, price: index * 10 }))
 
@@ -49,10 +49,10 @@ type Reply<T> = { readonly status: number; readonly data?: T; readonly errors?: 
 type ReadyHealth = { readonly status: string; readonly dependencies: Readonly<Record<string, unknown>> }
 
 type ShopOptions = {
-  /** Of the settings file. */
+  /** The `reload` section of the settings file. */
   readonly reload?: Readonly<Record<string, number>>
   readonly supergraph?: string
-  /** Where the supergraph is, when it is not in the shop's own file. */
+  /** The supergraph's address, when it is not in the fixture's own file. */
   readonly source?: string
 }
 
@@ -86,13 +86,13 @@ export async function startShopGateway({
     prices,
     log,
     file,
-    /** As a deployment does: the file is never half written. */
+    /** Replaces the file by a rename, so that it is never half written. */
     async deploy(sdl: string) {
       await writeFile(`${file}.new`, sdl)
       await rename(`${file}.new`, file)
     },
     ask: <T = unknown>(query: string) => ask<T>(`${gateway.url}/graphql`, query),
-    /** While it is ready. */
+    /** Reads `/health/ready` and expects the gateway to be ready. */
     async health() {
       const response = await fetch(`${gateway.url}/health/ready`)
       if (!response.ok) throw new Error(`not ready: ${await response.text()}`)

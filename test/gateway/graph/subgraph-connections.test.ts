@@ -20,7 +20,7 @@ function recorded() {
   return { events, connections }
 }
 
-test('a subgraph that two supergraphs name alike is one, and is closed by the last to leave it', async () => {
+test('two supergraphs with the same subgraph share its connections, which close when the last one releases them', async () => {
   const { events, connections } = recorded()
   const before = connections.lease('a', URL_1)
   const after = connections.lease('a', URL_1)
@@ -32,7 +32,7 @@ test('a subgraph that two supergraphs name alike is one, and is closed by the la
   expect(events).toEqual([`open ${URL_1}`, `close ${URL_1}`])
 })
 
-test('one that has moved, or was closed, is another', async () => {
+test('a subgraph that has moved or was closed gets new connections', async () => {
   const { events, connections } = recorded()
   const before = connections.lease('a', URL_1)
   const moved = connections.lease('a', URL_2)

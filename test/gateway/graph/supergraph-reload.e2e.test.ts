@@ -15,11 +15,11 @@ import {
 } from './reload-fixture.ts'
 
 const SERVED = 'a new supergraph is served'
-/** Only the file's watch and `reload` find changes. */
+/** Disables polling, so that only the file's watch and `reload` find changes. */
 const UNPOLLED = { pollMs: 0 }
 
 describe('under load', () => {
-  test('no request fails while supergraphs come and go, good ones and bad ones', async () => {
+  test('no request fails while valid and invalid supergraphs are deployed', async () => {
     await using shop = await startShopGateway({ reload: UNPOLLED })
     const wrong: unknown[] = []
     let answered = 0
@@ -49,7 +49,7 @@ describe('under load', () => {
     for (const entry of served) expect(entry).toMatchObject({ warmed: 1, left: 0 })
   }, 60_000)
 
-  test('subgraphs that stay are asked over the connections that are open, and keep their circuit', async () => {
+  test('unchanged subgraphs keep their open connections and their circuit', async () => {
     await using shop = await startShopGateway({ reload: UNPOLLED })
     await shop.ask(ALL_ITEMS)
     const sockets = new Set<unknown>()
@@ -67,7 +67,7 @@ describe('under load', () => {
 })
 
 describe('a request under way', () => {
-  test('goes on with the supergraph that it began with: subgraphs that are gone since are asked as planned', async () => {
+  test('finishes on the supergraph that it began with, including subgraphs that have been removed since', async () => {
     await using shop = await startShopGateway({ reload: UNPOLLED })
     const asked = new Promise<() => void>(resolve =>
       shop.items.setBehavior(exchange => resolve(() => answerItems(exchange))),
@@ -87,7 +87,7 @@ describe('a request under way', () => {
 })
 
 describe('a supergraph that cannot be served', () => {
-  test('is refused with the reason, once; the one before stays, and the gateway stays ready', async () => {
+  test('is refused with the reason, logged once, while the gateway stays ready with the previous one', async () => {
     await using shop = await startShopGateway({ reload: UNPOLLED })
     await shop.deploy('type Query { a: Int }')
     await shop.gateway.reload()
@@ -125,7 +125,7 @@ describe('a supergraph that cannot be served', () => {
   test.each([
     ['a type without fields', 'type Empty @join__type(graph: ITEMS)'],
     [
-      'a type that is not there',
+      'a type that does not exist',
       'type Broken @join__type(graph: ITEMS) { a: Missing @join__field(graph: ITEMS) }',
     ],
     ['two types of one name', 'type Item @join__type(graph: ITEMS) { id: ID! }'],
@@ -138,7 +138,7 @@ describe('a supergraph that cannot be served', () => {
     expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
   })
 
-  test('that is gone altogether changes nothing either', async () => {
+  test('leaves the previous one in service when its file has been deleted', async () => {
     await using shop = await startShopGateway({ reload: UNPOLLED })
     await rm(shop.file)
     await shop.gateway.reload()
@@ -155,7 +155,7 @@ describe('a supergraph that cannot be served', () => {
   })
 })
 
-describe('a change is found without being told', () => {
+describe('the gateway detects a change', () => {
   test('by watching the file', async () => {
     await using shop = await startShopGateway({ reload: UNPOLLED })
     await shop.deploy(shopSupergraph(2))
@@ -164,7 +164,7 @@ describe('a change is found without being told', () => {
     expect(await shop.health()).toMatchObject({ dependencies: { 'subgraph-prices': { ok: true } } })
   })
 
-  test('by polling, where the folder that is watched is not the one that changes', async () => {
+  test('by polling, when the watched folder is not the one that changes', async () => {
     await using real = await startShopGateway({ reload: UNPOLLED })
     await using folder = await temporaryFolder()
     const link = path.join(folder.path, 'link.graphql')
@@ -175,7 +175,7 @@ describe('a change is found without being told', () => {
     expect(await shop.ask('{ version3 }')).toMatchObject({ status: 200 })
   })
 
-  test('and health tells of the subgraphs that there are now', async () => {
+  test('and reports the health of the subgraphs in the current supergraph', async () => {
     await using shop = await startShopGateway({
       reload: UNPOLLED,
       supergraph: shopSupergraph(1, { prices: false }),
@@ -193,7 +193,7 @@ describe('a change is found without being told', () => {
 })
 
 describe('operations in use', () => {
-  test('are planned before the switch; what the new supergraph does not take is named', async () => {
+  test('are planned before the switch, and the log names those that the new supergraph rejects', async () => {
     await using shop = await startShopGateway({ reload: { ...UNPOLLED, warmOperations: 3 } })
     await shop.ask('query Seldom { items { id } }')
     for (let time = 0; time < 3; time++) await shop.ask('query Often { items { id price } }')
@@ -209,7 +209,7 @@ describe('operations in use', () => {
     })
   })
 
-  test('are left to be planned when asked for once the time for it is over', async () => {
+  test('are planned on request when the warm-up time is over', async () => {
     await using shop = await startShopGateway({ reload: { ...UNPOLLED, warmMs: 0 } })
     await shop.ask(ALL_ITEMS)
     await shop.deploy(shopSupergraph(2))
@@ -219,7 +219,7 @@ describe('operations in use', () => {
   })
 })
 
-test('a supergraph at a URL is followed as one in a file is', async () => {
+test('a supergraph at a URL is reloaded like one in a file', async () => {
   let sdl = shopSupergraph(1)
   let asked = 0
   await using server = await startFaultySubgraph(({ response }) => {

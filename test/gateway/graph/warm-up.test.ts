@@ -20,7 +20,7 @@ function recorded(prepare: (text: string) => Promise<typeof UNREADY>) {
   }
 }
 
-test('asks for the most used, one after the other, and for no more than it should', async () => {
+test('the warm-up plans the most used operations one after the other, up to its limit', async () => {
   let atOnce = 0
   const next = recorded(async () => {
     expect(++atOnce).toBe(1)
@@ -34,7 +34,7 @@ test('asks for the most used, one after the other, and for no more than it shoul
   expect(next.asked).toEqual(['a', 'b'])
 })
 
-test('goes on after one that the planner breaks on', async () => {
+test('the warm-up continues after an operation that crashes the planner', async () => {
   const next = recorded(async text => {
     if (text === 'a') throw new Error('the planner breaks on it')
     return UNREADY
@@ -43,7 +43,7 @@ test('goes on after one that the planner breaks on', async () => {
   expect(await warmUp(next, used('a', 'b'), { bounds: BOUNDS, signal })).toMatchObject({ refused: 2 })
 })
 
-test('waits for nothing once its time is over, or once it is told to stop', async () => {
+test('the warm-up ends at once when its time is over or when it is aborted', async () => {
   const next = recorded(() => new Promise(() => {}))
   const { signal } = new AbortController()
   const late = await warmUp(next, used('a', 'b'), { bounds: { ...BOUNDS, ms: 20 }, signal })

@@ -12,7 +12,7 @@ import { startLibraryGateway } from '../gateway-fixture.ts'
 
 const TIMEOUT_MS = 300
 const MAX_BYTES = 100_000
-/** A secret that no answer may tell: it stands for the internals of a subgraph. */
+/** Stands for the internals of a subgraph, which no response may contain. */
 const INTERNAL = 'at db-7.internal:5432'
 const NEVER_OPENS = { minimumPerSecond: 1_000_000 }
 
@@ -45,30 +45,33 @@ const TITLES = ['Emma', 'Dracula', 'Ulysses']
 const ask = (query: string) => library.send<unknown>(query)
 
 const LIES: [string, Behavior][] = [
-  ['never answers', () => {}],
-  ['begins to answer and stops', ({ response }) => void response.writeHead(200).write('{"data":{')],
-  ['sends a byte now and then, for ever', drip],
-  ['answers HTML', respondText(`<html>${INTERNAL}</html>`, { type: 'text/html' })],
-  ['answers HTML with a 502', respondText(`<html>${INTERNAL}</html>`, { type: 'text/html', status: 502 })],
-  ['answers nothing', respondText('')],
-  ['answers invalid JSON', respondText(`{"data":{"newestQuote": ${INTERNAL}`)],
-  ['answers JSON that ends too soon', respondText('{"data":{"newestQuote":"A"')],
-  ['answers JSON that goes on too long', respondText('{"data":{"newestQuote":"A"}}}')],
-  ['answers bytes that are no text', ({ response }) => response.end(Buffer.alloc(500, 0xff))],
-  ['answers too much', respondText(`{"data":{"newestQuote":"${'x'.repeat(MAX_BYTES)}"}}`)],
-  ['never stops answering', flood],
-  ['answers a 500 without GraphQL', respondText('{"error":"no"}', { status: 500 })],
-  ['answers a 401 without GraphQL', respondText('{"error":"no"}', { status: 401 })],
-  ['answers a 204', ({ response }) => response.writeHead(204).end()],
-  ['sends the client elsewhere', ({ response }) => response.writeHead(302, { location: '/else' }).end()],
-  ['answers a list', respondJson([{ data: { newestQuote: 'A' } }])],
-  ['answers a number', respondText('5')],
-  ['answers null', respondText('null')],
-  ['answers neither data nor errors', respondJson({})],
-  ['answers null data without errors', respondJson({ data: null })],
-  ['answers null data with no errors in its list', respondJson({ data: null, errors: [] })],
-  ['answers data that is a list', respondJson({ data: [] })],
-  ['answers data that is text', respondJson({ data: 'A' })],
+  ['never responds', () => {}],
+  ['begins to respond and stops', ({ response }) => void response.writeHead(200).write('{"data":{')],
+  ['sends a byte now and then without end', drip],
+  ['responds with HTML', respondText(`<html>${INTERNAL}</html>`, { type: 'text/html' })],
+  [
+    'responds with HTML and status 502',
+    respondText(`<html>${INTERNAL}</html>`, { type: 'text/html', status: 502 }),
+  ],
+  ['responds with an empty body', respondText('')],
+  ['responds with invalid JSON', respondText(`{"data":{"newestQuote": ${INTERNAL}`)],
+  ['responds with truncated JSON', respondText('{"data":{"newestQuote":"A"')],
+  ['responds with JSON and trailing characters', respondText('{"data":{"newestQuote":"A"}}}')],
+  ['responds with bytes that are not UTF-8', ({ response }) => response.end(Buffer.alloc(500, 0xff))],
+  ['responds with too many bytes', respondText(`{"data":{"newestQuote":"${'x'.repeat(MAX_BYTES)}"}}`)],
+  ['never stops responding', flood],
+  ['responds with status 500 without GraphQL', respondText('{"error":"no"}', { status: 500 })],
+  ['responds with status 401 without GraphQL', respondText('{"error":"no"}', { status: 401 })],
+  ['responds with status 204', ({ response }) => response.writeHead(204).end()],
+  ['redirects the client', ({ response }) => response.writeHead(302, { location: '/else' }).end()],
+  ['responds with a list', respondJson([{ data: { newestQuote: 'A' } }])],
+  ['responds with a number', respondText('5')],
+  ['responds with null', respondText('null')],
+  ['responds with neither data nor errors', respondJson({})],
+  ['responds with null data without errors', respondJson({ data: null })],
+  ['responds with null data and an empty list of errors', respondJson({ data: null, errors: [] })],
+  ['responds with data that is a list', respondJson({ data: [] })],
+  ['responds with data that is a string', respondJson({ data: 'A' })],
   ['closes the connection at once', ({ socket }) => void socket.destroy()],
   [
     'closes the connection half way through a body of known length',
@@ -118,7 +121,7 @@ function endlessHead({ socket }: Parameters<Behavior>[0]): void {
 describe.each(LIES)('a subgraph that %s', (_what, lie) => {
   beforeEach(() => faulty.setBehavior(lie))
 
-  test('leaves its nullable fields empty, tells each, and gives the rest', async () => {
+  test('nulls its nullable fields, reports each, and leaves the rest as it is', async () => {
     const { data, errors, status } = await ask(STARS)
     expect(status).toBe(200)
     expect(data).toEqual({ books: TITLES.map(title => ({ title, stars: null })) })
@@ -128,28 +131,28 @@ describe.each(LIES)('a subgraph that %s', (_what, lie) => {
     expect(JSON.stringify(errors)).not.toContain(INTERNAL)
   })
 
-  test('takes a field that must not be empty away with its parent, told once', async () => {
+  test('nulls the parent of a non-null field and reports it once', async () => {
     const { data, errors } = await ask(QUOTES)
     expect(data).toEqual({ book: null, viewer: null })
     expect(errors).toMatchObject([{ path: ['book', 'quotes'], extensions: { code: 'UNAVAILABLE' } }])
     expect(errors).toHaveLength(1)
   })
 
-  test('fails its root field and no other', async () => {
+  test('fails its own root field and no other', async () => {
     const { data, errors } = await ask(ROOT)
     expect(data).toEqual({ newestQuote: null, books: TITLES.map(title => ({ title })) })
     expect(errors).toMatchObject([{ path: ['newestQuote'], extensions: { code: 'UNAVAILABLE' } }])
     expect(errors).toHaveLength(1)
   })
 
-  test('is asked once for a mutation, which is told as failed', async () => {
+  test('gets a mutation once, which is reported as failed', async () => {
     const { data, errors } = await ask('mutation { review(isbn: "1", stars: 1) { isbn } }')
     expect(data).toBeNull()
     expect(errors).toMatchObject([{ path: ['review'], extensions: { code: 'UNAVAILABLE' } }])
     expect(faulty.requests).toHaveLength(1)
   })
 
-  test('holds no connection once it is given up', async () => {
+  test('keeps no connection open after the gateway has given up', async () => {
     await ask(ROOT)
     await faulty.idle()
   })
@@ -164,8 +167,8 @@ const WRONG_ENTITIES: [string, unknown][] = [
   ['a list of lists', [[], [], []]],
 ]
 
-describe.each(WRONG_ENTITIES)('a subgraph that gives %s for entities', (_what, _entities) => {
-  test('leaves them as they are, with an error at each, and gives the rest', async () => {
+describe.each(WRONG_ENTITIES)('a subgraph that returns %s for entities', (_what, _entities) => {
+  test('nulls their fields with an error at each, and leaves the rest as it is', async () => {
     faulty.setBehavior(respondJson({ data: { _entities } }))
     const { data, errors } = await ask(STARS)
     expect(data).toEqual({ books: TITLES.map(title => ({ title, stars: null })) })
@@ -175,7 +178,7 @@ describe.each(WRONG_ENTITIES)('a subgraph that gives %s for entities', (_what, _
   })
 })
 
-test('too few entities are told of where they are missing, too many are left out', async () => {
+test('missing entities are reported at their paths, and surplus entities are ignored', async () => {
   faulty.setBehavior(respondJson({ data: { _entities: [{ stars: 1 }] } }))
   const { data, errors } = await ask(STARS)
   expect(data).toMatchObject({ books: [{ stars: 1 }, { stars: null }, { stars: null }] })
@@ -187,7 +190,7 @@ test('too few entities are told of where they are missing, too many are left out
   expect((await ask(STARS)).errors).toBeUndefined()
 })
 
-test('an entity that there is none of is no error where it may be null', async () => {
+test('an entity that does not exist is null without an error where null is allowed', async () => {
   faulty.setBehavior(respondEntities(() => null))
   const { data, errors } = await ask(STARS)
   expect(data).toEqual({ books: TITLES.map(title => ({ title, stars: null })) })
@@ -200,19 +203,19 @@ test.each([
   ['a list', [5]],
   ['a number with a fraction', 4.5],
   ['a number that is too large', 3e9],
-])('a value that is %s where a whole number should be is null, with an error at it', async (_what, stars) => {
+])('%s in place of an integer is null with an error at its path', async (_what, stars) => {
   faulty.setBehavior(respondEntities(() => ({ stars })))
   const { data, errors } = await ask(STARS)
   expect(data).toEqual({ books: TITLES.map(title => ({ title, stars: null })) })
   expect(errors?.map(({ path }) => path)).toEqual(TITLES.map((_, index) => ['books', index, 'stars']))
 })
 
-describe('a null where none may be', () => {
+describe('a null in a non-null position', () => {
   test.each([
-    ['the field itself', null],
-    ['an item of it', ['Fine.', null]],
-    ['what should be a list', 'Fine.'],
-  ])('takes the next thing above it that may be null: %s', async (_what, quotes) => {
+    ['a null list', null],
+    ['a null item of a list', ['Fine.', null]],
+    ['a string in place of a list', 'Fine.'],
+  ])('nulls the nearest nullable parent: %s', async (_what, quotes) => {
     faulty.setBehavior(respondEntities(() => ({ quotes })))
     const { data, errors } = await ask(QUOTES)
     expect(data).toEqual({ book: null, viewer: null })
@@ -222,16 +225,16 @@ describe('a null where none may be', () => {
 })
 
 const WRONG_ERRORS: [string, unknown][] = [
-  ['no list', { message: INTERNAL }],
-  ['a list of anything', [null, 5, 'five', [], {}]],
+  ['not a list', { message: INTERNAL }],
+  ['a list of arbitrary values', [null, 5, 'five', [], {}]],
   ['of the wrong types', [{ message: 5, path: 'newestQuote', extensions: [INTERNAL] }]],
-  ['at places that there are not', [{ message: INTERNAL, path: ['nothing', 99, 'here'] }]],
-  ['at places that are no places', [{ message: INTERNAL, path: [{}, null, 1.5] }]],
-  ['without number', Array.from({ length: 500 }, () => ({ message: INTERNAL, path: ['newestQuote'] }))],
+  ['at paths that do not exist', [{ message: INTERNAL, path: ['nothing', 99, 'here'] }]],
+  ['at paths that are not valid', [{ message: INTERNAL, path: [{}, null, 1.5] }]],
+  ['very many', Array.from({ length: 500 }, () => ({ message: INTERNAL, path: ['newestQuote'] }))],
 ]
 
 describe.each(WRONG_ERRORS)('errors of a subgraph that are %s', (_what, errors) => {
-  test('are told as far as they can be, with the data', async () => {
+  test('are reported as far as possible, next to the data', async () => {
     faulty.setBehavior(respondJson({ data: { newestQuote: 'A classic.' }, errors }))
     const { data, errors: told, status } = await ask(ROOT)
     expect(status).toBe(200)
@@ -240,7 +243,7 @@ describe.each(WRONG_ERRORS)('errors of a subgraph that are %s', (_what, errors) 
     expect(JSON.stringify(told ?? [])).not.toContain(INTERNAL)
   })
 
-  test('leave an error at a field that stays empty', async () => {
+  test('leave an error at a field that is null', async () => {
     faulty.setBehavior(respondJson({ data: { newestQuote: null }, errors }))
     const { data, status } = await ask(ROOT)
     expect(status).toBe(200)
@@ -248,7 +251,7 @@ describe.each(WRONG_ERRORS)('errors of a subgraph that are %s', (_what, errors) 
   })
 })
 
-test.each([200, 400, 500, 503])('a GraphQL answer with HTTP %i is taken for what it says', async status => {
+test.each([200, 400, 500, 503])('a GraphQL response is used whatever its status: HTTP %i', async status => {
   const message = 'the shelf is empty'
   faulty.setBehavior(
     respondJson(
@@ -262,7 +265,7 @@ test.each([200, 400, 500, 503])('a GraphQL answer with HTTP %i is taken for what
   expect(faulty.requests).toHaveLength(1)
 })
 
-test('what a subgraph says of a fault of its own is not passed on', async () => {
+test("the text of a subgraph's internal error is not forwarded", async () => {
   const extensions = { code: 'ECONNREFUSED', stacktrace: [INTERNAL], exception: { host: INTERNAL } }
   faulty.setBehavior(
     respondJson({ data: null, errors: [{ message: INTERNAL, path: ['newestQuote'], extensions }] }),
@@ -272,21 +275,21 @@ test('what a subgraph says of a fault of its own is not passed on', async () => 
   expect(JSON.stringify(errors)).not.toContain(INTERNAL)
 })
 
-test('more than was asked for is left out', async () => {
+test('fields that were not requested are left out', async () => {
   faulty.setBehavior(respondEntities(() => ({ __proto__: { a: 1 }, stars: 2, password: 'x' })))
   const { data, errors } = await ask(STARS)
   expect(errors).toBeUndefined()
   expect(data).toEqual({ books: TITLES.map(title => ({ title, stars: 2 })) })
 })
 
-test.each(['{"a":', '['])('nesting without end is one failure, not one of the gateway: %s', async open => {
+test.each(['{"a":', '['])('endless nesting fails the fetch and not the gateway: %s', async open => {
   faulty.setBehavior(({ response }) => response.end(`{"data":{"newestQuote":${open.repeat(18_000)}`))
   const { data, errors } = await ask(ROOT)
   expect(data).toMatchObject({ newestQuote: null, books: [{}, {}, {}] })
   expect(errors).toMatchObject([{ path: ['newestQuote'] }])
 })
 
-test('a hundred answers without end at once take no more memory than their limits', async () => {
+test('a hundred endless responses at once take no more memory than their limits', async () => {
   faulty.setBehavior(flood)
   const before = process.memoryUsage().rss
   const asks = Array.from({ length: 100 }, (_, index) => ask(`{ quote${index}: newestQuote }`))
@@ -295,7 +298,7 @@ test('a hundred answers without end at once take no more memory than their limit
   await faulty.idle()
 })
 
-test('a gateway that has seen it all answers as ever', async () => {
+test('the gateway still answers correctly after all of the above', async () => {
   faulty.setBehavior(respondEntities(index => ({ stars: index })))
   const { data, errors } = await ask(STARS)
   expect(errors).toBeUndefined()

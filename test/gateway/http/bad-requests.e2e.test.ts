@@ -25,7 +25,7 @@ function post(body: string, accept: string): Promise<Response> {
 const json = (body: unknown) => JSON.stringify(body)
 const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
 
-/** What is no request at all, whichever media type the answer has. */
+/** Bodies that are not GraphQL requests, whichever media type the response has. */
 const NO_REQUESTS: [string, string][] = [
   ['nothing', ''],
   ['JSON that is cut short', '{"query": "{ boo'],
@@ -33,29 +33,29 @@ const NO_REQUESTS: [string, string][] = [
   ['a number', '5'],
   ['null', 'null'],
   ['no query', json({ variables: {} })],
-  ['a query that is no text', json({ query: { books: { title: true } } })],
+  ['a query that is not a string', json({ query: { books: { title: true } } })],
   ['variables that are a list', json({ query: BOOK, variables: ['0'] })],
-  ['variables that are text', json({ query: BOOK, variables: '{"isbn": "0"}' })],
+  ['variables that are a string', json({ query: BOOK, variables: '{"isbn": "0"}' })],
   ['an operation name that is a number', json({ query: BOOK, operationName: 5 })],
   ['extensions that are a list', json({ query: BOOK, extensions: [] })],
-  ['what would change prototypes', '{"__proto__": {"query": "{ books { title } }"}}'],
+  ['a key that would change prototypes', '{"__proto__": {"query": "{ books { title } }"}}'],
 ]
 
-/** What is a request, but cannot be run. */
+/** Valid requests whose operation cannot be run. */
 const NOT_RUN: [string, string][] = [
   ['a document that is cut short', json({ query: '{ books { title }' })],
-  ['a field that there is not', json({ query: '{ books { price } }' })],
-  ['an argument that there is not', json({ query: '{ book(id: 1) { title } }' })],
+  ['an unknown field', json({ query: '{ books { price } }' })],
+  ['an unknown argument', json({ query: '{ book(id: 1) { title } }' })],
   ['a variable that is missing', json({ query: BOOK })],
   ['a variable that is null where it may not be', json({ query: BOOK, variables: { isbn: null } })],
   ['a variable of the wrong type', json({ query: BOOK, variables: { isbn: { number: 5 } } })],
   ['a variable nested without end', `{"query":${json(BOOK)},"variables":{"isbn":${deep(50_000)}}}`],
   ['a literal of the wrong type', json({ query: '{ book(isbn: true) { title } }' })],
   ['several operations and no name', json({ query: 'query A { viewer } query B { viewer }' })],
-  ['the name of an operation that there is not', json({ query: 'query A { viewer }', operationName: 'B' })],
+  ['the name of an operation that does not exist', json({ query: 'query A { viewer }', operationName: 'B' })],
   ['fragments within themselves', json({ query: '{ ...A } fragment A on Query { ...A }' })],
-  ['a fragment that there is not', json({ query: '{ ...A }' })],
-  ['an operation of no fields', json({ query: '{ }' })],
+  ['an unknown fragment', json({ query: '{ ...A }' })],
+  ['an operation without fields', json({ query: '{ }' })],
   ['a document without operations', json({ query: 'fragment A on Query { viewer }' })],
   ['a schema in place of an operation', json({ query: 'type Query { a: Int }' })],
   ['nesting without end', json({ query: `${'{ books '.repeat(3000)}${'}'.repeat(3000)}` })],
@@ -74,7 +74,7 @@ async function refusal(response: Response) {
   return response.status
 }
 
-describe('is refused, and reaches no subgraph:', () => {
+describe('a bad request is refused and reaches no subgraph:', () => {
   test.each(NO_REQUESTS)('%s', async (_what, body) => {
     for (const type of [JSON_TYPE, 'application/graphql-response+json'])
       expect(await refusal(await post(body, type))).toBe(400)
@@ -91,7 +91,7 @@ test('a body of more than 256 KB is refused before it is read', async () => {
   expect(response.status).toBe(413)
 })
 
-test('one bad operation of a batch spoils none of the others', async () => {
+test('an invalid operation in a batch does not affect the others', async () => {
   const response = await post(json([{ query: '{ viewer }' }, { query: '{ nothing }' }]), JSON_TYPE)
   expect(await response.json()).toMatchObject([
     { data: { viewer: null } },

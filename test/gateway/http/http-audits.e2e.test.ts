@@ -8,14 +8,14 @@ beforeAll(async () => {
 })
 afterAll(() => platform?.[Symbol.asyncDispose]())
 
-/** Apollo Server answers 400 to what never ran, in either media type; its clients and ours read the status. */
+/** Apollo Server responds 400 to an operation that never ran, in either media type; its clients and ours read the status. */
 const APOLLO_SERVER = {
   '572B': 'SHOULD use 200 status code on document parsing failure when accepting application/json',
   FDE2: 'SHOULD use 200 status code on document validation failure when accepting application/json',
   '7B9B': 'SHOULD use a status code of 200 on variable coercion failure when accepting application/json',
 }
 
-/** The audits that an endpoint fails, all of them SHOULD. */
+/** Lists the audits that each endpoint fails; all of them are SHOULD. */
 const FAILS = { gateway: {}, 'bff-web': APOLLO_SERVER, 'bff-mobile': APOLLO_SERVER }
 
 /** Apollo Server takes GETs only with a header that a page of another site cannot send; without it three MAY audits fail. */
@@ -26,7 +26,7 @@ const fetchFn: typeof fetch = (input, init) => {
 }
 
 test.each(['gateway', 'bff-web', 'bff-mobile'] as const)(
-  '%s passes the audits of GraphQL over HTTP, but for what is listed',
+  '%s passes the audits of GraphQL over HTTP, except for those listed',
   async name => {
     const url = `${platform.urls[name]}/graphql`
     const results = await auditServer(name === 'gateway' ? { url } : { url, fetchFn })

@@ -28,14 +28,14 @@ describe.each([
   ['lists', lists],
   ['objects', objects],
 ])('a value of %s within each other', (_what, nested) => {
-  test('goes out as it came, as far as text can be made of it', async () => {
+  test('is returned unchanged up to the depth that can be serialized', async () => {
     faulty.setBehavior(respondText(`{"data":{"anything":${nested(500)},"rest":"A"}}`))
     const { data, errors } = await library.send<{ anything: unknown }>('{ anything rest }')
     expect(errors).toBeUndefined()
     expect(JSON.stringify(data.anything)).toBe(nested(500))
   })
 
-  test('is null with an error at its place past that, and the rest is there', async () => {
+  test('is null with an error at its path beyond that depth, and the rest is returned', async () => {
     faulty.setBehavior(respondText(`{"data":{"anything":${nested(100_000)},"rest":"A"}}`))
     const { data, errors } = await library.send<object>('{ anything rest }')
     expect(data).toEqual({ anything: null, rest: 'A' })
@@ -54,14 +54,14 @@ describe.each([
   })
 })
 
-test('a number that is too large for any is null with an error', async () => {
+test('a number that is too large for JavaScript is null with an error', async () => {
   faulty.setBehavior(respondText('{"data":{"share":1e999,"rest":"A"}}'))
   const { data, errors } = await library.send<object>('{ share rest }')
   expect(data).toEqual({ share: null, rest: 'A' })
   expect(errors).toMatchObject([{ path: ['share'] }])
 })
 
-test('what two subgraphs nest without end at the same place spoils nothing that was asked for', async () => {
+test('endlessly nested values of two subgraphs at the same path do not affect the requested fields', async () => {
   await using catalogue = await startFaultySubgraph()
   await using reviews = await startFaultySubgraph()
   const subgraphUrls = { catalogue: catalogue.url, reviews: reviews.url }

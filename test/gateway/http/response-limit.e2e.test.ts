@@ -45,27 +45,27 @@ async function post(body: object): Promise<{ status: number; text: string }> {
   return { status: response.status, text: await response.text() }
 }
 
-describe('an answer', () => {
+describe('a response', () => {
   const QUERY = { query: '{ newestQuote }' }
   const FRAME = '{"data":{"newestQuote":""}}'.length
 
-  test('of as many bytes as are allowed goes out', async () => {
+  test('is sent when it has exactly as many bytes as are allowed', async () => {
     reviews.setBehavior(quote('x'.repeat(MAX_BYTES - FRAME)))
     const { text } = await post(QUERY)
     expect(text).toHaveLength(MAX_BYTES)
   })
 
   test.each([
-    ['of one more', 'x'.repeat(MAX_BYTES - FRAME + 1)],
-    ['of fewer characters, but more bytes', 'é'.repeat(MAX_BYTES / 2)],
-  ])('%s is an error in its place', async (_what, text) => {
+    ['of one byte too many', 'x'.repeat(MAX_BYTES - FRAME + 1)],
+    ['of fewer characters but too many bytes', 'é'.repeat(MAX_BYTES / 2)],
+  ])('%s is replaced by an error', async (_what, text) => {
     reviews.setBehavior(quote(text))
     const answer = await post(QUERY)
     expect(answer.status).toBe(200)
     expect(JSON.parse(answer.text)).toEqual(TOO_LARGE)
   })
 
-  test('that is too large for its errors is an error as well', async () => {
+  test('is replaced by an error when its errors make it too large', async () => {
     const errors = [
       { message: 'x'.repeat(MAX_BYTES), path: ['newestQuote'], extensions: { code: 'NOT_FOUND' } },
     ]
@@ -75,7 +75,7 @@ describe('an answer', () => {
 })
 
 test.each(['x', 'é'])(
-  'a batch has one limit of bytes for all its answers, those that fit go out: %s',
+  'a batch has one limit of bytes, and the responses that fit are sent: %s',
   async character => {
     reviews.setBehavior(quote(character.repeat(MAX_BYTES / 3 / Buffer.byteLength(character))))
     const { text } = await post(Array.from({ length: 5 }, () => ({ query: '{ newestQuote }' })))
@@ -89,7 +89,7 @@ test.each(['x', 'é'])(
   },
 )
 
-test('one large entity in many places does not become an answer of gigabytes on the way', async () => {
+test('one large entity in many places does not grow into gigabytes before the limit applies', async () => {
   catalogue.setBehavior(books(Array<string>(20_000).fill('same')))
   reviews.setBehavior(respondEntities(() => ({ longRead: 'x'.repeat(90_000) })))
   const before = process.memoryUsage().rss
@@ -98,7 +98,7 @@ test('one large entity in many places does not become an answer of gigabytes on 
   expect(process.memoryUsage().rss - before).toBeLessThan(300_000_000)
 })
 
-test('a list that is wrong at each of its places has a thousand errors at most', async () => {
+test('a list with an invalid value at every item has a thousand errors at most', async () => {
   catalogue.setBehavior(books(Array.from({ length: 3000 }, (_, index) => String(index))))
   reviews.setBehavior(respondEntities(() => ({ stars: 'five' })))
   await using roomy = await startLibraryGateway({

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => shop?.[Symbol.asyncDispose]())
 
-/** The value of one series; 0 before there is one. */
+/** Returns the value of one series, or 0 when it does not exist yet. */
 async function metric(series: string): Promise<number> {
   const text = await (await fetch(`${shop.gateway.url}/metrics`)).text()
   const line = text.split('\n').find(candidate => candidate.startsWith(`${series} `))
@@ -38,7 +38,7 @@ test.each([
   expect(await growth(series, () => shop.ask(query))).toBe(1)
 })
 
-test('an operation is planned once, and counted as known from then on', async () => {
+test('an operation is planned once and counted as a cache hit from then on', async () => {
   const ask = () => shop.ask('query Planned { items { id } }')
   expect(await growth('waybill_gateway_plans_total{result="made"}', ask)).toBe(1)
   expect(await growth('waybill_gateway_plans_total{result="made"}', ask)).toBe(0)
@@ -46,7 +46,7 @@ test('an operation is planned once, and counted as known from then on', async ()
   expect(await metric('waybill_gateway_plan_seconds_count')).toBeGreaterThan(0)
 })
 
-test('requests to subgraphs are timed and measured, and what fails of them is told apart', async () => {
+test('requests to subgraphs are measured by duration and size, with a separate outcome for failures', async () => {
   const ask = () => shop.ask('query Both { items { id price } }')
   expect(await growth(fetched('prices', 'ok'), ask)).toBe(1)
   const received = 'waybill_gateway_subgraph_received_characters_total{subgraph="prices"}'
@@ -64,7 +64,7 @@ test('requests to subgraphs are timed and measured, and what fails of them is to
   shop.prices.setBehavior(answerPrices)
 })
 
-test('what is under way is told, and which queries share an answer', async () => {
+test('metrics count the operations under way and the queries that share a response', async () => {
   const held: (() => void)[] = []
   const both = new Promise<void>(resolve =>
     shop.items.setBehavior(exchange => {
@@ -84,7 +84,7 @@ test('what is under way is told, and which queries share an answer', async () =>
   shop.items.setBehavior(answerItems)
 })
 
-test('looks at the supergraph are counted by what came of them', async () => {
+test('reloads of the supergraph are counted by their outcome', async () => {
   const reloads = (outcome: string) => `waybill_gateway_reloads_total{outcome="${outcome}"}`
   const deploy = (sdl: string) => async () => {
     await shop.deploy(sdl)
@@ -95,7 +95,7 @@ test('looks at the supergraph are counted by what came of them', async () => {
   expect(await metric('waybill_gateway_supergraph_served_since_seconds')).toBeGreaterThan(1e9)
 })
 
-test('however many names clients make up, few are kept', async () => {
+test('metrics keep a bounded number of the operation names that clients send', async () => {
   for (let name = 0; name < 260; name++) await shop.ask(`query Name${name} { __typename }`)
   const text = await (await fetch(`${shop.gateway.url}/metrics`)).text()
   const names = new Set(

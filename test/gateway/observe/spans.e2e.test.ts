@@ -42,7 +42,7 @@ beforeAll(async () => {
 const find = ({ trace }: typeof CLICK, name: string) =>
   spans.find(span => span.traceId === trace && span.name === name)
 
-test("an operation's span is named for it, and is part of its client's trace", () => {
+test("an operation's span has the operation's name and belongs to the client's trace", () => {
   const request = find(CLICK, 'POST /graphql')
   expect(request?.parentId).toBe(CLICK.span)
   expect(find(CLICK, 'query Priced')).toMatchObject({
@@ -55,7 +55,7 @@ test("an operation's span is named for it, and is part of its client's trace", (
   })
 })
 
-test('within it are its planning and a span for each request to a subgraph, which goes on from there', () => {
+test("an operation's span contains its planning and each request to a subgraph, whose own spans continue the trace", () => {
   const operation = find(CLICK, 'query Priced')
   expect(find(CLICK, 'graphql.plan')?.parentId).toBe(operation?.spanId)
   for (const subgraph of ['items', 'prices'])
@@ -67,6 +67,6 @@ test('within it are its planning and a span for each request to a subgraph, whic
   expect(forwarded).toBe(`00-${CLICK.trace}-${find(CLICK, 'subgraph items')?.spanId}-01`)
 })
 
-test('what was refused says so', () => {
+test('the span of a refused operation records the refusal', () => {
   expect(find(REFUSED, 'graphql.operation')?.attributes).toEqual({ 'waybill.outcome': 'refused' })
 })

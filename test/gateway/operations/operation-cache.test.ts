@@ -35,7 +35,7 @@ function recorded() {
   return { made, told, operations }
 }
 
-test('an operation is made ready once for its text and name, whether it can be run or not', async () => {
+test('an operation is prepared once for its text and name, whether it is valid or not', async () => {
   const { made, told, operations } = recorded()
   const [one, other] = [operations.prepare('{ a }', undefined), operations.prepare('{ a }', undefined)]
   expect(await one).toBe(RUNS)
@@ -48,7 +48,7 @@ test('an operation is made ready once for its text and name, whether it can be r
   expect(told).toEqual(['made', 'known', 'made', 'made', 'known'])
 })
 
-test('what could not be planned is tried again when it is asked for again', async () => {
+test('an operation that could not be planned is planned again at the next request', async () => {
   const { made, operations } = recorded()
   for (let time = 0; time < 2; time++)
     await expect(operations.prepare('unplannable', undefined)).rejects.toThrow('no plan')
@@ -56,7 +56,7 @@ test('what could not be planned is tried again when it is asked for again', asyn
   expect(operations.mostUsed(1)).toEqual([])
 })
 
-test('tells which are used most, of those that can be run', async () => {
+test('the cache lists the most used of the operations that can be run', async () => {
   const { operations } = recorded()
   for (const text of [
     '{ a }',
@@ -79,7 +79,7 @@ test('tells which are used most, of those that can be run', async () => {
   expect(operations.mostUsed(10)).toHaveLength(4)
 })
 
-test('keeps a bounded number of characters: long texts give way to one another', async () => {
+test('the cache holds a bounded number of characters and evicts older texts for new ones', async () => {
   const { made, operations } = recorded()
   const long = (letter: string) => `{ ${letter.repeat(10_000_000)} }`
   for (const letter of ['a', 'b', 'c', 'd', 'a']) await operations.prepare(long(letter), undefined)

@@ -3,7 +3,7 @@ import { createErrorFormatter } from '#gateway/pipeline/error-format.ts'
 import { INTERNAL_MESSAGE } from '#platform/domain/errors.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
-test('what the executor finds wrong with answers is for the log, a few of it for each request', () => {
+test('invalid values in responses are logged, a few for each request', () => {
   const { logger, entries } = recordingLogger()
   const format = createErrorFormatter({ requestId: 'req-1', logger })
   const message = 'Cannot return null for non-nullable field Book.title.'

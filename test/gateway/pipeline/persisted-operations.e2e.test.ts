@@ -16,7 +16,7 @@ const named = (text: string) => ({ persistedQuery: { version: 1, sha256Hash: sha
 const MOTTO = '{ motto }'
 const WAVE = 'mutation Wave { wave }'
 
-/** A request with these members, and what is said to it. */
+/** Sends a request with these members and returns the response. */
 async function ask(clinic: Clinic, body: object, headers: Readonly<Record<string, string>> = {}) {
   const response = await clinic.post(body, { headers })
   const answer: { data?: unknown; errors?: unknown } = JSON.parse(await response.text())
@@ -33,7 +33,7 @@ describe('automatic persisted queries', () => {
   afterAll(() => clinic?.[Symbol.asyncDispose]())
 
   test.each(['application/json', 'application/graphql-response+json'])(
-    'are run by their hash once the text was sent with it, for %s',
+    'run by their hash once the text has been sent with it, for %s',
     async accept => {
       const text = `{ motto } # ${accept}`
       const first = await ask(clinic, { extensions: named(text) }, { accept })
@@ -46,7 +46,7 @@ describe('automatic persisted queries', () => {
     },
   )
 
-  test('are run by GET', async () => {
+  test('run by GET', async () => {
     await ask(clinic, { query: MOTTO, extensions: named(MOTTO) })
     const url = new URL(clinic.url)
     url.searchParams.set('extensions', JSON.stringify(named(MOTTO)))
@@ -54,7 +54,7 @@ describe('automatic persisted queries', () => {
     expect(answer).toEqual({ data: { motto: 'do no harm' } })
   })
 
-  test('are refused with a hash that is not that of the text, and not kept', async () => {
+  test('are refused and not stored when the hash is not that of the text', async () => {
     const { status, errors } = await ask(clinic, {
       query: WAVE,
       extensions: named('{ search { __typename } }'),
@@ -64,13 +64,13 @@ describe('automatic persisted queries', () => {
     expect(await ask(clinic, { extensions: named(WAVE) })).toMatchObject({ errors: notFound })
   })
 
-  test('are answered each by itself in a batch', async () => {
+  test('are answered independently in a batch', async () => {
     const response = await clinic.post([{ extensions: named('{ unknown }') }, { query: MOTTO }])
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual([{ errors: notFound }, { data: { motto: 'do no harm' } }])
   })
 
-  test('are what Apollo Client sends', async () => {
+  test('work with Apollo Client', async () => {
     const sent: boolean[] = []
     const client = new ApolloClient({
       cache: new InMemoryCache(),
@@ -93,7 +93,7 @@ describe('automatic persisted queries', () => {
     client.stop()
   })
 
-  test('can be switched off: the client is told once, and texts run as they are', async () => {
+  test('can be switched off: a hash is refused, and full texts run', async () => {
     await using without = await startClinicGateway({ persisted: { automatic: false } })
     expect((await ask(without, { query: MOTTO, extensions: named(MOTTO) })).data).toBeTruthy()
     expect(await ask(without, { extensions: named(MOTTO) })).toMatchObject({
@@ -122,13 +122,13 @@ describe('a manifest', () => {
   })
   afterAll(() => open?.disposeAsync())
 
-  test('names operations from the start, and lets others be run', async () => {
+  test('makes its operations available from the start and allows others', async () => {
     await using clinic = await startClinicGateway({ persisted: { manifest, automatic: false } })
     expect((await ask(clinic, { extensions: named(WAVE) })).data).toEqual({ wave: 1 })
     expect((await ask(clinic, { query: '{ room { price } }' })).data).toEqual({ room: { price: 40 } })
   })
 
-  test('is all that runs in the mode only', async () => {
+  test('is the only source of operations in the mode `only`', async () => {
     await using clinic = await startClinicGateway({ persisted: { manifest, mode: 'only' } })
     expect((await ask(clinic, { extensions: named(MOTTO) })).data).toEqual({ motto: 'do no harm' })
     expect((await ask(clinic, { query: MOTTO })).data).toEqual({ motto: 'do no harm' })
@@ -149,7 +149,7 @@ describe('a manifest', () => {
     expect(clinic.requests()).toEqual([])
   })
 
-  test('is all that runs over live connections, too', async () => {
+  test('is the only source of operations over live connections, too', async () => {
     await using clinic = await startClinicGateway({ persisted: { manifest, mode: 'only' } })
     const client = createClient({
       url: clinic.url.replace('http', 'ws'),
@@ -173,7 +173,7 @@ describe('a manifest', () => {
     expect(await streamed.text()).toContain('OPERATION_NOT_PERSISTED')
   })
 
-  test('ends the start when it cannot be used, or is needed and not there', async () => {
+  test('prevents the start when it is invalid, or required and missing', async () => {
     const wrong = `${manifest}.wrong`
     await writeFile(
       wrong,

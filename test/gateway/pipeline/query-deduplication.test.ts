@@ -22,7 +22,7 @@ function operation(given: Partial<PreparedOperation> = {}): PreparedOperation {
   }
 }
 
-/** Runs wait until they are told to go on. */
+/** Creates executions that wait until the test lets them finish. */
 function held() {
   const { deduplicate } = createQueryDeduplication()
   const runs: PromiseWithResolvers<ExecutionResult>[] = []
@@ -42,7 +42,7 @@ function held() {
 
 const DONE: ExecutionResult = { text: '{"data":{}}', errors: [] }
 
-test('equal queries under way are one execution, and each hears what it noted', async () => {
+test('concurrent equal queries share one execution, and each gets what the execution recorded', async () => {
   const { runs, ask } = held()
   const prepared = operation()
   const asked = [ask({ prepared }), ask({ prepared }), ask({ prepared })]
@@ -54,7 +54,7 @@ test('equal queries under way are one execution, and each hears what it noted', 
   }
 })
 
-test('a query that comes later is executed anew', async () => {
+test('a query that arrives after the execution has ended is executed again', async () => {
   const { runs, ask } = held()
   const prepared = operation()
   const first = ask({ prepared }).answer
@@ -64,7 +64,7 @@ test('a query that comes later is executed anew', async () => {
   expect(runs).toHaveLength(2)
 })
 
-test('queries that differ in operation, variables or what is forwarded are not shared', () => {
+test('queries that differ in operation, variables or forwarded headers do not share an execution', () => {
   const { runs, ask } = held()
   const prepared = operation()
   void ask({ prepared })
@@ -74,7 +74,7 @@ test('queries that differ in operation, variables or what is forwarded are not s
   expect(runs).toHaveLength(4)
 })
 
-test('a failed execution fails for all who wait, and is forgotten', async () => {
+test('a failed execution fails for all queries that wait for it, and the next one runs again', async () => {
   const { runs, ask } = held()
   const prepared = operation()
   const asked = [ask({ prepared }), ask({ prepared })]
@@ -84,7 +84,7 @@ test('a failed execution fails for all who wait, and is forgotten', async () => 
   expect(runs).toHaveLength(2)
 })
 
-test('who shares is told of errors in words of their own', async () => {
+test('each query that shares an execution gets errors with its own request id', async () => {
   const { deduplicate } = createQueryDeduplication()
   const { promise: go, resolve } = Promise.withResolvers<void>()
   const prepared = operation({
@@ -114,7 +114,7 @@ test('who shares is told of errors in words of their own', async () => {
   expect(two?.text).toBe('{"data":{},"errors":[{"message":"down","extensions":{"requestId":"two"}}]}')
 })
 
-test('mutations are never shared', async () => {
+test('mutations never share an execution', async () => {
   const prepared = operation({ kind: OperationTypeNode.MUTATION })
   const { text } = await executeOperation(
     { prepare: () => prepared, mostUsed: () => [] },

@@ -4,7 +4,7 @@ import { forwardedHeaders } from '#gateway/pipeline/request-context.ts'
 const TRACE = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
 const OTHER = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`
 
-/** What of the trace goes on to subgraphs; `own` is what an operation of a batch says itself. */
+/** Returns the trace headers that go to subgraphs; `own` is the trace context of one operation in a batch. */
 function passedOn(headers: Record<string, string>, own?: string) {
   const sender = {
     headers,
@@ -18,13 +18,13 @@ function passedOn(headers: Record<string, string>, own?: string) {
   return trace
 }
 
-test('a trace goes on with its state', () => {
+test('a trace is forwarded with its state', () => {
   expect(passedOn({ traceparent: TRACE })).toEqual({ traceparent: TRACE })
   const both = { traceparent: TRACE, tracestate: 'vendor=1' }
   expect(passedOn(both)).toEqual(both)
 })
 
-test('a state without a trace, of another trace, or of more than 512 characters does not', () => {
+test('a trace state is not forwarded without its own trace, or when it has more than 512 characters', () => {
   expect(passedOn({ tracestate: 'vendor=1' })).toEqual({})
   expect(passedOn({ traceparent: 'nonsense', tracestate: 'vendor=1' })).toEqual({})
   expect(passedOn({ traceparent: TRACE, tracestate: 'vendor=1' }, OTHER)).toEqual({ traceparent: OTHER })

@@ -21,7 +21,7 @@ async function fileOf(text: string) {
   }
 }
 
-test('reads a file once, until it is another', async () => {
+test('a file is read once until it changes', async () => {
   await using opened = await fileOf('one')
   expect(await opened.source.read()).toBe('one')
   expect(await opened.source.read()).toBeUndefined()
@@ -30,7 +30,7 @@ test('reads a file once, until it is another', async () => {
   expect(await opened.source.read()).toBe('two')
 })
 
-test('waits until a file that is being written is whole', async () => {
+test('a file that is being written is read once it is complete', async () => {
   await using opened = await fileOf('one')
   await opened.source.read()
   await writeFile(opened.file, 'begin')
@@ -39,7 +39,7 @@ test('waits until a file that is being written is whole', async () => {
   expect(await read).toBe('begin and end')
 })
 
-test('reads what is there again after it was away', async () => {
+test('a file that was missing is read when it is back', async () => {
   await using opened = await fileOf('one')
   await opened.source.read()
   await rename(opened.file, `${opened.file}.old`)
@@ -51,7 +51,7 @@ test('reads what is there again after it was away', async () => {
   expect(await opened.source.read()).toBe('one')
 })
 
-test('refuses what is too long, and what is no file', async () => {
+test('a source refuses a file that is too large and a path that is not a file', async () => {
   await using opened = await fileOf('x'.repeat(101))
   await expect(opened.source.read()).rejects.toThrow(/has 101 bytes; reload.maxBytes allows 100$/)
   await expect(openSupergraphSource(pathToFileURL(opened.folder), LIMITS).read()).rejects.toThrow(
@@ -59,7 +59,7 @@ test('refuses what is too long, and what is no file', async () => {
   )
 })
 
-test('is told of a file that is replaced, and of a ConfigMap whose link is turned', async () => {
+test('the watch reports a replaced file and a ConfigMap whose link changes', async () => {
   await using opened = await fileOf('one')
   const { folder, source } = opened
   await writeFile(path.join(folder, 'next'), 'two')

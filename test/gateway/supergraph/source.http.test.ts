@@ -19,7 +19,7 @@ async function serve(listener: RequestListener) {
   }
 }
 
-test('asks again with the ETag, and has nothing new while it holds', async () => {
+test('a source sends the ETag again and reports no change while it matches', async () => {
   const shown: (string | undefined)[] = []
   let etag = '"1"'
   await using server = await serve((request, response) => {
@@ -35,7 +35,7 @@ test('asks again with the ETag, and has nothing new while it holds', async () =>
   expect(shown).toEqual([undefined, '"1"', '"1"'])
 })
 
-test('keeps to itself what the URL may hold that is secret, and shows it to the server alone', async () => {
+test('secrets in the URL are sent to the server and shown nowhere else', async () => {
   const shown: (string | undefined)[] = []
   await using server = await serve((request, response) => {
     shown.push(request.headers.authorization, request.url)
@@ -51,7 +51,7 @@ test('keeps to itself what the URL may hold that is secret, and shows it to the 
   expect(shown).toEqual([`Basic ${Buffer.from('me:p@ss').toString('base64')}`, '/graph?key=secret'])
 })
 
-test('follows a redirect, as stores of artefacts answer with', async () => {
+test('a source follows redirects, which artefact stores use', async () => {
   await using server = await serve((request, response) => {
     if (request.url !== '/there') response.writeHead(302, { location: '/there' })
     response.end('here')
@@ -59,7 +59,7 @@ test('follows a redirect, as stores of artefacts answer with', async () => {
   expect(await openSupergraphSource(server.url, LIMITS).read()).toBe('here')
 })
 
-test('reads no more than its bound, however much comes', async () => {
+test('a source stops reading at its limit of bytes', async () => {
   await using server = await serve((_request, response) => {
     const more = () => {
       while (response.write('x'.repeat(64)));
@@ -72,14 +72,14 @@ test('reads no more than its bound, however much comes', async () => {
   )
 })
 
-test('waits no longer than its bound, an answer that begins and stops included', async () => {
+test('a source times out, also when a response begins and stops', async () => {
   await using server = await serve((_request, response) => void response.write('type'))
   await expect(openSupergraphSource(server.url, { ...LIMITS, timeoutMs: 50 }).read()).rejects.toThrow(
     /cannot be read: it did not answer within 50 ms$/,
   )
 })
 
-test('says why nobody answers', async () => {
+test('a source says why the server cannot be reached', async () => {
   const server = await serve(() => {})
   await server[Symbol.asyncDispose]()
   await expect(openSupergraphSource(server.url, LIMITS).read()).rejects.toThrow(
