@@ -12,7 +12,7 @@ const ENTRY_POINTS = ['platform/saga/temporal/workflow.ts saga']
 const EXEMPT = {
   exports:
     /^(platform\/(discovery|domain|event-bus|resilience|saga|subgraph|webhooks)|subgraphs|test\/(platform|subgraphs))\//,
-  functions: /^(platform\/saga|subgraphs\/(orders|payment)\/domain)\//,
+  functions: /^subgraphs\/(orders|payment)\/domain\//,
 }
 const BFFS = ['bff', 'bff-web', 'bff-mobile']
 const SERVICES = ['platform', 'schema', 'subgraphs', 'gateway', ...BFFS]

@@ -1,12 +1,12 @@
 // One period of owning the sagas of one kind: reacts to new events, makes calls, fires timers.
 import { LRUCache } from 'lru-cache'
 import type { RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
-import { createCallQueue } from '#platform/saga/call-queue.ts'
+import { type CallQueue, createCallQueue } from '#platform/saga/call-queue.ts'
 import { idOf, inBatches, type SagaDependencies } from '#platform/saga/dependencies.ts'
 import { type SagaProgress, statusOf } from '#platform/saga/history.ts'
 import { startRecovery } from '#platform/saga/recovery.ts'
-import { createStatusWriter, reportFailedWrites } from '#platform/saga/status-writer.ts'
-import { createTimers, type SagaTimer } from '#platform/saga/timers.ts'
+import { createStatusWriter, reportFailedWrites, type StatusWriter } from '#platform/saga/status-writer.ts'
+import { createTimers, type SagaTimer, type Timers } from '#platform/saga/timers.ts'
 
 export type Ownership = {
   /** Writes the new status of each saga, then starts its calls and timers. Waits while the call queue is full. */
@@ -20,74 +20,100 @@ type ProgressByStream<State> = Map<StreamId, SagaProgress<State>>
 /** Sagas kept in memory; the progress of others is read from their streams. */
 const MAX_REMEMBERED = 5_000
 
-/** Recovers in the background what the last owner left. */
+/** The state of one period of ownership. */
+type OwnershipState<State> = {
+  readonly dependencies: SagaDependencies<State>
+  readonly saga: string
+  readonly remembered: LRUCache<StreamId, SagaProgress<State>>
+  readonly calls: CallQueue
+  readonly timers: Timers
+  readonly writer: StatusWriter
+  ended: boolean
+}
+
+/** Starts a period of ownership, and recovers in the background what the last owner left. */
 export function startOwnership<State>(dependencies: SagaDependencies<State>): Ownership {
+  const ownership = createState(dependencies)
+  const recovery = startRecovery(dependencies, {
+    calls: ownership.calls,
+    startTimer: timer => startTimer(ownership, timer),
+    write: ownership.writer.write,
+    isEnded: () => ownership.ended,
+  })
+  return {
+    handle: events => handle(ownership, events),
+    async end() {
+      ownership.ended = true
+      recovery.stop()
+      await Promise.all([ownership.calls.stop(), ownership.timers.stop(), ownership.writer.close()])
+    },
+  }
+}
+
+function createState<State>(dependencies: SagaDependencies<State>): OwnershipState<State> {
   const { definition, journal, statuses, logger, now } = dependencies
   const saga = definition.name
-  const remembered = new LRUCache<StreamId, SagaProgress<State>>({ max: MAX_REMEMBERED })
-  const calls = createCallQueue({ ...dependencies, saga, record: journal.record })
-  const timers = createTimers(now, error =>
-    logger?.warn(
-      { err: error, saga },
-      'a saga timer was not recorded as fired, retrying with the next sweep',
-    ),
-  )
-  const writer = createStatusWriter(statuses, reportFailedWrites(saga, logger))
-  let ended = false
-
-  function startTimer(started: SagaTimer): void {
-    const { sagaId, timer } = started
-    timers.start(started, () => {
-      const event = { type: 'TimerFired', data: { timer, at: now().toISOString() } }
-      const meta = { actor: `service:${saga}`, correlationId: sagaId }
-      return journal.record(sagaId, { commandId: `${sagaId}:timer:${timer}:fired`, event, meta })
-    })
-  }
-
-  /** Starts what is pending now and was not before; what came and went in between needs no start. */
-  function startChanges(
-    sagaId: string,
-    before: SagaProgress<State> | undefined,
-    after: SagaProgress<State>,
-  ): void {
-    for (const [step, pending] of after.pending)
-      if (!before?.pending.has(step)) calls.enqueue(sagaId, pending)
-    for (const [timer, { dueAt }] of after.timers)
-      if (!before?.timers.has(timer)) startTimer({ sagaId, timer, dueAt })
-    for (const timer of before?.timers.keys() ?? [])
-      if (!after.timers.has(timer)) timers.cancel(sagaId, timer)
-  }
-
-  const recovery = startRecovery(dependencies, {
-    calls,
-    startTimer,
-    write: writer.write,
-    isEnded: () => ended,
-  })
-
   return {
-    async handle(events) {
-      const before = await progressBefore(dependencies, remembered, events)
-      const after = progressAfter(dependencies, before, events)
-      await writer.write(
-        [...after].map(([stream, progress]) => ({
-          status: statusOf(definition, idOf(saga, stream), progress),
-          position: progress.position,
-        })),
-      )
-      for (const [stream, progress] of after) {
-        remembered.set(stream, progress)
-        journal.noteVersion(idOf(saga, stream), progress.version)
-        startChanges(idOf(saga, stream), before.get(stream), progress)
-      }
-      await calls.whenRoom()
-    },
-    async end() {
-      ended = true
-      recovery.stop()
-      await Promise.all([calls.stop(), timers.stop(), writer.close()])
-    },
+    dependencies,
+    saga,
+    remembered: new LRUCache({ max: MAX_REMEMBERED }),
+    calls: createCallQueue({ ...dependencies, saga, record: journal.record }),
+    timers: createTimers(now, error =>
+      logger?.warn(
+        { err: error, saga },
+        'a saga timer was not recorded as fired, retrying with the next sweep',
+      ),
+    ),
+    writer: createStatusWriter(statuses, reportFailedWrites(saga, logger)),
+    ended: false,
   }
+}
+
+async function handle<State>(
+  ownership: OwnershipState<State>,
+  events: readonly RecordedEvent[],
+): Promise<void> {
+  const { dependencies, saga, remembered, calls, writer } = ownership
+  const before = await progressBefore(dependencies, remembered, events)
+  const after = progressAfter(dependencies, before, events)
+  await writer.write(
+    [...after].map(([stream, progress]) => ({
+      status: statusOf(dependencies.definition, idOf(saga, stream), progress),
+      position: progress.position,
+    })),
+  )
+  for (const [stream, progress] of after) {
+    remembered.set(stream, progress)
+    dependencies.journal.noteVersion(idOf(saga, stream), progress.version)
+    startChanges(ownership, idOf(saga, stream), { before: before.get(stream), after: progress })
+  }
+  await calls.whenRoom()
+}
+
+function startTimer<State>({ dependencies, saga, timers }: OwnershipState<State>, started: SagaTimer): void {
+  const { sagaId, timer } = started
+  timers.start(started, () => {
+    const event = { type: 'TimerFired', data: { timer, at: dependencies.now().toISOString() } }
+    const meta = { actor: `service:${saga}`, correlationId: sagaId }
+    return dependencies.journal.record(sagaId, { commandId: `${sagaId}:timer:${timer}:fired`, event, meta })
+  })
+}
+
+/** Starts what is pending now and was not before; what came and went in between needs no start. */
+function startChanges<State>(
+  ownership: OwnershipState<State>,
+  sagaId: string,
+  {
+    before,
+    after,
+  }: { readonly before: SagaProgress<State> | undefined; readonly after: SagaProgress<State> },
+): void {
+  for (const [step, pending] of after.pending)
+    if (!before?.pending.has(step)) ownership.calls.enqueue(sagaId, pending)
+  for (const [timer, { dueAt }] of after.timers)
+    if (!before?.timers.has(timer)) startTimer(ownership, { sagaId, timer, dueAt })
+  for (const timer of before?.timers.keys() ?? [])
+    if (!after.timers.has(timer)) ownership.timers.cancel(sagaId, timer)
 }
 
 /** Returns the progress of the sagas of `events` before them, from memory or from their streams. */

@@ -31,65 +31,82 @@ export function reportFailedWrites(
   return error => logger?.warn({ err: error, saga }, `saga status update failed, retrying in ${LATER_MS} ms`)
 }
 
-/** Writes in the background that fail are reported to `onFailed` and repeated. */
+/** The state of one writer. */
+type WriterState = {
+  readonly statuses: Pick<Statuses, 'write'>
+  readonly onFailed: (error: unknown) => void
+  /** The newest write of each saga, and whether its stored status surely says busy now. */
+  readonly written: LRUCache<string, { readonly position: number; readonly busy: boolean }>
+  waiting: Map<string, PositionedStatus>
+  timer: NodeJS.Timeout | undefined
+  writingLater: Promise<void>
+  closed: boolean
+}
+
+/** Creates a writer that reports failed writes in the background to `onFailed` and repeats them. */
 export function createStatusWriter(
   statuses: Pick<Statuses, 'write'>,
   onFailed: (error: unknown) => void,
 ): StatusWriter {
-  /** The newest write of each saga, and whether its stored status surely says busy now. */
-  const written = new LRUCache<string, { readonly position: number; readonly busy: boolean }>({
-    max: MAX_KNOWN,
-  })
-  let waiting = new Map<string, PositionedStatus>()
-  let timer: NodeJS.Timeout | undefined
-  let writingLater: Promise<void> = Promise.resolve()
-  let closed = false
-
-  async function writeNow(placed: readonly PositionedStatus[]): Promise<void> {
-    for (const { status, position } of placed)
-      if ((written.get(status.id)?.position ?? 0) <= position)
-        written.set(status.id, { position, busy: false })
-    if (placed.length > 0) await statuses.write(placed)
-    for (const { status, position } of placed)
-      if (written.get(status.id)?.position === position)
-        written.set(status.id, { position, busy: status.pending.length > 0 })
+  const writer: WriterState = {
+    statuses,
+    onFailed,
+    written: new LRUCache({ max: MAX_KNOWN }),
+    waiting: new Map(),
+    timer: undefined,
+    writingLater: Promise.resolve(),
+    closed: false,
   }
+  return { write: positioned => write(writer, positioned), close: () => close(writer) }
+}
 
-  async function writeWaiting(): Promise<void> {
-    const now = waiting
-    waiting = new Map()
-    try {
-      await writeNow([...now.values()])
-    } catch (error) {
-      for (const [id, placed] of now) if (!waiting.has(id)) waiting.set(id, placed)
-      throw error
-    }
+async function write(writer: WriterState, positioned: readonly PositionedStatus[]): Promise<void> {
+  const urgent: PositionedStatus[] = []
+  for (const one of positioned) {
+    if (writer.written.get(one.status.id)?.busy) writer.waiting.set(one.status.id, one)
+    else urgent.push(one)
   }
+  await writeNow(writer, urgent)
+  if (writer.waiting.size >= MAX_WAITING) await writeWaiting(writer)
+  writeLater(writer)
+}
 
-  function writeLater(): void {
-    if (timer !== undefined || closed || waiting.size === 0) return
-    timer = setTimeout(() => {
-      timer = undefined
-      writingLater = writeWaiting().catch(onFailed).finally(writeLater)
-    }, LATER_MS)
-  }
+async function writeNow(
+  { statuses, written }: WriterState,
+  positioned: readonly PositionedStatus[],
+): Promise<void> {
+  for (const { status, position } of positioned)
+    if ((written.get(status.id)?.position ?? 0) <= position) written.set(status.id, { position, busy: false })
+  if (positioned.length > 0) await statuses.write(positioned)
+  for (const { status, position } of positioned)
+    if (written.get(status.id)?.position === position)
+      written.set(status.id, { position, busy: status.pending.length > 0 })
+}
 
-  return {
-    async write(placed) {
-      const urgent: PositionedStatus[] = []
-      for (const one of placed) {
-        if (written.get(one.status.id)?.busy) waiting.set(one.status.id, one)
-        else urgent.push(one)
-      }
-      await writeNow(urgent)
-      if (waiting.size >= MAX_WAITING) await writeWaiting()
-      writeLater()
-    },
-    async close() {
-      closed = true
-      clearTimeout(timer)
-      await writingLater
-      await writeWaiting().catch(onFailed)
-    },
+async function writeWaiting(writer: WriterState): Promise<void> {
+  const now = writer.waiting
+  writer.waiting = new Map()
+  try {
+    await writeNow(writer, [...now.values()])
+  } catch (error) {
+    for (const [id, status] of now) if (!writer.waiting.has(id)) writer.waiting.set(id, status)
+    throw error
   }
+}
+
+function writeLater(writer: WriterState): void {
+  if (writer.timer !== undefined || writer.closed || writer.waiting.size === 0) return
+  writer.timer = setTimeout(() => {
+    writer.timer = undefined
+    writer.writingLater = writeWaiting(writer)
+      .catch(writer.onFailed)
+      .finally(() => writeLater(writer))
+  }, LATER_MS)
+}
+
+async function close(writer: WriterState): Promise<void> {
+  writer.closed = true
+  clearTimeout(writer.timer)
+  await writer.writingLater
+  await writeWaiting(writer).catch(writer.onFailed)
 }
