@@ -49,16 +49,16 @@ export type BffConfig = {
   readonly port: number
   /** The value of GATEWAY_URL, or the gateway's name in discovery. */
   readonly gatewayUrl: string
-  /** Where the gateway is looked up and the BFF registered; nowhere by default. */
+  /** Looks the gateway up and registers the BFF; neither happens when left out. */
   readonly discovery?: DiscoverySettings
   readonly eventBusUrl: string
   /** Tier 2 of the cache: one URL, or those of a cluster separated by commas. None by default. */
   readonly cacheUrl?: string
   /** The origins whose pages may use the BFF. */
   readonly origins: Origins
-  /** Whether only the operations of schema/persisted/ may run. */
+  /** When true, only the operations of schema/persisted/ may run. */
   readonly onlyPersisted: boolean
-  /** Who may send several operations in one request. */
+  /** Services alone, or everybody, may send several operations in one request. */
   readonly batchesFrom: BatchesFrom
   /** The greatest estimated cost of a request. */
   readonly maxCost: number

@@ -1,7 +1,7 @@
 // Derives the stage of an order and the remarks on it from everything that happened to it, by tables.
 import type { CardPartsFragment, OrderStatus } from '#schema/generated/bff-mobile-operations.ts'
 
-/** What happened to an order. Units are those of all lines; once the order has ended, none of them are `coming`. */
+/** The facts say what happened to an order. Units are those of all lines; once the order has ended, none are `coming`. */
 export type OrderFacts = {
   readonly status: OrderStatus
   readonly awaitingApproval: boolean
@@ -14,9 +14,9 @@ export type OrderFacts = {
   /** Units under way or still to be sent. */
   readonly coming: number
   readonly isRefunded: boolean
-  /** Whether the payment provider refused a refund. */
+  /** True when the payment provider refused a refund. */
   readonly isRefundOwed: boolean
-  /** Whether goods left and their payment was refused. */
+  /** True when goods left and their payment was refused. */
   readonly isPaymentOwed: boolean
 }
 

@@ -5,7 +5,7 @@ type RouteDescription = {
   readonly operationId: string
   readonly summary: string
   readonly description?: string
-  /** What each successful status means. */
+  /** Describes each successful status. */
   readonly success: Readonly<Record<number, string>>
   readonly problems: readonly (keyof typeof PROBLEM_DESCRIPTIONS)[]
 }

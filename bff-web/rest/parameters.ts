@@ -7,7 +7,7 @@ import { LOST_PLUS, readInstant } from '#platform/graphql/scalars.ts'
 type SearchParameter = {
   readonly description: string
   readonly schema: JsonSchema
-  /** Whether it may be given several times, or with several values separated by commas. */
+  /** When true, it may be given several times, or with several values separated by commas. */
   readonly repeats: boolean
   /** Returns the value. Throws an Error whose message continues the parameter's name. */
   readonly read: (text: string) => unknown

@@ -23,7 +23,7 @@ export type Change<Order> = {
   readonly orders: readonly Order[]
 }
 
-/** What a subscription is about: one order, all orders of a customer, or all orders. A cursor is valid for its own scope. */
+/** A subscription is about one order, all orders of a customer, or all orders. A cursor is valid for its own scope. */
 export type Scope = { readonly order: string } | { readonly customer: string } | { readonly all: true }
 
 /**

@@ -41,7 +41,7 @@ export type Channel<Order> = {
   /** The newest change, for the subscribers that were busy when it was published: they are at `from`. */
   last: { readonly from: Positions; readonly item: ChangeResult<Order>; takers: number } | undefined
   isPublishing: boolean
-  /** Whether there is, or may be, something past `head` to publish. */
+  /** True while there is, or may be, something past `head` to publish. */
   hasPending: boolean
 }
 

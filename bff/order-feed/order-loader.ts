@@ -16,7 +16,7 @@ import { inSpan } from '#platform/telemetry/tracing.ts'
 
 export type Detail = 'page' | 'summary'
 
-/** What a state must contain: everything about the order up to `required`, and what any process had told up to `since`. */
+/** A state must contain everything about the order up to `required`, and what any process had told up to `since`. */
 export type LoadRequest = {
   readonly required: PositionVector
   readonly since: Positions

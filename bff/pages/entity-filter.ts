@@ -54,7 +54,7 @@ export function createEntityFilter(options: {
     }
   }
 
-  /** What was created while the bus was not followed is missing, so all ids are loaded anew. */
+  /** Entities created while the bus was not followed are missing, so all ids are loaded anew. */
   function refill(): void {
     isFollowing = true
     for (const filter of Object.values(filters)) void filter.fill()

@@ -29,7 +29,7 @@ type IdFilterOptions = {
 const CAPACITY = 65_536
 /** With the capacity above: 8 million ids, 20 MB. */
 const MAX_LAYERS = 7
-/** Of all layers together: each layer gets half of what is left. */
+/** The rate is that of all layers together: each layer gets half of what is left. */
 const FALSE_POSITIVES = 0.01
 const RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000

@@ -39,7 +39,7 @@ export type VerifierOptions = {
 
 export type VerifiedToken = {
   readonly viewer: Viewer
-  /** In milliseconds of the epoch. */
+  /** The time is in milliseconds since the epoch. */
   readonly expiresAt: number
   /** All claims of the token. */
   readonly claims: ClaimSet

@@ -3,7 +3,7 @@ import type { CacheResult } from '#platform/cache/cache.ts'
 import type { Fences } from '#platform/cache/fences.ts'
 import { covers, type PositionVector } from '#platform/consistency/position-vector.ts'
 
-/** What a flight brought, whether it was kept or not. */
+/** The outcome of a flight holds the loaded value, whether the cache keeps it or not. */
 export type FlightOutcome<T> = {
   readonly result: CacheResult<T>
   readonly at: PositionVector
@@ -13,7 +13,7 @@ export type FlightOutcome<T> = {
 export type Flight<T = unknown> = {
   /** A moment of the fences: the outcome contains what changed before it. */
   readonly startedAt: number
-  /** What the outcome contains at the least, if nothing fails. */
+  /** The outcome contains at least these positions, unless the load fails. */
   readonly promised: PositionVector
   readonly tags: readonly string[]
   readonly outcome: Promise<FlightOutcome<T>>

@@ -6,7 +6,7 @@ import type { Adjustment } from '#platform/resilience/policy.ts'
 const MAX_TIMEOUT_MS = 600_000
 const milliseconds = z.number().int().positive().max(MAX_TIMEOUT_MS, `should be ${MAX_TIMEOUT_MS} at most`)
 
-/** As in the gateway's settings file. */
+/** The schema is that of the gateway's settings file. */
 export const adjustmentSchema = z.strictObject({
   /** The time limit of one attempt. */
   timeoutMs: milliseconds.optional(),

@@ -28,7 +28,7 @@ export type ConsulResponse = {
   readonly text: string
   /** The index from which a blocking query continues. */
   readonly index: number
-  /** Whether Consul left something out because the token may not see it. */
+  /** True when Consul left something out because the token may not see it. */
   readonly isFiltered: boolean
 }
 

@@ -11,7 +11,7 @@ export type ServiceInstances = {
    * reached: a caller notices one that is gone. Empty before the first response.
    */
   current(): readonly Instance[]
-  /** Whether the instances never change. */
+  /** True when the instances never change. */
   readonly isFixed: boolean
   /** Resolves after the first response of the registry, even when it names no instance. */
   readonly resolved: Promise<void>

@@ -5,7 +5,7 @@ export type InstanceHealthOptions = {
   readonly failures: number
   /** How long an instance without health checks gets no requests before one may probe it. */
   readonly awayMs: number
-  /** Whether the instance has health checks: then only a check brings it back. */
+  /** True when the instance has health checks: then only a check brings it back. */
   readonly checked: boolean
 }
 

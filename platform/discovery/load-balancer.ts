@@ -26,7 +26,7 @@ type BalancedRequest<Connection, Reply> = RequestTraits & {
 type RequestTraits = {
   /** One object for all attempts at one request: an attempt avoids the instances where earlier ones failed. */
   readonly attempts: object
-  /** Whether the request is idempotent. */
+  /** True when the request is idempotent. */
   readonly repeatable: boolean
   readonly key: () => string
   readonly signal: AbortSignal

@@ -1,10 +1,10 @@
-// Discovery over a registry of services, whichever it is: watches each named service once, and tells listeners of changes.
+// Discovers services through any registry: watches each named service once, and tells listeners of changes.
 import { type NamedService, readAddresses } from '#platform/discovery/addresses.ts'
 import { fixedInstances, invalidAddresses } from '#platform/discovery/discovery.static.ts'
 import type { Discovery, Instance, Registration, ServiceInstances } from '#platform/discovery/discovery.ts'
 import type { Health } from '#platform/resilience/health.ts'
 
-/** What an adapter provides. */
+/** An adapter provides the registry to the code that all registries share. */
 export type RegistryAdapter = AsyncDisposable & {
   /** Calls `onInstances` with the healthy instances, first and after each change, until the registry is disposed of. */
   watch(service: NamedService, onInstances: (instances: readonly Instance[]) => void): void

@@ -1,6 +1,6 @@
-// Countries that an address or a quote may name: ISO 3166-1 alpha-2. Free of I/O.
+// Lists the countries that an address or a quote may name, by ISO 3166-1 alpha-2 code.
 
-/** What a field that names a country should hold, for error messages. */
+/** Error messages say that a field for a country should hold this. */
 export const COUNTRY_CODE = 'an ISO 3166-1 alpha-2 country code, such as DE'
 
 /** All 249 officially assigned codes, and XK, which carriers use for Kosovo while it has no code of its own. */

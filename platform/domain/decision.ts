@@ -1,4 +1,4 @@
-// What a decider answers: events to record, or a refusal in the domain's words. Free of I/O.
+// Defines what a decider returns: events to record, or a refusal in the domain's words.
 
 /** A business refusal: expected, recorded with the command, shown to the caller as a result-union member. */
 export type Refusal = { readonly code: string; readonly message: string }

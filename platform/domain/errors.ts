@@ -15,7 +15,7 @@ export const CALLER_CODES = {
 } as const
 export type CallerCode = keyof typeof CALLER_CODES
 
-/** What a caller is told of a fault that is not its own. */
+/** The caller gets this message for a fault that is not its own. */
 export const INTERNAL_MESSAGE = 'Something went wrong on our side. Quote the request id when you report it.'
 
 /** The caller's fault, or a state of ours that the caller can wait out. The message is shown to the caller as it is. */

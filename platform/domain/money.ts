@@ -1,4 +1,4 @@
-// Money: integer minor units and an ISO 4217 code inside, a decimal string outside. Free of floating point.
+// Represents money as integer minor units and an ISO 4217 code, and reads and writes it as a decimal string.
 
 /** `minor` is a safe integer in the currency's smallest unit: { minor: 1999, currency: 'USD' } is 19.99 USD. */
 export type Money = { readonly minor: number; readonly currency: string }

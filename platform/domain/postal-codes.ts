@@ -1,4 +1,4 @@
-// Which countries have postal codes, from Google's address data as the package localized-address-format holds it. Pure.
+// Says which countries have postal codes, from Google's address data in the package localized-address-format.
 import { formatAddress } from 'localized-address-format'
 
 const SOME_CODE = '0'

@@ -57,7 +57,7 @@ type DecidedCommand<State, Event extends DomainEvent, R extends Refusal> = {
   readonly decision: Decision<AggregateEvent<Event>, R>
 }
 
-/** What the functions of one repository share. */
+/** The state of one repository. */
 type RepositoryContext<State, Event extends DomainEvent> = {
   readonly store: EventStore
   readonly aggregate: Aggregate<State, Event>

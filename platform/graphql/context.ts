@@ -25,7 +25,7 @@ export type RequestContext = {
   readonly client: EndClient | undefined
   /** DataLoaders of this operation, by name. */
   readonly loaders: Map<string, unknown>
-  /** What is left of the request's limits for a member of a batch; undefined for an operation that comes alone. */
+  /** A member of a batch gets the rest of the request's limits; undefined for an operation that comes alone. */
   readonly budget?: RequestBudget | undefined
 }
 

@@ -8,7 +8,7 @@ import type { HttpServer } from '#platform/http/server.ts'
 
 type GraphqlRoute = {
   readonly url: string
-  /** Whether its responses last as long as their clients like. */
+  /** True when its responses last as long as their clients like. */
   readonly lasting?: boolean
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown
 }

@@ -1,4 +1,4 @@
-// The scalars of every schema (Decimal, Currency, DateTime) and money on its way in and out. Free of transport.
+// Defines the scalars of every schema (Decimal, Currency, DateTime), and reads and writes money.
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql'
 import { CallerError } from '#platform/domain/errors.ts'
 import { CURRENCIES, fromDecimal, type Money, toDecimal } from '#platform/domain/money.ts'
@@ -57,7 +57,7 @@ export function readInstant(text: string): ReadInstant {
 
 /** Years outside of 0000 to 9999 have a sign and six digits, which no longer sort by time. */
 const LENGTH = '2026-01-31T12:00:00.000Z'.length
-/** What the query string of a URL makes of the + of an offset. */
+/** Matches an offset whose + the query string of a URL has turned into a blank. */
 export const LOST_PLUS = /(?<=T[\d:.]+) (?=\d{2}:\d{2}$)/
 const PLUS_HINT = ': a + in the query string of a URL stands for a blank, and is written %2B'
 

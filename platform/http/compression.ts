@@ -8,7 +8,7 @@ export type Encoding = 'br' | 'gzip'
 export const COMPRESSED_FROM = 1024
 
 const MAX_REMEMBERED = 200
-/** On responses of some kilobytes as small as gzip's best, in less time. */
+/** Responses of a few kilobytes come out as small as with gzip's best level, in less time. */
 const BROTLI_QUALITY = 5
 
 const brotliAsync = promisify(brotliCompress)

@@ -7,7 +7,7 @@ import { isTracing, type OpenSpan, openSpan } from '#platform/telemetry/tracing.
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether its responses last as long as their clients like: they are not timed, logged as slow, or traced. */
+    /** When true, its responses last as long as their clients like: they are not timed, logged as slow, or traced. */
     readonly lasting?: boolean
   }
 }

@@ -4,7 +4,7 @@ import { type SendError, sendError } from '#platform/http/errors.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether pages of other origins may be allowed to read its responses; never without it. */
+    /** When true, pages of other origins may be allowed to read its responses; false by default. */
     readonly crossOrigin?: boolean
   }
 }

@@ -31,7 +31,7 @@ const SHARED_HEADERS: Headers = {
 type ResponseParts = {
   readonly text: string
   readonly headers: Headers
-  /** Whether it gets an ETag, which costs a hash. */
+  /** When true, it gets an ETag, which costs a hash. */
   readonly tagged: boolean
   readonly onCompressed?: () => void
 }

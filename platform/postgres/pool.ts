@@ -9,7 +9,7 @@ export type StoreLogger = Pick<Logger, 'info' | 'warn' | 'error'>
 
 type PoolOptions = {
   readonly url: string
-  /** What the sessions are for, such as `event bus`: error texts name it. */
+  /** Error texts name this purpose of the sessions, such as `event bus`. */
   readonly purpose: string
   readonly max: number
   readonly logger?: StoreLogger | undefined

@@ -3,9 +3,9 @@ import { OperatorError } from '#platform/domain/errors.ts'
 
 export type Fault = {
   readonly code: string
-  /** What is wrong and what to do, in whole sentences. */
+  /** Says what is wrong and what to do, in whole sentences. */
   readonly message: string
-  /** Whether it is a defect of the program, so that its stack is shown. */
+  /** True for a defect of the program, whose stack is shown. */
   readonly unexpected: boolean
 }
 

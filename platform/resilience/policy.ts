@@ -27,7 +27,7 @@ export type PolicyOptions = {
   readonly timeoutMs: number
   /** Attempts after the first, for idempotent calls. */
   readonly retries: number
-  /** Whether an attempt that timed out is retried; true by default. */
+  /** When true, the default, an attempt that timed out is retried. */
   readonly retriesTimeouts?: boolean
   /** Calls under way at once, and how many more may wait. */
   readonly concurrency: number

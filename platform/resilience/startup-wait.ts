@@ -7,7 +7,7 @@ import type { Logger } from '#platform/telemetry/logger.ts'
 
 type DependencyWait = {
   readonly logger: Pick<Logger, 'warn' | 'error'>
-  /** What the log says is waited for, such as `Consul at 10.0.0.1:8500, which DISCOVERY_URL names`. */
+  /** The log names what is waited for, such as `Consul at 10.0.0.1:8500, which DISCOVERY_URL names`. */
   readonly what: string
   readonly startTimeoutMs: number
   /** Returns whether waiting is of no use after this error. */

@@ -2,7 +2,7 @@
 
 /** Thrown when a call got no response within its time limit. */
 export class TimeLimitExceeded extends Error {
-  /** Whether this process was too busy to read a response, which then says nothing about the dependency. */
+  /** True when this process was too busy to read a response, which then says nothing about the dependency. */
   readonly starved: boolean
   constructor(timeoutMs: number, starved: boolean) {
     super(

@@ -1,4 +1,4 @@
-// What the parts of one saga runner share, and how its streams are named.
+// Defines the dependencies that the parts of a saga runner share, and the names of its streams.
 import type { EventStore, StreamId } from '#platform/event-store/event-store.ts'
 import type { SagaPolicy } from '#platform/saga/attempt.ts'
 import type { HistoryReducer } from '#platform/saga/history.ts'

@@ -6,7 +6,7 @@ type StatusDocument = {
   readonly id: string
   readonly phase: SagaStatus['phase']
   readonly pending: readonly string[]
-  /** Whether a step is pending. */
+  /** True while a step is pending. */
   readonly busy: boolean
   readonly timers: Readonly<Record<string, string>>
   readonly nextTimerAt: string | null

@@ -8,7 +8,7 @@ import { checkKey } from '#platform/subgraph/input.ts'
 export type MutationCall = {
   readonly mutation: string
   readonly idempotencyKey: string
-  /** What a repeated key is compared by. */
+  /** A command that repeats the key must have an equal body. */
   readonly body: Json
 }
 

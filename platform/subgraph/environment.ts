@@ -1,4 +1,4 @@
-// The variables that every subgraph reads, and what they make. Free of any subgraph's own settings.
+// Reads the environment variables that all subgraphs share.
 import { z } from 'zod'
 import { createServiceToken } from '#platform/auth/service-token.ts'
 import { portNumber, urlWithScheme } from '#platform/config/config.ts'

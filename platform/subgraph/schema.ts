@@ -1,4 +1,4 @@
-// Joins a subgraph's SDL with its resolvers. Free of ports and of HTTP.
+// Joins a subgraph's SDL with its resolvers.
 import { readFile } from 'node:fs/promises'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { type GraphQLSchema, isInterfaceType, isObjectType, parse } from 'graphql'

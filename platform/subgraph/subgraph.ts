@@ -1,4 +1,4 @@
-// Builds and starts a subgraph: ports, projections, publisher, schema, health. Free of what any subgraph is about.
+// Builds and starts a subgraph: ports, projections, publisher, schema, health.
 import { createVerifier } from '#platform/auth/verifier.ts'
 import { adjustmentOf, liveSettingsSchema, openLiveSettings } from '#platform/config/live-settings.ts'
 import type { Discovery } from '#platform/discovery/discovery.ts'
@@ -37,9 +37,9 @@ export type SubgraphConfig = {
   readonly development: boolean
   readonly logger: Logger
   readonly now: () => Date
-  /** Where the settings are that take effect while the service runs: a `file:` or `consul:` URL. */
+  /** A `file:` or `consul:` URL names the settings that take effect while the service runs. */
   readonly settingsUrl?: string
-  /** Where other services are looked up, and this one is made known; nowhere when left out. */
+  /** Looks other services up, and registers this one; neither happens when left out. */
   readonly discovery?: DiscoverySettings
 }
 
@@ -50,10 +50,10 @@ export type SubgraphPorts = {
   readonly projections: Projections
   readonly http: HttpServer
   readonly discovery: Discovery
-  /** What holds now of the calls to one of the definition's `dependencies`, for its policy. */
+  /** Returns the live settings of the calls to one of the definition's `dependencies`. */
   readonly adjusted: (dependency: string) => NonNullable<PolicyOptions['adjusted']>
   readonly config: SubgraphConfig
-  /** What `build` opens goes in here: it is closed after the last request and before the ports. */
+  /** `build` adds what it opens; it is closed after the last request and before the ports. */
   readonly open: AsyncDisposableStack
 }
 
@@ -61,7 +61,7 @@ type SubgraphDefinition<Docs extends readonly Document[]> = {
   readonly views: readonly [...{ [Index in keyof Docs]: View<Docs[Index]> }]
   /** Stream categories whose events other services may hear of; all when left out. */
   readonly publishes?: readonly string[]
-  /** What it calls under a policy that live settings adjust; nothing when left out. */
+  /** Names the services that it calls under a policy that live settings adjust; none by default. */
   readonly dependencies?: readonly string[]
   readonly build: (ports: SubgraphPorts) => Promise<{ readonly resolvers: ResolverMap }>
 }

@@ -27,7 +27,7 @@ type PostgresEventStoreOptions = {
   readonly poolSize?: number
 }
 
-/** What the functions of one open store share. */
+/** The state of one open store. */
 type OpenStore = {
   readonly sessions: Sessions
   readonly notifications: StoreNotifications

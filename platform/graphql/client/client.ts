@@ -32,12 +32,12 @@ export type TypedDocument<Result, Variables> = string & {
 export type GraphqlCall<Document extends string = string, Variables = Readonly<Record<string, unknown>>> = {
   readonly document: Document
   readonly variables: Variables
-  /** Whether the policy may retry it after a fault. */
+  /** When true, the policy may retry it after a fault. */
   readonly idempotent: boolean
   readonly headers?: Readonly<Record<string, string>>
   /** False sends it by itself: for an operation that may take long, so that no other waits for it. */
   readonly batch?: boolean
-  /** Whether partial data is returned when fields fail, with the failures in `errors`. */
+  /** When true, fields that fail leave partial data, with the failures in `errors`. */
   readonly partial?: boolean
 }
 

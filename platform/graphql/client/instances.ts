@@ -19,7 +19,7 @@ export type Post = {
   readonly payload: object
   readonly headers: Record<string, string>
   readonly signal: AbortSignal
-  /** Whether receiving it twice does no harm. */
+  /** True when receiving it twice does no harm. */
   readonly idempotent: boolean
 }
 

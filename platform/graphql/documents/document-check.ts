@@ -31,7 +31,7 @@ export type DocumentCheckResult =
 export type DocumentRules = {
   readonly schema: GraphQLSchema
   readonly limits: OperationLimits
-  /** Whether introspection is allowed, and whether errors suggest names out of the schema. */
+  /** When true, introspection is allowed, and errors suggest names out of the schema. */
   readonly introspection: boolean
 }
 

@@ -213,7 +213,7 @@ function createMeasure(fragments: Fragments): Measure {
   }
 }
 
-/** What is left of a request's limits for its further documents. */
+/** The budget is what earlier documents of a request have left of its limits. */
 export type RequestBudget = {
   readonly tokens: number
   /** Returns undefined when a document of that size fits; otherwise the error for the limit that it exceeds. */

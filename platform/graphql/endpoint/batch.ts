@@ -21,7 +21,7 @@ import { executeHttp, type HttpResult } from '#platform/graphql/endpoint/apollo-
 import { type EncodedResponse, encodeResponse } from '#platform/http/response-body.ts'
 import { inSpan, isTracing } from '#platform/telemetry/tracing.ts'
 
-/** Who may send several operations in one request: services alone, or everybody. */
+/** Services alone, or everybody, may send several operations in one request. */
 export type BatchesFrom = 'services' | 'everybody'
 export const BATCHES_FROM = ['services', 'everybody'] as const satisfies readonly BatchesFrom[]
 

@@ -47,7 +47,7 @@ export type GraphqlOptions = ApolloOptions & {
   /** Adds what the service's resolvers need to the context. Must keep the parts that it gets, by reference. */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>
   readonly limits?: Partial<OperationLimits>
-  /** Who may send several operations in one request; services when left out. */
+  /** Names who may send several operations in one request; services by default. */
   readonly batchesFrom?: BatchesFrom
   /** Caches whole responses of queries whose context allows it; none are cached when left out. */
   readonly responseCache?: ResponseCachePolicy

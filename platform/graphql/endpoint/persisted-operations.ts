@@ -51,9 +51,9 @@ type TextStore = NonNullable<
 export type PersistedOptions = {
   /** No manifest when left out. */
   readonly manifest?: PersistedManifest
-  /** Whether nothing but the manifest's operations may run. */
+  /** When true, only the manifest's operations may run. */
   readonly only: boolean
-  /** Whether a text that comes with its hash is registered under it; true when left out. */
+  /** When true, the default, a text that comes with its hash is registered under it. */
   readonly automatic?: boolean
 }
 

@@ -17,7 +17,7 @@ type ResultGroup = Disposable & {
   resultFor(item: unknown, make: (item: unknown) => MaybePromise<EncodedResult>): MaybePromise<EncodedResult>
 }
 
-/** What an event stream may carry as an id: one line without NUL. */
+/** The id of an event in a stream must be one line without NUL. */
 const CURSOR = /^[\x20-\x7e]{1,1024}$/
 
 export function encodeResult(result: object, item?: unknown): EncodedResult {

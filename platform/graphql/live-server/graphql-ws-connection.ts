@@ -35,7 +35,7 @@ export const CLOSE_CODES = {
   internalError: 1011,
 } as const
 
-/** What all live connections of a service share. */
+/** All live connections of a service share these dependencies. */
 export type LiveDependencies = {
   readonly service: string
   readonly logger: Logger

@@ -44,7 +44,7 @@ export type LiveOptions = LiveEndpointOptions & {
   /** Lets introspection through. */
   readonly development: boolean
   /**
-   * As in mountGraphql, called once per operation and once more per item that is executed. The context's `token` is
+   * Extends the context as in mountGraphql, once per operation and once more per executed item. The context's `token` is
    * always the current one of the connection, also after a refresh.
    */
   readonly extend?: (base: RequestContext) => RequestContext | Promise<RequestContext>

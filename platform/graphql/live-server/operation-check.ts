@@ -18,7 +18,7 @@ import type { GraphqlRequest } from '#platform/graphql/live-server/graphql-reque
 export type CheckedDocument = {
   readonly number: number
   readonly document: DocumentNode
-  /** Whether the variable `after` is used for nothing but where a subscription starts. */
+  /** True when the variable `after` decides nothing but where a subscription starts. */
   readonly usesAfterOnlyToStart: boolean
 }
 

@@ -31,7 +31,7 @@ type State = PumpSource & {
   ended: boolean
   /** A result that came while the sink was full. */
   held: EncodedResult | undefined
-  /** Whether the next item is asked for only when the sink is ready again. */
+  /** While true, the next item is requested only when the sink is ready again. */
   paused: boolean
   items: number
 }

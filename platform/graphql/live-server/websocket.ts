@@ -36,7 +36,7 @@ export type AcceptedSocket = { readonly ws: WebSocket; readonly socket: Duplex }
 type State = AcceptedSocket & {
   readonly options: ClientSocketOptions
   readonly events: ClientSocketEvents
-  /** Whether the client has given a sign of life since the last heartbeat. */
+  /** True when the client has sent something since the last heartbeat. */
   alive: boolean
   full: boolean
   open: boolean

@@ -17,7 +17,7 @@ export type ResponseCachePolicy = {
 }
 
 /**
- * What a response depends on. `key` holds the caller and a checksum of the operation, which is faster to look up than
+ * A response is cached under this key. `key` holds the caller and a checksum of the operation, faster to look up than
  * the operation itself; the operation of the response that is found is compared as well.
  */
 export type CacheKey = {

@@ -21,7 +21,7 @@ export type IncomingEvent = {
 /** An event that has arrived, in the order of `at`. */
 export type RunEvent = IncomingEvent & { readonly id: string; readonly at: string }
 
-/** Where a run begins: the number of events of the saga that earlier runs have closed with. */
+/** Says where a run begins: after the events of the saga that earlier runs have closed with. */
 export type RunOrigin = {
   /** Events of the saga's own stream, which the runner on the event store has left. */
   readonly inherited: number
@@ -29,7 +29,7 @@ export type RunOrigin = {
   readonly runs: number
   /** Events in both. */
   readonly version: number
-  /** Of the last of them; later ones count on from here. */
+  /** The position of the last of them; later events count on from it. */
   readonly position: number
 }
 
@@ -60,7 +60,7 @@ export type StepRequest = PendingCall & {
   readonly saga: string
   readonly sagaId: string
   readonly isStuck: boolean
-  /** That were made before, by activities that ended without an answer. */
+  /** Counts the attempts of earlier activities, which ended without a response. */
   readonly tries: number
 }
 
