@@ -3,13 +3,13 @@ import { expect, test } from 'vitest'
 import { cloneJson } from '#gateway/executor/clone-json.ts'
 import { isObject } from '#platform/domain/json.ts'
 
-/** All objects and lists in it. */
+/** Returns all objects and lists within a value. */
 function partsOf(value: unknown): unknown[] {
   if (typeof value !== 'object' || value === null) return []
   return [value, ...Object.values(value).flatMap(partsOf)]
 }
 
-test('a copy is equal to what it is of, and has no object or list in common with it', () => {
+test('a copy equals its original and shares no object or list with it', () => {
   fc.assert(
     fc.property(fc.json(), text => {
       const source: unknown = JSON.parse(text)

@@ -23,7 +23,7 @@ function distinctBy(...requires: RequiredSelection[]) {
   return dedupeRepresentations(compileRepresentation(requires, matches, undefined), {})
 }
 
-test('equal keys are one representation, and which one is told', () => {
+test('equal keys share one representation, and each object refers to its index', () => {
   const { indexOf, texts } = distinctBy(on('Product', field('upc'), field('weight')))
   const product = (upc: unknown, weight: unknown) => ({ __typename: 'Product', upc, weight, name: 'ignored' })
   expect(indexOf(product('1', 5))).toBe(0)
@@ -35,7 +35,7 @@ test('equal keys are one representation, and which one is told', () => {
   expect(texts[0]).toBe('{"__typename":"Product","upc":"1","weight":5}')
 })
 
-test('a field that is missing is not one that is null', () => {
+test('a missing field differs from a null one', () => {
   const { indexOf } = distinctBy(on('Product', field('upc'), field('weight')))
   const withNull = { __typename: 'Product', upc: '1', weight: null }
   expect(indexOf(withNull)).toBe(0)
@@ -43,13 +43,13 @@ test('a field that is missing is not one that is null', () => {
   expect(indexOf(withNull)).toBe(0)
 })
 
-test('the same key of another type is another representation', () => {
+test('the same key on another type is another representation', () => {
   const { indexOf } = distinctBy(on('Product', field('upc')), on('Parcel', field('upc')))
   expect(indexOf({ __typename: 'Product', upc: '1' })).toBe(0)
   expect(indexOf({ __typename: 'Parcel', upc: '1' })).toBe(1)
 })
 
-test('nested keys are told apart by all that is in them', () => {
+test('nested keys are distinguished by all their fields', () => {
   const { indexOf, texts } = distinctBy(on('Product', field('maker', [field('id')])))
   const madeBy = (maker: unknown) => ({ __typename: 'Product', maker })
   expect(indexOf(madeBy({ id: 1 }))).toBe(0)
@@ -58,14 +58,14 @@ test('nested keys are told apart by all that is in them', () => {
   expect(texts).toHaveLength(2)
 })
 
-test('a key that is a list or an object is told apart by all that is in it', () => {
+test('a key that is a list or an object is distinguished by all its content', () => {
   const { indexOf } = distinctBy(on('Product', field('upc')))
   expect(indexOf({ __typename: 'Product', upc: ['1', '2'] })).toBe(0)
   expect(indexOf({ __typename: 'Product', upc: ['1', '3'] })).toBe(1)
   expect(indexOf({ __typename: 'Product', upc: ['1', '2'] })).toBe(0)
 })
 
-test('an object without keys, or of no type that is asked for, has none', () => {
+test('an object without keys, or of a type that is not requested, has no representation', () => {
   const { indexOf, texts } = distinctBy(on('Product', field('upc')))
   expect(indexOf({ __typename: 'Product', upc: null })).toBeUndefined()
   expect(indexOf({ __typename: 'Unknown', upc: '1' })).toBeUndefined()

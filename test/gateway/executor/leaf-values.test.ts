@@ -3,7 +3,7 @@ import { GraphQLID, GraphQLString } from 'graphql'
 import { expect, test } from 'vitest'
 import { compileLeaf } from '#gateway/executor/leaf-values.ts'
 
-test('texts are written as JSON.stringify writes them, whatever is in them', () => {
+test('strings are serialized exactly as JSON.stringify does', () => {
   const write = compileLeaf(GraphQLString, { parent: 'Query.text', nullable: true, hidden: new Map() })
   const completion = { errors: [], variables: {} }
   fc.assert(
@@ -15,7 +15,7 @@ test('texts are written as JSON.stringify writes them, whatever is in them', () 
     expect(write(text, completion)).toBe(JSON.stringify(text))
 })
 
-test('a number is an ID, as text', () => {
+test('a number is a valid ID and is serialized as a string', () => {
   const write = compileLeaf(GraphQLID, { parent: 'Query.id', nullable: true, hidden: new Map() })
   expect(write(7, { errors: [], variables: {} })).toBe('"7"')
 })

@@ -26,10 +26,10 @@ test.each([
   ['Fish', 'Node', true],
   ['Fish', 'Beast', true],
   ['Nobody', 'Thing', false],
-])('a %s is a %s: %s', (typename, condition, is) => {
+])('a value of %s satisfies the condition %s: %s', (typename, condition, is) => {
   expect(matches(typename, condition)).toBe(is)
 })
 
-test('what has no type is of none', () => {
+test('a value without a type satisfies no condition', () => {
   expect(matches(undefined, 'Node')).toBe(false)
 })

@@ -20,13 +20,13 @@ const UNPOLLED = { pollMs: 0 }
 
 describe('under load', () => {
   test('no request fails while valid and invalid supergraphs are deployed', async () => {
-    await using shop = await startShopGateway({ reload: UNPOLLED })
+    await using fixture = await startShopGateway({ reload: UNPOLLED })
     const wrong: unknown[] = []
     let answered = 0
     let over = false
     async function client() {
       while (!over) {
-        const reply = await shop.ask<{ items: unknown }>(`query All ${ALL_ITEMS}`)
+        const reply = await fixture.ask<{ items: unknown }>(`query All ${ALL_ITEMS}`)
         answered++
         if (reply.status !== 200 || reply.errors || JSON.stringify(reply.data?.items) !== WHOLE)
           wrong.push(reply)
@@ -35,14 +35,14 @@ describe('under load', () => {
     const WHOLE = JSON.stringify(EVERY_ITEM)
     const clients = Array.from({ length: 16 }, client)
     for (let version = 2; version < 14; version++) {
-      await writeFile(shop.file, version % 3 === 0 ? 'type Query { broken' : shopSupergraph(version))
-      await shop.gateway.reload()
+      await writeFile(fixture.file, version % 3 === 0 ? 'type Query { broken' : shopSupergraph(version))
+      await fixture.gateway.reload()
     }
     over = true
     await Promise.all(clients)
     expect(wrong).toEqual([])
     expect(answered).toBeGreaterThan(100)
-    const served = shop.log.entries().filter(({ msg }) => msg === SERVED)
+    const served = fixture.log.entries().filter(({ msg }) => msg === SERVED)
     expect(served.map(({ version }) => version)).toEqual(
       [2, 4, 5, 7, 8, 10, 11, 13].map(version => versionOf(shopSupergraph(version))),
     )
@@ -50,17 +50,17 @@ describe('under load', () => {
   }, 60_000)
 
   test('unchanged subgraphs keep their open connections and their circuit', async () => {
-    await using shop = await startShopGateway({ reload: UNPOLLED })
-    await shop.ask(ALL_ITEMS)
+    await using fixture = await startShopGateway({ reload: UNPOLLED })
+    await fixture.ask(ALL_ITEMS)
     const sockets = new Set<unknown>()
-    shop.prices.setBehavior(exchange => {
+    fixture.prices.setBehavior(exchange => {
       sockets.add(exchange.socket)
       answerPrices(exchange)
     })
     for (let version = 2; version < 6; version++) {
-      await shop.ask(ALL_ITEMS)
-      await shop.deploy(shopSupergraph(version))
-      await shop.gateway.reload()
+      await fixture.ask(ALL_ITEMS)
+      await fixture.deploy(shopSupergraph(version))
+      await fixture.gateway.reload()
     }
     expect(sockets.size).toBe(1)
   })
@@ -68,33 +68,33 @@ describe('under load', () => {
 
 describe('a request under way', () => {
   test('finishes on the supergraph that it began with, including subgraphs that have been removed since', async () => {
-    await using shop = await startShopGateway({ reload: UNPOLLED })
+    await using fixture = await startShopGateway({ reload: UNPOLLED })
     const asked = new Promise<() => void>(resolve =>
-      shop.items.setBehavior(exchange => resolve(() => answerItems(exchange))),
+      fixture.items.setBehavior(exchange => resolve(() => answerItems(exchange))),
     )
-    const reply = shop.ask(ALL_ITEMS)
+    const reply = fixture.ask(ALL_ITEMS)
     const answer = await asked
     for (const version of [2, 3]) {
-      await shop.deploy(shopSupergraph(version, { prices: false }))
-      await shop.gateway.reload()
+      await fixture.deploy(shopSupergraph(version, { prices: false }))
+      await fixture.gateway.reload()
     }
-    expect((await shop.ask('{ dearest }')).data).toBeUndefined()
-    expect(shop.prices.requests).toEqual([])
+    expect((await fixture.ask('{ dearest }')).data).toBeUndefined()
+    expect(fixture.prices.requests).toEqual([])
     answer()
     expect(await reply).toEqual({ status: 200, data: { items: EVERY_ITEM } })
-    expect(shop.prices.requests).toHaveLength(1)
+    expect(fixture.prices.requests).toHaveLength(1)
   })
 })
 
 describe('a supergraph that cannot be served', () => {
   test('is refused with the reason, logged once, while the gateway stays ready with the previous one', async () => {
-    await using shop = await startShopGateway({ reload: UNPOLLED })
-    await shop.deploy('type Query { a: Int }')
-    await shop.gateway.reload()
-    await shop.gateway.reload()
+    await using fixture = await startShopGateway({ reload: UNPOLLED })
+    await fixture.deploy('type Query { a: Int }')
+    await fixture.gateway.reload()
+    await fixture.gateway.reload()
     const version = versionOf('type Query { a: Int }')
-    const reason = `${shop.file} cannot be served: it names no subgraphs: is it a Federation 2 supergraph?`
-    expect(shop.log.entries().filter(({ level }) => level === 'error')).toMatchObject([
+    const reason = `${fixture.file} cannot be served: it names no subgraphs: is it a Federation 2 supergraph?`
+    expect(fixture.log.entries().filter(({ level }) => level === 'error')).toMatchObject([
       {
         version,
         reason,
@@ -102,7 +102,7 @@ describe('a supergraph that cannot be served', () => {
         msg: 'supergraph refused, the current one stays in service',
       },
     ])
-    expect(await shop.health()).toMatchObject({
+    expect(await fixture.health()).toMatchObject({
       status: 'ok',
       dependencies: {
         supergraph: {
@@ -115,11 +115,11 @@ describe('a supergraph that cannot be served', () => {
         },
       },
     })
-    expect(await shop.ask('{ version1 items { id } }')).toMatchObject({ status: 200 })
+    expect(await fixture.ask('{ version1 items { id } }')).toMatchObject({ status: 200 })
 
-    await shop.deploy(shopSupergraph(1))
-    await shop.gateway.reload()
-    expect(JSON.stringify(await shop.health())).not.toContain('refused')
+    await fixture.deploy(shopSupergraph(1))
+    await fixture.gateway.reload()
+    expect(JSON.stringify(await fixture.health())).not.toContain('refused')
   })
 
   test.each([
@@ -130,38 +130,38 @@ describe('a supergraph that cannot be served', () => {
     ],
     ['two types of one name', 'type Item @join__type(graph: ITEMS) { id: ID! }'],
   ])('is refused for %s, before anybody asks it', async (_what, addition) => {
-    await using shop = await startShopGateway({ reload: UNPOLLED })
-    await shop.deploy(`${shopSupergraph(2)}\n${addition}`)
-    await shop.gateway.reload()
-    const [refused] = shop.log.entries().filter(({ level }) => level === 'error')
+    await using fixture = await startShopGateway({ reload: UNPOLLED })
+    await fixture.deploy(`${shopSupergraph(2)}\n${addition}`)
+    await fixture.gateway.reload()
+    const [refused] = fixture.log.entries().filter(({ level }) => level === 'error')
     expect(refused?.reason).toMatch(/Empty|Missing|Item/)
-    expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+    expect(await fixture.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
   })
 
   test('leaves the previous one in service when its file has been deleted', async () => {
-    await using shop = await startShopGateway({ reload: UNPOLLED })
-    await rm(shop.file)
-    await shop.gateway.reload()
-    await shop.gateway.reload()
-    expect(shop.log.entries().filter(({ level }) => level === 'warn')).toMatchObject([
-      { reason: `${shop.file} cannot be read: there is no such file` },
+    await using fixture = await startShopGateway({ reload: UNPOLLED })
+    await rm(fixture.file)
+    await fixture.gateway.reload()
+    await fixture.gateway.reload()
+    expect(fixture.log.entries().filter(({ level }) => level === 'warn')).toMatchObject([
+      { reason: `${fixture.file} cannot be read: there is no such file` },
     ])
-    expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
-    expect(JSON.stringify(await shop.health())).toContain('there is no such file')
-    await shop.deploy(shopSupergraph(2))
-    await shop.gateway.reload()
-    expect(await shop.ask('{ version2 }')).toMatchObject({ status: 200 })
-    expect(JSON.stringify(await shop.health())).not.toContain('there is no such file')
+    expect(await fixture.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+    expect(JSON.stringify(await fixture.health())).toContain('there is no such file')
+    await fixture.deploy(shopSupergraph(2))
+    await fixture.gateway.reload()
+    expect(await fixture.ask('{ version2 }')).toMatchObject({ status: 200 })
+    expect(JSON.stringify(await fixture.health())).not.toContain('there is no such file')
   })
 })
 
 describe('the gateway detects a change', () => {
   test('by watching the file', async () => {
-    await using shop = await startShopGateway({ reload: UNPOLLED })
-    await shop.deploy(shopSupergraph(2))
-    await shop.log.seen(SERVED)
-    expect(await shop.ask('{ version2 }')).toMatchObject({ status: 200 })
-    expect(await shop.health()).toMatchObject({ dependencies: { 'subgraph-prices': { ok: true } } })
+    await using fixture = await startShopGateway({ reload: UNPOLLED })
+    await fixture.deploy(shopSupergraph(2))
+    await fixture.log.seen(SERVED)
+    expect(await fixture.ask('{ version2 }')).toMatchObject({ status: 200 })
+    expect(await fixture.health()).toMatchObject({ dependencies: { 'subgraph-prices': { ok: true } } })
   })
 
   test('by polling, when the watched folder is not the one that changes', async () => {
@@ -169,40 +169,40 @@ describe('the gateway detects a change', () => {
     await using folder = await temporaryFolder()
     const link = path.join(folder.path, 'link.graphql')
     await symlink(real.file, link)
-    await using shop = await startShopGateway({ reload: { pollMs: 20 }, source: pathToFileURL(link).href })
+    await using fixture = await startShopGateway({ reload: { pollMs: 20 }, source: pathToFileURL(link).href })
     await real.deploy(shopSupergraph(3))
-    await shop.log.seen(versionOf(shopSupergraph(3)))
-    expect(await shop.ask('{ version3 }')).toMatchObject({ status: 200 })
+    await fixture.log.seen(versionOf(shopSupergraph(3)))
+    expect(await fixture.ask('{ version3 }')).toMatchObject({ status: 200 })
   })
 
   test('and reports the health of the subgraphs in the current supergraph', async () => {
-    await using shop = await startShopGateway({
+    await using fixture = await startShopGateway({
       reload: UNPOLLED,
       supergraph: shopSupergraph(1, { prices: false }),
     })
     const subgraphs = async () =>
-      Object.keys((await shop.health()).dependencies).filter(name => name.startsWith('subgraph-'))
+      Object.keys((await fixture.health()).dependencies).filter(name => name.startsWith('subgraph-'))
     expect(await subgraphs()).toEqual(['subgraph-items'])
-    await shop.deploy(shopSupergraph(1))
-    await shop.gateway.reload()
+    await fixture.deploy(shopSupergraph(1))
+    await fixture.gateway.reload()
     expect(await subgraphs()).toEqual(['subgraph-items', 'subgraph-prices'])
-    await shop.deploy(shopSupergraph(2, { prices: false }))
-    await shop.gateway.reload()
+    await fixture.deploy(shopSupergraph(2, { prices: false }))
+    await fixture.gateway.reload()
     expect(await subgraphs()).toEqual(['subgraph-items'])
   })
 })
 
 describe('operations in use', () => {
   test('are planned before the switch, and the log names those that the new supergraph rejects', async () => {
-    await using shop = await startShopGateway({ reload: { ...UNPOLLED, warmOperations: 3 } })
-    await shop.ask('query Seldom { items { id } }')
-    for (let time = 0; time < 3; time++) await shop.ask('query Often { items { id price } }')
-    for (let time = 0; time < 2; time++) await shop.ask('query Old { version1 }')
-    for (let time = 0; time < 2; time++) await shop.ask('query Dear { dearest }')
-    for (let time = 0; time < 9; time++) await shop.ask('query Wrong { nothing }')
-    await shop.deploy(shopSupergraph(2))
-    await shop.gateway.reload()
-    expect(JSON.parse(await shop.log.seen(SERVED))).toMatchObject({
+    await using fixture = await startShopGateway({ reload: { ...UNPOLLED, warmOperations: 3 } })
+    await fixture.ask('query Seldom { items { id } }')
+    for (let time = 0; time < 3; time++) await fixture.ask('query Often { items { id price } }')
+    for (let time = 0; time < 2; time++) await fixture.ask('query Old { version1 }')
+    for (let time = 0; time < 2; time++) await fixture.ask('query Dear { dearest }')
+    for (let time = 0; time < 9; time++) await fixture.ask('query Wrong { nothing }')
+    await fixture.deploy(shopSupergraph(2))
+    await fixture.gateway.reload()
+    expect(JSON.parse(await fixture.log.seen(SERVED))).toMatchObject({
       warmed: 2,
       no_longer_valid: 1,
       left: 0,
@@ -210,12 +210,12 @@ describe('operations in use', () => {
   })
 
   test('are planned on request when the warm-up time is over', async () => {
-    await using shop = await startShopGateway({ reload: { ...UNPOLLED, warmMs: 0 } })
-    await shop.ask(ALL_ITEMS)
-    await shop.deploy(shopSupergraph(2))
-    await shop.gateway.reload()
-    expect(JSON.parse(await shop.log.seen(SERVED))).toMatchObject({ warmed: 0, left: 1 })
-    expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+    await using fixture = await startShopGateway({ reload: { ...UNPOLLED, warmMs: 0 } })
+    await fixture.ask(ALL_ITEMS)
+    await fixture.deploy(shopSupergraph(2))
+    await fixture.gateway.reload()
+    expect(JSON.parse(await fixture.log.seen(SERVED))).toMatchObject({ warmed: 0, left: 1 })
+    expect(await fixture.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
   })
 })
 
@@ -226,13 +226,13 @@ test('a supergraph at a URL is reloaded like one in a file', async () => {
     asked++
     response.end(sdl)
   })
-  await using shop = await startShopGateway({ reload: { pollMs: 20 }, source: server.url })
-  expect(shop.gateway.supergraph).toBe(server.url)
-  await shop.ask(ALL_ITEMS)
+  await using fixture = await startShopGateway({ reload: { pollMs: 20 }, source: server.url })
+  expect(fixture.gateway.supergraph).toBe(server.url)
+  await fixture.ask(ALL_ITEMS)
   sdl = shopSupergraph(2)
-  await shop.log.seen(SERVED)
-  expect(await shop.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
+  await fixture.log.seen(SERVED)
+  expect(await fixture.ask(ALL_ITEMS)).toEqual({ status: 200, data: { items: EVERY_ITEM } })
   const before = asked
   await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(before)
-  expect(shop.log.entries().filter(({ msg }) => msg === SERVED)).toHaveLength(1)
+  expect(fixture.log.entries().filter(({ msg }) => msg === SERVED)).toHaveLength(1)
 })

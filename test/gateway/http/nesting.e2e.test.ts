@@ -27,7 +27,7 @@ const objects = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(leve
 describe.each([
   ['lists', lists],
   ['objects', objects],
-])('a value of %s within each other', (_what, nested) => {
+])('a value of deeply nested %s', (_what, nested) => {
   test('is returned unchanged up to the depth that can be serialized', async () => {
     faulty.setBehavior(respondText(`{"data":{"anything":${nested(500)},"rest":"A"}}`))
     const { data, errors } = await library.send<{ anything: unknown }>('{ anything rest }')

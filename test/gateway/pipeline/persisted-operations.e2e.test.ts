@@ -9,7 +9,7 @@ import { WebSocket } from 'ws'
 import { temporaryFolder } from '#test/platform/auth/temporary-folder.ts'
 import { startClinicGateway } from '../safety/safety-fixture.ts'
 
-type Clinic = Awaited<ReturnType<typeof startClinicGateway>>
+type Gateway = Awaited<ReturnType<typeof startClinicGateway>>
 
 const sha = (text: string) => hash('sha256', text, 'hex')
 const named = (text: string) => ({ persistedQuery: { version: 1, sha256Hash: sha(text) } })
@@ -17,8 +17,8 @@ const MOTTO = '{ motto }'
 const WAVE = 'mutation Wave { wave }'
 
 /** Sends a request with these members and returns the response. */
-async function ask(clinic: Clinic, body: object, headers: Readonly<Record<string, string>> = {}) {
-  const response = await clinic.post(body, { headers })
+async function ask(gateway: Gateway, body: object, headers: Readonly<Record<string, string>> = {}) {
+  const response = await gateway.post(body, { headers })
   const answer: { data?: unknown; errors?: unknown } = JSON.parse(await response.text())
   return { status: response.status, headers: response.headers, ...answer }
 }
@@ -26,46 +26,46 @@ async function ask(clinic: Clinic, body: object, headers: Readonly<Record<string
 const notFound = [{ message: 'PersistedQueryNotFound', extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } }]
 
 describe('automatic persisted queries', () => {
-  let clinic: Clinic
+  let gateway: Gateway
   beforeAll(async () => {
-    clinic = await startClinicGateway({ batchesFrom: 'everybody' })
+    gateway = await startClinicGateway({ batchesFrom: 'everybody' })
   })
-  afterAll(() => clinic?.[Symbol.asyncDispose]())
+  afterAll(() => gateway?.[Symbol.asyncDispose]())
 
   test.each(['application/json', 'application/graphql-response+json'])(
     'run by their hash once the text has been sent with it, for %s',
     async accept => {
       const text = `{ motto } # ${accept}`
-      const first = await ask(clinic, { extensions: named(text) }, { accept })
+      const first = await ask(gateway, { extensions: named(text) }, { accept })
       expect(first).toMatchObject({ status: 200, errors: notFound })
       expect(first.headers.get('cache-control')).toContain('no-cache') // it may be known a moment later
-      expect((await ask(clinic, { query: text, extensions: named(text) }, { accept })).data).toBeTruthy()
-      expect((await ask(clinic, { extensions: named(text) }, { accept })).data).toEqual({
+      expect((await ask(gateway, { query: text, extensions: named(text) }, { accept })).data).toBeTruthy()
+      expect((await ask(gateway, { extensions: named(text) }, { accept })).data).toEqual({
         motto: 'do no harm',
       })
     },
   )
 
   test('run by GET', async () => {
-    await ask(clinic, { query: MOTTO, extensions: named(MOTTO) })
-    const url = new URL(clinic.url)
+    await ask(gateway, { query: MOTTO, extensions: named(MOTTO) })
+    const url = new URL(gateway.url)
     url.searchParams.set('extensions', JSON.stringify(named(MOTTO)))
     const answer: unknown = await (await fetch(url)).json()
     expect(answer).toEqual({ data: { motto: 'do no harm' } })
   })
 
   test('are refused and not stored when the hash is not that of the text', async () => {
-    const { status, errors } = await ask(clinic, {
+    const { status, errors } = await ask(gateway, {
       query: WAVE,
       extensions: named('{ search { __typename } }'),
     })
     expect(status).toBe(400)
     expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
-    expect(await ask(clinic, { extensions: named(WAVE) })).toMatchObject({ errors: notFound })
+    expect(await ask(gateway, { extensions: named(WAVE) })).toMatchObject({ errors: notFound })
   })
 
   test('are answered independently in a batch', async () => {
-    const response = await clinic.post([{ extensions: named('{ unknown }') }, { query: MOTTO }])
+    const response = await gateway.post([{ extensions: named('{ unknown }') }, { query: MOTTO }])
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual([{ errors: notFound }, { data: { motto: 'do no harm' } }])
   })
@@ -76,7 +76,7 @@ describe('automatic persisted queries', () => {
       cache: new InMemoryCache(),
       link: new PersistedQueryLink({ sha256: (text: string) => sha(text) }).concat(
         new HttpLink({
-          uri: clinic.url,
+          uri: gateway.url,
           fetch: (url, init) => {
             sent.push(String(init?.body).includes('"query"'))
             return fetch(url, init)
@@ -123,16 +123,16 @@ describe('a manifest', () => {
   afterAll(() => open?.disposeAsync())
 
   test('makes its operations available from the start and allows others', async () => {
-    await using clinic = await startClinicGateway({ persisted: { manifest, automatic: false } })
-    expect((await ask(clinic, { extensions: named(WAVE) })).data).toEqual({ wave: 1 })
-    expect((await ask(clinic, { query: '{ room { price } }' })).data).toEqual({ room: { price: 40 } })
+    await using gateway = await startClinicGateway({ persisted: { manifest, automatic: false } })
+    expect((await ask(gateway, { extensions: named(WAVE) })).data).toEqual({ wave: 1 })
+    expect((await ask(gateway, { query: '{ room { price } }' })).data).toEqual({ room: { price: 40 } })
   })
 
   test('is the only source of operations in the mode `only`', async () => {
-    await using clinic = await startClinicGateway({ persisted: { manifest, mode: 'only' } })
-    expect((await ask(clinic, { extensions: named(MOTTO) })).data).toEqual({ motto: 'do no harm' })
-    expect((await ask(clinic, { query: MOTTO })).data).toEqual({ motto: 'do no harm' })
-    clinic.requests()
+    await using gateway = await startClinicGateway({ persisted: { manifest, mode: 'only' } })
+    expect((await ask(gateway, { extensions: named(MOTTO) })).data).toEqual({ motto: 'do no harm' })
+    expect((await ask(gateway, { query: MOTTO })).data).toEqual({ motto: 'do no harm' })
+    gateway.requests()
     const other = '{ room { price } }'
     for (const body of [
       { query: other },
@@ -140,19 +140,19 @@ describe('a manifest', () => {
       { query: other, extensions: named(other) },
       {},
     ]) {
-      const { status, errors } = await ask(clinic, body)
+      const { status, errors } = await ask(gateway, body)
       expect({ status, errors }).toEqual({
         status: 403,
         errors: [{ message: expect.any(String), extensions: { code: 'OPERATION_NOT_PERSISTED' } }],
       })
     }
-    expect(clinic.requests()).toEqual([])
+    expect(gateway.requests()).toEqual([])
   })
 
   test('is the only source of operations over live connections, too', async () => {
-    await using clinic = await startClinicGateway({ persisted: { manifest, mode: 'only' } })
+    await using gateway = await startClinicGateway({ persisted: { manifest, mode: 'only' } })
     const client = createClient({
-      url: clinic.url.replace('http', 'ws'),
+      url: gateway.url.replace('http', 'ws'),
       webSocketImpl: WebSocket,
       retryAttempts: 0,
     })
@@ -165,7 +165,7 @@ describe('a manifest', () => {
       { extensions: { code: 'OPERATION_NOT_PERSISTED' } },
     ])
     await client.dispose()
-    const streamed = await fetch(`${clinic.url}/stream`, {
+    const streamed = await fetch(`${gateway.url}/stream`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
       body: JSON.stringify({ query: '{ room { price } }' }),

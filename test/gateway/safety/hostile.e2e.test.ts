@@ -3,15 +3,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { startClinicGateway } from './safety-fixture.ts'
 
-type Clinic = Awaited<ReturnType<typeof startClinicGateway>>
+type Gateway = Awaited<ReturnType<typeof startClinicGateway>>
 
-let clinic: Clinic
+let gateway: Gateway
 beforeAll(async () => {
-  clinic = await startClinicGateway({
+  gateway = await startClinicGateway({
     limits: { tokens: 600, depth: 4, aliases: 5, rootFields: 6, selections: 200, batch: 3 },
   })
 })
-afterAll(() => clinic?.[Symbol.asyncDispose]())
+afterAll(() => gateway?.[Symbol.asyncDispose]())
 
 describe('a page of another site', () => {
   const body = JSON.stringify({ query: 'mutation { wave }' })
@@ -21,16 +21,16 @@ describe('a page of another site', () => {
     ['a form with files', 'multipart/form-data; boundary=x', '--x\r\n\r\n{}\r\n--x--'],
     ['plain text', 'text/plain', body],
     ['a type that only looks like JSON', 'text/plain; application/json', body],
-    ['GraphQL as it is', 'application/graphql', 'mutation { wave }'],
-  ])('cannot have %s executed: it would need no leave to send it', async (_what, type, text) => {
-    clinic.requests()
-    const { status } = await clinic.post(text, { headers: { 'content-type': type } })
+    ['a bare GraphQL document', 'application/graphql', 'mutation { wave }'],
+  ])('cannot run an operation by sending %s, which needs no CORS preflight', async (_what, type, text) => {
+    gateway.requests()
+    const { status } = await gateway.post(text, { headers: { 'content-type': type } })
     expect([400, 415]).toContain(status)
-    expect(clinic.requests()).toEqual([])
+    expect(gateway.requests()).toEqual([])
   })
 
-  test('cannot send JSON without being asked about first, and is not let', async () => {
-    const response = await fetch(clinic.url, {
+  test('needs a CORS preflight to send JSON, and the preflight is refused', async () => {
+    const response = await fetch(gateway.url, {
       method: 'OPTIONS',
       headers: {
         origin: 'https://elsewhere.example',
@@ -41,13 +41,13 @@ describe('a page of another site', () => {
     expect(response.headers.get('access-control-allow-origin')).toBeNull()
   })
 
-  test('cannot change anything by a link', async () => {
-    clinic.requests()
-    const url = new URL(clinic.url)
+  test('cannot run a mutation by GET', async () => {
+    gateway.requests()
+    const url = new URL(gateway.url)
     url.searchParams.set('query', 'mutation { wave }')
     const response = await fetch(url)
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST'])
-    expect(clinic.requests()).toEqual([])
+    expect(gateway.requests()).toEqual([])
   })
 })
 
@@ -70,12 +70,12 @@ describe('an operation that is too large', () => {
     ],
     ['root fields', `{ ${'motto '.repeat(7)} }`, /7 root fields; at most 6/],
     [
-      'selections, once fragments are written out',
+      'selections after fragments are expanded',
       `{ patient(id: "1") { ...F0 } } ${nested(40)} fragment F40 on Patient { name }`,
       /selections; at most 200/,
     ],
   ])('is refused for its %s', async (_what, query, reason) => {
-    const { errors, data } = await clinic.send(query)
+    const { errors, data } = await gateway.send(query)
     expect(data).toBeUndefined()
     expect(errors).toMatchObject([
       { message: expect.stringMatching(reason), extensions: { code: 'BAD_USER_INPUT' } },
@@ -88,28 +88,28 @@ describe('an operation that is too large', () => {
     expect(errors).toMatchObject([{ message: 'The operation is 3 levels deep; at most 2 are allowed.' }])
   })
 
-  test('is refused for the operations in one request', async () => {
-    const { status } = await clinic.post(Array(4).fill({ query: '{ motto }' }))
+  test('is refused for the number of operations in one request', async () => {
+    const { status } = await gateway.post(Array(4).fill({ query: '{ motto }' }))
     expect(status).toBe(400)
   })
 
-  test('is refused for the bytes of its body', async () => {
-    const { status } = await clinic.post({ query: '{ motto }', variables: { a: 'x'.repeat(300_000) } })
+  test('is refused for the size of its body', async () => {
+    const { status } = await gateway.post({ query: '{ motto }', variables: { a: 'x'.repeat(300_000) } })
     expect(status).toBe(413)
   })
 })
 
-test('an operation cannot be put in the place of another one by its name', async () => {
+test('a crafted operation name cannot replace another operation in the cache', async () => {
   const text = 'query Real {\n motto\n}'
-  await clinic.post({ query: ' motto\n}', operationName: 'query Real {' })
-  await clinic.post({ query: ' motto\n}', operationName: 'Real\nquery Real {' })
-  expect((await clinic.send(text)).data).toEqual({ motto: 'do no harm' })
-  const response = await clinic.post({ query: text, operationName: 'Real' })
+  await gateway.post({ query: ' motto\n}', operationName: 'query Real {' })
+  await gateway.post({ query: ' motto\n}', operationName: 'Real\nquery Real {' })
+  expect((await gateway.send(text)).data).toEqual({ motto: 'do no harm' })
+  const response = await gateway.post({ query: text, operationName: 'Real' })
   expect(await response.json()).toEqual({ data: { motto: 'do no harm' } })
 })
 
-describe('what comes over live connections', () => {
-  let limited: Clinic
+describe('an operation over a live connection', () => {
+  let limited: Gateway
   let live: ReturnType<typeof createClient>
   beforeAll(async () => {
     limited = await startClinicGateway({
@@ -129,7 +129,7 @@ describe('what comes over live connections', () => {
     })
   const refused = (code: string) => [{ extensions: { code } }]
 
-  test('may not cost more than anything else, nor show more', async () => {
+  test('is subject to the same cost limit and authorization rules', async () => {
     const tooMuch = refused('COST_ESTIMATED_TOO_EXPENSIVE')
     await expect(run('{ patients(first: 21) { name } }')).rejects.toMatchObject(tooMuch)
     await expect(run('subscription { alarm { name } }')).rejects.toMatchObject(tooMuch)
@@ -140,7 +140,7 @@ describe('what comes over live connections', () => {
     })
   })
 
-  test('is charged like anything else', async () => {
+  test('is subject to the same rate limit', async () => {
     const twenty = '{ patients(first: 20) { name } }'
     expect(await run(twenty)).toMatchObject({ data: { patients: [{}, {}, {}] } })
     await expect(run(twenty)).rejects.toMatchObject(refused('RATE_LIMITED'))

@@ -166,7 +166,7 @@ type Sent = {
   readonly variables?: object
 }
 
-/** `settings` are those of the gateway's settings file. */
+/** Starts the gateway over both subgraphs; `settings` is the content of its settings file. */
 export async function startClinicGateway(settings: object = {}, config: Partial<GatewayConfig> = {}) {
   await using open = new AsyncDisposableStack()
   const folder = open.use(await temporaryFolder())
@@ -209,7 +209,7 @@ export async function startClinicGateway(settings: object = {}, config: Partial<
   return {
     url,
     post,
-    /** Requests of all subgraphs, since they were last asked for. */
+    /** Returns the requests that all subgraphs got since the last call. */
     requests: () => seen.flatMap(one => one.splice(0)),
     async send(query: string, sent: Sent = {}): Promise<ClinicReply> {
       const response = await post({ query, ...(sent.variables && { variables: sent.variables }) }, sent)

@@ -28,7 +28,7 @@ function heldSubgraph() {
 
 const answer = (text: string): HttpResponse => ({ text, status: 200, headers: {} })
 
-test('equal queries under way are one request, and each execution gets an answer that is its own to change', async () => {
+test('concurrent equal queries share one request, and each execution gets its own copy of the response', async () => {
   const { ask, sent } = heldSubgraph()
   const asked = [ask(), ask(), ask()]
   await Promise.resolve()
@@ -43,7 +43,7 @@ test('equal queries under way are one request, and each execution gets an answer
   for (const { response: given } of replies) expect(given.data).toEqual({ a: { b: [1] } })
 })
 
-test('queries that differ in body or in what is forwarded are sent each', async () => {
+test('queries that differ in body or forwarded headers are sent separately', async () => {
   const { ask, sent } = heldSubgraph()
   const asked = [ask(), ask('{"query":"{ c }"}'), ask(BODY, 'another caller')]
   await Promise.resolve()
@@ -52,7 +52,7 @@ test('queries that differ in body or in what is forwarded are sent each', async 
   await Promise.all(asked)
 })
 
-test('an answer that is not GraphQL is an error for each who waits', async () => {
+test('a response that is not GraphQL is an error for each execution that waits for it', async () => {
   const { ask, sent } = heldSubgraph()
   const asked = [ask(), ask()]
   await Promise.resolve()

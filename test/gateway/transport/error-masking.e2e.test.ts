@@ -13,7 +13,7 @@ afterAll(() => faulty?.[Symbol.asyncDispose]())
 const INTERNAL = 'db-7.internal:5432 refused'
 const PATH = ['newestQuote']
 
-/** The only error of `{ newestQuote }`, when the subgraph tells `error` about it. */
+/** Returns the only error of `{ newestQuote }` when the subgraph reports `error`. */
 async function told(error: object, settings: object, options: LibraryOptions = {}) {
   faulty.setBehavior(respondJson({ data: { newestQuote: null }, errors: [{ path: PATH, ...error }] }))
   return firstError(settings, options)
@@ -46,7 +46,7 @@ const MASKED = {
 }
 
 describe('in production, unless the settings say otherwise', () => {
-  test('an error with a code of the catalogue is told, without its stack', async () => {
+  test('an error with a known code is forwarded without its stack', async () => {
     expect(await told(KNOWN, {})).toEqual({
       message: 'no quotes today',
       path: PATH,
@@ -55,21 +55,21 @@ describe('in production, unless the settings say otherwise', () => {
   })
 
   test.each([
-    ['a code that nobody knows', UNKNOWN],
+    ['an unknown code', UNKNOWN],
     ['no code', { message: INTERNAL }],
     [
-      'the code of a document that is not valid',
+      'the code of an invalid document',
       { message: INTERNAL, extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } },
     ],
     [
-      'a code of the protocol between it and the gateway',
+      'a code of the federation protocol',
       { message: INTERNAL, extensions: { code: 'PERSISTED_QUERY_NOT_FOUND' } },
     ],
-  ])('an error with %s is a fixed sentence and the request id', async (_what, error) => {
+  ])('an error with %s becomes a fixed sentence and the request id', async (_what, error) => {
     expect(await told(error, {})).toEqual(MASKED)
   })
 
-  test('the request id is that of the subgraph where the subgraph kept its fault to itself', async () => {
+  test("the request id is the subgraph's own where the subgraph masked its error", async () => {
     const error = {
       message: INTERNAL_MESSAGE,
       extensions: { code: 'INTERNAL', requestId: 'req-7', host: INTERNAL },
@@ -77,7 +77,7 @@ describe('in production, unless the settings say otherwise', () => {
     expect(await told(error, {})).toEqual({ ...MASKED, extensions: { code: 'INTERNAL', requestId: 'req-7' } })
   })
 
-  test('a subgraph that is away has no name', async () => {
+  test('an unavailable subgraph is not named', async () => {
     faulty.setBehavior(respondText(INTERNAL, { status: 500 }))
     const error = await firstError({})
     expect(error).toMatchObject({ path: PATH, extensions: { code: 'UNAVAILABLE' } })
@@ -86,7 +86,7 @@ describe('in production, unless the settings say otherwise', () => {
 })
 
 describe('in development, unless the settings say otherwise', () => {
-  test('everything is told but stacks, with the name of the subgraph', async () => {
+  test('errors are forwarded in full except stacks, with the name of the subgraph', async () => {
     expect(await told(UNKNOWN, {}, { development: true })).toEqual({
       message: INTERNAL,
       path: PATH,
@@ -99,7 +99,7 @@ describe('in development, unless the settings say otherwise', () => {
     })
   })
 
-  test('a subgraph that is away is named', async () => {
+  test('an unavailable subgraph is named', async () => {
     faulty.setBehavior(respondText(INTERNAL, { status: 500 }))
     expect(await firstError({}, { development: true })).toMatchObject({
       message: expect.stringContaining('reviews'),
@@ -109,14 +109,14 @@ describe('in development, unless the settings say otherwise', () => {
 })
 
 describe('the settings', () => {
-  test('name the subgraph of a fault that they do not tell', async () => {
+  test('can name the subgraph of an error that is masked', async () => {
     expect(await told(UNKNOWN, { subgraphs: true })).toEqual({
       ...MASKED,
       extensions: { ...MASKED.extensions, serviceName: 'reviews' },
     })
   })
 
-  test('keep all messages back, and leave the code', async () => {
+  test('can mask all messages and keep the code', async () => {
     expect(await told(KNOWN, { messages: 'none' })).toEqual({
       message: 'A service behind this graph refused this.',
       path: PATH,
@@ -125,7 +125,7 @@ describe('the settings', () => {
     expect(await told(UNKNOWN, { messages: 'none' })).toEqual(MASKED)
   })
 
-  test('tell everything in production', async () => {
+  test('can forward errors in full in production', async () => {
     expect(await told(UNKNOWN, { messages: 'all' })).toEqual({
       message: INTERNAL,
       path: PATH,

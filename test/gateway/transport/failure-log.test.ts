@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createFailureLog } from '#gateway/transport/failure-log.ts'
 import { recordingLogger } from '#test/platform/telemetry/recording-logger.ts'
 
-test('the first failure is logged with its cause, then one in ten seconds with how many were not', () => {
+test('the first failure is logged with its cause, then one every ten seconds with the number of omitted ones', () => {
   const { logger, entries } = recordingLogger()
   let now = 0
   const log = createFailureLog(logger, 'reviews', () => now)

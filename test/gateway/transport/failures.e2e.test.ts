@@ -21,14 +21,14 @@ const WELL = respondJson({ data: { newestQuote: 'A classic.' } })
 const REFUSED = { errors: [{ message: 'no', extensions: { code: 'FORBIDDEN' } }] }
 
 const FAILURES: [string, Behavior][] = [
-  ['a page of a proxy', respondText('<html>Bad Gateway</html>', { status: 502, type: 'text/html' })],
-  ['a page with HTTP 200', respondText('<html>Welcome</html>', { type: 'text/html' })],
-  ['an answer that ends too soon', respondText('{"data":{"newestQuote":"A cl')],
+  ["a proxy's error page", respondText('<html>Bad Gateway</html>', { status: 502, type: 'text/html' })],
+  ['an HTML page with HTTP 200', respondText('<html>Welcome</html>', { type: 'text/html' })],
+  ['a truncated response', respondText('{"data":{"newestQuote":"A cl')],
   ['HTTP 500 without GraphQL', respondText('{"error":"no"}', { status: 500 })],
   ['a connection that breaks', ({ socket }) => void socket.destroy()],
 ]
 
-/** The subgraph's own word, of which there is no use in asking for another. */
+/** Responses of the subgraph itself, for which a retry would be useless. */
 const WORDS: [string, Behavior][] = [
   ['HTTP 500 with GraphQL errors', respondJson(REFUSED, { status: 500 })],
   ['HTTP 401 without GraphQL', respondText('who are you?', { status: 401 })],
@@ -37,7 +37,7 @@ const WORDS: [string, Behavior][] = [
 ]
 
 describe.each(FAILURES)('after %s', (_what, lie) => {
-  test('a query is made again', async () => {
+  test('a query is retried', async () => {
     await using subgraph = connectTo(faulty.url, { retries: 2 })
     let times = 0
     faulty.setBehavior(exchange => (times++ === 0 ? lie : WELL)(exchange))
@@ -46,7 +46,7 @@ describe.each(FAILURES)('after %s', (_what, lie) => {
     expect(faulty.requests).toHaveLength(2)
   })
 
-  test('time after time the circuit opens: the subgraph is left alone, and callers know at once', async () => {
+  test('repeatedly, the circuit opens: the subgraph gets no requests and callers get an error at once', async () => {
     await using subgraph = connectTo(faulty.url, { retries: 0 })
     faulty.setBehavior(lie)
     for (let time = 0; time < 20; time++) await subgraph.fetch(query({ time }), NOBODY)
@@ -59,7 +59,7 @@ describe.each(FAILURES)('after %s', (_what, lie) => {
 })
 
 describe.each(WORDS)('after %s', (_what, lie) => {
-  test('a query is not made again, and the circuit stays closed', async () => {
+  test('a query is not retried, and the circuit stays closed', async () => {
     await using subgraph = connectTo(faulty.url, { retries: 2 })
     faulty.setBehavior(lie)
     for (let time = 0; time < 20; time++) {
@@ -71,7 +71,7 @@ describe.each(WORDS)('after %s', (_what, lie) => {
   })
 })
 
-test('a query that ran out of time is not made again', async () => {
+test('a query that timed out is not retried', async () => {
   await using subgraph = connectTo(faulty.url, { timeoutMs: 50, retries: 2 })
   faulty.setBehavior(() => {})
   const { response } = await subgraph.fetch(query(), NOBODY)
@@ -79,7 +79,7 @@ test('a query that ran out of time is not made again', async () => {
   expect(faulty.requests).toHaveLength(1)
 })
 
-test('requests past those that may run or wait are told so at once', async () => {
+test('requests beyond the concurrency and the queue fail at once', async () => {
   await using subgraph = connectTo(faulty.url, { timeoutMs: 2000, concurrency: 2, queue: 1 })
   const held: (() => void)[] = []
   faulty.setBehavior(exchange => void held.push(() => WELL(exchange)))

@@ -32,7 +32,7 @@ const HONEST = {
   reviews: { data: { _entities: [entity, entity] } },
 }
 
-/** What any client may rely on, by the schema. */
+/** Describes every response that the schema allows. */
 const Answer = z.strictObject({
   data: z
     .strictObject({
@@ -58,7 +58,7 @@ const Answer = z.strictObject({
     .optional(),
 })
 
-/** `value` with something else, or nothing, at one of its places. */
+/** Returns `value` with one of its parts replaced or removed. */
 function spoil(value: unknown, { at, by }: { readonly at: number; readonly by: unknown }): unknown {
   let left = at
   const visit = (current: unknown): unknown => {
@@ -101,7 +101,7 @@ const lieOf = (honest: object) =>
     { weight: 1, arbitrary: fc.constant(JSON.stringify(honest)) },
   )
 
-test('whatever two subgraphs answer, the client gets what the schema says, and a reason for what is missing', async () => {
+test('whatever two subgraphs respond, the client gets valid data and an error for each missing part', async () => {
   await fc.assert(
     fc.asyncProperty(
       lieOf(HONEST.catalogue),

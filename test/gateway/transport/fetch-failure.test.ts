@@ -11,15 +11,15 @@ const pathsOf = (query: string, variables?: Readonly<Record<string, unknown>>) =
     ({ path }) => path,
   )
 
-describe('a fetch that failed has an error', () => {
-  test('at each root field, by the name that it has in the answer', () => {
+describe('a failed fetch is reported', () => {
+  test('at each root field, by its response name', () => {
     expect(pathsOf('query Q { newest { id } mine: reviews { id } __typename }')).toEqual([
       ['newest'],
       ['mine'],
     ])
   })
 
-  test('at each field of each entity, as far as it is selected of its type', () => {
+  test('at each field that is selected on the type of each entity', () => {
     const query = `query Q($representations: [_Any!]!) {
       _entities(representations: $representations) {
         ... on Book { __typename stars best: quotes(first: 1) }
@@ -34,13 +34,13 @@ describe('a fetch that failed has an error', () => {
     ])
   })
 
-  test('at the entity itself, when its fields are selected by an interface', () => {
+  test('at the entity itself when its fields are selected on an interface', () => {
     const query =
       'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Media { stars } } }'
     expect(pathsOf(query, entities('Book'))).toEqual([['_entities', 0]])
   })
 
-  test('at each field of each place, when one request asks for entities of several', () => {
+  test('at each field of each place when one request fetches entities for several places', () => {
     const query = `query ($__batch_reps_0: [_Any!]!, $__batch_reps_1: [_Any!]!) {
       _e0: _entities(representations: $__batch_reps_0) { ... on Book { stars } }
       _e1: _entities(representations: $__batch_reps_1) { ... on Film { rating cast } }
@@ -66,7 +66,7 @@ describe('a fetch that failed has an error', () => {
   const FETCH = { name: 'reviews', query: '{ newest }', variables: {} }
   const NAMED = { messages: 'known', subgraphs: true } as const
 
-  test('with the code and details of what went wrong, when they are known', () => {
+  test('with the code and details of a known failure', () => {
     const cause = new CallerError('UNAVAILABLE', 'reviews is failing', { reason: 'CIRCUIT_OPEN' })
     const extensions = { code: 'UNAVAILABLE', reason: 'CIRCUIT_OPEN' }
     expect(fetchErrors(FETCH, cause, NAMED)).toEqual([
@@ -77,7 +77,7 @@ describe('a fetch that failed has an error', () => {
     ])
   })
 
-  test('without the words of an unknown fault', () => {
+  test('without the message of an unknown error', () => {
     const [named] = fetchErrors(FETCH, new Error('10.0.0.7'), NAMED)
     expect(named?.message).toBe('reviews is not available at the moment: try again')
     const [discreet] = fetchErrors(FETCH, new Error('10.0.0.7'), PRODUCTION_MASKING)

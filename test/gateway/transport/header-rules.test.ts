@@ -8,7 +8,7 @@ const BASE = {
   key: 'as it was',
 }
 
-/** What goes out of `incoming` under `rules`, read as from the settings file. */
+/** Returns the headers that are sent for `incoming` under `rules`, which are parsed like the settings file. */
 function applied(rules: readonly object[], incoming: Record<string, string | string[]> = {}) {
   const { headers } = settingsOf(readSettings({ everySubgraph: { headers: rules } }), 'any')
   const rule = compileHeaderRules(headers)
@@ -16,12 +16,12 @@ function applied(rules: readonly object[], incoming: Record<string, string | str
   return rule({ ...BASE, incoming })
 }
 
-test('no rules are nothing to apply', () => {
+test('an empty list of rules applies nothing', () => {
   expect(compileHeaderRules([])).toBeUndefined()
 })
 
 describe('a rule', () => {
-  test('propagates a header by its name, whatever its case, and nothing when the client sent none', () => {
+  test('propagates a header by its name in any case, and nothing when the client sent none', () => {
     const rules = [{ propagate: 'X-Tenant' }]
     expect(applied(rules, { 'x-tenant': 'acme' }).shared).toEqual({ ...BASE.shared, 'x-tenant': 'acme' })
     expect(applied(rules, { 'x-other': 'a' }).shared).toEqual(BASE.shared)
@@ -37,7 +37,7 @@ describe('a rule', () => {
     expect(applied([{ propagate: 'x-a' }], { 'x-a': ['1', '2'] }).shared).toMatchObject({ 'x-a': '1, 2' })
   })
 
-  test('propagates by pattern, but never what belongs to the connection or the body', () => {
+  test('propagates by pattern, except headers of the connection and the body', () => {
     const sent = {
       'x-app-a': '1',
       'x-other': '2',
@@ -67,13 +67,13 @@ describe('a rule', () => {
     expect(applied([{ removeMatching: '^(auth|x-req)' }])).toMatchObject({ shared: {}, own: {} })
   })
 
-  test('applies after those before it', () => {
+  test('applies after the rules before it', () => {
     expect(applied([{ set: 'x-a', value: '1' }, { remove: 'x-a' }]).shared).toEqual(BASE.shared)
     expect(applied([{ remove: 'x-a' }, { set: 'x-a', value: '1' }]).shared).toMatchObject({ 'x-a': '1' })
   })
 })
 
-test('queries are shared only by callers whose headers are the same, whatever traces they belong to', () => {
+test('only callers with equal headers share a query, whatever traces they belong to', () => {
   const rules = [{ propagate: 'x-tenant' }, { propagate: 'baggage' }, { propagate: 'x-correlation-id' }]
   const key = (incoming: Record<string, string>) => applied(rules, incoming).key
   expect(key({ 'x-tenant': 'a' })).not.toBe(key({ 'x-tenant': 'b' }))
@@ -95,10 +95,10 @@ test("a subgraph's rules come after those for every subgraph", () => {
 })
 
 test.each([
-  ['a header that the gateway alone decides about', { propagate: 'Content-Length' }],
-  ['a name that is none', { set: 'x y', value: 'a' }],
+  ['a header that only the gateway may set', { propagate: 'Content-Length' }],
+  ['an invalid name', { set: 'x y', value: 'a' }],
   ['a value that would begin another header', { set: 'x-a', value: 'a\r\nx-b: c' }],
-  ['a pattern that is none', { removeMatching: '(' }],
+  ['an invalid pattern', { removeMatching: '(' }],
   ['a rule that does two things', { set: 'x-a', value: '1', remove: 'x-b' }],
 ])('settings are refused with %s', (_what, rule) => {
   expect(() => readSettings({ everySubgraph: { headers: [rule] } })).toThrow(/everySubgraph\.headers\.0/)

@@ -21,7 +21,7 @@ async function serve(answer: RequestListener, maxResponseBytes = 1000) {
   }
 }
 
-test('an answer in pieces, cut within a character and after an interim answer, comes as one text', async () => {
+test('a response in chunks, split within a character and after an interim response, is read as one text', async () => {
   const bytes = Buffer.from('{"data":{"a":"ü😀"}}')
   await using subgraph = await serve((_request, response) => {
     response.writeEarlyHints({ link: '</style.css>; rel=preload' })
@@ -35,12 +35,12 @@ test('an answer in pieces, cut within a character and after an interim answer, c
   expect(headers['x-told']).toBe('yes')
 })
 
-test('a byte order mark is no part of the text', async () => {
+test('a byte order mark is not part of the text', async () => {
   await using subgraph = await serve((_request, response) => response.end('\ufeff{"data":{}}'))
   expect((await subgraph.send()).text).toBe('{"data":{}}')
 })
 
-test('a signal ends a request that is under way, and its connection', async () => {
+test('an abort signal ends a running request and its connection', async () => {
   const began = Promise.withResolvers<void>()
   await using subgraph = await serve(() => began.resolve())
   const closed = once(subgraph.server, 'connection').then(([socket]) => once(socket, 'close'))
@@ -52,7 +52,7 @@ test('a signal ends a request that is under way, and its connection', async () =
   await closed
 })
 
-test('a request that waits for a connection is ended by its signal too, and never sent', async () => {
+test('an abort signal ends a request that waits for a connection, which is never sent', async () => {
   let requests = 0
   await using subgraph = await serve(() => void requests++)
   const [first, second] = [new AbortController(), new AbortController()]
@@ -65,12 +65,12 @@ test('a request that waits for a connection is ended by its signal too, and neve
   expect(requests).toBeLessThanOrEqual(1)
 })
 
-test('a signal that was given before ends it at once', async () => {
+test('a signal that is already aborted ends the request at once', async () => {
   await using subgraph = await serve((_request, response) => response.end('{"data":{}}'))
   await expect(subgraph.send(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
 })
 
-test('an answer that is too large is cut off', async () => {
+test('a response that is too large is cut off', async () => {
   await using subgraph = await serve((_request, response) => response.end('x'.repeat(2000)))
   await expect(subgraph.send()).rejects.toThrow()
 })

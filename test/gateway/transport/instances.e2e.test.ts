@@ -18,19 +18,23 @@ const WELL = respondJson({ data: { newestQuote: 'A classic.' } })
 const BROKEN = respondText('<html>', { status: 502 })
 const ALWAYS_CLOSED = { minimumPerSecond: 1_000_000 }
 
-let liars: [FaultySubgraph, FaultySubgraph, FaultySubgraph]
+let instances: [FaultySubgraph, FaultySubgraph, FaultySubgraph]
 let subgraph: Subgraph | undefined
 beforeEach(async () => {
-  liars = await Promise.all([startFaultySubgraph(WELL), startFaultySubgraph(WELL), startFaultySubgraph(WELL)])
+  instances = await Promise.all([
+    startFaultySubgraph(WELL),
+    startFaultySubgraph(WELL),
+    startFaultySubgraph(WELL),
+  ])
 })
 afterEach(async () => {
   await subgraph?.[Symbol.asyncDispose]()
   subgraph = undefined
-  for (const faulty of liars) await faulty[Symbol.asyncDispose]()
+  for (const faulty of instances) await faulty[Symbol.asyncDispose]()
 })
 
 function connect(settings: object, weights: readonly number[] = [1, 1, 1]): Subgraph {
-  const urls = liars.map(({ url }, index) => ({ url, weight: weights[index] }))
+  const urls = instances.map(({ url }, index) => ({ url, weight: weights[index] }))
   const read = readSettings({
     subgraphs: { reviews: { urls, retries: 2, breaker: ALWAYS_CLOSED, ...settings } },
   })
@@ -39,10 +43,10 @@ function connect(settings: object, weights: readonly number[] = [1, 1, 1]): Subg
 }
 
 let asked = 0
-/** A query unlike all before it. */
+/** Sends a query that differs from all before it. */
 const ask = (to: Subgraph, headers: Record<string, string> = {}) =>
   to.fetch(query({ nth: asked++ }), from(headers))
-const counts = () => liars.map(faulty => faulty.requests.filter(({ text }) => text !== '').length)
+const counts = () => instances.map(faulty => faulty.requests.filter(({ text }) => text !== '').length)
 const failed: Behavior = ({ socket }) => void socket.destroy()
 
 async function askTimes(to: Subgraph, times: number, headers: Record<string, string> = {}) {
@@ -63,10 +67,10 @@ describe('requests are spread over the instances', () => {
     expect(counts()).toEqual([6, 4, 2])
   })
 
-  test('to the one with the fewest under way', async () => {
+  test('to the one with the fewest requests under way', async () => {
     const to = connect({ balance: 'least-connections' })
     const release: (() => void)[] = []
-    liars[0].setBehavior(exchange => void release.push(() => WELL(exchange)))
+    instances[0].setBehavior(exchange => void release.push(() => WELL(exchange)))
     const held = ask(to)
     await vi.waitFor(() => expect(release).toHaveLength(1), WAIT)
     await askTimes(to, 6)
@@ -75,7 +79,7 @@ describe('requests are spread over the instances', () => {
     await held
   })
 
-  test('by a header as it goes out, those without one by their body', async () => {
+  test('by the value of a forwarded header, or by the body without one', async () => {
     const to = connect({
       balance: 'consistent-hash',
       hashBy: 'X-Tenant',
@@ -98,20 +102,20 @@ describe('requests are spread over the instances', () => {
 
 describe.each([
   ['closes connections', failed],
-  ['answers with the page of a proxy', BROKEN],
+  ["responds with a proxy's error page", BROKEN],
 ])('an instance that %s', (_what, lie) => {
-  test('is not noticed by queries, and gets no more of them', async () => {
+  test('fails no query, and gets no more of them', async () => {
     const to = connect({ health: { failures: 2, awayMs: 60_000 } })
-    liars[1].setBehavior(lie)
+    instances[1].setBehavior(lie)
     await askTimes(to, 30)
     expect(counts()[1]).toBe(2)
   })
 
-  test('comes back when a query that tries it succeeds', async () => {
+  test('is used again when a query that tries it succeeds', async () => {
     const to = connect({ health: { failures: 1, awayMs: 50 } })
-    liars[1].setBehavior(lie)
+    instances[1].setBehavior(lie)
     await askTimes(to, 3)
-    liars[1].setBehavior(WELL)
+    instances[1].setBehavior(WELL)
     const before = counts()[1] ?? 0
     await vi.waitFor(async () => {
       await askTimes(to, 3)
@@ -120,9 +124,9 @@ describe.each([
   })
 })
 
-test('a mutation is sent to one instance, and never tries one that has gone', async () => {
+test('a mutation is sent to one instance, and never to one that is down', async () => {
   const to = connect({ health: { failures: 1, awayMs: 1 } })
-  liars[1].setBehavior(failed)
+  instances[1].setBehavior(failed)
   await askTimes(to, 3)
   const before = counts()[1]
   for (let time = 0; time < 6; time++) {
@@ -132,41 +136,41 @@ test('a mutation is sent to one instance, and never tries one that has gone', as
   expect(counts()[1]).toBe(before)
 })
 
-test('all are tried where none is up', async () => {
+test('all instances are tried when none is up', async () => {
   const to = connect({ retries: 0, health: { failures: 1, awayMs: 60_000 } })
-  for (const faulty of liars) faulty.setBehavior(failed)
+  for (const faulty of instances) faulty.setBehavior(failed)
   for (let time = 0; time < 6; time++) expect((await ask(to)).response.errors).toHaveLength(1)
-  for (const faulty of liars) faulty.setBehavior(WELL)
+  for (const faulty of instances) faulty.setBehavior(WELL)
   await askTimes(to, 6)
 })
 
-describe('with checks', () => {
+describe('with health checks', () => {
   const checks = { path: '/health', intervalMs: 20, timeoutMs: 500, failures: 2 }
   const isUp = async (index: 0 | 1 | 2) => {
-    const instance = liars[index].url
+    const instance = instances[index].url
     return /waybill_subgraph_instance_up\{subgraph="reviews",instance="(?<url>[^"]+)"\} (?<up>\d)/gu
       [Symbol.matchAll](await metricsText())
       .find(({ groups }) => groups?.url === instance)?.groups?.up
   }
-  /** Of a service that answers, but says that it is not well. */
+  /** Responds like a service that reports itself unhealthy. */
   const unwell: Behavior = exchange => (exchange.request.path === '/health' ? BROKEN : WELL)(exchange)
 
-  test('an instance that says it is not well gets no requests until it says that it is', async () => {
+  test('an unhealthy instance gets no requests until its check succeeds', async () => {
     const to = connect({ health: checks })
-    liars[2].setBehavior(unwell)
+    instances[2].setBehavior(unwell)
     await vi.waitFor(async () => expect(await isUp(2)).toBe('0'), WAIT)
     const before = counts()[2]
     await askTimes(to, 6)
     expect(counts()[2]).toBe(before)
-    liars[2].setBehavior(WELL)
+    instances[2].setBehavior(WELL)
     await vi.waitFor(async () => expect(await isUp(2)).toBe('1'), WAIT)
     await askTimes(to, 3)
     expect(counts()[2]).toBe((before ?? 0) + 1)
   })
 
-  test('end with the subgraph', async () => {
+  test('checks stop when the subgraph is closed', async () => {
     const first = connect({ health: checks })
-    const checksOf = (path: string) => liars[0].requests.filter(one => one.path === path).length
+    const checksOf = (path: string) => instances[0].requests.filter(one => one.path === path).length
     await vi.waitFor(() => expect(checksOf('/health')).toBeGreaterThan(0), WAIT)
     await first[Symbol.asyncDispose]()
     const before = checksOf('/health')
@@ -177,8 +181,8 @@ describe('with checks', () => {
   })
 })
 
-test('a subgraph with instances needs no other address', async () => {
-  const urls = liars.map(({ url }) => url)
+test('a subgraph with instances needs no other URL', async () => {
+  const urls = instances.map(({ url }) => url)
   const settings = readSettings({ subgraphs: { reviews: { urls } } })
   await using library = await startLibraryGateway({ settings, subgraphUrls: { reviews: '' } })
   for (let time = 0; time < 3; time++)
@@ -187,11 +191,11 @@ test('a subgraph with instances needs no other address', async () => {
 })
 
 test.each([
-  ['an address that is no URL', { urls: ['reviews:80'] }],
-  ['the same address twice', { urls: ['http://a/', 'http://a/'] }],
-  ['a weight of nothing', { urls: [{ url: 'http://a/', weight: 0 }] }],
-  ['a way to balance that there is not', { balance: 'random' }],
-  ['checks of no path', { health: { path: 'health' } }],
+  ['an invalid URL', { urls: ['reviews:80'] }],
+  ['the same URL twice', { urls: ['http://a/', 'http://a/'] }],
+  ['a weight of zero', { urls: [{ url: 'http://a/', weight: 0 }] }],
+  ['an unknown balancing policy', { balance: 'random' }],
+  ['an invalid health check path', { health: { path: 'health' } }],
 ])('settings are refused with %s', (_what, reviews) => {
   expect(() => readSettings({ subgraphs: { reviews } })).toThrow(/subgraphs\.reviews\./)
 })

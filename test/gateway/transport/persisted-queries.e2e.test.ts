@@ -28,7 +28,7 @@ const refusal = (message: string, code: string) => ({ errors: [{ message, extens
 const NOT_FOUND = refusal('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND')
 const NOT_SUPPORTED = refusal('PersistedQueryNotSupported', 'PERSISTED_QUERY_NOT_SUPPORTED')
 
-/** A subgraph that keeps documents by their hashes, as Apollo Server does. */
+/** Behaves like a subgraph that stores documents by their hashes, as Apollo Server does. */
 function persisting(): Behavior {
   const kept = new Map<unknown, string>()
   return exchange => {
@@ -49,10 +49,10 @@ function hashIn({ text }: RecordedRequest): unknown {
     : undefined
 }
 
-/** What each request had: the document's text, its hash, or both. */
+/** Lists what each request contained: the document's text, its hash, or both. */
 const kinds = () => faulty.requests.map(one => [one.query ? 'text' : '', hashIn(one) ? 'hash' : ''].join('+'))
 
-test('a document goes out once, and from then on its hash, with variables of the day', async () => {
+test('a document is sent once, and later requests send its hash with their own variables', async () => {
   await using subgraph = connectTo(faulty.url, { persistedQueries: true })
   for (let day = 1; day <= 3; day++) {
     const { response } = await subgraph.fetch(query({ day }), NOBODY)
@@ -62,7 +62,7 @@ test('a document goes out once, and from then on its hash, with variables of the
   expect(faulty.requests.map(({ variables }) => variables.day)).toEqual([1, 1, 2, 3])
 })
 
-test('a subgraph that forgot what it kept is told again, mutations included', async () => {
+test('a subgraph that lost a document gets it again, also for mutations', async () => {
   await using subgraph = connectTo(faulty.url, { persistedQueries: true })
   await subgraph.fetch(query({ time: 1 }), NOBODY)
   faulty.setBehavior(persisting())
@@ -71,7 +71,7 @@ test('a subgraph that forgot what it kept is told again, mutations included', as
   expect(kinds()).toEqual(['+hash', 'text+hash', '+hash', 'text+hash'])
 })
 
-test('a subgraph that does not take hashes gets texts for a minute', async () => {
+test('a subgraph that does not support hashes gets full texts for a minute', async () => {
   let now = 0
   const sent: string[] = []
   const connection = {
@@ -96,13 +96,13 @@ test('a subgraph that does not take hashes gets texts for a minute', async () =>
   expect(sent).toEqual(['hash', 'text', 'text', 'hash', 'text'])
 })
 
-test('no hash goes out where the settings do not say so', async () => {
+test('no hash is sent unless the settings enable it', async () => {
   await using subgraph = connectTo(faulty.url)
   await subgraph.fetch(query(), NOBODY)
   expect(kinds()).toEqual(['text+'])
 })
 
-test('an answer that only speaks of such a refusal is an answer', async () => {
+test('a response that only mentions such a refusal is used as it is', async () => {
   const data = { newestQuote: 'PersistedQueryNotFound' }
   faulty.setBehavior(respondJson({ data }))
   await using subgraph = connectTo(faulty.url, { persistedQueries: true })
@@ -110,7 +110,7 @@ test('an answer that only speaks of such a refusal is an answer', async () => {
   expect(kinds()).toEqual(['+hash'])
 })
 
-test('operations of a whole graph run by hashes', async () => {
+test('operations over several subgraphs run by hashes', async () => {
   faulty.setBehavior(exchange => {
     const { request } = exchange
     if (request.query === undefined) respondJson(NOT_FOUND)(exchange)

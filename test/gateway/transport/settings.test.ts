@@ -8,7 +8,7 @@ import { readPage } from '#test/docs/pages.ts'
 const page = readPage('docs/reference/gateway.md')
 
 describe('the reference', () => {
-  test('has every setting of a subgraph', () => {
+  test('lists every setting of a subgraph', () => {
     const named = [...page.matchAll(/^\| `([\w.]+)` \|/gm)].map(([, name]) => name)
     const missing = Object.keys(subgraphSchema.shape).filter(
       key => !named.some(name => name === key || name?.startsWith(`${key}.`)),
@@ -16,7 +16,7 @@ describe('the reference', () => {
     expect(missing).toEqual([])
   })
 
-  test('shows defaults as they are', () => {
+  test('shows the actual defaults', () => {
     const defaults: Readonly<Record<string, unknown>> = settingsOf(readSettings({}), 'any')
     const [, table = ''] = page.split('Of a subgraph:')
     const shown = [...(table.split('\n## ')[0] ?? '').matchAll(/^\| `(\w+)` \| `?([^|`]+?)`? \|/gm)].filter(
@@ -29,7 +29,7 @@ describe('the reference', () => {
       )
   })
 
-  test('shows rules for headers that are rules', () => {
+  test('shows valid header rules', () => {
     const rules = [...page.matchAll(/`(\{ "(?:propagate|set|remove)[^`]*\})`/g)].map(([, rule = '']) => rule)
     expect(rules.length).toBeGreaterThan(4)
     for (const rule of rules) expect(headerRule.safeParse(JSON.parse(rule)).success, rule).toBe(true)
@@ -37,7 +37,7 @@ describe('the reference', () => {
     expect(replyHeaderRule.safeParse(JSON.parse(back)).success).toBe(true)
   })
 
-  test('names instances as the settings take them', () => {
+  test('shows instances in a form that the settings accept', () => {
     const [, example = ''] = /`("subgraphs": \{ "reviews": \{ "urls": [^`]*)`/.exec(page) ?? []
     const { urls } = settingsOf(readSettings(JSON.parse(`{${example}}`)), 'reviews')
     expect(urls).toEqual([
@@ -47,7 +47,7 @@ describe('the reference', () => {
   })
 })
 
-test('a setting of one subgraph leaves its others as they are for every subgraph', () => {
+test('a setting of one subgraph leaves its other settings at those of every subgraph', () => {
   const settings = readSettings({
     everySubgraph: { retries: 5, timeoutMs: 100 },
     subgraphs: { one: { timeoutMs: 200 } },
@@ -56,6 +56,6 @@ test('a setting of one subgraph leaves its others as they are for every subgraph
   expect(settingsOf(settings, 'other')).toMatchObject({ retries: 5, timeoutMs: 100 })
 })
 
-test('instances are those of one subgraph, never of every one', () => {
+test('instances can be set for one subgraph only, not for every subgraph', () => {
   expect(() => readSettings({ everySubgraph: { urls: ['http://a/'] } })).toThrow(/everySubgraph/)
 })

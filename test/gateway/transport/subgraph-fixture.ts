@@ -14,7 +14,7 @@ export function connectTo(url: string, settings: object = {}): Subgraph {
 
 export const NOBODY: ForwardedHeaders = { shared: {}, own: {}, key: '', incoming: {} }
 
-/** The headers of a client that sent `incoming`. */
+/** Returns the request headers of a client that sent `incoming`. */
 export const from = (incoming: Record<string, string>): ForwardedHeaders => ({ ...NOBODY, incoming })
 
 const QUERY = '{ newestQuote }'

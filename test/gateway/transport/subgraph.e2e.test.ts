@@ -20,14 +20,14 @@ describe('header rules', () => {
     headers: [{ propagate: 'x-tenant' }, { propagate: 'baggage' }, { set: 'x-from', value: 'gateway' }],
   }
 
-  test('decide what a subgraph sees', async () => {
+  test('decide which headers a subgraph gets', async () => {
     await using subgraph = connectTo(faulty.url, RULES)
     await subgraph.fetch(query(), from({ 'x-tenant': 'acme', cookie: 'a=b' }))
     expect(faulty.requests[0]?.headers).toMatchObject({ 'x-tenant': 'acme', 'x-from': 'gateway' })
     expect(faulty.requests[0]?.headers).not.toHaveProperty('cookie')
   })
 
-  test('keep equal queries apart whose headers differ, and no others', async () => {
+  test('separate equal queries only when their forwarded headers differ', async () => {
     await using subgraph = connectTo(faulty.url, RULES)
     const ask = (tenant: string, baggage: string) =>
       subgraph.fetch(query(), from({ 'x-tenant': tenant, baggage }))
@@ -36,7 +36,7 @@ describe('header rules', () => {
   })
 })
 
-describe('headers of answers', () => {
+describe('response headers', () => {
   const bringing =
     (headers: Record<string, string | string[]>): Behavior =>
     ({ response }) =>
@@ -47,7 +47,7 @@ describe('headers of answers', () => {
       subgraphUrls: { reviews: faulty.url },
     })
 
-  test('go back to the client as the rules say, and no others', async () => {
+  test('go back to the client only as the rules say', async () => {
     faulty.setBehavior(bringing({ 'x-served-by': ['a', 'b'], 'x-other': 'c', 'set-cookie': 'd=e' }))
     await using library = await startWith([
       { propagate: 'X-Served-By' },
@@ -62,7 +62,7 @@ describe('headers of answers', () => {
     ['first', 'one'],
     ['last', 'three'],
     ['all', 'one, two, three'],
-  ])('of several requests are merged: %s', async (merge, expected) => {
+  ])('of several requests are merged by the rule `%s`', async (merge, expected) => {
     let times = 0
     faulty.setBehavior(exchange =>
       bringing({ 'x-served-by': ['one', 'two', 'one', 'three'][times++] ?? '' })(exchange),
@@ -76,14 +76,17 @@ describe('headers of answers', () => {
     expect(headers.get('x-quotes-by')).toBe(expected)
   })
 
-  test.each(['set-cookie', 'Cache-Control', 'content-length'])('are never %s', propagate => {
-    expect(() => readSettings({ everySubgraph: { replyHeaders: [{ propagate }] } })).toThrow(
-      /replyHeaders\.0/,
-    )
-  })
+  test.each(['set-cookie', 'Cache-Control', 'content-length'])(
+    'cannot be configured to include %s',
+    propagate => {
+      expect(() => readSettings({ everySubgraph: { replyHeaders: [{ propagate }] } })).toThrow(
+        /replyHeaders\.0/,
+      )
+    },
+  )
 })
 
-describe('a packed answer', () => {
+describe('a compressed response', () => {
   const TEXT = '{"data":{"newestQuote":"A classic."}}'
   const packed =
     (encoding: string, bytes: Uint8Array): Behavior =>
@@ -98,7 +101,7 @@ describe('a packed answer', () => {
     ['deflate', deflateRawSync(TEXT)],
     ['identity', Buffer.from(TEXT)],
     ['gzip, br', brotliCompressSync(gzipSync(TEXT))],
-  ])('is unpacked: %s', async (encoding, bytes) => {
+  ])('is decompressed: %s', async (encoding, bytes) => {
     await using subgraph = connectTo(faulty.url, { compression: true })
     faulty.setBehavior(packed(encoding, bytes))
     const { response } = await subgraph.fetch(query(), NOBODY)
@@ -106,7 +109,7 @@ describe('a packed answer', () => {
     expect(faulty.requests[0]?.headers['accept-encoding']).toBe('br, gzip, deflate')
   })
 
-  test('is asked for where the settings say so, and unpacked even where they do not', async () => {
+  test('is requested when the settings say so, and decompressed even when they do not', async () => {
     await using subgraph = connectTo(faulty.url)
     faulty.setBehavior(packed('gzip', gzipSync(TEXT)))
     expect((await subgraph.fetch(query(), NOBODY)).response.errors).toBeUndefined()
@@ -114,12 +117,12 @@ describe('a packed answer', () => {
   })
 
   test.each([
-    ['in an encoding that nobody knows', packed('snappy', Buffer.from(TEXT))],
-    ['in an encoding called like what every object has', packed('constructor', Buffer.from(TEXT))],
-    ['not in the encoding that it says', packed('gzip', Buffer.from(TEXT))],
+    ['in an unknown encoding', packed('snappy', Buffer.from(TEXT))],
+    ['in an encoding named like a property of every object', packed('constructor', Buffer.from(TEXT))],
+    ['not in the encoding that its header names', packed('gzip', Buffer.from(TEXT))],
     ['too short', packed('gzip', gzipSync(TEXT).subarray(0, 20))],
-    ['packed again and again', packed('gzip, gzip, gzip, gzip', Buffer.from(TEXT))],
-  ])('that is %s is no answer', async (_what, lie) => {
+    ['compressed several times', packed('gzip, gzip, gzip, gzip', Buffer.from(TEXT))],
+  ])('fails the request when it is %s', async (_what, lie) => {
     await using subgraph = connectTo(faulty.url, { retries: 0 })
     faulty.setBehavior(lie)
     const { response } = await subgraph.fetch(query(), NOBODY)
@@ -130,7 +133,7 @@ describe('a packed answer', () => {
     ['br', brotliCompressSync],
     ['gzip', gzipSync],
     ['deflate', deflateSync],
-  ])('that would become too large is not unpacked whole: %s', async (encoding, pack) => {
+  ])('that would become too large is not decompressed in full: %s', async (encoding, pack) => {
     await using subgraph = connectTo(faulty.url, { retries: 0, maxResponseBytes: 1_000_000 })
     const bytes = pack(Buffer.alloc(16 * 1024 * 1024, 120))
     expect(bytes.length).toBeLessThan(100_000)

@@ -1,59 +1,59 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startClinicGateway } from '../safety-fixture.ts'
 
-type Clinic = Awaited<ReturnType<typeof startClinicGateway>>
+type Gateway = Awaited<ReturnType<typeof startClinicGateway>>
 
-let clinic: Clinic
+let gateway: Gateway
 beforeAll(async () => {
-  clinic = await startClinicGateway({
+  gateway = await startClinicGateway({
     authorization: { policies: { vetted: [['vet', 'level-2']] } },
     batchesFrom: 'everybody',
   })
 })
-afterAll(() => clinic?.[Symbol.asyncDispose]())
-beforeEach(() => void clinic.requests())
+afterAll(() => gateway?.[Symbol.asyncDispose]())
+beforeEach(() => void gateway.requests())
 
 const CODE = 'UNAUTHORIZED_FIELD_OR_TYPE'
 const withheld = (...path: string[]) => ({ message: expect.any(String), path, extensions: { code: CODE } })
 
 describe('a field under @authenticated', () => {
-  test('is left out for a caller without a token, and the rest answered', async () => {
-    const { data, errors, status } = await clinic.send('{ motto patient(id: "1") { name diagnosis } }')
+  test('is null for a caller without a token, and the rest is answered', async () => {
+    const { data, errors, status } = await gateway.send('{ motto patient(id: "1") { name diagnosis } }')
     expect(status).toBe(200)
     expect(data).toEqual({ motto: 'do no harm', patient: { name: 'P1', diagnosis: null } })
     expect(errors).toEqual([withheld('patient', 'diagnosis')])
   })
 
-  test('is not asked of the subgraph', async () => {
-    await clinic.send('{ patients { name diagnosis bills { amount } } }')
-    const requests = clinic.requests()
+  test('is not fetched from the subgraph', async () => {
+    await gateway.send('{ patients { name diagnosis bills { amount } } }')
+    const requests = gateway.requests()
     expect(requests).toHaveLength(1)
     expect(requests.join()).not.toMatch(/diagnosis|bills|amount/)
   })
 
   test('is answered for a caller with a token', async () => {
-    const { data, errors } = await clinic.send('{ staffRoom }', { claims: {} })
+    const { data, errors } = await gateway.send('{ staffRoom }', { claims: {} })
     expect(errors).toBeUndefined()
     expect(data).toEqual({ staffRoom: 'kettle' })
   })
 
-  test('takes the object away with it that may not be without it, and says so once', async () => {
-    const { data, errors } = await clinic.send('{ motto staffRoom }')
+  test('nulls the parent when the field is non-null, and reports one error', async () => {
+    const { data, errors } = await gateway.send('{ motto staffRoom }')
     expect(data).toBeNull()
     expect(errors).toEqual([withheld('staffRoom')])
   })
 
-  test('is not reported where the caller leaves it out itself', async () => {
+  test('is not reported when the caller skips it', async () => {
     const query = 'query($with: Boolean!) { patient(id: "1") { name diagnosis @include(if: $with) } }'
-    const without = await clinic.send(query, { variables: { with: false } })
+    const without = await gateway.send(query, { variables: { with: false } })
     expect(without.errors).toBeUndefined()
     expect(without.data).toEqual({ patient: { name: 'P1' } })
-    const having = await clinic.send(query, { variables: { with: true } })
+    const having = await gateway.send(query, { variables: { with: true } })
     expect(having.errors).toEqual([withheld('patient', 'diagnosis')])
   })
 
-  test('is told with an @ for each list on the way', async () => {
-    const { errors } = await clinic.send('{ all: patients { what: diagnosis } }')
+  test('is reported with an @ in its path for each list', async () => {
+    const { errors } = await gateway.send('{ all: patients { what: diagnosis } }')
     expect(errors).toEqual([withheld('all', '@', 'what')])
   })
 })
@@ -66,32 +66,32 @@ describe('@requiresScopes', () => {
     ['scp', { scp: ['write'] }],
     ['role', { role: 'admin' }],
   ])('is met by the claim %s', async (_claim, claims) => {
-    const { data, errors } = await clinic.send(ADMIT, { claims })
+    const { data, errors } = await gateway.send(ADMIT, { claims })
     expect(errors).toBeUndefined()
     expect(data).toEqual({ admit: { name: 'Bo' } })
   })
 
-  test('keeps a mutation from being run', async () => {
-    const { data, errors } = await clinic.send(ADMIT, { claims: { scope: 'read' } })
+  test('stops a mutation from running', async () => {
+    const { data, errors } = await gateway.send(ADMIT, { claims: { scope: 'read' } })
     expect(data).toBeNull()
     expect(errors).toEqual([withheld('admit')])
-    expect(clinic.requests()).toEqual([])
+    expect(gateway.requests()).toEqual([])
   })
 
-  test('lets the other mutations be run', async () => {
-    const { data } = await clinic.send('mutation { wave other: wave }')
+  test('lets the other mutations of an operation run', async () => {
+    const { data } = await gateway.send('mutation { wave other: wave }')
     expect(data).toEqual({ wave: 1, other: 1 })
   })
 
-  test('of a type guards what is selected of it, and not its neighbours in a union', async () => {
+  test('guards the fields of an annotated type, and not those of other members of a union', async () => {
     const query =
       '{ search { __typename ... on Patient { name } ...ledger } } fragment ledger on Ledger { sum: balance }'
-    const some = await clinic.send('{ search { __typename ... on Patient { name } } }')
+    const some = await gateway.send('{ search { __typename ... on Patient { name } } }')
     expect(some.data).toEqual({ search: [{ __typename: 'Patient', name: 'P1' }, { __typename: 'Ledger' }] })
-    const refused = await clinic.send(query, { claims: { scope: 'books' } })
+    const refused = await gateway.send(query, { claims: { scope: 'books' } })
     expect(refused.errors).toEqual([withheld('search', '@', 'sum')])
     expect(JSON.stringify(refused.data)).not.toContain('7')
-    const granted = await clinic.send(query, { claims: { scope: 'books read' } })
+    const granted = await gateway.send(query, { claims: { scope: 'books read' } })
     expect(granted.data).toEqual({
       search: [
         { __typename: 'Patient', name: 'P1' },
@@ -105,41 +105,41 @@ describe('@policy', () => {
   const QUERY = '{ patient(id: "2") { secretId } }'
 
   test('is met by a claim that names it', async () => {
-    const { data } = await clinic.send(QUERY, { claims: { policies: ['vetted'] } })
+    const { data } = await gateway.send(QUERY, { claims: { policies: ['vetted'] } })
     expect(data).toEqual({ patient: { secretId: 's2' } })
   })
 
   test('is met by the scopes that the settings name', async () => {
-    expect((await clinic.send(QUERY, { claims: { scope: 'vet level-2' } })).errors).toBeUndefined()
-    expect((await clinic.send(QUERY, { claims: { scope: 'vet' } })).errors).toEqual([
+    expect((await gateway.send(QUERY, { claims: { scope: 'vet level-2' } })).errors).toBeUndefined()
+    expect((await gateway.send(QUERY, { claims: { scope: 'vet' } })).errors).toEqual([
       withheld('patient', 'secretId'),
     ])
   })
 
-  test('is met by nobody else', async () => {
-    const { data, errors } = await clinic.send(QUERY, { claims: { scope: 'vetted' } })
+  test('is not met by a scope of the same name', async () => {
+    const { data, errors } = await gateway.send(QUERY, { claims: { scope: 'vetted' } })
     expect(data).toEqual({ patient: null })
     expect(errors).toEqual([withheld('patient', 'secretId')])
   })
 })
 
-describe('an operation that callers see different parts of', () => {
+describe('an operation that callers may see different parts of', () => {
   const QUERY = '{ patients { id name bills { amount } secretId @include(if: false) } }'
 
-  test('never gives one what another may see', async () => {
+  test('never returns to one caller what only another may see', async () => {
     const bills = { claims: { scope: 'billing' } }
     for (let round = 0; round < 2; round++) {
-      const seen = await clinic.send(QUERY, bills)
+      const seen = await gateway.send(QUERY, bills)
       expect(seen.errors).toBeUndefined()
       expect(JSON.stringify(seen.data)).toContain('amount')
-      const unseen = await clinic.send(QUERY, { claims: { scope: 'other' } })
+      const unseen = await gateway.send(QUERY, { claims: { scope: 'other' } })
       expect(unseen.data).toBeNull() // no item, and so no list, may be without its bills
       expect(unseen.errors).toEqual([withheld('patients', '@', 'bills')])
     }
   })
 
-  test('is not mixed up in one batch', async () => {
-    const response = await clinic.post([
+  test('is filtered in a batch without effect on the other operations', async () => {
+    const response = await gateway.post([
       { query: '{ patient(id: "1") { diagnosis } }' },
       { query: '{ motto }' },
     ])
@@ -150,14 +150,14 @@ describe('an operation that callers see different parts of', () => {
   })
 })
 
-test('a key that the gateway fetches for itself does not show where it is withheld', async () => {
-  const { data, errors } = await clinic.send('{ room { code price } }')
-  expect(clinic.requests().join()).toMatch(/code/)
+test('a withheld key that the gateway fetches for itself is not in the response', async () => {
+  const { data, errors } = await gateway.send('{ room { code price } }')
+  expect(gateway.requests().join()).toMatch(/code/)
   expect(data).toEqual({ room: { code: null, price: 40 } })
   expect(errors).toEqual([withheld('room', 'code')])
 })
 
-test('in the mode reject nothing of the operation is run', async () => {
+test('the mode `reject` refuses the operation as a whole', async () => {
   await using strict = await startClinicGateway({ authorization: { mode: 'reject' } })
   const { data, errors, status } = await strict.send('{ motto patient(id: "1") { diagnosis } }')
   expect({ data, status }).toEqual({ data: undefined, status: 200 })
@@ -166,7 +166,7 @@ test('in the mode reject nothing of the operation is run', async () => {
   expect((await strict.send('{ motto }')).data).toEqual({ motto: 'do no harm' })
 })
 
-test('a token without a role of ours is one like any other', async () => {
-  const { errors } = await clinic.send('{ staffRoom }', { claims: { role: 'janitor' } })
+test('a valid token with a role that Waybill does not know is authenticated', async () => {
+  const { errors } = await gateway.send('{ staffRoom }', { claims: { role: 'janitor' } })
   expect(errors).toBeUndefined()
 })

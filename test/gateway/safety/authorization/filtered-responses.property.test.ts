@@ -1,4 +1,4 @@
-// What callers get of random operations who may not see all of them, beside what the specification says of fields that fail.
+// Compares filtered responses to random operations with what the specification says about fields that fail.
 import fc from 'fast-check'
 import { execute, type GraphQLError, graphql, Kind, type OperationDefinitionNode, print } from 'graphql'
 import { afterAll, expect, test } from 'vitest'
@@ -24,7 +24,7 @@ const operations = createOperations(supergraph, {
 })
 const schemas = clinicSchemas()
 const EVERYTHING = { scope: 'books read billing', policies: ['vetted'] }
-/** Fields, and the claims that let a caller see them. */
+/** Maps fields to the claims that let a caller see them. */
 const RULES: Readonly<Record<string, (claims: Claims) => boolean>> = {
   ...Object.fromEntries(
     ['staffRoom', 'diagnosis', 'code', 'number', 'amount', 'latestBill'].map(name => [
@@ -60,7 +60,7 @@ async function ask(operation: OperationDefinitionNode, claims: Claims) {
   return { ...answer, asked }
 }
 
-/** The answer to who may see everything, completed by graphql-js once more: with fields that fail for who may not. */
+/** Completes the full response with graphql-js again, where fields that the caller may not see fail. */
 async function failing(operation: OperationDefinitionNode, whole: unknown, claims: Claims) {
   const result = await execute({
     schema: supergraph.schema,
@@ -86,7 +86,7 @@ const claims = fc.option(
   { nil: undefined },
 )
 
-test('an answer without what is withheld is as if those fields had failed, and no subgraph is asked for them', async () => {
+test('a filtered response equals one in which the withheld fields failed, and no subgraph is asked for them', async () => {
   await fc.assert(
     fc.asyncProperty(randomOperations(supergraph.schema), claims, async (operation, given) => {
       const whole = await ask(operation, EVERYTHING)

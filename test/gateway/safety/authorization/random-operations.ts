@@ -1,4 +1,4 @@
-// Generates random valid operations over the schema of the clinic, with fragments.
+// Generates random valid operations over the schema of the safety fixture, with fragments.
 import fc from 'fast-check'
 import {
   type GraphQLCompositeType,
@@ -11,7 +11,7 @@ import {
   parse,
 } from 'graphql'
 
-/** `$n` is a variable for the size of lists. */
+/** Generates operations over `schema`, in which the variable `$n` may give the size of lists. */
 export function randomOperations(schema: GraphQLSchema): fc.Arbitrary<OperationDefinitionNode> {
   return fc.infiniteStream(fc.nat(1000)).map(numbers => {
     let drawn = 0
@@ -26,10 +26,10 @@ export function randomOperations(schema: GraphQLSchema): fc.Arbitrary<OperationD
   })
 }
 
-/** The next number, and how many were drawn: a name that no other field has. */
+/** Draws the next number; the count of drawn numbers makes names unique. */
 type Draw = (() => number) & { readonly drawn: () => number }
 
-/** A valid selection of `type`, by the numbers that `draw` gives. */
+/** Returns a valid selection of `type`, chosen by the numbers that `draw` returns. */
 function select(
   type: GraphQLCompositeType,
   draw: Draw,
@@ -53,7 +53,7 @@ function select(
   return `{ __typename ${parts.join(' ')} }`
 }
 
-/** Those that must be given, and at times how many items there are to be. */
+/** Returns the required arguments and, at times, the number of items. */
 function argumentsOf(args: readonly { readonly name: string }[], drawn: number): string {
   const first = drawn % 2 === 0 ? '7' : '$n'
   const given = args.flatMap(({ name }) => {

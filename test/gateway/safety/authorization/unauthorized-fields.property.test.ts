@@ -32,7 +32,7 @@ const claims = fc.option(
 )
 const everything = { scope: 'books read billing', policies: ['vetted'] }
 
-/** What the rules say, read off the SDL once more: independent of how operations are walked. */
+/** Reads the rules from the SDL again, independently of how operations are walked. */
 function mayNotSee(given: { scope: string; policies: string[] } | undefined): ReadonlySet<string> {
   const scopes = given?.scope.split(' ') ?? []
   const both = scopes.includes('books') && scopes.includes('read')
@@ -50,7 +50,7 @@ function fieldsOf(operation: OperationDefinitionNode | undefined): string[] {
   return names
 }
 
-test('what is planned has nothing of what the caller may not see, and all of the rest', () => {
+test('the planned operation has every field that the caller may see, and no other', () => {
   fc.assert(
     fc.property(operations, claims, (operation, given) => {
       const guard = guardOf(operation, NO_FRAGMENTS)
@@ -71,7 +71,7 @@ test('what is planned has nothing of what the caller may not see, and all of the
   )
 })
 
-/** Fields that are left, in order, when whatever is below a forbidden one goes with it. */
+/** Returns the remaining fields, in order, without those below a forbidden one. */
 function keep(set: SelectionSetNode, forbidden: ReadonlySet<string>): string[] {
   return set.selections.flatMap(selection => {
     if (selection.kind === Kind.FRAGMENT_SPREAD) return []
@@ -83,10 +83,10 @@ function keep(set: SelectionSetNode, forbidden: ReadonlySet<string>): string[] {
   })
 }
 
-/** A variable that stood only in what is withheld is left over. */
+/** All rules but the one against unused variables: a variable may have appeared only in withheld fields. */
 const RULES = specifiedRules.filter(rule => rule !== NoUnusedVariablesRule)
 
-test('what is planned is a valid operation', () => {
+test('the planned operation is valid', () => {
   fc.assert(
     fc.property(operations, claims, (operation, given) => {
       const guard = guardOf(operation, NO_FRAGMENTS)
@@ -97,7 +97,7 @@ test('what is planned is a valid operation', () => {
   )
 })
 
-test('callers who meet the same rules of an operation share what is prepared of it', () => {
+test('callers who meet the same rules of an operation share the prepared operation', () => {
   fc.assert(
     fc.property(operations, claims, claims, (operation, one, other) => {
       const guard = guardOf(operation, NO_FRAGMENTS)

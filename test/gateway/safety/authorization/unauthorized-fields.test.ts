@@ -17,7 +17,7 @@ const DOCUMENT = parse(`
 const schema = buildASTSchema(DOCUMENT)
 const rules = readAuthorizationRules(DOCUMENT)
 
-/** What is left of the operation for somebody who meets no rule. */
+/** Filters the operation for a caller who meets no rule. */
 function leftOf(text: string) {
   const document = parse(text)
   const fragments = new Map(
@@ -37,17 +37,17 @@ function leftOf(text: string) {
 }
 
 describe('a field of an interface', () => {
-  test('is withheld when an object type that may stand there is', () => {
+  test('is withheld when it is withheld on any possible object type', () => {
     expect(leftOf('{ node { id } }')).toEqual({ planned: '{ node { __typename } }', paths: ['node.id'] })
   })
 
-  test('is left where only types that may be seen stand there', () => {
+  test('remains where only visible types are possible', () => {
     expect(
       leftOf('{ node { ... on Open { ...all } ... on Closed { note } } } fragment all on Node { id note }'),
     ).toEqual({ planned: '{ node { ... on Open { ... on Node { id note } } } }', paths: ['node.note'] })
   })
 
-  test('is withheld in one place and left in another by the same fragment', () => {
+  test('is withheld in one place of a fragment and remains in another', () => {
     const { planned, paths } = leftOf(
       '{ a: node { ...id } b: node { ... on Open { ...id } } } fragment id on Node { id }',
     )
@@ -56,7 +56,7 @@ describe('a field of an interface', () => {
   })
 })
 
-test('a list in a list is an @ for each in the path', () => {
+test('a list of lists has two @ in the path', () => {
   expect(leftOf('{ nodes { id } }').paths).toEqual(['nodes.@.@.id'])
 })
 
@@ -67,7 +67,7 @@ test('nothing is planned when everything is withheld', () => {
   })
 })
 
-test('a directive is known by the name that the supergraph links it by', () => {
+test('a directive is recognized by the name under which the supergraph links it', () => {
   const linked = parse(`
     schema @link(url: "https://specs.apollo.dev/authenticated/v0.1", as: "auth")
       @link(url: "https://specs.apollo.dev/policy/v0.1", import: [{ name: "@policy", as: "@rule" }]) { query: Query }
@@ -88,11 +88,11 @@ describe('a supergraph', () => {
     'https://specs.apollo.dev/vault/v0.1',
     'https://specs.apollo.dev/policy/v1.0',
     'https://elsewhere.example/authenticated/v0.1',
-  ])('that relies on %s for security is not served', url => {
+  ])('is refused when it links %s for security', url => {
     expect(() => checkSecurityFeatures(linking(url, 'SECURITY'))).toThrow(url)
   })
 
-  test('that relies on what is known, or on something else for another purpose, is', () => {
+  test('is accepted when it links only known security specifications, or unknown ones for another purpose', () => {
     checkSecurityFeatures(parse(clinicSupergraph()))
     checkSecurityFeatures(linking('https://specs.apollo.dev/vault/v0.1', 'EXECUTION'))
   })

@@ -61,43 +61,51 @@ function estimate(text: string) {
 
 const cost = (text: string, variables = {}) => estimate(text).cost(variables)
 
-describe('what an operation costs', () => {
+describe('the cost of an operation', () => {
   test.each<[string, string, number]>([
     ['nothing for leaves', '{ name again: name names __typename }', 0],
     ['1 for an object', '{ shop { name } }', 1],
-    ['10 for a mutation, and what it gives', 'mutation { open { name } close }', 11],
-    ['what @cost says of a field, a type or a leaf', '{ dear price shop { owner { name } } }', 8 + 2 + 1 + 5],
-    ['10 items of a list of which nothing is known', '{ shop { staff { name } } }', 1 + 10 * 5],
-    ['the items that a slicing argument asks for', '{ shops(first: 3) { name } }', 3],
-    ['the most of several slicing arguments', '{ shops(first: 3, last: 30) { name } }', 30],
-    ["a slicing argument's default", '{ shops { name } }', 4],
-    ['items times what is within them', '{ shops(first: 3) { staff { name } } }', 3 * (1 + 50)],
+    ['10 for a mutation, plus its result', 'mutation { open { name } close }', 11],
     [
-      'the size of the fields that @listSize names',
+      'the weight that @cost gives to a field, a type or a leaf',
+      '{ dear price shop { owner { name } } }',
+      8 + 2 + 1 + 5,
+    ],
+    ['that of 10 items for a list of unknown size', '{ shop { staff { name } } }', 1 + 10 * 5],
+    ['that of the items that a slicing argument asks for', '{ shops(first: 3) { name } }', 3],
+    ['that of the largest of several slicing arguments', '{ shops(first: 3, last: 30) { name } }', 30],
+    ["that of a slicing argument's default", '{ shops { name } }', 4],
+    ['the number of items times the cost of each', '{ shops(first: 3) { staff { name } } }', 3 * (1 + 50)],
+    [
+      'that of the fields whose size @listSize sets',
       '{ pages { items { name } others { name } } }',
       1 + 6 + 10,
     ],
-    ['a size from within an input', '{ pages(page: { size: 2 }) { items { name } } }', 1 + 2],
-    ['lists in lists', '{ grid { name } }', 3 * 10],
-    ['the most costly type of a union', '{ found { ... on Shop { name } ... on Person { name } } }', 2 * 1],
+    ['that of a size within an input object', '{ pages(page: { size: 2 }) { items { name } } }', 1 + 2],
+    ['the product of nested lists', '{ grid { name } }', 3 * 10],
     [
-      'what is selected of the most costly type',
+      'that of the most costly type of a union',
+      '{ found { ... on Shop { name } ... on Person { name } } }',
+      2 * 1,
+    ],
+    [
+      'that of the selections on the most costly type',
       '{ found { ...f } } fragment f on Found { ... on Shop { owner { name } } }',
       2 * (1 + 5),
     ],
     [
-      'arguments that have a weight, when given',
+      'the weight of arguments that are given',
       '{ shops(first: 1, filter: { text: "a" }) { name } }',
       1 + 3 + 1,
     ],
     [
-      'inputs in lists and within inputs',
+      'the weight of inputs in lists and within inputs',
       '{ shops(first: 0, filter: { any: [{ text: "a" }, { text: "b" }], deep: { text: "c" } }) { name } }',
       3 + 3,
     ],
     ['nothing for an argument that is null', '{ shops(first: 1, filter: null) { name } }', 1],
     [
-      'nothing for what is skipped',
+      'nothing for skipped fields',
       '{ shop @skip(if: true) { name } ... @include(if: false) { shop { name } } }',
       0,
     ],
@@ -105,14 +113,14 @@ describe('what an operation costs', () => {
     expect(cost(text)).toBe(expected)
   })
 
-  test('is by the variables of the request', () => {
+  test('depends on the variables of the request', () => {
     const text =
       'query($n: Int, $with: Boolean!, $f: Filter) { shops(first: $n, filter: $f) { name } shop @include(if: $with) { name } }'
     expect(cost(text, { n: 5, with: false })).toBe(5)
     expect(cost(text, { n: 7, with: true, f: { text: 'x' } })).toBe(7 + 1 + 4)
   })
 
-  test('is worked out at once where fragments on abstract types are deep in one another', () => {
+  test('is computed in short time for deeply nested fragments on abstract types', () => {
     const level = (inner: string) =>
       `{ found { ${'... on Shop { name } '.repeat(9)} ... on Found ${inner} ... on Shop { owner { name } } } }`
     const nested = Array.from({ length: 9 }).reduce<string>(
@@ -123,29 +131,29 @@ describe('what an operation costs', () => {
   })
 })
 
-describe('a list that demands one slicing argument', () => {
+describe('a list that requires one slicing argument', () => {
   test.each<[string, string, object]>([
     ['none', '{ pages { items { name } } }', {}],
     ['a variable without a value', 'query($p: Page) { pages(page: $p) { items { name } } }', {}],
     ['two', '{ shops(first: 1, last: 2) { name } }', {}],
-  ])('is a problem with %s', (_what, text, variables) => {
+  ])('is reported when the operation gives %s', (_what, text, variables) => {
     expect(estimate(text).problems({ ...variables })).toEqual([expect.stringMatching(/exactly one of/)])
   })
 
   test.each<[string, string]>([
     ['one', '{ shops(last: 2) { name } }'],
     ['the default of one', '{ shops { name } }'],
-  ])('is none with %s', (_what, text) => {
+  ])('is accepted when the operation gives %s', (_what, text) => {
     expect(estimate(text).problems({})).toEqual([])
   })
 })
 
 type Sized = readonly [readonly string[], number]
 
-describe('over the clinic', async () => {
-  const clinic = await readSupergraph(clinicSupergraph())
-  await clinic[Symbol.asyncDispose]()
-  const { weights, listSizes } = clinic.costs
+describe('over the supergraph of the safety fixture', async () => {
+  const supergraph = await readSupergraph(clinicSupergraph())
+  await supergraph[Symbol.asyncDispose]()
+  const { weights, listSizes } = supergraph.costs
 
   type NaiveContext = { readonly n: number; readonly sized?: Sized | undefined }
 
@@ -154,7 +162,7 @@ describe('over the clinic', async () => {
     return set.selections.reduce((total, selection) => {
       if (selection.kind === Kind.FRAGMENT_SPREAD) return total
       if (selection.kind === Kind.FIELD) return total + naiveField(selection, type, { n, sized })
-      const on = clinic.schema.getType(selection.typeCondition?.name.value ?? type.name)
+      const on = supergraph.schema.getType(selection.typeCondition?.name.value ?? type.name)
       const applies =
         on === type ||
         (!isObjectType(on) && !isUnionType(on)) ||
@@ -185,14 +193,14 @@ describe('over the clinic', async () => {
     return (own + inner) * (isListType(getNullableType(field.type)) ? items : 1)
   }
 
-  test('an estimate is what adding it up by hand gives', () => {
-    const query = clinic.schema.getQueryType()
+  test('an estimate equals the sum of a naive walk over the operation', () => {
+    const query = supergraph.schema.getQueryType()
     if (!query) throw new Error('there are no queries')
     fc.assert(
-      fc.property(randomOperations(clinic.schema), fc.nat(100), (operation, n) => {
+      fc.property(randomOperations(supergraph.schema), fc.nat(100), (operation, n) => {
         const compiled = compileCost({
-          schema: clinic.schema,
-          rules: clinic.costs,
+          schema: supergraph.schema,
+          rules: supergraph.costs,
           listSize: 10,
           operation,
           fragments: new Map(),

@@ -1,12 +1,12 @@
-// What every store of token buckets promises, as tests that are run on each.
+// Tests the behaviour that every store of token buckets must have.
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Buckets } from '#gateway/safety/rate-limit/buckets.ts'
 import type { BucketPolicy } from '#gateway/safety/rate-limit/token-bucket.ts'
 
-/** `open` gives buckets that nobody has taken from. */
+/** Defines the tests; `open` returns full buckets. */
 export function bucketsContract(open: (policy: BucketPolicy) => Promise<Buckets>): void {
-  test('a new bucket is full, and says what is left', async () => {
+  test('a new bucket is full, and a take reports what is left', async () => {
     await using buckets = await open({ capacity: 10, perSecond: 0.001 })
     expect(await buckets.take('ann', 4)).toEqual({
       allowed: true,
@@ -15,7 +15,7 @@ export function bucketsContract(open: (policy: BucketPolicy) => Promise<Buckets>
     })
   })
 
-  test('what is left is given, and no more; being turned away costs one', async () => {
+  test('a take gets at most what is left, and a refused take costs one token', async () => {
     await using buckets = await open({ capacity: 10, perSecond: 0.001 })
     await buckets.take('ann', 8)
     const refused = await buckets.take('ann', 5)
@@ -32,7 +32,7 @@ export function bucketsContract(open: (policy: BucketPolicy) => Promise<Buckets>
     expect(await buckets.take('ann', 1)).toMatchObject({ allowed: false })
   })
 
-  test('what costs more than a bucket holds takes all of a full one', async () => {
+  test('a take of more than the capacity empties a full bucket', async () => {
     await using buckets = await open({ capacity: 5, perSecond: 0.001 })
     expect(await buckets.take('ann', 500)).toMatchObject({ allowed: true, remaining: 0 })
     expect(await buckets.take('ann', 500)).toMatchObject({ allowed: false })
@@ -47,7 +47,7 @@ export function bucketsContract(open: (policy: BucketPolicy) => Promise<Buckets>
     expect(await buckets.take('ann', 2)).toMatchObject({ allowed: true })
   })
 
-  test('of many takes at once just as many are allowed as there are tokens', async () => {
+  test('concurrent takes are allowed as long as there are tokens', async () => {
     await using buckets = await open({ capacity: 20, perSecond: 0.001 })
     const taken = await Promise.all(Array.from({ length: 50 }, async () => buckets.take('ann', 1)))
     expect(taken.filter(({ allowed }) => allowed)).toHaveLength(20)

@@ -27,9 +27,9 @@ describe.skipIf(missing)(`buckets on a cluster of Redis${missing ? ` (skipped: $
     return { ...buckets, take: (key, cost) => buckets.take(own + key, cost) }
   }
 
-  describe('alone', () => bucketsContract(connected))
+  describe('of one process', () => bucketsContract(connected))
 
-  test('are shared by processes, on whichever node they lie', async () => {
+  test('are shared by processes, whichever node holds them', async () => {
     const policy = { capacity: 4, perSecond: 0.001 }
     await using one = open(policy)
     await using other = open(policy)
@@ -40,7 +40,7 @@ describe.skipIf(missing)(`buckets on a cluster of Redis${missing ? ` (skipped: $
     }
   })
 
-  test('come back when a replica has taken the place of a master that was killed', async () => {
+  test('are available again when a replica has replaced a killed master', async () => {
     await using buckets = open({ capacity: 4, perSecond: 0.001 })
     const all = async () =>
       Promise.all(Array.from({ length: 30 }, (_, index) => isUp(buckets, `client ${index}`)))

@@ -17,7 +17,7 @@ describe.skipIf(missing)('buckets on Redis', () => {
   })
   afterAll(() => redis?.[Symbol.asyncDispose]())
 
-  /** Connected: a take fails while they are not. */
+  /** Opens connected buckets; a take fails while they are not connected. */
   async function connected(policy: { capacity: number; perSecond: number }): Promise<Buckets> {
     const buckets = createRedisBuckets({ policy, urls: [redis.url] })
     await expect
@@ -27,9 +27,9 @@ describe.skipIf(missing)('buckets on Redis', () => {
     return { ...buckets, take: (key, cost) => buckets.take(own + key, cost) }
   }
 
-  describe('alone', () => bucketsContract(connected))
+  describe('of one process', () => bucketsContract(connected))
 
-  test('are shared by processes with one policy, and are gone once they are full', async () => {
+  test('are shared by processes with the same policy, and expire once they are full', async () => {
     const policy = { capacity: 4, perSecond: 100 }
     await using one = createRedisBuckets({ policy, urls: [redis.url] })
     await using other = createRedisBuckets({ policy, urls: [redis.url] })
@@ -48,15 +48,15 @@ describe.skipIf(missing)('buckets on Redis', () => {
     await expect.poll(() => redis.command('KEYS', '*limit:4:100:*'), { timeout: 5000 }).toMatch(/^\*0/)
   })
 
-  test('hold nothing that names a client', async () => {
+  test('store nothing that identifies a client', async () => {
     await using buckets = await connected({ capacity: 4, perSecond: 0.01 })
     await buckets.take('subject ann@clinic.example', 1)
     expect(await redis.command('KEYS', '*')).not.toContain('ann@clinic')
   })
 })
 
-describe.skipIf(missing)('when Redis is away', () => {
-  test('limits go on in each process, without waiting, and are shared again once it is back', async () => {
+describe.skipIf(missing)('when Redis is down', () => {
+  test('each process limits by itself without waiting, and buckets are shared again once it is back', async () => {
     await using redis = await startRedis()
     const policy = { capacity: 100, perSecond: 0.001 }
     const { logger } = recordingLogger()

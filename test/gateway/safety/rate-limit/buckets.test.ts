@@ -6,7 +6,7 @@ import { bucketsContract } from './buckets.contract.ts'
 
 describe('buckets in memory', () => bucketsContract(async policy => createMemoryBuckets({ policy })))
 
-describe('shared buckets with others to fall back to', () => {
+describe('shared buckets with a fallback', () => {
   const policy = { capacity: 3, perSecond: 0.001 }
 
   function setUp(take: Buckets['take']) {
@@ -24,12 +24,12 @@ describe('shared buckets with others to fall back to', () => {
     return { buckets, time, asked: () => asked }
   }
 
-  test('are used while they answer', async () => {
+  test('are used while they respond', async () => {
     const { buckets } = setUp(async () => ({ allowed: true, remaining: 77, retryAfterMs: 0 }))
     expect(await buckets.take('ann', 1)).toMatchObject({ remaining: 77 })
   })
 
-  test('are left alone for a second once they failed; each process limits for itself', async () => {
+  test('are not used for a second after a failure, while each process limits by itself', async () => {
     const { buckets, time, asked } = setUp(async () => {
       throw new Error('away')
     })
@@ -42,7 +42,7 @@ describe('shared buckets with others to fall back to', () => {
     expect(asked()).toBe(2)
   })
 
-  test('that do not answer do not hold a request up for ever', async () => {
+  test('time out when they do not respond', async () => {
     const { buckets } = setUp(() => new Promise(() => {}))
     expect(await buckets.take('ann', 1)).toMatchObject({ allowed: true })
   })

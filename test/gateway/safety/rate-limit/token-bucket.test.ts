@@ -22,7 +22,7 @@ function play(policy: { capacity: number; perSecond: number }, asked: readonly A
 }
 
 describe('a token bucket', () => {
-  test('never gives more than it holds and what flows in meanwhile', () => {
+  test('never grants more than its capacity and what flows in meanwhile', () => {
     fc.assert(
       fc.property(policies, asks, (policy, asked) => {
         const steps = play(policy, asked)
@@ -36,7 +36,7 @@ describe('a token bucket', () => {
     )
   })
 
-  test('holds no less than nothing and no more than its capacity', () => {
+  test('holds between zero tokens and its capacity', () => {
     fc.assert(
       fc.property(policies, asks, (policy, asked) => {
         for (const { remaining } of play(policy, asked)) {
@@ -47,7 +47,7 @@ describe('a token bucket', () => {
     )
   })
 
-  test('gives what it refused to whoever waits for as long as it says', () => {
+  test('grants a refused take after the wait that it reports', () => {
     fc.assert(
       fc.property(policies, asks, (policy, asked) => {
         const refused = play(policy, asked).find(({ allowed }) => !allowed)
@@ -58,7 +58,7 @@ describe('a token bucket', () => {
     )
   })
 
-  test('is not filled, nor emptied, by a clock that goes back', () => {
+  test('is neither filled nor emptied by a clock that goes back', () => {
     const policy = { capacity: 10, perSecond: 1 }
     const { bucket } = takeTokens(policy, undefined, { cost: 4, now: 5000 })
     expect(takeTokens(policy, bucket, { cost: 0, now: 1000 })).toMatchObject({
