@@ -25,9 +25,9 @@ afterEach(async () => {
 })
 
 async function start(subscriptions: object = {}, options: Parameters<typeof startArticlesGateway>[1] = {}) {
-  const press = open.use(await startArticlesGateway({ subscriptions }, options))
-  const listening = (topic = 'published') => eventually(() => press.articles.topics.listening(topic))
-  return { press, listening }
+  const gateway = open.use(await startArticlesGateway({ subscriptions }, options))
+  const listening = (topic = 'published') => eventually(() => gateway.articles.topics.listening(topic))
+  return { gateway, listening }
 }
 
 describe('a client that reads slowly', () => {
@@ -35,30 +35,30 @@ describe('a client that reads slowly', () => {
   const bulky = (index: number) => `${index} ${'x'.repeat(SIZE)}`
   const COUNT = 400
 
-  it('holds up what is read of the subgraph when it is alone, and then gets all of it in order', async () => {
-    const { press, listening } = await start({ maxBehindBytes: 1_000_000 })
-    using raw = await openIntroduced({ url: press.socket })
+  it("slows the subgraph's stream down when it is alone, and then gets every event in order", async () => {
+    const { gateway, listening } = await start({ maxBehindBytes: 1_000_000 })
+    using raw = await openIntroduced({ url: gateway.socket })
     raw.subscribe('1', 'subscription { bulky }')
     await listening('bulky').toBe(1)
     raw.socket.pause()
-    for (let index = 0; index < COUNT; index++) press.articles.topics.publish('bulky', bulky(index))
-    await eventually(() => isSettled(() => press.articles.topics.taken('bulky'))).toBe(true)
-    expect(press.articles.topics.taken('bulky')).toBeLessThan(COUNT)
+    for (let index = 0; index < COUNT; index++) gateway.articles.topics.publish('bulky', bulky(index))
+    await eventually(() => isSettled(() => gateway.articles.topics.taken('bulky'))).toBe(true)
+    expect(gateway.articles.topics.taken('bulky')).toBeLessThan(COUNT)
     raw.socket.resume()
     await raw.seen(({ payload }) => textIn(payload) === bulky(COUNT - 1))
     const texts = raw.messages.filter(ofType('next')).map(({ payload }) => textIn(payload))
     expect(texts).toEqual(Array.from({ length: COUNT }, (_, index) => bulky(index)))
   })
 
-  it('is ended, and told why, when others of the same subscription get on', async () => {
-    const { press, listening } = await start({ maxBehindBytes: 1_000_000 })
-    using slow = await openIntroduced({ url: press.socket })
-    using fast = await openIntroduced({ url: press.socket })
+  it('is disconnected with the reason when others of the same subscription keep up', async () => {
+    const { gateway, listening } = await start({ maxBehindBytes: 1_000_000 })
+    using slow = await openIntroduced({ url: gateway.socket })
+    using fast = await openIntroduced({ url: gateway.socket })
     for (const raw of [slow, fast]) raw.subscribe('1', 'subscription { bulky }')
-    await eventually(() => press.readers()).toBe(2)
+    await eventually(() => gateway.readers()).toBe(2)
     await listening('bulky').toBe(1)
     slow.socket.pause()
-    for (let index = 0; index < COUNT; index++) press.articles.topics.publish('bulky', bulky(index))
+    for (let index = 0; index < COUNT; index++) gateway.articles.topics.publish('bulky', bulky(index))
     await fast.seen(({ payload }) => textIn(payload) === bulky(COUNT - 1))
     expect(fast.messages.filter(ofType('next'))).toHaveLength(COUNT)
     slow.socket.resume()
@@ -67,7 +67,7 @@ describe('a client that reads slowly', () => {
       { message: expect.stringContaining('subscribe again'), extensions: { code: 'UNAVAILABLE' } },
     ])
     expect(slow.messages.filter(ofType('next')).length).toBeLessThan(COUNT)
-    await eventually(() => press.readers()).toBe(1)
+    await eventually(() => gateway.readers()).toBe(1)
   })
 })
 
@@ -82,13 +82,13 @@ function textIn(payload: unknown): unknown {
 }
 
 describe('a token', () => {
-  it('that does not hold lets nobody in', async () => {
-    const { press } = await start({}, { auth: true })
-    const socket = subscribe(press.socket, PUBLISHED, { token: 'nonsense' })
+  it('is refused when it is invalid', async () => {
+    const { gateway } = await start({}, { auth: true })
+    const socket = subscribe(gateway.socket, PUBLISHED, { token: 'nonsense' })
     await expect(socket.next()).rejects.toMatchObject({ code: 4401 })
     for (const [url, accept] of [
-      [press.graphql, PARTS],
-      [press.stream, 'text/event-stream'],
+      [gateway.graphql, PARTS],
+      [gateway.stream, 'text/event-stream'],
     ] as const) {
       const headers = { 'content-type': 'application/json', accept, authorization: 'Bearer nonsense' }
       const response = await fetch(url, {
@@ -98,28 +98,28 @@ describe('a token', () => {
       })
       expect(response.status).toBe(401)
     }
-    expect(press.articles.seen.upgrades).toEqual([])
+    expect(gateway.articles.seen.upgrades).toEqual([])
   })
 
-  it('ends a socket when it expires, and what it followed', async () => {
-    const { press, listening } = await start({}, { auth: true })
-    const subscriber = subscribe(press.socket, PUBLISHED, { token: await press.token('ann', 2) })
+  it('ends a socket and its subscriptions when it expires', async () => {
+    const { gateway, listening } = await start({}, { auth: true })
+    const subscriber = subscribe(gateway.socket, PUBLISHED, { token: await gateway.token('ann', 2) })
     const ended = subscriber.next()
     await listening().toBe(1)
     await expect(ended).rejects.toMatchObject({ code: 4401, reason: 'the token has expired' })
     await listening().toBe(0)
   })
 
-  it('ends event streams and answers in parts when it expires', async () => {
-    const { press, listening } = await start({}, { auth: true })
-    const authorization = `Bearer ${await press.token('ann', 2)}`
+  it('ends event streams and multipart responses when it expires', async () => {
+    const { gateway, listening } = await start({}, { auth: true })
+    const authorization = `Bearer ${await gateway.token('ann', 2)}`
     const expired = { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] }
-    const response = await fetch(press.graphql, {
+    const response = await fetch(gateway.graphql, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: PARTS, authorization },
       body: JSON.stringify({ query: PUBLISHED }),
     })
-    const client = createClient({ url: press.stream, headers: { authorization }, retryAttempts: 0 })
+    const client = createClient({ url: gateway.stream, headers: { authorization }, retryAttempts: 0 })
     const results = client.iterate({ query: PUBLISHED })
     const told = results.next()
     await listening().toBe(1)
@@ -133,66 +133,66 @@ describe('a token', () => {
     client.dispose()
   })
 
-  it('that was refreshed goes out from then on, with each event and to a subgraph that comes back', async () => {
-    const { press, listening } = await start({}, { auth: true })
-    const [before, after] = [await press.token('ann', 600), await press.token('ann', 900)]
-    using raw = await openIntroduced({ url: press.socket }, { authorization: `Bearer ${before}` })
+  it('is used for later events and reconnections once it has been refreshed', async () => {
+    const { gateway, listening } = await start({}, { auth: true })
+    const [before, after] = [await gateway.token('ann', 600), await gateway.token('ann', 900)]
+    using raw = await openIntroduced({ url: gateway.socket }, { authorization: `Bearer ${before}` })
     raw.subscribe('1', PUBLISHED)
     await listening().toBe(1)
-    press.publish('1')
+    gateway.publish('1')
     expect(await raw.seen(ofType('next'))).toMatchObject({ payload: answerFor('1', `Bearer ${before}`) })
     raw.send({ type: 'ping', payload: { authorization: `Bearer ${after}` } })
     await raw.seen(ofType('pong'))
-    await press.articles.stop()
-    await press.articles.start()
-    await eventually(() => press.articles.seen.upgrades.length).toBe(2)
+    await gateway.articles.stop()
+    await gateway.articles.start()
+    await eventually(() => gateway.articles.seen.upgrades.length).toBe(2)
     await listening().toBe(1)
-    expect(press.articles.seen.upgrades.map(({ authorization }) => authorization)).toEqual([
+    expect(gateway.articles.seen.upgrades.map(({ authorization }) => authorization)).toEqual([
       `Bearer ${before}`,
       `Bearer ${after}`,
     ])
-    press.publish('2')
+    gateway.publish('2')
     const { payload } = await raw.seen(({ payload: seen }) => JSON.stringify(seen ?? '').includes('"2"'))
     expect(payload).toEqual(answerFor('2', `Bearer ${after}`))
   })
 
-  it('keeps equal subscriptions of two subjects apart', async () => {
-    const { press, listening } = await start({}, { auth: true })
-    const tokens = [await press.token('ann'), await press.token('bob')]
-    const subscribers = tokens.map(token => open.use(subscribe(press.socket, PUBLISHED, { token })))
+  it('separates equal subscriptions of two subjects', async () => {
+    const { gateway, listening } = await start({}, { auth: true })
+    const tokens = [await gateway.token('ann'), await gateway.token('bob')]
+    const subscribers = tokens.map(token => open.use(subscribe(gateway.socket, PUBLISHED, { token })))
     const firsts = subscribers.map(subscriber => subscriber.next())
     await listening().toBe(2)
-    press.publish('1')
+    gateway.publish('1')
     expect(await Promise.all(firsts)).toEqual(tokens.map(token => answerFor('1', `Bearer ${token}`)))
   })
 })
 
-describe('the clients that front ends use', () => {
-  it('Apollo Client gets a subscription in parts', async () => {
-    const { press, listening } = await start()
+describe('a front end', () => {
+  it('subscribes with Apollo Client over multipart HTTP', async () => {
+    const { gateway, listening } = await start()
     const client = new ApolloClient({
       cache: new InMemoryCache(),
-      link: new HttpLink({ uri: press.graphql }),
+      link: new HttpLink({ uri: gateway.graphql }),
     })
     const seen: unknown[] = []
     const subscription = client
       .subscribe({ query: gql(PUBLISHED) })
       .subscribe({ next: ({ data }) => seen.push(data) })
     await listening().toBe(1)
-    press.publish('1')
+    gateway.publish('1')
     await eventually(() => seen).toMatchObject([{ published: { id: '1', author: { name: 'Author a1' } } }])
-    press.publish('2')
+    gateway.publish('2')
     await eventually(() => seen.length).toBe(2)
     subscription.unsubscribe()
     client.stop()
     await listening().toBe(0)
   })
 
-  it('urql gets one over graphql-ws', async () => {
-    const { press, listening } = await start()
-    const socket = createSocketClient({ url: press.socket, webSocketImpl: WebSocket })
+  it('subscribes with urql over graphql-ws', async () => {
+    const { gateway, listening } = await start()
+    const socket = createSocketClient({ url: gateway.socket, webSocketImpl: WebSocket })
     const client: UrqlClient = createUrql({
-      url: press.graphql,
+      url: gateway.graphql,
       preferGetMethod: false,
       exchanges: [
         subscriptionExchange({
@@ -210,7 +210,7 @@ describe('the clients that front ends use', () => {
     const seen: unknown[] = []
     const { unsubscribe } = client.subscription(PUBLISHED, {}).subscribe(({ data }) => void seen.push(data))
     await listening().toBe(1)
-    press.publish('1')
+    gateway.publish('1')
     await eventually(() => seen).toMatchObject([{ published: { id: '1' } }])
     unsubscribe()
     await listening().toBe(0)
@@ -219,13 +219,13 @@ describe('the clients that front ends use', () => {
 })
 
 describe('a gateway that stops', () => {
-  it('closes its clients with what tells them to come back, and leaves its subgraphs', async () => {
-    const { press, listening } = await start()
-    const raw = await openIntroduced({ url: press.socket })
+  it('closes its clients with a code that makes them reconnect, and leaves its subgraphs', async () => {
+    const { gateway, listening } = await start()
+    const raw = await openIntroduced({ url: gateway.socket })
     raw.subscribe('1', PUBLISHED)
     await listening().toBe(1)
     const closed = once(raw.socket, 'close')
-    const stopped = press[Symbol.asyncDispose]()
+    const stopped = gateway[Symbol.asyncDispose]()
     expect((await closed)[0]).toBe(1012)
     await stopped
   })

@@ -22,12 +22,12 @@ afterEach(async () => {
 
 type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-/** A gateway whose articles are subscribed to at a server that does what it likes with upgrades. */
+/** Starts a gateway whose articles come from a server that handles upgrades as the test says. */
 async function startAt(upgrade: OnUpgrade, settings: object = QUICK) {
   const upgraded = new Set<Duplex>()
   const server = createServer().on('upgrade', (request, socket, head) => {
     socket.on('error', () => {})
-    // One that comes while everything is being closed would keep the server open for ever.
+    // An upgrade that arrives while the fixture closes would keep the server open without end.
     if (!server.listening) return void socket.destroy()
     upgraded.add(socket)
     upgrade(request, socket, head)
@@ -36,10 +36,10 @@ async function startAt(upgrade: OnUpgrade, settings: object = QUICK) {
   await once(server, 'listening')
   open.defer(() => close(server, upgraded))
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/live`
-  const press = open.use(
+  const gateway = open.use(
     await startArticlesGateway({ subscriptions: { ...settings, subgraphs: { articles: { url } } } }),
   )
-  return { press, subscriber: open.use(subscribe(press.socket, PUBLISHED)) }
+  return { gateway, subscriber: open.use(subscribe(gateway.socket, PUBLISHED)) }
 }
 
 async function close(server: Server, upgraded: ReadonlySet<Duplex> = new Set()): Promise<void> {
@@ -54,7 +54,7 @@ const UNAVAILABLE = [{ extensions: { code: 'UNAVAILABLE' } }]
 const sockets = () =>
   new WebSocketServer({ noServer: true, autoPong: false, handleProtocols: () => 'graphql-transport-ws' })
 
-/** Acknowledges, and hands on each text that the gateway sends. */
+/** Acknowledges connections and calls `upgraded` for each subscription. */
 function talk(upgraded: (send: (message: object | string) => void, count: number) => void): OnUpgrade {
   const server = sockets()
   let count = 0
@@ -79,19 +79,19 @@ describe('a subgraph that', () => {
     [403, 'FORBIDDEN'],
     [404, 'UNAVAILABLE'],
     [500, 'UNAVAILABLE'],
-  ])('answers an upgrade with HTTP %i makes the subscription %s', async (status, code) => {
+  ])('responds to an upgrade with HTTP %i ends the subscription with %s', async (status, code) => {
     const { subscriber } = await startAt((_request, socket) =>
       socket.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`),
     )
     await expect(subscriber.next()).rejects.toMatchObject([{ extensions: { code } }])
   })
 
-  it('never answers an upgrade is given up in time', async () => {
+  it('never responds to an upgrade ends the subscription after the connection timeout', async () => {
     const { subscriber } = await startAt(() => {})
     await expect(subscriber.next()).rejects.toMatchObject(UNAVAILABLE)
   })
 
-  it('never acknowledges a connection is given up in time', async () => {
+  it('never acknowledges a connection ends the subscription after the connection timeout', async () => {
     const server = sockets()
     const { subscriber } = await startAt((request, socket, head) =>
       server.handleUpgrade(request, socket, head, () => {}),
@@ -99,26 +99,26 @@ describe('a subgraph that', () => {
     await expect(subscriber.next()).rejects.toMatchObject(UNAVAILABLE)
   })
 
-  it('falls silent without closing is connected to anew', async () => {
+  it('falls silent without closing is reconnected', async () => {
     const { subscriber } = await startAt(talk((send, count) => count > 1 && send(next(ARTICLE))))
     expect(await subscriber.next()).toEqual(answerFor('7'))
   })
 
   it.each([
-    ['no JSON', 'nonsense'],
-    ['no object', '[]'],
-    ['an event that is no answer', { id: '1', type: 'next', payload: 7 }],
+    ['invalid JSON', 'nonsense'],
+    ['JSON that is not an object', '[]'],
+    ['an event that is not a response', { id: '1', type: 'next', payload: 7 }],
     ['an event without data or errors', { id: '1', type: 'next', payload: { fine: true } }],
-  ])('sends %s is connected to anew', async (_, message) => {
+  ])('sends %s is reconnected', async (_, message) => {
     const { subscriber } = await startAt(talk((send, count) => send(count > 1 ? next(ARTICLE) : message)))
     expect(await subscriber.next()).toEqual(answerFor('7'))
   })
 
   it.each([
-    ['a text where an object should be', 'text'],
-    ['a list where an object should be', [ARTICLE]],
-    ['an object without what is not null', { __typename: 'Article' }],
-  ])('gives %s is told of in place, and the next event is as good as ever', async (_, value) => {
+    ['a string in place of an object', 'text'],
+    ['a list in place of an object', [ARTICLE]],
+    ['an object without a non-null field', { __typename: 'Article' }],
+  ])('sends %s causes an error at its path, and the next event is delivered', async (_, value) => {
     const { subscriber } = await startAt(
       talk(send => {
         send(next(value))
@@ -132,7 +132,7 @@ describe('a subgraph that', () => {
     expect(await subscriber.next()).toEqual(answerFor('7'))
   })
 
-  it('refuses with errors ends the subscription with them, masked as those of queries are', async () => {
+  it('refuses with errors ends the subscription with them, masked like those of queries', async () => {
     const { subscriber } = await startAt(
       talk(send =>
         send({
@@ -153,7 +153,7 @@ describe('a subgraph that', () => {
 })
 
 describe('a subgraph whose event stream gives its events ids', () => {
-  it('is asked to go on behind the last one, and clients that come back may do so too', async () => {
+  it('resumes after the last event, also for clients that reconnect', async () => {
     const asked: unknown[] = []
     const server = createServer((request, response) => {
       asked.push(request.headers['last-event-id'])
@@ -167,10 +167,10 @@ describe('a subgraph whose event stream gives its events ids', () => {
     await once(server, 'listening')
     open.defer(() => close(server))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-    const press = open.use(
+    const gateway = open.use(
       await startArticlesGateway({ subscriptions: { subgraphs: { articles: { protocol: 'sse', url } } } }),
     )
-    const response = await fetch(`${press.stream}?${new URLSearchParams({ query: PUBLISHED })}`, {
+    const response = await fetch(`${gateway.stream}?${new URLSearchParams({ query: PUBLISHED })}`, {
       headers: { accept: 'text/event-stream' },
     })
     const text = await response.text()
@@ -181,15 +181,15 @@ describe('a subgraph whose event stream gives its events ids', () => {
 })
 
 describe('a subgraph of several instances', () => {
-  it('is followed at another one when the one that it was followed at goes', async () => {
+  it('continues a subscription on another instance when the first one fails', async () => {
     const instances = [
       open.use(await startSubgraph(ARTICLES, articles)),
       open.use(await startSubgraph(ARTICLES, articles)),
     ]
-    const press = open.use(
+    const gateway = open.use(
       await startArticlesGateway({ subgraphs: { articles: { urls: instances.map(({ url }) => url) } } }),
     )
-    await using subscriber = subscribe(press.socket, PUBLISHED)
+    await using subscriber = subscribe(gateway.socket, PUBLISHED)
     const first = subscriber.next()
     const followed = () => instances.filter(({ topics }) => topics.listening('published') > 0)
     await eventually(() => followed().length).toBe(1)

@@ -19,7 +19,7 @@ afterEach(async () => {
   open = new AsyncDisposableStack()
 })
 
-/** The gateway as somebody starts it, over subgraphs of this process. */
+/** Starts the gateway as a process of its own, over subgraphs in the test's process. */
 async function start({ settings = {}, env = {} }: { settings?: object; env?: Record<string, string> } = {}) {
   const folder = open.use(await temporaryFolder())
   const file = path.join(folder.path, 'supergraph.graphql')
@@ -41,7 +41,7 @@ async function start({ settings = {}, env = {} }: { settings?: object; env?: Rec
     news,
     services,
     listening: (topic = 'published') => eventually(() => news.topics.listening(topic)),
-    /** As an operator does it: another file, renamed. */
+    /** Replaces the supergraph by renaming a new file over it. */
     async serve(sdl: string) {
       await writeFile(`${file}.next`, sdl)
       await rename(`${file}.next`, file)
@@ -51,7 +51,7 @@ async function start({ settings = {}, env = {} }: { settings?: object; env?: Rec
   }
 }
 
-/** By name and labels, as they are written. */
+/** Reads the metrics into a map by name and labels. */
 async function metrics(url: string): Promise<Map<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text()
   return new Map(
@@ -60,7 +60,7 @@ async function metrics(url: string): Promise<Map<string, number>> {
 }
 
 describe('a gateway in a process of its own', () => {
-  it('keeps subscriptions while its supergraph file is replaced, and answers them by the new one', async () => {
+  it('keeps subscriptions while its supergraph file is replaced, and continues them on the new one', async () => {
     const { socket, news, services, listening, serve } = await start()
     const { Query, Author, Article } = authors()
     const renamed = { Query, Article, Author: { ...Author, name: () => 'Anonymous' } }
@@ -76,7 +76,7 @@ describe('a gateway in a process of its own', () => {
     expect(news.seen.upgrades).toHaveLength(1)
   })
 
-  it('does not grow with what slow clients have not read', async () => {
+  it('does not use more memory for events that slow clients have not read', async () => {
     const { url, socket, news, listening } = await start()
     const SIZE = 250_000
     const clients = await Promise.all(Array.from({ length: 5 }, () => openIntroduced({ url: socket })))
@@ -103,7 +103,7 @@ describe('a gateway in a process of its own', () => {
     expect((await resident()) - before).toBeLessThan(150_000_000)
   })
 
-  it('tells in its traces of the beginning, and of each event with what was asked for it', async () => {
+  it('records a span for the start of a subscription, and for each event with its requests', async () => {
     const receiver = open.use(await startOtlpReceiver())
     const { gateway, socket, news, listening } = await start({
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint },
@@ -122,7 +122,7 @@ describe('a gateway in a process of its own', () => {
     expect(find('subgraph authors')?.parentId).toBe(event?.spanId)
   })
 
-  it('leaves its subgraphs and tells its clients when it is stopped', async () => {
+  it('closes its connections to subgraphs and notifies its clients when it stops', async () => {
     const { gateway, socket, news, listening } = await start()
     const client = await openIntroduced({ url: socket })
     client.subscribe('1', PUBLISHED)

@@ -20,18 +20,18 @@ afterEach(async () => {
 })
 
 async function start(...options: Parameters<typeof startArticlesGateway>) {
-  const press = open.use(await startArticlesGateway(...options))
-  return { press, listening: () => eventually(() => press.articles.topics.listening('published')) }
+  const gateway = open.use(await startArticlesGateway(...options))
+  return { gateway, listening: () => eventually(() => gateway.articles.topics.listening('published')) }
 }
 
 describe('a subscription', () => {
-  it('leaves out of each event what its caller may not see, and says so', async () => {
-    const { press, listening } = await start({}, { auth: true })
-    await using anonymous = subscribe(press.socket, SECRET)
-    await using known = subscribe(press.socket, SECRET, { token: await press.token('ann') })
+  it('withholds from each event what its caller may not see, and reports it', async () => {
+    const { gateway, listening } = await start({}, { auth: true })
+    await using anonymous = subscribe(gateway.socket, SECRET)
+    await using known = subscribe(gateway.socket, SECRET, { token: await gateway.token('ann') })
     const [hidden, shown] = [anonymous.next(), known.next()]
     await listening().toBe(2)
-    press.publish('1')
+    gateway.publish('1')
     expect(await hidden).toMatchObject({
       data: { published: { id: '1', author: { secret: null } } },
       errors: [
@@ -41,28 +41,28 @@ describe('a subscription', () => {
     expect(await shown).toEqual({ data: { published: { id: '1', author: { secret: 'pen name' } } } })
   })
 
-  it('is not shared by callers who may see different things, though the same goes out for both', async () => {
-    const { press } = await start(
+  it('is not shared by callers with different permissions, even when the subgraph requests are equal', async () => {
+    const { gateway } = await start(
       { everySubgraph: { headers: [{ remove: 'authorization' }] } },
       { auth: true },
     )
-    await using anonymous = subscribe(press.socket, SECRET)
+    await using anonymous = subscribe(gateway.socket, SECRET)
     const hidden = anonymous.next()
-    await eventually(() => press.readers()).toBe(1)
-    await using known = subscribe(press.socket, SECRET, { token: await press.token('ann') })
+    await eventually(() => gateway.readers()).toBe(1)
+    await using known = subscribe(gateway.socket, SECRET, { token: await gateway.token('ann') })
     const shown = known.next()
-    await eventually(() => press.articles.topics.listening('published')).toBe(2)
-    press.publish('1')
+    await eventually(() => gateway.articles.topics.listening('published')).toBe(2)
+    gateway.publish('1')
     expect(await hidden).toMatchObject({ data: { published: { author: { secret: null } } } })
     expect(await shown).toMatchObject({ data: { published: { author: { secret: 'pen name' } } } })
   })
 
-  it('ends when a refreshed token allows something else of it, and goes on when it allows the same', async () => {
-    const { press, listening } = await start({}, { auth: true })
+  it('ends when a refreshed token changes what it may show, and continues otherwise', async () => {
+    const { gateway, listening } = await start({}, { auth: true })
     const [paid, still, other] = await Promise.all(
-      ['payroll', 'payroll mail', 'mail'].map(scope => press.scopedToken('ann', scope)),
+      ['payroll', 'payroll mail', 'mail'].map(scope => gateway.scopedToken('ann', scope)),
     )
-    using raw = await openIntroduced({ url: press.socket }, { authorization: `Bearer ${paid}` })
+    using raw = await openIntroduced({ url: gateway.socket }, { authorization: `Bearer ${paid}` })
     raw.subscribe('1', 'subscription { published { id author { salary } } }')
     await listening().toBe(1)
     const renew = async (token: string | undefined) => {
@@ -70,12 +70,12 @@ describe('a subscription', () => {
       await raw.seen(ofType('pong'))
     }
     await renew(still)
-    press.publish('1')
+    gateway.publish('1')
     expect(await raw.seen(ofType('next'))).toMatchObject({
       payload: { data: { published: { id: '1', author: { salary: 40 } } } },
     })
     await renew(other)
-    press.publish('2')
+    gateway.publish('2')
     expect(await raw.seen(ofType('error'))).toMatchObject({
       id: '1',
       payload: [{ extensions: { code: 'FORBIDDEN' }, message: expect.stringContaining('subscribe again') }],
@@ -83,21 +83,21 @@ describe('a subscription', () => {
     await listening().toBe(0)
   })
 
-  it('is refused as a whole where the settings say so', async () => {
-    const { press } = await start({ authorization: { mode: 'reject' } }, { auth: true })
-    await using anonymous = subscribe(press.socket, SECRET)
+  it('is refused as a whole in the mode `reject`', async () => {
+    const { gateway } = await start({ authorization: { mode: 'reject' } }, { auth: true })
+    await using anonymous = subscribe(gateway.socket, SECRET)
     await expect(anonymous.next()).rejects.toMatchObject([
       { extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } },
     ])
-    expect(press.articles.seen.upgrades).toEqual([])
+    expect(gateway.articles.seen.upgrades).toEqual([])
   })
 
-  it('that may cost too much is not begun, over any transport', async () => {
-    const { press } = await start({ cost: { maximum: 1 } })
+  it('is refused over every transport when its estimated cost is too high', async () => {
+    const { gateway } = await start({ cost: { maximum: 1 } })
     const code = 'COST_ESTIMATED_TOO_EXPENSIVE'
-    await using subscriber = subscribe(press.socket, SECRET)
+    await using subscriber = subscribe(gateway.socket, SECRET)
     await expect(subscriber.next()).rejects.toMatchObject([{ extensions: { code } }])
-    const response = await fetch(press.graphql, {
+    const response = await fetch(gateway.graphql, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'multipart/mixed;subscriptionSpec=1.0' },
       body: JSON.stringify({ query: SECRET }),
@@ -105,22 +105,22 @@ describe('a subscription', () => {
     const parts: unknown[] = []
     for await (const part of readParts(response)) parts.push(part)
     expect(parts.at(-1)).toMatchObject({ payload: null, errors: [{ extensions: { code } }] })
-    expect(press.articles.seen.upgrades).toEqual([])
+    expect(gateway.articles.seen.upgrades).toEqual([])
   })
 
-  it('takes from what its client may spend, as it begins and not with each event', async () => {
-    const { press } = await start({ rateLimit: { capacity: 2, perSecond: 0.001 } })
-    await using first = subscribe(press.socket, 'subscription { countdown(from: 5) }')
+  it("is charged to its client's rate limit once at its start and not for each event", async () => {
+    const { gateway } = await start({ rateLimit: { capacity: 2, perSecond: 0.001 } })
+    await using first = subscribe(gateway.socket, 'subscription { countdown(from: 5) }')
     for (let left = 5; left > 0; left--) expect(await first.next()).toEqual({ data: { countdown: left } })
-    await using second = subscribe(press.socket, COUNTDOWN)
+    await using second = subscribe(gateway.socket, COUNTDOWN)
     expect(await second.next()).toEqual({ data: { countdown: 1 } })
-    await using third = subscribe(press.socket, COUNTDOWN)
+    await using third = subscribe(gateway.socket, COUNTDOWN)
     await expect(third.next()).rejects.toMatchObject([{ extensions: { code: 'RATE_LIMITED' } }])
   })
 
-  it('may be named by the hash of its text once that is known', async () => {
-    const { press } = await start()
-    using raw = await openIntroduced({ url: press.socket })
+  it('may be sent as the hash of its text once that is known', async () => {
+    const { gateway } = await start()
+    using raw = await openIntroduced({ url: gateway.socket })
     const extensions = { persistedQuery: { version: 1, sha256Hash: sha256(COUNTDOWN) } }
     raw.send({ id: '1', type: 'subscribe', payload: { extensions } })
     expect(await raw.seen(({ id }) => id === '1')).toMatchObject({
@@ -133,7 +133,7 @@ describe('a subscription', () => {
     expect(await raw.seen(({ id }) => id === '3')).toMatchObject({ payload: { data: { countdown: 1 } } })
   })
 
-  it('runs only if it is in the manifest, where nothing else may', async () => {
+  it('runs only when it is in the manifest, in the mode `only`', async () => {
     const folder = open.use(await temporaryFolder())
     const manifest = path.join(folder.path, 'manifest.json')
     const operation = { id: sha256(COUNTDOWN), name: 'Countdown', type: 'subscription', body: COUNTDOWN }
@@ -141,8 +141,8 @@ describe('a subscription', () => {
       manifest,
       JSON.stringify({ format: 'apollo-persisted-query-manifest', version: 1, operations: [operation] }),
     )
-    const { press } = await start({ persisted: { mode: 'only', manifest } })
-    using raw = await openIntroduced({ url: press.socket })
+    const { gateway } = await start({ persisted: { mode: 'only', manifest } })
+    using raw = await openIntroduced({ url: gateway.socket })
     raw.subscribe('1', SECRET)
     expect(await raw.seen(ofType('error'))).toMatchObject({
       payload: [{ extensions: { code: 'OPERATION_NOT_PERSISTED' } }],
@@ -152,43 +152,43 @@ describe('a subscription', () => {
   })
 })
 
-describe('how much there is at once', () => {
-  it('is bounded for different subscriptions: those that are followed already take more clients', async () => {
-    const { press, listening } = await start({ subscriptions: { followed: 1 } })
+describe('the number of concurrent subscriptions', () => {
+  it('is limited for different subscriptions, while existing ones accept more clients', async () => {
+    const { gateway, listening } = await start({ subscriptions: { followed: 1 } })
     const query = 'subscription { published { id } }'
-    await using one = subscribe(press.socket, query)
+    await using one = subscribe(gateway.socket, query)
     void one.next()
     await listening().toBe(1)
-    await using equal = subscribe(press.socket, query)
+    await using equal = subscribe(gateway.socket, query)
     const got = equal.next()
-    await eventually(() => press.readers()).toBe(2)
-    await using other = subscribe(press.socket, COUNTDOWN)
+    await eventually(() => gateway.readers()).toBe(2)
+    await using other = subscribe(gateway.socket, COUNTDOWN)
     await expect(other.next()).rejects.toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
-    press.publish('1')
+    gateway.publish('1')
     expect(await got).toEqual({ data: { published: { id: '1' } } })
   })
 
-  it('is bounded for the sockets and streams of one address', async () => {
-    const { press } = await start({ subscriptions: { connectionsPerSubject: 1 } })
-    using _held = await openIntroduced({ url: press.socket })
-    await using second = subscribe(press.socket, COUNTDOWN)
+  it('is limited by the sockets and streams of one address', async () => {
+    const { gateway } = await start({ subscriptions: { connectionsPerSubject: 1 } })
+    using _held = await openIntroduced({ url: gateway.socket })
+    await using second = subscribe(gateway.socket, COUNTDOWN)
     await expect(second.next()).rejects.toMatchObject({ code: 4429 })
     const body = JSON.stringify({ query: COUNTDOWN })
     const headers = { 'content-type': 'application/json', accept: 'text/event-stream' }
-    expect((await fetch(press.stream, { method: 'POST', headers, body })).status).toBe(429)
+    expect((await fetch(gateway.stream, { method: 'POST', headers, body })).status).toBe(429)
   })
 
-  it('leaves nothing behind of clients that come and go', async () => {
-    const { press, listening } = await start()
+  it('returns to zero when clients have come and gone', async () => {
+    const { gateway, listening } = await start()
     for (let round = 0; round < 10; round++) {
-      using raw = await openIntroduced({ url: press.socket })
+      using raw = await openIntroduced({ url: gateway.socket })
       for (let index = 0; index < 20; index++)
         raw.subscribe(`${index}`, `subscription { a${index}: published { id } }`)
       if (round % 2 === 0) await listening().toBe(20)
       for (let index = 0; index < 20; index += 2) raw.send({ id: `${index}`, type: 'complete' })
     }
     await listening().toBe(0)
-    await eventually(() => press.readers()).toBe(0)
-    expect(await press.followed()).toBe(0)
+    await eventually(() => gateway.readers()).toBe(0)
+    expect(await gateway.followed()).toBe(0)
   })
 })

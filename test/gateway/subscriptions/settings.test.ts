@@ -9,34 +9,29 @@ function placeIn(subscriptions: object, addresses = [ADDRESS]) {
   return resolveEndpoint(sourceOf(readSettings({ subscriptions }).subscriptions, 'reviews'), () => addresses)
 }
 
-describe('where a subgraph is subscribed to', () => {
+describe('the subscription address of a subgraph', () => {
   test.each([
+    ['is its query URL over WebSocket by default', {}, 'ws', 'wss://user:pass@reviews:4001/graphql?key=1'],
     [
-      'is where it is asked, by WebSocket, when nothing is set',
-      {},
-      'ws',
-      'wss://user:pass@reviews:4001/graphql?key=1',
-    ],
-    [
-      'is at another path of its host',
+      'may have another path on the same host',
       { everySubgraph: { path: '/ws' } },
       'ws',
       'wss://user:pass@reviews:4001/ws',
     ],
     [
-      'is by event stream for one of them',
+      'may be an event stream for one subgraph',
       { subgraphs: { reviews: { protocol: 'sse', path: '/graphql/stream' } } },
       'sse',
       'https://user:pass@reviews:4001/graphql/stream',
     ],
     [
-      'is at an address of its own',
+      'may be a URL of its own',
       { everySubgraph: { path: '/ws' }, subgraphs: { reviews: { url: 'http://live/there' } } },
       'ws',
       'ws://live/there',
     ],
     [
-      'keeps the path of its own when all have another',
+      'keeps its own path when every subgraph has another',
       { everySubgraph: { path: '/a' }, subgraphs: { reviews: { path: '/b' } } },
       'ws',
       'wss://user:pass@reviews:4001/b',
@@ -45,14 +40,14 @@ describe('where a subgraph is subscribed to', () => {
     expect(placeIn(subscriptions)).toEqual({ protocol, urls: [url] })
   })
 
-  it('is each of its instances', () => {
+  it('is that of each of its instances', () => {
     expect(placeIn({}, ['http://a/graphql', 'http://b/graphql']).urls).toEqual([
       'ws://a/graphql',
       'ws://b/graphql',
     ])
   })
 
-  it('is not taken from settings that make no sense', () => {
+  it('is refused when its settings are invalid', () => {
     for (const source of [{ protocol: 'tcp' }, { url: 'ftp://x' }, { path: 'relative' }, { pth: '/x' }])
       expect(() => placeIn({ subgraphs: { reviews: source } })).toThrow('subscriptions.subgraphs.reviews')
   })

@@ -17,22 +17,22 @@ const answerFor = (id: string) => ({
   },
 })
 
-let press: ArticlesGateway
+let gateway: ArticlesGateway
 beforeAll(async () => {
-  press = await startArticlesGateway()
+  gateway = await startArticlesGateway()
 })
-afterAll(() => press?.[Symbol.asyncDispose]())
+afterAll(() => gateway?.[Symbol.asyncDispose]())
 beforeEach(async () => {
   await listeners().toBe(0)
-  press.authors.seen.queries.length = 0
-  press.articles.seen.subscriptions.length = 0
-  press.articles.seen.upgrades.length = 0
+  gateway.authors.seen.queries.length = 0
+  gateway.articles.seen.subscriptions.length = 0
+  gateway.articles.seen.upgrades.length = 0
 })
 
-const listeners = (topic = 'published') => eventually(() => press.articles.topics.listening(topic))
+const listeners = (topic = 'published') => eventually(() => gateway.articles.topics.listening(topic))
 
 function post(body: object, accept: string, signal?: AbortSignal): Promise<Response> {
-  return fetch(press.graphql, {
+  return fetch(gateway.graphql, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept },
     body: JSON.stringify(body),
@@ -43,42 +43,42 @@ function post(body: object, accept: string, signal?: AbortSignal): Promise<Respo
 const PARTS = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0,application/json'
 
 describe('a subscription over two subgraphs', () => {
-  it('gives each event with what the other subgraph knows, in the order of the events', async () => {
-    await using subscriber = subscribe(press.socket, PUBLISHED)
+  it("completes each event with the other subgraph's fields, in the order of the events", async () => {
+    await using subscriber = subscribe(gateway.socket, PUBLISHED)
     const first = subscriber.next()
     await listeners().toBe(1)
-    for (const id of ['1', '2', '3']) press.publish(id)
+    for (const id of ['1', '2', '3']) gateway.publish(id)
     expect(await first).toEqual(answerFor('1'))
     expect(await subscriber.next()).toEqual(answerFor('2'))
     expect(await subscriber.next()).toEqual(answerFor('3'))
-    expect(press.authors.seen.queries).toHaveLength(3)
-    expect(press.articles.seen.subscriptions).toEqual([
+    expect(gateway.authors.seen.queries).toHaveLength(3)
+    expect(gateway.articles.seen.subscriptions).toEqual([
       expect.stringMatching(/^subscription Published__articles__0/),
     ])
   })
 
-  it('keeps the order of the events, however long each takes to answer', async () => {
-    await using subscriber = subscribe(press.socket, PUBLISHED)
+  it('keeps the order of the events, however long each takes to complete', async () => {
+    await using subscriber = subscribe(gateway.socket, PUBLISHED)
     const first = subscriber.next()
     await listeners().toBe(1)
     const released = Promise.withResolvers<void>()
     let asked = 0
-    press.authors.behaviour.delay = () => (asked++ === 0 ? released.promise : Promise.resolve())
-    for (const id of ['1', '2', '3']) press.publish(id)
+    gateway.authors.behaviour.delay = () => (asked++ === 0 ? released.promise : Promise.resolve())
+    for (const id of ['1', '2', '3']) gateway.publish(id)
     await eventually(() => asked).toBe(3)
     released.resolve()
     expect(await first).toEqual(answerFor('1'))
     expect(await subscriber.next()).toEqual(answerFor('2'))
     expect(await subscriber.next()).toEqual(answerFor('3'))
-    delete press.authors.behaviour.delay
+    delete gateway.authors.behaviour.delay
   })
 
-  it('tells an error of one event in its place, and goes on with the next', async () => {
-    await using subscriber = subscribe(press.socket, PUBLISHED)
+  it('reports an error of one event at its path, and continues with the next', async () => {
+    await using subscriber = subscribe(gateway.socket, PUBLISHED)
     const first = subscriber.next()
     await listeners().toBe(1)
-    press.publish('13')
-    press.publish('14')
+    gateway.publish('13')
+    gateway.publish('14')
     expect(await first).toMatchObject({
       data: { published: { id: '13', author: { name: null } } },
       errors: [{ path: ['published', 'author', 'name'] }],
@@ -86,30 +86,30 @@ describe('a subscription over two subgraphs', () => {
     expect(await subscriber.next()).toEqual(answerFor('14'))
   })
 
-  it('takes variables, conditions and null events', async () => {
+  it('supports variables, conditions and null events', async () => {
     await using subscriber = subscribe(
-      press.socket,
+      gateway.socket,
       'subscription ($s: String, $without: Boolean!) { published(section: $s) { id byline @skip(if: $without) } }',
       { variables: { s: 'sport', without: true } },
     )
     const first = subscriber.next()
     await listeners('sport').toBe(1)
-    press.articles.topics.publish('sport', { id: '1', title: 't' })
-    press.articles.topics.publish('sport', null)
+    gateway.articles.topics.publish('sport', { id: '1', title: 't' })
+    gateway.articles.topics.publish('sport', null)
     expect(await first).toEqual({ data: { published: { id: '1' } } })
     expect(await subscriber.next()).toEqual({ data: { published: null } })
-    expect(press.authors.seen.queries).toEqual([])
+    expect(gateway.authors.seen.queries).toEqual([])
   })
 
-  it('ends when the subgraph says that it is complete', async () => {
-    await using subscriber = subscribe(press.socket, 'subscription { countdown(from: 2) }')
+  it('ends when the subgraph completes it', async () => {
+    await using subscriber = subscribe(gateway.socket, 'subscription { countdown(from: 2) }')
     expect(await subscriber.next()).toEqual({ data: { countdown: 2 } })
     expect(await subscriber.next()).toEqual({ data: { countdown: 1 } })
     expect(await subscriber.next()).toBeUndefined()
   })
 
-  it('tells nothing of what broke inside a subgraph', async () => {
-    await using subscriber = subscribe(press.socket, 'subscription { broken }')
+  it('reveals nothing about an internal error of a subgraph', async () => {
+    await using subscriber = subscribe(gateway.socket, 'subscription { broken }')
     expect(await subscriber.next()).toMatchObject({
       data: { broken: null },
       errors: [{ path: ['broken'], message: expect.not.stringContaining('presses') }],
@@ -117,7 +117,7 @@ describe('a subscription over two subgraphs', () => {
     expect(await subscriber.next()).toBeUndefined()
   })
 
-  it('tells what the settings let through of a subgraph', async () => {
+  it("forwards a subgraph's error as the settings allow", async () => {
     await using open = await startArticlesGateway({ errors: { messages: 'all', subgraphs: true } })
     await using subscriber = subscribe(open.socket, 'subscription { broken }')
     expect(await subscriber.next()).toMatchObject({
@@ -132,8 +132,8 @@ describe('a subscription over two subgraphs', () => {
     ])
   })
 
-  it('is not followed any more once its last reader has left', async () => {
-    const subscriber = subscribe(press.socket, PUBLISHED)
+  it('is closed at the subgraph once its last reader has left', async () => {
+    const subscriber = subscribe(gateway.socket, PUBLISHED)
     void subscriber.next()
     await listeners().toBe(1)
     await subscriber[Symbol.asyncDispose]()
@@ -141,46 +141,46 @@ describe('a subscription over two subgraphs', () => {
   })
 })
 
-describe('an operation that cannot be subscribed to', () => {
+describe('an operation that is not a valid subscription', () => {
   test.each([
-    ['is not valid', 'subscription { nothing }', 'BAD_USER_INPUT'],
-    ['has variables that do not fit', 'subscription ($n: Int!) { countdown(from: $n) }', 'BAD_USER_INPUT'],
-    ['is deferred in part', 'subscription { published { id ... @defer { byline } } }', 'BAD_USER_INPUT'],
+    ['is invalid', 'subscription { nothing }', 'BAD_USER_INPUT'],
+    ['has invalid variables', 'subscription ($n: Int!) { countdown(from: $n) }', 'BAD_USER_INPUT'],
+    ['uses @defer', 'subscription { published { id ... @defer { byline } } }', 'BAD_USER_INPUT'],
   ])('is refused when it %s', async (_, query, code) => {
-    await using subscriber = subscribe(press.socket, query)
+    await using subscriber = subscribe(gateway.socket, query)
     await expect(subscriber.next()).rejects.toMatchObject([{ extensions: { code } }])
-    expect(press.articles.seen.subscriptions).toEqual([])
+    expect(gateway.articles.seen.subscriptions).toEqual([])
   })
 })
 
 describe('queries and mutations', () => {
   it('run over WebSocket as over HTTP', async () => {
-    await using query = subscribe(press.socket, '{ article(id: "1") { title byline } }')
+    await using query = subscribe(gateway.socket, '{ article(id: "1") { title byline } }')
     expect(await query.next()).toEqual({ data: { article: { title: 'Title 1', byline: 'Title 1 by a1' } } })
     expect(await query.next()).toBeUndefined()
-    await using mutation = subscribe(press.socket, 'mutation { publish(id: "5") { id } }')
+    await using mutation = subscribe(gateway.socket, 'mutation { publish(id: "5") { id } }')
     expect(await mutation.next()).toEqual({ data: { publish: { id: '5' } } })
-    await using invalid = subscribe(press.socket, '{ nothing }')
+    await using invalid = subscribe(gateway.socket, '{ nothing }')
     await expect(invalid.next()).rejects.toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
   })
 })
 
 describe('an event stream', () => {
-  it('gives the same to the client that people use', async () => {
-    const client = createClient({ url: press.stream, retryAttempts: 0 })
+  it('works with the graphql-sse client', async () => {
+    const client = createClient({ url: gateway.stream, retryAttempts: 0 })
     const results = client.iterate({ query: PUBLISHED })
     const first = results.next()
     await listeners().toBe(1)
-    press.publish('1')
-    press.publish('2')
+    gateway.publish('1')
+    gateway.publish('2')
     expect((await first).value).toEqual(answerFor('1'))
     expect((await results.next()).value).toEqual(answerFor('2'))
     client.dispose()
     await listeners().toBe(0)
   })
 
-  it('ends with the subscription, and tells what is wrong with one', async () => {
-    const client = createClient({ url: press.stream, retryAttempts: 0 })
+  it('ends with the subscription, and reports an invalid one', async () => {
+    const client = createClient({ url: gateway.stream, retryAttempts: 0 })
     const all = async (query: string) => {
       const seen: unknown[] = []
       for await (const result of client.iterate({ query })) seen.push(result)
@@ -194,8 +194,8 @@ describe('an event stream', () => {
   })
 })
 
-describe('an answer in parts', () => {
-  it('gives each event as a part at once, between heartbeats', async () => {
+describe('a multipart response', () => {
+  it('sends each event at once as a part, between heartbeats', async () => {
     const left = new AbortController()
     const response = await post({ query: PUBLISHED }, PARTS, left.signal)
     expect(response.headers.get('content-type')).toBe(
@@ -204,9 +204,9 @@ describe('an answer in parts', () => {
     const parts = readParts(response)
     expect((await parts.next()).value).toEqual({})
     await listeners().toBe(1)
-    press.publish('1')
+    gateway.publish('1')
     expect((await parts.next()).value).toEqual({ payload: answerFor('1') })
-    press.publish('2')
+    gateway.publish('2')
     expect((await parts.next()).value).toEqual({ payload: answerFor('2') })
     left.abort()
     await listeners().toBe(0)
@@ -223,7 +223,7 @@ describe('an answer in parts', () => {
     ])
   })
 
-  it('is plain JSON for what is no subscription, or is wrong', async () => {
+  it('is plain JSON for a query or an invalid subscription', async () => {
     const query = await post({ query: '{ article(id: "1") { title } }' }, PARTS)
     expect(query.headers.get('content-type')).toMatch(/^application\/json/)
     expect(await query.json()).toEqual({ data: { article: { title: 'Title 1' } } })
@@ -231,7 +231,7 @@ describe('an answer in parts', () => {
     expect(await wrong.json()).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
   })
 
-  it('is not for a client that does not ask for it: a subscription is refused', async () => {
+  it('is not sent to a client that does not accept it, whose subscription is refused', async () => {
     const response = await post({ query: PUBLISHED }, 'application/graphql-response+json')
     expect(response.status).toBe(400)
     expect(await response.json()).toMatchObject({
@@ -241,43 +241,43 @@ describe('an answer in parts', () => {
 })
 
 describe('equal subscriptions', () => {
-  it('are followed once and answered once, over whatever transport', async () => {
-    await using one = subscribe(press.socket, PUBLISHED)
-    await using other = subscribe(press.socket, PUBLISHED)
+  it('share one source and one execution, over every transport', async () => {
+    await using one = subscribe(gateway.socket, PUBLISHED)
+    await using other = subscribe(gateway.socket, PUBLISHED)
     const left = new AbortController()
     const response = await post({ query: PUBLISHED }, PARTS, left.signal)
     const parts = readParts(response)
     expect((await parts.next()).value).toEqual({})
     const firsts = [one.next(), other.next(), parts.next()]
     await listeners().toBe(1)
-    await eventually(() => press.readers()).toBe(3)
-    press.publish('1')
+    await eventually(() => gateway.readers()).toBe(3)
+    gateway.publish('1')
     const [first, second, third] = await Promise.all(firsts)
     expect(first).toEqual(answerFor('1'))
     expect(second).toEqual(answerFor('1'))
     expect(third).toEqual({ done: false, value: { payload: answerFor('1') } })
-    expect(press.articles.seen.upgrades).toHaveLength(1)
-    expect(press.authors.seen.queries).toHaveLength(1)
+    expect(gateway.articles.seen.upgrades).toHaveLength(1)
+    expect(gateway.authors.seen.queries).toHaveLength(1)
     left.abort()
   })
 
-  it('go on for the others when one leaves', async () => {
-    const one = subscribe(press.socket, PUBLISHED)
-    await using other = subscribe(press.socket, PUBLISHED)
+  it('continue for the others when one client leaves', async () => {
+    const one = subscribe(gateway.socket, PUBLISHED)
+    await using other = subscribe(gateway.socket, PUBLISHED)
     void one.next()
     const second = other.next()
-    await eventually(() => press.readers()).toBe(2)
+    await eventually(() => gateway.readers()).toBe(2)
     await listeners().toBe(1)
     await one[Symbol.asyncDispose]()
-    await eventually(() => press.readers()).toBe(1)
-    press.publish('7')
+    await eventually(() => gateway.readers()).toBe(1)
+    gateway.publish('7')
     expect(await second).toEqual(answerFor('7'))
   })
 
-  it('are two when a variable, or a word of the text, differs', async () => {
+  it('are separate when a variable or the text differs', async () => {
     const withSection = 'subscription ($s: String) { published(section: $s) { id } }'
-    await using one = subscribe(press.socket, withSection, { variables: { s: 'a' } })
-    await using other = subscribe(press.socket, withSection, { variables: { s: 'b' } })
+    await using one = subscribe(gateway.socket, withSection, { variables: { s: 'a' } })
+    await using other = subscribe(gateway.socket, withSection, { variables: { s: 'b' } })
     void one.next()
     void other.next()
     await listeners('a').toBe(1)

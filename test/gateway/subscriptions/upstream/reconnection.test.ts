@@ -32,7 +32,7 @@ function follow(url: string, onLost: (error: unknown) => void = () => {}) {
   }
 }
 
-/** Each connection gets two events, and is cut behind them; the fifth event is the last one. */
+/** Sends two events on each connection and cuts it after them; the fifth event is the last one. */
 async function startCounter() {
   const seen: unknown[] = []
   const server = createServer((request, response) => {

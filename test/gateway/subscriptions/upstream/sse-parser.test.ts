@@ -30,11 +30,11 @@ describe('server-sent events', () => {
     ['event: complete\ndata\n\n', [{ name: 'complete', data: '', id: undefined }]],
     ['event: next\ndata: unfinished\n', []],
     ['event: lost\n\ndata: x\n\n', [{ name: 'message', data: 'x', id: undefined }]],
-  ])('read %j', async (text, events) => {
+  ])('are parsed from %j', async (text, events) => {
     expect(await read([text])).toEqual(events)
   })
 
-  it('read the same however they are cut', async () => {
+  it('are parsed alike in whatever chunks they arrive', async () => {
     const text =
       'retry: 1\n\nevent: next\nid: 1\ndata: {"t":"…ü€😀"}\r\n\r\n:\n\nevent: next\ndata: a\ndata: b\n\n'
     const whole = new TextEncoder().encode(text)
@@ -48,7 +48,7 @@ describe('server-sent events', () => {
     )
   })
 
-  it('are refused when they are too large, in one line or in many, finished or not', async () => {
+  it('are refused when they are too large, in one line or many, complete or not', async () => {
     for (const text of [`data: ${'x'.repeat(50)}`, `${'data: 123456789\n'.repeat(10)}\n`])
       await expect(read([text], 40)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
