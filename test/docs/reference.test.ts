@@ -18,6 +18,11 @@ import {
 } from '#test/docs/pages.ts'
 import { DIFFERENCE_KINDS } from '#tools/reconcile/compare.ts'
 
+/** Every source file, tests and schemas included, relative to the project. */
+const FILES = globSync(
+  '{bench,bff,bff-mobile,bff-web,clients,deploy,docs,gateway,platform,schema,start,subgraphs,test,testbed,tools}/**/*.{ts,mjs,graphql}',
+  { cwd: ROOT },
+)
 const SOURCES = globSync('{platform,subgraphs,gateway,bff,bff-web,bff-mobile,start,tools}/**/*.ts', {
   cwd: ROOT,
 })
@@ -64,6 +69,11 @@ test.each(
 function quotationIn({ marks, text }: Block): { file: string | undefined; text: string } {
   return { file: marks.find(mark => mark.startsWith('from='))?.slice('from='.length), text }
 }
+
+test.each(PAGES)('the source files that %s names exist', page => {
+  const named = codeWords(readPage(page)).filter(word => /^[\w./-]*\w\.(ts|mjs|graphql)$/.test(word))
+  expect(named.filter(word => !FILES.some(file => `/${file}`.endsWith(`/${word}`)))).toEqual([])
+})
 
 function leadsSomewhere(page: string, target: string): boolean {
   const [file = '', fragment] = target.split('#')
