@@ -1,4 +1,4 @@
-// Identifiers: a prefix that names the kind, and a UUIDv7, so that ids sort by time. Example: ord_0190a5b2-….
+// Makes and checks identifiers: a prefix that names the kind, and a UUIDv7, so that ids sort by time (ord_0190a5b2-…).
 import { v7 } from 'uuid'
 
 export const ID_PREFIXES = {

@@ -1,4 +1,4 @@
-// The form of a stock keeping unit, the id that a product has everywhere.
+// Defines the form of a stock keeping unit (SKU), which identifies a product in every service.
 
 /** The form in words, for error messages. */
 export const SKU_FORM = '1 to 64 letters, digits, dots, dashes and underscores'

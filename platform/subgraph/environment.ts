@@ -41,12 +41,12 @@ export const subgraphVariables = {
     .describe('debug, info, warn or error'),
 }
 
-type Read = z.infer<z.ZodObject<typeof subgraphVariables>>
+type Variables = z.infer<z.ZodObject<typeof subgraphVariables>>
 
 /** Documents lie in the service's own database unless READ_MODELS_URL says otherwise. */
 export function subgraphConfig<Name extends SubgraphConfig['name']>(
   name: Name,
-  read: Read,
+  read: Variables,
 ): SubgraphConfig & { readonly name: Name } {
   return {
     name,

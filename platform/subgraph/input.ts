@@ -1,4 +1,4 @@
-// Checks what callers send to a subgraph. Every check throws CallerError BAD_USER_INPUT that says which field is wrong, what it should be and what came.
+// Checks input from callers. Each check throws CallerError BAD_USER_INPUT with the field, what it should be and what came.
 import { COUNTRY_CODE, isCountry } from '#platform/domain/country.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { ID_PREFIXES, type IdKind, isId } from '#platform/domain/ids.ts'

@@ -1,4 +1,4 @@
-// The names of the subgraphs. Each also names the topic that a subgraph publishes to, and its position in consistency tokens.
+// Lists the subgraphs. A name is also the subgraph's topic on the bus, and its key in consistency tokens.
 
 /** Clients' cursors hold positions in this order: append, never rearrange. */
 export const SUBGRAPHS = ['orders', 'inventory', 'payment', 'shipping'] as const

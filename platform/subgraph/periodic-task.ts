@@ -5,9 +5,9 @@ type PeriodicTask = {
   /** `signal` aborts when the task is disposed. */
   readonly run: (signal: AbortSignal) => Promise<unknown>
   readonly everyMs: number
-  /** When the first run begins: at once, when left out. */
+  /** The first run begins after this time; at once by default. */
   readonly first?: 'at-once' | 'after-pause'
-  /** How far a pause may be from `everyMs`, either way, as a share of it; 0 when left out. */
+  /** A pause differs from `everyMs` by at most this share of it, either way; 0 by default. */
   readonly jitter?: number
   readonly onError: (error: unknown) => void
 }

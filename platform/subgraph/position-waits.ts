@@ -1,4 +1,4 @@
-// Waits of queries for positions of a service's own views: only for positions that there are, and for so many at once.
+// Lets queries wait until a service's views reach a position, with a limit on the waits at one time.
 import type { Viewer } from '#platform/auth/viewer.ts'
 import { createWaitLimit } from '#platform/consistency/wait-limit.ts'
 import type { PositionWaiter } from '#platform/graphql/endpoint/operation-plugin.ts'
@@ -19,8 +19,8 @@ const MOST_WAITS = 32
 const MOST_WAITS_OF_CALLER = 8
 
 /**
- * False at once for a position past the newest event, which nobody can have been told of, and when too many wait. A
- * service asks for many people, and shares the whole with all the others.
+ * Returns false at once for a position past the newest event, which no response can have named, and when too many wait. A
+ * service waits for many people, so only the total limit applies to it.
  */
 export function createPositionWaits(options: PositionWaitsOptions): PositionWaiter['waitFor'] {
   const { service, head, shown, reached } = options
@@ -47,7 +47,7 @@ function callerOf(viewer: Viewer | undefined): string | undefined {
   return viewer?.role === 'service' ? undefined : viewer?.subject
 }
 
-/** However many ask, one look at the store is under way at a time; each is answered by one that began after it asked. */
+/** Concurrent checks share one read of the store at a time. Each check uses a read that began after the check did. */
 function createHeadCheck(head: () => Promise<number>): (position: number) => Promise<boolean> {
   let known = 0
   let underWay: Promise<unknown> = Promise.resolve()

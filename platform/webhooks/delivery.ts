@@ -1,4 +1,4 @@
-// Delivers webhooks that wait in a table: signed, when they are due, and again until they are taken.
+// Delivers the signed webhooks of a table when they are due, and retries them until they are accepted.
 import { Pool } from 'undici'
 import { createWakeSignal, fullJitter } from '#platform/resilience/backoff.ts'
 import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
@@ -44,7 +44,7 @@ export function createWebhookSender(target: WebhookTarget, connections: number):
 export type Alarm = {
   readonly isStopped: () => boolean
   sleep(ms: number): Promise<void>
-  /** Something is due at `at`, which may be earlier than was known. */
+  /** Announces that a webhook is due at `at`, which may be earlier than the next one known. */
   expect(at: Date): void
   stop(): void
 }

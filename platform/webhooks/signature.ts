@@ -3,7 +3,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 
 export const SIGNATURE_HEADER = 'waybill-signature'
-/** How far the time in a signature may be from now, either way. */
+/** The time in a signature may differ from now by at most this, either way. */
 const TOLERANCE_SECONDS = 300
 
 const SIGNATURE = /^t=(\d{1,12}),v1=([\da-f]{64})$/
@@ -14,7 +14,7 @@ export function signWebhook(secret: string, body: string | Uint8Array, timestamp
   return `t=${seconds},v1=${digest(secret, seconds, body).toString('hex')}`
 }
 
-export type ReceivedWebhook = {
+type ReceivedWebhook = {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly rawBody: string | Uint8Array
 }

@@ -1,4 +1,4 @@
-// Texts in webhooks, checked for what PostgreSQL cannot hold: U+0000 and half a surrogate pair.
+// Checks texts in webhooks for what PostgreSQL cannot store: U+0000 and unpaired surrogates.
 import { z } from 'zod'
 
 /** 1 to `most` characters that can be stored as they are: for ids and codes, which must not change on their way. */

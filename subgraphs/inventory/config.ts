@@ -1,4 +1,4 @@
-// What inventory reads from its environment.
+// Reads inventory's settings from environment variables.
 import { z } from 'zod'
 import { type Environment, readConfig } from '#platform/config/config.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'

@@ -1,4 +1,4 @@
-// Runs inventory as a process of its own: reads the environment, starts, stops on a signal.
+// Starts inventory as a process: reads the environment, and stops on a signal.
 import { runService } from '#platform/process/run-service.ts'
 
 await runService({

@@ -1,4 +1,4 @@
-// The resolver map of inventory's schema.
+// Composes the resolver map of inventory's schema.
 import type { Resolvers } from '#schema/generated/inventory.ts'
 import type { CommandDependencies } from '#subgraphs/inventory/commands/dependencies.ts'
 import { createMutations } from '#subgraphs/inventory/commands/mutations.ts'

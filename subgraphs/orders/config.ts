@@ -1,4 +1,4 @@
-// What orders reads from its environment.
+// Reads orders' settings from environment variables.
 import { z } from 'zod'
 import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { graphqlUrl, namedUrl, requireAddresses } from '#platform/discovery/addresses.ts'

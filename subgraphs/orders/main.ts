@@ -1,4 +1,4 @@
-// The orders service as a process of its own.
+// Starts orders as a process: reads the environment, and stops on a signal.
 import { runService } from '#platform/process/run-service.ts'
 
 await runService({

@@ -1,4 +1,4 @@
-// The resolver map of orders' schema.
+// Composes the resolver map of orders' schema.
 import type { CommandDependencies } from '#subgraphs/orders/commands/dependencies.ts'
 import { createMutations } from '#subgraphs/orders/commands/mutations.ts'
 import { createChangeQueries } from '#subgraphs/orders/queries/changes.ts'

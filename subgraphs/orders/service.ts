@@ -1,4 +1,4 @@
-// Wires orders: its views and aggregates, the other services, the fulfilment saga and what it hears.
+// Wires orders: its views and aggregates, the clients of other services, the fulfilment saga and its inputs.
 
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import { createRepository } from '#platform/event-store/repository.ts'
@@ -107,7 +107,7 @@ function openServices({ http, open, discovery, adjusted }: SubgraphPorts, config
   }
 }
 
-/** The runner first, so that nothing is heard before it can be acted on; closed in reverse. */
+/** Opens the runner first, so that no event arrives before it can be handled; closed in reverse. */
 async function startFulfilments(
   { store, readModels, bus, http, open }: SubgraphPorts,
   config: OrdersConfig,
@@ -152,7 +152,10 @@ async function startFulfilments(
     { essential: false },
   )
   const onUnreadable = ({ topic, type, position }: BusMessage, err: unknown) =>
-    logger.error({ err, topic, type, position }, 'an event of another service could not be read')
+    logger.error(
+      { err, topic, type, position },
+      'an event of another service could not be parsed, it is skipped',
+    )
   open.use(
     await bus.subscribe('orders-saga', ['payment', 'shipping'], messages =>
       deliverAll(

@@ -1,4 +1,4 @@
-// Payment as a process of its own.
+// Starts payment as a process: reads the environment, and stops on a signal.
 import { runService } from '#platform/process/run-service.ts'
 
 await runService({

@@ -1,4 +1,4 @@
-// The resolver map of payment's schema.
+// Composes the resolver map of payment's schema.
 import { createMutations } from '#subgraphs/payment/commands/mutations.ts'
 import type { Payments } from '#subgraphs/payment/commands/payments.ts'
 import type { QueryDependencies } from '#subgraphs/payment/queries/loaders.ts'

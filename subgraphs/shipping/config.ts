@@ -1,4 +1,4 @@
-// What shipping reads from its environment.
+// Reads shipping's settings from environment variables.
 import { z } from 'zod'
 import { type Environment, readConfig, urlWithScheme } from '#platform/config/config.ts'
 import { subgraphConfig, subgraphVariables } from '#platform/subgraph/environment.ts'

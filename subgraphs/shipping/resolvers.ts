@@ -1,4 +1,4 @@
-// The resolver map of shipping's schema.
+// Composes the resolver map of shipping's schema.
 import { createMutations } from '#subgraphs/shipping/commands/mutations.ts'
 import type { ShipmentCommands } from '#subgraphs/shipping/commands/shipments.ts'
 import type { QueryDependencies } from '#subgraphs/shipping/queries/loaders.ts'

@@ -1,4 +1,4 @@
-// What the commands of inventory need.
+// Types the dependencies of inventory's commands.
 import type { Collection } from '#platform/read-models/read-models.ts'
 import type { StockRepository } from '#subgraphs/inventory/domain/aggregate.ts'
 import type { HoldQuota } from '#subgraphs/inventory/domain/holds.ts'

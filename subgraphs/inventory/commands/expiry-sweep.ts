@@ -1,4 +1,4 @@
-// Ends reservations that are past their end and never committed, so that their units are free in the read models too.
+// Expires reservations that are past their end and were never committed, so that the read models free their units too.
 import { createHash } from 'node:crypto'
 import { startPeriodicTask } from '#platform/subgraph/periodic-task.ts'
 import type { CommandDependencies } from '#subgraphs/inventory/commands/dependencies.ts'

@@ -1,4 +1,4 @@
-// Checks what callers send with the commands of inventory, and puts it into the domain's terms.
+// Checks the input of inventory's commands and converts it to domain types.
 import type { Money } from '#platform/domain/money.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 import {

@@ -1,4 +1,4 @@
-// The mutations of inventory: each says who may call it, checks the input, carries out the command and maps the result.
+// Resolves the mutations of inventory: authorises the caller, checks the input, executes the command, maps the result.
 import { requireRole } from '#platform/auth/viewer.ts'
 import type { Refusal } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'

@@ -1,4 +1,4 @@
-// Carries out commands on the stock of one SKU, or of all SKUs of an order at once.
+// Executes commands on the stock of one SKU, or of all SKUs of an order at once.
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import type { Json } from '#platform/domain/json.ts'
 import type { AggregateEvent, CommandResult } from '#platform/event-store/aggregate.ts'

@@ -1,4 +1,4 @@
-// How the stock of a SKU is kept in the event store.
+// Defines how the stock of a SKU is stored in the event store.
 import type { Aggregate, Repository } from '#platform/event-store/aggregate.ts'
 import {
   evolve,
@@ -8,7 +8,7 @@ import {
   type StockEvent,
 } from '#subgraphs/inventory/domain/stock.ts'
 
-/** One aggregate per SKU; its id is the SKU. */
+/** Stores the stock of each SKU as an aggregate whose id is the SKU. */
 export const stockAggregate: Aggregate<Stock, StockEvent> = {
   category: 'stock',
   initial: noStock,

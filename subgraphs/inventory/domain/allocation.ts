@@ -1,10 +1,10 @@
-// Which warehouse serves which line of an order: as few warehouses as a greedy choice gives. Free of I/O.
+// Allocates the lines of an order to warehouses: a greedy choice that uses few of them.
 import { availableIn, type Stock } from '#subgraphs/inventory/domain/stock.ts'
 
 export type Line = { readonly sku: string; readonly quantity: number }
 export type Allocation = { readonly sku: string; readonly warehouse: string; readonly quantity: number }
 
-/** One line per SKU, in SKU order: the same order however its lines are written. */
+/** Returns one line per SKU, sorted by SKU, so that the result does not depend on how an order's lines are split. */
 export function mergeLines(lines: readonly Line[]): Line[] {
   const sums = new Map<string, number>()
   for (const { sku, quantity } of lines) sums.set(sku, (sums.get(sku) ?? 0) + quantity)
@@ -68,7 +68,7 @@ function servedBy(
   return served
 }
 
-/** By code unit, the same on every machine whatever its locale. */
+/** Compares by code unit, which does not depend on the machine's locale. */
 export function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }

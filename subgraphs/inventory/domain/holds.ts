@@ -1,9 +1,9 @@
-// The holds on one SKU by order: a plain JSON map that changes by copy, at a cost that hardly grows with its size. Free of I/O.
+// Keeps the holds on one SKU by order, in a plain JSON map whose copies cost little even when it is large.
 
 /** Units of one SKU in one warehouse. */
 export type Units = { readonly warehouse: string; readonly quantity: number }
 type HeldUnits = Units & { readonly shipped: number }
-/** What one order holds. */
+/** The units that one order holds. */
 export type Hold = {
   readonly customerId: string
   readonly expiresAt: string
@@ -12,7 +12,7 @@ export type Hold = {
 }
 
 /**
- * Order to hold, in shards by the end of the order's id, which is random: to change one hold copies one shard and the
+ * Maps orders to holds, in shards by the random end of the order's id: changing one hold copies one shard and the
  * list of shards, some hundred entries, where a flat map of a busy SKU would copy thousands. Empty shards are left out.
  */
 export type Holds = Readonly<Record<string, Readonly<Record<string, Hold>>>>
@@ -41,24 +41,24 @@ export function dropHold(holds: Holds, orderId: string): Holds {
   return rest
 }
 
-/** Every order with its hold. */
+/** Returns every order with its hold. */
 export function listHolds(holds: Holds): [string, Hold][] {
   return Object.values(holds).flatMap(shard => Object.entries(shard))
 }
 
-/** What of a hold is still in the warehouses. */
+/** Returns the units of a hold that are still in the warehouses. */
 export function unshipped(hold: Hold): Units[] {
   return hold.allocations
     .filter(units => units.quantity > units.shipped)
     .map(({ warehouse, quantity, shipped }) => ({ warehouse, quantity: quantity - shipped }))
 }
 
-/** Past its end and never committed: others may take its units from then on, swept or not. */
+/** True when the hold is past its end: others may take its units from then on, even before a sweep. */
 export function isDue(hold: Hold, at: string): boolean {
   return !hold.committed && hold.expiresAt <= at
 }
 
-/** The holds that are due, with their orders. Every reservation asks, so it makes no lists on the way. */
+/** Returns the due holds with their orders. Every reservation calls this, so it makes no intermediate lists. */
 export function dueHolds(holds: Holds, at: string): [string, Hold][] {
   const due: [string, Hold][] = []
   for (const name in holds) {
@@ -76,7 +76,7 @@ export type Lapses = Readonly<Record<string, true>>
 
 export const noLapses: Lapses = {}
 
-/** More are forgotten, oldest first. */
+/** Beyond this number the oldest lapses are dropped. */
 const MAX_LAPSES = 1_000
 
 export function addLapse(lapsed: Lapses, customerId: string): Lapses {
@@ -91,7 +91,7 @@ export function dropLapse(lapsed: Lapses, customerId: string): Lapses {
 }
 
 /**
- * What one customer may hold of a SKU for orders that no payment is approved for yet, beside its first: whoever holds
+ * Limits the units of a SKU that one customer may hold for orders without an approved payment, after the first: whoever holds
  * nothing, and did not let its last hold lapse, may buy all that is there in one order.
  */
 export type HoldQuota = {
@@ -99,7 +99,7 @@ export type HoldQuota = {
   readonly units: number
   /** The share of all units on hand, from 0 to 1, that may be held where that is more. */
   readonly share: number
-  /** Orders at a time. */
+  /** The number of orders that may hold units at a time. */
   readonly orders: number
 }
 
@@ -109,7 +109,7 @@ export const UNLIMITED_HOLDS: HoldQuota = {
   orders: Number.POSITIVE_INFINITY,
 }
 
-/** Units that the customer may still hold without an approved payment, of `onHand` in all; `pending` are open now. */
+/** Returns how many more of the `onHand` units the customer may hold without an approved payment; `pending` are its open holds. */
 export function allowance(
   { pending: holds, lapsed }: { readonly pending: Holds; readonly lapsed: Lapses },
   { customerId, onHand, quota }: { customerId: string; onHand: number; quota: HoldQuota },

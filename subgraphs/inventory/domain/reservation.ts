@@ -1,4 +1,4 @@
-// Commands over the stocks of an order's SKUs, all or nothing: reserve, commit, release, expire, ship, restock. Free of I/O.
+// Decides commands on the stocks of an order, all or nothing: reserve, commit, release, expire, ship, restock.
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import {
   type Allocation,
@@ -82,7 +82,7 @@ export function reserve(stocks: Stocks, command: Reserve): Decision<Change, Rese
   )
 }
 
-/** What an order holds, sorted by SKU, then warehouse. */
+/** Returns the units that an order holds, sorted by SKU, then warehouse. */
 export function allocationsOf(stocks: Stocks, orderId: string): Allocation[] {
   return holdsOf(stocks, orderId)
     .flatMap(({ sku, hold }) =>
@@ -112,13 +112,13 @@ function alreadyHeld(
   return refuse({ code: 'RESERVATION_EXISTS', message: `Order ${orderId} already holds other lines.` })
 }
 
-type Short = Shortage & { readonly byQuota: boolean }
+type QuotaShortage = Shortage & { readonly byQuota: boolean }
 
 function shortagesOf(
   lines: readonly Line[],
   stocks: Stocks,
   { customerId, quota = UNLIMITED_HOLDS }: Pick<Reserve, 'customerId' | 'quota'>,
-): Short[] {
+): QuotaShortage[] {
   return lines
     .map(({ sku, quantity }) => {
       const stock = stockOf(stocks, sku)
@@ -130,8 +130,8 @@ function shortagesOf(
     .filter(line => line.available < line.requested)
 }
 
-function insufficient(short: readonly Short[]): ReserveRefusal {
-  const listed = (lines: readonly Short[]) =>
+function insufficient(short: readonly QuotaShortage[]): ReserveRefusal {
+  const listed = (lines: readonly QuotaShortage[]) =>
     lines.map(({ sku, requested, available }) => `${sku} (${available} of ${requested})`).join(', ')
   const byStock = short.filter(({ byQuota }) => !byQuota)
   const byQuota = short.filter(line => line.byQuota)
@@ -195,7 +195,7 @@ export function expire(
   )
 }
 
-/** Goods leave a warehouse: only units that the order holds there, firmly. */
+/** Ships units from a warehouse: only those that the order holds firmly there. */
 export function ship(
   stocks: Stocks,
   { orderId, warehouse, lines }: { orderId: string; warehouse: string; lines: readonly Line[] },
@@ -236,7 +236,7 @@ function cannotShip(
 }
 
 /**
- * Returned goods come back to the warehouse that `shippedFrom` names for their SKU, or else to the first that has ever
+ * Restocks returned goods in the warehouse that `shippedFrom` names for their SKU, or else in the first that has ever
  * had any; never more than was shipped and not yet restocked.
  */
 export function restock(
@@ -263,12 +263,12 @@ export function restock(
   )
 }
 
-/** Whether any of `stocks` still holds something for the order. */
+/** True when any of `stocks` still holds units for the order. */
 export function isHeld(stocks: Stocks, orderId: string): boolean {
   return holdsOf(stocks, orderId).length > 0
 }
 
-/** `stocks` as they are after `decided`. */
+/** Returns `stocks` with the changes of `decided` applied. */
 export function after(stocks: Stocks, decided: readonly Change[]): Stocks {
   const result = new Map(stocks)
   for (const { id, event } of decided) result.set(id, evolve(stockOf(result, id), event))

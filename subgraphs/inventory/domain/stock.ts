@@ -1,4 +1,4 @@
-// The stock of one SKU: product facts, units by warehouse, and the orders that hold some of them. Free of I/O, clock and ids.
+// Defines the stock of one SKU: its events, its state (product facts, units by warehouse, holds) and its decisions.
 import { accept, type Decision, refuse } from '#platform/domain/decision.ts'
 import type { Money } from '#platform/domain/money.ts'
 import {
@@ -26,7 +26,7 @@ export type ProductFacts = {
   readonly dimensions: Dimensions
   readonly lowStockThreshold: number
 }
-type Given = { readonly sku: string; readonly orderId: string; readonly customerId: string }
+type HoldReference = { readonly sku: string; readonly orderId: string; readonly customerId: string }
 
 /** `StockReceived` and `StockCorrected` differ in meaning only; a correction may be negative. `LowStockReached` is a signal. */
 export type StockEvent =
@@ -42,15 +42,15 @@ export type StockEvent =
     }
   | {
       readonly type: 'StockReserved'
-      readonly data: Given & { readonly allocations: readonly Units[]; readonly expiresAt: string }
+      readonly data: HoldReference & { readonly allocations: readonly Units[]; readonly expiresAt: string }
     }
-  | { readonly type: 'ReservationCommitted'; readonly data: Given }
+  | { readonly type: 'ReservationCommitted'; readonly data: HoldReference }
   /** `allocations` are the units given back: what was held and not shipped. */
   | {
       readonly type: 'ReservationReleased' | 'ReservationExpired'
-      readonly data: Given & { readonly allocations: readonly Units[] }
+      readonly data: HoldReference & { readonly allocations: readonly Units[] }
     }
-  | { readonly type: 'StockShipped'; readonly data: Given & Units }
+  | { readonly type: 'StockShipped'; readonly data: HoldReference & Units }
   | {
       readonly type: 'StockRestocked'
       readonly data: Units & { readonly sku: string; readonly orderId: string }
@@ -111,7 +111,7 @@ export function availableIn(stock: Stock, warehouse: string): number {
   return (stock.onHand[warehouse] ?? 0) - (stock.held[warehouse] ?? 0)
 }
 
-/** Units that nobody holds, over all warehouses. */
+/** Returns the units that nobody holds, over all warehouses. */
 export function available(stock: Stock): number {
   return Object.keys(stock.onHand).reduce((sum, warehouse) => sum + availableIn(stock, warehouse), 0)
 }
@@ -120,7 +120,7 @@ export function isLow(stock: Stock): boolean {
   return stock.product !== null && available(stock) <= stock.product.lowStockThreshold
 }
 
-/** What the order holds, firmly or not. */
+/** Returns the order's hold, whether it is firm or pending. */
 export function holdOf({ pending, firm }: Stock, orderId: string): Hold | undefined {
   return findHold(firm, orderId) ?? findHold(pending, orderId)
 }
@@ -191,7 +191,7 @@ function reserved(stock: Stock, data: Extract<StockEvent, { type: 'StockReserved
   }
 }
 
-function committed(stock: Stock, { orderId }: Given): Stock {
+function committed(stock: Stock, { orderId }: HoldReference): Stock {
   const hold = findHold(stock.pending, orderId)
   if (!hold) return stock
   const firm = putHold(stock.firm, orderId, { ...hold, committed: true })
@@ -199,7 +199,7 @@ function committed(stock: Stock, { orderId }: Given): Stock {
   return { ...stock, pending: dropHold(stock.pending, orderId), firm, lapsed }
 }
 
-function shipped(stock: Stock, { orderId, warehouse, quantity }: Given & Units): Stock {
+function shipped(stock: Stock, { orderId, warehouse, quantity }: HoldReference & Units): Stock {
   const units = [{ warehouse, quantity }]
   return {
     ...stock,
@@ -288,7 +288,7 @@ export function setLowStockThreshold(
   return accept(...signalled(sku, stock, [{ type: 'LowStockThresholdSet', data: { sku, threshold } }]))
 }
 
-/** Takes nothing that an order holds: a hold past its end gives its units back first. */
+/** Adjusts units that no order holds. A hold past its end gives its units back first. */
 export function adjustStock(
   stock: Stock,
   command: { sku: string; warehouse: string; quantity: number; reason: string; at: string },
@@ -318,14 +318,14 @@ function belowReserved(
   return { code: 'STOCK_BELOW_RESERVED', message, onHand, reserved }
 }
 
-/** The expiries that are due. */
+/** Returns the events that expire the due holds. */
 export function expiries(sku: string, stock: Stock, at: string): StockEvent[] {
   return dueHolds(stock.pending, at).map(([orderId, hold]) =>
     ended('ReservationExpired', { sku, orderId, hold }),
   )
 }
 
-/** The end of a hold, with the units that it gives back. */
+/** Returns the event that ends a hold, with the units that it gives back. */
 export function ended(
   type: 'ReservationReleased' | 'ReservationExpired',
   { sku, orderId, hold }: { readonly sku: string; readonly orderId: string; readonly hold: Hold },
@@ -333,7 +333,7 @@ export function ended(
   return { type, data: { sku, orderId, customerId: hold.customerId, allocations: unshipped(hold) } }
 }
 
-/** `events`, and a LowStockReached when they bring the SKU down to its threshold. */
+/** Returns `events`, followed by LowStockReached when they bring the SKU down to its threshold. */
 export function signalled(sku: string, stock: Stock, events: readonly StockEvent[]): StockEvent[] {
   const after = evolveAll(stock, events)
   if (!after.product || isLow(stock) || !isLow(after)) return [...events]

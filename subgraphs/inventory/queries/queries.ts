@@ -1,4 +1,4 @@
-// The queries of inventory: products, low stock, and totals.
+// Resolves the queries of inventory: products, low stock, and totals.
 import { requireRole } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Filter } from '#platform/read-models/read-models.ts'

@@ -1,4 +1,4 @@
-// The object types of inventory: Product, and what inventory adds to Order.
+// Resolves the object types of inventory: Product, and the fields that inventory adds to Order.
 import { isStaff, mayActFor } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'

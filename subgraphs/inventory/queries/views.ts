@@ -1,4 +1,4 @@
-// The read models of inventory: which events change which documents.
+// Defines the read models of inventory: which events change which documents.
 import type { Change, View } from '#platform/read-models/projection.ts'
 import { foldText } from '#platform/read-models/search-terms.ts'
 import { projectEvents } from '#platform/subgraph/project-events.ts'

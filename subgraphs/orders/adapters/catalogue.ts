@@ -1,4 +1,4 @@
-// Products as inventory has them now: one query for the placements of a moment. Never cached: a price must be current.
+// Loads products from inventory, batching concurrent placements into one query. Prices must be current, so nothing is cached.
 import DataLoader from 'dataloader'
 import { CONSISTENCY_HEADER } from '#platform/consistency/consistency-token.ts'
 import type { GraphqlClient } from '#platform/graphql/client/client.ts'
@@ -12,17 +12,20 @@ export type Catalogue = {
 }
 
 type Product = Omit<PricedProduct, 'price'> & { readonly price: MoneyText }
-type Wanted = { readonly sku: string; readonly required: number | undefined }
+type RequiredStock = { readonly sku: string; readonly required: number | undefined }
 
-/** What inventory takes in one query. */
+/** Inventory's limit on the SKUs of one query. */
 const MAX_SKUS = 500
 
 export function createCatalogue(client: GraphqlClient): Catalogue {
-  const loader = new DataLoader<Wanted, PricedProduct | undefined>(wanted => loadMany(client, wanted), {
-    cache: false,
-    maxBatchSize: MAX_SKUS,
-    batchScheduleFn: dispatch => void setImmediate(dispatch),
-  })
+  const loader = new DataLoader<RequiredStock, PricedProduct | undefined>(
+    wanted => loadMany(client, wanted),
+    {
+      cache: false,
+      maxBatchSize: MAX_SKUS,
+      batchScheduleFn: dispatch => void setImmediate(dispatch),
+    },
+  )
   return {
     async load(skus, required) {
       const products = await Promise.all([...new Set(skus)].map(sku => loader.load({ sku, required })))
@@ -31,10 +34,10 @@ export function createCatalogue(client: GraphqlClient): Catalogue {
   }
 }
 
-/** A position that is asked for delays the answer: those who ask for none do not wait for those who do. */
+/** A required position delays the response, so requests without one are sent in a query of their own. */
 async function loadMany(
   client: GraphqlClient,
-  wanted: readonly Wanted[],
+  wanted: readonly RequiredStock[],
 ): Promise<(PricedProduct | undefined)[]> {
   const groups = Map.groupBy(wanted, ({ required }) => required)
   const found = await Promise.all(

@@ -1,11 +1,11 @@
-// The operations that orders sends to other services, read once from operations/*.graphql. Free of transport.
+// Reads the GraphQL operations that orders sends to other services from operations/*.graphql.
 import { readFileSync } from 'node:fs'
 
 function read(name: string): string {
   return readFileSync(new URL(`./operations/${name}.graphql`, import.meta.url), 'utf8')
 }
 
-/** Each document with the subgraph that it is for. */
+/** Pairs each operation's document with the subgraph that executes it. */
 export const OPERATIONS = {
   products: { service: 'inventory', document: read('products') },
   reserveStock: { service: 'inventory', document: read('reserve-stock') },

@@ -1,4 +1,4 @@
-// What shipping costs: shipping's quotes, kept until they are no longer valid. Free of pricing.
+// Requests shipping quotes, and caches each until it is no longer valid.
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { CallerError } from '#platform/domain/errors.ts'
@@ -18,18 +18,18 @@ type QuoteRequest = {
 }
 
 export type ShippingQuotes = {
-  /** The fee. Throws CallerError BAD_USER_INPUT when the carrier does not go there, or not with so much. */
+  /** Returns the fee. Throws CallerError BAD_USER_INPUT when the country is not served or the goods are too heavy. */
   fee(request: QuoteRequest): Promise<Money>
 }
 
 type Quote = { readonly fee: Money; readonly validUntil: number }
-type Answer =
+type QuoteResult =
   | { readonly __typename: 'ShippingQuote'; readonly fee: MoneyText; readonly validUntil: string }
   | { readonly __typename: 'NotShippable'; readonly code: string; readonly message: string }
 
 const MAX_QUOTES = 10_000
 
-/** A quote is asked for once for all who want the same at the same time. */
+/** Concurrent requests for the same quote share one query. */
 export function createShippingQuotes(client: GraphqlClient, now: () => Date): ShippingQuotes {
   const quotes = new LRUCache<string, Promise<Quote>>({ max: MAX_QUOTES })
 
@@ -54,7 +54,7 @@ export function createShippingQuotes(client: GraphqlClient, now: () => Date): Sh
   }
 }
 
-/** The key of a quote, as short for 100 lines as for one. */
+/** Returns the cache key of a quote, which is a hash and so equally short for any number of lines. */
 function keyOf({ country, postalCode, goods, option, currency }: QuoteRequest): string {
   const sizes = goods.map(({ quantity, weightGrams, dimensions: { lengthCm, widthCm, heightCm } }) =>
     [quantity, weightGrams, lengthCm, widthCm, heightCm].join(' '),
@@ -64,7 +64,7 @@ function keyOf({ country, postalCode, goods, option, currency }: QuoteRequest): 
 }
 
 async function requestQuote(client: GraphqlClient, input: QuoteRequest): Promise<Quote> {
-  const { data } = await client.request<{ quoteShipping: Answer }>({
+  const { data } = await client.request<{ quoteShipping: QuoteResult }>({
     document: OPERATIONS.quoteShipping.document,
     variables: { input },
     idempotent: true,

@@ -1,4 +1,4 @@
-// Requests the cancellation of an order, and waits for its outcome if asked to.
+// Requests the cancellation of an order, and waits for its outcome if the caller wants it.
 import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
 import { type Refusal, refuse } from '#platform/domain/decision.ts'
 import type { CommandContext } from '#platform/event-store/aggregate.ts'

@@ -1,4 +1,4 @@
-// What the commands of orders need.
+// Types the dependencies of orders' commands.
 import type { Catalogue } from '#subgraphs/orders/adapters/catalogue.ts'
 import type { ShippingQuotes } from '#subgraphs/orders/adapters/shipping-quotes.ts'
 import type { OrderWatches } from '#subgraphs/orders/commands/order-watch.ts'

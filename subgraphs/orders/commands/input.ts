@@ -1,4 +1,4 @@
-// Checks what callers send with the commands of orders, and puts it into the domain's terms.
+// Checks the input of orders' commands and converts it to domain types.
 import { isStaff, type Viewer } from '#platform/auth/viewer.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { hasPostalCodes } from '#platform/domain/postal-codes.ts'

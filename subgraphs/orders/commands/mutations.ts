@@ -1,4 +1,4 @@
-// The mutations of orders: each says who may call it, checks the input, carries out the command and maps the result.
+// Resolves the mutations of orders: authorises the caller, checks the input, executes the command, maps the result.
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'

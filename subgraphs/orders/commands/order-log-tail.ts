@@ -1,4 +1,4 @@
-// Follows the log of order events while somebody waits for them, with one reader for the whole process.
+// Follows the log of order events while a command waits for them, with one reader per process.
 import type { EventStore, RecordedEvent } from '#platform/event-store/event-store.ts'
 import { orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'
 

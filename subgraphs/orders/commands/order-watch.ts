@@ -1,4 +1,4 @@
-// Lets a command wait for what becomes of an order: all who wait in this process share one tail of the order log.
+// Lets commands wait for the events of an order. All waits of the process share one tail of the order log.
 import type { EventStore, RecordedEvent, StreamId } from '#platform/event-store/event-store.ts'
 import { createOrderLogTail } from '#subgraphs/orders/commands/order-log-tail.ts'
 import { orderAggregate, orderEventOf } from '#subgraphs/orders/domain/aggregate.ts'

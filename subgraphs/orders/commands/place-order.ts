@@ -1,4 +1,4 @@
-// Places an order: prices it, records it once per key, and waits for what becomes of it if asked to.
+// Places an order: prices it, records it once per idempotency key, and waits for its outcome if the caller wants it.
 import { type Refusal, refuse } from '#platform/domain/decision.ts'
 import { OperatorError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'

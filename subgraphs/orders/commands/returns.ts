@@ -1,4 +1,4 @@
-// Carries out the commands on returns: request one, receive it, reject it.
+// Executes the commands on returns: request, receive, reject.
 import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
 import type { Refusal } from '#platform/domain/decision.ts'
 import { OperatorError } from '#platform/domain/errors.ts'

@@ -1,4 +1,4 @@
-// How orders and customers are kept in the event store.
+// Defines how orders and customers are stored in the event store.
 import type { Aggregate, Repository } from '#platform/event-store/aggregate.ts'
 import { createCodec } from '#platform/event-store/codec.ts'
 import type { RecordedEvent } from '#platform/event-store/event-store.ts'
@@ -11,7 +11,7 @@ import {
 import { ORDER_EVENT_TYPES, type OrderEvent } from '#subgraphs/orders/domain/events.ts'
 import { evolve as evolveOrder, absent as noOrder, type Order } from '#subgraphs/orders/domain/order.ts'
 
-/** One aggregate per order, in the stream `order-<ord_id>`. */
+/** Stores each order as an aggregate of its own, in the stream `order-<ord_id>`. */
 export const orderAggregate: Aggregate<Order, OrderEvent> = {
   category: 'order',
   initial: noOrder,
@@ -20,7 +20,7 @@ export const orderAggregate: Aggregate<Order, OrderEvent> = {
 }
 export type OrderRepository = Repository<Order, OrderEvent>
 
-/** One aggregate per customer, in the stream `customer-<cus_id>`. */
+/** Stores each customer as an aggregate of its own, in the stream `customer-<cus_id>`. */
 export const customerAggregate: Aggregate<Customer, CustomerEvent> = {
   category: 'customer',
   initial: noCustomer,

@@ -1,4 +1,4 @@
-// A customer's profile: its events, its state, and the decision to register or change it.
+// Defines a customer's profile: its events, its state, and the decision to register or change it.
 import { accept, type Decision } from '#platform/domain/decision.ts'
 
 type Profile = {

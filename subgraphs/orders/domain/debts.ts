@@ -1,4 +1,4 @@
-// Decides on the debts of an order: money that the provider would not move, and that somebody still owes.
+// Decides on the debts of an order: money that the provider did not move and that is still owed.
 import { accept, type Refusal, refuse } from '#platform/domain/decision.ts'
 import type { Debt, DebtResolution } from '#subgraphs/orders/domain/events.ts'
 import type { Order } from '#subgraphs/orders/domain/order.ts'
@@ -8,7 +8,7 @@ const DEBT_NOT_FOUND: Refusal = { code: 'DEBT_NOT_FOUND', message: 'The order ha
 
 export type RecordDebt = Pick<Debt, 'debtId' | 'owedBy' | 'amount' | 'code'> & { readonly at: string }
 
-/** A debt counts once; what is owed on an order never ends the order, and never changes its status. */
+/** Records a debt once. A debt never ends the order and never changes its status. */
 export function recordDebt(order: Order, { at, ...debt }: RecordDebt): OrderDecision {
   if (order.status === 'ABSENT') return refuse(NOT_FOUND)
   if (order.debts.some(({ debtId }) => debtId === debt.debtId)) return accept()
@@ -21,7 +21,7 @@ export type ResolveDebt = {
   readonly at: string
 }
 
-/** The first resolution counts. */
+/** Records the first resolution of a debt; later ones change nothing. */
 export function resolveDebt(order: Order, { debtId, resolution, at }: ResolveDebt): OrderDecision {
   if (order.status === 'ABSENT') return refuse(NOT_FOUND)
   const debt = order.debts.find(candidate => candidate.debtId === debtId)

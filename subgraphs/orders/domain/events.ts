@@ -1,4 +1,4 @@
-// The events of an order: everything that can happen to it, as it is stored.
+// Defines the events of an order as they are stored.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 
@@ -28,7 +28,7 @@ export type Address = {
   readonly line2?: string
   readonly city: string
   readonly region?: string
-  /** Missing where the country has none, and none was given. */
+  /** Missing when the country has no postal codes and the customer gave none. */
   readonly postalCode?: string
   readonly country: string
 }
@@ -46,7 +46,7 @@ export type UnitRange = { readonly lineNo: number; readonly from: number; readon
 export type Adjustment = { readonly label: string; readonly amount: Money }
 export type Tender = { readonly kind: TenderKind; readonly token: string; readonly amount: Money }
 
-/** What a request says of an order and the order keeps as it is. */
+/** The parts of a request that the order keeps unchanged. */
 export type OrderDetails = {
   readonly reference?: string
   readonly adjustments: readonly Adjustment[]
@@ -68,10 +68,10 @@ export type OrderPlaced = OrderDetails & {
   readonly placedAt: string
 }
 
-/** Who owes it: the customer for goods that left without payment, the shop for a refund that was refused. */
+/** The customer owes for goods that left without payment, the shop for a refund that was refused. */
 export type Debtor = 'CUSTOMER' | 'SHOP'
 
-/** How a debt ended: the money moved after all, an operator wrote it off, or its goods were lost, so nobody owes it. */
+/** A debt ends when the money moves after all, when an operator writes it off, or when its goods are lost. */
 export type DebtResolution = 'PAID' | 'WRITTEN_OFF' | 'DROPPED'
 
 export type Debt = {
@@ -86,22 +86,22 @@ export type Debt = {
   readonly resolvedAt?: string
 }
 
-/** Which order, whose, and when. */
-type Noted = { readonly orderId: string; readonly customerId: string; readonly at: string }
-/** The order's status before and after the event, so that a count by status needs nothing but the event. */
-type Moved = Noted & { readonly from: OrderStatus; readonly to: OrderStatus }
+/** The fields that every event of an order has. */
+type OrderFact = { readonly orderId: string; readonly customerId: string; readonly at: string }
+/** Adds the order's status before and after the event, so that a count by status needs only the event. */
+type StatusChange = OrderFact & { readonly from: OrderStatus; readonly to: OrderStatus }
 type OfReturn = { readonly returnId: string }
 type ReturnContents = OfReturn & { readonly lines: readonly SkuQuantity[]; readonly refund: Money }
 
 export type OrderEvent =
   | { readonly type: 'OrderPlaced'; readonly data: OrderPlaced }
-  | { readonly type: 'PaymentApprovalAwaited'; readonly data: Noted }
-  | { readonly type: 'OrderConfirmed'; readonly data: Moved }
-  | { readonly type: 'CancellationRequested'; readonly data: Noted }
-  | { readonly type: 'CancellationRejected'; readonly data: Noted & { readonly message: string } }
+  | { readonly type: 'PaymentApprovalAwaited'; readonly data: OrderFact }
+  | { readonly type: 'OrderConfirmed'; readonly data: StatusChange }
+  | { readonly type: 'CancellationRequested'; readonly data: OrderFact }
+  | { readonly type: 'CancellationRejected'; readonly data: OrderFact & { readonly message: string } }
   | {
       readonly type: 'OrderCancelled'
-      readonly data: Moved & {
+      readonly data: StatusChange & {
         readonly reason: CancellationReason
         readonly message: string
         readonly details: JsonObject
@@ -111,7 +111,7 @@ export type OrderEvent =
   | {
       readonly type: 'OrderShipped'
       /** `units` is missing in events of older builds. */
-      readonly data: Moved & {
+      readonly data: StatusChange & {
         readonly shipmentId: string
         readonly lines: readonly SkuQuantity[]
         readonly units?: readonly UnitRange[]
@@ -119,30 +119,33 @@ export type OrderEvent =
     }
   | {
       readonly type: 'OrderShipmentLost'
-      readonly data: Noted & { readonly shipmentId: string; readonly lines: readonly SkuQuantity[] }
+      readonly data: OrderFact & { readonly shipmentId: string; readonly lines: readonly SkuQuantity[] }
     }
   | {
       readonly type: 'LossRefunded'
-      readonly data: Noted & { readonly shipmentId: string; readonly refund: Money }
+      readonly data: OrderFact & { readonly shipmentId: string; readonly refund: Money }
     }
   | {
-      /** Goods that were lost or came back unpaid were paid for later: what that makes owed has gone back. */
+      /** Money was refunded that was captured after its goods were lost or returned. */
       readonly type: 'OrderRefunded'
-      readonly data: Noted & { readonly refundId: string; readonly refund: Money }
+      readonly data: OrderFact & { readonly refundId: string; readonly refund: Money }
     }
-  | { readonly type: 'OrderDelivered'; readonly data: Moved & { readonly shipmentId: string } }
-  | { readonly type: 'OrderCompleted'; readonly data: Moved }
-  | { readonly type: 'ReturnRequested'; readonly data: Noted & ReturnContents & { readonly reason: string } }
-  | { readonly type: 'ReturnReceived'; readonly data: Moved & ReturnContents }
-  | { readonly type: 'ReturnRejected'; readonly data: Noted & OfReturn }
-  | { readonly type: 'ReturnRefunded'; readonly data: Noted & OfReturn & { readonly refund: Money } }
+  | { readonly type: 'OrderDelivered'; readonly data: StatusChange & { readonly shipmentId: string } }
+  | { readonly type: 'OrderCompleted'; readonly data: StatusChange }
+  | {
+      readonly type: 'ReturnRequested'
+      readonly data: OrderFact & ReturnContents & { readonly reason: string }
+    }
+  | { readonly type: 'ReturnReceived'; readonly data: StatusChange & ReturnContents }
+  | { readonly type: 'ReturnRejected'; readonly data: OrderFact & OfReturn }
+  | { readonly type: 'ReturnRefunded'; readonly data: OrderFact & OfReturn & { readonly refund: Money } }
   | {
       readonly type: 'DebtRecorded'
-      readonly data: Noted & Pick<Debt, 'debtId' | 'owedBy' | 'amount' | 'code'>
+      readonly data: OrderFact & Pick<Debt, 'debtId' | 'owedBy' | 'amount' | 'code'>
     }
   | {
       readonly type: 'DebtResolved'
-      readonly data: Noted &
+      readonly data: OrderFact &
         Pick<Debt, 'debtId' | 'owedBy' | 'amount'> & { readonly resolution: DebtResolution }
     }
 

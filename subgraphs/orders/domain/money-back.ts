@@ -1,4 +1,4 @@
-// What a customer gets back for an order: one function of what was paid, what was lost and what came back. Free of I/O.
+// Calculates what a customer gets back for an order from what was paid, what was lost and what was returned.
 //
 // The price of an order has two parts. Its goods are worth the lines less the discounts, spread over the lines in
 // proportion to their prices by the largest remainder. All else that was paid (the shipping fee and surcharges) is the
@@ -6,7 +6,7 @@
 // charges. Returned goods give back what they are worth, and nothing of the charges.
 //
 // Units of a line are numbered, so the worth of a set of units is the sum over its units. What is lost or back is such a
-// set, and it only grows: hence the sum never falls, is the same for every order of the same happenings, and comes to
+// set, and it only grows: hence the sum never falls, does not depend on the order of losses and returns, and comes to
 // all that was paid for the goods once all of them are lost or back.
 import { apportion, type Money } from '#platform/domain/money.ts'
 import type { SkuQuantity, UnitRange } from '#subgraphs/orders/domain/events.ts'
@@ -18,22 +18,22 @@ type SentParcel = {
   readonly units: readonly UnitRange[]
   /** Its part of the charges, in minor units. */
   readonly charges: number
-  /** What was billed for the parcel and not taken, in minor units: so much less is given back for it. */
+  /** The minor units that were billed for the parcel and not captured. They reduce what is given back for it. */
   readonly unpaid: number
 }
 
 export type Sale = {
   readonly lines: readonly SoldLine[]
-  /** What the goods of the whole order are worth, in minor units: see `goodsTotal`. */
+  /** The value of all goods of the order, in minor units: see `goodsTotal`. */
   readonly goods: number
-  /** Those that ship. */
+  /** The parcels that ship. */
   readonly parcels: readonly SentParcel[]
 }
 
-/** The ids of lost parcels, and what came back in all returns together. */
-type Happenings = { readonly lost: ReadonlySet<string>; readonly returned: readonly SkuQuantity[] }
+/** The ids of lost parcels, and the units that came back in all returns together. */
+type LossesAndReturns = { readonly lost: ReadonlySet<string>; readonly returned: readonly SkuQuantity[] }
 
-/** What an order's goods cost its customer, in minor units: the lines less all discounts, and never more than the total. */
+/** Returns the price of an order's goods in minor units: the lines less all discounts, and never more than the total. */
 export function goodsTotal(order: {
   readonly itemsTotal: Money
   readonly adjustments: readonly { readonly amount: Money }[]
@@ -66,7 +66,7 @@ export function packUnits(
   )
 }
 
-/** What units of an order are worth, in minor units, when all of its `lines` together are worth `goods`. */
+/** Returns a function that values a range of units, in minor units, when all `lines` together are worth `goods`. */
 export function valuer({ lines, goods }: Pick<Sale, 'lines' | 'goods'>): (range: UnitRange) => number {
   const worth = apportion(
     goods,
@@ -79,8 +79,8 @@ export function valuer({ lines, goods }: Pick<Sale, 'lines' | 'goods'>): (range:
   }
 }
 
-/** What the customer gets back in all, in minor units: 0 up to what was paid. It never falls as more is lost or back. */
-export function moneyBack(sale: Sale, { lost, returned }: Happenings): number {
+/** Returns the total refund in minor units, from 0 to what was paid. It never falls as more units are lost or returned. */
+export function moneyBack(sale: Sale, { lost, returned }: LossesAndReturns): number {
   const worthOf = valuer(sale)
   const back = returnedUnits(sale, { lost, returned })
   return sale.parcels.reduce((sum, { id, units, charges, unpaid }) => {
@@ -90,12 +90,12 @@ export function moneyBack(sale: Sale, { lost, returned }: Happenings): number {
 }
 
 /**
- * The units of each parcel that count as returned: units of one SKU look alike, so the cheapest that are not lost go
+ * Returns the units of each parcel that count as returned. Units of one SKU look alike, so the cheapest that are not lost go
  * back first, and before them those of parcels that are not paid for.
  */
 function returnedUnits(
   { lines, parcels }: Sale,
-  { lost, returned }: Happenings,
+  { lost, returned }: LossesAndReturns,
 ): ReadonlyMap<string, UnitRange[]> {
   const open = new Map<string, number>()
   for (const { sku, quantity } of returned) open.set(sku, (open.get(sku) ?? 0) + quantity)

@@ -1,4 +1,4 @@
-// The order's decisions from placing to completion: state and command in, events or a refusal out. Free of I/O.
+// Decides the commands on an order from its placement to its completion.
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
@@ -36,12 +36,12 @@ const TOO_LATE: Readonly<Record<OrderStatus, string>> = {
   RETURNED: 'The order came back: nothing is left of it to cancel.',
 }
 
-/** Says what cannot be cancelled any more, and what was when a request came in time for a part only. */
+/** Returns the refusal of a late cancellation, with the fulfilment's message when a part of the order was cancelled. */
 export function tooLateToCancel({ status, cancellationRefusal }: PlacedOrder): Refusal {
   return { code: 'ORDER_SHIPPED', message: cancellationRefusal ?? TOO_LATE[status] }
 }
 
-/** A repeat with the same id changes nothing: an order is placed once. */
+/** Places an order once: a repeat with the same id changes nothing. */
 export function place(order: Order, placed: OrderPlaced): Decision<OrderEvent, never> {
   return order.status === 'ABSENT' ? accept({ type: 'OrderPlaced', data: placed }) : accept()
 }
@@ -95,7 +95,7 @@ export function requestCancellation(order: Order, { at }: { at: string }): Order
   }
 }
 
-/** The fulfilment found that it is too late to cancel. Says so once; nothing is left to say when none is requested. */
+/** Records once that it is too late to cancel; changes nothing when no cancellation is requested. */
 export function rejectCancellation(
   order: Order,
   { message, at }: { message: string; at: string },
@@ -112,7 +112,7 @@ export type Cancel = {
   readonly at: string
 }
 
-/** The end of a fulfilment that failed or was called off: the first reason stands. */
+/** Ends an order whose fulfilment failed or was cancelled. The first reason stands. */
 export function cancel(order: Order, { reason, message, details, at }: Cancel): OrderDecision {
   switch (order.status) {
     case 'ABSENT':
@@ -143,7 +143,7 @@ export type NoteShipped = {
   readonly at: string
 }
 
-/** Goods have left. A shipment counts once; no more units of a line are sent than were ordered. */
+/** Records a dispatched shipment once; no more units of a line are sent than were ordered. */
 export function noteShipped(order: Order, { shipmentId, lines, units, at }: NoteShipped): OrderDecision {
   switch (order.status) {
     case 'ABSENT':
@@ -177,7 +177,7 @@ const SHIPMENT_NOT_FOUND: Refusal = {
   message: 'The order has no such shipment under way.',
 }
 
-/** The carrier gave a shipment up. Says so once; a shipment that arrived is not lost. */
+/** Records once that the carrier lost a shipment; a shipment that arrived is not lost. */
 export function noteLost(
   order: Order,
   { shipmentId, at }: { shipmentId: string; at: string },
@@ -192,7 +192,7 @@ export function noteLost(
 
 export type NoteLossRefunded = { readonly shipmentId: string; readonly refund: Money; readonly at: string }
 
-/** The money of a lost shipment is on its way back. Says so once. */
+/** Records the refund of a lost shipment once. */
 export function noteLossRefunded(order: Order, { shipmentId, refund, at }: NoteLossRefunded): OrderDecision {
   if (order.status === 'ABSENT') return refuse(NOT_FOUND)
   const shipment = order.shipments.find(candidate => candidate.shipmentId === shipmentId)
@@ -203,7 +203,7 @@ export function noteLossRefunded(order: Order, { shipmentId, refund, at }: NoteL
 
 export type NoteRefunded = { readonly refundId: string; readonly refund: Money; readonly at: string }
 
-/** Money went back for no loss and no return: of goods that were called back, or that was taken late. Says so once. */
+/** Records once a refund that belongs to no loss and no return: of a cancelled shipment, or of a late payment. */
 export function noteRefunded(order: Order, { refundId, refund, at }: NoteRefunded): OrderDecision {
   if (order.status === 'ABSENT') return refuse(NOT_FOUND)
   if (order.refunds?.some(known => known.refundId === refundId)) return accept()
@@ -215,7 +215,7 @@ const SHIPMENT_NOT_LOST: Refusal = {
   message: 'The order has no such shipment that was lost.',
 }
 
-/** A shipment has arrived. The order is delivered once all its units are sent and all its shipments have arrived. */
+/** Records a delivered shipment. The order is delivered once all its units are sent and all its shipments have arrived. */
 export function noteDelivered(
   order: Order,
   { shipmentId, at }: { shipmentId: string; at: string },
@@ -232,7 +232,7 @@ export function noteDelivered(
   })
 }
 
-/** Nothing more will be sent: what was not shipped by now was released, or lost on its way. */
+/** Completes the order: units that were not shipped by now were released or lost. */
 export function complete(order: Order, { at }: { at: string }): OrderDecision {
   switch (order.status) {
     case 'ABSENT':
@@ -255,7 +255,7 @@ export function complete(order: Order, { at }: { at: string }): OrderDecision {
   }
 }
 
-/** The head of every event of `order`. */
+/** Returns the fields that every event of `order` has. */
 export function noted(
   order: PlacedOrder,
   at: string,

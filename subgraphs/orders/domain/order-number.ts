@@ -1,4 +1,4 @@
-// The short order number that people read out. Free of I/O.
+// Derives the short order number that people read out from the order's id.
 
 /** Crockford's base32 digits: no I, L, O or U (https://www.crockford.com/base32.html). */
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'

@@ -1,4 +1,4 @@
-// The state of an order, and how each event changes it.
+// Defines the state of an order, and how each event changes it.
 import type { JsonObject } from '#platform/domain/json.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type {
@@ -13,17 +13,17 @@ import type {
 } from '#subgraphs/orders/domain/events.ts'
 import { addToTimeline, describe, type TimelineEntry } from '#subgraphs/orders/domain/timeline.ts'
 
-/** Units: `delivered` and `lost` are of those shipped, `returned` of those delivered. */
+/** Counts units: `delivered` and `lost` are parts of `shipped`, `returned` is a part of `delivered`. */
 export type OrderLine = OrderedLine & Readonly<Record<'shipped' | 'delivered' | 'lost' | 'returned', number>>
 export type OrderShipment = {
   readonly shipmentId: string
   readonly lines: readonly SkuQuantity[]
-  /** Which units of the order's lines these are; missing in events of older builds. */
+  /** The units of the order's lines in this shipment; missing in events of older builds. */
   readonly units?: readonly UnitRange[]
   readonly delivered: boolean
   /** True once the carrier gave it up. */
   readonly lost?: boolean
-  /** What was refunded for its loss. */
+  /** The refund for its loss. */
   readonly refund?: Money
 }
 type ReturnStatus = 'REQUESTED' | 'RECEIVED' | 'REFUNDED' | 'REJECTED'
@@ -32,7 +32,7 @@ export type OrderReturn = {
   readonly status: ReturnStatus
   readonly reason: string
   readonly lines: readonly SkuQuantity[]
-  /** Expected until the return is refunded, then what was refunded. */
+  /** The expected amount until the return is refunded, then the refunded amount. */
   readonly refund: Money
   readonly requestedAt: string
 }
@@ -49,15 +49,15 @@ export type PlacedOrder = Omit<OrderPlaced, 'orderId' | 'tenders' | 'lines'> & {
   readonly status: OrderStatus
   readonly awaitingApproval: boolean
   readonly cancellationRequested: boolean
-  /** Why the last request came too late: what cannot be cancelled any more, and what was. */
+  /** The message of the last refused cancellation: which goods cannot be cancelled any more, and which were. */
   readonly cancellationRefusal?: string
   readonly cancellation?: Cancellation
   readonly lines: readonly OrderLine[]
   readonly shipments: readonly OrderShipment[]
   readonly returns: readonly OrderReturn[]
-  /** Money that was taken after its goods were lost or back, and went back; missing before the first. */
+  /** Refunds of cancelled shipments and of late payments; missing before the first. */
   readonly refunds?: readonly { readonly refundId: string; readonly refund: Money }[]
-  /** Money that the provider would not move, open and resolved. */
+  /** Money that the provider refused to move; open and resolved debts. */
   readonly debts: readonly Debt[]
   readonly timeline: readonly TimelineEntry[]
   readonly updatedAt: string
@@ -67,7 +67,7 @@ export type Order = { readonly status: 'ABSENT' } | PlacedOrder
 export const absent: Order = { status: 'ABSENT' }
 
 /**
- * An event counts from its own time, or from that of the one before it should another clock have been ahead: so the
+ * An event takes effect at its own time, or at that of the event before it if another clock was ahead. So the
  * timeline never goes back, and its times are those at which the order became what it was.
  */
 export function evolve(order: Order, event: OrderEvent): Order {
@@ -87,7 +87,7 @@ function later(one: string, other: string): string {
   return one
 }
 
-/** True of an order of which nothing happened after `at`, an instant as events hold it: its timeline ends there. */
+/** True when the newest event of the order is not later than `at`, an instant in the notation of events. */
 export function isKnownAt(order: Order, at: string): boolean {
   return order.status === 'ABSENT' || order.updatedAt <= at
 }
@@ -157,7 +157,7 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
       }
     }
     case 'OrderCompleted':
-      // Histories of older builds do not tell of a loss: what has not arrived by completion was lost.
+      // Histories of older builds do not record a loss: units that have not arrived by completion were lost.
       return {
         status: event.data.to,
         lines: order.lines.map(line => ({ ...line, lost: line.shipped - line.delivered })),
@@ -196,7 +196,7 @@ function changes(order: PlacedOrder, event: LaterEvent): Partial<PlacedOrder> {
   }
 }
 
-/** How many units of a line may still be added, by what is added. */
+/** Returns how many units of a line may still be added, by the count that grows. */
 const OPEN_UNITS = {
   shipped: ({ quantity, shipped }: OrderLine) => quantity - shipped,
   delivered: ({ shipped, delivered, lost }: OrderLine) => shipped - delivered - lost,

@@ -1,4 +1,4 @@
-// What an order comes to, from what was asked and what the products and the shipping cost now. Free of I/O.
+// Prices an order from the request, the current products and the shipping fee.
 import { CallerError } from '#platform/domain/errors.ts'
 import type { JsonObject } from '#platform/domain/json.ts'
 import { MAX_MINOR, type Money, toDecimal } from '#platform/domain/money.ts'
@@ -10,10 +10,10 @@ export type RequestedLine = {
   readonly quantity: number
   readonly agreedUnitPrice?: Money
 }
-/** A tender without an amount takes what the others leave, which may be nothing; at most one has none. */
+/** A tender without an amount pays the rest, which may be nothing; at most one tender has none. */
 export type RequestedTender = { readonly kind: TenderKind; readonly token: string; readonly amount?: Money }
 
-/** A placement that is well formed; whether it can be done is another question. */
+/** A well-formed request for an order, which pricing may still refuse. */
 export type OrderRequest = OrderDetails & {
   readonly customerId: string
   readonly lines: readonly RequestedLine[]
@@ -26,12 +26,12 @@ export type PricedProduct = {
   readonly sku: string
   readonly title: string
   readonly price: Money
-  /** Of one unit. */
+  /** The weight of one unit. */
   readonly weightGrams: number
   readonly dimensions: Dimensions
   readonly available: number
 }
-/** Whole centimetres of one unit. */
+/** The size of one unit in whole centimetres. */
 type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
 
 type Shortage = { readonly sku: string; readonly requested: number; readonly available: number }
@@ -52,11 +52,11 @@ export type Goods = Pick<PricedProduct, 'weightGrams' | 'dimensions'> & { readon
 export type Items = {
   readonly lines: readonly OrderedLine[]
   readonly total: Money
-  /** What is to be sent, one entry a line. */
+  /** The goods to quote shipping for, one entry per line. */
   readonly goods: readonly Goods[]
 }
 
-/** The lines with title, price and weight; refused when a product is unknown or short, or prices differ in currency. */
+/** Returns the lines with title, price and weight, or a refusal when a product is unknown or short, or currencies differ. */
 export function priceItems(
   request: OrderRequest,
   products: ReadonlyMap<string, PricedProduct>,
@@ -99,7 +99,7 @@ function shortagesOf(
 
 type Totals = { readonly total: Money; readonly tenders: readonly Tender[] }
 
-/** The total and who pays it; refused when currencies differ, the total is not as expected, or tenders do not make it up. */
+/** Returns the total and its tenders, or a refusal when currencies differ, the total is not as expected, or the tenders do not add up. */
 export function priceOrder(request: OrderRequest, items: Money, shippingFee: Money): Priced<Totals> {
   const given = [...request.adjustments, ...request.tenders].flatMap(({ amount }) => amount ?? [])
   const currencies = distinct([items, shippingFee, ...given].map(amount => amount.currency))
@@ -173,7 +173,7 @@ function mixedCurrencies(currencies: readonly string[]): PlacementRefusal {
 }
 
 function totalChanged(expected: Money, actual: Money): PlacementRefusal {
-  const message = `The order comes to ${say(actual)}, not to ${say(expected)}.`
+  const message = `The order comes to ${formatMoney(actual)}, not to ${formatMoney(expected)}.`
   return { is: 'TotalChanged', code: 'TOTAL_CHANGED', message, expected, actual }
 }
 
@@ -183,21 +183,22 @@ function tenderMismatch(total: Money, tendered: Money): PlacementRefusal {
 }
 
 function mismatchText(total: Money, tendered: Money): string {
-  const difference = say({ ...total, minor: Math.abs(total.minor - tendered.minor) })
-  if (tendered.minor === 0) return `The order comes to ${say(total)}, and no tender pays for it: give one.`
+  const difference = formatMoney({ ...total, minor: Math.abs(total.minor - tendered.minor) })
+  if (tendered.minor === 0)
+    return `The order comes to ${formatMoney(total)}, and no tender pays for it: give one.`
   if (tendered.minor > total.minor)
-    return `The tenders come to ${say(tendered)}, ${difference} more than the order's ${say(total)}: lower an amount.`
+    return `The tenders come to ${formatMoney(tendered)}, ${difference} more than the order's ${formatMoney(total)}: lower an amount.`
   return (
-    `The tenders come to ${say(tendered)}, ${difference} less than the order's ${say(total)}: ` +
+    `The tenders come to ${formatMoney(tendered)}, ${difference} less than the order's ${formatMoney(total)}: ` +
     "raise an amount, or leave out one tender's amount so that it takes the rest."
   )
 }
 
-function say(amount: Money): string {
+function formatMoney(amount: Money): string {
   return `${toDecimal(amount)} ${amount.currency}`
 }
 
-/** The shortages that a cancelled order's details hold, as the stock's refusal gave them. */
+/** Returns the shortages in the details of a cancelled order, as inventory's refusal gave them. */
 export function shortagesIn(details: JsonObject): Shortage[] {
   const { shortages } = details
   if (!Array.isArray(shortages)) return []

@@ -1,4 +1,4 @@
-// Sending goods back: who may return what, and how much money that is. Decisions on the order. Free of I/O.
+// Decides on returns: which units may be sent back, and how much money they give back.
 import { accept, type Refusal, refuse } from '#platform/domain/decision.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { SkuQuantity } from '#subgraphs/orders/domain/events.ts'
@@ -6,7 +6,7 @@ import { goodsTotal, moneyBack, packUnits, type Sale } from '#subgraphs/orders/d
 import { type Order, type OrderReturn, type PlacedOrder, unitsBySku } from '#subgraphs/orders/domain/order.ts'
 import { NOT_FOUND, noted, type OrderDecision } from '#subgraphs/orders/domain/order-commands.ts'
 
-/** The most returns an order keeps, rejected ones included. */
+/** An order keeps at most this many returns, rejected ones included. */
 export const RETURNS_LIMIT = 100
 
 const RETURN_NOT_FOUND: Refusal = { code: 'RETURN_NOT_FOUND', message: 'The order has no such return.' }
@@ -18,7 +18,7 @@ export type RequestReturn = {
   readonly at: string
 }
 
-/** Delivered units can be asked to go back, each once. */
+/** Requests a return of delivered units. Each unit can be returned once. */
 export function requestReturn(order: Order, command: RequestReturn): OrderDecision {
   if (order.status === 'ABSENT') return refuse(NOT_FOUND)
   if (order.status !== 'DELIVERED' && order.status !== 'COMPLETED')
@@ -43,7 +43,7 @@ export function requestReturn(order: Order, command: RequestReturn): OrderDecisi
   })
 }
 
-/** The goods are back. The order is returned once every delivered unit is. */
+/** Records that the goods are back. The order is returned once every delivered unit is. */
 export function receiveReturn(
   order: Order,
   { returnId, at }: { returnId: string; at: string },
@@ -85,7 +85,7 @@ export function rejectReturn(
   }
 }
 
-/** The money of a received return is back: `refund`, or what was expected when it is left out. */
+/** Records the refund of a received return: `refund`, or the expected amount when it is left out. */
 export function noteReturnRefunded(
   order: Order,
   { returnId, refund, at }: { returnId: string; refund?: Money; at: string },
@@ -107,7 +107,7 @@ export function noteReturnRefunded(
   }
 }
 
-/** Units by SKU that may still be sent back: delivered, and in no return that stands. */
+/** Returns the units by SKU that may still be returned: delivered, and in no return that stands. */
 export function returnable(order: PlacedOrder): Map<string, number> {
   const units = deliveredUnits(order)
   for (const { sku, quantity } of standing(order).flatMap(entry => entry.lines))
@@ -126,7 +126,7 @@ function standing(order: PlacedOrder): OrderReturn[] {
 }
 
 /**
- * What `lines` are expected to give back after the returns in `before`: what the customer gets back with them, less what
+ * Returns the expected refund of `lines` after the returns in `before`: what the customer gets back with them, less what
  * was to be given back without. Returns of older builds may have been promised more: they are not promised it twice.
  */
 function refundFor(order: PlacedOrder, before: readonly OrderReturn[], lines: readonly SkuQuantity[]): Money {
@@ -142,7 +142,7 @@ function refundFor(order: PlacedOrder, before: readonly OrderReturn[], lines: re
   return { minor, currency: order.total.currency }
 }
 
-/** The sale as the order knows it: all of it is paid, and the charges are left out, since no return gives them back. */
+/** Returns the order as a fully paid sale without charges, since no return gives charges back. */
 function saleOf(order: PlacedOrder): Sale {
   const packed = packUnits(
     order.lines,

@@ -1,12 +1,12 @@
-// An order's timeline: each event in a sentence for people, and a bound on how many are kept. Free of I/O.
+// Builds an order's timeline: one sentence per event, with a limit on the entries.
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { OrderEvent, SkuQuantity } from '#subgraphs/orders/domain/events.ts'
 
-type Resolved = Extract<OrderEvent, { type: 'DebtResolved' }>['data']
+type DebtResolved = Extract<OrderEvent, { type: 'DebtResolved' }>['data']
 
 export type TimelineEntry = { readonly at: string; readonly type: string; readonly text: string }
 
-/** The most entries an order keeps: its first one and the newest. The event store keeps all. */
+/** An order keeps at most this many entries: its first one and the newest. The event store keeps all events. */
 export const TIMELINE_LIMIT = 200
 
 export function addToTimeline(
@@ -17,7 +17,7 @@ export function addToTimeline(
   return [...timeline.slice(0, 1), ...timeline.slice(2 - TIMELINE_LIMIT), entry]
 }
 
-/** What happened, in one sentence for the customer. */
+/** Returns one sentence about the event for the customer. */
 export function describe(event: OrderEvent): string {
   switch (event.type) {
     case 'OrderPlaced':
@@ -61,7 +61,7 @@ export function describe(event: OrderEvent): string {
   }
 }
 
-function resolved({ owedBy, amount, resolution }: Resolved): string {
+function resolved({ owedBy, amount, resolution }: DebtResolved): string {
   if (resolution === 'WRITTEN_OFF') return `The debt of ${money(amount)} was written off`
   if (resolution === 'DROPPED') return `The ${money(amount)} for what was lost are not owed any more`
   return owedBy === 'CUSTOMER'

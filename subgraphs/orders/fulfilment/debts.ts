@@ -1,44 +1,44 @@
-// Movements of money that the provider refused: what is still owed for them, and what became of it. Pure.
+// Derives the debts of an order from refused movements of money, and the effects that report them.
 import type { Money } from '#platform/domain/money.ts'
 import type { Effect, StepEvent } from '#platform/saga/saga.ts'
 import type { Debtor } from '#subgraphs/orders/domain/events.ts'
 import type { Fulfilment, MovementEnd, RefusedMovement } from './state.ts'
-import { answered, call, captureStep, shipped } from './state.ts'
+import { call, captureStep, isFinished, shippedParcels } from './state.ts'
 
 type Refusal = Extract<StepEvent, { type: 'StepRefused' }>['data']
 type Debt = RefusedMovement & { readonly owedBy: Debtor; readonly amount: Money; readonly isLost: boolean }
 
 /**
- * Keeps what a refused capture or refund left unmoved. A payment that names no movement is one of an older build: its
- * histories go on as they began, without a debt.
+ * Records the amount that a refused capture or refund did not move. A refusal without a movement id is of an older build: its
+ * histories continue by the older rule, without a debt.
  */
-export function keepRefusal(state: Fulfilment, { step, code, details }: Refusal): Fulfilment {
+export function recordRefusal(state: Fulfilment, { step, code, details }: Refusal): Fulfilment {
   if (!step.startsWith('capture:') && !step.startsWith('refund:')) return state
   const { movementId, outstanding } = details
   if (typeof movementId !== 'string' && !state.order?.goodsTotal) return state
   const refused: RefusedMovement = {
     debtId: typeof movementId === 'string' ? movementId : step,
     code: typeof details.code === 'string' ? details.code : code,
-    outstanding: typeof outstanding === 'number' ? outstanding : askedFor(state, step),
+    outstanding: typeof outstanding === 'number' ? outstanding : requestedAmount(state, step),
   }
   return { ...state, refused: { ...state.refused, [step]: refused } }
 }
 
-/** The whole of a refused movement, in minor units, when its refusal does not say how much of it was left unmoved. */
-function askedFor(state: Fulfilment, step: string): number {
+/** Returns the requested amount of a movement, in minor units, for a refusal that does not name the outstanding amount. */
+function requestedAmount(state: Fulfilment, step: string): number {
   const [kind, id = ''] = step.split(':')
   if (kind === 'refund') return state.refunds[id] ?? 0
   return state.parcels.find(({ shipmentId }) => shipmentId === id)?.billed ?? 0
 }
 
-/** The end of a refused movement; the first counts. */
-export function endMovement(state: Fulfilment, movementId: string, end: MovementEnd): Fulfilment {
+/** Records the resolution of a refused movement. Later resolutions of the same movement are ignored. */
+export function closeMovement(state: Fulfilment, movementId: string, end: MovementEnd): Fulfilment {
   if (state.ends[movementId]) return state
   return { ...state, ends: { ...state.ends, [movementId]: end } }
 }
 
-/** Tells the order of every debt, and then of its end. */
-export function tellDebts(state: Fulfilment): Effect[] {
+/** Returns the commands that record every debt on the order, and then its resolution. */
+export function reportDebts(state: Fulfilment): Effect[] {
   const { orderId } = state.order ?? {}
   if (orderId === undefined) return []
   return debts(state).flatMap(({ debtId, owedBy, amount, code, isLost }) => {
@@ -46,7 +46,7 @@ export function tellDebts(state: Fulfilment): Effect[] {
     const end = state.ends[debtId]?.resolution
     const resolution = isLost && end !== 'PAID' ? 'DROPPED' : end
     const effects = [call(record, 'orders.recordDebt', { orderId, debtId, owedBy, amount, code })]
-    if (resolution !== undefined && answered(state, record))
+    if (resolution !== undefined && isFinished(state, record))
       effects.push(call(`resolve-debt:${debtId}`, 'orders.resolveDebt', { orderId, debtId, resolution }))
     return effects
   })
@@ -54,17 +54,17 @@ export function tellDebts(state: Fulfilment): Effect[] {
 
 /**
  * The customer owes for goods that left without payment, the shop for every refund that was refused. Nobody owes for
- * goods that were lost: theirs is a debt only if it was told before, and ends with the loss.
+ * goods that were lost: their debt counts only if it was recorded before the loss, and is then resolved as dropped.
  */
 function debts(state: Fulfilment): Debt[] {
   const currency = state.order?.total.currency ?? ''
-  const left = new Map(shipped(state).map(parcel => [captureStep(parcel), parcel.fate === 'lost']))
+  const left = new Map(shippedParcels(state).map(parcel => [captureStep(parcel), parcel.fate === 'lost']))
   return Object.entries(state.refused).flatMap(([step, refused]): Debt[] => {
     const amount = { minor: refused.outstanding, currency }
     if (step.startsWith('refund:')) return [{ ...refused, owedBy: 'SHOP', amount, isLost: false }]
     const isLost = left.get(step)
-    const isTold = state.steps[`record-debt:${refused.debtId}`] !== undefined
-    if (isLost === undefined || (isLost && !isTold)) return []
+    const isReported = state.steps[`record-debt:${refused.debtId}`] !== undefined
+    if (isLost === undefined || (isLost && !isReported)) return []
     return [{ ...refused, owedBy: 'CUSTOMER', amount, isLost }]
   })
 }

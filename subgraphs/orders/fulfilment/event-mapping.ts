@@ -1,4 +1,4 @@
-// What a fulfilment hears: the order's own events, and those of payment and shipping. Pure but for the delivery.
+// Maps events of orders, payment and shipping to inputs of the fulfilment saga, and delivers them.
 import { z } from 'zod'
 import type { BusMessage } from '#platform/event-bus/event-bus.ts'
 import type { EventMeta, RecordedEvent } from '#platform/event-store/event-store.ts'
@@ -9,7 +9,7 @@ import { goodsTotal } from '#subgraphs/orders/domain/money-back.ts'
 import type { FulfilmentInput } from '#subgraphs/orders/fulfilment/fulfilment.ts'
 import type { CaptureAt } from '#subgraphs/orders/fulfilment/state.ts'
 
-/** `id` is that of the event behind it: an input that is delivered twice counts once. */
+/** `id` is the id of the event that caused the input, so an input that is delivered twice counts once. */
 type SagaInput = {
   readonly sagaId: string
   readonly id: string
@@ -17,14 +17,14 @@ type SagaInput = {
   readonly meta: EventMeta
 }
 
-/** How fulfilments that start now go: it is kept with each, so that a change leaves those under way as they are. */
+/** Settings of fulfilments that start now. Each fulfilment stores its own, so a change does not affect those under way. */
 export type FulfilmentSettings = {
   readonly approvalTimeoutMs?: number
   readonly reservationMs?: number
   readonly captureAt?: CaptureAt
 }
 
-/** What an order's own event means to its fulfilment, if anything. */
+/** Returns the saga input for an event of an order, or undefined when the fulfilment does not need the event. */
 export function inputFromOrder(recorded: RecordedEvent, settings: FulfilmentSettings): SagaInput | undefined {
   const event = orderEventOf(recorded)
   if (!event) return undefined
@@ -92,7 +92,7 @@ const ofMovementLeft = ofMovement.extend({ amount: z.object({ minor: z.int() }) 
 const ofShipment = ofOrder.extend({ shipmentId: z.string() })
 const ofDecline = ofOrder.extend({ code: z.string(), message: z.string(), retryable: z.boolean() })
 
-/** Reads an event's data into the input of one saga; a `ZodError` when the data is not what it should be. */
+/** Each reader parses an event's data into the input of one saga, and throws a `ZodError` when the data is invalid. */
 const READERS: Readonly<
   Record<string, (message: BusMessage) => { readonly sagaId: string; readonly event: FulfilmentInput }>
 > = {
@@ -128,8 +128,8 @@ function shipmentNews(
 }
 
 /**
- * What an event of payment or shipping means to the fulfilment of its order, if anything. One that cannot be read is
- * left out, and `onUnreadable` hears of it: it must not hold up the orders behind it.
+ * Returns the saga input for an event of payment or shipping, or undefined when the fulfilment does not need it. An event
+ * that cannot be parsed is skipped and passed to `onUnreadable`, so that it does not block other orders.
  */
 export function inputFromBus(
   message: BusMessage,

@@ -1,31 +1,31 @@
-// The fulfilment saga: an order from placing to delivery, return or compensation, as a pure decider. Free of I/O.
+// Decides the fulfilment saga, which takes an order from placing to delivery, return or compensation.
 //
-// Each event is first learned (facts), then judged (may the order go on?), then billed (what to capture) and refunded
-// (what to give back); what the resulting state wishes for and has not asked for yet is the event's effect. So a
-// repeated, late or early event, which teaches nothing, asks for nothing, and no step is ever asked for twice.
+// Each event first changes the facts. Then the decider stops the order if its payment failed, bills the parcels (what to
+// capture) and sets the refunds. The event's effects are those that the new state calls for and has not requested yet. So a
+// repeated, late or early event that changes nothing has no effect, and no step is ever requested twice.
 //
-// The order is stopped by its first cause only. Stopping waits for the steps under way, calls back the shipments,
-// and then looks at what is left: if nothing was dispatched, money and stock go back and the order is cancelled; if
-// something was, that part is delivered, and what was taken for the rest goes back.
+// Only the first cause stops the order. Stopping waits for the steps in flight, cancels the shipments that are not
+// dispatched, and then depends on the rest: if nothing was dispatched, money and stock are released and the order is
+// cancelled; otherwise the dispatched part is delivered, and the money captured for the rest is refunded.
 //
-// A parcel is paid for once its label is there, before it leaves, unless told otherwise: a refused capture stops the
-// order while goods can be kept back. For goods that have left it makes a debt of the customer's, and the order is
-// complete only once an operator has had it paid or written it off.
+// The money for a parcel is captured once its label exists, before it leaves, unless `captureAt` is `dispatch`. A refused
+// capture stops the order while goods can still be kept back. For goods that have left, the customer owes a debt, and the
+// order is complete only after an operator has settled it or written it off.
 import type { Effect, SagaDefinition, StepEvent } from '#platform/saga/saga.ts'
-import { endMovement, keepRefusal } from './debts.ts'
-import { adopt, bill, hear, packParcels, withParcel } from './parcels.ts'
-import { wishes } from './plan.ts'
+import { closeMovement, recordRefusal } from './debts.ts'
+import { assignShipment, bill, packParcels, recordShipmentStatus, withParcel } from './parcels.ts'
+import { desiredEffects } from './plan.ts'
 import { refund } from './refunds.ts'
 import type { Fulfilment, FulfilmentInput, Parcel, Stop } from './state.ts'
 import {
-  answered,
   captureStep,
+  continuesInPart,
   createStep,
-  goesOnInPart,
-  inFlight,
   initial,
-  paymentStanding,
-  shipped,
+  isFinished,
+  isInFlight,
+  paymentStatus,
+  shippedParcels,
 } from './state.ts'
 
 export type { Fulfilment, FulfilmentInput, FulfilmentOrder } from './state.ts'
@@ -33,8 +33,8 @@ export type { Fulfilment, FulfilmentInput, FulfilmentOrder } from './state.ts'
 const RESERVATION_MS = 30 * 60_000
 const APPROVAL_TIMEOUT_MS = 10 * 60_000
 
-type Event = FulfilmentInput | StepEvent
-type Data<T extends Event['type']> = Extract<Event, { type: T }>['data']
+type SagaEvent = FulfilmentInput | StepEvent
+type Data<T extends SagaEvent['type']> = Extract<SagaEvent, { type: T }>['data']
 
 export const fulfilment: SagaDefinition<Fulfilment, FulfilmentInput> = {
   name: 'fulfilment',
@@ -52,12 +52,12 @@ export const fulfilment: SagaDefinition<Fulfilment, FulfilmentInput> = {
     'MovementWrittenOff',
     'MovementDropped',
   ],
-  evolve: (state, event) => ask(refund(bill(judge(learn(state, event))))),
+  evolve: (state, event) => requestEffects(refund(bill(stopOnFailedPayment(recordFacts(state, event))))),
   react: state => state.effects,
   phase,
 }
 
-function learn(state: Fulfilment, event: Event): Fulfilment {
+function recordFacts(state: Fulfilment, event: SagaEvent): Fulfilment {
   switch (event.type) {
     case 'FulfilmentStarted':
       return start(state, event.data)
@@ -66,28 +66,30 @@ function learn(state: Fulfilment, event: Event): Fulfilment {
     case 'PaymentApproved':
       return state.verdict ? state : { ...state, verdict: { approved: true } }
     case 'PaymentRejected':
-      return state.verdict ? state : { ...state, verdict: { approved: false, stop: declined(event.data) } }
+      return state.verdict
+        ? state
+        : { ...state, verdict: { approved: false, stop: declinedPayment(event.data) } }
     case 'ShipmentDispatched':
-      return hear(state, event.data.shipmentId, 'dispatched')
+      return recordShipmentStatus(state, event.data.shipmentId, 'dispatched')
     case 'ShipmentDelivered':
-      return hear(state, event.data.shipmentId, 'delivered')
+      return recordShipmentStatus(state, event.data.shipmentId, 'delivered')
     case 'ShipmentLost':
-      return hear(state, event.data.shipmentId, 'lost')
+      return recordShipmentStatus(state, event.data.shipmentId, 'lost')
     case 'ReturnReceived':
       return receiveReturn(state, event.data)
     case 'MovementSettled':
-      return endMovement(state, event.data.movementId, { resolution: 'PAID', outstanding: 0 })
+      return closeMovement(state, event.data.movementId, { resolution: 'PAID', outstanding: 0 })
     case 'MovementWrittenOff':
     case 'MovementDropped': {
       const { movementId, outstanding } = event.data
-      return endMovement(state, movementId, { resolution: 'WRITTEN_OFF', outstanding })
+      return closeMovement(state, movementId, { resolution: 'WRITTEN_OFF', outstanding })
     }
     case 'StepSucceeded':
-      return inFlight(state, event.data.step) ? succeed(state, event.data) : state
+      return isInFlight(state, event.data.step) ? succeed(state, event.data) : state
     case 'StepRefused':
-      return inFlight(state, event.data.step) ? beRefused(state, event.data) : state
+      return isInFlight(state, event.data.step) ? refuse(state, event.data) : state
     case 'StepFailed':
-      return inFlight(state, event.data.step) ? fail(state, event.data) : state
+      return isInFlight(state, event.data.step) ? fail(state, event.data) : state
     case 'TimerFired':
       return timeOut(state)
   }
@@ -100,10 +102,10 @@ function start(state: Fulfilment, data: Data<'FulfilmentStarted'>): Fulfilment {
   return { ...state, order, startedAt: at, reservationMs, approvalTimeoutMs, captureAt }
 }
 
-/** Goods with the carrier cannot be called back; before that the request stops the order. */
+/** The request stops the order, unless goods are with the carrier already. */
 function requestCancellation(state: Fulfilment): Fulfilment {
   const requested = { ...state, cancellationRequested: true }
-  const isTooLate = shipped(state).length > 0 || state.steps['complete-order'] !== undefined
+  const isTooLate = shippedParcels(state).length > 0 || state.steps['complete-order'] !== undefined
   return isTooLate
     ? requested
     : stop(requested, { reason: 'CUSTOMER_REQUEST', message: 'Cancelled as requested.' })
@@ -118,27 +120,27 @@ function receiveReturn(
 }
 
 function succeed(state: Fulfilment, { step, result, at }: Data<'StepSucceeded'>): Fulfilment {
-  const now = answer(state, step, 'succeeded')
+  const now = withStepStatus(state, step, 'succeeded')
   if (step === 'reserve-stock' && now.order) return { ...now, parcels: packParcels(now.order, result) }
   if (step === 'authorise-payment') return { ...now, pendingSince: result.pending === true ? at : null }
   const created = parcelCreatedBy(now, step)
   if (created) {
     const id = result.shipmentId
-    return typeof id === 'string' ? adopt(now, created, id) : refuseParcel(now, created, '')
+    return typeof id === 'string' ? assignShipment(now, created, id) : refuseParcel(now, created, '')
   }
   const calledBack = parcelCalledBackBy(now, step)
   if (calledBack?.fate === 'open') return withParcel(now, calledBack, { ...calledBack, fate: 'cancelled' })
   return now
 }
 
-function beRefused(state: Fulfilment, refusal: Data<'StepRefused'>): Fulfilment {
+function refuse(state: Fulfilment, refusal: Data<'StepRefused'>): Fulfilment {
   const { step, message, details } = refusal
-  const now = keepRefusal(answer(state, step, 'refused'), refusal)
+  const now = recordRefusal(withStepStatus(state, step, 'refused'), refusal)
   switch (step) {
     case 'reserve-stock':
       return stop(now, { reason: 'OUT_OF_STOCK', message, details: { shortages: [], ...details } })
     case 'authorise-payment':
-      return stop(now, declined(refusal))
+      return stop(now, declinedPayment(refusal))
     case 'commit-stock':
       return stop(now, { reason: 'STOCK_HOLD_EXPIRED', message: 'The goods could not be held long enough.' })
     case 'confirm-order':
@@ -147,21 +149,22 @@ function beRefused(state: Fulfilment, refusal: Data<'StepRefused'>): Fulfilment 
   }
   const created = parcelCreatedBy(now, step)
   if (created) return refuseParcel(now, created, message)
-  // Whatever cannot be called back is with the carrier.
+  // A shipment that cannot be cancelled is with the carrier.
   const calledBack = parcelCalledBackBy(now, step)
-  if (calledBack?.shipmentId !== undefined) return hear(now, calledBack.shipmentId, 'dispatched')
-  return isUnpaidFor(now, step) ? stop(now, declined(refusal)) : now
+  if (calledBack?.shipmentId !== undefined)
+    return recordShipmentStatus(now, calledBack.shipmentId, 'dispatched')
+  return isCaptureRefused(now, step) ? stop(now, declinedPayment(refusal)) : now
 }
 
-/** The money for a parcel cannot be taken while goods can still be kept back. */
-function isUnpaidFor({ parcels, refused }: Fulfilment, step: string): boolean {
+/** True when the refused step is the capture of a parcel, and goods of the order can still be kept back. */
+function isCaptureRefused({ parcels, refused }: Fulfilment, step: string): boolean {
   const isOfParcel = parcels.some(parcel => captureStep(parcel) === step)
   return isOfParcel && refused[step] !== undefined && parcels.some(({ fate }) => fate === 'open')
 }
 
-/** Only steps with bounded patience fail; the others are here so that no policy of a runner can strand an order. */
+/** Only steps with bounded retries fail. The other cases ensure that no retry policy of a runner leaves an order unfinished. */
 function fail(state: Fulfilment, { step }: Data<'StepFailed'>): Fulfilment {
-  const now = answer(state, step, 'failed')
+  const now = withStepStatus(state, step, 'failed')
   switch (step) {
     case 'reserve-stock':
       return stop(now, {
@@ -181,13 +184,13 @@ function fail(state: Fulfilment, { step }: Data<'StepFailed'>): Fulfilment {
 function timeOut(state: Fulfilment): Fulfilment {
   if (state.approvalTimer !== 'started') return state
   const now: Fulfilment = { ...state, approvalTimer: 'over' }
-  if (paymentStanding(state) !== 'awaiting') return now
+  if (paymentStatus(state) !== 'awaiting-approval') return now
   return stop(now, { reason: 'APPROVAL_TIMED_OUT', message: 'The payment was not approved in time.' })
 }
 
-/** What follows from payment facts that may come in any order. */
-function judge(state: Fulfilment): Fulfilment {
-  switch (paymentStanding(state)) {
+/** Stops the order when its payment failed. The facts about the payment may arrive in any order. */
+function stopOnFailedPayment(state: Fulfilment): Fulfilment {
+  switch (paymentStatus(state)) {
     case 'unknown':
       return stop(state, {
         reason: 'PAYMENT_UNAVAILABLE',
@@ -195,15 +198,15 @@ function judge(state: Fulfilment): Fulfilment {
       })
     case 'declined':
       return state.verdict && !state.verdict.approved ? stop(state, state.verdict.stop) : state
-    case 'unasked':
-    case 'asked':
-    case 'awaiting':
+    case 'not-requested':
+    case 'requested':
+    case 'awaiting-approval':
     case 'authorised':
       return state
   }
 }
 
-function declined({ code, message, ...rest }: Data<'PaymentRejected'> | Data<'StepRefused'>): Stop {
+function declinedPayment({ code, message, ...rest }: Data<'PaymentRejected'> | Data<'StepRefused'>): Stop {
   const details = 'details' in rest ? rest.details : { retryable: rest.retryable ?? false }
   return { reason: 'PAYMENT_DECLINED', message, details: { retryable: false, ...details, code } }
 }
@@ -222,7 +225,11 @@ function stop(state: Fulfilment, { details = {}, ...cause }: Cause): Fulfilment 
 
 type Cause = Omit<Stop, 'details'> & Partial<Pick<Stop, 'details'>>
 
-function answer(state: Fulfilment, step: string, how: 'succeeded' | 'refused' | 'failed'): Fulfilment {
+function withStepStatus(
+  state: Fulfilment,
+  step: string,
+  how: 'succeeded' | 'refused' | 'failed',
+): Fulfilment {
   return { ...state, steps: { ...state.steps, [step]: how } }
 }
 
@@ -234,14 +241,21 @@ function parcelCalledBackBy(state: Fulfilment, step: string): Parcel | undefined
   return state.parcels.find(parcel => `cancel-shipment:${parcel.shipmentId}` === step)
 }
 
-/** Keeps what the state wishes for and has not asked for yet, and marks it as asked for. */
-function ask(state: Fulfilment): Fulfilment {
-  const effects = wishes(state).filter(effect => effect.kind !== 'call' || !(effect.step in state.steps))
+/** Sets the effects that the state calls for and has not requested yet, and marks their steps as requested. */
+function requestEffects(state: Fulfilment): Fulfilment {
+  const effects = desiredEffects(state).filter(
+    effect => effect.kind !== 'call' || !(effect.step in state.steps),
+  )
   if (effects.length === 0) return state.effects.length === 0 ? state : { ...state, effects }
-  return { ...state, steps: { ...state.steps, ...asked(effects) }, effects, ...timerAfter(state, effects) }
+  return {
+    ...state,
+    steps: { ...state.steps, ...requestedSteps(effects) },
+    effects,
+    ...timerAfter(state, effects),
+  }
 }
 
-function asked(effects: readonly Effect[]): Record<string, 'asked'> {
+function requestedSteps(effects: readonly Effect[]): Record<string, 'asked'> {
   return Object.fromEntries(
     effects.flatMap(effect => (effect.kind === 'call' ? [[effect.step, 'asked'] as const] : [])),
   )
@@ -254,8 +268,8 @@ function timerAfter(state: Fulfilment, effects: readonly Effect[]): Pick<Fulfilm
 }
 
 function phase(state: Fulfilment): 'running' | 'compensating' | 'ended' {
-  const isOver = answered(state, 'cancel-order') || answered(state, 'complete-order')
+  const isOver = isFinished(state, 'cancel-order') || isFinished(state, 'complete-order')
   const isWaiting = Object.values(state.steps).includes('asked')
   if (isOver && !isWaiting) return 'ended'
-  return state.stop && !goesOnInPart(state) ? 'compensating' : 'running'
+  return state.stop && !continuesInPart(state) ? 'compensating' : 'running'
 }

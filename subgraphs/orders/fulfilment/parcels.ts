@@ -1,10 +1,10 @@
-// Splits an order's allocated stock into parcels, one a warehouse, and its total among them. Pure.
+// Splits an order's allocated stock into one parcel per warehouse, and bills each its part of the total.
 import { isObject, type Json, type JsonObject } from '#platform/domain/json.ts'
 import { apportion } from '#platform/domain/money.ts'
 import type { UnitRange } from '#subgraphs/orders/domain/events.ts'
 import { packUnits, valuer } from '#subgraphs/orders/domain/money-back.ts'
 import type { Fulfilment, FulfilmentOrder, Parcel, Quantity } from './state.ts'
-import { createStep, inFlight, partsAreCertain } from './state.ts'
+import { areShipmentsDecided, createStep, isInFlight } from './state.ts'
 
 type Allocation = Quantity & { readonly warehouse: string }
 
@@ -15,7 +15,7 @@ export function quantities({ lines }: { readonly lines: readonly Quantity[] }): 
   return [...bySku].map(([sku, quantity]) => ({ sku, quantity }))
 }
 
-/** One parcel a warehouse, in the order in which `reserve-stock` names them. */
+/** Returns one parcel per warehouse, in the order of the warehouses in the result of `reserve-stock`. */
 export function packParcels(order: FulfilmentOrder, result: JsonObject): Parcel[] {
   const contents = [...Map.groupBy(allocationsIn(result.allocations), ({ warehouse }) => warehouse)]
   const packed = packUnits(
@@ -40,7 +40,7 @@ function weightOf({ lines }: FulfilmentOrder, lineNo: number): number {
   return lines[lineNo - 1]?.weightGrams ?? 0
 }
 
-/** What the goods in each parcel are worth, in minor units. */
+/** Returns the value of the goods in each parcel, in minor units. */
 function sharesOf(order: FulfilmentOrder, packed: readonly (readonly UnitRange[])[]): number[] {
   if (!order.goodsTotal) return olderSharesOf(order, packed)
   const worthOf = valuer({ lines: order.lines, goods: order.goodsTotal.minor })
@@ -48,7 +48,7 @@ function sharesOf(order: FulfilmentOrder, packed: readonly (readonly UnitRange[]
 }
 
 /**
- * The rule of histories without `goodsTotal`: the price of the goods, lowered in proportion and rounded down when the
+ * Histories without `goodsTotal` use the price of the goods, lowered in proportion and rounded down when the
  * order's total, fee included, is less than all goods.
  */
 function olderSharesOf(order: FulfilmentOrder, packed: readonly (readonly UnitRange[])[]): number[] {
@@ -77,13 +77,13 @@ function isAllocation(json: Json): json is Allocation {
 }
 
 /**
- * Says what to capture for each parcel: what its goods are worth, and its part of the charges, which are spread by weight
+ * Sets what to capture for each parcel: the value of its goods, and its part of the charges, which are spread by weight
  * over the parcels that ship. That waits until it is certain which those are: once all labels are there, or the parcels
  * that will not ship are known.
  */
 export function bill(state: Fulfilment): Fulfilment {
   const isUnbilled = unbilledIn(state)
-  if (!partsAreCertain(state) || !state.parcels.some(isUnbilled)) return state
+  if (!areShipmentsDecided(state) || !state.parcels.some(isUnbilled)) return state
   const charges = state.order?.goodsTotal ? chargesOf(state) : olderChargesOf(state)
   const parcels = state.parcels.map((parcel, index) => {
     if (!isUnbilled(parcel)) return parcel
@@ -105,7 +105,7 @@ function chargesOf(state: Fulfilment): number[] {
   return state.parcels.map(parcel => parts[ships.indexOf(parcel)] ?? 0)
 }
 
-/** The rule of histories without `goodsTotal`: the last outstanding parcel takes all that remains, rounding included. */
+/** Histories without `goodsTotal` charge the last outstanding parcel with all that remains, rounding included. */
 function olderChargesOf(state: Fulfilment): number[] {
   const rest = (state.order?.total.minor ?? 0) - sum(state.parcels.map(({ share }) => share))
   const isLast = !state.parcels.some(parcel => isToShip(state, parcel))
@@ -129,25 +129,25 @@ function unbilledIn(state: Fulfilment): (parcel: Parcel) => boolean {
   }
 }
 
-/** `news` of a shipment; of one whose creation is not answered yet it is kept for later. Each parcel's end is final. */
-export function hear(
+/** Records the status of a shipment. It is stored in `early` while the shipment's creation has no response yet. */
+export function recordShipmentStatus(
   state: Fulfilment,
   shipmentId: string,
   news: 'dispatched' | 'delivered' | 'lost',
 ): Fulfilment {
   const parcel = state.parcels.find(one => one.shipmentId === shipmentId)
-  if (parcel) return withParcel(state, parcel, moved(parcel, news))
-  if (!state.parcels.some(one => inFlight(state, createStep(one)))) return state
+  if (parcel) return withParcel(state, parcel, withFate(parcel, news))
+  if (!state.parcels.some(one => isInFlight(state, createStep(one)))) return state
   const known = state.early[shipmentId]
   if (known === 'delivered' || known === 'lost') return state
   return { ...state, early: { ...state.early, [shipmentId]: news } }
 }
 
-/** The shipment `shipmentId` is created for the parcel; what was heard of it before now counts. */
-export function adopt(state: Fulfilment, parcel: Parcel, shipmentId: string): Fulfilment {
+/** Assigns the created shipment to the parcel, and applies a status of it that arrived earlier. */
+export function assignShipment(state: Fulfilment, parcel: Parcel, shipmentId: string): Fulfilment {
   const { [shipmentId]: news, ...early } = state.early
   const created = { ...parcel, shipmentId }
-  return withParcel({ ...state, early }, parcel, news ? moved(created, news) : created)
+  return withParcel({ ...state, early }, parcel, news ? withFate(created, news) : created)
 }
 
 export function withParcel(state: Fulfilment, parcel: Parcel, now: Parcel): Fulfilment {
@@ -155,8 +155,8 @@ export function withParcel(state: Fulfilment, parcel: Parcel, now: Parcel): Fulf
   return { ...state, parcels: state.parcels.map(one => (one === parcel ? now : one)) }
 }
 
-/** A delivery or a loss tells of the dispatch too; after a cancellation nothing is believed. */
-function moved(parcel: Parcel, news: 'dispatched' | 'delivered' | 'lost'): Parcel {
+/** A delivery or a loss implies the dispatch. A final or cancelled parcel ignores further statuses. */
+function withFate(parcel: Parcel, news: 'dispatched' | 'delivered' | 'lost'): Parcel {
   const isOpen = parcel.fate === 'open' || (parcel.fate === 'dispatched' && news !== 'dispatched')
   return isOpen ? { ...parcel, fate: news } : parcel
 }

@@ -1,11 +1,11 @@
-// Says how much money goes back for each shipment that is lost or called back, and each return of a fulfilment. Pure.
+// Calculates the refund of each lost shipment, cancelled shipment and return of a fulfilment.
 //
 // A refund is what the customer gets back in all by now, less the refunds before it: those carried out, those under way
-// and those that the provider refused, which people look into. So it is set once, never negative, and all refunds
-// together come to the same whatever order the news came in.
+// and those that the provider refused, which operators settle. So it is set once, never negative, and all refunds
+// together add up to the same amount whatever order the events arrive in.
 import { moneyBack } from '../domain/money-back.ts'
 import type { Fulfilment } from './state.ts'
-import { isCaptureAnswered, isTakingMoney, shipped, taken } from './state.ts'
+import { capturedAmount, isCaptureFinished, isCapturing, shippedParcels } from './state.ts'
 
 /**
  * Sets the refund of everything that gives money back, whose payment is certain, and which has none yet. Money that is
@@ -15,7 +15,7 @@ export function refund(state: Fulfilment): Fulfilment {
   const settled = [...parcelsDue(state), ...returnsDue(state)]
     .filter(id => state.refunds[id] === undefined)
     .reduce(setRefund, state)
-  if (!state.order?.goodsTotal || isTakingMoney(state)) return settled
+  if (!state.order?.goodsTotal || isCapturing(state)) return settled
   const late = lateRefund(settled)
   return refundFor(settled, late) > 0 ? setRefund(settled, late) : settled
 }
@@ -41,13 +41,13 @@ function parcelsDue(state: Fulfilment): string[] {
   return state.parcels.flatMap(parcel => {
     const { fate, shipmentId, billed } = parcel
     const isBack = (fate === 'lost' || fate === 'cancelled') && billed !== undefined
-    return isBack && shipmentId !== undefined && isCaptureAnswered(state, parcel) ? [shipmentId] : []
+    return isBack && shipmentId !== undefined && isCaptureFinished(state, parcel) ? [shipmentId] : []
   })
 }
 
-/** Returned units may be of any parcel, so all captures are waited for. */
+/** A returned unit may come from any parcel, so this waits until all captures are finished. */
 function returnsDue(state: Fulfilment): string[] {
-  if (isTakingMoney(state) || shipped(state).length === 0) return []
+  if (isCapturing(state) || shippedParcels(state).length === 0) return []
   return state.returns.map(({ returnId }) => returnId)
 }
 
@@ -58,33 +58,36 @@ function setRefund(state: Fulfilment, id: string): Fulfilment {
 
 function refundFor(state: Fulfilment, id: string): number {
   const before = Object.values(state.refunds).reduce((sum, minor) => sum + minor, 0)
-  return Math.max(owed(state, new Set([...Object.keys(state.refunds), id])) - before, 0)
+  return Math.max(refundTotal(state, new Set([...Object.keys(state.refunds), id])) - before, 0)
 }
 
-/** What the customer gets back for the shipments and returns in `ids`, in minor units. */
-function owed(state: Fulfilment, ids: ReadonlySet<string>): number {
+/** Returns what the customer gets back for the shipments and returns in `ids`, in minor units. */
+function refundTotal(state: Fulfilment, ids: ReadonlySet<string>): number {
   const calledBack = state.parcels.filter(
     ({ fate, shipmentId = '' }) => fate === 'cancelled' && ids.has(shipmentId),
   )
-  return calledBack.reduce((sum, parcel) => sum + taken(state, parcel), owedOfShipped(state, ids))
+  return calledBack.reduce(
+    (sum, parcel) => sum + capturedAmount(state, parcel),
+    refundTotalOfShipped(state, ids),
+  )
 }
 
-function owedOfShipped(state: Fulfilment, ids: ReadonlySet<string>): number {
+function refundTotalOfShipped(state: Fulfilment, ids: ReadonlySet<string>): number {
   const { lines = [], goodsTotal } = state.order ?? {}
-  const parcels = shipped(state).map(parcel => ({
+  const parcels = shippedParcels(state).map(parcel => ({
     id: parcel.shipmentId ?? '',
     units: parcel.units,
     charges: parcel.charges ?? 0,
-    unpaid: (parcel.billed ?? 0) - taken(state, parcel),
+    unpaid: (parcel.billed ?? 0) - capturedAmount(state, parcel),
   }))
   const returned = state.returns.filter(({ returnId }) => ids.has(returnId)).flatMap(entry => entry.lines)
   return moneyBack({ lines, goods: goodsTotal?.minor ?? 0, parcels }, { lost: ids, returned })
 }
 
-/** The rule of histories without `goodsTotal`: what was captured for a lost parcel, and what the order said of a return. */
+/** Histories without `goodsTotal` refund the captured amount of a lost parcel, and the amount that the order stored for a return. */
 function olderRefundFor(state: Fulfilment, id: string): number {
   const parcel = state.parcels.find(({ shipmentId }) => shipmentId === id)
-  if (parcel) return taken(state, parcel)
+  if (parcel) return capturedAmount(state, parcel)
   const received = state.returns.find(({ returnId }) => returnId === id)
   return Math.max(received?.refund.minor ?? 0, 0)
 }

@@ -1,4 +1,4 @@
-// Performs the fulfilment's calls: commands on orders here, GraphQL mutations of the other services. Free of transport.
+// Executes the fulfilment's steps: commands on orders here, GraphQL mutations of the other services.
 import { z } from 'zod'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
@@ -23,33 +23,33 @@ type StepPorts = {
 }
 
 /**
- * Performs one call under its own key: a repeat gets the first answer. Throws when the answer is unknown, and
+ * Executes a step under its own idempotency key: a repeat gets the first result. Throws when the result is unknown, and
  * OperatorError COMMAND_UNKNOWN for a command that this build does not have.
  */
 export function createSteps(ports: StepPorts): (call: Call) => Promise<StepResponse> {
   return async call => {
     const remote = REMOTE[call.command]
-    if (remote) return askService(ports.services, remote, call)
+    if (remote) return callService(ports.services, remote, call)
     const local = LOCAL[call.command]
-    if (local) return decideHere(ports, local, call)
+    if (local) return decideLocally(ports, local, call)
     throw new OperatorError('COMMAND_UNKNOWN', `this build has no command ${call.command}`)
   }
 }
 
 // Commands of the other services.
 
-/** The member of the result union that was answered: its `__typename` and what the operation selects of it. */
-type Answer = { readonly __typename: string } & JsonObject
-type Remote = {
+/** The returned member of the mutation's result union: its `__typename` and the selected fields. */
+type MutationResult = { readonly __typename: string } & JsonObject
+type RemoteCommand = {
   readonly operation: (typeof OPERATIONS)[keyof typeof OPERATIONS]
-  /** What of the answer the fulfilment gets to know. */
-  readonly result?: (answer: Answer) => JsonObject
-  readonly refusal?: (answer: Answer, input: JsonObject) => { code: string; details: JsonObject }
-  /** It may wait for somebody outside: then nothing else should wait for it. */
+  /** Maps the mutation's result to the step's result. */
+  readonly result?: (answer: MutationResult) => JsonObject
+  readonly refusal?: (answer: MutationResult, input: JsonObject) => { code: string; details: JsonObject }
+  /** True when the service may wait for an external system: the request is then sent by itself, not in a batch. */
   readonly isSlow?: true
 }
 
-const REMOTE: Readonly<Record<string, Remote>> = {
+const REMOTE: Readonly<Record<string, RemoteCommand>> = {
   'inventory.reserveStock': {
     operation: OPERATIONS.reserveStock,
     result: answer => ({ allocations: z.array(allocation).parse(answer.allocations) }),
@@ -92,8 +92,8 @@ const refusedPayment = z.object({
 })
 const lines = z.array(z.object({ sku: z.string(), quantity: z.int() }))
 
-/** The details hold the `movementId` of the operators' worklist, `code` the provider's, `outstanding` what was not moved, in minor units. */
-function refusedMovement(answer: Answer): { code: string; details: JsonObject } {
+/** The details hold the `movementId` of the operators' worklist, the provider's `code`, and the `outstanding` minor units. */
+function refusedMovement(answer: MutationResult): { code: string; details: JsonObject } {
   const { code, retryable, movementId, reason, outstanding } = refusedPayment.parse(answer)
   const moved = {
     movementId,
@@ -103,17 +103,17 @@ function refusedMovement(answer: Answer): { code: string; details: JsonObject } 
   return { code, details: { retryable, ...(movementId !== null && moved) } }
 }
 
-/** Of a product that is not there, there is none: that is a shortage too. */
-function shortagesOf({ shortages, sku }: Answer, input: JsonObject): JsonObject {
+/** An unknown product counts as a shortage of all its units. */
+function shortagesOf({ shortages, sku }: MutationResult, input: JsonObject): JsonObject {
   if (shortages !== undefined) return { shortages }
-  const asked = lines.parse(input.lines).filter(line => line.sku === sku)
-  return { shortages: asked.map(line => ({ sku: line.sku, requested: line.quantity, available: 0 })) }
+  const requested = lines.parse(input.lines).filter(line => line.sku === sku)
+  return { shortages: requested.map(line => ({ sku: line.sku, requested: line.quantity, available: 0 })) }
 }
 
-async function askService(services: Services, remote: Remote, call: Call): Promise<StepResponse> {
+async function callService(services: Services, remote: RemoteCommand, call: Call): Promise<StepResponse> {
   const { service, document } = remote.operation
   const input = { ...asGraphql(call.input), idempotencyKey: call.key }
-  const { data } = await services[service].request<{ answer: Answer }>({
+  const { data } = await services[service].request<{ answer: MutationResult }>({
     document,
     variables: { input },
     idempotent: true,
@@ -127,17 +127,17 @@ async function askService(services: Services, remote: Remote, call: Call): Promi
   return { status: 'refused', message, ...refusal }
 }
 
-function detailsOf({ __typename, code, message, ...details }: Answer): JsonObject {
+function detailsOf({ __typename, code, message, ...details }: MutationResult): JsonObject {
   return details
 }
 
 /** Money inside is minor units; outside it is a decimal. */
 function asGraphql(input: JsonObject): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, outward(value)]))
+  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, toGraphqlValue(value)]))
 }
 
-function outward(value: Json | undefined): unknown {
-  if (Array.isArray(value)) return value.map(outward)
+function toGraphqlValue(value: Json | undefined): unknown {
+  if (Array.isArray(value)) return value.map(toGraphqlValue)
   if (typeof value !== 'object' || value === null) return value
   const record: JsonObject = value as JsonObject // not an array
   return isMoney(record) ? moneyOut(record) : asGraphql(record)
@@ -149,7 +149,7 @@ function isMoney(value: JsonObject): value is Money & JsonObject {
 
 // Commands on orders.
 
-type Local = (order: Order, input: JsonObject, at: string) => Decision<OrderEvent, Refusal>
+type LocalCommand = (order: Order, input: JsonObject, at: string) => Decision<OrderEvent, Refusal>
 
 const reason = z.enum([
   'CUSTOMER_REQUEST',
@@ -177,7 +177,7 @@ const debt = z.object({
 })
 const resolution = z.object({ debtId: z.string(), resolution: z.enum(['PAID', 'WRITTEN_OFF', 'DROPPED']) })
 
-const LOCAL: Readonly<Record<string, Local>> = {
+const LOCAL: Readonly<Record<string, LocalCommand>> = {
   'orders.noteApprovalAwaited': (order, _, at) => decide.noteApprovalAwaited(order, { at }),
   'orders.confirmOrder': (order, _, at) => decide.confirm(order, { at }),
   'orders.cancelFulfilment': (order, input, at) => decide.cancel(order, { ...cancellation.parse(input), at }),
@@ -197,7 +197,11 @@ const LOCAL: Readonly<Record<string, Local>> = {
   'orders.resolveDebt': (order, input, at) => resolveDebt(order, { ...resolution.parse(input), at }),
 }
 
-async function decideHere({ orders, now }: StepPorts, local: Local, call: Call): Promise<StepResponse> {
+async function decideLocally(
+  { orders, now }: StepPorts,
+  local: LocalCommand,
+  call: Call,
+): Promise<StepResponse> {
   const { orderId } = call.input
   if (typeof orderId !== 'string') throw new CallerError('BAD_USER_INPUT', `${call.step} names no order`)
   const at = now().toISOString()

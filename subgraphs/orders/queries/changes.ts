@@ -1,4 +1,4 @@
-// The queries of those who keep a copy of the orders: what changed since a position, and the ids of all orders.
+// Resolves the queries of services that keep a copy of the orders: changes since a position, and the ids of all orders.
 import { requireRole } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { checkId, checkInt, malformed } from '#platform/subgraph/input.ts'

@@ -1,4 +1,4 @@
-// Shows the fulfilment sagas to staff: which run, wait or are stuck, and their history.
+// Resolves the queries of staff about fulfilment sagas: which run, wait or are stuck, and their history.
 import { requireRole } from '#platform/auth/viewer.ts'
 import { isObject } from '#platform/domain/json.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'

@@ -1,4 +1,4 @@
-// Loads the documents of orders in batches per operation, and says who may see them.
+// Loads the documents of orders in batches per operation, and checks who may see them.
 import { isStaff, mayActFor, requireViewer, type Viewer } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Collection, Filter } from '#platform/read-models/read-models.ts'

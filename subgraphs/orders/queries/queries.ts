@@ -1,4 +1,4 @@
-// The queries of orders: orders now and at a past instant, customers, and totals.
+// Resolves the queries of orders: orders now and at a past instant, customers, and totals.
 import { mayActFor, requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Filter } from '#platform/read-models/read-models.ts'

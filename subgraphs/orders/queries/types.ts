@@ -1,4 +1,4 @@
-// The object types of orders: fields that are not the document's own, and entities by reference.
+// Resolves the object types of orders: computed fields, and entities by reference.
 import { mayActFor } from '#platform/auth/viewer.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'

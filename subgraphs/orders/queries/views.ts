@@ -1,4 +1,4 @@
-// The read models of orders: which events change which documents.
+// Defines the read models of orders: which events change which documents.
 import type { View } from '#platform/read-models/projection.ts'
 import { projectEvents } from '#platform/subgraph/project-events.ts'
 import { customerAggregate, orderAggregate } from '#subgraphs/orders/domain/aggregate.ts'

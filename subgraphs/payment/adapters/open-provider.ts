@@ -1,4 +1,4 @@
-// Opens the payment provider that a URL chooses, and puts every call to it under one policy. Free of any protocol.
+// Opens the payment provider that a URL chooses, and puts every call to it under one resilience policy.
 import { OperatorError } from '#platform/domain/errors.ts'
 import { createPolicy, type Policy, type PolicyOptions } from '#platform/resilience/policy.ts'
 import { counter, histogram } from '#platform/telemetry/metrics.ts'
@@ -14,11 +14,11 @@ import type { PaymentProvider } from './payment-provider.ts'
 type ProviderOptions = SandboxProviderOptions & {
   /** `http:` or `https:` for a provider elsewhere; the sandbox when it is left out or `sandbox:`. */
   readonly providerUrl?: string
-  /** What holds now of the time limit and the circuit breaker of calls to it. */
+  /** Returns the live settings of the time limit and the circuit breaker of its calls. */
   readonly adjusted?: PolicyOptions['adjusted']
 }
 
-/** `sandbox` is set when that is the provider: it has to be told where its notices go. */
+/** `sandbox` is set when that is the provider: it needs the URL for its notices. */
 export type OpenProvider = AsyncDisposable & {
   readonly provider: PaymentProvider
   readonly policy: Policy
@@ -27,7 +27,7 @@ export type OpenProvider = AsyncDisposable & {
 
 export const PROVIDER = 'payment-provider'
 const LIMITS = { name: PROVIDER, timeoutMs: 3_000, retries: 1, concurrency: 64, queue: 1_000 }
-/** The sandbox fails when a test token says so, which must not keep other payments from it. */
+/** A test token can make the sandbox fail, which must not open the circuit breaker for other payments. */
 const NO_BREAKER = { minimumPerSecond: Number.MAX_SAFE_INTEGER }
 
 export async function openProvider(options: ProviderOptions): Promise<OpenProvider> {

@@ -1,4 +1,4 @@
-// A payment provider behind HTTP: POST <url>/authorise, /capture, /void and /refund, JSON both ways.
+// Implements the payment provider over HTTP: POST <url>/authorise, /capture, /void and /refund, JSON both ways.
 import { Pool } from 'undici'
 import { z } from 'zod'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
@@ -17,7 +17,7 @@ import {
 import { amountIn } from './provider-amounts.ts'
 
 const CONNECTIONS = 16
-/** An answer is a few hundred bytes. */
+/** A valid response has a few hundred bytes. */
 const MAX_RESPONSE_BYTES = 64 * 1024
 
 /**

@@ -1,4 +1,4 @@
-// The payment provider that ships with Waybill: test tokens, durable idempotency keys, and the notices a real one sends.
+// Implements the sandbox payment provider: test tokens, durable idempotency keys, and notices as a real one sends them.
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Money } from '#platform/domain/money.ts'
@@ -18,7 +18,7 @@ import { scenarioOf } from './sandbox-scenarios.ts'
 export type SandboxProviderOptions = {
   readonly databaseUrl: string
   readonly webhookSecret: string
-  /** From a pending authorisation to the notice about it. */
+  /** The time from a pending authorisation to the notice about it. */
   readonly approvalMs: number
   readonly now: () => Date
   readonly logger: Logger
@@ -27,18 +27,18 @@ export type SandboxProviderOptions = {
 export type SandboxProvider = PaymentProvider & {
   /** Begins to send notices of approvals to `webhookUrl`. Called once. */
   start(webhookUrl: string): void
-  /** Ends the sending of notices, once the calls under way are answered; disposing does so too. */
+  /** Stops sending notices after the calls under way have ended; disposing does so too. */
   stop(): Promise<void>
-  /** What was really moved for a payment, by tender. */
+  /** Returns the amounts that really moved for a payment, by tender. */
   sums(reference: string): Promise<TenderSums[]>
 }
 
-/** How long a call whose answer is lost keeps its caller waiting, if the caller does not give up before. */
+/** A call whose response is lost ends after this time, unless its caller gives up before. */
 const SILENCE_MS = 60_000
 
 type Sandbox = SandboxProviderOptions & { readonly ledger: Ledger; readonly expect: (at: Date) => void }
 
-/** Durable: what was once answered is answered again, by any process that opens the same database. */
+/** Opens the sandbox. Its ledger is durable: a repeated call gets the same response from any process on the same database. */
 export async function openSandboxProvider(options: SandboxProviderOptions): Promise<SandboxProvider> {
   const ledger = await openLedger(options.databaseUrl, options.logger)
   let notices: SandboxNotices | undefined
@@ -117,7 +117,7 @@ async function move(
   return row.status === 'declined' ? declined(row) : { status: 'approved', ...moneyOf(row) }
 }
 
-/** The first answer, whatever became of the authorisation since: a pending one was answered `pending`. */
+/** Returns the first response, whatever happened to the authorisation since: `pending` for one that was pending. */
 function answerOf(row: LedgerRow): AuthoriseResponse {
   const { providerRef } = row
   if (row.approval !== null) return { status: 'pending', providerRef }

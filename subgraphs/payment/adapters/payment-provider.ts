@@ -1,4 +1,4 @@
-// The payment provider port: authorise, capture, void, refund, and the notices it sends. Adapters: payment-provider.*.ts.
+// Defines the payment provider port: authorise, capture, void, refund, and the notices that the provider sends.
 import { z } from 'zod'
 import type { Money } from '#platform/domain/money.ts'
 import { storableText } from '#platform/webhooks/text.ts'
@@ -17,7 +17,7 @@ export type AuthoriseCall = ProviderCall & {
   readonly amount: Money
 }
 export type MoveCall = ProviderCall & { readonly amount: Money }
-/** With `providerRef` only that authorisation is meant; without, whatever the tender has, or comes to have. */
+/** Voids the authorisation `providerRef`; without it, any authorisation that the tender has or will get. */
 type VoidCall = ProviderCall & { readonly providerRef?: string }
 
 /** `code` is the provider's, in lower snake case: insufficient_funds. `retryable`: the same may work later. */
@@ -28,8 +28,8 @@ type DeclinedResponse = {
 }
 
 /**
- * `amount` is what the provider says that it authorised or moved: what was asked for, when it says nothing. Nothing is
- * captured under an authorisation from `expiresAt` on. `pending`: a notice will say how the approval went.
+ * `amount` is the amount that the provider reports as authorised or moved: the requested one by default. Nothing is
+ * captured under an authorisation from `expiresAt` on. After `pending` a notice reports the outcome of the approval.
  */
 export type AuthoriseResponse =
   | {
@@ -44,22 +44,22 @@ export type MoveResponse = { readonly status: 'approved'; readonly amount?: Mone
 export type VoidResponse = { readonly status: 'approved' } | DeclinedResponse
 
 /**
- * Every call may be repeated: the same idempotency key has one effect and one answer, for ever. A call whose answer is
+ * Every call may be repeated: the same idempotency key has one effect and one response, for ever. A call whose response is
  * not known throws CallerError UNAVAILABLE; it may have taken effect. `signal` gives up waiting, not the effect.
  */
 export interface PaymentProvider extends AsyncDisposable {
-  /** After a void of the same tender it is declined. */
+  /** Declined after a void of the same tender. */
   authorise(call: AuthoriseCall, signal?: AbortSignal): Promise<AuthoriseResponse>
   /** Declined when it is more than is authorised and not captured or void; `authorisation_expired` when it is too late. */
   capture(call: MoveCall, signal?: AbortSignal): Promise<MoveResponse>
   /** Declined when it is more than is captured and not refunded. */
   refund(call: MoveCall, signal?: AbortSignal): Promise<MoveResponse>
-  /** Lets go of what is authorised and not captured; with nothing authorised, sees to it that nothing will be. */
+  /** Voids what is authorised and not captured; with nothing authorised, prevents a later authorisation. */
   void(call: VoidCall, signal?: AbortSignal): Promise<VoidResponse>
 }
 
 export const refText = storableText(200)
-/** Any offset, as a UTC instant. */
+/** Accepts any offset, and converts to a UTC instant. */
 export const instantText = z.iso.datetime({ offset: true }).transform(text => new Date(text).toISOString())
 export const codeText = storableText(100)
 
@@ -77,7 +77,7 @@ export const noticeSchema = z
     amount: z.string().optional(),
     currency: z.string().optional(),
     expiresAt: instantText.optional(),
-    /** Of a decline. */
+    /** The code of a decline. */
     code: codeText.optional(),
     retryable: z.boolean().optional(),
   })

@@ -1,12 +1,12 @@
-// Amounts as a provider writes them: decimal text and a currency, in its answers and its notices. Pure.
+// Parses amounts in a provider's responses and notices: decimal text and a currency.
 import type { z } from 'zod'
 import { fromDecimal, type Money } from '#platform/domain/money.ts'
 
-type Written = { readonly amount?: string | undefined; readonly currency?: string | undefined }
+type AmountText = { readonly amount?: string | undefined; readonly currency?: string | undefined }
 
-/** Nothing when there is no amount; otherwise both have to be there, and the amount may not be below zero. */
+/** Returns undefined without an amount. An amount needs a currency and must not be negative. */
 export function amountIn(
-  { amount, currency }: Written,
+  { amount, currency }: AmountText,
   context: z.RefinementCtx,
 ): { readonly amount?: Money } {
   if (amount === undefined && currency === undefined) return {}

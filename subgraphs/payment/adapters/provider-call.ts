@@ -1,11 +1,11 @@
-// Turns what a payment wants into one call to the provider, and the provider's answer into the domain's. Free of storage.
+// Sends one outstanding operation of a payment to the provider, and maps the response to the domain's.
 
 import { type Operation, operationKey } from '#subgraphs/payment/domain/outstanding.ts'
 import type { ProviderRefusal } from '#subgraphs/payment/domain/payment.ts'
 import type { ProviderResponse } from '#subgraphs/payment/domain/provider-responses.ts'
 import type { PaymentProvider, VoidResponse } from './payment-provider.ts'
 
-/** Throws CallerError UNAVAILABLE when the answer is not known; asking again has no second effect. */
+/** Throws CallerError UNAVAILABLE when the response is not known; a repeat has no second effect. */
 export async function callProvider(
   provider: PaymentProvider,
   paymentId: string,

@@ -1,14 +1,14 @@
-// The sandbox provider's own books: one row an operation, in schema `sandbox_provider` of the payment database.
+// Stores the sandbox provider's ledger: one row per operation, in schema `sandbox_provider` of the payment database.
 import { inTransaction, openPool, type StoreLogger } from '#platform/postgres/pool.ts'
 import type { ProviderNotice } from './payment-provider.ts'
 import type { Script } from './sandbox-scenarios.ts'
 
-/** Advisory locks: under which the table is made, and the space of those that operations on one tender take in turn. */
+/** Advisory locks: one for creating the table, and the space of those that serialise the operations on one tender. */
 const SCHEMA_LOCK = 7_234_105
 const TENDER_LOCKS = 7_234_106
 
 /**
- * `notify_at`: when the notice about a pending approval is due, and how long an instance that tells it keeps it to
+ * `notify_at`: when the notice about a pending approval is due, and how long an instance that sends it keeps it to
  * itself; null when there is none, or none any more. A `failed` row remembers a first call that was let fail. `script`,
  * of an authorisation, is what its token does at the first, second … call of each kind in one payment.
  */
@@ -39,7 +39,7 @@ const SCHEMA = `
 `
 
 /**
- * Carries out one operation once, in one round trip: the row under its key is the answer to all repeats. Being plpgsql,
+ * Carries out one operation once, in one round trip: the row under its key is the result of all repeats. Being plpgsql,
  * each statement inside sees what was committed before the tender's lock was got.
  */
 const OPERATE = `
@@ -132,7 +132,7 @@ BEGIN
 END $$;
 `
 
-/** Claiming a notice carries out the approval, or its decline, that it tells of. Several processes never claim the same. */
+/** Claiming a notice carries out the approval, or the decline, that it reports. Several processes never claim the same. */
 const CLAIM = `
   WITH due AS (
     SELECT idempotency_key FROM sandbox_provider.operations
@@ -165,9 +165,9 @@ type LedgerCall = {
   readonly tenderId: string
   readonly minor: number
   readonly currency: string | null
-  /** What the operation will be called, if it is new. */
+  /** The provider reference of the operation, if it is new. */
   readonly providerRef: string
-  /** Of a void: the one authorisation that it is about. */
+  /** The one authorisation that a void is for. */
   readonly onlyRef?: string
   readonly wanted: 'approved' | 'declined' | 'pending'
   readonly code?: string
@@ -189,13 +189,13 @@ export type LedgerRow = {
   readonly retryable: boolean | null
   readonly providerRef: string
   readonly approval: string | null
-  /** What was really authorised or moved. */
+  /** The amount that was really authorised or moved. */
   readonly minor: number
   readonly currency: string | null
   readonly expiresAt: Date | null
 }
 
-/** What was really moved for one tender, in minor units, and which approved operations did it, oldest first. */
+/** The amounts that really moved for one tender, in minor units, and the approved operations, oldest first. */
 export type TenderSums = {
   readonly tenderId: string
   readonly authorised: number
@@ -217,7 +217,7 @@ export interface Ledger extends AsyncDisposable {
   claim(now: Date, leaseUntil: Date, limit: number): Promise<ClaimedNotice[]>
   /** `againAt` is null for a notice that was taken. */
   recordSent(notices: readonly { readonly key: string; readonly againAt: Date | null }[]): Promise<void>
-  /** When the earliest waiting notice is due. */
+  /** Returns when the earliest waiting notice is due. */
   nextDue(): Promise<Date | undefined>
 }
 

@@ -1,4 +1,4 @@
-// Sends the notices of the sandbox provider to the webhook of payment: when they are due, at least once.
+// Sends the sandbox provider's notices to payment's webhook when they are due, at least once each.
 import type { Logger } from '#platform/telemetry/logger.ts'
 import {
   createAlarm,
@@ -13,7 +13,7 @@ import {
 import type { ProviderNotice } from '#subgraphs/payment/adapters/payment-provider.ts'
 import type { ClaimedNotice, Ledger } from '#subgraphs/payment/adapters/sandbox-ledger.postgres.ts'
 
-/** Notices claimed at once, and calls under way at once. */
+/** The most notices claimed at once, and calls under way at once. */
 const BATCH = 32
 const CONNECTIONS = 8
 

@@ -1,16 +1,16 @@
-// What the sandbox provider does with a token. Pure.
+// Maps the sandbox provider's test tokens to their scenarios.
 
 type Verdict =
   | { readonly outcome: 'approved' }
   | { readonly outcome: 'declined'; readonly code: string; readonly retryable: boolean }
-  /** Answered `pending`; a notice follows, unless it is never approved. */
+  /** The response is `pending`; a notice follows, unless it is never approved. */
   | { readonly outcome: 'pending'; readonly approval: 'approved' | 'declined' | 'never' }
 
-/** `answer-lost` takes effect, but nobody hears of it; `down` and the first call of `fails-once` have no effect. */
+/** `answer-lost` takes effect, but its response is lost; `down` and the first call of `fails-once` have no effect. */
 type Fault = 'none' | 'answer-lost' | 'down' | 'fails-once'
 
 /**
- * One answer that is not simply what was asked for: declined with a code, a share of the amount (0.5 is half of it), or
+ * One response that differs from the request: declined with a code, a share of the amount (0.5 is half of it), or
  * another currency.
  */
 type Turn =
@@ -18,12 +18,12 @@ type Turn =
   | { readonly share: number }
   | { readonly currency: string }
 
-/** What becomes of the first, second … call of a kind for one payment; what comes after them is carried out as asked. */
+/** The responses to the first, second … call of a kind for one payment; later calls are carried out as requested. */
 export type Script = Readonly<
   Partial<Record<'authorise' | 'capture' | 'refund' | 'void', readonly (Turn | null)[]>>
 >
 
-/** `expiresInMs`: from the authorisation to its end. */
+/** `expiresInMs` is the time from the authorisation to its expiry. */
 type Scenario = {
   readonly verdict: Verdict
   readonly fault: Fault
@@ -36,7 +36,7 @@ const DECLINED = { code: 'declined', retryable: false }
 const TOO_BUSY = { code: 'try_again_later', retryable: true }
 const EXPIRED = { code: 'authorisation_expired', retryable: false }
 
-/** Approved at first. With a number at the end, such as tok_capture_declined_3, that many times; otherwise once. */
+/** Tokens that are approved at first. A number at the end, such as tok_capture_declined_3, repeats the response so often. */
 const SCRIPTS: Readonly<Record<string, (times: number) => Script>> = {
   tok_authorise_less: times => ({ authorise: repeated({ share: 0.5 }, times) }),
   tok_authorise_more: times => ({ authorise: repeated({ share: 2 }, times) }),

@@ -1,4 +1,4 @@
-// What the commands of payment need.
+// Types the dependencies of payment's commands.
 import type { PaymentProvider } from '#subgraphs/payment/adapters/payment-provider.ts'
 import type { PaymentRepository } from '#subgraphs/payment/domain/aggregate.ts'
 

@@ -1,4 +1,4 @@
-// Checks what callers send with the commands of payment, and puts it into the domain's terms.
+// Checks the input of payment's commands and converts it to domain types.
 import type { Money } from '#platform/domain/money.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
 import { checkCount, checkId, checkMoney, checkText, checkToken } from '#platform/subgraph/input.ts'

@@ -1,4 +1,4 @@
-// The mutations of payment: each says who may call it, checks the input, carries out the command and maps the result.
+// Resolves the mutations of payment: authorises the caller, checks the input, executes the command, maps the result.
 import { requireRole, type Viewer } from '#platform/auth/viewer.ts'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { siblingId } from '#platform/domain/ids.ts'

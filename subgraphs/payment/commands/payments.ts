@@ -1,4 +1,4 @@
-// Carries out commands on payments: records the intent, calls the provider, and records its responses.
+// Executes commands on payments: records the intent, calls the provider, and records its responses.
 import { createHash } from 'node:crypto'
 import type { Decision, Refusal } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'

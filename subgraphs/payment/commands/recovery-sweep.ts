@@ -1,4 +1,4 @@
-// Resumes payments that nobody is waiting for: what a crash, or a provider that was away, left unfinished.
+// Resumes payments that a crash or an outage of the provider left unfinished.
 import type { Collection } from '#platform/read-models/read-models.ts'
 import { startPeriodicTask } from '#platform/subgraph/periodic-task.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'

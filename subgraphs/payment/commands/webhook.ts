@@ -1,4 +1,4 @@
-// Takes in the provider's notices: POST /webhooks/payment, signed, at least once. Free of rules about payments.
+// Receives the provider's signed notices at POST /webhooks/payment and records them.
 import { problemsInOneLine, validationMessage } from '#platform/config/validation-messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { HttpServer } from '#platform/http/server.ts'
@@ -11,16 +11,16 @@ export const PAYMENT_WEBHOOK = '/webhooks/payment'
 
 type PaymentWebhookOptions = {
   readonly payments: Pick<Payments, 'recordNotice'>
-  /** The trace that the payment was requested in: the provider brings none. */
+  /** Returns the trace in which the payment was requested; the provider's call brings none. */
   readonly traceOf: (paymentId: string) => Promise<string | undefined>
   readonly secret: string
   readonly now: () => Date
 }
 
 /**
- * 204 once the notice is recorded, or found to change nothing; 401 for a wrong signature and 400 for a malformed body,
- * of which nothing is written; 503 while it cannot be recorded and should come again. A notice about a payment that is
- * not ours is done with: a payment is written before the provider hears of it, so that no later try can find it.
+ * Responds 204 once the notice is recorded, or changes nothing; 401 for a wrong signature and 400 for a malformed body,
+ * without recording anything; 503 while it cannot be recorded and should be sent again. A notice about a payment that is
+ * not ours gets 204: a payment is recorded before the first call to the provider, so no later try can find it.
  */
 export function mountPaymentWebhook(http: HttpServer, options: PaymentWebhookOptions): void {
   mountWebhook(http, {
@@ -41,19 +41,19 @@ export function mountPaymentWebhook(http: HttpServer, options: PaymentWebhookOpt
           return options.payments.recordNotice(notice, meta)
         })
       } catch (err) {
-        if (!isDoneWith(err)) throw err
+        if (!isPermanent(err)) throw err
         const about = { notice_id: notice.id, payment_id: notice.reference }
         http.logger.warn(
           { err, ...about },
-          'a notice of the payment provider makes no sense; nothing is changed',
+          'a notice of the payment provider cannot be applied, it is ignored',
         )
       }
     },
   })
 }
 
-/** The payment is not ours, or the notice id was used for something else: sending it again changes neither. */
-function isDoneWith(error: unknown): boolean {
+/** True when sending the notice again cannot help: the payment is not ours, or the notice id was used before. */
+function isPermanent(error: unknown): boolean {
   return error instanceof CallerError && (error.code === 'NOT_FOUND' || error.code === 'CONFLICT')
 }
 

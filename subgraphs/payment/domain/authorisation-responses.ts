@@ -1,4 +1,4 @@
-// What the provider's answer to an authorisation, or its notice about one, makes of a payment. Free of I/O.
+// Decides which events follow from the provider's response to an authorisation, or from its notice about one.
 import type { Money } from '#platform/domain/money.ts'
 import type {
   LaterEvent,
@@ -10,7 +10,7 @@ import { CONTRADICTION } from '#subgraphs/payment/domain/refused-movement.ts'
 
 export type Declined = { readonly status: 'declined' } & ProviderRefusal
 
-/** `amount` is what the provider says that it authorised; what was asked for when it says nothing. */
+/** `amount` is the amount that the provider reports as authorised; without it, the requested amount was authorised. */
 type Approved = {
   readonly status: 'approved'
   readonly providerRef: string
@@ -46,20 +46,20 @@ function isOpen({ phase }: StandingPayment, { status, replaces }: Tender): boole
   return phase === 'requested' && (status === 'REQUESTED' || status === 'AWAITING_APPROVAL')
 }
 
-/** Another amount or currency than was asked for is no approval of it: it is let go there. */
+/** An approval of another amount or currency than requested counts as declined, and is voided at the provider. */
 function approved(
   payment: StandingPayment,
   tender: Tender,
   { said, at }: { readonly said: Approved; readonly at: string },
 ): LaterEvent[] {
-  const asked = { minor: tender.amount, currency: payment.currency }
-  if (said.amount && !isSame(said.amount, asked)) {
+  const requested = { minor: tender.amount, currency: payment.currency }
+  if (said.amount && !isSame(said.amount, requested)) {
     const { wrongAmount: code } = CONTRADICTION
     return [declined(tender, { code, retryable: false }, at), ...late(tender, said, at)]
   }
   const { tenderId } = tender
   const { providerRef, expiresAt } = said
-  const data = { tenderId, amount: asked, providerRef, ...(expiresAt !== undefined && { expiresAt }), at }
+  const data = { tenderId, amount: requested, providerRef, ...(expiresAt !== undefined && { expiresAt }), at }
   return [{ type: 'TenderAuthorised', data }]
 }
 
@@ -67,7 +67,7 @@ function isSame(one: Money, other: Money): boolean {
   return one.minor === other.minor && one.currency === other.currency
 }
 
-/** Goods have gone already when a tender is authorised anew, so nobody waits for its approval. */
+/** A tender may be reauthorised after its goods have left, so a pending reauthorisation counts as declined. */
 function pending(tender: Tender, { providerRef }: Pending, at: string): LaterEvent[] {
   const { tenderId } = tender
   if (!tender.replaces) return [{ type: 'TenderApprovalAwaited', data: { tenderId, providerRef, at } }]
@@ -75,7 +75,7 @@ function pending(tender: Tender, { providerRef }: Pending, at: string): LaterEve
   return [declined(tender, { code, retryable: false }, at), ...late(tender, { providerRef }, at)]
 }
 
-/** What is known under this reference, held or already let go, is not let go a second time. */
+/** Records a late approval, unless its reference is known already. */
 function late(tender: Tender, said: Pick<Approved, 'providerRef' | 'amount'>, at: string): LaterEvent[] {
   const { tenderId } = tender
   const { providerRef, amount } = said

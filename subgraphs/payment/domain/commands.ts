@@ -1,4 +1,4 @@
-// Decides what a payment is asked to do: request, capture, void, refund. Each records the intent only. Free of I/O.
+// Decides the commands on a payment: request, capture, void, refund. Each records only the intent.
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import { type Money, toDecimal } from '#platform/domain/money.ts'
 import { declineMessage } from '#subgraphs/payment/domain/decline-message.ts'
@@ -62,7 +62,7 @@ export function requestPayment(payment: Payment, command: RequestPayment): Payme
 
 /**
  * Splits the amount over what is authorised and not yet captured: vouchers first, then in the order of the tenders. An
- * authorisation that is about to expire is first asked for again.
+ * authorisation that is about to expire is first requested anew.
  */
 export function requestCapture(payment: Payment, { moveId, amount, at }: RequestMovement): PaymentDecision {
   if (!isStanding(payment)) return notFound()
@@ -80,8 +80,8 @@ export function requestCapture(payment: Payment, { moveId, amount, at }: Request
           'CAPTURE_EXCEEDS_AUTHORISATION',
           `${inWords(amount)} is more than is authorised and not yet captured`,
         )
-  const asked: LaterEvent = { type: 'CaptureRequested', data: { captureId: moveId, amount, shares, at } }
-  return accept(asked, ...reauthoriseExpiring(advance(payment, asked), moveId, at))
+  const requested: LaterEvent = { type: 'CaptureRequested', data: { captureId: moveId, amount, shares, at } }
+  return accept(requested, ...reauthoriseExpiring(advance(payment, requested), moveId, at))
 }
 
 /**
@@ -98,8 +98,8 @@ function isStillOwed({ tenders, captures, refused, amount: total }: StandingPaym
 }
 
 /**
- * An earlier capture took more than was asked, so that too little is authorised for this one. The provider is not asked:
- * it is a refused movement of the first tender, which operators have authorised anew.
+ * An earlier capture took more than requested, so too little is authorised for this one. The provider is not called:
+ * it becomes a refused movement of the first tender, which operators may reauthorise.
  */
 function usedUp(payment: StandingPayment, { moveId, amount, at }: RequestMovement): LaterEvent[] {
   const { orderId, tenders } = payment
@@ -112,7 +112,7 @@ function usedUp(payment: StandingPayment, { moveId, amount, at }: RequestMovemen
   ]
 }
 
-/** How a capture of `amount` is split; undefined when it is more than is there. */
+/** Returns the shares of a capture of `amount`, or undefined when less is authorised. */
 export function captureShares(payment: StandingPayment, amount: Money): Share[] | undefined {
   return split(payment, amount, tender => captureRoom(payment, tender))
 }
@@ -123,7 +123,7 @@ function captureRoom(payment: StandingPayment, tender: Tender): number {
   return (awaited ? tender.amount : uncaptured(tender)) - underWay(payment.captures, tender.tenderId)
 }
 
-/** New authorisations for the shares of a capture under way whose own are about to expire. */
+/** Requests new authorisations for the shares of a capture under way whose own are about to expire. */
 export function reauthoriseExpiring(payment: StandingPayment, movementId: string, at: string): LaterEvent[] {
   const shares = payment.captures.find(({ id }) => id === movementId)?.shares ?? []
   const expiring = shares.filter(share =>
@@ -151,7 +151,7 @@ export function requestRefund(payment: Payment, { moveId, amount, at }: RequestM
     : no('REFUND_EXCEEDS_CAPTURES', `${inWords(amount)} is more than is captured and not yet refunded`)
 }
 
-/** How a refund of `amount` is split; undefined when it is more than is there. */
+/** Returns the shares of a refund of `amount`, or undefined when less is captured. */
 export function refundShares(payment: StandingPayment, amount: Money): Share[] | undefined {
   const room = ({ tenderId, captured, refunded }: Tender) =>
     captured - refunded - underWay(payment.refunds, tenderId)
@@ -183,7 +183,7 @@ export function requestVoid(payment: Payment, command: { orderId: string; at: st
   }
 }
 
-/** Captures on the worklist that moved nothing, and that nobody is trying again at the moment. */
+/** Drops captures on the worklist that moved nothing and that nobody is retrying at the moment. */
 export function droppedCaptures({ orderId, refused }: StandingPayment, at: string): LaterEvent[] {
   return refused
     .filter(entry => isRepeatable(entry) && entry.kind === 'CAPTURE' && entry.status === 'OPEN')
@@ -194,7 +194,7 @@ export function droppedCaptures({ orderId, refused }: StandingPayment, at: strin
     }))
 }
 
-/** The answer to an authorisation as the payment stands now; undefined while the provider's answer is not known. */
+/** Returns the result of an authorisation, or undefined while the provider's response is not known. */
 export function authorisationResult(
   payment: StandingPayment,
 ): { readonly pending: boolean } | { readonly refused: PaymentRefusal } | undefined {
@@ -212,7 +212,7 @@ export function authorisationResult(
   }
 }
 
-/** The answer to a capture or refund; undefined while the provider's answer is not known. */
+/** Returns the result of a capture or refund, or undefined while the provider's response is not known. */
 export function movementResult(
   payment: StandingPayment,
   kind: 'capture' | 'refund',
@@ -233,7 +233,7 @@ export function movementResult(
   return moves.some(({ id }) => id === moveId) ? undefined : 'done'
 }
 
-/** True once nothing more is to be let go; the answer to a void. */
+/** True once nothing is left to void, which is the result of a void. */
 export function isFullyVoided(payment: Payment): boolean {
   return !isStanding(payment) || (payment.phase !== 'voiding' && toRelease(payment).length === 0)
 }

@@ -1,4 +1,4 @@
-// What a customer is told of a payment that the provider would not make. Pure.
+// Maps a decline code of the provider to the message for the customer.
 
 const BY_CODE: Readonly<Record<string, string>> = {
   insufficient_funds: 'The payment was declined: there are not enough funds.',
@@ -7,7 +7,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
   voucher_too_small: 'The payment was declined: the voucher does not cover its amount.',
 }
 
-/** For people, by the provider's code, which itself is for operators only. */
+/** Returns the message for the provider's code, which itself is shown to operators only. */
 export function declineMessage(code: string | undefined): string {
   return BY_CODE[code ?? ''] ?? 'The payment was declined.'
 }

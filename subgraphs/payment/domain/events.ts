@@ -1,9 +1,9 @@
-// The events of a payment, as they are stored, and as other services hear of them.
+// Defines the events of a payment as they are stored and published.
 import type { Money } from '#platform/domain/money.ts'
 
 export type TenderKind = 'CARD' | 'VOUCHER' | 'BANK_SLIP'
 
-/** `token` is what the provider gave the client for the card, voucher or slip: never a card number. */
+/** `token` is the provider's token for the card, voucher or slip, never a card number. */
 export type RequestedTender = {
   readonly tenderId: string
   readonly kind: TenderKind
@@ -20,12 +20,12 @@ type EventOf<Type extends string, Data extends object> = {
   readonly data: Readonly<Data> & { readonly at: string }
 }
 type OfTender = { readonly tenderId: string; readonly amount: Money }
-/** `amount` is what was still to be moved when it happened. */
+/** `amount` is what was still to be moved at the time of the event. */
 type OfMovement = { orderId: string; movementId: string; kind: MovementKind; amount: Money }
 
 /**
- * `…Requested` is the intent, recorded before the provider is asked; the answers follow it. `PaymentDeclined` is an
- * intent as well: what is held on the other tenders is let go. Each money movement is a `Tender…` event, and the
+ * `…Requested` is the intent, recorded before the call to the provider; the responses follow it. `PaymentDeclined` is an
+ * intent as well: the amounts held on the other tenders are to be voided. Each money movement is a `Tender…` event, and the
  * `Payment…` event after the last of them closes the matter.
  *
  * A movement that the provider refuses gets an entry on the worklist, `MovementRefused`, under the id of its capture or
@@ -53,7 +53,7 @@ export type PaymentEvent =
       }
     >
   | EventOf<'CaptureRequested', { captureId: string; amount: Money; shares: readonly Share[] }>
-  /** `amount` is what the provider says that it took, which may differ from the share that was asked for. */
+  /** `amount` is the amount that the provider reports as captured, which may differ from the requested share. */
   | EventOf<'TenderCaptured', OfTender & { captureId: string }>
   | EventOf<'PaymentCaptured', { orderId: string; captureId: string; amount: Money }>
   | EventOf<'CaptureDeclined', { orderId: string; captureId: string; code: string; retryable: boolean }>
@@ -64,9 +64,9 @@ export type PaymentEvent =
   | EventOf<'VoidRequested', { orderId: string }>
   | EventOf<'TenderVoided', OfTender>
   | EventOf<'PaymentVoided', { orderId: string; amount: Money }>
-  /** A void that came before any request: whatever is requested later is refused. */
+  /** A void arrived before any request: later requests are refused. */
   | EventOf<'PaymentForestalled', { orderId: string }>
-  /** The provider approved what was declined, or void, by then; it is voided there under its own reference. */
+  /** The provider approved a tender that was already declined or void; the approval is voided under its own reference. */
   | EventOf<'TenderApprovedLate', { tenderId: string; providerRef: string; amount?: Money }>
   | EventOf<'LateApprovalVoided', { tenderId: string; providerRef: string }>
   /**
@@ -83,7 +83,7 @@ export type PaymentEvent =
         by?: string
       }
     >
-  /** `before` is what the entry held open, if there was one: it has been tried again, and is refused again. */
+  /** `before` is the amount that the entry held open, if the movement was refused before. */
   | EventOf<
       'MovementRefused',
       OfMovement & { code: string; retryable: boolean; shares: readonly Share[]; before?: Money }
@@ -91,7 +91,7 @@ export type PaymentEvent =
   | EventOf<'MovementRetried', OfMovement & { by: string; shares: readonly Share[] }>
   | EventOf<'MovementSettled', OfMovement>
   | EventOf<'MovementWrittenOff', OfMovement & { by: string; note: string }>
-  /** Nothing is owed any more: the payment was voided as a whole. */
+  /** The payment was voided as a whole, so nothing is owed any more. */
   | EventOf<'MovementDropped', OfMovement>
 
 /** Each event type once; the mapping makes the type check find a missing one. */

@@ -1,4 +1,4 @@
-// What the provider's answers to captures and refunds make of a payment. Free of I/O.
+// Decides which events follow from the provider's responses to captures and refunds.
 import { siblingId } from '#platform/domain/ids.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { Declined } from '#subgraphs/payment/domain/authorisation-responses.ts'
@@ -15,11 +15,11 @@ import {
 import { reauthorise } from '#subgraphs/payment/domain/reauthorisation.ts'
 import { AUTHORISATION_EXPIRED, CONTRADICTION } from '#subgraphs/payment/domain/refused-movement.ts'
 
-/** `amount` is what the provider says that it moved; what was asked for when it says nothing. */
+/** `amount` is the amount that the provider reports as moved; without it, the requested amount was moved. */
 export type MovementResponse = {
   readonly to: 'capture' | 'refund'
   readonly moveId: string
-  /** Which try it answers, when it is not the first: an answer to an earlier one changes nothing. */
+  /** The number of the try, when it is not the first. A response to an earlier try changes nothing. */
   readonly attempt?: number
   readonly tenderId: string
   readonly said: { readonly status: 'approved'; readonly amount?: Money } | Declined
@@ -27,21 +27,21 @@ export type MovementResponse = {
 
 type Kind = MovementResponse['to']
 
-/** Records what really moved, whatever was asked for. What was moved too much of comes back, or is told to operators. */
+/** Records the amount that really moved. An excess is refunded, or becomes an entry on the operators' worklist. */
 export function movement(
   payment: StandingPayment,
   tender: Tender,
-  { answer, at }: { readonly answer: MovementResponse; readonly at: string },
+  { response, at }: { readonly response: MovementResponse; readonly at: string },
 ): LaterEvent[] {
-  const { to, moveId, said } = answer
+  const { to, moveId, said } = response
   const share = movesOf(payment, to)
     .find(({ id }) => id === moveId)
     ?.shares.find(({ tenderId }) => tenderId === tender.tenderId)
-  if (!share || said.status !== 'approved' || !isOfThisTry(payment, answer)) return []
+  if (!share || said.status !== 'approved' || !isOfThisTry(payment, response)) return []
   const moved = said.amount ?? { minor: share.amount, currency: payment.currency }
   if (moved.currency !== payment.currency || moved.minor === 0) return []
   const excess = moved.minor - share.amount
-  const nth = answer.attempt === undefined ? '' : `-${answer.attempt}`
+  const nth = response.attempt === undefined ? '' : `-${response.attempt}`
   const excessId = `-excess-${payment.tenders.indexOf(tender) + 1}${nth}`
   const about = { payment, tender, moveId, excessId, at }
   return to === 'capture' ? captured(about, moved.minor, excess) : refunded(about, moved.minor, excess)
@@ -51,7 +51,7 @@ type About = {
   readonly payment: StandingPayment
   readonly tender: Tender
   readonly moveId: string
-  /** What the id of a movement of the excess ends in. */
+  /** The end of the id of a movement of the excess. */
   readonly excessId: string
   readonly at: string
 }
@@ -76,7 +76,7 @@ function captured(
   return [taken, { type: 'RefundRequested', data: { refundId, amount, shares: [{ tenderId, amount }], at } }]
 }
 
-/** No more is recorded as given back than was captured: the rest of the excess stands in the entry alone. */
+/** Records no larger refund than was captured: the rest of an excess is recorded only in the worklist entry. */
 function refunded(
   { payment, tender, moveId, excessId, at }: About,
   minor: number,
@@ -105,20 +105,20 @@ function refunded(
 }
 
 /**
- * A capture whose authorisation has expired asks for a new one, once a share: goods may have gone. A payment that is
+ * Requests a new authorisation for a capture whose own has expired, once per share: goods may have left. A payment that is
  * being voided is not authorised again.
  */
 export function reauthorisations(
   payment: StandingPayment,
-  answers: readonly MoveOrOther[],
+  responses: readonly MoveOrOther[],
   at: string,
 ): LaterEvent[] {
   if (payment.phase === 'voiding') return []
-  const heard = answers.filter(answer => isHeard(payment, answer))
+  const current = responses.filter(response => isOfOpenTry(payment, response))
   let now = payment
   return payment.captures.flatMap(move =>
     move.shares.flatMap(share => {
-      const refusal = refusalOf({ kind: 'capture', move, answers: heard }, share)
+      const refusal = refusalOf({ kind: 'capture', move, responses: current }, share)
       if (refusal?.code !== AUTHORISATION_EXPIRED || share.reauthorised) return []
       const event = reauthorise(now, { movementId: move.id, shares: [share], at })
       if (!event) return []
@@ -128,28 +128,28 @@ export function reauthorisations(
   )
 }
 
-/** A movement closes when every share is answered. */
+/** Closes a movement when every share has a response. */
 export function closings(
   payment: StandingPayment,
-  answers: readonly MoveOrOther[],
+  responses: readonly MoveOrOther[],
   at: string,
 ): LaterEvent[] {
-  const heard = answers.filter(answer => isHeard(payment, answer))
+  const current = responses.filter(response => isOfOpenTry(payment, response))
   return [
-    ...payment.captures.flatMap(move => closing(payment, { kind: 'capture', move, answers: heard, at })),
-    ...payment.refunds.flatMap(move => closing(payment, { kind: 'refund', move, answers: heard, at })),
+    ...payment.captures.flatMap(move => closing(payment, { kind: 'capture', move, responses: current, at })),
+    ...payment.refunds.flatMap(move => closing(payment, { kind: 'refund', move, responses: current, at })),
   ]
 }
 
-function isHeard(payment: StandingPayment, answer: MoveOrOther): answer is MovementResponse {
-  return 'moveId' in answer && isOfThisTry(payment, answer)
+function isOfOpenTry(payment: StandingPayment, response: MoveOrOther): response is MovementResponse {
+  return 'moveId' in response && isOfThisTry(payment, response)
 }
 
 type MoveOrOther = MovementResponse | { readonly to: 'authorise' | 'void' | 'void-late' }
 type Closing = {
   readonly kind: Kind
   readonly move: Move
-  readonly answers: readonly MovementResponse[]
+  readonly responses: readonly MovementResponse[]
   readonly at: string
 }
 
@@ -188,7 +188,7 @@ function closing(payment: StandingPayment, closed: Closing): LaterEvent[] {
     : [{ type: 'RefundDeclined', data: { ...about, refundId: move.id, code, retryable } }, refused]
 }
 
-/** One that was refused before is settled; its capture or refund was closed then. */
+/** A movement that was refused before is settled; its capture or refund was closed at the refusal. */
 function done(payment: StandingPayment, { kind, move, at }: Closing): LaterEvent {
   const { orderId } = payment
   const amount = money(payment, move.amount)
@@ -203,23 +203,23 @@ function done(payment: StandingPayment, { kind, move, at }: Closing): LaterEvent
     : { type: 'PaymentRefunded', data: { orderId, refundId: move.id, amount, at } }
 }
 
-/** Why a share is not moved: the provider's answer, or that its new authorisation was declined. */
+/** Returns why a share was not moved: the provider refused it, or its new authorisation was declined. */
 function refusalAt(payment: StandingPayment, closed: Closing, share: OpenShare): ProviderRefusal | undefined {
   const tender = payment.tenders.find(({ tenderId }) => tenderId === share.tenderId)
   if (tender?.status === 'DECLINED') return tender.decline
   return refusalOf(closed, share)
 }
 
-/** An approval that moved nothing, or money of another currency, is none of what was asked for. */
+/** Returns the refusal of a share. An approval that moved nothing, or another currency, counts as a refusal. */
 function refusalOf(
-  { kind, move, answers }: Omit<Closing, 'at'>,
+  { kind, move, responses }: Omit<Closing, 'at'>,
   { tenderId }: OpenShare,
 ): ProviderRefusal | undefined {
-  for (const answer of answers) {
-    if (answer.to !== kind || answer.moveId !== move.id || answer.tenderId !== tenderId) continue
-    if (answer.said.status === 'declined') return answer.said
-    if (answer.said.amount?.minor === 0) return NOTHING[kind]
-    if (answer.said.amount) return { code: CONTRADICTION.wrongCurrency, retryable: false }
+  for (const response of responses) {
+    if (response.to !== kind || response.moveId !== move.id || response.tenderId !== tenderId) continue
+    if (response.said.status === 'declined') return response.said
+    if (response.said.amount?.minor === 0) return NOTHING[kind]
+    if (response.said.amount) return { code: CONTRADICTION.wrongCurrency, retryable: false }
   }
   return undefined
 }

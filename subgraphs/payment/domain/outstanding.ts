@@ -1,4 +1,4 @@
-// What a payment still wants from the provider: recorded intents without a recorded answer. Free of I/O.
+// Lists the operations that a payment still needs from the provider: recorded intents without a recorded response.
 import type { Money } from '#platform/domain/money.ts'
 import type { TenderKind } from '#subgraphs/payment/domain/events.ts'
 import {
@@ -12,9 +12,9 @@ import {
 import { type RefusedMovement, voidId } from '#subgraphs/payment/domain/refused-movement.ts'
 
 /** `attempt` counts from 2: the provider refused the movement before, and an operator had it tried again. */
-type Attempted = { readonly attempt?: number }
+type AttemptNumber = { readonly attempt?: number }
 
-/** One call to the provider, wholly described by the payment's history: whoever repeats it repeats it exactly. */
+/** One call to the provider. The payment's history describes it completely, so every repeat is identical. */
 export type Operation =
   | {
       readonly kind: 'authorise'
@@ -23,16 +23,16 @@ export type Operation =
       readonly token: string
       readonly amount: Money
     }
-  | (Attempted & {
+  | (AttemptNumber & {
       readonly kind: 'capture' | 'refund'
       readonly moveId: string
       readonly tenderId: string
       readonly amount: Money
     })
-  | (Attempted & { readonly kind: 'void'; readonly tenderId: string })
-  | (Attempted & { readonly kind: 'void-late'; readonly tenderId: string; readonly providerRef: string })
+  | (AttemptNumber & { readonly kind: 'void'; readonly tenderId: string })
+  | (AttemptNumber & { readonly kind: 'void-late'; readonly tenderId: string; readonly providerRef: string })
 
-/** Operations that can go out now, side by side. A void waits for the captures that were asked for before it. */
+/** Returns the operations that can be sent now, in parallel. A void waits for the captures that were requested before it. */
 export function outstanding(payment: Payment): Operation[] {
   if (!isStanding(payment)) return []
   return [
@@ -49,7 +49,7 @@ export function outstanding(payment: Payment): Operation[] {
 }
 
 /**
- * Tenders that are to be let go now: of a declined or void payment, or replaced by another. A void that the provider
+ * Returns the tenders to void now: of a declined or void payment, or replaced by another. A void that the provider
  * refused waits for an operator.
  */
 export function toRelease(payment: StandingPayment): Tender[] {
@@ -60,7 +60,7 @@ export function toRelease(payment: StandingPayment): Tender[] {
   )
 }
 
-/** True when something may be held on it, and no operator has yet to look at a void that was refused. */
+/** True when the tender may hold money, and no refused void of it waits for an operator. */
 export function isReleasable(payment: StandingPayment, tender: Tender): boolean {
   const entry = entryOf(payment, voidId(tender.tenderId))
   if (entry && !entry.underWay && entry.status !== 'SETTLED') return false
@@ -76,8 +76,8 @@ function isRetried(payment: StandingPayment, { tenderId }: Tender): boolean {
 }
 
 /**
- * Whether another tender was authorised in its place, or, unless that has to be `done`, is about to be. While captures
- * are still made of it, it is not done with.
+ * True when another tender was authorised in its place, or, unless `done` is set, is about to be. While captures
+ * still use it, it is not done.
  */
 export function isReplaced(payment: StandingPayment, { tenderId }: Tender, done = false): boolean {
   const replaced = payment.tenders.some(
@@ -91,13 +91,13 @@ export function uncaptured(tender: Tender): number {
   return tender.held - tender.captured
 }
 
-/** Minor units that moves under way ask of the tender. */
+/** Returns the minor units that movements under way use of the tender. */
 export function underWay(moves: readonly Move[], tenderId: string): number {
   const shares = moves.flatMap(entry => entry.shares).filter(share => share.tenderId === tenderId)
   return shares.reduce((sum, share) => sum + share.amount, 0)
 }
 
-/** The provider's idempotency key of an operation: the same for ever, and no other operation has it. */
+/** Returns the provider's idempotency key of an operation. It never changes, and no other operation has it. */
 export function operationKey(paymentId: string, operation: Operation): string {
   const base = `${paymentId}:${operation.tenderId}:${operation.kind}`
   const nth = 'attempt' in operation && operation.attempt !== undefined ? `:${operation.attempt}` : ''
@@ -118,7 +118,7 @@ export function entryOf({ refused }: StandingPayment, id: string): RefusedMoveme
   return refused.find(entry => entry.id === id)
 }
 
-function attempt(payment: StandingPayment, id: string): Attempted {
+function attempt(payment: StandingPayment, id: string): AttemptNumber {
   const entry = entryOf(payment, id)
   return entry ? { attempt: entry.tries + 1 } : {}
 }

@@ -1,4 +1,4 @@
-// The state of an order's payment, and how each event changes it.
+// Defines the state of an order's payment, and how each event changes it.
 import type { Money } from '#platform/domain/money.ts'
 import type { PaymentEvent, RequestedTender, Share, TenderKind } from '#subgraphs/payment/domain/events.ts'
 import {
@@ -9,7 +9,7 @@ import {
 
 type TenderStatus = 'REQUESTED' | 'AWAITING_APPROVAL' | 'AUTHORISED' | 'DECLINED' | 'VOIDED'
 
-/** Amounts are minor units of the payment's currency. `held` is what is authorised and not let go, captures included. */
+/** Amounts are minor units of the payment's currency. `held` is what is authorised and not voided, captures included. */
 export type Tender = {
   readonly tenderId: string
   readonly kind: TenderKind
@@ -23,9 +23,9 @@ export type Tender = {
   readonly decline?: ProviderRefusal
   /** The provider's name of the authorisation, once there is one. */
   readonly providerRef?: string
-  /** From then on the provider captures nothing under the authorisation. */
+  /** The provider captures nothing under the authorisation from this time on. */
   readonly expiresAt?: string
-  /** The tenders in whose place this one was authorised, as a movement could not be made of them. */
+  /** The tenders that this one replaces, because a movement could not use their authorisations. */
   readonly replaces?: readonly string[]
   readonly late: readonly LateApproval[]
 }
@@ -40,8 +40,8 @@ export type LateApproval = {
 export type OpenShare = { readonly tenderId: string; readonly amount: number; readonly reauthorised?: true }
 
 /**
- * A capture or refund under way; `shares` are those that the provider has not answered yet, `rest` what it left out of
- * those that it has.
+ * A capture or refund under way; `shares` have no response from the provider yet, `rest` is what it did not move of
+ * those that have.
  */
 export type Move = {
   readonly id: string
@@ -62,13 +62,13 @@ export type StandingPayment = {
   readonly tenders: readonly Tender[]
   readonly captures: readonly Move[]
   readonly refunds: readonly Move[]
-  /** Captures and refunds that the provider would not carry out, by id. */
+  /** Captures and refunds that the provider refused, by id. */
   readonly declinedMoves: Readonly<Record<string, ProviderRefusal>>
   /** The worklist's entries of this payment, open and closed, oldest first. */
   readonly refused: readonly RefusedMovement[]
   readonly decline?: { readonly code: string; readonly message: string; readonly retryable: boolean }
   readonly authorisedAt?: string
-  /** Let go since the void, or the decline, was recorded. */
+  /** The amount voided since the void, or the decline, was recorded. */
   readonly released: number
   readonly createdAt: string
   readonly updatedAt: string
@@ -125,7 +125,7 @@ function newTender({ tenderId, kind, token, amount }: RequestedTender): Tender {
   }
 }
 
-/** What `event` makes of a payment that has been requested. */
+/** Returns the payment after `event`. */
 export function advance(payment: StandingPayment, event: LaterEvent): StandingPayment {
   return { ...payment, ...change(payment, event), updatedAt: event.data.at }
 }
@@ -210,7 +210,7 @@ function change(payment: StandingPayment, event: LaterEvent): Partial<StandingPa
   }
 }
 
-/** A provider that took more than it had authorised has, in truth, authorised that much. */
+/** A provider that captured more than it had authorised counts as having authorised that much. */
 function captured(tender: Tender, minor: number): Partial<Tender> {
   const taken = tender.captured + minor
   return { captured: taken, held: Math.max(tender.held, taken) }
@@ -280,7 +280,7 @@ function move(id: string, data: { readonly amount: Money; readonly shares: reado
   }
 }
 
-/** The share has been answered: what the provider left out of it is not asked for again under the same key. */
+/** Closes a share that has a response: what the provider left out is not requested again under the same key. */
 function shareDone(
   moves: readonly Move[],
   id: string,

@@ -1,4 +1,4 @@
-// Decides what the provider's answers mean: the facts to record, and the conclusions they allow. Free of I/O.
+// Decides which events follow from the provider's responses, and what they conclude together.
 import { accept, type Decision } from '#platform/domain/decision.ts'
 import {
   type AuthorisationResponse,
@@ -24,20 +24,20 @@ import {
 import { tenderTotals } from '#subgraphs/payment/domain/totals.ts'
 import { lateVoided, type TenderVoidResponse, voided } from '#subgraphs/payment/domain/void-responses.ts'
 
-/** What the provider said of one operation. An answer that is known already, or has no use any more, records nothing. */
+/** The provider's response to one operation. A response that is known already, or has no use any more, records nothing. */
 export type ProviderResponse = AuthorisationResponse | MovementResponse | TenderVoidResponse
 
-/** Never refused: an answer is a fact. Answers that arrive together are concluded together, in one append. */
+/** Records the provider's responses, which are facts and so never refused. Responses that arrive together are recorded in one append. */
 export function recordResponses(
   payment: Payment,
-  answers: readonly ProviderResponse[],
+  responses: readonly ProviderResponse[],
   at: string,
 ): Decision<PaymentEvent, never> {
   if (!isStanding(payment)) return accept()
   const steps = [
-    ...answers.map(answer => (now: StandingPayment) => facts(now, answer, at)),
-    (now: StandingPayment) => reauthorisations(now, answers, at),
-    (now: StandingPayment) => closings(now, answers, at),
+    ...responses.map(response => (now: StandingPayment) => facts(now, response, at)),
+    (now: StandingPayment) => reauthorisations(now, responses, at),
+    (now: StandingPayment) => closings(now, responses, at),
     (now: StandingPayment) => conclusions(now, at),
   ]
   let now = payment
@@ -50,19 +50,19 @@ export function recordResponses(
   return accept(...events)
 }
 
-function facts(payment: StandingPayment, answer: ProviderResponse, at: string): LaterEvent[] {
-  const tender = payment.tenders.find(({ tenderId }) => tenderId === answer.tenderId)
+function facts(payment: StandingPayment, response: ProviderResponse, at: string): LaterEvent[] {
+  const tender = payment.tenders.find(({ tenderId }) => tenderId === response.tenderId)
   if (!tender) return []
-  switch (answer.to) {
+  switch (response.to) {
     case 'authorise':
-      return authorisation(payment, tender, { said: answer.said, at })
+      return authorisation(payment, tender, { said: response.said, at })
     case 'capture':
     case 'refund':
-      return movement(payment, tender, { answer, at })
+      return movement(payment, tender, { response, at })
     case 'void':
-      return voided(payment, tender, { answer, at })
+      return voided(payment, tender, { response, at })
     case 'void-late':
-      return lateVoided(payment, tender, { answer, at })
+      return lateVoided(payment, tender, { response, at })
   }
 }
 

@@ -1,9 +1,9 @@
-// Authorisations that expire, and those that are asked for in their place. Free of I/O.
+// Decides on authorisations that expire, and on the new ones that replace them.
 import type { PaymentEvent, RequestedTender } from '#subgraphs/payment/domain/events.ts'
 import { isReplaced, uncaptured, underWay } from '#subgraphs/payment/domain/outstanding.ts'
 import type { Move, StandingPayment, Tender } from '#subgraphs/payment/domain/payment.ts'
 
-/** A capture this close to the end of its authorisation may reach the provider after it. */
+/** A capture this close to the expiry of its authorisation may reach the provider too late. */
 const EXPIRY_MARGIN_MS = 60_000
 
 export function expiresSoon({ expiresAt }: Tender, at: string): boolean {
@@ -21,8 +21,8 @@ type Reauthorisation = {
 }
 
 /**
- * Asks for all that the replaced tenders were still to bring, not only for this movement's part: once it is authorised,
- * they are let go. What other captures under way ask of them stays theirs.
+ * Requests the whole uncaptured amount of the replaced tenders, not only this movement's part: once it is authorised,
+ * they are voided. The amounts of other captures under way stay with them.
  */
 export function reauthorise(
   payment: StandingPayment,
@@ -34,9 +34,9 @@ export function reauthorise(
   const [first] = replaced
   if (!first) return undefined
   const others = payment.captures.filter(({ id }) => id !== movementId)
-  const asked = shares.reduce((sum, share) => sum + share.amount, 0)
+  const requested = shares.reduce((sum, share) => sum + share.amount, 0)
   const left = replaced.reduce((sum, tender) => sum + stillToBring(payment, others, tender), 0)
-  const minor = Math.max(asked, left)
+  const minor = Math.max(requested, left)
   const tender = {
     tenderId: nextTenderId(payment, first),
     kind: token?.kind ?? first.kind,
@@ -51,7 +51,7 @@ export function reauthorise(
   }
 }
 
-/** The tender that a share is of, or one that this was to replace before it was declined. */
+/** True for the tender of a share, and for one that this tender was to replace before it was declined. */
 function isIn(payment: StandingPayment, tender: Tender, tenderId: string): boolean {
   if (tender.tenderId === tenderId) return true
   const named = payment.tenders.find(other => other.tenderId === tenderId)
@@ -63,7 +63,7 @@ function stillToBring(payment: StandingPayment, others: readonly Move[], tender:
   return isReplaced(payment, tender) ? 0 : uncaptured(tender) - underWay(others, tender.tenderId)
 }
 
-/** The id of the tender that the customer gave, and the number of this authorisation. */
+/** Returns the id of the customer's tender with the number of this authorisation. */
 function nextTenderId(payment: StandingPayment, tender: Tender): string {
   const before = tender.replaces?.[0]
   const original = payment.tenders.find(({ tenderId }) => tenderId === before)

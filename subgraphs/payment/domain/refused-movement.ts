@@ -1,4 +1,4 @@
-// Refused movements of money: the entries of the operators' worklist as state of a payment. Free of I/O.
+// Defines refused movements of money, which are the entries of the operators' worklist, as state of a payment.
 import { siblingId } from '#platform/domain/ids.ts'
 import type { Money } from '#platform/domain/money.ts'
 import type { MovementKind, PaymentEvent, Share } from '#subgraphs/payment/domain/events.ts'
@@ -6,8 +6,8 @@ import type { MovementKind, PaymentEvent, Share } from '#subgraphs/payment/domai
 type MovementStatus = 'OPEN' | 'SETTLED' | 'WRITTEN_OFF' | 'DROPPED'
 
 /**
- * `amount` is what is still to be moved, and `code` the provider's, or ours for an answer that contradicts what was
- * asked. `tries` counts the refusals. `underWay` from an operator's retry until the provider has answered it.
+ * `amount` is what is still to be moved. `code` is the provider's, or ours for a response that contradicts the
+ * request. `tries` counts the refusals. `underWay` is true from an operator's retry until the provider's response.
  */
 export type RefusedMovement = {
   readonly id: string
@@ -39,7 +39,7 @@ export function isMovementEvent(event: PaymentEvent): event is MovementEvent {
   return TYPES.some(type => type === event.type)
 }
 
-/** The codes that are ours: the provider's answer was not what had been asked for. */
+/** Our own codes, for responses of the provider that contradict the request. */
 export const CONTRADICTION = {
   wrongAmount: 'wrong_amount',
   wrongCurrency: 'wrong_currency',
@@ -50,7 +50,7 @@ export const CONTRADICTION = {
   usedUp: 'authorisation_used_up',
 } as const
 
-/** Money may have moved already, so asking again could move it twice: only a person can find out. */
+/** After these codes money may have moved already, so a retry could move it twice: only a person can find out. */
 const UNREPEATABLE: readonly string[] = [
   CONTRADICTION.wrongCurrency,
   CONTRADICTION.excessRefund,
@@ -63,7 +63,7 @@ export function isRepeatable({ code }: Pick<RefusedMovement, 'code'>): boolean {
 
 export const AUTHORISATION_EXPIRED = 'authorisation_expired'
 
-/** A void that is declined with one of these has nothing to let go: nothing is held. */
+/** A void that is declined with one of these codes has nothing to void: nothing is held. */
 const NOTHING_HELD: readonly string[] = [AUTHORISATION_EXPIRED, 'authorisation_not_found', 'already_voided']
 
 export function holdsNothing(code: string): boolean {
@@ -99,7 +99,7 @@ export function afterMovement(
 
 function refused(
   entry: RefusedMovement | undefined,
-  { movementId, kind, amount, shares, code, retryable, at }: Refused,
+  { movementId, kind, amount, shares, code, retryable, at }: MovementRefusal,
 ): RefusedMovement {
   return {
     id: movementId,
@@ -115,4 +115,4 @@ function refused(
   }
 }
 
-type Refused = Extract<MovementEvent, { type: 'MovementRefused' }>['data']
+type MovementRefusal = Extract<MovementEvent, { type: 'MovementRefused' }>['data']

@@ -1,4 +1,4 @@
-// What a payment comes to: its status and its sums, derived from the tenders. Free of I/O.
+// Derives a payment's status and its totals from the tenders.
 import type { StandingPayment, Tender } from '#subgraphs/payment/domain/payment.ts'
 
 export type PaymentStatus =
@@ -12,7 +12,7 @@ export type PaymentStatus =
   | 'PARTIALLY_REFUNDED'
   | 'REFUNDED'
 
-/** Minor units. `authorised` is what is held now: what has been let go no longer counts. */
+/** Sums in minor units. `authorised` is what is held now; voided amounts no longer count. */
 type TenderTotals = {
   readonly authorised: number
   readonly captured: number
@@ -30,7 +30,7 @@ export function tenderTotals({ tenders }: Pick<StandingPayment, 'tenders'>): Ten
   }
 }
 
-/** Captured and refunded in full means: all that is still held, so a void of the rest completes it. */
+/** A payment counts as captured or refunded in full when all that is still held is, so a void of the rest completes it. */
 export function paymentStatus(payment: Derived): PaymentStatus {
   const { authorised, captured, refunded } = tenderTotals(payment)
   if (refunded > 0)
@@ -50,6 +50,6 @@ export function paymentStatus(payment: Derived): PaymentStatus {
 }
 
 function beforeAuthorisation({ tenders }: Derived): PaymentStatus {
-  const asked = tenders.every(tender => tender.status !== 'REQUESTED')
-  return asked && tenders.some(tender => tender.awaited) ? 'AWAITING_APPROVAL' : 'REQUESTED'
+  const isRequested = tenders.every(tender => tender.status !== 'REQUESTED')
+  return isRequested && tenders.some(tender => tender.awaited) ? 'AWAITING_APPROVAL' : 'REQUESTED'
 }

@@ -1,4 +1,4 @@
-// What the provider's answer to a void makes of a payment. Free of I/O.
+// Decides which events follow from the provider's response to a void.
 import type { Money } from '#platform/domain/money.ts'
 import { entryOf, toRelease, uncaptured } from '#subgraphs/payment/domain/outstanding.ts'
 import type {
@@ -9,41 +9,44 @@ import type {
 } from '#subgraphs/payment/domain/payment.ts'
 import { holdsNothing, voidId } from '#subgraphs/payment/domain/refused-movement.ts'
 
-/** Done when there is no `declined`. `attempt` is which try it answers, when it is not the first. */
-type Said = {
+/** The void was carried out when there is no `declined`. `attempt` is the number of the try, when it is not the first. */
+type VoidResponse = {
   readonly tenderId: string
   readonly attempt?: number
   readonly declined?: ProviderRefusal
 }
 export type TenderVoidResponse =
-  | (Said & { readonly to: 'void' })
-  | (Said & { readonly to: 'void-late'; readonly providerRef: string })
+  | (VoidResponse & { readonly to: 'void' })
+  | (VoidResponse & { readonly to: 'void-late'; readonly providerRef: string })
 
 export function voided(
   payment: StandingPayment,
   tender: Tender,
-  { answer, at }: { readonly answer: TenderVoidResponse; readonly at: string },
+  { response, at }: { readonly response: TenderVoidResponse; readonly at: string },
 ): LaterEvent[] {
   if (!toRelease(payment).includes(tender)) return []
   const { tenderId } = tender
   const amount = money(payment, uncaptured(tender))
   const done: LaterEvent = { type: 'TenderVoided', data: { tenderId, amount, at } }
   const held = amount.minor > 0 ? amount : money(payment, tender.amount)
-  return concluded(payment, { id: voidId(tenderId), amount: held, done, at }, answer)
+  return concluded(payment, { id: voidId(tenderId), amount: held, done, at }, response)
 }
 
 export function lateVoided(
   payment: StandingPayment,
   tender: Tender,
-  { answer, at }: { readonly answer: Extract<TenderVoidResponse, { to: 'void-late' }>; readonly at: string },
+  {
+    response,
+    at,
+  }: { readonly response: Extract<TenderVoidResponse, { to: 'void-late' }>; readonly at: string },
 ): LaterEvent[] {
   const { tenderId } = tender
-  const { providerRef } = answer
+  const { providerRef } = response
   const index = tender.late.findIndex(late => late.providerRef === providerRef && !late.voided)
   if (index < 0) return []
   const done: LaterEvent = { type: 'LateApprovalVoided', data: { tenderId, providerRef, at } }
   const amount = tender.late[index]?.amount ?? money(payment, tender.amount)
-  return concluded(payment, { id: voidId(tenderId, index), amount, done, at }, answer)
+  return concluded(payment, { id: voidId(tenderId, index), amount, done, at }, response)
 }
 
 type Void = {
@@ -53,11 +56,11 @@ type Void = {
   readonly at: string
 }
 
-/** One that was let go settles its entry, if it had one; one that was not waits for an operator. */
+/** A void that was carried out settles its entry on the worklist, if it has one; a declined void waits for an operator. */
 function concluded(
   payment: StandingPayment,
   { id: movementId, amount, done, at }: Void,
-  { declined, attempt = 1 }: Said,
+  { declined, attempt = 1 }: VoidResponse,
 ): LaterEvent[] {
   const entry = entryOf(payment, movementId)
   if (attempt !== (entry?.tries ?? 0) + 1) return []

@@ -1,4 +1,4 @@
-// Decides what operators do about a refused movement: try it again, authorise anew, write it off. Free of I/O.
+// Decides the operators' commands on a refused movement: retry, reauthorise, write off.
 import { accept, type Decision, type Refusal, refuse } from '#platform/domain/decision.ts'
 import { captureShares, reauthoriseExpiring, refundShares } from '#subgraphs/payment/domain/commands.ts'
 import type { PaymentEvent, RequestedTender, Share } from '#subgraphs/payment/domain/events.ts'
@@ -20,10 +20,10 @@ type OperatorCommand = { readonly movementId: string; readonly by: string; reado
 type Reauthorise = OperatorCommand & { readonly token?: Pick<RequestedTender, 'kind' | 'token'> }
 type WriteOff = OperatorCommand & { readonly note: string }
 
-/** Tenders of one payment: each new authorisation adds one. */
+/** The most tenders of one payment; each new authorisation adds one. */
 const MAX_TENDERS = 100
 
-/** Asks again for what was refused, of whatever tender has room for it now. */
+/** Requests the refused movement again, from any tender that has room for it now. */
 export function retryMovement(payment: Payment, command: OperatorCommand): WorklistDecision {
   const found = repeatable(payment, command.movementId)
   if ('refused' in found) return found
@@ -35,7 +35,7 @@ export function retryMovement(payment: Payment, command: OperatorCommand): Workl
   return accept(retried, ...reauthoriseExpiring(now, entry.id, command.at))
 }
 
-/** Asks for a new authorisation, of the tenders' own tokens unless one is given, and captures under it. */
+/** Requests a new authorisation, with the tenders' own tokens unless one is given, and the capture under it. */
 export function reauthoriseMovement(payment: Payment, command: Reauthorise): WorklistDecision {
   const found = repeatable(payment, command.movementId)
   if ('refused' in found) return found
@@ -65,9 +65,9 @@ export function reauthoriseMovement(payment: Payment, command: Reauthorise): Wor
   return accept(...events)
 }
 
-/** Whatever it is, an operator may close it, with a reason. */
+/** Closes the entry with the operator's note. Every open entry may be written off. */
 export function writeOffMovement(payment: Payment, command: WriteOff): WorklistDecision {
-  const found = open(payment, command.movementId)
+  const found = findOpen(payment, command.movementId)
   if ('refused' in found) return found
   const { standing, entry } = found
   const { movementId, by, note, at } = command
@@ -76,9 +76,9 @@ export function writeOffMovement(payment: Payment, command: WriteOff): WorklistD
   return accept({ type: 'MovementWrittenOff', data: { orderId, movementId, kind, amount, by, note, at } })
 }
 
-type Found = { readonly standing: StandingPayment; readonly entry: RefusedMovement }
+type OpenMovement = { readonly standing: StandingPayment; readonly entry: RefusedMovement }
 
-function open(payment: Payment, movementId: string): Found | { readonly refused: Refusal } {
+function findOpen(payment: Payment, movementId: string): OpenMovement | { readonly refused: Refusal } {
   const standing = isStanding(payment) ? payment : undefined
   const entry = standing && entryOf(standing, movementId)
   if (!standing || !entry)
@@ -92,8 +92,8 @@ function open(payment: Payment, movementId: string): Found | { readonly refused:
 
 const CLOSED = { SETTLED: 'it was settled', WRITTEN_OFF: 'it was written off', DROPPED: 'it was dropped' }
 
-function repeatable(payment: Payment, movementId: string): Found | { readonly refused: Refusal } {
-  const found = open(payment, movementId)
+function repeatable(payment: Payment, movementId: string): OpenMovement | { readonly refused: Refusal } {
+  const found = findOpen(payment, movementId)
   if ('refused' in found || isRepeatable(found.entry)) return found
   return no(
     'MOVEMENT_NOT_REPEATABLE',
@@ -118,7 +118,7 @@ function noRoom({ kind }: RefusedMovement): { readonly refused: Refusal } {
     : no('REFUND_EXCEEDS_CAPTURES', 'more than that has been refunded by now: write the movement off')
 }
 
-function retry({ standing, entry }: Found, shares: readonly Share[], { by, at }: OperatorCommand) {
+function retry({ standing, entry }: OpenMovement, shares: readonly Share[], { by, at }: OperatorCommand) {
   const { orderId } = standing
   const { id: movementId, kind, amount } = entry
   return {

@@ -1,4 +1,4 @@
-// Loads the documents of payment in batches per operation, and says who may see them.
+// Loads the documents of payment in batches per operation, and checks who may see them.
 import { mayActFor } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'

@@ -1,4 +1,4 @@
-// The queries of payment: payments, totals, and the worklist of refused movements.
+// Resolves the queries of payment: payments, totals, and the worklist of refused movements.
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import { toDecimal } from '#platform/domain/money.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'

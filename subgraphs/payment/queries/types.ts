@@ -1,4 +1,4 @@
-// The object types of payment: Payment, its refused movements, and what payment adds to Order.
+// Resolves the object types of payment: Payment, its refused movements, and the fields that payment adds to Order.
 import { isStaff, type Viewer } from '#platform/auth/viewer.ts'
 import { siblingId } from '#platform/domain/ids.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'

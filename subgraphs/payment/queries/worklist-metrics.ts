@@ -1,4 +1,4 @@
-// Metrics of refused movements: how many are open, what they come to, and every refusal by its code.
+// Measures refused movements: how many are open, their amounts, and every refusal by its code.
 import { toDecimal } from '#platform/domain/money.ts'
 import type { Collection } from '#platform/read-models/read-models.ts'
 import { startPeriodicTask } from '#platform/subgraph/periodic-task.ts'

@@ -1,4 +1,4 @@
-// A carrier that is reached over HTTP with signed JSON requests: POST parcels, parcels/{reference}/cancel and /collect.
+// Implements the carrier over HTTP with signed JSON requests: POST parcels, parcels/{reference}/cancel and /collect.
 import { type Dispatcher, Pool } from 'undici'
 import { z } from 'zod'
 import { CallerError, OperatorError } from '#platform/domain/errors.ts'
@@ -8,7 +8,7 @@ import { SIGNATURE_HEADER, signWebhook } from '#platform/webhooks/signature.ts'
 import type { Carrier } from './carrier.ts'
 
 type HttpCarrierOptions = {
-  /** The calls go below it: `https://carrier.example/v1` -> `https://carrier.example/v1/parcels`. */
+  /** The base URL of the calls: `https://carrier.example/v1` -> `https://carrier.example/v1/parcels`. */
   readonly url: string
   /** Shared with the carrier: signs our requests as it signs the notices of the carrier. */
   readonly secret: string
@@ -27,13 +27,13 @@ const booked = z.object({
 const refused = z.object({ code: z.string().min(1).max(100), message: z.string().min(1).max(500) })
 const cancelled = z.object({ status: z.enum(['cancelled', 'collected']) })
 
-type Answer = { readonly status: number; readonly body: unknown }
-type Post = (path: string, body: JsonObject) => Promise<Answer>
+type CarrierResponse = { readonly status: number; readonly body: unknown }
+type Post = (path: string, body: JsonObject) => Promise<CarrierResponse>
 
 /**
- * 2xx is an answer, 422 to a booking a refusal `{code, message}`, 404 to the others an unknown parcel. Anything else
- * is tried again by the policy, and then throws: UNAVAILABLE for a carrier that is down, busy or breaks off;
- * OperatorError CARRIER_ANSWER for one that answers what it should not.
+ * 2xx is a success, 422 to a booking a refusal `{code, message}`, 404 to the others an unknown parcel. Anything else
+ * is retried by the policy, and then throws: UNAVAILABLE for a carrier that is down, busy or disconnects;
+ * OperatorError CARRIER_ANSWER for an unexpected response.
  */
 export function openHttpCarrier(options: HttpCarrierOptions): Carrier {
   const { origin, pathname } = new URL(options.url)
@@ -63,14 +63,14 @@ export function openHttpCarrier(options: HttpCarrierOptions): Carrier {
   }
 }
 
-type Sending = HttpCarrierOptions & {
+type SignedRequest = HttpCarrierOptions & {
   readonly pool: Dispatcher
   readonly path: string
   readonly body: JsonObject
   readonly signal: AbortSignal
 }
 
-async function send({ pool, path, body, signal, secret, now }: Sending): Promise<Answer> {
+async function send({ pool, path, body, signal, secret, now }: SignedRequest): Promise<CarrierResponse> {
   const text = JSON.stringify(body)
   try {
     const answer = await pool.request({
@@ -94,7 +94,7 @@ async function send({ pool, path, body, signal, secret, now }: Sending): Promise
   }
 }
 
-/** What is no JSON fits no schema. */
+/** Returns undefined for invalid JSON, which then fails every schema. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -103,18 +103,18 @@ function parse(text: string): unknown {
   }
 }
 
-function expected<T>(schema: z.ZodType<T>, answer: Answer): T {
+function expected<T>(schema: z.ZodType<T>, answer: CarrierResponse): T {
   if (answer.status < 300) return read(schema, answer)
   throw misfit(answer)
 }
 
-function read<T>(schema: z.ZodType<T>, answer: Answer): T {
+function read<T>(schema: z.ZodType<T>, answer: CarrierResponse): T {
   const parsed = schema.safeParse(answer.body)
   if (parsed.success) return parsed.data
   throw misfit(answer, parsed.error)
 }
 
-function misfit({ status }: Answer, cause?: unknown): OperatorError {
+function misfit({ status }: CarrierResponse, cause?: unknown): OperatorError {
   return new OperatorError('CARRIER_ANSWER', `the carrier answered ${status} with what it should not`, cause)
 }
 

@@ -1,4 +1,4 @@
-// The carrier that ships with Waybill: takes bookings, moves parcels by the clock, and sends the notices a real one would.
+// Implements the sandbox carrier: takes bookings, moves parcels by the clock, and sends notices as a real one does.
 import { createHash } from 'node:crypto'
 import { CallerError } from '#platform/domain/errors.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000
 export type SandboxCarrierOptions = {
   readonly databaseUrl: string
   readonly webhookSecret: string
-  /** Between two steps of a parcel. */
+  /** The time between two steps of a parcel. */
   readonly stepMs: number
   readonly now: () => Date
   readonly logger: Logger
@@ -22,13 +22,13 @@ export type SandboxCarrierOptions = {
 export type SandboxCarrier = Carrier & {
   /** Begins to move parcels, and to send notices to `webhookUrl`. Called once. */
   start(webhookUrl: string): void
-  /** Ends the moving of parcels, once the call under way has ended. Bookings still work. Part of disposing. */
+  /** Stops moving parcels after the call under way has ended. Bookings still work. Disposing does so too. */
   stop(): Promise<void>
 }
 
 type Sandbox = SandboxCarrierOptions & { readonly parcels: Parcels; readonly expect: (at: Date) => void }
 
-/** Durable: whatever was booked goes on where it stood, by any process that opens the same database. */
+/** Opens the sandbox. Its parcels are durable: any process that opens the same database continues them. */
 export async function openSandboxCarrier(options: SandboxCarrierOptions): Promise<SandboxCarrier> {
   const parcels = await openParcels(options.databaseUrl, options.logger)
   let notices: SandboxNotices | undefined

@@ -1,4 +1,4 @@
-// The carrier port: book, cancel, collect, and the notices it sends back. Adapters: carrier.*.ts. Free of any transport.
+// Defines the carrier port: book, cancel, collect, and the notices that the carrier sends.
 import { z } from 'zod'
 import { mendedText, storableText } from '#platform/webhooks/text.ts'
 import type { Address, Label, ShippingOption } from '#subgraphs/shipping/domain/shipment.ts'
@@ -18,9 +18,9 @@ export type BookingResponse =
 
 export type CollectResponse = 'collected' | 'cancelled' | 'unknown'
 
-/** A reference is booked at most once. Every call may be repeated; one that gets no answer throws CallerError UNAVAILABLE. */
+/** A reference is booked at most once. Every call may be repeated; one without a response throws CallerError UNAVAILABLE. */
 export interface Carrier extends AsyncDisposable {
-  /** Takes the parcel on. The same reference again gives the same answer and no second label. */
+  /** Books the parcel. A repeat with the same reference gets the same response and no second label. */
   book(booking: Booking): Promise<BookingResponse>
   /** `cancelled`: it never will be collected, or never was booked. `collected`: too late. */
   cancel(reference: string): Promise<'cancelled' | 'collected'>
@@ -28,7 +28,7 @@ export interface Carrier extends AsyncDisposable {
   collect(reference: string): Promise<CollectResponse>
 }
 
-/** Notices in one webhook call, at most. */
+/** The most notices in one webhook call. */
 export const MAX_NOTICES = 100
 
 const instant = z.iso
@@ -38,7 +38,7 @@ const instant = z.iso
 
 const STATUSES = ['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED', 'LOST'] as const
 
-/** One notice. `id` names it for ever: repeating it changes nothing. */
+/** One notice. Its `id` never changes, and a repeat changes nothing. */
 export const noticeSchema = z.object({
   id: storableText(100),
   reference: storableText(100),
@@ -57,5 +57,5 @@ export const deliverySchema = z.object({
 })
 export type CarrierNotices = { readonly id: string; readonly events: readonly CarrierNotice[] }
 
-/** What answers, with 503, a call of which some notices could not be kept: the others need not come again. */
+/** The 503 response to a call of which some notices could not be recorded: only these are to be sent again. */
 export const failedSchema = z.object({ error: z.object({ failed: z.array(z.string()).max(MAX_NOTICES) }) })

@@ -15,10 +15,10 @@ type CarrierOptions = SandboxCarrierOptions & {
   readonly carrierUrl?: string
 }
 
-/** `start` says where notices go, once the service listens there: the sandbox has to be told, another carrier knows. */
+/** `start` gives the sandbox the URL for its notices, once the service listens there; another carrier is configured with it. */
 export type OpenCarrier = { readonly carrier: Carrier; readonly start: (webhookUrl: string) => void }
 
-/** The name of its policy in live settings. */
+/** The name of the carrier's policy in live settings. */
 export const CARRIER = 'carrier'
 const LIMITS = { name: CARRIER, timeoutMs: 5_000, retries: 2, concurrency: 64, queue: 1_000 }
 

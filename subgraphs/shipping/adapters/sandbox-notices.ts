@@ -1,4 +1,4 @@
-// Moves the parcels of the sandbox carrier that are due, and sends notices of it to the webhook of shipping, at least once.
+// Moves the sandbox carrier's parcels when they are due, and sends notices of it to shipping's webhook, at least once each.
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import {

@@ -1,4 +1,4 @@
-// Stores the parcels of the sandbox carrier: one row each, in schema `sandbox_carrier` of the shipping database.
+// Stores the sandbox carrier's parcels: one row each, in schema `sandbox_carrier` of the shipping database.
 import { inTransaction, openPool } from '#platform/postgres/pool.ts'
 import type { Logger } from '#platform/telemetry/logger.ts'
 import type { Journey } from './sandbox-scenarios.ts'
@@ -8,7 +8,7 @@ const SCHEMA_LOCK = 7_234_104
 
 /**
  * `step` notices are sent; the next one happened at `step_at` and is to be sent at `due_at`, which is also how long
- * an instance that sends it keeps it to itself. No `due_at`: nothing follows until somebody asks for the collection.
+ * an instance that sends it keeps it to itself. Without `due_at` nothing follows until the collection is requested.
  */
 const SCHEMA = `
   CREATE SCHEMA IF NOT EXISTS sandbox_carrier;
@@ -76,7 +76,7 @@ export type NewParcel = {
   readonly journey: Journey
   readonly atOnce: boolean
   readonly estimatedDelivery: Date
-  /** When it is collected; null when it waits to be told. */
+  /** The time of the collection; null while the parcel waits for a request. */
   readonly collection: Date | null
 }
 
@@ -99,7 +99,7 @@ export type ClaimedParcel = {
   readonly attempts: number
 }
 
-/** How a notice was received. `nextAt`: when the next step is (null after the last), or when to try again. */
+/** The result of sending a notice. `nextAt` is the time of the next step (null after the last), or of the next try. */
 export type SentNotice = {
   readonly reference: string
   readonly step: number
@@ -126,7 +126,7 @@ export interface Parcels extends AsyncDisposable {
   collect(reference: string, at: Date): Promise<void>
   /** Claimed parcels count as collected. Several processes never claim the same. */
   claim(claim: Claim): Promise<ClaimedParcel[]>
-  /** When the earliest waiting notice is due. */
+  /** Returns when the earliest waiting notice is due. */
   nextDue(): Promise<Date | undefined>
 }
 

@@ -1,9 +1,9 @@
-// What the sandbox carrier does with a parcel, by magic words in the delivery instructions. Pure.
+// Maps keywords in the delivery instructions to scenarios of the sandbox carrier.
 import type { CarrierNotice } from './carrier.ts'
 
 type Step = CarrierNotice['status']
 
-/** Each names the notices that it sends, in order. */
+/** Each journey lists its notices in order. */
 const JOURNEYS = {
   normal: ['DISPATCHED', 'IN_TRANSIT', 'OUT_FOR_DELIVERY', 'DELIVERED'],
   lose: ['DISPATCHED', 'IN_TRANSIT', 'LOST'],
@@ -22,13 +22,13 @@ export const STEP_TEXTS: Readonly<Record<Step, string>> = {
 export type Scenario = {
   readonly journey: Journey
   readonly pace: 'steps' | 'at-once'
-  /** Waits until it is told to collect. */
+  /** True when the parcel waits for a request to collect it. */
   readonly held: boolean
   readonly booking: 'taken' | 'refused' | 'down' | 'answer-lost-once'
 }
 
 /**
- * SANDBOX_REFUSE refuses the booking; SANDBOX_DOWN never answers; SANDBOX_FAIL_ONCE books, but its first answer is
+ * SANDBOX_REFUSE refuses the booking; SANDBOX_DOWN never responds; SANDBOX_FAIL_ONCE books, but its first response is
  * lost; SANDBOX_HOLD is never collected of itself; SANDBOX_STOP_AFTER_DISPATCH stops there; SANDBOX_LOSE is lost
  * after in transit; SANDBOX_FAST takes all steps at once. Without any of them a parcel takes one step at a time.
  */
@@ -48,7 +48,7 @@ function bookingOf(says: (word: string) => boolean): Scenario['booking'] {
   return says('SANDBOX_FAIL_ONCE') ? 'answer-lost-once' : 'taken'
 }
 
-/** The step at `index` of a journey: undefined past its end. */
+/** Returns the step at `index` of a journey, or undefined past its end. */
 export function stepAt(journey: Journey, index: number): Step | undefined {
   return JOURNEYS[journey][index]
 }

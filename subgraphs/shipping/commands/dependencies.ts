@@ -1,4 +1,4 @@
-// What the commands of shipping need.
+// Types the dependencies of shipping's commands.
 import type { Carrier } from '#subgraphs/shipping/adapters/carrier.ts'
 import type { ShipmentRepository } from '#subgraphs/shipping/domain/aggregate.ts'
 

@@ -1,4 +1,4 @@
-// Checks what callers send with the commands of shipping, and puts it into the domain's terms.
+// Checks the input of shipping's commands and converts it to domain types.
 import {
   checkCount,
   checkId,

@@ -1,4 +1,4 @@
-// The mutations of shipping: each says who may call it, checks the input, carries out the command and maps the result.
+// Resolves the mutations of shipping: authorises the caller, checks the input, executes the command, maps the result.
 import { requireRole } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { commandContext } from '#platform/subgraph/command-context.ts'

@@ -1,4 +1,4 @@
-// Carries out commands on shipments: records what is wanted, calls the carrier, and records its response.
+// Executes commands on shipments: records the intent, calls the carrier, and records its response.
 import type { Decision } from '#platform/domain/decision.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { newId } from '#platform/domain/ids.ts'

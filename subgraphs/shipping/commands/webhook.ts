@@ -1,4 +1,4 @@
-// Takes in the carrier's notices: POST /webhooks/carrier, signed, in batches, at least once. Free of rules about shipments.
+// Receives the carrier's signed notices in batches at POST /webhooks/carrier and records them.
 import { problemsInOneLine, validationMessage } from '#platform/config/validation-messages.ts'
 import { CallerError } from '#platform/domain/errors.ts'
 import { isId } from '#platform/domain/ids.ts'
@@ -15,7 +15,7 @@ export const CARRIER_WEBHOOK = '/webhooks/carrier'
 
 type CarrierWebhookOptions = {
   readonly commands: Pick<ShipmentCommands, 'recordNotice'>
-  /** The trace that the shipment was requested in: the carrier brings none. */
+  /** Returns the trace in which the shipment was requested; the carrier's call brings none. */
   readonly traceOf: (shipmentId: string) => Promise<string | undefined>
   readonly secret: string
   readonly now: () => Date
@@ -33,16 +33,20 @@ type Fate =
   | 'refused'
   | 'failed'
 
-/** What became of one notice; `problem` says why it is not taken. */
-type Taken = { readonly id?: string | undefined; readonly fate: Fate; readonly problem?: string | undefined }
+/** The outcome of one notice; `problem` says why it can never be recorded. */
+type NoticeOutcome = {
+  readonly id?: string | undefined
+  readonly fate: Fate
+  readonly problem?: string | undefined
+}
 
 /**
- * Every notice of a call is taken by itself. 204 once each is kept or found to change nothing; 401 for a wrong
- * signature and 400 for a body that is no call, of which nothing is written. 400 with `error.refused` also when some
- * notices can never be taken (malformed, or about another parcel than the shipment's): the others are kept. 503 with
- * `error.failed`, the ids of the notices to send again, which is said before what is refused. A notice about a
- * shipment that is not ours is done with: the shipment is written before the carrier hears of it, so that no later
- * try can find it. Notices of one shipment are taken one after another, those of different ones at once.
+ * Records each notice of a call by itself. Responds 204 once each is recorded or changes nothing; 401 for a wrong
+ * signature and 400 for a malformed body, without recording anything. 400 with `error.refused` also when some
+ * notices can never be recorded (malformed, or about another parcel than the shipment's): the others are. 503 with
+ * `error.failed`, the ids of the notices to send again, takes precedence over `error.refused`. A notice about a
+ * shipment that is not ours is ignored: a shipment is recorded before the first call to the carrier, so no later
+ * try can find it. Notices of one shipment are recorded one after another, those of different ones in parallel.
  */
 export function mountCarrierWebhook(http: HttpServer, options: CarrierWebhookOptions): void {
   const counted = counter('waybill_carrier_notices_total', 'Notices of the carrier by what became of them', [
@@ -55,12 +59,12 @@ export function mountCarrierWebhook(http: HttpServer, options: CarrierWebhookOpt
     async receive(body, { requestId }) {
       const { notices, malformed } = readNotices(body)
       for (const { id, problem } of malformed)
-        options.logger.warn({ notice_id: id, problem }, 'a notice of the carrier is malformed')
+        options.logger.warn({ notice_id: id, problem }, 'a notice of the carrier is malformed, it is refused')
       const parcels = [...Map.groupBy(notices, ({ reference }) => reference).values()]
       const taken = await Promise.all(parcels.map(parcel => takeInOrder(parcel, requestId, options)))
       const all = [...malformed, ...taken.flat()]
       for (const { fate } of all) counted.inc({ fate })
-      answerFor(all)
+      throwIfIncomplete(all)
     },
   })
 }
@@ -69,15 +73,15 @@ async function takeInOrder(
   notices: readonly CarrierNotice[],
   requestId: string,
   options: CarrierWebhookOptions,
-): Promise<Taken[]> {
-  const taken: Taken[] = []
+): Promise<NoticeOutcome[]> {
+  const taken: NoticeOutcome[] = []
   for (const notice of notices)
     taken.push({ id: notice.id, ...(await takeNotice(notice, requestId, options)) })
   return taken
 }
 
-/** Throws what the carrier is to be told, unless every notice is done with. */
-function answerFor(all: readonly Taken[]): void {
+/** Throws the error for the carrier, unless every notice was recorded or ignored. */
+function throwIfIncomplete(all: readonly NoticeOutcome[]): void {
   const failed = all.flatMap(({ id, fate }) => (fate === 'failed' && id !== undefined ? [id] : []))
   const refused = all.flatMap(({ id, problem }) =>
     problem === undefined ? [] : [{ id: id ?? null, problem }],
@@ -96,13 +100,13 @@ function answerFor(all: readonly Taken[]): void {
   )
 }
 
-/** Those that can be read, and what is wrong with the others. Throws CallerError BAD_USER_INPUT for what is no call. */
-function readNotices(body: unknown): { notices: CarrierNotice[]; malformed: Taken[] } {
+/** Returns the valid notices, and the problems of the others. Throws CallerError BAD_USER_INPUT for a malformed body. */
+function readNotices(body: unknown): { notices: CarrierNotice[]; malformed: NoticeOutcome[] } {
   const parsed = deliverySchema.safeParse(body, { error: validationMessage })
   if (!parsed.success)
     throw new CallerError('BAD_USER_INPUT', `the notices are malformed: ${problemsInOneLine(parsed.error)}`)
   const notices: CarrierNotice[] = []
-  const malformed: Taken[] = []
+  const malformed: NoticeOutcome[] = []
   for (const [index, event] of parsed.data.events.entries()) {
     const notice = noticeSchema.safeParse(event, { error: validationMessage })
     if (notice.success) notices.push(notice.data)
@@ -124,7 +128,7 @@ async function takeNotice(
   notice: CarrierNotice,
   requestId: string,
   options: CarrierWebhookOptions,
-): Promise<Omit<Taken, 'id'>> {
+): Promise<Omit<NoticeOutcome, 'id'>> {
   const { logger } = options
   const about = { notice_id: notice.id, shipment_id: notice.reference, status: notice.status }
   try {
@@ -136,29 +140,32 @@ async function takeNotice(
     return fate === 'mismatched' ? { fate, problem: mismatch(notice) } : { fate }
   } catch (err) {
     if (err instanceof CallerError && err.code === 'CONFLICT') {
-      logger.warn(about, 'the carrier used the id of a notice for another shipment')
+      logger.warn(about, 'the carrier used the id of a notice for another shipment, the notice is ignored')
       return { fate: 'reused' }
     }
     if (err instanceof CallerError && err.code === 'BAD_USER_INPUT') {
-      logger.warn({ err, ...about }, 'a notice of the carrier cannot be stored')
+      logger.warn({ err, ...about }, 'a notice of the carrier cannot be stored, it is refused')
       return { fate: 'refused', problem: `notice ${notice.id}: ${err.message}` }
     }
-    logger.error({ err, ...about }, 'a notice of the carrier could not be kept')
+    logger.error(
+      { err, ...about },
+      'recording a notice of the carrier failed, the carrier is to send it again',
+    )
     return { fate: 'failed' }
   }
 }
 
 const WARNINGS: Partial<Readonly<Record<Fate, string>>> = {
-  cancelled: 'the carrier reports on a cancelled shipment; it stays cancelled',
-  unknown: 'the carrier reports on a shipment that is not ours',
-  mismatched: 'the carrier reports on another parcel than the one of this shipment; nothing is changed',
+  cancelled: 'the carrier reports on a cancelled shipment, it stays cancelled',
+  unknown: 'the carrier reports on an unknown shipment, the notice is ignored',
+  mismatched: 'the carrier reports another tracking number than the shipment has, the notice is refused',
 }
 
 function mismatch({ id, trackingNumber, reference }: CarrierNotice): string {
   return `notice ${id}: ${trackingNumber} is not the tracking number of ${reference}`
 }
 
-/** Goes on with the shipment's own trace: a call brings notices of many. */
+/** Continues the trace of the shipment, since one call brings notices of many. */
 async function recordNotice(
   { id, reference, trackingNumber, estimatedDelivery, ...told }: CarrierNotice,
   requestId: string,

@@ -1,4 +1,4 @@
-// How shipments are kept in the event store.
+// Defines how shipments are stored in the event store.
 import type { Aggregate, Repository } from '#platform/event-store/aggregate.ts'
 import {
   evolve,
@@ -7,7 +7,7 @@ import {
   type ShipmentEvent,
 } from '#subgraphs/shipping/domain/shipment.ts'
 
-/** One aggregate per shipment. Streams are short (their length is bounded by MAX_TRACKING), so no snapshot is kept. */
+/** Stores each shipment as an aggregate. Streams are short (MAX_TRACKING bounds their length), so no snapshot is kept. */
 export const shipmentAggregate: Aggregate<Shipment, ShipmentEvent> = {
   category: 'shipment',
   initial: { status: 'ABSENT' },

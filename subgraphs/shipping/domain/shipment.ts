@@ -1,4 +1,4 @@
-// A shipment from request to delivery: its events, its state, and the decisions on it.
+// Defines a shipment: its events, its state, and the decisions on it.
 import { accept, type Decision, refuse } from '#platform/domain/decision.ts'
 
 export type ShippingOption = 'STANDARD' | 'EXPRESS'
@@ -25,8 +25,8 @@ export type Address = {
   readonly country: string
 }
 
-/** On every event, so that whoever follows the log (the order saga, a BFF) needs no look-up. */
-type Of = {
+/** The fields of every event, so that a consumer of the log (the order saga, a BFF) needs no look-up. */
+type ShipmentReference = {
   readonly shipmentId: string
   readonly orderId: string
   readonly customerId: string
@@ -34,7 +34,7 @@ type Of = {
 }
 
 /** The address and the instructions are in the request alone: no state and no document repeats them. */
-export type ShipmentRequest = Of & {
+export type ShipmentRequest = ShipmentReference & {
   readonly warehouse: string
   readonly option: ShippingOption
   readonly lines: readonly ShipmentLine[]
@@ -47,19 +47,22 @@ export type Label = { readonly trackingNumber: string; readonly estimatedDeliver
 
 export type ShipmentEvent =
   | { readonly type: 'ShipmentRequested'; readonly data: ShipmentRequest }
-  | { readonly type: 'ShipmentLabelled'; readonly data: Of & Label }
+  | { readonly type: 'ShipmentLabelled'; readonly data: ShipmentReference & Label }
   | {
       readonly type: 'ShipmentRefused'
-      readonly data: Of & { readonly code: string; readonly message: string }
+      readonly data: ShipmentReference & { readonly code: string; readonly message: string }
     }
-  | { readonly type: 'ShipmentCancelled'; readonly data: Of }
-  | { readonly type: 'ShipmentDispatched'; readonly data: Of & { readonly text: string } }
+  | { readonly type: 'ShipmentCancelled'; readonly data: ShipmentReference }
+  | { readonly type: 'ShipmentDispatched'; readonly data: ShipmentReference & { readonly text: string } }
   | {
       readonly type: 'ShipmentTracked'
-      readonly data: Of & { readonly status: 'IN_TRANSIT' | 'OUT_FOR_DELIVERY'; readonly text: string }
+      readonly data: ShipmentReference & {
+        readonly status: 'IN_TRANSIT' | 'OUT_FOR_DELIVERY'
+        readonly text: string
+      }
     }
-  | { readonly type: 'ShipmentDelivered'; readonly data: Of & { readonly text: string } }
-  | { readonly type: 'ShipmentLost'; readonly data: Of & { readonly text: string } }
+  | { readonly type: 'ShipmentDelivered'; readonly data: ShipmentReference & { readonly text: string } }
+  | { readonly type: 'ShipmentLost'; readonly data: ShipmentReference & { readonly text: string } }
 
 type TrackingEvent = {
   readonly at: string
@@ -96,7 +99,7 @@ type ShipmentRefusalCode =
 export type ShipmentRefusal = { readonly code: ShipmentRefusalCode; readonly message: string }
 type ShipmentDecision = Decision<ShipmentEvent, ShipmentRefusal>
 
-/** What the carrier says happened to a parcel. `label` is what it knows of the parcel, should ours be missing. */
+/** A report of the carrier about a parcel, with the carrier's `label` in case the shipment has none yet. */
 export type Notice = {
   readonly status: 'DISPATCHED' | 'IN_TRANSIT' | 'OUT_FOR_DELIVERY' | 'DELIVERED' | 'LOST'
   readonly text: string
@@ -104,7 +107,7 @@ export type Notice = {
   readonly label: Label
 }
 
-/** Notices kept per shipment; a carrier that reports more is heard no further until the status changes. */
+/** A shipment keeps at most this many notices; further ones are ignored until the status changes. */
 export const MAX_TRACKING = 100
 
 export function evolve(state: Shipment, event: ShipmentEvent): Shipment {
@@ -123,13 +126,13 @@ export function evolve(state: Shipment, event: ShipmentEvent): Shipment {
     case 'ShipmentCancelled':
       return { ...state, status: 'CANCELLED', updatedAt }
     case 'ShipmentDispatched':
-      return { ...tracked(state, 'DISPATCHED', event.data), updatedAt }
+      return { ...withTracking(state, 'DISPATCHED', event.data), updatedAt }
     case 'ShipmentTracked':
-      return { ...tracked(state, event.data.status, event.data), updatedAt }
+      return { ...withTracking(state, event.data.status, event.data), updatedAt }
     case 'ShipmentDelivered':
-      return { ...tracked(state, 'DELIVERED', event.data), updatedAt }
+      return { ...withTracking(state, 'DELIVERED', event.data), updatedAt }
     case 'ShipmentLost':
-      return { ...tracked(state, 'LOST', event.data), updatedAt }
+      return { ...withTracking(state, 'LOST', event.data), updatedAt }
   }
 }
 
@@ -142,7 +145,7 @@ function requested(data: ShipmentRequest): ExistingShipment {
   }
 }
 
-function tracked(
+function withTracking(
   state: ExistingShipment,
   status: ShipmentStatus,
   { at, text }: { readonly at: string; readonly text: string },
@@ -150,7 +153,7 @@ function tracked(
   return { ...state, status, tracking: [...state.tracking, { at, status, text }] }
 }
 
-/** Of two instants of the same notation, which sort as text. */
+/** Returns the later of two instants in the same notation, which sort as text. */
 function later(one: string, other: string): string {
   return [one, other].sort().at(-1) ?? one
 }
@@ -161,7 +164,7 @@ export function request(state: Shipment, data: ShipmentRequest): ShipmentDecisio
   return accept({ type: 'ShipmentRequested', data })
 }
 
-/** The carrier took the booking. A label that is known already, or comes after a cancellation, changes nothing. */
+/** Records the label of an accepted booking. A label that is known, or comes after a cancellation, changes nothing. */
 export function label(
   state: Shipment,
   { trackingNumber, estimatedDelivery }: Label,
@@ -187,7 +190,7 @@ export function label(
   }
 }
 
-/** The carrier does not take the booking. Counts only while no label is known. */
+/** Records that the carrier refused the booking, unless a label is known. */
 export function refuseBooking(
   state: Shipment,
   { code, message }: { readonly code: string; readonly message: string },
@@ -198,7 +201,7 @@ export function refuseBooking(
   return accept({ type: 'ShipmentRefused', data: { ...of(state, at), code, message } })
 }
 
-/** `carrier` is its answer to the same wish: `collected` when it has the parcel, though its notice has not come yet. */
+/** `carrier` is the carrier's response to the cancellation: `collected` when it has the parcel, even before its notice arrives. */
 export function cancel(state: Shipment, carrier: 'cancelled' | 'collected', at: string): ShipmentDecision {
   switch (state.status) {
     case 'ABSENT':
@@ -220,7 +223,7 @@ export function cancel(state: Shipment, carrier: 'cancelled' | 'collected', at: 
   }
 }
 
-/** `carrier` is its answer to the same wish. Handing over what is handed over already succeeds and changes nothing. */
+/** `carrier` is the carrier's response to the dispatch. A repeated dispatch succeeds and changes nothing. */
 export function dispatch(
   state: Shipment,
   carrier: 'collected' | 'cancelled' | 'unknown',
@@ -264,7 +267,7 @@ function handOver(
 }
 
 /**
- * A notice of the carrier. One that skips steps implies the label and the dispatch, which are recorded first; one
+ * Records a notice of the carrier. One that skips steps implies the label and the dispatch, which are recorded first; one
  * that is older than what is known, or known already, changes nothing; nor does any after the parcel's end. One with
  * another tracking number than the label's is about another parcel, and is refused.
  */
@@ -297,7 +300,7 @@ const RANK: Readonly<Record<ShipmentStatus, number>> = {
   ...{ DISPATCHED: 1, IN_TRANSIT: 2, OUT_FOR_DELIVERY: 3, DELIVERED: 4, LOST: 4 },
 }
 
-/** Further along, or another report of the same stage, later than the last (a second hub, a second attempt). */
+/** True when the notice is a later stage, or a later report of the same stage (a second hub, a second attempt). */
 function isNews(state: ExistingShipment, notice: Notice): boolean {
   const ahead = RANK[notice.status] - RANK[state.status]
   if (ahead !== 0) return ahead > 0
@@ -325,7 +328,7 @@ function progress(state: ExistingShipment, { status, text, at }: Notice): Shipme
   }
 }
 
-function of({ id, orderId, customerId }: ExistingShipment, at: string): Of {
+function of({ id, orderId, customerId }: ExistingShipment, at: string): ShipmentReference {
   return { shipmentId: id, orderId, customerId, at }
 }
 

@@ -1,13 +1,13 @@
-// What sending goods costs and how long it takes, by country, option, weight and size: pure tables in integers. Free of I/O.
+// Calculates the price and the duration of shipping from integer tables by country, option, weight and size.
 import { CURRENCIES, type Money } from '#platform/domain/money.ts'
 import type { ShippingOption } from './shipment.ts'
 
 const ZONES = ['domestic', 'continental', 'europe', 'americas', 'asia-pacific', 'world'] as const
 type Zone = (typeof ZONES)[number]
 
-/** Heaviest consignment that is quoted, in chargeable grams. */
+/** The heaviest consignment that is quoted, in chargeable grams. */
 export const MAX_WEIGHT_GRAMS = 1_000_000
-/** How long a quoted price holds. */
+/** The time for which a quoted price is valid. */
 export const QUOTE_VALID_MS = 10 * 60_000
 
 /** Listed countries by zone. Whatever else is a country goes by `world`; UNSERVED goes by no zone. */
@@ -26,7 +26,7 @@ const ZONE_OF: ReadonlyMap<string, Zone> = new Map(
   ),
 )
 
-/** Up to so many grams, in this order; a heavier consignment goes as several parcels. */
+/** The upper limits of the weight brackets in grams. A heavier consignment is priced as several parcels. */
 const BRACKETS = [500, 1_000, 2_000, 5_000, 10_000, 20_000, 31_500] as const
 const PARCEL_GRAMS = 31_500
 
@@ -40,7 +40,7 @@ const PRICES: Readonly<Record<Zone, readonly number[]>> = {
   world: [1_790, 2_390, 3_490, 5_590, 8_990, 15_900, 22_900],
 }
 
-/** EXPRESS costs so many hundredths of STANDARD. */
+/** The price of EXPRESS in percent of STANDARD. */
 const EXPRESS_PERCENT = 220
 
 const DAYS: Readonly<Record<ShippingOption, Readonly<Record<Zone, number>>>> = {
@@ -77,12 +77,12 @@ const FACTORS: Readonly<Record<string, number>> = {
   ZAR: 2_000,
 }
 
-/** Whole centimetres of one unit. */
+/** The size of one unit in whole centimetres. */
 export type Dimensions = { readonly lengthCm: number; readonly widthCm: number; readonly heightCm: number }
 /** Units of one kind. Without dimensions they are charged by their weight. */
 export type Goods = {
   readonly quantity: number
-  /** Of one unit. */
+  /** The weight of one unit. */
   readonly weightGrams: number
   readonly dimensions?: Dimensions
 }
@@ -94,25 +94,28 @@ export type Consignment = {
   readonly currency: string
 }
 type Parcel = Omit<Consignment, 'goods'> & { readonly weightGrams: number }
-type Unquoted = { readonly code: 'COUNTRY_NOT_SERVED' | 'TOO_HEAVY'; readonly message: string }
+type QuoteRefusal = { readonly code: 'COUNTRY_NOT_SERVED' | 'TOO_HEAVY'; readonly message: string }
 type Quote = { readonly fee: Money; readonly days: number }
 
-/** Undefined where the carrier does not go. */
+/** Returns undefined for a country that the carrier does not serve. */
 function zoneOf(country: string): Zone | undefined {
   return UNSERVED.has(country) ? undefined : (ZONE_OF.get(country) ?? 'world')
 }
 
-/** Days from booking to delivery; undefined where the carrier does not go. */
+/** Returns the days from booking to delivery, or undefined for a country that the carrier does not serve. */
 export function deliveryDays(country: string, option: ShippingOption): number | undefined {
   const zone = zoneOf(country)
   return zone && DAYS[option][zone]
 }
 
 /**
- * The one price of sending goods: for a unit on its product page, for a quote and for an order. Refused where the carrier
+ * Returns the shipping price of goods, the same on a product page, in a quote and for an order. Refused where the carrier
  * does not go, and when the goods together are charged as more than MAX_WEIGHT_GRAMS.
  */
-export function quoteGoods({ goods, ...consignment }: Consignment): Quote | { readonly refused: Unquoted } {
+export function quoteGoods({
+  goods,
+  ...consignment
+}: Consignment): Quote | { readonly refused: QuoteRefusal } {
   const { country } = consignment
   const weightGrams = goods.reduce((sum, one) => sum + one.quantity * chargeableGrams(one), 0)
   if (weightGrams > MAX_WEIGHT_GRAMS)
@@ -125,7 +128,7 @@ function tooHeavy(grams: number): string {
   return `The goods are charged as ${grams} g by their weight and size; up to ${MAX_WEIGHT_GRAMS} g are shipped at the tariff.`
 }
 
-/** Undefined where the carrier does not go. Throws a RangeError for a weight or a currency that is none. */
+/** Returns undefined for a country that the carrier does not serve. Throws a RangeError for an invalid weight or currency. */
 export function quote({ country, weightGrams, option, currency }: Parcel): Quote | undefined {
   if (!Number.isSafeInteger(weightGrams) || weightGrams < 1 || weightGrams > MAX_WEIGHT_GRAMS)
     throw new RangeError(`weightGrams is ${weightGrams}; it should be 1 to ${MAX_WEIGHT_GRAMS}`)
@@ -136,7 +139,7 @@ export function quote({ country, weightGrams, option, currency }: Parcel): Quote
   return { fee: { minor: inCurrency(cents, currency), currency }, days: DAYS[option][zone] }
 }
 
-/** What a light but bulky unit is charged as: the larger of its weight and length x width x height / 5000, in kg. */
+/** Returns a unit's chargeable weight: the larger of its weight and its volume weight, length x width x height / 5000 in kg. */
 export function chargeableGrams({ weightGrams, dimensions }: Omit<Goods, 'quantity'>): number {
   const { lengthCm, widthCm, heightCm } = dimensions ?? { lengthCm: 0, widthCm: 0, heightCm: 0 }
   return Math.max(weightGrams, ceilDivide(lengthCm * widthCm * heightCm, 5), 1)
@@ -157,7 +160,7 @@ function inCurrency(cents: number, currency: string): number {
   return ceilDivide(cents * factor, 100)
 }
 
-/** Of whole numbers, rounded up, without a fraction on the way. */
+/** Divides whole numbers and rounds up, without an intermediate fraction. */
 function ceilDivide(dividend: number, divisor: number): number {
   const rest = dividend % divisor
   return (dividend - rest) / divisor + (rest > 0 ? 1 : 0)

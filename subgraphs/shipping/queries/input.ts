@@ -1,4 +1,4 @@
-// Checks what callers send with a quote or an estimate of shipping, and puts it into the terms of the tariff.
+// Checks the input of shipping quotes and estimates, and converts it to the tariff's types.
 import { checkCount, checkCountry, checkInt, checkOptionalText, malformed } from '#platform/subgraph/input.ts'
 import type { ProductShippingEstimateArgs, QuoteShippingInput } from '#schema/generated/shipping.ts'
 import { type Consignment, type Goods, MAX_WEIGHT_GRAMS } from '#subgraphs/shipping/domain/tariff.ts'

@@ -1,4 +1,4 @@
-// Loads the documents of shipping in batches per operation, and says who may see them.
+// Loads the documents of shipping in batches per operation, and checks who may see them.
 import DataLoader from 'dataloader'
 import { mayActFor, type Viewer } from '#platform/auth/viewer.ts'
 import { loaderOf, type RequestContext } from '#platform/graphql/context.ts'

@@ -1,4 +1,4 @@
-// The queries of shipping: shipments, and what shipping costs.
+// Resolves the queries of shipping: shipments, quotes and estimates.
 import { requireRole, requireViewer } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'

@@ -1,4 +1,4 @@
-// The object types of shipping: Shipment, and what shipping adds to Order and Product.
+// Resolves the object types of shipping: Shipment, and the fields that shipping adds to Order and Product.
 import { mayActFor } from '#platform/auth/viewer.ts'
 import type { RequestContext } from '#platform/graphql/context.ts'
 import { moneyOut } from '#platform/graphql/scalars.ts'

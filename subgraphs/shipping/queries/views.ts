@@ -1,4 +1,4 @@
-// The read model of shipping: one document a shipment, which is the aggregate's state.
+// Defines the read model of shipping: one document per shipment, which is the aggregate's state.
 import type { View } from '#platform/read-models/projection.ts'
 import { projectEvents } from '#platform/subgraph/project-events.ts'
 import { shipmentAggregate } from '#subgraphs/shipping/domain/aggregate.ts'
