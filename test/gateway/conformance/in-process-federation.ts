@@ -18,13 +18,13 @@ type Module = Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: u
 export type Resolvers = NonNullable<Module['resolvers']>
 
 type SubgraphSource = {
-  /** As written: a Federation 1 subgraph has no `@link`. */
+  /** The SDL without additions; a Federation 1 subgraph has no `@link`. */
   readonly sdl: string
   readonly resolvers?: Resolvers
 }
 type Sources = Readonly<Record<string, SubgraphSource>>
 
-/** A request as a subgraph got it. */
+/** Holds one request that a subgraph got. */
 export type Received = {
   readonly service: string
   readonly query: string
@@ -38,16 +38,16 @@ export type Answered = {
 
 type FederatedResponse = Answered & { readonly received: readonly Received[] }
 
-/** Executes what a subgraph is asked; put in place of graphql-js to answer otherwise. */
+/** Executes a request to a subgraph; a test replaces it to send another response. */
 type SubgraphOverride = (received: Received) => Promise<SubgraphResponse> | SubgraphResponse | undefined
 
 export type Federation = AsyncDisposable & {
-  /** What clients see. */
+  /** The public graph. */
   readonly schema: GraphQLSchema
   readonly supergraphSdl: string
-  /** By the subgraph's name. */
+  /** Maps the name of each subgraph to its schema. */
   readonly schemas: ReadonlyMap<string, GraphQLSchema>
-  /** Asks our gateway. Where `answerAs` gives an answer, the subgraph is not executed. */
+  /** Sends an operation to the gateway. Where `answerAs` returns a response, the subgraph is not executed. */
   ask(
     query: string,
     variables?: Readonly<Record<string, unknown>>,
@@ -59,7 +59,7 @@ export function federate(sources: Sources): Promise<Federation> {
   return federateAs(composed(sources), sources)
 }
 
-/** With a supergraph that was composed elsewhere. */
+/** Runs the gateway on a supergraph that was composed elsewhere. */
 export async function federateAs(supergraphSdl: string, sources: Sources): Promise<Federation> {
   const schemas = new Map(
     Object.entries(sources).map(([name, { sdl, resolvers }]) => [
@@ -95,7 +95,7 @@ export async function federateAs(supergraphSdl: string, sources: Sources): Promi
   }
 }
 
-/** Throws the reasons why they cannot be composed. */
+/** Composes the subgraphs. Throws the reasons when they cannot be composed. */
 export function composed(sources: Sources): string {
   const { errors, supergraphSdl } = composeServices(
     Object.entries(sources).map(([name, { sdl }]) => ({
@@ -108,7 +108,7 @@ export function composed(sources: Sources): string {
   return supergraphSdl
 }
 
-/** As over HTTP: nothing but JSON comes back, so that nobody changes what a resolver holds. */
+/** Copies a response through JSON, as HTTP does, so that the gateway cannot change a resolver's objects. */
 async function executeSubgraph(
   schemas: Federation['schemas'],
   { service, query, variables }: Received,

@@ -1,5 +1,5 @@
 // Compares random operations on our gateway with stock @apollo/gateway and with one schema that holds everything.
-// FUZZ_RUNS, FUZZ_SEED and FUZZ_SHOW: how many of each supergraph, from which seed, and whether to print what differs.
+// FUZZ_RUNS and FUZZ_SEED set the number of operations per supergraph and the seed; FUZZ_SHOW prints differences.
 // FUZZ_STOCK=0 leaves the stock gateway out, which takes most of the time.
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
@@ -11,26 +11,26 @@ import { explained, withoutHidden } from '#test/gateway/differential/response-co
 import { CASES } from '#test/gateway/differential/supergraphs.ts'
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 100)
-/** Of `npm test` always the same: what random ones find is for who looks for it. */
+/** `npm test` always uses this seed, so that its result does not change between runs. */
 const USUAL_SEED = 20_261_121
 const RANDOM_SEED = Math.floor(Math.random() * 1_000_000)
 const SEED = Number(process.env.FUZZ_SEED ?? (process.env.FUZZ_RUNS ? RANDOM_SEED : USUAL_SEED))
 const LONG = 3_600_000
 
-/** Of the operations. */
+/** The least share of operations on which both gateways must agree. */
 const MOST = 0.6
 
-/** What the gateway says of an operation rather than to answer it wrongly: of few, and never in silence. */
+/** The gateway refuses a few operations with this message rather than answer them wrongly. */
 const REFUSAL = /^The operation cannot be planned/
 const MOST_REFUSED = 0.005
-/** Nothing could tell these apart. */
+/** No request could separate these selections. */
 const DECIDED_REFUSAL = /is selected with different directives: give each an alias/
 
 const tape = fc.array(fc.nat(1000), { minLength: 5, maxLength: 120, size: 'max' })
 const faults = fc.record({ seed: fc.nat(1000), every: fc.constantFrom(0, 40, 12, 6) })
 
 /**
- * Why the stock gateway answers otherwise than the specification says, which is how ours answers. Without a plan: "We should
+ * Says why the stock gateway's response differs from the specification, which ours follows. Without a plan: "We should
  * have an edge … for __typename", of an object that stands for an interface. Other data: a condition that goes with a
  * neighbour's, a field of which all is skipped, an alias like a key's name, which it checks by the key's type.
  * Other places of errors: those of entities are counted without the objects that were not asked for; and a value that its

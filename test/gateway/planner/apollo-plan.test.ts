@@ -11,7 +11,7 @@ const fetch = (more: Partial<FetchNode> = {}): FetchNode => ({
   ...more,
 })
 
-test('rewrites of entities begin at the answer, others at its root fields', () => {
+test('rewrites of entity fetches start at the response, others at its root fields', () => {
   const outputRewrites = [{ kind: 'KeyRenamer' as const, path: ['... on T', 'a__alias_0'], renameKeyTo: 'a' }]
   const requires = [{ kind: 'Field' as const, name: '__typename' }]
   expect(convertApolloPlan(fetch({ requires, outputRewrites }))).toMatchObject({
@@ -29,7 +29,7 @@ test('rewrites of entities begin at the answer, others at its root fields', () =
   })
 })
 
-test('what runs for each event of a subscription comes after it', () => {
+test('the fetches for each event follow the subscription', () => {
   const rest = { kind: 'Flatten' as const, path: ['a', '@', 'b'], node: fetch() }
   expect(convertApolloPlan({ kind: 'Subscription', primary: fetch(), rest })).toMatchObject({
     kind: 'Sequence',
@@ -37,7 +37,7 @@ test('what runs for each event of a subscription comes after it', () => {
   })
 })
 
-test('what the executor does not carry out is no plan', () => {
+test('a plan with steps that the executor does not support is refused', () => {
   expect(() => convertApolloPlan({ kind: 'Defer', primary: {}, deferred: [] })).toThrow('defers')
   const contextRewrites = [{ kind: 'KeyRenamer' as const, path: ['a'], renameKeyTo: 'b' }]
   expect(() => convertApolloPlan(fetch({ contextRewrites }))).toThrow('context')

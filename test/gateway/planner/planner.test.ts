@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { startPlanner } from '#gateway/planner/planner.ts'
 import { composed, FEDERATION_2 } from '#test/gateway/conformance/in-process-federation.ts'
 
-/** What `hint` needs is two subgraphs away, and the first does not know one of the keys on the way: the planner crashes on it. */
+/** The planner crashes on `hint`: its required field is two subgraphs away, and the first lacks a key on the way. */
 const BREAKS = '{ warehouses { items { hint } } }'
 
 const planner = await startPlanner(
@@ -32,8 +32,8 @@ const planner = await startPlanner(
 )
 afterAll(() => planner[Symbol.asyncDispose]())
 
-describe('an operation that the planner crashes on', () => {
-  test('cannot be planned; others are, those that waited behind it included', async () => {
+describe('an operation that crashes the planner', () => {
+  test('cannot be planned, while others are, including those that waited behind it', async () => {
     const [broken, ...others] = await Promise.all([
       planner.planWithHive(BREAKS, undefined),
       planner.planWithHive('{ warehouses { id } }', undefined),
@@ -48,7 +48,7 @@ describe('an operation that the planner crashes on', () => {
     })
   })
 
-  test('can come again and again, and is soon not tried any more', async () => {
+  test('is refused every time, and is soon no longer tried', async () => {
     for (let turn = 0; turn < 20; turn++)
       expect(await planner.planWithHive(BREAKS, undefined)).toEqual({
         refusal: expect.stringMatching('the planner crashed on the operation'),
@@ -56,7 +56,7 @@ describe('an operation that the planner crashes on', () => {
     expect(await planner.planWithHive('{ products { sku } }', undefined)).toHaveProperty('node')
   })
 
-  test("gets a plan from Apollo's planner, with a flaw where the plan does not fetch what is required", async () => {
+  test("gets a plan from Apollo's planner, with a flaw where that plan misses a required field", async () => {
     const flaw = 'stock is asked for Product.delivery without what it requires'
     expect(await planner.planWithApollo(BREAKS, undefined)).toMatchObject({
       node: { kind: 'Sequence' },
@@ -67,15 +67,18 @@ describe('an operation that the planner crashes on', () => {
   })
 })
 
-test.each(['planWithHive', 'planWithApollo'] as const)('%s says why there is no plan', async by => {
-  expect(await planner[by]('{ nothing }', undefined)).toEqual({ refusal: expect.stringMatching(/nothing/) })
-})
+test.each(['planWithHive', 'planWithApollo'] as const)(
+  '%s returns the reason when there is no plan',
+  async by => {
+    expect(await planner[by]('{ nothing }', undefined)).toEqual({ refusal: expect.stringMatching(/nothing/) })
+  },
+)
 
 test('a supergraph that the planner cannot read is refused with the reason', async () => {
   await expect(startPlanner('type Query { a: Int')).rejects.toThrow(/parse/i)
 })
 
-test('nobody waits for a planner that was closed', async () => {
+test('a closed planner rejects running and new calls', async () => {
   const closing = await startPlanner(composed({ one: { sdl: `${FEDERATION_2} type Query { a: Int }` } }))
   const asked = closing.planWithHive('{ a }', undefined)
   await closing[Symbol.asyncDispose]()

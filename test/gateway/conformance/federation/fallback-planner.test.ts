@@ -1,12 +1,12 @@
-// Operations for which Hive's planner has no plan: what is required is reached by another key than the one at hand.
+// Tests operations that Hive's planner cannot plan, because a required field is reached by a key that is not at hand.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, type Federation, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
 const WEIGHTS: Readonly<Record<string, number>> = { s1: 3, s2: 20 }
 
-let shop: Federation
+let federation: Federation
 beforeAll(async () => {
-  shop = await federate({
+  federation = await federate({
     shelves: {
       sdl: `${FEDERATION_2}
         type Query { shelf: Shelf }
@@ -55,11 +55,11 @@ beforeAll(async () => {
     },
   })
 })
-afterAll(() => shop[Symbol.asyncDispose]())
+afterAll(() => federation[Symbol.asyncDispose]())
 
-describe('an operation that only the other planner has a plan for', () => {
-  test('is answered, with what is required', async () => {
-    const { data, errors, received } = await shop.ask('{ shelf { products { delivery(by: "air") } } }')
+describe('an operation that only the fallback planner can plan', () => {
+  test('is answered, including the required fields', async () => {
+    const { data, errors, received } = await federation.ask('{ shelf { products { delivery(by: "air") } } }')
     expect(errors).toBeUndefined()
     expect(data).toEqual({
       shelf: { products: [{ delivery: '3 kg by air' }, { delivery: '20 kg by air' }] },
@@ -67,11 +67,11 @@ describe('an operation that only the other planner has a plan for', () => {
     expect(received.map(({ service }) => service)).toEqual(['shelves', 'products', 'stock'])
   })
 
-  test('is planned for each way in which its conditions are decided', async () => {
+  test('is planned separately for each combination of its conditions', async () => {
     const query = `query ($by: String, $with: Boolean!, $without: Boolean!) {
       shelf { label products { left @skip(if: $without) ... @include(if: $with) { delivery(by: $by) } } }
     }`
-    const ask = (given: { with: boolean; without: boolean }) => shop.ask(query, { by: 'sea', ...given })
+    const ask = (given: { with: boolean; without: boolean }) => federation.ask(query, { by: 'sea', ...given })
     const left = [{ left: 7 }, { left: 7 }]
     const delivery = [{ delivery: '3 kg by sea' }, { delivery: '20 kg by sea' }]
     for (let twice = 0; twice < 2; twice++) {
@@ -90,7 +90,7 @@ describe('an operation that only the other planner has a plan for', () => {
   })
 })
 
-describe('fields that require another with different arguments', () => {
+describe('fields that require another field with different arguments', () => {
   const goods = federate({
     goods: {
       sdl: `${FEDERATION_2}
@@ -129,7 +129,7 @@ describe('fields that require another with different arguments', () => {
   afterAll(async () => (await goods)[Symbol.asyncDispose]())
   const ask = async (query: string, variables = {}) => (await goods).ask(query, variables)
 
-  test('each get their own', async () => {
+  test('get the value for their own arguments', async () => {
     expect(await ask('{ good { euros dollars } }')).toMatchObject({
       data: { good: { euros: 1, dollars: 2 } },
     })
@@ -141,7 +141,7 @@ describe('fields that require another with different arguments', () => {
     [true, false],
     [false, true],
     [false, false],
-  ])('each get their own under conditions that are %s and %s', async (one, other) => {
+  ])('get the value for their own arguments under conditions that are %s and %s', async (one, other) => {
     const query = `query ($one: Boolean!, $other: Boolean!) {
       good { id euros @include(if: $one) dollars @include(if: $other) }
     }`
@@ -150,14 +150,14 @@ describe('fields that require another with different arguments', () => {
     expect(data).toEqual({ good: { id: '1', ...(one && { euros: 1 }), ...(other && { dollars: 2 }) } })
   })
 
-  test('are refused rather than answered wrongly where no planner can tell them apart', async () => {
+  test('are refused where no planner can separate them', async () => {
     const { data, errors } = await ask('{ good { feeEuros feeDollars } }')
     expect(data).toBeUndefined()
     expect(errors).toEqual([expect.objectContaining({ message: 'The operation cannot be planned.' })])
   })
 })
 
-test('an operation that neither has a plan for, or none that gives what is required, is refused', async () => {
+test('an operation that neither planner can plan correctly is refused', async () => {
   await using chain = await federate({
     products: {
       sdl: `${FEDERATION_2}

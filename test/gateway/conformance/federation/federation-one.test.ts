@@ -1,4 +1,4 @@
-// Supergraphs of Federation 1 subgraphs, and with @extends.
+// Tests supergraphs with Federation 1 subgraphs and @extends.
 import { afterAll, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -70,6 +70,6 @@ test.each([
     '{ badge me { id badges } version }',
     { badge: null, me: { id: '1', badges: ['badge 1'] }, version: null },
   ],
-])('%s', async (query, data) => {
+])('a supergraph with Federation 1 subgraphs answers %s', async (query, data) => {
   expect(await old.ask(query)).toMatchObject({ data })
 })

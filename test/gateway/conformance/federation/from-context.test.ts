@@ -1,4 +1,4 @@
-// Arguments that a subgraph sets from the context of a field (@fromContext): refused, never left out in silence.
+// Tests that operations with arguments from the context of a field (@fromContext) are refused.
 import { afterAll, expect, test } from 'vitest'
 import { federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -16,7 +16,7 @@ afterAll(() => books[Symbol.asyncDispose]())
 test.each([
   '{ account { lines { amount } } }',
   'query ($b: Boolean = true) { account { lines { x: amount @include(if: $b) } } }',
-])('an operation that needs one is refused with the reason: %s', async query => {
+])('an operation that needs an argument from its context is refused with the reason: %s', async query => {
   const { data, errors, received } = await books.ask(query)
   expect([data, received]).toEqual([query.includes('$b') ? { account: null } : undefined, []])
   expect(errors?.map(({ message }) => message)).toEqual([
@@ -24,7 +24,7 @@ test.each([
   ])
 })
 
-test('all others are answered', async () => {
+test('other operations over the same supergraph are answered', async () => {
   const { data, errors } = await books.ask('{ account { id currency lines { id } } }')
   expect(errors).toBeUndefined()
   expect(data).toEqual({ account: { id: '1', currency: 'EUR', lines: [{ id: 'l1' }] } })

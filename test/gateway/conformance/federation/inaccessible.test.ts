@@ -78,7 +78,7 @@ function user(id: string, kind: string) {
 }
 
 describe('a hidden field', () => {
-  test('serves as a key', async () => {
+  test('can serve as a key', async () => {
     expect((await secret.ask('{ users { name } }')).data).toEqual({
       users: [{ name: '1 by k1' }, { name: '2 by k2' }],
     })
@@ -89,7 +89,7 @@ describe('a hidden field', () => {
     '{ users { key } }',
     '{ user(id: 1, verbose: true) { id } }',
     '{ things { ... on Ghost { boo } } }',
-  ])('cannot be asked for: %s', async query => {
+  ])('cannot be selected: %s', async query => {
     const { data, errors, received } = await secret.ask(query)
     expect(data).toBeUndefined()
     expect(errors).toHaveLength(1)
@@ -97,7 +97,7 @@ describe('a hidden field', () => {
     expect(received).toEqual([])
   })
 
-  test('is not there for introspection', async () => {
+  test('is absent from introspection', async () => {
     const text = JSON.stringify((await secret.ask(getIntrospectionQuery())).data)
     for (const hidden of [
       'internal',
@@ -119,7 +119,7 @@ describe('a hidden field', () => {
   })
 })
 
-test('what federation needs to describe a supergraph is not there for introspection', async () => {
+test("federation's own definitions are absent from introspection", async () => {
   const sdl =
     `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable",
     "@authenticated", "@requiresScopes", "@policy", "@cost", "@listSize", "@context", "@fromContext", "@tag"])
@@ -145,8 +145,8 @@ test('what federation needs to describe a supergraph is not there for introspect
   expect(schema.getQueryType()?.getFields().scoped?.deprecationReason).toBe('It is old.')
 })
 
-describe('a value that clients do not know', () => {
-  test('is a null, and no error', async () => {
+describe('a hidden value', () => {
+  test('is null without an error', async () => {
     const { data, errors } = await secret.ask('{ users { id kind level } }')
     expect(data).toEqual({
       users: [
@@ -157,7 +157,7 @@ describe('a value that clients do not know', () => {
     expect(errors).toBeUndefined()
   })
 
-  test('in a list that has no nulls takes the list with it, with an error that does not tell it', async () => {
+  test('in a list of non-null items nulls the list, with an error that does not reveal the value', async () => {
     const { data, errors } = await secret.ask('{ users { kinds } }')
     expect(data).toEqual({ users: [{ kinds: ['GUEST', 'GUEST'] }, { kinds: null }] })
     expect(errors?.map(({ path }) => path)).toEqual([['users', 1, 'kinds', expect.any(Number)]])
@@ -170,12 +170,12 @@ describe('a value that clients do not know', () => {
     ['query ($k: Kind) { byKind(kind: $k) { id } }', { k: 'ROBOT' }],
     ['{ found(by: { restricted: 1 }) }', {}],
     ['query ($by: Search!) { found(by: $by) }', { by: { restricted: 1 } }],
-  ])('is not taken from them: %s', async (query, variables) => {
+  ])('is refused in an argument: %s', async (query, variables) => {
     const { data, errors, received } = await secret.ask(query, variables)
     expect([data, errors?.length, received]).toEqual([undefined, 1, []])
   })
 
-  test('of a type is nothing to see, whether or not its type is asked for', async () => {
+  test('of a hidden type is null, whether or not its type is selected', async () => {
     expect((await secret.ask('{ named { name2 } }')).data).toEqual({ named: [null, { name2: 'Rex' }] })
     const { data } = await secret.ask('{ things { __typename } things2 { __typename } }')
     expect(data).toEqual({ things: [{ __typename: 'User' }, null], things2: null })
@@ -183,14 +183,14 @@ describe('a value that clients do not know', () => {
 })
 
 describe('arguments', () => {
-  test('have the defaults of the subgraph, where clients leave them out', async () => {
+  test("have the subgraph's defaults when clients omit them", async () => {
     expect((await secret.ask('{ byKind { kind } found(by: { kind: ADMIN }) }')).data).toEqual({
       byKind: [{ kind: 'GUEST' }],
       found: '{"text":"all","kind":"ADMIN"}',
     })
   })
 
-  test('may be null where they may be null', async () => {
+  test('may be null when their type is nullable', async () => {
     expect((await secret.ask('{ byKind(kind: null) { kind } found(by: { kind: null }) }')).data).toEqual({
       byKind: [{ kind: null }],
       found: '{"text":"all","kind":null}',

@@ -1,4 +1,4 @@
-// Interface objects that require fields of other subgraphs: correct for each type of the interface.
+// Tests interface objects that require fields of other subgraphs, for each type of the interface.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -42,7 +42,7 @@ const zoo = await federate({
 })
 afterAll(() => zoo[Symbol.asyncDispose]())
 
-describe('what requires is right for the types of which it is asked, and what does not for all', () => {
+describe('a field of an interface object is correct for each type, with and without @requires', () => {
   test.each([
     ['{ fox { label ... on Owl { dose } mate { dose } } }', { fox: { label: 'Lb2', mate: { dose: 60 } } }],
     [
@@ -83,7 +83,7 @@ describe('what requires is right for the types of which it is asked, and what do
     expect(data).toEqual(answer)
   })
 
-  test('under conditions', async () => {
+  test('is correct under conditions', async () => {
     const query =
       'query ($a: Boolean!, $b: Boolean!) { all { label @skip(if: $a) ... on Owl { dose @include(if: $b) } mate { dose } } }'
     for (const a of [true, false])

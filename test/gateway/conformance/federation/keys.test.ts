@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
-const shop = await federate({
+const federation = await federate({
   catalogue: {
     sdl: `${FEDERATION_2}
       type Query { products: [Product] product(upc: ID!): Product boxes: [Box] }
@@ -67,38 +67,38 @@ const shop = await federate({
     resolvers: { Query: { label: () => ({ text: 'new', product: { upc: '2' } }) } },
   },
 })
-afterAll(() => shop[Symbol.asyncDispose]())
+afterAll(() => federation[Symbol.asyncDispose]())
 
 function product(upc: string) {
   return { upc, title: `Product ${upc}`, maker: { country: 'IT', code: Number(upc), motto: 'Slow' } }
 }
 
-describe('an object is found in another subgraph', () => {
-  test('by a key within a key', async () => {
-    const { data } = await shop.ask('{ product(upc: "1") { title stock } }')
+describe('an entity is resolved in another subgraph', () => {
+  test('by a nested key', async () => {
+    const { data } = await federation.ask('{ product(upc: "1") { title stock } }')
     expect(data).toEqual({ product: { title: 'Product 1', stock: 10 } })
   })
 
-  test('by a key that a third subgraph tells', async () => {
-    const { data } = await shop.ask('{ product(upc: "1") { title price } }')
+  test('by a key that a third subgraph provides', async () => {
+    const { data } = await federation.ask('{ product(upc: "1") { title price } }')
     expect(data).toEqual({ product: { title: 'Product 1', price: 9.5 } })
   })
 
-  test('from a subgraph that has no more of it than its key', async () => {
-    const { data } = await shop.ask('{ label { text product { title stock } } }')
+  test('from a subgraph that only has its key', async () => {
+    const { data } = await federation.ask('{ label { text product { title stock } } }')
     expect(data).toEqual({ label: { text: 'new', product: { title: 'Product 2', stock: 20 } } })
   })
 
-  test('where a null stands beside it, or instead of it', async () => {
-    const { data } = await shop.ask('{ products { stock } boxes { content { stock } } }')
+  test('next to null items, and not when it is null itself', async () => {
+    const { data } = await federation.ask('{ products { stock } boxes { content { stock } } }')
     expect(data).toEqual({
       products: [{ stock: 10 }, null, { stock: 20 }, { stock: 10 }],
       boxes: [{ content: { stock: 10 } }, { content: null }],
     })
   })
 
-  test('once, in however many places it stands', async () => {
-    const { data, received } = await shop.ask('{ products { similar { stock } } }')
+  test('once, however often it occurs in the response', async () => {
+    const { data, received } = await federation.ask('{ products { similar { stock } } }')
     expect(data).toEqual({
       products: [
         { similar: [{ stock: 20 }, { stock: 10 }] },
@@ -112,23 +112,23 @@ describe('an object is found in another subgraph', () => {
   })
 })
 
-describe('an object that cannot be found', () => {
-  test('has nothing of the subgraph that does not know it', async () => {
-    const { data, errors } = await shop.ask('{ product(upc: "2") { title price } }')
+describe('an entity that cannot be resolved', () => {
+  test('has no fields of the subgraph that does not know it', async () => {
+    const { data, errors } = await federation.ask('{ product(upc: "2") { title price } }')
     expect(data).toEqual({ product: { title: 'Product 2', price: null } })
     expect(errors).toBeUndefined()
   })
 
-  test('is not asked for when it has no key at all', async () => {
-    const { data, received } = await shop.ask('{ scarce { price } }', {}, ({ service }) =>
+  test('is not requested when it has no key', async () => {
+    const { data, received } = await federation.ask('{ scarce { price } }', {}, ({ service }) =>
       service === 'stock' ? { data: { scarce: [{ __typename: 'Product', sku: null }] } } : undefined,
     )
     expect(data).toEqual({ scarce: [{ price: null }] })
     expect(received.filter(({ service }) => service === 'prices')).toEqual([])
   })
 
-  test('is told of when the subgraph gives too few', async () => {
-    const { data, errors } = await shop.ask('{ products { stock } }', {}, ({ service }) =>
+  test('is reported when the subgraph returns too few entities', async () => {
+    const { data, errors } = await federation.ask('{ products { stock } }', {}, ({ service }) =>
       service === 'stock' ? { data: { _entities: [{ stock: 10 }] } } : undefined,
     )
     expect(data).toEqual({ products: [{ stock: 10 }, null, { stock: null }, { stock: 10 }] })
@@ -136,9 +136,9 @@ describe('an object that cannot be found', () => {
   })
 })
 
-describe('names that clients give', () => {
-  test('do not get mixed up with keys', async () => {
-    const { data } = await shop.ask(
+describe('client aliases', () => {
+  test('do not conflict with keys', async () => {
+    const { data } = await federation.ask(
       '{ product(upc: "1") { upc: title sku: stock maker: title __typename title: upc price: stock stock: price } }',
     )
     expect(data).toEqual({
@@ -154,13 +154,15 @@ describe('names that clients give', () => {
     })
   })
 
-  test('do not get mixed up with parts of keys', async () => {
-    const { data } = await shop.ask('{ product(upc: "1") { maker { country: motto code: country } stock } }')
+  test('do not conflict with parts of keys', async () => {
+    const { data } = await federation.ask(
+      '{ product(upc: "1") { maker { country: motto code: country } stock } }',
+    )
     expect(data).toEqual({ product: { maker: { country: 'Slow', code: 'IT' }, stock: 10 } })
   })
 
-  test('may differ from place to place of one object', async () => {
-    const { data } = await shop.ask(`{
+  test('may differ between the places of one entity', async () => {
+    const { data } = await federation.ask(`{
       a: product(upc: "1") { similar { x: stock } }
       b: product(upc: "1") { similar { x: price stock } }
     }`)

@@ -1,4 +1,4 @@
-// Query and Mutation below the root: fields of other subgraphs are fetched and run there, too.
+// Tests fields that return Query and Mutation below the root, and the subgraphs that they reach.
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -45,7 +45,7 @@ const graph = await federate({
 })
 afterAll(() => graph[Symbol.asyncDispose]())
 
-describe('below the root', () => {
+describe('Query and Mutation below the root', () => {
   test.each([
     ['{ me { root { news(first: 2) must } } }', { me: { root: { news: ['n', 'o'], must: 1 } } }],
     [
@@ -58,13 +58,13 @@ describe('below the root', () => {
     ],
     ['{ nobody { root { news } } }', { nobody: null }],
     ['mutation { login { query { news } } }', { login: { query: { news: ['n'] } } }],
-  ])('queries are asked: %s', async (query, answer) => {
+  ])('answer queries: %s', async (query, answer) => {
     const { data, errors } = await graph.ask(query)
     expect(errors).toBeUndefined()
     expect(data).toEqual(answer)
   })
 
-  test('queries are asked once for all objects, and nobody is asked where there is none', async () => {
+  test('fetch queries once for all objects, and not at all when there is none', async () => {
     const { data, received } = await graph.ask('{ all { root { author { name } } } }')
     const root = { root: { author: { name: 'A' } } }
     expect(data).toEqual({ all: [root, { root: null }, root] })
@@ -73,7 +73,7 @@ describe('below the root', () => {
     expect(none.map(({ service }) => service)).toEqual(['users'])
   })
 
-  test('errors have the places of the objects', async () => {
+  test('report errors at the path of each object', async () => {
     const { data, errors } = await graph.ask('{ all { root { fails } } }')
     expect(data).toEqual({ all: [{ root: { fails: null } }, { root: null }, { root: { fails: null } }] })
     expect(errors?.map(({ path }) => path)).toEqual([
@@ -82,7 +82,7 @@ describe('below the root', () => {
     ])
   })
 
-  test('mutations are carried out, once for each object', async () => {
+  test('run mutations once for each object', async () => {
     expect((await graph.ask('mutation { login { next { log } } }')).data).toEqual({
       login: { next: { log: 1 } },
     })

@@ -1,4 +1,4 @@
-// @provides where the types are abstract, and @requires that goes in circles.
+// Tests @provides on abstract types, and @requires across subgraphs that depend on each other.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -93,7 +93,7 @@ afterAll(async () => {
   await circle[Symbol.asyncDispose]()
 })
 
-describe('what comes along with a field', () => {
+describe('a provided field', () => {
   test.each<[string, unknown, readonly string[]]>([
     [
       '{ media { ... on Book { title } ... on Film { title } } }',
@@ -113,7 +113,7 @@ describe('what comes along with a field', () => {
       { nested: { books: [{ pages: 100, parts: [{ weight: 5 }] }] } },
       ['a', 'b'],
     ],
-  ])('of an abstract type: %s', async (query, data, services) => {
+  ])('is taken from the providing subgraph on an abstract type: %s', async (query, data, services) => {
     const { data: got, errors, received } = await zoo.ask(query)
     expect(errors).toBeUndefined()
     expect(got).toEqual(data)
@@ -121,7 +121,7 @@ describe('what comes along with a field', () => {
   })
 })
 
-test('what requires what is required of one that it came from is worked out in turns', async () => {
+test("fields of two subgraphs that require one another's fields are resolved in turns", async () => {
   const { data, errors } = await circle.ask('{ feed { id ... on Text { isShown } } }')
   expect(errors).toBeUndefined()
   expect(data).toEqual({ feed: [{ id: 't', isShown: true }, { id: 'n' }] })

@@ -1,4 +1,4 @@
-// @requires: fields that a subgraph computes from what others hold.
+// Tests @requires, by which a subgraph computes fields from those of other subgraphs.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -99,7 +99,7 @@ const parcels = await federate({
 afterAll(() => parcels[Symbol.asyncDispose]())
 
 describe('a computed field gets', () => {
-  test('what it requires, nulls included', async () => {
+  test('its required fields, including nulls', async () => {
     const { data } = await parcels.ask('{ goods { postage } }')
     expect(data).toEqual({
       goods: [{ postage: '5 {"width":3,"height":null}' }, { postage: 'null {"width":3,"height":null}' }],
@@ -111,17 +111,17 @@ describe('a computed field gets', () => {
     expect(data).toEqual({ good: { list: '[{"code":"x","grams":7},{"code":"y","grams":null}]' } })
   })
 
-  test('what another subgraph computes from what a third holds', async () => {
+  test("a field that another subgraph computes from a third one's", async () => {
     const { data } = await parcels.ask('{ good(id: "1") { form } }')
     expect(data).toEqual({ good: { form: JSON.stringify('5 {"width":3,"height":null}') } })
   })
 
-  test('of a union what is there', async () => {
+  test('the fields of the member of a union that is present', async () => {
     const { data } = await parcels.ask('{ media { id ... on Book { art } } }')
     expect(data).toEqual({ media: [{ id: 'b', art: expect.stringContaining('"url":"/b"') }, { id: 'f' }] })
   })
 
-  test('null for what failed, and the failure is told', async () => {
+  test('null for a required field that failed, and the failure is reported', async () => {
     const { data, errors } = await parcels.ask('{ good(id: "1") { hopeless weight } }')
     expect(data).toEqual({ good: { hopeless: 'null', weight: 5 } })
     expect(errors).toMatchObject([{ message: 'it is broken', path: ['good', 'broken'] }])
@@ -129,7 +129,7 @@ describe('a computed field gets', () => {
 })
 
 describe('required fields with arguments', () => {
-  test('have those of the requirement', async () => {
+  test('get the arguments of the requirement', async () => {
     const { data } = await parcels.ask('{ good(id: "1") { duty box } }')
     expect(data).toEqual({ good: { duty: '21', box: '{"depth":1}' } })
   })
@@ -143,11 +143,11 @@ describe('required fields with arguments', () => {
       { size: { depth: 2, depth2: 2 }, box: '{"depth":1}' },
     ],
     ['{ good(id: "1") { size { depth: width } box } }', { size: { depth: 3 }, box: '{"depth":1}' }],
-  ])('are another thing than those that a client selects: %s', async (query, good) => {
+  ])("are separate from the same fields in the client's selection: %s", async (query, good) => {
     expect((await parcels.ask(query)).data).toEqual({ good })
   })
 
-  test('are told apart however the object was come by', async () => {
+  test('are separate however the object was reached', async () => {
     const { data } = await parcels.ask(
       'query ($c: String!) { goods { price(currency: $c) p: price duty } }',
       { c: 'USD' },

@@ -1,10 +1,10 @@
-// @shareable, @provides, @override, @external: which subgraph a field is fetched from when several have it.
+// Tests from which subgraph a field is fetched with @shareable, @provides, @override and @external.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
 type Ref = { readonly id: string }
 
-const shop = await federate({
+const federation = await federate({
   a: {
     sdl: `${FEDERATION_2}
       type Query { one: Item a: Item @provides(fields: "name owner { nick }") shared: Shared @shareable items: [Item!] }
@@ -48,24 +48,24 @@ const shop = await federate({
     },
   },
 })
-afterAll(() => shop[Symbol.asyncDispose]())
+afterAll(() => federation[Symbol.asyncDispose]())
 
 const services = (asked: { readonly received: readonly { readonly service: string }[] }) =>
   asked.received.map(({ service }) => service)
 
 describe('a field of several subgraphs', () => {
-  test('is asked where one is already', async () => {
-    expect(services(await shop.ask('{ one { id kept } }'))).toEqual(['a'])
-    expect(services(await shop.ask('{ b { id kept } }'))).toEqual(['b'])
+  test('is fetched from a subgraph that is queried anyway', async () => {
+    expect(services(await federation.ask('{ one { id kept } }'))).toEqual(['a'])
+    expect(services(await federation.ask('{ b { id kept } }'))).toEqual(['b'])
   })
 
-  test('of the root comes together from all that have a part of it', async () => {
-    const { data } = await shop.ask('{ shared { left right both } }')
+  test('at the root is merged from all subgraphs that have a part of it', async () => {
+    const { data } = await federation.ask('{ shared { left right both } }')
     expect(data).toEqual({ shared: { left: 1, right: 2, both: 'both' } })
   })
 
-  test('has none of its parts lost when one subgraph fails', async () => {
-    const { data, errors } = await shop.ask('{ shared { left right } }', {}, ({ service }) =>
+  test('keeps the parts of the other subgraphs when one fails', async () => {
+    const { data, errors } = await federation.ask('{ shared { left right } }', {}, ({ service }) =>
       service === 'b' ? { data: null, errors: [{ message: 'down', path: ['shared'] }] } : undefined,
     )
     expect(data).toEqual({ shared: { left: 1, right: null } })
@@ -73,33 +73,33 @@ describe('a field of several subgraphs', () => {
   })
 })
 
-describe('what comes along with a field', () => {
-  test('is taken from there, and nobody else is asked', async () => {
-    const asked = await shop.ask('{ a { name owner { nick } } }')
+describe('a provided field', () => {
+  test('is taken from the providing subgraph without another request', async () => {
+    const asked = await federation.ask('{ a { name owner { nick } } }')
     expect(asked.data).toEqual({ a: { name: 'a’s name', owner: { nick: 'a’s nick' } } })
     expect(services(asked)).toEqual(['a'])
   })
 
-  test('is not there by another way', async () => {
-    const asked = await shop.ask('{ one { name owner { nick } } }')
+  test('is fetched elsewhere on a path that does not provide it', async () => {
+    const asked = await federation.ask('{ one { name owner { nick } } }')
     expect(asked.data).toEqual({ one: { name: 'b’s name', owner: { nick: 'b’s nick' } } })
   })
 
-  test('does not keep from asking for the rest', async () => {
-    const { data } = await shop.ask('{ a { name owner { nick age } } }')
+  test('does not prevent the fetch of the other fields', async () => {
+    const { data } = await federation.ask('{ a { name owner { nick age } } }')
     expect(data).toEqual({ a: { name: 'a’s name', owner: { nick: 'a’s nick', age: 40 } } })
   })
 })
 
-describe('a field that has moved', () => {
-  test('is asked where it is now', async () => {
-    const { data, received } = await shop.ask('{ items { moved } }')
+describe('an overridden field', () => {
+  test('is fetched from its new subgraph', async () => {
+    const { data, received } = await federation.ask('{ items { moved } }')
     expect(data).toEqual({ items: [{ moved: 'b' }, { moved: 'b' }] })
     expect(received.map(({ query }) => query).join()).not.toMatch(/items\{[^}]*moved/)
   })
 })
 
-describe('a field that moves by and by', () => {
+describe('a progressively overridden field', () => {
   const moving = (label: string) => ({
     old: { sdl: `${FEDERATION_2} type Query { it: It } type It @key(fields: "id") { id: ID! f: Int }` },
     new: {
@@ -118,7 +118,7 @@ describe('a field that moves by and by', () => {
     return asked.map(({ received }) => received.length > 1)
   }
 
-  test('has moved for its share of operations, and stays moved for them as the share grows', async () => {
+  test('moves for its share of operations, and those stay moved as the share grows', async () => {
     const few = await moved('percent(10)')
     const many = await moved('percent(60)')
     expect(few.filter(Boolean).length).toBeGreaterThan(5)
@@ -128,7 +128,7 @@ describe('a field that moves by and by', () => {
     expect(few.every((one, index) => !one || many[index])).toBe(true)
   })
 
-  test('has not moved where its label is of no known kind', async () => {
+  test('does not move when its label is of an unknown kind', async () => {
     expect((await moved('beta')).some(Boolean)).toBe(false)
   })
 })

@@ -1,4 +1,4 @@
-// Interfaces and unions over several subgraphs: type conditions, __typename, interface objects.
+// Tests interfaces and unions over several subgraphs: type conditions, __typename, interface objects.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -155,7 +155,7 @@ describe('an object that stands for an interface', () => {
   })
   answers('{ top { ... on Book { id } } }', { top: [{}, { id: 'b1' }, {}] })
 
-  test('whose type nobody knows is null, with an error, once its type is asked for', async () => {
+  test('is null with an error when its unknown type is selected', async () => {
     expect((await media.ask('{ top { id stars } }')).data).toMatchObject({
       top: [{ id: 'f1' }, { id: 'b1' }, { id: 'x9', stars: 11 }],
     })
@@ -165,7 +165,7 @@ describe('an object that stands for an interface', () => {
   })
 })
 
-describe('an interface that one type alone implements', () => {
+describe('an interface that only one type implements', () => {
   const sole = federate({
     shop: {
       sdl: `${FEDERATION_2}
@@ -195,14 +195,14 @@ describe('an interface that one type alone implements', () => {
     ['{ offer { ... on Bread { id } } }', { offer: { id: 'p1' } }],
     ['{ offer { ... on Bread { grams } } }', { offer: { grams: 500 } }],
     ['{ offer { __typename id } }', { offer: { __typename: 'Bread', id: 'p1' } }],
-  ])('shows what is selected of that type: %s', async (query, data) => {
+  ])('returns the fields that are selected on that type: %s', async (query, data) => {
     const answered = await (await sole).ask(query)
     expect(answered.errors).toBeUndefined()
     expect(answered.data).toEqual(data)
   })
 })
 
-test('a field of an object that nobody can look up is refused, not left out', async () => {
+test('a field of an object that no subgraph can resolve is refused and not left out', async () => {
   await using lost = await federate({
     nodes: {
       sdl: `${FEDERATION_2}

@@ -1,4 +1,4 @@
-// Nulls and errors: where they are reported, what they null, and what remains.
+// Tests nulls and errors: where they are reported, what they null, and what remains.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -47,7 +47,7 @@ function post(id: string) {
 }
 
 describe('an error of an entity', () => {
-  test('is told at every place where the entity stands', async () => {
+  test('is reported at every path of the entity', async () => {
     const { data, errors } = await blog.ask('{ posts { author { email } } post { author { id email } } }')
     expect(errors).toBeDefined()
     expect(data).toEqual({
@@ -62,12 +62,12 @@ describe('an error of an entity', () => {
     ])
   })
 
-  test('is told by the names that the client gave', async () => {
+  test("is reported under the client's aliases", async () => {
     const { errors } = await blog.ask('{ all: posts { by: author { id: email } } }')
     expect(errors?.[0]).toMatchObject({ message: 'secret', path: ['all', 0, 'by', 'id'] })
   })
 
-  test('is told a hundred times at most', async () => {
+  test('is reported a hundred times at most', async () => {
     const many = Array.from({ length: 500 }, () => ({
       __typename: 'Post',
       author: { __typename: 'User', id: 'u1' },
@@ -80,45 +80,45 @@ describe('an error of an entity', () => {
   })
 })
 
-describe('a null where none may be', () => {
-  test('takes the list with it whose items may not be null', async () => {
+describe('a null in a non-null position', () => {
+  test('nulls the list of non-null items', async () => {
     const { data, errors } = await blog.ask('{ posts { id title } me { name } }')
     expect(data).toEqual({ posts: null, me: { name: 'User u1' } })
     expect(errors).toMatchObject([{ path: ['posts', 1, 'title'] }])
   })
 
-  test('takes the object with it that may be null', async () => {
+  test('nulls the nearest nullable object', async () => {
     const { data } = await blog.ask('{ maybe { title } me { name } }')
     expect(data).toEqual({ maybe: null, me: { name: 'User u1' } })
   })
 
-  test('from another subgraph does the same', async () => {
+  test('has the same effect when it comes from another subgraph', async () => {
     const { data, errors } = await blog.ask('{ posts { id author { age } } me { name } }')
     expect(data).toEqual({ posts: null, me: { name: 'User u1' } })
     expect(errors).toMatchObject([{ path: ['posts', 2, 'author', 'age'] }])
   })
 
-  test('goes up to the data itself', async () => {
+  test('propagates up to the data itself', async () => {
     const { data } = await blog.ask('{ me { name } post { author { name } } }', {}, ({ query }) =>
       query.includes('_entities') ? { data: { _entities: [null] } } : undefined,
     )
     expect(data).toBeNull()
   })
 
-  test('is not looked for in what the client did not select', async () => {
+  test('is ignored in fields that the client did not select', async () => {
     const { data, errors } = await blog.ask('{ maybe { id } }')
     expect(data).toEqual({ maybe: { id: '2' } })
     expect(errors).toBeUndefined()
   })
 
-  test('in a list of lists takes the inner list', async () => {
+  test('nulls the inner list of a list of lists', async () => {
     const { data } = await blog.ask('{ lists { id title } }')
     expect(data).toEqual({ lists: [[{ id: '1', title: 'Post 1' }, null], [null]] })
   })
 })
 
 describe('when a subgraph fails', () => {
-  test('in the middle of a plan, the rest of the data is there', async () => {
+  test('in the middle of a plan, the rest of the data is returned', async () => {
     const { data, errors } = await blog.ask(
       '{ maybe { id author { id email } } me { name } }',
       {},
@@ -129,7 +129,7 @@ describe('when a subgraph fails', () => {
     expect(errors).toMatchObject([{ message: 'down' }])
   })
 
-  test('at the root, nobody asks for what would follow', async () => {
+  test('at the root, dependent fetches are not made', async () => {
     const { data, received } = await blog.ask('{ broken { author { name } } }')
     expect(data).toEqual({ broken: null })
     expect(received.map(({ service }) => service)).toEqual(['posts'])
@@ -139,7 +139,7 @@ describe('when a subgraph fails', () => {
     ['a list', []],
     ['a text', 'users'],
     ['a number', 7],
-  ])('with %s for an object, that is null with an error', async (_, maybe) => {
+  ])('by returning %s for an object, the object is null with an error', async (_, maybe) => {
     const { data, errors } = await blog.ask('{ maybe { id } me { name } }', {}, ({ service }) =>
       service === 'posts' ? { data: { maybe } } : undefined,
     )
@@ -147,7 +147,7 @@ describe('when a subgraph fails', () => {
     expect(errors).toMatchObject([{ path: ['maybe'] }])
   })
 
-  test('with entities for the wrong things, no place gets what is not its own', async () => {
+  test('by returning surplus entities, no object gets the fields of another', async () => {
     const { data } = await blog.ask('{ posts { author { id name } } }', {}, ({ query }) =>
       query.includes('_entities')
         ? { data: { _entities: [{ name: 'A' }, { name: 'B' }, { name: 'C' }] } }

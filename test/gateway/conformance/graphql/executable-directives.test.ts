@@ -1,4 +1,4 @@
-// Executable directives that all subgraphs define: each subgraph gets them at the fields that are fetched from it.
+// Tests executable directives that all subgraphs define, which are sent with the fields that they apply to.
 import { type GraphQLResolveInfo, print } from 'graphql'
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
@@ -22,7 +22,7 @@ const graph = await federate({
 })
 afterAll(() => graph[Symbol.asyncDispose]())
 
-describe('a directive at a field', () => {
+describe('a directive on a field', () => {
   test.each([
     ['{ word @loud item { note @loud } }', '@loud 0', '@loud 0'],
     ['{ word @loud(times: 2) @loud item { note } }', '@loud(times: 2),@loud 0', ' 0'],
@@ -43,19 +43,19 @@ describe('a directive at a field', () => {
     expect(data).toEqual({ word, item: { note } })
   })
 
-  test('counts where it stands only', async () => {
+  test('applies only to the field that it is on', async () => {
     const { data } = await graph.ask('{ item { note @loud other { note id @loud } } }')
     expect(data).toEqual({ item: { note: '@loud 0', other: { note: ' 0', id: '2' } } })
   })
 
-  test('keeps a variable that the gateway has to call otherwise', async () => {
+  test('keeps its variable when the gateway has to rename it', async () => {
     const query = 'query ($representations: Int!) { item { note @loud(times: $representations) } }'
     const { data, errors } = await graph.ask(query, { representations: 7 })
     expect(errors).toBeUndefined()
     expect(data).toEqual({ item: { note: '@loud(times: $asked_representations) 7' } })
   })
 
-  test('cannot be told apart from the same field without it', async () => {
+  test('needs an alias next to the same field without it', async () => {
     const { data, errors, received } = await graph.ask('{ word @loud word }')
     expect([data, received]).toEqual([undefined, []])
     expect(errors?.[0]?.message).toBe(
@@ -65,7 +65,7 @@ describe('a directive at a field', () => {
   })
 })
 
-test('a directive at an operation or a fragment is the gateway’s to read, and changes nothing', async () => {
+test('a directive on an operation or a fragment is accepted and not forwarded', async () => {
   const { data } = await graph.ask(
     'query @loud { ... @loud { word } ...F @loud } fragment F on Query { item { id } }',
   )

@@ -1,4 +1,4 @@
-// Fields of one name whose type or nullability differs between types and subgraphs.
+// Tests fields of one name whose type or nullability differs between types and subgraphs.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -48,7 +48,7 @@ const admin = {
   friends: [{ __typename: 'User', id: 'u', name: null, code: 1 }],
 }
 
-describe('what is selected of several types by one name', () => {
+describe('a response name that is selected on several types', () => {
   test.each([
     ['{ accounts { ... on User { id name } ... on Admin { id } } }', [{ id: 'u', name: null }, { id: 'a' }]],
     ['{ accounts { ... on User { x: id } ... on Admin { x: id } } }', [{ x: 'u' }, { x: 'a' }]],
@@ -64,13 +64,13 @@ describe('what is selected of several types by one name', () => {
         { id: 'a', __typename: 'Admin' },
       ],
     ],
-  ])('is shown as it is of each: %s', async (query, shown) => {
+  ])('has the value of each type: %s', async (query, shown) => {
     const { data, errors } = await accounts.ask(query)
     expect(errors).toBeUndefined()
     expect(data).toEqual({ accounts: shown })
   })
 
-  test('may come from a subgraph where it is stricter', async () => {
+  test('may come from a subgraph with a stricter type', async () => {
     const { data } = await accounts.ask(
       '{ strangers { id code mail } node(id: 1) { id ... on Admin { name } } }',
     )
@@ -81,7 +81,7 @@ describe('what is selected of several types by one name', () => {
   })
 })
 
-test('a directive of the subgraphs’ own is taken, and changes nothing for the gateway', async () => {
+test('a custom directive of the subgraphs is accepted and does not change the response', async () => {
   const { data, errors } = await accounts.ask('{ users { id @loud code @loud(on: false) } }')
   expect([data, errors]).toEqual([{ users: [{ id: 'u', code: 1 }] }, undefined])
 })

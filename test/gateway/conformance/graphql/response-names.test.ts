@@ -1,4 +1,4 @@
-// Response names: one that stands for different fields of different types, and those that the gateway uses itself.
+// Tests response names that stand for different fields of different types, and those that the gateway uses itself.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -47,7 +47,7 @@ afterAll(() => feed[Symbol.asyncDispose]())
 
 const L = `cover { url(size: "L") }`
 
-describe('one response name of several types', () => {
+describe('one response name on several types', () => {
   test.each([
     [
       'with other arguments',
@@ -55,17 +55,17 @@ describe('one response name of several types', () => {
       [{ cover: { url: '1-L' } }, { cover: { url: '2-S' } }],
     ],
     [
-      'of other fields',
+      'for different fields',
       '{ feed { ... on Film { cover { x: url(size: "L") } } ... on Post { cover { x: title } } } }',
       [{ cover: { x: '1-L' } }, { cover: { x: 'T2' } }],
     ],
     [
-      'where the objects are not entities',
+      'on objects that are not entities',
       '{ feed { ... on Film { title(case: "up") } ... on Post { title } } }',
       [{ title: 'film up' }, { title: 'post none' }],
     ],
     [
-      'in fragments by name, beside what they have in common',
+      'in named fragments, next to common fields',
       `{ feed { id ...F ...P } } fragment F on Film { cover { url title } }
        fragment P on Post { cover { url(size: "S") } }`,
       [
@@ -73,7 +73,7 @@ describe('one response name of several types', () => {
         { id: 'p', cover: { url: '2-S' } },
       ],
     ],
-  ])('is what each of them asks for: %s', async (_, query, answer) => {
+  ])('has the value that is selected on each type: %s', async (_, query, answer) => {
     const { data, errors } = await feed.ask(query)
     expect(errors).toBeUndefined()
     expect(data).toEqual({ feed: answer })
@@ -82,7 +82,7 @@ describe('one response name of several types', () => {
   test.each([
     ['L', 'S'],
     ['S', undefined],
-  ])('takes each of its variables (%s and %s)', async (a, b) => {
+  ])('uses the variable of each type (%s and %s)', async (a, b) => {
     const query = `query ($a: String = "d", $b: String = "e") {
       feed { ... on Film { cover { url(size: $a) } } ... on Post { cover { url(size: $b) } } }
     }`
@@ -90,7 +90,7 @@ describe('one response name of several types', () => {
     expect(data).toEqual({ feed: [{ cover: { url: `1-${a}` } }, { cover: { url: `2-${b ?? 'e'}` } }] })
   })
 
-  test('has its errors at the place of the type that failed, by the name that the client gave', async () => {
+  test("has its errors at the object that failed, under the client's alias", async () => {
     const { data, errors } = await feed.ask(
       '{ feed { ... on Film { cover { url(size: "L") } } ... on Post { cover { url(size: "bad") } } } }',
     )
@@ -100,7 +100,7 @@ describe('one response name of several types', () => {
     ])
   })
 
-  test('at two places of one type is what each place asks for', async () => {
+  test('has the value that is selected at each of two places of one type', async () => {
     const query = `{ film { cover { url(size: "L") } } feed { ... on Film { cover { url } } } }`
     expect((await feed.ask(query)).data).toEqual({
       film: { cover: { url: '1-L' } },
@@ -109,7 +109,7 @@ describe('one response name of several types', () => {
   })
 })
 
-describe('a client may call its fields', () => {
+describe('a client may use', () => {
   test.each([
     ['{ film { cover { _asked_id: legacy id: url } } }', { _asked_id: 'L1', id: '1-' }],
     ['{ film { cover { _asked_id: id id: legacy } } }', { _asked_id: '1', id: 'L1' }],
@@ -132,13 +132,13 @@ describe('a client may call its fields', () => {
         _internal_qp_alias_0: '1',
       },
     ],
-  ])('as the gateway does: %s', async (query, cover) => {
+  ])("the gateway's own names as aliases: %s", async (query, cover) => {
     const { data, errors } = await feed.ask(query)
     expect(errors).toBeUndefined()
     expect(data).toEqual({ film: { cover } })
   })
 
-  test('at the root', async () => {
+  test("the gateway's own names at the root", async () => {
     const { data } = await feed.ask(
       '{ _entities: film { id } id: film { cover { title } } __schema: film { id } }',
     )
@@ -146,7 +146,7 @@ describe('a client may call its fields', () => {
   })
 
   test.each(['representations', '__batch_reps_0', 'asked_representations', 'contextualArgument_1_0'])(
-    'and a variable $%s',
+    'a variable called $%s',
     async name => {
       const query = `query ($${name}: String, $if: Boolean = true) {
         film { cover { url(size: $${name}) } } feed { cover { url(size: $${name}) @include(if: $if) } }
@@ -160,7 +160,7 @@ describe('a client may call its fields', () => {
     },
   )
 
-  test('and a variable that decides a condition', async () => {
+  test('such a name for a variable that decides a condition', async () => {
     const query = `query ($representations: Boolean!) { film { id cover @include(if: $representations) { title } } }`
     expect((await feed.ask(query, { representations: true })).data).toEqual({
       film: { id: 'f', cover: { title: 'T1' } },

@@ -1,10 +1,10 @@
-// @skip, @include and variables, at every position where they may stand.
+// Tests @skip, @include and variables at every position where they are allowed.
 import { afterAll, describe, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
 type Ref = { readonly id: string }
 
-const shop = await federate({
+const federation = await federate({
   goods: {
     sdl: `${FEDERATION_2}
       type Query { good: Good goods(first: Int = 2, by: By): [Good!] echo(text: [String], by: By, big: Float, id: ID, flag: Boolean): String }
@@ -31,7 +31,7 @@ const shop = await federate({
     },
   },
 })
-afterAll(() => shop[Symbol.asyncDispose]())
+afterAll(() => federation[Symbol.asyncDispose]())
 
 function good(id: string) {
   return { id, title: `Good ${id}`, weight: 3, kind: { __typename: 'Toy', name: 'toy', age: 3 } }
@@ -70,26 +70,29 @@ describe('a condition', () => {
       '{ good @skip(if: false) { title @include(if: true) id @skip(if: true) stock @include(if: false) } }',
       { good: { title: 'Good 1' } },
     ],
-  ])('decides: %s', async (query, data) => {
+  ])('decides what is returned: %s', async (query, data) => {
     const declared = ['yes', 'no']
       .filter(name => query.includes(`$${name}`))
       .map(name => `$${name}: Boolean!`)
     const fragment = query.includes('...F') ? 'fragment F on Good { stock kind { name } }' : ''
     const text = `query ${declared.length > 0 ? `(${declared.join(', ')})` : ''} ${query} ${fragment}`
-    const { data: got, errors } = await shop.ask(text, { yes: true, no: false })
+    const { data: got, errors } = await federation.ask(text, { yes: true, no: false })
     expect(errors).toBeUndefined()
     expect(got).toEqual(data)
   })
 
-  test('keeps from asking a subgraph for what nobody wants', async () => {
-    const { received } = await shop.ask('query ($w: Boolean!) { good { title stock @include(if: $w) } }', {
-      w: false,
-    })
+  test('prevents fetches for skipped fields', async () => {
+    const { received } = await federation.ask(
+      'query ($w: Boolean!) { good { title stock @include(if: $w) } }',
+      {
+        w: false,
+      },
+    )
     expect(received.map(({ service }) => service)).toEqual(['goods'])
   })
 
-  test('has the default of its variable', async () => {
-    const { data } = await shop.ask(
+  test('uses the default of its variable', async () => {
+    const { data } = await federation.ask(
       'query ($w: Boolean = true) { good { title @skip(if: $w) stock @include(if: $w) } }',
     )
     expect(data).toEqual({ good: { stock: 5 } })
@@ -124,8 +127,8 @@ describe('variables', () => {
       { big: 9007199254740992, id: 12345678901234 },
       { echo: '{"big":9007199254740992,"id":"12345678901234"}' },
     ],
-  ])('%s with %j', async (query, variables, data) => {
-    expect((await shop.ask(query, { ...variables })).data).toEqual(data)
+  ])('are coerced by their types and defaults: %s with %j', async (query, variables, data) => {
+    expect((await federation.ask(query, { ...variables })).data).toEqual(data)
   })
 
   test.each<[string, object]>([
@@ -135,13 +138,13 @@ describe('variables', () => {
     ['query ($b: By) { echo(by: $b) }', { b: { unknown: 1 } }],
     ['query ($b: By) { echo(by: $b) }', { b: { list: [null] } }],
     ['query ($f: Boolean) { echo(flag: $f) }', { f: 'true' }],
-  ])('that do not fit are refused before anybody is asked: %s with %j', async (query, variables) => {
-    const { data, errors, received } = await shop.ask(query, { ...variables })
+  ])('that are invalid are refused before any fetch: %s with %j', async (query, variables) => {
+    const { data, errors, received } = await federation.ask(query, { ...variables })
     expect([data, errors?.length, received]).toEqual([undefined, 1, []])
   })
 })
 
-describe('the order of what is shown is that of what counts', () => {
+describe('the order of response fields follows the selections that apply', () => {
   test.each([
     ['{ good { stock @include(if: $n) id stock } }', false, ['id', 'stock']],
     ['{ good { stock @include(if: $n) id stock } }', true, ['stock', 'id']],
@@ -149,28 +152,28 @@ describe('the order of what is shown is that of what counts', () => {
     ['{ good { ... @skip(if: $n) { stock id } id stock } }', true, ['id', 'stock']],
     ['{ good { ... @skip(if: $n) { stock id } id stock } }', false, ['stock', 'id']],
   ])('%s with %s', async (selected, n, order) => {
-    const { data } = await shop.ask(`query ($n: Boolean!) ${selected}`, { n })
+    const { data } = await federation.ask(`query ($n: Boolean!) ${selected}`, { n })
     expect(JSON.stringify(data)).toMatch(new RegExp(`"good":{"${order[0]}":[^,]+,"${order[1]}"`))
   })
 
-  test('at the root as well, in one execution after the other', async () => {
+  test('at the root, also when one execution follows another', async () => {
     const query = 'query ($n: Boolean!) { a: __typename @include(if: $n) good { id } a: __typename }'
     for (const [n, order] of [
       [true, ['a', 'good']],
       [false, ['good', 'a']],
       [true, ['a', 'good']],
     ] as const)
-      expect(Object.keys(Object((await shop.ask(query, { n })).data))).toEqual(order)
+      expect(Object.keys(Object((await federation.ask(query, { n })).data))).toEqual(order)
   })
 })
 
 describe('fragments', () => {
-  test('that spread one another again and again cost no more than their fields', async () => {
+  test('that spread one another many times cost no more than their fields', async () => {
     const levels = Array.from(
       { length: 11 },
       (_, index) => `fragment F${index} on Good { ...F${index + 1} ...F${index + 1} }`,
     )
-    const { data, errors } = await shop.ask(
+    const { data, errors } = await federation.ask(
       `{ good { ...F0 } } ${levels.join('\n')} fragment F11 on Good { stock }`,
     )
     expect(errors).toBeUndefined()

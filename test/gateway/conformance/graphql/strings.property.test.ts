@@ -28,7 +28,7 @@ const ODD = [
   'é',
   '',
 ]
-/** Half a surrogate cannot stand in a document. */
+/** A lone surrogate is not allowed in a document. */
 const text = fc
   .array(fc.oneof(fc.constantFrom(...ODD), fc.string({ unit: 'grapheme' })), { maxLength: 6 })
   .map(parts => parts.join(''))
@@ -37,8 +37,8 @@ const text = fc
 const literal = (value: string) => print({ kind: Kind.STRING, value })
 const RUNS = 6
 
-describe('whatever a string holds', () => {
-  test('in descriptions, reasons and default values, clients and subgraphs get just that', async () => {
+describe('any string', () => {
+  test('in a description, a reason or a default value reaches clients and subgraphs unchanged', async () => {
     const property = fc.asyncProperty(text, text, text, async (described, reason, value) => {
       const sources = {
         shop: {
@@ -52,21 +52,21 @@ describe('whatever a string holds', () => {
           resolvers: { Query: { split: (_: unknown, given: object) => JSON.stringify(given) } },
         },
       }
-      // Composition changes some descriptions: what is looked at here is what becomes of a supergraph's.
+      // Composition changes some descriptions, so the test starts from those of the supergraph.
       const supergraph = visit(parse(composed(sources)), {
         StringValue: ({ value: was }) => {
           const told = was === 'DESCRIBED' ? described : was === 'REASON' ? reason : was
           return { kind: Kind.STRING, value: told }
         },
       })
-      await using shop = await federateAs(print(supergraph), sources)
+      await using federation = await federateAs(print(supergraph), sources)
       const right = JSON.stringify({ direct: value, o: { by: value, deep: { list: [value] } } })
-      const answer = await shop.ask('query ($o: Split, $d: String) { split(o: $o, direct: $d) }', {
+      const answer = await federation.ask('query ($o: Split, $d: String) { split(o: $o, direct: $d) }', {
         o: {},
         d: value,
       })
       expect(JSON.parse(String(Object(answer.data).split))).toEqual(JSON.parse(right))
-      const { data } = await shop.ask(
+      const { data } = await federation.ask(
         '{ q: __type(name: "Query") { description fields(includeDeprecated: true) { deprecationReason } } }',
       )
       expect(data).toEqual({
@@ -76,8 +76,8 @@ describe('whatever a string holds', () => {
     await fc.assert(property, { numRuns: RUNS })
   }, 120_000)
 
-  test('in an operation, subgraphs get just that', async () => {
-    await using shop = await federate({
+  test('in an operation reaches subgraphs unchanged', async () => {
+    await using federation = await federate({
       shop: {
         sdl: `${FEDERATION_2} scalar Any input By { text: String any: Any }
           type Query { echo(text: String, by: By, any: Any): String item: Item } type Item @key(fields: "id") { id: ID! }`,
@@ -95,7 +95,7 @@ describe('whatever a string holds', () => {
       const query = `query ($v: Any) {
         echo(text: ${written}, by: { text: ${written}, any: [${written}] }, any: $v) item { echo(text: ${written}) }
       }`
-      const { data, errors } = await shop.ask(query, { v: value })
+      const { data, errors } = await federation.ask(query, { v: value })
       expect(errors).toBeUndefined()
       expect(JSON.parse(String(Object(data).echo))).toEqual({
         text: value,
@@ -107,8 +107,8 @@ describe('whatever a string holds', () => {
     await fc.assert(property, { numRuns: RUNS * 8 })
   }, 120_000)
 
-  test('half a surrogate passes as a variable, as JSON writes it', async () => {
-    await using shop = await federate({
+  test('with a lone surrogate is passed on as a variable in its JSON escape', async () => {
+    await using federation = await federate({
       shop: {
         sdl: `${FEDERATION_2} type Query { echo(text: String): Int }`,
         resolvers: {
@@ -116,7 +116,7 @@ describe('whatever a string holds', () => {
         },
       },
     })
-    const { data } = await shop.ask('query ($t: String) { echo(text: $t) }', { t: '\ud83d' })
+    const { data } = await federation.ask('query ($t: String) { echo(text: $t) }', { t: '\ud83d' })
     expect(data).toEqual({ echo: 0xd83d })
   })
 })

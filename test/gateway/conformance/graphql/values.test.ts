@@ -1,4 +1,4 @@
-// Values of subgraphs in the response: what a type allows passes, anything else is null with an error.
+// Tests values of subgraphs in the response: valid ones pass, any other is null with an error.
 import { afterAll, expect, test } from 'vitest'
 import { FEDERATION_2, federate } from '#test/gateway/conformance/in-process-federation.ts'
 
@@ -53,7 +53,7 @@ test.each<[string, unknown]>([
   expect(errors?.map(({ path }) => path)).toEqual([[field]])
 })
 
-test('one wrong value takes no more with it than it must', async () => {
+test('an invalid value nulls no more than it must', async () => {
   const { data, errors } = await values.ask('{ ints must int }', {}, () => ({
     data: { ints: [1, 'two', 3], must: [1, 'two', 3], int: 4 },
   }))
@@ -64,7 +64,7 @@ test('one wrong value takes no more with it than it must', async () => {
   ])
 })
 
-test('a subgraph that gives more than it was asked for is not believed', async () => {
+test('fields that a subgraph returns without request are ignored', async () => {
   const { data } = await values.ask('{ int }', {}, () => ({
     data: { int: 1, float: 2, __proto__: { text: 'x' } },
   }))

@@ -59,25 +59,25 @@ const entities = (serviceName: string, selected: string, ...requires: RequiredSe
 })
 const LACKS = 'stock is asked for Product.delivery without what it requires'
 
-test('a plan in which entities bring along what is required is right', () => {
+test('a plan that sends the required fields with entities is correct', () => {
   const all = of('Product', field('weight'), field('box', field('width')))
   expect(findFlaw(entities('stock', '...on Product{delivery}', all))).toBeUndefined()
   const inParts = [of('Product', field('weight')), of('Product', field('box', field('width')))]
   expect(findFlaw(entities('stock', '...on Product{delivery}', ...inParts))).toBeUndefined()
 })
 
-test('what counts is the name under which it is sent', () => {
+test('the name under which a field is sent decides', () => {
   const renamed: RequiredSelection = { kind: 'Field', name: '_internal_qp_alias_0', alias: 'weight' }
   const box = field('box', field('width'))
   expect(findFlaw(entities('stock', '...on Product{delivery}', of('Product', renamed, box)))).toBeUndefined()
 })
 
-test('one in which a part of it is missing is not', () => {
+test('a plan that misses a part of the required fields is wrong', () => {
   expect(findFlaw(entities('stock', '...on Product{delivery}', of('Product', field('weight'))))).toBe(LACKS)
   expect(findFlaw(entities('stock', '...on Product{sku}', of('Product')))).toBeUndefined()
 })
 
-test('one that asks below an entity, or at the root, is not', () => {
+test('a plan that selects a computed field below an entity or at the root is wrong', () => {
   const root: PlanNode = { kind: 'Fetch', serviceName: 'stock', operation: '{best{sku delivery}}' }
   expect(findFlaw({ kind: 'Sequence', nodes: [root] })).toBe(LACKS)
   expect(
@@ -86,7 +86,7 @@ test('one that asks below an entity, or at the root, is not', () => {
   expect(findFlaw({ kind: 'Fetch', serviceName: 'products', operation: '{product{weight}}' })).toBeUndefined()
 })
 
-test('an object in place of an interface is asked for those of its types that are sent', () => {
+test('an interface object is checked for the types that are sent', () => {
   const density = (...requires: RequiredSelection[]) =>
     findFlaw(entities('ratings', '...on Item{density}', ...requires))
   expect(density(of('Item', field('weight')))).toBeUndefined()
@@ -95,7 +95,7 @@ test('an object in place of an interface is asked for those of its types that ar
   expect(density(of('Item'), of('Product', field('weight')))).toMatch('ratings is asked for Item.density')
 })
 
-test('several fetches in one request bring along what is theirs', () => {
+test('each of several fetches in one request sends its own required fields', () => {
   const batch = (...requires: RequiredSelection[]): PlanNode => ({
     kind: 'BatchFetch',
     serviceName: 'stock',
@@ -112,7 +112,7 @@ test('several fetches in one request bring along what is theirs', () => {
   expect(findFlaw(batch(of('Product')))).toBe(LACKS)
 })
 
-describe('a request that asks for different things under one name is wrong', () => {
+describe('a request that selects different fields under one name is wrong', () => {
   const asks = (operation: string) => findFlaw({ kind: 'Fetch', serviceName: 'products', operation })
   const wrong = 'products is asked for different things called weight'
 
@@ -126,10 +126,10 @@ describe('a request that asks for different things under one name is wrong', () 
     '{product{weight(in:"KG") weight(in:"KG")}}',
     '{product{box{weight} weight(in:"G")}}',
     '{item{...on Product{weight(in:"KG")} ...on Parcel{weight(in:"G")}}}',
-  ])('but not %s', operation => expect(asks(operation)).toBeUndefined())
+  ])('and is correct for %s', operation => expect(asks(operation)).toBeUndefined())
 })
 
-test('what two fields of one request require with other arguments cannot be sent', () => {
+test('a request cannot send one required field with two sets of arguments', () => {
   const findFlawOfGoods = checkOver(
     composed({
       goods: {

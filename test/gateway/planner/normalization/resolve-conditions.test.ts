@@ -17,23 +17,23 @@ const way = (names: string) => {
   return document && print(document).replaceAll(/\s+/g, ' ')
 }
 
-test('the variables of conditions are each told once', () => {
+test('each variable of a condition is returned once', () => {
   expect(conditionVariables(QUERY)).toEqual(['a', 'b'])
   expect(conditionVariables(parse('{ x @include(if: true) }'))).toEqual([])
 })
 
-test('what does not count is gone, and so are the conditions', () => {
+test('excluded fields are removed, and so are the conditions', () => {
   const head = 'query ($a: Boolean!, $b: Boolean!)'
   expect(way('a')).toBe(`${head} { x y { z } ... on Query { w { v } } }`)
   expect(way('ab')).toBe(`${head} { x }`)
   expect(way('')).toBe(`${head} { ... on Query { w { __typename } } }`)
 })
 
-test('names that stand several times at the root are found, in fragments too', () => {
+test('root names that occur several times are found, also in fragments', () => {
   expect(hasRepeatedRootFields(parse('{ a b: a c { a } }'))).toBe(false)
   expect(hasRepeatedRootFields(parse('{ a ... @include(if: true) { b: c a } }'))).toBe(true)
 })
 
-test('an operation of which nothing counts is none', () => {
+test('an operation without remaining fields is undefined', () => {
   expect(way('b')).toBeUndefined()
 })

@@ -20,7 +20,7 @@ const PLAN: PlanNode = {
   ],
 }
 
-test('requests to subgraphs are named after the operation, and numbered', () => {
+test('requests to subgraphs are named after the operation and numbered', () => {
   const texts = JSON.stringify(nameRequests(PLAN, 'Page'))
   expect(texts).toContain('query Page__my_stock__1($a:Int){a}')
   expect(texts).toContain('mutation Page__b__2{b}')
@@ -28,11 +28,11 @@ test('requests to subgraphs are named after the operation, and numbered', () => 
   expect(texts).toContain('"{order{id}}"') // the short form has no place for a name
 })
 
-test('an operation without a name gives none', () => {
+test('an operation without a name leaves its requests unnamed', () => {
   expect(nameRequests(PLAN, undefined)).toBe(PLAN)
 })
 
-test('a request that has a name already is named anew', () => {
+test('a request that already has a name is renamed', () => {
   const named = fetch('articles', 'subscription Published__articles__0{published{id}}')
   expect(nameRequests(named, 'Page')).toMatchObject({
     operation: 'subscription Page__articles__0{published{id}}',
