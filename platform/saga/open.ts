@@ -38,7 +38,7 @@ async function openStoreRunner<State, Event extends SagaEvent>(
     const { owner, deadLetters } = runner.consumer.status()
     return {
       ok: deadLetters === 0,
-      detail: `${owner ? 'owner' : 'progress by'}; ${deadLetters} dead letters`,
+      detail: `${owner ? 'owner' : 'standing by'}; ${deadLetters} dead letters`,
     }
   }
   return { ...runner, health: { check, essential: false } }

@@ -53,7 +53,8 @@ export function checkLine(field: string, text: string, max: number): string {
  * Returns the idempotency key as it came: it is compared character for character, so white space around it is part of it.
  */
 export function checkKey(key: string): string {
-  if (key.length === 0 || key.length > MAX_KEY) malformed('idempotencyKey', `1 to ${MAX_KEY} characters`, key)
+  if (key.trim() === '' || key.length > MAX_KEY)
+    malformed('idempotencyKey', `1 to ${MAX_KEY} characters`, key)
   if (!isText(key)) malformed('idempotencyKey', 'text without control characters')
   return key
 }

@@ -1,7 +1,14 @@
 // Checks the input of payment's commands and converts it to domain types.
 import type { Money } from '#platform/domain/money.ts'
 import type { MoneyText } from '#platform/graphql/scalars.ts'
-import { checkCount, checkId, checkMoney, checkText, checkToken } from '#platform/subgraph/input.ts'
+import {
+  checkCount,
+  checkId,
+  checkMoney,
+  checkText,
+  checkToken,
+  malformed,
+} from '#platform/subgraph/input.ts'
 import type {
   AuthorisePaymentInput,
   MovePaymentInput,
@@ -44,8 +51,9 @@ export function readTender({ kind, token }: ReauthoriseTenderInput): Reauthorise
   return { kind, token: checkToken('tender.token', token) }
 }
 
+/** Returns the id as it came: movements are looked up by it. */
 export function readMovementId(id: string): string {
-  return checkText('movementId', id, MAX_ID)
+  return id.length > 0 && id.length <= MAX_ID ? id : malformed('movementId', `1 to ${MAX_ID} characters`, id)
 }
 
 export function readNote(note: string): string {

@@ -182,7 +182,7 @@ async function recordNotice(
 
 function responseIn(notice: ProviderNotice): ProviderResponse {
   const { type, tenderId, providerRef, amount, expiresAt, code = 'declined', retryable = false } = notice
-  if (type === 'payment.declined')
+  if (type !== 'payment.approved')
     return { to: 'authorise', tenderId, said: { status: 'declined', code, retryable } }
   const approval = { ...(amount && { amount }), ...(expiresAt !== undefined && { expiresAt }) }
   return { to: 'authorise', tenderId, said: { status: 'approved', providerRef, ...approval } }
