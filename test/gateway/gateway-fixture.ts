@@ -41,13 +41,13 @@ type WithIsbn = { readonly isbn: string }
 
 /** How a subgraph behaves from now on. */
 type Conduct = {
-  /** That its mutations report. */
+  /** The position that its mutations report. */
   position: number
-  /** Whether its read models lag. */
+  /** Set while its read models lag. */
   behind: boolean
-  /** Characters of `longRead`. */
+  /** The number of characters in `longRead`. */
   longRead: number
-  /** Requests that it breaks off after it has read them. */
+  /** The number of requests whose connection it closes after it has read them. */
   hangUps: number
 }
 
@@ -130,13 +130,13 @@ export type LibraryOptions = {
   readonly development?: boolean
   readonly supergraph?: string
   readonly settings?: GatewayConfig['settings']
-  /** Where subgraphs are that the library's own are not to answer for. */
+  /** The URLs of subgraphs that replace the library's own. */
   readonly subgraphUrls?: Partial<Record<LibraryService, string>>
-  /** What else the gateway reads from its environment. */
+  /** Further variables of the gateway's environment. */
   readonly environment?: Pick<GatewayConfig, 'settingsUrl' | 'discovery'>
 }
 
-/** The supergraph of the library, at URLs that nobody listens at: those of the running subgraphs are configured. */
+/** Returns the library's supergraph with unused URLs; the running subgraphs' URLs are configured. */
 export function librarySupergraph(): string {
   const services = Object.entries(SDL).map(([name, sdl]) => ({
     name,

@@ -1,4 +1,4 @@
-// Runs the gateway as a process: its address, what it prints, and how it ends.
+// Runs the gateway as a process, and gives tests its address, its output and its exit code.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
@@ -11,25 +11,25 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 type GatewayProcess = AsyncDisposable & {
   /** Resolves with the address once it listens; rejects with what it printed when it ends before. */
   readonly url: Promise<string>
-  /** With the exit code, or the signal that ended it. */
+  /** Resolves with the exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals | null>
-  /** Standard output: the log. */
+  /** Lines of standard output, which is the log. */
   readonly log: readonly string[]
-  /** Standard error: what a person reads. */
+  /** Lines of standard error, which people read. */
   readonly told: readonly string[]
   /** Resolves with the first line of the log, past or to come, that holds `text`. */
   logged(text: string): Promise<string>
-  /** The same of what a person reads. */
+  /** Resolves with the first such line of standard error. */
   toldThat(text: string): Promise<string>
   signal(name: NodeJS.Signals): void
 }
 
-/** `npm run gateway` without the script before it, which installs the packages that tests stand on. */
+/** Runs `npm run gateway` without its pre-script, which would reinstall the packages that tests use. */
 export function npmRunGateway(env: Readonly<Record<string, string>>): GatewayProcess {
   return launch('npm', ['run', '--silent', '--ignore-scripts', 'gateway'], env)
 }
 
-/** The program itself: signals go to it alone. */
+/** Runs the program itself, so that signals reach only it. */
 export function runGateway(env: Readonly<Record<string, string>>): GatewayProcess {
   return launch(process.execPath, ['gateway/main.ts'], env)
 }

@@ -34,7 +34,7 @@ export type Comparison = AsyncDisposable & {
   readonly schema: GraphQLSchema
   readonly ours: Asks
   readonly stock: Asks
-  /** As if there were one server: what the specification says the answer is. */
+  /** Executes the operation on a single server, which gives the response that the specification requires. */
   readonly single: Asks
 }
 type Asks = (operation: RandomOperation, faults: Faults) => Promise<Answered>
@@ -93,7 +93,7 @@ function answerer(schemas: Federation['schemas'], facts: SchemaFacts, faults: Fa
   }
 }
 
-/** References of interfaces are told their type; any other object is identified by its reference. */
+/** Adds the type to references of interfaces; any other object is identified by its reference. */
 function subgraphSchema(sdl: string, facts: SchemaFacts): GraphQLSchema {
   const typeDefs = parse(sdl)
   const { resolveReference } = createSyntheticData(facts, { seed: 0, every: 0 })

@@ -25,7 +25,7 @@ export type RandomOperation = {
   readonly variables: Readonly<Record<string, unknown>>
 }
 
-/** Undefined when what the tape says is no valid operation, which is rare. */
+/** Returns the operation, or undefined in the rare case that the tape gives an invalid one. */
 export function operationOf(schema: GraphQLSchema, tape: readonly number[]): RandomOperation | undefined {
   // Aliases may clash; the same tape without them seldom does.
   for (const aliases of [true, false]) {
@@ -36,7 +36,7 @@ export function operationOf(schema: GraphQLSchema, tape: readonly number[]): Ran
 }
 
 const MAX_DEPTH = 7
-/** Names that the gateway and its planners use in what they ask of subgraphs. */
+/** Names that the gateway and its planners use in requests to subgraphs. */
 const OUR_VARIABLES = ['', 'representations', '__batch_reps_0', '__batch_reps_1', 'contextualArgument_1_0']
 const OUR_NAMES = [
   '_asked_id',
@@ -54,7 +54,7 @@ function write(schema: GraphQLSchema, tape: readonly number[], aliases: boolean)
   const declared: string[] = []
   const fragments: string[] = []
 
-  /** 0 to `below` - 1; 0 once the tape is over. */
+  /** Returns 0 to `below` - 1, and 0 once the tape is over. */
   const choose = (below: number) => (tape[at++] ?? 0) % Math.max(1, below)
   const over = () => at >= tape.length
 

@@ -3,7 +3,7 @@ import { isObject } from '#platform/domain/json.ts'
 import type { Answered } from '#test/gateway/conformance/in-process-federation.ts'
 
 /**
- * The places in the data that an answer's errors explain, as text: an error may name a field that its own null has
+ * Returns the paths in the data that a response's errors explain, as text: an error may name a field that its own null has
  * taken away with the object around it, so what counts is the null that the client sees. An error at a place that the
  * operation does not select (a field fetched for another's sake) explains none.
  */
@@ -15,10 +15,10 @@ export function explained({ data, errors = [] }: Answered): readonly string[] {
   return [...new Set(places)].sort()
 }
 
-/** What graphql-js and Apollo's gateway say of a value that the public graph's enum does not have. */
+/** Matches the errors of graphql-js and Apollo's gateway for a value that the public graph's enum lacks. */
 const OF_HIDDEN = /^Enum "\w+" cannot represent value|^Invalid value found for field /
 
-/** Without errors about hidden values of enums that are nulls at their own place: ours says nothing of those. */
+/** Removes errors about hidden enum values that are null at their own path, which our gateway does not report. */
 export function withoutHidden({ data, errors }: Answered): Answered {
   const told = errors?.filter(
     ({ message, path = [] }) => !OF_HIDDEN.test(message) || nullOn(data, path) !== `/${path.join('/')}`,

@@ -17,7 +17,7 @@ export type DifferentialCase = {
   readonly enums?: Readonly<Record<string, readonly string[]>>
 }
 
-/** Several keys, nested keys, what needs what, what comes along; values that several share. */
+/** Several keys, nested keys, required, provided and shareable fields. */
 const SHOP: DifferentialCase = {
   subgraphs: {
     products: `${LINK}
@@ -136,7 +136,7 @@ const MEDIA: DifferentialCase = {
   requires: { 'Media.density': [[{ field: 'pages' }]] },
 }
 
-/** A Federation 1 subgraph beside two of Federation 2; fields that have moved; parts that are hidden. */
+/** A Federation 1 subgraph and two of Federation 2, with overridden fields and inaccessible parts. */
 const TRAVEL: DifferentialCase = {
   subgraphs: {
     flights: `
@@ -215,7 +215,7 @@ const OWN = `${LINK} directive @loud(times: Int! = 1) repeatable on FIELD
   """ }\n`
 
 /**
- * What planners and gateways have mixed up: one name under several types, root types reached again, objects that stand for
+ * Cases that planners and gateways have confused: one name under several types, root types reached again, objects that stand for
  * interfaces and require, defaults that are hard to write, directives of the subgraphs' own.
  */
 const FEED: DifferentialCase = {

@@ -21,11 +21,11 @@ import { isObject } from '#platform/domain/json.ts'
 
 export type RequiredLeaf = readonly { readonly field: string; readonly given?: object }[]
 
-/** What the data depends on in a supergraph, beyond any one schema. */
+/** Describes the parts of a supergraph that the data depends on, beyond any one schema. */
 export type SchemaFacts = {
   /** Fields of keys, by type: they say which object it is, and never fail. */
   readonly keys: Readonly<Record<string, readonly string[]>>
-  /** By the computed field ('Type.field'), what it is given by `@requires`: each a way to a leaf. */
+  /** Maps a computed field ('Type.field') to the paths of the leaves that it requires. */
   readonly requires: Readonly<Record<string, readonly RequiredLeaf[]>>
   /** Object types by the abstract type, in one order for all subgraphs. */
   readonly members: Readonly<Record<string, readonly string[]>>
@@ -46,7 +46,7 @@ export type Faults = {
 type SyntheticData = {
   readonly resolveField: GraphQLFieldResolver<unknown, unknown>
   readonly resolveType: GraphQLTypeResolver<unknown, unknown>
-  /** What an interface's reference stands for. */
+  /** Returns the object that an interface's reference stands for. */
   readonly resolveReference: (type: string, reference: unknown) => object
 }
 
@@ -142,7 +142,7 @@ export function createSyntheticData(facts: SchemaFacts, faults: Faults): Synthet
     return value(returnType, `${fieldName}${suffix}`, hashOf(`${faults.seed}${cell}${suffix}`))
   }
 
-  /** What a subgraph was given; where the object is known by its number, the value that the data has there. */
+  /** Returns the value that a subgraph was given, or that the data has for an object with a number. */
   function requiredLeaf(leafPath: RequiredLeaf, source: unknown, parentType: GraphQLObjectType): unknown {
     const [step, ...rest] = leafPath
     if (step === undefined) return source ?? null
@@ -170,7 +170,7 @@ type Asked = {
   readonly written?: string
 }
 
-/** Compared as sets: what is selected twice may be asked once. */
+/** Compares as sets, since a field that is selected twice may be fetched once. */
 function writtenAt({ fieldNodes, variableValues }: GraphQLResolveInfo): string {
   const texts = fieldNodes.map(({ directives = [] }) =>
     directives
